@@ -1,0 +1,283 @@
+//! A cache: what it knows, and the calls that need no download.
+//!
+//! Everything runs on one thread, so the state lies in a [`RefCell`]. No borrow of it lives across an `await`: whatever waits looks
+//! again afterwards, since others went on meanwhile.
+
+use std::cell::{Cell, RefCell};
+use std::collections::hash_map::RandomState;
+use std::rc::Rc;
+
+use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Source};
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::downloader::FetchError;
+use crate::bindings::media_cache::cache::eviction::Policy;
+use crate::brought::Brought;
+use crate::clock;
+use crate::disk::Disk;
+use crate::failures::Failures;
+use crate::flights::{Flights, Part};
+use crate::index::{Entry, Index, Slot};
+use crate::key::{DigestHasher, Key};
+use crate::memory::Memory;
+use crate::ranking::Ranking;
+use crate::settings::Settings;
+
+type KeyFlights<T> = Flights<Key, T, std::hash::BuildHasherDefault<DigestHasher>>;
+
+/// A cache.
+pub struct Cache {
+    pub(crate) settings: Settings,
+    pub(crate) state: RefCell<State>,
+    pub(crate) disk: RefCell<Option<Rc<Disk>>>,
+    pub(crate) report: Cell<Option<LoadReport>>,
+    pub(crate) loads: Flights<(), Result<LoadReport, String>, RandomState>,
+    /// Downloads and puts.
+    pub(crate) fetches: KeyFlights<Result<Brought, FetchError>>,
+    /// Reading back from disk.
+    reads: KeyFlights<Option<Brought>>,
+    /// Removals of files: until one is done, nothing may be written by the same name.
+    pub(crate) leaving: KeyFlights<()>,
+}
+
+/// What changes.
+pub(crate) struct State {
+    pub index: Index<Blob>,
+    pub ranking: Ranking<Policy>,
+    pub memory: Memory<Policy>,
+    pub failures: Failures<FetchError>,
+    pub counters: Counters,
+}
+
+/// Counters since the start; see `stats` in the WIT.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub hits: u64,
+    pub disk_hits: u64,
+    pub misses: u64,
+    pub joined: u64,
+    pub remembered_failures: u64,
+    pub downloads: u64,
+    pub download_failures: u64,
+    pub stored: u64,
+    pub evictions: u64,
+    pub refused: u64,
+    pub oversize: u64,
+    pub store_failures: u64,
+    pub damaged: u64,
+    pub transcoded: u64,
+    pub transcode_failures: u64,
+}
+
+/// What the index says of a URL.
+enum Lookup {
+    /// The bytes are at hand.
+    AtHand(Brought),
+    /// They are on disk.
+    OnDisk(Slot),
+    /// There is nothing to be had.
+    Absent,
+}
+
+impl Cache {
+    /// A cache that has not looked at its directory yet.
+    pub fn with(settings: Settings) -> Self {
+        // A policy that cannot be made with these options is reported by the first load; until then, use alone decides.
+        let policy = |capacity: u64| Policy::create(capacity.max(1), &settings.policy_options).ok();
+        let ranking = Ranking::new(policy(settings.max_disk_bytes));
+        let memory_ranking = Ranking::new(policy(settings.max_memory_items.into()));
+        let state = State {
+            index: Index::default(),
+            ranking,
+            memory: Memory::new(memory_ranking, settings.max_memory_items, settings.max_memory_bytes),
+            failures: Failures::new(u64::from(settings.failure_memory_ms) * 1_000_000),
+            counters: Counters::default(),
+        };
+        Self {
+            settings,
+            state: RefCell::new(state),
+            disk: RefCell::default(),
+            report: Cell::default(),
+            loads: Flights::default(),
+            fetches: Flights::default(),
+            reads: Flights::default(),
+            leaving: Flights::default(),
+        }
+    }
+
+    /// See `get` in the WIT, as for the others.
+    pub async fn get(&self, url: &str) -> Option<Media> {
+        // Without its directory the cache is empty.
+        let _ = self.ensure_loaded().await;
+        let media = self.hit(&Key::of(url)).await;
+        if media.is_none() {
+            self.state.borrow_mut().counters.misses += 1;
+        }
+        media
+    }
+
+    /// What is stored, counted as a hit.
+    pub(crate) async fn hit(&self, key: &Key) -> Option<Media> {
+        let (brought, source) = self.find(key).await?;
+        let state = &mut *self.state.borrow_mut();
+        state.counters.hits += 1;
+        state.counters.disk_hits += u64::from(source == Source::Disk);
+        if let Some(entry) = brought.ticket.and_then(|ticket| state.touch(ticket, source)) {
+            entry.hits += 1;
+        }
+        Some(brought.into_media(source, state))
+    }
+
+    /// What is stored, at hand or read back, without counting or moving anything.
+    pub(crate) async fn find(&self, key: &Key) -> Option<(Brought, Source)> {
+        loop {
+            let slot = match self.look_up(key) {
+                Lookup::AtHand(brought) => return Some((brought, Source::Memory)),
+                Lookup::Absent => return None,
+                Lookup::OnDisk(slot) => slot,
+            };
+            // Where reading fails, the entry is dropped, and the next look finds nothing, or what was stored meanwhile.
+            match self.reads.join(key) {
+                Part::Lead(lead) => {
+                    let read = self.read_back(slot).await;
+                    lead.finish(|| read.as_ref().map(Brought::share));
+                    if let Some(brought) = read {
+                        return Some((brought, Source::Disk));
+                    }
+                }
+                Part::Follow(result) => {
+                    if let Ok(Some(brought)) = result.await {
+                        return Some((brought, Source::Disk));
+                    }
+                }
+            }
+        }
+    }
+
+    fn look_up(&self, key: &Key) -> Lookup {
+        let state = self.state.borrow();
+        let Some(slot) = state.index.find(key) else { return Lookup::Absent };
+        match state.index.get(slot) {
+            Some(entry) if entry.committed => match &entry.resident {
+                Some(blob) => Lookup::AtHand(Brought::of(entry, blob.share(), state.index.ticket(slot))),
+                None => Lookup::OnDisk(slot),
+            },
+            _ => Lookup::Absent,
+        }
+    }
+
+    /// Reads an entry's bytes from disk, checks them, and keeps them at hand. Drops the entry where they are not what they should be.
+    async fn read_back(&self, slot: Slot) -> Option<Brought> {
+        let (ticket, name, size, digest) = {
+            let state = self.state.borrow();
+            let entry = state.index.get(slot)?;
+            (state.index.ticket(slot), entry.key.media_file(), entry.size, entry.digest)
+        };
+        let read = self.read_checked(name, size, digest).await;
+        let damaged = match (read, &mut *self.state.borrow_mut()) {
+            (Some((blob, digest)), state) => return state.take_in(ticket, blob, digest),
+            (None, state) => {
+                // Whoever removed the entry meanwhile has removed its files.
+                let slot = state.index.redeem(ticket)?;
+                state.counters.damaged += 1;
+                state.drop_entry(slot)
+            }
+        };
+        self.discard(damaged).await;
+        None
+    }
+
+    /// The bytes of a file with this size and digest, and their digest where it is known.
+    async fn read_checked(&self, name: String, size: u64, expected: Option<[u8; 32]>) -> Option<(Blob, Option<[u8; 32]>)> {
+        let disk = self.disk.borrow().clone()?;
+        let blob = disk.read(name).await.ok().filter(|blob| blob.size() == size)?;
+        let blob = if self.state.borrow().memory.takes_in(size) { blob.load().await.ok()? } else { blob };
+        if expected.is_none() && !blob.in_memory() {
+            return Some((blob, None));
+        }
+        let digest: [u8; 32] = blob.digest().await.ok()?.try_into().ok()?;
+        expected.is_none_or(|expected| expected == digest).then_some((blob, Some(digest)))
+    }
+
+    /// See the WIT.
+    pub async fn remove(&self, url: &str) -> bool {
+        let _ = self.ensure_loaded().await;
+        let key = Key::of(url);
+        self.state.borrow_mut().failures.forget(&key);
+        loop {
+            let under_way = match self.state.borrow_mut().take_out(&key) {
+                Removal::Done => break,
+                Removal::Absent => return false,
+                Removal::UnderWay => self.fetches.follow(&key),
+            };
+            // It is being written, which is over soon.
+            match under_way {
+                Some(written) => drop(written.await),
+                None => return false,
+            }
+        }
+        self.discard([key]).await;
+        true
+    }
+
+    /// See the WIT.
+    pub fn record_hits(&self, tickets: &[u64]) {
+        let state = &mut *self.state.borrow_mut();
+        state.counters.hits += tickets.len() as u64;
+        for ticket in tickets {
+            if let Some(entry) = state.touch(*ticket, Source::Memory) {
+                entry.hits += 1;
+            }
+        }
+    }
+}
+
+/// What became of taking an entry out.
+enum Removal {
+    Done,
+    Absent,
+    UnderWay,
+}
+
+impl State {
+    /// Makes an entry the most recently used, if it is still there. For the tier in memory it was asked for only if it was found
+    /// there: one that was read back has just been placed.
+    pub fn touch(&mut self, ticket: u64, source: Source) -> Option<&mut Entry<Blob>> {
+        let slot = self.index.redeem(ticket)?;
+        let now = clock::now();
+        self.index.promote(slot);
+        self.ranking.accessed(slot.into(), now);
+        let entry = self.index.get_mut(slot)?;
+        entry.accessed_at = now;
+        if source == Source::Memory && entry.resident.is_some() {
+            self.memory.accessed(slot, now);
+        }
+        Some(entry)
+    }
+
+    /// Takes an entry out of both tiers, and says which files are to go.
+    pub fn drop_entry(&mut self, slot: Slot) -> Option<Key> {
+        let entry = self.index.remove(slot)?;
+        self.memory.forget(slot, entry.resident);
+        self.ranking.removed(slot.into());
+        Some(entry.key)
+    }
+
+    /// Keeps bytes that were read back at hand. `None` where their entry is gone.
+    fn take_in(&mut self, ticket: u64, blob: Blob, digest: Option<[u8; 32]>) -> Option<Brought> {
+        let slot = self.index.redeem(ticket)?;
+        let entry = self.index.get_mut(slot)?;
+        entry.digest = entry.digest.or(digest);
+        let brought = Brought::of(entry, blob.share(), ticket);
+        self.memory.keep(&mut self.index, slot, blob);
+        Some(brought)
+    }
+
+    fn take_out(&mut self, key: &Key) -> Removal {
+        let Some(slot) = self.index.find(key) else { return Removal::Absent };
+        if self.index.get(slot).is_some_and(|entry| !entry.committed) {
+            return Removal::UnderWay;
+        }
+        self.drop_entry(slot);
+        Removal::Done
+    }
+}

@@ -1,0 +1,16 @@
+//! The two clocks of the host.
+
+use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let now = system_clock::now();
+    u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds / 1_000_000)
+}
+
+/// Nanoseconds of a clock that only goes forward.
+#[must_use]
+pub fn ticks() -> u64 {
+    monotonic_clock::now()
+}

@@ -1,0 +1,121 @@
+//! The directory that the entries are in, through the component's preopen.
+
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::wasi::filesystem::preopens;
+use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::key::TEMPORARY;
+use wit_bindgen::StreamResult;
+
+/// A directory.
+pub struct Disk {
+    directory: Descriptor,
+}
+
+impl Disk {
+    /// Opens a directory below the first preopened one, and makes it, and those above it, where they are not there.
+    ///
+    /// # Errors
+    /// A sentence that names the directory.
+    pub async fn open(path: &str) -> Result<Self, String> {
+        let root = preopens::get_directories().into_iter().next();
+        let (mut directory, _) = root.ok_or("the component was given no directory")?;
+        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+            let fails =
+                |what: &str, error: ErrorCode| format!("cannot {what} the directory {path:?} at {name:?}: {}", describe(&error));
+            match directory.create_directory_at(name.into()).await {
+                Ok(()) | Err(ErrorCode::Exist) => {}
+                Err(error) => return Err(fails("make", error)),
+            }
+            let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
+            let opened = directory.open_at(PathFlags::SYMLINK_FOLLOW, name.into(), OpenFlags::DIRECTORY, flags).await;
+            directory = opened.map_err(|error| fails("open", error))?;
+        }
+        Ok(Self { directory })
+    }
+
+    /// The names of all that is in the directory.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn names(&self) -> Result<Vec<String>, ErrorCode> {
+        const BATCH: usize = 1024;
+        let (mut entries, outcome) = self.directory.read_directory();
+        let mut names = Vec::new();
+        loop {
+            let (state, batch) = entries.read(Vec::with_capacity(BATCH)).await;
+            names.extend(batch.into_iter().map(|entry| entry.name));
+            if !matches!(state, StreamResult::Complete(_)) {
+                break;
+            }
+        }
+        drop(entries);
+        outcome.await?;
+        Ok(names)
+    }
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// What the file system says; [`ErrorCode::Invalid`] where it is not a regular file.
+    pub async fn read(&self, name: String) -> Result<Blob, ErrorCode> {
+        // Links are not followed: nothing that we wrote is one.
+        let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
+        Blob::from_file(&file)
+    }
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn size(&self, name: String) -> Result<u64, ErrorCode> {
+        Ok(self.directory.stat_at(PathFlags::empty(), name).await?.size)
+    }
+
+    /// Writes a file under a temporary name and then gives it its own, so that a file by that name is always whole.
+    ///
+    /// # Errors
+    /// What the file system says. Nothing is left behind.
+    pub async fn write(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
+        let temporary = format!("{name}{TEMPORARY}");
+        let written = self.write_and_rename(temporary.clone(), name, bytes).await;
+        if written.is_err() {
+            // Where even this fails, the next start removes it.
+            let _ = self.remove(temporary).await;
+        }
+        written
+    }
+
+    async fn write_and_rename(&self, temporary: String, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
+        let (create, flags) = (OpenFlags::CREATE | OpenFlags::TRUNCATE, DescriptorFlags::READ | DescriptorFlags::WRITE);
+        let file = self.directory.open_at(PathFlags::empty(), temporary.clone(), create, flags).await?;
+        bytes.write_to(&file).await?;
+        drop(file);
+        self.directory.rename_at(temporary, &self.directory, name).await
+    }
+
+    /// Removes a file. One that is not there is no error.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn remove(&self, name: String) -> Result<(), ErrorCode> {
+        match self.directory.unlink_file_at(name).await {
+            Err(ErrorCode::NoEntry) => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
+/// What the file system said, for a person.
+#[must_use]
+pub fn describe(error: &ErrorCode) -> String {
+    match error {
+        ErrorCode::InsufficientSpace => "the disk is full".into(),
+        ErrorCode::Quota => "the disk quota is used up".into(),
+        ErrorCode::Access | ErrorCode::NotPermitted => "permission denied".into(),
+        ErrorCode::ReadOnly => "the file system is read-only".into(),
+        ErrorCode::NoEntry => "there is no such file".into(),
+        ErrorCode::NotDirectory => "it is not a directory".into(),
+        ErrorCode::Other(Some(text)) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}

@@ -1,0 +1,149 @@
+//! The file beside the media that says what it is.
+//!
+//! Five fields are shared with other implementations of this format: `mimetype`, `filename`, `url`, `ts` (seconds since 1970, with
+//! fractions) and `size`. What we add stands beside them (`sha256`), and is left out where it is not known. Reading is forgiving
+//! of everything but the two fields without which there is no entry: `url` and `size`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::{decode_hex, encode_hex};
+
+/// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
+pub const LARGEST: u64 = 128 * 1024;
+
+/// What is known of the media.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sidecar {
+    /// Where it came from, as the caller gave it.
+    pub url: String,
+    /// Its media type.
+    pub mimetype: String,
+    /// Its file name.
+    pub filename: String,
+    /// When it was stored, in milliseconds since 1970.
+    pub stored_at: u64,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-256, where we wrote it.
+    pub digest: Option<[u8; 32]>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    mimetype: &'a str,
+    filename: &'a str,
+    url: &'a str,
+    ts: f64,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    url: String,
+    size: f64,
+    mimetype: Option<String>,
+    filename: Option<String>,
+    ts: Option<f64>,
+    sha256: Option<String>,
+}
+
+impl Sidecar {
+    /// The content of the file.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let written = Written {
+            mimetype: &self.mimetype,
+            filename: &self.filename,
+            url: &self.url,
+            ts: seconds(self.stored_at),
+            size: self.size,
+            sha256: self.digest.as_ref().map(encode_hex),
+        };
+        serde_json::to_vec(&written).unwrap_or_default()
+    }
+
+    /// Reads the content of a file, whoever wrote it. `None` where there is no entry in it.
+    #[must_use]
+    pub fn from_json(json: &[u8]) -> Option<Self> {
+        let read: Read = serde_json::from_slice(json).ok()?;
+        // A size is a whole number below 2^53, in whichever way it is written.
+        let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
+        whole.then(|| Self {
+            url: read.url,
+            mimetype: read.mimetype.filter(|m| !m.is_empty()).unwrap_or_else(|| "application/octet-stream".into()),
+            filename: read.filename.filter(|f| !f.is_empty()).unwrap_or_else(|| "media".into()),
+            stored_at: milliseconds(read.ts.unwrap_or(0.0)),
+            size: read.size as u64,
+            digest: read.sha256.as_deref().and_then(decode_hex),
+        })
+    }
+}
+
+/// Milliseconds as seconds.
+#[must_use]
+pub fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+/// Seconds as milliseconds; what is negative becomes 0.
+#[must_use]
+pub fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1000.0).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sidecar() -> Sidecar {
+        Sidecar {
+            url: "https://example.com/a.png?x=\"1\"".into(),
+            mimetype: "image/png".into(),
+            filename: "ä.png".into(),
+            stored_at: 1_732_286_259_123,
+            size: 1234,
+            digest: Some([7; 32]),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(Sidecar::from_json(&sidecar().to_json()), Some(sidecar()));
+        let plain = Sidecar { digest: None, ..sidecar() };
+        assert_eq!(Sidecar::from_json(&plain.to_json()), Some(plain));
+    }
+
+    #[test]
+    fn the_five_shared_fields_have_their_shared_types() {
+        let json: serde_json::Value = serde_json::from_slice(&sidecar().to_json()).unwrap();
+        assert_eq!(json["url"], "https://example.com/a.png?x=\"1\"");
+        assert_eq!(json["mimetype"], "image/png");
+        assert_eq!(json["filename"], "ä.png");
+        assert_eq!(json["ts"].as_f64(), Some(1_732_286_259.123));
+        assert_eq!(json["size"].as_u64(), Some(1234));
+    }
+
+    #[test]
+    fn pythons_output_is_read() {
+        let json = br#"{"mimetype": "image/png", "filename": "\u00e4\ud83d\ude00.png", "url": "https://x/a", "ts": 1732286259.5, "size": 10}"#;
+        let sidecar = Sidecar::from_json(json).unwrap();
+        assert_eq!((sidecar.filename.as_str(), sidecar.stored_at, sidecar.size), ("ä😀.png", 1_732_286_259_500, 10));
+        let sidecar =
+            Sidecar::from_json(br#"{"url": "https://x/a", "ts": 1732286259, "size": 10.0, "mimetype": null, "new": [1]}"#).unwrap();
+        assert_eq!((sidecar.mimetype.as_str(), sidecar.filename.as_str()), ("application/octet-stream", "media"));
+        assert_eq!(sidecar.stored_at, 1_732_286_259_000);
+    }
+
+    #[test]
+    fn what_is_no_entry_is_not_read() {
+        for json in
+            ["", "{", "[]", "null", r#"{"url":"u"}"#, r#"{"size":1}"#, r#"{"url":"u","size":-1}"#, r#"{"url":"u","size":1.5}"#]
+        {
+            assert_eq!(Sidecar::from_json(json.as_bytes()), None, "{json}");
+        }
+        assert_eq!(Sidecar::from_json(br#"{"url":"u","size":1e300}"#), None);
+        assert_eq!(Sidecar::from_json(&[0xff, 0xfe]), None);
+    }
+}

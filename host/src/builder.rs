@@ -1,0 +1,265 @@
+//! How a cache is made.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::component::ResourceTable;
+
+use crate::bindings::cache::exports::media_cache::cache::cache::Options;
+use crate::cache::{CacheError, MediaCache, Shared, describe};
+use crate::download::{Downloader, HttpDownloader, HttpOptions, HttpSetupError};
+use crate::driver::{Driver, Request};
+use crate::engine::{CacheComponent, ComponentError, Engine, PolicyComponent};
+use crate::held::{HeldBlobs, PendingHits};
+use crate::lock::{DirectoryLock, LockError};
+use crate::policy::PolicySlot;
+use crate::state::{self, Clock, State};
+use crate::transcode::{EmbeddedTranscoder, Transcoder};
+
+/// Requests that wait for the component's thread at most; who comes later waits before the door.
+const QUEUE: usize = 1024;
+
+/// Why a cache could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory is not ours.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The downloader could not be made.
+    #[error(transparent)]
+    Downloader(#[from] HttpSetupError),
+    /// The cache or the policy cannot be used.
+    #[error(transparent)]
+    Component(#[from] ComponentError),
+    /// WebAssembly does not run here, or the component does not start.
+    #[error("the cache component does not start: {0:#}")]
+    Start(wasmtime::Error),
+    /// The thread could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// The directory cannot be read.
+    #[error("cannot load {}: {why}", directory.display())]
+    Load {
+        /// The directory.
+        directory: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
+}
+
+/// Settings for a cache, and in the end the cache.
+///
+/// What is not set has the default of `options` in `wit/cache.wit`.
+#[derive(Default)]
+pub struct Builder {
+    directory: Option<PathBuf>,
+    options: Settings,
+    downloader: Option<Arc<dyn Downloader>>,
+    transcoder: Option<Arc<dyn Transcoder>>,
+    clock: Option<Arc<dyn Clock>>,
+    engine: Option<Engine>,
+    component: Option<CacheComponent>,
+    policy: Option<PolicyComponent>,
+}
+
+#[derive(Default)]
+struct Settings {
+    max_disk_bytes: Option<NonZeroU64>,
+    max_memory_items: Option<u32>,
+    max_memory_bytes: Option<u64>,
+    failure_memory: Option<Duration>,
+    policy_options: Vec<(String, String)>,
+}
+
+impl Builder {
+    /// Where the entries are. Made if it is not there. Default `media_cache`.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The budget on disk, in bytes; both files of an entry count, in blocks of 4096. Default 500 MiB.
+    #[must_use]
+    pub fn max_disk_bytes(mut self, bytes: NonZeroU64) -> Self {
+        self.options.max_disk_bytes = Some(bytes);
+        self
+    }
+
+    /// How many entries are kept in memory, or open; 0 for none. Default 64.
+    #[must_use]
+    pub fn max_memory_items(mut self, items: u32) -> Self {
+        self.options.max_memory_items = Some(items);
+        self
+    }
+
+    /// How many bytes are kept in memory. Default 256 MiB.
+    #[must_use]
+    pub fn max_memory_bytes(mut self, bytes: u64) -> Self {
+        self.options.max_memory_bytes = Some(bytes);
+        self
+    }
+
+    /// For how long a failed download is remembered; zero for not at all. In whole milliseconds. Default 5 seconds.
+    #[must_use]
+    pub fn failure_memory(mut self, time: Duration) -> Self {
+        self.options.failure_memory = Some(time);
+        self
+    }
+
+    /// An option of the eviction policy.
+    #[must_use]
+    pub fn policy_option(mut self, name: &str, value: &str) -> Self {
+        self.options.policy_options.push((name.into(), value.into()));
+        self
+    }
+
+    /// What downloads. Default: [`HttpDownloader`], with its default options.
+    #[must_use]
+    pub fn downloader(self, downloader: impl Downloader) -> Self {
+        self.shared_downloader(Arc::new(downloader))
+    }
+
+    /// What downloads, shared with others.
+    #[must_use]
+    pub fn shared_downloader(mut self, downloader: Arc<dyn Downloader>) -> Self {
+        self.downloader = Some(downloader);
+        self
+    }
+
+    /// What makes films of GIFs. Default: [`EmbeddedTranscoder`], with its default limits.
+    #[must_use]
+    pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
+        self.shared_transcoder(Arc::new(transcoder))
+    }
+
+    /// What makes films of GIFs, shared with others.
+    #[must_use]
+    pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
+        self.transcoder = Some(transcoder);
+        self
+    }
+
+    /// The time as the cache sees it. Default: the time.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The engine to use, for programs with several caches. Default: one of its own.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// The cache component, compiled by the same engine. Default: the built-in one.
+    #[must_use]
+    pub fn component(mut self, component: CacheComponent) -> Self {
+        self.component = Some(component);
+        self
+    }
+
+    /// The eviction policy, compiled by the same engine. Default: the built-in LRU.
+    #[must_use]
+    pub fn policy(mut self, policy: PolicyComponent) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
+    /// runtime, which downloads and transcoding then run on.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(self) -> Result<MediaCache, OpenError> {
+        let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
+        let lock = DirectoryLock::acquire(&directory)?;
+        let (requests, receiver) = mpsc::channel(QUEUE);
+        let hits = Arc::new(PendingHits::new(requests.downgrade()));
+        let driver = self.driver(&directory, hits.clone()).await?;
+        let (ready, started) = oneshot::channel();
+        let thread = start_thread(driver, receiver, ready, lock)?;
+        match started.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(OpenError::Start(error)),
+            Err(_) => return Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
+        }
+        let report = load(&requests, &directory).await?;
+        tokio::spawn(hits.clone().keep_telling());
+        let held = HeldBlobs::default();
+        Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, thread: Mutex::new(Some(thread)) })))
+    }
+
+    async fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<Driver, OpenError> {
+        let engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
+        let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
+        let policy = self.policy.map_or_else(|| engine.built_in_lru(), Ok)?;
+        let downloader = match self.downloader {
+            Some(downloader) => downloader,
+            None => Arc::new(HttpDownloader::new(HttpOptions::default())?),
+        };
+        let transcoder = self.transcoder.unwrap_or_else(|| Arc::new(EmbeddedTranscoder::default()));
+        let make_state = {
+            let (engine, hits, directory, runtime) = (engine.clone(), hits.clone(), directory.to_owned(), Handle::current());
+            let clock = self.clock;
+            move || {
+                Ok(State {
+                    wasi: state::wasi(&directory, clock.clone())?,
+                    table: ResourceTable::new(),
+                    downloader: downloader.clone(),
+                    transcoder: transcoder.clone(),
+                    policy: PolicySlot::new(&engine, &policy)?,
+                    runtime: runtime.clone(),
+                    hits: hits.clone(),
+                    handles: Arc::default(),
+                })
+            }
+        };
+        let options = self.options.for_component();
+        let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
+        Ok(Driver { engine, component, options, make_state, hits, restarts })
+    }
+}
+
+impl Settings {
+    fn for_component(self) -> Options {
+        Options {
+            directory: Some(".".into()),
+            max_disk_bytes: self.max_disk_bytes.map(NonZeroU64::get),
+            max_memory_items: self.max_memory_items,
+            max_memory_bytes: self.max_memory_bytes,
+            failure_memory_ms: self.failure_memory.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+            policy_options: self.policy_options,
+        }
+    }
+}
+
+/// Runs the driver on a thread of its own, which holds the lock to its end.
+fn start_thread(
+    driver: Driver,
+    requests: mpsc::Receiver<Request>,
+    ready: oneshot::Sender<wasmtime::Result<()>>,
+    lock: DirectoryLock,
+) -> Result<std::thread::JoinHandle<()>, OpenError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(OpenError::Thread)?;
+    let run = move || {
+        runtime.block_on(driver.run(requests, ready));
+        drop(lock);
+    };
+    std::thread::Builder::new().name("media-cache".into()).spawn(run).map_err(OpenError::Thread)
+}
+
+async fn load(requests: &mpsc::Sender<Request>, directory: &Path) -> Result<crate::media::LoadReport, OpenError> {
+    let (reply, answer) = oneshot::channel();
+    let failed = |why: String| OpenError::Load { directory: directory.into(), why };
+    requests.send(Request::Load(reply)).await.map_err(|_| failed(CacheError::Closed.to_string()))?;
+    let report = answer.await.map_err(|_| failed(CacheError::BrokeDown.to_string()))?;
+    report.map_err(|error| failed(describe(&error)))
+}

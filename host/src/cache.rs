@@ -1,0 +1,187 @@
+//! A media cache for programs in Rust.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::blob::Blob;
+use crate::builder::Builder;
+use crate::download::FetchError;
+use crate::driver::Request;
+use crate::held::{HeldBlobs, PendingHits};
+use crate::media::{Delivered, LoadReport, Media, Offered, Page, PutOutcome, Status, StoreError};
+
+/// Why a cache did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The download failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The entry could not be stored, or the snapshot not be written.
+    #[error("{}", describe(.0))]
+    Store(StoreError),
+    /// The component broke down while it served the request. It is started again; asking once more is worth a try.
+    #[error("the cache component broke down over this request; the log says why")]
+    BrokeDown,
+    /// The cache was closed.
+    #[error("the cache is closed")]
+    Closed,
+}
+
+/// Says why something was not stored.
+#[must_use]
+pub fn describe(error: &StoreError) -> String {
+    match error {
+        StoreError::InvalidUrl(why) => why.clone(),
+        StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
+        StoreError::Refused => "the eviction policy did not want it".into(),
+        StoreError::Disk(why) => format!("the disk failed: {why}"),
+    }
+}
+
+/// A cache. Cloning it is cheap, and clones are the same cache.
+///
+/// When the last clone is dropped the cache finishes what is under way and writes its snapshot, on its own thread; [`close`]
+/// (Self::close) does the same and waits for it.
+#[derive(Clone)]
+pub struct MediaCache(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub requests: mpsc::Sender<Request>,
+    pub held: HeldBlobs,
+    pub hits: Arc<PendingHits>,
+    pub directory: PathBuf,
+    pub report: LoadReport,
+    pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl MediaCache {
+    /// The way to make one.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Where the entries are.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        &self.0.directory
+    }
+
+    /// What was found when the cache was opened.
+    #[must_use]
+    pub fn load_report(&self) -> LoadReport {
+        self.0.report
+    }
+
+    /// What is stored for `url`, if anything; see `get` in `wit/cache.wit`.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
+        if let Some(media) = self.held(url) {
+            return Ok(Some(media));
+        }
+        let found = self.ask_twice(|reply| Request::Get { url: url.into(), reply }).await?;
+        Ok(found.map(|delivered| self.note(url, delivered)))
+    }
+
+    /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
+    /// it goes on when whoever asked goes away.
+    ///
+    /// # Errors
+    /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
+        if let Some(media) = self.held(url) {
+            return Ok(media);
+        }
+        let delivered = self.ask_twice(|reply| Request::GetOrDownload { url: url.into(), reply }).await??;
+        Ok(self.note(url, delivered))
+    }
+
+    /// Stores `body` for `url`. A known URL keeps the stored bytes. A GIF is stored as a film, if it can be made one.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where the URL cannot be one. That nothing could be stored is no error, but said in the outcome.
+    pub async fn put(&self, url: &str, body: impl Into<Blob>, mimetype: &str, filename: &str) -> Result<PutOutcome, CacheError> {
+        let offered = Offered { body: body.into(), mimetype: mimetype.into(), filename: filename.into() };
+        self.ask(|reply| Request::Put { url: url.into(), offered, reply }).await?.map_err(CacheError::Store)
+    }
+
+    /// Removes what is stored for `url`, and says whether there was anything.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
+        self.ask_twice(|reply| Request::Remove { url: url.into(), reply }).await
+    }
+
+    /// The entries, the least recently used first: at most `limit` of them, from the start, or after what a page before said in
+    /// `next`.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn entries(&self, after: Option<u64>, limit: u32) -> Result<Page, CacheError> {
+        self.ask_twice(|reply| Request::Entries { after, limit, reply }).await
+    }
+
+    /// Writes down the order of use and the hits, so that the next start is fast and forgets nothing.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where it cannot be written.
+    pub async fn checkpoint(&self) -> Result<(), CacheError> {
+        self.ask(Request::Checkpoint).await?.map_err(CacheError::Store)
+    }
+
+    /// What the cache counts, and how its policy is.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn status(&self) -> Result<Status, CacheError> {
+        self.ask_twice(Request::Status).await
+    }
+
+    /// Finishes what is under way, writes the snapshot, and gives the directory back. Clones are closed with it.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where the snapshot cannot be written; [`CacheError::Closed`] where the cache was closed before.
+    pub async fn close(&self) -> Result<(), CacheError> {
+        let written = self.ask(Request::Close).await;
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The thread has said its last word; all that is left to it is to give back the lock.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        written?.map_err(CacheError::Store)
+    }
+
+    /// A hit without a call: the component holds the bytes, and so do we.
+    fn held(&self, url: &str) -> Option<Media> {
+        let (media, ticket) = self.0.held.get(url)?;
+        if self.0.requests.is_closed() {
+            return None;
+        }
+        self.0.hits.note(ticket);
+        Some(media)
+    }
+
+    fn note(&self, url: &str, delivered: Delivered) -> Media {
+        self.0.held.note(url, &delivered);
+        delivered.media
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(request(reply)).await.map_err(|_| CacheError::Closed)?;
+        answer.await.map_err(|_| if self.0.requests.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
+    }
+
+    /// Asks, and asks once more where the component broke down, perhaps over another request.
+    async fn ask_twice<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+        match self.ask(&request).await {
+            Err(CacheError::BrokeDown) => self.ask(&request).await,
+            answer => answer,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The thread that owns a cache component's store.
+//!
+//! It takes requests from a channel and starts a task for each, inside one `run_concurrent` that lasts as long as the instance: the
+//! component serves many requests at once, as an event loop does, and small file operations run in place. Everything that takes
+//! long (downloads, transcoding, bulk reads and writes) happens elsewhere.
+//!
+//! A trap ends the instance, and with it whatever was under way: those requests are told so, and a new instance is made, which loads
+//! what is on disk.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use wasmtime::Store;
+use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
+
+use crate::bindings::cache::MediaCache as Bindings;
+use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::download::FetchError;
+use crate::engine::{CacheComponent, Engine};
+use crate::held::PendingHits;
+use crate::media::{Delivered, LoadReport, Offered, Page, PutOutcome, Status, StoreError};
+use crate::state::State;
+
+/// Where an answer goes.
+type Reply<T> = oneshot::Sender<T>;
+
+/// What a cache can be asked.
+pub(crate) enum Request {
+    Load(Reply<Result<LoadReport, StoreError>>),
+    Get {
+        url: String,
+        reply: Reply<Option<Delivered>>,
+    },
+    GetOrDownload {
+        url: String,
+        reply: Reply<Result<Delivered, FetchError>>,
+    },
+    Put {
+        url: String,
+        offered: Offered,
+        reply: Reply<Result<PutOutcome, StoreError>>,
+    },
+    Remove {
+        url: String,
+        reply: Reply<bool>,
+    },
+    Entries {
+        after: Option<u64>,
+        limit: u32,
+        reply: Reply<Page>,
+    },
+    Checkpoint(Reply<Result<(), StoreError>>),
+    Status(Reply<Status>),
+    /// Every request does this; this one does nothing else.
+    TellHits(Reply<()>),
+    /// Finish what is under way, write the checkpoint, and end.
+    Close(Reply<Result<(), StoreError>>),
+}
+
+/// Makes the data of a new store.
+pub(crate) type MakeState = Box<dyn Fn() -> wasmtime::Result<State> + Send>;
+
+/// What the thread works with.
+pub(crate) struct Driver {
+    pub engine: Engine,
+    pub component: CacheComponent,
+    pub options: wit::Options,
+    pub make_state: MakeState,
+    pub hits: Arc<PendingHits>,
+    pub restarts: Arc<AtomicU64>,
+}
+
+/// Why a run of an instance ended.
+enum End {
+    /// Everybody went away.
+    Abandoned,
+    /// Somebody asked for it, and waits.
+    Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
+}
+
+impl Driver {
+    /// Runs until the last sender is gone, or a `Close`. `ready` is told when the first instance is there.
+    pub async fn run(self, mut requests: mpsc::Receiver<Request>, ready: Reply<wasmtime::Result<()>>) {
+        let mut ready = Some(ready);
+        loop {
+            let (mut store, bindings) = match self.instantiate().await {
+                Ok(instance) => instance,
+                Err(error) => {
+                    match ready.take() {
+                        Some(ready) => drop(ready.send(Err(error))),
+                        None => tracing::error!("the cache component cannot be started again: {error:?}"),
+                    }
+                    return;
+                }
+            };
+            if let Some(ready) = ready.take() {
+                let _ = ready.send(Ok(()));
+            }
+            let bindings = Arc::new(bindings);
+            let outcome = store.run_concurrent(async |accessor| self.serve(accessor, &bindings, &mut requests).await).await;
+            match outcome.flatten() {
+                Ok(End::Abandoned) => return,
+                Ok(End::Closed(reply, result)) => {
+                    // The store goes first: with it go the open files.
+                    drop(store);
+                    let _ = reply.send(result);
+                    return;
+                }
+                Err(trap) => {
+                    self.restarts.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!("the cache component broke down and is started again: {trap:?}");
+                }
+            }
+        }
+    }
+
+    async fn instantiate(&self) -> wasmtime::Result<(Store<State>, Bindings)> {
+        let (engine, linker) = self.engine.caches();
+        let mut store = Store::new(engine, (self.make_state)()?);
+        let bindings = Bindings::instantiate_async(&mut store, &self.component.0, linker).await?;
+        Ok((store, bindings))
+    }
+
+    /// Serves requests with one instance.
+    async fn serve(
+        &self,
+        accessor: &Accessor<State>,
+        bindings: &Arc<Bindings>,
+        requests: &mut mpsc::Receiver<Request>,
+    ) -> wasmtime::Result<End> {
+        let guest = bindings.media_cache_cache_cache().media_cache();
+        let cache = guest.call_constructor(accessor, self.options.clone()).await?;
+        // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
+        let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
+        let mut closing = None;
+        while let Some(request) = requests.recv().await {
+            let hits = self.hits.take();
+            if !hits.is_empty() {
+                guest.call_record_hits(accessor, cache, hits).await?;
+            }
+            if let Request::Close(reply) = request {
+                requests.close();
+                closing = Some(reply);
+                break;
+            }
+            let (bindings, restarts) = (bindings.clone(), self.restarts.clone());
+            accessor.spawn(Task { request, bindings, cache, restarts, _under_way: under_way.clone() })?;
+        }
+        drop(under_way);
+        let _ = all_done.recv().await;
+        let written = guest.call_checkpoint(accessor, cache).await?;
+        if let Err(error) = &written {
+            tracing::warn!("the checkpoint could not be written, the next start takes longer: {error}");
+        }
+        Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
+    }
+}
+
+/// A request that is being served.
+struct Task {
+    request: Request,
+    bindings: Arc<Bindings>,
+    cache: ResourceAny,
+    restarts: Arc<AtomicU64>,
+    _under_way: mpsc::Sender<Infallible>,
+}
+
+impl AccessorTask<State> for Task {
+    async fn run(self, accessor: &Accessor<State>) -> wasmtime::Result<()> {
+        let guest = self.bindings.media_cache_cache_cache().media_cache();
+        let cache = self.cache;
+        let take = |media| accessor.with(|mut state| Delivered::take(state.get(), media));
+        // Whoever asked may have gone away; then nobody gets the answer.
+        match self.request {
+            Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
+            Request::Get { url, reply } => {
+                let media = guest.call_get(accessor, cache, url).await?.map(take).transpose()?;
+                drop(reply.send(media));
+            }
+            Request::GetOrDownload { url, reply } => {
+                let answer = match guest.call_get_or_download(accessor, cache, url).await? {
+                    Ok(media) => Ok(take(media)?),
+                    Err(error) => Err(error.into()),
+                };
+                drop(reply.send(answer));
+            }
+            Request::Put { url, offered, reply } => {
+                let (body, mimetype, filename) = accessor.with(|mut state| offered.hand_in(state.get()))?;
+                let answer = match guest.call_put(accessor, cache, url, body, mimetype, filename).await? {
+                    Ok(wit::PutOutcome { media, known, not_stored }) => {
+                        Ok(PutOutcome { media: take(media)?.media, known, not_stored })
+                    }
+                    Err(error) => Err(error),
+                };
+                drop(reply.send(answer));
+            }
+            Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
+            Request::Entries { after, limit, reply } => {
+                drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
+            }
+            Request::Checkpoint(reply) => drop(reply.send(guest.call_checkpoint(accessor, cache).await?)),
+            Request::Status(reply) => {
+                let stats = guest.call_stats(accessor, cache).await?;
+                let status = accessor.with(|mut state| {
+                    let state = state.get();
+                    Status {
+                        cache: stats,
+                        policy: state.policy.status(),
+                        // One is the state's own.
+                        blob_handles: Arc::strong_count(&state.handles) - 1,
+                        restarts: self.restarts.load(Ordering::Relaxed),
+                    }
+                });
+                drop(reply.send(status));
+            }
+            Request::TellHits(reply) => drop(reply.send(())),
+            Request::Close(reply) => drop(reply),
+        }
+        Ok(())
+    }
+}

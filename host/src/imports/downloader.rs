@@ -1,0 +1,70 @@
+//! The interface `downloader`: whatever [`Downloader`](crate::download::Downloader) the host was given, run off the store's thread.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Accessor, HasSelf};
+
+use crate::bindings::cache::media_cache::cache::downloader::{Download, FetchError, Host, HostWithStore};
+use crate::download;
+use crate::state::State;
+
+impl Host for State {}
+
+impl<T: Send + 'static> HostWithStore<T> for HasSelf<State> {
+    async fn fetch(store: &Accessor<T, Self>, url: String) -> wasmtime::Result<Result<Download, FetchError>> {
+        let (downloader, runtime, hits) = store.with(|mut state| {
+            let state = state.get();
+            (state.downloader.clone(), state.runtime.clone(), state.hits.clone())
+        });
+        let fetched = runtime.spawn(async move { downloader.fetch(&url).await }).await;
+        // What follows is a decision of the policy: it is to know of every hit before it.
+        hits.tell().await;
+        match fetched {
+            Ok(Ok(download::Download { body, mimetype, filename })) => {
+                let body = store.with(|mut state| state.get().hand_in(Arc::new(body)))?;
+                Ok(Ok(Download { body, mimetype, filename }))
+            }
+            Ok(Err(error)) => Ok(Err(error.into())),
+            Err(panic) => Ok(Err(FetchError::Other(format!("the downloader broke off: {panic}")))),
+        }
+    }
+}
+
+impl From<download::FetchError> for FetchError {
+    fn from(error: download::FetchError) -> Self {
+        use download::FetchError as E;
+        match error {
+            E::InvalidUrl(why) => Self::InvalidUrl(why),
+            E::Refused(why) => Self::Refused(why),
+            E::NotFound => Self::NotFound,
+            E::Gone => Self::Gone,
+            E::OriginStatus(status) => Self::OriginStatus(status),
+            E::TooLarge { limit } => Self::TooLarge(limit),
+            E::TimedOut(what) => Self::TimedOut(what),
+            E::Unreachable(why) => Self::Unreachable(why),
+            E::BrokenBody(why) => Self::BrokenBody(why),
+            E::TooManyRedirects(limit) => Self::TooManyRedirects(limit),
+            E::Unavailable { retry_after_seconds } => Self::Unavailable(retry_after_seconds),
+            E::Other(why) => Self::Other(why),
+        }
+    }
+}
+
+impl From<FetchError> for download::FetchError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::InvalidUrl(why) => Self::InvalidUrl(why),
+            FetchError::Refused(why) => Self::Refused(why),
+            FetchError::NotFound => Self::NotFound,
+            FetchError::Gone => Self::Gone,
+            FetchError::OriginStatus(status) => Self::OriginStatus(status),
+            FetchError::TooLarge(limit) => Self::TooLarge { limit },
+            FetchError::TimedOut(what) => Self::TimedOut(what),
+            FetchError::Unreachable(why) => Self::Unreachable(why),
+            FetchError::BrokenBody(why) => Self::BrokenBody(why),
+            FetchError::TooManyRedirects(limit) => Self::TooManyRedirects(limit),
+            FetchError::Unavailable(retry_after_seconds) => Self::Unavailable { retry_after_seconds },
+            FetchError::Other(why) => Self::Other(why),
+        }
+    }
+}

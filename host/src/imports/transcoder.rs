@@ -1,0 +1,38 @@
+//! The interface `transcoder`: whatever [`Transcoder`](crate::transcode::Transcoder) the host was given, run off the store's thread.
+
+use std::sync::Arc;
+
+use wasmtime::component::{Accessor, HasSelf, Resource};
+
+use super::BlobHandle;
+use crate::bindings::cache::media_cache::cache::transcoder::{Host, HostWithStore};
+use crate::blob::Blob;
+use crate::state::State;
+
+impl Host for State {}
+
+impl<T: Send + 'static> HostWithStore<T> for HasSelf<State> {
+    async fn gif_to_mp4(
+        store: &Accessor<T, Self>,
+        gif: Resource<BlobHandle>,
+    ) -> wasmtime::Result<Result<Resource<BlobHandle>, String>> {
+        let (gif, transcoder, runtime, hits) = store.with(|mut state| {
+            let state = state.get();
+            let gif = state.table.get(&gif)?.blob.clone();
+            wasmtime::Result::<_>::Ok((gif, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
+        })?;
+        let film = runtime.spawn(async move {
+            let gif = gif.bytes().await.map_err(|error| format!("cannot read the GIF: {error}"))?;
+            transcoder.gif_to_mp4(gif).await.map_err(|error| error.to_string())
+        });
+        let film = film.await.unwrap_or_else(|panic| Err(format!("the transcoder broke off: {panic}")));
+        hits.tell().await;
+        match film {
+            Ok(film) => store.with(|mut state| state.get().hand_in(Arc::new(Blob::from(film)))).map(Ok),
+            Err(why) => {
+                tracing::warn!("a GIF stays a GIF: {why}");
+                Ok(Err(why))
+            }
+        }
+    }
+}

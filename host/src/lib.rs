@@ -1,0 +1,28 @@
+//! A disk-backed, two-tier cache for downloaded media, so that the same URL is never fetched twice.
+//!
+//! The cache's logic is a WebAssembly component and its eviction policy another; this library gives them what they need (a
+//! directory, downloads, transcoding) and gives programs a plain interface to them: [`MediaCache`].
+
+mod bindings;
+pub mod blob;
+mod builder;
+mod cache;
+pub mod download;
+mod driver;
+mod engine;
+mod held;
+mod imports;
+mod lock;
+mod media;
+mod policy;
+mod state;
+pub mod transcode;
+
+pub use blob::Blob;
+pub use builder::{Builder, OpenError};
+pub use cache::{CacheError, MediaCache, describe};
+pub use engine::{CacheComponent, ComponentError, Engine, PolicyComponent, embedded};
+pub use lock::LockError;
+pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
+pub use policy::PolicyStatus;
+pub use state::Clock;

@@ -1,0 +1,84 @@
+//! Why a GIF did not become an MP4. Each message names what is wrong, the number that is too large, and the limit it broke.
+
+use std::time::Duration;
+
+/// Why a GIF did not become an MP4.
+#[derive(Debug, thiserror::Error)]
+pub enum TranscodeError {
+    /// The bytes are not a GIF, or one that is truncated or otherwise breaks the format.
+    #[error("not a well-formed GIF: {0}")]
+    Malformed(String),
+    /// The GIF ends without a single image.
+    #[error("the GIF has no frames")]
+    NoFrames,
+    /// The file is too large to look at.
+    #[error("the GIF has {bytes} bytes, the limit is {limit}")]
+    InputTooLarge {
+        /// Size of the file in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The canvas, or the rectangle of a frame, is too wide or too high.
+    #[error("an image of {width}x{height} has a side over {limit} pixels")]
+    SideTooLong {
+        /// Width in pixels.
+        width: u16,
+        /// Height in pixels.
+        height: u16,
+        /// The limit for each side in pixels.
+        limit: u16,
+    },
+    /// The canvas, or the rectangle of a frame, has too many pixels.
+    #[error("an image of {width}x{height} has {} pixels, the limit is {limit}", u64::from(*width) * u64::from(*height))]
+    TooManyPixels {
+        /// Width in pixels.
+        width: u16,
+        /// Height in pixels.
+        height: u16,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// The animation has too many frames. They are counted only up to the limit.
+    #[error("the GIF has more than {limit} frames")]
+    TooManyFrames {
+        /// The limit.
+        limit: usize,
+    },
+    /// All frames together are too much to composite and encode. They are summed only until the limit is broken.
+    #[error("frame {frame} brings the work to {pixels} composited pixels, the limit is {limit}")]
+    TooMuchWork {
+        /// The frame, counted from 1, that broke the limit.
+        frame: usize,
+        /// Pixels to composite up to and with that frame.
+        pixels: u64,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// The video came out too large to be worth keeping.
+    #[error("the video has grown to {bytes} bytes, the limit is {limit}")]
+    OutputTooLarge {
+        /// Size of the encoded frames so far in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The job ran longer than it may.
+    #[error("not done after the limit of {limit:?}")]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// Nobody waits for the result any more, so the job stopped.
+    #[error("abandoned by the caller")]
+    Abandoned,
+    /// The H.264 encoder or the MP4 writer failed.
+    #[error("encoding failed: {0}")]
+    Encoder(String),
+    /// The `ffmpeg` process could not be started or failed.
+    #[error("ffmpeg: {0}")]
+    Ffmpeg(String),
+    /// This host does not transcode.
+    #[error("transcoding is disabled")]
+    Disabled,
+}
