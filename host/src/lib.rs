@@ -15,6 +15,8 @@ mod imports;
 mod lock;
 mod media;
 mod policy;
+pub mod service;
+mod spool;
 mod state;
 pub mod transcode;
 

@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn image_data_that_is_too_short_or_broken_is_an_error_and_a_surplus_is_skipped() {
         // Codes of three bits, from the lowest: clear (4), pixels (0 to 3), end (5).
-        let four_red_pixels = [2, 2, 0b00_000_100, 0b0_000_000_0, 0];
+        let four_red_pixels = [2, 2, 0b00_000_100, 0, 0];
         assert_eq!(frames(&with_image_data(&four_red_pixels)).unwrap(), [[RED; 4]]);
         let one_pixel = [2, 2, 0b01_000_100, 0b1, 0];
         let unknown_code = [2, 1, 0b00_111_100, 0];

@@ -73,3 +73,25 @@ impl H264Encoder {
 fn failed(error: openh264::Error) -> TranscodeError {
     TranscodeError::Encoder(error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::yuv::VideoFormat;
+    use super::*;
+
+    /// The sequence parameters of a video with this matrix, as a string of bits.
+    fn sequence_parameters(matrix: Matrix) -> String {
+        let format = VideoFormat { matrix, ..VideoFormat::for_canvas(64, 64) };
+        let mut encoder = H264Encoder::new(matrix, &Limits::default()).unwrap();
+        encoder.encode(&I420::new(format)).unwrap();
+        encoder.finish().sequence_parameters.iter().map(|byte| format!("{byte:08b}")).collect()
+    }
+
+    #[test]
+    fn the_stream_says_how_its_colours_are_to_be_read() {
+        // Video format unspecified (5), limited range (0), then a description (1): primaries, transfer, matrix.
+        let description = |code: u8| format!("10101{}", format!("{code:08b}").repeat(3));
+        assert!(sequence_parameters(Matrix::Bt601).contains(&description(6)));
+        assert!(sequence_parameters(Matrix::Bt709).contains(&description(1)));
+    }
+}

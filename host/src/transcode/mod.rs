@@ -1,11 +1,11 @@
-//! GIF in, MP4 out: what a chat client plays instead of a GIF is a tenth of the size and costs it no palette tricks.
+//! GIF in, MP4 out: a chat client plays the same animation from a file that is several times smaller and decoded in hardware.
 //!
 //! The input is whatever a stranger uploaded, so every transcoder here keeps four promises:
 //!
 //! * the [`Limits`] are checked on the headers, before any memory is spent on pixels, and the wall time between frames;
 //! * a broken or hostile file ends in a [`TranscodeError`], never in a panic, and only code in memory-safe Rust reads it;
 //! * every frame becomes one sample that lasts exactly as long as browsers show it, the last one too;
-//! * the same input gives the same bytes.
+//! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
 //! The path a file takes, one stage a file: `survey` reads the headers, `frames` decodes and composites, `yuv` converts,
 //! `h264` or `ffmpeg` encodes, `bitstream` collects what they emit, `mp4` writes it.

@@ -59,7 +59,7 @@ mod tests {
     async fn a_dropped_future_tells_its_job_to_stop() {
         let (started, has_started) = tokio::sync::oneshot::channel();
         let (stopped, has_stopped) = tokio::sync::oneshot::channel();
-        let job = run(Duration::from_secs(600), move |deadline| {
+        let job = run(Duration::from_secs(10), move |deadline| {
             let _ = started.send(());
             let reason = loop {
                 match deadline.check() {

@@ -1,0 +1,60 @@
+//! What can be said on the command line.
+
+mod directory;
+mod open;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use open::CacheOptions;
+
+/// A cache for downloaded media: the same URL is never fetched twice.
+///
+/// Each entry is two files, {sha256 of the URL}.dat with the bytes and {sha256 of the URL}.json with what is known of them. GIFs are
+/// stored as MP4.
+#[derive(Parser)]
+#[command(name = "media-cache", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the HTTP service
+    Serve(serve::Serve),
+    /// Get what is behind a URL, from the cache or else from the network
+    Get(directory::Get),
+    /// Store a file for a URL
+    Put(directory::Put),
+    /// Remove what is stored for URLs
+    Rm(directory::Rm),
+    /// List what is stored, the least recently used first
+    Ls(directory::Ls),
+    /// Say how much is stored
+    Stats(directory::Stats),
+}
+
+impl Cli {
+    /// Does what was said.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(async {
+            match self.command {
+                Command::Serve(serve) => serve.run().await,
+                Command::Get(get) => get.run().await,
+                Command::Put(put) => put.run().await,
+                Command::Rm(rm) => rm.run().await,
+                Command::Ls(ls) => ls.run().await,
+                Command::Stats(stats) => stats.run().await,
+            }
+        });
+        // A thread that waits for input which never comes must not hold up the end.
+        runtime.shutdown_background();
+        outcome
+    }
+}

@@ -1,0 +1,120 @@
+//! `media-cache serve`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use media_cache::service::Service;
+use media_cache::{CacheError, MediaCache};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::open::{CacheOptions, DEFAULT_MAX_SIZE_MB};
+
+/// How often the snapshot is written while the service runs, so that a crash forgets little.
+const CHECKPOINT: Duration = Duration::from_secs(300);
+
+/// Run the HTTP service
+///
+/// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is set.
+/// SIGTERM and Ctrl-C finish what is under way; a second one does not wait for it.
+#[derive(Args)]
+pub struct Serve {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
+    #[arg(long, value_name = "MB", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
+    max_size_mb: NonZeroU64,
+    #[command(flatten)]
+    cache: CacheOptions,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        start_logging();
+        // Signals count from here on, so that one that comes while the cache is loading is not lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let listener = TcpListener::bind(self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
+        let address = listener.local_addr()?;
+        println!("listening on http://{address}");
+        std::io::stdout().flush()?;
+
+        let (loaded, loading) = watch::channel(None);
+        let (stop, stopped) = watch::channel(false);
+        let service = Service::new(loading, self.cache.max_body_bytes());
+        let server = axum::serve(listener, service.router()).with_graceful_shutdown(wait_for(stopped.clone()));
+        let server = tokio::spawn(server.into_future());
+
+        let cache = tokio::select! {
+            cache = self.cache.open(self.max_size_mb, None) => cache?,
+            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+        };
+        let report = cache.load_report();
+        tracing::info!(
+            entries = report.entries,
+            from_snapshot = report.from_snapshot,
+            leftovers = report.leftovers,
+            damaged = report.damaged,
+            evicted = report.evicted,
+            "{} is loaded",
+            cache.directory().display()
+        );
+        loaded.send_replace(Some(cache.clone()));
+        tokio::spawn(write_checkpoints(cache.clone(), stopped));
+
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("finishing what is under way");
+        stop.send_replace(true);
+        let finished = async {
+            server.await??;
+            cache.close().await?;
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            finished = finished => finished?,
+            _ = terminate.recv() => anyhow::bail!("stopped before everything was finished"),
+            _ = interrupt.recv() => anyhow::bail!("stopped before everything was finished"),
+        }
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    // Where the sender is gone, so is the reason to go on.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn write_checkpoints(cache: MediaCache, stopped: watch::Receiver<bool>) {
+    let mut times = tokio::time::interval_at(tokio::time::Instant::now() + CHECKPOINT, CHECKPOINT);
+    loop {
+        tokio::select! {
+            () = wait_for(stopped.clone()) => return,
+            _ = times.tick() => {}
+        }
+        match cache.checkpoint().await {
+            Ok(()) => {}
+            Err(CacheError::Closed) => return,
+            Err(error) => tracing::warn!("the checkpoint could not be written: {error}"),
+        }
+    }
+}
+
+fn start_logging() {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
+}

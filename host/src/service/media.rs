@@ -1,0 +1,151 @@
+//! `/media`: getting, putting and deleting what is behind a URL.
+
+use std::path::PathBuf;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use serde_json::json;
+use url::Url;
+
+use super::Service;
+use super::problem::Problem;
+use super::respond::respond;
+use crate::blob::Blob;
+use crate::download::{clean_filename, filename_for, media_type};
+use crate::spool::Spool;
+
+/// How many first bytes a media type is guessed from.
+const SNIFFED: usize = 8192;
+
+/// Bodies of more bytes than this wait in a file rather than in memory.
+const SPOOL_ABOVE: u64 = 4 << 20;
+
+/// What stands behind the question mark.
+#[derive(Debug, PartialEq, Eq)]
+struct Parameters {
+    url: String,
+    filename: Option<String>,
+}
+
+/// `GET` and `HEAD`: what is stored, downloaded first if nothing is.
+pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    let Parameters { url, .. } = Parameters::of(&uri, false)?;
+    let media = service.cache().await?.get_or_download(&url).await?;
+    respond(&method, &headers, media).await
+}
+
+/// `PUT`: stores the body.
+pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let Parameters { url, filename } = Parameters::of(&uri, true)?;
+    let parsed = Url::parse(&url).map_err(|error| Problem::bad_request(format!("the URL cannot be one: {error}")))?;
+    let cache = service.cache().await?;
+    let body = receive(body, &headers, service.max_body_bytes(), cache.directory().to_owned()).await?;
+    let head = body.head(SNIFFED).map_err(not_kept)?;
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mimetype = media_type(declared, &head);
+    let filename = filename.as_deref().and_then(clean_filename).unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
+    let outcome = cache.put(&url, body, &mimetype, &filename).await?;
+    if let Some(why) = outcome.not_stored {
+        return Err(why.into());
+    }
+    let status = if outcome.known { StatusCode::OK } else { StatusCode::CREATED };
+    let stored = json!({
+        "url": url,
+        "known": outcome.known,
+        "mimetype": &*outcome.media.mimetype,
+        "filename": &*outcome.media.filename,
+        "size": outcome.media.body.len(),
+    });
+    Ok((status, Json(stored)).into_response())
+}
+
+/// `DELETE`: removes what is stored.
+pub(super) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
+    let Parameters { url, .. } = Parameters::of(&uri, false)?;
+    match service.cache().await?.remove(&url).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::new(StatusCode::NOT_FOUND, "nothing is stored for this URL")),
+    }
+}
+
+impl Parameters {
+    /// Reads the query. A parameter that is not known is most likely a part of a URL that was not encoded; to ignore it would be to
+    /// fetch another URL than was meant.
+    fn of(uri: &Uri, with_filename: bool) -> Result<Self, Problem> {
+        const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
+        let (mut url, mut filename) = (None, None);
+        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+            let place = match &*name {
+                "url" => &mut url,
+                "filename" if with_filename => &mut filename,
+                _ => return Err(Problem::bad_request(format!("there is no parameter `{name}` here; {HINT}"))),
+            };
+            if place.replace(value.into_owned()).is_some() {
+                return Err(Problem::bad_request(format!("the parameter `{name}` is there twice; {HINT}")));
+            }
+        }
+        let url = url.filter(|url: &String| !url.is_empty());
+        let url = url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {HINT}")))?;
+        Ok(Self { url, filename })
+    }
+}
+
+/// Receives the body of a request, within the limit.
+async fn receive(body: Body, headers: &HeaderMap, limit: u64, spool: PathBuf) -> Result<Blob, Problem> {
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit} bytes"));
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut spool = Spool::new(SPOOL_ABOVE, spool);
+    let mut pieces = body.into_data_stream();
+    let mut received = 0;
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
+        received += piece.len() as u64;
+        if received > limit {
+            return Err(too_large());
+        }
+        spool.append(piece).await.map_err(not_kept)?;
+    }
+    if received == 0 {
+        return Err(Problem::bad_request("the body is empty"));
+    }
+    spool.finish().await.map_err(not_kept)
+}
+
+fn not_kept(error: std::io::Error) -> Problem {
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("the body cannot be kept in a temporary file: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameters(query: &str) -> Result<(String, Option<String>), String> {
+        let uri: Uri = format!("/media?{query}").parse().unwrap();
+        Parameters::of(&uri, true).map(|p| (p.url, p.filename)).map_err(|problem| format!("{problem:?}"))
+    }
+
+    #[test]
+    fn the_url_is_decoded_once() {
+        let url = parameters("url=https%3A%2F%2Fx%2Fa%2520b%3Fc%3D1%26d%3D2&filename=%C3%A4.png");
+        assert_eq!(url, Ok(("https://x/a%20b?c=1&d=2".into(), Some("ä.png".into()))));
+        assert_eq!(parameters("url=https://x/a?b=c").unwrap().0, "https://x/a?b=c");
+    }
+
+    #[test]
+    fn a_url_that_was_not_encoded_is_not_cut_off_in_silence() {
+        assert!(parameters("url=https://x/a?b=1&c=2").unwrap_err().contains("no parameter `c` here; percent-encode"));
+        assert!(parameters("url=a&url=b").unwrap_err().contains("twice"));
+        for query in ["", "url=", "filename=a"] {
+            assert!(parameters(query).unwrap_err().contains("`url` is missing"), "{query}");
+        }
+        let uri: Uri = "/media?url=a&filename=b".parse().unwrap();
+        assert!(Parameters::of(&uri, false).is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! The cache as an HTTP service.
+
+mod media;
+mod problem;
+mod range;
+mod respond;
+mod stats;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::cache::MediaCache;
+use problem::Problem;
+pub use stats::stats_document;
+
+/// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+struct Shared {
+    cache: watch::Receiver<Option<MediaCache>>,
+    max_body_bytes: u64,
+}
+
+impl Service {
+    /// A service for the cache that `cache` will hold. Until it does, requests for media wait and `/readyz` says no. A body that is
+    /// put may have `max_body_bytes` bytes.
+    #[must_use]
+    pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64) -> Self {
+        Self(Arc::new(Shared { cache, max_body_bytes }))
+    }
+
+    /// A service for a cache that is loaded.
+    #[must_use]
+    pub fn of(cache: MediaCache, max_body_bytes: u64) -> Self {
+        Self::new(watch::channel(Some(cache)).1, max_body_bytes)
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/media", get(media::get).put(media::put).delete(media::delete))
+            .route("/stats", get(stats))
+            .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
+            .route("/readyz", get(ready))
+            .fallback(no_such_path)
+            .method_not_allowed_fallback(no_such_method)
+            .with_state(self)
+    }
+
+    fn max_body_bytes(&self) -> u64 {
+        self.0.max_body_bytes
+    }
+
+    /// The cache, once it is loaded.
+    async fn cache(&self) -> Result<MediaCache, Problem> {
+        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache could not be loaded");
+        if let Some(cache) = self.0.cache.borrow().as_ref() {
+            return Ok(cache.clone());
+        }
+        let mut loading = self.0.cache.clone();
+        let loaded = loading.wait_for(Option::is_some).await.map_err(|_| gone())?;
+        loaded.clone().ok_or_else(gone)
+    }
+}
+
+async fn stats(State(service): State<Service>) -> Result<Response, Problem> {
+    let cache = service.cache().await?;
+    let status = cache.status().await?;
+    Ok(Json(stats_document(&status, &cache.load_report())).into_response())
+}
+
+async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
+    match &*service.0.cache.borrow() {
+        Some(_) => Ok(Json(json!({ "status": "ready" })).into_response()),
+        None => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache is still loading")),
+    }
+}
+
+async fn no_such_path(uri: Uri) -> Problem {
+    let paths = "/media, /stats, /healthz, /readyz";
+    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}; there is: {paths}", uri.path()))
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not know {method}", uri.path()))
+}

@@ -1,0 +1,270 @@
+//! Media as a response: whole, in part, or not at all because the client has it already (RFC 9110, sections 13 and 14).
+
+use std::ops::Range;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LastModified};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::problem::Problem;
+use super::range::Wanted;
+use crate::blob::Blob;
+use crate::media::{Media, Source};
+
+/// For how long a client may keep what it got. A URL is fetched once, so what is behind it here changes only after an eviction.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+
+/// What is escaped in `filename*` (RFC 8187: all but `attr-char`).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// What the client's conditions are held against.
+struct Version {
+    tag: ETag,
+    modified: SystemTime,
+}
+
+/// Answers a request for media.
+pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
+    let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why);
+    let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
+    let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
+    let version = Version { tag, modified: media.stored_at };
+    match version.condition(request) {
+        Some(StatusCode::NOT_MODIFIED) => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            describe_version(response.headers_mut(), &media, version);
+            return Ok(response);
+        }
+        Some(status) => return Err(Problem::new(status, "the stored media is another version than the request names")),
+        None => {}
+    }
+    let length = media.body.len();
+    // A range has a meaning for GET only.
+    let range = request.get(header::RANGE).filter(|_| *method == Method::GET && version.range_applies(request));
+    let (status, part) = match Wanted::of(range.and_then(|range| range.to_str().ok()), length) {
+        Wanted::All => (StatusCode::OK, 0..length),
+        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Wanted::Unsatisfiable => {
+            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("there are {length} bytes")).into_response();
+            insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
+            return Ok(response);
+        }
+    };
+    let mut response = Response::new(body(&media.body, part.clone()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
+    if status == StatusCode::PARTIAL_CONTENT {
+        insert(headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
+    }
+    describe_content(headers, &media);
+    describe_version(headers, &media, version);
+    Ok(response)
+}
+
+fn body(blob: &Blob, part: Range<u64>) -> Body {
+    match blob.in_memory() {
+        Some(bytes) => Body::from(bytes.slice(part.start as usize..part.end as usize)),
+        None => Body::from_stream(blob.stream(part)),
+    }
+}
+
+/// What the bytes are.
+fn describe_content(headers: &mut HeaderMap, media: &Media) {
+    let fallback = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media.mimetype).unwrap_or(fallback));
+    insert(headers, header::CONTENT_DISPOSITION, &disposition(&media.filename));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    // What a stranger called an image is not to be run as a script.
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Which version it is, for how long it is good, and where it came from.
+fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
+    headers.typed_insert(version.tag);
+    headers.typed_insert(LastModified::from(version.modified));
+    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    let hit = if media.source == Source::Origin { "miss" } else { "hit" };
+    headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
+}
+
+impl Version {
+    /// How the client's conditions end the request, if they do (RFC 9110, section 13.2.2).
+    fn condition(&self, request: &HeaderMap) -> Option<StatusCode> {
+        let met = match (request.typed_get::<IfMatch>(), request.typed_get::<IfUnmodifiedSince>()) {
+            (Some(expected), _) => expected.precondition_passes(&self.tag),
+            (None, Some(since)) => since.precondition_passes(self.modified),
+            (None, None) => true,
+        };
+        let changed = match (request.typed_get::<IfNoneMatch>(), request.typed_get::<IfModifiedSince>()) {
+            (Some(known), _) => known.precondition_passes(&self.tag),
+            (None, Some(since)) => since.is_modified(self.modified),
+            (None, None) => true,
+        };
+        match (met, changed) {
+            (false, _) => Some(StatusCode::PRECONDITION_FAILED),
+            (true, false) => Some(StatusCode::NOT_MODIFIED),
+            (true, true) => None,
+        }
+    }
+
+    /// Whether a range is to be served, as far as `If-Range` goes.
+    fn range_applies(&self, request: &HeaderMap) -> bool {
+        let modified = LastModified::from(self.modified);
+        request.typed_get::<IfRange>().is_none_or(|range| !range.is_modified(Some(&self.tag), Some(&modified)))
+    }
+}
+
+/// A strong entity tag: the SHA-256 of the bytes.
+fn tag(digest: &[u8; 32]) -> String {
+    let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
+    format!("\"{}\"", hex.collect::<String>())
+}
+
+/// The file name in both forms: as far as ASCII goes for those who know no better, and all of it (RFC 6266, appendix D).
+fn disposition(filename: &str) -> String {
+    let plain = |c: char| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
+    let ascii: String = filename.chars().map(plain).collect();
+    if ascii == filename {
+        return format!("inline; filename=\"{ascii}\"");
+    }
+    format!("inline; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(filename, ESCAPED))
+}
+
+/// Adds a header whose value is visible ASCII.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    const MODIFIED: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
+
+    fn media() -> Media {
+        Media {
+            mimetype: "image/png".into(),
+            filename: "a.png".into(),
+            body: Blob::from("0123456789"),
+            source: Source::Memory,
+            stored_at: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        }
+    }
+
+    async fn ask(headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
+        ask_by(Method::GET, headers).await
+    }
+
+    async fn ask_by(method: Method, headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
+        let mut request = HeaderMap::new();
+        for (name, value) in headers {
+            request.insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        let response = respond(&method, &request, media()).await.unwrap_or_else(IntoResponse::into_response);
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1000).await.unwrap();
+        (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_whole_media_is_described() {
+        let (status, headers, body) = ask(&[]).await;
+        assert_eq!((status, body.as_str()), (200, "0123456789"));
+        let tag = "\"84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\"";
+        for (name, value) in [
+            ("content-type", "image/png"),
+            ("content-length", "10"),
+            ("content-disposition", "inline; filename=\"a.png\""),
+            ("etag", tag),
+            ("last-modified", MODIFIED),
+            ("cache-control", "public, max-age=86400"),
+            ("accept-ranges", "bytes"),
+            ("x-cache", "hit"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(headers[name], value, "{name}");
+        }
+        assert!(!headers.contains_key("content-range"));
+    }
+
+    #[tokio::test]
+    async fn a_range_is_a_part() {
+        let (status, headers, body) = ask(&[("range", "bytes=2-4")]).await;
+        assert_eq!((status, body.as_str()), (206, "234"));
+        assert_eq!(
+            (&headers["content-range"], &headers["content-length"]),
+            (&"bytes 2-4/10".parse().unwrap(), &"3".parse().unwrap())
+        );
+        let (status, headers, body) = ask(&[("range", "bytes=10-")]).await;
+        assert_eq!((status, &headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
+        assert!(body.contains("there are 10 bytes"), "{body}");
+        assert_eq!(ask_by(Method::HEAD, &[("range", "bytes=2-4")]).await.0, 200, "HEAD knows no ranges");
+    }
+
+    #[tokio::test]
+    async fn a_range_of_another_version_is_the_whole() {
+        let tag = ask(&[]).await.1["etag"].to_str().unwrap().to_owned();
+        for (condition, status) in
+            [(tag.as_str(), 206), ("\"other\"", 200), (MODIFIED, 206), ("Tue, 14 Nov 2023 22:13:19 GMT", 200), ("W/\"x\"", 200)]
+        {
+            assert_eq!(ask(&[("range", "bytes=0-0"), ("if-range", condition)]).await.0, status, "{condition}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_client_has_is_not_sent_again() {
+        let tag = ask(&[]).await.1["etag"].to_str().unwrap().to_owned();
+        let weak = format!("W/{tag}");
+        for (name, value, status) in [
+            ("if-none-match", tag.as_str(), 304),
+            ("if-none-match", weak.as_str(), 304),
+            ("if-none-match", "*", 304),
+            ("if-none-match", "\"other\"", 200),
+            ("if-modified-since", MODIFIED, 304),
+            ("if-modified-since", "Tue, 14 Nov 2023 22:13:19 GMT", 200),
+            ("if-modified-since", "nonsense", 200),
+            ("if-match", tag.as_str(), 200),
+            ("if-match", "\"other\"", 412),
+            ("if-unmodified-since", MODIFIED, 200),
+            ("if-unmodified-since", "Tue, 14 Nov 2023 22:13:19 GMT", 412),
+        ] {
+            assert_eq!(ask(&[(name, value)]).await.0, status, "{name}: {value}");
+        }
+        let (_, headers, body) = ask(&[("if-none-match", tag.as_str())]).await;
+        assert!(body.is_empty() && headers.contains_key("etag") && !headers.contains_key("content-type"));
+        let both = [("if-none-match", "\"other\""), ("if-modified-since", MODIFIED)];
+        assert_eq!(ask(&both).await.0, 200, "a tag says more than a time");
+    }
+
+    #[test]
+    fn a_file_name_is_quoted_and_encoded() {
+        for (name, header) in [
+            ("a b.png", "inline; filename=\"a b.png\""),
+            ("a\"b\\c%.png", "inline; filename=\"a_b_c_.png\"; filename*=UTF-8''a%22b%5Cc%25.png"),
+            ("ä😀.png", "inline; filename=\"__.png\"; filename*=UTF-8''%C3%A4%F0%9F%98%80.png"),
+            ("a\r\nSet-Cookie: x", "inline; filename=\"a__Set-Cookie: x\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x"),
+        ] {
+            assert_eq!(disposition(name), header);
+        }
+    }
+}
