@@ -20,6 +20,9 @@ pub type Sha256Digest = [u8; 32];
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 256 * 1024;
 
+/// Up to how many bytes are read, written or digested in place: a trip to another thread takes longer than that.
+const IN_PLACE: u64 = 16 * 1024;
+
 /// A run of bytes that never changes: in memory, or an open file.
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
@@ -95,7 +98,7 @@ impl Blob {
         }
     }
 
-    /// All bytes, read from the file off the calling thread where they are not in memory.
+    /// All bytes, read from the file where they are not in memory: off the calling thread, unless they are few.
     ///
     /// # Errors
     /// When the file cannot be read, or became shorter than it was.
@@ -104,7 +107,7 @@ impl Blob {
             Source::Memory(bytes) => Ok(bytes.clone()),
             Source::File { file, len } => {
                 let (file, len) = (file.clone(), usize::try_from(*len).map_err(io::Error::other)?);
-                blocking(move || read_at(&file, 0, len)).await
+                work(len as u64, move || read_at(&file, 0, len)).await
             }
         }
     }
@@ -119,7 +122,7 @@ impl Blob {
         Ok(loaded)
     }
 
-    /// The SHA-256 of the bytes. Worked out once, off the calling thread; after that, and for clones, it is there already.
+    /// The SHA-256 of the bytes. Worked out once, off the calling thread unless they are few; after that, and for clones, it is there.
     ///
     /// # Errors
     /// When the file cannot be read, or became shorter than it was.
@@ -128,7 +131,7 @@ impl Blob {
             return Ok(*digest);
         }
         let source = self.0.source.clone();
-        let digest = blocking(move || source.digest()).await?;
+        let digest = work(self.len(), move || source.digest()).await?;
         Ok(*self.0.digest.get_or_init(|| digest))
     }
 
@@ -153,7 +156,7 @@ impl Blob {
                     Source::Memory(bytes) => bytes.slice(at as usize..end as usize),
                     Source::File { file, .. } => {
                         let count = (end - at).min(CHUNK as u64) as usize;
-                        blocking(move || read_at(&file, at, count)).await?
+                        work(count as u64, move || read_at(&file, at, count)).await?
                     }
                 };
                 let next = at + piece.len() as u64;
@@ -162,13 +165,13 @@ impl Blob {
         })
     }
 
-    /// Writes all bytes to the start of `file`, off the calling thread.
+    /// Writes all bytes to the start of `file`, off the calling thread unless they are few.
     ///
     /// # Errors
     /// What the operating system says; [`io::ErrorKind::StorageFull`] where there is no room.
     pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
         let source = self.0.source.clone();
-        blocking(move || match source {
+        work(self.len(), move || match source {
             Source::Memory(bytes) => file.write_all_at(&bytes, 0),
             Source::File { file: from, len } => copy(&from, &file, len),
         })
@@ -211,7 +214,10 @@ fn read_at(file: &File, at: u64, count: usize) -> io::Result<Bytes> {
     Ok(buffer.into())
 }
 
-/// Runs `work` on a thread that may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+/// Does work on so many bytes: in place where they are few, and on a thread that may block where they are not.
+async fn work<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    if bytes <= IN_PLACE {
+        return work();
+    }
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }

@@ -65,6 +65,7 @@ pub struct Builder {
     engine: Option<Engine>,
     component: Option<CacheComponent>,
     policy: Option<PolicyComponent>,
+    every_hit_calls: bool,
 }
 
 #[derive(Default)]
@@ -173,6 +174,13 @@ impl Builder {
         self
     }
 
+    /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
+    #[must_use]
+    pub fn every_hit_calls(mut self) -> Self {
+        self.every_hit_calls = true;
+        self
+    }
+
     /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
     /// runtime, which downloads and transcoding then run on.
     ///
@@ -181,6 +189,7 @@ impl Builder {
     pub async fn open(self) -> Result<MediaCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
         let lock = DirectoryLock::acquire(&directory)?;
+        let held = (!self.every_hit_calls).then(HeldBlobs::default);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let hits = Arc::new(PendingHits::new(requests.downgrade()));
         let driver = self.driver(&directory, hits.clone()).await?;
@@ -193,7 +202,6 @@ impl Builder {
         }
         let report = load(&requests, &directory).await?;
         tokio::spawn(hits.clone().keep_telling());
-        let held = HeldBlobs::default();
         Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, thread: Mutex::new(Some(thread)) })))
     }
 

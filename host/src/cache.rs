@@ -49,7 +49,8 @@ pub struct MediaCache(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub requests: mpsc::Sender<Request>,
-    pub held: HeldBlobs,
+    /// `None` where every hit is to call the component.
+    pub held: Option<HeldBlobs>,
     pub hits: Arc<PendingHits>,
     pub directory: PathBuf,
     pub report: LoadReport,
@@ -158,7 +159,7 @@ impl MediaCache {
 
     /// A hit without a call: the component holds the bytes, and so do we.
     fn held(&self, url: &str) -> Option<Media> {
-        let (media, ticket) = self.0.held.get(url)?;
+        let (media, ticket) = self.0.held.as_ref()?.get(url)?;
         if self.0.requests.is_closed() {
             return None;
         }
@@ -167,7 +168,9 @@ impl MediaCache {
     }
 
     fn note(&self, url: &str, delivered: Delivered) -> Media {
-        self.0.held.note(url, &delivered);
+        if let Some(held) = &self.0.held {
+            held.note(url, &delivered);
+        }
         delivered.media
     }
 

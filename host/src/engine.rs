@@ -25,22 +25,25 @@ pub mod embedded {
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
     /// The file cannot be read.
-    #[error("cannot read the component {path}: {source}")]
+    #[error("cannot read the component {path}: {error}")]
     Read {
         /// The file.
         path: String,
         /// What the operating system says.
-        source: std::io::Error,
+        error: std::io::Error,
     },
+    /// It is something else altogether.
+    #[error("{0} is not WebAssembly")]
+    NotWasm(String),
     /// It is no WebAssembly component, or not one of this world.
-    #[error("{what} is not a component of the world `{world}`: {source:#}")]
+    #[error("{what} is not a component of the world `{world}`: {error:#}")]
     Unfit {
         /// Which component.
         what: String,
         /// What it should have been.
         world: &'static str,
         /// What is wrong with it.
-        source: wasmtime::Error,
+        error: wasmtime::Error,
     },
 }
 
@@ -120,11 +123,12 @@ impl Engine {
     /// # Errors
     /// When it is not one.
     pub fn compile_cache(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        check_magic(what, bytes)?;
         let compiled = Component::new(&self.0.caches, bytes).and_then(|component| {
             self.0.cache_linker.instantiate_pre(&component).and_then(crate::bindings::cache::MediaCachePre::new)?;
             Ok(CacheComponent(component))
         });
-        compiled.map_err(|source| ComponentError::Unfit { what: what.into(), world: "media-cache", source })
+        compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "media-cache", error })
     }
 
     /// Compiles a policy. `what` names it in errors and in the status.
@@ -132,11 +136,12 @@ impl Engine {
     /// # Errors
     /// When it is not one.
     pub fn compile_policy(&self, what: &str, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
+        check_magic(what, bytes)?;
         let compiled = Component::new(&self.0.policies, bytes).and_then(|component| {
             self.0.policy_linker.instantiate_pre(&component).and_then(crate::bindings::policy::EvictionPolicyPre::new)?;
             Ok(PolicyComponent { component, origin: what.into() })
         });
-        compiled.map_err(|source| ComponentError::Unfit { what: what.into(), world: "eviction-policy", source })
+        compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "eviction-policy", error })
     }
 
     pub(crate) fn caches(&self) -> (&Wasmtime, &Linker<State>) {
@@ -162,7 +167,12 @@ fn cache_linker(engine: &Wasmtime) -> wasmtime::Result<Linker<State>> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
-    std::fs::read(path).map_err(|source| ComponentError::Read { path: path.display().to_string(), source })
+    std::fs::read(path).map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
+}
+
+/// Tells a wrong file from a wrong component, of which much more can be said.
+fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
+    if bytes.starts_with(b"\0asm") { Ok(()) } else { Err(ComponentError::NotWasm(what.into())) }
 }
 
 /// What the cell holds, made first where it is empty.

@@ -20,25 +20,25 @@ pub enum LockError {
     #[error("{} is in use by another media-cache; stop that one, ask it over HTTP, or use another directory", .0.display())]
     InUse(PathBuf),
     /// It cannot be made, or the lock file cannot be opened.
-    #[error("cannot use the directory {}: {source}", path.display())]
+    #[error("cannot use the directory {}: {error}", path.display())]
     Unusable {
         /// The directory.
         path: PathBuf,
         /// What the operating system says.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 impl DirectoryLock {
     /// Makes the directory where it is not there, and takes it.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
-        let unusable = |source| LockError::Unusable { path: directory.into(), source };
+        let unusable = |error| LockError::Unusable { path: directory.into(), error };
         std::fs::create_dir_all(directory).map_err(unusable)?;
         let file = File::options().create(true).truncate(false).write(true).open(directory.join(FILE)).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::InUse(directory.into())),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
         }
     }
 }

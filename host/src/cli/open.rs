@@ -80,20 +80,11 @@ impl CacheOptions {
     /// With a sentence for the user.
     pub async fn open(&self, max_size_mb: NonZeroU64, progress: Option<ProgressBar>) -> anyhow::Result<MediaCache> {
         let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
-        let http = HttpOptions {
-            max_body_bytes: self.max_body_bytes(),
-            spool_dir: Some(self.dir.clone()),
-            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
-            ..HttpOptions::default()
-        };
-        // The downloader keeps large bodies in the directory while they come in, so it has to be there.
-        std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot use the directory {}", self.dir.display()))?;
         let builder = MediaCache::builder()
             .directory(&self.dir)
             .max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE))
             .max_memory_items(self.max_memory_items)
-            .max_memory_bytes(self.max_memory_mb.saturating_mul(MIB))
-            .downloader(HttpDownloader::new(http)?);
+            .max_memory_bytes(self.max_memory_mb.saturating_mul(MIB));
         let builder = match self.transcoder {
             TranscoderName::Embedded => builder.transcoder(EmbeddedTranscoder::default()),
             TranscoderName::Ffmpeg => builder.transcoder(FfmpegTranscoder::new("ffmpeg".into(), Limits::default())),
@@ -107,7 +98,15 @@ impl CacheOptions {
             PolicyName::Lru => builder,
             PolicyName::File(file) => builder.policy(engine.policy_from_file(file)?),
         };
-        Ok(builder.engine(engine).open().await?)
+        let http = HttpOptions {
+            max_body_bytes: self.max_body_bytes(),
+            spool_dir: Some(self.dir.clone()),
+            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
+            ..HttpOptions::default()
+        };
+        // The downloader keeps large bodies in the directory while they come in, so it has to be there.
+        std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot use the directory {}", self.dir.display()))?;
+        Ok(builder.downloader(HttpDownloader::new(http)?).engine(engine).open().await?)
     }
 
     /// Opens the cache for a command that is not the service. A directory that holds more than the default budget keeps what it has,

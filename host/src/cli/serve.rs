@@ -19,10 +19,7 @@ use super::open::{CacheOptions, DEFAULT_MAX_SIZE_MB};
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
 const CHECKPOINT: Duration = Duration::from_secs(300);
 
-/// Run the HTTP service
-///
-/// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is set.
-/// SIGTERM and Ctrl-C finish what is under way; a second one does not wait for it.
+/// What `serve` is told.
 #[derive(Args)]
 pub struct Serve {
     /// Where to listen; port 0 picks a free one

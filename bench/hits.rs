@@ -1,0 +1,78 @@
+//! What a hit costs: through the component, and by a blob that the component is known to hold.
+//!
+//! ```sh
+//! cargo bench --bench hits
+//! ```
+
+use std::hint::black_box;
+
+use divan::{Bencher, counter::ItemsCount};
+use media_cache::download::{Download, FetchError};
+use media_cache::transcode::NoTranscoder;
+use media_cache::{Builder, MediaCache};
+use tokio::runtime::Runtime;
+
+fn main() {
+    divan::main();
+}
+
+const URL: &str = "https://example.com/emoji/1.png";
+
+async fn make(_url: String) -> Result<Download, FetchError> {
+    Ok(Download { body: vec![b'x'; 1000].into(), mimetype: "image/png".into(), filename: "1.png".into() })
+}
+
+/// A cache with one entry in it.
+struct Rig {
+    runtime: Runtime,
+    cache: MediaCache,
+    _directory: tempfile::TempDir,
+}
+
+impl Rig {
+    #[allow(clippy::unwrap_used, reason = "a bench that cannot start is of no use")]
+    fn new(configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let builder = MediaCache::builder().directory(directory.path()).downloader(make).transcoder(NoTranscoder);
+        let cache = runtime.block_on(configure(builder).open()).unwrap();
+        runtime.block_on(cache.get_or_download(URL)).unwrap();
+        Self { runtime, cache, _directory: directory }
+    }
+}
+
+/// Hits that are under way at the same time: enough that the component's thread never waits for the next.
+const AT_ONCE: usize = 1000;
+
+/// Time per hit of the thread that owns the component, the channels to and from it included. The entry's blob is handed out.
+#[divan::bench]
+fn through_the_component(bencher: Bencher) {
+    let rig = Rig::new(Builder::every_hit_calls);
+    let hit = || async { black_box(rig.cache.get(URL).await.is_ok_and(|media| media.is_some())) };
+    bencher.counter(ItemsCount::new(AT_ONCE)).bench_local(|| {
+        let hits = rig.runtime.block_on(futures::future::join_all((0..AT_ONCE).map(|_| hit())));
+        assert!(hits.iter().all(|hit| *hit));
+    });
+}
+
+/// The same with a read back from disk each time: nothing is kept in memory.
+#[divan::bench]
+fn from_disk(bencher: Bencher) {
+    let rig = Rig::new(|builder| builder.max_memory_items(0));
+    bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+        assert!(rig.runtime.block_on(rig.cache.get(URL)).is_ok_and(|media| media.is_some()));
+    });
+}
+
+/// One hit by held blob, on the asking thread. The component is told of all of them in batches meanwhile.
+#[divan::bench]
+fn by_held_blob(bencher: Bencher) {
+    let rig = Rig::new(|builder| builder);
+    bencher.counter(ItemsCount::new(AT_ONCE)).bench_local(|| {
+        rig.runtime.block_on(async {
+            for _ in 0..AT_ONCE {
+                assert!(rig.cache.get(URL).await.is_ok_and(|media| media.is_some()));
+            }
+        });
+    });
+}

@@ -1,0 +1,111 @@
+//! The end: what is under way is finished, and then nothing more is answered.
+
+use std::pin::pin;
+
+use futures::FutureExt;
+use media_cache::{CacheError, LockError, OpenError};
+
+use crate::directory::{BOTH, LOCK, SNAPSHOT, files};
+use crate::harness::{Rig, body, fill, order, soon};
+use crate::origin::text;
+
+#[tokio::test]
+async fn a_closed_cache_says_so_to_everybody() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    let clone = cache.clone();
+    cache.close().await.unwrap();
+    for cache in [cache, clone] {
+        // The first one is at hand, and still not served.
+        assert!(matches!(cache.get("test:a").await, Err(CacheError::Closed)));
+        assert!(matches!(cache.get_or_download("test:b").await, Err(CacheError::Closed)));
+        assert!(matches!(cache.put("test:b", "bytes", "text/plain", "b.txt").await, Err(CacheError::Closed)));
+        assert!(matches!(cache.remove("test:a").await, Err(CacheError::Closed)));
+        assert!(matches!(cache.entries(None, 10).await, Err(CacheError::Closed)));
+        assert!(matches!(cache.checkpoint().await, Err(CacheError::Closed)));
+        assert!(matches!(cache.status().await, Err(CacheError::Closed)));
+        assert!(matches!(cache.close().await, Err(CacheError::Closed)));
+    }
+    assert_eq!(rig.origin.asked("test:b"), 0);
+}
+
+#[tokio::test]
+async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let mut asker = pin!(cache.get_or_download("test:a"));
+    assert!(asker.as_mut().now_or_never().is_none());
+    gate.reached().await;
+    let mut closing = pin!(cache.close());
+    assert!(closing.as_mut().now_or_never().is_none());
+    // Closed to newcomers is what tells that the request has arrived.
+    while !matches!(cache.status().now_or_never(), Some(Err(CacheError::Closed))) {
+        tokio::task::yield_now().await;
+    }
+    assert!(closing.as_mut().now_or_never().is_none(), "it waits");
+    gate.open();
+    let (answer, closed) = soon(async { (asker.await, closing.await) }).await;
+    assert_eq!(body(&answer.unwrap()).await, text("test:a"));
+    closed.unwrap();
+    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(rig.open().await.load_report().from_snapshot, 1);
+}
+
+#[tokio::test]
+async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    {
+        let mut asker = pin!(cache.get_or_download("test:a"));
+        assert!(asker.as_mut().now_or_never().is_none());
+        gate.reached().await;
+    }
+    drop(cache);
+    gate.open();
+    let cache = soon(async {
+        loop {
+            match rig.builder().open().await {
+                Err(OpenError::Lock(LockError::InUse(_))) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    })
+    .await;
+    assert_eq!((cache.load_report().entries, cache.load_report().from_snapshot), (1, 1));
+    assert_eq!(order(&cache).await, ["test:a"]);
+}
+
+#[tokio::test]
+async fn an_empty_cache_leaves_no_more_than_its_own_two_files() {
+    let rig = Rig::new();
+    rig.open().await.close().await.unwrap();
+    let names: Vec<_> = crate::directory::listing(&rig.directory()).into_keys().collect();
+    assert_eq!(names, [SNAPSHOT, LOCK]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_ends_although_hits_pour_in_while_downloads_end() {
+    for _ in 0..20 {
+        let rig = Rig::new();
+        let cache = rig.open().await;
+        fill(&cache, &["test:a"]).await;
+        let gate = rig.origin.hold("test:b");
+        let download = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.get_or_download("test:b").await }
+        });
+        gate.reached().await;
+        let hammer = std::thread::spawn({
+            let cache = cache.clone();
+            // As long as these are answered without a call they are ready at once.
+            move || while let Some(Ok(Some(_))) = cache.get("test:a").now_or_never() {}
+        });
+        gate.open();
+        soon(cache.close()).await.unwrap();
+        soon(download).await.unwrap().unwrap();
+        hammer.join().unwrap();
+    }
+}

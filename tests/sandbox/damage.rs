@@ -1,0 +1,142 @@
+//! Files that are gone, short or changed when they are asked for: a miss, never wrong bytes.
+
+use std::fs;
+
+use media_cache::{MediaCache, Source};
+
+use crate::directory::{BOTH, NEITHER, dat, files, sidecar};
+use crate::harness::{Rig, body, fill, order, stats};
+use crate::origin::text;
+
+/// A cache that has to read from disk, with one entry.
+async fn with_one_entry() -> (Rig, MediaCache) {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["test:a"]).await;
+    (rig, cache)
+}
+
+/// Asks for the damaged entry in both ways.
+async fn assert_dropped(rig: &Rig, cache: &MediaCache) {
+    assert!(cache.get("test:a").await.unwrap().is_none());
+    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    let dropped = stats(cache).await;
+    assert_eq!((dropped.damaged, dropped.hits, dropped.misses), (1, 0, 2));
+    assert_eq!((dropped.entries, dropped.disk_bytes, dropped.media_bytes), (0, 0, 0));
+    assert_eq!(dropped.evictions, 0, "nobody evicted it");
+
+    let media = cache.get_or_download("test:a").await.unwrap();
+    assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin));
+    assert_eq!((rig.origin.asked("test:a"), files(&rig.directory(), "test:a")), (2, BOTH));
+    assert!(cache.get("test:a").await.unwrap().is_some());
+    assert_eq!(stats(cache).await.damaged, 1);
+}
+
+#[tokio::test]
+async fn an_entry_whose_file_is_gone_is_a_miss() {
+    let (rig, cache) = with_one_entry().await;
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn an_entry_whose_file_is_short_is_a_miss() {
+    let (rig, cache) = with_one_entry().await;
+    let whole = text("test:a");
+    fs::write(dat(&rig.directory(), "test:a"), &whole[..whole.len() - 1]).unwrap();
+    assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn an_entry_whose_file_is_longer_is_a_miss() {
+    let (rig, cache) = with_one_entry().await;
+    fs::write(dat(&rig.directory(), "test:a"), [text("test:a").as_slice(), b"!"].concat()).unwrap();
+    assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn an_entry_with_other_bytes_of_the_same_size_is_a_miss() {
+    let (rig, cache) = with_one_entry().await;
+    let mut changed = text("test:a");
+    changed[0] ^= 1;
+    fs::write(dat(&rig.directory(), "test:a"), changed).unwrap();
+    assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn other_bytes_are_noticed_in_entries_that_are_kept_as_open_files() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0).max_memory_bytes(0)).await;
+    fill(&cache, &["test:a"]).await;
+    let mut changed = text("test:a");
+    changed[0] ^= 1;
+    fs::write(dat(&rig.directory(), "test:a"), changed).unwrap();
+    assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_the_file_is_not_followed() {
+    let (rig, cache) = with_one_entry().await;
+    let target = rig.outside().join("elsewhere");
+    fs::write(&target, text("test:a")).unwrap();
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    std::os::unix::fs::symlink(&target, dat(&rig.directory(), "test:a")).unwrap();
+    assert_dropped(&rig, &cache).await;
+    assert_eq!(fs::read(target).unwrap(), text("test:a"));
+}
+
+#[tokio::test]
+async fn get_or_download_fetches_again_what_is_gone_and_counts_one_miss() {
+    let (rig, cache) = with_one_entry().await;
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    let media = cache.get_or_download("test:a").await.unwrap();
+    assert_eq!(media.source, Source::Origin);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.damaged, stats.hits, stats.misses, stats.downloads), (1, 0, 2, 2));
+}
+
+#[tokio::test]
+async fn many_who_find_it_gone_count_it_once() {
+    let (rig, cache) = with_one_entry().await;
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    for answer in futures::future::join_all((0..20).map(|_| cache.get("test:a"))).await {
+        assert!(answer.unwrap().is_none());
+    }
+    let stats = stats(&cache).await;
+    assert_eq!((stats.damaged, stats.misses), (1, 21));
+}
+
+#[tokio::test]
+async fn a_put_replaces_what_is_gone() {
+    let (rig, cache) = with_one_entry().await;
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    let outcome = cache.put("test:a", "new bytes", "text/plain", "a.txt").await.unwrap();
+    assert!(!outcome.known);
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"new bytes");
+    assert_eq!(stats(&cache).await.damaged, 1);
+}
+
+#[tokio::test]
+async fn what_is_at_hand_is_served_although_its_file_is_gone() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
+    assert_eq!(stats(&cache).await.damaged, 0);
+}
+
+#[tokio::test]
+async fn a_damaged_sidecar_does_not_matter_until_the_next_start_without_snapshot() {
+    let (rig, cache) = with_one_entry().await;
+    fill(&cache, &["test:b"]).await;
+    fs::write(sidecar(&rig.directory(), "test:a"), "no more than a few words").unwrap();
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
+    cache.close().await.unwrap();
+
+    fs::remove_file(rig.directory().join(crate::directory::SNAPSHOT)).unwrap();
+    let cache = rig.open().await;
+    assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 1));
+    assert_eq!(order(&cache).await, ["test:b"]);
+    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+}

@@ -1,0 +1,217 @@
+//! What a hit does: it is counted once, and makes its entry the one that goes last.
+
+use std::pin::pin;
+use std::time::{Duration, UNIX_EPOCH};
+
+use futures::FutureExt;
+use media_cache::Source;
+
+use crate::directory::{NEITHER, files};
+use crate::harness::{Rig, SMALL, body, bytes, entries, fill, order, stats};
+use crate::origin::{download, text};
+
+#[tokio::test]
+async fn what_was_downloaded_is_found_again_as_it_was() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.serves("test:a", download("bytes", "image/webp", "überraschung 🎁.webp"));
+    let fresh = cache.get_or_download("test:a").await.unwrap();
+    rig.clock.advance(Duration::from_secs(10));
+    for found in [cache.get("test:a").await.unwrap().unwrap(), cache.get_or_download("test:a").await.unwrap()] {
+        assert_eq!(body(&found).await, b"bytes");
+        assert_eq!((&*found.mimetype, &*found.filename), ("image/webp", "überraschung 🎁.webp"));
+        assert_eq!((found.stored_at, found.source), (fresh.stored_at, Source::Memory));
+    }
+    assert_eq!(fresh.stored_at, rig.clock.wall() - Duration::from_secs(10));
+    assert_eq!(rig.origin.asked("test:a"), 1);
+}
+
+#[tokio::test]
+async fn urls_that_differ_in_a_letter_are_different_entries() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a?x=1", "test:a?x=2", "test:A?x=1", "test:a?x=1#"]).await;
+    assert_eq!(stats(&cache).await.downloads, 4);
+    assert!(cache.get("test:a").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_least_recently_used_goes_first_whatever_used_the_others() {
+    // With 0 every hit is a call into the component, with 64 the host serves them by itself.
+    for items in [0, 64] {
+        let rig = Rig::new();
+        let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL)).max_memory_items(items)).await;
+        fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
+        cache.get("test:a").await.unwrap().unwrap();
+        cache.put("test:c", "others", "text/plain", "c.txt").await.unwrap();
+        cache.get_or_download("test:b").await.unwrap();
+        assert_eq!(order(&cache).await, ["test:d", "test:a", "test:c", "test:b"]);
+        for (url, left) in [
+            ("test:1", ["test:a", "test:c", "test:b", "test:1"]),
+            ("test:2", ["test:c", "test:b", "test:1", "test:2"]),
+            ("test:3", ["test:b", "test:1", "test:2", "test:3"]),
+        ] {
+            fill(&cache, &[url]).await;
+            assert_eq!(order(&cache).await, left, "with {items} items");
+        }
+        assert_eq!(files(&rig.directory(), "test:d"), NEITHER);
+        assert_eq!(stats(&cache).await.evictions, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_miss_moves_nothing() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    assert!(cache.get("test:c").await.unwrap().is_none());
+    assert!(!cache.remove("test:c").await.unwrap());
+    assert_eq!(order(&cache).await, ["test:a", "test:b"]);
+}
+
+#[tokio::test]
+async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_counts() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    {
+        let stopped = rig.clock.stop();
+        let mut call = pin!(cache.get_or_download("test:c"));
+        assert!(call.as_mut().now_or_never().is_none());
+        stopped.wait_until_stuck();
+        for _ in 0..50 {
+            let media = cache.get("test:a").await.unwrap().unwrap();
+            assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Memory));
+            cache.get_or_download("test:a").await.unwrap();
+        }
+        drop(stopped);
+        call.await.unwrap();
+    }
+    // The entry was asked for while the one that needs its room was on its way.
+    assert_eq!(order(&cache).await, ["test:a", "test:c"]);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.disk_hits, stats.misses), (100, 0, 3));
+    assert_eq!(entries(&cache).await[0].hits, 100);
+}
+
+#[tokio::test]
+async fn hits_during_a_download_count_before_its_victims_are_chosen() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    let gate = rig.origin.hold("test:c");
+    let hit = async {
+        gate.reached().await;
+        cache.get("test:a").await.unwrap().unwrap();
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(cache.get_or_download("test:c"), hit);
+    answer.unwrap();
+    assert_eq!(order(&cache).await, ["test:a", "test:c"]);
+}
+
+#[tokio::test]
+async fn every_request_is_one_hit_or_one_miss() {
+    for items in [0, 2, 64] {
+        let rig = Rig::new();
+        let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
+        let (mut hits, mut misses) = (0, 0);
+        for round in 0..200 {
+            let url = format!("test:{}", round * 7 % 12);
+            if round % 3 == 0 {
+                cache.get_or_download(&url).await.unwrap();
+                if rig.origin.asked(&url) == 1 && cache.get(&url).await.unwrap().is_some() {
+                    hits += 1;
+                }
+            } else {
+                match cache.get(&url).await.unwrap() {
+                    Some(_) => hits += 1,
+                    None => misses += 1,
+                }
+            }
+        }
+        let stats = stats(&cache).await;
+        // Of the 67 downloads asked for, the first for each of the 12 URLs was a miss.
+        assert_eq!((stats.hits, stats.misses), (hits + 67 - 12, misses + 12), "with {items} items");
+        assert_eq!(stats.downloads, 12);
+        assert_eq!(entries(&cache).await.iter().map(|entry| entry.hits).sum::<u64>(), stats.hits);
+    }
+}
+
+#[tokio::test]
+async fn an_entry_knows_when_it_was_stored_and_last_asked_for() {
+    for items in [0, 64] {
+        let rig = Rig::new();
+        let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
+        let stored = rig.clock.wall();
+        fill(&cache, &["test:a"]).await;
+        rig.clock.advance(Duration::from_millis(1500));
+        cache.get("test:a").await.unwrap().unwrap();
+        let entry = &entries(&cache).await[0];
+        let time = |milliseconds| UNIX_EPOCH + Duration::from_millis(milliseconds);
+        assert_eq!((time(entry.stored_at), time(entry.accessed_at)), (stored, stored + Duration::from_millis(1500)));
+        assert_eq!((entry.hits, entry.size), (1, text("test:a").len() as u64));
+    }
+}
+
+#[tokio::test]
+async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    for _ in 0..3 {
+        cache.get("test:a").await.unwrap().unwrap();
+    }
+    assert!(cache.remove("test:a").await.unwrap());
+    assert!(cache.get("test:a").await.unwrap().is_none(), "nothing holds it any more");
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.misses, stats.entries), (3, 2, 0));
+    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+}
+
+#[tokio::test]
+async fn bytes_that_were_handed_out_outlive_their_entry() {
+    let rig = Rig::new();
+    // An eighth of nothing is nothing: all is kept as open files.
+    let cache = rig.open_with(|builder| builder.max_memory_bytes(0)).await;
+    fill(&cache, &["test:a"]).await;
+    let media = cache.get("test:a").await.unwrap().unwrap();
+    assert!(media.body.in_memory().is_none());
+    cache.remove("test:a").await.unwrap();
+    assert_eq!(body(&media).await, text("test:a"));
+}
+
+#[tokio::test]
+async fn many_readers_of_one_file_are_all_hits() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["test:a"]).await;
+    let answers = futures::future::join_all((0..50).map(|_| cache.get("test:a"))).await;
+    for answer in answers {
+        let media = answer.unwrap().unwrap();
+        assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Disk));
+    }
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.disk_hits, stats.misses), (50, 50, 1));
+}
+
+#[tokio::test]
+async fn a_listing_in_pages_has_every_entry_once() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let urls: Vec<String> = (0..23).map(|number| format!("test:{number}")).collect();
+    fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for limit in [0, 1, 7, 23, 100] {
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = cache.entries(next, limit).await.unwrap();
+            assert!(page.entries.len() <= limit.max(1) as usize);
+            listed.extend(page.entries.into_iter().map(|entry| entry.url));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, urls, "{limit} at a time");
+    }
+}

@@ -1,0 +1,122 @@
+//! The tier in memory: items, bytes, and what is kept as an open file.
+
+use media_cache::Source;
+
+use crate::directory::{BOTH, files};
+use crate::harness::{Rig, body, fill, order, resident, stats};
+use crate::origin::{noise, text};
+
+#[tokio::test]
+async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
+    fill(&cache, &["test:a", "test:b", "test:c"]).await;
+    let full = stats(&cache).await;
+    assert_eq!((full.resident_entries, full.max_memory_items, full.memory_evictions), (3, 3, 0));
+    fill(&cache, &["test:d"]).await;
+    assert_eq!(resident(&cache).await, ["test:b", "test:c", "test:d"]);
+    assert_eq!(order(&cache).await.len(), 4, "none has left the disk");
+    let stats = stats(&cache).await;
+    assert_eq!((stats.resident_entries, stats.memory_evictions, stats.evictions), (3, 1, 0));
+    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+}
+
+#[tokio::test]
+async fn who_was_asked_for_stays_at_hand() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
+    fill(&cache, &["test:a", "test:b", "test:c"]).await;
+    cache.get("test:a").await.unwrap().unwrap();
+    cache.put("test:b", "others", "text/plain", "b.txt").await.unwrap();
+    fill(&cache, &["test:d"]).await;
+    assert_eq!(resident(&cache).await, ["test:a", "test:b", "test:d"]);
+}
+
+#[tokio::test]
+async fn what_is_read_back_from_disk_is_at_hand_again() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(2)).await;
+    fill(&cache, &["test:a", "test:b", "test:c"]).await;
+    let media = cache.get("test:a").await.unwrap().unwrap();
+    assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Disk));
+    assert_eq!(resident(&cache).await, ["test:c", "test:a"]);
+    assert_eq!(cache.get("test:a").await.unwrap().unwrap().source, Source::Memory);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.disk_hits, stats.memory_evictions), (2, 1, 2));
+}
+
+#[tokio::test]
+async fn with_no_items_nothing_is_at_hand_and_hits_come_from_disk() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["test:a"]).await;
+    for _ in 0..3 {
+        assert_eq!(cache.get("test:a").await.unwrap().unwrap().source, Source::Disk);
+    }
+    let stats = stats(&cache).await;
+    assert_eq!((stats.resident_entries, stats.memory_bytes, stats.memory_evictions), (0, 0, 0));
+    assert_eq!((stats.hits, stats.disk_hits), (3, 3));
+}
+
+#[tokio::test]
+async fn bytes_in_memory_are_limited_to_the_byte() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
+    let urls: Vec<String> = (0..9).map(|number| format!("test:{number}")).collect();
+    for url in &urls[..8] {
+        rig.origin.serves_bytes(url, noise(1, 1000));
+        fill(&cache, &[url]).await;
+    }
+    let full = stats(&cache).await;
+    assert_eq!((full.memory_bytes, full.resident_entries, full.memory_evictions), (8000, 8, 0));
+    rig.origin.serves_bytes(&urls[8], noise(1, 1));
+    fill(&cache, &[&urls[8]]).await;
+    assert_eq!(resident(&cache).await, urls[1..]);
+    let over = stats(&cache).await;
+    assert_eq!((over.memory_bytes, over.memory_evictions, over.entries), (7001, 1, 9));
+}
+
+#[tokio::test]
+async fn an_eighth_of_the_memory_is_the_most_that_one_entry_may_take() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
+    let (small, large) = (noise(1, 1000), noise(2, 1001));
+    rig.origin.serves_bytes("test:small", small.clone());
+    rig.origin.serves_bytes("test:large", large.clone());
+    fill(&cache, &["test:small", "test:large"]).await;
+    let stats_before = stats(&cache).await;
+    assert_eq!((stats_before.resident_entries, stats_before.memory_bytes), (2, 1000), "the larger one is an open file");
+    for _ in 0..3 {
+        let media = cache.get("test:large").await.unwrap().unwrap();
+        assert!(media.body.in_memory().is_none());
+        assert_eq!((body(&media).await, media.source), (large.clone(), Source::Memory), "at hand all the same");
+    }
+    let media = cache.get("test:small").await.unwrap().unwrap();
+    assert_eq!(media.body.in_memory().map(|bytes| bytes.to_vec()), Some(small));
+    assert_eq!(stats(&cache).await.disk_hits, 0);
+}
+
+#[tokio::test]
+async fn an_open_file_counts_as_an_item() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(1).max_memory_bytes(0)).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    assert_eq!(resident(&cache).await, ["test:b"]);
+    let media = cache.get("test:a").await.unwrap().unwrap();
+    assert!(media.body.in_memory().is_none());
+    assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Disk));
+    let stats = stats(&cache).await;
+    assert_eq!((stats.resident_entries, stats.memory_bytes, stats.memory_evictions), (1, 0, 2));
+}
+
+#[tokio::test]
+async fn what_leaves_the_disk_leaves_memory_too() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(crate::harness::bytes(2 * crate::harness::SMALL))).await;
+    fill(&cache, &["test:a", "test:b", "test:c"]).await;
+    cache.remove("test:b").await.unwrap();
+    let stats = stats(&cache).await;
+    assert_eq!((stats.resident_entries, stats.memory_bytes), (1, text("test:c").len() as u64));
+    assert_eq!(stats.memory_evictions, 0, "that is no eviction from memory");
+    assert_eq!(cache.status().await.unwrap().blob_handles, 1);
+}

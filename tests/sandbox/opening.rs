@@ -1,0 +1,112 @@
+//! The beginning: whose directory it is, and what is said when it cannot be used.
+
+use std::fs;
+
+use media_cache::{Engine, LockError, MediaCache, OpenError, embedded};
+
+use crate::harness::{Rig, SMALL, body, bytes, fill, order, stats};
+use crate::origin::text;
+
+fn error(opened: Result<MediaCache, OpenError>) -> OpenError {
+    match opened {
+        Ok(_) => panic!("this should not have opened"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn a_directory_is_used_by_one_cache_at_a_time() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let refused = error(rig.builder().open().await);
+    assert!(matches!(refused, OpenError::Lock(LockError::InUse(_))), "{refused}");
+    fill(&cache, &["test:a"]).await;
+    cache.close().await.unwrap();
+    let cache = rig.open().await;
+    assert_eq!(order(&cache).await, ["test:a"]);
+}
+
+#[tokio::test]
+async fn a_directory_is_made_with_those_above_it() {
+    let rig = Rig::new();
+    let deep = rig.outside().join("a/b/c");
+    let cache = rig.open_with(|builder| builder.directory(&deep)).await;
+    fill(&cache, &["test:a"]).await;
+    assert_eq!(cache.directory(), deep);
+    assert_eq!(crate::directory::use_of(&deep), (SMALL, 2));
+}
+
+#[tokio::test]
+async fn a_file_in_place_of_the_directory_is_said() {
+    let rig = Rig::new();
+    fs::write(rig.directory(), "a file").unwrap();
+    let refused = error(rig.builder().open().await);
+    assert!(matches!(refused, OpenError::Lock(LockError::Unusable { .. })), "{refused}");
+    assert!(refused.to_string().contains(rig.directory().to_str().unwrap()), "{refused}");
+}
+
+#[tokio::test]
+async fn an_option_that_the_policy_does_not_have_is_said() {
+    let rig = Rig::new();
+    let refused = error(rig.builder().policy_option("colour", "red").open().await);
+    assert!(matches!(refused, OpenError::Load { .. }), "{refused}");
+    assert!(refused.to_string().contains("colour"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_start_that_fails_gives_the_directory_back() {
+    let rig = Rig::new();
+    for _ in 0..10 {
+        let refused = error(rig.builder().policy_option("colour", "red").open().await);
+        assert!(matches!(refused, OpenError::Load { .. }), "{refused}");
+    }
+    fill(&rig.open().await, &["test:a"]).await;
+}
+
+#[tokio::test]
+async fn several_caches_of_one_process_keep_to_themselves() {
+    let (one, other) = (Rig::new(), Rig::new());
+    let first = one.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let second = other.open().await;
+    fill(&first, &["test:a", "test:b", "test:c"]).await;
+    fill(&second, &["test:a"]).await;
+    assert_eq!((order(&first).await, order(&second).await), (vec!["test:b".into(), "test:c".into()], vec!["test:a".to_owned()]));
+    assert_eq!((one.origin.asked("test:a"), other.origin.asked("test:a")), (1, 1));
+    first.close().await.unwrap();
+    assert_eq!(body(&second.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "the other goes on");
+    let stats = stats(&second).await;
+    assert_eq!((stats.hits, stats.misses, stats.entries, stats.max_disk_bytes), (1, 1, 1, 500 << 20));
+}
+
+#[tokio::test]
+async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
+    let rig = Rig::new();
+    let defaults = stats(&rig.open().await).await;
+    assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));
+    let rig = Rig::new();
+    let set = |builder: media_cache::Builder| builder.max_disk_bytes(bytes(7)).max_memory_items(8).max_memory_bytes(9);
+    let set = stats(&rig.open_with(set).await).await;
+    assert_eq!((set.max_disk_bytes, set.max_memory_items, set.max_memory_bytes), (7, 8, 9));
+}
+
+#[tokio::test]
+async fn components_can_be_brought_along_and_others_are_refused() {
+    let rig = Rig::new();
+    let engine = Engine::new().unwrap();
+    let (component, policy) = (rig.outside().join("cache.wasm"), rig.outside().join("policy.wasm"));
+    fs::write(&component, embedded::CACHE).unwrap();
+    fs::write(&policy, embedded::LRU).unwrap();
+    let refused = engine.cache_from_file(&policy).err().unwrap().to_string();
+    assert!(refused.contains("policy.wasm") && refused.contains("`media-cache`"), "{refused}");
+    let refused = engine.policy_from_file(&component).err().unwrap().to_string();
+    assert!(refused.contains("cache.wasm") && refused.contains("`eviction-policy`"), "{refused}");
+    assert!(engine.cache_from_file(&rig.outside().join("nothing.wasm")).err().unwrap().to_string().contains("nothing.wasm"));
+
+    let component = engine.cache_from_file(&component).unwrap();
+    let policy = engine.policy_from_file(&policy).unwrap();
+    let cache = rig.open_with(|builder| builder.engine(engine).component(component).policy(policy)).await;
+    fill(&cache, &["test:a"]).await;
+    let policy = cache.status().await.unwrap().policy;
+    assert_eq!((policy.name.as_str(), policy.put_aside), ("lru", None));
+    assert!(policy.origin.ends_with("policy.wasm") && policy.calls > 0);
+}

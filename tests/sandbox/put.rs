@@ -1,0 +1,177 @@
+//! Storing what somebody brings.
+
+use std::fs::File;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::join_all;
+use media_cache::{Blob, CacheError, Source, StoreError};
+
+use crate::directory::{BOTH, NEITHER, dat, files};
+use crate::harness::{Rig, body, entries, fill, order, stats};
+use crate::origin::{noise, text};
+
+#[tokio::test]
+async fn what_is_put_is_stored_and_found() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let outcome = cache.put("test:a", "brought along", "image/png", "a.png").await.unwrap();
+    assert_eq!((outcome.known, outcome.not_stored), (false, None));
+    assert_eq!(body(&outcome.media).await, b"brought along");
+    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    let found = cache.get_or_download("test:a").await.unwrap();
+    assert_eq!(body(&found).await, b"brought along");
+    assert_eq!((&*found.mimetype, &*found.filename, found.source), ("image/png", "a.png", Source::Memory));
+    assert_eq!(found.stored_at, rig.clock.wall());
+    assert_eq!(rig.origin.asked("test:a"), 0);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.stored, stats.downloads, stats.hits, stats.misses), (1, 0, 1, 0), "a put is no request for media");
+}
+
+#[tokio::test]
+async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_recently_used() {
+    for items in [0, 64] {
+        let rig = Rig::new();
+        let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
+        fill(&cache, &["test:a", "test:b"]).await;
+        rig.clock.advance(Duration::from_secs(1));
+        let outcome = cache.put("test:a", "something else", "image/png", "else.png").await.unwrap();
+        assert_eq!((outcome.known, outcome.not_stored), (true, None));
+        assert_eq!(body(&outcome.media).await, text("test:a"));
+        assert_eq!((&*outcome.media.mimetype, &*outcome.media.filename), ("text/plain", "page.txt"));
+        assert_eq!(order(&cache).await, ["test:b", "test:a"]);
+        let entries = entries(&cache).await;
+        assert_eq!(entries[1].accessed_at, entries[0].accessed_at + 1000);
+        assert_eq!((stats(&cache).await.stored, stats(&cache).await.hits), (2, 0));
+        assert_eq!(std::fs::read(dat(&rig.directory(), "test:a")).unwrap(), text("test:a"));
+    }
+}
+
+#[tokio::test]
+async fn a_put_with_a_url_that_cannot_be_one_is_an_error() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for url in ["", "picture.png", "https:", "https://x/a b", "https://x/\u{7}"] {
+        let error = cache.put(url, "bytes", "text/plain", "a.txt").await.unwrap_err();
+        assert!(matches!(error, CacheError::Store(StoreError::InvalidUrl(_))), "{url:?}: {error}");
+    }
+    let stats = stats(&cache).await;
+    assert_eq!((stats.entries, stats.store_failures), (0, 0));
+    assert_eq!(cache.status().await.unwrap().blob_handles, 0);
+}
+
+#[tokio::test]
+async fn a_put_during_a_download_waits_for_it_and_finds_the_url_known() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let mut download = pin!(cache.get_or_download("test:a"));
+    assert!(download.as_mut().now_or_never().is_none());
+    gate.reached().await;
+    let mut put = pin!(cache.put("test:a", "mine", "image/png", "a.png"));
+    assert!(put.as_mut().now_or_never().is_none());
+    assert_eq!(stats(&cache).await.stored, 0, "an answer to a later request, and the put still waits");
+    assert!(put.as_mut().now_or_never().is_none());
+    gate.open();
+    download.await.unwrap();
+    let outcome = put.await.unwrap();
+    assert!(outcome.known);
+    assert_eq!(body(&outcome.media).await, text("test:a"));
+    assert_eq!(stats(&cache).await.stored, 1);
+}
+
+#[tokio::test]
+async fn a_put_takes_the_place_of_a_download_that_failed() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", media_cache::download::FetchError::NotFound);
+    let gate = rig.origin.hold("test:a");
+    let mut download = pin!(cache.get_or_download("test:a"));
+    assert!(download.as_mut().now_or_never().is_none());
+    gate.reached().await;
+    let mut put = pin!(cache.put("test:a", "mine", "image/png", "a.png"));
+    assert!(put.as_mut().now_or_never().is_none());
+    gate.open();
+    assert!(download.await.is_err());
+    assert!(!put.await.unwrap().known);
+    assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, b"mine", "although the failure is remembered");
+}
+
+#[tokio::test]
+async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_with_it() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let puts = (0..30).map(|number| cache.put("test:a", format!("version {number}"), "text/plain", "a.txt"));
+    let outcomes: Vec<_> = join_all(puts).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes.iter().filter(|outcome| !outcome.known).count(), 1);
+    let stored = std::fs::read(dat(&rig.directory(), "test:a")).unwrap();
+    for outcome in &outcomes {
+        assert_eq!(body(&outcome.media).await, stored);
+    }
+    assert_eq!(stats(&cache).await.stored, 1);
+}
+
+#[tokio::test]
+async fn a_put_is_awaited_by_those_who_would_download() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    // Both are on their way before the component gets to either.
+    let mut put = pin!(cache.put("test:a", "mine", "text/plain", "a.txt"));
+    assert!(put.as_mut().now_or_never().is_none());
+    let answer = cache.get_or_download("test:a").await.unwrap();
+    assert!(!put.await.unwrap().known);
+    assert_eq!(body(&answer).await, b"mine");
+    assert_eq!(rig.origin.asked("test:a"), 0);
+}
+
+#[tokio::test]
+async fn an_open_file_can_be_put() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let path = rig.outside().join("upload");
+    let content = noise(1, 700_000);
+    std::fs::write(&path, &content).unwrap();
+    let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
+    cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
+    std::fs::write(&path, "something else").unwrap();
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, content, "the cache has a copy of its own");
+    assert_eq!(std::fs::read(dat(&rig.directory(), "test:a")).unwrap(), content);
+}
+
+#[tokio::test]
+async fn nothing_at_all_can_be_put() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    cache.put("test:a", Vec::new(), "text/plain", "empty.txt").await.unwrap();
+    assert!(cache.get("test:a").await.unwrap().unwrap().body.is_empty());
+    assert_eq!(stats(&cache).await.disk_bytes, 4096, "the sidecar takes a block");
+}
+
+#[tokio::test]
+async fn what_is_put_can_be_removed_and_put_again() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for round in ["first", "second", "third"] {
+        assert!(!cache.put("test:a", round, "text/plain", "a.txt").await.unwrap().known);
+        assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, round.as_bytes());
+        assert!(cache.remove("test:a").await.unwrap());
+        assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    }
+}
+
+#[tokio::test]
+async fn what_is_put_with_a_very_long_name_survives_a_restart() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let filename = "n".repeat(140_000);
+    let outcome = cache.put("test:a", "bytes", "text/plain", &filename).await.unwrap();
+    if outcome.not_stored.is_some() {
+        return;
+    }
+    cache.close().await.unwrap();
+    std::fs::remove_file(rig.directory().join(crate::directory::SNAPSHOT)).unwrap();
+    let cache = rig.open().await;
+    assert!(cache.get("test:a").await.unwrap().is_some(), "what was stored was said to be stored");
+}

@@ -1,0 +1,235 @@
+//! One download at a time for a URL, whoever asks and whoever goes away.
+
+use std::time::Duration;
+
+use futures::future::{join, join_all};
+use media_cache::download::FetchError;
+use media_cache::{CacheError, MediaCache, Source};
+
+use crate::directory::{BOTH, files};
+use crate::harness::{Rig, body, fill, stats, until};
+use crate::origin::text;
+
+/// Asks, expects the download to fail, and says how.
+async fn failure(cache: &MediaCache, url: &str) -> FetchError {
+    match cache.get_or_download(url).await {
+        Err(CacheError::Fetch(error)) => error,
+        other => panic!("this should have failed: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_who_ask_at_once_share_one_download() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let askers = join_all((0..200).map(|_| cache.get_or_download("test:a")));
+    let release = async {
+        until(&cache, |stats| stats.joined == 199).await;
+        gate.open();
+    };
+    let (answers, ()) = join(askers, release).await;
+    for answer in answers {
+        let media = answer.unwrap();
+        assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin));
+    }
+    assert_eq!(rig.origin.asked("test:a"), 1);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.misses, stats.joined, stats.hits), (200, 199, 0));
+    assert_eq!((stats.downloads, stats.stored), (1, 1));
+}
+
+#[tokio::test]
+async fn a_failure_reaches_all_who_wait() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::OriginStatus(500));
+    let gate = rig.origin.hold("test:a");
+    let askers = join_all((0..20).map(|_| failure(&cache, "test:a")));
+    let release = async {
+        until(&cache, |stats| stats.joined == 19).await;
+        gate.open();
+    };
+    let (failures, ()) = join(askers, release).await;
+    assert_eq!(failures, vec![FetchError::OriginStatus(500); 20]);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.misses, stats.joined, stats.downloads, stats.download_failures), (20, 19, 0, 1));
+    assert_eq!((rig.origin.asked("test:a"), stats.entries), (1, 0));
+}
+
+#[tokio::test]
+async fn a_failure_is_remembered_for_five_seconds() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    assert_eq!(failure(&cache, "test:a").await, FetchError::Gone);
+    rig.origin.fails("test:a", FetchError::NotFound);
+    rig.clock.advance(Duration::from_millis(4999));
+    assert_eq!(failure(&cache, "test:a").await, FetchError::Gone, "the one that is remembered");
+    assert_eq!(rig.origin.asked("test:a"), 1);
+    fill(&cache, &["test:b"]).await;
+    rig.clock.advance(Duration::from_millis(1));
+    assert_eq!(failure(&cache, "test:a").await, FetchError::NotFound, "the origin was asked again");
+    assert_eq!(rig.origin.asked("test:a"), 2);
+    let stats = stats(&cache).await;
+    assert_eq!((stats.misses, stats.remembered_failures, stats.download_failures), (4, 1, 2));
+}
+
+#[tokio::test]
+async fn a_failure_is_remembered_for_as_long_as_was_set() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.failure_memory(Duration::from_secs(60))).await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    failure(&cache, "test:a").await;
+    rig.clock.advance(Duration::from_millis(59_999));
+    failure(&cache, "test:a").await;
+    assert_eq!(rig.origin.asked("test:a"), 1);
+    rig.clock.advance(Duration::from_millis(1));
+    failure(&cache, "test:a").await;
+    assert_eq!(rig.origin.asked("test:a"), 2);
+}
+
+#[tokio::test]
+async fn no_failure_is_remembered_where_the_time_is_zero() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.failure_memory(Duration::ZERO)).await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    for asked in 1..4 {
+        failure(&cache, "test:a").await;
+        assert_eq!(rig.origin.asked("test:a"), asked);
+    }
+    assert_eq!(stats(&cache).await.remembered_failures, 0);
+}
+
+#[tokio::test]
+async fn removing_forgets_a_failure() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    failure(&cache, "test:a").await;
+    assert!(!cache.remove("test:a").await.unwrap(), "nothing was stored");
+    failure(&cache, "test:a").await;
+    assert_eq!(rig.origin.asked("test:a"), 2);
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_reaches_the_caller_as_it_was() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let why = || "because".to_owned();
+    let failures = [
+        FetchError::InvalidUrl(why()),
+        FetchError::Refused(why()),
+        FetchError::NotFound,
+        FetchError::Gone,
+        FetchError::OriginStatus(418),
+        FetchError::TooLarge { limit: u64::MAX },
+        FetchError::TimedOut(why()),
+        FetchError::Unreachable(why()),
+        FetchError::BrokenBody(why()),
+        FetchError::TooManyRedirects(7),
+        FetchError::Unavailable { retry_after_seconds: None },
+        FetchError::Unavailable { retry_after_seconds: Some(30) },
+        FetchError::Other(why()),
+    ];
+    for (number, expected) in failures.into_iter().enumerate() {
+        let url = format!("test:{number}");
+        rig.origin.fails(&url, expected.clone());
+        assert_eq!(failure(&cache, &url).await, expected);
+        assert_eq!(failure(&cache, &url).await, expected, "as it is remembered");
+    }
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_one_is_not_asked_for() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for url in ["", "a.png", "https:", "https://x/a b", &format!("test:{}", "a".repeat(9000))] {
+        assert!(matches!(failure(&cache, url).await, FetchError::InvalidUrl(_)), "{url}");
+        assert_eq!(rig.origin.asked(url), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_download_goes_on_for_the_others_when_the_first_asker_leaves() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let first = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_download("test:a").await }
+    });
+    gate.reached().await;
+    let leave = async {
+        until(&cache, |stats| stats.joined == 1).await;
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        gate.open();
+    };
+    let (second, ()) = join(cache.get_or_download("test:a"), leave).await;
+    assert_eq!(body(&second.unwrap()).await, text("test:a"));
+    assert_eq!(rig.origin.asked("test:a"), 1);
+}
+
+#[tokio::test]
+async fn a_download_that_nobody_waits_for_any_more_is_stored() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let asker = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_download("test:a").await }
+    });
+    gate.reached().await;
+    asker.abort();
+    assert!(asker.await.unwrap_err().is_cancelled());
+    gate.open();
+    until(&cache, |stats| stats.stored == 1).await;
+    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
+    assert_eq!(rig.origin.asked("test:a"), 1);
+}
+
+#[tokio::test]
+async fn get_does_not_wait_for_a_download() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let gate = rig.origin.hold("test:a");
+    let look = async {
+        gate.reached().await;
+        assert!(cache.get("test:a").await.unwrap().is_none(), "a miss at once");
+        gate.open();
+    };
+    let (answer, ()) = join(cache.get_or_download("test:a"), look).await;
+    answer.unwrap();
+    assert!(cache.get("test:a").await.unwrap().is_some());
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.misses, stats.joined), (1, 2, 0));
+}
+
+#[tokio::test]
+async fn downloads_of_different_urls_go_side_by_side() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let (a, b) = (rig.origin.hold("test:a"), rig.origin.hold("test:b"));
+    let release = async {
+        a.reached().await;
+        b.reached().await;
+        fill(&cache, &["test:c"]).await;
+        b.open();
+        a.open();
+    };
+    let (one, other, ()) = tokio::join!(cache.get_or_download("test:a"), cache.get_or_download("test:b"), release);
+    assert_eq!(body(&one.unwrap()).await, text("test:a"));
+    assert_eq!(body(&other.unwrap()).await, text("test:b"));
+}
+
+#[tokio::test]
+async fn a_downloader_that_panics_fails_that_download_and_no_other() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.answers("test:a", || panic!("the downloader was made to do this"));
+    assert!(matches!(failure(&cache, "test:a").await, FetchError::Other(why) if why.contains("broke off")));
+    fill(&cache, &["test:b"]).await;
+    assert_eq!(stats(&cache).await.download_failures, 1);
+}

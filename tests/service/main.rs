@@ -1,0 +1,27 @@
+//! The service and the command line from outside: the real binary, real files, and a real origin on the loopback interface. Every
+//! test has an origin, a directory and a process of its own, on ports that the system picks.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
+
+mod budget;
+mod client;
+mod command_errors;
+mod command_line;
+mod conditions;
+mod crash;
+mod errors;
+mod files;
+mod flights;
+mod large;
+mod media;
+mod names;
+mod origin;
+mod paths;
+mod place;
+mod process;
+mod put_delete;
+mod range;
+mod restart;
+mod shutdown;
+mod start;
+mod stats;

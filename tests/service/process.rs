@@ -1,0 +1,198 @@
+//! The binary: as a service that runs until it is dropped, and as a command that runs to its end.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use http::Method;
+use reqwest::RequestBuilder;
+use rustix::process::{Pid, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::watch;
+
+pub use rustix::process::Signal;
+
+use crate::client::{Answer, Client, media_of};
+
+/// Waits for something that might never come, where a test is to fail rather than to hang.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), future).await.expect("it takes far too long")
+}
+
+/// The binary with arguments, on a directory.
+fn command<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_media-cache"));
+    command.args(arguments).arg("--dir").arg(directory);
+    command.env_remove("RUST_LOG").kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Finished {
+    /// What it wrote, if all went well.
+    #[track_caller]
+    pub fn succeeded(self) -> Vec<u8> {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self.stdout
+    }
+
+    /// What it wrote, as text, if all went well.
+    #[track_caller]
+    pub fn said(self) -> String {
+        String::from_utf8(self.succeeded()).unwrap()
+    }
+
+    /// What it complained of: it has to have failed, in words of its own, and to have written nothing else.
+    #[track_caller]
+    pub fn complained(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert!(self.stderr.contains("media-cache: ") && !self.stderr.contains("panicked"), "{}", self.stderr);
+        assert!(self.stdout.is_empty(), "{}", String::from_utf8_lossy(&self.stdout));
+        self.stderr
+    }
+}
+
+/// Runs a command to its end, with nothing on standard input.
+pub async fn run(directory: &Path, arguments: &[&str]) -> Finished {
+    run_with_input(directory, arguments, &[]).await
+}
+
+/// Runs a command to its end.
+pub async fn run_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Finished {
+    let mut child = command(directory, arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let feed = async {
+        // A command that does not read what it is given has its reasons.
+        let _ = stdin.write_all(input).await;
+        drop(stdin);
+    };
+    let (output, ()) = soon(futures::future::join(child.wait_with_output(), feed)).await;
+    let output = output.unwrap();
+    Finished { code: output.status.code(), stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() }
+}
+
+/// A service that runs; killed when this is dropped.
+pub struct Service {
+    child: Child,
+    address: SocketAddr,
+    stdout: Lines<BufReader<ChildStdout>>,
+    log: watch::Receiver<Vec<String>>,
+    client: Client,
+}
+
+impl Service {
+    /// Starts one on a port that the system picks, and waits until it says which.
+    pub async fn start(directory: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(directory, ["serve", "--listen", "127.0.0.1:0"]);
+        let mut child = command.args(arguments).spawn().unwrap();
+        let log = collect(child.stderr.take().unwrap());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = soon(stdout.next_line()).await.unwrap();
+        let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
+        let address = address.unwrap_or_else(|| panic!("it said {first:?} and {:?}", *log.borrow())).parse().unwrap();
+        Self { child, address, stdout, log, client: Client::new() }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A request for a path of the service.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, &format!("http://{}{path}", self.address))
+    }
+
+    /// A request for the media of a URL.
+    pub fn about(&self, method: Method, url: &str) -> RequestBuilder {
+        self.request(method, &media_of(url))
+    }
+
+    /// Gets a path of the service.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::GET, path)).await
+    }
+
+    /// Gets the media of a URL.
+    pub async fn media(&self, url: &str) -> Answer {
+        Answer::to(self.about(Method::GET, url)).await
+    }
+
+    /// Puts media for a URL.
+    pub async fn put(&self, url: &str, mimetype: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::to(self.about(Method::PUT, url).header("content-type", mimetype).body(body)).await
+    }
+
+    /// Deletes what is behind a URL.
+    pub async fn delete(&self, url: &str) -> Answer {
+        Answer::to(self.about(Method::DELETE, url)).await
+    }
+
+    /// What `/stats` says.
+    pub async fn stats(&self) -> serde_json::Value {
+        let answer = self.get("/stats").await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
+        answer.json()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_raw(self.child.id().unwrap() as i32).unwrap(), signal).unwrap();
+    }
+
+    /// Waits until a line of the log contains `words`.
+    pub async fn logs(&self, words: &str) {
+        let mut log = self.log.clone();
+        let logged = soon(log.wait_for(|lines| lines.iter().any(|line| line.contains(words)))).await.map(drop);
+        assert!(logged.is_ok(), "it ended without a word of {words:?}: {:?}", *self.log.borrow());
+    }
+
+    /// Waits for the end. The line with the address has to have been the only one on standard output.
+    pub async fn wait(mut self) -> ExitStatus {
+        let status = soon(self.child.wait()).await.unwrap();
+        let mut rest = String::new();
+        soon(self.stdout.into_inner().read_to_string(&mut rest)).await.unwrap();
+        assert_eq!(rest, "", "standard output is for the address");
+        status
+    }
+
+    /// Stops it as it is meant to be stopped.
+    pub async fn stop(self) {
+        let log = self.log.clone();
+        self.signal(Signal::TERM);
+        let status = self.wait().await;
+        assert_eq!(status.code(), Some(0), "{status}: {:?}", *log.borrow());
+    }
+
+    /// Stops it so that it has no say in it.
+    pub async fn kill(self) {
+        self.signal(Signal::KILL);
+        assert_eq!(self.wait().await.code(), None);
+    }
+
+    /// All that it logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+}
+
+/// Reads the log as it is written: a pipe that nobody reads fills up.
+fn collect(stderr: ChildStderr) -> watch::Receiver<Vec<String>> {
+    let (lines, log) = watch::channel(Vec::new());
+    tokio::spawn(async move {
+        let mut stderr = BufReader::new(stderr).lines();
+        while let Ok(Some(line)) = stderr.next_line().await {
+            lines.send_modify(|lines| lines.push(line));
+        }
+    });
+    log
+}
