@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use futures::FutureExt;
-use media_cache::{CacheError, LockError, OpenError};
+use media_cache::CacheError;
 
 use crate::directory::{BOTH, LOCK, SNAPSHOT, files};
 use crate::harness::{Rig, body, fill, order, soon};
@@ -65,15 +65,7 @@ async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
     }
     drop(cache);
     gate.open();
-    let cache = soon(async {
-        loop {
-            match rig.builder().open().await {
-                Err(OpenError::Lock(LockError::InUse(_))) => tokio::task::yield_now().await,
-                opened => return opened.unwrap(),
-            }
-        }
-    })
-    .await;
+    let cache = rig.open_when_free().await;
     assert_eq!((cache.load_report().entries, cache.load_report().from_snapshot), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"]);
 }

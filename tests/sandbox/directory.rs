@@ -57,14 +57,21 @@ pub fn use_of(directory: &Path) -> (u64, usize) {
     (bytes, count)
 }
 
+/// As a crash leaves it: the files as they are at this moment, elsewhere.
+pub fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
 /// Writes an entry as another implementation of the format does: the five fields, as Python's `json.dump` writes them. `ts` is
 /// written as it is given.
 pub fn write_python_entry(directory: &Path, url: &str, media: &[u8], mimetype: &str, filename: &str, ts: &str) {
     let [url_field, mimetype, filename] = [url, mimetype, filename].map(python_string);
-    let json = format!(
-        r#"{{"mimetype": {mimetype}, "filename": {filename}, "url": {url_field}, "ts": {ts}, "size": {}}}"#,
-        media.len()
-    );
+    let json =
+        format!(r#"{{"mimetype": {mimetype}, "filename": {filename}, "url": {url_field}, "ts": {ts}, "size": {}}}"#, media.len());
     fs::create_dir_all(directory).unwrap();
     fs::write(dat(directory, url), media).unwrap();
     fs::write(sidecar(directory, url), json).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
-use media_cache::{Builder, Clock, Engine, Listed, Media, MediaCache, Stats};
+use media_cache::{Builder, Clock, Engine, Listed, LoadReport, LockError, Media, MediaCache, OpenError, Stats};
 use tempfile::TempDir;
 
 use crate::origin::{Films, Origin};
@@ -54,6 +54,19 @@ impl Rig {
         self.open_with(|builder| builder).await
     }
 
+    /// Opens the directory again as soon as the cache that has it lets go of it, which nothing else tells.
+    pub async fn open_when_free(&self) -> MediaCache {
+        let open = async {
+            loop {
+                match self.builder().open().await {
+                    Err(OpenError::Lock(LockError::InUse(_))) => tokio::task::yield_now().await,
+                    opened => return opened.unwrap(),
+                }
+            }
+        };
+        soon(open).await
+    }
+
     pub async fn open_with(&self, set: impl FnOnce(Builder) -> Builder) -> MediaCache {
         set(self.builder()).open().await.unwrap()
     }
@@ -69,6 +82,8 @@ pub struct ManualClock {
 #[derive(Default)]
 struct Time {
     elapsed: Duration,
+    /// By how much the wall clock was set back.
+    set_back: Duration,
     stopped: bool,
     /// How many look at the clock and do not get away.
     stuck: usize,
@@ -80,6 +95,11 @@ const START: u64 = 1_700_000_000;
 impl ManualClock {
     pub fn advance(&self, time: Duration) {
         self.time.lock().unwrap().elapsed += time;
+    }
+
+    /// Sets back the wall clock, and it alone.
+    pub fn set_back(&self, time: Duration) {
+        self.time.lock().unwrap().set_back += time;
     }
 
     /// The time of the wall clock as the cache sees it.
@@ -94,23 +114,25 @@ impl ManualClock {
         Stopped(self)
     }
 
-    fn look(&self) -> Duration {
+    /// Time since the start, and by how much the wall clock was set back.
+    fn look(&self) -> (Duration, Duration) {
         let mut time = self.time.lock().unwrap();
         time.stuck += 1;
         self.changed.notify_all();
         let mut time = self.changed.wait_while(time, |time| time.stopped).unwrap();
         time.stuck -= 1;
-        time.elapsed
+        (time.elapsed, time.set_back)
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Duration {
-        Duration::from_secs(START) + self.look()
+        let (elapsed, set_back) = self.look();
+        Duration::from_secs(START) + elapsed - set_back
     }
 
     fn elapsed(&self) -> Duration {
-        self.look()
+        self.look().0
     }
 }
 
@@ -142,6 +164,21 @@ pub async fn stats(cache: &MediaCache) -> Stats {
     status.cache
 }
 
+/// What a start found, to be compared.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    pub entries: u64,
+    pub from_snapshot: u64,
+    pub leftovers: u64,
+    pub damaged: u64,
+    pub evicted: u64,
+}
+
+pub fn found(cache: &MediaCache) -> Found {
+    let LoadReport { entries, from_snapshot, leftovers, damaged, evicted } = cache.load_report();
+    Found { entries, from_snapshot, leftovers, damaged, evicted }
+}
+
 /// Comes back when the counters say so. For what happens inside the component, of which no event tells.
 pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> Stats {
     loop {
@@ -155,7 +192,7 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
 
 /// Waits for something that might never come, where a test is to fail rather than to hang.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes far too long")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it takes far too long")
 }
 
 /// The bytes of what was answered.
@@ -192,4 +229,16 @@ pub async fn order(cache: &MediaCache) -> Vec<String> {
 /// The URLs of those that are at hand, the least recently used first.
 pub async fn resident(cache: &MediaCache) -> Vec<String> {
     entries(cache).await.into_iter().filter(|entry| entry.resident).map(|entry| entry.url).collect()
+}
+
+/// A directory that a cache with these entries, stored a second apart and in this order, has left.
+pub async fn left_by_a_run(urls: &[&str]) -> Rig {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for url in urls {
+        fill(&cache, &[url]).await;
+        rig.clock.advance(Duration::from_secs(1));
+    }
+    cache.close().await.unwrap();
+    rig
 }

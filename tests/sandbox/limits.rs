@@ -54,7 +54,7 @@ async fn disk_use_is_counted_in_blocks_of_both_files() {
         assert_eq!(use_of(&rig.directory()).0, expected);
     }
     let long = format!("test:{}", "u".repeat(5000));
-    fill(&cache, &[&long]).await;
+    cache.put(&long, "short", "text/plain", "a.txt").await.unwrap();
     assert!(std::fs::metadata(sidecar(&rig.directory(), &long)).unwrap().len() > 4096);
     assert_eq!(stats(&cache).await.disk_bytes, expected + 3 * 4096, "its sidecar takes two");
     assert_eq!(use_of(&rig.directory()).0, expected + 3 * 4096);
@@ -67,8 +67,8 @@ async fn a_large_newcomer_evicts_as_many_as_it_needs() {
     fill(&cache, &["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     rig.origin.serves_bytes("test:f", noise(1, 20_000));
     fill(&cache, &["test:f"]).await;
-    assert_eq!(order(&cache).await, ["test:e", "test:f"], "it takes six blocks of ten: three others go");
-    assert_eq!(stats(&cache).await.evictions, 4);
+    assert_eq!(order(&cache).await, ["test:d", "test:e", "test:f"], "it takes six blocks of ten: three others go");
+    assert_eq!(stats(&cache).await.evictions, 3);
 }
 
 #[tokio::test]
@@ -83,7 +83,8 @@ async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
         assert_eq!(rig.origin.asked("test:large"), asked);
     }
     let outcome = cache.put("test:large", large.clone(), "image/png", "a.png").await.unwrap();
-    assert_eq!((outcome.known, outcome.not_stored), (false, Some(StoreError::Oversize(3 * SMALL))));
+    assert!(!outcome.known);
+    assert!(matches!(outcome.not_stored, Some(StoreError::Oversize(budget)) if budget == 3 * SMALL));
     assert_eq!(body(&outcome.media).await, large);
     let stats = stats(&cache).await;
     assert_eq!((stats.oversize, stats.stored, stats.evictions, stats.store_failures), (3, 2, 0, 0));

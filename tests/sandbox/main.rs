@@ -21,4 +21,5 @@ mod origin;
 mod put;
 mod restart;
 mod single_flight;
+mod snapshot;
 mod workload;

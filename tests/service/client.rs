@@ -28,6 +28,12 @@ pub fn media_of(url: &str) -> String {
     format!("/media?url={}", utf8_percent_encode(url, NON_ALPHANUMERIC))
 }
 
+/// The head of a request that puts so many bytes, for who writes it by hand. Its sender waits to be told to go ahead.
+pub fn head_of_put(url: &str, length: usize) -> String {
+    let path = media_of(url);
+    format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n")
+}
+
 /// What the service answered.
 #[derive(Debug)]
 pub struct Answer {

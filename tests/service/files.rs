@@ -1,7 +1,7 @@
 //! Real files: pictures, animations and films, made on the spot, and a look at films that come back.
 
 use gif::{Encoder, Frame, Repeat};
-use media_cache::transcode::{Deadline, Limits, gif_to_mp4};
+use media_cache::transcode::{EmbeddedTranscoder, Transcoder};
 use re_mp4::Mp4;
 
 /// A sequence of numbers that is the same each time (SplitMix64).
@@ -76,8 +76,8 @@ pub fn gif(delays: &[u16]) -> Vec<u8> {
 }
 
 /// A film.
-pub fn mp4() -> Vec<u8> {
-    gif_to_mp4(&gif(&[10, 20, 30]), &Limits::default(), &Deadline::starting_now(std::time::Duration::from_secs(60))).unwrap()
+pub async fn mp4() -> Vec<u8> {
+    EmbeddedTranscoder::default().gif_to_mp4(gif(&[10, 20, 30]).into()).await.unwrap()
 }
 
 /// How long each frame of a film is shown, in hundredths of a second, as an independent reader sees it.

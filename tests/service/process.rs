@@ -19,7 +19,7 @@ use crate::client::{Answer, Client, media_of};
 
 /// Waits for something that might never come, where a test is to fail rather than to hang.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(120), future).await.expect("it takes far too long")
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it takes far too long")
 }
 
 /// The binary with arguments, on a directory.

@@ -1,0 +1,146 @@
+//! A disk that fails does not fail a request that the network can answer.
+
+use std::fs::{self, File};
+use std::process::Command;
+use std::sync::Arc;
+
+use media_cache::{Blob, CacheError, Source, StoreError};
+
+use crate::directory::{BOTH, NEITHER, dat, files, use_of};
+use crate::harness::{Rig, SMALL, body, bytes, fill, order, soon, stats};
+use crate::origin::{noise, text};
+
+#[tokio::test]
+async fn with_its_directory_gone_the_cache_answers_from_the_network() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    fs::remove_dir_all(rig.directory()).unwrap();
+    assert_eq!(cache.get("test:b").await.unwrap().unwrap().source, Source::Memory, "what is at hand is served");
+    assert!(cache.get("test:a").await.unwrap().is_none());
+    for url in ["test:a", "test:c", "test:c"] {
+        let media = cache.get_or_download(url).await.unwrap();
+        assert_eq!((body(&media).await, media.source), (text(url), Source::Origin));
+    }
+    assert_eq!((rig.origin.asked("test:a"), rig.origin.asked("test:c")), (2, 2), "nothing could be stored");
+    let outcome = cache.put("test:d", "mine", "text/plain", "d.txt").await.unwrap();
+    assert!(matches!(outcome.not_stored, Some(StoreError::Disk(_))), "{:?}", outcome.not_stored);
+    assert_eq!(body(&outcome.media).await, b"mine");
+    assert!(matches!(cache.checkpoint().await, Err(CacheError::Store(StoreError::Disk(_)))));
+    let stats = stats(&cache).await;
+    assert_eq!((stats.store_failures, stats.damaged, stats.stored), (4, 1, 2));
+    assert_eq!(cache.status().await.unwrap().blob_handles, 1);
+    assert!(matches!(soon(cache.close()).await, Err(CacheError::Store(StoreError::Disk(_)))));
+    assert!(!rig.directory().exists());
+}
+
+#[tokio::test]
+async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behind() {
+    // A directory by one of the names that a write needs.
+    for name in ["dat.tmp", "dat", "json.tmp", "json"] {
+        let rig = Rig::new();
+        let cache = rig.open().await;
+        fill(&cache, &["test:good"]).await;
+        let in_the_way = dat(&rig.directory(), "test:a").with_extension(name);
+        fs::create_dir(&in_the_way).unwrap();
+        for asked in 1..3 {
+            let media = cache.get_or_download("test:a").await.unwrap();
+            assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin), "{name}");
+            assert_eq!(rig.origin.asked("test:a"), asked);
+        }
+        let failed = stats(&cache).await;
+        assert_eq!((failed.store_failures, failed.stored, failed.download_failures), (2, 1, 0), "{name}");
+        assert_eq!((failed.entries, failed.disk_bytes, failed.evictions), (1, SMALL, 0), "{name}");
+        assert_eq!(cache.status().await.unwrap().blob_handles, 1, "{name}");
+        fs::remove_dir(&in_the_way).unwrap();
+        assert_eq!(use_of(&rig.directory()), (SMALL, 2), "{name}");
+
+        fill(&cache, &["test:a"]).await;
+        assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+        assert_eq!(order(&cache).await, ["test:good", "test:a"]);
+        assert_eq!(stats(&cache).await.store_failures, 2);
+    }
+}
+
+#[tokio::test]
+async fn all_who_wait_are_served_what_could_not_be_stored() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fs::create_dir(dat(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    let answers = futures::future::join_all((0..20).map(|_| cache.get_or_download("test:a"))).await;
+    for answer in answers {
+        assert_eq!(body(&answer.unwrap()).await, text("test:a"));
+    }
+    assert_eq!(stats(&cache).await.entries, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_says_what_failed() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    fs::create_dir(dat(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    let outcome = cache.put("test:a", "mine", "text/plain", "a.txt").await.unwrap();
+    let Some(StoreError::Disk(why)) = outcome.not_stored else { panic!("{:?}", outcome.not_stored) };
+    assert!(why.contains("cannot store the entry"), "{why}");
+}
+
+#[tokio::test]
+async fn a_body_that_becomes_shorter_while_it_is_stored_is_not_stored() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    let path = rig.outside().join("upload");
+    fs::write(&path, noise(1, 100_000)).unwrap();
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    let blob = Blob::from_file(Arc::new(file)).unwrap();
+    fs::write(&path, "short").unwrap();
+    let outcome = cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
+    assert!(matches!(outcome.not_stored, Some(StoreError::Disk(_))), "{:?}", outcome.not_stored);
+    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    assert_eq!((stats(&cache).await.entries, cache.status().await.unwrap().blob_handles), (0, 0));
+}
+
+/// Set in the process that [`a_process_out_of_file_descriptors_loses_no_entry`] starts.
+const FEW_DESCRIPTORS: &str = "SANDBOX_FEW_DESCRIPTORS";
+
+#[test]
+fn a_process_out_of_file_descriptors_loses_no_entry() {
+    if std::env::var_os(FEW_DESCRIPTORS).is_some() {
+        return tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(out_of_file_descriptors());
+    }
+    let script = r#"ulimit -n 100 && exec "$0" --exact faults::a_process_out_of_file_descriptors_loses_no_entry --nocapture"#;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(std::env::current_exe().unwrap()).env(FEW_DESCRIPTORS, "");
+    let child = shell.output().unwrap();
+    let said = String::from_utf8_lossy(&child.stdout).into_owned() + &String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn out_of_file_descriptors() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["test:a"]).await;
+    let mut hoard = Vec::new();
+    while let Ok(file) = File::open("/dev/null") {
+        hoard.push(file);
+    }
+    drop(cache.get("test:a").await.unwrap());
+    drop(hoard);
+    assert_eq!(stats(&cache).await.damaged, 0, "nothing is wrong with the entry");
+    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
+}
+
+#[tokio::test]
+async fn failed_writes_do_not_eat_the_room_of_others() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    fs::create_dir(dat(&rig.directory(), "test:x").with_extension("dat.tmp")).unwrap();
+    for _ in 0..10 {
+        cache.get_or_download("test:x").await.unwrap();
+    }
+    fill(&cache, &["test:c", "test:d"]).await;
+    let stats = stats(&cache).await;
+    assert_eq!((stats.disk_bytes, stats.evictions, stats.store_failures), (4 * SMALL, 0, 10));
+    assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "the policy was told that it is not there");
+}

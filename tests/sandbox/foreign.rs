@@ -1,0 +1,183 @@
+//! What a start finds in the directory besides whole entries: what is ours and broken is removed, what is not ours is not touched.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::directory::{NEITHER, SNAPSHOT, dat, files, listing, sidecar, stem, use_of, write_python_entry};
+use crate::harness::{Rig, SMALL, body, fill, order, stats};
+
+const TS: &str = "1732286259.25";
+
+fn good_entry(directory: &Path, url: &str) {
+    write_python_entry(directory, url, b"bytes", "image/png", "a.png", TS);
+}
+
+#[tokio::test]
+async fn leftovers_of_interrupted_writes_are_removed() {
+    let rig = Rig::new();
+    let directory = rig.directory();
+    good_entry(&directory, "test:a");
+    let leftovers = [
+        format!("{}.dat.tmp", stem("test:a")),
+        format!("{}.json.tmp", stem("test:a")),
+        format!("{}.dat.tmp", stem("test:b")),
+        format!("{SNAPSHOT}.tmp"),
+    ];
+    for name in &leftovers {
+        fs::write(directory.join(name), "half of somethi").unwrap();
+    }
+    let cache = rig.open().await;
+    let report = cache.load_report();
+    assert_eq!((report.leftovers, report.damaged, report.entries), (4, 0, 1));
+    assert_eq!(use_of(&directory), (SMALL, 2));
+}
+
+/// Opens a directory with a good entry and one that `damage` made of another, which is to be dropped.
+async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
+    let rig = Rig::new();
+    let directory = rig.directory();
+    good_entry(&directory, "test:good");
+    good_entry(&directory, "test:bad");
+    damage(&directory);
+    let cache = rig.open().await;
+    let report = cache.load_report();
+    assert_eq!((report.entries, report.damaged, report.leftovers), (1, 1, 0), "{what}");
+    assert_eq!(files(&directory, "test:bad"), NEITHER, "{what}");
+    assert_eq!(order(&cache).await, ["test:good"], "{what}");
+    assert_eq!(stats(&cache).await.disk_bytes, SMALL, "{what}");
+    fill(&cache, &["test:bad"]).await;
+    assert_eq!(rig.origin.asked("test:bad"), 1, "{what}");
+}
+
+#[tokio::test]
+async fn half_an_entry_is_dropped() {
+    assert_dropped("media without sidecar", |dir| fs::remove_file(sidecar(dir, "test:bad")).unwrap()).await;
+    assert_dropped("sidecar without media", |dir| fs::remove_file(dat(dir, "test:bad")).unwrap()).await;
+}
+
+#[tokio::test]
+async fn an_entry_of_another_size_than_its_sidecar_says_is_dropped() {
+    assert_dropped("too short", |dir| fs::write(dat(dir, "test:bad"), "byte").unwrap()).await;
+    assert_dropped("too long", |dir| fs::write(dat(dir, "test:bad"), "bytes!").unwrap()).await;
+    assert_dropped("empty", |dir| fs::write(dat(dir, "test:bad"), "").unwrap()).await;
+}
+
+#[tokio::test]
+async fn an_entry_whose_sidecar_cannot_be_read_is_dropped() {
+    let whole = r#"{"mimetype": "image/png", "filename": "a.png", "url": "test:bad", "ts": 1.5, "size": 5}"#;
+    let sidecars: [(&str, Vec<u8>); 9] = [
+        ("empty", Vec::new()),
+        ("cut short", whole.as_bytes()[..40].to_vec()),
+        ("zeros, as a crash leaves them", vec![0; 100]),
+        ("a list", b"[]".to_vec()),
+        ("no JSON", b"\x89PNG\r\n\x1a\n".to_vec()),
+        ("without URL", br#"{"ts": 1.5, "size": 5}"#.to_vec()),
+        ("without size", br#"{"url": "test:bad", "ts": 1.5}"#.to_vec()),
+        ("a size below zero", br#"{"url": "test:bad", "ts": 1.5, "size": -5}"#.to_vec()),
+        ("endless", [whole.as_bytes(), &vec![b' '; 200_000]].concat()),
+    ];
+    for (what, content) in sidecars {
+        assert_dropped(what, |dir| fs::write(sidecar(dir, "test:bad"), content).unwrap()).await;
+    }
+}
+
+#[tokio::test]
+async fn an_entry_whose_sidecar_is_that_of_another_url_is_dropped() {
+    assert_dropped("a copy of another's", |dir| {
+        fs::copy(sidecar(dir, "test:good"), sidecar(dir, "test:bad")).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_in_place_of_a_sidecar_is_not_followed() {
+    assert_dropped("a link", |dir| {
+        let elsewhere = dir.join("elsewhere");
+        fs::rename(sidecar(dir, "test:bad"), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, sidecar(dir, "test:bad")).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_left_as_it_is() {
+    let rig = Rig::new();
+    let directory = rig.directory();
+    good_entry(&directory, "test:a");
+    let stem = stem("test:a");
+    let upper = stem.to_uppercase();
+    let foreign = [
+        "notes.txt".to_owned(),
+        "x.dat".into(),
+        "x.json".into(),
+        ".tmp".into(),
+        ".hidden".into(),
+        "media-cache.conf".into(),
+        "media-cache.index.bak".into(),
+        stem.clone(),
+        format!("{stem}.tmp"),
+        format!("{stem}.png"),
+        format!("{stem}.dat.bak"),
+        format!("{stem}.dat.tmp.tmp"),
+        format!("{stem}0.dat"),
+        format!("{}.dat", &stem[1..]),
+        format!("{upper}.dat"),
+        format!("{upper}.json"),
+        "überraschung 🎁".into(),
+    ];
+    for name in &foreign {
+        fs::write(directory.join(name), format!("the content of {name}")).unwrap();
+    }
+    fs::create_dir_all(directory.join("subdirectory/deeper")).unwrap();
+    fs::write(directory.join("subdirectory").join(format!("{stem}.dat")), "not an entry of ours").unwrap();
+    fs::write(directory.join("subdirectory/deeper/file.tmp"), "nor is this").unwrap();
+    let before = listing(&directory);
+    let inside = listing(&directory.join("subdirectory"));
+
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(crate::harness::bytes(SMALL))).await;
+    assert_eq!((cache.load_report().entries, cache.load_report().leftovers, cache.load_report().damaged), (1, 0, 0));
+    fill(&cache, &["test:b", "test:c"]).await;
+    cache.remove("test:c").await.unwrap();
+    cache.close().await.unwrap();
+
+    let mut after = listing(&directory);
+    for name in &foreign {
+        assert_eq!(after.get(OsStr::new(name)), before.get(OsStr::new(name)), "{name}");
+        after.remove(OsStr::new(name));
+    }
+    let names: Vec<_> = after.into_keys().collect();
+    assert_eq!(names, ["media-cache.index", "media-cache.lock", "subdirectory"], "and of ours there is nothing left");
+    assert_eq!(listing(&directory.join("subdirectory")), inside);
+    assert_eq!(fs::read(directory.join("subdirectory/deeper/file.tmp")).unwrap(), b"nor is this");
+}
+
+#[tokio::test]
+async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
+    for extension in ["dat", "json", "dat.tmp", "json.tmp"] {
+        let rig = Rig::new();
+        let directory = rig.directory();
+        good_entry(&directory, "test:a");
+        let odd = dat(&directory, "test:b").with_extension(extension);
+        fs::create_dir(&odd).unwrap();
+        fs::write(odd.join("inside"), "somebody's").unwrap();
+        let cache = rig.open().await;
+        assert_eq!((cache.load_report().entries, cache.load_report().leftovers), (1, 0), "{extension}");
+        assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
+        cache.close().await.unwrap();
+        assert_eq!(fs::read(odd.join("inside")).unwrap(), b"somebody's", "{extension}");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_file_whose_name_is_no_text_is_left_as_it_is() {
+    let rig = Rig::new();
+    let directory = rig.directory();
+    good_entry(&directory, "test:a");
+    let odd = directory.join(OsStr::from_bytes(b"caf\xe9.jpg"));
+    fs::write(&odd, "an old picture").unwrap();
+    let cache = rig.open().await;
+    assert_eq!(cache.load_report().entries, 1);
+    assert_eq!(fs::read(odd).unwrap(), b"an old picture");
+}

@@ -1,0 +1,91 @@
+//! A disk with less room than the budget allows. Each test mounts a small file system of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use media_cache::{CacheError, StoreError};
+
+use crate::directory::{BOTH, NEITHER, files, use_of};
+use crate::harness::{Rig, body, fill, order, soon, stats};
+use crate::origin::noise;
+
+/// A file system of 256 KiB.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Self {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(at).status().unwrap();
+        assert!(mounted.success());
+        Self(at.into())
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily, since the cache may have files open still.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+/// A rig on a small disk. Each entry of it takes 36 KiB, so that seven have room.
+fn rig(urls: &[&str]) -> (SmallDisk, Rig) {
+    let rig = Rig::new();
+    let disk = SmallDisk::mount(&rig.directory());
+    for (seed, url) in urls.iter().enumerate() {
+        rig.origin.serves_bytes(url, noise(seed as u64, 32 << 10));
+    }
+    (disk, rig)
+}
+
+const URLS: [&str; 8] = ["test:1", "test:2", "test:3", "test:4", "test:5", "test:6", "test:7", "test:8"];
+
+#[tokio::test]
+#[ignore = "needs root to mount a tmpfs"]
+async fn on_a_full_disk_the_least_recently_used_makes_room() {
+    let (_disk, rig) = rig(&URLS);
+    let cache = rig.open().await;
+    fill(&cache, &URLS).await;
+    assert_eq!(order(&cache).await, URLS[1..]);
+    assert_eq!((files(&rig.directory(), URLS[0]), files(&rig.directory(), URLS[7])), (NEITHER, BOTH));
+    let stats = stats(&cache).await;
+    assert_eq!((stats.stored, stats.evictions, stats.store_failures), (8, 1, 0));
+    assert_eq!(use_of(&rig.directory()), (stats.disk_bytes, 14));
+}
+
+#[tokio::test]
+#[ignore = "needs root to mount a tmpfs"]
+async fn on_a_disk_that_others_filled_entries_are_handed_over() {
+    let (_disk, rig) = rig(&URLS);
+    let cache = rig.open().await;
+    let foreign = noise(9, 256 << 10);
+    fs::write(rig.directory().join("foreign"), &foreign).unwrap();
+    for asked in 1..3 {
+        assert_eq!(body(&cache.get_or_download("test:1").await.unwrap()).await, noise(0, 32 << 10));
+        assert_eq!(rig.origin.asked("test:1"), asked);
+    }
+    let outcome = cache.put("test:2", "mine", "text/plain", "a.txt").await.unwrap();
+    assert!(matches!(&outcome.not_stored, Some(StoreError::Disk(why)) if why.contains("full")), "{:?}", outcome.not_stored);
+    let failed = stats(&cache).await;
+    assert_eq!((failed.store_failures, failed.entries, failed.disk_bytes), (3, 0, 0));
+    let names: Vec<_> = crate::directory::listing(&rig.directory()).into_keys().collect();
+    assert_eq!(names, ["foreign", "media-cache.lock"], "no half of anything");
+    assert_eq!(fs::read(rig.directory().join("foreign")).unwrap(), foreign);
+
+    assert!(matches!(soon(cache.close()).await, Err(CacheError::Store(StoreError::Disk(why))) if why.contains("full")));
+}
+
+#[tokio::test]
+#[ignore = "needs root to mount a tmpfs"]
+async fn when_there_is_room_again_entries_are_stored_again() {
+    let (_disk, rig) = rig(&URLS);
+    let cache = rig.open().await;
+    fs::write(rig.directory().join("foreign"), noise(9, 256 << 10)).unwrap();
+    fill(&cache, &["test:1"]).await;
+    fs::remove_file(rig.directory().join("foreign")).unwrap();
+    fill(&cache, &["test:1", "test:2"]).await;
+    assert_eq!(order(&cache).await, ["test:1", "test:2"]);
+    soon(cache.close()).await.unwrap();
+    assert_eq!(rig.open().await.load_report().from_snapshot, 2);
+}

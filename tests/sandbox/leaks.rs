@@ -1,0 +1,109 @@
+//! Handles that nobody gives back would keep bytes in memory for ever: after any work there are as many as entries at hand.
+
+use std::fs;
+use std::time::Duration;
+
+use media_cache::MediaCache;
+use media_cache::download::FetchError;
+
+use crate::directory::dat;
+use crate::harness::{Rig, SMALL, bytes, stats};
+use crate::origin::{Random, download, noise};
+
+/// Requests of all kinds, many at once: hits, misses, evictions, failures, puts, removals, GIFs, files that are gone.
+async fn mixed_requests(rig: &Rig, cache: &MediaCache, count: usize) {
+    for number in 0..40 {
+        let url = format!("test:{number}");
+        match number % 8 {
+            0 => rig.origin.fails(&url, FetchError::NotFound),
+            1 => rig.origin.serves(&url, download(format!("GIF89a{number}"), "image/gif", "a.gif")),
+            2 => rig.origin.serves(&url, download("GIF89a broken", "image/gif", "a.gif")),
+            3 => rig.origin.serves_bytes(&url, noise(number, 300_000)),
+            4 => rig.origin.serves_bytes(&url, noise(number, 30_000)),
+            _ => {}
+        }
+    }
+    let mut random = Random(1);
+    for round in 0..count / 20 {
+        let picks: Vec<_> = (0..20).map(|_| (random.below(20), format!("test:{}", random.below(40)))).collect();
+        let requests = picks.iter().map(async |(kind, url)| match kind {
+            0..8 => drop(cache.get_or_download(url).await),
+            8..14 => drop(cache.get(url).await.unwrap()),
+            14..17 => drop(cache.put(url, noise(*kind, 2000), "image/png", "a.png").await.unwrap()),
+            17 => drop(cache.remove(url).await.unwrap()),
+            18 => drop(cache.put("no url", "bytes", "image/png", "a.png").await.unwrap_err()),
+            _ => drop(fs::remove_file(dat(&rig.directory(), url))),
+        });
+        futures::future::join_all(requests).await;
+        if round % 10 == 0 {
+            rig.clock.advance(Duration::from_secs(10));
+        }
+    }
+}
+
+async fn handles_after_mixed_requests(items: u32, memory: u64) -> (usize, u64) {
+    let rig = Rig::new();
+    let set =
+        |builder: media_cache::Builder| builder.max_disk_bytes(bytes(12 * SMALL)).max_memory_items(items).max_memory_bytes(memory);
+    let cache = rig.open_with(set).await;
+    mixed_requests(&rig, &cache, 4000).await;
+    let stats = stats(&cache).await;
+    assert!(stats.hits > 100 && stats.misses > 100 && stats.evictions > 100 && stats.download_failures > 10);
+    assert!(stats.transcoded > 10 && stats.transcode_failures > 10 && stats.oversize > 10);
+    assert!(items > 0 || stats.damaged > 0);
+    (cache.status().await.unwrap().blob_handles, stats.resident_entries)
+}
+
+#[tokio::test]
+async fn with_nothing_at_hand_no_handle_is_left() {
+    assert_eq!(handles_after_mixed_requests(0, 1 << 20).await, (0, 0));
+}
+
+#[tokio::test]
+async fn as_many_handles_are_left_as_entries_are_at_hand() {
+    for memory in [1 << 20, 20_000, 0] {
+        let (handles, resident) = handles_after_mixed_requests(5, memory).await;
+        assert_eq!(handles as u64, resident, "with {memory} bytes");
+        assert!(resident > 0);
+    }
+}
+
+#[tokio::test]
+async fn who_goes_away_leaves_no_handle_behind() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    let gate = rig.origin.hold("test:a");
+    let askers: Vec<_> = (0..50)
+        .map(|_| {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.get_or_download("test:a").await })
+        })
+        .collect();
+    crate::harness::until(&cache, |stats| stats.joined == 49).await;
+    for asker in askers {
+        asker.abort();
+        assert!(asker.await.unwrap_err().is_cancelled());
+    }
+    gate.open();
+    crate::harness::until(&cache, |stats| stats.stored == 1).await;
+    while cache.status().await.unwrap().blob_handles > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stats(&cache).await.resident_entries, 0);
+}
+
+#[tokio::test]
+async fn files_that_were_open_are_closed() {
+    let open_files = || fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
+    let rig = Rig::new();
+    let ours = || open_files().filter(|path| path.starts_with(rig.directory()) && path.to_string_lossy().contains(".dat")).count();
+    let cache = rig.open_with(|builder| builder.max_memory_items(3).max_memory_bytes(0)).await;
+    for number in 0..60 {
+        let url = format!("test:{}", number % 12);
+        drop(cache.get_or_download(&url).await.unwrap());
+    }
+    assert_eq!(stats(&cache).await.resident_entries, 3);
+    assert_eq!(ours(), 3);
+    cache.close().await.unwrap();
+    assert_eq!(ours(), 0);
+}

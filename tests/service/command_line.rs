@@ -1,0 +1,193 @@
+//! The commands that work on a directory without a service.
+
+use std::fs::File;
+
+use serde_json::Value;
+
+use crate::files::{frame_times, gif, jpeg, photo, png, poster};
+use crate::origin::Origin;
+use crate::place::{Place, sha256};
+
+const NOWHERE: &str = "https://nowhere.invalid/picture.png";
+
+#[tokio::test]
+async fn get_writes_to_a_file_and_to_a_pipe_and_downloads_once() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let file = place.outside("out.png");
+    let finished = place.run(&["get", &url, "-o", file.to_str().unwrap()]).await;
+    assert!(finished.stderr.contains("picture.png, image/png") && finished.stderr.contains("downloaded"), "{}", finished.stderr);
+    assert!(finished.succeeded().is_empty());
+    assert_eq!(std::fs::read(&file).unwrap(), png(1));
+    for arguments in [&["get", &url][..], &["get", &url, "-o", "-"]] {
+        let finished = place.run(arguments).await;
+        assert!(finished.stderr.contains("from the cache"), "{}", finished.stderr);
+        assert_eq!(finished.succeeded(), png(1));
+    }
+    assert_eq!(origin.asked("/picture.png"), 1);
+    assert!(place.holds(&url));
+}
+
+#[tokio::test]
+async fn get_makes_a_film_of_an_animation() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 40]));
+    assert_eq!(frame_times(&place.run(&["get", &url]).await.succeeded()), [10, 40]);
+}
+
+#[tokio::test]
+async fn get_writes_a_large_file_as_it_was() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/poster.png", "image/png", poster(1));
+    assert!(place.run(&["get", &url]).await.succeeded() == poster(1));
+    assert!(place.run(&["get", &url]).await.succeeded() == poster(1));
+    assert_eq!(origin.asked("/poster.png"), 1);
+}
+
+#[tokio::test]
+async fn put_stores_a_file_or_what_comes_in() {
+    let place = Place::new();
+    let file = place.file("own name.jpg", &jpeg(1));
+    let said = place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.said();
+    assert!(said.starts_with("stored: own name.jpg, image/jpeg"), "{said}");
+    assert_eq!(place.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
+    let said = place.run_with_input(&["put", NOWHERE, "-"], &png(2)).await.said();
+    assert!(said.starts_with("kept what was stored before: own name.jpg"), "{said}");
+    assert_eq!(place.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
+
+    let other = "https://nowhere.invalid/other.png";
+    let said = place.run_with_input(&["put", other, "-"], &png(2)).await.said();
+    assert!(said.starts_with("stored: other.png, image/png"), "{said}");
+    assert_eq!(place.run(&["get", other]).await.succeeded(), png(2));
+}
+
+#[tokio::test]
+async fn put_takes_a_type_and_a_name_and_makes_films() {
+    let place = Place::new();
+    let arguments = ["put", NOWHERE, "-", "--type", "image/webp", "--filename", "../x.webp"];
+    let said = place.run_with_input(&arguments, b"who knows").await.said();
+    assert!(said.starts_with("stored: x.webp, image/webp"), "{said}");
+    let said = place.run_with_input(&["put", "https://nowhere.invalid/dance.gif", "-"], &gif(&[10, 20])).await.said();
+    assert!(said.starts_with("stored: dance.mp4, video/mp4"), "{said}");
+}
+
+#[tokio::test]
+async fn put_stores_a_large_file_as_it_is() {
+    let place = Place::new();
+    let file = place.file("poster.png", &poster(1));
+    place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
+    assert!(std::fs::read(place.media_file(NOWHERE)).unwrap() == poster(1));
+    assert_eq!(place.sidecar(NOWHERE)["sha256"], sha256(&poster(1)));
+}
+
+#[tokio::test]
+async fn rm_removes_and_says_what_was_not_there() {
+    let place = Place::new();
+    let other = "https://nowhere.invalid/other.png";
+    place.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
+    let finished = place.run(&["rm", NOWHERE]).await;
+    assert_eq!(finished.stderr, "");
+    assert_eq!(finished.said(), "");
+    assert!(!place.holds(NOWHERE));
+
+    place.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
+    let said = place.run(&["rm", other, NOWHERE]).await.complained();
+    assert!(said.contains(other) && !said.contains(NOWHERE), "{said}");
+    assert!(!place.holds(NOWHERE), "the other one is removed all the same");
+}
+
+#[tokio::test]
+async fn ls_lists_the_least_recently_used_first() {
+    let place = Place::new();
+    let urls = ["a", "b", "c"].map(|name| format!("https://nowhere.invalid/{name}.png"));
+    for (url, seed) in urls.iter().zip(0..) {
+        place.run_with_input(&["put", url, "-"], &photo(seed)).await.succeeded();
+    }
+    place.run(&["get", &urls[0]]).await.succeeded();
+    let said = place.run(&["ls"]).await.said();
+    let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["SIZE", "HITS", "TYPE", "URL"]);
+    let row = |line: &[&str]| (line[2].to_owned(), line[3].to_owned(), line[4].to_owned());
+    let expected = [("0", &urls[1]), ("0", &urls[2]), ("1", &urls[0])];
+    let expected = expected.map(|(hits, url)| (hits.to_owned(), "image/png".to_owned(), url.clone()));
+    assert_eq!(lines[1..].iter().map(|line| row(line)).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn ls_has_all_there_is_to_know_as_json() {
+    let place = Place::new();
+    place.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
+    place.run(&["get", NOWHERE]).await.succeeded();
+    let [entry] = place.listed().await.try_into().unwrap();
+    let stored = place.sidecar(NOWHERE)["ts"].as_f64().unwrap();
+    assert_eq!((&entry["url"], &entry["mimetype"]), (&NOWHERE.into(), &"image/png".into()));
+    assert_eq!((&entry["filename"], &entry["hits"]), (&"picture.png".into(), &1.into()));
+    assert_eq!((&entry["size"], &entry["disk_size"]), (&photo(1).len().into(), &place.disk_use().into()));
+    assert_eq!(entry["stored_at"].as_f64(), Some(stored));
+    assert!(entry["accessed_at"].as_f64().unwrap() >= stored);
+}
+
+#[tokio::test]
+async fn stats_says_how_much_is_stored() {
+    let place = Place::new();
+    place.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
+    let document: Value = serde_json::from_str(&place.run(&["stats"]).await.said()).unwrap();
+    let stats = &document["media_cache"];
+    assert_eq!((&stats["total_entries"], &stats["total_bytes"]), (&1.into(), &photo(1).len().into()));
+    assert_eq!((&stats["disk_bytes"], &stats["max_size_mb"]), (&place.disk_use().into(), &500.0.into()));
+}
+
+#[tokio::test]
+async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it() {
+    let place = Place::new();
+    let urls = write_entries_of_200_mib(&place);
+    assert_eq!(place.order().await, urls);
+    place.run(&["stats"]).await.succeeded();
+    place.run(&["rm", "https://nowhere.invalid/nothing"]).await.complained();
+    assert_eq!(place.order().await, urls);
+    assert!(urls.iter().all(|url| place.holds(url)));
+}
+
+#[tokio::test]
+async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it_when_something_is_added() {
+    let place = Place::new();
+    let urls = write_entries_of_200_mib(&place);
+    let file = place.file("poster.png", &poster(1));
+    place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
+    assert!(place.holds(NOWHERE));
+    let held: Vec<bool> = urls.iter().map(|url| place.holds(url)).collect();
+    assert_eq!(held, [true; 3], "unless a budget is given nothing is evicted that is there already");
+}
+
+/// Entries of holes, which take up no room in truth.
+fn write_entries_of_200_mib(place: &Place) -> Vec<String> {
+    const SIZE: u64 = 200 << 20;
+    std::fs::create_dir(place.directory()).unwrap();
+    let write = |number: u64| {
+        let url = format!("https://nowhere.invalid/{number}.mp4");
+        File::create(place.media_file(&url)).unwrap().set_len(SIZE).unwrap();
+        let sidecar = serde_json::json!({
+            "mimetype": "video/mp4", "filename": "film.mp4", "url": url, "ts": 1_700_000_000.5 + number as f64, "size": SIZE,
+        });
+        std::fs::write(place.sidecar_file(&url), sidecar.to_string()).unwrap();
+        url
+    };
+    (0..3).map(write).collect()
+}
+
+#[tokio::test]
+async fn a_budget_that_is_given_is_kept() {
+    let place = Place::new();
+    for seed in 0..20 {
+        let url = format!("https://nowhere.invalid/{seed}.png");
+        std::fs::create_dir_all(place.directory()).unwrap();
+        std::fs::write(place.media_file(&url), photo(seed)).unwrap();
+        let sidecar = serde_json::json!({ "url": url, "size": photo(seed).len(), "ts": seed });
+        std::fs::write(place.sidecar_file(&url), sidecar.to_string()).unwrap();
+    }
+    assert_eq!(place.order().await.len(), 20);
+    let said = place.run(&["ls", "--json", "--max-size-mb", "1"]).await.said();
+    assert_eq!(said.lines().count() as u64, (1 << 20) / (26 * 4096));
+    assert!(place.disk_use() <= 1 << 20);
+    assert!(place.holds("https://nowhere.invalid/19.png") && !place.holds("https://nowhere.invalid/0.png"));
+}

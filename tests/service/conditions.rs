@@ -1,0 +1,93 @@
+//! `HEAD`, versions, and conditional requests.
+
+use std::time::SystemTime;
+
+use http::Method;
+
+use crate::client::Answer;
+use crate::files::{gif, png, poster};
+use crate::origin::Origin;
+use crate::place::{Place, sha256};
+use crate::process::Service;
+
+/// Asks for media with a header.
+async fn ask(service: &Service, url: &str, name: &str, value: &str) -> Answer {
+    Answer::to(service.about(Method::GET, url).header(name, value)).await
+}
+
+#[tokio::test]
+async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for (path, mimetype, bytes) in
+        [("/small.png", "image/png", png(1)), ("/large.png", "image/png", poster(1)), ("/dance.gif", "image/gif", gif(&[10, 20]))]
+    {
+        let url = origin.serves(path, mimetype, bytes);
+        let mut head = Answer::to(service.about(Method::HEAD, &url)).await.is("miss");
+        assert!(head.body.is_empty());
+        assert!(place.holds(&url), "it was downloaded");
+        let mut get = service.media(&url).await.is("hit");
+        assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
+        for answer in [&mut head, &mut get] {
+            assert!(answer.headers.remove("date").is_some());
+            answer.headers.remove("x-cache");
+        }
+        assert_eq!(head.headers, get.headers);
+        assert_eq!(origin.asked(path), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_version_is_the_sha256_of_the_bytes_and_the_time_they_were_stored() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    for cache in ["miss", "hit"] {
+        let answer = service.media(&url).await.is(cache);
+        assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&png(1))));
+        assert_eq!(answer.header("cache-control"), "public, max-age=86400");
+        let stored = place.sidecar(&url)["ts"].as_f64().unwrap();
+        assert_eq!(httpdate(answer.header("last-modified")), stored as u64);
+    }
+}
+
+/// Seconds since 1970.
+fn httpdate(text: &str) -> u64 {
+    let mut headers = http::HeaderMap::new();
+    headers.insert("last-modified", text.parse().unwrap());
+    let modified: headers::LastModified = headers::HeaderMapExt::typed_get(&headers).unwrap();
+    SystemTime::from(modified).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[tokio::test]
+async fn what_the_client_has_already_is_not_sent_again() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let whole = service.media(&url).await.is("miss");
+    let (tag, modified) = (whole.header("etag"), whole.header("last-modified"));
+    let among_others = format!("\"x\", {tag}");
+    for (name, value) in [("if-none-match", tag), ("if-none-match", &among_others), ("if-modified-since", modified)] {
+        let answer = ask(&service, &url, name, value).await;
+        assert_eq!((answer.status, answer.body.len()), (304, 0), "{name}: {value}");
+        for header in ["etag", "last-modified", "cache-control"] {
+            assert_eq!(answer.header(header), whole.header(header), "{header}");
+        }
+        assert_eq!(answer.header("content-type"), "");
+    }
+    for (name, value) in [("if-none-match", "\"another\""), ("if-modified-since", "Tue, 14 Nov 2023 22:13:20 GMT")] {
+        assert_eq!(ask(&service, &url, name, value).await.is("hit").body, png(1), "{name}: {value}");
+    }
+    ask(&service, &url, "if-match", "\"another\"").await.problem(412);
+    ask(&service, &url, "if-match", tag).await.is("hit");
+}
+
+#[tokio::test]
+async fn a_condition_is_also_held_against_what_was_just_downloaded() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let answer = ask(&service, &url, "if-none-match", &format!("\"{}\"", sha256(&png(1)))).await;
+    assert_eq!((answer.status, answer.header("x-cache")), (304, "miss"));
+    service.media(&url).await.is("hit");
+}

@@ -1,0 +1,153 @@
+//! What went wrong is said in a problem document, with the status that fits.
+
+use http::Method;
+
+use crate::client::Answer;
+use crate::files::{noise, png};
+use crate::origin::{NobodyHome, Origin, Page};
+use crate::place::Place;
+
+#[tokio::test]
+async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
+    let place = Place::new();
+    let service = place.serve().await;
+    for (path, words) in [
+        ("/media", "`url` is missing"),
+        ("/media?url=", "`url` is missing"),
+        ("/media?url=https://x.invalid/a?b=1&c=2", "no parameter `c`"),
+        ("/media?url=https%3A%2F%2Fx.invalid%2F&url=https%3A%2F%2Fy.invalid%2F", "twice"),
+        ("/media?url=no%20url", "cannot be fetched"),
+        ("/media?url=http%3A%2F%2F", "cannot be fetched"),
+        ("/media?url=ftp%3A%2F%2Fx.invalid%2Fa.png", "scheme is ftp"),
+        ("/media?url=file%3A%2F%2F%2Fetc%2Fpasswd", "scheme is file"),
+        ("/media?url=http%3A%2F%2Fme%3Asecret%40x.invalid%2F", "credentials"),
+    ] {
+        let answer = service.get(path).await;
+        assert!(answer.problem(400).contains(words), "{path}: {}", answer.text());
+        assert!(!answer.text().contains("secret"));
+    }
+    assert_eq!(place.disk_use(), 0);
+}
+
+#[tokio::test]
+async fn what_the_origin_answers_decides_what_the_client_is_told() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for (answers, told) in [(404, 404), (410, 410), (500, 502), (403, 502), (204, 502), (206, 502), (304, 502)] {
+        let url = origin.answers(&format!("/{answers}"), Page::status(answers));
+        service.media(&url).await.problem(told);
+        assert!(!place.holds(&url));
+    }
+}
+
+#[tokio::test]
+async fn an_origin_that_is_busy_says_when_to_come_back() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for status in [503, 429] {
+        let url = origin.answers(&format!("/{status}"), Page::status(status).with("retry-after", "17"));
+        let answer = service.media(&url).await;
+        assert!(answer.problem(503).contains("17 seconds"));
+        assert_eq!(answer.header("retry-after"), "17");
+    }
+    let url = origin.answers("/busy", Page::status(503));
+    let answer = service.media(&url).await;
+    answer.problem(503);
+    assert_eq!(answer.header("retry-after"), "");
+}
+
+#[tokio::test]
+async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
+    let (nobody, place) = (NobodyHome::new(), Place::new());
+    let service = place.serve().await;
+    let answer = service.media(&nobody.url("/picture.png?token=secret")).await;
+    assert!(answer.problem(502).contains("cannot be reached"));
+    assert!(!answer.text().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve_with(&["--max-body-mb", "1"]).await;
+    let too_much = noise(1, (1 << 20) + 1);
+    let url = origin.serves("/large", "video/mp4", too_much);
+    assert!(service.media(&url).await.problem(413).contains("1048576 bytes"));
+    assert!(!place.holds(&url));
+    let url = origin.serves("/just", "video/mp4", noise(1, 1 << 20));
+    service.media(&url).await.is("miss");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_an_error_and_nothing_is_stored() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for (path, size) in [("/small.png", 2000), ("/large.png", 12 << 20)] {
+        let url = origin.answers(path, Page::of("image/png", noise(1, size)).broken_off());
+        service.media(&url).await.problem(502);
+        assert_eq!(place.disk_use(), 0, "{:?}", place.names());
+    }
+    let stats = service.stats().await;
+    assert_eq!((&stats["media_cache"]["total_entries"], &stats["downloads"]["failed"]), (&0.into(), &2.into()));
+}
+
+#[tokio::test]
+async fn an_empty_or_encoded_body_is_an_error() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let empty = origin.serves("/empty.png", "image/png", "");
+    service.media(&empty).await.problem(502);
+    let zipped = origin.answers("/zipped.png", Page::of("image/png", png(1)).with("content-encoding", "gzip"));
+    assert!(service.media(&zipped).await.problem(502).contains("gzip"));
+    assert_eq!(place.disk_use(), 0);
+}
+
+#[tokio::test]
+async fn an_origin_that_redirects_in_circles_or_elsewhere_is_not_followed() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let circle = origin.answers("/circle", Page::status(302).with("location", "/circle"));
+    assert!(service.media(&circle).await.problem(502).contains("more than 5 times"));
+    let elsewhere = origin.answers("/elsewhere", Page::status(302).with("location", "file:///etc/passwd"));
+    assert!(service.media(&elsewhere).await.problem(403).contains("scheme is file"));
+}
+
+#[tokio::test]
+async fn a_failure_is_remembered_so_that_the_origin_is_left_alone() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.answers("/picture.png", Page::status(500));
+    let first = service.media(&url).await.problem(502);
+    let second = service.media(&url).await.problem(502);
+    assert_eq!((first, origin.asked("/picture.png")), (second, 1));
+    assert_eq!(service.stats().await["downloads"]["remembered_failures"], 1);
+}
+
+#[tokio::test]
+async fn a_failure_that_is_remembered_does_not_stand_in_the_way_of_a_put() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.answers("/picture.png", Page::status(404));
+    service.media(&url).await.problem(404);
+    assert_eq!(service.put(&url, "image/png", png(1)).await.status, 201);
+    assert_eq!(service.media(&url).await.is("hit").body, png(1));
+}
+
+#[tokio::test]
+async fn deleting_forgets_a_failure() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.answers("/picture.png", Page::status(404));
+    service.media(&url).await.problem(404);
+    origin.serves("/picture.png", "image/png", png(1));
+    service.delete(&url).await.problem(404);
+    service.media(&url).await.is("miss");
+}
+
+#[tokio::test]
+async fn a_head_that_fails_has_the_status_and_no_body() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.answers("/picture.png", Page::status(404));
+    let answer = Answer::to(service.about(Method::HEAD, &url)).await;
+    assert_eq!((answer.status, answer.body.len(), answer.header("content-type")), (404, 0, "application/problem+json"));
+}

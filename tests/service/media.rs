@@ -1,0 +1,147 @@
+//! Pictures and films are fetched once and come back as they were; animations come back as films.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::files::{frame_times, gif, jpeg, mp4, png};
+use crate::origin::{Origin, Page};
+use crate::place::{Place, sha256};
+
+#[tokio::test]
+async fn a_picture_is_downloaded_once_and_comes_back_as_it_was() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let picture = png(1);
+    let url = origin.serves("/picture.png", "image/png", picture.clone());
+    let service = place.serve().await;
+    let first = service.media(&url).await.is("miss");
+    let second = service.media(&url).await.is("hit");
+    assert_eq!(origin.asked("/picture.png"), 1);
+    for answer in [first, second] {
+        assert_eq!(answer.body, picture);
+        assert_eq!(answer.header("content-type"), "image/png");
+        assert_eq!(answer.header("content-length"), picture.len().to_string());
+        assert_eq!(answer.header("content-disposition"), r#"inline; filename="picture.png""#);
+    }
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_entry_is_two_files_named_by_the_sha256_of_its_url() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let picture = png(2);
+    let url = origin.serves("/a/b/picture.png?size=large&x=%20", "image/png", picture.clone());
+    let service = place.serve().await;
+    let before = seconds_now();
+    service.media(&url).await.is("miss");
+    let name = sha256(url.as_bytes());
+    let names: Vec<String> = place.names().into_iter().filter(|file| !file.starts_with("media-cache.")).collect();
+    assert_eq!(names, [format!("{name}.dat"), format!("{name}.json")]);
+    assert_eq!(std::fs::read(place.media_file(&url)).unwrap(), picture);
+    let sidecar = place.sidecar(&url);
+    assert_eq!(sidecar["url"], url);
+    assert_eq!(sidecar["mimetype"], "image/png");
+    assert_eq!(sidecar["filename"], "picture.png");
+    assert_eq!(sidecar["size"], picture.len());
+    let stored = sidecar["ts"].as_f64().unwrap();
+    assert!((before - 1.0..=seconds_now()).contains(&stored), "{stored} is not now");
+}
+
+fn seconds_now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+#[tokio::test]
+async fn photos_and_films_are_stored_as_they_are() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for (path, mimetype, bytes) in [("/photo.jpg", "image/jpeg", jpeg(1)), ("/film.mp4", "video/mp4", mp4().await)] {
+        let url = origin.serves(path, mimetype, bytes.clone());
+        for cache in ["miss", "hit"] {
+            let answer = service.media(&url).await.is(cache);
+            assert_eq!((answer.header("content-type"), &answer.body), (mimetype, &bytes.clone().into()), "{path}");
+        }
+        assert_eq!(origin.asked(path), 1);
+    }
+    assert_eq!(service.stats().await["transcoding"]["succeeded"], 0);
+}
+
+#[tokio::test]
+async fn an_animation_comes_back_as_a_film_with_every_frame_and_its_time() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let delays = [10, 25, 7, 50];
+    let url = origin.serves("/dance.gif", "image/gif", gif(&delays));
+    let service = place.serve().await;
+    let film = service.media(&url).await.is("miss");
+    let again = service.media(&url).await.is("hit");
+    assert_eq!(film.body, again.body);
+    assert_eq!(origin.asked("/dance.gif"), 1);
+    assert_eq!(frame_times(&film.body), delays.map(u64::from));
+    for answer in [&film, &again] {
+        assert_eq!(answer.header("content-type"), "video/mp4");
+        assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.mp4""#);
+    }
+    assert_eq!(std::fs::read(place.media_file(&url)).unwrap(), film.body);
+    let sidecar = place.sidecar(&url);
+    assert_eq!((&sidecar["mimetype"], &sidecar["filename"]), (&"video/mp4".into(), &"dance.mp4".into()));
+    assert_eq!(sidecar["size"], film.body.len());
+    assert_eq!(service.stats().await["transcoding"]["succeeded"], 1);
+}
+
+#[tokio::test]
+async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/dance.png", "image/png", gif(&[10, 20]));
+    let service = place.serve().await;
+    let answer = service.media(&url).await.is("miss");
+    assert_eq!(answer.header("content-type"), "video/mp4");
+    assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.png.mp4""#);
+    assert_eq!(frame_times(&answer.body), [10, 20]);
+}
+
+#[tokio::test]
+async fn an_animation_that_cannot_be_read_is_stored_as_it_is() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let broken = gif(&[10, 10])[..60].to_vec();
+    let url = origin.serves("/broken.gif", "image/gif", broken.clone());
+    let service = place.serve().await;
+    for cache in ["miss", "hit"] {
+        let answer = service.media(&url).await.is(cache);
+        assert_eq!((answer.header("content-type"), &answer.body), ("image/gif", &broken.clone().into()));
+        assert_eq!(answer.header("content-disposition"), r#"inline; filename="broken.gif""#);
+    }
+    assert_eq!(service.stats().await["transcoding"]["failed"], 1);
+}
+
+#[tokio::test]
+async fn animations_stay_as_they_are_where_no_transcoder_is_wanted() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let dance = gif(&[10, 20]);
+    let url = origin.serves("/dance.gif", "image/gif", dance.clone());
+    let service = place.serve_with(&["--transcoder", "none"]).await;
+    let answer = service.media(&url).await.is("miss");
+    assert_eq!((answer.header("content-type"), &answer.body[..]), ("image/gif", &dance[..]));
+}
+
+#[tokio::test]
+async fn a_redirect_is_followed_and_the_entry_is_that_of_the_url_that_was_asked_for() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    origin.serves("/there.png", "image/png", png(3));
+    let url = origin.answers("/here", Page::status(302).with("location", "/there.png"));
+    let service = place.serve().await;
+    let answer = service.media(&url).await.is("miss");
+    assert_eq!((&answer.body[..], answer.header("content-disposition")), (&png(3)[..], r#"inline; filename="there.png""#));
+    service.media(&url).await.is("hit");
+    assert_eq!((origin.asked("/here"), origin.asked("/there.png")), (1, 1));
+    assert!(place.holds(&url) && !place.holds(&origin.url("/there.png")));
+}
+
+#[tokio::test]
+async fn urls_that_differ_in_their_query_are_different_media() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let small = origin.serves("/picture?w=1&h=1", "image/png", png(4));
+    let large = origin.serves("/picture?w=2&h=1", "image/png", png(5));
+    let service = place.serve().await;
+    for (url, seed) in [(&small, 4), (&large, 5)] {
+        assert_eq!(service.media(url).await.is("miss").body, png(seed));
+    }
+    assert_eq!(service.stats().await["media_cache"]["total_entries"], 2);
+}

@@ -1,0 +1,115 @@
+//! Parts of media: from memory, and from a file.
+
+use http::Method;
+
+use crate::client::Answer;
+use crate::files::{png, poster};
+use crate::origin::Origin;
+use crate::place::Place;
+use crate::process::Service;
+
+async fn part(service: &Service, url: &str, range: &str) -> Answer {
+    Answer::to(service.about(Method::GET, url).header("range", range)).await
+}
+
+/// Asks for parts of all kinds.
+async fn parts_are_right(service: &Service, url: &str, whole: &[u8]) {
+    let len = whole.len();
+    for (range, first, last) in [
+        ("bytes=0-0".to_owned(), 0, 0),
+        ("bytes=0-99".to_owned(), 0, 99),
+        (format!("bytes={}-{}", len / 2, len / 2 + 300), len / 2, len / 2 + 300),
+        ("bytes=-10".to_owned(), len - 10, len - 1),
+        (format!("bytes=-{}", len + 1000), 0, len - 1),
+        (format!("bytes={}-", len - 500), len - 500, len - 1),
+        ("bytes=0-".to_owned(), 0, len - 1),
+        (format!("bytes=100-{}", len + 1000), 100, len - 1),
+        (format!("bytes=1-{}", len - 2), 1, len - 2),
+    ] {
+        let answer = part(service, url, &range).await;
+        assert_eq!(answer.status, 206, "{range}");
+        assert_eq!(answer.header("content-range"), format!("bytes {first}-{last}/{len}"), "{range}");
+        assert_eq!(answer.header("content-length"), (last - first + 1).to_string(), "{range}");
+        assert!(answer.body == whole[first..=last], "{range}");
+        assert_eq!((answer.header("content-type"), answer.header("accept-ranges")), ("image/png", "bytes"));
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_picture_in_memory_can_be_had() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    service.media(&url).await.is("miss");
+    parts_are_right(&service, &url, &png(1)).await;
+}
+
+#[tokio::test]
+async fn a_part_of_a_large_file_can_be_had_also_after_a_restart() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let poster = poster(1);
+    let url = origin.serves("/poster.png", "image/png", poster.clone());
+    // Nothing is kept in memory, so that every part is read from the file.
+    let options = ["--max-memory-items", "0"];
+    let service = place.serve_with(&options).await;
+    service.media(&url).await.is("miss");
+    parts_are_right(&service, &url, &poster).await;
+    service.stop().await;
+    let service = place.serve_with(&options).await;
+    parts_are_right(&service, &url, &poster).await;
+    assert_eq!(origin.asked("/poster.png"), 1);
+}
+
+#[tokio::test]
+async fn a_part_of_something_new_is_cut_from_the_whole_download() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let answer = part(&service, &url, "bytes=1-3").await;
+    assert_eq!((answer.status, answer.header("x-cache"), &answer.body[..]), (206, "miss", &b"PNG"[..]));
+    assert_eq!(service.media(&url).await.is("hit").body, png(1));
+}
+
+#[tokio::test]
+async fn a_part_that_is_not_there_is_refused_with_the_true_length() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let len = png(1).len();
+    for range in [format!("bytes={len}-"), format!("bytes={}-{}", len + 5, len + 10), "bytes=-0".into()] {
+        let answer = part(&service, &url, &range).await;
+        answer.problem(416);
+        assert_eq!(answer.header("content-range"), format!("bytes */{len}"), "{range}");
+    }
+}
+
+#[tokio::test]
+async fn ranges_that_are_not_served_bring_the_whole() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    for range in ["bytes=0-1,5-6", "lines=1-2", "bytes=5-2", "bytes=a-b", "bytes"] {
+        let answer = part(&service, &url, range).await;
+        assert_eq!((answer.status, answer.header("content-range")), (200, ""), "{range}");
+        assert_eq!(answer.body, png(1));
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_only_of_the_version_that_if_range_names() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let whole = service.media(&url).await.is("miss");
+    let (tag, modified) = (whole.header("etag"), whole.header("last-modified"));
+    for (version, status, body) in [
+        (tag, 206, png(1)[..4].to_vec()),
+        (modified, 206, png(1)[..4].to_vec()),
+        ("\"another\"", 200, png(1)),
+        ("Tue, 14 Nov 2023 22:13:20 GMT", 200, png(1)),
+    ] {
+        let request = service.about(Method::GET, &url).header("range", "bytes=0-3").header("if-range", version);
+        let answer = Answer::to(request).await;
+        assert_eq!((answer.status, answer.body), (status, body.into()), "{version}");
+    }
+}

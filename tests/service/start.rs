@@ -1,0 +1,85 @@
+//! What a service says when it starts, and why it does not.
+
+use crate::files::png;
+use crate::origin::Origin;
+use crate::place::Place;
+
+#[tokio::test]
+async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    assert!(service.address().ip().is_loopback() && service.address().port() != 0);
+    service.logs("is loaded").await;
+    service.media(&origin.serves("/picture.png", "image/png", png(1))).await.is("miss");
+    service.media(&origin.url("/missing.png")).await.problem(404);
+    let log = service.log();
+    assert!(log.iter().all(|line| !line.contains('\u{1b}')), "no colours for a pipe: {log:?}");
+    // Looks at the rest of standard output.
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn requests_that_come_while_the_cache_is_loading_wait_for_it() {
+    let place = Place::new();
+    let service = place.serve().await;
+    // The first thing that happens after the address is known.
+    assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
+    let place = Place::new();
+    let service = place.serve().await;
+    service.stats().await;
+    let second = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(second.stderr.contains("in use by another media-cache"), "{}", second.stderr);
+    assert!(second.stderr.contains(place.directory().to_str().unwrap()), "{}", second.stderr);
+    service.stats().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let service = place.serve().await;
+    let address = service.address().to_string();
+    let said = elsewhere.run(&["serve", "--listen", &address]).await.complained();
+    assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_used_is_named() {
+    let place = Place::new();
+    std::fs::write(place.directory(), "a file where the directory is to be").unwrap();
+    let finished = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains(place.directory().to_str().unwrap()), "{}", finished.stderr);
+}
+
+#[tokio::test]
+async fn the_directory_is_free_again_once_the_service_was_killed() {
+    let place = Place::new();
+    let service = place.serve().await;
+    service.stats().await;
+    service.kill().await;
+    place.run(&["ls"]).await.succeeded();
+}
+
+#[tokio::test]
+async fn options_that_make_no_sense_are_refused_before_anything_is_touched() {
+    let place = Place::new();
+    for arguments in [
+        &["serve", "--max-size-mb", "0"][..],
+        &["serve", "--max-size-mb", "-1"],
+        &["serve", "--max-size-mb", "1.5"],
+        &["serve", "--listen", "nowhere"],
+        &["serve", "--policy", "there is no such file"],
+        &["serve", "--transcoder", "magic"],
+        &["frobnicate"],
+    ] {
+        let finished = place.run(arguments).await;
+        assert_eq!(finished.code, Some(2), "{finished:?}");
+        assert!(finished.stdout.is_empty() && finished.stderr.contains(arguments[arguments.len() - 1]), "{finished:?}");
+        assert!(!place.directory().exists());
+    }
+}
