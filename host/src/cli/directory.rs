@@ -15,25 +15,38 @@ use media_cache::{Blob, MediaCache, Source};
 use serde_json::json;
 use url::Url;
 
-use super::CacheOptions;
+use super::open::{Intake, Place};
 
 /// Entries that are asked for at a time.
 const PAGE: u32 = 1000;
 
-/// What these commands share.
+/// What the commands share that may add an entry.
 #[derive(Args)]
-struct Shared {
-    #[command(flatten)]
-    cache: CacheOptions,
+struct Adding {
     /// The budget on disk, in MiB; unless it is given nothing is evicted that is there already, and it is 500 for a smaller directory
     #[arg(long, value_name = "MB")]
     max_size_mb: Option<NonZeroU64>,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    intake: Intake,
 }
 
-impl Shared {
+impl Adding {
     async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
-        self.cache.open_for_command(self.max_size_mb).await
+        let bar = ProgressBar::new_spinner();
+        let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget()))?;
+        let builder = self.intake.configure(builder, &self.place.dir, Some(bar.clone()))?;
+        Ok((self.place.open(builder, &bar).await?, bar))
     }
+}
+
+/// Opens a cache for a command that adds nothing.
+async fn open(place: &Place) -> anyhow::Result<MediaCache> {
+    let bar = ProgressBar::new_spinner();
+    let cache = place.open(place.builder(place.ample_budget())?, &bar).await?;
+    bar.finish_and_clear();
+    Ok(cache)
 }
 
 /// `media-cache get`.
@@ -45,7 +58,7 @@ pub struct Get {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
-    shared: Shared,
+    adding: Adding,
 }
 
 impl Get {
@@ -54,7 +67,7 @@ impl Get {
         if file.is_none() && std::io::stdout().is_terminal() {
             anyhow::bail!("these bytes are not for a terminal; say where they are to go with -o FILE, or with `-o - |`");
         }
-        let (cache, bar) = self.shared.open().await?;
+        let (cache, bar) = self.adding.open().await?;
         let got = cache.get_or_download(&self.url).await;
         bar.finish_and_clear();
         let media = got.with_context(|| format!("cannot get {}", self.url))?;
@@ -97,7 +110,7 @@ pub struct Put {
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
     #[command(flatten)]
-    shared: Shared,
+    adding: Adding,
 }
 
 impl Put {
@@ -105,7 +118,7 @@ impl Put {
         let url = Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
         let body = self.body()?;
         anyhow::ensure!(!body.is_empty(), "{} is empty", self.file.display());
-        let limit = self.shared.cache.max_body_bytes();
+        let limit = self.adding.intake.max_body_bytes();
         anyhow::ensure!(
             body.len() <= limit,
             "{} has {} bytes, and the limit is {limit}; see --max-body-mb",
@@ -116,7 +129,7 @@ impl Put {
         let own_name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "-");
         let filename = self.filename.or(own_name).as_deref().and_then(clean_filename);
         let filename = filename.unwrap_or_else(|| filename_for(None, &url, &mimetype));
-        let (cache, bar) = self.shared.open().await?;
+        let (cache, bar) = self.adding.open().await?;
         let put = cache.put(&self.url, body, &mimetype, &filename).await;
         bar.finish_and_clear();
         let outcome = put?;
@@ -150,13 +163,12 @@ pub struct Rm {
     #[arg(required = true)]
     urls: Vec<String>,
     #[command(flatten)]
-    shared: Shared,
+    place: Place,
 }
 
 impl Rm {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (cache, bar) = self.shared.open().await?;
-        bar.finish_and_clear();
+        let cache = open(&self.place).await?;
         let mut code = ExitCode::SUCCESS;
         for url in &self.urls {
             if !cache.remove(url).await? {
@@ -176,13 +188,12 @@ pub struct Ls {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    shared: Shared,
+    place: Place,
 }
 
 impl Ls {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (cache, bar) = self.shared.open().await?;
-        bar.finish_and_clear();
+        let cache = open(&self.place).await?;
         let listed = self.list(&cache).await;
         cache.close().await?;
         // Whoever reads only the first lines has what they wanted.
@@ -227,13 +238,12 @@ impl Ls {
 #[derive(Args)]
 pub struct Stats {
     #[command(flatten)]
-    shared: Shared,
+    place: Place,
 }
 
 impl Stats {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (cache, bar) = self.shared.open().await?;
-        bar.finish_and_clear();
+        let cache = open(&self.place).await?;
         let document = stats_document(&cache.status().await?, &cache.load_report());
         cache.close().await?;
         println!("{document:#}");

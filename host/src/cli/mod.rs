@@ -7,7 +7,6 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use open::CacheOptions;
 
 /// A cache for downloaded media: the same URL is never fetched twice.
 ///

@@ -9,39 +9,49 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use media_cache::download::{HttpDownloader, HttpOptions};
+use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
-use media_cache::{Engine, MediaCache};
+use media_cache::{Builder, Engine, MediaCache};
 
 const MIB: u64 = 1 << 20;
 
 /// The budget of a service, and of a directory that is empty, in MiB.
 pub const DEFAULT_MAX_SIZE_MB: u64 = 500;
 
-/// Where the cache is and how it works.
+/// Which cache it is. Every command has these.
 #[derive(Args)]
-pub struct CacheOptions {
+pub struct Place {
     /// The directory with the entries; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "media_cache")]
     pub dir: PathBuf,
-    /// Entries kept in memory or open; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    max_memory_items: u32,
-    /// Memory for the bytes of entries, in MiB
-    #[arg(long, value_name = "MB", default_value_t = 256)]
-    max_memory_mb: u64,
-    /// The largest body that is downloaded or put, in MiB
-    #[arg(long, value_name = "MB", default_value_t = 100)]
-    max_body_mb: u64,
-    /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
-    #[arg(long, value_enum, default_value_t)]
-    transcoder: TranscoderName,
     /// A cache component to use in place of the built-in one
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
     /// The eviction policy: the built-in `lru`, or a component
     #[arg(long, value_name = "lru|FILE", default_value = "lru")]
     policy: PolicyName,
+}
+
+/// What comes in, and what becomes of it. For commands that store something.
+#[derive(Args)]
+pub struct Intake {
+    /// The largest body that is downloaded or put, in MiB
+    #[arg(long, value_name = "MB", default_value_t = 100)]
+    max_body_mb: u64,
+    /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
+    #[arg(long, value_enum, default_value_t)]
+    transcoder: TranscoderName,
+}
+
+/// The tier in memory. For commands that run long enough to have one.
+#[derive(Args)]
+pub struct Memory {
+    /// Entries kept in memory or open; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    max_memory_items: u32,
+    /// Memory for the bytes of entries, in MiB
+    #[arg(long, value_name = "MB", default_value_t = 256)]
+    max_memory_mb: u64,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -73,67 +83,83 @@ impl FromStr for PolicyName {
     }
 }
 
-impl CacheOptions {
-    /// Opens the cache with a budget in MiB. `progress`, where it is given, shows how downloads get on.
+impl Place {
+    /// A cache at this place with a budget in MiB, for a command that neither downloads nor transcodes.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub async fn open(&self, max_size_mb: NonZeroU64, progress: Option<ProgressBar>) -> anyhow::Result<MediaCache> {
+    pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
         let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
-        let builder = MediaCache::builder()
-            .directory(&self.dir)
-            .max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE))
-            .max_memory_items(self.max_memory_items)
-            .max_memory_bytes(self.max_memory_mb.saturating_mul(MIB));
-        let builder = match self.transcoder {
-            TranscoderName::Embedded => builder.transcoder(EmbeddedTranscoder::default()),
-            TranscoderName::Ffmpeg => builder.transcoder(FfmpegTranscoder::new("ffmpeg".into(), Limits::default())),
-            TranscoderName::None => builder.transcoder(NoTranscoder),
-        };
-        let builder = match &self.component {
-            Some(file) => builder.component(engine.cache_from_file(file)?),
-            None => builder,
-        };
-        let builder = match &self.policy {
-            PolicyName::Lru => builder,
-            PolicyName::File(file) => builder.policy(engine.policy_from_file(file)?),
-        };
-        let http = HttpOptions {
-            max_body_bytes: self.max_body_bytes(),
-            spool_dir: Some(self.dir.clone()),
-            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
-            ..HttpOptions::default()
-        };
-        // The downloader keeps large bodies in the directory while they come in, so it has to be there.
-        std::fs::create_dir_all(&self.dir).with_context(|| format!("cannot use the directory {}", self.dir.display()))?;
-        Ok(builder.downloader(HttpDownloader::new(http)?).engine(engine).open().await?)
+        let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
+        if let Some(file) = &self.component {
+            builder = builder.component(engine.cache_from_file(file)?);
+        }
+        if let PolicyName::File(file) = &self.policy {
+            builder = builder.policy(engine.policy_from_file(file)?);
+        }
+        Ok(builder.engine(engine).downloader(download_nothing).transcoder(NoTranscoder))
     }
 
-    /// Opens the cache for a command that is not the service. A directory that holds more than the default budget keeps what it has,
-    /// unless another budget was asked for: looking at a cache must not empty it.
+    /// A budget that evicts nothing: what the directory holds, or the default where that is more. Looking at a cache, or adding a
+    /// thing to it, must not empty it because nobody said how large it may be.
+    pub fn ample_budget(&self) -> NonZeroU64 {
+        NonZeroU64::new(mebibytes_in(&self.dir).max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// Opens the cache while a spinner turns, where there is somebody to see it.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub async fn open_for_command(&self, max_size_mb: Option<NonZeroU64>) -> anyhow::Result<(MediaCache, ProgressBar)> {
-        let bar = ProgressBar::new_spinner();
+    pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
         bar.set_message(format!("loading {}", self.dir.display()));
         bar.enable_steady_tick(Duration::from_millis(100));
-        let budget = match max_size_mb {
-            Some(budget) => budget,
-            None => NonZeroU64::new(mebibytes_in(&self.dir).max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN),
-        };
-        let cache = self.open(budget, Some(bar.clone())).await;
+        let opened = builder.open().await;
         bar.set_message("");
-        if cache.is_err() {
+        if opened.is_err() {
             bar.finish_and_clear();
         }
-        Ok((cache?, bar))
+        Ok(opened?)
+    }
+}
+
+impl Intake {
+    /// Adds what brings things in to a cache in `dir`. `progress`, where it is given, shows how downloads get on.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn configure(&self, builder: Builder, dir: &Path, progress: Option<ProgressBar>) -> anyhow::Result<Builder> {
+        // Large bodies are kept in the directory while they come in, so it has to be there.
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot use the directory {}", dir.display()))?;
+        let downloader = HttpDownloader::new(HttpOptions {
+            max_body_bytes: self.max_body_bytes(),
+            spool_dir: Some(dir.into()),
+            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
+            ..HttpOptions::default()
+        });
+        let builder = builder.downloader(downloader?);
+        Ok(match self.transcoder {
+            TranscoderName::Embedded => builder.transcoder(EmbeddedTranscoder::default()),
+            TranscoderName::Ffmpeg => builder.transcoder(FfmpegTranscoder::new("ffmpeg".into(), Limits::default())),
+            TranscoderName::None => builder,
+        })
     }
 
     /// The largest body that is downloaded or put, in bytes.
     pub fn max_body_bytes(&self) -> u64 {
         self.max_body_mb.saturating_mul(MIB)
     }
+}
+
+impl Memory {
+    /// Sets the limits of the tier in memory.
+    pub fn configure(&self, builder: Builder) -> Builder {
+        builder.max_memory_items(self.max_memory_items).max_memory_bytes(self.max_memory_mb.saturating_mul(MIB))
+    }
+}
+
+/// The downloader of commands that only look at what is there.
+async fn download_nothing(_url: String) -> Result<Download, FetchError> {
+    Err(FetchError::Refused("this command downloads nothing".into()))
 }
 
 const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::open::{CacheOptions, DEFAULT_MAX_SIZE_MB};
+use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
 const CHECKPOINT: Duration = Duration::from_secs(300);
@@ -29,7 +29,11 @@ pub struct Serve {
     #[arg(long, value_name = "MB", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
     max_size_mb: NonZeroU64,
     #[command(flatten)]
-    cache: CacheOptions,
+    place: Place,
+    #[command(flatten)]
+    memory: Memory,
+    #[command(flatten)]
+    intake: Intake,
 }
 
 impl Serve {
@@ -46,12 +50,12 @@ impl Serve {
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let service = Service::new(loading, self.cache.max_body_bytes());
+        let service = Service::new(loading, self.intake.max_body_bytes());
         let server = axum::serve(listener, service.router()).with_graceful_shutdown(wait_for(stopped.clone()));
         let server = tokio::spawn(server.into_future());
 
         let cache = tokio::select! {
-            cache = self.cache.open(self.max_size_mb, None) => cache?,
+            cache = self.open() => cache?,
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
         };
@@ -86,6 +90,11 @@ impl Serve {
         }
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn open(&self) -> anyhow::Result<MediaCache> {
+        let builder = self.memory.configure(self.place.builder(self.max_size_mb)?);
+        Ok(self.intake.configure(builder, &self.place.dir, None)?.open().await?)
     }
 }
 
