@@ -42,8 +42,8 @@ pub fn describe(error: &StoreError) -> String {
 
 /// A cache. Cloning it is cheap, and clones are the same cache.
 ///
-/// When the last clone is dropped the cache finishes what is under way and writes its snapshot, on its own thread; [`close`]
-/// (Self::close) does the same and waits for it.
+/// When the last clone is dropped the cache finishes what is under way and writes its snapshot, on its own thread;
+/// [`close`](Self::close) does the same and waits for it.
 #[derive(Clone)]
 pub struct MediaCache(pub(crate) Arc<Shared>);
 

@@ -28,3 +28,8 @@ pub use lock::LockError;
 pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
 pub use policy::PolicyStatus;
 pub use state::Clock;
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

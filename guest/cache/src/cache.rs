@@ -4,7 +4,7 @@
 //! again afterwards, since others went on meanwhile.
 
 use std::cell::{Cell, RefCell};
-use std::collections::hash_map::RandomState;
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Source};
@@ -22,7 +22,7 @@ use crate::memory::Memory;
 use crate::ranking::Ranking;
 use crate::settings::Settings;
 
-type KeyFlights<T> = Flights<Key, T, std::hash::BuildHasherDefault<DigestHasher>>;
+type KeyFlights<T> = Flights<Key, T, BuildHasherDefault<DigestHasher>>;
 
 /// A cache.
 pub struct Cache {
@@ -30,7 +30,7 @@ pub struct Cache {
     pub(crate) state: RefCell<State>,
     pub(crate) disk: RefCell<Option<Rc<Disk>>>,
     pub(crate) report: Cell<Option<LoadReport>>,
-    pub(crate) loads: Flights<(), Result<LoadReport, String>, RandomState>,
+    pub(crate) loads: Flights<(), Result<LoadReport, String>, BuildHasherDefault<DigestHasher>>,
     /// Downloads and puts.
     pub(crate) fetches: KeyFlights<Result<Brought, FetchError>>,
     /// Reading back from disk.

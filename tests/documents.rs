@@ -1,0 +1,89 @@
+//! What is written down is true: the help in the README, the vendored WIT, and that a policy has nothing.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The commands in comments such as `<!-- media-cache --help -->`, each with the block that follows it.
+fn documented_commands(text: &str) -> Vec<(Vec<&str>, &str)> {
+    let after_marks = text.split("<!-- media-cache ").skip(1);
+    let parts = after_marks.map(|part| {
+        let (command, rest) = part.split_once(" -->\n```text\n").unwrap();
+        (command.split(' ').collect(), rest.split_once("```").unwrap().0)
+    });
+    parts.collect()
+}
+
+#[test]
+fn the_help_in_the_readme_is_what_the_program_prints() {
+    let readme = read(workspace().join("README.md"));
+    let commands = documented_commands(&readme);
+    assert_eq!(commands.len(), 2);
+    for (command, documented) in commands {
+        let printed = output(Command::new(env!("CARGO_BIN_EXE_media-cache")).args(&command));
+        assert_eq!(documented.trim(), printed.trim(), "media-cache {} prints:\n{printed}", command.join(" "));
+    }
+}
+
+#[test]
+fn the_vendored_wit_is_that_of_the_crate_that_the_host_links() {
+    let metadata =
+        output(Command::new(env!("CARGO")).args(["metadata", "--format-version=1", "--offline"]).current_dir(workspace()));
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "wasmtime-wasi").unwrap();
+    let sources = Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("src/p3/wit/deps");
+    for file in ["clocks.wit", "filesystem.wit"] {
+        assert!(
+            read(sources.join(file)) == read(workspace().join("wit/deps").join(file)),
+            "{file} differs from {}",
+            sources.display()
+        );
+    }
+}
+
+/// What a component asks its host for.
+fn imports(component: &[u8]) -> Vec<String> {
+    let engine = Engine::default();
+    let component = Component::new(&engine, component).unwrap();
+    component.component_type().imports(&engine).map(|(name, _)| name.to_owned()).collect()
+}
+
+#[test]
+fn a_policy_asks_for_nothing_but_what_the_standard_library_cannot_do_without() {
+    let inert = ["wasi:cli/", "wasi:io/"];
+    for import in imports(media_cache::embedded::LRU) {
+        assert!(inert.iter().any(|prefix| import.starts_with(prefix)), "{import}");
+    }
+}
+
+#[test]
+fn the_cache_asks_for_no_network_and_no_randomness() {
+    let expected = ["media-cache:cache/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/"];
+    let imports = imports(media_cache::embedded::CACHE);
+    for import in &imports {
+        assert!(expected.iter().any(|prefix| import.starts_with(prefix)), "{import}");
+    }
+    for own in ["blobs", "downloader", "transcoder", "eviction"] {
+        assert!(imports.contains(&format!("media-cache:cache/{own}@0.1.0")), "{own}");
+    }
+}
