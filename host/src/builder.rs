@@ -187,12 +187,17 @@ impl Builder {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(self) -> Result<MediaCache, OpenError> {
+        self.open_with(|_| ()).await
+    }
+
+    async fn open_with(self, adjust: impl FnOnce(&mut Driver)) -> Result<MediaCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
         let lock = DirectoryLock::acquire(&directory)?;
         let held = (!self.every_hit_calls).then(HeldBlobs::default);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let hits = Arc::new(PendingHits::new(requests.downgrade()));
-        let driver = self.driver(&directory, hits.clone()).await?;
+        let mut driver = self.driver(&directory, hits.clone())?;
+        adjust(&mut driver);
         let (ready, started) = oneshot::channel();
         let thread = start_thread(driver, receiver, ready, lock)?;
         match started.await {
@@ -205,7 +210,7 @@ impl Builder {
         Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, thread: Mutex::new(Some(thread)) })))
     }
 
-    async fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<Driver, OpenError> {
+    fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<Driver, OpenError> {
         let engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
         let policy = self.policy.map_or_else(|| engine.built_in_lru(), Ok)?;
@@ -270,4 +275,61 @@ async fn load(requests: &mpsc::Sender<Request>, directory: &Path) -> Result<crat
     requests.send(Request::Load(reply)).await.map_err(|_| failed(CacheError::Closed.to_string()))?;
     let report = answer.await.map_err(|_| failed(CacheError::BrokeDown.to_string()))?;
     report.map_err(|error| failed(describe(&error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Source;
+    use crate::download::{Download, FetchError};
+    use std::sync::atomic::Ordering;
+
+    async fn echo(url: String) -> Result<Download, FetchError> {
+        Ok(Download { body: url.into(), mimetype: "text/plain".into(), filename: "echo.txt".into() })
+    }
+
+    /// Makes every instance up to the `instances`-th trap as soon as it holds a few things.
+    fn break_down(driver: &mut Driver, instances: u64) {
+        let make_state = std::mem::replace(&mut driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
+        let made = AtomicU64::new(0);
+        driver.make_state = Box::new(move || {
+            let mut state = make_state()?;
+            if made.fetch_add(1, Ordering::Relaxed) < instances {
+                state.table.set_max_capacity(8);
+            }
+            Ok(state)
+        });
+    }
+
+    async fn open(directory: &Path, instances: u64) -> MediaCache {
+        let builder = MediaCache::builder().directory(directory).downloader(echo);
+        builder.open_with(|driver| break_down(driver, instances)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_component_that_broke_down_is_started_again_and_nobody_notices() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = open(directory.path(), 1).await;
+        for name in ["x:a", "x:b", "x:c", "x:d", "x:e", "x:f"] {
+            let media = cache.get_or_download(name).await.unwrap();
+            assert_eq!(media.body.bytes().await.unwrap(), name);
+        }
+        let status = cache.status().await.unwrap();
+        assert_eq!((status.restarts, status.cache.entries), (1, 6), "what was stored was found again");
+        assert_eq!(cache.get("x:a").await.unwrap().map(|media| media.source), Some(Source::Disk));
+        cache.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_breaks_every_instance_ends_in_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = open(directory.path(), u64::MAX).await;
+        let mut answers = Vec::new();
+        for name in ["x:a", "x:b", "x:c", "x:d", "x:e", "x:f"] {
+            answers.push(cache.put(name, "bytes", "text/plain", "a.txt").await);
+        }
+        let broke_down = |answer: &Result<_, CacheError>| matches!(answer, Err(CacheError::BrokeDown));
+        assert!(answers.iter().any(broke_down), "{answers:?}");
+        assert!(cache.status().await.unwrap().restarts > 0, "and it goes on");
+    }
 }
