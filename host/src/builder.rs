@@ -200,12 +200,20 @@ impl Builder {
         adjust(&mut driver);
         let (ready, started) = oneshot::channel();
         let thread = start_thread(driver, receiver, ready, lock)?;
-        match started.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(OpenError::Start(error)),
-            Err(_) => return Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
-        }
-        let report = load(&requests, &directory).await?;
+        let loaded = match started.await {
+            Ok(Ok(())) => load(&requests, &directory).await,
+            Ok(Err(error)) => Err(OpenError::Start(error)),
+            Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
+        };
+        let report = match loaded {
+            Ok(report) => report,
+            Err(error) => {
+                // With the last sender the thread ends, and with the thread the directory is free again.
+                drop(requests);
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+                return Err(error);
+            }
+        };
         tokio::spawn(hits.clone().keep_telling());
         Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, thread: Mutex::new(Some(thread)) })))
     }

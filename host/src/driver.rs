@@ -148,8 +148,14 @@ impl Driver {
             let (bindings, restarts) = (bindings.clone(), self.restarts.clone());
             accessor.spawn(Task { request, bindings, cache, restarts, _under_way: under_way.clone() })?;
         }
+        // Whoever asked after the end was asked for is told so; tasks must not wait for an answer to what nobody will serve.
+        while requests.recv().await.is_some() {}
         drop(under_way);
         let _ = all_done.recv().await;
+        let hits = self.hits.take();
+        if !hits.is_empty() {
+            guest.call_record_hits(accessor, cache, hits).await?;
+        }
         let written = guest.call_checkpoint(accessor, cache).await?;
         if let Err(error) = &written {
             tracing::warn!("the checkpoint could not be written, the next start takes longer: {error}");

@@ -159,6 +159,7 @@ fn cache_linker(engine: &Wasmtime) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
     wasmtime_wasi::p3::filesystem::add_to_linker(&mut linker)?;
+    crate::imports::list_all_directories(&mut linker)?;
     imports::blobs::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     imports::downloader::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     imports::transcoder::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;

@@ -34,6 +34,7 @@ async fn a_closed_cache_says_so_to_everybody() {
 async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     let rig = Rig::new();
     let cache = rig.open().await;
+    fill(&cache, &["test:b"]).await;
     let gate = rig.origin.hold("test:a");
     let mut asker = pin!(cache.get_or_download("test:a"));
     assert!(asker.as_mut().now_or_never().is_none());
@@ -41,16 +42,20 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     let mut closing = pin!(cache.close());
     assert!(closing.as_mut().now_or_never().is_none());
     // Closed to newcomers is what tells that the request has arrived.
-    while !matches!(cache.status().now_or_never(), Some(Err(CacheError::Closed))) {
-        tokio::task::yield_now().await;
-    }
+    let arrived = async {
+        while !matches!(cache.status().now_or_never(), Some(Err(CacheError::Closed))) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(arrived).await;
     assert!(closing.as_mut().now_or_never().is_none(), "it waits");
+    assert!(matches!(cache.get("test:b").await, Err(CacheError::Closed)), "although it is at hand still");
     gate.open();
     let (answer, closed) = soon(async { (asker.await, closing.await) }).await;
     assert_eq!(body(&answer.unwrap()).await, text("test:a"));
     closed.unwrap();
     assert_eq!(files(&rig.directory(), "test:a"), BOTH);
-    assert_eq!(rig.open().await.load_report().from_snapshot, 1);
+    assert_eq!(rig.open().await.load_report().from_snapshot, 2);
 }
 
 #[tokio::test]

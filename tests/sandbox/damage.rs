@@ -4,7 +4,7 @@ use std::fs;
 
 use media_cache::{MediaCache, Source};
 
-use crate::directory::{BOTH, NEITHER, dat, files, sidecar};
+use crate::directory::{BOTH, NEITHER, dat, files, sidecar, write_python_entry};
 use crate::harness::{Rig, body, fill, order, stats};
 use crate::origin::text;
 
@@ -61,6 +61,16 @@ async fn an_entry_with_other_bytes_of_the_same_size_is_a_miss() {
     changed[0] ^= 1;
     fs::write(dat(&rig.directory(), "test:a"), changed).unwrap();
     assert_dropped(&rig, &cache).await;
+}
+
+#[tokio::test]
+async fn an_entry_that_another_program_wrote_without_a_digest_is_known_to_be_short_by_its_size() {
+    let rig = Rig::new();
+    write_python_entry(&rig.directory(), "test:a", b"bytes", "image/png", "a.png", "1700000000.5");
+    let cache = rig.open().await;
+    fs::write(dat(&rig.directory(), "test:a"), "byte").unwrap();
+    assert!(cache.get("test:a").await.unwrap().is_none());
+    assert_eq!((stats(&cache).await.damaged, files(&rig.directory(), "test:a")), (1, NEITHER));
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ async fn what_is_not_ours_is_left_as_it_is() {
     let directory = rig.directory();
     good_entry(&directory, "test:a");
     let stem = stem("test:a");
-    let upper = stem.to_uppercase();
+    let upper = crate::directory::stem("test:other").to_uppercase();
     let foreign = [
         "notes.txt".to_owned(),
         "x.dat".into(),

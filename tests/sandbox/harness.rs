@@ -181,13 +181,16 @@ pub fn found(cache: &MediaCache) -> Found {
 
 /// Comes back when the counters say so. For what happens inside the component, of which no event tells.
 pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> Stats {
-    loop {
-        let stats = stats(cache).await;
-        if condition(&stats) {
-            return stats;
+    let reached = async {
+        loop {
+            let stats = stats(cache).await;
+            if condition(&stats) {
+                return stats;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    soon(reached).await
 }
 
 /// Waits for something that might never come, where a test is to fail rather than to hang.

@@ -11,6 +11,7 @@ use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Sou
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchError;
 use crate::bindings::media_cache::cache::eviction::Policy;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::brought::Brought;
 use crate::clock;
 use crate::disk::Disk;
@@ -31,6 +32,7 @@ pub struct Cache {
     pub(crate) disk: RefCell<Option<Rc<Disk>>>,
     pub(crate) report: Cell<Option<LoadReport>>,
     pub(crate) loads: Flights<(), Result<LoadReport, String>, BuildHasherDefault<DigestHasher>>,
+    pub(crate) checkpoints: Flights<(), (), BuildHasherDefault<DigestHasher>>,
     /// Downloads and puts.
     pub(crate) fetches: KeyFlights<Result<Brought, FetchError>>,
     /// Reading back from disk.
@@ -78,6 +80,25 @@ enum Lookup {
     Absent,
 }
 
+/// What came of reading an entry's bytes back.
+enum ReadBack {
+    Whole(Brought),
+    /// The entry is no more.
+    Gone,
+    /// The entry is there, and cannot be read just now.
+    OutOfReach,
+}
+
+/// What a file turned out to be.
+enum Checked {
+    /// What it should be; with its digest, where that is known.
+    Whole(Blob, Option<[u8; 32]>),
+    /// Something else.
+    Damaged,
+    /// It could not be opened, for a reason that is not its own.
+    OutOfReach,
+}
+
 impl Cache {
     /// A cache that has not looked at its directory yet.
     pub fn with(settings: Settings) -> Self {
@@ -98,6 +119,7 @@ impl Cache {
             disk: RefCell::default(),
             report: Cell::default(),
             loads: Flights::default(),
+            checkpoints: Flights::default(),
             fetches: Flights::default(),
             reads: Flights::default(),
             leaving: Flights::default(),
@@ -135,15 +157,16 @@ impl Cache {
                 Lookup::Absent => return None,
                 Lookup::OnDisk(slot) => slot,
             };
-            // Where reading fails, the entry is dropped, and the next look finds nothing, or what was stored meanwhile.
+            // Where the entry is dropped, the next look finds nothing, or what was stored meanwhile.
             match self.reads.join(key) {
-                Part::Lead(lead) => {
-                    let read = self.read_back(slot).await;
-                    lead.finish(|| read.as_ref().map(Brought::share));
-                    if let Some(brought) = read {
+                Part::Lead(lead) => match self.read_back(slot).await {
+                    ReadBack::Whole(brought) => {
+                        lead.finish(|| Some(brought.share()));
                         return Some((brought, Source::Disk));
                     }
-                }
+                    ReadBack::Gone => lead.finish(|| None),
+                    ReadBack::OutOfReach => return None,
+                },
                 Part::Follow(result) => {
                     if let Ok(Some(brought)) = result.await {
                         return Some((brought, Source::Disk));
@@ -166,36 +189,51 @@ impl Cache {
     }
 
     /// Reads an entry's bytes from disk, checks them, and keeps them at hand. Drops the entry where they are not what they should be.
-    async fn read_back(&self, slot: Slot) -> Option<Brought> {
+    async fn read_back(&self, slot: Slot) -> ReadBack {
         let (ticket, name, size, digest) = {
             let state = self.state.borrow();
-            let entry = state.index.get(slot)?;
+            let Some(entry) = state.index.get(slot) else { return ReadBack::Gone };
             (state.index.ticket(slot), entry.key.media_file(), entry.size, entry.digest)
         };
         let read = self.read_checked(name, size, digest).await;
         let damaged = match (read, &mut *self.state.borrow_mut()) {
-            (Some((blob, digest)), state) => return state.take_in(ticket, blob, digest),
-            (None, state) => {
+            (Checked::Whole(blob, digest), state) => {
+                return state.take_in(ticket, blob, digest).map_or(ReadBack::Gone, ReadBack::Whole);
+            }
+            (Checked::OutOfReach, _) => return ReadBack::OutOfReach,
+            (Checked::Damaged, state) => {
                 // Whoever removed the entry meanwhile has removed its files.
-                let slot = state.index.redeem(ticket)?;
+                let Some(slot) = state.index.redeem(ticket) else { return ReadBack::Gone };
                 state.counters.damaged += 1;
                 state.drop_entry(slot)
             }
         };
         self.discard(damaged).await;
-        None
+        ReadBack::Gone
     }
 
-    /// The bytes of a file with this size and digest, and their digest where it is known.
-    async fn read_checked(&self, name: String, size: u64, expected: Option<[u8; 32]>) -> Option<(Blob, Option<[u8; 32]>)> {
-        let disk = self.disk.borrow().clone()?;
-        let blob = disk.read(name).await.ok().filter(|blob| blob.size() == size)?;
-        let blob = if self.state.borrow().memory.takes_in(size) { blob.load().await.ok()? } else { blob };
+    /// Reads a file that should have this size and digest.
+    async fn read_checked(&self, name: String, size: u64, expected: Option<[u8; 32]>) -> Checked {
+        let Some(disk) = self.disk.borrow().clone() else { return Checked::OutOfReach };
+        let blob = match disk.read(name).await {
+            Ok(blob) if blob.size() == size => blob,
+            // No file, or no regular one.
+            Ok(_) | Err(ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop) => {
+                return Checked::Damaged;
+            }
+            // Too many open files, for example: that says nothing of this one.
+            Err(_) => return Checked::OutOfReach,
+        };
+        let in_memory = self.state.borrow().memory.takes_in(size);
+        let Ok(blob) = (if in_memory { blob.load().await } else { Ok(blob) }) else { return Checked::Damaged };
         if expected.is_none() && !blob.in_memory() {
-            return Some((blob, None));
+            return Checked::Whole(blob, None);
         }
-        let digest: [u8; 32] = blob.digest().await.ok()?.try_into().ok()?;
-        expected.is_none_or(|expected| expected == digest).then_some((blob, Some(digest)))
+        let digest = blob.digest().await.ok().and_then(|digest| <[u8; 32]>::try_from(digest).ok());
+        match digest {
+            Some(digest) if expected.is_none_or(|expected| expected == digest) => Checked::Whole(blob, Some(digest)),
+            _ => Checked::Damaged,
+        }
     }
 
     /// See the WIT.

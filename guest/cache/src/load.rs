@@ -84,21 +84,23 @@ impl Cache {
         for name in std::mem::take(&mut listing.leftovers) {
             report.leftovers += u64::from(disk.remove(name).await.is_ok());
         }
-        let mut entries = entries_of_snapshot(&disk, &mut listing).await;
-        report.from_snapshot = entries.len() as u64;
-        let mut damaged = Vec::new();
+        let remembered = entries_of_snapshot(&disk, &mut listing).await;
+        let remembered_keys: Vec<Key> = remembered.iter().map(|entry| entry.key).collect();
+        let (mut found, mut damaged) = (Vec::new(), Vec::new());
         for (key, pair) in listing.pairs {
             match entry_of_sidecar(&disk, key, pair).await {
-                Some(entry) => entries.push(entry),
+                Some(entry) => found.push(entry),
                 None => damaged.push(key),
             }
         }
         report.damaged = damaged.len() as u64;
-        // The sort is stable: the order of the snapshot stands where times are equal.
-        entries.sort_by_key(|entry| entry.accessed_at);
-        let evicted = self.take_up(entries);
+        let evicted = self.take_up(in_order(remembered, found));
         report.evicted = evicted.len() as u64;
-        report.entries = self.state.borrow().index.len() as u64;
+        {
+            let index = &self.state.borrow().index;
+            report.entries = index.len() as u64;
+            report.from_snapshot = remembered_keys.iter().filter(|key| index.find(key).is_some()).count() as u64;
+        }
         *self.disk.borrow_mut() = Some(disk);
         self.report.set(Some(report));
         damaged.extend(evicted);
@@ -131,6 +133,22 @@ impl Cache {
         }
         gone
     }
+}
+
+/// All entries, the coldest first. The order of the snapshot stands, whatever its times say: a clock may have been set back. The
+/// others go where their time belongs.
+fn in_order<B>(remembered: Vec<Entry<B>>, mut found: Vec<Entry<B>>) -> Vec<Entry<B>> {
+    found.sort_by_key(|entry| entry.accessed_at);
+    let mut found = found.into_iter().peekable();
+    let mut entries = Vec::with_capacity(remembered.len() + found.len());
+    for entry in remembered {
+        while let Some(older) = found.next_if(|other| other.accessed_at < entry.accessed_at) {
+            entries.push(older);
+        }
+        entries.push(entry);
+    }
+    entries.extend(found);
+    entries
 }
 
 /// The entries of the snapshot whose files are there, which are taken out of the listing.

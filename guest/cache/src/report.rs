@@ -4,6 +4,7 @@ use crate::bindings::exports::media_cache::cache::cache::{Listed, Page, Stats, S
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::{Cache, State};
 use crate::disk::describe;
+use crate::flights::Part;
 use crate::snapshot;
 
 impl Cache {
@@ -32,6 +33,13 @@ impl Cache {
     /// See the WIT.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         self.ensure_loaded().await?;
+        // One at a time, since they write by the same name; and each by itself, since each knows more than the one before.
+        let lead = loop {
+            match self.checkpoints.join(&()) {
+                Part::Lead(lead) => break lead,
+                Part::Follow(written) => drop(written.await),
+            }
+        };
         let text = {
             let index = &self.state.borrow().index;
             let entries = index.coldest_first().filter_map(|slot| index.get(slot)).filter(|entry| entry.committed);
@@ -40,6 +48,7 @@ impl Cache {
         let disk = self.disk.borrow().clone();
         let disk = disk.ok_or_else(|| StoreError::Disk("the directory is not open".into()))?;
         let written = disk.write(snapshot::FILE.into(), &Blob::from_bytes(&text)).await;
+        lead.finish(|| ());
         written.map_err(|error| StoreError::Disk(format!("cannot write {}: {}", snapshot::FILE, describe(&error))))
     }
 

@@ -67,7 +67,7 @@ impl Sidecar {
     /// Reads the content of a file, whoever wrote it. `None` where there is no entry in it.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
-        let read: Read = serde_json::from_slice(json).ok()?;
+        let read: Read = serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&mend_surrogates(json))).ok()?;
         // A size is a whole number below 2^53, in whichever way it is written.
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
@@ -79,6 +79,36 @@ impl Sidecar {
             digest: read.sha256.as_deref().and_then(decode_hex),
         })
     }
+}
+
+/// Python writes half of a surrogate pair as it is (`\ud83d`), which is no character. It becomes U+FFFD, as elsewhere.
+fn mend_surrogates(json: &[u8]) -> Vec<u8> {
+    let mut mended = Vec::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(byte) = rest.first() {
+        let taken = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(_), _) => {
+                mended.extend(b"\\ufffd");
+                rest = &rest[6..];
+                continue;
+            }
+            // What follows a backslash belongs to it.
+            (None, _) if *byte == b'\\' => 2.min(rest.len()),
+            (None, _) => 1,
+        };
+        let (whole, after) = rest.split_at(taken);
+        mended.extend(whole);
+        rest = after;
+    }
+    mended
+}
+
+/// The surrogate that is escaped at the beginning of this, if one is.
+fn surrogate(json: &[u8]) -> Option<u16> {
+    let digits = json.strip_prefix(b"\\u")?.get(..4)?;
+    let code = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (0xd800..=0xdfff).contains(&code).then_some(code)
 }
 
 /// Milliseconds as seconds.
@@ -134,6 +164,20 @@ mod tests {
             Sidecar::from_json(br#"{"url": "https://x/a", "ts": 1732286259, "size": 10.0, "mimetype": null, "new": [1]}"#).unwrap();
         assert_eq!((sidecar.mimetype.as_str(), sidecar.filename.as_str()), ("application/octet-stream", "media"));
         assert_eq!(sidecar.stored_at, 1_732_286_259_000);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_becomes_a_replacement_character() {
+        for (written, read) in [
+            (r"a\ud83d.png", "a\u{fffd}.png"),
+            (r"\ude00\ud83d\ude00", "\u{fffd}😀"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"\\ud83d\ud83d", "\\ud83d\u{fffd}"),
+        ] {
+            let json = format!(r#"{{"url":"u","size":1,"filename":"{written}"}}"#);
+            assert_eq!(Sidecar::from_json(json.as_bytes()).unwrap().filename, read, "{written}");
+        }
+        assert_eq!(Sidecar::from_json(br#"{"url":"u","size":1,"filename":"\ud8"#), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::index::{Entry, Index, Slot, disk_size};
 use crate::key::Key;
 use crate::memory::Memory;
 use crate::ranking::{GivenUp, Policy, Tier, Verdict};
-use crate::sidecar::Sidecar;
+use crate::sidecar::{self, Sidecar};
 
 impl Cache {
     /// Stores media and answers with its ticket. Room is made before anything is written, so that the budget holds at all times.
@@ -28,6 +28,10 @@ impl Cache {
             digest: digest.try_into().ok(),
         };
         let json = sidecar.to_json();
+        if json.len() as u64 > sidecar::LARGEST {
+            let why = format!("what is known of it takes {} bytes, and {} is the most", json.len(), sidecar::LARGEST);
+            return Err(StoreError::Disk(why));
+        }
         // Files of the same name that are on their way out have to be gone first.
         while let Some(gone) = self.leaving.follow(&key) {
             let _ = gone.await;
@@ -60,6 +64,9 @@ impl Cache {
             return (Err(StoreError::Oversize(budget)), Vec::new());
         }
         let State { index, ranking, memory, counters, .. } = &mut *self.state.borrow_mut();
+        if index.find(&key).is_some() {
+            return (Err(StoreError::Disk("it is stored already, and cannot be read just now".into())), Vec::new());
+        }
         let slot = index.insert(Entry {
             key,
             url: sidecar.url,
