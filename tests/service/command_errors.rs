@@ -81,7 +81,7 @@ async fn every_command_explains_itself() {
     for command in COMMANDS {
         let said = place.run(&[command, "--help"]).await.said();
         assert!(said.contains(&format!("Usage: media-cache {command}")), "{said}");
-        assert!(said.contains("--dir <DIR>") && said.contains("--max-size-mb <MB>"), "{said}");
+        assert!(said.contains("--dir <DIR>"), "{said}");
     }
     assert!(!place.directory().exists(), "help touches nothing");
 }

@@ -69,10 +69,12 @@ async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
 async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
     let (origin, place) = (Origin::start().await, Place::new());
     let service = place.serve_with(&["--max-body-mb", "1"]).await;
-    let too_much = noise(1, (1 << 20) + 1);
-    let url = origin.serves("/large", "video/mp4", too_much);
-    assert!(service.media(&url).await.problem(413).contains("1048576 bytes"));
-    assert!(!place.holds(&url));
+    let too_much = Page::of("video/mp4", noise(1, (1 << 20) + 1));
+    for (path, page) in [("/announced", too_much.clone()), ("/chunked", too_much.in_chunks())] {
+        let url = origin.answers(path, page);
+        assert!(service.media(&url).await.problem(413).contains("1048576 bytes"), "{path}");
+        assert!(!place.holds(&url));
+    }
     let url = origin.serves("/just", "video/mp4", noise(1, 1 << 20));
     service.media(&url).await.is("miss");
 }
@@ -81,13 +83,15 @@ async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
 async fn a_body_that_breaks_off_is_an_error_and_nothing_is_stored() {
     let (origin, place) = (Origin::start().await, Place::new());
     let service = place.serve().await;
-    for (path, size) in [("/small.png", 2000), ("/large.png", 12 << 20)] {
-        let url = origin.answers(path, Page::of("image/png", noise(1, size)).broken_off());
+    let (small, large) = (Page::of("image/png", png(1)).broken_off(), Page::of("image/png", noise(1, 12 << 20)).broken_off());
+    for (path, page) in [("/small", small.clone()), ("/large", large.clone()), ("/1", small.in_chunks()), ("/2", large.in_chunks())]
+    {
+        let url = origin.answers(path, page);
         service.media(&url).await.problem(502);
         assert_eq!(place.disk_use(), 0, "{:?}", place.names());
     }
     let stats = service.stats().await;
-    assert_eq!((&stats["media_cache"]["total_entries"], &stats["downloads"]["failed"]), (&0.into(), &2.into()));
+    assert_eq!((&stats["media_cache"]["total_entries"], &stats["downloads"]["failed"]), (&0.into(), &4.into()));
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod place;
 mod process;
 mod put_delete;
 mod range;
+mod readme;
 mod restart;
 mod shutdown;
 mod start;

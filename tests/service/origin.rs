@@ -32,6 +32,7 @@ pub struct Page {
     status: StatusCode,
     headers: Vec<(String, String)>,
     body: Bytes,
+    announced: bool,
     broken_off: bool,
     gate: Option<Gate>,
     asked: usize,
@@ -40,7 +41,8 @@ pub struct Page {
 impl Page {
     /// Media of a type.
     pub fn of(mimetype: &str, body: impl Into<Bytes>) -> Self {
-        let page = Self { status: StatusCode::OK, headers: Vec::new(), body: body.into(), broken_off: false, gate: None, asked: 0 };
+        let (headers, body) = (Vec::new(), body.into());
+        let page = Self { status: StatusCode::OK, headers, body, announced: true, broken_off: false, gate: None, asked: 0 };
         page.with("content-type", mimetype)
     }
 
@@ -52,6 +54,11 @@ impl Page {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// The body comes in chunks, and nobody says beforehand how long it is.
+    pub fn in_chunks(self) -> Self {
+        Self { announced: false, ..self }
     }
 
     /// The connection breaks in the middle of the body.
@@ -67,17 +74,18 @@ impl Page {
         for (name, value) in &self.headers {
             response = response.header(name, value);
         }
-        if !self.broken_off {
-            return response.body(self.body.into()).unwrap();
+        if self.announced {
+            response = response.header(header::CONTENT_LENGTH, self.body.len());
         }
-        let half = self.body.slice(..self.body.len() / 2);
-        let pieces = futures::stream::iter([Ok(half), Err(io::Error::other("it was told to"))]);
+        let middle = self.body.len() / 2;
+        let rest = if self.broken_off { Err(io::Error::other("it was told to")) } else { Ok(self.body.slice(middle..)) };
+        let pieces = futures::stream::iter([Ok(self.body.slice(..middle)), rest]);
         // What was sent so far is to arrive before the end does.
         let pieces = pieces.then(|piece| async {
             tokio::task::yield_now().await;
             piece
         });
-        response.header(header::CONTENT_LENGTH, self.body.len()).body(Body::from_stream(pieces)).unwrap()
+        response.body(Body::from_stream(pieces)).unwrap()
     }
 }
 

@@ -135,7 +135,7 @@ async fn a_second_signal_does_not_wait_for_what_is_under_way() {
 #[tokio::test]
 async fn a_request_that_was_never_finished_does_not_hold_up_the_end() {
     let place = Place::new();
-    let service = place.serve().await;
+    let service = place.serve_with(&["--grace-seconds", "1"]).await;
     let mut connection = TcpStream::connect(service.address()).await.unwrap();
     connection.write_all(b"GET /healthz HTTP/1.1\r\nHo").await.unwrap();
     // An answer on another connection: the half request has been seen by now.

@@ -11,10 +11,9 @@ use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Sou
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchError;
 use crate::bindings::media_cache::cache::eviction::Policy;
-use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::brought::Brought;
 use crate::clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, blames_the_file};
 use crate::failures::Failures;
 use crate::flights::{Flights, Part};
 use crate::index::{Entry, Index, Slot};
@@ -217,11 +216,8 @@ impl Cache {
         let Some(disk) = self.disk.borrow().clone() else { return Checked::OutOfReach };
         let blob = match disk.read(name).await {
             Ok(blob) if blob.size() == size => blob,
-            // No file, or no regular one.
-            Ok(_) | Err(ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop) => {
-                return Checked::Damaged;
-            }
-            // Too many open files, for example: that says nothing of this one.
+            Ok(_) => return Checked::Damaged,
+            Err(error) if blames_the_file(&error) => return Checked::Damaged,
             Err(_) => return Checked::OutOfReach,
         };
         let in_memory = self.state.borrow().memory.takes_in(size);

@@ -105,6 +105,13 @@ impl Disk {
     }
 }
 
+/// Whether an error in opening a file says something of that file: it is not there, or is no regular file. Others (too many open
+/// files, for example) say nothing of it.
+#[must_use]
+pub fn blames_the_file(error: &ErrorCode) -> bool {
+    matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop)
+}
+
 /// What the file system said, for a person.
 #[must_use]
 pub fn describe(error: &ErrorCode) -> String {

@@ -3,8 +3,9 @@
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::eviction::Policy;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::{Cache, State};
-use crate::disk::{Disk, describe};
+use crate::disk::{Disk, blames_the_file, describe};
 use crate::flights::Part;
 use crate::index::Entry;
 use crate::key::{FileKind, Key, KeyMap};
@@ -89,8 +90,10 @@ impl Cache {
         let (mut found, mut damaged) = (Vec::new(), Vec::new());
         for (key, pair) in listing.pairs {
             match entry_of_sidecar(&disk, key, pair).await {
-                Some(entry) => found.push(entry),
-                None => damaged.push(key),
+                Ok(Some(entry)) => found.push(entry),
+                Ok(None) => damaged.push(key),
+                // It is left where it is, for a start that can read it.
+                Err(_) => {}
             }
         }
         report.damaged = damaged.len() as u64;
@@ -161,15 +164,22 @@ async fn entries_of_snapshot(disk: &Disk, listing: &mut Listing) -> Vec<Entry<Bl
     snapshot::read(&text).filter(|entry| listing.take_whole(&entry.key)).collect()
 }
 
-/// The entry that a sidecar tells of, if both files are there and agree.
-async fn entry_of_sidecar(disk: &Disk, key: Key, pair: Pair) -> Option<Entry<Blob>> {
+/// The entry that a sidecar tells of, if both files are there and agree. An error says nothing of the files.
+async fn entry_of_sidecar(disk: &Disk, key: Key, pair: Pair) -> Result<Option<Entry<Blob>>, ErrorCode> {
     if pair != (Pair { media: true, sidecar: true }) {
-        return None;
+        return Ok(None);
     }
-    let blob = disk.read(key.sidecar_file()).await.ok().filter(|blob| blob.size() <= sidecar::LARGEST)?;
-    let sidecar = Sidecar::from_json(&blob.head(sidecar::LARGEST as u32).ok()?)?;
-    let agrees = Key::of(&sidecar.url) == key && disk.size(key.media_file()).await.ok()? == sidecar.size;
-    agrees.then(|| Entry {
+    let (blob, size) = match (disk.read(key.sidecar_file()).await, disk.size(key.media_file()).await) {
+        (Ok(blob), Ok(size)) => (blob, size),
+        (Err(error), _) | (_, Err(error)) if blames_the_file(&error) => return Ok(None),
+        (Err(error), _) | (_, Err(error)) => return Err(error),
+    };
+    if blob.size() > sidecar::LARGEST {
+        return Ok(None);
+    }
+    let sidecar = Sidecar::from_json(&blob.head(sidecar::LARGEST as u32)?);
+    let agrees = |sidecar: &Sidecar| Key::of(&sidecar.url) == key && sidecar.size == size;
+    Ok(sidecar.filter(agrees).map(|sidecar| Entry {
         key,
         url: sidecar.url,
         mimetype: sidecar.mimetype,
@@ -182,7 +192,7 @@ async fn entry_of_sidecar(disk: &Disk, key: Key, pair: Pair) -> Option<Entry<Blo
         digest: sidecar.digest,
         committed: true,
         resident: None,
-    })
+    }))
 }
 
 #[cfg(test)]

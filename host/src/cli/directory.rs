@@ -23,7 +23,7 @@ const PAGE: u32 = 1000;
 /// What the commands share that may add an entry.
 #[derive(Args)]
 struct Adding {
-    /// The budget on disk, in MiB; unless it is given nothing is evicted that is there already, and it is 500 for a smaller directory
+    /// The budget on disk, in MiB; unless it is given, nothing is evicted
     #[arg(long, value_name = "MB")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
@@ -35,7 +35,7 @@ struct Adding {
 impl Adding {
     async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = ProgressBar::new_spinner();
-        let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget()))?;
+        let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget(self.intake.room())))?;
         let builder = self.intake.configure(builder, &self.place.dir, Some(bar.clone()))?;
         Ok((self.place.open(builder, &bar).await?, bar))
     }
@@ -44,7 +44,7 @@ impl Adding {
 /// Opens a cache for a command that adds nothing.
 async fn open(place: &Place) -> anyhow::Result<MediaCache> {
     let bar = ProgressBar::new_spinner();
-    let cache = place.open(place.builder(place.ample_budget())?, &bar).await?;
+    let cache = place.open(place.builder(place.ample_budget(0))?, &bar).await?;
     bar.finish_and_clear();
     Ok(cache)
 }

@@ -24,7 +24,7 @@ enum Command {
     /// Run the HTTP service
     ///
     /// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is
-    /// set. SIGTERM and Ctrl-C finish what is under way; a second one does not wait for it.
+    /// set. SIGTERM and Ctrl-C finish what is under way; a second one waits for nothing.
     Serve(serve::Serve),
     /// Get what is behind a URL, from the cache or else from the network
     Get(directory::Get),

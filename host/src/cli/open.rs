@@ -100,10 +100,11 @@ impl Place {
         Ok(builder.engine(engine).downloader(download_nothing).transcoder(NoTranscoder))
     }
 
-    /// A budget that evicts nothing: what the directory holds, or the default where that is more. Looking at a cache, or adding a
-    /// thing to it, must not empty it because nobody said how large it may be.
-    pub fn ample_budget(&self) -> NonZeroU64 {
-        NonZeroU64::new(mebibytes_in(&self.dir).max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
+    /// A budget in MiB that evicts nothing: what the directory holds and `more` MiB, or the default where that is larger. Looking at
+    /// a cache, or adding a thing to it, must not empty it because nobody said how large it may be.
+    pub fn ample_budget(&self, more: u64) -> NonZeroU64 {
+        let needed = mebibytes_in(&self.dir).saturating_add(more);
+        NonZeroU64::new(needed.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
     }
 
     /// Opens the cache while a spinner turns, where there is somebody to see it.
@@ -142,6 +143,11 @@ impl Intake {
             TranscoderName::Ffmpeg => builder.transcoder(FfmpegTranscoder::new("ffmpeg".into(), Limits::default())),
             TranscoderName::None => builder,
         })
+    }
+
+    /// Room that one more entry may take, in MiB: its body, or the film that is made of it, and its sidecar.
+    pub fn room(&self) -> u64 {
+        self.max_body_mb.saturating_add(100)
     }
 
     /// The largest body that is downloaded or put, in bytes.

@@ -28,6 +28,9 @@ pub struct Serve {
     /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
     #[arg(long, value_name = "MB", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
     max_size_mb: NonZeroU64,
+    /// How long clients have, after SIGTERM, to take what they asked for
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace_seconds: u64,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -52,7 +55,7 @@ impl Serve {
         let (stop, stopped) = watch::channel(false);
         let service = Service::new(loading, self.intake.max_body_bytes());
         let server = axum::serve(listener, service.router()).with_graceful_shutdown(wait_for(stopped.clone()));
-        let server = tokio::spawn(server.into_future());
+        let mut server = tokio::spawn(server.into_future());
 
         let cache = tokio::select! {
             cache = self.open() => cache?,
@@ -79,7 +82,14 @@ impl Serve {
         tracing::info!("finishing what is under way");
         stop.send_replace(true);
         let finished = async {
-            server.await??;
+            match tokio::time::timeout(Duration::from_secs(self.grace_seconds), &mut server).await {
+                Ok(served) => served??,
+                Err(_) => {
+                    // A client that never finished its request, or never takes its answer, must not hold up the end.
+                    tracing::warn!("connections are still open after {} s, and are closed", self.grace_seconds);
+                    server.abort();
+                }
+            }
             cache.close().await?;
             anyhow::Ok(())
         };

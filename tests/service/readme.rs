@@ -1,0 +1,61 @@
+//! The requests and the commands that the README shows work as they stand there.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::files::{frame_times, gif, jpeg, png};
+use crate::origin::Origin;
+use crate::place::Place;
+use crate::process::soon;
+
+const README: &str = include_str!("../../README.md");
+
+/// The shell commands that follow on `words`.
+fn commands_after(words: &str) -> String {
+    let (_, rest) = README.split_once(words).unwrap_or_else(|| panic!("the README has no {words:?}"));
+    let (_, block) = rest.split_once("```sh\n").unwrap();
+    block.split_once("```").unwrap().0.to_owned()
+}
+
+/// Runs shell commands in a directory, with the binary at hand, and stops at the first that fails.
+async fn shell(script: &str, directory: &Path) -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_media-cache"));
+    let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", script]).current_dir(directory).env("PATH", path).env("NO_PROXY", "*").kill_on_drop(true);
+    let output = soon(shell.stdin(Stdio::null()).output()).await.unwrap();
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_requests_in_the_readme_work() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let picture = origin.serves("/static/images/rust-social-wide.jpg", "image/jpeg", jpeg(1));
+    let service = place.serve().await;
+    let script = commands_after("Then, in another terminal:")
+        .replace("http://127.0.0.1:8080", &format!("http://{}", service.address()))
+        .replace("https://www.rust-lang.org/static/images/rust-social-wide.jpg", &picture);
+    let said = shell(&script, &place.outside("")).await;
+    assert_eq!(std::fs::read(place.outside("rust.jpg")).unwrap(), jpeg(1));
+    let stats: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(stats["media_cache"]["total_entries"], 1);
+    assert_eq!(service.media(&picture).await.is("hit").body, jpeg(1));
+}
+
+#[tokio::test]
+async fn the_commands_in_the_readme_work() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    origin.serves("/a.gif", "image/gif", gif(&[10, 20]));
+    place.file("b.png", &png(1));
+    // The binary alone is what is at hand everywhere.
+    let script = commands_after("The other commands work on a directory")
+        .replace("https://example.com", &origin.url(""))
+        .replace(" | jq .url", "");
+    let said = shell(&script, &place.outside("")).await;
+    assert_eq!(frame_times(&std::fs::read(place.outside("a.mp4")).unwrap()), [10, 20]);
+    assert!(said.contains(&format!(r#""url":"{}""#, origin.url("/b.png"))), "{said}");
+    assert!(place.outside("media_cache").is_dir(), "where nothing else was said");
+}
