@@ -66,11 +66,14 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
         }
     })
     .await;
+    most = most.max(place.disk_use());
     assert!((MIB / 2..=MIB).contains(&most), "{most} bytes at most");
-    // What found all room taken by what was just being written may say so; what came first had room.
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
-    assert!(statuses.iter().all(|status| [201, 507].contains(status)), "{statuses:?}");
-    assert!(statuses.iter().filter(|status| **status == 201).count() >= (MIB / ON_DISK) as usize, "{statuses:?}");
+    // What finds all room taken by what is just being written waits for it.
+    assert!(
+        answers.iter().all(|answer| answer.status == 201),
+        "{:?}",
+        answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
+    );
     assert_eq!(service.stats().await["media_cache"]["disk_bytes"], place.disk_use());
 }
 

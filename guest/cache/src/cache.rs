@@ -21,6 +21,7 @@ use crate::key::{DigestHasher, Key};
 use crate::memory::Memory;
 use crate::ranking::Ranking;
 use crate::settings::Settings;
+use crate::store::Writing;
 
 type KeyFlights<T> = Flights<Key, T, BuildHasherDefault<DigestHasher>>;
 
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub memory: Memory<Policy>,
     pub failures: Failures<FetchError>,
     pub counters: Counters,
+    pub writing: Writing,
 }
 
 /// Counters since the start; see `stats` in the WIT.
@@ -111,6 +113,7 @@ impl Cache {
             memory: Memory::new(memory_ranking, settings.max_memory_items, settings.max_memory_bytes),
             failures: Failures::new(u64::from(settings.failure_memory_ms) * 1_000_000),
             counters: Counters::default(),
+            writing: Writing::default(),
         };
         Self {
             settings,

@@ -1,5 +1,7 @@
 //! Storing an entry: a place first, then the media, then the sidecar, which commits it. And removing the files of those that left.
 
+use futures::channel::oneshot;
+
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::eviction::{Entry as Ranked, EntryId};
@@ -32,11 +34,16 @@ impl Cache {
             let why = format!("what is known of it takes {} bytes, and {} is the most", json.len(), sidecar::LARGEST);
             return Err(StoreError::Disk(why));
         }
-        // Files of the same name that are on their way out have to be gone first.
-        while let Some(gone) = self.leaving.follow(&key) {
-            let _ = gone.await;
+        let (budget, disk_size) = (self.settings.max_disk_bytes, disk_size(sidecar.size, json.len() as u64));
+        if disk_size > budget {
+            return Err(StoreError::Oversize(budget));
         }
-        let (place, victims) = self.take_place(key, sidecar, json.len() as u64);
+        // Nobody can give up what is just being written: where that leaves too little, some of it has to be done first. And files of
+        // the same name that are on their way out have to be gone.
+        while let Some(changed) = self.wait_for_room(disk_size).or_else(|| self.leaving.follow(&key)) {
+            let _ = changed.await;
+        }
+        let (place, victims) = self.take_place(key, sidecar, json.len() as u64, disk_size);
         self.discard(victims).await;
         let place = place?;
         let json = Blob::from_bytes(&json);
@@ -56,14 +63,26 @@ impl Cache {
         Ok(place.commit(at_hand))
     }
 
-    /// Takes a place in the index for an entry that is still to be written, and says whose files are to go for it.
-    fn take_place(&self, key: Key, sidecar: Sidecar, sidecar_size: u64) -> (Result<Place<'_>, StoreError>, Vec<Key>) {
-        let budget = self.settings.max_disk_bytes;
-        let disk_size = disk_size(sidecar.size, sidecar_size);
-        if disk_size > budget {
-            return (Err(StoreError::Oversize(budget)), Vec::new());
+    /// Tells of the next change where entries that are being written leave less room than this.
+    fn wait_for_room(&self, disk_size: u64) -> Option<oneshot::Receiver<()>> {
+        let writing = &mut self.state.borrow_mut().writing;
+        if writing.bytes.saturating_add(disk_size) <= self.settings.max_disk_bytes {
+            return None;
         }
-        let State { index, ranking, memory, counters, .. } = &mut *self.state.borrow_mut();
+        let (sender, receiver) = oneshot::channel();
+        writing.waiting.push(sender);
+        Some(receiver)
+    }
+
+    /// Takes a place in the index for an entry that is still to be written, and says whose files are to go for it.
+    fn take_place(
+        &self,
+        key: Key,
+        sidecar: Sidecar,
+        sidecar_size: u64,
+        disk_size: u64,
+    ) -> (Result<Place<'_>, StoreError>, Vec<Key>) {
+        let State { index, ranking, memory, counters, writing, .. } = &mut *self.state.borrow_mut();
         if index.find(&key).is_some() {
             return (Err(StoreError::Disk("it is stored already, and cannot be read just now".into())), Vec::new());
         }
@@ -82,13 +101,16 @@ impl Cache {
             resident: None,
         });
         let candidate = ranked(index, slot);
-        let needed = index.disk_bytes().saturating_sub(budget);
+        let needed = index.disk_bytes().saturating_sub(self.settings.max_disk_bytes);
         let mut stored = Stored { index, memory, gone: Vec::new() };
         let verdict = ranking.place(candidate, needed, &mut stored);
         let gone = stored.gone;
         counters.evictions += gone.len() as u64;
         let place = match verdict {
-            Verdict::Admitted => Ok(Place { cache: self, slot, disk_size, committed: false }),
+            Verdict::Admitted => {
+                writing.bytes += disk_size;
+                Ok(Place { cache: self, slot, disk_size, committed: false })
+            }
             Verdict::Refused => Err(StoreError::Refused),
             Verdict::NoRoom => Err(StoreError::Disk("all room is taken by entries that are just being written".into())),
         };
@@ -154,6 +176,23 @@ pub(crate) fn ranked(index: &Index<Blob>, slot: Slot) -> Ranked {
     }
 }
 
+/// What is being written, and who waits for it to be done.
+#[derive(Default)]
+pub(crate) struct Writing {
+    bytes: u64,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Writing {
+    fn done(&mut self, bytes: u64) {
+        self.bytes -= bytes;
+        for waiting in self.waiting.drain(..) {
+            // Whoever went away does not wait any more.
+            let _ = waiting.send(());
+        }
+    }
+}
+
 /// A place in the index for an entry that is being written. Given back when it is dropped without having been committed, which is
 /// also what happens when the one who writes is cancelled.
 struct Place<'a> {
@@ -168,6 +207,7 @@ impl Place<'_> {
     fn commit(mut self, at_hand: Option<Blob>) -> u64 {
         self.committed = true;
         let state = &mut *self.cache.state.borrow_mut();
+        state.writing.done(self.disk_size);
         state.counters.stored += 1;
         if let Some(entry) = state.index.get_mut(self.slot) {
             entry.committed = true;
@@ -182,7 +222,9 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if !self.committed {
-            self.cache.state.borrow_mut().drop_entry(self.slot);
+            let state = &mut *self.cache.state.borrow_mut();
+            state.drop_entry(self.slot);
+            state.writing.done(self.disk_size);
         }
     }
 }
