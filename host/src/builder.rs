@@ -296,14 +296,14 @@ mod tests {
         Ok(Download { body: url.into(), mimetype: "text/plain".into(), filename: "echo.txt".into() })
     }
 
-    /// Makes every instance up to the `instances`-th trap as soon as it holds a few things.
-    fn break_down(driver: &mut Driver, instances: u64) {
+    /// Makes every instance up to the `instances`-th trap as soon as it holds more than so many things.
+    fn break_down(driver: &mut Driver, instances: u64, things: usize) {
         let make_state = std::mem::replace(&mut driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
         let made = AtomicU64::new(0);
         driver.make_state = Box::new(move || {
             let mut state = make_state()?;
             if made.fetch_add(1, Ordering::Relaxed) < instances {
-                state.table.set_max_capacity(8);
+                state.table.set_max_capacity(things);
             }
             Ok(state)
         });
@@ -311,7 +311,7 @@ mod tests {
 
     async fn open(directory: &Path, instances: u64) -> MediaCache {
         let builder = MediaCache::builder().directory(directory).downloader(echo);
-        builder.open_with(|driver| break_down(driver, instances)).await.unwrap()
+        builder.open_with(|driver| break_down(driver, instances, 8)).await.unwrap()
     }
 
     #[tokio::test]
@@ -326,6 +326,15 @@ mod tests {
         assert_eq!((status.restarts, status.cache.entries), (1, 6), "what was stored was found again");
         assert_eq!(cache.get("x:a").await.unwrap().map(|media| media.source), Some(Source::Disk));
         cache.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_component_that_never_comes_up_is_given_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = || MediaCache::builder().directory(directory.path()).downloader(echo);
+        let error = open().open_with(|driver| break_down(driver, u64::MAX, 1)).await.map(|_| ()).unwrap_err();
+        assert!(matches!(error, OpenError::Load { .. }), "{error}");
+        open().open().await.unwrap();
     }
 
     #[tokio::test]

@@ -143,6 +143,12 @@ impl MediaCache {
         self.ask_twice(Request::Status).await
     }
 
+    /// Whether the cache was closed, or broke down so often that it was given up. Nothing is answered any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.requests.is_closed()
+    }
+
     /// Finishes what is under way, writes the snapshot, and gives the directory back. Clones are closed with it.
     ///
     /// # Errors
@@ -160,7 +166,7 @@ impl MediaCache {
     /// A hit without a call: the component holds the bytes, and so do we.
     fn held(&self, url: &str) -> Option<Media> {
         let (media, ticket) = self.0.held.as_ref()?.get(url)?;
-        if self.0.requests.is_closed() {
+        if self.is_closed() {
             return None;
         }
         self.0.hits.note(ticket);
@@ -177,7 +183,7 @@ impl MediaCache {
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         let (reply, answer) = oneshot::channel();
         self.0.requests.send(request(reply)).await.map_err(|_| CacheError::Closed)?;
-        answer.await.map_err(|_| if self.0.requests.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
+        answer.await.map_err(|_| if self.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
     }
 
     /// Asks, and asks once more where the component broke down, perhaps over another request.

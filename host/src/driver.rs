@@ -9,7 +9,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::Store;
@@ -72,6 +72,9 @@ pub(crate) struct Driver {
     pub restarts: Arc<AtomicU64>,
 }
 
+/// How many instances in a row may break down without having answered anything.
+const FRUITLESS: u32 = 3;
+
 /// Why a run of an instance ended.
 enum End {
     /// Everybody went away.
@@ -84,6 +87,7 @@ impl Driver {
     /// Runs until the last sender is gone, or a `Close`. `ready` is told when the first instance is there.
     pub async fn run(self, mut requests: mpsc::Receiver<Request>, ready: Reply<wasmtime::Result<()>>) {
         let mut ready = Some(ready);
+        let mut fruitless = 0;
         loop {
             let (mut store, bindings) = match self.instantiate().await {
                 Ok(instance) => instance,
@@ -99,7 +103,9 @@ impl Driver {
                 let _ = ready.send(Ok(()));
             }
             let bindings = Arc::new(bindings);
-            let outcome = store.run_concurrent(async |accessor| self.serve(accessor, &bindings, &mut requests).await).await;
+            let answered = Arc::new(AtomicBool::new(false));
+            let serve = async |accessor: &Accessor<State>| self.serve(accessor, &bindings, &mut requests, &answered).await;
+            let outcome = store.run_concurrent(serve).await;
             match outcome.flatten() {
                 Ok(End::Abandoned) => return,
                 Ok(End::Closed(reply, result)) => {
@@ -110,6 +116,14 @@ impl Driver {
                 }
                 Err(trap) => {
                     self.restarts.fetch_add(1, Ordering::Relaxed);
+                    // The tickets of one instance mean nothing to the next.
+                    drop(store);
+                    drop(self.hits.take());
+                    fruitless = if answered.load(Ordering::Relaxed) { 0 } else { fruitless + 1 };
+                    if fruitless >= FRUITLESS || requests.is_closed() {
+                        tracing::error!("the cache component broke down and is given up: {trap:?}");
+                        return;
+                    }
                     tracing::error!("the cache component broke down and is started again: {trap:?}");
                 }
             }
@@ -129,6 +143,7 @@ impl Driver {
         accessor: &Accessor<State>,
         bindings: &Arc<Bindings>,
         requests: &mut mpsc::Receiver<Request>,
+        answered: &Arc<AtomicBool>,
     ) -> wasmtime::Result<End> {
         let guest = bindings.media_cache_cache_cache().media_cache();
         let cache = guest.call_constructor(accessor, self.options.clone()).await?;
@@ -145,8 +160,8 @@ impl Driver {
                 closing = Some(reply);
                 break;
             }
-            let (bindings, restarts) = (bindings.clone(), self.restarts.clone());
-            accessor.spawn(Task { request, bindings, cache, restarts, _under_way: under_way.clone() })?;
+            let (bindings, restarts, answered) = (bindings.clone(), self.restarts.clone(), answered.clone());
+            accessor.spawn(Task { request, bindings, cache, restarts, answered, _under_way: under_way.clone() })?;
         }
         // Whoever asked after the end was asked for is told so; tasks must not wait for an answer to what nobody will serve.
         while requests.recv().await.is_some() {}
@@ -170,6 +185,8 @@ struct Task {
     bindings: Arc<Bindings>,
     cache: ResourceAny,
     restarts: Arc<AtomicU64>,
+    /// Whether this instance has answered anything.
+    answered: Arc<AtomicBool>,
     _under_way: mpsc::Sender<Infallible>,
 }
 
@@ -224,6 +241,7 @@ impl AccessorTask<State> for Task {
             Request::TellHits(reply) => drop(reply.send(())),
             Request::Close(reply) => drop(reply),
         }
+        self.answered.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

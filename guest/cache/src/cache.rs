@@ -96,7 +96,7 @@ enum Checked {
     Whole(Blob, Option<[u8; 32]>),
     /// Something else.
     Damaged,
-    /// It could not be opened, for a reason that is not its own.
+    /// It could not be read, for a reason that need not be its own.
     OutOfReach,
 }
 
@@ -224,14 +224,15 @@ impl Cache {
             Err(_) => return Checked::OutOfReach,
         };
         let in_memory = self.state.borrow().memory.takes_in(size);
-        let Ok(blob) = (if in_memory { blob.load().await } else { Ok(blob) }) else { return Checked::Damaged };
+        let Ok(blob) = (if in_memory { blob.load().await } else { Ok(blob) }) else { return Checked::OutOfReach };
         if expected.is_none() && !blob.in_memory() {
             return Checked::Whole(blob, None);
         }
         let digest = blob.digest().await.ok().and_then(|digest| <[u8; 32]>::try_from(digest).ok());
         match digest {
             Some(digest) if expected.is_none_or(|expected| expected == digest) => Checked::Whole(blob, Some(digest)),
-            _ => Checked::Damaged,
+            Some(_) => Checked::Damaged,
+            None => Checked::OutOfReach,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::wasi::filesystem::preopens;
-use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
 use crate::key::TEMPORARY;
 use wit_bindgen::StreamResult;
 
@@ -33,7 +33,8 @@ impl Disk {
         Ok(Self { directory })
     }
 
-    /// The names of all that is in the directory.
+    /// The names of the regular files in the directory. Anything else is not ours, whatever it is called; to open a pipe could take
+    /// for ever.
     ///
     /// # Errors
     /// What the file system says.
@@ -43,7 +44,8 @@ impl Disk {
         let mut names = Vec::new();
         loop {
             let (state, batch) = entries.read(Vec::with_capacity(BATCH)).await;
-            names.extend(batch.into_iter().map(|entry| entry.name));
+            let files = batch.into_iter().filter(|entry| matches!(entry.type_, DescriptorType::RegularFile));
+            names.extend(files.map(|entry| entry.name));
             if !matches!(state, StreamResult::Complete(_)) {
                 break;
             }

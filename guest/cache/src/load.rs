@@ -47,10 +47,9 @@ impl Listing {
         listing
     }
 
-    /// Takes out a pair that is whole.
-    fn take_whole(&mut self, key: &Key) -> bool {
-        let whole = self.pairs.get(key) == Some(&Pair { media: true, sidecar: true });
-        whole && self.pairs.remove(key).is_some()
+    /// Whether both files of an entry are there.
+    fn is_whole(&self, key: &Key) -> bool {
+        self.pairs.get(key) == Some(&Pair { media: true, sidecar: true })
     }
 }
 
@@ -161,7 +160,16 @@ async fn entries_of_snapshot(disk: &Disk, listing: &mut Listing) -> Vec<Entry<Bl
     }
     let Ok(blob) = disk.read(snapshot::FILE.into()).await else { return Vec::new() };
     let text = blob.head(u32::MAX).unwrap_or_default();
-    snapshot::read(&text).filter(|entry| listing.take_whole(&entry.key)).collect()
+    let mut entries = Vec::new();
+    for entry in snapshot::read(&text) {
+        // One whose media changed since is read from its sidecar.
+        let there = listing.is_whole(&entry.key);
+        if there && disk.size(entry.key.media_file()).await.is_ok_and(|size| size == entry.size) {
+            listing.pairs.remove(&entry.key);
+            entries.push(entry);
+        }
+    }
+    entries
 }
 
 /// The entry that a sidecar tells of, if both files are there and agree. An error says nothing of the files.
@@ -204,12 +212,11 @@ mod tests {
         let [a, b] = ["a", "b"].map(Key::of);
         let names =
             [a.media_file(), a.sidecar_file(), b.media_file(), format!("{a}.dat.tmp"), "photo.jpg".into(), snapshot::FILE.into()];
-        let mut listing = Listing::of(names.to_vec());
+        let listing = Listing::of(names.to_vec());
         assert_eq!(listing.leftovers, [format!("{a}.dat.tmp")]);
         assert!(listing.snapshot);
-        assert!(listing.take_whole(&a));
-        assert!(!listing.take_whole(&a), "it was taken out");
-        assert!(!listing.take_whole(&b), "it has no sidecar");
-        assert_eq!(listing.pairs.len(), 1);
+        assert!(listing.is_whole(&a));
+        assert!(!listing.is_whole(&b), "it has no sidecar");
+        assert_eq!(listing.pairs.len(), 2);
     }
 }

@@ -5,6 +5,7 @@
 //! of everything but the two fields without which there is no entry: `url` and `size`.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::key::{decode_hex, encode_hex};
 
@@ -43,10 +44,14 @@ struct Written<'a> {
 struct Read {
     url: String,
     size: f64,
-    mimetype: Option<String>,
-    filename: Option<String>,
-    ts: Option<f64>,
-    sha256: Option<String>,
+    #[serde(default)]
+    mimetype: Value,
+    #[serde(default)]
+    filename: Value,
+    #[serde(default)]
+    ts: Value,
+    #[serde(default)]
+    sha256: Value,
 }
 
 impl Sidecar {
@@ -72,13 +77,18 @@ impl Sidecar {
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
             url: read.url,
-            mimetype: read.mimetype.filter(|m| !m.is_empty()).unwrap_or_else(|| "application/octet-stream".into()),
-            filename: read.filename.filter(|f| !f.is_empty()).unwrap_or_else(|| "media".into()),
-            stored_at: milliseconds(read.ts.unwrap_or(0.0)),
+            mimetype: text(&read.mimetype).unwrap_or("application/octet-stream").into(),
+            filename: text(&read.filename).unwrap_or("media").into(),
+            stored_at: milliseconds(read.ts.as_f64().unwrap_or(0.0)),
             size: read.size as u64,
-            digest: read.sha256.as_deref().and_then(decode_hex),
+            digest: text(&read.sha256).and_then(decode_hex),
         })
     }
+}
+
+/// What is written in an optional field, if it is text at all.
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
 }
 
 /// Python writes half of a surrogate pair as it is (`\ud83d`), which is no character. It becomes U+FFFD, as elsewhere.
@@ -147,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_five_shared_fields_have_their_shared_types() {
-        let json: serde_json::Value = serde_json::from_slice(&sidecar().to_json()).unwrap();
+        let json: Value = serde_json::from_slice(&sidecar().to_json()).unwrap();
         assert_eq!(json["url"], "https://example.com/a.png?x=\"1\"");
         assert_eq!(json["mimetype"], "image/png");
         assert_eq!(json["filename"], "ä.png");
@@ -178,6 +188,13 @@ mod tests {
             assert_eq!(Sidecar::from_json(json.as_bytes()).unwrap().filename, read, "{written}");
         }
         assert_eq!(Sidecar::from_json(br#"{"url":"u","size":1,"filename":"\ud8"#), None);
+    }
+
+    #[test]
+    fn optional_fields_of_another_type_do_no_harm() {
+        let json = br#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true}"#;
+        let sidecar = Sidecar::from_json(json).unwrap();
+        assert_eq!((sidecar.filename.as_str(), sidecar.stored_at, sidecar.digest), ("media", 0, None));
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Adding {
     async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = ProgressBar::new_spinner();
         let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget(self.intake.room())))?;
-        let builder = self.intake.configure(builder, &self.place.dir, Some(bar.clone()))?;
+        let builder = self.intake.configure(builder, Some(bar.clone()))?;
         Ok((self.place.open(builder, &bar).await?, bar))
     }
 }

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
@@ -124,16 +123,13 @@ impl Place {
 }
 
 impl Intake {
-    /// Adds what brings things in to a cache in `dir`. `progress`, where it is given, shows how downloads get on.
+    /// Adds what brings things in. `progress`, where it is given, shows how downloads get on.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn configure(&self, builder: Builder, dir: &Path, progress: Option<ProgressBar>) -> anyhow::Result<Builder> {
-        // Large bodies are kept in the directory while they come in, so it has to be there.
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot use the directory {}", dir.display()))?;
+    pub fn configure(&self, builder: Builder, progress: Option<ProgressBar>) -> anyhow::Result<Builder> {
         let downloader = HttpDownloader::new(HttpOptions {
             max_body_bytes: self.max_body_bytes(),
-            spool_dir: Some(dir.into()),
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
             ..HttpOptions::default()
         });

@@ -104,7 +104,7 @@ impl Serve {
 
     async fn open(&self) -> anyhow::Result<MediaCache> {
         let builder = self.memory.configure(self.place.builder(self.max_size_mb)?);
-        Ok(self.intake.configure(builder, &self.place.dir, None)?.open().await?)
+        Ok(self.intake.configure(builder, None)?.open().await?)
     }
 }
 

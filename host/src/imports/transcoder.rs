@@ -22,6 +22,10 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<State> {
             wasmtime::Result::<_>::Ok((gif, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
         })?;
         let film = runtime.spawn(async move {
+            let limit = transcoder.max_input_bytes();
+            if gif.len() > limit {
+                return Err(format!("the GIF has {} bytes, and {limit} is the most", gif.len()));
+            }
             let gif = gif.bytes().await.map_err(|error| format!("cannot read the GIF: {error}"))?;
             transcoder.gif_to_mp4(gif).await.map_err(|error| error.to_string())
         });

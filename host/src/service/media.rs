@@ -1,7 +1,5 @@
 //! `/media`: getting, putting and deleting what is behind a URL.
 
-use std::path::PathBuf;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -41,9 +39,10 @@ pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri
 /// `PUT`: stores the body.
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Parameters { url, filename } = Parameters::of(&uri, true)?;
+    check_whole(&headers)?;
     let parsed = Url::parse(&url).map_err(|error| Problem::bad_request(format!("the URL cannot be one: {error}")))?;
     let cache = service.cache().await?;
-    let body = receive(body, &headers, service.max_body_bytes(), cache.directory().to_owned()).await?;
+    let body = receive(body, &headers, service.max_body_bytes()).await?;
     let head = body.head(SNIFFED).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mimetype = media_type(declared, &head);
@@ -94,14 +93,27 @@ impl Parameters {
     }
 }
 
+/// Refuses what would be stored as something that it is not.
+fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        return Err(Problem::bad_request("a part of a body cannot be stored; send all of it, without Content-Range"));
+    }
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is encoded; send it without Content-Encoding"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Receives the body of a request, within the limit.
-async fn receive(body: Body, headers: &HeaderMap, limit: u64, spool: PathBuf) -> Result<Blob, Problem> {
+async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit} bytes"));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut spool = Spool::new(SPOOL_ABOVE, spool);
+    let mut spool = Spool::new(SPOOL_ABOVE, std::env::temp_dir());
     let mut pieces = body.into_data_stream();
     let mut received = 0;
     while let Some(piece) = pieces.next().await {

@@ -79,6 +79,7 @@ async fn stats(State(service): State<Service>) -> Result<Response, Problem> {
 
 async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
     match &*service.0.cache.borrow() {
+        Some(cache) if cache.is_closed() => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache is closed")),
         Some(_) => Ok(Json(json!({ "status": "ready" })).into_response()),
         None => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache is still loading")),
     }

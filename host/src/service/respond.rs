@@ -1,12 +1,12 @@
 //! Media as a response: whole, in part, or not at all because the client has it already (RFC 9110, sections 13 and 14).
 
 use std::ops::Range;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, LastModified};
+use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince, LastModified};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::problem::Problem;
@@ -16,6 +16,12 @@ use crate::media::{Media, Source};
 
 /// For how long a client may keep what it got. A URL is fetched once, so what is behind it here changes only after an eviction.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+
+/// The last moment that an HTTP date can name, since 1970. Times come from sidecars, which anybody may have written.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// What a browser may do with what a stranger put behind a URL: show it, and nothing else.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 
 /// What is escaped in `filename*` (RFC 8187: all but `attr-char`).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -43,7 +49,7 @@ pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why);
     let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
     let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
-    let version = Version { tag, modified: media.stored_at };
+    let version = Version { tag, modified: media.stored_at.min(UNIX_EPOCH + LAST_DATE) };
     match version.condition(request) {
         Some(StatusCode::NOT_MODIFIED) => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
@@ -90,8 +96,9 @@ fn describe_content(headers: &mut HeaderMap, media: &Media) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media.mimetype).unwrap_or(fallback));
     insert(headers, header::CONTENT_DISPOSITION, &disposition(&media.filename));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // What a stranger called an image is not to be run as a script.
+    // What a stranger called an image is not to be run as a script, and a page of theirs is not to run any.
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
 }
 
 /// Which version it is, for how long it is good, and where it came from.
@@ -123,10 +130,13 @@ impl Version {
         }
     }
 
-    /// Whether a range is to be served, as far as `If-Range` goes.
+    /// Whether a range is to be served, as far as `If-Range` goes: only if it names this very version.
     fn range_applies(&self, request: &HeaderMap) -> bool {
-        let modified = LastModified::from(self.modified);
-        request.typed_get::<IfRange>().is_none_or(|range| !range.is_modified(Some(&self.tag), Some(&modified)))
+        let mut ours = HeaderMap::new();
+        ours.typed_insert(self.tag.clone());
+        ours.typed_insert(LastModified::from(self.modified));
+        let named = request.get(header::IF_RANGE);
+        named.is_none_or(|named| ours.get(header::ETAG) == Some(named) || ours.get(header::LAST_MODIFIED) == Some(named))
     }
 }
 
@@ -157,7 +167,6 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 mod tests {
     use super::*;
     use axum::body::to_bytes;
-    use std::time::{Duration, UNIX_EPOCH};
 
     const MODIFIED: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 
@@ -224,9 +233,16 @@ mod tests {
     #[tokio::test]
     async fn a_range_of_another_version_is_the_whole() {
         let tag = ask(&[]).await.1["etag"].to_str().unwrap().to_owned();
-        for (condition, status) in
-            [(tag.as_str(), 206), ("\"other\"", 200), (MODIFIED, 206), ("Tue, 14 Nov 2023 22:13:19 GMT", 200), ("W/\"x\"", 200)]
-        {
+        let bare = tag.trim_matches('"');
+        for (condition, status) in [
+            (tag.as_str(), 206),
+            (MODIFIED, 206),
+            ("\"other\"", 200),
+            ("W/\"x\"", 200),
+            (bare, 200),
+            ("Tue, 14 Nov 2023 22:13:19 GMT", 200),
+            ("Tue, 14 Nov 2023 22:13:21 GMT", 200),
+        ] {
             assert_eq!(ask(&[("range", "bytes=0-0"), ("if-range", condition)]).await.0, status, "{condition}");
         }
     }
@@ -254,6 +270,13 @@ mod tests {
         assert!(body.is_empty() && headers.contains_key("etag") && !headers.contains_key("content-type"));
         let both = [("if-none-match", "\"other\""), ("if-modified-since", MODIFIED)];
         assert_eq!(ask(&both).await.0, 200, "a tag says more than a time");
+    }
+
+    #[tokio::test]
+    async fn a_time_beyond_all_http_dates_is_the_last_of_them() {
+        let late = Media { stored_at: UNIX_EPOCH + Duration::from_secs(1 << 40), ..media() };
+        let response = respond(&Method::GET, &HeaderMap::new(), late).await.unwrap();
+        assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
     #[test]

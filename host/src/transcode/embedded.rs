@@ -26,6 +26,10 @@ impl EmbeddedTranscoder {
 }
 
 impl Transcoder for EmbeddedTranscoder {
+    fn max_input_bytes(&self) -> u64 {
+        self.limits.input_bytes as u64
+    }
+
     fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
         Box::pin(async move {
             self.limits.check_input(gif.len())?;

@@ -43,6 +43,11 @@ pub trait Transcoder: Send + Sync + 'static {
     ///
     /// See [`TranscodeError`]; whatever the error, the GIF itself is still what the caller has to serve.
     fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>>;
+
+    /// The largest GIF, in bytes, that is worth reading for this transcoder. No limit unless it says so.
+    fn max_input_bytes(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// The transcoder of a host that does not transcode.
