@@ -3,8 +3,8 @@
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::Download;
-use crate::cache::State;
 use crate::index::Entry;
+use crate::state::State;
 
 /// Media, and what became of it.
 pub struct Brought {

@@ -6,8 +6,6 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use sha2::{Digest, Sha256};
 
-use crate::snapshot;
-
 /// The SHA-256 of a URL.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Key([u8; 32]);
@@ -102,6 +100,9 @@ pub enum FileKind {
     Foreign,
 }
 
+/// What the snapshot of the index is called.
+pub const SNAPSHOT: &str = "media-cache.index";
+
 /// What is put behind the name of a file until it is complete.
 pub const TEMPORARY: &str = ".tmp";
 
@@ -116,7 +117,7 @@ impl FileKind {
         let kind = match name.split_once('.') {
             Some((hex, "dat")) => Key::from_hex(hex).map(Self::Media),
             Some((hex, "json")) => Key::from_hex(hex).map(Self::Sidecar),
-            _ => (name == snapshot::FILE).then_some(Self::Snapshot),
+            _ => (name == SNAPSHOT).then_some(Self::Snapshot),
         };
         match kind {
             Some(_) if temporary => Self::Leftover,

@@ -6,6 +6,7 @@
 //! - [`index`]: what is stored; [`ranking`]: what a policy is told and asked; [`memory`]: the tier in memory;
 //! - [`flights`], [`failures`]: who waits for what, and what went wrong just now;
 //! - [`disk`], [`clock`]: the host's file system and clocks;
+//! - `state`: what all of this makes together, and what changes both tiers at once;
 //! - [`cache`], [`fetch`], [`store`], [`load`], [`report`]: the cache itself; `component` is what exports it.
 
 /// What the WIT becomes in Rust.
@@ -33,4 +34,5 @@ pub mod report;
 pub mod settings;
 pub mod sidecar;
 pub mod snapshot;
+mod state;
 pub mod store;

@@ -4,13 +4,14 @@ use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::eviction::Policy;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
-use crate::cache::{Cache, State};
+use crate::cache::Cache;
 use crate::disk::{Disk, blames_the_file, describe};
 use crate::flights::Part;
 use crate::index::Entry;
-use crate::key::{FileKind, Key, KeyMap};
+use crate::key::{FileKind, Key, KeyMap, SNAPSHOT};
 use crate::sidecar::{self, Sidecar};
 use crate::snapshot;
+use crate::state::State;
 use crate::store::ranked;
 use std::rc::Rc;
 
@@ -158,7 +159,7 @@ async fn entries_of_snapshot(disk: &Disk, listing: &mut Listing) -> Vec<Entry<Bl
     if !listing.snapshot {
         return Vec::new();
     }
-    let Ok(blob) = disk.read(snapshot::FILE.into()).await else { return Vec::new() };
+    let Ok(blob) = disk.read(SNAPSHOT.into()).await else { return Vec::new() };
     let text = blob.head(u32::MAX).unwrap_or_default();
     let mut entries = Vec::new();
     for entry in snapshot::read(&text) {
@@ -210,8 +211,7 @@ mod tests {
     #[test]
     fn a_listing_knows_what_is_ours() {
         let [a, b] = ["a", "b"].map(Key::of);
-        let names =
-            [a.media_file(), a.sidecar_file(), b.media_file(), format!("{a}.dat.tmp"), "photo.jpg".into(), snapshot::FILE.into()];
+        let names = [a.media_file(), a.sidecar_file(), b.media_file(), format!("{a}.dat.tmp"), "photo.jpg".into(), SNAPSHOT.into()];
         let listing = Listing::of(names.to_vec());
         assert_eq!(listing.leftovers, [format!("{a}.dat.tmp")]);
         assert!(listing.snapshot);

@@ -2,10 +2,12 @@
 
 use crate::bindings::exports::media_cache::cache::cache::{Listed, Page, Stats, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::cache::{Cache, State};
+use crate::cache::Cache;
 use crate::disk::describe;
 use crate::flights::Part;
+use crate::key::SNAPSHOT;
 use crate::snapshot;
+use crate::state::State;
 
 impl Cache {
     /// See the WIT.
@@ -47,9 +49,9 @@ impl Cache {
         };
         let disk = self.disk.borrow().clone();
         let disk = disk.ok_or_else(|| StoreError::Disk("the directory is not open".into()))?;
-        let written = disk.write(snapshot::FILE.into(), &Blob::from_bytes(&text)).await;
+        let written = disk.write(SNAPSHOT.into(), &Blob::from_bytes(&text)).await;
         lead.finish(|| ());
-        written.map_err(|error| StoreError::Disk(format!("cannot write {}: {}", snapshot::FILE, describe(&error))))
+        written.map_err(|error| StoreError::Disk(format!("cannot write {}: {}", SNAPSHOT, describe(&error))))
     }
 
     /// See the WIT.

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use crate::index::Entry;
 use crate::key::{Key, decode_hex, encode_hex};
 
-/// What the file is called.
-pub const FILE: &str = "media-cache.index";
-
 /// What the first line says. A file with another first line is of another version, and not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
 

@@ -7,7 +7,7 @@ use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::eviction::{Entry as Ranked, EntryId};
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::brought::Brought;
-use crate::cache::{Cache, State};
+use crate::cache::Cache;
 use crate::disk::{Disk, describe};
 use crate::flights::Part;
 use crate::index::{Entry, Index, Slot, disk_size};
@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::memory::Memory;
 use crate::ranking::{GivenUp, Policy, Tier, Verdict};
 use crate::sidecar::{self, Sidecar};
+use crate::state::State;
 
 impl Cache {
     /// Stores media and answers with its ticket. Room is made before anything is written, so that the budget holds at all times.
@@ -173,23 +174,6 @@ pub(crate) fn ranked(index: &Index<Blob>, slot: Slot) -> Ranked {
         size: entry.map_or(0, Entry::disk_size),
         hits: entry.map_or(0, |entry| entry.hits),
         accessed_at: entry.map_or(0, |entry| entry.accessed_at),
-    }
-}
-
-/// What is being written, and who waits for it to be done.
-#[derive(Default)]
-pub(crate) struct Writing {
-    bytes: u64,
-    waiting: Vec<oneshot::Sender<()>>,
-}
-
-impl Writing {
-    fn done(&mut self, bytes: u64) {
-        self.bytes -= bytes;
-        for waiting in self.waiting.drain(..) {
-            // Whoever went away does not wait any more.
-            let _ = waiting.send(());
-        }
     }
 }
 
