@@ -151,10 +151,7 @@ impl Driver {
         let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
         let mut closing = None;
         while let Some(request) = requests.recv().await {
-            let hits = self.hits.take();
-            if !hits.is_empty() {
-                guest.call_record_hits(accessor, cache, hits).await?;
-            }
+            self.tell_hits(accessor, bindings, cache).await?;
             if let Request::Close(reply) = request {
                 requests.close();
                 closing = Some(reply);
@@ -167,15 +164,21 @@ impl Driver {
         while requests.recv().await.is_some() {}
         drop(under_way);
         let _ = all_done.recv().await;
-        let hits = self.hits.take();
-        if !hits.is_empty() {
-            guest.call_record_hits(accessor, cache, hits).await?;
-        }
+        self.tell_hits(accessor, bindings, cache).await?;
         let written = guest.call_checkpoint(accessor, cache).await?;
         if let Err(error) = &written {
             tracing::warn!("the checkpoint could not be written, the next start takes longer: {error}");
         }
         Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
+    }
+
+    /// Tells the component of the hits that it was not asked for.
+    async fn tell_hits(&self, accessor: &Accessor<State>, bindings: &Bindings, cache: ResourceAny) -> wasmtime::Result<()> {
+        let hits = self.hits.take();
+        if hits.is_empty() {
+            return Ok(());
+        }
+        bindings.media_cache_cache_cache().media_cache().call_record_hits(accessor, cache, hits).await
     }
 }
 
