@@ -87,10 +87,7 @@ async fn a_kill_in_the_middle_of_a_download_leaves_no_files() {
     let url = origin.serves("/picture.png", "image/png", png(1));
     let gate = origin.hold("/picture.png");
     let service = place.serve().await;
-    tokio::select! {
-        answer = service.about(http::Method::GET, &url).send() => panic!("{answer:?}"),
-        () = gate.reached() => {}
-    }
+    service.ask_and_leave(&url, &gate).await;
     service.kill().await;
     gate.open();
     assert_eq!(place.disk_use(), 0, "{:?}", place.names());

@@ -89,11 +89,7 @@ async fn a_download_goes_on_when_who_asked_for_it_goes_away() {
     let url = origin.serves("/picture.png", "image/png", png(1));
     let gate = origin.hold("/picture.png");
     let service = place.serve().await;
-    let asking = service.about(http::Method::GET, &url).send();
-    tokio::select! {
-        answer = asking => panic!("{answer:?}"),
-        () = gate.reached() => {}
-    }
+    service.ask_and_leave(&url, &gate).await;
     gate.open();
     until(&service, ["storage", "stored"], 1).await;
     assert_eq!(service.media(&url).await.is("hit").body, png(1));

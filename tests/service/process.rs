@@ -16,6 +16,7 @@ use tokio::sync::watch;
 pub use rustix::process::Signal;
 
 use crate::client::{Answer, Client, media_of};
+use crate::origin::Gate;
 
 /// Waits for something that might never come, where a test is to fail rather than to hang.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
@@ -116,6 +117,14 @@ impl Service {
     /// A request for the media of a URL.
     pub fn about(&self, method: Method, url: &str) -> RequestBuilder {
         self.request(method, &media_of(url))
+    }
+
+    /// Asks for the media of a URL, and goes away when the origin has been reached.
+    pub async fn ask_and_leave(&self, url: &str, gate: &Gate) {
+        tokio::select! {
+            answer = self.about(Method::GET, url).send() => panic!("{answer:?}"),
+            () = gate.reached() => {}
+        }
     }
 
     /// Gets a path of the service.

@@ -52,10 +52,7 @@ async fn a_download_that_nobody_waits_for_any_more_is_finished_too() {
     let url = origin.serves("/picture.png", "image/png", png(1));
     let gate = origin.hold("/picture.png");
     let service = place.serve().await;
-    tokio::select! {
-        answer = service.about(http::Method::GET, &url).send() => panic!("{answer:?}"),
-        () = gate.reached() => {}
-    }
+    service.ask_and_leave(&url, &gate).await;
     service.signal(Signal::TERM);
     until_refused(&service).await;
     gate.open();
