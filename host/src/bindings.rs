@@ -19,7 +19,7 @@ pub mod cache {
         with: {
             "wasi": wasmtime_wasi::p3::bindings,
             "media-cache:cache/blobs.blob": crate::imports::BlobHandle,
-            "media-cache:cache/eviction.policy": crate::policy::Ranking,
+            "media-cache:cache/eviction.policy": crate::policy::CacheRanking,
         },
     });
 }
@@ -27,5 +27,5 @@ pub mod cache {
 /// The world `eviction-policy`, as the host sees it: it calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod policy {
-    wasmtime::component::bindgen!({ path: "../wit", world: "eviction-policy" });
+    wasmtime::component::bindgen!({ path: "../wit", world: "eviction-policy", additional_derives: [PartialEq, Eq] });
 }

@@ -14,10 +14,10 @@ use crate::bindings::cache::exports::media_cache::cache::cache::Options;
 use crate::cache::{CacheError, MediaCache, Shared, describe};
 use crate::download::{Downloader, HttpDownloader, HttpOptions, HttpSetupError};
 use crate::driver::{Driver, Request};
-use crate::engine::{CacheComponent, ComponentError, Engine, PolicyComponent};
+use crate::engine::{CacheComponent, ComponentError, Engine, embedded};
 use crate::held::{HeldBlobs, PendingHits};
 use crate::lock::{DirectoryLock, LockError};
-use crate::policy::PolicySlot;
+use crate::policy::{CreateError, PolicyChoice, PolicyComponent, PolicyInstance, PolicyLimits, PolicySlot, Record, Swapper};
 use crate::state::{self, Clock, State};
 use crate::transcode::{EmbeddedTranscoder, Transcoder};
 
@@ -36,6 +36,14 @@ pub enum OpenError {
     /// The cache or the policy cannot be used.
     #[error(transparent)]
     Component(#[from] ComponentError),
+    /// The policy does not start, or does not understand its options.
+    #[error("the eviction policy {policy} cannot be used: {error}")]
+    Policy {
+        /// Where it comes from.
+        policy: String,
+        /// What is wrong.
+        error: CreateError,
+    },
     /// WebAssembly does not run here, or the component does not start.
     #[error("the cache component does not start: {0:#}")]
     Start(wasmtime::Error),
@@ -65,6 +73,8 @@ pub struct Builder {
     engine: Option<Engine>,
     component: Option<CacheComponent>,
     policy: Option<PolicyComponent>,
+    policy_options: Vec<(String, String)>,
+    policy_limits: PolicyLimits,
     every_hit_calls: bool,
 }
 
@@ -74,7 +84,6 @@ struct Settings {
     max_memory_items: Option<u32>,
     max_memory_bytes: Option<u64>,
     failure_memory: Option<Duration>,
-    policy_options: Vec<(String, String)>,
 }
 
 impl Builder {
@@ -116,7 +125,7 @@ impl Builder {
     /// An option of the eviction policy.
     #[must_use]
     pub fn policy_option(mut self, name: &str, value: &str) -> Self {
-        self.options.policy_options.push((name.into(), value.into()));
+        self.policy_options.push((name.into(), value.into()));
         self
     }
 
@@ -174,6 +183,13 @@ impl Builder {
         self
     }
 
+    /// What the eviction policy, this one or another later, may use up. Default: see [`PolicyLimits`].
+    #[must_use]
+    pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
+        self.policy_limits = limits;
+        self
+    }
+
     /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
@@ -193,11 +209,14 @@ impl Builder {
     async fn open_with(self, adjust: impl FnOnce(&mut Driver)) -> Result<MediaCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
         let lock = DirectoryLock::acquire(&directory)?;
+        let limits = self.policy_limits;
         let held = (!self.every_hit_calls).then(HeldBlobs::default);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let hits = Arc::new(PendingHits::new(requests.downgrade()));
-        let mut driver = self.driver(&directory, hits.clone())?;
+        let (mut driver, record) = self.driver(&directory, hits.clone())?;
         adjust(&mut driver);
+        let engine = driver.engine.clone();
+        let swapper = Arc::new(Swapper { engine, limits, record, requests: requests.downgrade() });
         let (ready, started) = oneshot::channel();
         let thread = start_thread(driver, receiver, ready, lock)?;
         let loaded = match started.await {
@@ -215,20 +234,26 @@ impl Builder {
             }
         };
         tokio::spawn(hits.clone().keep_telling());
-        Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, thread: Mutex::new(Some(thread)) })))
+        let thread = Mutex::new(Some(thread));
+        Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, swapper, thread })))
     }
 
-    fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<Driver, OpenError> {
+    fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<(Driver, Arc<Record>), OpenError> {
         let engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
-        let policy = self.policy.map_or_else(|| engine.built_in_lru(), Ok)?;
+        // What takes over should another policy do wrong is there beforehand.
+        let lru = engine.built_in_policy(embedded::LRU)?;
+        let limits = self.policy_limits;
+        let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
+        let record = Arc::new(record(&engine, choice, limits)?);
         let downloader = match self.downloader {
             Some(downloader) => downloader,
             None => Arc::new(HttpDownloader::new(HttpOptions::default())?),
         };
         let transcoder = self.transcoder.unwrap_or_else(|| Arc::new(EmbeddedTranscoder::default()));
         let make_state = {
-            let (engine, hits, directory, runtime) = (engine.clone(), hits.clone(), directory.to_owned(), Handle::current());
+            let (engine, record, hits) = (engine.clone(), record.clone(), hits.clone());
+            let (directory, runtime) = (directory.to_owned(), Handle::current());
             let clock = self.clock;
             move || {
                 Ok(State {
@@ -236,7 +261,7 @@ impl Builder {
                     table: ResourceTable::new(),
                     downloader: downloader.clone(),
                     transcoder: transcoder.clone(),
-                    policy: PolicySlot::new(&engine, &policy)?,
+                    policy: PolicySlot::new(engine.clone(), limits, record.clone())?,
                     runtime: runtime.clone(),
                     hits: hits.clone(),
                     handles: Arc::default(),
@@ -245,7 +270,7 @@ impl Builder {
         };
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
-        Ok(Driver { engine, component, options, make_state, hits, restarts })
+        Ok((Driver { engine, component, options, make_state, hits, restarts }, record))
     }
 }
 
@@ -257,9 +282,20 @@ impl Settings {
             max_memory_items: self.max_memory_items,
             max_memory_bytes: self.max_memory_bytes,
             failure_memory_ms: self.failure_memory.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
-            policy_options: self.policy_options,
+            policy_options: Vec::new(),
         }
     }
+}
+
+/// Makes sure that a policy starts and takes its options, and begins the record of it.
+fn record(engine: &Engine, choice: PolicyChoice, limits: PolicyLimits) -> Result<Record, OpenError> {
+    let start = || {
+        let mut policy = PolicyInstance::new(engine, &choice.component, limits)?;
+        policy.create(1, &choice.options)?;
+        Ok(policy.description().clone())
+    };
+    let description = start().map_err(|error| OpenError::Policy { policy: choice.component.origin().to_string(), error })?;
+    Ok(Record::new(choice, description))
 }
 
 /// Runs the driver on a thread of its own, which holds the lock to its end.

@@ -9,8 +9,10 @@ use crate::blob::Blob;
 use crate::builder::Builder;
 use crate::download::FetchError;
 use crate::driver::Request;
+use crate::engine::Engine;
 use crate::held::{HeldBlobs, PendingHits};
 use crate::media::{Delivered, LoadReport, Media, Offered, Page, PutOutcome, Status, StoreError};
+use crate::policy::{PolicyChoice, PolicyStatus, SwapError, Swapper};
 
 /// Why a cache did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,7 @@ pub(crate) struct Shared {
     pub held: Option<HeldBlobs>,
     pub hits: Arc<PendingHits>,
     pub directory: PathBuf,
+    pub swapper: Arc<Swapper>,
     pub report: LoadReport,
     pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
@@ -141,6 +144,43 @@ impl MediaCache {
     /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn status(&self) -> Result<Status, CacheError> {
         self.ask_twice(Request::Status).await
+    }
+
+    /// How the eviction policy is. Asks nobody and waits for nothing.
+    #[must_use]
+    pub fn policy(&self) -> PolicyStatus {
+        self.0.swapper.record.status()
+    }
+
+    /// The eviction policy in place, and its options.
+    #[must_use]
+    pub fn policy_choice(&self) -> PolicyChoice {
+        self.0.swapper.record.choice()
+    }
+
+    /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
+    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
+    /// asked goes away; [`policy`](Self::policy) says how far it is.
+    ///
+    /// # Errors
+    /// See [`SwapError`]. Nothing has changed then.
+    pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
+        self.0.swapper.clone().swap(choice.into()).await
+    }
+
+    /// Puts the policy back in place that was there before the last swap, with its options.
+    ///
+    /// # Errors
+    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
+    pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
+        let previous = self.0.swapper.record.previous().ok_or(SwapError::NothingBefore)?;
+        self.swap_policy(previous).await
+    }
+
+    /// The engine that the cache runs in, which compiles policies for it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.swapper.engine
     }
 
     /// Whether the cache was closed, or broke down so often that it was given up. Nothing is answered any more.

@@ -21,6 +21,7 @@ use crate::download::FetchError;
 use crate::engine::{CacheComponent, Engine};
 use crate::held::PendingHits;
 use crate::media::{Delivered, LoadReport, Offered, Page, PutOutcome, Status, StoreError};
+use crate::policy::PolicySlot;
 use crate::state::State;
 
 /// Where an answer goes.
@@ -53,6 +54,8 @@ pub(crate) enum Request {
     },
     Checkpoint(Reply<Result<(), StoreError>>),
     Status(Reply<Status>),
+    /// Do something with the policy.
+    WithPolicy(Box<dyn FnOnce(&mut PolicySlot) + Send>),
     /// Every request does this; this one does nothing else.
     TellHits(Reply<()>),
     /// Finish what is under way, write the checkpoint, and end.
@@ -152,11 +155,18 @@ impl Driver {
         let mut closing = None;
         while let Some(request) = requests.recv().await {
             self.tell_hits(accessor, bindings, cache).await?;
-            if let Request::Close(reply) = request {
-                requests.close();
-                closing = Some(reply);
-                break;
-            }
+            let request = match request {
+                Request::Close(reply) => {
+                    requests.close();
+                    closing = Some(reply);
+                    break;
+                }
+                Request::WithPolicy(work) => {
+                    accessor.with(|mut state| work(&mut state.get().policy));
+                    continue;
+                }
+                request => request,
+            };
             let (bindings, restarts, answered) = (bindings.clone(), self.restarts.clone(), answered.clone());
             accessor.spawn(Task { request, bindings, cache, restarts, answered, _under_way: under_way.clone() })?;
         }
@@ -242,7 +252,9 @@ impl AccessorTask<State> for Task {
                 drop(reply.send(status));
             }
             Request::TellHits(reply) => drop(reply.send(())),
+            // The loop that starts the tasks keeps these two for itself.
             Request::Close(reply) => drop(reply),
+            Request::WithPolicy(work) => drop(work),
         }
         self.answered.store(true, Ordering::Relaxed);
         Ok(())

@@ -10,15 +10,30 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::cache::media_cache::cache as imports;
-use crate::policy::PolicyState;
+use crate::policy::sandbox::{self, PolicyState};
+use crate::policy::{PolicyComponent, PolicyOrigin};
 use crate::state::State;
 
 /// The components that come with this library.
 pub mod embedded {
     /// The cache.
     pub static CACHE: &[u8] = include_bytes!(env!("MEDIA_CACHE_COMPONENT"));
-    /// The policy "least recently used".
-    pub static LRU: &[u8] = include_bytes!(env!("MEDIA_CACHE_POLICY_LRU"));
+    /// The name of the policy "least recently used", which a cache has unless it is told otherwise.
+    pub const LRU: &str = "lru";
+    /// The policies, by name.
+    pub static POLICIES: [(&str, &[u8]); 1] = [(LRU, include_bytes!(env!("MEDIA_CACHE_POLICY_LRU")))];
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn policy(name: &str) -> Option<&'static [u8]> {
+        POLICIES.iter().find(|(known, _)| *known == name).map(|(_, component)| *component)
+    }
+
+    /// The names of all policies.
+    #[must_use]
+    pub fn policy_names() -> Vec<&'static str> {
+        POLICIES.iter().map(|(name, _)| *name).collect()
+    }
 }
 
 /// Why a component cannot be used.
@@ -31,6 +46,22 @@ pub enum ComponentError {
         path: String,
         /// What the operating system says.
         error: std::io::Error,
+    },
+    /// No policy that comes with this library is called that.
+    #[error("there is no built-in policy {0:?}; there is {names}", names = embedded::policy_names().join(", "))]
+    UnknownPolicy(String),
+    /// It was handed in as bytes, which are not there any more.
+    #[error("the uploaded policy is not there any more")]
+    Gone,
+    /// A policy that wants more than a policy has.
+    #[error(
+        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, and a policy has inert WASI 0.2 at most"
+    )]
+    Reaches {
+        /// Which component.
+        what: String,
+        /// What it imports.
+        import: String,
     },
     /// It is something else altogether.
     #[error("{0} is not WebAssembly")]
@@ -57,19 +88,12 @@ struct Inner {
     cache_linker: Linker<State>,
     policy_linker: Linker<PolicyState>,
     built_in_cache: OnceLock<CacheComponent>,
-    built_in_lru: OnceLock<PolicyComponent>,
+    built_in_policies: [OnceLock<PolicyComponent>; embedded::POLICIES.len()],
 }
 
 /// A cache component, compiled.
 #[derive(Clone)]
 pub struct CacheComponent(pub(crate) Component);
-
-/// A policy component, compiled.
-#[derive(Clone)]
-pub struct PolicyComponent {
-    pub(crate) component: Component,
-    pub(crate) origin: Arc<str>,
-}
 
 impl Engine {
     /// An engine of its own. One is enough for a process.
@@ -78,12 +102,12 @@ impl Engine {
     /// When this machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
         let caches = Wasmtime::new(&Config::new())?;
-        let policies = Wasmtime::new(Config::new().concurrency_support(false))?;
+        let policies = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
+        sandbox::keep_ticking(&policies)?;
         let cache_linker = cache_linker(&caches)?;
-        let mut policy_linker = Linker::new(&policies);
-        wasmtime_wasi::p2::add_to_linker_sync::<PolicyState>(&mut policy_linker)?;
-        let (built_in_cache, built_in_lru) = Default::default();
-        Ok(Self(Arc::new(Inner { caches, policies, cache_linker, policy_linker, built_in_cache, built_in_lru })))
+        let policy_linker = sandbox::linker(&policies)?;
+        let (built_in_cache, built_in_policies) = Default::default();
+        Ok(Self(Arc::new(Inner { caches, policies, cache_linker, policy_linker, built_in_cache, built_in_policies })))
     }
 
     /// The cache that comes with this library.
@@ -94,12 +118,14 @@ impl Engine {
         once(&self.0.built_in_cache, || self.compile_cache("the built-in cache", embedded::CACHE))
     }
 
-    /// The policy "least recently used" that comes with this library.
+    /// A policy that comes with this library. It is compiled once.
     ///
     /// # Errors
-    /// When it cannot be compiled.
-    pub fn built_in_lru(&self) -> Result<PolicyComponent, ComponentError> {
-        once(&self.0.built_in_lru, || self.compile_policy("lru", embedded::LRU))
+    /// When there is none of this name, or it cannot be compiled.
+    pub fn built_in_policy(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
+        let known = embedded::POLICIES.iter().zip(&self.0.built_in_policies).find(|((known, _), _)| *known == name);
+        let Some(((_, bytes), cell)) = known else { return Err(ComponentError::UnknownPolicy(name.into())) };
+        once(cell, || self.compile_policy(PolicyOrigin::BuiltIn(name.into()), bytes))
     }
 
     /// Reads a cache from a file.
@@ -115,7 +141,7 @@ impl Engine {
     /// # Errors
     /// When it cannot be read, or is not one.
     pub fn policy_from_file(&self, path: &Path) -> Result<PolicyComponent, ComponentError> {
-        self.compile_policy(&path.display().to_string(), &read(path)?)
+        self.compile_policy(PolicyOrigin::File(path.into()), &read(path)?)
     }
 
     /// Compiles a cache. `what` names it in errors.
@@ -131,25 +157,28 @@ impl Engine {
         compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "media-cache", error })
     }
 
-    /// Compiles a policy. `what` names it in errors and in the status.
+    /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// When it is not one.
-    pub fn compile_policy(&self, what: &str, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
-        check_magic(what, bytes)?;
-        let compiled = Component::new(&self.0.policies, bytes).and_then(|component| {
-            self.0.policy_linker.instantiate_pre(&component).and_then(crate::bindings::policy::EvictionPolicyPre::new)?;
-            Ok(PolicyComponent { component, origin: what.into() })
-        });
-        compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "eviction-policy", error })
+    /// When it is not one, or imports what a policy may not.
+    pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
+        let what = origin.to_string();
+        check_magic(&what, bytes)?;
+        let unfit = |error| ComponentError::Unfit { what: what.clone(), world: "eviction-policy", error };
+        let component = Component::new(&self.0.policies, bytes).map_err(unfit)?;
+        if let Some(import) = sandbox::reaches_for(&component, &self.0.policies) {
+            return Err(ComponentError::Reaches { what, import });
+        }
+        let linked = self.0.policy_linker.instantiate_pre(&component).and_then(crate::bindings::policy::EvictionPolicyPre::new);
+        Ok(PolicyComponent::new(linked.map_err(unfit)?, origin, bytes))
     }
 
     pub(crate) fn caches(&self) -> (&Wasmtime, &Linker<State>) {
         (&self.0.caches, &self.0.cache_linker)
     }
 
-    pub(crate) fn policies(&self) -> (&Wasmtime, &Linker<PolicyState>) {
-        (&self.0.policies, &self.0.policy_linker)
+    pub(crate) fn policies(&self) -> &Wasmtime {
+        &self.0.policies
     }
 }
 

@@ -14,7 +14,7 @@ mod held;
 mod imports;
 mod lock;
 mod media;
-mod policy;
+pub mod policy;
 pub mod service;
 mod spool;
 mod state;
@@ -23,10 +23,10 @@ pub mod transcode;
 pub use blob::Blob;
 pub use builder::{Builder, OpenError};
 pub use cache::{CacheError, MediaCache, describe};
-pub use engine::{CacheComponent, ComponentError, Engine, PolicyComponent, embedded};
+pub use engine::{CacheComponent, ComponentError, Engine, embedded};
 pub use lock::LockError;
 pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
-pub use policy::PolicyStatus;
+pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use state::Clock;
 
 /// The programs in the README compile.

@@ -49,7 +49,7 @@ async fn a_file_in_place_of_the_directory_is_said() {
 async fn an_option_that_the_policy_does_not_have_is_said() {
     let rig = Rig::new();
     let refused = error(rig.builder().policy_option("colour", "red").open().await);
-    assert!(matches!(refused, OpenError::Load { .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
     assert!(refused.to_string().contains("colour"), "{refused}");
 }
 
@@ -58,7 +58,7 @@ async fn a_start_that_fails_gives_the_directory_back() {
     let rig = Rig::new();
     for _ in 0..10 {
         let refused = error(rig.builder().policy_option("colour", "red").open().await);
-        assert!(matches!(refused, OpenError::Load { .. }), "{refused}");
+        assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
     }
     fill(&rig.open().await, &["test:a"]).await;
 }
@@ -95,7 +95,7 @@ async fn components_can_be_brought_along_and_others_are_refused() {
     let engine = Engine::new().unwrap();
     let (component, policy) = (rig.outside().join("cache.wasm"), rig.outside().join("policy.wasm"));
     fs::write(&component, embedded::CACHE).unwrap();
-    fs::write(&policy, embedded::LRU).unwrap();
+    fs::write(&policy, embedded::policy(embedded::LRU).unwrap()).unwrap();
     let refused = engine.cache_from_file(&policy).err().unwrap().to_string();
     assert!(refused.contains("policy.wasm") && refused.contains("`media-cache`"), "{refused}");
     let refused = engine.policy_from_file(&component).err().unwrap().to_string();
@@ -107,6 +107,6 @@ async fn components_can_be_brought_along_and_others_are_refused() {
     let cache = rig.open_with(|builder| builder.engine(engine).component(component).policy(policy)).await;
     fill(&cache, &["test:a"]).await;
     let policy = cache.status().await.unwrap().policy;
-    assert_eq!((policy.name.as_str(), policy.put_aside), ("lru", None));
-    assert!(policy.origin.ends_with("policy.wasm") && policy.calls > 0);
+    assert_eq!((policy.name.as_str(), policy.fallbacks), ("lru", 0));
+    assert!(policy.origin.to_string().ends_with("policy.wasm") && policy.calls > 0);
 }

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
-use media_cache::{Builder, Engine, MediaCache};
+use media_cache::{Builder, Engine, MediaCache, PolicySpec};
 
 const MIB: u64 = 1 << 20;
 
@@ -26,9 +25,9 @@ pub struct Place {
     /// A cache component to use in place of the built-in one
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// The eviction policy: the built-in `lru`, or a component
-    #[arg(long, value_name = "lru|FILE", default_value = "lru")]
-    policy: PolicyName,
+    /// The eviction policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    pub policy: PolicySpec,
 }
 
 /// What comes in, and what becomes of it. For commands that store something.
@@ -61,27 +60,6 @@ enum TranscoderName {
     None,
 }
 
-#[derive(Clone)]
-enum PolicyName {
-    Lru,
-    File(PathBuf),
-}
-
-impl FromStr for PolicyName {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        if name == "lru" {
-            return Ok(Self::Lru);
-        }
-        let file = Path::new(name);
-        match file.is_file() {
-            true => Ok(Self::File(file.into())),
-            false => Err("it is neither the built-in policy `lru` nor a file".into()),
-        }
-    }
-}
-
 impl Place {
     /// A cache at this place with a budget in MiB, for a command that neither downloads nor transcodes.
     ///
@@ -93,8 +71,9 @@ impl Place {
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);
         }
-        if let PolicyName::File(file) = &self.policy {
-            builder = builder.policy(engine.policy_from_file(file)?);
+        builder = builder.policy(self.policy.compile(&engine)?);
+        for (name, value) in &self.policy.options {
+            builder = builder.policy_option(name, value);
         }
         Ok(builder.engine(engine).downloader(download_nothing).transcoder(NoTranscoder))
     }

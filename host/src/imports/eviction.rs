@@ -1,39 +1,56 @@
-//! The interface `eviction`: passed on to the policy component in the slot.
+//! The interface `eviction`: passed on to the policy in the slot.
 
-use crate::bindings::cache::media_cache::cache::eviction::{Description, Entry, EntryId, Event, Host, HostPolicy, Placement};
-use crate::policy::RankingHandle;
+use crate::bindings::cache::media_cache::cache::eviction as wit;
+use crate::policy::{self, RankingHandle};
 use crate::state::State;
 
-impl Host for State {
-    fn describe(&mut self) -> wasmtime::Result<Description> {
-        Ok(self.policy.describe())
+impl wit::Host for State {
+    fn describe(&mut self) -> wasmtime::Result<wit::Description> {
+        let policy::Description { name, version, doc, options } = self.policy.describe();
+        let option = |policy::OptionDescription { name, default, doc }| wit::OptionDescription { name, default, doc };
+        Ok(wit::Description { name, version, doc, options: options.into_iter().map(option).collect() })
     }
 }
 
-impl HostPolicy for State {
+impl wit::HostPolicy for State {
+    /// The host has chosen the policy and its options: there are none for the cache to give.
     fn create(&mut self, capacity: u64, options: Vec<(String, String)>) -> wasmtime::Result<Result<RankingHandle, String>> {
-        match self.policy.create(capacity, &options) {
+        if let Some((name, _)) = options.first() {
+            return Ok(Err(format!("options of the policy are the host's to give, and not the cache's: {name}")));
+        }
+        match self.policy.create(capacity) {
             Ok(ranking) => Ok(Ok(self.table.push(ranking)?)),
             Err(why) => Ok(Err(why)),
         }
     }
 
-    fn restore(&mut self, ranking: RankingHandle, entries: Vec<Entry>) -> wasmtime::Result<()> {
-        self.policy.restore(self.table.get(&ranking)?, entries);
+    fn restore(&mut self, ranking: RankingHandle, entries: Vec<wit::Entry>) -> wasmtime::Result<()> {
+        let entries: Vec<_> = entries.into_iter().map(entry).collect();
+        self.policy.restore(self.table.get(&ranking)?, &entries);
         Ok(())
     }
 
-    fn observe(&mut self, ranking: RankingHandle, events: Vec<Event>) -> wasmtime::Result<()> {
-        self.policy.observe(self.table.get(&ranking)?, events);
+    fn observe(&mut self, ranking: RankingHandle, events: Vec<wit::Event>) -> wasmtime::Result<()> {
+        self.policy.observe(self.table.get(&ranking)?, &all(events));
         Ok(())
     }
 
-    fn place(&mut self, ranking: RankingHandle, events: Vec<Event>, candidate: Entry, needed: u64) -> wasmtime::Result<Placement> {
-        Ok(self.policy.place(self.table.get(&ranking)?, events, candidate, needed))
+    fn place(
+        &mut self,
+        ranking: RankingHandle,
+        events: Vec<wit::Event>,
+        candidate: wit::Entry,
+        needed: u64,
+    ) -> wasmtime::Result<wit::Placement> {
+        let placement = self.policy.place(self.table.get(&ranking)?, &all(events), entry(candidate), needed);
+        Ok(match placement {
+            policy::Placement::Refuse => wit::Placement::Refuse,
+            policy::Placement::Admit(victims) => wit::Placement::Admit(victims),
+        })
     }
 
-    fn evict(&mut self, ranking: RankingHandle, events: Vec<Event>, needed: u64) -> wasmtime::Result<Vec<EntryId>> {
-        Ok(self.policy.evict(self.table.get(&ranking)?, events, needed))
+    fn evict(&mut self, ranking: RankingHandle, events: Vec<wit::Event>, needed: u64) -> wasmtime::Result<Vec<wit::EntryId>> {
+        Ok(self.policy.evict(self.table.get(&ranking)?, &all(events), needed))
     }
 
     fn drop(&mut self, ranking: RankingHandle) -> wasmtime::Result<()> {
@@ -41,4 +58,17 @@ impl HostPolicy for State {
         self.policy.drop_ranking(ranking);
         Ok(())
     }
+}
+
+fn entry(entry: wit::Entry) -> policy::Entry {
+    let wit::Entry { id, fingerprint, size, hits, accessed_at } = entry;
+    policy::Entry { id, fingerprint, size, hits, accessed_at }
+}
+
+fn all(events: Vec<wit::Event>) -> Vec<policy::Event> {
+    let event = |event| match event {
+        wit::Event::Accessed(wit::Access { id, at }) => policy::Event::Accessed(policy::Access { id, at }),
+        wit::Event::Removed(id) => policy::Event::Removed(id),
+    };
+    events.into_iter().map(event).collect()
 }

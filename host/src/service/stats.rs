@@ -59,12 +59,13 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
         "policy": {
             "name": policy.name,
             "version": policy.version,
-            "origin": policy.origin,
+            "origin": policy.origin.to_string(),
             "calls": policy.calls,
-            "seconds": policy.seconds,
+            "seconds": policy.time.as_secs_f64(),
             "rejected_answers": cache.policy_rejected,
             "shortfalls": cache.policy_shortfalls,
-            "put_aside": policy.put_aside,
+            "swaps": policy.swaps,
+            "fallbacks": policy.fallbacks,
         },
         "component": { "blob_handles": blob_handles, "restarts": restarts },
         "load": {

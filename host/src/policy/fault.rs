@@ -1,0 +1,48 @@
+//! What a policy can do wrong while it runs.
+
+use std::time::Duration;
+
+use wasmtime::Store;
+
+use super::sandbox::PolicyState;
+
+/// Why a policy is not asked any more. Its instance is of no use afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// It broke off.
+    #[error("it trapped: {0}")]
+    Trapped(String),
+    /// It used up the time of a call.
+    #[error("a call took more than {} ms of processor time", .0.as_millis())]
+    Overran(Duration),
+    /// It broke off after it was denied memory.
+    #[error("it wanted more than its {} MiB of memory", .0 >> 20)]
+    OutOfMemory(u64),
+    /// Its answer cannot be an honest mistake.
+    #[error("it named {named} victims where {resident} entries reside")]
+    TooManyVictims {
+        /// How many ids were in the answer.
+        named: usize,
+        /// How many could have been.
+        resident: usize,
+    },
+}
+
+/// Raised in a call that overruns.
+#[derive(Debug, thiserror::Error)]
+#[error("the time of the call is used up")]
+pub(super) struct TimeIsUp;
+
+impl PolicyFault {
+    /// What an error of a call means.
+    pub(super) fn of(error: &wasmtime::Error, store: &Store<PolicyState>) -> Self {
+        let state = store.data();
+        if error.is::<TimeIsUp>() {
+            Self::Overran(state.limits().call_time)
+        } else if state.was_denied_memory() {
+            Self::OutOfMemory(state.limits().memory_bytes)
+        } else {
+            Self::Trapped(error.root_cause().to_string())
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What is known of the policy of a cache, whichever it is and whatever becomes of the instances: readable at any time, by any thread.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::{Description, PolicyChoice, PolicyOrigin};
+
+/// What is known of the policy of a cache.
+pub(crate) struct Record {
+    facts: Mutex<Facts>,
+    usage: Usage,
+}
+
+/// What the policy in place was used for.
+#[derive(Default)]
+struct Usage {
+    calls: AtomicU64,
+    nanoseconds: AtomicU64,
+    memory_bytes: AtomicU64,
+    rejected: AtomicU64,
+}
+
+struct Facts {
+    choice: PolicyChoice,
+    description: Description,
+    previous: Option<PolicyChoice>,
+    since: SystemTime,
+    swaps: u64,
+    fallbacks: u64,
+    last_fault: Option<FaultReport>,
+    swap: Option<SwapProgress>,
+}
+
+/// What a policy did wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// What it calls itself.
+    pub policy: String,
+    /// What it did.
+    pub why: String,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// How far a swap has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwapProgress {
+    /// Where the new policy comes from.
+    pub to: PolicyOrigin,
+    /// Entries that the new policy was told of, in both tiers. An entry that is used meanwhile is told of again.
+    pub told: u64,
+    /// Entries in both tiers when it began.
+    pub entries: u64,
+    /// When it began.
+    pub since: SystemTime,
+}
+
+/// What there is to say of the policy of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// What the policy calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it prefers, in its own words.
+    pub doc: String,
+    /// Where it came from.
+    pub origin: PolicyOrigin,
+    /// The SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// Every option that it has, and its value.
+    pub options: Vec<(String, String)>,
+    /// When it took over.
+    pub since: SystemTime,
+    /// Calls into it since then.
+    pub calls: u64,
+    /// Time spent in it since then.
+    pub time: Duration,
+    /// Its linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Ids in its answers that do not reside, or came twice, and were ignored.
+    pub rejected_answers: u64,
+    /// How often the policy was replaced on demand since the cache was opened.
+    pub swaps: u64,
+    /// How often a policy was put aside for a fault, and the built-in LRU took over.
+    pub fallbacks: u64,
+    /// The last fault.
+    pub last_fault: Option<FaultReport>,
+    /// Where the policy comes from that a rollback would bring back.
+    pub previous: Option<PolicyOrigin>,
+    /// The swap that is under way.
+    pub swap: Option<SwapProgress>,
+}
+
+impl Record {
+    pub fn new(choice: PolicyChoice, description: Description) -> Self {
+        let facts = Facts {
+            choice,
+            description,
+            previous: None,
+            since: SystemTime::now(),
+            swaps: 0,
+            fallbacks: 0,
+            last_fault: None,
+            swap: None,
+        };
+        Self { facts: Mutex::new(facts), usage: Usage::default() }
+    }
+
+    /// The policy in place.
+    pub fn choice(&self) -> PolicyChoice {
+        self.facts().choice.clone()
+    }
+
+    /// The policy that was there before the last swap.
+    pub fn previous(&self) -> Option<PolicyChoice> {
+        self.facts().previous.clone()
+    }
+
+    /// Begins a swap, if none is under way.
+    pub fn begin_swap(&self, to: &PolicyChoice) -> bool {
+        let mut facts = self.facts();
+        let free = facts.swap.is_none();
+        if free {
+            facts.swap = Some(SwapProgress { to: to.component.origin().clone(), told: 0, entries: 0, since: SystemTime::now() });
+        }
+        free
+    }
+
+    /// Ends a swap, however it went.
+    pub fn end_swap(&self) {
+        self.facts().swap = None;
+    }
+
+    /// A swap has come further.
+    pub fn progress(&self, told: u64, entries: u64) {
+        if let Some(swap) = &mut self.facts().swap {
+            (swap.told, swap.entries) = (swap.told + told, swap.entries + entries);
+        }
+    }
+
+    /// Another policy was put in place on demand.
+    pub fn swapped(&self, choice: PolicyChoice, description: Description) {
+        let mut facts = self.facts();
+        facts.previous = Some(std::mem::replace(&mut facts.choice, choice));
+        facts.swaps += 1;
+        self.took_over(&mut facts, description);
+    }
+
+    /// The built-in LRU took the place of a policy that did wrong.
+    pub fn fell_back(&self, choice: PolicyChoice, description: Description) {
+        let mut facts = self.facts();
+        facts.choice = choice;
+        self.took_over(&mut facts, description);
+    }
+
+    /// The policy in place did wrong, and is not asked any more.
+    pub fn failed(&self, why: String) {
+        let mut facts = self.facts();
+        facts.fallbacks += 1;
+        facts.last_fault = Some(FaultReport { policy: facts.description.name.clone(), why, at: SystemTime::now() });
+    }
+
+    /// A call into the policy is over.
+    pub fn called(&self, time: Duration, memory_bytes: u64) {
+        self.usage.calls.fetch_add(1, Relaxed);
+        self.usage.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.usage.memory_bytes.store(memory_bytes, Relaxed);
+    }
+
+    /// Ids in an answer were ignored.
+    pub fn rejected(&self, ids: u64) {
+        self.usage.rejected.fetch_add(ids, Relaxed);
+    }
+
+    /// What there is to say.
+    pub fn status(&self) -> PolicyStatus {
+        let facts = self.facts();
+        let value = |name: &str, default: &str| {
+            let given = facts.choice.options.iter().find(|(known, _)| known == name);
+            given.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
+        };
+        let options = facts.description.options.iter().map(|option| (option.name.clone(), value(&option.name, &option.default)));
+        PolicyStatus {
+            name: facts.description.name.clone(),
+            version: facts.description.version.clone(),
+            doc: facts.description.doc.clone(),
+            origin: facts.choice.component.origin().clone(),
+            digest: facts.choice.component.digest(),
+            options: options.collect(),
+            since: facts.since,
+            calls: self.usage.calls.load(Relaxed),
+            time: Duration::from_nanos(self.usage.nanoseconds.load(Relaxed)),
+            memory_bytes: self.usage.memory_bytes.load(Relaxed),
+            rejected_answers: self.usage.rejected.load(Relaxed),
+            swaps: facts.swaps,
+            fallbacks: facts.fallbacks,
+            last_fault: facts.last_fault.clone(),
+            previous: facts.previous.as_ref().map(|choice| choice.component.origin().clone()),
+            swap: facts.swap.clone(),
+        }
+    }
+
+    fn took_over(&self, facts: &mut Facts, description: Description) {
+        facts.description = description;
+        facts.since = SystemTime::now();
+        for count in [&self.usage.calls, &self.usage.nanoseconds, &self.usage.memory_bytes, &self.usage.rejected] {
+            count.store(0, Relaxed);
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

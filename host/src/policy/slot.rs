@@ -1,0 +1,305 @@
+//! The policy that a cache asks, and what happens when it does wrong.
+//!
+//! A policy that traps or overruns is put aside, and the built-in LRU takes its place in the same call, told of everything that
+//! resides. Should that fail as well, every candidate is admitted and no victim named: the cache, which makes up for missing victims
+//! by its own order of use, goes on as a plain LRU. No request fails for it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::Resource;
+
+use super::ledger::{Ledger, Page};
+use super::record::{PolicyStatus, Record};
+use super::seat::Seat;
+use super::{CreateError, Description, Entry, Event, Placement, PolicyFault, PolicyInstance, PolicyLimits, Ranking};
+use crate::engine::{Engine, embedded};
+
+/// How many entries a policy is told of in one call when it takes over.
+pub(super) const PAGE: usize = 4096;
+
+/// One of its rankings, as the cache holds it: a number.
+pub struct CacheRanking(usize);
+
+/// A handle of the cache to one of its rankings.
+pub(crate) type RankingHandle = Resource<CacheRanking>;
+
+/// The policy of a cache.
+pub(crate) struct PolicySlot {
+    engine: Engine,
+    limits: PolicyLimits,
+    record: Arc<Record>,
+    /// `None` where nothing works any more.
+    seat: Option<Seat>,
+    rankings: Vec<Option<Kept>>,
+    /// Counts the swaps that were begun, and is that of the one under way.
+    swap: u64,
+    swapping: bool,
+}
+
+/// What is known of a ranking, whoever keeps it.
+struct Kept {
+    capacity: u64,
+    ledger: Ledger,
+}
+
+/// What a swap has to know to begin.
+pub(super) struct Outline {
+    /// Names the swap.
+    pub swap: u64,
+    /// Number, capacity and entries of each ranking.
+    pub rankings: Vec<(usize, u64, usize)>,
+}
+
+impl PolicySlot {
+    /// Starts the policy that `record` names.
+    pub fn new(engine: Engine, limits: PolicyLimits, record: Arc<Record>) -> Result<Self, CreateError> {
+        let seat = Some(Seat::new(&engine, record.choice(), limits, [])?);
+        Ok(Self { engine, limits, record, seat, rankings: Vec::new(), swap: 0, swapping: false })
+    }
+
+    /// What there is to say of the policy.
+    pub fn status(&self) -> PolicyStatus {
+        self.record.status()
+    }
+
+    pub fn describe(&self) -> Description {
+        let nothing = || Description { name: String::new(), version: String::new(), doc: String::new(), options: Vec::new() };
+        self.seat.as_ref().map_or_else(nothing, |seat| seat.instance.description().clone())
+    }
+
+    /// Makes a ranking. Its options are those that the policy was chosen with.
+    pub fn create(&mut self, capacity: u64) -> Result<CacheRanking, String> {
+        let number = self.rankings.iter().position(Option::is_none).unwrap_or(self.rankings.len());
+        if number == self.rankings.len() {
+            self.rankings.push(None);
+        }
+        while let Some(seat) = &mut self.seat {
+            match seat.create(number, capacity) {
+                Ok(()) => break,
+                Err(CreateError::Options(why)) => return Err(why),
+                Err(CreateError::Fault(fault)) => self.fall_back(&fault),
+            }
+        }
+        self.rankings[number] = Some(Kept { capacity, ledger: Ledger::new() });
+        Ok(CacheRanking(number))
+    }
+
+    pub fn restore(&mut self, ranking: &CacheRanking, entries: &[Entry]) {
+        if let Some(kept) = self.kept(ranking) {
+            kept.ledger.restore(entries);
+            // One that takes over here was told of everything in the ledger, these included.
+            self.once(ranking, |policy, ranking| policy.restore(ranking, entries));
+        }
+    }
+
+    pub fn observe(&mut self, ranking: &CacheRanking, events: &[Event]) {
+        if let Some(kept) = self.kept(ranking) {
+            kept.ledger.observe(events);
+            self.once(ranking, |policy, ranking| policy.observe(ranking, events));
+        }
+    }
+
+    pub fn place(&mut self, ranking: &CacheRanking, events: &[Event], candidate: Entry, needed: u64) -> Placement {
+        let Some(kept) = self.kept(ranking) else { return Placement::Refuse };
+        kept.ledger.observe(events);
+        let resident = kept.ledger.len();
+        let placement = self.decide(ranking, events, |policy, ranking, events| {
+            let placement = policy.place(ranking, events, candidate, needed)?;
+            match &placement {
+                Placement::Admit(victims) => check_number(victims.len(), resident + 1)?,
+                Placement::Refuse => {}
+            }
+            Ok(placement)
+        });
+        let placement = placement.unwrap_or(Placement::Admit(Vec::new()));
+        if let (Some(kept), Placement::Admit(victims)) = (self.kept(ranking), &placement) {
+            kept.ledger.insert(candidate);
+            let rejected = kept.give_up(victims);
+            self.record.rejected(rejected);
+        }
+        placement
+    }
+
+    pub fn evict(&mut self, ranking: &CacheRanking, events: &[Event], needed: u64) -> Vec<u64> {
+        let Some(kept) = self.kept(ranking) else { return Vec::new() };
+        kept.ledger.observe(events);
+        let resident = kept.ledger.len();
+        let victims = self.decide(ranking, events, |policy, ranking, events| {
+            let victims = policy.evict(ranking, events, needed)?;
+            check_number(victims.len(), resident)?;
+            Ok(victims)
+        });
+        let victims = victims.unwrap_or_default();
+        if let Some(kept) = self.kept(ranking) {
+            let rejected = kept.give_up(&victims);
+            self.record.rejected(rejected);
+        }
+        victims
+    }
+
+    pub fn drop_ranking(&mut self, ranking: CacheRanking) {
+        if let Some(kept) = self.rankings.get_mut(ranking.0) {
+            *kept = None;
+        }
+        if let Some(Err(fault)) = self.seat.as_mut().map(|seat| seat.forget(ranking.0)) {
+            self.fall_back(&fault);
+        }
+    }
+
+    /// Begins a swap: from here on there are pages.
+    pub(super) fn follow(&mut self) -> Outline {
+        self.swap += 1;
+        self.swapping = true;
+        let mut rankings = Vec::new();
+        for (number, kept) in self.rankings.iter_mut().enumerate() {
+            if let Some(Kept { capacity, ledger }) = kept {
+                ledger.follow();
+                rankings.push((number, *capacity, ledger.len()));
+            }
+        }
+        Outline { swap: self.swap, rankings }
+    }
+
+    /// What the policy that is to take over has to be told next of a ranking. `None` where the swap is none of this slot's: the cache
+    /// component broke down meanwhile and was started again.
+    pub(super) fn page(&mut self, swap: u64, number: usize) -> Option<Page> {
+        if !self.is_under_way(swap) {
+            return None;
+        }
+        Some(self.rankings.get_mut(number)?.as_mut()?.ledger.page(PAGE))
+    }
+
+    /// Ends a swap that came to nothing.
+    pub(super) fn unfollow(&mut self, swap: u64) {
+        if self.is_under_way(swap) {
+            self.swapping = false;
+            self.rankings.iter_mut().flatten().for_each(|kept| kept.ledger.unfollow());
+        }
+    }
+
+    /// Ends a swap: tells `seat` of what happened last, and puts it in the place of the one before, which is given back.
+    pub(super) fn take_over(&mut self, swap: u64, mut seat: Seat) -> Result<Option<Seat>, TakeOverError> {
+        for number in 0..self.rankings.len() {
+            loop {
+                let page = self.page(swap, number).ok_or(TakeOverError::Interrupted)?;
+                seat.tell(number, &page)?;
+                if page.entries.is_empty() {
+                    break;
+                }
+            }
+        }
+        self.unfollow(swap);
+        self.record.swapped(seat.choice.clone(), seat.instance.description().clone());
+        Ok(self.seat.replace(seat))
+    }
+
+    fn is_under_way(&self, swap: u64) -> bool {
+        self.swapping && self.swap == swap
+    }
+
+    fn kept(&mut self, ranking: &CacheRanking) -> Option<&mut Kept> {
+        self.rankings.get_mut(ranking.0)?.as_mut()
+    }
+
+    /// Tells the policy something. One that takes over knows it already.
+    fn once(&mut self, ranking: &CacheRanking, call: impl FnOnce(&mut PolicyInstance, &Ranking) -> Result<(), PolicyFault>) {
+        if let Some(Err(fault)) = self.call(ranking, call) {
+            self.fall_back(&fault);
+        }
+    }
+
+    /// Asks the policy for a decision; where it does wrong, the one that takes over.
+    fn decide<T>(
+        &mut self,
+        ranking: &CacheRanking,
+        mut events: &[Event],
+        ask: impl Fn(&mut PolicyInstance, &Ranking, &[Event]) -> Result<T, PolicyFault>,
+    ) -> Option<T> {
+        loop {
+            match self.call(ranking, |policy, ranking| ask(policy, ranking, events))? {
+                Ok(decision) => return Some(decision),
+                Err(fault) => self.fall_back(&fault),
+            }
+            events = &[];
+        }
+    }
+
+    fn call<T>(
+        &mut self,
+        ranking: &CacheRanking,
+        call: impl FnOnce(&mut PolicyInstance, &Ranking) -> Result<T, PolicyFault>,
+    ) -> Option<Result<T, PolicyFault>> {
+        let (policy, ranking) = self.seat.as_mut()?.ranking(ranking.0)?;
+        let started = Instant::now();
+        let result = call(policy, ranking);
+        self.record.called(started.elapsed(), policy.memory_bytes());
+        Some(result)
+    }
+
+    /// Puts the policy aside, and the built-in LRU in its place.
+    fn fall_back(&mut self, fault: &PolicyFault) {
+        let failed = self.seat.take();
+        let name = failed.as_ref().map_or("", |seat| &seat.instance.description().name);
+        tracing::error!(policy = name, "the policy is put aside, and the least recently used go: {fault}");
+        self.record.failed(fault.to_string());
+        if failed.is_some_and(|seat| seat.choice.is_built_in(embedded::LRU)) {
+            return;
+        }
+        match self.seat_lru() {
+            Ok(seat) => {
+                self.record.fell_back(seat.choice.clone(), seat.instance.description().clone());
+                self.seat = Some(seat);
+            }
+            Err(error) => {
+                tracing::error!("the built-in LRU does not work: {error}");
+                self.record.failed(error.to_string());
+            }
+        }
+    }
+
+    fn seat_lru(&mut self) -> Result<Seat, SeatLruError> {
+        let lru = self.engine.built_in_policy(embedded::LRU)?;
+        let kept = || self.rankings.iter().enumerate().filter_map(|(number, kept)| Some((number, kept.as_ref()?)));
+        let capacities = kept().map(|(number, kept)| (number, kept.capacity));
+        let mut seat = Seat::new(&self.engine, lru.into(), self.limits, capacities)?;
+        for (number, kept) in kept() {
+            let entries: Vec<Entry> = kept.ledger.coldest_first().collect();
+            for page in entries.chunks(PAGE) {
+                let Some((policy, ranking)) = seat.ranking(number) else { break };
+                policy.restore(ranking, page).map_err(CreateError::Fault)?;
+            }
+        }
+        Ok(seat)
+    }
+}
+
+/// Why a policy did not take over in the end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TakeOverError {
+    /// The cache component broke down meanwhile.
+    #[error("the cache component broke down meanwhile")]
+    Interrupted,
+    /// The policy did wrong.
+    #[error(transparent)]
+    Fault(#[from] PolicyFault),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum SeatLruError {
+    #[error(transparent)]
+    Component(#[from] crate::engine::ComponentError),
+    #[error(transparent)]
+    Create(#[from] CreateError),
+}
+
+impl Kept {
+    /// Victims were named. Says how many of them cannot have been.
+    fn give_up(&mut self, victims: &[u64]) -> u64 {
+        victims.iter().map(|victim| u64::from(!self.ledger.remove(*victim))).sum()
+    }
+}
+
+fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
+    if named <= resident { Ok(()) } else { Err(PolicyFault::TooManyVictims { named, resident }) }
+}

@@ -1,0 +1,119 @@
+//! Replacing the policy of a cache that goes on serving.
+//!
+//! The new policy is started, tried and told of what resides on a thread of its own. The cache's thread gives it pages of entries
+//! between two requests, and in the end, between two calls into a policy, puts it in the place of the old one. Whatever goes wrong
+//! until then changes nothing.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::record::{PolicyStatus, Record};
+use super::seat::Seat;
+use super::slot::{Outline, PolicySlot, TakeOverError};
+use super::trial::{self, TrialError};
+use super::{CreateError, PolicyChoice, PolicyFault, PolicyLimits};
+use crate::driver::Request;
+use crate::engine::Engine;
+
+/// Why the policy was not replaced. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// One swap at a time.
+    #[error("another policy is being put in place; wait until it is there")]
+    Busy,
+    /// There was no policy before this one.
+    #[error("there is no policy to go back to: none was replaced since the cache was opened")]
+    NothingBefore,
+    /// It does not work by itself.
+    #[error("the policy was tried and is not fit: {0}")]
+    Unfit(#[from] TrialError),
+    /// It did wrong while it was told of what is stored.
+    #[error("the policy did wrong while it was told of what is stored: {0}")]
+    Fault(#[from] PolicyFault),
+    /// The cache component broke down meanwhile.
+    #[error("the cache component broke down meanwhile; asking once more is worth a try")]
+    Interrupted,
+    /// The cache was closed.
+    #[error("the cache is closed")]
+    Closed,
+}
+
+impl From<CreateError> for SwapError {
+    fn from(error: CreateError) -> Self {
+        Self::Unfit(error.into())
+    }
+}
+
+impl From<TakeOverError> for SwapError {
+    fn from(error: TakeOverError) -> Self {
+        match error {
+            TakeOverError::Interrupted => Self::Interrupted,
+            TakeOverError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// What swaps the policies of a cache.
+pub(crate) struct Swapper {
+    pub engine: Engine,
+    pub limits: PolicyLimits,
+    pub record: Arc<Record>,
+    pub requests: mpsc::WeakSender<Request>,
+}
+
+impl Swapper {
+    /// Puts a policy in place. It goes on when whoever asked goes away. Must be called within a Tokio runtime.
+    pub async fn swap(self: Arc<Self>, choice: PolicyChoice) -> Result<PolicyStatus, SwapError> {
+        if !self.record.begin_swap(&choice) {
+            return Err(SwapError::Busy);
+        }
+        let work = tokio::task::spawn_blocking(move || {
+            let result = self.put_in_place(choice);
+            self.record.end_swap();
+            result.map(|()| self.record.status())
+        });
+        work.await.unwrap_or(Err(SwapError::Interrupted))
+    }
+
+    fn put_in_place(&self, choice: PolicyChoice) -> Result<(), SwapError> {
+        trial::run(&self.engine, &choice, self.limits)?;
+        let Outline { swap, rankings } = self.with_slot(PolicySlot::follow)?;
+        self.seed(swap, choice, &rankings).inspect_err(|_| {
+            // A cache that is closed, or started again, has forgotten the swap by itself.
+            let _ = self.with_slot(move |slot| slot.unfollow(swap));
+        })
+    }
+
+    fn seed(&self, swap: u64, choice: PolicyChoice, rankings: &[(usize, u64, usize)]) -> Result<(), SwapError> {
+        let capacities = rankings.iter().map(|(number, capacity, _)| (*number, *capacity));
+        let mut seat = Seat::new(&self.engine, choice, self.limits, capacities)?;
+        let total: usize = rankings.iter().map(|(_, _, entries)| entries).sum();
+        self.record.progress(0, total as u64);
+        for (number, _, _) in rankings.iter().copied() {
+            loop {
+                let page = self.with_slot(move |slot| slot.page(swap, number))?.ok_or(SwapError::Interrupted)?;
+                seat.tell(number, &page)?;
+                self.record.progress(page.entries.len() as u64, 0);
+                // What is used while this last page is told is little, and told when the policy takes over.
+                if page.entries.len() < super::slot::PAGE {
+                    break;
+                }
+            }
+        }
+        let before = self.with_slot(move |slot| slot.take_over(swap, seat))??;
+        // Its memory is given back here, and not on the cache's thread.
+        drop(before);
+        Ok(())
+    }
+
+    /// Has the cache's thread do something with the policy, between two requests.
+    fn with_slot<T: Send + 'static>(&self, work: impl FnOnce(&mut PolicySlot) -> T + Send + 'static) -> Result<T, SwapError> {
+        let (reply, answer) = oneshot::channel();
+        let work = move |slot: &mut PolicySlot| drop(reply.send(work(slot)));
+        let requests = self.requests.upgrade().ok_or(SwapError::Closed)?;
+        requests.blocking_send(Request::WithPolicy(Box::new(work))).map_err(|_| SwapError::Closed)?;
+        drop(requests);
+        answer.blocking_recv().map_err(|_| SwapError::Interrupted)
+    }
+}
