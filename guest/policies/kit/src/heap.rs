@@ -165,6 +165,7 @@ mod tests {
             13
         });
         heap.raise(0, |_| 20);
+        heap.raise(0, |_| 2);
         heap.raise(1, |_| 12);
         heap.raise(3, |_| 1);
         heap.raise(4, |_| 1);
@@ -186,6 +187,16 @@ mod tests {
             let keys: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, key, _)| key).collect();
             assert!(keys.len() == 39 && keys.is_sorted(), "without {removed}: {keys:?}");
         }
+    }
+
+    #[test]
+    fn what_fills_a_gap_rises_where_it_has_to() {
+        let keys = [0, 10, 1, 1, 1, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 3];
+        let mut heap = Heap::default();
+        (0..).zip(keys).for_each(|(id, key)| heap.push(id, key, 'a'));
+        // The last node, with the key 3, comes to lie under the key 10.
+        heap.remove(5);
+        assert_eq!(emptied(&mut heap)[..7], [0, 2, 3, 4, 20, 1, 6]);
     }
 
     #[test]
