@@ -261,7 +261,7 @@ impl Builder {
                     table: ResourceTable::new(),
                     downloader: downloader.clone(),
                     transcoder: transcoder.clone(),
-                    policy: PolicySlot::new(engine.clone(), limits, record.clone())?,
+                    policy: PolicySlot::new(engine.clone(), limits, record.clone()),
                     runtime: runtime.clone(),
                     hits: hits.clone(),
                     handles: Arc::default(),

@@ -158,6 +158,12 @@ impl MediaCache {
         self.0.swapper.record.choice()
     }
 
+    /// The eviction policy that a rollback would bring back, and its options.
+    #[must_use]
+    pub fn previous_policy(&self) -> Option<PolicyChoice> {
+        self.0.swapper.record.previous()
+    }
+
     /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
     /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
     /// asked goes away; [`policy`](Self::policy) says how far it is.
@@ -173,7 +179,7 @@ impl MediaCache {
     /// # Errors
     /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
     pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
-        let previous = self.0.swapper.record.previous().ok_or(SwapError::NothingBefore)?;
+        let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
         self.swap_policy(previous).await
     }
 

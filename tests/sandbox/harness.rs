@@ -14,7 +14,7 @@ use crate::origin::{Films, Origin};
 pub const SMALL: u64 = 8192;
 
 /// One for all tests, so that the components are compiled once.
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
+pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
 /// A place for a cache, and all that it is given.
 pub struct Rig {

@@ -18,6 +18,7 @@ mod names;
 mod origin;
 mod paths;
 mod place;
+mod policy;
 mod process;
 mod put_delete;
 mod range;

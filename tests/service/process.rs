@@ -25,8 +25,15 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
 
 /// The binary with arguments, on a directory.
 fn command<A: AsRef<OsStr>>(directory: &Path, arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = binary(arguments);
+    command.arg("--dir").arg(directory);
+    command
+}
+
+/// The binary with arguments.
+fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_media-cache"));
-    command.args(arguments).arg("--dir").arg(directory);
+    command.args(arguments);
     command.env_remove("RUST_LOG").kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -69,9 +76,18 @@ pub async fn run(directory: &Path, arguments: &[&str]) -> Finished {
     run_with_input(directory, arguments, &[]).await
 }
 
+/// Runs a command that has no directory to its end, with nothing on standard input.
+pub async fn run_alone(arguments: &[&str]) -> Finished {
+    finish(binary(arguments), &[]).await
+}
+
 /// Runs a command to its end.
 pub async fn run_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Finished {
-    let mut child = command(directory, arguments).stdin(Stdio::piped()).spawn().unwrap();
+    finish(command(directory, arguments), input).await
+}
+
+async fn finish(mut command: Command, input: &[u8]) -> Finished {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let feed = async {
         // A command that does not read what it is given has its reasons.

@@ -1,8 +1,11 @@
 //! What can be said on the command line.
 
+mod capacity;
 mod directory;
 mod open;
+mod policy;
 mod serve;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,14 @@ enum Command {
     Ls(directory::Ls),
     /// Say how much is stored
     Stats(directory::Stats),
+    /// Replay a trace of requests through eviction policies, and say what each would miss
+    ///
+    /// All policies run at all capacities, in the sandbox that they have in the service. The exit status is 1 if one of them breaks
+    /// off; the others go on.
+    Simulate(simulate::Simulate),
+    /// Look at the eviction policy of a running service, replace it, and write one
+    #[command(subcommand)]
+    Policy(policy::Policy),
 }
 
 impl Cli {
@@ -53,6 +64,8 @@ impl Cli {
                 Command::Rm(rm) => rm.run().await,
                 Command::Ls(ls) => ls.run().await,
                 Command::Stats(stats) => stats.run().await,
+                Command::Simulate(simulate) => simulate.run(),
+                Command::Policy(policy) => policy.run().await,
             }
         });
         // A thread that waits for input which never comes must not hold up the end.

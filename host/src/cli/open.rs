@@ -66,13 +66,21 @@ impl Place {
     /// # Errors
     /// With a sentence for the user.
     pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
+        self.builder_with(max_size_mb, &self.policy)
+    }
+
+    /// The same, with a policy other than the one that was said.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
         let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);
         }
-        builder = builder.policy(self.policy.compile(&engine)?);
-        for (name, value) in &self.policy.options {
+        builder = builder.policy(policy.compile(&engine)?);
+        for (name, value) in &policy.options {
             builder = builder.policy_option(name, value);
         }
         Ok(builder.engine(engine).downloader(download_nothing).transcoder(NoTranscoder))

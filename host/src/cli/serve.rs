@@ -3,13 +3,15 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use media_cache::service::Service;
-use media_cache::{CacheError, MediaCache};
+use media_cache::policy::RememberedPolicy;
+use media_cache::service::{Extras, Service, TraceRecorder};
+use media_cache::{CacheError, ComponentError, MediaCache, OpenError, PolicySpec};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -31,6 +33,9 @@ pub struct Serve {
     /// How long clients have, after SIGTERM, to take what they asked for
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace_seconds: u64,
+    /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
+    #[arg(long, value_name = "FILE")]
+    record_trace: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -53,12 +58,15 @@ impl Serve {
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let service = Service::new(loading, self.intake.max_body_bytes());
+        let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
+        let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
+        let extras = Extras { remembered: Some(remembered.clone()), recorder };
+        let service = Service::new(loading, self.intake.max_body_bytes(), extras);
         let server = axum::serve(listener, service.router()).with_graceful_shutdown(wait_for(stopped.clone()));
         let mut server = tokio::spawn(server.into_future());
 
         let cache = tokio::select! {
-            cache = self.open() => cache?,
+            cache = self.open(&remembered) => cache?,
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
         };
@@ -102,10 +110,35 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn open(&self) -> anyhow::Result<MediaCache> {
-        let builder = self.memory.configure(self.place.builder(self.max_size_mb)?);
+    /// Opens the cache, with the policy that was chosen while the service ran before, if that can still be had.
+    async fn open(&self, remembered: &RememberedPolicy) -> anyhow::Result<MediaCache> {
+        if let Some(chosen) = remembered.recall() {
+            let why = match self.open_with(&chosen).await {
+                Ok(cache) => return Ok(cache),
+                Err(error) if concerns_policy(&error) => error,
+                Err(error) => return Err(error),
+            };
+            tracing::error!(
+                "the policy that was chosen before, {chosen}, cannot be used; it is {} now: {why:#}",
+                self.place.policy
+            );
+        }
+        self.open_with(&self.place.policy).await
+    }
+
+    async fn open_with(&self, policy: &PolicySpec) -> anyhow::Result<MediaCache> {
+        let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
         Ok(self.intake.configure(builder, None)?.open().await?)
     }
+}
+
+/// Whether a cache could be opened with another policy.
+fn concerns_policy(error: &anyhow::Error) -> bool {
+    error.is::<ComponentError>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
+}
+
+fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
+    TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
 }
 
 async fn wait_for(mut stopped: watch::Receiver<bool>) {

@@ -61,6 +61,9 @@ impl PolicyComponent {
     }
 
     pub(super) fn instantiate(&self, store: &mut Store<PolicyState>) -> wasmtime::Result<EvictionPolicy> {
+        if !wasmtime::Engine::same(self.component.engine(), store.engine()) {
+            return Err(wasmtime::Error::msg("it was compiled by another engine"));
+        }
         self.component.instantiate(store)
     }
 }

@@ -18,6 +18,9 @@ pub enum PolicyFault {
     /// It broke off after it was denied memory.
     #[error("it wanted more than its {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
+    /// What it says of itself cannot be shown.
+    #[error("it describes itself {0}")]
+    Description(&'static str),
     /// Its answer cannot be an honest mistake.
     #[error("it named {named} victims where {resident} entries reside")]
     TooManyVictims {

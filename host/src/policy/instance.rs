@@ -4,6 +4,7 @@ use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use super::component::PolicyComponent;
+use super::description;
 use super::fault::PolicyFault;
 use super::sandbox::{self, PolicyLimits, PolicyState};
 use crate::bindings::policy::EvictionPolicy;
@@ -49,7 +50,10 @@ impl PolicyInstance {
             Ok((bindings, description))
         });
         match started {
-            Ok((bindings, description)) => Ok(Self { store, bindings, description, fault: None }),
+            Ok((bindings, description)) => {
+                description::check(&description)?;
+                Ok(Self { store, bindings, description, fault: None })
+            }
             Err(error) => Err(PolicyFault::of(&error, &store)),
         }
     }
@@ -72,7 +76,7 @@ impl PolicyInstance {
     /// For an option that it does not understand; for a fault, as all methods.
     pub fn create(&mut self, capacity: u64, options: &[(String, String)]) -> Result<Ranking, CreateError> {
         let created = self.call(|policy, store| policy.policy().call_create(store, capacity, options))?;
-        created.map(Ranking).map_err(CreateError::Options)
+        created.map(Ranking).map_err(|why| CreateError::Options(description::one_line(&why)))
     }
 
     /// Tells of entries that reside without having been placed, the coldest first.

@@ -84,8 +84,11 @@ impl Ledger {
         self.remove(entry.id);
         let Entry { id, fingerprint, size, hits, accessed_at } = entry;
         self.entries.push(&mut self.by_use, id, size, Known { fingerprint, hits, accessed_at, told: 0 });
-        self.len += 1;
-        self.next = self.next.or(Some(id));
+        // An id beyond all reason is passed over.
+        if self.entries.get(id).is_some() {
+            self.len += 1;
+            self.next = self.next.or(Some(id));
+        }
     }
 
     /// What happened, the oldest first.

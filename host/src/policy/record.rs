@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::seat::Seat;
 use super::{Description, PolicyChoice, PolicyOrigin};
 
 /// What is known of the policy of a cache.
@@ -141,18 +142,16 @@ impl Record {
     }
 
     /// Another policy was put in place on demand.
-    pub fn swapped(&self, choice: PolicyChoice, description: Description) {
+    pub(super) fn swapped(&self, seat: &Seat) {
         let mut facts = self.facts();
-        facts.previous = Some(std::mem::replace(&mut facts.choice, choice));
+        facts.previous = Some(facts.choice.clone());
         facts.swaps += 1;
-        self.took_over(&mut facts, description);
+        self.took_over(&mut facts, seat);
     }
 
     /// The built-in LRU took the place of a policy that did wrong.
-    pub fn fell_back(&self, choice: PolicyChoice, description: Description) {
-        let mut facts = self.facts();
-        facts.choice = choice;
-        self.took_over(&mut facts, description);
+    pub(super) fn fell_back(&self, seat: &Seat) {
+        self.took_over(&mut self.facts(), seat);
     }
 
     /// The policy in place did wrong, and is not asked any more.
@@ -202,12 +201,14 @@ impl Record {
         }
     }
 
-    fn took_over(&self, facts: &mut Facts, description: Description) {
-        facts.description = description;
+    fn took_over(&self, facts: &mut Facts, seat: &Seat) {
+        facts.choice = seat.choice.clone();
+        facts.description = seat.instance.description().clone();
         facts.since = SystemTime::now();
-        for count in [&self.usage.calls, &self.usage.nanoseconds, &self.usage.memory_bytes, &self.usage.rejected] {
+        for count in [&self.usage.calls, &self.usage.nanoseconds, &self.usage.rejected] {
             count.store(0, Relaxed);
         }
+        self.usage.memory_bytes.store(seat.instance.memory_bytes(), Relaxed);
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {

@@ -18,6 +18,7 @@ use wasmtime_wasi::random::{Deterministic, WasiRandom};
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 
 use super::fault::TimeIsUp;
+use super::streams::{Inert, Streams};
 
 /// How often a running policy is looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -186,8 +187,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<PolicyState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     io::error::add_to_linker::<PolicyState, Tables>(l, |state| &mut state.table)?;
-    sync::io::poll::add_to_linker::<PolicyState, Tables>(l, |state| &mut state.table)?;
-    sync::io::streams::add_to_linker::<PolicyState, Tables>(l, |state| &mut state.table)?;
+    sync::io::poll::add_to_linker::<PolicyState, Streams>(l, |state| Inert(&mut state.table))?;
+    sync::io::streams::add_to_linker::<PolicyState, Streams>(l, |state| Inert(&mut state.table))?;
     clocks::wall_clock::add_to_linker::<PolicyState, WasiClocks>(l, PolicyState::clocks)?;
     monotonic_clock::add_to_linker::<PolicyState, HasSelf<PolicyState>>(l, |state| state)?;
     filesystem::preopens::add_to_linker::<PolicyState, WasiFilesystem>(l, PolicyState::filesystem)?;

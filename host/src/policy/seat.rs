@@ -44,11 +44,16 @@ impl Seat {
         rankings: impl IntoIterator<Item = (usize, u64)>,
     ) -> Result<Self, CreateError> {
         let instance = PolicyInstance::new(engine, &choice.component, limits)?;
-        let mut seat = Self { choice, instance, rankings: Vec::new() };
+        let mut seat = Self::of(choice, instance);
         for (number, capacity) in rankings {
             seat.create(number, capacity)?;
         }
         Ok(seat)
+    }
+
+    /// A policy that was started, without rankings.
+    pub fn of(choice: PolicyChoice, instance: PolicyInstance) -> Self {
+        Self { choice, instance, rankings: Vec::new() }
     }
 
     /// Has the policy make a ranking.

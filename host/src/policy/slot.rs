@@ -52,10 +52,15 @@ pub(super) struct Outline {
 }
 
 impl PolicySlot {
-    /// Starts the policy that `record` names.
-    pub fn new(engine: Engine, limits: PolicyLimits, record: Arc<Record>) -> Result<Self, CreateError> {
-        let seat = Some(Seat::new(&engine, record.choice(), limits, [])?);
-        Ok(Self { engine, limits, record, seat, rankings: Vec::new(), swap: 0, swapping: false })
+    /// Starts the policy that `record` names, or the built-in LRU where that does not work any more.
+    pub fn new(engine: Engine, limits: PolicyLimits, record: Arc<Record>) -> Self {
+        let started = PolicyInstance::new(&engine, &record.choice().component, limits);
+        let mut slot = Self { engine, limits, record, seat: None, rankings: Vec::new(), swap: 0, swapping: false };
+        match started {
+            Ok(instance) => slot.seat = Some(Seat::of(slot.record.choice(), instance)),
+            Err(fault) => slot.fall_back(&fault),
+        }
+        slot
     }
 
     /// What there is to say of the policy.
@@ -70,6 +75,8 @@ impl PolicySlot {
 
     /// Makes a ranking. Its options are those that the policy was chosen with.
     pub fn create(&mut self, capacity: u64) -> Result<CacheRanking, String> {
+        // A policy that is about to take over would not have it. Caches make their rankings when they start.
+        self.swapping = false;
         let number = self.rankings.iter().position(Option::is_none).unwrap_or(self.rankings.len());
         if number == self.rankings.len() {
             self.rankings.push(None);
@@ -180,7 +187,8 @@ impl PolicySlot {
 
     /// Ends a swap: tells `seat` of what happened last, and puts it in the place of the one before, which is given back.
     pub(super) fn take_over(&mut self, swap: u64, mut seat: Seat) -> Result<Option<Seat>, TakeOverError> {
-        for number in 0..self.rankings.len() {
+        let kept: Vec<usize> = (0..self.rankings.len()).filter(|number| self.rankings[*number].is_some()).collect();
+        for number in kept {
             loop {
                 let page = self.page(swap, number).ok_or(TakeOverError::Interrupted)?;
                 seat.tell(number, &page)?;
@@ -190,7 +198,7 @@ impl PolicySlot {
             }
         }
         self.unfollow(swap);
-        self.record.swapped(seat.choice.clone(), seat.instance.description().clone());
+        self.record.swapped(&seat);
         Ok(self.seat.replace(seat))
     }
 
@@ -248,7 +256,7 @@ impl PolicySlot {
         }
         match self.seat_lru() {
             Ok(seat) => {
-                self.record.fell_back(seat.choice.clone(), seat.instance.description().clone());
+                self.record.fell_back(&seat);
                 self.seat = Some(seat);
             }
             Err(error) => {
@@ -302,4 +310,173 @@ impl Kept {
 
 fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
     if named <= resident { Ok(()) } else { Err(PolicyFault::TooManyVictims { named, resident }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{Access, PolicyChoice, PolicyOrigin};
+    use media_cache_test_components as components;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
+    const LIMITS: PolicyLimits = PolicyLimits { memory_bytes: 16 << 20, call_time: Duration::from_millis(50) };
+
+    fn choice(component: &[u8]) -> PolicyChoice {
+        ENGINE.compile_policy(PolicyOrigin::Upload, component).unwrap().into()
+    }
+
+    fn slot(choice: PolicyChoice) -> PolicySlot {
+        let description = Description { name: "chosen".into(), version: String::new(), doc: String::new(), options: Vec::new() };
+        PolicySlot::new(ENGINE.clone(), LIMITS, Arc::new(Record::new(choice, description)))
+    }
+
+    fn seat(choice: PolicyChoice, outline: &Outline) -> Seat {
+        let rankings = outline.rankings.iter().map(|(number, capacity, _)| (*number, *capacity));
+        Seat::new(&ENGINE, choice, LIMITS, rankings).unwrap()
+    }
+
+    fn entry(id: u64) -> Entry {
+        Entry { id, fingerprint: id, size: 1, hits: 0, accessed_at: 0 }
+    }
+
+    fn accessed(id: u64) -> Event {
+        Event::Accessed(Access { id, at: 1 })
+    }
+
+    fn admitted(placement: Placement) -> Vec<u64> {
+        match placement {
+            Placement::Admit(victims) => victims,
+            Placement::Refuse => panic!("refused"),
+        }
+    }
+
+    #[test]
+    fn the_lru_decides_in_the_call_in_which_the_policy_does_wrong() {
+        for events in [vec![accessed(0)], vec![accessed(0), Event::Removed(1)]] {
+            let mut slot = slot(choice(components::TRAPS));
+            let ranking = slot.create(3).unwrap();
+            slot.restore(&ranking, &[entry(0), entry(1), entry(2)]);
+            let removed = events.contains(&Event::Removed(1));
+            let victims = admitted(slot.place(&ranking, &events, entry(3), 1));
+            assert_eq!(victims, [if removed { 2 } else { 1 }], "0 was used in the same call");
+            let rest = if removed { vec![0, 3] } else { vec![2, 0, 3] };
+            assert_eq!(slot.evict(&ranking, &[], 9), rest);
+            assert_eq!((slot.status().fallbacks, slot.status().calls, slot.describe().name.as_str()), (1, 2, "lru"));
+        }
+    }
+
+    #[test]
+    fn where_not_even_the_lru_works_everything_is_admitted_and_the_cache_chooses() {
+        let mut slot = slot(choice(components::NAMES_TOO_FEW));
+        let ranking = slot.create(3).unwrap();
+        // A place in the arrays of either would take more memory than there is.
+        slot.restore(&ranking, &[entry(0), entry(5_000_000)]);
+        let status = slot.status();
+        assert_eq!(status.fallbacks, 2);
+        assert!(status.last_fault.unwrap().why.contains("16 MiB"));
+        assert_eq!(slot.place(&ranking, &[], entry(1), 1), Placement::Admit(Vec::new()));
+        slot.observe(&ranking, &[Event::Removed(5_000_000)]);
+        assert!(slot.evict(&ranking, &[], 1).is_empty());
+        assert_eq!(slot.create(3).map(|other| slot.drop_ranking(other)), Ok(()));
+
+        let outline = slot.follow();
+        assert!(slot.take_over(outline.swap, seat(choice(embedded::policy("lru").unwrap()), &outline)).unwrap().is_none());
+        assert_eq!(slot.evict(&ranking, &[accessed(0)], 2), [1, 0], "one that works can still take over");
+    }
+
+    #[test]
+    fn a_policy_that_does_not_start_again_is_replaced() {
+        let mut slot = slot(choice(components::TRAPS_IN_DESCRIBE));
+        assert_eq!((slot.describe().name.as_str(), slot.status().fallbacks), ("lru", 1));
+        assert_eq!(slot.status().last_fault.unwrap().policy, "chosen");
+        assert!(slot.create(1).is_ok());
+    }
+
+    #[test]
+    fn a_fault_in_one_ranking_forgets_nothing_of_the_others() {
+        let mut slot = slot(choice(components::LOOPS_WHEN_DROPPED));
+        let (first, second) = (slot.create(9).unwrap(), slot.create(9).unwrap());
+        slot.restore(&first, &[entry(0), entry(1)]);
+        slot.restore(&second, &[entry(0), entry(1), entry(2)]);
+        slot.observe(&first, &[accessed(0)]);
+        slot.drop_ranking(second);
+        assert_eq!(slot.status().fallbacks, 1);
+        assert_eq!(slot.evict(&first, &[], 2), [1, 0]);
+        let third = slot.create(9).unwrap();
+        assert!(slot.evict(&third, &[], 1).is_empty(), "its number was used before, but not its entries");
+    }
+
+    #[test]
+    fn victims_that_cannot_be_are_counted_and_passed_on() {
+        let mut slot = slot(choice(components::NAMES_STRANGERS));
+        let ranking = slot.create(3).unwrap();
+        slot.restore(&ranking, &[entry(0), entry(1)]);
+        assert_eq!(admitted(slot.place(&ranking, &[], entry(2), 2)), [u64::MAX, u64::MAX - 1]);
+        assert_eq!(slot.status().rejected_answers, 2);
+        slot.fall_back(&PolicyFault::Trapped("for the test".into()));
+        assert_eq!(slot.evict(&ranking, &[], 3), [0, 1, 2], "all three reside");
+    }
+
+    #[test]
+    fn the_most_that_can_be_named_is_what_resides_and_the_candidate() {
+        assert_eq!(check_number(3, 3), Ok(()));
+        assert_eq!(check_number(4, 3), Err(PolicyFault::TooManyVictims { named: 4, resident: 3 }));
+        let mut slot = slot(choice(components::NAMES_THE_CANDIDATE));
+        let ranking = slot.create(2).unwrap();
+        slot.restore(&ranking, &[entry(0), entry(1)]);
+        assert_eq!(admitted(slot.place(&ranking, &[], entry(2), 2)), [0, 1, 2]);
+        assert_eq!((slot.status().fallbacks, slot.status().rejected_answers), (0, 0));
+        assert_eq!(slot.rankings[0].as_ref().unwrap().ledger.len(), 0);
+    }
+
+    #[test]
+    fn one_that_takes_over_knows_what_happened_since_the_last_page() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let (dropped, ranking) = (slot.create(9).unwrap(), slot.create(9).unwrap());
+        slot.drop_ranking(dropped);
+        slot.restore(&ranking, &(0..5).map(entry).collect::<Vec<_>>());
+        let outline = slot.follow();
+        assert_eq!(outline.rankings, [(1, 9, 5)]);
+        let mut next = seat(choice(embedded::policy("lru").unwrap()), &outline);
+        let page = slot.page(outline.swap, 1).unwrap();
+        next.tell(1, &page).unwrap();
+        slot.observe(&ranking, &[accessed(1), Event::Removed(2)]);
+        assert_eq!(slot.evict(&ranking, &[], 1), [0]);
+        assert!(admitted(slot.place(&ranking, &[], entry(0), 0)).is_empty());
+        slot.take_over(outline.swap, next).unwrap();
+        assert_eq!(slot.evict(&ranking, &[], 9), [3, 4, 1, 0]);
+        assert!(slot.page(outline.swap, 1).is_none(), "it is over");
+    }
+
+    #[test]
+    fn one_that_does_wrong_at_the_last_moment_does_not_take_over() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let ranking = slot.create(9).unwrap();
+        let outline = slot.follow();
+        let next = seat(choice(components::TRAPS_WHEN_SEEDED), &outline);
+        slot.restore(&ranking, &[entry(0)]);
+        assert!(matches!(slot.take_over(outline.swap, next), Err(TakeOverError::Fault(PolicyFault::Trapped(_)))));
+        slot.unfollow(outline.swap);
+        assert_eq!((slot.evict(&ranking, &[], 1), slot.status().swaps), (vec![0], 0));
+    }
+
+    #[test]
+    fn a_swap_that_is_over_gets_no_pages() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let ranking = slot.create(9).unwrap();
+        let outline = slot.follow();
+        slot.unfollow(outline.swap);
+        assert!(slot.page(outline.swap, 0).is_none());
+        let outline = slot.follow();
+        assert!(slot.page(outline.swap, 0).is_some() && slot.page(outline.swap - 1, 0).is_none());
+        let late = slot.create(9).unwrap();
+        assert!(slot.page(outline.swap, 0).is_none(), "it would not have the new ranking");
+        let next = seat(choice(embedded::policy("lru").unwrap()), &outline);
+        assert!(matches!(slot.take_over(outline.swap, next), Err(TakeOverError::Interrupted)));
+        slot.drop_ranking(late);
+        slot.drop_ranking(ranking);
+        assert_eq!(slot.status().swaps, 0);
+    }
 }

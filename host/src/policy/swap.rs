@@ -54,6 +54,15 @@ impl From<TakeOverError> for SwapError {
     }
 }
 
+/// Makes way for the next swap when it is dropped, also by a panic.
+struct EndsSwap<'a>(&'a Record);
+
+impl Drop for EndsSwap<'_> {
+    fn drop(&mut self) {
+        self.0.end_swap();
+    }
+}
+
 /// What swaps the policies of a cache.
 pub(crate) struct Swapper {
     pub engine: Engine,
@@ -69,8 +78,9 @@ impl Swapper {
             return Err(SwapError::Busy);
         }
         let work = tokio::task::spawn_blocking(move || {
+            let ended = EndsSwap(&self.record);
             let result = self.put_in_place(choice);
-            self.record.end_swap();
+            drop(ended);
             result.map(|()| self.record.status())
         });
         work.await.unwrap_or(Err(SwapError::Interrupted))
@@ -114,6 +124,9 @@ impl Swapper {
         let requests = self.requests.upgrade().ok_or(SwapError::Closed)?;
         requests.blocking_send(Request::WithPolicy(Box::new(work))).map_err(|_| SwapError::Closed)?;
         drop(requests);
-        answer.blocking_recv().map_err(|_| SwapError::Interrupted)
+        answer.blocking_recv().map_err(|_| match self.requests.upgrade() {
+            Some(requests) if !requests.is_closed() => SwapError::Interrupted,
+            _ => SwapError::Closed,
+        })
     }
 }

@@ -33,6 +33,7 @@ struct Parameters {
 pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let Parameters { url, .. } = Parameters::of(&uri, false)?;
     let media = service.cache().await?.get_or_download(&url).await?;
+    service.record(&url, media.body.len());
     respond(&method, &headers, media).await
 }
 
@@ -43,6 +44,9 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let parsed = Url::parse(&url).map_err(|error| Problem::bad_request(format!("the URL cannot be one: {error}")))?;
     let cache = service.cache().await?;
     let body = receive(body, &headers, service.max_body_bytes()).await?;
+    if body.is_empty() {
+        return Err(Problem::bad_request("the body is empty"));
+    }
     let head = body.head(SNIFFED).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mimetype = media_type(declared, &head);
@@ -107,7 +111,7 @@ fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Receives the body of a request, within the limit.
-async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
+pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit} bytes"));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
@@ -123,9 +127,6 @@ async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Pr
             return Err(too_large());
         }
         spool.append(piece).await.map_err(not_kept)?;
-    }
-    if received == 0 {
-        return Err(Problem::bad_request("the body is empty"));
     }
     spool.finish().await.map_err(not_kept)
 }

@@ -1,24 +1,28 @@
 //! The cache as an HTTP service.
 
 mod media;
+mod policy;
 mod problem;
 mod range;
 mod respond;
 mod stats;
+mod trace;
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::watch;
 
 use crate::cache::MediaCache;
+use crate::policy::RememberedPolicy;
 use problem::Problem;
 pub use stats::stats_document;
+pub use trace::TraceRecorder;
 
 /// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
 #[derive(Clone)]
@@ -27,26 +31,41 @@ pub struct Service(Arc<Shared>);
 struct Shared {
     cache: watch::Receiver<Option<MediaCache>>,
     max_body_bytes: u64,
+    remembered: Option<RememberedPolicy>,
+    recorder: Option<TraceRecorder>,
+}
+
+/// What a service may have besides a cache.
+#[derive(Default)]
+pub struct Extras {
+    /// Where the choice of a policy is kept for the next start.
+    pub remembered: Option<RememberedPolicy>,
+    /// Where requests are written down.
+    pub recorder: Option<TraceRecorder>,
 }
 
 impl Service {
     /// A service for the cache that `cache` will hold. Until it does, requests for media wait and `/readyz` says no. A body that is
     /// put may have `max_body_bytes` bytes.
     #[must_use]
-    pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64) -> Self {
-        Self(Arc::new(Shared { cache, max_body_bytes }))
+    pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
+        let Extras { remembered, recorder } = extras;
+        Self(Arc::new(Shared { cache, max_body_bytes, remembered, recorder }))
     }
 
     /// A service for a cache that is loaded.
     #[must_use]
     pub fn of(cache: MediaCache, max_body_bytes: u64) -> Self {
-        Self::new(watch::channel(Some(cache)).1, max_body_bytes)
+        Self::new(watch::channel(Some(cache)).1, max_body_bytes, Extras::default())
     }
 
     /// The routes.
     pub fn router(self) -> Router {
         Router::new()
             .route("/media", get(media::get).put(media::put).delete(media::delete))
+            .route("/policies", get(policy::list))
+            .route("/policy", get(policy::show).put(policy::put))
+            .route("/policy/rollback", post(policy::roll_back))
             .route("/stats", get(stats))
             .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
             .route("/readyz", get(ready))
@@ -57,6 +76,17 @@ impl Service {
 
     fn max_body_bytes(&self) -> u64 {
         self.0.max_body_bytes
+    }
+
+    fn remembered(&self) -> Option<&RememberedPolicy> {
+        self.0.remembered.as_ref()
+    }
+
+    /// Writes down that a URL was asked for, where somebody wants to know.
+    fn record(&self, url: &str, media_bytes: u64) {
+        if let Some(recorder) = &self.0.recorder {
+            recorder.record(url, media_bytes);
+        }
     }
 
     /// The cache, once it is loaded.
@@ -86,7 +116,7 @@ async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    let paths = "/media, /stats, /healthz, /readyz";
+    let paths = "/media, /policies, /policy, /policy/rollback, /stats, /healthz, /readyz";
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}; there is: {paths}", uri.path()))
 }
 

@@ -1,0 +1,138 @@
+//! What a policy costs, native and in the sandbox, in turn and on one thread.
+//!
+//! ```sh
+//! cargo bench --bench policies
+//! ```
+//!
+//! `observe` are hits in batches of 1024, in millions a second, the lowering into the component included. `replay` is the trace
+//! `tests/data/media.csv.xz` at 512 MiB, in millions of requests a second, with all that a replay does besides; about half of the
+//! requests are misses for LRU, and each is a call. Medians.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use media_cache::policy::{Access, Entry, Event, Placement, PolicyFault};
+use media_cache::simulate::{Counts, Policy, Replay, Sandboxed, Trace};
+use media_cache::{Engine, PolicyLimits, PolicySpec};
+use media_cache_policy_gdsf::Gdsf;
+use media_cache_policy_kit as kit;
+use media_cache_policy_kit::bindings::exports::media_cache::cache::eviction::GuestPolicy;
+use media_cache_policy_lru::Lru;
+use media_cache_policy_s3_fifo::S3Fifo;
+use media_cache_policy_sieve::Sieve;
+use media_cache_policy_w_tinylfu::WTinyLfu;
+
+const CAPACITY: u64 = 512 << 20;
+const ROUNDS: usize = 15;
+const BATCH: usize = 1024;
+/// Batches in a round.
+const BATCHES: usize = 1000;
+/// Entries that reside while hits are observed, about as many as there are in the replay.
+const ENTRIES: u64 = 10_000;
+
+/// A policy that was compiled with this program.
+struct Native<A>(kit::Ranking<A>);
+
+impl<A: kit::Algorithm> Native<A> {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self(kit::Ranking::new(CAPACITY, Vec::new()).map_err(anyhow::Error::msg)?))
+    }
+}
+
+impl<A: kit::Algorithm> Policy for Native<A> {
+    fn restore(&mut self, entries: &[Entry]) -> Result<(), PolicyFault> {
+        self.0.restore(entries.iter().map(entry).collect());
+        Ok(())
+    }
+
+    fn observe(&mut self, events: &[Event]) -> Result<(), PolicyFault> {
+        self.0.observe(events.iter().map(event).collect());
+        Ok(())
+    }
+
+    fn place(&mut self, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault> {
+        Ok(match self.0.place(events.iter().map(event).collect(), entry(&candidate), needed) {
+            kit::Placement::Refuse => Placement::Refuse,
+            kit::Placement::Admit(victims) => Placement::Admit(victims),
+        })
+    }
+}
+
+fn entry(of: &Entry) -> kit::Entry {
+    kit::Entry { id: of.id, fingerprint: of.fingerprint, size: of.size, hits: of.hits, accessed_at: of.accessed_at }
+}
+
+fn event(of: &Event) -> kit::Event {
+    match of {
+        Event::Accessed(access) => kit::Event::Accessed(kit::Access { id: access.id, at: access.at }),
+        Event::Removed(id) => kit::Event::Removed(*id),
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/media.csv.xz");
+    let trace = Trace::read(std::fs::File::open(file).with_context(|| format!("cannot open {file}"))?)?;
+    let engine = Engine::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    println!("{:<10} {:>29}    {:>29}", "", "observe, million hits/s", "replay, million requests/s");
+    println!("{:<10} {:>9} {:>9} {:>9}    {:>9} {:>9} {:>9}", "", "native", "wasm", "ratio", "native", "wasm", "ratio");
+    compare::<Lru>(&engine, &trace)?;
+    compare::<Sieve>(&engine, &trace)?;
+    compare::<S3Fifo>(&engine, &trace)?;
+    compare::<Gdsf>(&engine, &trace)?;
+    compare::<WTinyLfu>(&engine, &trace)
+}
+
+fn compare<A: kit::Algorithm>(engine: &Engine, trace: &Trace) -> anyhow::Result<()> {
+    let component = PolicySpec::built_in(A::NAME).compile(engine)?;
+    let sandboxed = || anyhow::Ok(Sandboxed::new(engine, &component.clone().into(), PolicyLimits::default(), CAPACITY)?);
+    let batches = batches();
+    let (mut observed, mut replayed) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    for _ in 0..ROUNDS {
+        observed[0].push(observe(Native::<A>::new()?, &batches)?);
+        observed[1].push(observe(sandboxed()?, &batches)?);
+        let (native, wasm) = (replay(Native::<A>::new()?, trace)?, replay(sandboxed()?, trace)?);
+        anyhow::ensure!(native.1 == wasm.1, "{} counts {:?} natively and {:?} in the sandbox", A::NAME, native.1, wasm.1);
+        replayed[0].push(native.0);
+        replayed[1].push(wasm.0);
+    }
+    let observed = observed.map(|times| (BATCH * BATCHES) as f64 / median(times).as_secs_f64() / 1e6);
+    let replayed = replayed.map(|times| trace.requests().len() as f64 / median(times).as_secs_f64() / 1e6);
+    let column = |[native, wasm]: [f64; 2]| format!("{native:>9.2} {wasm:>9.2} {:>9.2}", wasm / native);
+    println!("{:<10} {}    {}", A::NAME, column(observed), column(replayed));
+    Ok(())
+}
+
+/// Hits of entries that are all as likely: the caches of the processor do not make it look better than it is.
+fn batches() -> Vec<Vec<Event>> {
+    let mut random = 1u64;
+    let hit = |at: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        Event::Accessed(Access { id: (random >> 33) % ENTRIES, at: at as u64 })
+    };
+    let hits: Vec<Event> = (0..BATCH * 64).map(hit).collect();
+    hits.chunks(BATCH).map(<[Event]>::to_vec).collect()
+}
+
+fn observe(mut policy: impl Policy, batches: &[Vec<Event>]) -> anyhow::Result<Duration> {
+    let entries: Vec<Entry> =
+        (0..ENTRIES).map(|id| Entry { id, fingerprint: id, size: 1000 + id, hits: 0, accessed_at: 0 }).collect();
+    policy.restore(&entries)?;
+    let started = Instant::now();
+    for batch in batches.iter().cycle().take(BATCHES) {
+        policy.observe(black_box(batch))?;
+    }
+    Ok(started.elapsed())
+}
+
+fn replay(policy: impl Policy, trace: &Trace) -> anyhow::Result<(Duration, Counts)> {
+    let mut replay = Replay::new(trace, policy, CAPACITY);
+    let started = Instant::now();
+    replay.run(trace.requests().len())?;
+    Ok((started.elapsed(), black_box(replay.counts())))
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

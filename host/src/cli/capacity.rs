@@ -1,0 +1,69 @@
+//! Numbers of bytes, as they are said on a command line.
+
+use std::str::FromStr;
+
+/// A number of bytes, at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity(pub u64);
+
+/// Why a text is no capacity.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a size of at least 1 byte; what would do is 500000, 128MiB, 1.5GiB or 2GB")]
+pub struct CapacityError(String);
+
+const UNITS: [(&str, u64); 10] = [
+    ("", 1),
+    ("b", 1),
+    ("kb", 1000),
+    ("mb", 1_000_000),
+    ("gb", 1_000_000_000),
+    ("tb", 1_000_000_000_000),
+    ("kib", 1 << 10),
+    ("mib", 1 << 20),
+    ("gib", 1 << 30),
+    ("tib", 1 << 40),
+];
+
+impl FromStr for Capacity {
+    type Err = CapacityError;
+
+    fn from_str(text: &str) -> Result<Self, CapacityError> {
+        parse(text.trim()).filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| CapacityError(text.into()))
+    }
+}
+
+fn parse(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    if let Ok(number) = number.parse::<u64>() {
+        return number.checked_mul(*factor);
+    }
+    // A whole number that is too large does not become one that is nearly as large.
+    let fraction = number.contains('.').then(|| number.parse::<f64>().ok())??;
+    let bytes = fraction * *factor as f64;
+    (bytes < (1u64 << 53) as f64).then_some(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_may_have_a_unit() {
+        let bytes = |text: &str| text.parse::<Capacity>().unwrap().0;
+        assert_eq!(["1", "500000", "7B", "2GB", "2 kb"].map(bytes), [1, 500_000, 7, 2_000_000_000, 2000]);
+        assert_eq!(["128MiB", "1.5GiB", "0.5kib", "1TiB"].map(bytes), [128 << 20, 3 << 29, 512, 1 << 40]);
+        assert_eq!(bytes("18446744073709551615"), u64::MAX);
+    }
+
+    #[test]
+    fn anything_else_is_told_what_would_do() {
+        for wrong in
+            ["", "0", "0.1", "-1", "MiB", "1.2.3MiB", "5M", "5 apples", "18446744073709551616", "16777216TiB", "inf", ".", "9e3"]
+        {
+            let error = wrong.parse::<Capacity>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{wrong:?} is not a size")) && error.contains("128MiB"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Writing down what is asked for, so that it can be replayed under other policies.
+//!
+//! A line a request, `time,key,size`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the URL, and what the entry
+//! takes up on disk in bytes, both files in blocks of 4096, so that a capacity of the replay is a budget.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+/// Requests that wait to be written.
+const QUEUE: usize = 65_536;
+
+/// After how long at most a request is in the file.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// The block in which disk use is counted, in bytes.
+const BLOCK: u64 = 4096;
+
+/// What writes a trace, on a thread of its own. Dropping it writes what is left.
+pub struct TraceRecorder {
+    requests: Option<SyncSender<Request>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    lossy: AtomicBool,
+}
+
+struct Request {
+    at: SystemTime,
+    key: [u8; 8],
+    size: u64,
+}
+
+impl TraceRecorder {
+    /// Adds to a file, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or no thread be started.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        let (requests, receiver) = sync_channel(QUEUE);
+        let name = path.display().to_string();
+        let write = move || {
+            if let Err(error) = write(BufWriter::new(file), &receiver) {
+                tracing::error!("the trace {name} cannot be written, and ends here: {error}");
+            }
+        };
+        let writer = std::thread::Builder::new().name("trace".into()).spawn(write)?;
+        Ok(Self { requests: Some(requests), writer: Mutex::new(Some(writer)), lossy: AtomicBool::new(false) })
+    }
+
+    /// A URL was asked for, and answered with so many bytes of media. Never waits.
+    pub(super) fn record(&self, url: &str, media_bytes: u64) {
+        let mut key = [0; 8];
+        key.copy_from_slice(&Sha256::digest(url)[..8]);
+        // The sidecar nearly always has one block.
+        let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
+        let request = Request { at: SystemTime::now(), key, size };
+        let sent = self.requests.as_ref().map_or(Ok(()), |requests| requests.try_send(request));
+        if matches!(sent, Err(TrySendError::Full(_))) && !self.lossy.swap(true, Ordering::Relaxed) {
+            tracing::warn!("the trace is not written as fast as requests come: some are left out");
+        }
+    }
+}
+
+impl Drop for TraceRecorder {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
+            // It has said what went wrong, if anything did.
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
+    let mut flushed = Instant::now();
+    loop {
+        match requests.recv_timeout(FLUSH) {
+            // In one piece: whatever happens to the process, the file ends with a whole line.
+            Ok(request) => file.write_all(line(&request).as_bytes())?,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return file.flush(),
+        }
+        if flushed.elapsed() >= FLUSH {
+            file.flush()?;
+            flushed = Instant::now();
+        }
+    }
+}
+
+fn line(request: &Request) -> String {
+    let since = request.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (seconds, milliseconds, key) = (since.as_secs(), since.subsec_millis(), u64::from_be_bytes(request.key));
+    format!("{seconds}.{milliseconds:03},{key:016x},{}\n", request.size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_a_line_and_traces_go_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.csv");
+        for _ in 0..2 {
+            let recorder = TraceRecorder::open(&path).unwrap();
+            recorder.record("https://example.com/a.png", 4097);
+            recorder.record("https://example.com/b.png", 0);
+        }
+        let trace = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<Vec<&str>> = trace.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(lines.len(), 4);
+        // printf %s https://example.com/a.png | sha256sum
+        assert_eq!(lines[0][1..], ["494a30704d4f32ac", "12288"]);
+        assert_eq!(lines[1][2], "4096");
+        assert_eq!((lines[2][1], lines[2][2]), (lines[0][1], lines[0][2]));
+        assert!(lines[0][0].parse::<f64>().unwrap() > 1.7e9);
+    }
+}

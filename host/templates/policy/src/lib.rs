@@ -1,0 +1,221 @@
+//! An eviction policy: entries wait in a queue, and the one at its front goes first.
+//!
+//! `wit/eviction.wit` says what is asked of a policy. `Ranking` is the idea; what follows it is the way there from WebAssembly.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+wit_bindgen::generate!({ path: "wit", world: "eviction-policy" });
+
+use exports::media_cache::cache::eviction::{
+    Description, Entry, EntryId, Event, Guest, GuestPolicy, OptionDescription, Placement, Policy,
+};
+
+/// The entries that reside.
+struct Ranking {
+    capacity: u64,
+    /// Whether a hit takes an entry to the end of the queue.
+    by_use: bool,
+    /// The number that the next one in the queue has.
+    next: u64,
+    queue: BTreeMap<u64, EntryId>,
+    entries: BTreeMap<EntryId, Kept>,
+}
+
+/// What is known of an entry.
+struct Kept {
+    size: u64,
+    /// Its number in the queue.
+    number: u64,
+}
+
+impl Ranking {
+    fn new(capacity: u64, options: &[(String, String)]) -> Result<Self, String> {
+        let mut by_use = true;
+        for (name, value) in options {
+            by_use = match (name.as_str(), value.as_str()) {
+                ("order", "use") => true,
+                ("order", "arrival") => false,
+                ("order", _) => return Err(format!("order is {value:?}; use or arrival will do")),
+                _ => return Err(format!("there is no option {name:?}; there is order")),
+            };
+        }
+        Ok(Self {
+            capacity,
+            by_use,
+            next: 0,
+            queue: BTreeMap::new(),
+            entries: BTreeMap::new(),
+        })
+    }
+
+    /// An entry resides, and is the last in the queue.
+    fn insert(&mut self, entry: &Entry) {
+        self.remove(entry.id);
+        self.queue.insert(self.next, entry.id);
+        self.entries.insert(
+            entry.id,
+            Kept {
+                size: entry.size,
+                number: self.next,
+            },
+        );
+        self.next += 1;
+    }
+
+    /// An entry was asked for.
+    fn access(&mut self, id: EntryId) {
+        let Some(kept) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if self.by_use {
+            self.queue.remove(&kept.number);
+            self.queue.insert(self.next, id);
+            kept.number = self.next;
+            self.next += 1;
+        }
+    }
+
+    /// An entry resides no longer.
+    fn remove(&mut self, id: EntryId) {
+        if let Some(kept) = self.entries.remove(&id) {
+            self.queue.remove(&kept.number);
+        }
+    }
+
+    /// Takes out entries until at least `needed` is free, or nothing is left.
+    fn evict(&mut self, needed: u64) -> Vec<EntryId> {
+        let (mut freed, mut victims) = (0, Vec::new());
+        while freed < needed {
+            let Some((_, victim)) = self.queue.pop_first() else {
+                break;
+            };
+            freed += self.entries.remove(&victim).map_or(0, |kept| kept.size);
+            victims.push(victim);
+        }
+        victims
+    }
+
+    /// Whether a candidate is kept, and who goes for it.
+    fn place(&mut self, candidate: &Entry, needed: u64) -> Placement {
+        if candidate.size > self.capacity {
+            return Placement::Refuse;
+        }
+        let victims = self.evict(needed);
+        self.insert(candidate);
+        Placement::Admit(victims)
+    }
+
+    fn observe(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::Accessed(access) => self.access(access.id),
+                Event::Removed(id) => self.remove(id),
+            }
+        }
+    }
+}
+
+struct Component;
+
+impl Guest for Component {
+    type Policy = RefCell<Ranking>;
+
+    fn describe() -> Description {
+        Description {
+            name: env!("CARGO_PKG_NAME").into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            doc: env!("CARGO_PKG_DESCRIPTION").into(),
+            options: vec![OptionDescription {
+                name: "order".into(),
+                default: "use".into(),
+                doc: "What the queue is in the order of: `use` or `arrival`.".into(),
+            }],
+        }
+    }
+}
+
+impl GuestPolicy for RefCell<Ranking> {
+    fn create(capacity: u64, options: Vec<(String, String)>) -> Result<Policy, String> {
+        Ok(Policy::new(RefCell::new(Ranking::new(capacity, &options)?)))
+    }
+
+    fn restore(&self, entries: Vec<Entry>) {
+        entries
+            .iter()
+            .for_each(|entry| self.borrow_mut().insert(entry));
+    }
+
+    fn observe(&self, events: Vec<Event>) {
+        self.borrow_mut().observe(events);
+    }
+
+    fn place(&self, events: Vec<Event>, candidate: Entry, needed: u64) -> Placement {
+        self.borrow_mut().observe(events);
+        self.borrow_mut().place(&candidate, needed)
+    }
+
+    fn evict(&self, events: Vec<Event>, needed: u64) -> Vec<EntryId> {
+        self.borrow_mut().observe(events);
+        self.borrow_mut().evict(needed)
+    }
+}
+
+// Tests run natively, where there is nobody to export to.
+#[cfg(target_family = "wasm")]
+export!(Component);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With the entries 0 to 2, of which 0 was asked for.
+    fn ranking(options: &[(&str, &str)]) -> Ranking {
+        let mut ranking = Ranking::new(30, &owned(options)).unwrap();
+        (0..3).for_each(|id| ranking.insert(&entry(id, 10)));
+        ranking.access(0);
+        ranking
+    }
+
+    fn owned(options: &[(&str, &str)]) -> Vec<(String, String)> {
+        let own = |(name, value): &(&str, &str)| (name.to_string(), value.to_string());
+        options.iter().map(own).collect()
+    }
+
+    fn entry(id: EntryId, size: u64) -> Entry {
+        Entry {
+            id,
+            fingerprint: id,
+            size,
+            hits: 0,
+            accessed_at: 0,
+        }
+    }
+
+    #[test]
+    fn what_was_not_asked_for_the_longest_goes_first() {
+        assert_eq!(ranking(&[]).evict(u64::MAX), [1, 2, 0]);
+        assert_eq!(ranking(&[("order", "arrival")]).evict(u64::MAX), [0, 1, 2]);
+    }
+
+    #[test]
+    fn as_many_go_as_have_to() {
+        let mut ranking = ranking(&[]);
+        let placed = ranking.place(&entry(3, 15), 15);
+        assert!(matches!(placed, Placement::Admit(victims) if victims == [1, 2]));
+        assert!(matches!(
+            ranking.place(&entry(4, 31), 31),
+            Placement::Refuse
+        ));
+        ranking.remove(0);
+        assert_eq!(ranking.evict(u64::MAX), [3]);
+    }
+
+    #[test]
+    fn options_that_cannot_be_are_refused() {
+        for (name, value) in [("order", "size"), ("depth", "1")] {
+            let error = Ranking::new(30, &owned(&[(name, value)])).err().unwrap();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Describes a thousand options, each with the same megabytes of text.
+
+use media_cache_hostile_policies::kit::Ranking;
+use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::eviction::{Description, Guest, OptionDescription};
+use media_cache_hostile_policies::{Hostile, Until, export};
+
+/// In all else it is an LRU.
+struct Lru;
+
+impl Hostile for Lru {
+    const NAME: &'static str = "describes-endlessly";
+}
+
+#[allow(dead_code, reason = "what is exported natively is nothing")]
+struct Component;
+
+impl Guest for Component {
+    type Policy = Ranking<Until<Lru>>;
+
+    fn describe() -> Description {
+        // Never given back: what the strings have in common can be freed once at most.
+        let text = "and so on ".repeat(1 << 20).leak();
+        // SAFETY: none, but nobody writes to it before the host has read it.
+        let endless = || unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), text.len()) };
+        let option = |_| OptionDescription { name: endless(), default: endless(), doc: endless() };
+        let options = (0..1000).map(option).collect();
+        Description { name: "describes-endlessly".into(), version: "1".into(), doc: "See below.".into(), options }
+    }
+}
+
+export!(Component);

@@ -1,0 +1,32 @@
+//! Takes handles to the standard output and never gives one back.
+
+use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::{Hostile, Lru, hostile};
+
+struct Policy;
+
+impl Hostile for Policy {
+    const NAME: &'static str = "hoards-handles";
+
+    fn evict(_lru: &mut Lru, _needed: u64) -> Vec<EntryId> {
+        loop {
+            take_one();
+        }
+    }
+}
+
+#[cfg(target_family = "wasm")]
+fn take_one() {
+    #[link(wasm_import_module = "wasi:cli/stdout@0.2.0")]
+    unsafe extern "C" {
+        #[link_name = "get-stdout"]
+        fn get_stdout() -> i32;
+    }
+    // SAFETY: that is its signature.
+    unsafe { get_stdout() };
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn take_one() {}
+
+hostile!(Policy);

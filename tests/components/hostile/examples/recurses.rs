@@ -1,0 +1,21 @@
+//! Goes down until the stack ends.
+
+use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::{Hostile, Lru, hostile};
+
+struct Policy;
+
+impl Hostile for Policy {
+    const NAME: &'static str = "recurses";
+
+    fn evict(_lru: &mut Lru, needed: u64) -> Vec<EntryId> {
+        vec![deeper(needed)]
+    }
+}
+
+hostile!(Policy);
+
+#[allow(unconditional_recursion, reason = "that is its trade")]
+fn deeper(depth: u64) -> u64 {
+    std::hint::black_box(deeper(depth + 1)) + 1
+}

@@ -1,0 +1,22 @@
+//! Takes a while for every entry that it is told of, but does nothing wrong.
+
+use media_cache_hostile_policies::kit::Entry;
+use media_cache_hostile_policies::{Hostile, Lru, hostile};
+
+/// Rounds of an empty loop for every entry: some milliseconds.
+const WORK: u64 = 2_000_000;
+
+struct Policy;
+
+impl Hostile for Policy {
+    const NAME: &'static str = "slow-when-seeded";
+
+    fn restore(lru: &mut Lru, entry: &Entry) {
+        for number in 0..WORK {
+            std::hint::black_box(number);
+        }
+        lru.insert(entry);
+    }
+}
+
+hostile!(Policy);

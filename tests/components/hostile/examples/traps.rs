@@ -1,0 +1,16 @@
+//! Breaks off when it is asked for victims.
+
+use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::{Hostile, Lru, hostile};
+
+struct Policy;
+
+impl Hostile for Policy {
+    const NAME: &'static str = "traps";
+
+    fn evict(_lru: &mut Lru, _needed: u64) -> Vec<EntryId> {
+        std::process::abort()
+    }
+}
+
+hostile!(Policy);

@@ -1,0 +1,63 @@
+//! `media-cache policy new` writes what builds by itself, and keeps the contract.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::media_cache;
+
+/// Runs cargo in a directory, as it is run in a terminal: nothing of the build of these tests gets in its way.
+fn cargo(directory: &Path, arguments: &[&str]) {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments).arg("--offline").current_dir(directory);
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_") && name != "CARGO_HOME" || name.starts_with("RUSTC") || name == "RUSTFLAGS" {
+            command.env_remove(&*name);
+        }
+    }
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_new_policy_builds_passes_its_tests_and_the_suite() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = media_cache(directory.path(), &["policy", "new", "my-policy"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(made.stdout.contains("my-policy/README.md"), "{}", made.stdout);
+    let policy = directory.path().join("my-policy");
+    // The same versions as here are at hand without a network.
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"), policy.join("Cargo.lock")).unwrap();
+    cargo(&policy, &["fmt", "--check"]);
+    cargo(&policy, &["build", "--release", "--target", "wasm32-wasip2"]);
+    cargo(&policy, &["test", "--release"]);
+    let component = "target/wasm32-wasip2/release/my_policy.wasm";
+    let readme = std::fs::read_to_string(policy.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("media-cache policy test {component}")), "{readme}");
+    for options in ["", ":order=arrival"] {
+        let tested = media_cache(&policy, &["policy", "test", &format!("{component}{options}")]);
+        assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);
+        assert!(tested.stdout.starts_with("my-policy 0.1.0 ("), "{}", tested.stdout);
+    }
+}
+
+#[test]
+fn a_directory_that_is_there_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("mine")).unwrap();
+    let made = media_cache(directory.path(), &["policy", "new", "mine"]);
+    assert_eq!(made.code, Some(1));
+    assert!(made.stderr.contains("cannot make ./mine: File exists"), "{}", made.stderr);
+    assert_eq!(std::fs::read_dir(directory.path().join("mine")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_policy_is_written_where_it_is_wanted_and_not_by_any_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = media_cache(directory.path(), &["policy", "new", "mine", "--dir", "some/where"]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(directory.path().join("some/where/mine/wit/eviction.wit").is_file());
+    let made = media_cache(directory.path(), &["policy", "new", "Mine"]);
+    assert_eq!(made.code, Some(2));
+    assert!(made.stderr.contains("the characters a-z, 0-9 and -"), "{}", made.stderr);
+}

@@ -1,0 +1,143 @@
+//! What the command prints and writes.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use crate::generated::{csv, requests};
+use crate::process::{rows, simulate, simulate_input};
+
+fn trace() -> String {
+    csv(&requests(3000, 5))
+}
+
+/// A directory with a trace in it.
+fn on_disk() -> (tempfile::TempDir, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("trace.csv");
+    std::fs::write(&path, trace()).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (directory, path)
+}
+
+fn without_times(mut rows: Vec<Value>) -> Vec<Value> {
+    for row in &mut rows {
+        assert!(row["seconds"].take().as_f64().is_some_and(|seconds| seconds > 0.0));
+    }
+    rows
+}
+
+#[test]
+fn json_has_a_row_for_each_policy_at_each_capacity() {
+    let (_directory, trace) = on_disk();
+    let arguments = ["--json", "--capacity", "60KB,4KiB", "--policy", "gdsf:beta=0.75", "--policy", "lru", &trace];
+    let rows = simulate(&arguments).rows();
+    let column = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    assert_eq!(column("policy"), ["gdsf", "lru", "gdsf", "lru"]);
+    assert_eq!(column("capacity"), [4096, 4096, 60_000, 60_000]);
+    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0.75" }));
+    assert_eq!(rows[1]["options"], serde_json::json!({}));
+    let mut names: Vec<_> = rows[0].as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    let expected = ["bytes_written", "capacity", "evictions", "missed_bytes", "object_misses", "options", "origin", "policy"];
+    assert_eq!(names, [&expected[..], &["requests", "seconds"]].concat());
+    for name in ["requests", "object_misses", "missed_bytes", "bytes_written", "evictions", "capacity"] {
+        assert!(rows.iter().all(|row| row[name].is_u64()), "{name}");
+    }
+}
+
+#[test]
+fn options_that_are_not_given_are_there_with_their_defaults() {
+    let rows = simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()).rows();
+    assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0" }));
+}
+
+#[test]
+fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input() {
+    // What was compressed beforehand, by xz.
+    let xz = include_bytes!("../data/small.csv.xz").to_vec();
+    let text: String = (0..300).map(|n| format!("{n},{},{}\n", n * n % 23, 100 + n * n % 23 * 7)).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let header = format!("time,key,size\n{text}").into_bytes();
+    let inputs = [text.into_bytes(), xz, gzip.finish().unwrap(), header];
+    let directory = tempfile::tempdir().unwrap();
+    let counts = inputs.iter().flat_map(|input| {
+        // A name says nothing of what is in the file.
+        let path = directory.path().join("trace.xz");
+        std::fs::write(&path, input).unwrap();
+        let arguments = |trace| ["--json", "--capacity", "1000", "--policy", "sieve", trace];
+        [simulate(&arguments(path.to_str().unwrap())), simulate_input(&arguments("-"), input)].map(|run| without_times(run.rows()))
+    });
+    let counts: Vec<_> = counts.collect();
+    assert_eq!(counts[0][0]["requests"], 300);
+    assert!(counts.iter().all(|other| *other == counts[0]), "{counts:?}");
+}
+
+#[test]
+fn one_replay_at_a_time_counts_what_many_at_a_time_count() {
+    let run = |jobs| {
+        let arguments = ["--json", "--capacity", "4KiB,9000,20000", "--jobs", jobs, "-"];
+        without_times(simulate_input(&arguments, trace().as_bytes()).rows())
+    };
+    assert_eq!(run("1"), run("8"));
+}
+
+#[test]
+fn unless_it_is_told_otherwise_it_replays_all_that_is_built_in_at_the_budget_of_the_service() {
+    let rows = simulate_input(&["--json", "-"], trace().as_bytes()).rows();
+    let policies: Vec<_> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
+    assert_eq!(policies, media_cache::embedded::policy_names());
+    assert!(rows.iter().all(|row| row["capacity"] == 500 << 20));
+}
+
+#[test]
+fn a_component_in_a_file_is_told_from_the_built_in_one_by_its_origin() {
+    let (directory, trace) = on_disk();
+    let mine = directory.path().join("mine.wasm");
+    std::fs::write(&mine, media_cache::embedded::policy("gdsf").unwrap()).unwrap();
+    let mine = mine.to_str().unwrap();
+    let with_option = format!("{mine}:beta=0");
+    let arguments = ["--json", "--capacity", "9000", "--policy", &with_option, "--policy", "gdsf", &trace];
+    let mut rows = without_times(simulate(&arguments).rows());
+    assert_eq!([rows[0]["origin"].take(), rows[1]["origin"].take()], [mine, "gdsf"]);
+    assert_eq!(rows[0], rows[1]);
+}
+
+#[test]
+fn the_table_has_a_line_for_each_row_and_its_columns_are_aligned() {
+    let (_directory, trace) = on_disk();
+    let arguments = ["--capacity", "1MiB,4KiB", "--policy", "lru", "--policy", "gdsf:beta=0.75", &trace];
+    let table = simulate(&arguments).said();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines.len(), 5, "{table}");
+    assert!(lines[0].split_whitespace().eq("CAPACITY POLICY OBJECT MISSES BYTE MISSES WRITTEN TIME/REQUEST".split(' ')), "{table}");
+    assert!(lines[1].starts_with("4.00 KiB  lru ") && lines[2].starts_with("4.00 KiB  gdsf:beta=0.75  "), "{table}");
+    assert!(lines[3].starts_with("1.00 MiB  lru ") && lines[4].starts_with("1.00 MiB  gdsf:beta=0.75  "), "{table}");
+    assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{table}");
+    assert!(lines[1..].iter().all(|line| line.ends_with(" ns") && line.matches(" %").count() == 2), "{table}");
+}
+
+#[test]
+fn the_curves_are_svg_with_a_line_for_each_policy() {
+    let (directory, trace) = on_disk();
+    let plot = directory.path().join("curves.svg");
+    let named = directory.path().join("a&b<c.wasm");
+    std::fs::write(&named, media_cache::embedded::policy("lru").unwrap()).unwrap();
+    let capacity = ["--capacity", "4KiB,9000,1MiB", "--policy", "sieve", "--policy", named.to_str().unwrap()];
+    let said = simulate(&[&capacity[..], &["--json", "--plot", plot.to_str().unwrap(), &trace]].concat()).said();
+    assert_eq!(rows(&said).len(), 6);
+    let svg = std::fs::read_to_string(plot).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+    for text in ["Object miss ratio", "Byte miss ratio", "sieve", "a&amp;b&lt;c.wasm", "4 KiB", "8.8 KiB", "1 MiB"] {
+        assert!(svg.contains(text), "{text}");
+    }
+    // Two pictures with two lines, and a point for every row in both.
+    assert_eq!(svg.matches("<circle").count(), 12);
+}
+
+#[test]
+fn the_help_says_what_it_does_unless_it_is_told_otherwise() {
+    let help = simulate(&["--help"]).said();
+    assert!(help.contains("[default: 500MiB]") && help.contains("as many as there are processors"), "{help}");
+}

@@ -1,0 +1,81 @@
+//! Counts are those of policies in their plainest form, on traces that are made up, at capacities of all kinds.
+
+use std::sync::OnceLock;
+
+use media_cache::policy::PolicyLimits;
+use media_cache::simulate::{Counts, Replay, Sandboxed, Trace};
+use media_cache::{Engine, PolicyChoice, PolicySpec};
+
+use crate::generated::{csv, requests};
+use crate::references::{Gdsf, Lru, Reference, S3Fifo, Sieve};
+
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| Engine::new().unwrap())
+}
+
+/// Starts a policy, as it is written on the command line.
+pub fn start(policy: &str, capacity: u64) -> Sandboxed {
+    let spec: PolicySpec = policy.parse().unwrap();
+    let choice = PolicyChoice { component: spec.compile(engine()).unwrap(), options: spec.options };
+    Sandboxed::new(engine(), &choice, PolicyLimits::default(), capacity).unwrap()
+}
+
+/// Replays what was asked for through a policy in its plainest form.
+fn count(requests: &[(u64, u64)], capacity: u64, mut policy: impl Reference) -> Counts {
+    let mut counts = Counts::default();
+    for (key, size) in requests {
+        counts.requests += 1;
+        counts.requested_bytes += size;
+        if policy.hit(*key) {
+            continue;
+        }
+        counts.object_misses += 1;
+        counts.missed_bytes += size;
+        if *size <= capacity {
+            let (evicted, stored) = policy.miss(*key, *size);
+            counts.evictions += evicted;
+            counts.bytes_written += if stored { *size } else { 0 };
+        }
+    }
+    counts
+}
+
+fn compare<R: Reference>(policy: &str, reference: impl Fn(u64) -> R, capacities: &[u64]) {
+    for (capacity, seed) in capacities.iter().flat_map(|capacity| [(*capacity, 1), (*capacity, 20_260_101)]) {
+        let requests = requests(8000, seed);
+        let trace = Trace::read(csv(&requests).as_bytes()).unwrap();
+        let mut replay = Replay::new(&trace, start(policy, capacity), capacity);
+        replay.run(usize::MAX).unwrap();
+        assert_eq!(replay.counts(), count(&requests, capacity, reference(capacity)), "{policy} at {capacity}, seed {seed}");
+    }
+}
+
+#[test]
+fn lru_counts_what_a_list_counts() {
+    compare("lru", Lru::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
+}
+
+#[test]
+fn sieve_counts_what_a_list_counts() {
+    compare("sieve", Sieve::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
+}
+
+#[test]
+fn gdsf_counts_what_a_list_counts() {
+    compare("gdsf", Gdsf::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
+}
+
+/// Below 20, where the small queue holds one unit, this library has a rule of its own.
+#[test]
+fn s3_fifo_counts_what_lists_count() {
+    compare("s3-fifo", S3Fifo::new, &[20, 29, 101, 3001, 30_011, 65_537, 1 << 40]);
+}
+
+#[test]
+fn a_made_up_trace_is_worth_replaying() {
+    let requests = requests(8000, 1);
+    let counts = count(&requests, 30_011, Lru::new(30_011));
+    let ratio = counts.object_misses as f64 / counts.requests as f64;
+    assert!((0.3..0.7).contains(&ratio) && counts.evictions > 2000, "{ratio}, {counts:?}");
+}

@@ -1,0 +1,287 @@
+//! Policies that mean ill.
+
+use media_cache::policy::{PolicyStatus, SwapError};
+use media_cache::{ComponentError, OpenError, StoreError};
+use media_cache_test_components as components;
+
+use crate::harness::{ENGINE, Rig, order};
+use crate::requests::{Asked, ENTRIES, choice, policy, small};
+use media_cache::policy::PolicyOrigin;
+
+/// Has a policy do wrong from the start, after a while, and when it was swapped in: a plain LRU takes over, with the right order.
+async fn falls_back(component: &[u8], name: &str, why: &str) {
+    for after in ["0", "1", "25"] {
+        let mut asked = Asked::open(|builder| builder.policy(policy(component)).policy_option("after", after)).await;
+        asked.ask_lru(60).await;
+        put_aside(&asked.cache.policy(), name, why);
+        assert_eq!(asked.cache.policy().previous, None);
+
+        let mut asked = Asked::open(|builder| builder).await;
+        asked.ask_lru(40).await;
+        let status = asked.cache.swap_policy(choice(component, &[("after", after)])).await.unwrap();
+        assert_eq!((status.name.as_str(), status.fallbacks), (name, 0));
+        asked.ask_lru(60).await;
+        put_aside(&asked.cache.policy(), name, why);
+        assert_eq!(asked.cache.policy().previous, Some(PolicyOrigin::BuiltIn("lru".into())));
+        asked.cache.close().await.unwrap();
+    }
+}
+
+/// The policy was put aside, once, for this reason; and the LRU has done nothing wrong since.
+#[track_caller]
+fn put_aside(status: &PolicyStatus, name: &str, why: &str) {
+    let fault = status.last_fault.as_ref().unwrap_or_else(|| panic!("nothing happened: {status:#?}"));
+    assert!(fault.why.contains(why), "{}", fault.why);
+    assert!(fault.why.len() < 1000 && !fault.why.contains(char::is_control), "{}", fault.why);
+    assert_eq!((fault.policy.as_str(), status.fallbacks), (name, 1));
+    assert_eq!((status.name.as_str(), &status.origin), ("lru", &PolicyOrigin::BuiltIn("lru".into())));
+    assert_eq!((&status.options, status.rejected_answers), (&vec![], 0));
+}
+
+/// Swaps in a policy that misbehaves in the trial, too: nothing changes.
+async fn is_refused(component: &[u8], options: &[(&str, &str)], why: &str) {
+    let mut asked = Asked::open(|builder| builder).await;
+    asked.ask_lru(15).await;
+    let before = asked.cache.policy();
+    let error = asked.cache.swap_policy(choice(component, options)).await.unwrap_err();
+    assert!(error.to_string().contains(why), "{error}");
+    assert!(error.to_string().len() < 1000, "{} bytes", error.to_string().len());
+    assert!(!error.to_string().contains(char::is_control), "{error}");
+    let after = asked.cache.policy();
+    assert_eq!((&after.name, after.swaps, after.fallbacks, &after.swap), (&before.name, 0, 0, &None));
+    assert_eq!((after.since, after.last_fault), (before.since, None));
+    asked.ask_lru(15).await;
+    assert!(matches!(asked.cache.rollback_policy().await, Err(SwapError::NothingBefore)));
+}
+
+const IN_A_TRIAL: &[(&str, &str)] = &[("trial", "misbehave")];
+
+#[tokio::test]
+async fn a_policy_that_breaks_off_is_put_aside() {
+    falls_back(components::TRAPS, "traps", "it trapped: wasm trap: wasm `unreachable` instruction executed").await;
+    is_refused(components::TRAPS, IN_A_TRIAL, "the policy was tried and is not fit: it trapped").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_panics_complains_to_nobody() {
+    falls_back(components::PANICS, "panics", "it trapped: wasm trap: wasm `unreachable` instruction executed").await;
+    is_refused(components::PANICS, IN_A_TRIAL, "it trapped").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_takes_for_ever_is_put_aside() {
+    falls_back(components::LOOPS, "loops", "a call took more than 50 ms of processor time").await;
+    is_refused(components::LOOPS, IN_A_TRIAL, "a call took more than 50 ms of processor time").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_clears_away_its_answer_for_ever_is_put_aside() {
+    falls_back(components::LOOPS_IN_FREE, "loops-in-free", "a call took more than 50 ms of processor time").await;
+    is_refused(components::LOOPS_IN_FREE, IN_A_TRIAL, "a call took more than 50 ms of processor time").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_runs_out_of_stack_is_put_aside() {
+    falls_back(components::RECURSES, "recurses", "it trapped: wasm trap: call stack exhausted").await;
+    is_refused(components::RECURSES, IN_A_TRIAL, "call stack exhausted").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_takes_memory_without_end_is_put_aside() {
+    falls_back(components::ALLOCATES, "allocates", "it wanted more than its 32 MiB of memory").await;
+    is_refused(components::ALLOCATES, IN_A_TRIAL, "it wanted more than its 32 MiB of memory").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_ends_the_process_ends_itself() {
+    falls_back(components::EXITS, "exits", "it trapped").await;
+    is_refused(components::EXITS, IN_A_TRIAL, "it trapped").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_wants_to_sleep_is_put_aside() {
+    falls_back(components::WAITS, "waits", "it wanted to wait, which a policy cannot").await;
+    is_refused(components::WAITS, IN_A_TRIAL, "it wanted to wait, which a policy cannot").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_hoards_handles_is_put_aside() {
+    falls_back(components::HOARDS_HANDLES, "hoards-handles", "it trapped").await;
+    is_refused(components::HOARDS_HANDLES, IN_A_TRIAL, "it trapped").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_names_millions_of_victims_is_put_aside() {
+    falls_back(components::NAMES_MILLIONS, "names-millions", "it named 2000000 victims where ").await;
+    is_refused(components::NAMES_MILLIONS, IN_A_TRIAL, "it named the victim").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_breaks_off_when_it_is_told_of_a_hit_is_put_aside() {
+    falls_back(components::TRAPS_ON_A_HIT, "traps-on-a-hit", "it trapped").await;
+    is_refused(components::TRAPS_ON_A_HIT, IN_A_TRIAL, "it trapped").await;
+}
+
+/// Has a policy do something from the start, and when it was swapped in, for which it is not put aside.
+async fn stays<F: AsyncFn(&mut Asked)>(component: &[u8], name: &str, ask: F) {
+    let mut asked = Asked::open(|builder| builder.policy(policy(component))).await;
+    ask(&mut asked).await;
+    let status = asked.cache.policy();
+    assert_eq!((status.name.as_str(), status.fallbacks, status.last_fault), (name, 0, None));
+
+    let mut asked = Asked::open(|builder| builder).await;
+    asked.ask_lru(40).await;
+    asked.cache.swap_policy(policy(component)).await.unwrap();
+    ask(&mut asked).await;
+    let status = asked.cache.policy();
+    assert_eq!((status.name.as_str(), status.fallbacks, status.last_fault), (name, 0, None));
+    asked.cache.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn victims_that_do_not_reside_are_ignored_and_the_least_recently_used_go() {
+    let ask = async |asked: &mut Asked| {
+        asked.ask_lru(60).await;
+        let stats = asked.cache.status().await.unwrap().cache;
+        let rejected = asked.cache.policy().rejected_answers;
+        assert!(rejected > 20, "{rejected}");
+        assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (rejected, rejected));
+    };
+    stays(components::NAMES_STRANGERS, "names-strangers", ask).await;
+    is_refused(components::NAMES_STRANGERS, IN_A_TRIAL, "it named the victim 18446744073709551615, which does not reside").await;
+}
+
+#[tokio::test]
+async fn victims_that_come_twice_go_once() {
+    let ask = async |asked: &mut Asked| {
+        asked.ask_lru(60).await;
+        let stats = asked.cache.status().await.unwrap().cache;
+        let rejected = asked.cache.policy().rejected_answers;
+        assert!(rejected > 20, "{rejected}");
+        assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (rejected, 0));
+    };
+    stays(components::NAMES_TWICE, "names-twice", ask).await;
+    is_refused(components::NAMES_TWICE, IN_A_TRIAL, "it named the victim 0, which does not reside").await;
+}
+
+#[tokio::test]
+async fn for_victims_that_are_missing_the_least_recently_used_go() {
+    let ask = async |asked: &mut Asked| {
+        asked.ask_lru(60).await;
+        let stats = asked.cache.status().await.unwrap().cache;
+        assert!(stats.policy_shortfalls > 20, "{}", stats.policy_shortfalls);
+        assert_eq!((stats.policy_rejected, asked.cache.policy().rejected_answers), (0, 0));
+    };
+    stays(components::NAMES_TOO_FEW, "names-too-few", ask).await;
+    is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry and freed less than the 8192 bytes for it").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_evicts_everything_evicts_badly_and_no_more() {
+    let ask = async |asked: &mut Asked| {
+        asked.ask_often(60).await;
+        let stats = asked.cache.status().await.unwrap().cache;
+        assert_eq!((order(&asked.cache).await.len(), stats.resident_entries), (1, 1), "the last one is there");
+        assert_eq!(stats.stored - stats.evictions, 1);
+    };
+    stays(components::NAMES_EVERYTHING, "names-everything", ask).await;
+}
+
+#[tokio::test]
+async fn with_a_policy_that_refuses_everything_the_origin_answers() {
+    let ask = async |asked: &mut Asked| {
+        let before = order(&asked.cache).await.len();
+        asked.ask_often(60).await;
+        let stats = asked.cache.status().await.unwrap().cache;
+        assert_eq!((order(&asked.cache).await.len(), stats.evictions > 0), (before, before > 0), "what was there stays");
+        let outcome = asked.cache.put("test:new", "mine", "text/plain", "a.txt").await.unwrap();
+        assert!(matches!(outcome.not_stored, Some(StoreError::Refused)), "{:?}", outcome.not_stored);
+    };
+    stays(components::REFUSES, "refuses", ask).await;
+    is_refused(components::REFUSES, IN_A_TRIAL, "it keeps nothing").await;
+}
+
+#[tokio::test]
+async fn with_a_policy_that_names_every_candidate_the_origin_answers() {
+    let ask = async |asked: &mut Asked| {
+        asked.ask_often(60).await;
+        let outcome = asked.cache.put("test:new", "mine", "text/plain", "a.txt").await.unwrap();
+        assert!(matches!(outcome.not_stored, Some(StoreError::Refused)), "{:?}", outcome.not_stored);
+        assert_eq!(asked.cache.policy().rejected_answers, 0);
+    };
+    stays(components::NAMES_THE_CANDIDATE, "names-the-candidate", ask).await;
+    is_refused(components::NAMES_THE_CANDIDATE, IN_A_TRIAL, "it keeps nothing").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_prints_and_reads_finds_nothing_and_reaches_nobody() {
+    let ask = async |asked: &mut Asked| asked.ask_lru(60).await;
+    stays(components::PRINTS_AND_READS, "prints-and-reads", ask).await;
+}
+
+#[tokio::test]
+async fn a_policy_that_does_wrong_when_it_is_told_what_resides_does_not_take_over() {
+    let because = "the policy did wrong while it was told of what is stored: ";
+    is_refused(components::TRAPS_WHEN_SEEDED, &[], &format!("{because}it trapped")).await;
+    is_refused(components::LOOPS_WHEN_SEEDED, &[], &format!("{because}a call took more than 50 ms")).await;
+    is_refused(components::TRAPS_WHEN_SEEDED, IN_A_TRIAL, "the policy was tried and is not fit: it trapped").await;
+}
+
+#[tokio::test]
+async fn a_policy_that_does_wrong_when_it_is_told_what_is_on_disk_is_put_aside() {
+    let rig = Rig::new();
+    let cache = rig.open_with(small).await;
+    let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
+    for url in &urls {
+        cache.get_or_download(url).await.unwrap();
+    }
+    cache.get(&urls[0]).await.unwrap();
+    let mut expected = order(&cache).await;
+    cache.close().await.unwrap();
+    for (component, name) in
+        [(components::TRAPS_WHEN_SEEDED, "traps-when-seeded"), (components::LOOPS_WHEN_SEEDED, "loops-when-seeded")]
+    {
+        let cache = rig.open_with(|builder| small(builder).policy(policy(component))).await;
+        put_aside(&cache.policy(), name, "");
+        assert_eq!(order(&cache).await, expected);
+        cache.get_or_download(&format!("test:{name}")).await.unwrap();
+        expected.remove(0);
+        expected.push(format!("test:{name}"));
+        assert_eq!(order(&cache).await, expected);
+        cache.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_does_not_let_go_of_a_ranking_is_put_aside() {
+    let mut asked = Asked::open(|builder| builder.policy(policy(components::LOOPS_WHEN_DROPPED))).await;
+    asked.ask_lru(40).await;
+    put_aside(&asked.cache.policy(), "loops-when-dropped", "a call took more than 50 ms of processor time");
+}
+
+#[tokio::test]
+async fn a_policy_that_does_wrong_at_once_is_not_taken() {
+    let cases = [
+        (components::LOOPS_AT_THE_START, "a call took more than 50 ms of processor time"),
+        (components::TRAPS_IN_DESCRIBE, "it trapped: wasm trap: wasm `unreachable` instruction executed"),
+        (components::DESCRIBES_ENDLESSLY, "it trapped: "),
+        (components::HAS_A_LONG_NAME, "it describes itself"),
+        (components::LOOPS_IN_CREATE, "a call took more than 50 ms of processor time"),
+        (components::COMPLAINS_ENDLESSLY, "no"),
+    ];
+    for (component, why) in cases {
+        is_refused(component, &[], why).await;
+        let opened = Rig::new().builder();
+        let error = small(opened).policy(policy(component)).open().await.map(drop).unwrap_err();
+        assert!(matches!(error, OpenError::Policy { .. }), "{error}");
+        assert!(error.to_string().starts_with("the eviction policy the uploaded policy cannot be used: "), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
+        assert!(error.to_string().len() < 1000 && !error.to_string().contains(char::is_control), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_could_reach_out_is_not_compiled() {
+    let error = ENGINE.compile_policy(PolicyOrigin::Upload, components::REACHES_OUT).map(drop).unwrap_err();
+    assert!(matches!(&error, ComponentError::Reaches { import, .. } if import.starts_with("wasi:sockets/")), "{error}");
+}

@@ -1,0 +1,210 @@
+//! A policy takes the place of another, and nothing else changes.
+
+use std::time::SystemTime;
+
+use media_cache::policy::{PolicyChoice, PolicyOrigin, PolicyStatus, SwapError};
+use media_cache::{ComponentError, Engine, MediaCache, Stats, embedded};
+use media_cache_test_components as components;
+use sha2::{Digest, Sha256};
+
+use crate::harness::{ENGINE, entries, order, resident};
+use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
+
+/// The counters that only grow.
+fn counters(stats: &Stats) -> [u64; 12] {
+    let Stats { hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
+    let Stats { entries, disk_bytes, memory_bytes, .. } = *stats;
+    [hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, entries, disk_bytes, memory_bytes]
+}
+
+fn built_in(name: &str) -> PolicyChoice {
+    ENGINE.built_in_policy(name).unwrap().into()
+}
+
+async fn stats(cache: &MediaCache) -> Stats {
+    cache.status().await.unwrap().cache
+}
+
+#[tokio::test]
+async fn any_built_in_policy_can_take_the_place_of_any_other() {
+    for from in embedded::policy_names() {
+        for to in embedded::policy_names() {
+            let mut asked = Asked::open(|builder| builder.policy(ENGINE.built_in_policy(from).unwrap())).await;
+            asked.ask_often(40).await;
+            let (listed, at_hand) = (order(&asked.cache).await, resident(&asked.cache).await);
+            let counted = counters(&stats(&asked.cache).await);
+
+            let status = asked.cache.swap_policy(built_in(to)).await.unwrap();
+            assert_eq!((status.name.as_str(), status.swaps, status.fallbacks), (to, 1, 0), "from {from}");
+            assert_eq!((order(&asked.cache).await, resident(&asked.cache).await), (listed, at_hand), "from {from} to {to}");
+            assert_eq!(counters(&stats(&asked.cache).await), counted, "from {from} to {to}");
+
+            asked.ask_often(40).await;
+            let status = asked.cache.policy();
+            assert_eq!((status.name.as_str(), status.fallbacks, status.rejected_answers), (to, 0, 0), "from {from}");
+            assert!(status.calls > 20, "{status:?}");
+            let stats = stats(&asked.cache).await;
+            assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "from {from} to {to}");
+            asked.cache.swap_policy(built_in("lru")).await.unwrap();
+            evicts_by_use(&asked.cache).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_lru_that_takes_over_from_an_lru_changes_no_eviction() {
+    let mut asked = Asked::open(|builder| builder).await;
+    asked.ask_lru(40).await;
+    for swaps in 1..20 {
+        let cache = asked.cache.clone();
+        let swap = cache.swap_policy(built_in("lru"));
+        let (status, ()) = futures::future::join(swap, asked.ask_lru(10)).await;
+        assert_eq!((status.unwrap().swaps, asked.cache.policy().swaps), (swaps, swaps));
+    }
+    assert_eq!(asked.cache.policy().fallbacks, 0);
+}
+
+#[tokio::test]
+async fn what_is_used_while_a_slow_policy_is_told_what_resides_is_told_to_it_too() {
+    let mut asked = Asked::open(crate::slow::patient).await;
+    for _ in 0..3 {
+        asked.ask_lru(40).await;
+        let cache = asked.cache.clone();
+        let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
+        // Enough for everything to be used, evicted and stored again several times.
+        let (status, ()) = futures::future::join(swap, asked.ask_lru(100)).await;
+        assert_eq!(status.unwrap().name, "slow-when-seeded");
+        asked.ask_lru(40).await;
+        asked.cache.swap_policy(built_in("lru")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_status_says_what_is_in_place_and_since_when() {
+    let mut asked = Asked::open(|builder| builder).await;
+    let first = asked.cache.policy();
+    let digest = |component: &[u8]| Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    assert_eq!((first.name.as_str(), &first.origin), ("lru", &PolicyOrigin::BuiltIn("lru".into())));
+    assert_eq!((first.digest, first.options), (digest(embedded::policy("lru").unwrap()), vec![]));
+    assert_eq!((first.swaps, first.previous, first.swap, first.last_fault), (0, None, None, None));
+    asked.ask_often(20).await;
+    assert!(asked.cache.policy().calls > 20 && !asked.cache.policy().time.is_zero());
+
+    let before = SystemTime::now();
+    let answer = asked.cache.swap_policy(choice(components::NAMES_TWICE, &[("after", "7")])).await.unwrap();
+    let status = asked.cache.policy();
+    assert_eq!(answer, status);
+    let PolicyStatus { name, version, doc, origin, digest: sha256, options, since, calls, time, .. } = status;
+    assert_eq!((name.as_str(), version.as_str()), ("names-twice", "0.1.0"));
+    assert_eq!((doc.as_str(), origin), ("Least recently used, until its time has come.", PolicyOrigin::Upload));
+    assert_eq!(sha256, digest(components::NAMES_TWICE));
+    assert_eq!(options, [("after".into(), "7".into()), ("trial".into(), "behave".into())]);
+    assert!(since >= before && since <= SystemTime::now());
+    assert_eq!((calls, time.as_nanos(), status.rejected_answers), (0, 0, 0), "that was another policy");
+    assert!(status.memory_bytes >= 1 << 16, "{}", status.memory_bytes);
+    assert_eq!((status.swaps, status.previous), (1, Some(PolicyOrigin::BuiltIn("lru".into()))));
+    asked.ask_lru(30).await;
+    let used = asked.cache.policy();
+    assert!(used.calls > 20 && used.rejected_answers > 0 && !used.time.is_zero(), "{used:?}");
+    assert_eq!(asked.cache.status().await.unwrap().policy, used);
+}
+
+#[tokio::test]
+async fn a_rollback_brings_back_what_was_there_with_its_options() {
+    let asked = Asked::open(|builder| builder.policy(policy(components::REFUSES)).policy_option("after", "1000000")).await;
+    assert!(matches!(asked.cache.rollback_policy().await, Err(SwapError::NothingBefore)));
+    let cache = &asked.cache;
+    cache.swap_policy(choice(components::NAMES_TWICE, &[("after", "7")])).await.unwrap();
+    let back = cache.rollback_policy().await.unwrap();
+    assert_eq!((back.name.as_str(), back.swaps), ("refuses", 2));
+    assert_eq!(back.options, [("after".into(), "1000000".into()), ("trial".into(), "behave".into())]);
+    let forth = cache.rollback_policy().await.unwrap();
+    assert_eq!((forth.name.as_str(), forth.swaps), ("names-twice", 3));
+    assert_eq!(forth.options[0], ("after".into(), "7".into()));
+    assert_eq!(cache.policy_choice().options, [("after".to_string(), "7".to_string())]);
+    assert_eq!(cache.rollback_policy().await.unwrap().name, "refuses");
+}
+
+#[tokio::test]
+async fn a_rollback_from_a_policy_that_was_put_aside_brings_back_the_one_before_it() {
+    let mut asked = Asked::open(|builder| builder.policy(policy(components::NAMES_TOO_FEW))).await;
+    asked.cache.swap_policy(policy(components::TRAPS)).await.unwrap();
+    asked.ask_lru(20).await;
+    assert_eq!((asked.cache.policy().name.as_str(), asked.cache.policy().fallbacks), ("lru", 1));
+    let status = asked.cache.rollback_policy().await.unwrap();
+    assert_eq!((status.name.as_str(), status.fallbacks), ("names-too-few", 1));
+    assert_eq!(status.last_fault.unwrap().policy, "traps", "that stays said");
+    asked.ask_lru(20).await;
+}
+
+#[tokio::test]
+async fn a_swap_that_is_refused_changes_nothing() {
+    let mut asked = Asked::open(|builder| builder).await;
+    asked.ask_lru(20).await;
+    asked.cache.swap_policy(policy(components::NAMES_TOO_FEW)).await.unwrap();
+    asked.ask_lru(20).await;
+    let before = asked.cache.policy();
+    let cases: [(&[(&str, &str)], &str); 3] = [
+        (&[("window", "1")], "refuses has no option \"window\"; it has after, trial"),
+        (&[("after", "-1")], "after is \"-1\"; it has to be a number from 0 to 1000000000"),
+        (&[("after", "1"), ("after", "1")], "the option \"after\" is given twice"),
+    ];
+    for (options, why) in cases {
+        let error = asked.cache.swap_policy(choice(components::REFUSES, options)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("the policy was tried and is not fit: {why}"));
+        assert_eq!(asked.cache.policy(), before);
+    }
+    asked.ask_lru(20).await;
+    assert_eq!(asked.cache.rollback_policy().await.unwrap().name, "lru", "what was before is still known");
+}
+
+#[tokio::test]
+async fn what_is_no_policy_is_told_what_it_is_not() {
+    let compile = |component: &[u8]| ENGINE.compile_policy(PolicyOrigin::Upload, component).map(drop).unwrap_err();
+    assert!(matches!(compile(b"#!/bin/sh"), ComponentError::NotWasm(_)));
+    assert!(matches!(compile(b""), ComponentError::NotWasm(_)));
+    let (module, component) = (b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0");
+    assert!(matches!(compile(module), ComponentError::Unfit { .. }), "{}", compile(module));
+    assert!(matches!(compile(component), ComponentError::Unfit { .. }), "{}", compile(component));
+    assert!(matches!(compile(embedded::CACHE), ComponentError::Unfit { .. }), "{}", compile(embedded::CACHE));
+    let cut = &components::TRAPS[..components::TRAPS.len() / 2];
+    assert!(matches!(compile(cut), ComponentError::Unfit { .. }), "{}", compile(cut));
+}
+
+#[tokio::test]
+async fn a_policy_that_another_engine_compiled_is_refused() {
+    let mut asked = Asked::open(|builder| builder).await;
+    let other = Engine::new().unwrap();
+    let foreign = other.compile_policy(PolicyOrigin::Upload, components::NAMES_TOO_FEW).unwrap();
+    let error = asked.cache.swap_policy(foreign.clone()).await.unwrap_err();
+    assert!(error.to_string().contains("it was compiled by another engine"), "{error}");
+    let opened = crate::harness::Rig::new().builder().policy(foreign).open().await;
+    assert!(opened.map(drop).unwrap_err().to_string().contains("it was compiled by another engine"));
+    assert_eq!(asked.cache.swap_policy(built_in("lru")).await.unwrap().swaps, 1, "the way is free");
+    asked.ask_lru(20).await;
+}
+
+#[tokio::test]
+async fn a_cache_without_entries_or_without_memory_can_be_given_another_policy() {
+    let asked = Asked::open(|builder| builder.max_memory_items(0)).await;
+    for name in embedded::policy_names() {
+        assert_eq!(asked.cache.swap_policy(built_in(name)).await.unwrap().name, name);
+    }
+    assert_eq!(entries(&asked.cache).await.len(), 0);
+}
+
+#[tokio::test]
+async fn hits_that_the_cache_was_not_told_of_yet_count_for_the_new_policy() {
+    let mut asked = Asked::open(|builder| builder).await;
+    asked.ask_lru(40).await;
+    let at_hand = resident(&asked.cache).await;
+    // These are answered without the component, which is told of them later.
+    for url in at_hand.iter().rev() {
+        asked.cache.get(url).await.unwrap().unwrap();
+    }
+    asked.cache.swap_policy(built_in("lru")).await.unwrap();
+    let used: Vec<String> = order(&asked.cache).await;
+    assert!(used.ends_with(&at_hand.iter().rev().cloned().collect::<Vec<_>>()), "{used:?}");
+    assert_eq!(at_hand.len(), ITEMS);
+    evicts_by_use(&asked.cache).await;
+}

@@ -1,0 +1,128 @@
+//! Requests that come the same each time, and what a plain LRU makes of them.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use media_cache::policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicyOrigin};
+use media_cache::{Builder, MediaCache, Source};
+
+use crate::directory::use_of;
+use crate::harness::{ENGINE, Rig, SMALL, body, bytes, order, resident};
+use crate::origin::{Random, text};
+
+/// How many entries fit on disk.
+pub const ENTRIES: usize = 10;
+/// How many are kept in memory.
+pub const ITEMS: usize = 4;
+
+/// Few of everything, so that little is needed for an eviction and not much time for a fault.
+pub fn small(builder: Builder) -> Builder {
+    let limits = PolicyLimits { memory_bytes: 32 << 20, call_time: Duration::from_millis(50) };
+    builder.max_disk_bytes(bytes(ENTRIES as u64 * SMALL)).max_memory_items(ITEMS as u32).policy_limits(limits)
+}
+
+/// A policy, compiled for the caches of these tests; once, since that takes longer than most of them.
+pub fn policy(component: &[u8]) -> PolicyComponent {
+    static COMPILED: Mutex<BTreeMap<Vec<u8>, PolicyComponent>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().unwrap();
+    let compile = || ENGINE.compile_policy(PolicyOrigin::Upload, component).unwrap();
+    compiled.entry(component.into()).or_insert_with(compile).clone()
+}
+
+/// A policy with options.
+pub fn choice(component: &[u8], options: &[(&str, &str)]) -> PolicyChoice {
+    let options = options.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    PolicyChoice { component: policy(component), options }
+}
+
+/// A cache that is asked, and what is known of the answers.
+pub struct Asked {
+    pub rig: Rig,
+    pub cache: MediaCache,
+    random: Random,
+    /// What a plain LRU would hold, the least recently used first.
+    stored: Vec<String>,
+    at_hand: Vec<String>,
+    pub hits: u64,
+    pub misses: u64,
+}
+
+impl Asked {
+    pub async fn open(set: impl FnOnce(Builder) -> Builder) -> Self {
+        let rig = Rig::new();
+        let cache = rig.open_with(|builder| set(small(builder))).await;
+        Self { rig, cache, random: Random(1), stored: Vec::new(), at_hand: Vec::new(), hits: 0, misses: 0 }
+    }
+
+    /// Asks for one of twice as many URLs as there is room for. The answer has to be right, and the limits have to hold.
+    pub async fn ask(&mut self) {
+        let url = format!("test:{}", self.random.below(2 * ENTRIES as u64));
+        let media = self.cache.get_or_download(&url).await.unwrap();
+        assert_eq!(body(&media).await, text(&url));
+        match media.source {
+            Source::Origin => self.misses += 1,
+            _ => self.hits += 1,
+        }
+        let of_lru = [(&mut self.stored, ENTRIES), (&mut self.at_hand, ITEMS)];
+        for (urls, room) in of_lru {
+            urls.retain(|known| *known != url);
+            urls.push(url.clone());
+            let surplus = urls.len().saturating_sub(room);
+            urls.drain(..surplus);
+        }
+        self.check_limits().await;
+    }
+
+    /// Asks a number of times.
+    pub async fn ask_often(&mut self, times: usize) {
+        for _ in 0..times {
+            self.ask().await;
+        }
+    }
+
+    /// As [`ask_often`](Self::ask_often); and each time exactly those entries have to be there that a plain LRU would hold.
+    pub async fn ask_lru(&mut self, times: usize) {
+        for _ in 0..times {
+            self.ask().await;
+            self.check_lru().await;
+        }
+    }
+
+    pub async fn check_lru(&self) {
+        assert_eq!(order(&self.cache).await, self.stored, "{:#?}", self.cache.policy());
+        assert_eq!(resident(&self.cache).await, self.at_hand, "{:#?}", self.cache.policy());
+    }
+
+    async fn check_limits(&self) {
+        let status = self.cache.status().await.unwrap();
+        let stats = status.cache;
+        let (used, files) = use_of(&self.rig.directory());
+        assert!(used <= ENTRIES as u64 * SMALL, "{used}");
+        assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
+        assert!(stats.resident_entries <= ITEMS as u64, "{}", stats.resident_entries);
+        assert_eq!((stats.hits, stats.misses), (self.hits, self.misses));
+        assert_eq!(status.blob_handles as u64, stats.resident_entries);
+        assert_eq!((status.restarts, stats.damaged, stats.download_failures), (0, 0, 0), "the cache itself is well");
+    }
+}
+
+/// New entries evict the others one by one, those first that were not used for the longest: from disk and from memory.
+pub async fn evicts_by_use(cache: &MediaCache) {
+    let (mut on_disk, mut at_hand) = (order(cache).await, resident(cache).await);
+    let (full_disk, full_memory) = (on_disk.len(), at_hand.len());
+    // What is missing to a full tier is missing because the policy before did not want it.
+    let status = cache.status().await.unwrap().cache;
+    let (room, items) = ((status.max_disk_bytes / SMALL) as usize, status.max_memory_items as usize);
+    for number in 0..2 * full_disk.max(full_memory) {
+        let url = format!("test:new-{number}");
+        cache.get_or_download(&url).await.unwrap();
+        for (urls, most) in [(&mut on_disk, room), (&mut at_hand, items)] {
+            urls.push(url.clone());
+            let surplus = urls.len().saturating_sub(most);
+            urls.drain(..surplus);
+        }
+        assert_eq!(order(cache).await, on_disk);
+        assert_eq!(resident(cache).await, at_hand);
+    }
+}

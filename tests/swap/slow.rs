@@ -1,0 +1,158 @@
+//! A swap that takes its time.
+
+use std::time::Duration;
+
+use media_cache::policy::{PolicyLimits, PolicyOrigin, SwapError, SwapProgress};
+use media_cache::{Builder, MediaCache};
+use media_cache_test_components as components;
+
+use crate::harness::{ENGINE, Rig, SMALL, bytes, fill, order, soon};
+use crate::origin::text;
+use crate::requests::policy;
+
+/// Time enough for a slow policy.
+pub fn patient(builder: Builder) -> Builder {
+    builder.policy_limits(PolicyLimits { call_time: Duration::from_secs(60), ..PolicyLimits::default() })
+}
+
+/// How many entries there are, in each tier.
+const ENTRIES: u64 = 60;
+
+/// A cache with entries enough to keep a slow policy busy for some tenths of a second.
+async fn filled(rig: &Rig) -> MediaCache {
+    let set = |builder: Builder| patient(builder).max_disk_bytes(bytes(ENTRIES * SMALL)).max_memory_items(ENTRIES as u32);
+    let cache = rig.open_with(set).await;
+    for number in 0..ENTRIES {
+        fill(&cache, &[&format!("test:{number}")]).await;
+    }
+    cache
+}
+
+/// Comes back when what is known of the swap under way is as it should be.
+async fn until(cache: &MediaCache, reached: impl Fn(Option<SwapProgress>) -> bool) {
+    let reached = async {
+        while !reached(cache.policy().swap) {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(reached).await;
+}
+
+fn begun(progress: Option<SwapProgress>) -> bool {
+    progress.is_some_and(|swap| swap.told > 0)
+}
+
+#[tokio::test]
+async fn it_can_be_seen_how_far_it_is() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    let swap = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await }
+    });
+    until(&cache, begun).await;
+    let progress = cache.policy().swap.unwrap();
+    assert_eq!((&progress.to, progress.told, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
+    assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old one is in place");
+    assert!(progress.since >= cache.policy().since);
+    until(&cache, |swap| swap.is_none()).await;
+    assert_eq!(cache.policy().name, "slow-when-seeded");
+    assert_eq!(swap.await.unwrap().unwrap().swap, None);
+}
+
+#[tokio::test]
+async fn requests_do_not_wait_for_it() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
+    let ask = async {
+        let mut answered = 0;
+        while cache.policy().swap.is_some() {
+            let media = cache.get_or_download(&format!("test:more-{answered}")).await.unwrap();
+            assert_eq!(media.body.bytes().await.unwrap(), text(&format!("test:more-{answered}")));
+            answered += u64::from(cache.policy().name == "lru");
+        }
+        answered
+    };
+    let (status, answered) = soon(futures::future::join(swap, ask)).await;
+    assert_eq!(status.unwrap().name, "slow-when-seeded");
+    assert!(answered > 10, "{answered}");
+}
+
+#[tokio::test]
+async fn another_one_has_to_wait_until_it_is_done() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    let slow = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
+    let lru = ENGINE.built_in_policy("lru").unwrap();
+    let others = async {
+        assert!(matches!(cache.swap_policy(lru.clone()).await, Err(SwapError::Busy)));
+        until(&cache, begun).await;
+        assert!(matches!(cache.swap_policy(lru.clone()).await, Err(SwapError::Busy)));
+    };
+    let (status, ()) = futures::future::join(slow, others).await;
+    assert_eq!(status.unwrap().swaps, 1);
+    assert_eq!(cache.swap_policy(lru).await.unwrap().swaps, 2);
+}
+
+#[tokio::test]
+async fn it_goes_on_when_whoever_asked_goes_away() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    tokio::select! {
+        biased;
+        status = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)) => panic!("{status:?}"),
+        () = until(&cache, begun) => {}
+    }
+    until(&cache, |swap| swap.is_none()).await;
+    assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("slow-when-seeded", 1));
+}
+
+#[tokio::test]
+async fn a_cache_that_is_closed_does_not_wait_for_it() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    let swap = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await }
+    });
+    until(&cache, begun).await;
+    let before = order(&cache).await;
+    soon(cache.close()).await.unwrap();
+    assert!(cache.policy().swap.is_some(), "it did not wait");
+    assert!(matches!(soon(swap).await.unwrap(), Err(SwapError::Closed)));
+    assert_eq!((cache.policy().name.as_str(), cache.policy().swaps, cache.policy().swap), ("lru", 0, None));
+    assert!(matches!(cache.swap_policy(policy(components::TRAPS)).await, Err(SwapError::Closed)));
+    assert_eq!(order(&rig.open().await).await, before);
+}
+
+#[tokio::test]
+async fn a_cache_that_everybody_has_left_does_not_wait_for_it() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    tokio::select! {
+        biased;
+        status = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)) => panic!("{status:?}"),
+        () = until(&cache, begun) => {}
+    }
+    drop(cache);
+    assert_eq!(order(&rig.open_when_free().await).await.len() as u64, ENTRIES);
+}
+
+#[tokio::test]
+async fn a_policy_that_does_wrong_while_another_is_prepared_is_put_aside_and_the_other_takes_over() {
+    let rig = Rig::new();
+    let cache = filled(&rig).await;
+    cache.swap_policy(policy(components::TRAPS)).await.unwrap();
+    let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
+    let ask = async {
+        until(&cache, begun).await;
+        fill(&cache, &["test:more"]).await;
+        assert_eq!((cache.policy().name.as_str(), cache.policy().fallbacks), ("lru", 1));
+    };
+    let (status, ()) = futures::future::join(swap, ask).await;
+    let status = status.unwrap();
+    assert_eq!((status.name.as_str(), status.fallbacks, status.swaps), ("slow-when-seeded", 1, 2));
+    assert_eq!(status.previous, Some(PolicyOrigin::BuiltIn("lru".into())));
+    crate::requests::evicts_by_use(&cache).await;
+}
