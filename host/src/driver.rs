@@ -136,6 +136,8 @@ impl Driver {
     async fn instantiate(&self) -> wasmtime::Result<(Store<State>, Bindings)> {
         let (engine, linker) = self.engine.caches();
         let mut store = Store::new(engine, (self.make_state)()?);
+        // The snapshot of a million entries is handed over in one piece, and is more than what a call may hand over by default.
+        store.set_hostcall_fuel(usize::MAX);
         let bindings = Bindings::instantiate_async(&mut store, &self.component.0, linker).await?;
         Ok((store, bindings))
     }

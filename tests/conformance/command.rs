@@ -66,10 +66,12 @@ fn what_is_no_policy_is_an_error_that_says_so() {
     let file = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
     file("text.wasm", b"a text");
     file("cache.wasm", embedded::CACHE);
+    file("reaching.wasm", media_cache_test_components::REACHES_OUT);
     file("module.wasm", b"\0asm\x01\0\0\0");
     let wrong = [
         ("text.wasm", "text.wasm is not WebAssembly"),
-        ("cache.wasm", "cache.wasm is not a component of the world `eviction-policy`: it imports `"),
+        ("cache.wasm", "cache.wasm is not a component of the world `eviction-policy`: "),
+        ("reaching.wasm", "reaching.wasm is not a component of the world `eviction-policy`: it imports `wasi:sockets/"),
         ("module.wasm", "module.wasm is not a component of the world `eviction-policy`: "),
     ];
     for (name, why) in wrong {

@@ -15,10 +15,10 @@ pub enum Fault {
     NamesAStranger,
     NamesTwice,
     FreesHalf,
-    FreesAll,
+    FreesMuch,
     RefusesStrangers,
     RefusesWhenFull,
-    DropsNowAndThen,
+    KeepsATenthFree,
     KeepsTheUnpopular,
     IgnoresRestores,
     IgnoresRemovals,
@@ -41,10 +41,15 @@ pub enum Fault {
 
 /// What the suite has to say of it: the checks that were not passed.
 pub fn failed(fault: Fault) -> Vec<Verdict> {
-    let start = || -> Result<Box<dyn Subject>, PolicyFault> { Ok(Box::new(Wrong::new(fault))) };
-    let verdicts: Vec<Verdict> = conformance::try_out(start, Vec::new(), PolicyLimits::default()).collect();
+    let verdicts: Vec<Verdict> = verdicts(fault).collect();
     assert_eq!(verdicts.len(), 22);
     verdicts.into_iter().filter(|verdict| !verdict.is_passed()).collect()
+}
+
+/// All verdicts, as they are asked for.
+pub fn verdicts(fault: Fault) -> impl Iterator<Item = Verdict> {
+    let start = move || -> Result<Box<dyn Subject>, PolicyFault> { Ok(Box::new(Wrong::new(fault))) };
+    conformance::try_out(start, Vec::new(), PolicyLimits::default())
 }
 
 /// Asserts that a fault is found by these checks and by no others, and gives the detail of the first.
@@ -119,27 +124,31 @@ impl Wrong {
     }
 
     /// The victims, as the fault has it.
-    fn victims(&mut self, ranking: usize, needed: u64) -> Vec<u64> {
+    fn victims(&mut self, ranking: usize, needed: u64, is_for_candidate: bool) -> Vec<u64> {
         self.calls += 1;
         let (fault, calls, number) = (self.fault, self.calls, self.number);
         let ranking = &mut self.rankings[ranking];
         ranking.decisions += 1;
         let odd = match fault {
-            Fault::AnswersByChance => ranking.decisions % 64 == 0 && number % 3 == 0,
+            Fault::AnswersByChance => ranking.decisions.is_multiple_of(64) && number.is_multiple_of(3),
             // What the other ranking is asked counts as well.
-            Fault::SharesAClock => calls % 2 == 0,
+            Fault::SharesAClock => calls.is_multiple_of(8),
             _ => false,
         };
         let needed = match fault {
             Fault::FreesHalf => needed / 2,
-            Fault::FreesAll if needed > 0 => u64::MAX,
-            Fault::DropsNowAndThen if ranking.decisions % 3 == 0 => needed.max(1),
+            Fault::FreesMuch if needed > 0 => needed.saturating_add(ranking.capacity.min(100)),
+            Fault::KeepsATenthFree if is_for_candidate => needed.max((ranking.used + 1).saturating_sub(ranking.capacity / 10 * 9)),
             _ => needed,
         };
         let mut victims = ranking.evict(needed, odd);
         match (fault, victims.first().copied()) {
-            (Fault::NamesAStranger, Some(_)) if ranking.entries.len() > 9 && ranking.decisions % 20 == 0 => victims.push(1 << 30),
-            (Fault::NamesTwice, Some(first)) if ranking.entries.len() > 9 && ranking.decisions % 20 == 0 => victims.push(first),
+            (Fault::NamesAStranger, Some(_)) if ranking.entries.len() > 9 && ranking.decisions.is_multiple_of(20) => {
+                victims.push(1 << 30)
+            }
+            (Fault::NamesTwice, Some(first)) if ranking.entries.len() > 9 && ranking.decisions.is_multiple_of(20) => {
+                victims.push(first)
+            }
             _ => {}
         }
         victims
@@ -240,14 +249,14 @@ impl Subject for Wrong {
             Fault::IsSlow if kept.entries.len() > 100_000 => busy(Duration::from_micros(300)),
             _ => {}
         }
-        let victims = self.victims(ranking, needed);
+        let victims = self.victims(ranking, needed, true);
         self.rankings[ranking].insert(&candidate, self.fault == Fault::KeepsTheUnpopular);
         Ok(Placement::Admit(victims))
     }
 
     fn evict(&mut self, ranking: usize, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault> {
         self.observe(ranking, events)?;
-        Ok(self.victims(ranking, needed))
+        Ok(self.victims(ranking, needed, false))
     }
 
     fn forget(&mut self, ranking: usize) -> Result<(), PolicyFault> {

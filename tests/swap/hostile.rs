@@ -106,7 +106,7 @@ async fn a_policy_that_wants_to_sleep_is_put_aside() {
 
 #[tokio::test]
 async fn a_policy_that_hoards_handles_is_put_aside() {
-    falls_back(components::HOARDS_HANDLES, "hoards-handles", "it trapped").await;
+    falls_back(components::HOARDS_HANDLES, "hoards-handles", "it trapped: resource table has no free keys").await;
     is_refused(components::HOARDS_HANDLES, IN_A_TRIAL, "it trapped").await;
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
 
+mod c;
 mod churn;
 #[path = "../sandbox/directory.rs"]
 #[allow(dead_code, reason = "shared with the sandbox suite")]
@@ -11,6 +12,7 @@ mod directory;
 #[allow(dead_code, reason = "shared with the sandbox suite")]
 mod harness;
 mod hostile;
+mod midtrace;
 #[path = "../sandbox/origin.rs"]
 #[allow(dead_code, reason = "shared with the sandbox suite")]
 mod origin;

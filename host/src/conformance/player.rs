@@ -37,9 +37,9 @@ pub(super) struct Seen {
     pub too_little: Option<Counterexample>,
     /// The first small candidate that was not kept though there was room.
     pub refused: Option<Counterexample>,
-    /// What victims freed, and how much of it was needed, where that was little of what resides.
-    pub freed: u64,
-    pub needed: u64,
+    /// Answers with victims where little was needed, and the shares that were in use after each, added up.
+    pub small_evictions: u64,
+    pub left_in_use: f64,
     pub asked: u64,
     pub hits: u64,
     /// The same for those few small objects that are asked for most often.
@@ -169,7 +169,7 @@ impl Player {
         check_number(&victims, self.model.len())?;
         let must_be_left = self.model.used().saturating_sub(needed);
         let (gone, freed) = self.carry_out(&victims);
-        self.count_freed(freed, needed);
+        self.see_what_is_left(&gone, needed, freed + self.model.used());
         if self.model.used() > must_be_left {
             let (used, missing) = (freed + self.model.used(), self.model.used() - must_be_left);
             let expected = format!("victims that free {}; these free {freed}, and {missing} too little", needed.min(used));
@@ -216,12 +216,13 @@ impl Player {
         check_number(&victims, self.model.len())?;
         let (gone, freed) = self.carry_out(&victims);
         if gone.iter().any(|entry| entry.id == candidate.id) {
-            self.count_freed(freed - candidate.size, 0);
+            let others: Vec<Entry> = gone.iter().filter(|entry| entry.id != candidate.id).copied().collect();
+            self.see_what_is_left(&others, 0, self.sequence.tier.capacity());
             self.check_refusal(candidate, needed);
             self.keep_some(&gone, Some(candidate.id), subject)?;
             return Ok(());
         }
-        self.count_freed(freed, needed);
+        self.see_what_is_left(&gone, needed, self.sequence.tier.capacity());
         if self.model.excess() > 0 {
             let expected = format!("victims that free {needed} or more, or a refusal; these free {freed}");
             note(&mut self.seen.too_little, &self.log, &self.sequence, expected);
@@ -240,10 +241,14 @@ impl Player {
         Ok(())
     }
 
-    fn count_freed(&mut self, freed: u64, needed: u64) {
-        if needed <= (self.model.used() + freed) / 8 {
-            self.seen.freed += freed;
-            self.seen.needed += needed;
+    /// How much of what could be in use still is, where little was needed. The largest victim may be much larger than that, which is
+    /// no waste.
+    fn see_what_is_left(&mut self, gone: &[Entry], needed: u64, most: u64) {
+        let freed: u64 = gone.iter().map(|entry| entry.size).sum();
+        if freed > 0 && needed <= (self.model.used() + freed) / 8 {
+            let largest = gone.iter().map(|entry| entry.size).max().unwrap_or(0);
+            self.seen.small_evictions += 1;
+            self.seen.left_in_use += ((self.model.used() + largest) as f64 / most as f64).min(1.0);
         }
     }
 

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn what_is_not_is_a_fault() {
-        let changes: [(fn(&mut Description), &str); 8] = [
+        type Change = fn(&mut Description);
+        let changes: [(Change, &str); 8] = [
             (|policy| policy.name = String::new(), "without a name"),
             (|policy| policy.name = "x".repeat(WORD + 1), "at too great a length"),
             (|policy| policy.name = "a\u{1b}[31m".into(), "with control characters"),

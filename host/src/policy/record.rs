@@ -215,3 +215,62 @@ impl Record {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Engine;
+    use crate::policy::OptionDescription;
+
+    fn choice(options: &[(&str, &str)]) -> PolicyChoice {
+        let component = Engine::new().unwrap().built_in_policy("lru").unwrap();
+        PolicyChoice { component, options: options.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect() }
+    }
+
+    fn record(options: &[(&str, &str)]) -> Record {
+        let option =
+            |name: &str, default: &str| OptionDescription { name: name.into(), default: default.into(), doc: String::new() };
+        let options_known = vec![option("window", "10"), option("depth", "4")];
+        let description = Description { name: "known".into(), version: "2".into(), doc: "Some.".into(), options: options_known };
+        Record::new(choice(options), description)
+    }
+
+    #[test]
+    fn every_option_has_the_value_that_was_given_or_its_default() {
+        let options = |given: &[(&str, &str)]| record(given).status().options;
+        assert_eq!(options(&[]), [("window".into(), "10".into()), ("depth".into(), "4".into())]);
+        assert_eq!(options(&[("depth", "5")]), [("window".into(), "10".into()), ("depth".into(), "5".into())]);
+    }
+
+    #[test]
+    fn one_swap_is_under_way_at_a_time() {
+        let record = record(&[]);
+        record.progress(7, 7);
+        assert_eq!(record.status().swap, None, "there is none to be told of");
+        assert!(record.begin_swap(&choice(&[])));
+        assert!(!record.begin_swap(&choice(&[])));
+        record.progress(0, 9);
+        record.progress(4, 0);
+        record.progress(3, 0);
+        let swap = record.status().swap.unwrap();
+        assert_eq!((swap.told, swap.entries), (7, 9));
+        record.end_swap();
+        assert!(record.begin_swap(&choice(&[])));
+        assert_eq!(record.status().swap.unwrap().told, 0);
+    }
+
+    #[test]
+    fn calls_and_faults_add_up() {
+        let record = record(&[]);
+        record.called(Duration::from_micros(3), 100);
+        record.called(Duration::from_micros(4), 50);
+        record.rejected(2);
+        record.rejected(0);
+        record.failed("it broke".into());
+        let status = record.status();
+        assert_eq!((status.calls, status.time, status.memory_bytes), (2, Duration::from_micros(7), 50));
+        assert_eq!((status.rejected_answers, status.fallbacks, status.swaps), (2, 1, 0));
+        let fault = status.last_fault.unwrap();
+        assert_eq!((fault.policy.as_str(), fault.why.as_str()), ("known", "it broke"));
+    }
+}

@@ -26,6 +26,9 @@ const TICK: Duration = Duration::from_millis(20);
 /// The packages of interfaces that a policy may import.
 const INERT: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 
+/// How many elements the tables of a policy may have together. They are the host's memory.
+const TABLE_ELEMENTS: usize = 1 << 20;
+
 /// How many handles to inert things a policy may have.
 const HANDLES: usize = 1024;
 
@@ -51,6 +54,7 @@ pub struct PolicyState {
     limits: PolicyLimits,
     memory_bytes: u64,
     denied_memory: bool,
+    table_elements: usize,
     /// When the call under way was first looked at, in processor time of its thread.
     first_seen: Option<Duration>,
 }
@@ -64,7 +68,8 @@ impl PolicyState {
         wasi.max_random_size(1 << 16);
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
-        let state = Self { wasi: wasi.build(), table, limits, memory_bytes: 0, denied_memory: false, first_seen: None };
+        let state =
+            Self { wasi: wasi.build(), table, limits, memory_bytes: 0, denied_memory: false, table_elements: 0, first_seen: None };
         let mut store = Store::new(engine, state);
         store.limiter(|state| state);
         // What a call hands to the host is copied: that is bounded as its memory is.
@@ -112,8 +117,13 @@ impl ResourceLimiter for PolicyState {
         Ok(granted)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 1 << 20)
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let granted = grown <= TABLE_ELEMENTS;
+        if granted {
+            self.table_elements = grown;
+        }
+        Ok(granted)
     }
 
     fn instances(&self) -> usize {
@@ -232,7 +242,38 @@ pub(crate) fn keep_ticking(engine: &Engine) -> std::io::Result<()> {
 }
 
 /// How long this thread has run.
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(memory_bytes: u64) -> Store<PolicyState> {
+        PolicyState::store(&Engine::default(), PolicyLimits { memory_bytes, ..PolicyLimits::default() })
+    }
+
+    #[test]
+    fn memories_are_limited_together() {
+        let mut store = store(100);
+        let state = store.data_mut();
+        assert!(state.memory_growing(0, 60, None).unwrap() && state.memory_growing(0, 30, None).unwrap());
+        assert!(!state.memory_growing(30, 41, None).unwrap());
+        assert!(state.was_denied_memory());
+        assert!(state.memory_growing(30, 40, None).unwrap(), "to the byte");
+        assert_eq!((state.memory_bytes(), state.was_denied_memory()), (100, false));
+        assert!(!state.memory_growing(60, usize::MAX, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_limited_together() {
+        let mut store = store(100);
+        let state = store.data_mut();
+        assert!(state.table_growing(0, TABLE_ELEMENTS / 2, None).unwrap());
+        assert!(state.table_growing(TABLE_ELEMENTS / 2, TABLE_ELEMENTS - 1, None).unwrap());
+        assert!(!state.table_growing(0, 2, None).unwrap() && !state.table_growing(0, usize::MAX, None).unwrap());
+        assert!(state.table_growing(0, 1, None).unwrap());
+    }
 }

@@ -315,6 +315,7 @@ fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::sandbox::processor_time;
     use crate::policy::{Access, PolicyChoice, PolicyOrigin};
     use media_cache_test_components as components;
     use std::sync::LazyLock;
@@ -365,6 +366,17 @@ mod tests {
             assert_eq!(slot.evict(&ranking, &[], 9), rest);
             assert_eq!((slot.status().fallbacks, slot.status().calls, slot.describe().name.as_str()), (1, 2, "lru"));
         }
+    }
+
+    #[test]
+    fn a_policy_that_takes_for_ever_has_little_more_than_its_time() {
+        let mut slot = slot(choice(components::LOOPS));
+        let ranking = slot.create(3).unwrap();
+        ENGINE.built_in_policy(embedded::LRU).unwrap();
+        let began = processor_time();
+        admitted(slot.place(&ranking, &[], entry(0), 0));
+        let time = processor_time() - began;
+        assert!(time >= LIMITS.call_time && time < 10 * LIMITS.call_time, "{time:?}");
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub enum SwapError {
     /// It did wrong while it was told of what is stored.
     #[error("the policy did wrong while it was told of what is stored: {0}")]
     Fault(#[from] PolicyFault),
+    /// It takes longer to be told of what is stored than that is used.
+    #[error("the policy is told of what is stored more slowly than that is used, and would never be done")]
+    CannotKeepUp,
     /// The cache component broke down meanwhile.
     #[error("the cache component broke down meanwhile; asking once more is worth a try")]
     Interrupted,
@@ -100,11 +103,16 @@ impl Swapper {
         let mut seat = Seat::new(&self.engine, choice, self.limits, capacities)?;
         let total: usize = rankings.iter().map(|(_, _, entries)| entries).sum();
         self.record.progress(0, total as u64);
+        let (mut told, enough) = (0, total.saturating_mul(4).saturating_add(64 * super::slot::PAGE));
         for (number, _, _) in rankings.iter().copied() {
             loop {
                 let page = self.with_slot(move |slot| slot.page(swap, number))?.ok_or(SwapError::Interrupted)?;
                 seat.tell(number, &page)?;
                 self.record.progress(page.entries.len() as u64, 0);
+                told += page.entries.len();
+                if told > enough {
+                    return Err(SwapError::CannotKeepUp);
+                }
                 // What is used while this last page is told is little, and told when the policy takes over.
                 if page.entries.len() < super::slot::PAGE {
                     break;
@@ -128,5 +136,64 @@ impl Swapper {
             Some(requests) if !requests.is_closed() => SwapError::Interrupted,
             _ => SwapError::Closed,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::embedded;
+    use crate::policy::Description;
+    use media_cache_test_components as components;
+
+    fn swapper() -> (Arc<Swapper>, mpsc::Sender<Request>, mpsc::Receiver<Request>) {
+        let (sender, receiver) = mpsc::channel(1);
+        let engine = Engine::new().unwrap();
+        let lru = PolicyChoice::from(engine.built_in_policy(embedded::LRU).unwrap());
+        let description = Description { name: "lru".into(), version: String::new(), doc: String::new(), options: Vec::new() };
+        let record = Arc::new(Record::new(lru, description));
+        let swapper = Swapper { engine, limits: PolicyLimits::default(), record, requests: sender.downgrade() };
+        (Arc::new(swapper), sender, receiver)
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_answers_is_over_with_the_cache_or_with_its_component() {
+        for closes in [false, true] {
+            let (swapper, _sender, mut requests) = swapper();
+            let choice = swapper.record.choice();
+            let drop_one = async {
+                let request = requests.recv().await.unwrap();
+                if closes {
+                    requests.close();
+                }
+                drop(request);
+            };
+            let (swapped, ()) = futures::future::join(swapper.clone().swap(choice), drop_one).await;
+            let error = swapped.unwrap_err();
+            assert!(matches!((&error, closes), (SwapError::Interrupted, false) | (SwapError::Closed, true)), "{closes}: {error}");
+            assert_eq!((swapper.record.status().swap, swapper.record.status().swaps), (None, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_swap_that_came_to_nothing_is_not_followed_any_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = crate::MediaCache::builder().directory(directory.path()).open().await.unwrap();
+        cache.put("x:a", "bytes", "text/plain", "a.txt").await.unwrap();
+        let component = components::TRAPS_WHEN_SEEDED;
+        let policy = cache.engine().compile_policy(crate::policy::PolicyOrigin::Upload, component).unwrap();
+        assert!(matches!(cache.swap_policy(policy).await, Err(SwapError::Fault(_))));
+        let swapper = cache.0.swapper.clone();
+        let page = tokio::task::spawn_blocking(move || swapper.with_slot(|slot| slot.page(1, 0).or(slot.page(1, 1)).is_some()));
+        assert!(!page.await.unwrap().unwrap(), "what goes from now on would be remembered for ever");
+    }
+
+    #[tokio::test]
+    async fn a_swap_after_the_last_cache_is_gone_ends_at_once() {
+        let (swapper, sender, requests) = swapper();
+        drop((sender, requests));
+        let choice = swapper.record.choice();
+        assert!(matches!(swapper.clone().swap(choice).await, Err(SwapError::Closed)));
+        assert_eq!(swapper.record.status().swap, None);
     }
 }

@@ -182,7 +182,7 @@ impl From<SwapError> for Problem {
     fn from(error: SwapError) -> Self {
         let status = match error {
             SwapError::Busy | SwapError::NothingBefore => StatusCode::CONFLICT,
-            SwapError::Unfit(_) | SwapError::Fault(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            SwapError::Unfit(_) | SwapError::Fault(_) | SwapError::CannotKeepUp => StatusCode::UNPROCESSABLE_ENTITY,
             SwapError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
             SwapError::Closed => StatusCode::SERVICE_UNAVAILABLE,
         };

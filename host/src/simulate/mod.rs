@@ -3,6 +3,7 @@
 //! A policy is asked as a cache asks it: through the same component in the same sandbox, with hits in batches, and with answers that
 //! are checked before they count.
 
+mod line;
 mod plot;
 mod policy;
 mod replay;
@@ -14,10 +15,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+pub use line::LineFault;
 pub use plot::{PlotError, plot};
 pub use policy::{Policy, Sandboxed};
 pub use replay::{Counts, Replay, Seed};
-pub use trace::{LineFault, Request, Trace, TraceError};
+pub use trace::{Request, Trace, TraceError};
 
 use crate::engine::Engine;
 use crate::policy::{CreateError, OptionDescription, PolicyChoice, PolicyFault, PolicyLimits, PolicyOrigin};

@@ -228,8 +228,15 @@ mod tests {
         let (heard, counts) = replay(&requests, &[admit(&[]), admit(&[]), admit(&[1]), admit(&[2, 0])]);
         // `c` has its place before `b` gives up its own.
         assert_eq!(heard, ["0 of 40 needs 0", "1 of 40 needs 0", "2 of 30 needs 10 +0@2000", "1 of 60 needs 30 +2@4000"]);
-        let expected =
-            Counts { requests: 6, requested_bytes: 240, object_misses: 4, missed_bytes: 170, bytes_written: 170, evictions: 3, ..Counts::default() };
+        let expected = Counts {
+            requests: 6,
+            requested_bytes: 240,
+            object_misses: 4,
+            missed_bytes: 170,
+            bytes_written: 170,
+            evictions: 3,
+            ..Counts::default()
+        };
         assert_eq!(counts, expected);
     }
 

@@ -123,7 +123,13 @@ impl Shelf {
         let entry = |(used_at, id): (u64, usize)| {
             let slot = &self.slots[id];
             let accessed_at = trace.requests()[used_at as usize].at;
-            Entry { id: id as u64, fingerprint: trace.fingerprint(slot.object), size: slot.size, hits: slot.hits.into(), accessed_at }
+            Entry {
+                id: id as u64,
+                fingerprint: trace.fingerprint(slot.object),
+                size: slot.size,
+                hits: slot.hits.into(),
+                accessed_at,
+            }
         };
         order.into_iter().map(entry).collect()
     }

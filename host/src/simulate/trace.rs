@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use sha2::{Digest, Sha256};
 
+use super::line::{LONGEST, Line, LineFault};
+
 /// Requests in the order in which they came. It takes 24 bytes a request, and 8 bytes a key.
+#[derive(Default)]
 pub struct Trace {
     requests: Vec<Request>,
     /// By the number of the object.
@@ -54,70 +57,27 @@ pub enum TraceError {
     Empty,
 }
 
-/// What is wrong with a line of a trace.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LineFault {
-    /// There is too much or too little in it.
-    #[error("it has {0} of the 3 fields (a key with a comma in it has to be in quotes)")]
-    Fields(usize),
-    /// The first field is no time.
-    #[error("{0} is not a time, which is a number from 0")]
-    Time(Shown),
-    /// The last field is no size.
-    #[error("{0} is not a size, which is a whole number")]
-    Size(Shown),
-    /// All sizes up to here add up to more than a number holds.
-    #[error("the sizes up to here add up to more than 2^64")]
-    Sum,
-    /// Nobody has as much memory.
-    #[error("there are more than 2^32 keys up to here")]
-    Keys,
-}
-
-/// The beginning of a field, for a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown(String);
-
-impl Shown {
-    fn new(field: &[u8]) -> Self {
-        const MOST: usize = 40;
-        let mut text = String::from_utf8_lossy(&field[..field.len().min(MOST)]).into_owned();
-        if field.len() > MOST {
-            text.push('…');
-        }
-        Self(text)
-    }
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.0)
-    }
-}
-
 impl Trace {
     /// Reads lines of `time,key,size`: plain, or compressed by `xz` or `gzip`, which their first bytes tell.
     ///
-    /// A key is any text; in quotes, it may have commas in it. A size of 0 counts as 1, since everything takes up something. A first
+    /// A key is any text on one line; in quotes, it may have commas in it. A size of 0 counts as 1, since everything takes up something. A first
     /// line in which neither the time nor the size is a number is a header, and skipped.
     ///
     /// # Errors
     /// When it cannot be read, for the first line that is not a request, and when there is none.
     pub fn read(trace: impl Read) -> Result<Self, TraceError> {
-        let plain = decompress(trace).map_err(|error| TraceError::Read { line: 0, error })?;
-        let mut lines = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(plain);
-        let mut record = ByteRecord::new();
+        let mut read = 0;
         let mut reading = Reading::default();
+        let mut line = Vec::new();
+        let fail = |line, error| TraceError::Read { line, error };
+        let mut plain = decompress(trace).map_err(|error| fail(read, error))?;
         loop {
-            match lines.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => return reading.finish(),
-                Err(error) => {
-                    return Err(TraceError::Read { line: lines.position().line().saturating_sub(1), error: error.into() });
-                }
+            line.clear();
+            if plain.by_ref().take(LONGEST + 1).read_until(b'\n', &mut line).map_err(|error| fail(read, error))? == 0 {
+                return reading.finish();
             }
-            let line = record.position().map_or(0, csv::Position::line);
-            reading.add(&record, line == 1).map_err(|fault| TraceError::Line { line, fault })?;
+            read += 1;
+            reading.add(&line, read == 1).map_err(|fault| TraceError::Line { line: read, fault })?;
         }
     }
 
@@ -158,29 +118,16 @@ struct Reading {
     objects: HashMap<Box<[u8]>, u32>,
 }
 
-impl Default for Trace {
-    fn default() -> Self {
-        Self { requests: Vec::new(), fingerprints: Vec::new(), bytes: 0 }
-    }
-}
-
 impl Reading {
-    fn add(&mut self, record: &ByteRecord, first: bool) -> Result<(), LineFault> {
-        let (Some(time), Some(key), Some(size), 3) = (record.get(0), record.get(1), record.get(2), record.len()) else {
-            return Err(LineFault::Fields(record.len()));
-        };
-        let (time, size) = match (milliseconds(time), number(size)) {
-            (Some(at), Some(size)) => (at, size.max(1)),
-            (None, None) if first => return Ok(()),
-            (None, _) => return Err(LineFault::Time(Shown::new(time))),
-            (_, None) => return Err(LineFault::Size(Shown::new(size))),
-        };
+    fn add(&mut self, line: &[u8], first: bool) -> Result<(), LineFault> {
+        let mut unquoted = ByteRecord::new();
+        let Some(Line { at, key, size }) = Line::read(line, first, &mut unquoted)? else { return Ok(()) };
         self.trace.bytes = self.trace.bytes.checked_add(size).ok_or(LineFault::Sum)?;
         let object = match self.objects.get(key) {
             Some(object) => *object,
             None => self.number(key)?,
         };
-        self.trace.requests.push(Request { at: time, size, object });
+        self.trace.requests.push(Request { at, size, object });
         Ok(())
     }
 
@@ -205,7 +152,7 @@ impl Reading {
 }
 
 /// What `compressed` holds, as its first bytes tell.
-fn decompress<'a>(mut compressed: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+fn decompress<'a>(mut compressed: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
     const XZ: &[u8] = b"\xfd7zXZ\0";
     const GZIP: &[u8] = b"\x1f\x8b";
     let mut head = Vec::new();
@@ -213,30 +160,15 @@ fn decompress<'a>(mut compressed: impl Read + 'a) -> io::Result<Box<dyn Read + '
     let (xz, gzip) = (head.starts_with(XZ), head.starts_with(GZIP));
     let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(head).chain(compressed));
     Ok(match (xz, gzip) {
-        (true, _) => Box::new(XzReader::new(whole, true)),
-        (_, true) => Box::new(MultiGzDecoder::new(whole)),
+        (true, _) => Box::new(BufReader::new(XzReader::new(whole, true))),
+        (_, true) => Box::new(BufReader::new(MultiGzDecoder::new(whole))),
         _ => Box::new(whole),
     })
 }
 
-fn number(field: &[u8]) -> Option<u64> {
-    text(field)?.parse().ok()
-}
-
-/// Milliseconds of a number of seconds.
-fn milliseconds(field: &[u8]) -> Option<u64> {
-    /// No more than that is exact, and it is 285,000 years.
-    const MOST: f64 = (1u64 << 53) as f64;
-    let thousandfold = text(field)?.parse::<f64>().ok()? * 1000.0;
-    (0.0..=MOST).contains(&thousandfold).then(|| thousandfold.round() as u64)
-}
-
-fn text(field: &[u8]) -> Option<&str> {
-    std::str::from_utf8(field).ok().map(str::trim)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::line::Shown;
     use super::*;
     use std::io::Write;
 
@@ -282,7 +214,8 @@ mod tests {
             assert_eq!(fault(&format!("0,a,1\n0,a,{size}\n")), (2, LineFault::Size(Shown(size.into()))));
         }
         assert_eq!(fault("0,a,18446744073709551615\n0,a,1\n"), (2, LineFault::Sum));
-        assert_eq!(fault(&format!("0,a,1\n0,\"{}", "b,2\n".repeat(9))), (2, LineFault::Fields(2)));
+        assert_eq!(fault("0,a,1\r\n0,a,1\r\n0,\"a,1\n0,a,1\n"), (3, LineFault::Fields(2)));
+        assert_eq!(fault(&format!("0,a,1\n0,{},2", "b".repeat(1 << 16))), (2, LineFault::Long));
     }
 
     #[test]

@@ -64,3 +64,5 @@ pub static LOOPS_IN_CREATE: &[u8] = hostile!("loops_in_create");
 pub static COMPLAINS_ENDLESSLY: &[u8] = hostile!("complains_endlessly");
 /// Calls somebody up.
 pub static REACHES_OUT: &[u8] = hostile!("reaches_out");
+/// CLOCK, written in C.
+pub static CLOCK: &[u8] = include_bytes!("../c/clock.wasm");

@@ -15,8 +15,10 @@ const RESTORES: &str = "ranks what is restored";
 const REMOVALS: &str = "forgets what is removed";
 const REFUSALS: &str = "copes with victims that stay and candidates that are not stored";
 
-/// How many times what is needed may be freed, where that is little of what resides, over a whole sequence.
-const MOST_SURPLUS: f64 = 10.0;
+/// How much of the capacity has to be in use after evictions of little, on average over a sequence. With so few evictions there is
+/// no average.
+const LEAST_IN_USE: f64 = 0.25;
+const FEW: u64 = 10;
 
 /// What came of a family of sequences.
 #[derive(Default)]
@@ -25,9 +27,9 @@ struct Tally {
     calls: u64,
     decisions: u64,
     seen: Seen,
-    /// The most that was freed for each byte or item that was needed, and in which sequence.
-    surplus: f64,
-    most_surplus_in: String,
+    /// The least that was in use after evictions of little, on average, and in which sequence.
+    least_in_use: f64,
+    least_in: String,
     fault: Option<Counterexample>,
 }
 
@@ -48,14 +50,12 @@ pub fn check(context: &Context) -> Vec<Verdict> {
     }];
     verdicts.push(plain.verdict(NAMES, plain.seen.wrong_names.as_ref(), ""));
     verdicts.push(plain.verdict(ENOUGH, plain.seen.too_little.as_ref(), ""));
-    verdicts.push(if plain.surplus > MOST_SURPLUS {
-        let (times, sequence) = (plain.surplus, &plain.most_surplus_in);
-        Verdict::failed(
-            SURPLUS,
-            format!("sequence: {sequence}\nit freed {times:.1} times what was needed; {MOST_SURPLUS} are the limit"),
-        )
+    let in_use = format!("{:.0} % of the capacity in use after an eviction of little, on average", plain.least_in_use * 100.0);
+    verdicts.push(if plain.least_in_use < LEAST_IN_USE {
+        let (limit, sequence) = (LEAST_IN_USE * 100.0, &plain.least_in);
+        Verdict::failed(SURPLUS, format!("sequence: {sequence}\n{in_use}\nexpected: {limit} % or more"))
     } else {
-        plain.verdict(SURPLUS, None, &format!("at most {:.2} times what was needed; ", plain.surplus))
+        plain.verdict(SURPLUS, None, &format!("at least {in_use}; "))
     });
     verdicts.push(plain.verdict(ROOM, plain.seen.refused.as_ref(), ""));
     // What is wrong without anything special is wrong with it, and not because of it.
@@ -74,7 +74,7 @@ pub fn check(context: &Context) -> Vec<Verdict> {
 
 impl Tally {
     fn of(context: &Context, sequences: impl Iterator<Item = Sequence>) -> Self {
-        let mut tally = Self::default();
+        let mut tally = Self { least_in_use: 1.0, ..Self::default() };
         for sequence in sequences {
             if tally.fault.is_none() {
                 tally.play(context, sequence);
@@ -99,15 +99,13 @@ impl Tally {
         self.sequences += 1;
         self.calls += player.log.calls;
         self.decisions += player.log.decisions;
-        let Seen { wrong_names, too_little, refused, freed, needed, .. } = player.seen;
-        let capacity = sequence.tier.capacity();
+        let Seen { wrong_names, too_little, refused, small_evictions, left_in_use, .. } = player.seen;
         self.seen.wrong_names = self.seen.wrong_names.take().or(wrong_names);
         self.seen.too_little = self.seen.too_little.take().or(too_little);
         self.seen.refused = self.seen.refused.take().or(refused);
-        // Where hardly anything is needed, something may go all the same.
-        let surplus = freed as f64 / needed.max(capacity / 4).max(1) as f64;
-        if surplus > self.surplus {
-            (self.surplus, self.most_surplus_in) = (surplus, sequence.to_string());
+        let in_use = left_in_use / small_evictions as f64;
+        if small_evictions >= FEW && in_use < self.least_in_use {
+            (self.least_in_use, self.least_in) = (in_use, sequence.to_string());
         }
     }
 

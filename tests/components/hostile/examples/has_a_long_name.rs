@@ -5,7 +5,7 @@ use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::ev
 use media_cache_hostile_policies::{Hostile, Until, export};
 
 /// In all else it is an LRU.
-struct Lru;
+pub struct Lru;
 
 impl Hostile for Lru {
     const NAME: &'static str = "has-a-long-name";

@@ -3,7 +3,8 @@
 use media_cache_hostile_policies::kit::{Algorithm, Entry, EntryId, OptionSpec, Options, export_policy};
 use media_cache_hostile_policies::spin;
 
-struct Policy;
+/// Nothing: there never is one.
+pub struct Policy;
 
 impl Algorithm for Policy {
     const NAME: &'static str = "loops-in-create";

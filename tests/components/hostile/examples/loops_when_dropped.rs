@@ -3,7 +3,8 @@
 use media_cache_hostile_policies::kit::{Algorithm, Entry, EntryId, OptionSpec, Options, export_policy};
 use media_cache_hostile_policies::spin;
 
-struct Policy(Vec<(EntryId, u64)>);
+/// Ids and sizes, in the order in which they came.
+pub struct Policy(Vec<(EntryId, u64)>);
 
 impl Drop for Policy {
     fn drop(&mut self) {

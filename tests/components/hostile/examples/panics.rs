@@ -1,5 +1,7 @@
 //! Panics, as a policy in Rust that has a bug: it complains before it breaks off.
 
+#![allow(clippy::panic, reason = "that is what it is for")]
+
 use media_cache_hostile_policies::kit::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 

@@ -1,0 +1,68 @@
+//! A live cache does after a swap what the simulator says that it would do.
+
+use std::num::NonZeroU64;
+
+use media_cache::download::{Download, FetchError};
+use media_cache::simulate::{Replay, Sandboxed, Seed, Trace};
+use media_cache::transcode::NoTranscoder;
+use media_cache::{Engine, MediaCache, PolicyChoice, PolicyLimits};
+
+const BUDGET: u64 = 32 << 20;
+/// The policy is replaced after so many requests.
+const BEFORE: usize = 15_000;
+/// And then it is seen what it misses of so many.
+const AFTER: usize = 20_000;
+/// The media of the trace are divided by this, so that the test writes hundreds of megabytes and not gigabytes.
+const SMALLER: u64 = 32;
+const BLOCK: u64 = 4096;
+
+/// As many bytes as the URL says.
+async fn download(url: String) -> Result<Download, FetchError> {
+    let size = url.rsplit(':').next().unwrap().parse().unwrap();
+    Ok(Download { body: vec![7u8; size].into(), mimetype: "application/octet-stream".into(), filename: "a.bin".into() })
+}
+
+#[tokio::test]
+async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
+    let whole = Trace::read(std::fs::File::open("../tests/data/media.csv.xz").unwrap()).unwrap();
+    let requests = &whole.requests()[..BEFORE + AFTER];
+    let media = requests.iter().map(|request| (request.object, (request.size / SMALLER).max(1)));
+    let urls: Vec<String> = media.clone().map(|(object, size)| format!("test:{object}:{size}")).collect();
+    // What an entry takes of the budget: its media in blocks, and a block for the sidecar.
+    let on_disk = media.map(|(object, size)| format!("0,{object},{}\n", (size.div_ceil(BLOCK) + 1) * BLOCK));
+    let trace = Trace::read(on_disk.collect::<String>().as_bytes()).unwrap();
+
+    let engine = Engine::new().unwrap();
+    let policy = |name| {
+        let choice = PolicyChoice::from(engine.built_in_policy(name).unwrap());
+        Sandboxed::new(&engine, &choice, PolicyLimits::default(), BUDGET).unwrap()
+    };
+    let simulated = |seed| {
+        let mut replay = Replay::new(&trace, policy("lru"), BUDGET);
+        replay.run(BEFORE).unwrap();
+        let before = replay.counts().object_misses;
+        let mut replay = replay.swap(policy("gdsf"), seed).unwrap();
+        replay.run(AFTER).unwrap();
+        (before, replay.counts().object_misses - before)
+    };
+    let (before, after) = simulated(Seed::Hits);
+    let (_, ideal) = simulated(Seed::AllRequests);
+
+    let directory = tempfile::tempdir().unwrap();
+    let builder = MediaCache::builder().engine(engine.clone()).directory(directory.path()).downloader(download);
+    let builder = builder.transcoder(NoTranscoder).max_memory_items(0);
+    let cache = builder.max_disk_bytes(NonZeroU64::new(BUDGET).unwrap()).open().await.unwrap();
+    let misses = async |urls: &[String]| {
+        let before = cache.status().await.unwrap().cache.misses;
+        for url in urls {
+            cache.get_or_download(url).await.unwrap();
+        }
+        cache.status().await.unwrap().cache.misses - before
+    };
+    assert_eq!(misses(&urls[..BEFORE]).await, before);
+    cache.swap_policy(engine.built_in_policy("gdsf").unwrap()).await.unwrap();
+    let live = misses(&urls[BEFORE..]).await;
+    println!("misses of {AFTER} requests: live {live}, simulated {after}, seeded ideally {ideal}");
+    assert_eq!(live, after);
+    assert!(live.saturating_sub(ideal) <= AFTER as u64 / 100, "{live} {ideal}");
+}
