@@ -168,11 +168,8 @@ async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
     let service = place.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["digest"], digest(lru()));
     service.stop().await;
-    for file in std::fs::read_dir(place.directory()).unwrap().map(|file| file.unwrap().path()) {
-        if file.extension().is_some_and(|extension| extension == "wasm") {
-            std::fs::write(file, "no component").unwrap();
-        }
-    }
+    let uploads = std::fs::read_dir(place.directory().join("media-cache.policies")).unwrap();
+    uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
     let service = place.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
     service.logs("cannot be used; it is sieve now").await;

@@ -1,7 +1,7 @@
 //! The policy that was chosen while a service ran, so that the next start has it again.
 //!
-//! Two kinds of files beside the entries: `media-cache.policy.json` says which policy it is, and `media-cache.policy.{digest}.wasm` is
-//! one that was handed in as bytes.
+//! Beside the entries, `media-cache.policy.json` says which policy it is, and `media-cache.policies/{digest}.wasm` is one that was handed
+//! in as bytes. These have a directory of their own: that of the entries is too large to be looked through.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{PolicyChoice, PolicyOrigin, PolicySpec};
 
 const FILE: &str = "media-cache.policy.json";
-const UPLOAD: (&str, &str) = ("media-cache.policy.", ".wasm");
+const UPLOADS: &str = "media-cache.policies";
 
 /// What a cache's directory remembers of its policy.
 #[derive(Clone, Debug)]
@@ -63,6 +63,7 @@ impl RememberedPolicy {
     /// # Errors
     /// When it cannot be written.
     pub fn keep_upload(&self, digest: &str, component: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(self.directory.join(UPLOADS))?;
         self.write(&self.upload(digest), component)
     }
 
@@ -87,12 +88,16 @@ impl RememberedPolicy {
     /// # Errors
     /// When the directory cannot be read.
     pub fn tidy(&self, choice: &PolicyChoice, previous: Option<&PolicyChoice>) -> io::Result<()> {
-        let needed: Vec<PathBuf> =
-            [Some(choice), previous].into_iter().flatten().map(|c| self.upload(&c.component.digest())).collect();
-        for file in fs::read_dir(&self.directory)? {
+        let not_built_in = |choice: &&PolicyChoice| !matches!(choice.component.origin(), PolicyOrigin::BuiltIn(_));
+        let choices = [Some(choice), previous].into_iter().flatten().filter(not_built_in);
+        let needed: Vec<PathBuf> = choices.map(|choice| self.upload(&choice.component.digest())).collect();
+        let uploads = match fs::read_dir(self.directory.join(UPLOADS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            uploads => uploads?,
+        };
+        for file in uploads {
             let path = file?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with(UPLOAD.0) && name.ends_with(UPLOAD.1) && !needed.contains(&path) {
+            if path.extension().is_some_and(|extension| extension == "wasm") && !needed.contains(&path) {
                 fs::remove_file(&path)?;
             }
         }
@@ -113,7 +118,7 @@ impl RememberedPolicy {
 }
 
 fn upload_name(digest: &str) -> String {
-    format!("{}{digest}{}", UPLOAD.0, UPLOAD.1)
+    format!("{UPLOADS}/{digest}.wasm")
 }
 
 #[cfg(test)]
@@ -149,10 +154,12 @@ mod tests {
         memory.remember(&upload, None).unwrap();
         assert_eq!(memory.recall().unwrap().origin, PolicyOrigin::File(memory.upload(&upload.component.digest())));
         assert!(!memory.upload("another").exists() && memory.recall().unwrap().compile(&engine).is_ok());
-        let files = || fs::read_dir(directory.path()).unwrap().count();
-        assert_eq!(files(), 2);
+        let uploads = || fs::read_dir(directory.path().join(UPLOADS)).unwrap().count();
+        assert_eq!(uploads(), 1);
         let built_in = choice("lru");
         memory.remember(&built_in, Some(&upload)).unwrap();
-        assert_eq!(files(), 2, "a rollback would need it");
+        assert_eq!(uploads(), 1, "a rollback would need it");
+        memory.remember(&built_in, Some(&built_in)).unwrap();
+        assert_eq!(uploads(), 0);
     }
 }
