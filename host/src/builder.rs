@@ -245,7 +245,7 @@ impl Builder {
         let lru = engine.built_in_policy(embedded::LRU)?;
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
-        let record = Arc::new(record(&engine, choice, limits)?);
+        let record = Arc::new(record(&engine, choice, limits, self.options.capacities())?);
         let downloader = match self.downloader {
             Some(downloader) => downloader,
             None => Arc::new(HttpDownloader::new(HttpOptions::default())?),
@@ -275,6 +275,12 @@ impl Builder {
 }
 
 impl Settings {
+    /// The capacities that the policy will be asked to rank, as far as they are not left to the component.
+    fn capacities(&self) -> impl Iterator<Item = u64> + use<> {
+        let (disk, memory) = (self.max_disk_bytes.map(NonZeroU64::get), self.max_memory_items.map(u64::from));
+        [Some(1), disk, memory].into_iter().flatten()
+    }
+
     fn for_component(self) -> Options {
         Options {
             directory: Some(".".into()),
@@ -288,10 +294,17 @@ impl Settings {
 }
 
 /// Makes sure that a policy starts and takes its options, and begins the record of it.
-fn record(engine: &Engine, choice: PolicyChoice, limits: PolicyLimits) -> Result<Record, OpenError> {
+fn record(
+    engine: &Engine,
+    choice: PolicyChoice,
+    limits: PolicyLimits,
+    capacities: impl IntoIterator<Item = u64>,
+) -> Result<Record, OpenError> {
     let start = || {
         let mut policy = PolicyInstance::new(engine, &choice.component, limits)?;
-        policy.create(1, &choice.options)?;
+        for capacity in capacities {
+            policy.create(capacity.max(1), &choice.options)?;
+        }
         Ok(policy.description().clone())
     };
     let description = start().map_err(|error| OpenError::Policy { policy: choice.component.origin().to_string(), error })?;

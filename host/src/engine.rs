@@ -69,6 +69,9 @@ pub enum ComponentError {
         /// What it imports.
         import: String,
     },
+    /// It is WebAssembly, and not wrapped up as a component.
+    #[error("{0} is a core module and not a component; Rust builds components for the target wasm32-wasip2")]
+    CoreModule(String),
     /// It is something else altogether.
     #[error("{0} is not WebAssembly")]
     NotWasm(String),
@@ -208,7 +211,11 @@ fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
 
 /// Tells a wrong file from a wrong component, of which much more can be said.
 fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
-    if bytes.starts_with(b"\0asm") { Ok(()) } else { Err(ComponentError::NotWasm(what.into())) }
+    match bytes {
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(ComponentError::NotWasm(what.into())),
+    }
 }
 
 /// What the cell holds, made first where it is empty.

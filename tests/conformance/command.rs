@@ -72,7 +72,7 @@ fn what_is_no_policy_is_an_error_that_says_so() {
         ("text.wasm", "text.wasm is not WebAssembly"),
         ("cache.wasm", "cache.wasm is not a component of the world `eviction-policy`: "),
         ("reaching.wasm", "reaching.wasm is not a component of the world `eviction-policy`: it imports `wasi:sockets/"),
-        ("module.wasm", "module.wasm is not a component of the world `eviction-policy`: "),
+        ("module.wasm", "module.wasm is a core module and not a component"),
     ];
     for (name, why) in wrong {
         let finished = media_cache(directory.path(), &["policy", "test", "lru", name]);
@@ -85,7 +85,7 @@ fn what_is_no_policy_is_an_error_that_says_so() {
 
 #[test]
 fn limits_can_be_set() {
-    let finished = media_cache(Path::new("."), &["policy", "test", "--memory-mb", "4", "lru"]);
+    let finished = media_cache(Path::new("."), &["policy", "test", "--policy-memory-mb", "4", "lru"]);
     assert_eq!(finished.code, Some(1));
     let wrong = "FAIL  copes with 200,000 entries\n      it wanted more than its 4 MiB of memory\n-     takes up 1 KiB";
     assert!(finished.stdout.contains(wrong), "{}", finished.stdout);

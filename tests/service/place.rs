@@ -74,9 +74,13 @@ impl Place {
         names
     }
 
-    /// What of the entries takes up of the disk, in blocks of 4 KiB. A file that goes away meanwhile takes up nothing.
+    /// What of the entries takes up of the disk, in blocks of 4 KiB. A file that goes away meanwhile takes up nothing, nor does a
+    /// directory that the service has not made yet.
     pub fn disk_use(&self) -> u64 {
-        let files = std::fs::read_dir(self.directory()).unwrap().map(Result::unwrap);
+        let files = match std::fs::read_dir(self.directory()) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return 0,
+            files => files.unwrap().map(Result::unwrap),
+        };
         let entries = files.filter(|file| ![SNAPSHOT, LOCK].map(Into::into).contains(&file.file_name()));
         entries.filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len().next_multiple_of(4096)).sum()
     }

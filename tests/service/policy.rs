@@ -82,8 +82,9 @@ async fn a_policy_is_replaced_by_name_with_options_and_brought_back() {
     assert_eq!((&gdsf["name"], &gdsf["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })));
     assert_eq!((&gdsf["swaps"], &gdsf["previous"]), (&json!(1), &json!("lru")));
     service.media(&picture).await.is("hit");
+    assert_eq!(put_policy(&service, "?name=gdsf&beta=0.75", b"").await.json()["previous"], "lru", "the same once more");
     let back = roll_back(&service).await.json();
-    assert_eq!((&back["name"], &back["swaps"], &back["previous"]), (&json!("lru"), &json!(2), &json!("gdsf")));
+    assert_eq!((&back["name"], &back["swaps"], &back["previous"]), (&json!("lru"), &json!(3), &json!("gdsf:beta=0.75")));
     let again = roll_back(&service).await.json();
     assert_eq!((&again["name"], &again["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })), "options come back too");
     service.media(&picture).await.is("hit");
@@ -114,7 +115,8 @@ async fn what_cannot_be_put_in_place_is_said_and_changes_nothing() {
         ("?name=lru&colour=red", b"", 422, "lru has no option \"colour\""),
         ("?name=gdsf&beta=7", b"", 422, "from 0 to 1"),
         ("", b"bytes", 422, "is not WebAssembly"),
-        ("", b"\0asm\x01\0\0\0", 422, "eviction-policy"),
+        ("", b"\0asm\x01\0\0\0", 422, "core module"),
+        ("", b"\0asm\x0d\0\x01\0", 422, "eviction-policy"),
         ("", embedded::CACHE, 422, "eviction-policy"),
     ] {
         let problem = put_policy(&service, query, body).await.problem(status);

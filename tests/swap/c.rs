@@ -63,7 +63,7 @@ async fn it_takes_over_what_it_finds() {
     ask(&asked, (0..100).map(|number| number % 13)).await;
     assert_eq!(asked.cache.policy().fallbacks, 0);
     let error = asked.cache.swap_policy(choice(components::CLOCK, &[("hands", "2")])).await.unwrap_err();
-    assert_eq!(error.to_string(), "the policy was tried and is not fit: clock has no option \"hands\"; it has none");
+    assert_eq!(error.to_string(), "the policy cannot be used: clock has no option \"hands\"; it has none");
 }
 
 #[test]

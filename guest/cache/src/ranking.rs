@@ -159,13 +159,12 @@ impl<P: Policy> Ranking<P> {
         for victim in victims {
             match tier.give_up(victim) {
                 GivenUp::Freed(size) => freed = freed.saturating_add(size),
-                GivenUp::Kept(entry) => kept.push(entry),
+                GivenUp::Kept(entry) if !kept.iter().any(|other: &Entry| other.id == entry.id) => kept.push(entry),
+                GivenUp::Kept(_) => self.rejected += 1,
                 GivenUp::Unknown => self.rejected += 1,
             }
         }
         if !kept.is_empty() {
-            // One that was named twice was kept twice, and is there once.
-            kept.dedup_by_key(|entry| entry.id);
             self.restored(&kept);
         }
         freed

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
-use media_cache::{Builder, Engine, MediaCache, PolicySpec};
+use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, PolicySpec};
 
 const MIB: u64 = 1 << 20;
 
@@ -52,6 +52,29 @@ pub struct Memory {
     max_memory_mb: u64,
 }
 
+/// The policy cannot be used, whatever is true of the rest.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UnusablePolicy(ComponentError);
+
+/// What a policy may use up. For commands that run one whose author they do not know.
+#[derive(Args)]
+pub struct Sandbox {
+    /// Memory that the eviction policy may have, in MiB; a million entries need about a hundred
+    #[arg(long, value_name = "MB", default_value_t = PolicyLimits::default().memory_bytes / MIB)]
+    policy_memory_mb: u64,
+    /// Processor time that a call into the policy may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = PolicyLimits::default().call_time.as_millis() as u64)]
+    policy_call_ms: u64,
+}
+
+impl Sandbox {
+    pub fn limits(&self) -> PolicyLimits {
+        let (memory_bytes, call_time) = (self.policy_memory_mb.saturating_mul(MIB), Duration::from_millis(self.policy_call_ms));
+        PolicyLimits { memory_bytes, call_time }
+    }
+}
+
 #[derive(Clone, Copy, Default, ValueEnum)]
 enum TranscoderName {
     #[default]
@@ -79,7 +102,7 @@ impl Place {
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);
         }
-        builder = builder.policy(policy.compile(&engine)?);
+        builder = builder.policy(policy.compile(&engine).map_err(UnusablePolicy)?);
         for (name, value) in &policy.options {
             builder = builder.policy_option(name, value);
         }

@@ -11,12 +11,12 @@ use anyhow::Context;
 use clap::Args;
 use media_cache::policy::RememberedPolicy;
 use media_cache::service::{Extras, Service, TraceRecorder};
-use media_cache::{CacheError, ComponentError, MediaCache, OpenError, PolicySpec};
+use media_cache::{CacheError, MediaCache, OpenError, PolicySpec};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place};
+use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
 const CHECKPOINT: Duration = Duration::from_secs(300);
@@ -38,6 +38,8 @@ pub struct Serve {
     record_trace: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    sandbox: Sandbox,
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
@@ -114,7 +116,10 @@ impl Serve {
     async fn open(&self, remembered: &RememberedPolicy) -> anyhow::Result<MediaCache> {
         if let Some(chosen) = remembered.recall() {
             let why = match self.open_with(&chosen).await {
-                Ok(cache) => return Ok(cache),
+                Ok(cache) => {
+                    tracing::info!("the policy is {chosen}, which was chosen while the service ran; {} is not", self.place.policy);
+                    return Ok(cache);
+                }
                 Err(error) if concerns_policy(&error) => error,
                 Err(error) => return Err(error),
             };
@@ -123,18 +128,22 @@ impl Serve {
                 self.place.policy
             );
         }
-        self.open_with(&self.place.policy).await
+        let cache = self.open_with(&self.place.policy).await?;
+        tracing::info!("the policy is {}", self.place.policy);
+        remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
+        Ok(cache)
     }
 
     async fn open_with(&self, policy: &PolicySpec) -> anyhow::Result<MediaCache> {
         let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
+        let builder = builder.policy_limits(self.sandbox.limits());
         Ok(self.intake.configure(builder, None)?.open().await?)
     }
 }
 
 /// Whether a cache could be opened with another policy.
 fn concerns_policy(error: &anyhow::Error) -> bool {
-    error.is::<ComponentError>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
+    error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
 }
 
 fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {

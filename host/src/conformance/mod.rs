@@ -16,7 +16,7 @@
 //! for verdict in conformance::run(&engine, &policy, PolicyLimits::default()) {
 //!     println!("{:?} {}: {}", verdict.outcome, verdict.check, verdict.detail);
 //! }
-//! # Ok::<(), anyhow::Error>(())
+//! # Ok::<(), wasmtime::Error>(())
 //! ```
 
 mod checks;

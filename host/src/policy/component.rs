@@ -130,8 +130,11 @@ impl FromStr for PolicySpec {
         if let Some(origin) = origin(text) {
             return Ok(Self { origin, options: Vec::new() });
         }
-        let (name, options) = text.rsplit_once(':').unwrap_or((text, ""));
-        let origin = origin(name).ok_or_else(|| PolicySpecError::Unknown(name.into()))?;
+        // Options may have one too: the first colon after something that there is.
+        let parts = || text.match_indices(':').map(|(at, _)| (&text[..at], &text[at + 1..]));
+        let found = parts().find_map(|(name, options)| Some((origin(name)?, options)));
+        let unknown = || PolicySpecError::Unknown(parts().next().map_or(text, |(name, _)| name).into());
+        let (origin, options) = found.ok_or_else(unknown)?;
         let option = |option: &str| match option.split_once('=') {
             Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
             _ => Err(PolicySpecError::Option(option.into())),
@@ -158,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_policy_is_written_with_its_options() {
-        let spec: PolicySpec = "lru:a=1,b=x=y".parse().unwrap();
+        let spec: PolicySpec = "lru:a=1,b=x=y:z".parse().unwrap();
         assert_eq!(spec.origin, PolicyOrigin::BuiltIn("lru".into()));
-        assert_eq!(spec.options, [("a".into(), "1".into()), ("b".into(), "x=y".into())]);
-        assert_eq!(spec.to_string(), "lru:a=1,b=x=y");
+        assert_eq!(spec.options, [("a".into(), "1".into()), ("b".into(), "x=y:z".into())]);
+        assert_eq!(spec.to_string(), "lru:a=1,b=x=y:z");
         assert_eq!("lru".parse(), Ok(PolicySpec::default()));
     }
 

@@ -39,6 +39,13 @@ pub(super) struct Page {
     pub entries: Vec<Told>,
 }
 
+impl Page {
+    /// How many entries it says something of.
+    pub fn len(&self) -> usize {
+        self.gone.len() + self.entries.len()
+    }
+}
+
 /// An entry in a [`Page`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
@@ -127,8 +134,10 @@ impl Ledger {
         self.gone = Vec::new();
     }
 
-    /// The next part: at most `limit` entries. One without entries is the last.
+    /// The next part, of at most `limit` entries. An empty one is the last.
     pub fn page(&mut self, limit: usize) -> Page {
+        let gone: Vec<u64> = self.gone.drain(..limit.min(self.gone.len())).collect();
+        let limit = limit - gone.len();
         let mut entries = Vec::new();
         while let Some(id) = self.next.filter(|_| entries.len() < limit) {
             self.next = self.entries.newer(id);
@@ -141,7 +150,7 @@ impl Ledger {
                 false => Told::Resides(Entry { id, fingerprint, size, hits, accessed_at }),
             });
         }
-        Page { gone: std::mem::take(&mut self.gone), entries }
+        Page { gone, entries }
     }
 
     fn access(&mut self, access: super::Access) {

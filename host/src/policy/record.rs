@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::seat::Seat;
-use super::{Description, PolicyChoice, PolicyOrigin};
+use super::{Description, PolicyChoice, PolicyOrigin, PolicySpec};
 
 /// What is known of the policy of a cache.
 pub(crate) struct Record {
@@ -88,8 +88,8 @@ pub struct PolicyStatus {
     pub fallbacks: u64,
     /// The last fault.
     pub last_fault: Option<FaultReport>,
-    /// Where the policy comes from that a rollback would bring back.
-    pub previous: Option<PolicyOrigin>,
+    /// The policy that a rollback would bring back, with its options.
+    pub previous: Option<PolicySpec>,
     /// The swap that is under way.
     pub swap: Option<SwapProgress>,
 }
@@ -144,7 +144,10 @@ impl Record {
     /// Another policy was put in place on demand.
     pub(super) fn swapped(&self, seat: &Seat) {
         let mut facts = self.facts();
-        facts.previous = Some(facts.choice.clone());
+        // To ask twice for the same is not to give up what was there before.
+        if !facts.choice.is_same(&seat.choice) {
+            facts.previous = Some(facts.choice.clone());
+        }
         facts.swaps += 1;
         self.took_over(&mut facts, seat);
     }
@@ -196,7 +199,7 @@ impl Record {
             swaps: facts.swaps,
             fallbacks: facts.fallbacks,
             last_fault: facts.last_fault.clone(),
-            previous: facts.previous.as_ref().map(|choice| choice.component.origin().clone()),
+            previous: facts.previous.as_ref().map(PolicyChoice::spec),
             swap: facts.swap.clone(),
         }
     }

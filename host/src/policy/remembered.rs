@@ -58,46 +58,44 @@ impl RememberedPolicy {
         Some(chosen)
     }
 
-    /// Keeps a component that was handed in as bytes.
+    /// Forgets the choice if another policy was configured since it was made.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn keep_upload(&self, digest: &str, component: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(self.directory.join(UPLOADS))?;
-        self.write(&self.upload(digest), component)
+    /// When it cannot be removed.
+    pub fn forget_the_outdated(&self) -> io::Result<()> {
+        let path = self.directory.join(FILE);
+        if path.exists() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
     }
 
-    /// Remembers the choice. Components that were handed in and are neither this one nor `previous` are forgotten.
+    /// Remembers the choice, and `upload`, which is its component where that was just handed in. Components that were handed in and are
+    /// neither this one nor `previous` are forgotten.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn remember(&self, choice: &PolicyChoice, previous: Option<&PolicyChoice>) -> io::Result<()> {
+    /// When something cannot be written. The choice before is remembered then.
+    pub fn remember(&self, choice: &PolicyChoice, upload: Option<&[u8]>, previous: Option<&PolicyChoice>) -> io::Result<()> {
+        let uploads = self.directory.join(UPLOADS);
+        fs::create_dir_all(&uploads)?;
+        let digest = choice.component.digest();
+        if let Some(component) = upload {
+            self.write(&self.upload(&digest), component)?;
+        }
         let origin = match choice.component.origin() {
-            PolicyOrigin::Upload => PolicyOrigin::File(upload_name(&choice.component.digest()).into()),
-            PolicyOrigin::File(path) => PolicyOrigin::File(std::path::absolute(path)?),
             PolicyOrigin::BuiltIn(name) => PolicyOrigin::BuiltIn(name.clone()),
+            PolicyOrigin::File(path) if !path.starts_with(&uploads) => PolicyOrigin::File(std::path::absolute(path)?),
+            PolicyOrigin::File(_) | PolicyOrigin::Upload => {
+                fs::metadata(self.upload(&digest))?;
+                PolicyOrigin::File(upload_name(&digest).into())
+            }
         };
         let chosen = PolicySpec { origin, options: choice.options.clone() };
         let remembered = Remembered { configured: self.configured.clone(), chosen };
         self.write(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
-        self.tidy(choice, previous)
-    }
-
-    /// Removes the components that were handed in and that neither of these needs.
-    ///
-    /// # Errors
-    /// When the directory cannot be read.
-    pub fn tidy(&self, choice: &PolicyChoice, previous: Option<&PolicyChoice>) -> io::Result<()> {
         let not_built_in = |choice: &&PolicyChoice| !matches!(choice.component.origin(), PolicyOrigin::BuiltIn(_));
         let choices = [Some(choice), previous].into_iter().flatten().filter(not_built_in);
         let needed: Vec<PathBuf> = choices.map(|choice| self.upload(&choice.component.digest())).collect();
-        let uploads = match fs::read_dir(self.directory.join(UPLOADS)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            uploads => uploads?,
-        };
-        for file in uploads {
+        for file in fs::read_dir(&uploads)? {
             let path = file?.path();
-            if path.extension().is_some_and(|extension| extension == "wasm") && !needed.contains(&path) {
+            if !needed.contains(&path) {
                 fs::remove_file(&path)?;
             }
         }
@@ -110,8 +108,9 @@ impl RememberedPolicy {
 
     /// Writes a file whole or not at all.
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
+        let mut file = tempfile::NamedTempFile::new_in(self.directory.join(UPLOADS))?;
         io::Write::write_all(&mut file, bytes)?;
+        file.as_file().sync_all()?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     }
@@ -135,10 +134,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         assert_eq!(memory.recall(), None);
-        memory.remember(&choice("lru"), None).unwrap();
+        memory.remember(&choice("lru"), None, None).unwrap();
         assert_eq!(memory.recall().unwrap().to_string(), "lru:a=1");
-        let configured = "lru:b=2".parse().unwrap();
-        assert_eq!(RememberedPolicy::new(directory.path(), configured).recall(), None);
+        memory.forget_the_outdated().unwrap();
+        assert!(memory.recall().is_some());
+        let another = RememberedPolicy::new(directory.path(), "lru:b=2".parse().unwrap());
+        assert_eq!(another.recall(), None);
+        another.forget_the_outdated().unwrap();
+        assert_eq!(memory.recall(), None, "a later choice is not undone by an earlier one");
         fs::write(directory.path().join(FILE), "{").unwrap();
         assert_eq!(memory.recall(), None);
     }
@@ -149,17 +152,19 @@ mod tests {
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         let (engine, lru) = (Engine::new().unwrap(), crate::embedded::policy("lru").unwrap());
         let upload = PolicyChoice::from(engine.compile_policy(PolicyOrigin::Upload, lru).unwrap());
-        memory.keep_upload(&upload.component.digest(), lru).unwrap();
-        memory.keep_upload("another", lru).unwrap();
-        memory.remember(&upload, None).unwrap();
+        memory.remember(&upload, Some(lru), None).unwrap();
+        fs::write(memory.upload("another"), lru).unwrap();
+        memory.remember(&upload, None, None).unwrap();
         assert_eq!(memory.recall().unwrap().origin, PolicyOrigin::File(memory.upload(&upload.component.digest())));
         assert!(!memory.upload("another").exists() && memory.recall().unwrap().compile(&engine).is_ok());
         let uploads = || fs::read_dir(directory.path().join(UPLOADS)).unwrap().count();
         assert_eq!(uploads(), 1);
         let built_in = choice("lru");
-        memory.remember(&built_in, Some(&upload)).unwrap();
+        memory.remember(&built_in, None, Some(&upload)).unwrap();
         assert_eq!(uploads(), 1, "a rollback would need it");
-        memory.remember(&built_in, Some(&built_in)).unwrap();
+        memory.remember(&built_in, None, Some(&built_in)).unwrap();
         assert_eq!(uploads(), 0);
+        assert!(memory.remember(&upload, None, None).is_err());
+        assert_eq!(memory.recall().unwrap().to_string(), "lru:a=1", "one that is not there is not remembered");
     }
 }

@@ -1,7 +1,10 @@
 //! A policy and the rankings that it keeps for a cache.
 
 use super::ledger::{Page, Told};
-use super::{Access, CreateError, Entry, Event, PolicyComponent, PolicyFault, PolicyInstance, PolicyLimits, PolicyOrigin, Ranking};
+use super::{
+    Access, CreateError, Entry, Event, PolicyComponent, PolicyFault, PolicyInstance, PolicyLimits, PolicyOrigin, PolicySpec,
+    Ranking,
+};
 use crate::engine::Engine;
 
 /// A policy that a cache is to have, with its options.
@@ -14,6 +17,18 @@ pub struct PolicyChoice {
 }
 
 impl PolicyChoice {
+    /// How it would be written on a command line.
+    #[must_use]
+    pub fn spec(&self) -> PolicySpec {
+        PolicySpec { origin: self.component.origin().clone(), options: self.options.clone() }
+    }
+
+    /// Whether it is the same component with the same options.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.component.digest() == other.component.digest() && self.options == other.options
+    }
+
     /// Whether it is the policy of this name that comes with this library.
     #[must_use]
     pub fn is_built_in(&self, name: &str) -> bool {

@@ -11,6 +11,7 @@ use wasmtime::component::Resource;
 
 use super::ledger::{Ledger, Page};
 use super::record::{PolicyStatus, Record};
+use super::sandbox::processor_time;
 use super::seat::Seat;
 use super::{CreateError, Description, Entry, Event, Placement, PolicyFault, PolicyInstance, PolicyLimits, Ranking};
 use crate::engine::{Engine, embedded};
@@ -188,12 +189,17 @@ impl PolicySlot {
     /// Ends a swap: tells `seat` of what happened last, and puts it in the place of the one before, which is given back.
     pub(super) fn take_over(&mut self, swap: u64, mut seat: Seat) -> Result<Option<Seat>, TakeOverError> {
         let kept: Vec<usize> = (0..self.rankings.len()).filter(|number| self.rankings[*number].is_some()).collect();
+        let began = processor_time();
         for number in kept {
             loop {
                 let page = self.page(swap, number).ok_or(TakeOverError::Interrupted)?;
-                seat.tell(number, &page)?;
-                if page.entries.is_empty() {
+                if page.len() == 0 {
                     break;
+                }
+                seat.tell(number, &page)?;
+                // The cache waits for this: all of it may take no longer than one call.
+                if processor_time().saturating_sub(began) > self.limits.call_time {
+                    return Err(TakeOverError::CannotKeepUp);
                 }
             }
         }
@@ -288,6 +294,9 @@ pub(super) enum TakeOverError {
     /// The cache component broke down meanwhile.
     #[error("the cache component broke down meanwhile")]
     Interrupted,
+    /// It is too slow to be told of the last changes while the cache waits.
+    #[error("it is too slow")]
+    CannotKeepUp,
     /// The policy did wrong.
     #[error(transparent)]
     Fault(#[from] PolicyFault),

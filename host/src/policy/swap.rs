@@ -26,7 +26,7 @@ pub enum SwapError {
     #[error("there is no policy to go back to: none was replaced since the cache was opened")]
     NothingBefore,
     /// It does not work by itself.
-    #[error("the policy was tried and is not fit: {0}")]
+    #[error("the policy cannot be used: {0}")]
     Unfit(#[from] TrialError),
     /// It did wrong while it was told of what is stored.
     #[error("the policy did wrong while it was told of what is stored: {0}")]
@@ -52,6 +52,7 @@ impl From<TakeOverError> for SwapError {
     fn from(error: TakeOverError) -> Self {
         match error {
             TakeOverError::Interrupted => Self::Interrupted,
+            TakeOverError::CannotKeepUp => Self::CannotKeepUp,
             TakeOverError::Fault(fault) => Self::Fault(fault),
         }
     }
@@ -82,8 +83,13 @@ impl Swapper {
         }
         let work = tokio::task::spawn_blocking(move || {
             let ended = EndsSwap(&self.record);
-            let result = self.put_in_place(choice);
+            let before = self.record.choice().spec();
+            let (to, result) = (choice.spec(), self.put_in_place(choice));
             drop(ended);
+            match &result {
+                Ok(()) => tracing::info!("the policy {to} is in place of {before}"),
+                Err(error) => tracing::warn!("the policy {before} stays, and {to} is not put in its place: {error}"),
+            }
             result.map(|()| self.record.status())
         });
         work.await.unwrap_or(Err(SwapError::Interrupted))
@@ -104,19 +110,26 @@ impl Swapper {
         let total: usize = rankings.iter().map(|(_, _, entries)| entries).sum();
         self.record.progress(0, total as u64);
         let (mut told, enough) = (0, total.saturating_mul(4).saturating_add(64 * super::slot::PAGE));
-        for (number, _, _) in rankings.iter().copied() {
-            loop {
-                let page = self.with_slot(move |slot| slot.page(swap, number))?.ok_or(SwapError::Interrupted)?;
-                seat.tell(number, &page)?;
-                self.record.progress(page.entries.len() as u64, 0);
-                told += page.entries.len();
-                if told > enough {
-                    return Err(SwapError::CannotKeepUp);
+        // What is used while a round is told comes in the next. When a round is short, the rest is told as the policy takes over.
+        loop {
+            let mut round = 0;
+            for (number, _, _) in rankings.iter().copied() {
+                loop {
+                    let page = self.with_slot(move |slot| slot.page(swap, number))?.ok_or(SwapError::Interrupted)?;
+                    seat.tell(number, &page)?;
+                    self.record.progress(page.entries.len() as u64, 0);
+                    round += page.len();
+                    told += page.len();
+                    if told > enough {
+                        return Err(SwapError::CannotKeepUp);
+                    }
+                    if page.len() < super::slot::PAGE {
+                        break;
+                    }
                 }
-                // What is used while this last page is told is little, and told when the policy takes over.
-                if page.entries.len() < super::slot::PAGE {
-                    break;
-                }
+            }
+            if round < super::slot::PAGE {
+                break;
             }
         }
         let before = self.with_slot(move |slot| slot.take_over(swap, seat))??;

@@ -98,7 +98,7 @@ impl Parameters {
 }
 
 /// Refuses what would be stored as something that it is not.
-fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_RANGE) {
         return Err(Problem::bad_request("a part of a body cannot be stored; send all of it, without Content-Range"));
     }

@@ -16,10 +16,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::cache::MediaCache;
-use crate::policy::RememberedPolicy;
+use crate::policy::{RememberedPolicy, SwapError};
+pub use policy::MAX_POLICY_BYTES;
 use problem::Problem;
 pub use stats::stats_document;
 pub use trace::TraceRecorder;
@@ -33,6 +34,8 @@ struct Shared {
     max_body_bytes: u64,
     remembered: Option<RememberedPolicy>,
     recorder: Option<TraceRecorder>,
+    /// Held by who replaces the policy.
+    swapping: Arc<Mutex<()>>,
 }
 
 /// What a service may have besides a cache.
@@ -50,7 +53,7 @@ impl Service {
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
         let Extras { remembered, recorder } = extras;
-        Self(Arc::new(Shared { cache, max_body_bytes, remembered, recorder }))
+        Self(Arc::new(Shared { cache, max_body_bytes, remembered, recorder, swapping: Arc::default() }))
     }
 
     /// A service for a cache that is loaded.
@@ -80,6 +83,11 @@ impl Service {
 
     fn remembered(&self) -> Option<&RememberedPolicy> {
         self.0.remembered.as_ref()
+    }
+
+    /// The right to replace the policy, for one at a time.
+    fn turn_to_swap(&self) -> Result<OwnedMutexGuard<()>, SwapError> {
+        self.0.swapping.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }
 
     /// Writes down that a URL was asked for, where somebody wants to know.

@@ -7,17 +7,19 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::Service;
-use super::media::receive;
+use super::media::{check_whole, receive};
 use super::problem::Problem;
 use crate::cache::MediaCache;
 use crate::engine::{ComponentError, embedded};
 use crate::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyOrigin, PolicyStatus, SwapError};
 
 /// The largest component that is taken, in bytes. One that brings an interpreter along has tens of megabytes.
-const MAX_COMPONENT: u64 = 64 << 20;
+pub const MAX_POLICY_BYTES: u64 = 64 << 20;
 
 /// `GET /policy`: how the policy is.
 pub(super) async fn show(State(service): State<Service>) -> Result<Response, Problem> {
@@ -42,9 +44,12 @@ pub(super) async fn list(State(service): State<Service>) -> Result<Response, Pro
 /// `PUT /policy`: puts a policy in place, by name or as the body. What else stands in the query are its options.
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let (name, options) = parameters(&uri)?;
-    let body = receive(body, &headers, MAX_COMPONENT).await?;
+    check_whole(&headers)?;
+    let body = receive(body, &headers, MAX_POLICY_BYTES).await?;
     let cache = service.cache().await?;
     let engine = cache.engine().clone();
+    // One at a time, compiling included: that takes a processor or two while it lasts.
+    let turn = service.turn_to_swap()?;
     let (component, upload) = match name {
         Some(_) if !body.is_empty() => {
             return Err(Problem::bad_request("there is both a name and a body; a policy is either a built-in one or a component"));
@@ -60,44 +65,43 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
             (run(move || Ok(engine.compile_policy(PolicyOrigin::Upload, &bytes)?)).await?, Some(upload))
         }
     };
-    let choice = PolicyChoice { component, options };
-    let swap = async move |cache: &MediaCache| {
-        if let (Some(upload), Some(memory)) = (upload, service.remembered()) {
-            let kept = memory.keep_upload(&choice.component.digest(), &upload);
-            kept.unwrap_or_else(|error| tracing::warn!("the policy cannot be kept for the next start: {error}"));
-        }
-        let swapped = cache.swap_policy(choice).await;
-        remember(&service, cache, swapped.is_ok());
-        swapped
-    };
-    go_on_alone(async move { swap(&cache).await }).await
+    swap(service, cache, Some(PolicyChoice { component, options }), upload, turn).await
 }
 
 /// `POST /policy/rollback`: puts the policy before this one back in place.
 pub(super) async fn roll_back(State(service): State<Service>) -> Result<Response, Problem> {
     let cache = service.cache().await?;
-    go_on_alone(async move {
-        let swapped = cache.rollback_policy().await;
-        remember(&service, &cache, swapped.is_ok());
-        swapped
-    })
-    .await
+    let turn = service.turn_to_swap()?;
+    swap(service, cache, None, None, turn).await
 }
 
-/// A swap that was begun is ended, whether or not the client waits for it.
-async fn go_on_alone(swap: impl Future<Output = Result<PolicyStatus, SwapError>> + Send + 'static) -> Result<Response, Problem> {
+/// Puts a policy in place, or the one before back, and writes that down for the next start. What was begun is ended, whether or not the
+/// client waits for it.
+async fn swap(
+    service: Service,
+    cache: MediaCache,
+    choice: Option<PolicyChoice>,
+    upload: Option<Bytes>,
+    turn: OwnedMutexGuard<()>,
+) -> Result<Response, Problem> {
+    let swap = async move {
+        let swapped = match choice {
+            Some(choice) => cache.swap_policy(choice).await,
+            None => cache.rollback_policy().await,
+        }?;
+        let remember = move || remember(&service, &cache, upload.as_deref());
+        // It has said what went wrong, if anything did.
+        let _ = tokio::task::spawn_blocking(remember).await;
+        drop(turn);
+        Ok(swapped)
+    };
     let swapped = tokio::spawn(swap).await.unwrap_or(Err(SwapError::Interrupted));
     Ok(document(&swapped?))
 }
 
-/// Writes down the policy in place for the next start; where the swap failed, forgets what was handed in for it.
-fn remember(service: &Service, cache: &MediaCache, swapped: bool) {
+fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
     let Some(memory) = service.remembered() else { return };
-    let (choice, previous) = (cache.policy_choice(), cache.previous_policy());
-    let written = match swapped {
-        true => memory.remember(&choice, previous.as_ref()),
-        false => memory.tidy(&choice, previous.as_ref()),
-    };
+    let written = memory.remember(&cache.policy_choice(), upload, cache.previous_policy().as_ref());
     written.unwrap_or_else(|error| tracing::warn!("the choice of the policy cannot be kept for the next start: {error}"));
 }
 

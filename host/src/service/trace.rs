@@ -4,7 +4,7 @@
 //! takes up on disk in bytes, both files in blocks of 4096, so that a capacity of the replay is a budget.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Read, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -19,6 +19,9 @@ const QUEUE: usize = 65_536;
 
 /// After how long at most a request is in the file.
 const FLUSH: Duration = Duration::from_secs(1);
+
+/// No line is longer than this, in bytes.
+const LONGEST: u64 = 1024;
 
 /// The block in which disk use is counted, in bytes.
 const BLOCK: u64 = 4096;
@@ -37,12 +40,13 @@ struct Request {
 }
 
 impl TraceRecorder {
-    /// Adds to a file, which is made if it is not there.
+    /// Adds to a file, which is made if it is not there. A line that was cut off, by a disk that was full say, goes.
     ///
     /// # Errors
-    /// When it cannot be opened, or no thread be started.
+    /// When it cannot be opened, or is anything but a trace; when no thread can be started.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
+        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        check_trace(&mut file)?;
         let (requests, receiver) = sync_channel(QUEUE);
         let name = path.display().to_string();
         let write = move || {
@@ -78,11 +82,30 @@ impl Drop for TraceRecorder {
     }
 }
 
+/// Makes sure that a file that is there is a trace, as far as its first line shows, and that it ends with a whole one.
+fn check_trace(file: &mut File) -> io::Result<()> {
+    let mut first = String::new();
+    let read = io::BufReader::new(&*file).take(LONGEST).read_line(&mut first);
+    let is_trace = first.is_empty() || (first.ends_with('\n') && first.matches(',').count() == 2);
+    if read.is_err() || !is_trace {
+        return Err(io::Error::other("there is something else in it, and not a trace"));
+    }
+    let end = file.metadata()?.len();
+    let start = end.saturating_sub(LONGEST);
+    file.seek(io::SeekFrom::Start(start))?;
+    let mut last = Vec::new();
+    file.take(LONGEST).read_to_end(&mut last)?;
+    match last.iter().rposition(|byte| *byte == b'\n') {
+        Some(newline) => file.set_len(start + newline as u64 + 1),
+        None => Ok(()),
+    }
+}
+
 fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
     let mut flushed = Instant::now();
     loop {
         match requests.recv_timeout(FLUSH) {
-            // In one piece: whatever happens to the process, the file ends with a whole line.
+            // In one piece: a process that is killed leaves whole lines.
             Ok(request) => file.write_all(line(&request).as_bytes())?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return file.flush(),
@@ -113,6 +136,8 @@ mod tests {
             recorder.record("https://example.com/a.png", 4097);
             recorder.record("https://example.com/b.png", 0);
         }
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"179537,2f").unwrap();
+        drop(TraceRecorder::open(&path).unwrap());
         let trace = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<Vec<&str>> = trace.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(lines.len(), 4);
@@ -121,5 +146,16 @@ mod tests {
         assert_eq!(lines[1][2], "4096");
         assert_eq!((lines[2][1], lines[2][2]), (lines[0][1], lines[0][2]));
         assert!(lines[0][0].parse::<f64>().unwrap() > 1.7e9);
+    }
+
+    #[test]
+    fn what_is_no_trace_is_not_added_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.csv");
+        for other in [&b"\x1f\x8b\x08\0,,\xff\n"[..], b"a sentence", b"a line\n", &[b'a'; 5000]] {
+            std::fs::write(&path, other).unwrap();
+            assert!(TraceRecorder::open(&path).is_err(), "{other:?}");
+            assert_eq!(std::fs::read(&path).unwrap(), other);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 
 use crate::bindings::exports::media_cache::cache::eviction::{Description, Guest, GuestPolicy, Policy};
-use crate::{Entry, EntryId, Event, OptionSpec, Options, Placement};
+use crate::{Entry, EntryId, Event, MAX_ENTRIES, OptionSpec, Options, Placement};
 
 /// A ranking of the entries of one tier.
 ///
@@ -102,7 +102,7 @@ impl<A: Algorithm> GuestPolicy for Ranking<A> {
 
     fn restore(&self, entries: Vec<Entry>) {
         let mut algorithm = self.algorithm.borrow_mut();
-        for entry in &entries {
+        for entry in entries.iter().filter(|entry| entry.id < MAX_ENTRIES) {
             algorithm.removed(entry.id);
             algorithm.restore(entry);
         }
@@ -112,15 +112,17 @@ impl<A: Algorithm> GuestPolicy for Ranking<A> {
         let mut algorithm = self.algorithm.borrow_mut();
         for event in events {
             match event {
-                Event::Accessed(access) => algorithm.accessed(access.id, access.at),
-                Event::Removed(id) => algorithm.removed(id),
+                // An id beyond all reason must not become another one where `usize` is small.
+                Event::Accessed(access) if access.id < MAX_ENTRIES => algorithm.accessed(access.id, access.at),
+                Event::Removed(id) if id < MAX_ENTRIES => algorithm.removed(id),
+                Event::Accessed(_) | Event::Removed(_) => {}
             }
         }
     }
 
     fn place(&self, events: Vec<Event>, candidate: Entry, needed: u64) -> Placement {
         self.observe(events);
-        if candidate.size > self.capacity {
+        if candidate.size > self.capacity || candidate.id >= MAX_ENTRIES {
             return Placement::Refuse;
         }
         let mut algorithm = self.algorithm.borrow_mut();

@@ -18,7 +18,7 @@ const FILES: [(&str, &str); 7] = [
 ];
 
 /// Names that Rust keeps for itself.
-const RESERVED: [&str; 45] = [
+const RESERVED: [&str; 55] = [
     "abstract",
     "alloc",
     "as",
@@ -56,14 +56,24 @@ const RESERVED: [&str; 45] = [
     "pub",
     "ref",
     "return",
+    "self",
     "static",
     "std",
     "struct",
+    "super",
     "test",
     "trait",
+    "true",
     "try",
     "type",
+    "typeof",
+    "unsafe",
+    "unsized",
     "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 /// `media-cache policy new`.

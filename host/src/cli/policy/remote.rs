@@ -1,6 +1,7 @@
 //! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use clap::Args;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use media_cache::PolicySpec;
 use media_cache::policy::PolicyOrigin;
+use media_cache::service::MAX_POLICY_BYTES;
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use url::Url;
@@ -20,7 +22,7 @@ const POLL: Duration = Duration::from_millis(200);
 #[derive(Args)]
 pub struct Server {
     /// Where the service listens
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = address)]
     server: Url,
     /// Print what the service answers, as JSON
     #[arg(long)]
@@ -78,7 +80,7 @@ impl Swap {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let mut query = self.policy.options.clone();
         let component = match &self.policy.origin {
-            PolicyOrigin::File(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
+            PolicyOrigin::File(path) => Some(read(path)?),
             origin => {
                 query.insert(0, ("name".into(), origin.to_string()));
                 None
@@ -160,9 +162,26 @@ impl Server {
         swapped
     }
 
-    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value)) {
-        if self.json { println!("{answer}") } else { for_people(answer) }
+    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> String) {
+        let said = if self.json { format!("{answer}\n") } else { for_people(answer) };
+        // Whoever does not listen any more has heard enough.
+        let _ = std::io::stdout().write_all(said.as_bytes());
     }
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "it has to begin with http:// or https://".into())
+}
+
+/// A component. What is none is not worth sending.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let component = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
+    let (size, limit) = (component.len() as u64, MAX_POLICY_BYTES);
+    anyhow::ensure!(size <= limit, "{} has {size} bytes, and a service takes {limit} at most", path.display());
+    Ok(component)
 }
 
 fn client() -> anyhow::Result<Client> {
@@ -171,12 +190,16 @@ fn client() -> anyhow::Result<Client> {
     Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).build()?)
 }
 
-fn in_place(policy: &Value) {
-    println!("{} {} is in place", text(&policy["name"]), text(&policy["version"]));
+fn in_place(policy: &Value) -> String {
+    let options = policy["options"].as_object().into_iter().flatten().map(|(name, value)| format!("{name}={}", text(value)));
+    let options = options.collect::<Vec<_>>().join(", ");
+    let options = if options.is_empty() { options } else { format!(" ({options})") };
+    format!("{} {}{options} is in place\n", text(&policy["name"]), text(&policy["version"]))
 }
 
-fn show(policy: &Value) {
-    let line = |name: &str, value: String| println!("{name:<18} {value}");
+fn show(policy: &Value) -> String {
+    let mut said = String::new();
+    let mut line = |name: &str, value: String| said += &format!("{name:<18} {value}\n");
     line("policy", format!("{} {}", text(&policy["name"]), text(&policy["version"])));
     line("", text(&policy["doc"]).into());
     line("from", text(&policy["origin"]).into());
@@ -201,16 +224,19 @@ fn show(policy: &Value) {
     if !swap.is_null() {
         line("being put in place", format!("{}: {} of {} entries told", text(&swap["to"]), swap["told"], swap["entries"]));
     }
+    said
 }
 
-fn list(policies: &Value, in_place: &str) {
+fn list(policies: &Value, in_place: &str) -> String {
+    let mut said = String::new();
     for policy in policies["policies"].as_array().into_iter().flatten() {
         let mark = if policy["digest"] == in_place { '*' } else { ' ' };
-        println!("{mark} {:<10} {}", text(&policy["name"]), text(&policy["doc"]));
+        said += &format!("{mark} {:<10} {}\n", text(&policy["name"]), text(&policy["doc"]));
         for option in policy["options"].as_array().into_iter().flatten() {
-            println!("               {}={}  {}", text(&option["name"]), text(&option["default"]), text(&option["doc"]));
+            said += &format!("               {}={}  {}\n", text(&option["name"]), text(&option["default"]), text(&option["doc"]));
         }
     }
+    said
 }
 
 fn text(value: &Value) -> &str {

@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
 use media_cache::conformance::{self, Outcome, Verdict};
-use media_cache::policy::PolicyInstance;
+use media_cache::policy::{CreateError, PolicyInstance};
 use media_cache::{Engine, PolicyChoice, PolicyLimits, PolicySpec};
 use serde_json::json;
+
+use crate::cli::open::Sandbox;
 
 /// `media-cache policy test`.
 #[derive(Args)]
@@ -21,27 +23,13 @@ pub struct Test {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    limits: Limits,
-}
-
-/// What a policy may use up.
-#[derive(Args)]
-struct Limits {
-    /// Memory that a policy may have, in MiB
-    #[arg(long, value_name = "MB", default_value_t = PolicyLimits::default().memory_bytes >> 20)]
-    memory_mb: u64,
-    /// Processor time that a call may take, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = PolicyLimits::default().call_time.as_millis() as u64)]
-    call_ms: u64,
+    sandbox: Sandbox,
 }
 
 impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
-        let limits = PolicyLimits {
-            memory_bytes: self.limits.memory_mb.saturating_mul(1 << 20),
-            call_time: Duration::from_millis(self.limits.call_ms),
-        };
+        let limits = self.sandbox.limits();
         // A file that is none is told before minutes are spent on the others.
         let choose = |spec: &PolicySpec| {
             let choice = PolicyChoice { component: spec.compile(&engine)?, options: spec.options.clone() };
@@ -63,7 +51,10 @@ impl Test {
     /// Says whether a policy passed every check.
     fn test(&self, engine: &Engine, spec: &PolicySpec, choice: &PolicyChoice, limits: PolicyLimits) -> anyhow::Result<bool> {
         let policy = PolicyInstance::new(engine, &choice.component, limits);
-        let policy = policy.with_context(|| format!("{spec} does not start"))?;
+        let mut policy = policy.with_context(|| format!("{spec} does not start"))?;
+        if let Err(CreateError::Options(why)) = policy.create(1 << 30, &choice.options) {
+            anyhow::bail!("{spec} cannot be made: {why}");
+        }
         let (name, version) = (&policy.description().name, &policy.description().version);
         let digest = choice.component.digest();
         if !self.json {
