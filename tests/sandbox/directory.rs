@@ -9,7 +9,12 @@ use sha2::{Digest, Sha256};
 
 /// What the name of an entry's files starts with.
 pub fn stem(url: &str) -> String {
-    Sha256::digest(url).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256(url)
+}
+
+/// A SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The file with the media.

@@ -3,12 +3,11 @@
 use http::Method;
 use media_cache::embedded;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::client::Answer;
 use crate::files::png;
 use crate::origin::Origin;
-use crate::place::Place;
+use crate::place::{Place, sha256};
 use crate::process::{Finished, Service, run_alone};
 
 /// What the service says of its policy.
@@ -37,10 +36,6 @@ fn lru() -> &'static [u8] {
     embedded::policy(embedded::LRU).unwrap()
 }
 
-fn digest(component: &[u8]) -> String {
-    Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[tokio::test]
 async fn the_policy_of_a_service_can_be_looked_at() {
     let (origin, place) = (Origin::start().await, Place::new());
@@ -48,7 +43,7 @@ async fn the_policy_of_a_service_can_be_looked_at() {
     service.media(&origin.serves("/a.png", "image/png", png(1))).await.is("miss");
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["origin"], &policy["options"]), (&json!("lru"), &json!("lru"), &json!({})));
-    assert_eq!(policy["digest"], digest(lru()));
+    assert_eq!(policy["digest"], sha256(lru()));
     assert!(policy["calls"].as_u64() > Some(0) && policy["memory_bytes"].as_u64() > Some(0), "{policy}");
     for nothing in ["last_fault", "previous", "swap"] {
         assert_eq!(policy[nothing], Value::Null, "{nothing}");
@@ -99,7 +94,7 @@ async fn a_component_as_the_body_is_put_in_place() {
     assert_eq!(put.status, 200, "{}", put.text());
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["origin"]), (&json!("lru"), &json!("the uploaded policy")));
-    assert_eq!(policy["digest"], digest(lru()));
+    assert_eq!(policy["digest"], sha256(lru()));
 }
 
 #[tokio::test]
@@ -168,7 +163,7 @@ async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
     service.kill().await;
     let service = place.serve_with(&["--policy", "sieve"]).await;
-    assert_eq!(policy(&service).await["digest"], digest(lru()));
+    assert_eq!(policy(&service).await["digest"], sha256(lru()));
     service.stop().await;
     let uploads = std::fs::read_dir(place.directory().join("media-cache.policies")).unwrap();
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
@@ -191,7 +186,7 @@ async fn requests_are_recorded_as_a_trace_without_their_urls() {
     let trace = std::fs::read_to_string(trace).unwrap();
     let lines: Vec<Vec<&str>> = trace.lines().map(|line| line.split(',').collect()).collect();
     let keys: Vec<&str> = lines.iter().map(|line| line[1]).collect();
-    let hash = |url: &str| digest(url.as_bytes())[..16].to_owned();
+    let hash = |url: &str| sha256(url.as_bytes())[..16].to_owned();
     assert_eq!(keys, [hash(&a), hash(&b), hash(&a)]);
     let entry = place.listed().await[0].clone();
     assert!(lines.iter().all(|line| entry["disk_size"] == line[2].parse::<u64>().unwrap()), "{trace}{entry}");

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use media_cache::policy::PolicyLimits;
 use media_cache::simulate::{Counts, Replay, Sandboxed, Trace};
-use media_cache::{Engine, PolicyChoice, PolicySpec};
+use media_cache::{Engine, PolicySpec};
 
 use crate::generated::{csv, requests};
 use crate::references::{Gdsf, Lru, Reference, S3Fifo, Sieve};
@@ -16,8 +16,7 @@ pub fn engine() -> &'static Engine {
 
 /// Starts a policy, as it is written on the command line.
 pub fn start(policy: &str, capacity: u64) -> Sandboxed {
-    let spec: PolicySpec = policy.parse().unwrap();
-    let choice = PolicyChoice { component: spec.compile(engine()).unwrap(), options: spec.options };
+    let choice = policy.parse::<PolicySpec>().unwrap().choose(engine()).unwrap();
     Sandboxed::new(engine(), &choice, PolicyLimits::default(), capacity).unwrap()
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use media_cache::conformance::{self, Outcome};
 use media_cache::policy::PolicyLimits;
 use media_cache_test_components as components;
-use sha2::{Digest, Sha256};
 
+use crate::directory::sha256;
 use crate::harness::{ENGINE, fill, order};
 use crate::requests::{Asked, ENTRIES, choice, evicts_by_use, policy};
 
@@ -81,7 +81,6 @@ fn the_component_is_built_from_its_source() {
     assert_eq!(files.iter().map(|(_, file)| *file).collect::<Vec<_>>(), ["build.sh", "clock.c", "clock.wasm"]);
     for (sum, file) in files {
         let bytes = std::fs::read(directory.join(file)).unwrap();
-        let is: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(is, sum, "{file} has changed since the component was built; build it again with build.sh");
+        assert_eq!(sha256(bytes), sum, "{file} has changed since the component was built; build it again with build.sh");
     }
 }

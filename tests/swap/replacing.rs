@@ -5,8 +5,8 @@ use std::time::SystemTime;
 use media_cache::policy::{PolicyChoice, PolicyOrigin, PolicySpec, PolicyStatus, SwapError};
 use media_cache::{ComponentError, Engine, MediaCache, Stats, embedded};
 use media_cache_test_components as components;
-use sha2::{Digest, Sha256};
 
+use crate::directory::sha256;
 use crate::harness::{ENGINE, entries, order, resident};
 use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
 
@@ -83,9 +83,8 @@ async fn what_is_used_while_a_slow_policy_is_told_what_resides_is_told_to_it_too
 async fn the_status_says_what_is_in_place_and_since_when() {
     let mut asked = Asked::open(|builder| builder).await;
     let first = asked.cache.policy();
-    let digest = |component: &[u8]| Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     assert_eq!((first.name.as_str(), &first.origin), ("lru", &PolicyOrigin::BuiltIn("lru".into())));
-    assert_eq!((first.digest, first.options), (digest(embedded::policy("lru").unwrap()), vec![]));
+    assert_eq!((first.digest, first.options), (sha256(embedded::policy("lru").unwrap()), vec![]));
     assert_eq!((first.swaps, first.previous, first.swap, first.last_fault), (0, None, None, None));
     asked.ask_often(20).await;
     assert!(asked.cache.policy().calls > 20 && !asked.cache.policy().time.is_zero());
@@ -94,10 +93,10 @@ async fn the_status_says_what_is_in_place_and_since_when() {
     let answer = asked.cache.swap_policy(choice(components::NAMES_TWICE, &[("after", "7")])).await.unwrap();
     let status = asked.cache.policy();
     assert_eq!(answer, status);
-    let PolicyStatus { name, version, doc, origin, digest: sha256, options, since, calls, time, .. } = status;
+    let PolicyStatus { name, version, doc, origin, digest, options, since, calls, time, .. } = status;
     assert_eq!((name.as_str(), version.as_str()), ("names-twice", "0.1.0"));
     assert_eq!((doc.as_str(), origin), ("Least recently used, until its time has come.", PolicyOrigin::Upload));
-    assert_eq!(sha256, digest(components::NAMES_TWICE));
+    assert_eq!(digest, sha256(components::NAMES_TWICE));
     assert_eq!(options, [("after".into(), "7".into()), ("trial".into(), "behave".into())]);
     assert!(since >= before && since <= SystemTime::now());
     assert_eq!((calls, time.as_nanos(), status.rejected_answers), (0, 0, 0), "that was another policy");

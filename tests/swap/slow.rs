@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use media_cache::PolicySpec;
-use media_cache::policy::{PolicyLimits, PolicyOrigin, SwapError, SwapProgress};
+use media_cache::policy::{PolicyLimits, PolicyOrigin, PolicyStatus, SwapError, SwapProgress};
 use media_cache::{Builder, MediaCache};
 use media_cache_test_components as components;
+use tokio::task::JoinHandle;
 
 use crate::harness::{ENGINE, Rig, SMALL, bytes, fill, order, soon};
 use crate::origin::text;
@@ -43,15 +44,19 @@ fn begun(progress: Option<SwapProgress>) -> bool {
     progress.is_some_and(|swap| swap.told > 0)
 }
 
+/// Begins to put a slow policy in place, and waits until it is being told of what resides.
+async fn being_told(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapError>> {
+    let swapped = cache.clone();
+    let swap = tokio::spawn(async move { swapped.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await });
+    until(cache, begun).await;
+    swap
+}
+
 #[tokio::test]
 async fn it_can_be_seen_how_far_it_is() {
     let rig = Rig::new();
     let cache = filled(&rig).await;
-    let swap = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await }
-    });
-    until(&cache, begun).await;
+    let swap = being_told(&cache).await;
     let progress = cache.policy().swap.unwrap();
     assert_eq!((&progress.to, progress.told, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
     assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old one is in place");
@@ -113,11 +118,7 @@ async fn it_goes_on_when_whoever_asked_goes_away() {
 async fn a_cache_that_is_closed_does_not_wait_for_it() {
     let rig = Rig::new();
     let cache = filled(&rig).await;
-    let swap = tokio::spawn({
-        let cache = cache.clone();
-        async move { cache.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await }
-    });
-    until(&cache, begun).await;
+    let swap = being_told(&cache).await;
     let before = order(&cache).await;
     soon(cache.close()).await.unwrap();
     assert!(cache.policy().swap.is_some(), "it did not wait");

@@ -52,6 +52,14 @@ pub struct Memory {
     max_memory_mb: u64,
 }
 
+/// What runs components.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn engine() -> anyhow::Result<Engine> {
+    Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+}
+
 /// The policy cannot be used, whatever is true of the rest.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -97,7 +105,7 @@ impl Place {
     /// # Errors
     /// With a sentence for the user.
     pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
-        let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
+        let engine = engine()?;
         let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);

@@ -11,10 +11,11 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use media_cache::simulate::{self, Job, Outcome, Trace};
-use media_cache::{Engine, PolicyChoice, PolicySpec, embedded};
+use media_cache::{Engine, PolicySpec, embedded};
 use serde_json::{Map, Value, json};
 
 use super::capacity::Capacity;
+use super::open::engine;
 
 /// `media-cache simulate`.
 #[derive(Args)]
@@ -41,7 +42,7 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
+        let engine = engine()?;
         let jobs = self.jobs(&engine)?;
         let trace = self.read()?;
         let threads = match self.jobs {
@@ -78,10 +79,7 @@ impl Simulate {
     fn jobs(&self, engine: &Engine) -> anyhow::Result<Vec<Job>> {
         let built_in = || embedded::policy_names().into_iter().map(PolicySpec::built_in).collect();
         let specs = if self.policy.is_empty() { built_in() } else { self.policy.clone() };
-        let mut choices = Vec::new();
-        for spec in specs {
-            choices.push(PolicyChoice { component: spec.compile(engine)?, options: spec.options });
-        }
+        let choices = specs.iter().map(|spec| spec.choose(engine)).collect::<Result<Vec<_>, _>>()?;
         let mut capacities: Vec<u64> = self.capacity.iter().map(|capacity| capacity.0).collect();
         capacities.sort_unstable();
         capacities.dedup();
@@ -106,7 +104,7 @@ impl Simulate {
 
 /// How a policy would be written on the command line, options that it has by default left out.
 fn label(outcome: &Outcome) -> String {
-    PolicySpec { origin: outcome.origin.clone(), options: outcome.given.clone() }.to_string()
+    outcome.spec.to_string()
 }
 
 fn as_json(outcomes: &[Outcome]) -> String {
@@ -114,7 +112,7 @@ fn as_json(outcomes: &[Outcome]) -> String {
         let options: Map<_, _> = outcome.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         let counts = &outcome.counts;
         let mut row = json!({
-            "policy": outcome.policy, "origin": outcome.origin.to_string(), "options": options, "capacity": outcome.capacity,
+            "policy": outcome.policy, "origin": outcome.spec.origin.to_string(), "options": options, "capacity": outcome.capacity,
             "requests": counts.requests, "object_misses": counts.object_misses, "missed_bytes": counts.missed_bytes,
             "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
         });

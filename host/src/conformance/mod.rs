@@ -8,12 +8,11 @@
 //! fails only what is wrong under the contract, or of no use to anybody.
 //!
 //! ```no_run
-//! use media_cache::{Engine, PolicyChoice, PolicyLimits, PolicySpec, conformance};
+//! use media_cache::{Engine, PolicyLimits, PolicySpec, conformance};
 //!
 //! let engine = Engine::new()?;
 //! let spec: PolicySpec = "./mine.wasm:depth=4".parse()?;
-//! let policy = PolicyChoice { component: spec.compile(&engine)?, options: spec.options };
-//! for verdict in conformance::run(&engine, &policy, PolicyLimits::default()) {
+//! for verdict in conformance::run(&engine, &spec.choose(&engine)?, PolicyLimits::default()) {
 //!     println!("{:?} {}: {}", verdict.outcome, verdict.check, verdict.detail);
 //! }
 //! # Ok::<(), wasmtime::Error>(())

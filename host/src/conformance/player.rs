@@ -10,10 +10,7 @@ use super::model::Model;
 use super::random::Random;
 use super::sequences::{Sequence, Walk};
 use super::subject::Subject;
-use crate::policy::{Access, CreateError, Entry, Event, Placement, PolicyFault};
-
-/// Entries in a call of `restore`.
-pub(super) const PAGE: usize = 4096;
+use crate::policy::{Access, CreateError, Entry, Event, PAGE, Placement, PolicyFault};
 
 /// A ranking of a policy, and the sequence that is played to it.
 pub(super) struct Player {

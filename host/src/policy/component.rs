@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmtime::Store;
 
+use super::PolicyChoice;
 use super::sandbox::PolicyState;
 use crate::bindings::policy::{EvictionPolicy, EvictionPolicyPre};
 use crate::engine::{ComponentError, Engine, embedded};
@@ -105,6 +106,14 @@ impl PolicySpec {
             PolicyOrigin::File(path) => engine.policy_from_file(path),
             PolicyOrigin::Upload => Err(ComponentError::Gone),
         }
+    }
+
+    /// Compiles the policy, and keeps its options with it.
+    ///
+    /// # Errors
+    /// As for [`compile`](Self::compile).
+    pub fn choose(&self, engine: &Engine) -> Result<PolicyChoice, ComponentError> {
+        Ok(PolicyChoice { component: self.compile(engine)?, options: self.options.clone() })
     }
 }
 

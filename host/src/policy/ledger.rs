@@ -75,10 +75,12 @@ impl Ledger {
 
     /// What resides.
     pub fn coldest_first(&self) -> impl Iterator<Item = Entry> + '_ {
-        std::iter::successors(self.by_use.oldest(), |id| self.entries.newer(*id)).filter_map(|id| {
-            let Known { fingerprint, hits, accessed_at, .. } = *self.entries.get(id)?;
-            Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at })
-        })
+        std::iter::successors(self.by_use.oldest(), |id| self.entries.newer(*id)).filter_map(|id| self.entry(id))
+    }
+
+    fn entry(&self, id: u64) -> Option<Entry> {
+        let Known { fingerprint, hits, accessed_at, .. } = *self.entries.get(id)?;
+        Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at })
     }
 
     /// Entries reside, each hotter than those before.
@@ -141,13 +143,11 @@ impl Ledger {
         let mut entries = Vec::new();
         while let Some(id) = self.next.filter(|_| entries.len() < limit) {
             self.next = self.entries.newer(id);
-            let size = self.entries.size(id);
-            let Some(known) = self.entries.get_mut(id) else { break };
-            let Known { fingerprint, hits, accessed_at, told } = *known;
-            known.told = self.follower;
+            let (Some(entry), Some(known)) = (self.entry(id), self.entries.get_mut(id)) else { break };
+            let told = std::mem::replace(&mut known.told, self.follower);
             entries.push(match told == self.follower {
-                true => Told::Accessed(super::Access { id, at: accessed_at }),
-                false => Told::Resides(Entry { id, fingerprint, size, hits, accessed_at }),
+                true => Told::Accessed(super::Access { id, at: entry.accessed_at }),
+                false => Told::Resides(entry),
             });
         }
         Page { gone, entries }

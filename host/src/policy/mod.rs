@@ -26,7 +26,7 @@ pub use remembered::RememberedPolicy;
 pub use sandbox::PolicyLimits;
 pub use seat::PolicyChoice;
 pub use slot::CacheRanking;
-pub(crate) use slot::{PolicySlot, RankingHandle};
+pub(crate) use slot::{PAGE, PolicySlot, RankingHandle};
 pub use swap::SwapError;
 pub(crate) use swap::Swapper;
 pub use trial::TrialError;

@@ -179,18 +179,13 @@ impl Record {
     /// What there is to say.
     pub fn status(&self) -> PolicyStatus {
         let facts = self.facts();
-        let value = |name: &str, default: &str| {
-            let given = facts.choice.options.iter().find(|(known, _)| known == name);
-            given.map_or_else(|| default.to_owned(), |(_, value)| value.clone())
-        };
-        let options = facts.description.options.iter().map(|option| (option.name.clone(), value(&option.name, &option.default)));
         PolicyStatus {
             name: facts.description.name.clone(),
             version: facts.description.version.clone(),
             doc: facts.description.doc.clone(),
             origin: facts.choice.component.origin().clone(),
             digest: facts.choice.component.digest(),
-            options: options.collect(),
+            options: facts.choice.all_options(&facts.description),
             since: facts.since,
             calls: self.usage.calls.load(Relaxed),
             time: Duration::from_nanos(self.usage.nanoseconds.load(Relaxed)),

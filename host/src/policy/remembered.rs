@@ -36,12 +36,6 @@ impl RememberedPolicy {
         Self { directory: directory.into(), configured }
     }
 
-    /// The policy that is configured.
-    #[must_use]
-    pub fn configured(&self) -> &PolicySpec {
-        &self.configured
-    }
-
     /// The policy that was chosen last. `None` where none was, where another was configured since, which is the later choice, or
     /// where the file cannot be read.
     #[must_use]

@@ -2,8 +2,8 @@
 
 use super::ledger::{Page, Told};
 use super::{
-    Access, CreateError, Entry, Event, PolicyComponent, PolicyFault, PolicyInstance, PolicyLimits, PolicyOrigin, PolicySpec,
-    Ranking,
+    Access, CreateError, Description, Entry, Event, OptionDescription, PolicyComponent, PolicyFault, PolicyInstance, PolicyLimits,
+    PolicyOrigin, PolicySpec, Ranking,
 };
 use crate::engine::Engine;
 
@@ -21,6 +21,16 @@ impl PolicyChoice {
     #[must_use]
     pub fn spec(&self) -> PolicySpec {
         PolicySpec { origin: self.component.origin().clone(), options: self.options.clone() }
+    }
+
+    /// Every option that the policy says it has, and the value that was given for it or its default.
+    #[must_use]
+    pub fn all_options(&self, description: &Description) -> Vec<(String, String)> {
+        let value = |option: &OptionDescription| {
+            let given = self.options.iter().find(|(name, _)| *name == option.name);
+            given.map_or_else(|| option.default.clone(), |(_, value)| value.clone())
+        };
+        description.options.iter().map(|option| (option.name.clone(), value(option))).collect()
     }
 
     /// Whether it is the same component with the same options.

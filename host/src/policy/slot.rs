@@ -13,11 +13,12 @@ use super::ledger::{Ledger, Page};
 use super::record::{PolicyStatus, Record};
 use super::sandbox::processor_time;
 use super::seat::Seat;
+use super::swap::SwapError;
 use super::{CreateError, Description, Entry, Event, Placement, PolicyFault, PolicyInstance, PolicyLimits, Ranking};
 use crate::engine::{Engine, embedded};
 
 /// How many entries a policy is told of in one call when it takes over.
-pub(super) const PAGE: usize = 4096;
+pub(crate) const PAGE: usize = 4096;
 
 /// One of its rankings, as the cache holds it: a number.
 pub struct CacheRanking(usize);
@@ -123,8 +124,7 @@ impl PolicySlot {
         let placement = placement.unwrap_or(Placement::Admit(Vec::new()));
         if let (Some(kept), Placement::Admit(victims)) = (self.kept(ranking), &placement) {
             kept.ledger.insert(candidate);
-            let rejected = kept.give_up(victims);
-            self.record.rejected(rejected);
+            self.give_up(ranking, victims);
         }
         placement
     }
@@ -139,10 +139,7 @@ impl PolicySlot {
             Ok(victims)
         });
         let victims = victims.unwrap_or_default();
-        if let Some(kept) = self.kept(ranking) {
-            let rejected = kept.give_up(&victims);
-            self.record.rejected(rejected);
-        }
+        self.give_up(ranking, &victims);
         victims
     }
 
@@ -187,19 +184,19 @@ impl PolicySlot {
     }
 
     /// Ends a swap: tells `seat` of what happened last, and puts it in the place of the one before, which is given back.
-    pub(super) fn take_over(&mut self, swap: u64, mut seat: Seat) -> Result<Option<Seat>, TakeOverError> {
+    pub(super) fn take_over(&mut self, swap: u64, mut seat: Seat) -> Result<Option<Seat>, SwapError> {
         let kept: Vec<usize> = (0..self.rankings.len()).filter(|number| self.rankings[*number].is_some()).collect();
         let began = processor_time();
         for number in kept {
             loop {
-                let page = self.page(swap, number).ok_or(TakeOverError::Interrupted)?;
+                let page = self.page(swap, number).ok_or(SwapError::Interrupted)?;
                 if page.len() == 0 {
                     break;
                 }
                 seat.tell(number, &page)?;
                 // The cache waits for this: all of it may take no longer than one call.
                 if processor_time().saturating_sub(began) > self.limits.call_time {
-                    return Err(TakeOverError::CannotKeepUp);
+                    return Err(SwapError::CannotKeepUp);
                 }
             }
         }
@@ -214,6 +211,13 @@ impl PolicySlot {
 
     fn kept(&mut self, ranking: &CacheRanking) -> Option<&mut Kept> {
         self.rankings.get_mut(ranking.0)?.as_mut()
+    }
+
+    /// Victims were named; those that cannot have been are counted.
+    fn give_up(&mut self, ranking: &CacheRanking, victims: &[u64]) {
+        let Some(kept) = self.kept(ranking) else { return };
+        let rejected = victims.iter().map(|victim| u64::from(!kept.ledger.remove(*victim))).sum();
+        self.record.rejected(rejected);
     }
 
     /// Tells the policy something. One that takes over knows it already.
@@ -288,33 +292,12 @@ impl PolicySlot {
     }
 }
 
-/// Why a policy did not take over in the end.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TakeOverError {
-    /// The cache component broke down meanwhile.
-    #[error("the cache component broke down meanwhile")]
-    Interrupted,
-    /// It is too slow to be told of the last changes while the cache waits.
-    #[error("it is too slow")]
-    CannotKeepUp,
-    /// The policy did wrong.
-    #[error(transparent)]
-    Fault(#[from] PolicyFault),
-}
-
 #[derive(Debug, thiserror::Error)]
 enum SeatLruError {
     #[error(transparent)]
     Component(#[from] crate::engine::ComponentError),
     #[error(transparent)]
     Create(#[from] CreateError),
-}
-
-impl Kept {
-    /// Victims were named. Says how many of them cannot have been.
-    fn give_up(&mut self, victims: &[u64]) -> u64 {
-        victims.iter().map(|victim| u64::from(!self.ledger.remove(*victim))).sum()
-    }
 }
 
 fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
@@ -478,7 +461,7 @@ mod tests {
         let outline = slot.follow();
         let next = seat(choice(components::TRAPS_WHEN_SEEDED), &outline);
         slot.restore(&ranking, &[entry(0)]);
-        assert!(matches!(slot.take_over(outline.swap, next), Err(TakeOverError::Fault(PolicyFault::Trapped(_)))));
+        assert!(matches!(slot.take_over(outline.swap, next), Err(SwapError::Fault(PolicyFault::Trapped(_)))));
         slot.unfollow(outline.swap);
         assert_eq!((slot.evict(&ranking, &[], 1), slot.status().swaps), (vec![0], 0));
     }
@@ -495,7 +478,7 @@ mod tests {
         let late = slot.create(9).unwrap();
         assert!(slot.page(outline.swap, 0).is_none(), "it would not have the new ranking");
         let next = seat(choice(embedded::policy("lru").unwrap()), &outline);
-        assert!(matches!(slot.take_over(outline.swap, next), Err(TakeOverError::Interrupted)));
+        assert!(matches!(slot.take_over(outline.swap, next), Err(SwapError::Interrupted)));
         slot.drop_ranking(late);
         slot.drop_ranking(ranking);
         assert_eq!(slot.status().swaps, 0);

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::record::{PolicyStatus, Record};
 use super::seat::Seat;
-use super::slot::{Outline, PolicySlot, TakeOverError};
+use super::slot::{Outline, PAGE, PolicySlot};
 use super::trial::{self, TrialError};
 use super::{CreateError, PolicyChoice, PolicyFault, PolicyLimits};
 use crate::driver::Request;
@@ -45,16 +45,6 @@ pub enum SwapError {
 impl From<CreateError> for SwapError {
     fn from(error: CreateError) -> Self {
         Self::Unfit(error.into())
-    }
-}
-
-impl From<TakeOverError> for SwapError {
-    fn from(error: TakeOverError) -> Self {
-        match error {
-            TakeOverError::Interrupted => Self::Interrupted,
-            TakeOverError::CannotKeepUp => Self::CannotKeepUp,
-            TakeOverError::Fault(fault) => Self::Fault(fault),
-        }
     }
 }
 
@@ -109,7 +99,7 @@ impl Swapper {
         let mut seat = Seat::new(&self.engine, choice, self.limits, capacities)?;
         let total: usize = rankings.iter().map(|(_, _, entries)| entries).sum();
         self.record.progress(0, total as u64);
-        let (mut told, enough) = (0, total.saturating_mul(4).saturating_add(64 * super::slot::PAGE));
+        let (mut told, enough) = (0, total.saturating_mul(4).saturating_add(64 * PAGE));
         // What is used while a round is told comes in the next. When a round is short, the rest is told as the policy takes over.
         loop {
             let mut round = 0;
@@ -123,12 +113,12 @@ impl Swapper {
                     if told > enough {
                         return Err(SwapError::CannotKeepUp);
                     }
-                    if page.len() < super::slot::PAGE {
+                    if page.len() < PAGE {
                         break;
                     }
                 }
             }
-            if round < super::slot::PAGE {
+            if round < PAGE {
                 break;
             }
         }

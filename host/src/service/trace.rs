@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
-use sha2::{Digest, Sha256};
+use crate::simulate::fingerprint;
 
 /// Requests that wait to be written.
 const QUEUE: usize = 65_536;
@@ -35,7 +35,7 @@ pub struct TraceRecorder {
 
 struct Request {
     at: SystemTime,
-    key: [u8; 8],
+    key: u64,
     size: u64,
 }
 
@@ -60,8 +60,7 @@ impl TraceRecorder {
 
     /// A URL was asked for, and answered with so many bytes of media. Never waits.
     pub(super) fn record(&self, url: &str, media_bytes: u64) {
-        let mut key = [0; 8];
-        key.copy_from_slice(&Sha256::digest(url)[..8]);
+        let key = fingerprint(url.as_bytes());
         // The sidecar nearly always has one block.
         let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
         let request = Request { at: SystemTime::now(), key, size };
@@ -119,8 +118,7 @@ fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
 
 fn line(request: &Request) -> String {
     let since = request.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let (seconds, milliseconds, key) = (since.as_secs(), since.subsec_millis(), u64::from_be_bytes(request.key));
-    format!("{seconds}.{milliseconds:03},{key:016x},{}\n", request.size)
+    format!("{}.{:03},{:016x},{}\n", since.as_secs(), since.subsec_millis(), request.key, request.size)
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ pub use line::LineFault;
 pub use plot::{PlotError, plot};
 pub use policy::{Policy, Sandboxed};
 pub use replay::{Counts, Replay, Seed};
+pub(crate) use trace::fingerprint;
 pub use trace::{Request, Trace, TraceError};
 
 use crate::engine::Engine;
-use crate::policy::{CreateError, OptionDescription, PolicyChoice, PolicyFault, PolicyLimits, PolicyOrigin};
+use crate::policy::{CreateError, PolicyChoice, PolicyFault, PolicyLimits, PolicyOrigin, PolicySpec};
 
 /// How many requests are replayed between two looks at the progress.
 const STEP: usize = 1 << 14;
@@ -41,10 +42,8 @@ pub struct Job {
 pub struct Outcome {
     /// What the policy calls itself.
     pub policy: String,
-    /// Where it comes from.
-    pub origin: PolicyOrigin,
-    /// The options that it was given.
-    pub given: Vec<(String, String)>,
+    /// Where it comes from, and the options that it was given.
+    pub spec: PolicySpec,
     /// All options that it has, with what they were.
     pub options: Vec<(String, String)>,
     /// In bytes.
@@ -111,14 +110,8 @@ impl Job {
 
     fn run(&self, engine: &Engine, trace: &Trace, progress: &(dyn Fn(u64) + Sync)) -> Result<Outcome, JobError> {
         let policy = self.start(engine)?;
-        let description = policy.instance().description().clone();
-        let given = self.choice.options.clone();
-        let value = |name: &str| given.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-        let chosen = |option: OptionDescription| {
-            let value = value(&option.name).unwrap_or(option.default);
-            (option.name, value)
-        };
-        let options = description.options.into_iter().map(chosen).collect();
+        let description = policy.instance().description();
+        let (name, options) = (description.name.clone(), self.choice.all_options(description));
         let mut replay = Replay::new(trace, policy, self.capacity);
         let started = Instant::now();
         let mut left = trace.requests().len();
@@ -131,8 +124,7 @@ impl Job {
             left -= done;
         }
         let (time, counts) = (started.elapsed(), replay.counts());
-        let origin = self.choice.component.origin().clone();
-        Ok(Outcome { policy: description.name, origin, given, options, capacity: self.capacity, counts, time, fault })
+        Ok(Outcome { policy: name, spec: self.choice.spec(), options, capacity: self.capacity, counts, time, fault })
     }
 }
 

@@ -3,13 +3,10 @@
 use super::policy::Policy;
 use super::shelf::Shelf;
 use super::trace::{Request, Trace};
-use crate::policy::{Access, Entry, Event, Placement, PolicyFault};
+use crate::policy::{Access, Entry, Event, PAGE, Placement, PolicyFault};
 
 /// How many events are collected at most before they are handed over.
 const BATCH: usize = 1024;
-
-/// How many entries a policy is told of in one call when it takes over.
-const PAGE: usize = 4096;
 
 /// What came of a replay so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

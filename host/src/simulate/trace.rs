@@ -99,10 +99,15 @@ impl Trace {
         self.bytes
     }
 
-    /// What a policy knows an object by: the beginning of the SHA-256 of its key.
+    /// What a policy knows an object by.
     pub(super) fn fingerprint(&self, object: u32) -> u64 {
         self.fingerprints[object as usize]
     }
+}
+
+/// The beginning of the SHA-256 of a key, or of a URL.
+pub(crate) fn fingerprint(key: &[u8]) -> u64 {
+    Sha256::digest(key).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl fmt::Debug for Trace {
@@ -136,8 +141,7 @@ impl Reading {
         // The last number is not given: it stands for none.
         let object = u32::try_from(self.objects.len()).ok().filter(|object| *object < u32::MAX).ok_or(LineFault::Keys)?;
         self.objects.insert(key.into(), object);
-        let digest = Sha256::digest(key);
-        self.trace.fingerprints.push(digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)));
+        self.trace.fingerprints.push(fingerprint(key));
         Ok(object)
     }
 

@@ -11,7 +11,7 @@ use media_cache::policy::{CreateError, PolicyInstance};
 use media_cache::{Engine, PolicyChoice, PolicyLimits, PolicySpec};
 use serde_json::json;
 
-use crate::cli::open::Sandbox;
+use crate::cli::open::{Sandbox, engine};
 
 /// `media-cache policy test`.
 #[derive(Args)]
@@ -28,11 +28,11 @@ pub struct Test {
 
 impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let engine = Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))?;
+        let engine = engine()?;
         let limits = self.sandbox.limits();
         // A file that is none is told before minutes are spent on the others.
         let choose = |spec: &PolicySpec| {
-            let choice = PolicyChoice { component: spec.compile(&engine)?, options: spec.options.clone() };
+            let choice = spec.choose(&engine)?;
             anyhow::Ok((spec.clone(), choice))
         };
         let choices: Vec<_> = self.policies.iter().map(choose).collect::<Result<_, _>>()?;

@@ -10,6 +10,14 @@ pub trait Hostile: 'static {
     /// What it calls itself.
     const NAME: &'static str;
 
+    /// It is asked for a ranking. This happens at any time.
+    ///
+    /// # Errors
+    /// When it makes none.
+    fn create() -> Result<(), String> {
+        Ok(())
+    }
+
     /// It is asked for victims.
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
         lru.evict(needed)
@@ -68,6 +76,7 @@ impl<H: Hostile> Algorithm for Until<H> {
     ];
 
     fn new(capacity: u64, options: &Options) -> Result<Self, String> {
+        H::create()?;
         let after = options.number("after", 0.0..=1e9)? as u64;
         let tried = capacity == TRIAL && options.choice("trial", &["behave", "misbehave"])? == 0;
         Ok(Self { lru: Lru::new(), tried, decisions: 0, after, hostile: PhantomData })
