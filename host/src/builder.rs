@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::ResourceTable;
 
-use crate::bindings::cache::exports::media_cache::cache::cache::Options;
+use crate::bindings::cache::exports::media_cache::cache::cache::{KeyRules, Options};
+use crate::bindings::cache::media_cache::cache::downloader::FailureKind;
 use crate::cache::{CacheError, MediaCache, Shared, describe};
 use crate::download::{Downloader, HttpDownloader, HttpOptions, HttpSetupError};
 use crate::driver::{Driver, Request};
@@ -287,7 +288,13 @@ impl Settings {
             max_disk_bytes: self.max_disk_bytes.map(NonZeroU64::get),
             max_memory_items: self.max_memory_items,
             max_memory_bytes: self.max_memory_bytes,
-            failure_memory_ms: self.failure_memory.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+            failure_memory_ms: self
+                .failure_memory
+                .map(|time| (FailureKind::Other, u32::try_from(time.as_millis()).unwrap_or(u32::MAX)))
+                .into_iter()
+                .collect(),
+            max_retry_after_ms: None,
+            key_rules: KeyRules { drop_fragments: false, lower_case_hosts: false, parameters: Vec::new() },
             policy_options: Vec::new(),
         }
     }

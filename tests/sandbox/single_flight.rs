@@ -126,7 +126,7 @@ async fn every_kind_of_failure_reaches_the_caller_as_it_was() {
         FetchError::TooLarge { limit: u64::MAX },
         FetchError::TimedOut(why()),
         FetchError::Unreachable(why()),
-        FetchError::BrokenBody(why()),
+        FetchError::ShortBody(why()),
         FetchError::TooManyRedirects(7),
         FetchError::Unavailable { retry_after_seconds: None },
         FetchError::Unavailable { retry_after_seconds: Some(30) },

@@ -28,7 +28,7 @@ impl From<Options> for Settings {
             max_disk_bytes: options.max_disk_bytes.unwrap_or(500 * MIB).max(1),
             max_memory_items: options.max_memory_items.unwrap_or(64),
             max_memory_bytes: options.max_memory_bytes.unwrap_or(256 * MIB),
-            failure_memory_ms: options.failure_memory_ms.unwrap_or(5000),
+            failure_memory_ms: options.failure_memory_ms.first().map_or(5000, |(_, time)| *time),
             policy_options: options.policy_options,
         }
     }

@@ -31,9 +31,9 @@ pub(super) async fn receive(mut response: Response, options: &HttpOptions) -> Re
         }
     }
     match announced {
-        _ if received == 0 => Err(FetchError::BrokenBody("it is empty".into())),
+        _ if received == 0 => Err(FetchError::EmptyBody),
         Some(length) if length != received => {
-            Err(FetchError::BrokenBody(format!("{length} bytes were announced and {received} came")))
+            Err(FetchError::ShortBody(format!("{length} bytes were announced and {received} came")))
         }
         _ => spool.finish().await.map_err(no_room),
     }
@@ -42,7 +42,7 @@ pub(super) async fn receive(mut response: Response, options: &HttpOptions) -> Re
 async fn next_piece(response: &mut Response, received: u64, options: &HttpOptions) -> Result<Option<Bytes>, FetchError> {
     match timeout(options.idle_timeout, response.chunk()).await {
         Ok(Ok(piece)) => Ok(piece),
-        Ok(Err(error)) => Err(FetchError::BrokenBody(format!("it broke off after {received} bytes: {}", cause(error)))),
+        Ok(Err(error)) => Err(FetchError::ShortBody(format!("it broke off after {received} bytes: {}", cause(error)))),
         Err(_) => {
             Err(FetchError::TimedOut(format!("nothing of the body came for {:?}, after {received} bytes", options.idle_timeout)))
         }

@@ -34,9 +34,27 @@ pub enum FetchError {
     /// There was no talking to the origin: its name, the connection, or TLS failed.
     #[error("the origin cannot be reached: {0}")]
     Unreachable(String),
-    /// A body came that is not the whole media as it is.
-    #[error("the body that the origin sent cannot be used: {0}")]
-    BrokenBody(String),
+    /// What came back is no HTTP, or its headers are more than this downloader takes.
+    #[error("the origin's answer cannot be used: {0}")]
+    BrokenAnswer(String),
+    /// The body ended before all of it had come.
+    #[error("the body that the origin sent is not complete: {0}")]
+    ShortBody(String),
+    /// More came than was announced.
+    #[error("the origin sent more than it announced: {0}")]
+    OverlongBody(String),
+    /// The body has no bytes.
+    #[error("the origin sent an empty body")]
+    EmptyBody,
+    /// A part of the media came, where the whole was asked for.
+    #[error("the origin sent a part (206), where the whole was asked for")]
+    PartialBody,
+    /// The body came in a coding that was not asked for.
+    #[error("the origin sent the body encoded ({0}), which was not asked for")]
+    EncodedBody(String),
+    /// The media is of a type that this downloader does not take.
+    #[error("the origin sent something that is not taken here: {0}")]
+    UnacceptableType(String),
     /// The origin sent the request from one URL to the next for too long.
     #[error("the origin redirected more than {0} times")]
     TooManyRedirects(u32),
@@ -44,6 +62,12 @@ pub enum FetchError {
     #[error("the origin is busy; try again {}", later(*.retry_after_seconds))]
     Unavailable {
         /// How many seconds the origin asked to wait, if it did.
+        retry_after_seconds: Option<u32>,
+    },
+    /// This downloader has more to do than it takes on. That says nothing of the URL.
+    #[error("too many downloads are waiting; try again {}", later(*.retry_after_seconds))]
+    Overloaded {
+        /// After how many seconds it may be worth asking again, if there is a guess.
         retry_after_seconds: Option<u32>,
     },
     /// Anything else; no caller can do more than report it.
@@ -62,10 +86,44 @@ impl FetchError {
             Self::Gone => StatusCode::GONE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Self::OriginStatus(_) | Self::Unreachable(_) | Self::BrokenBody(_) | Self::TooManyRedirects(_) | Self::Other(_) => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::UnacceptableType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unavailable { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OriginStatus(_)
+            | Self::Unreachable(_)
+            | Self::BrokenAnswer(_)
+            | Self::ShortBody(_)
+            | Self::OverlongBody(_)
+            | Self::EmptyBody
+            | Self::PartialBody
+            | Self::EncodedBody(_)
+            | Self::TooManyRedirects(_)
+            | Self::Other(_) => StatusCode::BAD_GATEWAY,
+        }
+    }
+
+    /// What this kind of failure is called, in `wit/downloader.wit`, in problem documents, in logs and in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidUrl(_) => "invalid-url",
+            Self::Refused(_) => "refused",
+            Self::NotFound => "not-found",
+            Self::Gone => "gone",
+            Self::OriginStatus(_) => "origin-status",
+            Self::TooLarge { .. } => "too-large",
+            Self::TimedOut(_) => "timed-out",
+            Self::Unreachable(_) => "unreachable",
+            Self::BrokenAnswer(_) => "broken-answer",
+            Self::ShortBody(_) => "short-body",
+            Self::OverlongBody(_) => "overlong-body",
+            Self::EmptyBody => "empty-body",
+            Self::PartialBody => "partial-body",
+            Self::EncodedBody(_) => "encoded-body",
+            Self::UnacceptableType(_) => "unacceptable-type",
+            Self::TooManyRedirects(_) => "too-many-redirects",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Overloaded { .. } => "overloaded",
+            Self::Other(_) => "other",
         }
     }
 }
@@ -86,23 +144,49 @@ mod tests {
     fn every_failure_has_its_status_and_its_sentence() {
         let text = || "because".to_owned();
         let table = [
-            (FetchError::InvalidUrl(text()), 400, "this URL cannot be fetched: because"),
-            (FetchError::Refused(text()), 403, "refused: because"),
-            (FetchError::NotFound, 404, "the origin has nothing at this URL (it answered 404)"),
-            (FetchError::Gone, 410, "the origin no longer has anything at this URL (it answered 410)"),
-            (FetchError::OriginStatus(503), 502, "the origin answered 503"),
-            (FetchError::TooLarge { limit: 7 }, 413, "the media is larger than the limit of 7 bytes"),
-            (FetchError::TimedOut(text()), 504, "timed out: because"),
-            (FetchError::Unreachable(text()), 502, "the origin cannot be reached: because"),
-            (FetchError::BrokenBody(text()), 502, "the body that the origin sent cannot be used: because"),
-            (FetchError::TooManyRedirects(5), 502, "the origin redirected more than 5 times"),
-            (FetchError::Unavailable { retry_after_seconds: None }, 503, "the origin is busy; try again later"),
-            (FetchError::Unavailable { retry_after_seconds: Some(1) }, 503, "the origin is busy; try again in 1 second"),
-            (FetchError::Unavailable { retry_after_seconds: Some(30) }, 503, "the origin is busy; try again in 30 seconds"),
-            (FetchError::Other(text()), 502, "the download failed: because"),
+            (FetchError::InvalidUrl(text()), 400, "invalid-url", "this URL cannot be fetched: because"),
+            (FetchError::Refused(text()), 403, "refused", "refused: because"),
+            (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (it answered 404)"),
+            (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (it answered 410)"),
+            (FetchError::OriginStatus(503), 502, "origin-status", "the origin answered 503"),
+            (FetchError::TooLarge { limit: 7 }, 413, "too-large", "the media is larger than the limit of 7 bytes"),
+            (FetchError::TimedOut(text()), 504, "timed-out", "timed out: because"),
+            (FetchError::Unreachable(text()), 502, "unreachable", "the origin cannot be reached: because"),
+            (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's answer cannot be used: because"),
+            (FetchError::ShortBody(text()), 502, "short-body", "the body that the origin sent is not complete: because"),
+            (FetchError::OverlongBody(text()), 502, "overlong-body", "the origin sent more than it announced: because"),
+            (FetchError::EmptyBody, 502, "empty-body", "the origin sent an empty body"),
+            (FetchError::PartialBody, 502, "partial-body", "the origin sent a part (206), where the whole was asked for"),
+            (
+                FetchError::EncodedBody("gzip".into()),
+                502,
+                "encoded-body",
+                "the origin sent the body encoded (gzip), which was not asked for",
+            ),
+            (
+                FetchError::UnacceptableType(text()),
+                415,
+                "unacceptable-type",
+                "the origin sent something that is not taken here: because",
+            ),
+            (FetchError::TooManyRedirects(5), 502, "too-many-redirects", "the origin redirected more than 5 times"),
+            (FetchError::Unavailable { retry_after_seconds: None }, 503, "unavailable", "the origin is busy; try again later"),
+            (
+                FetchError::Unavailable { retry_after_seconds: Some(1) },
+                503,
+                "unavailable",
+                "the origin is busy; try again in 1 second",
+            ),
+            (
+                FetchError::Overloaded { retry_after_seconds: Some(30) },
+                503,
+                "overloaded",
+                "too many downloads are waiting; try again in 30 seconds",
+            ),
+            (FetchError::Other(text()), 502, "other", "the download failed: because"),
         ];
-        for (error, status, message) in table {
-            assert_eq!((error.status().as_u16(), error.to_string().as_str()), (status, message));
+        for (error, status, name, message) in table {
+            assert_eq!((error.status().as_u16(), error.name(), error.to_string().as_str()), (status, name, message));
         }
     }
 }

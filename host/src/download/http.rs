@@ -201,7 +201,7 @@ fn redirect_of(response: &Response) -> Option<&HeaderValue> {
 fn must_be_whole_and_plain(response: &Response) -> Result<(), FetchError> {
     match response.status() {
         StatusCode::OK => {}
-        StatusCode::PARTIAL_CONTENT => return Err(FetchError::BrokenBody("it is a part, where the whole was asked for".into())),
+        StatusCode::PARTIAL_CONTENT => return Err(FetchError::PartialBody),
         StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
         StatusCode::GONE => return Err(FetchError::Gone),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
@@ -221,7 +221,7 @@ fn must_not_be_coded(response: &Response, header: HeaderName, allowed: &str) -> 
     match codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(allowed.as_bytes())) {
         Some(coding) => {
             let shown = coding[..coding.len().min(LONGEST_SHOWN)].escape_ascii();
-            Err(FetchError::BrokenBody(format!("its {header} is {shown}, which was not asked for")))
+            Err(FetchError::EncodedBody(shown.to_string()))
         }
         None => Ok(()),
     }

@@ -43,7 +43,7 @@ impl IntoResponse for Problem {
 impl From<FetchError> for Problem {
     fn from(error: FetchError) -> Self {
         let retry_after = match error {
-            FetchError::Unavailable { retry_after_seconds } => retry_after_seconds,
+            FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
             _ => None,
         };
         Self { status: error.status(), detail: error.to_string(), retry_after }
