@@ -79,7 +79,15 @@ impl Answer {
         assert_eq!(document["status"], status, "{document}");
         let reason = http::StatusCode::from_u16(status).unwrap().canonical_reason();
         assert_eq!(document["title"].as_str(), reason, "{document}");
+        let code = document["code"].as_str().unwrap();
+        assert!(!code.is_empty() && code.bytes().all(|c| c == b'-' || c.is_ascii_lowercase()), "{document}");
         document["detail"].as_str().filter(|detail| !detail.is_empty()).unwrap().to_owned()
+    }
+
+    /// What kind of problem it is, for programs.
+    #[track_caller]
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap().to_owned()
     }
 
     /// The start of the body, for a person.

@@ -33,9 +33,19 @@ async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
 async fn what_the_origin_answers_decides_what_the_client_is_told() {
     let (origin, place) = (Origin::start().await, Place::new());
     let service = place.serve().await;
-    for (answers, told) in [(404, 404), (410, 410), (500, 502), (403, 502), (204, 502), (206, 502), (304, 502)] {
+    for (answers, told, code) in [
+        (404, 404, "not-found"),
+        (410, 410, "gone"),
+        (500, 502, "origin-status"),
+        (403, 502, "origin-status"),
+        (204, 502, "origin-status"),
+        (206, 502, "partial-body"),
+        (304, 502, "origin-status"),
+    ] {
         let url = origin.answers(&format!("/{answers}"), Page::status(answers));
-        service.media(&url).await.problem(told);
+        let answer = service.media(&url).await;
+        answer.problem(told);
+        assert_eq!(answer.code(), code, "{answers}");
         assert!(!place.holds(&url));
     }
 }

@@ -12,6 +12,7 @@ mod crash;
 mod errors;
 mod files;
 mod flights;
+mod headers;
 mod large;
 mod media;
 mod names;

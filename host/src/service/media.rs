@@ -41,11 +41,12 @@ pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let Parameters { url, filename } = Parameters::of(&uri, true)?;
     check_whole(&headers)?;
-    let parsed = Url::parse(&url).map_err(|error| Problem::bad_request(format!("the URL cannot be one: {error}")))?;
+    let parsed = Url::parse(&url)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
     let cache = service.cache().await?;
     let body = receive(body, &headers, service.max_body_bytes()).await?;
     if body.is_empty() {
-        return Err(Problem::bad_request("the body is empty"));
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "empty-body", "the body is empty"));
     }
     let head = body.head(SNIFFED).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -71,7 +72,7 @@ pub(super) async fn delete(State(service): State<Service>, uri: Uri) -> Result<S
     let Parameters { url, .. } = Parameters::of(&uri, false)?;
     match service.cache().await?.remove(&url).await? {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(Problem::new(StatusCode::NOT_FOUND, "nothing is stored for this URL")),
+        false => Err(Problem::new(StatusCode::NOT_FOUND, "not-stored", "nothing is stored for this URL")),
     }
 }
 
@@ -100,11 +101,13 @@ impl Parameters {
 /// Refuses what would be stored as something that it is not.
 pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_RANGE) {
-        return Err(Problem::bad_request("a part of a body cannot be stored; send all of it, without Content-Range"));
+        let why = "a part of a body cannot be stored; send all of it, without Content-Range";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "partial-body", why));
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is encoded; send it without Content-Encoding"))
+            let why = "the body is encoded; send it without Content-Encoding";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded-body", why))
         }
         _ => Ok(()),
     }
@@ -112,7 +115,11 @@ pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
 
 /// Receives the body of a request, within the limit.
 pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than the limit of {limit} bytes"));
+    let too_large = || {
+        let why = format!("the body is larger than the limit of {limit} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
+    };
+    let broken_off = |error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}"));
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -121,7 +128,7 @@ pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Resu
     let mut pieces = body.into_data_stream();
     let mut received = 0;
     while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
+        let piece = piece.map_err(broken_off)?;
         received += piece.len() as u64;
         if received > limit {
             return Err(too_large());
@@ -132,7 +139,8 @@ pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Resu
 }
 
 fn not_kept(error: std::io::Error) -> Problem {
-    Problem::new(StatusCode::INSUFFICIENT_STORAGE, format!("the body cannot be kept in a temporary file: {error}"))
+    let why = format!("the body cannot be kept in a temporary file: {error}");
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", why)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! The cache as an HTTP service.
 
+mod disposition;
 mod media;
 mod policy;
 mod problem;
 mod range;
 mod respond;
+mod safeguards;
 mod stats;
 mod trace;
 
@@ -12,6 +14,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -74,6 +77,7 @@ impl Service {
             .route("/readyz", get(ready))
             .fallback(no_such_path)
             .method_not_allowed_fallback(no_such_method)
+            .layer(map_response(safeguards::add))
             .with_state(self)
     }
 
@@ -99,7 +103,7 @@ impl Service {
 
     /// The cache, once it is loaded.
     async fn cache(&self) -> Result<MediaCache, Problem> {
-        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache could not be loaded");
+        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-loaded", "the cache could not be loaded");
         if let Some(cache) = self.0.cache.borrow().as_ref() {
             return Ok(cache.clone());
         }
@@ -117,17 +121,19 @@ async fn stats(State(service): State<Service>) -> Result<Response, Problem> {
 
 async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
     match &*service.0.cache.borrow() {
-        Some(cache) if cache.is_closed() => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache is closed")),
+        Some(cache) if cache.is_closed() => {
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the cache is closed"))
+        }
         Some(_) => Ok(Json(json!({ "status": "ready" })).into_response()),
-        None => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the cache is still loading")),
+        None => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "loading", "the cache is still loading")),
     }
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
     let paths = "/media, /policies, /policy, /policy/rollback, /stats, /healthz, /readyz";
-    Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at {}; there is: {paths}", uri.path()))
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path", format!("there is nothing at {}; there is: {paths}", uri.path()))
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not know {method}", uri.path()))
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("{} does not know {method}", uri.path()))
 }

@@ -60,7 +60,10 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
             return Err(Problem::bad_request(format!("there is no policy in the request; {hint}")));
         }
         None => {
-            let bytes = body.bytes().await.map_err(|error| Problem::bad_request(format!("the body broke off: {error}")))?;
+            let bytes = body
+                .bytes()
+                .await
+                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
             let upload = bytes.clone();
             (run(move || Ok(engine.compile_policy(PolicyOrigin::Upload, &bytes)?)).await?, Some(upload))
         }
@@ -123,7 +126,7 @@ fn parameters(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
 
 /// Compiles and the like, off the threads that serve.
 async fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
-    let gone = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is shutting down");
+    let gone = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down");
     tokio::task::spawn_blocking(work).await.map_err(gone)?
 }
 
@@ -174,22 +177,25 @@ fn seconds(time: SystemTime) -> f64 {
 
 impl From<ComponentError> for Problem {
     fn from(error: ComponentError) -> Self {
-        let status = match error {
-            ComponentError::UnknownPolicy(_) => StatusCode::NOT_FOUND,
-            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        let (status, code) = match error {
+            ComponentError::UnknownPolicy(_) => (StatusCode::NOT_FOUND, "unknown-policy"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
         };
-        Self::new(status, error.to_string())
+        Self::new(status, code, error.to_string())
     }
 }
 
 impl From<SwapError> for Problem {
     fn from(error: SwapError) -> Self {
-        let status = match error {
-            SwapError::Busy | SwapError::NothingBefore => StatusCode::CONFLICT,
-            SwapError::Unfit(_) | SwapError::Fault(_) | SwapError::CannotKeepUp => StatusCode::UNPROCESSABLE_ENTITY,
-            SwapError::Interrupted => StatusCode::INTERNAL_SERVER_ERROR,
-            SwapError::Closed => StatusCode::SERVICE_UNAVAILABLE,
+        let (status, code) = match error {
+            SwapError::Busy => (StatusCode::CONFLICT, "swap-under-way"),
+            SwapError::NothingBefore => (StatusCode::CONFLICT, "no-previous-policy"),
+            SwapError::Unfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
+            SwapError::Fault(_) => (StatusCode::UNPROCESSABLE_ENTITY, "faulty-policy"),
+            SwapError::CannotKeepUp => (StatusCode::UNPROCESSABLE_ENTITY, "slow-policy"),
+            SwapError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "broke-down"),
+            SwapError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
         };
-        Self::new(status, error.to_string())
+        Self::new(status, code, error.to_string())
     }
 }

@@ -1,4 +1,7 @@
 //! What went wrong, for the client: a problem document (RFC 9457) with the status that fits.
+//!
+//! `title` is the phrase of the status, as the type `about:blank` wants it, which is the type of a document that names none. What a
+//! program is to tell apart is in `code`, an extension member: a failed download has the name of its [`FetchError`] there.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,24 +15,26 @@ use crate::media::StoreError;
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
+    code: &'static str,
     detail: String,
     retry_after: Option<u32>,
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), retry_after: None }
+    /// `code` is for programs, in kebab case, and stays what it is; `detail` is for people.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None }
     }
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, detail)
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let title = self.status.canonical_reason().unwrap_or("Error");
-        let document = json!({ "title": title, "status": self.status.as_u16(), "detail": self.detail });
+        let document = json!({ "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (self.status, [content_type], format!("{document}\n")).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -46,18 +51,19 @@ impl From<FetchError> for Problem {
             FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
             _ => None,
         };
-        Self { status: error.status(), detail: error.to_string(), retry_after }
+        Self { status: error.status(), code: error.name(), detail: error.to_string(), retry_after }
     }
 }
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let status = match error {
-            StoreError::InvalidUrl(_) => StatusCode::BAD_REQUEST,
-            StoreError::Oversize(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            StoreError::Refused | StoreError::Disk(_) => StatusCode::INSUFFICIENT_STORAGE,
+        let (status, code) = match error {
+            StoreError::InvalidUrl(_) => (StatusCode::BAD_REQUEST, "invalid-url"),
+            StoreError::Oversize(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            StoreError::Refused => (StatusCode::INSUFFICIENT_STORAGE, "not-admitted"),
+            StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
         };
-        Self::new(status, format!("nothing was stored: {}", describe(&error)))
+        Self::new(status, code, format!("nothing was stored: {}", describe(&error)))
     }
 }
 
@@ -66,8 +72,8 @@ impl From<CacheError> for Problem {
         match error {
             CacheError::Fetch(error) => error.into(),
             CacheError::Store(error) => error.into(),
-            CacheError::BrokeDown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-            CacheError::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "the service is shutting down"),
+            CacheError::BrokeDown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broke-down", error.to_string()),
+            CacheError::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down"),
         }
     }
 }

@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince, LastModified};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::disposition::disposition;
 use super::problem::Problem;
 use super::range::Wanted;
+use super::safeguards::EMBEDDABLE;
 use crate::blob::Blob;
 use crate::media::{Media, Source};
 
@@ -20,24 +21,6 @@ const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=864
 /// The last moment that an HTTP date can name, since 1970. Times come from sidecars, which anybody may have written.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
-/// What a browser may do with what a stranger put behind a URL: show it, and nothing else.
-const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
-
-/// What is escaped in `filename*` (RFC 8187: all but `attr-char`).
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'!')
-    .remove(b'#')
-    .remove(b'$')
-    .remove(b'&')
-    .remove(b'+')
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'^')
-    .remove(b'_')
-    .remove(b'`')
-    .remove(b'|')
-    .remove(b'~');
-
 /// What the client's conditions are held against.
 struct Version {
     tag: ETag,
@@ -46,7 +29,7 @@ struct Version {
 
 /// Answers a request for media.
 pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
-    let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, why);
+    let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
     let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
     let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
     let version = Version { tag, modified: media.stored_at.min(UNIX_EPOCH + LAST_DATE) };
@@ -56,7 +39,10 @@ pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
             describe_version(response.headers_mut(), &media, version);
             return Ok(response);
         }
-        Some(status) => return Err(Problem::new(status, "the stored media is another version than the request names")),
+        Some(status) => {
+            let why = "the stored media is another version than the request names";
+            return Err(Problem::new(status, "precondition-failed", why));
+        }
         None => {}
     }
     let length = media.body.len();
@@ -66,7 +52,8 @@ pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
         Wanted::All => (StatusCode::OK, 0..length),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
         Wanted::Unsatisfiable => {
-            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, format!("there are {length} bytes")).into_response();
+            let why = format!("there are {length} bytes");
+            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", why).into_response();
             insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
             return Ok(response);
         }
@@ -94,11 +81,8 @@ fn body(blob: &Blob, part: Range<u64>) -> Body {
 fn describe_content(headers: &mut HeaderMap, media: &Media) {
     let fallback = HeaderValue::from_static("application/octet-stream");
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media.mimetype).unwrap_or(fallback));
-    insert(headers, header::CONTENT_DISPOSITION, &disposition(&media.filename));
+    insert(headers, header::CONTENT_DISPOSITION, &disposition(&media.mimetype, &media.filename));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    // What a stranger called an image is not to be run as a script, and a page of theirs is not to run any.
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
 }
 
 /// Which version it is, for how long it is good, and where it came from.
@@ -106,6 +90,8 @@ fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     headers.typed_insert(version.tag);
     headers.typed_insert(LastModified::from(version.modified));
     headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    // Pictures are there to be seen, on whosever page. What is no media is not.
+    headers.insert(EMBEDDABLE, HeaderValue::from_static("cross-origin"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
     headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
 }
@@ -144,16 +130,6 @@ impl Version {
 fn tag(digest: &[u8; 32]) -> String {
     let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
     format!("\"{}\"", hex.collect::<String>())
-}
-
-/// The file name in both forms: as far as ASCII goes for those who know no better, and all of it (RFC 6266, appendix D).
-fn disposition(filename: &str) -> String {
-    let plain = |c: char| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%') { c } else { '_' };
-    let ascii: String = filename.chars().map(plain).collect();
-    if ascii == filename {
-        return format!("inline; filename=\"{ascii}\"");
-    }
-    format!("inline; filename=\"{ascii}\"; filename*=UTF-8''{}", utf8_percent_encode(filename, ESCAPED))
 }
 
 /// Adds a header whose value is visible ASCII.
@@ -209,7 +185,7 @@ mod tests {
             ("cache-control", "public, max-age=86400"),
             ("accept-ranges", "bytes"),
             ("x-cache", "hit"),
-            ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "cross-origin"),
         ] {
             assert_eq!(headers[name], value, "{name}");
         }
@@ -277,17 +253,5 @@ mod tests {
         let late = Media { stored_at: UNIX_EPOCH + Duration::from_secs(1 << 40), ..media() };
         let response = respond(&Method::GET, &HeaderMap::new(), late).await.unwrap();
         assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
-    }
-
-    #[test]
-    fn a_file_name_is_quoted_and_encoded() {
-        for (name, header) in [
-            ("a b.png", "inline; filename=\"a b.png\""),
-            ("a\"b\\c%.png", "inline; filename=\"a_b_c_.png\"; filename*=UTF-8''a%22b%5Cc%25.png"),
-            ("ä😀.png", "inline; filename=\"__.png\"; filename*=UTF-8''%C3%A4%F0%9F%98%80.png"),
-            ("a\r\nSet-Cookie: x", "inline; filename=\"a__Set-Cookie: x\"; filename*=UTF-8''a%0D%0ASet-Cookie%3A%20x"),
-        ] {
-            assert_eq!(disposition(name), header);
-        }
     }
 }

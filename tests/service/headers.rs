@@ -1,0 +1,88 @@
+//! What answers carry so that a browser does nothing with them that it should not.
+
+use http::Method;
+
+use crate::client::Answer;
+use crate::files::{jpeg, mp4, png};
+use crate::origin::{Origin, Page};
+use crate::place::Place;
+
+/// Has to be there on whatever the service answers.
+#[track_caller]
+fn is_guarded(answer: &Answer, embeddable: &str) {
+    let policy = answer.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none';") && policy.ends_with("; sandbox"), "{}: {policy}", answer.status);
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", embeddable),
+        ("set-cookie", ""),
+        ("access-control-allow-origin", ""),
+    ] {
+        assert_eq!(answer.header(name), value, "{name} of {} {}", answer.status, answer.text());
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_answered_is_for_looking_at_only() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = place.serve().await;
+    let media = service.media(&url).await.is("miss");
+    is_guarded(&media, "cross-origin");
+    is_guarded(&Answer::to(service.about(Method::HEAD, &url)).await.is("hit"), "cross-origin");
+    for (name, value, status) in [("range", "bytes=0-3", 206), ("if-none-match", media.header("etag"), 304)] {
+        let answer = Answer::to(service.about(Method::GET, &url).header(name, value)).await;
+        assert_eq!(answer.status, status);
+        is_guarded(&answer, "cross-origin");
+    }
+    for (name, value, status) in [("range", "bytes=99999999-", 416), ("if-match", "\"x\"", 412)] {
+        let answer = Answer::to(service.about(Method::GET, &url).header(name, value)).await;
+        answer.problem(status);
+        is_guarded(&answer, "same-origin");
+    }
+    let put = service.put("https://nowhere.invalid/a.png", "image/png", png(2)).await;
+    assert_eq!(put.status, 201, "{}", put.text());
+    let deleted = service.delete(&url).await;
+    assert_eq!(deleted.status, 204);
+    let not_allowed = Answer::to(service.request(Method::POST, "/stats")).await;
+    not_allowed.problem(405);
+    for answer in [put, deleted, not_allowed] {
+        is_guarded(&answer, "same-origin");
+    }
+    for (path, status) in [("/stats", 200), ("/policy", 200), ("/policies", 200), ("/healthz", 200), ("/media", 400), ("/x", 404)] {
+        let answer = service.get(path).await;
+        assert_eq!(answer.status, status, "{path}");
+        is_guarded(&answer, "same-origin");
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_could_run_is_saved_and_not_shown() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    const SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
+    for (path, mimetype, bytes, disposition) in [
+        ("/a.png", "image/png", png(1), "inline"),
+        ("/b.jpg", "image/jpeg", jpeg(1), "inline"),
+        ("/c.mp4", "video/mp4", mp4().await, "inline"),
+        ("/d.txt", "text/plain", b"just words".to_vec(), "inline"),
+        ("/e.svg", "image/svg+xml", SVG.into(), "attachment"),
+        ("/f.html", "text/html", b"<!doctype html><script>alert(1)</script>".to_vec(), "attachment"),
+        ("/g.js", "text/javascript", b"alert(1)".to_vec(), "attachment"),
+        ("/h.pdf", "application/pdf", b"%PDF-1.7\n".to_vec(), "attachment"),
+        ("/i.xml", "application/xml", b"<?xml version=\"1.0\"?><a/>".to_vec(), "attachment"),
+        ("/j.bin", "application/octet-stream", vec![1, 2, 3, 250], "attachment"),
+    ] {
+        let url = format!("https://nowhere.invalid{path}");
+        assert_eq!(service.put(&url, mimetype, bytes).await.status, 201, "{path}");
+        let answer = service.media(&url).await.is("hit");
+        assert_eq!(answer.header("content-type"), mimetype, "{path}");
+        assert_eq!(answer.header("content-disposition"), format!("{disposition}; filename=\"{}\"", &path[1..]), "{path}");
+        is_guarded(&answer, "cross-origin");
+    }
+    // What the origin would like is not asked for.
+    let page = Page::of("image/svg+xml", SVG).with("content-disposition", "inline; filename=\"k.svg\"");
+    let answer = service.media(&origin.answers("/k.svg", page)).await.is("miss");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"k.svg\"");
+}
