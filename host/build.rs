@@ -5,14 +5,15 @@ mod components;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The packages, and the variables that say where their components are.
+/// The packages, and the variables that say where their components are. Cargo hands these on to what `cargo run` starts, so that they
+/// must not begin as those do which configure the program.
 const COMPONENTS: [(&str, &str); 6] = [
-    ("media-cache-component", "MEDIA_CACHE_COMPONENT"),
-    ("media-cache-policy-lru", "MEDIA_CACHE_POLICY_LRU"),
-    ("media-cache-policy-sieve", "MEDIA_CACHE_POLICY_SIEVE"),
-    ("media-cache-policy-s3-fifo", "MEDIA_CACHE_POLICY_S3_FIFO"),
-    ("media-cache-policy-gdsf", "MEDIA_CACHE_POLICY_GDSF"),
-    ("media-cache-policy-w-tinylfu", "MEDIA_CACHE_POLICY_W_TINYLFU"),
+    ("media-cache-component", "EMBEDDED_CACHE"),
+    ("media-cache-policy-lru", "EMBEDDED_POLICY_LRU"),
+    ("media-cache-policy-sieve", "EMBEDDED_POLICY_SIEVE"),
+    ("media-cache-policy-s3-fifo", "EMBEDDED_POLICY_S3_FIFO"),
+    ("media-cache-policy-gdsf", "EMBEDDED_POLICY_GDSF"),
+    ("media-cache-policy-w-tinylfu", "EMBEDDED_POLICY_W_TINYLFU"),
 ];
 
 fn main() -> ExitCode {

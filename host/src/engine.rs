@@ -17,16 +17,16 @@ use crate::state::State;
 /// The components that come with this library.
 pub mod embedded {
     /// The cache.
-    pub static CACHE: &[u8] = include_bytes!(env!("MEDIA_CACHE_COMPONENT"));
+    pub static CACHE: &[u8] = include_bytes!(env!("EMBEDDED_CACHE"));
     /// The name of the policy "least recently used", which a cache has unless it is told otherwise.
     pub const LRU: &str = "lru";
     /// The policies, by name.
     pub static POLICIES: [(&str, &[u8]); 5] = [
-        (LRU, include_bytes!(env!("MEDIA_CACHE_POLICY_LRU"))),
-        ("sieve", include_bytes!(env!("MEDIA_CACHE_POLICY_SIEVE"))),
-        ("s3-fifo", include_bytes!(env!("MEDIA_CACHE_POLICY_S3_FIFO"))),
-        ("gdsf", include_bytes!(env!("MEDIA_CACHE_POLICY_GDSF"))),
-        ("w-tinylfu", include_bytes!(env!("MEDIA_CACHE_POLICY_W_TINYLFU"))),
+        (LRU, include_bytes!(env!("EMBEDDED_POLICY_LRU"))),
+        ("sieve", include_bytes!(env!("EMBEDDED_POLICY_SIEVE"))),
+        ("s3-fifo", include_bytes!(env!("EMBEDDED_POLICY_S3_FIFO"))),
+        ("gdsf", include_bytes!(env!("EMBEDDED_POLICY_GDSF"))),
+        ("w-tinylfu", include_bytes!(env!("EMBEDDED_POLICY_W_TINYLFU"))),
     ];
 
     /// The policy of this name.

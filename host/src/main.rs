@@ -4,12 +4,14 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let command = cli::Cli::parse();
-    match command.run() {
-        Ok(code) => code,
+    let error = match cli::run() {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
+    match error.downcast::<clap::Error>() {
+        // This is also how help ends.
+        Ok(usage) => usage.exit(),
         Err(error) => {
             eprintln!("media-cache: {error:#}");
             ExitCode::FAILURE

@@ -8,6 +8,7 @@ mod client;
 mod command_errors;
 mod command_line;
 mod conditions;
+mod configuration;
 mod crash;
 mod errors;
 mod files;

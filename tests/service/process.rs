@@ -35,6 +35,10 @@ fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_media-cache"));
     command.args(arguments);
     command.env_remove("RUST_LOG").kill_on_drop(true);
+    // What whoever runs the tests has set up for a service of their own is not for those of the tests.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MEDIA_CACHE_")) {
+        command.env_remove(name);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -81,6 +85,13 @@ pub async fn run_alone(arguments: &[&str]) -> Finished {
     finish(binary(arguments), &[]).await
 }
 
+/// Runs a command that has a directory to work in and these variables, and neither options nor input, to its end.
+pub async fn run_within(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+    let mut command = binary(arguments);
+    command.current_dir(directory).envs(variables.iter().copied());
+    finish(command, &[]).await
+}
+
 /// Runs a command to its end.
 pub async fn run_with_input(directory: &Path, arguments: &[&str], input: &[u8]) -> Finished {
     finish(command(directory, arguments), input).await
@@ -112,7 +123,19 @@ impl Service {
     /// Starts one on a port that the system picks, and waits until it says which.
     pub async fn start(directory: &Path, arguments: &[&str]) -> Self {
         let mut command = command(directory, ["serve", "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(arguments).spawn().unwrap();
+        command.args(arguments);
+        Self::spawn(command).await
+    }
+
+    /// Starts one that has a directory to work in and these variables, and waits until it says where it listens.
+    pub async fn start_within(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let mut command = binary(["serve"]);
+        command.args(arguments).current_dir(directory).envs(variables.iter().copied());
+        Self::spawn(command).await
+    }
+
+    async fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = soon(stdout.next_line()).await.unwrap();

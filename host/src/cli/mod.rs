@@ -1,6 +1,7 @@
 //! What can be said on the command line.
 
 mod capacity;
+mod config;
 mod directory;
 mod open;
 mod policy;
@@ -10,6 +11,8 @@ mod simulate;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::config::Settings;
 
 /// A cache for downloaded media: the same URL is never fetched twice.
 ///
@@ -28,6 +31,8 @@ enum Command {
     ///
     /// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is
     /// set. SIGTERM and Ctrl-C finish what is under way; a second one waits for nothing.
+    ///
+    /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
     Serve(serve::Serve),
     /// Get what is behind a URL, from the cache or else from the network
     Get(directory::Get),
@@ -47,6 +52,18 @@ enum Command {
     /// Look at the eviction policy of a running service, replace it, and write one
     #[command(subcommand)]
     Policy(policy::Policy),
+    /// Look at the options that `serve` has from its file, its environment and its arguments
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+/// Does what the program was told, by its arguments, its environment and its configuration.
+///
+/// # Errors
+/// With a sentence for the user, or with a [`clap::Error`].
+pub fn run() -> anyhow::Result<ExitCode> {
+    let (cli, settings) = config::resolve(std::env::args_os(), std::env::vars_os())?;
+    cli.run(settings)
 }
 
 impl Cli {
@@ -54,11 +71,11 @@ impl Cli {
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             match self.command {
-                Command::Serve(serve) => serve.run().await,
+                Command::Serve(serve) => serve.run(&settings).await,
                 Command::Get(get) => get.run().await,
                 Command::Put(put) => put.run().await,
                 Command::Rm(rm) => rm.run().await,
@@ -66,6 +83,7 @@ impl Cli {
                 Command::Stats(stats) => stats.run().await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run().await,
+                Command::Config(config) => config.run(&settings),
             }
         });
         // A thread that waits for input which never comes must not hold up the end.

@@ -11,6 +11,8 @@ use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
 use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, PolicySpec};
 
+use super::config::ConfigurationFile;
+
 const MIB: u64 = 1 << 20;
 
 /// The budget of a service, and of a directory that is empty, in MiB.
@@ -19,6 +21,8 @@ pub const DEFAULT_MAX_SIZE_MB: u64 = 500;
 /// Which cache it is. Every command has these.
 #[derive(Args)]
 pub struct Place {
+    #[command(flatten)]
+    config: ConfigurationFile,
     /// The directory with the entries; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "media_cache")]
     pub dir: PathBuf,

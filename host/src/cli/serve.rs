@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::config::Settings;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
@@ -48,8 +49,9 @@ pub struct Serve {
 
 impl Serve {
     /// Serves until it is told to stop.
-    pub async fn run(self) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         start_logging();
+        settings.log();
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

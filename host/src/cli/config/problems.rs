@@ -1,0 +1,36 @@
+//! What is wrong with a configuration, all of it at once.
+
+use std::fmt;
+
+/// What is wrong, a sentence each.
+#[derive(Debug, Default)]
+pub struct Problems(Vec<String>);
+
+impl Problems {
+    /// Adds one.
+    pub fn add(&mut self, problem: impl Into<String>) {
+        self.0.push(problem.into());
+    }
+
+    /// Goes on where nothing is wrong.
+    ///
+    /// # Errors
+    /// With all problems.
+    pub fn none(self) -> Result<(), Self> {
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            [only] => f.write_str(only),
+            several => {
+                f.write_str("the configuration cannot be used:")?;
+                several.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+            }
+        }
+    }
+}

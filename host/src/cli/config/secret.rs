@@ -1,0 +1,66 @@
+//! Secrets that a value can hold in spite of everything: those in a URL.
+
+use std::borrow::Cow;
+
+/// What is shown in place of a secret.
+const HIDDEN: &str = "***";
+
+/// A text with user names, passwords and query strings of the URLs in it replaced.
+pub fn hide(text: &str) -> Cow<'_, str> {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let after = match after[..end(after, &['/', '?', '#'])].rfind('@') {
+            Some(at) => {
+                shown.push_str(HIDDEN);
+                &after[at..]
+            }
+            None => after,
+        };
+        let address = end(after, &['?']);
+        shown.push_str(&after[..address]);
+        rest = &after[address..];
+        if let Some(query) = rest.strip_prefix('?') {
+            shown.push('?');
+            shown.push_str(HIDDEN);
+            rest = &query[end(query, &['#'])..];
+        }
+    }
+    if shown.is_empty() {
+        return text.into();
+    }
+    shown.push_str(rest);
+    shown.into()
+}
+
+/// Where the first of these characters is, or a character that ends a URL in a text.
+fn end(text: &str, characters: &[char]) -> usize {
+    let ends = |c: char| characters.contains(&c) || matches!(c, ',' | '"' | '\'') || c.is_whitespace();
+    text.find(ends).unwrap_or(text.len())
+}
+
+/// A sentence on a setting that cannot be, with nothing in it that is to stay hidden.
+pub fn refused(setting: &str, why: &str) -> String {
+    hide(&format!("{setting}: {why}")).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_and_queries_of_urls_are_replaced() {
+        for (text, shown) in [
+            ("https://example.com/a", "https://example.com/a"),
+            ("https://me:secret@example.com/a@b", "https://***@example.com/a@b"),
+            ("https://me:se@cret@example.com", "https://***@example.com"),
+            ("x=https://a:b@c,http://d@e:1/?token=f#g", "x=https://***@c,http://***@e:1/?***#g"),
+            ("\"https://a:b@c?d\" is not good", "\"https://***@c?***\" is not good"),
+            ("me@example.com?a", "me@example.com?a"),
+        ] {
+            assert_eq!(hide(text), shown);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Options from a file and from the environment, as the program has them in the end.
+
+use crate::files::png;
+use crate::place::Place;
+use crate::process::{Service, run_within};
+
+const NOWHERE: &str = "https://nowhere.invalid/picture.png";
+
+#[tokio::test]
+async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
+    let place = Place::new();
+    std::fs::create_dir(place.outside("named by the environment")).unwrap();
+    place.file("media-cache.toml", b"dir = \"named by the file\"\nlisten = \"127.0.0.1:0\"\nmax-size-mb = 3\nmax-body-mb = 2\n");
+    let variables = [("MEDIA_CACHE_CONFIG", "media-cache.toml"), ("MEDIA_CACHE_DIR", "named by the environment")];
+    let service = Service::start_within(&place.outside(""), &variables, &["--max-body-mb", "1"]).await;
+    service.logs("flags=1 variables=2 keys=2 file=media-cache.toml").await;
+    assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
+    let refused = service.put(NOWHERE, "image/png", vec![0; (1 << 20) + 1]).await;
+    assert_eq!(refused.status, 413, "the flag outweighs the file");
+    assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 3.0, "the file outweighs the default");
+    service.stop().await;
+    assert!(!place.outside("named by the file").exists() && place.outside("named by the environment/media-cache.index").exists());
+}
+
+#[tokio::test]
+async fn the_other_commands_take_what_they_have_too() {
+    let place = Place::new();
+    place.file("media-cache.toml", b"dir = \"cache\"\nlisten = \"127.0.0.1:1\"\nmax-size-mb = 7\n");
+    let file = place.file("picture.png", &png(1));
+    let variables = [("MEDIA_CACHE_CONFIG", "media-cache.toml"), ("MEDIA_CACHE_LISTEN", "of no concern to them")];
+    let put = ["put", NOWHERE, file.to_str().unwrap()];
+    run_within(&place.outside(""), &variables, &put).await.succeeded();
+    assert!(place.holds(NOWHERE));
+    let got = run_within(&place.outside(""), &variables[1..], &["get", "--config", "media-cache.toml", NOWHERE]).await;
+    assert_eq!(got.succeeded(), png(1));
+    let said = run_within(&place.outside(""), &variables, &["stats"]).await.said();
+    assert!(said.contains("\"total_entries\": 1"), "{said}");
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_said_at_once_and_named() {
+    let place = Place::new();
+    let text = "max-size-mb = 0\n\n  max-sise-mb = 5\nlisten = 8080\ntranscoder = \"gimp\"\npolicy = \"nope\"\nmax-body-mb = 1.5\n\
+                config = \"other.toml\"\n[serve]\ndir = \"x\"\n";
+    place.file("media-cache.toml", text.as_bytes());
+    let variables = [("MEDIA_CACHE_MAX_MEMORY_MB", "much"), ("MEDIA_CACHE_LISTN", "secret"), ("MEDIA_CACHE_GRACE_SECONDS", "")];
+    for command in [&["serve"][..], &["config", "show"]] {
+        let arguments = [command, &["--config", "media-cache.toml"]].concat();
+        let said = run_within(&place.outside(""), &variables, &arguments).await.complained();
+        let lines: Vec<&str> = said.lines().map(str::trim).collect();
+        assert_eq!(lines[0], "media-cache: the configuration cannot be used:");
+        for line in [
+            "MEDIA_CACHE_LISTN is not a variable that is known; there is MEDIA_CACHE_LISTEN",
+            "MEDIA_CACHE_MAX_MEMORY_MB=much: it is not a whole number that is not negative",
+            "MEDIA_CACHE_GRACE_SECONDS=: it is not a whole number that is not negative",
+            "media-cache.toml:1:1: max-size-mb = 0: it has to be at least 1",
+            "media-cache.toml:3:3: max-sise-mb is not a key that is known; there is max-size-mb",
+            "media-cache.toml:4:1: listen = 8080: it has to be a string, in quotes",
+            "media-cache.toml:5:1: transcoder = \"gimp\": it is one of embedded, ffmpeg, none",
+            "media-cache.toml:7:1: max-body-mb = 1.5: it is not a whole number that is not negative",
+            "media-cache.toml:8:1: config is not a key that is known",
+            "media-cache.toml:9:2: serve is a table, and there are none: every key stands by itself",
+        ] {
+            assert!(lines.contains(&line), "{line} is not in {said}");
+        }
+        assert!(said.contains("media-cache.toml:6:1: policy = \"nope\": there is no policy \"nope\""), "{said}");
+        assert_eq!(lines.len(), 12, "{said}");
+    }
+    assert!(!place.outside("media_cache").exists());
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
+    let place = Place::new();
+    for (name, bytes, reason) in [
+        ("duplicate.toml", &b"dir = \"a\"\ndir = \"b\"\n"[..], "duplicate.toml:2:1: duplicate key: dir"),
+        ("syntax.toml", b"dir = \n", "syntax.toml:1:7: "),
+        ("bytes.toml", b"dir = \"\xff\"\n", "bytes.toml: it is not UTF-8, beginning with byte 7"),
+        ("large.toml", &[b'#'; (1 << 20) + 1], "large.toml: it is larger than 1048576 bytes"),
+        ("list.toml", b"dir = [\"a\"]\n", "list.toml:1:1: dir = [\"a\"]: it has to be a string, in quotes"),
+    ] {
+        place.file(name, bytes);
+        let said = run_within(&place.outside(""), &[], &["config", "show", "--config", name]).await.complained();
+        assert!(said.contains(reason), "{said}");
+    }
+    let said = run_within(&place.outside(""), &[], &["ls", "--config", "missing.toml"]).await.complained();
+    assert!(said.contains("cannot read the configuration missing.toml: No such file"), "{said}");
+    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_CONFIG", ".")], &["ls"]).await.complained();
+    assert!(said.contains("cannot read the configuration .: Is a directory"), "{said}");
+}
+
+#[tokio::test]
+async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_count() {
+    let place = Place::new();
+    let links = [
+        ("MEDIA_CACHE_SERVICE_HOST", "10.0.0.1"),
+        ("MEDIA_CACHE_SERVICE_PORT", "8080"),
+        ("MEDIA_CACHE_SERVICE_PORT_HTTP", "8080"),
+        ("MEDIA_CACHE_PORT", "tcp://10.0.0.1:8080"),
+        ("MEDIA_CACHE_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("MEDIA_CACHE_PORT_8080_TCP_ADDR", "10.0.0.1"),
+    ];
+    let said = run_within(&place.outside(""), &links, &["config", "show"]).await.said();
+    assert!(said.lines().all(|line| line.starts_with("# ") || line.ends_with("# default") || line.is_empty()), "{said}");
+    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_PORT", "8080")], &["config", "show"]).await.complained();
+    assert!(said.contains("MEDIA_CACHE_PORT is not a variable that is known"), "{said}");
+}
+
+#[tokio::test]
+async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
+    let place = Place::new();
+    place.file("trace.csv", b"1,a,1\n2,a,1\n");
+    let variables = [("MEDIA_CACHE_POLICY", "nope"), ("MEDIA_CACHE_CONFIG", "missing.toml"), ("MEDIA_CACHE_NONSENSE", "")];
+    run_within(&place.outside(""), &variables, &["simulate", "trace.csv", "--policy", "lru"]).await.succeeded();
+}
