@@ -113,3 +113,38 @@ async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
     let variables = [("MEDIA_CACHE_POLICY", "nope"), ("MEDIA_CACHE_CONFIG", "missing.toml"), ("MEDIA_CACHE_NONSENSE", "")];
     run_within(&place.outside(""), &variables, &["simulate", "trace.csv", "--policy", "lru"]).await.succeeded();
 }
+
+#[tokio::test]
+async fn a_configuration_that_a_service_could_start_with_is_ok() {
+    let place = Place::new();
+    let documented = include_str!("../../docs/configuration.md");
+    let (_, example) = documented.split_once("```toml\n").unwrap();
+    place.file("media-cache.toml", example.split_once("```").unwrap().0.as_bytes());
+    let before = names(&place);
+    let checked = run_within(&place.outside(""), &[], &["config", "check", "--config", "media-cache.toml"]).await;
+    assert_eq!(checked.said(), "ok\n");
+    assert_eq!(names(&place), before, "nothing is made");
+}
+
+/// What there is beside the directory for entries.
+fn names(place: &Place) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = std::fs::read_dir(place.outside("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_configuration_that_a_service_could_not_start_with_is_not() {
+    let place = Place::new();
+    place.file("no directory", b"");
+    place.file("not.wasm", b"nothing");
+    let arguments = ["config", "check", "--dir", "no directory", "--record-trace", "nowhere/trace.csv", "--policy", "gdsf:beta=x"];
+    let said = run_within(&place.outside(""), &[], &arguments).await.complained();
+    for problem in ["no directory is not a directory", "cannot record requests in nowhere/trace.csv", "beta"] {
+        assert!(said.contains(problem), "{said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    let said = run_within(&place.outside(""), &[], &["config", "check", "--component", "not.wasm"]).await.complained();
+    assert_eq!(said.lines().collect::<Vec<_>>(), ["media-cache: not.wasm is not WebAssembly"]);
+    assert_eq!(names(&place), ["no directory", "not.wasm"]);
+}

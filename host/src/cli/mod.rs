@@ -83,7 +83,7 @@ impl Cli {
                 Command::Stats(stats) => stats.run().await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run().await,
-                Command::Config(config) => config.run(&settings),
+                Command::Config(config) => config.run(&settings).await,
             }
         });
         // A thread that waits for input which never comes must not hold up the end.

@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::Args;
 use media_cache::policy::RememberedPolicy;
 use media_cache::service::{Extras, Service, TraceRecorder};
-use media_cache::{CacheError, MediaCache, OpenError, PolicySpec};
+use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -137,9 +137,29 @@ impl Serve {
     }
 
     async fn open_with(&self, policy: &PolicySpec) -> anyhow::Result<MediaCache> {
+        Ok(self.configure(policy)?.open().await?)
+    }
+
+    fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
         let builder = builder.policy_limits(self.sandbox.limits());
-        Ok(self.intake.configure(builder, None)?.open().await?)
+        self.intake.configure(builder, None)
+    }
+
+    /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
+    pub async fn problems(&self) -> Vec<anyhow::Error> {
+        let directory = self.place.dir.exists() && !self.place.dir.is_dir();
+        let directory = directory.then(|| anyhow::anyhow!("{} is not a directory", self.place.dir.display()));
+        let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
+        let cache = self.try_out().await.err();
+        [directory, trace, cache].into_iter().flatten().collect()
+    }
+
+    /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
+    async fn try_out(&self) -> anyhow::Result<()> {
+        let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
+        let cache = self.configure(&self.place.policy)?.directory(empty.path()).open().await?;
+        Ok(cache.close().await?)
     }
 }
 
@@ -150,6 +170,18 @@ fn concerns_policy(error: &anyhow::Error) -> bool {
 
 fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
     TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
+}
+
+/// Whether requests could be recorded in a file, which is not made to find out.
+fn check_trace(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return open_trace(path).map(drop);
+    }
+    // A name by itself is in the working directory.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let there = directory.is_none_or(Path::is_dir);
+    anyhow::ensure!(there, "cannot record requests in {}: there is no such directory", path.display());
+    Ok(())
 }
 
 async fn wait_for(mut stopped: watch::Receiver<bool>) {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Subcommand;
 
 use super::Settings;
+use super::problems::Problems;
 use super::show::document;
 use crate::cli::serve::Serve;
 
@@ -18,6 +19,11 @@ pub enum Config {
     /// It is a file for --config that says the same. Contents of files, such as keys and tokens, are not shown, nor are credentials and
     /// query strings in URLs.
     Show(Box<Serve>),
+    /// Say whether `serve` could start with the same options: `ok`, or what is wrong
+    ///
+    /// Everything is tried that can be without listening and without touching the directory: the file, the components and the policy
+    /// with its options, files with keys and tokens. The exit status is 1 if something is wrong.
+    Check(Box<Serve>),
 }
 
 impl Config {
@@ -25,9 +31,15 @@ impl Config {
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(_) => print(&document(settings)),
+            Self::Check(serve) => {
+                let mut problems = Problems::default();
+                serve.problems().await.iter().for_each(|problem| problems.add(format!("{problem:#}")));
+                problems.none()?;
+                print("ok\n")
+            }
         }
     }
 }

@@ -6,39 +6,54 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory};
 
-use super::option::{FILE, Kind, Scalar, options, variable};
+use super::option::{FILE, Kind, Scalar, options, refusal, variable};
 use super::settings::{Settings, Source};
 use super::show::document;
 use super::{resolve, service};
 use crate::cli::Cli;
 
-/// Values of each option that it does not have by default: three, one for each way to set it. Those of a list may have commas.
+/// Values of the options that are neither numbers nor one of a few words: three, one for each way to set them. Those of a list may
+/// have commas.
 const VALUES: &[(&str, [&str; 3])] = &[
+    ("admin-listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]),
+    ("admin-token-file", ["a", "b", "c"]),
+    ("allow-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
+    ("allow-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("component", ["a.wasm", "b.wasm", "c.wasm"]),
+    ("deny-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
+    ("deny-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("dir", ["a", "b", "/c d/\"e'"]),
-    ("grace-seconds", ["0", "1", "2"]),
     ("listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:0"]),
-    ("max-body-mb", ["1", "2", "3"]),
-    ("max-memory-items", ["1", "2", "0"]),
-    ("max-memory-mb", ["1", "2", "0"]),
-    ("max-size-mb", ["1", "2", "18446744073709551615"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
-    ("policy-call-ms", ["1", "2", "3"]),
-    ("policy-memory-mb", ["1", "2", "3"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
-    ("transcoder", ["ffmpeg", "none", "embedded"]),
+    ("signing-key-file", ["a", "b,c", "d"]),
+    ("via", ["a", "b", "c"]),
 ];
 
 /// Options that another one has to be given with.
 const COMPANIONS: &[(&str, &[&str])] = &[];
 
-/// The values of an option that are tried.
-fn values(name: &str, kind: Kind) -> [&'static str; 3] {
-    if kind == Kind::Flag {
-        return ["true", "false", "true"];
+/// Values of an option that can be told from each other, if there are as many.
+fn values(name: &str, kind: Kind) -> [String; 3] {
+    let known = VALUES.iter().find(|(known, _)| *known == name);
+    if let Some((_, values)) = known {
+        return values.map(Into::into);
     }
-    let found = VALUES.iter().find(|(known, _)| *known == name).map(|(_, values)| *values);
-    found.unwrap_or_else(|| panic!("serve has the option --{name}, and VALUES in these tests has no values to try it with"))
+    let (program, words) = (program(), ["1", "2", "3", "60", "100", "1000", "0", "true", "false"]);
+    let (_, option, _) = options(service(&program)).find(|(known, ..)| *known == name).unwrap();
+    let possible = option.get_possible_values().into_iter().map(|value| value.get_name().to_owned());
+    let scalar = match kind {
+        Kind::One(scalar) | Kind::List(scalar) => scalar,
+        Kind::Flag => Scalar::Boolean,
+    };
+    let fits = |word: &String| refusal(service(&program), name, kind, &[word.into()]).is_none();
+    let tried = words.into_iter().filter(|_| scalar != Scalar::Text).map(Into::into).chain(possible).filter(fits);
+    let mut tried: Vec<String> = tried.collect();
+    assert!(!tried.is_empty(), "serve has the option --{name}, and VALUES in these tests has no values to try it with");
+    if tried.len() < 3 {
+        tried = tried.iter().cycle().take(3).cloned().collect();
+    }
+    [tried[0].clone(), tried[1].clone(), tried[2].clone()]
 }
 
 fn program() -> Command {
@@ -108,9 +123,9 @@ fn every_option_can_be_set_in_every_way_and_the_stronger_one_counts() {
         let companions = COMPANIONS.iter().filter(|(option, _)| *option == name).flat_map(|(_, companions)| *companions);
         let companions: Vec<String> = companions.map(|companion| (*companion).into()).collect();
         let [in_file, in_environment, given] = values(&name, kind);
-        let listed = |value: &str| match kind {
+        let listed = |value: &String| match kind {
             Kind::List(_) => value.split(',').map(Into::into).collect(),
-            _ => vec![value.to_owned()],
+            _ => vec![value.clone()],
         };
         let line = |settings: &Settings| {
             let start = format!("{name} = ");
@@ -120,18 +135,18 @@ fn every_option_can_be_set_in_every_way_and_the_stronger_one_counts() {
         let mut told = Told::by_file(&file, "");
         assert_eq!(told.outcome(&name).1, Source::Default, "{name}");
 
-        told = Told::by_file(&file, &format!("\n{}", key(&name, kind, in_file)));
+        told = Told::by_file(&file, &format!("\n{}", key(&name, kind, &in_file)));
         told.arguments = companions;
-        assert_eq!(told.outcome(&name), (Some(listed(in_file)), Source::File(2)));
-        assert_eq!(line(&told.settings()), shown(&name, kind, in_file, &format!("{}:2", file.display())));
+        assert_eq!(told.outcome(&name), (Some(listed(&in_file)), Source::File(2)));
+        assert_eq!(line(&told.settings()), shown(&name, kind, &in_file, &format!("{}:2", file.display())));
 
-        told.variables.push((variable(&name), in_environment.into()));
-        assert_eq!(told.outcome(&name), (Some(listed(in_environment)), Source::Variable(variable(&name))));
-        assert_eq!(line(&told.settings()), shown(&name, kind, in_environment, &variable(&name)));
+        told.variables.push((variable(&name), in_environment.clone()));
+        assert_eq!(told.outcome(&name), (Some(listed(&in_environment)), Source::Variable(variable(&name))));
+        assert_eq!(line(&told.settings()), shown(&name, kind, &in_environment, &variable(&name)));
 
         told.arguments.push(if kind == Kind::Flag { format!("--{name}") } else { format!("--{name}={given}") });
-        assert_eq!(told.outcome(&name), (Some(listed(given)), Source::Flag));
-        assert_eq!(line(&told.settings()), shown(&name, kind, given, "flag"));
+        assert_eq!(told.outcome(&name), (Some(listed(&given)), Source::Flag));
+        assert_eq!(line(&told.settings()), shown(&name, kind, &given, "flag"));
     }
 }
 
@@ -145,7 +160,7 @@ fn what_is_shown_says_the_same_as_a_file() {
     };
     let mut texts = vec![String::new()];
     for (name, kind) in service_options() {
-        texts.extend(values(&name, kind).map(|value| key(&name, kind, value)));
+        texts.extend(values(&name, kind).map(|value| key(&name, kind, &value)));
         if matches!(kind, Kind::List(_)) {
             texts.push(format!("{name} = []\n"));
         }
@@ -174,7 +189,7 @@ fn a_list_can_be_made_empty() {
     for (name, kind) in service_options().into_iter().filter(|(_, kind)| matches!(kind, Kind::List(_))) {
         let mut told = Told::by_file(&file, &format!("{name} = []\n"));
         assert_eq!(told.outcome(&name), (Some(Vec::new()), Source::File(1)));
-        told = Told::by_file(&file, &key(&name, kind, values(&name, kind)[0]));
+        told = Told::by_file(&file, &key(&name, kind, &values(&name, kind)[0]));
         told.variables.push((variable(&name), String::new()));
         assert_eq!(told.outcome(&name), (Some(Vec::new()), Source::Variable(variable(&name))));
     }
@@ -188,4 +203,40 @@ fn the_definitions_hold_together() {
             assert_eq!(option.get_value_delimiter(), Some(','), "--{name} is a list, and a variable has to hold several values");
         }
     }
+}
+
+#[test]
+fn the_documents_list_all_options() {
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let text = std::fs::read_to_string(documents).unwrap();
+    let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
+    let expected = table();
+    assert_eq!(listed.split("\n\n## ").next().unwrap().trim(), expected.trim(), "the list has to be:\n{expected}");
+}
+
+/// The options of the service, a table for each heading.
+fn table() -> String {
+    let mut table = String::new();
+    let mut heading = None;
+    let program = program();
+    for (name, option, kind) in options(service(&program)).filter(|(name, ..)| *name != FILE) {
+        if heading != Some(option.get_help_heading()) {
+            heading = Some(option.get_help_heading());
+            let title = option.get_help_heading().map_or_else(String::new, |heading| format!("### {heading}\n\n"));
+            table += &format!("\n{title}| key | value | default | what it is |\n| --- | --- | --- | --- |\n");
+        }
+        let possible: Vec<_> = option.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let hint = match option.get_value_names().and_then(|names| names.first()) {
+            _ if kind == Kind::Flag => "`true`, `false`".into(),
+            _ if !possible.is_empty() => possible.join(", "),
+            Some(name) if matches!(kind, Kind::List(_)) => format!("list of {name}"),
+            Some(name) => name.to_string(),
+            None => String::new(),
+        };
+        let defaults: Vec<_> = option.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
+        let default = if kind == Kind::Flag { "`false`".into() } else { defaults.join(", ") };
+        let help = option.get_help().map(ToString::to_string).unwrap_or_default().replace('|', "\\|");
+        table += &format!("| `{name}` | {hint} | {default} | {help} |\n");
+    }
+    table
 }
