@@ -8,8 +8,27 @@ pub struct Capacity(pub u64);
 
 /// Why a text is no capacity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a size of at least 1 byte; what would do is 500000, 128MiB, 1.5GiB or 2GB")]
-pub struct CapacityError(String);
+pub enum CapacityError {
+    /// It is none, or one of nothing.
+    #[error(
+        "{0:?} is not a size of at least 1 byte: it takes a number of bytes, such as 500000, or one with a unit, such as 128MiB, 1.5GiB \
+         or 2GB (kB, MB, GB, TB in powers of 1000, KiB, MiB, GiB, TiB in powers of 1024)"
+    )]
+    NoSize(String),
+    /// It has half a unit.
+    #[error(
+        "{text:?} is not a size that means the same to everybody: it takes {number}{unit}B for powers of 1000, or \
+         {number}{unit}iB for powers of 1024"
+    )]
+    HalfUnit {
+        /// All of it.
+        text: String,
+        /// The number in it.
+        number: String,
+        /// The letter after it.
+        unit: char,
+    },
+}
 
 const UNITS: [(&str, u64); 10] = [
     ("", 1),
@@ -28,13 +47,32 @@ impl FromStr for Capacity {
     type Err = CapacityError;
 
     fn from_str(text: &str) -> Result<Self, CapacityError> {
-        parse(text.trim()).filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| CapacityError(text.into()))
+        parse(text.trim()).filter(|bytes| *bytes > 0).map(Self).ok_or_else(|| CapacityError::of(text.trim()))
     }
 }
 
-fn parse(text: &str) -> Option<u64> {
+impl CapacityError {
+    fn of(text: &str) -> Self {
+        let (number, unit) = split(text);
+        let mut letters = unit.chars().map(|letter| letter.to_ascii_uppercase());
+        match (letters.next(), letters.next()) {
+            (Some(unit @ ('K' | 'M' | 'G' | 'T')), None) if parse(number).is_some_and(|number| number > 0) => {
+                Self::HalfUnit { text: text.into(), number: number.into(), unit }
+            }
+            _ => Self::NoSize(text.into()),
+        }
+    }
+}
+
+/// The number in a size, and the unit after it.
+fn split(text: &str) -> (&str, &str) {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
-    let unit = unit.trim_start().to_ascii_lowercase();
+    (number, unit.trim_start())
+}
+
+fn parse(text: &str) -> Option<u64> {
+    let (number, unit) = split(text);
+    let unit = unit.to_ascii_lowercase();
     let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
     if let Ok(number) = number.parse::<u64>() {
         return number.checked_mul(*factor);
@@ -60,10 +98,21 @@ mod tests {
     #[test]
     fn anything_else_is_told_what_would_do() {
         for wrong in
-            ["", "0", "0.1", "-1", "MiB", "1.2.3MiB", "5M", "5 apples", "18446744073709551616", "16777216TiB", "inf", ".", "9e3"]
+            ["", "0", "0.1", "-1", "MiB", "1.2.3MiB", "0M", "5 apples", "18446744073709551616", "16777216TiB", "inf", ".", "9e3"]
         {
             let error = wrong.parse::<Capacity>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{wrong:?} is not a size")) && error.contains("128MiB"), "{error}");
+        }
+    }
+
+    #[test]
+    fn half_a_unit_is_told_what_it_could_be() {
+        for (half, number, letter) in [("1M", "1", 'M'), ("1.5 g", "1.5", 'G'), ("20k", "20", 'K'), ("1T", "1", 'T')] {
+            let error = half.parse::<Capacity>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{half:?} is not a size")), "{error}");
+            for whole in [format!("{number}{letter}B"), format!("{number}{letter}iB")] {
+                assert!(error.contains(&format!("{whole} for powers")) && whole.parse::<Capacity>().is_ok(), "{error}");
+            }
         }
     }
 }

@@ -95,6 +95,6 @@ impl Settings {
         let variables = count(|source| matches!(source, Source::Variable(_)));
         let keys = count(|source| matches!(source, Source::File(_)));
         let file = self.file.as_deref().map(|file| tracing::field::display(file.display()));
-        tracing::info!(flags, variables, keys, file, "the rest of the options have their defaults");
+        tracing::info!(flags, variables, keys, file, "configured");
     }
 }
