@@ -44,7 +44,7 @@ http {
 }
 EOF
 nginx -p "$work" -c "$work/nginx.conf" &
-target/release/media-cache serve --listen 127.0.0.1:0 --dir "$work/cache" >"$work/address" 2>/dev/null &
+target/release/media-cache serve --listen 127.0.0.1:0 --allow-address 127.0.0.0/8 --dir "$work/cache" >"$work/address" 2>/dev/null &
 for _ in $(seq 100); do
   if curl -sf "http://127.0.0.1:$proxy/1.png" -o /dev/null && [ -s "$work/address" ]; then break; fi
   sleep 0.1

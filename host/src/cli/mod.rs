@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod access;
 mod capacity;
 mod config;
 mod directory;

@@ -11,6 +11,7 @@ use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
 use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, PolicySpec};
 
+use super::access::Access;
 use super::config::ConfigurationFile;
 
 const MIB: u64 = 1 << 20;
@@ -43,6 +44,8 @@ pub struct Intake {
     /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
     #[arg(long, value_enum, default_value_t)]
     transcoder: TranscoderName,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// The tier in memory. For commands that run long enough to have one.
@@ -152,6 +155,7 @@ impl Intake {
     pub fn configure(&self, builder: Builder, progress: Option<ProgressBar>) -> anyhow::Result<Builder> {
         let downloader = HttpDownloader::new(HttpOptions {
             max_body_bytes: self.max_body_bytes(),
+            access: self.access.rules(),
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
             ..HttpOptions::default()
         });

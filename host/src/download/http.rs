@@ -21,7 +21,9 @@ use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::time::timeout;
 
+use super::access::AccessRules;
 use super::body::receive;
+use super::resolve::{CheckedResolver, Resolve, SystemResolver, denied};
 use super::target::Target;
 use super::{Download, Downloader, FetchError, filename_for, media_type, sniff};
 
@@ -55,6 +57,10 @@ pub struct HttpOptions {
     pub user_agent: String,
     /// Who is told how downloads get on. It is called between pieces, and so must be quick. Nobody unless set.
     pub progress: Option<Progress>,
+    /// Who may be fetched from. Unless set, whoever is at an address of the open Internet.
+    pub access: AccessRules,
+    /// Who knows the addresses of hosts. The system's resolver unless set.
+    pub resolver: Arc<dyn Resolve>,
 }
 
 impl Default for HttpOptions {
@@ -70,6 +76,8 @@ impl Default for HttpOptions {
             spool_dir: None,
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
             progress: None,
+            access: AccessRules::default(),
+            resolver: Arc::new(SystemResolver),
         }
     }
 }
@@ -109,7 +117,9 @@ impl HttpDownloader {
     pub fn new(options: HttpOptions) -> Result<Self, HttpSetupError> {
         let dir = options.spool_dir();
         tempfile::tempfile_in(&dir).map_err(|error| HttpSetupError::SpoolDir(dir, error))?;
+        let resolver = CheckedResolver::new(options.resolver.clone(), Arc::new(options.access.clone()));
         let client = Client::builder()
+            .dns_resolver(Arc::new(resolver))
             .tls_backend_preconfigured(tls().map_err(HttpSetupError::Certificates)?)
             .user_agent(options.user_agent.as_str())
             .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
@@ -123,7 +133,7 @@ impl HttpDownloader {
     }
 
     async fn download(&self, url: &str) -> Result<Download, FetchError> {
-        let (target, response) = self.follow(Target::parse(url)?).await?;
+        let (target, response) = self.follow(Target::parse(url, &self.options.access)?).await?;
         must_be_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let body = receive(response, &self.options).await?;
@@ -139,7 +149,7 @@ impl HttpDownloader {
         for _ in 0..=self.options.max_redirects {
             let response = self.ask(&target).await?;
             match redirect_of(&response) {
-                Some(location) => target = target.redirected(location.as_bytes())?,
+                Some(location) => target = target.redirected(location.as_bytes(), &self.options.access)?,
                 None => return Ok((target, response)),
             }
         }
@@ -150,7 +160,8 @@ impl HttpDownloader {
     async fn ask(&self, target: &Target) -> Result<Response, FetchError> {
         let request = self.client.get(target.url().clone()).send();
         match timeout(self.options.first_byte_timeout, request).await {
-            Ok(answer) => answer.map_err(|error| self.no_answer(target, error)),
+            Ok(Ok(answer)) => self.check_peer(answer),
+            Ok(Err(error)) => Err(self.no_answer(target, error)),
             Err(_) => {
                 let limit = self.options.first_byte_timeout;
                 Err(FetchError::TimedOut(format!("{} did not answer within {limit:?}", target.host())))
@@ -158,9 +169,18 @@ impl HttpDownloader {
         }
     }
 
+    /// Looks once more at who answered, before anything of the answer is used: what was resolved need not be what was connected to.
+    fn check_peer(&self, response: Response) -> Result<Response, FetchError> {
+        let peer = response.remote_addr().ok_or_else(|| FetchError::Refused("nobody knows who answered".into()))?;
+        self.options.access.check_address(peer.ip()).map_err(|why| FetchError::Refused(why.to_string()))?;
+        Ok(response)
+    }
+
     fn no_answer(&self, target: &Target, error: reqwest::Error) -> FetchError {
         let host = target.host();
-        if error.is_builder() {
+        if let Some(why) = denied(&error) {
+            FetchError::Refused(why.to_string())
+        } else if error.is_builder() {
             FetchError::InvalidUrl(cause(error))
         } else if error.is_timeout() {
             FetchError::TimedOut(format!("connecting to {host} took longer than {:?}", self.options.connect_timeout))

@@ -6,11 +6,15 @@
 //! A downloader promises all or nothing. What it hands over is the whole body as its origin meant it; a body that was cut short,
 //! was encoded unasked, or is too large is a [`FetchError`], never a `Download`.
 
+mod access;
+mod address;
 mod body;
 mod error;
+mod hosts;
 mod http;
 mod naming;
 mod parameters;
+mod resolve;
 mod sniff;
 mod target;
 #[cfg(test)]
@@ -19,8 +23,12 @@ mod tests;
 use futures::future::BoxFuture;
 
 pub use self::http::{HttpDownloader, HttpOptions, HttpSetupError, Progress};
+pub use access::{AccessRules, Denied};
+pub use address::{SpecialUse, special_use};
 pub use error::FetchError;
+pub use hosts::{HostPattern, InvalidHostPattern};
 pub use naming::{clean_filename, filename_for};
+pub use resolve::{Resolve, SystemResolver};
 pub use sniff::media_type;
 
 use crate::blob::Blob;

@@ -4,25 +4,42 @@
 use url::Url;
 
 use super::FetchError;
+use super::access::{AccessRules, Denied};
 
-/// A URL that may be requested: http or https, with a host, without credentials.
+/// A URL that may be requested: http or https, with a host that may be fetched from, without credentials.
 #[derive(Clone, Debug)]
 pub(super) struct Target(Url);
 
+/// Why a URL is not requested.
+enum Unfit {
+    /// It is none that could be.
+    Invalid(String),
+    /// It is against the rules.
+    Denied(Denied),
+}
+
 impl Target {
     /// Checks a URL that a caller asked for.
-    pub(super) fn parse(text: &str) -> Result<Self, FetchError> {
+    pub(super) fn parse(text: &str, rules: &AccessRules) -> Result<Self, FetchError> {
         let url = Url::parse(text).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
-        Self::checked(url).map_err(FetchError::InvalidUrl)
+        Self::checked(url, rules).map_err(|unfit| match unfit {
+            Unfit::Invalid(reason) => FetchError::InvalidUrl(reason),
+            Unfit::Denied(why) => FetchError::Refused(why.to_string()),
+        })
     }
 
     /// Checks where an origin sends us on to: the value of a `Location` header, which may be relative.
-    pub(super) fn redirected(&self, location: &[u8]) -> Result<Self, FetchError> {
+    pub(super) fn redirected(&self, location: &[u8], rules: &AccessRules) -> Result<Self, FetchError> {
         let unreadable = || FetchError::Other("the origin redirected to something that is not a URL".into());
         let location = std::str::from_utf8(location).map_err(|_| unreadable())?;
         let url = self.0.join(location).map_err(|_| unreadable())?;
-        Self::checked(url)
-            .map_err(|reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}")))
+        Self::checked(url, rules).map_err(|unfit| {
+            let reason = match unfit {
+                Unfit::Invalid(reason) => reason,
+                Unfit::Denied(why) => why.to_string(),
+            };
+            FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"))
+        })
     }
 
     pub(super) fn url(&self) -> &Url {
@@ -35,16 +52,18 @@ impl Target {
     }
 
     /// What is wrong with a URL, if anything is.
-    fn checked(mut url: Url) -> Result<Self, String> {
+    fn checked(mut url: Url, rules: &AccessRules) -> Result<Self, Unfit> {
+        let invalid = |reason: &str| Err(Unfit::Invalid(reason.to_owned()));
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!("its scheme is {}, and only http and https are fetched", url.scheme()));
+            return invalid(&format!("its scheme is {}, and only http and https are fetched", url.scheme()));
         }
         if url.host_str().is_none_or(str::is_empty) {
-            return Err("it names no host".into());
+            return invalid("it names no host");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("it carries credentials; leave them out".into());
+            return invalid("it carries credentials; leave them out");
         }
+        rules.check_url(&url).map_err(Unfit::Denied)?;
         url.set_fragment(None);
         Ok(Self(url))
     }
@@ -56,8 +75,8 @@ mod tests {
 
     #[test]
     fn only_http_urls_with_a_host_and_without_credentials_are_asked_for() {
-        for url in ["http://example.org", "HTTPS://example.org:8443/a?b", "http://[::1]/", "http://127.0.0.1/"] {
-            assert!(Target::parse(url).is_ok(), "{url}");
+        for url in ["http://example.org", "HTTPS://example.org:8443/a?b", "http://[2001:4860:4860::8888]/", "http://8.8.8.8/"] {
+            assert!(Target::parse(url, &AccessRules::default()).is_ok(), "{url}");
         }
         let refused = [
             "",
@@ -78,23 +97,26 @@ mod tests {
             "unix:/run/socket",
         ];
         for url in refused {
-            let Err(FetchError::InvalidUrl(reason)) = Target::parse(url) else { panic!("{url} was accepted") };
+            let Err(FetchError::InvalidUrl(reason)) = Target::parse(url, &AccessRules::default()) else {
+                panic!("{url} was accepted")
+            };
             assert!(!reason.contains("secret"), "{reason}");
         }
     }
 
     #[test]
     fn a_redirect_is_resolved_against_where_it_came_from_and_checked_again() {
-        let from = Target::parse("https://example.org/a/b?c#d").unwrap();
-        let to = |location: &str| from.redirected(location.as_bytes()).map(|target| target.url().to_string());
+        let rules = AccessRules::default();
+        let from = Target::parse("https://example.org/a/b?c#d", &rules).unwrap();
+        let to = |location: &str| from.redirected(location.as_bytes(), &rules).map(|target| target.url().to_string());
         assert_eq!(to("/x").as_deref(), Ok("https://example.org/x"));
         assert_eq!(to("y?z#f").as_deref(), Ok("https://example.org/a/y?z"));
         assert_eq!(to("//other.example/é").as_deref(), Ok("https://other.example/%C3%A9"));
-        for location in ["file:///etc/passwd", "ftp://example.org/", "https://user:secret@example.org/"] {
+        for location in ["file:///etc/passwd", "ftp://example.org/", "https://user:secret@example.org/", "//127.1/?secret"] {
             let Err(FetchError::Refused(reason)) = to(location) else { panic!("{location} was followed") };
             assert!(!reason.contains("secret"), "{reason}");
         }
         assert!(matches!(to("http://:::/"), Err(FetchError::Other(_))));
-        assert!(matches!(from.redirected(b"/\xff"), Err(FetchError::Other(_))));
+        assert!(matches!(from.redirected(b"/\xff", &rules), Err(FetchError::Other(_))));
     }
 }

@@ -70,6 +70,8 @@ fn whole(headers: &str, body: &[u8]) -> Vec<u8> {
 }
 
 async fn fetch(url: &str, options: HttpOptions) -> Result<Download, FetchError> {
+    let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
+    let options = HttpOptions { access: AccessRules { allow_addresses, ..options.access }, ..options };
     let result = HttpDownloader::new(options).unwrap().fetch(url).await;
     if let Err(error) = &result {
         assert!(!error.to_string().contains("secret"), "{error}");
@@ -148,6 +150,26 @@ async fn a_redirect_out_of_http_is_refused() {
         let url = answering(format!("HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: {location}\r\n\r\n")).await;
         assert!(matches!(failure(&url, HttpOptions::default()).await, FetchError::Refused(_)), "{location}");
     }
+}
+
+#[tokio::test]
+async fn nobody_is_connected_to_who_is_not_at_a_public_address() {
+    let (heads, mut asked) = mpsc::unbounded_channel();
+    let tell = move |stream, head: String| {
+        heads.send(head).unwrap();
+        send(stream, whole("", b"inside"))
+    };
+    let address = origin(tell).await;
+    let port = address.rsplit(':').next().unwrap();
+    for host in ["127.0.0.1", "localhost", "a.localhost.", "[::ffff:127.0.0.1]"] {
+        let url = format!("http://{host}:{port}/?secret");
+        let error = HttpDownloader::new(HttpOptions::default()).unwrap().fetch(&url).await.unwrap_err();
+        assert!(matches!(&error, FetchError::Refused(reason) if !reason.contains("secret")), "{host}: {error:?}");
+    }
+    assert!(asked.try_recv().is_err());
+    // It would have answered.
+    fetch(&format!("http://{address}/"), HttpOptions::default()).await.unwrap();
+    assert!(asked.try_recv().is_ok());
 }
 
 #[tokio::test]
