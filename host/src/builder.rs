@@ -6,14 +6,14 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use media_cache_key_rules::{KeyRules, ParameterRule};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use wasmtime::component::ResourceTable;
 
-use crate::bindings::cache::exports::media_cache::cache::cache::{KeyRules, Options};
-use crate::bindings::cache::media_cache::cache::downloader::FailureKind;
+use crate::bindings::cache::exports::media_cache::cache::cache::{self as component, Options};
 use crate::cache::{CacheError, MediaCache, Shared, describe};
-use crate::download::{Downloader, HttpDownloader, HttpOptions, HttpSetupError};
+use crate::download::{Downloader, FailureKind, HttpDownloader, HttpOptions, HttpSetupError};
 use crate::driver::{Driver, Request};
 use crate::engine::{CacheComponent, ComponentError, Engine, embedded};
 use crate::held::{HeldBlobs, PendingHits};
@@ -84,7 +84,9 @@ struct Settings {
     max_disk_bytes: Option<NonZeroU64>,
     max_memory_items: Option<u32>,
     max_memory_bytes: Option<u64>,
-    failure_memory: Option<Duration>,
+    failure_memory: Vec<(FailureKind, Duration)>,
+    max_retry_after: Option<Duration>,
+    key_rules: KeyRules,
 }
 
 impl Builder {
@@ -116,10 +118,33 @@ impl Builder {
         self
     }
 
-    /// For how long a failed download is remembered; zero for not at all. In whole milliseconds. Default 5 seconds.
+    /// For how long a failed download is remembered, of whichever kind; zero for not at all. In whole milliseconds. The default is
+    /// another for each kind; see `failure-memory-ms` in `wit/cache.wit`.
     #[must_use]
-    pub fn failure_memory(mut self, time: Duration) -> Self {
-        self.options.failure_memory = Some(time);
+    pub fn failure_memory(self, time: Duration) -> Self {
+        FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))
+    }
+
+    /// The same for one kind of failure. What is said last counts. [`FailureKind::Overloaded`] is never remembered; of
+    /// [`FailureKind::Unavailable`] this is the time where the origin asks for none, and zero is zero whatever it asks for.
+    #[must_use]
+    pub fn failure_memory_of(mut self, kind: FailureKind, time: Duration) -> Self {
+        self.options.failure_memory.push((kind, time));
+        self
+    }
+
+    /// How long an origin may ask to be left alone, with `Retry-After`. In whole milliseconds. Default 10 minutes.
+    #[must_use]
+    pub fn max_retry_after(mut self, time: Duration) -> Self {
+        self.options.max_retry_after = Some(time);
+        self
+    }
+
+    /// Which URLs are the same entry. What is stored under keys that these rules do not make is not found any more, and goes when the
+    /// policy evicts it. Default: each URL is an entry of its own.
+    #[must_use]
+    pub fn key_rules(mut self, rules: KeyRules) -> Self {
+        self.options.key_rules = rules;
         self
     }
 
@@ -211,6 +236,7 @@ impl Builder {
         let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
         let lock = DirectoryLock::acquire(&directory)?;
         let limits = self.policy_limits;
+        let key_rules = self.options.key_rules.clone();
         let held = (!self.every_hit_calls).then(HeldBlobs::default);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let hits = Arc::new(PendingHits::new(requests.downgrade()));
@@ -236,7 +262,7 @@ impl Builder {
         };
         tokio::spawn(hits.clone().keep_telling());
         let thread = Mutex::new(Some(thread));
-        Ok(MediaCache(Arc::new(Shared { requests, held, hits, directory, report, swapper, thread })))
+        Ok(MediaCache(Arc::new(Shared { requests, key_rules, held, hits, directory, report, swapper, thread })))
     }
 
     fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<(Driver, Arc<Record>), OpenError> {
@@ -288,14 +314,25 @@ impl Settings {
             max_disk_bytes: self.max_disk_bytes.map(NonZeroU64::get),
             max_memory_items: self.max_memory_items,
             max_memory_bytes: self.max_memory_bytes,
-            failure_memory_ms: self
-                .failure_memory
-                .map(|time| (FailureKind::Other, u32::try_from(time.as_millis()).unwrap_or(u32::MAX)))
-                .into_iter()
-                .collect(),
-            max_retry_after_ms: None,
-            key_rules: KeyRules { drop_fragments: false, lower_case_hosts: false, parameters: Vec::new() },
+            failure_memory_ms: self.failure_memory.into_iter().map(|(kind, time)| (kind.into(), milliseconds(time))).collect(),
+            max_retry_after_ms: self.max_retry_after.map(milliseconds),
+            key_rules: self.key_rules.into(),
             policy_options: Vec::new(),
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+impl From<KeyRules> for component::KeyRules {
+    fn from(rules: KeyRules) -> Self {
+        let rule = |rule: &ParameterRule| component::ParameterRule { host: rule.host().into(), drop: rule.drop().to_vec() };
+        Self {
+            drop_fragments: rules.drop_fragments,
+            lower_case_hosts: rules.lower_case_hosts,
+            parameters: rules.parameters.iter().map(rule).collect(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! A media cache for programs in Rust.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::blob::Blob;
@@ -51,6 +53,7 @@ pub struct MediaCache(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub requests: mpsc::Sender<Request>,
+    pub key_rules: KeyRules,
     /// `None` where every hit is to call the component.
     pub held: Option<HeldBlobs>,
     pub hits: Arc<PendingHits>,
@@ -79,16 +82,23 @@ impl MediaCache {
         self.0.report
     }
 
+    /// What `url` has in common with all URLs of the same entry: the URL that it is stored and listed under.
+    #[must_use]
+    pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        self.0.key_rules.key(url)
+    }
+
     /// What is stored for `url`, if anything; see `get` in `wit/cache.wit`.
     ///
     /// # Errors
     /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
-        if let Some(media) = self.held(url) {
+        let key = self.key(url);
+        if let Some(media) = self.held(&key) {
             return Ok(Some(media));
         }
         let found = self.ask_twice(|reply| Request::Get { url: url.into(), reply }).await?;
-        Ok(found.map(|delivered| self.note(url, delivered)))
+        Ok(found.map(|delivered| self.note(&key, delivered)))
     }
 
     /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
@@ -97,11 +107,12 @@ impl MediaCache {
     /// # Errors
     /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
-        if let Some(media) = self.held(url) {
+        let key = self.key(url);
+        if let Some(media) = self.held(&key) {
             return Ok(media);
         }
         let delivered = self.ask_twice(|reply| Request::GetOrDownload { url: url.into(), reply }).await??;
-        Ok(self.note(url, delivered))
+        Ok(self.note(&key, delivered))
     }
 
     /// Stores `body` for `url`. A known URL keeps the stored bytes. A GIF is stored as a film, if it can be made one.
@@ -113,7 +124,7 @@ impl MediaCache {
         self.ask(|reply| Request::Put { url: url.into(), offered, reply }).await?.map_err(CacheError::Store)
     }
 
-    /// Removes what is stored for `url`, and says whether there was anything.
+    /// Removes what is stored for `url`, which is that of all URLs of the same entry, and says whether there was anything.
     ///
     /// # Errors
     /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
@@ -210,8 +221,8 @@ impl MediaCache {
     }
 
     /// A hit without a call: the component holds the bytes, and so do we.
-    fn held(&self, url: &str) -> Option<Media> {
-        let (media, ticket) = self.0.held.as_ref()?.get(url)?;
+    fn held(&self, key: &str) -> Option<Media> {
+        let (media, ticket) = self.0.held.as_ref()?.get(key)?;
         if self.is_closed() {
             return None;
         }
@@ -219,9 +230,9 @@ impl MediaCache {
         Some(media)
     }
 
-    fn note(&self, url: &str, delivered: Delivered) -> Media {
+    fn note(&self, key: &str, delivered: Delivered) -> Media {
         if let Some(held) = &self.0.held {
-            held.note(url, &delivered);
+            held.note(key, &delivered);
         }
         delivered.media
     }

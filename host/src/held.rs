@@ -1,6 +1,6 @@
 //! Hits without a call: what the component holds, seen from outside.
 //!
-//! For each URL that was answered there is a weak reference to the blob that the component keeps at hand. While the component holds
+//! For each key of a URL that was answered there is a weak reference to the blob that the component keeps at hand. While the component holds
 //! it, any thread can serve it; when the component lets go (evicted, removed, replaced) the reference is dead, so nothing here can be
 //! stale. A hit that was served this way is noted, and the component is told of it: after a twentieth of a second, before the next
 //! request, and before the decision that follows a download, whichever comes first. So the order and the counters stay right.
@@ -18,7 +18,7 @@ use crate::media::{Delivered, Media, Source};
 /// For how long a hit stays untold at most, while nothing else happens.
 const UNTOLD: Duration = Duration::from_millis(50);
 
-/// What the component holds, by URL.
+/// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
 #[derive(Default)]
 pub(crate) struct HeldBlobs(RwLock<Shelf>);
 
@@ -38,10 +38,10 @@ struct Held {
 }
 
 impl HeldBlobs {
-    /// What is held for `url`, and its ticket.
-    pub fn get(&self, url: &str) -> Option<(Media, u64)> {
+    /// What is held under `key`, and its ticket.
+    pub fn get(&self, key: &str) -> Option<(Media, u64)> {
         let shelf = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let held = shelf.held.get(url)?;
+        let held = shelf.held.get(key)?;
         let blob = held.blob.upgrade()?;
         let media = Media {
             mimetype: held.mimetype.clone(),
@@ -54,7 +54,7 @@ impl HeldBlobs {
     }
 
     /// Notes what the component answered, if it holds it.
-    pub fn note(&self, url: &str, delivered: &Delivered) {
+    pub fn note(&self, key: &str, delivered: &Delivered) {
         let Some(ticket) = delivered.ticket.filter(|_| delivered.held.strong_count() > 0) else { return };
         let mut shelf = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if shelf.held.len() >= 2 * shelf.swept + 64 {
@@ -69,10 +69,10 @@ impl HeldBlobs {
             stored_at: media.stored_at,
             ticket,
         };
-        shelf.held.insert(url.into(), held);
+        shelf.held.insert(key.into(), held);
     }
 
-    /// How many URLs are known, dead ones included.
+    /// How many keys are known, dead ones included.
     #[cfg(test)]
     fn len(&self) -> usize {
         self.0.read().unwrap_or_else(PoisonError::into_inner).held.len()

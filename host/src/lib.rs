@@ -28,6 +28,7 @@ pub use cache::{CacheError, MediaCache, describe};
 pub use engine::{CacheComponent, ComponentError, Engine, embedded};
 pub use lock::LockError;
 pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
+pub use media_cache_key_rules::{KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError};
 pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use state::Clock;
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::{Duration, SystemTime};
 
-use media_cache::{Builder, Clock, Engine, Listed, LoadReport, LockError, Media, MediaCache, OpenError, Stats};
+use media_cache::download::FetchError;
+use media_cache::{Builder, CacheError, Clock, Engine, Listed, LoadReport, LockError, Media, MediaCache, OpenError, Stats};
 use tempfile::TempDir;
 
 use crate::origin::{Films, Origin};
@@ -201,6 +202,14 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
 /// The bytes of what was answered.
 pub async fn body(media: &Media) -> Vec<u8> {
     media.body.bytes().await.unwrap().to_vec()
+}
+
+/// Asks, expects the download to fail, and says how.
+pub async fn failure(cache: &MediaCache, url: &str) -> FetchError {
+    match cache.get_or_download(url).await {
+        Err(CacheError::Fetch(error)) => error,
+        other => panic!("this should have failed: {other:?}"),
+    }
 }
 
 /// Downloads each URL.

@@ -6,12 +6,14 @@
 mod closing;
 mod damage;
 mod directory;
+mod failures;
 mod faults;
 mod foreign;
 mod format;
 mod full_disk;
 mod gif;
 mod harness;
+mod keys;
 mod leaks;
 mod limits;
 mod lookup;

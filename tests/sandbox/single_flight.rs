@@ -1,22 +1,12 @@
 //! One download at a time for a URL, whoever asks and whoever goes away.
 
-use std::time::Duration;
-
 use futures::future::{join, join_all};
+use media_cache::Source;
 use media_cache::download::FetchError;
-use media_cache::{CacheError, MediaCache, Source};
 
 use crate::directory::{BOTH, files};
-use crate::harness::{Rig, body, fill, stats, until};
+use crate::harness::{Rig, body, failure, fill, stats, until};
 use crate::origin::text;
-
-/// Asks, expects the download to fail, and says how.
-async fn failure(cache: &MediaCache, url: &str) -> FetchError {
-    match cache.get_or_download(url).await {
-        Err(CacheError::Fetch(error)) => error,
-        other => panic!("this should have failed: {other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn two_hundred_who_ask_at_once_share_one_download() {
@@ -55,89 +45,6 @@ async fn a_failure_reaches_all_who_wait() {
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.joined, stats.downloads, stats.download_failures), (20, 19, 0, 1));
     assert_eq!((rig.origin.asked("test:a"), stats.entries), (1, 0));
-}
-
-#[tokio::test]
-async fn a_failure_is_remembered_for_five_seconds() {
-    let rig = Rig::new();
-    let cache = rig.open().await;
-    rig.origin.fails("test:a", FetchError::Gone);
-    assert_eq!(failure(&cache, "test:a").await, FetchError::Gone);
-    rig.origin.fails("test:a", FetchError::NotFound);
-    rig.clock.advance(Duration::from_millis(4999));
-    assert_eq!(failure(&cache, "test:a").await, FetchError::Gone, "the one that is remembered");
-    assert_eq!(rig.origin.asked("test:a"), 1);
-    fill(&cache, &["test:b"]).await;
-    rig.clock.advance(Duration::from_millis(1));
-    assert_eq!(failure(&cache, "test:a").await, FetchError::NotFound, "the origin was asked again");
-    assert_eq!(rig.origin.asked("test:a"), 2);
-    let stats = stats(&cache).await;
-    assert_eq!((stats.misses, stats.remembered_failures, stats.download_failures), (4, 1, 2));
-}
-
-#[tokio::test]
-async fn a_failure_is_remembered_for_as_long_as_was_set() {
-    let rig = Rig::new();
-    let cache = rig.open_with(|builder| builder.failure_memory(Duration::from_secs(60))).await;
-    rig.origin.fails("test:a", FetchError::Gone);
-    failure(&cache, "test:a").await;
-    rig.clock.advance(Duration::from_millis(59_999));
-    failure(&cache, "test:a").await;
-    assert_eq!(rig.origin.asked("test:a"), 1);
-    rig.clock.advance(Duration::from_millis(1));
-    failure(&cache, "test:a").await;
-    assert_eq!(rig.origin.asked("test:a"), 2);
-}
-
-#[tokio::test]
-async fn no_failure_is_remembered_where_the_time_is_zero() {
-    let rig = Rig::new();
-    let cache = rig.open_with(|builder| builder.failure_memory(Duration::ZERO)).await;
-    rig.origin.fails("test:a", FetchError::Gone);
-    for asked in 1..4 {
-        failure(&cache, "test:a").await;
-        assert_eq!(rig.origin.asked("test:a"), asked);
-    }
-    assert_eq!(stats(&cache).await.remembered_failures, 0);
-}
-
-#[tokio::test]
-async fn removing_forgets_a_failure() {
-    let rig = Rig::new();
-    let cache = rig.open().await;
-    rig.origin.fails("test:a", FetchError::Gone);
-    failure(&cache, "test:a").await;
-    assert!(!cache.remove("test:a").await.unwrap(), "nothing was stored");
-    failure(&cache, "test:a").await;
-    assert_eq!(rig.origin.asked("test:a"), 2);
-}
-
-#[tokio::test]
-async fn every_kind_of_failure_reaches_the_caller_as_it_was() {
-    let rig = Rig::new();
-    let cache = rig.open().await;
-    let why = || "because".to_owned();
-    let failures = [
-        FetchError::InvalidUrl(why()),
-        FetchError::Refused(why()),
-        FetchError::NotFound,
-        FetchError::Gone,
-        FetchError::OriginStatus(418),
-        FetchError::TooLarge { limit: u64::MAX },
-        FetchError::TimedOut(why()),
-        FetchError::Unreachable(why()),
-        FetchError::ShortBody(why()),
-        FetchError::TooManyRedirects(7),
-        FetchError::Unavailable { retry_after_seconds: None },
-        FetchError::Unavailable { retry_after_seconds: Some(30) },
-        FetchError::Other(why()),
-    ];
-    for (number, expected) in failures.into_iter().enumerate() {
-        let url = format!("test:{number}");
-        rig.origin.fails(&url, expected.clone());
-        assert_eq!(failure(&cache, &url).await, expected);
-        assert_eq!(failure(&cache, &url).await, expected, "as it is remembered");
-    }
 }
 
 #[tokio::test]

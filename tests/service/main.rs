@@ -14,6 +14,7 @@ mod errors;
 mod files;
 mod flights;
 mod headers;
+mod keys;
 mod large;
 mod media;
 mod names;

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
+use crate::asked::Asked;
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Source};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchError;
@@ -32,8 +33,10 @@ pub struct Cache {
     pub(crate) report: Cell<Option<LoadReport>>,
     pub(crate) loads: Flights<(), Result<LoadReport, String>, BuildHasherDefault<DigestHasher>>,
     pub(crate) checkpoints: Flights<(), (), BuildHasherDefault<DigestHasher>>,
-    /// Downloads and puts.
-    pub(crate) fetches: KeyFlights<Result<Brought, FetchError>>,
+    /// Downloads, by the URL as it was given.
+    pub(crate) downloads: KeyFlights<Result<Brought, FetchError>>,
+    /// Downloads and puts, by entry. One that fails is given up.
+    pub(crate) arrivals: KeyFlights<Brought>,
     /// Reading back from disk.
     reads: KeyFlights<Option<Brought>>,
     /// Removals of files: until one is done, nothing may be written by the same name.
@@ -80,7 +83,7 @@ impl Cache {
             index: Index::default(),
             ranking,
             memory: Memory::new(memory_ranking, settings.max_memory_items, settings.max_memory_bytes),
-            failures: Failures::new(u64::from(settings.failure_memory_ms) * 1_000_000),
+            failures: Failures::default(),
             counters: Counters::default(),
             writing: Writing::default(),
         };
@@ -91,17 +94,23 @@ impl Cache {
             report: Cell::default(),
             loads: Flights::default(),
             checkpoints: Flights::default(),
-            fetches: Flights::default(),
+            downloads: Flights::default(),
+            arrivals: Flights::default(),
             reads: Flights::default(),
             leaving: Flights::default(),
         }
+    }
+
+    /// What a URL stands for.
+    pub(crate) fn asked<'a>(&self, url: &'a str) -> Asked<'a> {
+        Asked::of(url, &self.settings.key_rules)
     }
 
     /// See `get` in the WIT, as for the others.
     pub async fn get(&self, url: &str) -> Option<Media> {
         // Without its directory the cache is empty.
         let _ = self.ensure_loaded().await;
-        let media = self.hit(&Key::of(url)).await;
+        let media = self.hit(&self.asked(url).entry).await;
         if media.is_none() {
             self.state.borrow_mut().counters.misses += 1;
         }
@@ -208,13 +217,13 @@ impl Cache {
     /// See the WIT.
     pub async fn remove(&self, url: &str) -> bool {
         let _ = self.ensure_loaded().await;
-        let key = Key::of(url);
-        self.state.borrow_mut().failures.forget(&key);
+        let asked = self.asked(url);
+        self.state.borrow_mut().failures.forget(&asked.itself());
         loop {
-            let under_way = match self.state.borrow_mut().take_out(&key) {
+            let under_way = match self.state.borrow_mut().take_out(&asked.entry) {
                 Removal::Done => break,
                 Removal::Absent => return false,
-                Removal::UnderWay => self.fetches.follow(&key),
+                Removal::UnderWay => self.arrivals.follow(&asked.entry),
             };
             // It is being written, which is over soon.
             match under_way {
@@ -222,7 +231,7 @@ impl Cache {
                 None => return false,
             }
         }
-        self.discard([key]).await;
+        self.discard([asked.entry]).await;
         true
     }
 

@@ -1,5 +1,8 @@
 //! Getting what is not there: one download at a time for a URL, GIFs made films, and everybody who waits served from it.
 
+use std::hash::BuildHasherDefault;
+
+use crate::asked::Asked;
 use crate::bindings::exports::media_cache::cache::cache::{Media, PutOutcome, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::{self, Download, FetchError};
@@ -7,9 +10,13 @@ use crate::bindings::media_cache::cache::transcoder;
 use crate::brought::Brought;
 use crate::cache::Cache;
 use crate::clock;
-use crate::flights::Part;
+use crate::failure_times::told_again;
+use crate::flights::{Lead, Part};
 use crate::gif::{FILM, film_name, is_gif};
-use crate::key::{Key, check_url};
+use crate::key::{DigestHasher, Key, check_url};
+
+/// The duty to bring what an entry is to have.
+type Arrival<'a> = Lead<'a, Key, Brought, BuildHasherDefault<DigestHasher>>;
 
 impl Cache {
     /// See the WIT.
@@ -17,15 +24,15 @@ impl Cache {
         check_url(&url).map_err(FetchError::InvalidUrl)?;
         // Without its directory the cache is empty, and the network still answers.
         let _ = self.ensure_loaded().await;
-        let key = Key::of(&url);
+        let asked = self.asked(&url);
         let mut counted = false;
         loop {
-            if let Some(media) = self.hit(&key).await {
+            if let Some(media) = self.hit(&asked.entry).await {
                 return Ok(media);
             }
             // A request is one miss, also where it looks again because a download that it waited for was given up.
             let first_miss = u64::from(!std::mem::replace(&mut counted, true));
-            let part = self.fetches.join(&key);
+            let part = self.downloads.join(&asked.itself());
             self.state.borrow_mut().counters.misses += first_miss;
             let lead = match part {
                 Part::Lead(lead) => lead,
@@ -37,7 +44,7 @@ impl Cache {
                     }
                 }
             };
-            let result = self.download(&url, key).await;
+            let result = self.bring(&asked).await;
             lead.finish(|| result.as_ref().map(Brought::share).map_err(Clone::clone));
             return result.map(|brought| self.hand_out(brought));
         }
@@ -47,59 +54,103 @@ impl Cache {
     pub async fn put(&self, url: String, body: Blob, mimetype: String, filename: String) -> Result<PutOutcome, StoreError> {
         check_url(&url).map_err(StoreError::InvalidUrl)?;
         let _ = self.ensure_loaded().await;
-        let key = Key::of(&url);
-        let lead = loop {
-            if let Some((brought, source)) = self.find(&key).await {
+        let asked = self.asked(&url);
+        let arrival = match self.find_or_arrive(&asked.entry).await {
+            Ok(arrival) => arrival,
+            Err((brought, source)) => {
                 let state = &mut *self.state.borrow_mut();
                 if let Some(ticket) = brought.ticket {
                     state.touch(ticket, source);
                 }
                 return Ok(PutOutcome { media: brought.into_media(source, state), known: true, not_stored: None });
             }
-            match self.fetches.join(&key) {
-                Part::Lead(lead) => break lead,
-                // Whatever comes of it: look again.
-                Part::Follow(result) => drop(result.await),
-            }
         };
-        let brought = self.take_in(&url, key, Download { body, mimetype, filename }).await;
-        lead.finish(|| Ok(brought.share()));
+        let brought = self.take_in(&asked, arrival, Download { body, mimetype, filename }).await;
         let not_stored = brought.not_stored.clone();
         Ok(PutOutcome { media: self.hand_out(brought), known: false, not_stored })
     }
 
-    async fn download(&self, url: &str, key: Key) -> Result<Brought, FetchError> {
-        {
-            let state = &mut *self.state.borrow_mut();
-            if let Some(failure) = state.failures.recall(&key, clock::ticks()) {
-                state.counters.remembered_failures += 1;
-                return Err(failure);
+    /// Downloads what is not there, unless that failed just now, or the same entry comes already.
+    async fn bring(&self, asked: &Asked<'_>) -> Result<Brought, FetchError> {
+        self.recall(asked)?;
+        let arrival = match self.arrivals.join(&asked.entry) {
+            Part::Lead(arrival) => Some(arrival),
+            Part::Follow(result) => {
+                self.state.borrow_mut().counters.joined += 1;
+                match result.await {
+                    Ok(brought) => return Ok(brought),
+                    // Another URL of the entry failed, which says nothing of this one. All who waited for it go on side by side, so
+                    // that those who ask wrongly do not hold up those who do not.
+                    Err(_) => None,
+                }
+            }
+        };
+        let download = self.download(asked).await?;
+        let arrival = match arrival {
+            Some(arrival) => arrival,
+            None => match self.find_or_arrive(&asked.entry).await {
+                Ok(arrival) => arrival,
+                Err((brought, _)) => return Ok(brought),
+            },
+        };
+        Ok(self.take_in(asked, arrival, download).await)
+    }
+
+    /// What is stored, or the duty to bring it.
+    async fn find_or_arrive(&self, entry: &Key) -> Result<Arrival<'_>, (Brought, Source)> {
+        loop {
+            if let Some(found) = self.find(entry).await {
+                return Err(found);
+            }
+            match self.arrivals.join(entry) {
+                Part::Lead(arrival) => return Ok(arrival),
+                // Whatever comes of it: look again.
+                Part::Follow(result) => drop(result.await),
             }
         }
-        match downloader::fetch(url.into()).await {
+    }
+
+    /// An error if a download of the URL failed just now.
+    fn recall(&self, asked: &Asked<'_>) -> Result<(), FetchError> {
+        let state = &mut *self.state.borrow_mut();
+        match state.failures.recall(&asked.itself(), clock::ticks()) {
+            Some((failure, left)) => {
+                state.counters.remembered_failures += 1;
+                Err(told_again(failure, left))
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn download(&self, asked: &Asked<'_>) -> Result<Download, FetchError> {
+        let result = downloader::fetch(asked.url.into()).await;
+        let state = &mut *self.state.borrow_mut();
+        match result {
             Ok(download) => {
-                self.state.borrow_mut().counters.downloads += 1;
-                Ok(self.take_in(url, key, download).await)
+                state.counters.downloads += 1;
+                Ok(download)
             }
             Err(failure) => {
-                let state = &mut *self.state.borrow_mut();
                 state.counters.download_failures += 1;
-                state.failures.remember(key, failure.clone(), clock::ticks());
+                let failure = self.settings.failure_times.within_bounds(failure);
+                let time = u64::from(self.settings.failure_times.of(&failure)) * 1_000_000;
+                state.failures.remember(asked.itself(), failure.clone(), clock::ticks(), time);
                 Err(failure)
             }
         }
     }
 
-    /// Makes a film of a GIF, and stores what there is.
-    async fn take_in(&self, url: &str, key: Key, download: Download) -> Brought {
+    /// Makes a film of a GIF, stores what there is, and hands it to all who wait for the entry.
+    async fn take_in(&self, asked: &Asked<'_>, arrival: Arrival<'_>, download: Download) -> Brought {
         let mut brought = Brought::fresh(self.as_film(download).await, clock::now());
-        match self.store(url, key, &brought).await {
+        match self.store(&asked.entry_url, asked.entry, &brought).await {
             Ok(ticket) => brought.ticket = Some(ticket),
             Err(error) => {
                 self.count_not_stored(&error);
                 brought.not_stored = Some(error);
             }
         }
+        arrival.finish(|| brought.share());
         brought
     }
 

@@ -2,9 +2,9 @@
 //!
 //! What it promises is documented in `wit/cache.wit`. The modules, from the bottom up:
 //!
-//! - [`key`], [`sidecar`], [`snapshot`], [`gif`]: names and formats;
+//! - [`key`], [`asked`], [`sidecar`], [`snapshot`], [`gif`]: names and formats;
 //! - [`index`]: what is stored; [`ranking`]: what a policy is told and asked; [`memory`]: the tier in memory;
-//! - [`flights`], [`failures`]: who waits for what, and what went wrong just now;
+//! - [`flights`], [`failures`], [`failure_times`]: who waits for what, what went wrong just now, and for how long that counts;
 //! - [`disk`], [`clock`]: the host's file system and clocks;
 //! - `state`: what all of this makes together, and what changes both tiers at once;
 //! - [`cache`], [`fetch`], [`store`], [`load`], [`report`]: the cache itself; `component` is what exports it.
@@ -15,12 +15,14 @@ pub mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "media-cache", generate_all });
 }
 
+pub mod asked;
 pub mod brought;
 pub mod cache;
 pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod disk;
+pub mod failure_times;
 pub mod failures;
 pub mod fetch;
 pub mod flights;

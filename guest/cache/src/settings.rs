@@ -1,6 +1,9 @@
 //! What a cache is made with, with the defaults filled in.
 
-use crate::bindings::exports::media_cache::cache::cache::Options;
+use media_cache_key_rules::{KeyRules, ParameterRule};
+
+use crate::bindings::exports::media_cache::cache::cache::{self, Options};
+use crate::failure_times::FailureTimes;
 
 const MIB: u64 = 1 << 20;
 
@@ -15,8 +18,10 @@ pub struct Settings {
     pub max_memory_items: u32,
     /// In bytes.
     pub max_memory_bytes: u64,
-    /// In milliseconds.
-    pub failure_memory_ms: u32,
+    /// For how long failures are remembered.
+    pub failure_times: FailureTimes,
+    /// Which URLs are the same entry.
+    pub key_rules: KeyRules,
     /// Name and value.
     pub policy_options: Vec<(String, String)>,
 }
@@ -28,8 +33,19 @@ impl From<Options> for Settings {
             max_disk_bytes: options.max_disk_bytes.unwrap_or(500 * MIB).max(1),
             max_memory_items: options.max_memory_items.unwrap_or(64),
             max_memory_bytes: options.max_memory_bytes.unwrap_or(256 * MIB),
-            failure_memory_ms: options.failure_memory_ms.first().map_or(5000, |(_, time)| *time),
+            failure_times: FailureTimes::new(options.failure_memory_ms, options.max_retry_after_ms),
+            key_rules: key_rules(options.key_rules),
             policy_options: options.policy_options,
         }
+    }
+}
+
+/// A rule that can stand for no URL does nothing, so it is left out.
+fn key_rules(rules: cache::KeyRules) -> KeyRules {
+    let rule = |rule: &cache::ParameterRule| ParameterRule::new(&rule.host, rule.drop.iter().map(String::as_str)).ok();
+    KeyRules {
+        drop_fragments: rules.drop_fragments,
+        lower_case_hosts: rules.lower_case_hosts,
+        parameters: rules.parameters.iter().filter_map(rule).collect(),
     }
 }

@@ -4,6 +4,8 @@ mod access;
 mod capacity;
 mod config;
 mod directory;
+mod failures;
+mod keys;
 mod open;
 mod policy;
 mod serve;

@@ -13,6 +13,7 @@ use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, Pol
 
 use super::access::Access;
 use super::config::ConfigurationFile;
+use super::keys::Keys;
 
 const MIB: u64 = 1 << 20;
 
@@ -33,6 +34,8 @@ pub struct Place {
     /// The eviction policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`
     #[arg(long, value_name = "POLICY", default_value_t)]
     pub policy: PolicySpec,
+    #[command(flatten)]
+    keys: Keys,
 }
 
 /// What comes in, and what becomes of it. For commands that store something.
@@ -114,6 +117,7 @@ impl Place {
     pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let engine = engine()?;
         let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
+        builder = builder.key_rules(self.keys.rules());
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);
         }

@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::config::Settings;
+use super::failures::Failures;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
@@ -45,6 +46,8 @@ pub struct Serve {
     memory: Memory,
     #[command(flatten)]
     intake: Intake,
+    #[command(flatten)]
+    failures: Failures,
 }
 
 impl Serve {
@@ -142,7 +145,7 @@ impl Serve {
 
     fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
-        let builder = builder.policy_limits(self.sandbox.limits());
+        let builder = self.failures.configure(builder.policy_limits(self.sandbox.limits()));
         self.intake.configure(builder, None)
     }
 

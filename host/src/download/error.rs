@@ -104,27 +104,7 @@ impl FetchError {
     /// What this kind of failure is called, in `wit/downloader.wit`, in problem documents, in logs and in metrics.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::InvalidUrl(_) => "invalid-url",
-            Self::Refused(_) => "refused",
-            Self::NotFound => "not-found",
-            Self::Gone => "gone",
-            Self::OriginStatus(_) => "origin-status",
-            Self::TooLarge { .. } => "too-large",
-            Self::TimedOut(_) => "timed-out",
-            Self::Unreachable(_) => "unreachable",
-            Self::BrokenAnswer(_) => "broken-answer",
-            Self::ShortBody(_) => "short-body",
-            Self::OverlongBody(_) => "overlong-body",
-            Self::EmptyBody => "empty-body",
-            Self::PartialBody => "partial-body",
-            Self::EncodedBody(_) => "encoded-body",
-            Self::UnacceptableType(_) => "unacceptable-type",
-            Self::TooManyRedirects(_) => "too-many-redirects",
-            Self::Unavailable { .. } => "unavailable",
-            Self::Overloaded { .. } => "overloaded",
-            Self::Other(_) => "other",
-        }
+        self.kind().name()
     }
 }
 

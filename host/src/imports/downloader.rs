@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::component::{Accessor, HasSelf};
 
-use crate::bindings::cache::media_cache::cache::downloader::{Download, FetchError, Host, HostWithStore};
+use crate::bindings::cache::media_cache::cache::downloader::{Download, FailureKind, FetchError, Host, HostWithStore};
 use crate::download;
 use crate::state::State;
 
@@ -79,6 +79,33 @@ impl From<FetchError> for download::FetchError {
             FetchError::TooManyRedirects(limit) => Self::TooManyRedirects(limit),
             FetchError::Unavailable(retry_after_seconds) => Self::Unavailable { retry_after_seconds },
             FetchError::Other(why) => Self::Other(why),
+        }
+    }
+}
+
+impl From<download::FailureKind> for FailureKind {
+    fn from(kind: download::FailureKind) -> Self {
+        use download::FailureKind as K;
+        match kind {
+            K::InvalidUrl => Self::InvalidUrl,
+            K::Refused => Self::Refused,
+            K::NotFound => Self::NotFound,
+            K::Gone => Self::Gone,
+            K::OriginStatus => Self::OriginStatus,
+            K::TooLarge => Self::TooLarge,
+            K::TimedOut => Self::TimedOut,
+            K::Unreachable => Self::Unreachable,
+            K::BrokenAnswer => Self::BrokenAnswer,
+            K::ShortBody => Self::ShortBody,
+            K::OverlongBody => Self::OverlongBody,
+            K::EmptyBody => Self::EmptyBody,
+            K::PartialBody => Self::PartialBody,
+            K::EncodedBody => Self::EncodedBody,
+            K::UnacceptableType => Self::UnacceptableType,
+            K::TooManyRedirects => Self::TooManyRedirects,
+            K::Unavailable => Self::Unavailable,
+            K::Overloaded => Self::Overloaded,
+            K::Other => Self::Other,
         }
     }
 }

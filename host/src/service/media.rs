@@ -32,8 +32,9 @@ struct Parameters {
 /// `GET` and `HEAD`: what is stored, downloaded first if nothing is.
 pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let Parameters { url, .. } = Parameters::of(&uri, false)?;
-    let media = service.cache().await?.get_or_download(&url).await?;
-    service.record(&url, media.body.len());
+    let cache = service.cache().await?;
+    let media = cache.get_or_download(&url).await?;
+    service.record(&cache.key(&url), media.body.len());
     respond(&method, &headers, media).await
 }
 
@@ -58,7 +59,7 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     }
     let status = if outcome.known { StatusCode::OK } else { StatusCode::CREATED };
     let stored = json!({
-        "url": url,
+        "url": cache.key(&url),
         "known": outcome.known,
         "mimetype": &*outcome.media.mimetype,
         "filename": &*outcome.media.filename,

@@ -94,10 +94,10 @@ impl Service {
         self.0.swapping.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }
 
-    /// Writes down that a URL was asked for, where somebody wants to know.
-    fn record(&self, url: &str, media_bytes: u64) {
+    /// Writes down that an entry was asked for, by its key, where somebody wants to know.
+    fn record(&self, key: &str, media_bytes: u64) {
         if let Some(recorder) = &self.0.recorder {
-            recorder.record(url, media_bytes);
+            recorder.record(key, media_bytes);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Writing down what is asked for, so that it can be replayed under other policies.
 //!
-//! A line a request, `time,key,size`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the URL, and what the entry
+//! A line a request, `time,key,size`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the URL's key, and what the entry
 //! takes up on disk in bytes, both files in blocks of 4096, so that a capacity of the replay is a budget.
 
 use std::fs::File;
@@ -58,9 +58,9 @@ impl TraceRecorder {
         Ok(Self { requests: Some(requests), writer: Mutex::new(Some(writer)), lossy: AtomicBool::new(false) })
     }
 
-    /// A URL was asked for, and answered with so many bytes of media. Never waits.
-    pub(super) fn record(&self, url: &str, media_bytes: u64) {
-        let key = fingerprint(url.as_bytes());
+    /// The entry of this key was asked for, and answered with so many bytes of media. Never waits.
+    pub(super) fn record(&self, key: &str, media_bytes: u64) {
+        let key = fingerprint(key.as_bytes());
         // The sidecar nearly always has one block.
         let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
         let request = Request { at: SystemTime::now(), key, size };

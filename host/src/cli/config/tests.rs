@@ -23,6 +23,8 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("deny-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
     ("deny-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("dir", ["a", "b", "/c d/\"e'"]),
+    ("failure-memory", ["gone=1", "all=0,not-found=5", "unavailable=7"]),
+    ("key-rules", ["discord", "fragments,host-case", "*.example.org:sig+expires"]),
     ("listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:0"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),

@@ -1,0 +1,20 @@
+//! Which URLs are the same entry.
+
+use clap::Args;
+use media_cache::KeyRules;
+
+/// What makes URLs the same entry. Every command that is given a URL has to know.
+#[derive(Args)]
+pub struct Keys {
+    /// What makes URLs the same entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such
+    /// as `*.example.org:sig+expires`
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    key_rules: Vec<KeyRules>,
+}
+
+impl Keys {
+    /// All of them together.
+    pub fn rules(&self) -> KeyRules {
+        self.key_rules.iter().cloned().collect()
+    }
+}

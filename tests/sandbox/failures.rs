@@ -1,0 +1,179 @@
+//! Failed downloads: how long they are remembered, and what is told of them.
+
+use std::time::Duration;
+
+use media_cache::download::{FailureKind, FetchError};
+
+use crate::harness::{Rig, failure, fill, stats};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn why() -> String {
+    "because".into()
+}
+
+fn unavailable(retry_after_seconds: Option<u32>) -> FetchError {
+    FetchError::Unavailable { retry_after_seconds }
+}
+
+/// One of each kind, and for how long it is remembered unless something else is said.
+fn kinds() -> [(FetchError, Duration); 19] {
+    let (short, medium, long) = (Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300));
+    [
+        (FetchError::InvalidUrl(why()), Duration::ZERO),
+        (FetchError::Refused(why()), medium),
+        (FetchError::NotFound, medium),
+        (FetchError::Gone, long),
+        (FetchError::OriginStatus(418), short),
+        (FetchError::TooLarge { limit: u64::MAX }, long),
+        (FetchError::TimedOut(why()), short),
+        (FetchError::Unreachable(why()), short),
+        (FetchError::BrokenAnswer(why()), short),
+        (FetchError::ShortBody(why()), short),
+        (FetchError::OverlongBody(why()), short),
+        (FetchError::EmptyBody, short),
+        (FetchError::PartialBody, short),
+        (FetchError::EncodedBody("gzip".into()), short),
+        (FetchError::UnacceptableType("text/html".into()), long),
+        (FetchError::TooManyRedirects(7), medium),
+        (unavailable(Some(30)), Duration::from_secs(30)),
+        (FetchError::Overloaded { retry_after_seconds: Some(9) }, Duration::ZERO),
+        (FetchError::Other(why()), short),
+    ]
+}
+
+#[tokio::test]
+async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for (expected, time) in kinds() {
+        let url = &format!("test:{}", expected.name());
+        rig.origin.fails(url, expected.clone());
+        assert_eq!(failure(&cache, url).await, expected);
+        if !time.is_zero() {
+            rig.origin.fails(url, FetchError::OriginStatus(599));
+            assert_eq!(failure(&cache, url).await, expected, "as it is remembered");
+            rig.clock.advance(time - MILLISECOND);
+            assert_eq!(failure(&cache, url).await.kind(), expected.kind(), "{url} a moment before its time is over");
+            assert_eq!(rig.origin.asked(url), 1, "{url}");
+            rig.clock.advance(MILLISECOND);
+        }
+        failure(&cache, url).await;
+        assert_eq!(rig.origin.asked(url), 2, "{url} is asked for again");
+    }
+    assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "all of them were tried");
+    let stats = stats(&cache).await;
+    assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (2 * 2 + 17 * 4, 2 * 19, 2 * 17));
+}
+
+#[tokio::test]
+async fn who_asks_later_is_told_how_long_the_origin_is_still_left_alone() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    for (asked, left) in [(None, 5), (Some(0), 1), (Some(30), 30), (Some(600), 600)] {
+        let url = &format!("test:{asked:?}");
+        rig.origin.fails(url, unavailable(asked));
+        assert_eq!(failure(&cache, url).await, unavailable(asked), "as the origin said it");
+        assert_eq!(failure(&cache, url).await, unavailable(Some(left)));
+        rig.clock.advance(MILLISECOND);
+        assert_eq!(failure(&cache, url).await, unavailable(Some(left)), "a second that has begun counts");
+        rig.clock.advance(Duration::from_secs(u64::from(left) - 1));
+        assert_eq!(failure(&cache, url).await, unavailable(Some(1)));
+        assert_eq!(rig.origin.asked(url), 1);
+        rig.clock.advance(Duration::from_secs(1));
+        failure(&cache, url).await;
+        assert_eq!(rig.origin.asked(url), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_origin_is_left_alone_for_no_longer_than_was_set() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.max_retry_after(Duration::from_secs(20))).await;
+    rig.origin.fails("test:a", unavailable(Some(u32::MAX)));
+    for _ in 0..2 {
+        assert_eq!(failure(&cache, "test:a").await, unavailable(Some(20)));
+    }
+    rig.clock.advance(Duration::from_secs(20));
+    failure(&cache, "test:a").await;
+    assert_eq!(rig.origin.asked("test:a"), 2);
+}
+
+#[tokio::test]
+async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
+    let rig = Rig::new();
+    let seconds = Duration::from_secs;
+    let set = |builder: media_cache::Builder| {
+        let builder = builder.failure_memory(seconds(1)).failure_memory_of(FailureKind::Gone, seconds(90));
+        builder.failure_memory_of(FailureKind::NotFound, Duration::ZERO)
+    };
+    let cache = rig.open_with(set).await;
+    for (url, error) in
+        [("test:gone", FetchError::Gone), ("test:missing", FetchError::NotFound), ("test:other", FetchError::EmptyBody)]
+    {
+        rig.origin.fails(url, error);
+        failure(&cache, url).await;
+    }
+    let asked = || ["test:gone", "test:missing", "test:other"].map(|url| rig.origin.asked(url));
+    let ask = async || {
+        for url in ["test:gone", "test:missing", "test:other"] {
+            failure(&cache, url).await;
+        }
+    };
+    ask().await;
+    assert_eq!(asked(), [1, 2, 1]);
+    rig.clock.advance(seconds(1));
+    ask().await;
+    assert_eq!(asked(), [1, 3, 2]);
+    rig.clock.advance(seconds(89));
+    ask().await;
+    assert_eq!(asked(), [2, 4, 3]);
+}
+
+#[tokio::test]
+async fn no_failure_is_remembered_where_the_time_is_zero() {
+    let rig = Rig::new();
+    let cache = rig.open_with(|builder| builder.failure_memory(Duration::ZERO)).await;
+    for (error, _) in kinds() {
+        let url = &format!("test:{}", error.name());
+        rig.origin.fails(url, error);
+        for asked in 1..4 {
+            failure(&cache, url).await;
+            assert_eq!(rig.origin.asked(url), asked, "{url}");
+        }
+    }
+    assert_eq!(stats(&cache).await.remembered_failures, 0);
+}
+
+#[tokio::test]
+async fn removing_forgets_a_failure() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    failure(&cache, "test:a").await;
+    assert!(!cache.remove("test:a").await.unwrap(), "nothing was stored");
+    failure(&cache, "test:a").await;
+    assert_eq!(rig.origin.asked("test:a"), 2);
+}
+
+#[tokio::test]
+async fn a_failure_keeps_nobody_from_what_was_put() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::Gone);
+    failure(&cache, "test:a").await;
+    cache.put("test:a", "brought along", "text/plain", "a.txt").await.unwrap();
+    fill(&cache, &["test:a"]).await;
+    assert_eq!(rig.origin.asked("test:a"), 1);
+}
+
+#[tokio::test]
+async fn of_a_long_story_the_beginning_is_kept() {
+    let rig = Rig::new();
+    let cache = rig.open().await;
+    rig.origin.fails("test:a", FetchError::Other("a very long story ".repeat(10_000)));
+    for _ in 0..2 {
+        let FetchError::Other(text) = failure(&cache, "test:a").await else { panic!("another failure") };
+        assert!(text.starts_with("a very long story ") && text.ends_with('…') && text.len() < 600, "{} bytes", text.len());
+    }
+}
