@@ -1,7 +1,9 @@
 //! What may be asked of whom: the one place that every URL passes before a request is made for it, the first as well as each that
 //! an origin redirects to. Whoever holds a [`Target`] need not check it again.
 
-use url::Url;
+use std::cell::Cell;
+
+use url::{ParseError, SyntaxViolation, Url};
 
 use super::FetchError;
 use super::access::{AccessRules, Denied};
@@ -21,8 +23,8 @@ enum Unfit {
 impl Target {
     /// Checks a URL that a caller asked for.
     pub(super) fn parse(text: &str, rules: &AccessRules) -> Result<Self, FetchError> {
-        let url = Url::parse(text).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
-        Self::checked(url, rules).map_err(|unfit| match unfit {
+        let (url, trouble) = read(text, None).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
+        Self::checked(url, trouble, rules).map_err(|unfit| match unfit {
             Unfit::Invalid(reason) => FetchError::InvalidUrl(reason),
             Unfit::Denied(why) => FetchError::Refused(why.to_string()),
         })
@@ -32,8 +34,8 @@ impl Target {
     pub(super) fn redirected(&self, location: &[u8], rules: &AccessRules) -> Result<Self, FetchError> {
         let unreadable = || FetchError::Other("the origin redirected to something that is not a URL".into());
         let location = std::str::from_utf8(location).map_err(|_| unreadable())?;
-        let url = self.0.join(location).map_err(|_| unreadable())?;
-        Self::checked(url, rules).map_err(|unfit| {
+        let (url, trouble) = read(location, Some(&self.0)).map_err(|_| unreadable())?;
+        Self::checked(url, trouble, rules).map_err(|unfit| {
             let reason = match unfit {
                 Unfit::Invalid(reason) => reason,
                 Unfit::Denied(why) => why.to_string(),
@@ -51,8 +53,8 @@ impl Target {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// What is wrong with a URL, if anything is.
-    fn checked(mut url: Url, rules: &AccessRules) -> Result<Self, Unfit> {
+    /// What is wrong with a URL, if anything is. `trouble` is what was found while it was read.
+    fn checked(mut url: Url, trouble: Option<&str>, rules: &AccessRules) -> Result<Self, Unfit> {
         let invalid = |reason: &str| Err(Unfit::Invalid(reason.to_owned()));
         if !matches!(url.scheme(), "http" | "https") {
             return invalid(&format!("its scheme is {}, and only http and https are fetched", url.scheme()));
@@ -60,12 +62,34 @@ impl Target {
         if url.host_str().is_none_or(str::is_empty) {
             return invalid("it names no host");
         }
-        if !url.username().is_empty() || url.password().is_some() {
-            return invalid("it carries credentials; leave them out");
+        if let Some(trouble) = trouble {
+            return invalid(trouble);
         }
         rules.check_url(&url).map_err(Unfit::Denied)?;
         url.set_fragment(None);
         Ok(Self(url))
+    }
+}
+
+/// Reads a URL as browsers do, and says what they would only guess at: whoever looked at the URL before may have guessed otherwise, and
+/// seen another host.
+fn read(text: &str, base: Option<&Url>) -> Result<(Url, Option<&'static str>), ParseError> {
+    let trouble = Cell::new(None);
+    let note = |violation| trouble.set(trouble.get().or(dangerous(violation)));
+    let url = Url::options().base_url(base).syntax_violation_callback(Some(&note)).parse(text)?;
+    let credentials = !url.username().is_empty() || url.password().is_some();
+    Ok((url, trouble.get().or(credentials.then_some(CREDENTIALS))))
+}
+
+const CREDENTIALS: &str = "it carries credentials; leave them out";
+
+fn dangerous(violation: SyntaxViolation) -> Option<&'static str> {
+    match violation {
+        SyntaxViolation::EmbeddedCredentials | SyntaxViolation::UnencodedAtSign => Some(CREDENTIALS),
+        SyntaxViolation::Backslash => Some("it has a backslash, which some take for a slash; write / or %5C"),
+        SyntaxViolation::ExpectedDoubleSlash => Some("it has to go on with two slashes and a host behind its scheme"),
+        SyntaxViolation::TabOrNewlineIgnored => Some("it has a tab or a line break within"),
+        _ => None,
     }
 }
 
@@ -95,6 +119,13 @@ mod tests {
             "data:image/png;base64,AAAA",
             "javascript:alert(1)",
             "unix:/run/socket",
+            "http://@example.org/",
+            "http:///example.org/",
+            "http:example.org",
+            "http:\\\\example.org/",
+            "http://example.org\\@example.net/",
+            "http://exam\tple.org/",
+            "ht\ntp://example.org/",
         ];
         for url in refused {
             let Err(FetchError::InvalidUrl(reason)) = Target::parse(url, &AccessRules::default()) else {
