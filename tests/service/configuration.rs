@@ -107,6 +107,19 @@ async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_c
 }
 
 #[tokio::test]
+async fn a_service_can_be_named_by_a_variable() {
+    let place = Place::new();
+    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let address = format!("http://{}", service.address());
+    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_SERVER", &address)], &["policy", "show"]).await.said();
+    assert!(said.contains("sieve"), "{said}");
+    let nowhere = [("MEDIA_CACHE_SERVER", "nowhere")];
+    let said = run_within(&place.outside(""), &nowhere, &["policy", "show"]).await.complained();
+    assert!(said.starts_with("media-cache: MEDIA_CACHE_SERVER=nowhere: "), "{said}");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
     let place = Place::new();
     place.file("trace.csv", b"1,a,1\n2,a,1\n");

@@ -15,12 +15,16 @@ use reqwest::{Client, Method, Response};
 use serde_json::Value;
 use url::Url;
 
+use crate::cli::config::ConfigurationFile;
+
 /// How often the progress of a swap is asked for.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Which service it is, and how its answer is shown.
 #[derive(Args)]
 pub struct Server {
+    #[command(flatten)]
+    config: ConfigurationFile,
     /// Where the service listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = address)]
     server: Url,
