@@ -229,10 +229,16 @@ impl Builder {
     /// # Errors
     /// See [`OpenError`].
     pub async fn open(self) -> Result<MediaCache, OpenError> {
-        self.open_with(|_| ()).await
+        self.prepare()?.open().await
     }
 
-    async fn open_with(self, adjust: impl FnOnce(&mut Driver)) -> Result<MediaCache, OpenError> {
+    /// Takes the directory, and makes sure of what can be known before anything is loaded: that the component compiles, and that the
+    /// policy starts and takes its options. Must be called within a Tokio runtime, as [`open`](Self::open), and takes up the thread for a
+    /// moment.
+    ///
+    /// # Errors
+    /// Any [`OpenError`] but [`OpenError::Load`].
+    pub fn prepare(self) -> Result<PreparedCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
         let lock = DirectoryLock::acquire(&directory)?;
         let limits = self.policy_limits;
@@ -240,29 +246,9 @@ impl Builder {
         let held = (!self.every_hit_calls).then(HeldBlobs::default);
         let (requests, receiver) = mpsc::channel(QUEUE);
         let hits = Arc::new(PendingHits::new(requests.downgrade()));
-        let (mut driver, record) = self.driver(&directory, hits.clone())?;
-        adjust(&mut driver);
-        let engine = driver.engine.clone();
-        let swapper = Arc::new(Swapper { engine, limits, record, requests: requests.downgrade() });
-        let (ready, started) = oneshot::channel();
-        let thread = start_thread(driver, receiver, ready, lock)?;
-        let loaded = match started.await {
-            Ok(Ok(())) => load(&requests, &directory).await,
-            Ok(Err(error)) => Err(OpenError::Start(error)),
-            Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
-        };
-        let report = match loaded {
-            Ok(report) => report,
-            Err(error) => {
-                // With the last sender the thread ends, and with the thread the directory is free again.
-                drop(requests);
-                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-                return Err(error);
-            }
-        };
-        tokio::spawn(hits.clone().keep_telling());
-        let thread = Mutex::new(Some(thread));
-        Ok(MediaCache(Arc::new(Shared { requests, key_rules, held, hits, directory, report, swapper, thread })))
+        let (driver, record) = self.driver(&directory, hits.clone())?;
+        let swapper = Arc::new(Swapper { engine: driver.engine.clone(), limits, record, requests: requests.downgrade() });
+        Ok(PreparedCache { directory, lock, driver, requests, receiver, key_rules, held, hits, swapper })
     }
 
     fn driver(self, directory: &Path, hits: Arc<PendingHits>) -> Result<(Driver, Arc<Record>), OpenError> {
@@ -298,6 +284,48 @@ impl Builder {
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
         Ok((Driver { engine, component, options, make_state, hits, restarts }, record))
+    }
+}
+
+/// A cache that has its directory, and has loaded nothing yet. Nobody else can have the directory until this is dropped.
+pub struct PreparedCache {
+    directory: PathBuf,
+    lock: DirectoryLock,
+    driver: Driver,
+    requests: mpsc::Sender<Request>,
+    receiver: mpsc::Receiver<Request>,
+    key_rules: KeyRules,
+    held: Option<HeldBlobs>,
+    hits: Arc<PendingHits>,
+    swapper: Arc<Swapper>,
+}
+
+impl PreparedCache {
+    /// Starts the component, and finds out what is stored.
+    ///
+    /// # Errors
+    /// [`OpenError::Start`], [`OpenError::Thread`] and [`OpenError::Load`].
+    pub async fn open(self) -> Result<MediaCache, OpenError> {
+        let Self { directory, lock, driver, requests, receiver, key_rules, held, hits, swapper } = self;
+        let (ready, started) = oneshot::channel();
+        let thread = start_thread(driver, receiver, ready, lock)?;
+        let loaded = match started.await {
+            Ok(Ok(())) => load(&requests, &directory).await,
+            Ok(Err(error)) => Err(OpenError::Start(error)),
+            Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
+        };
+        let report = match loaded {
+            Ok(report) => report,
+            Err(error) => {
+                // With the last sender the thread ends, and with the thread the directory is free again.
+                drop(requests);
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+                return Err(error);
+            }
+        };
+        tokio::spawn(hits.clone().keep_telling());
+        let thread = Mutex::new(Some(thread));
+        Ok(MediaCache(Arc::new(Shared { requests, key_rules, held, hits, directory, report, swapper, thread })))
     }
 }
 
@@ -403,8 +431,9 @@ mod tests {
     }
 
     async fn open(directory: &Path, instances: u64) -> MediaCache {
-        let builder = MediaCache::builder().directory(directory).downloader(echo);
-        builder.open_with(|driver| break_down(driver, instances, 8)).await.unwrap()
+        let mut prepared = MediaCache::builder().directory(directory).downloader(echo).prepare().unwrap();
+        break_down(&mut prepared.driver, instances, 8);
+        prepared.open().await.unwrap()
     }
 
     #[tokio::test]
@@ -425,7 +454,9 @@ mod tests {
     async fn a_component_that_never_comes_up_is_given_up() {
         let directory = tempfile::tempdir().unwrap();
         let open = || MediaCache::builder().directory(directory.path()).downloader(echo);
-        let error = open().open_with(|driver| break_down(driver, u64::MAX, 1)).await.map(|_| ()).unwrap_err();
+        let mut prepared = open().prepare().unwrap();
+        break_down(&mut prepared.driver, u64::MAX, 1);
+        let error = prepared.open().await.map(|_| ()).unwrap_err();
         assert!(matches!(error, OpenError::Load { .. }), "{error}");
         open().open().await.unwrap();
     }

@@ -23,7 +23,7 @@ mod state;
 pub mod transcode;
 
 pub use blob::Blob;
-pub use builder::{Builder, OpenError};
+pub use builder::{Builder, OpenError, PreparedCache};
 pub use cache::{CacheError, MediaCache, describe};
 pub use engine::{CacheComponent, ComponentError, Engine, embedded};
 pub use lock::LockError;

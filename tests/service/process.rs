@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::Method;
 use reqwest::RequestBuilder;
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, kill_process, prlimit};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::watch;
@@ -45,6 +45,15 @@ fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A service that may have so many files open.
+fn with_files(directory: &Path, files: u64, arguments: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_media-cache"), "serve"]);
+    command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(directory).args(arguments);
+    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -139,6 +148,16 @@ impl Service {
         Self::spawn(command).await
     }
 
+    /// Starts one that may have so many files open.
+    pub async fn start_with_files(directory: &Path, files: u64, arguments: &[&str]) -> Self {
+        Self::spawn(with_files(directory, files, arguments)).await
+    }
+
+    /// Starts one that may have so many files open, and waits for its end.
+    pub async fn fail_with_files(directory: &Path, files: u64, arguments: &[&str]) -> Finished {
+        finish(with_files(directory, files, arguments), &[]).await
+    }
+
     async fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
@@ -198,8 +217,19 @@ impl Service {
         answer.json()
     }
 
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap() as i32).unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.child.id().unwrap() as i32).unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// From now on it may open no file whose number is as large as this. Says what it was before.
+    pub fn allow_files(&self, files: u64) -> u64 {
+        let before = prlimit(Some(self.pid()), Resource::Nofile, getrlimit(Resource::Nofile)).unwrap();
+        prlimit(Some(self.pid()), Resource::Nofile, Rlimit { current: Some(files), ..before }).unwrap();
+        before.current.unwrap()
     }
 
     /// Waits until a line of the log contains `words`.

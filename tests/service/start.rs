@@ -31,10 +31,10 @@ async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
     let place = Place::new();
     let service = place.serve().await;
     service.stats().await;
-    let second = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
-    assert_eq!(second.code, Some(1), "{second:?}");
-    assert!(second.stderr.contains("in use by another media-cache"), "{}", second.stderr);
-    assert!(second.stderr.contains(place.directory().to_str().unwrap()), "{}", second.stderr);
+    // Before it says that it listens.
+    let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).await.complained();
+    assert!(said.contains("in use by another media-cache"), "{said}");
+    assert!(said.contains(place.directory().to_str().unwrap()), "{said}");
     service.stats().await;
 }
 
@@ -51,9 +51,20 @@ async fn a_port_that_is_taken_is_named() {
 async fn a_directory_that_cannot_be_used_is_named() {
     let place = Place::new();
     std::fs::write(place.directory(), "a file where the directory is to be").unwrap();
-    let finished = place.run(&["serve", "--listen", "127.0.0.1:0"]).await;
-    assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains(place.directory().to_str().unwrap()), "{}", finished.stderr);
+    let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).await.complained();
+    assert!(said.contains(place.directory().to_str().unwrap()), "{said}");
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_used_ends_the_service_before_it_says_that_it_listens() {
+    let place = Place::new();
+    let garbage = place.file("garbage.wasm", b"this is no component");
+    for (policy, words) in [(garbage.to_str().unwrap(), "garbage.wasm"), ("lru:frobnicate=1", "frobnicate")] {
+        let said = place.run(&["serve", "--listen", "127.0.0.1:0", "--policy", policy]).await.complained();
+        assert!(said.contains(words), "{said}");
+    }
+    // And nothing of it is left: the directory is free, and another policy takes it.
+    place.serve().await.stats().await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod capacity;
+mod clients;
 mod config;
 mod directory;
 mod failures;

@@ -183,6 +183,11 @@ impl Intake {
 }
 
 impl Memory {
+    /// How many entries may be open at once.
+    pub fn items(&self) -> u32 {
+        self.max_memory_items
+    }
+
     /// Sets the limits of the tier in memory.
     pub fn configure(&self, builder: Builder) -> Builder {
         builder.max_memory_items(self.max_memory_items).max_memory_bytes(self.max_memory_mb.saturating_mul(MIB))

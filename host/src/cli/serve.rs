@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use media_cache::policy::RememberedPolicy;
-use media_cache::service::{Extras, Service, TraceRecorder};
-use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec};
+use media_cache::service::{Connections, Extras, Service, TraceRecorder, serve_connections};
+use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, PreparedCache};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::clients::Clients;
 use super::config::Settings;
 use super::failures::Failures;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
@@ -48,6 +49,8 @@ pub struct Serve {
     intake: Intake,
     #[command(flatten)]
     failures: Failures,
+    #[command(flatten)]
+    clients: Clients,
 }
 
 impl Serve {
@@ -58,25 +61,29 @@ impl Serve {
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let limits = self.clients.limits(self.memory.items().into())?;
         let listener = TcpListener::bind(self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
-        let address = listener.local_addr()?;
-        println!("listening on http://{address}");
+        let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
+        let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
+        // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
+        let prepared = self.prepare(&remembered)?;
+        println!("listening on http://{}", listener.local_addr()?);
         std::io::stdout().flush()?;
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
-        let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let extras = Extras { remembered: Some(remembered.clone()), recorder };
         let service = Service::new(loading, self.intake.max_body_bytes(), extras);
-        let server = axum::serve(listener, service.router()).with_graceful_shutdown(wait_for(stopped.clone()));
-        let mut server = tokio::spawn(server.into_future());
+        let connections = Connections::default();
+        let server = serve_connections(listener, service.router(), limits, connections.clone(), stopped.clone());
+        let mut server = tokio::spawn(server);
 
         let cache = tokio::select! {
-            cache = self.open(&remembered) => cache?,
+            cache = prepared.open() => cache?,
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
         };
+        remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
         let report = cache.load_report();
         tracing::info!(
             entries = report.entries,
@@ -98,10 +105,11 @@ impl Serve {
         stop.send_replace(true);
         let finished = async {
             match tokio::time::timeout(Duration::from_secs(self.grace_seconds), &mut server).await {
-                Ok(served) => served??,
+                Ok(served) => served?,
                 Err(_) => {
                     // A client that never finished its request, or never takes its answer, must not hold up the end.
-                    tracing::warn!("connections are still open after {} s, and are closed", self.grace_seconds);
+                    let open = connections.stats().open;
+                    tracing::warn!("{open} connections are still open after {} s, and are closed", self.grace_seconds);
                     server.abort();
                 }
             }
@@ -117,10 +125,10 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Opens the cache, with the policy that was chosen while the service ran before, if that can still be had.
-    async fn open(&self, remembered: &RememberedPolicy) -> anyhow::Result<MediaCache> {
+    /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
+    fn prepare(&self, remembered: &RememberedPolicy) -> anyhow::Result<PreparedCache> {
         if let Some(chosen) = remembered.recall() {
-            let why = match self.open_with(&chosen).await {
+            let why = match self.prepare_with(&chosen) {
                 Ok(cache) => {
                     tracing::info!("the policy is {chosen}, which was chosen while the service ran; {} is not", self.place.policy);
                     return Ok(cache);
@@ -133,14 +141,13 @@ impl Serve {
                 self.place.policy
             );
         }
-        let cache = self.open_with(&self.place.policy).await?;
+        let cache = self.prepare_with(&self.place.policy)?;
         tracing::info!("the policy is {}", self.place.policy);
-        remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
         Ok(cache)
     }
 
-    async fn open_with(&self, policy: &PolicySpec) -> anyhow::Result<MediaCache> {
-        Ok(self.configure(policy)?.open().await?)
+    fn prepare_with(&self, policy: &PolicySpec) -> anyhow::Result<PreparedCache> {
+        Ok(self.configure(policy)?.prepare()?)
     }
 
     fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
@@ -154,8 +161,9 @@ impl Serve {
         let directory = self.place.dir.exists() && !self.place.dir.is_dir();
         let directory = directory.then(|| anyhow::anyhow!("{} is not a directory", self.place.dir.display()));
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
+        let clients = self.clients.limits(self.memory.items().into()).err();
         let cache = self.try_out().await.err();
-        [directory, trace, cache].into_iter().flatten().collect()
+        [directory, trace, clients, cache].into_iter().flatten().collect()
     }
 
     /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.

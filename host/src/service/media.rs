@@ -10,6 +10,7 @@ use serde_json::json;
 use url::Url;
 
 use super::Service;
+use super::clients::came_too_slowly;
 use super::problem::Problem;
 use super::respond::respond;
 use crate::blob::Blob;
@@ -120,7 +121,10 @@ pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Resu
         let why = format!("the body is larger than the limit of {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
     };
-    let broken_off = |error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}"));
+    let broken_off = |error: axum::Error| match came_too_slowly(&error) {
+        Some(why) => Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", why),
+        None => Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")),
+    };
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());

@@ -1,5 +1,6 @@
 //! The cache as an HTTP service.
 
+mod clients;
 mod disposition;
 mod media;
 mod policy;
@@ -23,6 +24,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::cache::MediaCache;
 use crate::policy::{RememberedPolicy, SwapError};
+pub use clients::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
 pub use policy::MAX_POLICY_BYTES;
 use problem::Problem;
 pub use stats::stats_document;

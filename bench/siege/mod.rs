@@ -1,0 +1,171 @@
+//! Those who lay the siege, and the origin that they ask for.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::add;
+
+/// Bytes of what the ordinary client asks for, and of what the flood brings.
+pub const SMALL: u64 = 20 << 10;
+
+/// Bytes of what slow readers ask for.
+pub const LARGE: u64 = 10 << 20;
+
+/// From one byte to the next.
+const DRIP: Duration = Duration::from_secs(1);
+
+/// How long a flooder waits for an answer.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The path at which the service has the media of a URL.
+pub fn path_of(url: &str) -> String {
+    format!("/media?url={}", utf8_percent_encode(url, NON_ALPHANUMERIC))
+}
+
+/// Starts the origin.
+pub async fn origin() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().route("/{kind}/{name}", get(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    Ok(address)
+}
+
+async fn answer(Path((kind, _)): Path<(String, String)>) -> Response {
+    match kind.as_str() {
+        "hanging" => std::future::pending::<Infallible>().await.into_response(),
+        "slow" => tokio::time::sleep(DRIP).await,
+        _ => {}
+    }
+    let (mimetype, length) = if kind == "large" { ("video/mp4", LARGE) } else { ("image/png", SMALL) };
+    ([(header::CONTENT_TYPE, mimetype)], vec![b'x'; length as usize]).into_response()
+}
+
+/// All of them.
+pub struct Siege {
+    origin: SocketAddr,
+    service: SocketAddr,
+    large: String,
+    next: AtomicU64,
+    answers: Mutex<BTreeMap<String, u64>>,
+    /// Slow clients that were closed.
+    pub closed: AtomicU64,
+}
+
+impl Siege {
+    pub fn new(origin: SocketAddr, service: SocketAddr, large: String) -> Self {
+        Self { origin, service, large, next: AtomicU64::new(0), answers: Mutex::default(), closed: AtomicU64::new(0) }
+    }
+
+    /// Sends everybody off.
+    pub async fn lay(self: Arc<Self>, slow: u64, flooders: u64) {
+        for number in 0..slow {
+            tokio::spawn(self.clone().be_slow(number % 4));
+        }
+        for _ in 0..flooders {
+            tokio::spawn(self.clone().flood());
+        }
+    }
+
+    /// How many URLs were asked for.
+    pub fn asked(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// How often the flood was answered in which way.
+    pub fn answers(&self) -> String {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.iter().map(|(answer, count)| format!("{answer} {count}")).collect::<Vec<_>>().join(", ")
+    }
+
+    async fn be_slow(self: Arc<Self>, kind: u64) {
+        loop {
+            // Whoever cannot connect tries again.
+            let _ = self.dawdle(kind).await;
+            add(&self.closed);
+        }
+    }
+
+    /// Connects, and is slow until the service has had enough.
+    async fn dawdle(&self, kind: u64) -> std::io::Result<()> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(16 << 10)?;
+        let mut stream = socket.connect(self.service).await?;
+        match kind {
+            0 => stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Drip: ").await?,
+            1 => {
+                let path = path_of(&format!("http://{}/put/{}", self.origin, self.next.fetch_add(1, Ordering::Relaxed)));
+                stream.write_all(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").as_bytes()).await?;
+            }
+            2 => {
+                stream.write_all(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", self.large).as_bytes()).await?;
+                return sip(stream).await;
+            }
+            _ => return until_closed(&mut stream).await,
+        }
+        let (mut input, mut output) = stream.split();
+        let drip = async {
+            loop {
+                output.write_all(b"x").await?;
+                tokio::time::sleep(DRIP).await;
+            }
+        };
+        tokio::select! {
+            closed = until_closed(&mut input) => closed,
+            failed = drip => failed,
+        }
+    }
+
+    async fn flood(self: Arc<Self>) {
+        let client = reqwest::Client::builder().no_proxy().build();
+        let Ok(client) = client else { return };
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let kind = match number % 10 {
+                0 => "hanging",
+                1 | 2 => "slow",
+                _ => "fast",
+            };
+            let path = path_of(&format!("http://{}/{kind}/{number}.png", self.origin));
+            let asking = async {
+                let answer = client.get(format!("http://{}{path}", self.service)).send().await?;
+                let status = answer.status();
+                answer.bytes().await.map(|_| status)
+            };
+            let answer = match tokio::time::timeout(PATIENCE, asking).await {
+                Ok(Ok(status)) => status.as_u16().to_string(),
+                Ok(Err(_)) => "broken".into(),
+                Err(_) => "not waited for".into(),
+            };
+            *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(answer).or_default() += 1;
+        }
+    }
+}
+
+/// Reads a little now and then.
+async fn sip(mut stream: TcpStream) -> std::io::Result<()> {
+    let mut sip = [0; 256];
+    while stream.read(&mut sip).await? > 0 {
+        tokio::time::sleep(DRIP).await;
+    }
+    Ok(())
+}
+
+async fn until_closed(stream: &mut (impl AsyncReadExt + Unpin)) -> std::io::Result<()> {
+    let mut some = [0; 256];
+    while stream.read(&mut some).await? > 0 {}
+    Ok(())
+}
