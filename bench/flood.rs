@@ -83,7 +83,9 @@ struct Service {
 impl Service {
     fn start(directory: &std::path::Path) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_media-cache"));
-        command.args(["serve", "--listen", "127.0.0.1:0", "--max-size-mb", "300", "--dir"]).arg(directory.join("cache"));
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--max-size-mb", "300", "--allow-address", "127.0.0.0/8", "--dir"])
+            .arg(directory.join("cache"));
         command.env("RUST_LOG", "error").stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let mut line = String::new();
@@ -197,7 +199,14 @@ impl std::fmt::Display for Fared {
         let count = self.latencies.len();
         let at = |share: f64| self.latencies.get(((count as f64 * share) as usize).min(count.saturating_sub(1)));
         let ms = |share| at(share).map_or(0.0, |time| time.as_secs_f64() * 1000.0);
-        write!(f, "{count} served, {} failed; median {:.2} ms, 99 % within {:.1} ms, worst {:.1} ms", self.failed, ms(0.5), ms(0.99), ms(1.0))
+        write!(
+            f,
+            "{count} served, {} failed; median {:.2} ms, 99 % within {:.1} ms, worst {:.1} ms",
+            self.failed,
+            ms(0.5),
+            ms(0.99),
+            ms(1.0)
+        )
     }
 }
 

@@ -1,7 +1,6 @@
 //! Those who lay the siege, and the origin that they ask for.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,7 +45,7 @@ pub async fn origin() -> anyhow::Result<SocketAddr> {
 
 async fn answer(Path((kind, _)): Path<(String, String)>) -> Response {
     match kind.as_str() {
-        "hanging" => std::future::pending::<Infallible>().await.into_response(),
+        "hanging" => std::future::pending().await,
         "slow" => tokio::time::sleep(DRIP).await,
         _ => {}
     }
@@ -72,6 +71,8 @@ impl Siege {
 
     /// Sends everybody off.
     pub async fn lay(self: Arc<Self>, slow: u64, flooders: u64) {
+        // Nothing here is encrypted, but the client wants to know how it would be. Whoever came first has said it for all.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         for number in 0..slow {
             tokio::spawn(self.clone().be_slow(number % 4));
         }

@@ -20,6 +20,10 @@ pub type Sha256Digest = [u8; 32];
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 256 * 1024;
 
+/// How much of a file is read at a time to be handed out, in bytes. It waits in memory until its client takes it, which may be slow and
+/// one of thousands.
+const PIECE: usize = 64 * 1024;
+
 /// Up to how many bytes are read, written or digested in place: a trip to another thread takes longer than that.
 const IN_PLACE: u64 = 16 * 1024;
 
@@ -155,7 +159,7 @@ impl Blob {
                 let piece = match source {
                     Source::Memory(bytes) => bytes.slice(at as usize..end as usize),
                     Source::File { file, .. } => {
-                        let count = (end - at).min(CHUNK as u64) as usize;
+                        let count = (end - at).min(PIECE as u64) as usize;
                         work(count as u64, move || read_at(&file, at, count)).await?
                     }
                 };

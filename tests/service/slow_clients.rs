@@ -4,7 +4,7 @@ use crate::client::media_of;
 use crate::files::{noise, png};
 use crate::origin::Origin;
 use crate::place::Place;
-use crate::process::{Service, Signal};
+use crate::process::{Service, Signal, soon};
 use crate::raw::Raw;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
@@ -91,6 +91,25 @@ async fn a_body_that_drips_or_stops_is_answered_that_it_comes_too_slowly() {
         assert!(said.contains("fewer than 1024 bytes a second over 1 s"), "{said}");
     }
     assert!(!place.holds(NOWHERE));
+}
+
+#[tokio::test]
+async fn bodies_beyond_so_many_at_once_are_refused_until_there_is_room_again() {
+    let place = Place::new();
+    let service = serve(&place, &[]).await;
+    let mut senders = Vec::new();
+    for _ in 0..64 {
+        let mut sender = Raw::connect(&service).await;
+        sender.begin_to_put(NOWHERE, "Content-Length: 100000\r\nExpect: 100-continue").await;
+        assert_eq!(sender.start(25).await, "HTTP/1.1 100 Continue\r\n\r\n");
+        senders.push(sender);
+    }
+    let refused = service.put(NOWHERE, "image/png", png(1)).await;
+    assert!(refused.problem(503).contains("too many bodies"));
+    assert_eq!(refused.header("retry-after"), "1");
+    senders.pop();
+    let stored = async { while service.put(NOWHERE, "image/png", png(1)).await.status != 201 {} };
+    soon(stored).await;
 }
 
 #[tokio::test]

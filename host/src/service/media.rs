@@ -23,6 +23,9 @@ const SNIFFED: usize = 8192;
 /// Bodies of more bytes than this wait in a file rather than in memory.
 const SPOOL_ABOVE: u64 = 4 << 20;
 
+/// Bodies that are received at once. Each of them may have as much in memory as [`SPOOL_ABOVE`], so this bounds what all take up.
+pub(super) const MAX_UPLOADS: usize = 64;
+
 /// What stands behind the question mark.
 #[derive(Debug, PartialEq, Eq)]
 struct Parameters {
@@ -46,7 +49,7 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let parsed = Url::parse(&url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
     let cache = service.cache().await?;
-    let body = receive(body, &headers, service.max_body_bytes()).await?;
+    let body = receive(&service, body, &headers, service.max_body_bytes()).await?;
     if body.is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "empty-body", "the body is empty"));
     }
@@ -116,7 +119,7 @@ pub(super) fn check_whole(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Receives the body of a request, within the limit.
-pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
+pub(super) async fn receive(service: &Service, body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
     let too_large = || {
         let why = format!("the body is larger than the limit of {limit} bytes");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
@@ -129,6 +132,7 @@ pub(super) async fn receive(body: Body, headers: &HeaderMap, limit: u64) -> Resu
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
+    let _turn = service.turn_to_send()?;
     let mut spool = Spool::new(SPOOL_ABOVE, std::env::temp_dir());
     let mut pieces = body.into_data_stream();
     let mut received = 0;

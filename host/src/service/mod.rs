@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
-use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit, watch};
 
 use crate::cache::MediaCache;
 use crate::policy::{RememberedPolicy, SwapError};
@@ -41,6 +41,8 @@ struct Shared {
     recorder: Option<TraceRecorder>,
     /// Held by who replaces the policy.
     swapping: Arc<Mutex<()>>,
+    /// A permit for each body that is being received.
+    uploads: Semaphore,
 }
 
 /// What a service may have besides a cache.
@@ -58,7 +60,14 @@ impl Service {
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
         let Extras { remembered, recorder } = extras;
-        Self(Arc::new(Shared { cache, max_body_bytes, remembered, recorder, swapping: Arc::default() }))
+        Self(Arc::new(Shared {
+            cache,
+            max_body_bytes,
+            remembered,
+            recorder,
+            swapping: Arc::default(),
+            uploads: Semaphore::new(media::MAX_UPLOADS),
+        }))
     }
 
     /// A service for a cache that is loaded.
@@ -89,6 +98,15 @@ impl Service {
 
     fn remembered(&self) -> Option<&RememberedPolicy> {
         self.0.remembered.as_ref()
+    }
+
+    /// The right to send a body, for so many at once.
+    fn turn_to_send(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        let busy = |_| {
+            let why = "too many bodies are being received";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-uploads", why).with_retry_after(1)
+        };
+        self.0.uploads.try_acquire().map_err(busy)
     }
 
     /// The right to replace the policy, for one at a time.

@@ -45,7 +45,7 @@ pub(super) async fn list(State(service): State<Service>) -> Result<Response, Pro
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let (name, options) = parameters(&uri)?;
     check_whole(&headers)?;
-    let body = receive(body, &headers, MAX_POLICY_BYTES).await?;
+    let body = receive(&service, body, &headers, MAX_POLICY_BYTES).await?;
     let cache = service.cache().await?;
     let engine = cache.engine().clone();
     // One at a time, compiling included: that takes a processor or two while it lasts.
