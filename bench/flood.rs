@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Of the slow clients, a quarter each drips the head of a request, drips a body, takes an answer of 10 MiB by the sip, and says nothing;
-//! each comes again as soon as it is closed. Each flooder asks for one new URL after the other of an origin that answers seven of ten
+//! each comes again a second after it is closed. Each flooder asks for one new URL after the other of an origin that answers seven of ten
 //! at once, two a second later, and one never; a flooder waits for none longer than a tenth of a second. All of them share this machine
 //! with the service.
 //!

@@ -94,9 +94,10 @@ impl Siege {
 
     async fn be_slow(self: Arc<Self>, kind: u64) {
         loop {
-            // Whoever cannot connect tries again.
+            // However it ended, it tries again.
             let _ = self.dawdle(kind).await;
             add(&self.closed);
+            tokio::time::sleep(DRIP).await;
         }
     }
 
@@ -108,7 +109,7 @@ impl Siege {
         match kind {
             0 => stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Drip: ").await?,
             1 => {
-                let path = path_of(&format!("http://{}/put/{}", self.origin, self.next.fetch_add(1, Ordering::Relaxed)));
+                let path = path_of(&format!("http://{}/put/film.mp4", self.origin));
                 stream.write_all(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").as_bytes()).await?;
             }
             2 => {
