@@ -83,8 +83,11 @@ struct Service {
 impl Service {
     fn start(directory: &std::path::Path) -> anyhow::Result<Self> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_media-cache"));
+        let token = directory.join("token");
+        std::fs::write(&token, siege::TOKEN)?;
+        command.arg("serve").arg("--admin-token-file").arg(token);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--max-size-mb", "300", "--allow-address", "127.0.0.0/8", "--dir"])
+            .args(["--listen", "127.0.0.1:0", "--max-size-mb", "300", "--allow-address", "127.0.0.0/8", "--dir"])
             .arg(directory.join("cache"));
         command.env("RUST_LOG", "error").stdout(Stdio::piped());
         let mut child = command.spawn()?;

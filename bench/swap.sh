@@ -35,9 +35,13 @@ function init(args) math.randomseed(7) end
 function request() return wrk.format("GET", "/media?url=http%3A%2F%2Forigin.invalid%2F" .. math.random(0, $entries - 1)) end
 EOF
 
+token=$(head -c 24 /dev/urandom | base64 | tr -d '\n')
+(umask 077 && echo "$token" >"$work/token")
+administrator=(curl -sf -H "Authorization: Bearer $token")
+
 # Room for all of them: 8 KiB each, and some to spare.
 target/release/media-cache serve --listen 127.0.0.1:0 --dir "$work/cache" --max-size-mb $((entries / 100 + 100)) \
-  >"$work/address" 2>"$work/log" &
+  --admin-token-file "$work/token" >"$work/address" 2>"$work/log" &
 until [ -s "$work/address" ]; do kill -0 $!; sleep 0.05; done
 address=$(sed 's/^listening on //' "$work/address")
 started=$(date +%s.%N)
@@ -45,7 +49,7 @@ until curl -sf "$address/readyz" -o /dev/null; do kill -0 $!; sleep 0.05; done
 echo "$entries entries loaded in $(awk "BEGIN { printf \"%.1f\", $(date +%s.%N) - $started }") s; $(nproc) cores shared with wrk"
 
 stat() { curl -sf "$address/stats" | python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
-policies=$(curl -sf "$address/policies" | python3 -c 'import json, sys; print(*[policy["name"] for policy in json.load(sys.stdin)["policies"]])')
+policies=$("${administrator[@]}" "$address/policies" | python3 -c 'import json, sys; print(*[policy["name"] for policy in json.load(sys.stdin)["policies"]])')
 load=(wrk --threads 1 --connections 16 --latency --script "$work/random.lua" "$address")
 summary() { awk '/^ +Latency +[0-9]/ { print "  latency: mean " $2 ", max " $4 } / 99%/ { print "  99 % within " $2 }
   /requests in/ { print "  " $1 " requests" } /Non-2xx|Socket errors/ { print "  FAILED:" $0; bad = 1 } END { exit bad }' "$1"; }
@@ -60,7 +64,7 @@ wrk=$!
 echo "swaps under load, in seconds:"
 for _ in $(seq "$rounds"); do
   for policy in $policies; do
-    took=$(curl -sf -o "$work/answer" -w '%{time_total}' -X PUT "$address/policy?name=$policy")
+    took=$("${administrator[@]}" -o "$work/answer" -w '%{time_total}' -X PUT "$address/policy?name=$policy")
     printf '  %-10s %s\n' "$policy" "$took"
   done
 done

@@ -17,6 +17,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::add;
 
+/// What gives the right to `PUT`, to those who then take for ever about it.
+pub const TOKEN: &str = "for-the-siege-and-nothing-else";
+
 /// Bytes of what the ordinary client asks for, and of what the flood brings.
 pub const SMALL: u64 = 20 << 10;
 
@@ -110,7 +113,9 @@ impl Siege {
             0 => stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Drip: ").await?,
             1 => {
                 let path = path_of(&format!("http://{}/put/film.mp4", self.origin));
-                stream.write_all(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").as_bytes()).await?;
+                let rights = format!("Authorization: Bearer {TOKEN}");
+                let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\n{rights}\r\nContent-Length: 1000000\r\n\r\n");
+                stream.write_all(head.as_bytes()).await?;
             }
             2 => {
                 stream.write_all(format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", self.large).as_bytes()).await?;

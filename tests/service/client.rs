@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::process::soon;
 
+/// What gives administration rights in the services of these tests.
+pub const ADMIN_TOKEN: &str = "for-the-tests-and-nothing-else";
+
 /// An HTTP client that does no more than it is told.
 pub struct Client(reqwest::Client);
 
@@ -31,7 +34,8 @@ pub fn media_of(url: &str) -> String {
 /// The head of a request that puts so many bytes, for who writes it by hand. Its sender waits to be told to go ahead.
 pub fn head_of_put(url: &str, length: usize) -> String {
     let path = media_of(url);
-    format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n")
+    let token = format!("Authorization: Bearer {ADMIN_TOKEN}\r\n");
+    format!("PUT {path} HTTP/1.1\r\nHost: x\r\n{token}Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n")
 }
 
 /// What the service answered.

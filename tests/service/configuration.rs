@@ -1,5 +1,6 @@
 //! Options from a file and from the environment, as the program has them in the end.
 
+use crate::client::ADMIN_TOKEN;
 use crate::files::png;
 use crate::place::Place;
 use crate::process::{Service, run_within};
@@ -11,9 +12,14 @@ async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
     let place = Place::new();
     std::fs::create_dir(place.outside("named by the environment")).unwrap();
     place.file("media-cache.toml", b"dir = \"named by the file\"\nlisten = \"127.0.0.1:0\"\nmax-size-mb = 3\nmax-body-mb = 2\n");
-    let variables = [("MEDIA_CACHE_CONFIG", "media-cache.toml"), ("MEDIA_CACHE_DIR", "named by the environment")];
+    place.file("admin-token", ADMIN_TOKEN.as_bytes());
+    let variables = [
+        ("MEDIA_CACHE_CONFIG", "media-cache.toml"),
+        ("MEDIA_CACHE_DIR", "named by the environment"),
+        ("MEDIA_CACHE_ADMIN_TOKEN_FILE", "admin-token"),
+    ];
     let service = Service::start_within(&place.outside(""), &variables, &["--max-body-mb", "1"]).await;
-    service.logs("flags=1 variables=2 keys=2 file=media-cache.toml").await;
+    service.logs("flags=1 variables=3 keys=2 file=media-cache.toml").await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
     let refused = service.put(NOWHERE, "image/png", vec![0; (1 << 20) + 1]).await;
     assert_eq!(refused.status, 413, "the flag outweighs the file");
@@ -111,7 +117,8 @@ async fn a_service_can_be_named_by_a_variable() {
     let place = Place::new();
     let service = place.serve_with(&["--policy", "sieve"]).await;
     let address = format!("http://{}", service.address());
-    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_SERVER", &address)], &["policy", "show"]).await.said();
+    let variables = [("MEDIA_CACHE_SERVER", address.as_str()), ("MEDIA_CACHE_TOKEN_FILE", service.token_file())];
+    let said = run_within(&place.outside(""), &variables, &["policy", "show"]).await.said();
     assert!(said.contains("sieve"), "{said}");
     let nowhere = [("MEDIA_CACHE_SERVER", "nowhere")];
     let said = run_within(&place.outside(""), &nowhere, &["policy", "show"]).await.complained();
@@ -152,11 +159,14 @@ async fn a_configuration_that_a_service_could_not_start_with_is_not() {
     place.file("no directory", b"");
     place.file("not.wasm", b"nothing");
     let arguments = ["config", "check", "--dir", "no directory", "--record-trace", "nowhere/trace.csv", "--policy", "gdsf:beta=x"];
+    let arguments = [&arguments[..], &["--admin-token-file", "nowhere/token"]].concat();
     let said = run_within(&place.outside(""), &[], &arguments).await.complained();
-    for problem in ["no directory is not a directory", "cannot record requests in nowhere/trace.csv", "beta"] {
+    for problem in
+        ["no directory is not a directory", "cannot read nowhere/token", "cannot record requests in nowhere/trace.csv", "beta"]
+    {
         assert!(said.contains(problem), "{said}");
     }
-    assert_eq!(said.lines().count(), 4, "{said}");
+    assert_eq!(said.lines().count(), 5, "{said}");
     let said = run_within(&place.outside(""), &[], &["config", "check", "--component", "not.wasm"]).await.complained();
     assert_eq!(said.lines().collect::<Vec<_>>(), ["media-cache: not.wasm is not WebAssembly"]);
     assert_eq!(names(&place), ["no directory", "not.wasm"]);

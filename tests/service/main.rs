@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
 
+mod admin;
 mod budget;
 mod client;
 mod command_errors;
@@ -17,6 +18,7 @@ mod flights;
 mod headers;
 mod keys;
 mod large;
+mod loops;
 mod media;
 mod names;
 mod origin;
@@ -30,6 +32,7 @@ mod raw;
 mod readme;
 mod restart;
 mod shutdown;
+mod signed;
 mod slow_clients;
 mod start;
 mod stats;

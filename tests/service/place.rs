@@ -47,6 +47,11 @@ impl Place {
         Service::start(&self.directory(), arguments).await
     }
 
+    /// With these arguments and no others: nobody administers it unless they say so.
+    pub async fn serve_with_only(&self, arguments: &[&str]) -> Service {
+        Service::start_with_only(&self.directory(), arguments).await
+    }
+
     pub async fn run(&self, arguments: &[&str]) -> Finished {
         run(&self.directory(), arguments).await
     }

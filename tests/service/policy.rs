@@ -28,7 +28,7 @@ async fn roll_back(service: &Service) -> Answer {
 /// `media-cache policy`, for a service.
 async fn command(service: &Service, arguments: &[&str]) -> Finished {
     let server = format!("http://{}", service.address());
-    let arguments = [&["policy"], arguments, &["--server", &server]].concat();
+    let arguments = [&["policy"], arguments, &["--server", &server, "--token-file", service.token_file()]].concat();
     run_alone(&arguments).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 pub use rustix::process::Signal;
 
-use crate::client::{Answer, Client, media_of};
+use crate::client::{ADMIN_TOKEN, Answer, Client, media_of};
 use crate::origin::Gate;
 
 /// Waits for something that might never come, where a test is to fail rather than to hang.
@@ -48,13 +48,22 @@ fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     command
 }
 
-/// A service that may have so many files open.
+/// A service that may have so many files open, with a token for administration.
 fn with_files(directory: &Path, files: u64, arguments: &[&str]) -> Command {
+    let token_file = directory.with_file_name("admin-token");
+    write_secret(&token_file, ADMIN_TOKEN);
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_media-cache"), "serve"]);
-    command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(directory).args(arguments);
+    command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(directory).arg("--admin-token-file").arg(token_file).args(arguments);
     command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Writes a file that nobody else can read.
+pub fn write_secret(path: &Path, secret: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, format!("{secret}\n")).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// What a command left behind.
@@ -128,29 +137,38 @@ async fn finish(mut command: Command, input: &[u8]) -> Finished {
 pub struct Service {
     child: Child,
     address: SocketAddr,
+    token_file: PathBuf,
     stdout: Lines<BufReader<ChildStdout>>,
     log: watch::Receiver<Vec<String>>,
     client: Client,
 }
 
 impl Service {
-    /// Starts one on a port that the system picks, and waits until it says which.
+    /// Starts one on a port that the system picks, with a token for administration, and waits until it says which.
     pub async fn start(directory: &Path, arguments: &[&str]) -> Self {
-        let mut command = command(directory, ["serve", "--listen", "127.0.0.1:0"]);
+        let token_file = directory.with_file_name("admin-token");
+        write_secret(&token_file, ADMIN_TOKEN);
+        let of_its_own = ["--listen", "127.0.0.1:0", "--admin-token-file", token_file.to_str().unwrap()];
+        Self::start_with_only(directory, &[&of_its_own, arguments].concat()).await
+    }
+
+    /// Starts one with these arguments and no others, and waits until it says on which port.
+    pub async fn start_with_only(directory: &Path, arguments: &[&str]) -> Self {
+        let mut command = command(directory, ["serve"]);
         command.args(arguments);
-        Self::spawn(command).await
+        Self::spawn(command, directory.with_file_name("admin-token")).await
     }
 
     /// Starts one that has a directory to work in and these variables, and waits until it says where it listens.
     pub async fn start_within(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = binary(["serve"]);
         command.args(arguments).current_dir(directory).envs(variables.iter().copied());
-        Self::spawn(command).await
+        Self::spawn(command, directory.join("admin-token")).await
     }
 
     /// Starts one that may have so many files open.
     pub async fn start_with_files(directory: &Path, files: u64, arguments: &[&str]) -> Self {
-        Self::spawn(with_files(directory, files, arguments)).await
+        Self::spawn(with_files(directory, files, arguments), directory.with_file_name("admin-token")).await
     }
 
     /// Starts one that may have so many files open, and waits for its end.
@@ -158,22 +176,41 @@ impl Service {
         finish(with_files(directory, files, arguments), &[]).await
     }
 
-    async fn spawn(mut command: Command) -> Self {
+    async fn spawn(mut command: Command, token_file: PathBuf) -> Self {
         let mut child = command.spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = soon(stdout.next_line()).await.unwrap();
         let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));
         let address = address.unwrap_or_else(|| panic!("it said {first:?} and {:?}", *log.borrow())).parse().unwrap();
-        Self { child, address, stdout, log, client: Client::new() }
+        Self { child, address, token_file, stdout, log, client: Client::new() }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// A request for a path of the service.
+    /// A file with the token for administration.
+    pub fn token_file(&self) -> &str {
+        self.token_file.to_str().unwrap()
+    }
+
+    /// Where administration needs no token, which is the second line on standard output. There has to be such a listener.
+    pub async fn administration(&mut self) -> SocketAddr {
+        let second = soon(self.stdout.next_line()).await.unwrap().unwrap();
+        second.strip_prefix("administration on http://").unwrap_or_else(|| panic!("it said {second:?}")).parse().unwrap()
+    }
+
+    /// A request for a path of the service, with the token if that is administration.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let administers =
+            path.starts_with("/polic") || path.starts_with("/entries") || !matches!(method, Method::GET | Method::HEAD);
+        let request = self.bare_request(method, path);
+        if administers { request.bearer_auth(ADMIN_TOKEN) } else { request }
+    }
+
+    /// A request for a path of the service without any token.
+    pub fn bare_request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, &format!("http://{}{path}", self.address))
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::client::media_of;
+use crate::client::{ADMIN_TOKEN, media_of};
 use crate::process::{Service, soon};
 
 /// From one piece to the next, for a client that dawdles.
@@ -45,7 +45,8 @@ impl Raw {
 
     /// Sends the head of a `PUT` for a URL, with the headers that say how long its body is.
     pub async fn begin_to_put(&mut self, url: &str, framing: &str) {
-        self.send(format!("PUT {} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n", media_of(url))).await;
+        let rights = format!("Authorization: Bearer {ADMIN_TOKEN}");
+        self.send(format!("PUT {} HTTP/1.1\r\nHost: x\r\n{rights}\r\n{framing}\r\n\r\n", media_of(url))).await;
     }
 
     /// Sends a byte now and then for as long as the service takes it, and receives what it says until it closes.

@@ -10,9 +10,8 @@ use clap::Args;
 use futures::TryStreamExt;
 use indicatif::{HumanBytes, ProgressBar};
 use media_cache::download::{clean_filename, filename_for, media_type};
-use media_cache::service::stats_document;
+use media_cache::service::{entry_document, stats_document};
 use media_cache::{Blob, MediaCache, Source};
-use serde_json::json;
 use url::Url;
 
 use super::open::{Intake, Place};
@@ -36,7 +35,7 @@ impl Adding {
     async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = ProgressBar::new_spinner();
         let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget(self.intake.room())))?;
-        let builder = self.intake.configure(builder, Some(bar.clone()))?;
+        let builder = self.intake.configure(builder, Some(bar.clone()), None)?;
         Ok((self.place.open(builder, &bar).await?, bar))
     }
 }
@@ -215,12 +214,7 @@ impl Ls {
             let page = cache.entries(after, PAGE).await?;
             for entry in page.entries {
                 if self.json {
-                    let line = json!({
-                        "url": entry.url, "mimetype": entry.mimetype, "filename": entry.filename, "size": entry.size,
-                        "disk_size": entry.disk_size, "stored_at": entry.stored_at as f64 / 1000.0,
-                        "accessed_at": entry.accessed_at as f64 / 1000.0, "hits": entry.hits,
-                    });
-                    writeln!(out, "{line}")?;
+                    writeln!(out, "{}", entry_document(&entry))?;
                 } else {
                     let size = HumanBytes(entry.size).to_string();
                     writeln!(out, "{size:>10}  {:>6}  {:<24}  {}", entry.hits, entry.mimetype, entry.url)?;

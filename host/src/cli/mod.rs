@@ -5,11 +5,14 @@ mod capacity;
 mod clients;
 mod config;
 mod directory;
+mod exposure;
 mod failures;
 mod keys;
 mod open;
 mod policy;
+mod secrets;
 mod serve;
+mod sign;
 mod simulate;
 
 use std::process::ExitCode;
@@ -38,6 +41,8 @@ enum Command {
     ///
     /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
     Serve(serve::Serve),
+    /// Sign a URL, so that a service with the same key answers it
+    Sign(sign::Sign),
     /// Get what is behind a URL, from the cache or else from the network
     Get(directory::Get),
     /// Store a file for a URL
@@ -80,6 +85,7 @@ impl Cli {
         let outcome = runtime.block_on(async {
             match self.command {
                 Command::Serve(serve) => serve.run(&settings).await,
+                Command::Sign(sign) => sign.run(),
                 Command::Get(get) => get.run().await,
                 Command::Put(put) => put.run().await,
                 Command::Rm(rm) => rm.run().await,

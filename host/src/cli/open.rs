@@ -152,15 +152,16 @@ impl Place {
 }
 
 impl Intake {
-    /// Adds what brings things in. `progress`, where it is given, shows how downloads get on.
+    /// Adds what brings things in. `progress`, where it is given, shows how downloads get on; `via` is who they are made for.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn configure(&self, builder: Builder, progress: Option<ProgressBar>) -> anyhow::Result<Builder> {
+    pub fn configure(&self, builder: Builder, progress: Option<ProgressBar>, via: Option<String>) -> anyhow::Result<Builder> {
         let downloader = HttpDownloader::new(HttpOptions {
             max_body_bytes: self.max_body_bytes(),
             access: self.access.rules(),
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
+            via,
             ..HttpOptions::default()
         });
         let builder = builder.downloader(downloader?);

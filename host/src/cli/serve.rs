@@ -2,15 +2,16 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use futures::future::join_all;
 use media_cache::policy::RememberedPolicy;
-use media_cache::service::{Connections, Extras, Service, TraceRecorder, serve_connections};
+use media_cache::service::{ClientLimits, Connections, Extras, Pseudonym, Service, TraceRecorder, serve_connections};
 use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, PreparedCache};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,11 +19,18 @@ use tokio::sync::watch;
 
 use super::clients::Clients;
 use super::config::Settings;
+use super::exposure::{Doors, Exposure};
 use super::failures::Failures;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
 const CHECKPOINT: Duration = Duration::from_secs(300);
+
+/// Connections at once to the listener for administration. The files for them are among those that are kept for everything else.
+const OPERATORS: NonZeroUsize = match NonZeroUsize::new(64) {
+    Some(operators) => operators,
+    None => NonZeroUsize::MIN,
+};
 
 /// What `serve` is told.
 #[derive(Args)]
@@ -39,6 +47,8 @@ pub struct Serve {
     /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
     #[arg(long, value_name = "FILE")]
     record_trace: Option<PathBuf>,
+    #[command(flatten)]
+    exposure: Exposure,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -61,22 +71,34 @@ impl Serve {
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let Doors { main, admin } = self.exposure.doors(self.listen)?;
+        let pseudonym = self.exposure.pseudonym();
         let limits = self.clients.limits(self.memory.items().into())?;
-        let listener = TcpListener::bind(self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
+        let for_operators = ClientLimits { max_connections: limits.max_connections.min(OPERATORS), ..limits.clone() };
+        let listener = listen(self.listen).await?;
+        let mut said = format!("listening on http://{}\n", listener.local_addr()?);
+        let mut doors = vec![(listener, main, limits)];
+        if let Some((address, access)) = admin {
+            let listener = listen(address).await?;
+            said += &format!("administration on http://{}\n", listener.local_addr()?);
+            doors.push((listener, access, for_operators));
+        }
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
-        let prepared = self.prepare(&remembered)?;
-        println!("listening on http://{}", listener.local_addr()?);
+        let prepared = self.prepare(&remembered, &pseudonym)?;
+        std::io::stdout().write_all(said.as_bytes())?;
         std::io::stdout().flush()?;
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let extras = Extras { remembered: Some(remembered.clone()), recorder };
+        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym: Some(pseudonym) };
         let service = Service::new(loading, self.intake.max_body_bytes(), extras);
         let connections = Connections::default();
-        let server = serve_connections(listener, service.router(), limits, connections.clone(), stopped.clone());
-        let mut server = tokio::spawn(server);
+        let servers = doors.into_iter().map(|(listener, access, limits)| {
+            serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
+        });
+        let mut server = tokio::spawn(join_all(servers));
 
         let cache = tokio::select! {
             cache = prepared.open() => cache?,
@@ -105,7 +127,7 @@ impl Serve {
         stop.send_replace(true);
         let finished = async {
             match tokio::time::timeout(Duration::from_secs(self.grace_seconds), &mut server).await {
-                Ok(served) => served?,
+                Ok(served) => drop(served?),
                 Err(_) => {
                     // A client that never finished its request, or never takes its answer, must not hold up the end.
                     let open = connections.stats().open;
@@ -126,9 +148,9 @@ impl Serve {
     }
 
     /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
-    fn prepare(&self, remembered: &RememberedPolicy) -> anyhow::Result<PreparedCache> {
+    fn prepare(&self, remembered: &RememberedPolicy, own: &Pseudonym) -> anyhow::Result<PreparedCache> {
         if let Some(chosen) = remembered.recall() {
-            let why = match self.prepare_with(&chosen) {
+            let why = match self.prepare_with(&chosen, own) {
                 Ok(cache) => {
                     tracing::info!("the policy is {chosen}, which was chosen while the service ran; {} is not", self.place.policy);
                     return Ok(cache);
@@ -141,35 +163,36 @@ impl Serve {
                 self.place.policy
             );
         }
-        let cache = self.prepare_with(&self.place.policy)?;
+        let cache = self.prepare_with(&self.place.policy, own)?;
         tracing::info!("the policy is {}", self.place.policy);
         Ok(cache)
     }
 
-    fn prepare_with(&self, policy: &PolicySpec) -> anyhow::Result<PreparedCache> {
-        Ok(self.configure(policy)?.prepare()?)
+    fn prepare_with(&self, policy: &PolicySpec, own: &Pseudonym) -> anyhow::Result<PreparedCache> {
+        Ok(self.configure(policy, own)?.prepare()?)
     }
 
-    fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
+    fn configure(&self, policy: &PolicySpec, own: &Pseudonym) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
         let builder = self.failures.configure(builder.policy_limits(self.sandbox.limits()));
-        self.intake.configure(builder, None)
+        self.intake.configure(builder, None, Some(own.to_string()))
     }
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
         let directory = self.place.dir.exists() && !self.place.dir.is_dir();
         let directory = directory.then(|| anyhow::anyhow!("{} is not a directory", self.place.dir.display()));
+        let exposure = self.exposure.doors(self.listen).err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let clients = self.clients.limits(self.memory.items().into()).err();
         let cache = self.try_out().await.err();
-        [directory, trace, clients, cache].into_iter().flatten().collect()
+        [directory, exposure, trace, clients, cache].into_iter().flatten().collect()
     }
 
     /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
     async fn try_out(&self) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
-        let cache = self.configure(&self.place.policy)?.directory(empty.path()).open().await?;
+        let cache = self.configure(&self.place.policy, &self.exposure.pseudonym())?.directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }
 }
@@ -177,6 +200,10 @@ impl Serve {
 /// Whether a cache could be opened with another policy.
 fn concerns_policy(error: &anyhow::Error) -> bool {
     error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
 }
 
 fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {

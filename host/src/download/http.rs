@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER, TRANSFER_ENCODING,
+    RETRY_AFTER, TRANSFER_ENCODING, VIA,
 };
 use reqwest::{Client, Response, redirect};
 use rustls::ClientConfig;
@@ -55,6 +55,9 @@ pub struct HttpOptions {
     pub spool_dir: Option<PathBuf>,
     /// How requests introduce themselves. The name and version of this crate unless set.
     pub user_agent: String,
+    /// The pseudonym under which requests say that they were passed on (`Via`, RFC 9110, section 7.6.3), so that a service that is led
+    /// to itself knows its own. None unless set.
+    pub via: Option<String>,
     /// Who is told how downloads get on. It is called between pieces, and so must be quick. Nobody unless set.
     pub progress: Option<Progress>,
     /// Who may be fetched from. Unless set, whoever is at an address of the open Internet.
@@ -75,6 +78,7 @@ impl Default for HttpOptions {
             spool_above: 4 * 1024 * 1024,
             spool_dir: None,
             user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+            via: None,
             progress: None,
             access: AccessRules::default(),
             resolver: Arc::new(SystemResolver),
@@ -118,11 +122,15 @@ impl HttpDownloader {
         let dir = options.spool_dir();
         tempfile::tempfile_in(&dir).map_err(|error| HttpSetupError::SpoolDir(dir, error))?;
         let resolver = CheckedResolver::new(options.resolver.clone(), Arc::new(options.access.clone()));
+        let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+        if let Some(via) = options.via.as_ref().and_then(|pseudonym| HeaderValue::try_from(format!("1.1 {pseudonym}")).ok()) {
+            headers.insert(VIA, via);
+        }
         let client = Client::builder()
             .dns_resolver(Arc::new(resolver))
             .tls_backend_preconfigured(tls().map_err(HttpSetupError::Certificates)?)
             .user_agent(options.user_agent.as_str())
-            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
+            .default_headers(headers)
             .connect_timeout(options.connect_timeout)
             .redirect(redirect::Policy::none())
             .referer(false)

@@ -9,10 +9,11 @@ use futures::StreamExt;
 use serde_json::json;
 use url::Url;
 
-use super::Service;
 use super::clients::came_too_slowly;
 use super::problem::Problem;
 use super::respond::respond;
+use super::signature::Signature;
+use super::{Service, parameters};
 use crate::blob::Blob;
 use crate::download::{clean_filename, filename_for, media_type};
 use crate::spool::Spool;
@@ -28,14 +29,15 @@ pub(super) const MAX_UPLOADS: usize = 64;
 
 /// What stands behind the question mark.
 #[derive(Debug, PartialEq, Eq)]
-struct Parameters {
-    url: String,
+pub(super) struct Parameters {
+    pub(super) url: String,
     filename: Option<String>,
+    pub(super) signature: Option<Signature>,
 }
 
 /// `GET` and `HEAD`: what is stored, downloaded first if nothing is.
 pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let Parameters { url, .. } = Parameters::of(&uri, false)?;
+    let Parameters { url, .. } = Parameters::to_get(&uri)?;
     let cache = service.cache().await?;
     let media = cache.get_or_download(&url).await?;
     service.record(&cache.key(&url), media.body.len());
@@ -44,7 +46,7 @@ pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri
 
 /// `PUT`: stores the body.
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let Parameters { url, filename } = Parameters::of(&uri, true)?;
+    let Parameters { url, filename, .. } = Parameters::to_put(&uri)?;
     check_whole(&headers)?;
     let parsed = Url::parse(&url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
@@ -74,7 +76,7 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
 
 /// `DELETE`: removes what is stored.
 pub(super) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
-    let Parameters { url, .. } = Parameters::of(&uri, false)?;
+    let Parameters { url, .. } = Parameters::to_delete(&uri)?;
     match service.cache().await?.remove(&url).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, "not-stored", "nothing is stored for this URL")),
@@ -82,25 +84,32 @@ pub(super) async fn delete(State(service): State<Service>, uri: Uri) -> Result<S
 }
 
 impl Parameters {
-    /// Reads the query. A parameter that is not known is most likely a part of a URL that was not encoded; to ignore it would be to
-    /// fetch another URL than was meant.
-    fn of(uri: &Uri, with_filename: bool) -> Result<Self, Problem> {
-        const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
-        let (mut url, mut filename) = (None, None);
-        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
-            let place = match &*name {
-                "url" => &mut url,
-                "filename" if with_filename => &mut filename,
-                _ => return Err(Problem::bad_request(format!("there is no parameter `{name}` here; {HINT}"))),
-            };
-            if place.replace(value.into_owned()).is_some() {
-                return Err(Problem::bad_request(format!("the parameter `{name}` is there twice; {HINT}")));
-            }
-        }
-        let url = url.filter(|url: &String| !url.is_empty());
-        let url = url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {HINT}")))?;
-        Ok(Self { url, filename })
+    /// For a request that stores.
+    fn to_put(uri: &Uri) -> Result<Self, Problem> {
+        let [url, filename] = parameters::read(uri, ["url", "filename"], HINT)?;
+        Ok(Self { url: named(url)?, filename, signature: None })
     }
+
+    /// For a request that gets. It may be signed, whether or not it has to be: clients can begin to sign before a service demands it.
+    pub(super) fn to_get(uri: &Uri) -> Result<Self, Problem> {
+        let [url, signature, expires] = parameters::read(uri, ["url", "signature", "expires"], HINT)?;
+        let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
+        Ok(Self { url: named(url)?, filename: None, signature })
+    }
+
+    /// For a request that removes.
+    fn to_delete(uri: &Uri) -> Result<Self, Problem> {
+        let [url] = parameters::read(uri, ["url"], HINT)?;
+        Ok(Self { url: named(url)?, filename: None, signature: None })
+    }
+}
+
+/// What to do about a URL that fell to pieces. To ignore a piece of it would be to fetch another URL than was meant.
+const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
+
+fn named(url: Option<String>) -> Result<String, Problem> {
+    let url = url.filter(|url| !url.is_empty());
+    url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {HINT}")))
 }
 
 /// Refuses what would be stored as something that it is not.
@@ -158,7 +167,7 @@ mod tests {
 
     fn parameters(query: &str) -> Result<(String, Option<String>), String> {
         let uri: Uri = format!("/media?{query}").parse().unwrap();
-        Parameters::of(&uri, true).map(|p| (p.url, p.filename)).map_err(|problem| format!("{problem:?}"))
+        Parameters::to_put(&uri).map(|p| (p.url, p.filename)).map_err(|problem| format!("{problem:?}"))
     }
 
     #[test]
@@ -175,7 +184,15 @@ mod tests {
         for query in ["", "url=", "filename=a"] {
             assert!(parameters(query).unwrap_err().contains("`url` is missing"), "{query}");
         }
-        let uri: Uri = "/media?url=a&filename=b".parse().unwrap();
-        assert!(Parameters::of(&uri, false).is_err());
+        for (query, get, put, delete) in [
+            ("url=a", true, true, true),
+            ("url=a&filename=b", false, true, false),
+            ("url=a&signature=0000000000000000000000000000000000000000000000000000000000000000&expires=1", true, false, false),
+            ("url=a&signature=b", false, false, false),
+        ] {
+            let uri: Uri = format!("/media?{query}").parse().unwrap();
+            let read = [Parameters::to_get(&uri), Parameters::to_put(&uri), Parameters::to_delete(&uri)];
+            assert_eq!(read.map(|parameters| parameters.is_ok()), [get, put, delete], "{query}");
+        }
     }
 }

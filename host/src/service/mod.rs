@@ -1,34 +1,48 @@
 //! The cache as an HTTP service.
 
+mod access;
+mod browser;
 mod clients;
 mod disposition;
+mod entries;
 mod media;
+mod parameters;
 mod policy;
 mod problem;
 mod range;
 mod respond;
 mod safeguards;
+mod secret;
+mod signature;
 mod stats;
+mod tokens;
 mod trace;
+mod via;
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit, watch};
 
 use crate::cache::MediaCache;
 use crate::policy::{RememberedPolicy, SwapError};
+pub use access::{Access, Listener};
 pub use clients::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
+pub use entries::describe as entry_document;
 pub use policy::MAX_POLICY_BYTES;
 use problem::Problem;
+pub use secret::WeakSecret;
+pub use signature::SigningKeys;
 pub use stats::stats_document;
+pub use tokens::AdminTokens;
 pub use trace::TraceRecorder;
+pub use via::{Pseudonym, PseudonymError};
 
 /// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
 #[derive(Clone)]
@@ -39,6 +53,7 @@ struct Shared {
     max_body_bytes: u64,
     remembered: Option<RememberedPolicy>,
     recorder: Option<TraceRecorder>,
+    pseudonym: Option<Pseudonym>,
     /// Held by who replaces the policy.
     swapping: Arc<Mutex<()>>,
     /// A permit for each body that is being received.
@@ -52,6 +67,9 @@ pub struct Extras {
     pub remembered: Option<RememberedPolicy>,
     /// Where requests are written down.
     pub recorder: Option<TraceRecorder>,
+    /// What the service is called in the `Via` of what it asks for: [`HttpOptions::via`](crate::download::HttpOptions::via). Requests
+    /// that carry it are refused.
+    pub pseudonym: Option<Pseudonym>,
 }
 
 impl Service {
@@ -59,12 +77,13 @@ impl Service {
     /// put may have `max_body_bytes` bytes.
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
-        let Extras { remembered, recorder } = extras;
+        let Extras { remembered, recorder, pseudonym } = extras;
         Self(Arc::new(Shared {
             cache,
             max_body_bytes,
             remembered,
             recorder,
+            pseudonym,
             swapping: Arc::default(),
             uploads: Semaphore::new(media::MAX_UPLOADS),
         }))
@@ -76,20 +95,18 @@ impl Service {
         Self::new(watch::channel(Some(cache)).1, max_body_bytes, Extras::default())
     }
 
-    /// The routes.
-    pub fn router(self) -> Router {
-        Router::new()
-            .route("/media", get(media::get).put(media::put).delete(media::delete))
-            .route("/policies", get(policy::list))
-            .route("/policy", get(policy::show).put(policy::put))
-            .route("/policy/rollback", post(policy::roll_back))
-            .route("/stats", get(stats))
-            .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
-            .route("/readyz", get(ready))
+    /// The routes, for those who may ask what `access` says. A service with several listeners has a router for each.
+    pub fn router(self, access: Access) -> Router {
+        let routes = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+        let routes = routes
+            .route_layer(from_fn_with_state(Arc::new(access), access::check))
             .fallback(no_such_path)
-            .method_not_allowed_fallback(no_such_method)
-            .layer(map_response(safeguards::add))
-            .with_state(self)
+            .method_not_allowed_fallback(no_such_method);
+        let routes = match self.0.pseudonym.clone() {
+            Some(own) => routes.layer(from_fn_with_state(own, via::check)),
+            None => routes,
+        };
+        routes.layer(map_response(safeguards::add)).with_state(self)
     }
 
     fn max_body_bytes(&self) -> u64 {
@@ -133,7 +150,22 @@ impl Service {
     }
 }
 
-async fn stats(State(service): State<Service>) -> Result<Response, Problem> {
+/// What there is to ask. [`access`] says what each needs, and that is administration where it says nothing.
+fn routes() -> Vec<(&'static str, MethodRouter<Service>)> {
+    vec![
+        ("/media", get(media::get).put(media::put).delete(media::delete)),
+        ("/entries", get(entries::list)),
+        ("/policies", get(policy::list)),
+        ("/policy", get(policy::show).put(policy::put)),
+        ("/policy/rollback", post(policy::roll_back)),
+        ("/stats", get(stats)),
+        ("/healthz", get(|| async { Json(json!({ "status": "alive" })) })),
+        ("/readyz", get(ready)),
+    ]
+}
+
+async fn stats(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    parameters::none(&uri)?;
     let cache = service.cache().await?;
     let status = cache.status().await?;
     Ok(Json(stats_document(&status, &cache.load_report())).into_response())
@@ -150,7 +182,7 @@ async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    let paths = "/media, /policies, /policy, /policy/rollback, /stats, /healthz, /readyz";
+    let paths = routes().iter().map(|(path, _)| *path).collect::<Vec<_>>().join(", ");
     Problem::new(StatusCode::NOT_FOUND, "no-such-path", format!("there is nothing at {}; there is: {paths}", uri.path()))
 }
 

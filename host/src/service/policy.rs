@@ -11,9 +11,9 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
-use super::Service;
 use super::media::{check_whole, receive};
 use super::problem::Problem;
+use super::{Service, parameters};
 use crate::cache::MediaCache;
 use crate::engine::{ComponentError, embedded};
 use crate::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyOrigin, PolicyStatus, SwapError};
@@ -22,12 +22,14 @@ use crate::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, Pol
 pub const MAX_POLICY_BYTES: u64 = 64 << 20;
 
 /// `GET /policy`: how the policy is.
-pub(super) async fn show(State(service): State<Service>) -> Result<Response, Problem> {
+pub(super) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    parameters::none(&uri)?;
     Ok(document(&service.cache().await?.policy()))
 }
 
 /// `GET /policies`: those that come with the service.
-pub(super) async fn list(State(service): State<Service>) -> Result<Response, Problem> {
+pub(super) async fn list(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    parameters::none(&uri)?;
     let engine = service.cache().await?.engine().clone();
     // They are compiled when they are first needed, which takes a moment each.
     let described = run(move || {
@@ -43,7 +45,7 @@ pub(super) async fn list(State(service): State<Service>) -> Result<Response, Pro
 
 /// `PUT /policy`: puts a policy in place, by name or as the body. What else stands in the query are its options.
 pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let (name, options) = parameters(&uri)?;
+    let (name, options) = choice(&uri)?;
     check_whole(&headers)?;
     let body = receive(&service, body, &headers, MAX_POLICY_BYTES).await?;
     let cache = service.cache().await?;
@@ -72,7 +74,8 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
 }
 
 /// `POST /policy/rollback`: puts the policy before this one back in place.
-pub(super) async fn roll_back(State(service): State<Service>) -> Result<Response, Problem> {
+pub(super) async fn roll_back(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    parameters::none(&uri)?;
     let cache = service.cache().await?;
     let turn = service.turn_to_swap()?;
     swap(service, cache, None, None, turn).await
@@ -112,7 +115,7 @@ fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
 type Options = Vec<(String, String)>;
 
 /// The parameter `name`, and the others.
-fn parameters(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
+fn choice(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
     let (mut name, mut options) = (None, Options::new());
     for (key, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
         if key != "name" {

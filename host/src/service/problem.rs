@@ -18,12 +18,13 @@ pub(super) struct Problem {
     code: &'static str,
     detail: String,
     retry_after: Option<u32>,
+    challenge: Option<&'static str>,
 }
 
 impl Problem {
     /// `code` is for programs, in kebab case, and stays what it is; `detail` is for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None }
+        Self { status, code, detail: detail.into(), retry_after: None, challenge: None }
     }
 
     /// The same, and when to come back: in so many seconds.
@@ -33,6 +34,11 @@ impl Problem {
 
     pub fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    /// How the client could say who it is (RFC 9110, section 11.6.1). Every 401 needs that.
+    pub fn challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(challenge), ..self }
     }
 }
 
@@ -46,6 +52,9 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         response
     }
 }
@@ -56,7 +65,7 @@ impl From<FetchError> for Problem {
             FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
             _ => None,
         };
-        Self { status: error.status(), code: error.name(), detail: error.to_string(), retry_after }
+        Self { status: error.status(), code: error.name(), detail: error.to_string(), retry_after, challenge: None }
     }
 }
 

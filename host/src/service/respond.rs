@@ -16,7 +16,10 @@ use crate::blob::Blob;
 use crate::media::{Media, Source};
 
 /// For how long a client may keep what it got. A URL is fetched once, so what is behind it here changes only after an eviction.
-const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+pub(super) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+
+/// The same, in seconds.
+pub(super) const MAX_AGE: u64 = 86_400;
 
 /// The last moment that an HTTP date can name, since 1970. Times come from sidecars, which anybody may have written.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
@@ -182,7 +185,7 @@ mod tests {
             ("content-disposition", "inline; filename=\"a.png\""),
             ("etag", tag),
             ("last-modified", MODIFIED),
-            ("cache-control", "public, max-age=86400"),
+            ("cache-control", &format!("public, max-age={MAX_AGE}")),
             ("accept-ranges", "bytes"),
             ("x-cache", "hit"),
             ("cross-origin-resource-policy", "cross-origin"),

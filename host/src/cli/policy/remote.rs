@@ -1,7 +1,7 @@
 //! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +16,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::cli::config::ConfigurationFile;
+use crate::cli::secrets::first_token;
 
 /// How often the progress of a swap is asked for.
 const POLL: Duration = Duration::from_millis(200);
@@ -28,6 +29,9 @@ pub struct Server {
     /// Where the service listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = address)]
     server: Url,
+    /// A file with a token of the service, where it wants one; the first in it is sent
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     /// Print what the service answers, as JSON
     #[arg(long)]
     json: bool,
@@ -120,6 +124,10 @@ impl Server {
     /// Sends a request, and takes apart what comes back.
     async fn ask(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
         let request = client()?.request(method, url);
+        let request = match &self.token_file {
+            Some(file) => request.bearer_auth(first_token(file)?),
+            None => request,
+        };
         let request = match body {
             Some(body) => request.header("content-type", "application/wasm").body(body),
             None => request,
@@ -135,7 +143,9 @@ impl Server {
         let answer: Option<Value> = serde_json::from_slice(&body).ok();
         match answer {
             Some(answer) if status.is_success() => Ok(answer),
-            Some(problem) if problem["detail"].is_string() => anyhow::bail!("{}", text(&problem["detail"])),
+            Some(problem) if problem["detail"].is_string() => {
+                anyhow::bail!("{}{}", text(&problem["detail"]), hint(text(&problem["code"])))
+            }
             _ => anyhow::bail!("it answered {status}, and not as media-cache does"),
         }
     }
@@ -177,6 +187,16 @@ fn address(text: &str) -> Result<Url, String> {
     let url: Option<Url> = text.parse().ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
     url.ok_or_else(|| "it has to begin with http:// or https://".into())
+}
+
+/// What to do about a refusal.
+fn hint(code: &str) -> &'static str {
+    match code {
+        "no-token" => "\n--token-file says in which file there is one",
+        "wrong-token" => "\n--token-file has to name a file that begins with a token of the service",
+        "administration-off" => "\n--server has to say where the service has its --admin-listen, if it has one",
+        _ => "",
+    }
 }
 
 /// A component. What is none is not worth sending.

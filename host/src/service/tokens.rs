@@ -1,0 +1,121 @@
+//! Tokens that give administration rights (RFC 6750).
+
+use axum::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+use super::secret::{WeakSecret, check_length};
+
+/// Bearer tokens, any of which gives administration rights. Only their digests are kept.
+#[derive(Clone, Default)]
+pub struct AdminTokens(Vec<[u8; 32]>);
+
+/// What a request has to say for itself.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// No bearer token.
+    Nothing,
+    /// A token that is none of ours.
+    Wrong,
+    /// One of ours.
+    Right,
+}
+
+impl AdminTokens {
+    /// Takes tokens: several, so that a new one can be in use before the old one goes.
+    ///
+    /// # Errors
+    /// When one has less than 16 bytes, or bytes that cannot be sent as a token.
+    pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Result<Self, WeakSecret> {
+        let digest = |token: T| {
+            let token = token.as_ref();
+            check_length(token)?;
+            if is_token(token) { Ok(Sha256::digest(token).into()) } else { Err(WeakSecret::Unsendable) }
+        };
+        tokens.into_iter().map(digest).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is no token, so that none can be right.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Looks at the `Authorization` of a request. How long that takes depends on how many tokens there are, and on nothing of theirs.
+    pub(super) fn presented(&self, headers: &HeaderMap) -> Presented {
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return if headers.contains_key(header::AUTHORIZATION) { Presented::Wrong } else { Presented::Nothing };
+        };
+        let (scheme, token) =
+            value.as_bytes().split_at(value.as_bytes().iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
+        if !scheme.eq_ignore_ascii_case(b"bearer") {
+            return Presented::Nothing;
+        }
+        let digest: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
+        let known = self.0.iter().fold(Choice::from(0), |known, token| known | token.ct_eq(&digest));
+        if known.into() { Presented::Right } else { Presented::Wrong }
+    }
+}
+
+/// Whether these bytes can be sent as a token: `b64token` in RFC 6750, section 2.1.
+fn is_token(bytes: &[u8]) -> bool {
+    let end = bytes.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    let (body, _padding) = bytes.split_at(end);
+    !body.is_empty() && body.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte))
+}
+
+impl std::fmt::Debug for AdminTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} tokens", self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &str = "0123456789abcdef";
+    const NEW: &str = "fedcba9876543210/+=";
+
+    fn presented(tokens: &AdminTokens, authorizations: &[&str]) -> Presented {
+        let mut headers = HeaderMap::new();
+        for value in authorizations {
+            headers.append(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        tokens.presented(&headers)
+    }
+
+    #[test]
+    fn any_of_the_tokens_is_right_and_nothing_else_is() {
+        let tokens = AdminTokens::new([OLD, NEW]).unwrap();
+        for right in [format!("Bearer {OLD}"), format!("bearer {NEW}"), format!("BEARER   {OLD} ")] {
+            assert_eq!(presented(&tokens, &[&right]), Presented::Right, "{right}");
+        }
+        for wrong in [
+            "Bearer",
+            "Bearer ",
+            "Bearer 0123456789abcdee",
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdef0",
+            "Bearer 0123456789ABCDEF",
+        ] {
+            assert_eq!(presented(&tokens, &[wrong]), Presented::Wrong, "{wrong}");
+        }
+        for nothing in [&[][..], &["Basic MDEyMzQ1Njc4OWFiY2RlZg=="], &[OLD], &["Bearer0123456789abcdef"]] {
+            assert_eq!(presented(&tokens, nothing), Presented::Nothing, "{nothing:?}");
+        }
+        let right = format!("Bearer {OLD}");
+        assert_eq!(presented(&tokens, &[&right, &right]), Presented::Wrong, "twice is once too often");
+        assert_eq!(presented(&AdminTokens::default(), &[&right]), Presented::Wrong);
+    }
+
+    #[test]
+    fn a_token_that_is_weak_or_cannot_be_sent_is_refused() {
+        assert_eq!(AdminTokens::new(["0123456789abcde"]).unwrap_err(), WeakSecret::Short(15));
+        for token in ["0123456789 abcdef", "0123456789abcdef\n", "0123456789abcdéf", "0123=456789abcdef", "================"] {
+            assert_eq!(AdminTokens::new([token]).unwrap_err(), WeakSecret::Unsendable, "{token}");
+        }
+        assert_eq!(format!("{:?}", AdminTokens::new([OLD]).unwrap()), "1 tokens");
+    }
+}
