@@ -16,9 +16,12 @@ mod place;
 mod process;
 
 mod access_flags;
+mod behaviours;
 mod borders;
 mod inside;
+mod misbehaving;
 mod names;
 mod redirects;
 mod resolver;
+mod scripted;
 mod vectors;

@@ -5,6 +5,7 @@ mod capacity;
 mod clients;
 mod config;
 mod directory;
+mod egress;
 mod exposure;
 mod failures;
 mod keys;

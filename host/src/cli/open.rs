@@ -13,6 +13,7 @@ use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, Pol
 
 use super::access::Access;
 use super::config::ConfigurationFile;
+use super::egress::Egress;
 use super::keys::Keys;
 
 const MIB: u64 = 1 << 20;
@@ -49,6 +50,8 @@ pub struct Intake {
     transcoder: TranscoderName,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    egress: Egress,
 }
 
 /// The tier in memory. For commands that run long enough to have one.
@@ -162,7 +165,7 @@ impl Intake {
             access: self.access.rules(),
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
             via,
-            ..HttpOptions::default()
+            ..self.egress.options()
         });
         let builder = builder.downloader(downloader?);
         Ok(match self.transcoder {

@@ -3,33 +3,44 @@
 //! The cache's logic asks its host for a URL and gets a [`Download`]: the bytes, what they are, and what to call them. Who answers
 //! is a [`Downloader`]: the [`HttpDownloader`], or whatever an embedder puts there, down to a single async closure.
 //!
-//! A downloader promises all or nothing. What it hands over is the whole body as its origin meant it; a body that was cut short,
-//! was encoded unasked, or is too large is a [`FetchError`], never a `Download`.
+//! A downloader promises all or nothing. What it hands over is the whole body as its origin meant it; a body that was cut short, goes on
+//! beyond what was announced, was encoded unasked, or is too large is a [`FetchError`], never a `Download`.
 
+mod accept;
 mod access;
 mod address;
+mod answer;
 mod body;
+mod cause;
+mod connect;
 mod error;
+mod framing;
 mod hosts;
 mod http;
 mod kind;
+mod meter;
 mod naming;
+mod options;
+mod pace;
 mod parameters;
 mod resolve;
 mod sniff;
 mod target;
 #[cfg(test)]
 mod tests;
+mod transport;
 
 use futures::future::BoxFuture;
 
-pub use self::http::{HttpDownloader, HttpOptions, HttpSetupError, Progress};
+pub use self::http::HttpDownloader;
+pub use accept::{InvalidTypePattern, TypePattern, accepts};
 pub use access::{AccessRules, Denied};
 pub use address::{SpecialUse, special_use};
 pub use error::FetchError;
 pub use hosts::{HostPattern, InvalidHostPattern};
 pub use kind::{FailureKind, UnknownFailureKind};
 pub use naming::{clean_filename, filename_for};
+pub use options::{HttpOptions, HttpSetupError, Progress};
 pub use resolve::{Resolve, SystemResolver};
 pub use sniff::media_type;
 

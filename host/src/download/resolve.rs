@@ -1,8 +1,7 @@
 //! Finding the addresses of a host, with a say in which of them are used.
 
-use std::error::Error;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -43,8 +42,7 @@ impl CheckedResolver {
         Self { resolver, rules }
     }
 
-    /// The addresses of a name. A single one that must not be connected to spoils the others; the error is a [`Denied`] then, to be
-    /// found with [`denied`].
+    /// The addresses of a name. A single one that must not be connected to spoils the others; the error holds a [`Denied`] then.
     pub(super) async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         if is_localhost(name) {
             return self.rules.localhost().map_err(io::Error::other);
@@ -64,35 +62,10 @@ impl CheckedResolver {
     }
 }
 
-impl reqwest::dns::Resolve for CheckedResolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let this = self.clone();
-        Box::pin(async move {
-            let addresses = CheckedResolver::resolve(&this, name.as_str()).await?;
-            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as reqwest::dns::Addrs)
-        })
-    }
-}
-
-/// The refusal that an error comes of, if it comes of one.
-pub(super) fn denied<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Denied> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(denied) = error.downcast_ref() {
-            return Some(denied);
-        }
-        // An I/O error passes its contents over, and names what is below them as its source.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::download::cause::find;
 
     /// Knows one name, whichever it is asked for.
     struct Answers(Vec<IpAddr>);
@@ -116,7 +89,7 @@ mod tests {
         for bad in ["127.0.0.1", "::ffff:8.8.8.8", "fe80::1"] {
             for answers in [&[bad][..], &[good[0], good[1], bad], &[bad, good[0]]] {
                 let error = checked(answers, AccessRules::default(), "a.example").await.unwrap_err();
-                let Some(why @ Denied::Name { name, .. }) = denied(&error) else { panic!("{error:?}") };
+                let Some(why @ Denied::Name { name, .. }) = find(&error) else { panic!("{error:?}") };
                 assert_eq!(name, "a.example");
                 assert!(!why.to_string().contains(bad), "{why}");
             }
@@ -129,13 +102,13 @@ mod tests {
         let many = vec!["8.8.8.8"; 1000];
         assert_eq!(checked(&many, AccessRules::default(), "a.example").await.unwrap().len(), MOST_ADDRESSES);
         let last_is_bad = [many, vec!["10.0.0.1"]].concat();
-        assert!(denied(&checked(&last_is_bad, AccessRules::default(), "a.example").await.unwrap_err()).is_some());
+        assert!(find::<Denied>(&checked(&last_is_bad, AccessRules::default(), "a.example").await.unwrap_err()).is_some());
     }
 
     #[tokio::test]
     async fn no_resolver_is_asked_for_localhost() {
         for name in ["localhost", "LOCALHOST.", "a.localhost", "a.localhost."] {
-            assert!(denied(&checked(&["8.8.8.8"], AccessRules::default(), name).await.unwrap_err()).is_some(), "{name}");
+            assert!(find::<Denied>(&checked(&["8.8.8.8"], AccessRules::default(), name).await.unwrap_err()).is_some(), "{name}");
             let rules = AccessRules { allow_addresses: vec!["::1/128".parse().unwrap()], ..AccessRules::default() };
             assert_eq!(checked(&["8.8.8.8"], rules, name).await.unwrap(), ["::1".parse::<IpAddr>().unwrap()], "{name}");
         }

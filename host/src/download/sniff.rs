@@ -38,7 +38,8 @@ pub fn media_type(header: Option<&str>, head: &[u8]) -> String {
     header.and_then(said).or_else(|| recognised(head)).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
-fn said(header: &str) -> Option<String> {
+/// What an origin says, if it says anything: see [`media_type`].
+pub(super) fn said(header: &str) -> Option<String> {
     let essence = header.split(';').next()?.trim().to_ascii_lowercase();
     let (kind, subtype) = essence.split_once('/')?;
     if !is_name(kind) || !is_name(subtype) || GENERIC.contains(&essence.as_str()) {
@@ -56,8 +57,47 @@ fn recognised(head: &[u8]) -> Option<String> {
     (found.matcher_type() != infer::MatcherType::Text).then(|| found.mime_type().to_owned())
 }
 
+/// The type of the page that these first bytes of a body are the beginning of, if they are.
+///
+/// They are if a browser that looks at bytes would say so (<https://mimesniff.spec.whatwg.org>), or if the first thing behind XML's
+/// preliminaries is what a page begins with. Other text may well be about pages, and other XML begin with a comment as pages do: where
+/// the type in use is one of those, it takes the beginning of a page itself, or the type is right.
+pub(super) fn page(head: &[u8], mimetype: &str) -> Option<&'static str> {
+    let essence = mimetype.split(';').next().unwrap_or_default();
+    let is_xml = essence.ends_with("+xml") || essence.ends_with("/xml");
+    let (root, has_prolog) = behind_prolog(head);
+    if begins_with_page(root) && (is_xml || !essence.starts_with("text/")) {
+        return Some(if is_xml || has_prolog { "application/xhtml+xml" } else { "text/html" });
+    }
+    (!is_xml && !essence.starts_with("text/") && infer::text::is_html(head)).then_some("text/html")
+}
+
+fn begins_with_page(text: &[u8]) -> bool {
+    ["<!doctype html", "<html"].iter().any(|beginning| {
+        let found = text.get(..beginning.len()).is_some_and(|start| start.eq_ignore_ascii_case(beginning.as_bytes()));
+        found && text.get(beginning.len()).is_some_and(|&b| b.is_ascii_whitespace() || b == b'>')
+    })
+}
+
+/// What is left of a text without the mark of its encoding, white space, comments and instructions at its start; and whether there was
+/// an instruction, such as `<?xml version="1.0"?>`.
+fn behind_prolog(head: &[u8]) -> (&[u8], bool) {
+    let mut rest = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head).trim_ascii_start();
+    let mut instructed = false;
+    loop {
+        let end: &[u8] = match rest {
+            [b'<', b'?', ..] => b"?>",
+            [b'<', b'!', b'-', b'-', ..] => b"-->",
+            _ => return (rest, instructed),
+        };
+        let Some(at) = rest.windows(end.len()).position(|window| window == end) else { return (rest, instructed) };
+        instructed |= end == b"?>";
+        rest = rest[at + end.len()..].trim_ascii_start();
+    }
+}
+
 /// A "restricted name" of RFC 6838: what a registered type can be called. Charset names fit it too. Wildcards do not.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.len() <= LONGEST_NAME
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
@@ -107,6 +147,34 @@ mod tests {
     fn nothing_known_is_said_of_bytes_that_tell_nothing() {
         for head in [&b""[..], b"G", b"just some words", &[0; 9000]] {
             assert_eq!(media_type(None, head), "application/octet-stream", "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_known_by_how_it_begins() {
+        let html = Some("text/html");
+        let table = [
+            ("image/png", "<!DOCTYPE html><title>Sign in</title>", html),
+            ("image/png", " \n\u{feff}", None),
+            ("image/png", "\u{feff} <!-- hello --><HTML lang=en>", html),
+            ("image/png", "<html>", html),
+            ("image/png", "<htmlx>", None),
+            ("application/octet-stream", "<script >alert(1)</script>", html),
+            ("application/json", "<p>no such thing</p>", html),
+            ("image/jpeg", "<?xml version='1.0'?>\n<!DOCTYPE html>\n<html>", Some("application/xhtml+xml")),
+            // What is about pages, or begins like one, is what it is said to be.
+            ("text/plain; charset=utf-8", "<!doctype html>", None),
+            ("text/css", "<!-- -->", None),
+            ("image/svg+xml", "<!-- made by hand --><svg>", None),
+            ("image/svg+xml", "<?xml version='1.0'?><!DOCTYPE svg><svg>", None),
+            ("application/xml", "<a >", None),
+            ("image/svg+xml", "<!-- --><html xmlns='http://www.w3.org/1999/xhtml'>", Some("application/xhtml+xml")),
+            ("text/xml", "<html >", Some("application/xhtml+xml")),
+            ("image/png", "\x7fPNG", None),
+            ("image/png", "", None),
+        ];
+        for (mimetype, head, expected) in table {
+            assert_eq!(page(head.as_bytes(), mimetype), expected, "{mimetype}: {head}");
         }
     }
 

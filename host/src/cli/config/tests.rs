@@ -15,6 +15,7 @@ use crate::cli::Cli;
 /// Values of the options that are neither numbers nor one of a few words: three, one for each way to set them. Those of a list may
 /// have commas.
 const VALUES: &[(&str, [&str; 3])] = &[
+    ("accept-type", ["image/*", "*/*,!text/html", "!image/gif"]),
     ("admin-listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]),
     ("admin-token-file", ["a", "b", "c"]),
     ("allow-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),

@@ -1,0 +1,258 @@
+//! The ways in which an origin can misbehave, and what becomes of each: the table in `docs/downloads.md`.
+
+use crate::scripted::{Act, answer, send};
+
+/// A page that is no media.
+const PAGE: &[u8] = b"<!DOCTYPE html><title>Please sign in</title>";
+
+/// One way to misbehave.
+pub struct Behaviour {
+    /// What the origin does, as the table says it.
+    pub name: &'static str,
+    pub script: Vec<Act>,
+    /// What who asks is told.
+    pub status: u16,
+    pub code: &'static str,
+    /// Words that the explanation has to hold.
+    pub words: &'static str,
+}
+
+impl Behaviour {
+    /// Its line in the table.
+    pub fn line(&self) -> String {
+        format!("| {} | {}, `{}` | nothing | {} |", self.name, self.status, self.code, remembered(self.code))
+    }
+}
+
+/// For how long such a failure is remembered, as the table says it: see `failure-memory-ms` in `wit/cache.wit`.
+pub fn remembered(code: &str) -> &'static str {
+    match code {
+        "gone" | "too-large" | "unacceptable-type" => "5 minutes",
+        "not-found" | "refused" | "too-many-redirects" => "1 minute",
+        "unavailable" => "as long as it asks",
+        _ => "10 seconds",
+    }
+}
+
+/// All of them. What is for a body fits into a mebibyte, unless it is too large.
+pub fn all() -> Vec<Behaviour> {
+    [statuses(), redirects(), bodies(), framing(), heads(), times(), types()].into_iter().flatten().collect()
+}
+
+fn behaviour(name: &'static str, script: Vec<Act>, status: u16, code: &'static str, words: &'static str) -> Behaviour {
+    Behaviour { name, script, status, code, words }
+}
+
+fn statuses() -> Vec<Behaviour> {
+    let body = b"GIF89a\x01\0\x01\0";
+    let ranged = "Content-Type: image/gif\r\nContent-Range: bytes 0-9/100\r\n";
+    vec![
+        behaviour("answers 500", vec![answer("500 Internal Server Error", "", body)], 502, "origin-status", "500"),
+        behaviour("answers 404", vec![answer("404 Not Found", "", body)], 404, "not-found", "404"),
+        behaviour("answers 410", vec![answer("410 Gone", "", body)], 410, "gone", "410"),
+        behaviour("answers 204", vec![send("HTTP/1.1 204 No Content\r\n\r\n")], 502, "origin-status", "204"),
+        behaviour("answers 304, unasked", vec![send("HTTP/1.1 304 Not Modified\r\n\r\n")], 502, "origin-status", "304"),
+        behaviour("answers 206, unasked", vec![answer("206 Partial Content", ranged, body)], 502, "partial-body", "206"),
+        behaviour(
+            "answers 503 with `Retry-After` in seconds",
+            vec![answer("503 Service Unavailable", "Retry-After: 17\r\n", body)],
+            503,
+            "unavailable",
+            "17 seconds",
+        ),
+        behaviour(
+            "answers 429 with `Retry-After` as a date",
+            vec![answer("429 Too Many Requests", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n", body)],
+            503,
+            "unavailable",
+            "seconds",
+        ),
+    ]
+}
+
+fn redirects() -> Vec<Behaviour> {
+    let to = |location: &str| vec![answer("302 Found", &format!("Location: {location}\r\n"), b"")];
+    let long = format!("/{}", "x".repeat(9000));
+    vec![
+        behaviour("redirects to itself", to("#again"), 502, "too-many-redirects", "more than 5 times"),
+        behaviour("redirects to nowhere", vec![answer("302 Found", "", b"")], 502, "origin-status", "302"),
+        behaviour("redirects to another scheme", to("file:///etc/passwd"), 403, "refused", "scheme is file"),
+        behaviour("redirects to a private address", to("http://10.0.0.1/a.gif"), 403, "refused", "not a public address"),
+        behaviour("redirects with credentials", to("http://me:secret@127.0.0.1/"), 403, "refused", "credentials"),
+        behaviour("redirects to a URL that is too long", to(&long), 403, "refused", "more than the limit of 8192"),
+    ]
+}
+
+fn bodies() -> Vec<Behaviour> {
+    let chunked = |end: &str| send(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nGIF89a\r\n{end}"));
+    let six = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
+    let second = format!("{six}GIF89aHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+    let mebibyte = 1 << 20;
+    vec![
+        behaviour(
+            "ends before all of the body is sent",
+            vec![send(six), send("GIF"), Act::Close],
+            502,
+            "short-body",
+            "after 3 bytes",
+        ),
+        behaviour("ends before the last chunk", vec![chunked(""), Act::Close], 502, "short-body", "after 6 bytes"),
+        behaviour(
+            "resets the connection within the body",
+            vec![send(six), send("GIF"), Act::Later, Act::Reset],
+            502,
+            "short-body",
+            "",
+        ),
+        behaviour("sends more than it announced", vec![send(&format!("{six}GIF89a!"))], 502, "overlong-body", "6 bytes"),
+        behaviour(
+            "sends more than it announced, in a later segment",
+            vec![send(&format!("{six}GIF")), Act::Later, send("89a!")],
+            502,
+            "overlong-body",
+            "6 bytes",
+        ),
+        behaviour("sends a second answer behind the first", vec![send(&second)], 502, "overlong-body", "6 bytes"),
+        behaviour("sends more behind the last chunk", vec![chunked("0\r\n\r\n!")], 502, "overlong-body", "last chunk"),
+        behaviour("sends an empty body", vec![answer("200 OK", "", b"")], 502, "empty-body", "empty"),
+        behaviour(
+            "announces more than the limit",
+            vec![send(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mebibyte + 1)), Act::Stall],
+            413,
+            "too-large",
+            "1048576 bytes",
+        ),
+        behaviour(
+            "sends more than the limit, unannounced",
+            vec![send("HTTP/1.1 200 OK\r\n\r\n"), Act::Repeat(vec![b'x'; 1 << 16])],
+            413,
+            "too-large",
+            "1048576 bytes",
+        ),
+        behaviour(
+            "compresses the body, unasked",
+            vec![answer("200 OK", "Content-Encoding: gzip\r\n", b"GIF89a")],
+            502,
+            "encoded-body",
+            "gzip",
+        ),
+        behaviour(
+            "compresses the body twice, unasked",
+            vec![answer("200 OK", "Content-Encoding: identity, br\r\nContent-Encoding: gzip\r\n", b"GIF89a")],
+            502,
+            "encoded-body",
+            "br",
+        ),
+    ]
+}
+
+fn framing() -> Vec<Behaviour> {
+    let answer = |headers: &str, body: &str| vec![send(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"))];
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let once = "6\r\nGIF89a\r\n0\r\n\r\n";
+    vec![
+        behaviour(
+            "compresses what it transfers",
+            answer("Transfer-Encoding: gzip, chunked\r\n", once),
+            502,
+            "encoded-body",
+            "gzip",
+        ),
+        behaviour(
+            "sends chunks in chunks",
+            answer("Transfer-Encoding: chunked, chunked\r\n", "10\r\n6\r\nGIF89a\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+            502,
+            "encoded-body",
+            "chunked",
+        ),
+        behaviour(
+            "announces two lengths",
+            answer("Content-Length: 6\r\nContent-Length: 7\r\n", "GIF89a!"),
+            502,
+            "broken-answer",
+            "content-length",
+        ),
+        behaviour(
+            "announces a length and sends chunks",
+            answer(&format!("Content-Length: 6\r\n{chunked}"), once),
+            502,
+            "broken-answer",
+            "in two ways",
+        ),
+        behaviour("sends a chunk without a size", answer(chunked, "GIF89a\r\n0\r\n\r\n"), 502, "broken-answer", "chunk"),
+        behaviour("sends a chunk of the wrong size", answer(chunked, "5\r\nGIF89a\r\n0\r\n\r\n"), 502, "broken-answer", "chunk"),
+        behaviour(
+            "sends a chunk whose size is beyond all bounds",
+            answer(chunked, "10000000000000000\r\nGIF89a\r\n"),
+            502,
+            "broken-answer",
+            "overflow",
+        ),
+        behaviour(
+            "sends a chunk with endless extensions",
+            [answer(chunked, "6;"), vec![Act::Repeat(vec![b'x'; 1 << 16])]].concat(),
+            502,
+            "broken-answer",
+            "extensions",
+        ),
+    ]
+}
+
+fn heads() -> Vec<Behaviour> {
+    let begun = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n";
+    let large = format!("{begun}A: {}\r\n\r\nGIF89a", "x".repeat(1 << 16));
+    let many = format!("{begun}{}\r\nGIF89a", "A: b\r\n".repeat(100));
+    let interim = "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n".repeat(100);
+    let limit = "65536 bytes";
+    vec![
+        behaviour("speaks something that is not HTTP", vec![send("220 mail ESMTP\r\n")], 502, "broken-answer", "HTTP"),
+        behaviour("sends a header with NUL", vec![send("HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n")], 502, "broken-answer", "header"),
+        behaviour("sends headers that are too large", vec![send(&large)], 502, "broken-answer", limit),
+        behaviour("sends too many headers", vec![send(&many)], 502, "broken-answer", "too large"),
+        behaviour(
+            "sends headers without end",
+            vec![send(begun), send("A: "), Act::Repeat(vec![b'x'; 1000])],
+            502,
+            "broken-answer",
+            limit,
+        ),
+        behaviour("sends interim answers (1xx) without end", vec![Act::Repeat(interim.into())], 502, "broken-answer", limit),
+    ]
+}
+
+fn times() -> Vec<Behaviour> {
+    let begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
+    vec![
+        behaviour("closes the connection at once", vec![Act::Close], 502, "unreachable", "127.0.0.1"),
+        behaviour("never answers", vec![Act::Stall], 504, "timed-out", "did not answer"),
+        behaviour("stops within the headers", vec![send("HTTP/1.1 200 OK\r\nA:"), Act::Stall], 504, "timed-out", "did not answer"),
+        behaviour("stops within the body", vec![send(begun), send("GIF"), Act::Stall], 504, "timed-out", "nothing of the body"),
+        behaviour("sends the body in drops", vec![send(begun), Act::Drip], 504, "timed-out", "too slowly"),
+    ]
+}
+
+fn types() -> Vec<Behaviour> {
+    vec![
+        behaviour(
+            "answers with a page",
+            vec![answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", PAGE)],
+            415,
+            "unacceptable-type",
+            "text/html",
+        ),
+        behaviour(
+            "answers with a page and says that it is an image",
+            vec![answer("200 OK", "Content-Type: image/png\r\n", PAGE)],
+            415,
+            "unacceptable-type",
+            "text/html",
+        ),
+        behaviour(
+            "answers with a page and does not say what it is",
+            vec![answer("200 OK", "", PAGE)],
+            415,
+            "unacceptable-type",
+            "text/html",
+        ),
+    ]
+}
