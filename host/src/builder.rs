@@ -18,6 +18,8 @@ use crate::driver::{Driver, Request};
 use crate::engine::{CacheComponent, ComponentError, Engine, embedded};
 use crate::held::{HeldBlobs, PendingHits};
 use crate::lock::{DirectoryLock, LockError};
+use crate::logs::{LogUrls, Logged};
+use crate::metrics::Metrics;
 use crate::policy::{CreateError, PolicyChoice, PolicyComponent, PolicyInstance, PolicyLimits, PolicySlot, Record, Swapper};
 use crate::state::{self, Clock, State};
 use crate::transcode::{EmbeddedTranscoder, Transcoder};
@@ -76,6 +78,8 @@ pub struct Builder {
     policy: Option<PolicyComponent>,
     policy_options: Vec<(String, String)>,
     policy_limits: PolicyLimits,
+    metrics: Option<Metrics>,
+    logged_urls: Option<LogUrls>,
     every_hit_calls: bool,
 }
 
@@ -216,6 +220,20 @@ impl Builder {
         self
     }
 
+    /// Has downloads and transcoding measured. Default: nothing is.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// Has every download logged, with as much of its URL as this says. Default: none is.
+    #[must_use]
+    pub fn log_downloads(mut self, urls: LogUrls) -> Self {
+        self.logged_urls = Some(urls);
+        self
+    }
+
     /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
@@ -259,11 +277,18 @@ impl Builder {
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(&engine, choice, limits, self.options.capacities())?);
-        let downloader = match self.downloader {
+        let mut downloader = match self.downloader {
             Some(downloader) => downloader,
             None => Arc::new(HttpDownloader::new(HttpOptions::default())?),
         };
-        let transcoder = self.transcoder.unwrap_or_else(|| Arc::new(EmbeddedTranscoder::default()));
+        if let Some(urls) = self.logged_urls {
+            downloader = Arc::new(Logged::new(downloader, urls));
+        }
+        let mut transcoder = self.transcoder.unwrap_or_else(|| Arc::new(EmbeddedTranscoder::default()));
+        if let Some(metrics) = self.metrics {
+            downloader = Arc::new(metrics.measured(downloader));
+            transcoder = Arc::new(metrics.measured(transcoder));
+        }
         let make_state = {
             let (engine, record, hits) = (engine.clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());
@@ -411,6 +436,7 @@ mod tests {
     use super::*;
     use crate::Source;
     use crate::download::{Download, FetchError};
+    use crate::metrics::Format;
     use std::sync::atomic::Ordering;
 
     async fn echo(url: String) -> Result<Download, FetchError> {
@@ -434,6 +460,24 @@ mod tests {
         let mut prepared = MediaCache::builder().directory(directory).downloader(echo).prepare().unwrap();
         break_down(&mut prepared.driver, instances, 8);
         prepared.open().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn counters_do_not_go_down_when_the_component_starts_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let (cache, metrics) = (open(directory.path(), 1).await, Metrics::default());
+        let mut told = 0;
+        for name in ["x:a", "x:b", "x:c", "x:d", "x:e", "x:f"] {
+            cache.get_or_download(name).await.unwrap();
+            metrics.ask(Some(&cache)).await;
+            let text = metrics.text(Format::Classic);
+            let stored = text.lines().find_map(|line| line.strip_prefix("media_cache_stored_total ")).unwrap().parse().unwrap();
+            assert!(stored >= told, "{stored} after {told}");
+            told = stored;
+        }
+        let status = cache.status().await.unwrap();
+        assert_eq!(status.restarts, 1);
+        assert!(status.cache.stored < told, "the component knows only of what it did itself");
     }
 
     #[tokio::test]

@@ -22,9 +22,9 @@ async fn the_service_says_that_it_is_alive_and_ready() {
 async fn a_path_that_is_not_there_is_answered_with_those_that_are() {
     let place = Place::new();
     let service = place.serve().await;
-    for path in ["/", "/media/", "/media/x", "/stats/x", "/metrics"] {
+    for path in ["/", "/media/", "/media/x", "/stats/x", "/metrics/x"] {
         let said = service.get(path).await.problem(404);
-        for there in [path, "/media", "/stats", "/healthz", "/readyz"] {
+        for there in [path, "/media", "/stats", "/metrics", "/healthz", "/readyz"] {
             assert!(said.contains(there), "{said}");
         }
     }

@@ -9,6 +9,8 @@ mod egress;
 mod exposure;
 mod failures;
 mod keys;
+mod logging;
+mod measuring;
 mod open;
 mod policy;
 mod secrets;
@@ -41,7 +43,7 @@ enum Command {
     /// set. SIGTERM and Ctrl-C finish what is under way; a second one waits for nothing.
     ///
     /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Sign a URL, so that a service with the same key answers it
     Sign(sign::Sign),
     /// Get what is behind a URL, from the cache or else from the network

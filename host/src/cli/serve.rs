@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
+use media_cache::metrics::Metrics;
 use media_cache::policy::RememberedPolicy;
 use media_cache::service::{ClientLimits, Connections, Extras, Pseudonym, Service, TraceRecorder, serve_connections};
 use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, PreparedCache};
@@ -21,6 +22,8 @@ use super::clients::Clients;
 use super::config::Settings;
 use super::exposure::{Doors, Exposure};
 use super::failures::Failures;
+use super::logging::Logging;
+use super::measuring::Measuring;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
@@ -61,12 +64,16 @@ pub struct Serve {
     failures: Failures,
     #[command(flatten)]
     clients: Clients,
+    #[command(flatten)]
+    logging: Logging,
+    #[command(flatten)]
+    measuring: Measuring,
 }
 
 impl Serve {
     /// Serves until it is told to stop.
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
-        start_logging();
+        self.logging.start();
         settings.log();
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
@@ -76,25 +83,29 @@ impl Serve {
         let limits = self.clients.limits(self.memory.items().into())?;
         let for_operators = ClientLimits { max_connections: limits.max_connections.min(OPERATORS), ..limits.clone() };
         let listener = listen(self.listen).await?;
-        let mut said = format!("listening on http://{}\n", listener.local_addr()?);
+        let address = listener.local_addr()?;
+        let mut said = format!("listening on http://{address}\n");
         let mut doors = vec![(listener, main, limits)];
-        if let Some((address, access)) = admin {
-            let listener = listen(address).await?;
+        if let Some((admin, access)) = admin {
+            let listener = listen(admin).await?;
             said += &format!("administration on http://{}\n", listener.local_addr()?);
             doors.push((listener, access, for_operators));
         }
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
-        let prepared = self.prepare(&remembered, &pseudonym)?;
+        let metrics = self.measuring.metrics();
+        let prepared = self.prepare(&remembered, &pseudonym, &metrics)?;
         std::io::stdout().write_all(said.as_bytes())?;
         std::io::stdout().flush()?;
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
-        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym: Some(pseudonym) };
-        let service = Service::new(loading, self.intake.max_body_bytes(), extras);
         let connections = Connections::default();
+        metrics.watch_connections(connections.clone());
+        let (pseudonym, request_log) = (Some(pseudonym), self.logging.of_requests());
+        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym, metrics, request_log };
+        let service = Service::new(loading, self.intake.max_body_bytes(), extras);
         let servers = doors.into_iter().map(|(listener, access, limits)| {
             serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
         });
@@ -116,6 +127,9 @@ impl Serve {
             "{} is loaded",
             cache.directory().display()
         );
+        let policy = cache.policy();
+        let policy = format!("{} {}", policy.name, policy.version);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
         loaded.send_replace(Some(cache.clone()));
         tokio::spawn(write_checkpoints(cache.clone(), stopped));
 
@@ -148,9 +162,9 @@ impl Serve {
     }
 
     /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
-    fn prepare(&self, remembered: &RememberedPolicy, own: &Pseudonym) -> anyhow::Result<PreparedCache> {
+    fn prepare(&self, remembered: &RememberedPolicy, own: &Pseudonym, metrics: &Metrics) -> anyhow::Result<PreparedCache> {
         if let Some(chosen) = remembered.recall() {
-            let why = match self.prepare_with(&chosen, own) {
+            let why = match self.prepare_with(&chosen, own, metrics) {
                 Ok(cache) => {
                     tracing::info!("the policy is {chosen}, which was chosen while the service ran; {} is not", self.place.policy);
                     return Ok(cache);
@@ -163,13 +177,14 @@ impl Serve {
                 self.place.policy
             );
         }
-        let cache = self.prepare_with(&self.place.policy, own)?;
+        let cache = self.prepare_with(&self.place.policy, own, metrics)?;
         tracing::info!("the policy is {}", self.place.policy);
         Ok(cache)
     }
 
-    fn prepare_with(&self, policy: &PolicySpec, own: &Pseudonym) -> anyhow::Result<PreparedCache> {
-        Ok(self.configure(policy, own)?.prepare()?)
+    fn prepare_with(&self, policy: &PolicySpec, own: &Pseudonym, metrics: &Metrics) -> anyhow::Result<PreparedCache> {
+        let builder = self.configure(policy, own)?.metrics(metrics.clone());
+        Ok(builder.log_downloads(self.logging.of_requests().urls).prepare()?)
     }
 
     fn configure(&self, policy: &PolicySpec, own: &Pseudonym) -> anyhow::Result<Builder> {
@@ -240,11 +255,4 @@ async fn write_checkpoints(cache: MediaCache, stopped: watch::Receiver<bool>) {
             Err(error) => tracing::warn!("the checkpoint could not be written: {error}"),
         }
     }
-}
-
-fn start_logging() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(ansi).with_writer(std::io::stderr).init();
 }

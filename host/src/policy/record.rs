@@ -6,11 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use super::seat::Seat;
 use super::{Description, PolicyChoice, PolicyOrigin, PolicySpec};
+use crate::metrics::{Durations, POLICY_CALLS};
 
 /// What is known of the policy of a cache.
 pub(crate) struct Record {
     facts: Mutex<Facts>,
     usage: Usage,
+    all_calls: Durations,
+    all_rejected: AtomicU64,
 }
 
 /// What the policy in place was used for.
@@ -106,7 +109,8 @@ impl Record {
             last_fault: None,
             swap: None,
         };
-        Self { facts: Mutex::new(facts), usage: Usage::default() }
+        let all_calls = Durations::new(POLICY_CALLS);
+        Self { facts: Mutex::new(facts), usage: Usage::default(), all_calls, all_rejected: AtomicU64::new(0) }
     }
 
     /// The policy in place.
@@ -169,11 +173,23 @@ impl Record {
         self.usage.calls.fetch_add(1, Relaxed);
         self.usage.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
         self.usage.memory_bytes.store(memory_bytes, Relaxed);
+        self.all_calls.observe(time);
     }
 
     /// Ids in an answer were ignored.
     pub fn rejected(&self, ids: u64) {
         self.usage.rejected.fetch_add(ids, Relaxed);
+        self.all_rejected.fetch_add(ids, Relaxed);
+    }
+
+    /// How long the calls took into all policies since the cache was opened.
+    pub fn all_calls(&self) -> Durations {
+        self.all_calls.clone()
+    }
+
+    /// How many ids were ignored in the answers of all policies since the cache was opened.
+    pub fn all_rejected(&self) -> u64 {
+        self.all_rejected.load(Relaxed)
     }
 
     /// What there is to say.

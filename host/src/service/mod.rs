@@ -6,10 +6,12 @@ mod clients;
 mod disposition;
 mod entries;
 mod media;
+mod observe;
 mod parameters;
 mod policy;
 mod problem;
 mod range;
+mod request_id;
 mod respond;
 mod safeguards;
 mod secret;
@@ -19,10 +21,10 @@ mod tokens;
 mod trace;
 mod via;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -31,6 +33,8 @@ use serde_json::json;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore, SemaphorePermit, watch};
 
 use crate::cache::MediaCache;
+use crate::logs::RequestLog;
+use crate::metrics::{Format, Metrics};
 use crate::policy::{RememberedPolicy, SwapError};
 pub use access::{Access, Listener};
 pub use clients::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
@@ -44,6 +48,9 @@ pub use tokens::AdminTokens;
 pub use trace::TraceRecorder;
 pub use via::{Pseudonym, PseudonymError};
 
+/// All paths that there are.
+static PATHS: LazyLock<Vec<&str>> = LazyLock::new(|| routes().iter().map(|(path, _)| *path).collect());
+
 /// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
@@ -54,6 +61,8 @@ struct Shared {
     remembered: Option<RememberedPolicy>,
     recorder: Option<TraceRecorder>,
     pseudonym: Option<Pseudonym>,
+    metrics: Metrics,
+    request_log: RequestLog,
     /// Held by who replaces the policy.
     swapping: Arc<Mutex<()>>,
     /// A permit for each body that is being received.
@@ -70,6 +79,10 @@ pub struct Extras {
     /// What the service is called in the `Via` of what it asks for: [`HttpOptions::via`](crate::download::HttpOptions::via). Requests
     /// that carry it are refused.
     pub pseudonym: Option<Pseudonym>,
+    /// What is measured: the same that measures the downloads and transcoding of the cache.
+    pub metrics: Metrics,
+    /// What is logged of requests.
+    pub request_log: RequestLog,
 }
 
 impl Service {
@@ -77,13 +90,15 @@ impl Service {
     /// put may have `max_body_bytes` bytes.
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
-        let Extras { remembered, recorder, pseudonym } = extras;
+        let Extras { remembered, recorder, pseudonym, metrics, request_log } = extras;
         Self(Arc::new(Shared {
             cache,
             max_body_bytes,
             remembered,
             recorder,
             pseudonym,
+            metrics,
+            request_log,
             swapping: Arc::default(),
             uploads: Semaphore::new(media::MAX_UPLOADS),
         }))
@@ -106,11 +121,20 @@ impl Service {
             Some(own) => routes.layer(from_fn_with_state(own, via::check)),
             None => routes,
         };
-        routes.layer(map_response(safeguards::add)).with_state(self)
+        let observed = from_fn_with_state(self.clone(), observe::observe);
+        routes.layer(map_response(safeguards::add)).layer(observed).with_state(self)
     }
 
     fn max_body_bytes(&self) -> u64 {
         self.0.max_body_bytes
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    fn request_log(&self) -> RequestLog {
+        self.0.request_log
     }
 
     fn remembered(&self) -> Option<&RememberedPolicy> {
@@ -159,6 +183,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Service>)> {
         ("/policy", get(policy::show).put(policy::put)),
         ("/policy/rollback", post(policy::roll_back)),
         ("/stats", get(stats)),
+        ("/metrics", get(metrics)),
         ("/healthz", get(|| async { Json(json!({ "status": "alive" })) })),
         ("/readyz", get(ready)),
     ]
@@ -169,6 +194,15 @@ async fn stats(State(service): State<Service>, uri: Uri) -> Result<Response, Pro
     let cache = service.cache().await?;
     let status = cache.status().await?;
     Ok(Json(stats_document(&status, &cache.load_report())).into_response())
+}
+
+async fn metrics(State(service): State<Service>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    parameters::none(&uri)?;
+    // A scrape does not wait for a cache that is still loading.
+    let cache = service.0.cache.borrow().clone();
+    service.metrics().ask(cache.as_ref()).await;
+    let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+    Ok(([(header::CONTENT_TYPE, format.content_type())], service.metrics().text(format)).into_response())
 }
 
 async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
@@ -182,8 +216,8 @@ async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    let paths = routes().iter().map(|(path, _)| *path).collect::<Vec<_>>().join(", ");
-    Problem::new(StatusCode::NOT_FOUND, "no-such-path", format!("there is nothing at {}; there is: {paths}", uri.path()))
+    let why = format!("there is nothing at {}; there is: {}", uri.path(), PATHS.join(", "));
+    Problem::new(StatusCode::NOT_FOUND, "no-such-path", why)
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {

@@ -3,6 +3,7 @@
 //! `title` is the phrase of the status, as the type `about:blank` wants it, which is the type of a document that names none. What a
 //! program is to tell apart is in `code`, an extension member: a failed download has the name of its [`FetchError`] there.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -12,19 +13,21 @@ use crate::download::FetchError;
 use crate::media::StoreError;
 
 /// A problem, as a response.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
+    /// Whether the detail may hold the client's own words, such as a parameter that is not known.
+    quotes: bool,
 }
 
 impl Problem {
     /// `code` is for programs, in kebab case, and stays what it is; `detail` is for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None, challenge: None }
+        Self { status, code, detail: detail.into(), retry_after: None, challenge: None, quotes: status.is_client_error() }
     }
 
     /// The same, and when to come back: in so many seconds.
@@ -40,14 +43,32 @@ impl Problem {
     pub fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: Some(challenge), ..self }
     }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What the log may say of it: nothing that the client wrote.
+    pub fn reason(self) -> Option<String> {
+        (!self.quotes).then_some(self.detail)
+    }
+
+    /// The document, with the id of the request where that is known.
+    pub fn body(&self, request_id: Option<&str>) -> Body {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut document = json!({ "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
+        if let Some(id) = request_id {
+            document["request_id"] = id.into();
+        }
+        format!("{document}\n").into()
+    }
 }
 
 impl IntoResponse for Problem {
+    /// The problem itself is among the extensions, for who watches requests.
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        let document = json!({ "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let mut response = (self.status, [content_type], format!("{document}\n")).into_response();
+        let mut response = (self.status, [content_type], self.body(None)).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
@@ -55,6 +76,7 @@ impl IntoResponse for Problem {
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -65,7 +87,7 @@ impl From<FetchError> for Problem {
             FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
             _ => None,
         };
-        Self { status: error.status(), code: error.name(), detail: error.to_string(), retry_after, challenge: None }
+        Self { status: error.status(), code: error.name(), detail: error.to_string(), retry_after, challenge: None, quotes: false }
     }
 }
 

@@ -30,7 +30,7 @@ struct Version {
     modified: SystemTime,
 }
 
-/// Answers a request for media.
+/// Answers a request for media. Where the media was found is among the extensions, for who watches requests.
 pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
     let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
     let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
@@ -40,6 +40,7 @@ pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
         Some(StatusCode::NOT_MODIFIED) => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
             describe_version(response.headers_mut(), &media, version);
+            response.extensions_mut().insert(media.source);
             return Ok(response);
         }
         Some(status) => {
@@ -63,6 +64,7 @@ pub(super) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     };
     let mut response = Response::new(body(&media.body, part.clone()));
     *response.status_mut() = status;
+    response.extensions_mut().insert(media.source);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
     if status == StatusCode::PARTIAL_CONTENT {

@@ -82,3 +82,25 @@ pub enum TranscodeError {
     #[error("transcoding is disabled")]
     Disabled,
 }
+
+impl TranscodeError {
+    /// What this kind of failure is called, in metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::NoFrames => "no-frames",
+            Self::InputTooLarge { .. } => "input-too-large",
+            Self::SideTooLong { .. } => "side-too-long",
+            Self::TooManyPixels { .. } => "too-many-pixels",
+            Self::TooManyFrames { .. } => "too-many-frames",
+            Self::TooMuchWork { .. } => "too-much-work",
+            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::TimedOut { .. } => "timed-out",
+            Self::Abandoned => "abandoned",
+            Self::Encoder(_) => "encoder",
+            Self::Ffmpeg(_) => "ffmpeg",
+            Self::Disabled => "disabled",
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What `/metrics` says.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use http::Method;
+
+use crate::client::Answer;
+use crate::files::{gif, jpeg, noise, photo, png};
+use crate::origin::{NobodyHome, Origin};
+use crate::place::Place;
+use crate::scrape::Scrape;
+
+const NOWHERE: &str = "https://nowhere.invalid/picture.jpg";
+
+/// How many requests ended so.
+fn requests(scrape: &Scrape, route: &str, method: &str, outcome: &str) -> f64 {
+    scrape.sum("media_cache_requests_total", &[("route", route), ("method", method), ("outcome", outcome)])
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_how_they_ended() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.serves("/a.png", "image/png", photo(1));
+    service.media(&url).await.is("miss");
+    let tag = service.media(&url).await.is("hit").header("etag").to_owned();
+    assert_eq!(Answer::to(service.about(Method::GET, &url).header("if-none-match", tag)).await.status, 304);
+    assert_eq!(Answer::to(service.about(Method::GET, &url).header("range", "bytes=0-9")).await.status, 206);
+    assert_eq!(Answer::to(service.about(Method::GET, &url).header("range", "bytes=999999-")).await.status, 416);
+    Answer::to(service.about(Method::HEAD, &url)).await.is("hit");
+    assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
+    assert_eq!(service.delete(NOWHERE).await.status, 204);
+    for _ in 0..2 {
+        // The second time it is remembered.
+        service.media(&origin.url("/missing.png")).await.problem(404);
+    }
+    service.get("/media").await.problem(400);
+    service.get("/elsewhere").await.problem(404);
+    service.get("/policy").await;
+    assert_eq!(Answer::to(service.request(Method::PATCH, "/media")).await.status, 405);
+    assert_eq!(Answer::to(service.request(Method::from_bytes(b"BREW").unwrap(), "/media")).await.status, 405);
+
+    let scrape = Scrape::of(&service).await;
+    for (route, method, outcome, count) in [
+        ("/media", "GET", "miss", 1.0),
+        ("/media", "GET", "hit-memory", 3.0),
+        ("/media", "GET", "hit-disk", 0.0),
+        ("/media", "GET", "no-such-range", 1.0),
+        ("/media", "HEAD", "hit-memory", 1.0),
+        ("/media", "PUT", "ok", 1.0),
+        ("/media", "DELETE", "ok", 1.0),
+        ("/media", "GET", "not-found", 2.0),
+        ("/media", "GET", "bad-request", 1.0),
+        ("other", "GET", "no-such-path", 1.0),
+        ("/policy", "GET", "ok", 1.0),
+        ("/media", "PATCH", "method-not-allowed", 1.0),
+        ("/media", "other", "method-not-allowed", 1.0),
+        // The scrape that tells it has not ended yet.
+        ("/metrics", "GET", "ok", 0.0),
+    ] {
+        assert_eq!(requests(&scrape, route, method, outcome), count, "{method} {route}: {outcome}");
+    }
+    assert_eq!(scrape.sum("media_cache_requests_total", &[]), 15.0);
+    assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0);
+    assert!(scrape.sum("media_cache_connections", &[]) >= 1.0, "which the scrape came over");
+    assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_count", &[]), 15.0);
+    assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_count", &[("outcome", "hit-memory")]), 4.0);
+    assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_bucket", &[("outcome", "hit-memory"), ("le", "+Inf")]), 4.0);
+    let whole = photo(1).len() as f64;
+    assert_eq!(scrape.sum("media_cache_served_bytes_total", &[("source", "origin")]), whole);
+    assert_eq!(scrape.sum("media_cache_served_bytes_total", &[("source", "memory")]), whole + 10.0);
+    assert_eq!(scrape.sum("media_cache_served_bytes_total", &[("source", "disk")]), 0.0);
+    assert_eq!(requests(&Scrape::of(&service).await, "/metrics", "GET", "ok"), 1.0);
+}
+
+#[tokio::test]
+async fn what_the_cache_counts_is_told() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve_with(&["--max-memory-items", "2"]).await;
+    for number in 0..4 {
+        let url = origin.serves(&format!("/{number}.png"), "image/png", photo(number));
+        service.media(&url).await.is("miss");
+    }
+    service.media(&origin.url("/3.png")).await.is("hit");
+    service.media(&origin.url("/0.png")).await.is("hit");
+    service.media(&origin.url("/missing.png")).await.problem(404);
+    service.media(&origin.url("/missing.png")).await.problem(404);
+    let stats = service.stats().await;
+    let scrape = Scrape::of(&service).await;
+    let told = |name: &str, labels: &[(&str, &str)]| scrape.sum(&format!("media_cache_{name}"), labels);
+    assert_eq!((told("hits_total", &[("tier", "memory")]), told("hits_total", &[("tier", "disk")])), (1.0, 1.0));
+    assert_eq!((told("misses_total", &[]), told("remembered_failures_total", &[])), (6.0, 1.0));
+    assert_eq!((told("entries", &[]), told("stored_total", &[]), told("resident_entries", &[])), (4.0, 4.0, 2.0));
+    assert_eq!((told("evictions_total", &[("tier", "memory")]), told("evictions_total", &[("tier", "disk")])), (3.0, 0.0));
+    assert_eq!(told("media_bytes", &[]), 4.0 * photo(0).len() as f64);
+    assert_eq!(told("memory_bytes", &[]), 2.0 * photo(0).len() as f64);
+    assert_eq!(told("disk_bytes", &[]), place.disk_use() as f64);
+    assert_eq!(told("disk_budget_bytes", &[]), (500u64 << 20) as f64);
+    assert_eq!(told("served_bytes_total", &[("source", "disk")]), photo(0).len() as f64);
+    assert_eq!((told("ready", &[]), told("component_restarts_total", &[]), told("blob_handles", &[])), (1.0, 0.0, 2.0));
+    assert_eq!(told("policy_call_seconds_count", &[]), stats["policy"]["calls"].as_f64().unwrap());
+    assert_eq!(told("policy_info", &[("name", "lru")]), 1.0);
+}
+
+#[tokio::test]
+async fn what_a_policy_was_used_for_stays_counted_when_another_takes_its_place() {
+    let place = Place::new();
+    let service = place.serve().await;
+    assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
+    let before = Scrape::of(&service).await.sum("media_cache_policy_call_seconds_count", &[]);
+    assert!(before > 0.0);
+    assert_eq!(Answer::to(service.request(Method::PUT, "/policy?name=sieve")).await.status, 200);
+    let scrape = Scrape::of(&service).await;
+    assert!(scrape.sum("media_cache_policy_call_seconds_count", &[]) >= before);
+    assert_eq!(scrape.sum("media_cache_policy_swaps_total", &[]), 1.0);
+    assert_eq!(scrape.sum("media_cache_policy_info", &[("name", "sieve")]), 1.0);
+    assert_eq!(scrape.sum("media_cache_policy_info", &[]), 1.0, "there is one policy at a time");
+}
+
+#[tokio::test]
+async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
+    let (origin, place, nobody) = (Origin::start().await, Place::new(), NobodyHome::new());
+    let service = place.serve().await;
+    service.media(&origin.serves("/a.png", "image/png", photo(1))).await.is("miss");
+    service.media(&origin.url("/missing.png")).await.problem(404);
+    service.media(&nobody.url("/b.png")).await.problem(502);
+    let animation = gif(&[10, 10]);
+    service.media(&origin.serves("/c.gif", "image/gif", animation.clone())).await.is("miss");
+    let broken = &animation[..animation.len() / 2];
+    service.media(&origin.serves("/d.gif", "image/gif", broken.to_owned())).await.is("miss");
+    let scrape = Scrape::of(&service).await;
+    let told = |name: &str, labels: &[(&str, &str)]| scrape.sum(&format!("media_cache_{name}"), labels);
+    for (outcome, count) in [("success", 3.0), ("not-found", 1.0), ("unreachable", 1.0)] {
+        assert_eq!(told("downloads_total", &[("outcome", outcome), ("host_class", "address")]), count, "{outcome}");
+    }
+    assert_eq!(told("download_seconds_count", &[]), 5.0);
+    assert_eq!(told("downloads_in_progress", &[]), 0.0);
+    let bytes = photo(1).len() + animation.len() + broken.len();
+    assert_eq!(told("downloaded_bytes_total", &[("host_class", "address")]), bytes as f64);
+    assert_eq!(told("transcode_seconds_count", &[("outcome", "success")]), 1.0);
+    assert_eq!(told("transcode_seconds_count", &[("outcome", "malformed")]), 1.0);
+    assert_eq!(told("transcode_input_bytes_total", &[]), (animation.len() + broken.len()) as f64);
+    let film = service.media(&origin.url("/c.gif")).await.is("hit").body.len();
+    assert_eq!(told("transcode_output_bytes_total", &[]), film as f64);
+    assert_eq!((told("gifs_total", &[("stored_as", "mp4")]), told("gifs_total", &[("stored_as", "gif")])), (1.0, 1.0));
+}
+
+#[tokio::test]
+async fn refused_addresses_and_chosen_hosts_are_told_apart() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve_with(&["--metrics-host", "127.0.0.1,*.example.invalid"]).await;
+    service.media(&origin.url("/missing.png")).await.problem(404);
+    for url in ["http://10.0.0.1/a.png", "http://[::ffff:10.0.0.1]/", "http://a.example.invalid:22/"] {
+        service.media(url).await.problem(403);
+    }
+    let scrape = Scrape::of(&service).await;
+    for (outcome, class, count) in
+        [("not-found", "127.0.0.1", 1.0), ("refused", "address", 2.0), ("refused", "*.example.invalid", 1.0)]
+    {
+        let labels = [("outcome", outcome), ("host_class", class)];
+        assert_eq!(scrape.sum("media_cache_downloads_total", &labels), count, "{labels:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_counted() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let gate = origin.hold("/a.png");
+    service.ask_and_leave(&url, &gate).await;
+    service.logs("outcome=\"abandoned\"").await;
+    let scrape = Scrape::of(&service).await;
+    assert_eq!(requests(&scrape, "/media", "GET", "abandoned"), 1.0);
+    assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0, "which is the scrape");
+    assert_eq!(scrape.sum("media_cache_downloads_in_progress", &[]), 1.0, "which goes on");
+    gate.open();
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_takes_is_not_counted_as_served() {
+    let place = Place::new();
+    let service = place.serve().await;
+    let body = noise(1, 32 << 20);
+    assert_eq!(service.put(NOWHERE, "video/mp4", body.clone()).await.status, 201);
+    let response = service.about(Method::GET, NOWHERE).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    drop(response);
+    let served = Scrape::of(&service).await.sum("media_cache_served_bytes_total", &[]);
+    assert!(served < body.len() as f64, "{served}");
+}
+
+#[tokio::test]
+async fn who_asks_for_open_metrics_gets_it() {
+    let place = Place::new();
+    let service = place.serve().await;
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
+    let answer = Answer::to(service.request(Method::GET, "/metrics").header("accept", accept)).await;
+    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = std::str::from_utf8(&answer.body).unwrap();
+    assert!(text.ends_with("\n# EOF\n"));
+    assert!(text.contains("# TYPE media_cache_requests counter\n") && text.contains("# TYPE media_cache_build info\n"));
+}
+
+#[tokio::test]
+async fn nothing_that_a_stranger_writes_becomes_a_label() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    for url in
+        ["https://stranger.invalid/stranger", "mxc://stranger.invalid/stranger", "stranger:stranger", &origin.url("/stranger")]
+    {
+        service.media(url).await;
+    }
+    service.get("/stranger").await;
+    Answer::to(service.request(Method::from_bytes(b"STRANGER").unwrap(), "/media?stranger=stranger")).await;
+    let text = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
+    assert!(!text.to_lowercase().contains("stranger"), "{text}");
+    for class in ["address", "matrix", "other"] {
+        assert!(text.contains(&format!("host_class=\"{class}\"")), "{class}");
+    }
+}
+
+/// A line of the table in `docs/metrics.md` for each metric.
+fn table(scrape: &Scrape) -> String {
+    let lines = scrape.families.iter().map(|family| {
+        let labels: BTreeSet<&str> = family.samples.iter().flat_map(|sample| sample.labels.keys().map(String::as_str)).collect();
+        let labels: Vec<String> = labels.into_iter().filter(|label| *label != "le").map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {} | {} | {} |\n", family.name, family.kind, labels.join(", "), family.help)
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn every_metric_is_documented_as_it_is() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let service = place.serve().await;
+    service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");
+    let table = table(&Scrape::of(&service).await);
+    let documented = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap();
+    assert!(documented.contains(&table), "docs/metrics.md should have these lines:\n{table}");
+}
