@@ -29,6 +29,7 @@ mod place;
 mod policy;
 mod process;
 mod put_delete;
+mod queue;
 mod range;
 mod raw;
 mod readme;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::TryStreamExt;
 use indicatif::{HumanBytes, ProgressBar};
-use media_cache::download::{clean_filename, filename_for, media_type};
+use media_cache::download::{DownloadQueue, GateOptions, clean_filename, filename_for, media_type};
 use media_cache::service::{entry_document, stats_document};
 use media_cache::{Blob, MediaCache, Source};
 use url::Url;
@@ -35,7 +35,8 @@ impl Adding {
     async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = ProgressBar::new_spinner();
         let builder = self.place.builder(self.max_size_mb.unwrap_or_else(|| self.place.ample_budget(self.intake.room())))?;
-        let builder = self.intake.configure(builder, Some(bar.clone()), None)?;
+        let queue = DownloadQueue::new(GateOptions::default());
+        let builder = self.intake.configure(builder, queue, Some(bar.clone()), None)?;
         Ok((self.place.open(builder, &bar).await?, bar))
     }
 }

@@ -13,6 +13,7 @@ mod logging;
 mod measuring;
 mod open;
 mod policy;
+mod queue;
 mod secrets;
 mod serve;
 mod sign;

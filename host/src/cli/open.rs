@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use media_cache::download::{Download, FetchError, HttpDownloader, HttpOptions};
+use media_cache::download::{Download, DownloadQueue, FetchError, Gate, HttpDownloader, HttpOptions, Retry};
 use media_cache::transcode::{EmbeddedTranscoder, FfmpegTranscoder, Limits, NoTranscoder};
 use media_cache::{Builder, ComponentError, Engine, MediaCache, PolicyLimits, PolicySpec};
 
@@ -15,6 +15,7 @@ use super::access::Access;
 use super::config::ConfigurationFile;
 use super::egress::Egress;
 use super::keys::Keys;
+use super::queue::Retries;
 
 const MIB: u64 = 1 << 20;
 
@@ -48,6 +49,8 @@ pub struct Intake {
     /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
     #[arg(long, value_enum, default_value_t)]
     transcoder: TranscoderName,
+    #[command(flatten)]
+    retries: Retries,
     #[command(flatten)]
     access: Access,
     #[command(flatten)]
@@ -155,19 +158,28 @@ impl Place {
 }
 
 impl Intake {
-    /// Adds what brings things in. `progress`, where it is given, shows how downloads get on; `via` is who they are made for.
+    /// Adds what brings things in, downloads through this queue. `progress`, where it is given, shows how they get on; `via` is who
+    /// they are made for.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn configure(&self, builder: Builder, progress: Option<ProgressBar>, via: Option<String>) -> anyhow::Result<Builder> {
-        let downloader = HttpDownloader::new(HttpOptions {
+    pub fn configure(
+        &self,
+        builder: Builder,
+        queue: DownloadQueue,
+        progress: Option<ProgressBar>,
+        via: Option<String>,
+    ) -> anyhow::Result<Builder> {
+        let options = HttpOptions {
             max_body_bytes: self.max_body_bytes(),
             access: self.access.rules(),
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
             via,
             ..self.egress.options()
-        });
-        let builder = builder.downloader(downloader?);
+        };
+        let retries = self.retries.options(options.total_timeout);
+        // Each attempt waits for a place of its own, so that none is taken while nothing is done.
+        let builder = builder.downloader(Retry::new(Gate::new(HttpDownloader::new(options)?, queue), retries));
         Ok(match self.transcoder {
             TranscoderName::Embedded => builder.transcoder(EmbeddedTranscoder::default()),
             TranscoderName::Ffmpeg => builder.transcoder(FfmpegTranscoder::new("ffmpeg".into(), Limits::default())),

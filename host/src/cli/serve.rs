@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
+use media_cache::download::DownloadQueue;
 use media_cache::metrics::Metrics;
 use media_cache::policy::RememberedPolicy;
 use media_cache::service::{ClientLimits, Connections, Extras, Pseudonym, Service, TraceRecorder, serve_connections};
@@ -25,6 +26,7 @@ use super::failures::Failures;
 use super::logging::Logging;
 use super::measuring::Measuring;
 use super::open::{DEFAULT_MAX_SIZE_MB, Intake, Memory, Place, Sandbox, UnusablePolicy};
+use super::queue::Queue;
 
 /// How often the snapshot is written while the service runs, so that a crash forgets little.
 const CHECKPOINT: Duration = Duration::from_secs(300);
@@ -68,6 +70,15 @@ pub struct Serve {
     logging: Logging,
     #[command(flatten)]
     measuring: Measuring,
+    #[command(flatten)]
+    queue: Queue,
+}
+
+/// What the cache of a service shares with the rest of it.
+struct Ties<'a> {
+    own: &'a Pseudonym,
+    metrics: &'a Metrics,
+    queue: &'a DownloadQueue,
 }
 
 impl Serve {
@@ -95,7 +106,8 @@ impl Serve {
         let remembered = RememberedPolicy::new(&self.place.dir, self.place.policy.clone());
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
         let metrics = self.measuring.metrics();
-        let prepared = self.prepare(&remembered, &pseudonym, &metrics)?;
+        let queue = self.queue.open();
+        let prepared = self.prepare(&remembered, &Ties { own: &pseudonym, metrics: &metrics, queue: &queue })?;
         std::io::stdout().write_all(said.as_bytes())?;
         std::io::stdout().flush()?;
 
@@ -103,6 +115,7 @@ impl Serve {
         let (stop, stopped) = watch::channel(false);
         let connections = Connections::default();
         metrics.watch_connections(connections.clone());
+        metrics.watch_queue(queue.clone());
         let (pseudonym, request_log) = (Some(pseudonym), self.logging.of_requests());
         let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym, metrics, request_log };
         let service = Service::new(loading, self.intake.max_body_bytes(), extras);
@@ -147,6 +160,8 @@ impl Serve {
                     let open = connections.stats().open;
                     tracing::warn!("{open} connections are still open after {} s, and are closed", self.grace_seconds);
                     server.abort();
+                    // Nor must a download that nobody waits for any more.
+                    queue.close();
                 }
             }
             cache.close().await?;
@@ -162,9 +177,9 @@ impl Serve {
     }
 
     /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
-    fn prepare(&self, remembered: &RememberedPolicy, own: &Pseudonym, metrics: &Metrics) -> anyhow::Result<PreparedCache> {
+    fn prepare(&self, remembered: &RememberedPolicy, ties: &Ties<'_>) -> anyhow::Result<PreparedCache> {
         if let Some(chosen) = remembered.recall() {
-            let why = match self.prepare_with(&chosen, own, metrics) {
+            let why = match self.prepare_with(&chosen, ties) {
                 Ok(cache) => {
                     tracing::info!("the policy is {chosen}, which was chosen while the service ran; {} is not", self.place.policy);
                     return Ok(cache);
@@ -177,20 +192,20 @@ impl Serve {
                 self.place.policy
             );
         }
-        let cache = self.prepare_with(&self.place.policy, own, metrics)?;
+        let cache = self.prepare_with(&self.place.policy, ties)?;
         tracing::info!("the policy is {}", self.place.policy);
         Ok(cache)
     }
 
-    fn prepare_with(&self, policy: &PolicySpec, own: &Pseudonym, metrics: &Metrics) -> anyhow::Result<PreparedCache> {
-        let builder = self.configure(policy, own)?.metrics(metrics.clone());
+    fn prepare_with(&self, policy: &PolicySpec, ties: &Ties<'_>) -> anyhow::Result<PreparedCache> {
+        let builder = self.configure(policy, ties.own, ties.queue.clone())?.metrics(ties.metrics.clone());
         Ok(builder.log_downloads(self.logging.of_requests().urls).prepare()?)
     }
 
-    fn configure(&self, policy: &PolicySpec, own: &Pseudonym) -> anyhow::Result<Builder> {
+    fn configure(&self, policy: &PolicySpec, own: &Pseudonym, queue: DownloadQueue) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.place.builder_with(self.max_size_mb, policy)?);
         let builder = self.failures.configure(builder.policy_limits(self.sandbox.limits()));
-        self.intake.configure(builder, None, Some(own.to_string()))
+        self.intake.configure(builder, queue, None, Some(own.to_string()))
     }
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
@@ -207,7 +222,8 @@ impl Serve {
     /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
     async fn try_out(&self) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
-        let cache = self.configure(&self.place.policy, &self.exposure.pseudonym())?.directory(empty.path()).open().await?;
+        let cache = self.configure(&self.place.policy, &self.exposure.pseudonym(), self.queue.open())?;
+        let cache = cache.directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }
 }

@@ -15,6 +15,7 @@ mod durations;
 mod encode;
 mod exposition;
 mod process;
+mod queue;
 mod requests;
 mod transcodes;
 
@@ -27,7 +28,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::cache::MediaCache;
-use crate::download::HostPattern;
+use crate::download::{DownloadQueue, HostPattern};
 use crate::service::Connections;
 pub(crate) use durations::{Durations, POLICY_CALLS};
 pub use exposition::Format;
@@ -111,6 +112,11 @@ impl Metrics {
     pub fn watch_connections(&self, connections: Connections) {
         let collector = Box::new(connections::Clients(connections));
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
+    }
+
+    /// Tells of the queue of downloads from now on, too.
+    pub fn watch_queue(&self, queue: DownloadQueue) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(queue::Queue(queue)));
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -1,0 +1,51 @@
+//! How many downloads there are at once, and how often one is tried.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+use media_cache::download::{DownloadQueue, GateOptions, RetryOptions};
+
+/// How many downloads there are at once. For commands that run long enough to have many.
+#[derive(Args)]
+pub struct Queue {
+    /// Downloads at once
+    #[arg(long, value_name = "N", default_value_t = GateOptions::default().at_once)]
+    max_downloads: NonZeroUsize,
+    /// Downloads at once from the same host
+    #[arg(long, value_name = "N", default_value_t = GateOptions::default().at_once_per_host)]
+    max_downloads_per_host: NonZeroUsize,
+    /// Downloads that wait for others to end; one more is refused
+    #[arg(long, value_name = "N", default_value_t = GateOptions::default().waiting)]
+    max_queued_downloads: usize,
+    /// How long a download waits for others to end, in seconds; then it is refused
+    #[arg(long, value_name = "SECONDS", default_value_t = GateOptions::default().longest_wait.as_secs())]
+    max_queue_seconds: u64,
+}
+
+impl Queue {
+    /// A queue with these limits, in which nobody waits.
+    pub fn open(&self) -> DownloadQueue {
+        DownloadQueue::new(GateOptions {
+            at_once: self.max_downloads,
+            at_once_per_host: self.max_downloads_per_host,
+            waiting: self.max_queued_downloads,
+            longest_wait: Duration::from_secs(self.max_queue_seconds),
+        })
+    }
+}
+
+/// How often a download is tried.
+#[derive(Args)]
+pub struct Retries {
+    /// How often a download is tried again that failed for a reason that may pass
+    #[arg(long, value_name = "N", default_value_t = RetryOptions::default().retries, value_parser = clap::value_parser!(u32).range(..=10))]
+    retries: u32,
+}
+
+impl Retries {
+    /// For downloads that may take so long, all retries included.
+    pub fn options(&self, total_timeout: Duration) -> RetryOptions {
+        RetryOptions { retries: self.retries, total_timeout, ..RetryOptions::default() }
+    }
+}
