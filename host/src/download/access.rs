@@ -80,6 +80,9 @@ fn hint(special: &SpecialUse) -> String {
 /// The same as the sentence about the address, which it leaves out: strangers must not learn the addresses of internal names.
 fn unnamed(why: &Denied) -> String {
     match why {
+        Denied::NotPublic { special, .. } if special.range.prefix_len() == special.range.max_prefix_len() => {
+            format!("is not public: {} ({})", special.purpose, special.source)
+        }
         Denied::NotPublic { special, .. } => format!("is not public: {special}{}", hint(special)),
         _ => "is denied here".into(),
     }

@@ -1,15 +1,20 @@
 //! Finding the addresses of a host, with a say in which of them are used.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::{Arc, LazyLock};
 
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::access::{AccessRules, Denied, is_localhost};
 
 /// How many of the addresses of a name are kept to be connected to, one after the other. All are checked.
 const MOST_ADDRESSES: usize = 16;
+
+/// How many names the system is asked for at once. It answers on threads that others need as well, and a name server that never
+/// answers keeps one for longer than whoever asked will wait.
+const MOST_LOOKUPS: usize = 64;
 
 /// What knows the addresses of names. Whatever it answers is checked before it is used.
 pub trait Resolve: Send + Sync + 'static {
@@ -26,7 +31,18 @@ pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.map(|address| address.ip()).collect()) })
+        static LOOKUPS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(MOST_LOOKUPS)));
+        Box::pin(async move {
+            let permit = LOOKUPS.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let name = name.to_owned();
+            // The permit is the thread's: it is taken for as long as the system works on it, whether or not anybody waits.
+            let look_up = move || {
+                let addresses = (name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect();
+                drop(permit);
+                Ok(addresses)
+            };
+            tokio::task::spawn_blocking(look_up).await?
+        })
     }
 }
 

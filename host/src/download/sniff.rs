@@ -69,7 +69,7 @@ pub(super) fn page(head: &[u8], mimetype: &str) -> Option<&'static str> {
     if begins_with_page(root) && (is_xml || !essence.starts_with("text/")) {
         return Some(if is_xml || has_prolog { "application/xhtml+xml" } else { "text/html" });
     }
-    (!is_xml && !essence.starts_with("text/") && infer::text::is_html(head)).then_some("text/html")
+    (!is_xml && !essence.starts_with("text/") && infer::text::is_html(root)).then_some("text/html")
 }
 
 fn begins_with_page(text: &[u8]) -> bool {

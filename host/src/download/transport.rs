@@ -24,6 +24,11 @@ use super::target::Target;
 /// For how long connections of HTTP/2 are kept, over which several requests can be made.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often the other end of a kept connection is asked whether it is there, while it is waited for, and how long it may take to say
+/// so: one that went away without a word must not fail all who come after.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How often a request is made that is turned away because its connection is about to be closed.
 const MAX_TRIES: usize = 3;
 
@@ -58,6 +63,9 @@ impl Transport {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .http1_max_headers(options.max_headers)
             .http2_max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
             .build(Connector::new(options, tls));

@@ -44,7 +44,7 @@ pub async fn serve_connections(
     let places = Arc::new(Semaphore::new(limits.max_connections.get().min(Semaphore::MAX_PERMITS)));
     let mut acceptor = Acceptor { listener, refusals: Arc::new(Semaphore::new(REFUSALS)), out_of_resources: false };
     let server = Server { router, limits: Arc::new(limits), stop: stop.clone() };
-    let door = Door { server, connections, places };
+    let door = Door { server, connections, places, refusals_by_address: Arc::new(Semaphore::new(REFUSALS)) };
     let mut tasks = JoinSet::new();
     loop {
         let (stream, peer, refusal) = tokio::select! {
@@ -67,6 +67,8 @@ struct Door {
     server: Server,
     connections: Connections,
     places: Arc<Semaphore>,
+    /// One address that has too many connections must not hold up others, so its refusals wait for nothing.
+    refusals_by_address: Arc<Semaphore>,
 }
 
 impl Door {
@@ -78,29 +80,43 @@ impl Door {
                 server.serve(stream, peer, open).await;
                 drop(place);
             }),
-            Err(problem) => tasks.spawn(async move {
-                let mut stop = server.stop;
-                say_and_close(stream, problem, Linger::at_the_door(), &mut stop).await;
-                drop(refusal);
-            }),
+            Err(Refusal::Address(problem)) => {
+                let Ok(refusal) = self.refusals_by_address.clone().try_acquire_owned() else { return };
+                tasks.spawn(refuse(server, stream, problem, refusal))
+            }
+            Err(Refusal::Full(problem)) => tasks.spawn(refuse(server, stream, problem, refusal)),
         };
     }
 
-    fn room_for(&self, peer: SocketAddr) -> Result<(OpenConnection, OwnedSemaphorePermit), Problem> {
+    fn room_for(&self, peer: SocketAddr) -> Result<(OpenConnection, OwnedSemaphorePermit), Refusal> {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             self.connections.refuse();
             let (code, why) = ("too-many-connections", "there are too many connections");
-            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why).with_retry_after(RETRY_AFTER));
+            return Err(Refusal::Full(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why).with_retry_after(RETRY_AFTER)));
         };
         let place_of_address = match self.server.limits.max_connections_per_address {
             None => None,
             Some(limit) => Some(self.connections.place(peer.ip(), limit).ok_or_else(|| {
                 let (code, why) = ("too-many-from-address", "there are too many connections from this address");
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, code, why).with_retry_after(RETRY_AFTER)
+                Refusal::Address(Problem::new(StatusCode::TOO_MANY_REQUESTS, code, why).with_retry_after(RETRY_AFTER))
             })?),
         };
         Ok((self.connections.open(place_of_address), place))
     }
+}
+
+/// Why there is no room.
+enum Refusal {
+    /// There are too many connections.
+    Full(Problem),
+    /// There are too many from this address.
+    Address(Problem),
+}
+
+async fn refuse(server: Server, stream: TcpStream, problem: Problem, refusal: OwnedSemaphorePermit) {
+    let mut stop = server.stop;
+    say_and_close(stream, problem, Linger::at_the_door(), &mut stop).await;
+    drop(refusal);
 }
 
 struct Acceptor {
