@@ -19,6 +19,7 @@ mod access_flags;
 mod behaviours;
 mod borders;
 mod inside;
+mod matrix;
 mod misbehaving;
 mod names;
 mod redirects;

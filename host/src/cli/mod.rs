@@ -10,6 +10,7 @@ mod exposure;
 mod failures;
 mod keys;
 mod logging;
+mod matrix;
 mod measuring;
 mod open;
 mod policy;

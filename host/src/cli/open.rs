@@ -15,6 +15,7 @@ use super::access::Access;
 use super::config::ConfigurationFile;
 use super::egress::Egress;
 use super::keys::Keys;
+use super::matrix::Matrix;
 use super::queue::Retries;
 
 const MIB: u64 = 1 << 20;
@@ -53,6 +54,8 @@ pub struct Intake {
     retries: Retries,
     #[command(flatten)]
     access: Access,
+    #[command(flatten)]
+    matrix: Matrix,
     #[command(flatten)]
     egress: Egress,
 }
@@ -173,6 +176,7 @@ impl Intake {
         let options = HttpOptions {
             max_body_bytes: self.max_body_bytes(),
             access: self.access.rules(),
+            homeserver: self.matrix.homeserver()?,
             progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
             via,
             ..self.egress.options()

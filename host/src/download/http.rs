@@ -16,14 +16,18 @@ use tokio::time::timeout;
 
 use super::answer::{must_be_whole_and_plain, redirect_of};
 use super::body::receive;
+use super::matrix::{Matrix, is_mxc};
 use super::options::{HttpOptions, HttpSetupError};
 use super::target::Target;
 use super::transport::{Ask, Transport};
 use super::{Download, Downloader, FetchError, accepts, filename_for, media_type, sniff};
 
+const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
+
 /// Downloads over http and https. Cheap to share; connections of HTTP/2 are kept and used again.
 pub struct HttpDownloader {
     transport: Transport,
+    matrix: Option<Matrix>,
     options: HttpOptions,
 }
 
@@ -41,13 +45,19 @@ impl HttpDownloader {
         let dir = options.spool_dir();
         tempfile::tempfile_in(&dir).map_err(|error| HttpSetupError::SpoolDir(dir, error))?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { transport: Transport::new(&options, tls)?, options })
+        let homeserver = options.homeserver.clone();
+        let matrix = homeserver.map(|homeserver| Matrix::new(homeserver, &options, tls.clone())).transpose()?;
+        Ok(Self { transport: Transport::new(&options, tls)?, matrix, options })
     }
 
     async fn download(&self, url: &str) -> Result<Download, FetchError> {
-        let target = Target::parse(url, &self.options.access)?;
-        self.must_be_short(&target).map_err(FetchError::InvalidUrl)?;
-        let (target, response) = self.follow(Ask::plain(target)).await?;
+        let first = match &self.matrix {
+            Some(matrix) if is_mxc(url) => matrix.request(url)?,
+            None if is_mxc(url) => return Err(FetchError::InvalidUrl(NO_HOMESERVER.into())),
+            _ => Ask::plain(Target::parse(url, &self.options.access)?),
+        };
+        self.must_be_short(&first.target).map_err(FetchError::InvalidUrl)?;
+        let (target, response) = self.follow(first).await?;
         must_be_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let declared = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -83,7 +93,10 @@ impl HttpDownloader {
     /// nothing of those before it.
     pub(super) async fn follow(&self, mut ask: Ask) -> Result<(Target, Response<Incoming>), FetchError> {
         for _ in 0..=self.options.max_redirects {
-            let response = self.transport.ask(&ask).await?;
+            let response = match &self.matrix {
+                Some(matrix) if ask.bearer.is_some() => matrix.ask(&ask).await?,
+                _ => self.transport.ask(&ask).await?,
+            };
             match redirect_of(&response) {
                 Some(location) => {
                     let target = ask.target.redirected(location.as_bytes(), &self.options.access)?;

@@ -9,6 +9,7 @@ use http::header::{HeaderName, InvalidHeaderValue};
 
 use super::accept::TypePattern;
 use super::access::AccessRules;
+use super::matrix::Homeserver;
 use super::resolve::{Resolve, SystemResolver};
 
 /// Told, after each piece of a body, how many bytes came so far, and how many will come in all if the origin said so.
@@ -61,6 +62,8 @@ pub struct HttpOptions {
     pub access: AccessRules,
     /// Who knows the addresses of hosts. The system's resolver unless set.
     pub resolver: Arc<dyn Resolve>,
+    /// Through whom media of Matrix (`mxc://server/id`) is fetched. It may be at any address. Nobody unless set.
+    pub homeserver: Option<Homeserver>,
 }
 
 impl Default for HttpOptions {
@@ -85,6 +88,7 @@ impl Default for HttpOptions {
             progress: None,
             access: AccessRules::default(),
             resolver: Arc::new(SystemResolver),
+            homeserver: None,
         }
     }
 }

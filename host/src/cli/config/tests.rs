@@ -27,6 +27,8 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("failure-memory", ["gone=1", "all=0,not-found=5", "unavailable=7"]),
     ("key-rules", ["discord", "fragments,host-case", "*.example.org:sig+expires"]),
     ("listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:0"]),
+    ("matrix-homeserver", ["https://matrix.example.org/", "http://localhost:8008/", "https://example.org/matrix"]),
+    ("matrix-token-file", ["a", "b", "c"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
     ("signing-key-file", ["a", "b,c", "d"]),
@@ -34,7 +36,10 @@ const VALUES: &[(&str, [&str; 3])] = &[
 ];
 
 /// Options that another one has to be given with.
-const COMPANIONS: &[(&str, &[&str])] = &[];
+const COMPANIONS: &[(&str, &[&str])] = &[
+    ("matrix-homeserver", &["--matrix-token-file=token"]),
+    ("matrix-token-file", &["--matrix-homeserver=https://matrix.example.org/"]),
+];
 
 /// Values of an option that can be told from each other, if there are as many.
 fn values(name: &str, kind: Kind) -> [String; 3] {
