@@ -113,6 +113,19 @@ async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_c
 }
 
 #[tokio::test]
+async fn options_exclude_and_need_each_other_wherever_they_come_from() {
+    let place = Place::new();
+    place.file("keys", b"a key that is as long as a key of a service should be\n");
+    place.file("media-cache.toml", b"signing-key-file = [\"keys\"]\n");
+    let config = ("MEDIA_CACHE_CONFIG", "media-cache.toml");
+    let signed = run_within(&place.outside(""), &[config], &["sign", NOWHERE]).await.said();
+    assert!(signed.starts_with("/media?"), "{signed}");
+    let variables = [config, ("MEDIA_CACHE_EXPIRES_AT", "7")];
+    let said = run_within(&place.outside(""), &variables, &["sign", NOWHERE, "--expires-in", "1d"]).await.complained();
+    assert!(said.contains("cannot be used with") && said.contains("--expires-at is set by MEDIA_CACHE_EXPIRES_AT"), "{said}");
+}
+
+#[tokio::test]
 async fn a_service_can_be_named_by_a_variable() {
     let place = Place::new();
     let service = place.serve_with(&["--policy", "sieve"]).await;

@@ -8,6 +8,7 @@ use media_cache::download::{AccessRules, HostPattern};
 
 /// Who may be fetched from. For commands that download.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Access {
     /// Addresses to fetch from although they are not public, such as 127.0.0.0/8; addresses and ranges, also comma separated
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = range)]

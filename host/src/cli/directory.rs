@@ -23,7 +23,7 @@ const PAGE: u32 = 1000;
 #[derive(Args)]
 struct Adding {
     /// The budget on disk, in MiB; unless it is given, nothing is evicted
-    #[arg(long, value_name = "MB")]
+    #[arg(long, value_name = "MB", help_heading = "Storage")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
     place: Place,

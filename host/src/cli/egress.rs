@@ -8,6 +8,7 @@ use media_cache::download::{HttpOptions, TypePattern};
 
 /// How far downloads go. For commands that download.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Egress {
     /// Redirects that are followed; 0 for none
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(..=20))]

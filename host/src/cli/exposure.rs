@@ -10,6 +10,7 @@ use super::secrets::{admin_tokens, signing_keys};
 
 /// What `serve` is told of the world around it.
 #[derive(Args)]
+#[command(next_help_heading = "Who may ask")]
 pub struct Exposure {
     /// A file with keys, one a line: requests for media then have to be signed with one of them. The first signs; the others are for
     /// the time of a change. See `media-cache sign`

@@ -12,6 +12,7 @@ const LONGEST: u32 = u32::MAX / 1000;
 
 /// For how long failures are remembered. For commands that run long enough to meet one twice.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Failures {
     /// For how many seconds failed downloads are remembered, by kind, such as `not-found=60`; `all=0` for not at all
     #[arg(long, value_name = "KIND=SECONDS", value_delimiter = ',')]

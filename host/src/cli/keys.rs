@@ -5,6 +5,7 @@ use media_cache::KeyRules;
 
 /// What makes URLs the same entry. Every command that is given a URL has to know.
 #[derive(Args)]
+#[command(next_help_heading = "Storage")]
 pub struct Keys {
     /// What makes URLs the same entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such
     /// as `*.example.org:sig+expires`

@@ -11,6 +11,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 /// How much is logged, and how.
 #[derive(Args)]
+#[command(next_help_heading = "Logs and metrics")]
 pub struct Logging {
     /// How the log is written: a line for people, or a JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]

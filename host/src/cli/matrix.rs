@@ -8,6 +8,7 @@ use media_cache::download::{Homeserver, HomeserverUrl};
 
 /// Through whom Matrix media is fetched. For commands that download.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Matrix {
     /// The Matrix homeserver through which mxc:// URLs are fetched; it may be at a private address
     #[arg(long, value_name = "URL", requires = "matrix_token_file")]

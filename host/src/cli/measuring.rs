@@ -6,6 +6,7 @@ use media_cache::metrics::Metrics;
 
 /// What is told apart at `/metrics`.
 #[derive(Args)]
+#[command(next_help_heading = "Logs and metrics")]
 pub struct Measuring {
     /// Hosts whose downloads /metrics counts by themselves: `example.org`, or `*.example.org` for those under it together
     #[arg(long, value_name = "HOST", value_delimiter = ',')]

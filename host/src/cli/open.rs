@@ -25,6 +25,7 @@ pub const DEFAULT_MAX_SIZE_MB: u64 = 500;
 
 /// Which cache it is. Every command has these.
 #[derive(Args)]
+#[command(next_help_heading = "Storage")]
 pub struct Place {
     #[command(flatten)]
     config: ConfigurationFile,
@@ -35,7 +36,7 @@ pub struct Place {
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
     /// The eviction policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`
-    #[arg(long, value_name = "POLICY", default_value_t)]
+    #[arg(long, value_name = "POLICY", default_value_t, help_heading = "Eviction policy")]
     pub policy: PolicySpec,
     #[command(flatten)]
     keys: Keys,
@@ -43,6 +44,7 @@ pub struct Place {
 
 /// What comes in, and what becomes of it. For commands that store something.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Intake {
     /// The largest body that is downloaded or put, in MiB
     #[arg(long, value_name = "MB", default_value_t = 100)]
@@ -62,6 +64,7 @@ pub struct Intake {
 
 /// The tier in memory. For commands that run long enough to have one.
 #[derive(Args)]
+#[command(next_help_heading = "Memory")]
 pub struct Memory {
     /// Entries kept in memory or open; 0 for none
     #[arg(long, value_name = "N", default_value_t = 64)]
@@ -86,6 +89,7 @@ pub struct UnusablePolicy(ComponentError);
 
 /// What a policy may use up. For commands that run one whose author they do not know.
 #[derive(Args)]
+#[command(next_help_heading = "Eviction policy")]
 pub struct Sandbox {
     /// Memory that the eviction policy may have, in MiB; a million entries need about a hundred
     #[arg(long, value_name = "MB", default_value_t = PolicyLimits::default().memory_bytes / MIB)]

@@ -8,6 +8,7 @@ use media_cache::download::{DownloadQueue, GateOptions, RetryOptions};
 
 /// How many downloads there are at once. For commands that run long enough to have many.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Queue {
     /// Downloads at once
     #[arg(long, value_name = "N", default_value_t = GateOptions::default().at_once)]
@@ -37,6 +38,7 @@ impl Queue {
 
 /// How often a download is tried.
 #[derive(Args)]
+#[command(next_help_heading = "Downloads")]
 pub struct Retries {
     /// How often a download is tried again that failed for a reason that may pass
     #[arg(long, value_name = "N", default_value_t = RetryOptions::default().retries, value_parser = clap::value_parser!(u32).range(..=10))]

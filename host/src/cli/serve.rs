@@ -44,7 +44,7 @@ pub struct Serve {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
     /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
-    #[arg(long, value_name = "MB", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
+    #[arg(long, value_name = "MB", help_heading = "Storage", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
     max_size_mb: NonZeroU64,
     /// How long clients have, after SIGTERM, to take what they asked for
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
@@ -63,6 +63,8 @@ pub struct Serve {
     #[command(flatten)]
     intake: Intake,
     #[command(flatten)]
+    queue: Queue,
+    #[command(flatten)]
     failures: Failures,
     #[command(flatten)]
     clients: Clients,
@@ -70,8 +72,6 @@ pub struct Serve {
     logging: Logging,
     #[command(flatten)]
     measuring: Measuring,
-    #[command(flatten)]
-    queue: Queue,
 }
 
 /// What the cache of a service shares with the rest of it.

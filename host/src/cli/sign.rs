@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use url::Url;
 
+use super::config::ConfigurationFile;
 use super::secrets::signing_keys;
 
 /// What is to be signed, and with what.
@@ -28,6 +29,8 @@ pub struct Sign {
     /// Where the service is, such as `https://media.example.com`, to print a whole URL
     #[arg(long, value_name = "URL")]
     base: Option<Url>,
+    #[command(flatten)]
+    config: ConfigurationFile,
 }
 
 impl Sign {

@@ -33,7 +33,7 @@ use super::Cli;
 #[derive(Args)]
 pub struct ConfigurationFile {
     /// A TOML file with options, such as `max-size-mb = 500`; what is given, or is in the environment, outweighs it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
 }
 

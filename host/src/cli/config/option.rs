@@ -84,9 +84,15 @@ impl Scalar {
     }
 }
 
-/// The options of a command that can be set in other ways than by giving them: those with a long name that set something.
+/// The options of a command that can be set in other ways than by giving them, in the order of its help: those with a long name that
+/// set something.
 pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
-    command.get_arguments().filter_map(|option| Some((option.get_long()?, option, Kind::of(option)?)))
+    let options = command.get_arguments().filter_map(|option| Some((option.get_long()?, option, Kind::of(option)?)));
+    let mut options: Vec<_> = options.collect();
+    let mut headings = vec![None];
+    headings.extend(options.iter().map(|(_, option, _)| option.get_help_heading()));
+    options.sort_by_key(|(_, option, _)| headings.iter().position(|heading| *heading == option.get_help_heading()));
+    options.into_iter()
 }
 
 /// Whether a command takes a configuration. One that does not depends on nothing but its arguments.

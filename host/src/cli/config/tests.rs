@@ -16,6 +16,7 @@ use crate::cli::Cli;
 /// have commas.
 const VALUES: &[(&str, [&str; 3])] = &[
     ("accept-type", ["image/*", "*/*,!text/html", "!image/gif"]),
+    ("accept-type", ["image/*", "image/*,!image/gif,video/mp4", "audio/*"]),
     ("admin-listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:3"]),
     ("admin-token-file", ["a", "b", "c"]),
     ("allow-address", ["127.0.0.0/8", "10.0.0.0/8,fd00::/8", "10.1.2.3/32"]),
@@ -29,6 +30,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:0"]),
     ("matrix-homeserver", ["https://matrix.example.org/", "http://localhost:8008/", "https://example.org/matrix"]),
     ("matrix-token-file", ["a", "b", "c"]),
+    ("metrics-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
     ("signing-key-file", ["a", "b,c", "d"]),
