@@ -12,6 +12,10 @@ use crate::key::{decode_hex, encode_hex};
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
 pub const LARGEST: u64 = 128 * 1024;
 
+/// The latest time that is told from the millisecond before and after it once it is written as seconds with fractions, in
+/// milliseconds since 1970: the year 73,000. What is later is taken for that.
+const LATEST: u64 = 1 << 51;
+
 /// What is known of the media.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sidecar {
@@ -127,10 +131,10 @@ pub fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
-/// Seconds as milliseconds; what is negative becomes 0.
+/// Seconds as milliseconds; what is negative becomes 0, and what is too late to be exact the latest time that is.
 #[must_use]
 pub fn milliseconds(seconds: f64) -> u64 {
-    (seconds * 1000.0).round() as u64
+    ((seconds * 1000.0).round() as u64).min(LATEST)
 }
 
 #[cfg(test)]
@@ -153,6 +157,20 @@ mod tests {
         assert_eq!(Sidecar::from_json(&sidecar().to_json()), Some(sidecar()));
         let plain = Sidecar { digest: None, ..sidecar() };
         assert_eq!(Sidecar::from_json(&plain.to_json()), Some(plain));
+    }
+
+    #[test]
+    fn times_that_are_too_late_to_be_exact_become_one_that_is() {
+        for written in ["4451607788496.902", "1e17", "1e300"] {
+            let json = format!(r#"{{"url":"u","size":1,"ts":{written}}}"#);
+            let read = Sidecar::from_json(json.as_bytes()).unwrap();
+            assert_eq!(read.stored_at, LATEST, "{written}");
+            assert_eq!(Sidecar::from_json(&read.to_json()), Some(read));
+        }
+        for stored_at in [LATEST - 3, LATEST - 2, LATEST - 1] {
+            let late = Sidecar { stored_at, ..sidecar() };
+            assert_eq!(Sidecar::from_json(&late.to_json()), Some(late));
+        }
     }
 
     #[test]

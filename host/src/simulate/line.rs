@@ -107,8 +107,8 @@ fn number(field: &[u8]) -> Option<u64> {
 
 /// Milliseconds of a number of seconds.
 fn milliseconds(field: &[u8]) -> Option<u64> {
-    /// No more than that is exact, and it is 285,000 years.
-    const MOST: f64 = (1u64 << 53) as f64;
+    /// More than that is not exact to the millisecond, in seconds with fractions, and it is 71,000 years.
+    const MOST: f64 = (1u64 << 51) as f64;
     let thousandfold = text(field)?.parse::<f64>().ok()? * 1000.0;
     (0.0..=MOST).contains(&thousandfold).then(|| thousandfold.round() as u64)
 }

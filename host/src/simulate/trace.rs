@@ -211,7 +211,7 @@ mod tests {
     fn what_is_no_request_is_named() {
         assert_eq!(fault("0,a,1\n0,a\n"), (2, LineFault::Fields(2)));
         assert_eq!(fault("0,a,1\n\n0,a,b,1\n"), (3, LineFault::Fields(4)));
-        for time in ["-1", "", "soon", "inf", "NaN", "1e300"] {
+        for time in ["-1", "", "soon", "inf", "NaN", "1e300", "4451607788496.902"] {
             assert_eq!(fault(&format!("0,a,1\n{time},a,1\n")), (2, LineFault::Time(Shown(time.into()))));
         }
         for size in ["-1", "", "1.5", "18446744073709551616"] {

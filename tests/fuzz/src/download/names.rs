@@ -1,0 +1,74 @@
+//! File names, of whatever headers and URLs say.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use super::naming::{clean_filename, filename_for};
+use super::parameters::parameter;
+use crate::input::{Input, text};
+
+/// A line with a media type, a line with the path of a URL, and a `Content-Disposition`; all of it is also taken for a name.
+pub fn file_name(data: &[u8]) {
+    let mut input = Input::new(data);
+    let mimetype = text(input.line());
+    let path = text(input.line());
+    let header = input.rest();
+    let url = at(&path);
+    for disposition in [Some(header), None] {
+        let name = filename_for(disposition, &url, &mimetype);
+        check_safe(&name);
+        assert_eq!(clean_filename(&name).as_ref(), Some(&name), "a clean name stays what it is");
+    }
+    let header = text(header);
+    for name in ["filename", "filename*"] {
+        assert_eq!(parameter(&header, name), parameter(&header, &name.to_uppercase()), "case does not matter");
+    }
+    check_spellings(&text(data));
+}
+
+/// What a file can be called anywhere without doing harm.
+fn check_safe(name: &str) {
+    assert!(!name.is_empty() && name.len() <= 200, "{} bytes", name.len());
+    assert!(!name.contains(['/', '\\']), "{name:?} is more than a segment");
+    assert!(!name.starts_with('.') && !name.ends_with('.'), "{name:?} is hidden, or means a directory");
+    assert_eq!(name.trim(), name, "white space at the ends");
+    let turning = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter().chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
+    for hidden in turning.chain(['\u{200b}', '\u{2060}', '\u{feff}']) {
+        assert!(!name.contains(hidden), "{name:?} has {hidden:?} in it");
+    }
+    assert!(!name.contains(char::is_control), "{name:?} has a control character in it");
+}
+
+/// A name is the same however a header spells it.
+fn check_spellings(given: &str) {
+    let clean = clean_filename(given);
+    if let Some(clean) = &clean {
+        check_safe(clean);
+        let extended = clean_filename(&format!("{clean}.jpeg"));
+        assert!(extended.is_some_and(|name| name.ends_with(".jpeg") && name.len() <= 200), "the extension is kept");
+    }
+    let expected = clean.as_deref().unwrap_or("media");
+    let quoted = format!("\"{}\"", given.replace('\\', r"\\").replace('"', "\\\""));
+    let encoded = utf8_percent_encode(given, NON_ALPHANUMERIC);
+    let headers = [
+        format!("attachment; filename={quoted}"),
+        format!("inline;FileName = {quoted}; filename=other.gif"),
+        format!("attachment; filename*=UTF-8''{encoded}"),
+        format!("attachment; filename*=utf-8'en'{encoded} ; filename={quoted}"),
+        format!("attachment; filename={quoted}; filename*=UTF-8''{encoded}"),
+    ];
+    for header in headers {
+        assert_eq!(filename_for(Some(header.as_bytes()), &at(""), ""), expected, "{header:?}");
+    }
+}
+
+fn at(path: &str) -> Url {
+    let mut url = nowhere();
+    url.set_path(path);
+    url
+}
+
+#[allow(clippy::unwrap_used, reason = "it is a URL")]
+fn nowhere() -> Url {
+    Url::parse("https://example.com/").unwrap()
+}

@@ -1,0 +1,39 @@
+//! Media types, of whatever headers and bodies say.
+
+use super::sniff::{HEAD_BYTES, media_type as type_of};
+use crate::input::{Input, text};
+
+/// A line with a `Content-Type`, which is missing where the line is empty; the rest is the body.
+pub fn media_type(data: &[u8]) {
+    let mut input = Input::new(data);
+    let header = text(input.line());
+    let head = input.rest();
+    let said = type_of(Some(&header), head);
+    let recognised = type_of(None, head);
+    for found in [&said, &recognised] {
+        check_form(found);
+        assert_eq!(&type_of(Some(found), head), found, "what was found is found again");
+    }
+    assert!(!can_run_scripts(&recognised), "{recognised} was made of bytes");
+    assert_eq!(said, type_of(Some(&header), &head[..head.len().min(HEAD_BYTES)]), "what is further on does not matter");
+    if can_run_scripts(&said) {
+        let essence = said.split(';').next().unwrap_or_default();
+        assert!(header.to_ascii_lowercase().contains(essence), "{said} is not what {header:?} says");
+    }
+}
+
+/// `type/subtype` in lower case, with a charset at most.
+fn check_form(found: &str) {
+    let (essence, charset) = found.split_once("; charset=").map_or((found, None), |(essence, charset)| (essence, Some(charset)));
+    assert!(charset.is_none() || essence.starts_with("text/"), "{found:?}");
+    assert_eq!(essence.matches('/').count(), 1, "{found:?}");
+    let unfit = |c: char| !matches!(c, '!' | '#' | '$' | '&' | '+' | '-'..='9' | '^' | '_' | 'a'..='z');
+    assert!(!essence.contains(unfit), "{found:?}");
+    assert!(charset.is_none_or(|charset| !charset.is_empty() && !charset.contains(unfit)), "{found:?}");
+    assert!(found.len() <= 127 + 1 + 127 + "; charset=".len() + 127, "{} bytes", found.len());
+}
+
+fn can_run_scripts(mimetype: &str) -> bool {
+    let essence = mimetype.split(';').next().unwrap_or_default();
+    essence.starts_with("text/") || essence.ends_with("/xml") || essence.ends_with("+xml") || essence.ends_with("ascript")
+}

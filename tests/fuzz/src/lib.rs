@@ -1,0 +1,43 @@
+//! What holds of every parser of untrusted input, whatever it is given.
+//!
+//! A property takes bytes and panics where something does not hold that should. The fuzz targets in `fuzz/` call properties with what
+//! a fuzzer makes up; the test of this crate calls them with the files in `fuzz/corpus/`, which a fuzzer found worth keeping.
+//!
+//! Parsers that are modules of the host are compiled into this crate from where they are, rather than by depending on the host: what
+//! is instrumented for fuzzing is then a few thousand lines, and not also a WebAssembly engine and a video encoder. A module here
+//! has the name of the host's, so that paths by `super` and `crate` mean the same.
+
+mod download;
+mod input;
+mod service;
+mod simulate;
+mod stored;
+mod transcode;
+
+pub use download::{file_name, media_type};
+pub use service::range;
+pub use simulate::trace;
+pub use stored::{sidecar, snapshot};
+pub use transcode::{annex_b, canvas, gif};
+
+/// Something that holds whatever it is given.
+#[derive(Clone, Copy)]
+pub struct Property {
+    /// What its fuzz target and its corpus are called.
+    pub name: &'static str,
+    /// Panics where it does not hold.
+    pub check: fn(&[u8]),
+}
+
+/// All properties.
+pub const PROPERTIES: &[Property] = &[
+    Property { name: "annex_b", check: annex_b },
+    Property { name: "canvas", check: canvas },
+    Property { name: "file_name", check: file_name },
+    Property { name: "gif", check: gif },
+    Property { name: "media_type", check: media_type },
+    Property { name: "range", check: range },
+    Property { name: "sidecar", check: sidecar },
+    Property { name: "snapshot", check: snapshot },
+    Property { name: "trace", check: trace },
+];

@@ -1,0 +1,7 @@
+//! What clients say.
+
+#[path = "../../../host/src/service/range.rs"]
+mod range;
+mod ranges;
+
+pub use ranges::range;

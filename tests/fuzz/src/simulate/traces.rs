@@ -1,0 +1,48 @@
+//! Traces, and keys in quotes.
+
+use std::fmt::Write;
+use std::iter::once;
+
+use super::trace::{Request, Trace, fingerprint};
+
+/// All of it as a trace, plain or compressed; and as a key.
+pub fn trace(data: &[u8]) {
+    if let Ok(trace) = Trace::read(data) {
+        check_numbers(&trace);
+        check_round_trip(&trace);
+    }
+    check_quoted(data);
+}
+
+fn check_numbers(trace: &Trace) {
+    let requests = trace.requests();
+    assert!(!requests.is_empty() && requests.iter().all(|request| request.size > 0));
+    assert_eq!(requests.iter().map(|request| request.size).sum::<u64>(), trace.bytes());
+    let mut known = 0;
+    for Request { object, .. } in requests {
+        assert!(*object <= known, "objects are numbered as they come");
+        known = known.max(object + 1);
+    }
+    assert_eq!(known as usize, trace.objects());
+}
+
+/// Written down as the service does it, it is the same trace.
+fn check_round_trip(trace: &Trace) {
+    let mut lines = String::new();
+    for Request { at, size, object } in trace.requests() {
+        let _ = writeln!(lines, "{}.{:03},{:016x},{size}", at / 1000, at % 1000, trace.fingerprint(*object));
+    }
+    let Ok(again) = Trace::read(lines.as_bytes()) else { unreachable!("{lines}") };
+    assert_eq!(again.requests(), trace.requests());
+}
+
+/// Any line is a key, in quotes.
+fn check_quoted(key: &[u8]) {
+    if key.contains(&b'\n') || key.len() > 1 << 12 {
+        return;
+    }
+    let doubled = key.iter().flat_map(|byte| if *byte == b'"' { &b"\"\""[..] } else { std::slice::from_ref(byte) });
+    let line: Vec<u8> = b"0,\"".iter().chain(doubled).chain(b"\",1").copied().chain(once(b'\n')).collect();
+    let Ok(trace) = Trace::read(&line[..]) else { unreachable!("{line:?}") };
+    assert_eq!((trace.objects(), trace.fingerprint(0)), (1, fingerprint(key)));
+}
