@@ -1,7 +1,7 @@
 //! Those who lay the siege, and the origin that they ask for.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,10 +37,10 @@ pub fn path_of(url: &str) -> String {
     format!("/media?url={}", utf8_percent_encode(url, NON_ALPHANUMERIC))
 }
 
-/// Starts the origin.
+/// Starts the origin, on all addresses of the loopback interface. What hangs and what is slow have hosts of their own.
 pub async fn origin() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    let listener = TcpListener::bind("0.0.0.0:0").await?;
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr()?.port());
     let router = Router::new().route("/{kind}/{name}", get(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(address)
@@ -141,12 +141,12 @@ impl Siege {
         let Ok(client) = client else { return };
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
-            let kind = match number % 10 {
-                0 => "hanging",
-                1 | 2 => "slow",
-                _ => "fast",
+            let (kind, host) = match number % 10 {
+                0 => ("hanging", "127.0.0.3"),
+                1 | 2 => ("slow", "127.0.0.2"),
+                _ => ("fast", "127.0.0.1"),
             };
-            let path = path_of(&format!("http://{}/{kind}/{number}.png", self.origin));
+            let path = path_of(&format!("http://{host}:{}/{kind}/{number}.png", self.origin.port()));
             let asking = async {
                 let answer = client.get(format!("http://{}{path}", self.service)).send().await?;
                 let status = answer.status();
