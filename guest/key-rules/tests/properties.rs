@@ -118,7 +118,7 @@ fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The parameters of a URL that no rule names, and that are not empty, as they stand.
+/// The parameters of a URL that no rule names, or that may be two, and that are not empty, as they stand.
 fn remaining(url: &Url, rules: &KeyRules) -> Vec<String> {
     let host = host_of(url);
     let covers = |rule: &&ParameterRule| match rule.host().strip_prefix("*.") {
@@ -127,7 +127,8 @@ fn remaining(url: &Url, rules: &KeyRules) -> Vec<String> {
     };
     let dropped: Vec<_> = rules.parameters.iter().filter(covers).flat_map(ParameterRule::drop).collect();
     let pairs = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    pairs.filter(|pair| !dropped.iter().any(|name| pair.split('=').next() == Some(name))).map(Into::into).collect()
+    let named = |pair: &&str| !pair.contains(';') && dropped.iter().any(|name| pair.split('=').next() == Some(name));
+    pairs.filter(|pair| !named(pair)).map(Into::into).collect()
 }
 
 proptest! {
