@@ -141,6 +141,21 @@ async fn a_request_that_was_never_finished_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
+async fn a_download_that_does_not_end_does_not_hold_up_the_end_either() {
+    let (origin, place) = (Origin::start().await, Place::new());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let gate = origin.hold("/picture.png");
+    let patient = ["--first-byte-seconds", "3600", "--download-seconds", "3600"];
+    let service = place.serve_with(&[&["--grace-seconds", "1"][..], &patient].concat()).await;
+    let asking = tokio::spawn(service.about(http::Method::GET, &url).send());
+    gate.reached().await;
+    service.signal(Signal::TERM);
+    assert_eq!(service.wait().await.code(), Some(0));
+    assert!(soon(asking).await.unwrap().is_err());
+    assert_eq!(place.disk_use(), 0, "{:?}", place.names());
+}
+
+#[tokio::test]
 async fn a_signal_while_the_cache_is_loading_ends_the_service_at_once() {
     let place = Place::new();
     let service = place.serve().await;

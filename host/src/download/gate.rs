@@ -330,6 +330,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_waits_or_is_under_way_when_the_queue_closes_is_given_up() {
+        let held = Held::new();
+        let gate = held.gate(options(1, 1, 1));
+        let mut all = start(&gate, &["http://a/1", "http://a/2"]);
+        assert_eq!(counts(&gate), (1, 1, 0));
+        gate.queue.close();
+        let ends: Vec<_> = all.drain(..).map(|fetching| fetching.now_or_never().map(Result::unwrap_err)).collect();
+        let given_up = FetchError::Overloaded { retry_after_seconds: None };
+        assert_eq!(ends, [Some(given_up.clone()), Some(given_up.clone())]);
+        assert_eq!(counts(&gate), (0, 0, 0));
+        assert_eq!(gate.fetch("http://b/").await.map(|_| ()).unwrap_err(), given_up);
+    }
+
+    #[tokio::test]
     async fn a_gate_lets_through_what_the_downloader_answers() {
         let echo =
             |url: String| async move { Ok(Download { body: url.into(), mimetype: "text/plain".into(), filename: "a".into() }) };
