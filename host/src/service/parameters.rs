@@ -1,6 +1,6 @@
 //! What stands behind the question mark, for every route but those of which it may hold anything.
 
-use axum::http::Uri;
+use http::Uri;
 
 use super::problem::Problem;
 

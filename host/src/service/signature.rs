@@ -13,8 +13,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::http::StatusCode;
 use hmac::{Hmac, KeyInit, Mac};
+use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 

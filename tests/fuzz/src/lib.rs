@@ -9,13 +9,15 @@
 
 mod download;
 mod input;
+mod keys;
 mod service;
 mod simulate;
 mod stored;
 mod transcode;
 
 pub use download::{file_name, media_type};
-pub use service::range;
+pub use keys::key_rules;
+pub use service::{query, range};
 pub use simulate::trace;
 pub use stored::{sidecar, snapshot};
 pub use transcode::{annex_b, canvas, gif};
@@ -35,7 +37,9 @@ pub const PROPERTIES: &[Property] = &[
     Property { name: "canvas", check: canvas },
     Property { name: "file_name", check: file_name },
     Property { name: "gif", check: gif },
+    Property { name: "key_rules", check: key_rules },
     Property { name: "media_type", check: media_type },
+    Property { name: "query", check: query },
     Property { name: "range", check: range },
     Property { name: "sidecar", check: sidecar },
     Property { name: "snapshot", check: snapshot },

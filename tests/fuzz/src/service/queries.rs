@@ -1,0 +1,75 @@
+//! The query of `/media`, and the signature in it.
+
+use std::time::SystemTime;
+
+use http::Uri;
+use url::form_urlencoded::Serializer;
+
+use super::parameters::read;
+use super::signature::{Signature, SigningKeys};
+use crate::input::{Input, text};
+
+const NAMES: [&str; 3] = ["url", "signature", "expires"];
+
+/// All of it as a query; and a line with a number and a URL, which are written as clients write them, and signed.
+pub fn query(data: &[u8]) {
+    if let Some(values) = values(&text(data)) {
+        check_read(&values);
+    }
+    let mut input = Input::new(data);
+    let expires = text(input.line());
+    let url = text(input.rest());
+    check_written(&url, &expires);
+    check_signed(&url, expires.parse().ok());
+}
+
+fn values(query: &str) -> Option<[Option<String>; 3]> {
+    let uri: Uri = format!("/media?{query}").parse().ok()?;
+    read(&uri, NAMES, "no hint").ok()
+}
+
+/// What was read is read again from the way in which clients write it. A signature that is one is 64 digits.
+fn check_read(read: &[Option<String>; 3]) {
+    let mut again = Serializer::new(String::new());
+    for (name, value) in NAMES.iter().zip(read) {
+        again.extend_pairs(value.iter().map(|value| (name, value)));
+    }
+    assert_eq!(values(&again.finish()).as_ref(), Some(read));
+    let [_, signature, expires] = read.each_ref().map(Option::as_deref);
+    match Signature::read(signature, expires) {
+        Ok(Some(_)) => {
+            assert!(signature.is_some_and(|text| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())));
+            assert!(expires.is_none_or(|text| text.parse::<u64>().is_ok_and(|seconds| seconds.to_string() == text)));
+        }
+        Ok(None) => assert_eq!((signature, expires), (None, None)),
+        Err(_) => assert!(signature.is_some() || expires.is_some()),
+    }
+}
+
+/// Any text gets through as it is; one parameter more, or twice the same, does not.
+fn check_written(url: &str, expires: &str) {
+    let write = |pairs: &[(&str, &str)]| values(&Serializer::new(String::new()).extend_pairs(pairs).finish());
+    let expected = [Some(url.to_owned()), None, Some(expires.to_owned())];
+    assert_eq!(write(&[("url", url), ("expires", expires)]).as_ref(), Some(&expected));
+    assert_eq!(write(&[("expires", expires), ("url", url)]).as_ref(), Some(&expected), "in any order");
+    assert_eq!(write(&[("url", url), ("url", url)]), None, "twice");
+    if !NAMES.contains(&expires) {
+        assert_eq!(write(&[("url", url), (expires, url)]), None, "{expires:?} is no parameter");
+    }
+}
+
+/// What is signed for a URL and a time is good for these and no other.
+fn check_signed(url: &str, expires: Option<u64>) {
+    let Ok(keys) = SigningKeys::new(["correct horse battery staple"]) else { unreachable!("it is long enough") };
+    let signed = keys.sign(url, expires).unwrap_or_default();
+    let read = signed.strip_prefix("/media?").and_then(values);
+    let Some([Some(back), signature, until]) = read else { unreachable!("{signed}") };
+    assert_eq!((back.as_str(), until.as_deref()), (url, expires.map(|expires| expires.to_string()).as_deref()));
+    let read = |until: Option<&str>| Signature::read(signature.as_deref(), until).ok().flatten();
+    let good = |url: &str, signature: Option<Signature>| keys.verify(url, signature.as_ref(), SystemTime::UNIX_EPOCH).is_ok();
+    assert_eq!(good(url, read(until.as_deref())), expires != Some(0), "nothing expires before 1970");
+    assert!(!good(&format!("{url}&"), read(until.as_deref())), "another URL");
+    assert!(!good(url, read(Some("4102444800"))) || until.as_deref() == Some("4102444800"), "another time");
+    assert!(!good(&format!("{}\n{url}", until.as_deref().unwrap_or_default()), read(None)), "a time that is a part of the URL");
+    assert!(!good(url, None), "no signature");
+}
