@@ -28,6 +28,14 @@ async fn what_was_put_is_there_without_an_origin() {
 }
 
 #[tokio::test]
+async fn the_type_of_a_form_says_nothing_of_what_is_put() {
+    let place = Place::new();
+    let service = place.serve().await;
+    let answer = service.put(NOWHERE, "application/x-www-form-urlencoded", png(1)).await;
+    assert_eq!((answer.status, &answer.json()["mimetype"]), (201, &"image/png".into()));
+}
+
+#[tokio::test]
 async fn a_known_url_keeps_the_older_bytes() {
     let (origin, place) = (Origin::start().await, Place::new());
     let url = origin.serves("/picture.png", "image/png", png(1));

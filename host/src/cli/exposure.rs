@@ -60,6 +60,10 @@ impl Exposure {
     }
 
     fn check(&self, listen: SocketAddr, tokens: &AdminTokens) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.admin_listen.is_none_or(|admin| admin != listen || admin.port() == 0),
+            "--admin-listen and --listen are the same address, {listen}; administration needs one of its own"
+        );
         let signed = !self.signing_key_file.is_empty();
         anyhow::ensure!(
             !(signed && self.public),

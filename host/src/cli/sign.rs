@@ -36,6 +36,7 @@ pub struct Sign {
 impl Sign {
     /// Prints the path and query that the service answers, or its URL.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
         let expires = self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime.0).as_secs()));
         let signed = signing_keys(&self.signing_key_file)?.sign(&self.url, expires).context("there is no key")?;

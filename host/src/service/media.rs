@@ -35,6 +35,9 @@ pub(super) struct Parameters {
     pub(super) signature: Option<Signature>,
 }
 
+/// The type of a form, which is no media.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// `GET` and `HEAD`: what is stored, downloaded first if nothing is.
 pub(super) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let Parameters { url, .. } = Parameters::to_get(&uri)?;
@@ -57,7 +60,8 @@ pub(super) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     }
     let head = body.head(SNIFFED).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let mimetype = media_type(declared, &head);
+    // What curl says of any `--data` is not meant.
+    let mimetype = media_type(declared.filter(|declared| *declared != FORM), &head);
     let filename = filename.as_deref().and_then(clean_filename).unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
     let outcome = cache.put(&url, body, &mimetype, &filename).await?;
     if let Some(why) = outcome.not_stored {
