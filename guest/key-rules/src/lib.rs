@@ -165,7 +165,8 @@ mod tests {
         let table = [
             // `\` ends an authority as `/` does, and the last `@` ends the credentials.
             (r"https://evil.net\@x.org/?ex=1", r"https://evil.net\@x.org/?ex=1"),
-            (r"https://x.org\@evil.net/?ex=1", r"https://x.org\@evil.net/"),
+            (r"https://x.org\@evil.net/?ex=1", r"https://x.org\@evil.net/?ex=1"),
+            (r"other://X.org\@evil.net/?ex=1", r"other://X.org\@evil.net/?ex=1"),
             ("https://x.org@evil.net/?ex=1", "https://x.org@evil.net/?ex=1"),
             ("https://a:b@x.org:80@evil.net/?ex=1", "https://a:b@x.org:80@evil.net/?ex=1"),
             ("https://User:Pass@x.org:80/?ex=1", "https://User:Pass@x.org:80/"),
@@ -194,7 +195,7 @@ mod tests {
     fn hosts_in_lower_case_leave_paths_and_credentials_alone() {
         let table = [
             ("HTTPS://User@X.Org:80/Path?Query#Fragment", "https://User@x.org:80/Path?Query#Fragment"),
-            (r"https://X.Org\Path", r"https://x.org\Path"),
+            (r"https://X.Org\Path", r"https://X.Org\Path"),
             ("https://BÜCHER.example/", "https://bÜcher.example/"),
             ("https://[2001:DB8::A]/A", "https://[2001:db8::a]/A"),
             ("https:/X.Org/", "https:/X.Org/"),

@@ -25,7 +25,12 @@ impl<'a> Parts<'a> {
         let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| is_scheme(scheme))?;
         let (rest, fragment) = split(rest, '#');
         let (rest, query) = split(rest, '?');
-        let authority = &rest[..rest.find(['/', '\\']).unwrap_or(rest.len())];
+        let end = rest.find(['/', '\\']).unwrap_or(rest.len());
+        let authority = &rest[..end];
+        if rest[end..].starts_with('\\') {
+            // The end of the host in some schemes, and a part of it in others.
+            return None;
+        }
         let (userinfo, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
         let host = match host.find(']') {
             Some(end) if host.starts_with('[') => &host[..=end],
