@@ -166,6 +166,7 @@ mod tests {
             // `\` ends an authority as `/` does, and the last `@` ends the credentials.
             (r"https://evil.net\@x.org/?ex=1", r"https://evil.net\@x.org/?ex=1"),
             (r"https://x.org\@evil.net/?ex=1", r"https://x.org\@evil.net/?ex=1"),
+            ("file://C:/?ex=1", "file://C:/?ex=1"),
             (r"other://X.org\@evil.net/?ex=1", r"other://X.org\@evil.net/?ex=1"),
             ("https://x.org@evil.net/?ex=1", "https://x.org@evil.net/?ex=1"),
             ("https://a:b@x.org:80@evil.net/?ex=1", "https://a:b@x.org:80@evil.net/?ex=1"),

@@ -23,6 +23,10 @@ impl<'a> Parts<'a> {
             return None;
         }
         let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| is_scheme(scheme))?;
+        if scheme.eq_ignore_ascii_case("file") {
+            // What stands there may be the letter of a drive.
+            return None;
+        }
         let (rest, fragment) = split(rest, '#');
         let (rest, query) = split(rest, '?');
         let end = rest.find(['/', '\\']).unwrap_or(rest.len());
