@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use media_cache_test_support::http_client::media_path;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 use siege::{LARGE, SMALL, Siege};
@@ -37,8 +38,8 @@ fn main() -> anyhow::Result<()> {
     let origin = runtime.block_on(siege::origin())?;
     let directory = tempfile::tempdir()?;
     let mut service = Service::start(directory.path())?;
-    let known = siege::path_of(&format!("http://{origin}/known/picture.png"));
-    let large = siege::path_of(&format!("http://{origin}/large/film.mp4"));
+    let known = media_path(&format!("http://{origin}/known/picture.png"));
+    let large = media_path(&format!("http://{origin}/large/film.mp4"));
     for (path, length) in [(&known, SMALL), (&large, LARGE)] {
         let got = Hits::new(service.address)?.get(path)?;
         ensure!(got == length, "{path}: {got} bytes instead of {length}");

@@ -7,9 +7,7 @@
 use std::hint::black_box;
 
 use divan::{Bencher, counter::ItemsCount};
-use media_cache::download::{Download, FetchError};
-use media_cache::transcode::NoTranscoder;
-use media_cache::{Builder, MediaCache};
+use media_cache::{Builder, FetchError, FetchedMedia, MediaCache, NoTranscoder};
 use tokio::runtime::Runtime;
 
 fn main() {
@@ -18,8 +16,8 @@ fn main() {
 
 const URL: &str = "https://example.com/emoji/1.png";
 
-async fn make(_url: String) -> Result<Download, FetchError> {
-    Ok(Download { body: vec![b'x'; 1000].into(), mimetype: "image/png".into(), filename: "1.png".into() })
+async fn make(_url: String) -> Result<FetchedMedia, FetchError> {
+    Ok(FetchedMedia { body: vec![b'x'; 1000].into(), mimetype: "image/png".into(), filename: "1.png".into() })
 }
 
 /// A cache with one entry in it.

@@ -12,16 +12,17 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use media_cache::policy::{Access, Entry, Event, Placement, PolicyFault};
-use media_cache::simulate::{Counts, Policy, Replay, Sandboxed, Trace};
-use media_cache::{Engine, PolicyLimits, PolicySpec};
+use media_cache::policy::{Access, Entry, Event, Placement, PolicyEngine, PolicyFault, PolicyLimits, PolicySpec};
 use media_cache_policy_gdsf::Gdsf;
-use media_cache_policy_kit as kit;
-use media_cache_policy_kit::bindings::exports::media_cache::cache::eviction::GuestPolicy;
 use media_cache_policy_lru::Lru;
 use media_cache_policy_s3_fifo::S3Fifo;
+use media_cache_policy_sdk as sdk;
+use media_cache_policy_sdk::bindings::exports::media_cache::cache::eviction::GuestPolicy;
 use media_cache_policy_sieve::Sieve;
 use media_cache_policy_w_tinylfu::WTinyLfu;
+use media_cache_simulator::{Counts, Policy, Replay, Sandboxed, Trace};
+use media_cache_test_support::random::Random;
+use media_cache_test_support::workspace::workspace_path;
 
 const CAPACITY: u64 = 512 << 20;
 const ROUNDS: usize = 15;
@@ -32,15 +33,15 @@ const BATCHES: usize = 1000;
 const ENTRIES: u64 = 10_000;
 
 /// A policy that was compiled with this program.
-struct Native<A>(kit::Ranking<A>);
+struct Native<A>(sdk::Ranking<A>);
 
-impl<A: kit::Algorithm> Native<A> {
+impl<A: sdk::Algorithm> Native<A> {
     fn new() -> anyhow::Result<Self> {
-        Ok(Self(kit::Ranking::new(CAPACITY, Vec::new()).map_err(anyhow::Error::msg)?))
+        Ok(Self(sdk::Ranking::new(CAPACITY, Vec::new()).map_err(anyhow::Error::msg)?))
     }
 }
 
-impl<A: kit::Algorithm> Policy for Native<A> {
+impl<A: sdk::Algorithm> Policy for Native<A> {
     fn restore(&mut self, entries: &[Entry]) -> Result<(), PolicyFault> {
         self.0.restore(entries.iter().map(entry).collect());
         Ok(())
@@ -53,27 +54,27 @@ impl<A: kit::Algorithm> Policy for Native<A> {
 
     fn place(&mut self, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault> {
         Ok(match self.0.place(events.iter().map(event).collect(), entry(&candidate), needed) {
-            kit::Placement::Refuse => Placement::Refuse,
-            kit::Placement::Admit(victims) => Placement::Admit(victims),
+            sdk::Placement::Refuse => Placement::Refuse,
+            sdk::Placement::Admit(victims) => Placement::Admit(victims),
         })
     }
 }
 
-fn entry(of: &Entry) -> kit::Entry {
-    kit::Entry { id: of.id, fingerprint: of.fingerprint, size: of.size, hits: of.hits, accessed_at: of.accessed_at }
+fn entry(of: &Entry) -> sdk::Entry {
+    sdk::Entry { id: of.id, fingerprint: of.fingerprint, size: of.size, hits: of.hits, accessed_at: of.accessed_at }
 }
 
-fn event(of: &Event) -> kit::Event {
+fn event(of: &Event) -> sdk::Event {
     match of {
-        Event::Accessed(access) => kit::Event::Accessed(kit::Access { id: access.id, at: access.at }),
-        Event::Removed(id) => kit::Event::Removed(*id),
+        Event::Accessed(access) => sdk::Event::Accessed(sdk::Access { id: access.id, at: access.at }),
+        Event::Removed(id) => sdk::Event::Removed(*id),
     }
 }
 
 fn main() -> anyhow::Result<()> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/media.csv.xz");
-    let trace = Trace::read(std::fs::File::open(file).with_context(|| format!("cannot open {file}"))?)?;
-    let engine = Engine::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let file = workspace_path("tests/data/media.csv.xz");
+    let trace = Trace::read(std::fs::File::open(&file).with_context(|| format!("cannot open {}", file.display()))?)?;
+    let engine = PolicyEngine::new().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     println!("{:<10} {:>29}    {:>29}", "", "observe, million hits/s", "replay, million requests/s");
     println!("{:<10} {:>9} {:>9} {:>9}    {:>9} {:>9} {:>9}", "", "native", "wasm", "ratio", "native", "wasm", "ratio");
     compare::<Lru>(&engine, &trace)?;
@@ -83,7 +84,7 @@ fn main() -> anyhow::Result<()> {
     compare::<WTinyLfu>(&engine, &trace)
 }
 
-fn compare<A: kit::Algorithm>(engine: &Engine, trace: &Trace) -> anyhow::Result<()> {
+fn compare<A: sdk::Algorithm>(engine: &PolicyEngine, trace: &Trace) -> anyhow::Result<()> {
     let component = PolicySpec::built_in(A::NAME).compile(engine)?;
     let sandboxed = || anyhow::Ok(Sandboxed::new(engine, &component.clone().into(), PolicyLimits::default(), CAPACITY)?);
     let batches = batches();
@@ -105,11 +106,8 @@ fn compare<A: kit::Algorithm>(engine: &Engine, trace: &Trace) -> anyhow::Result<
 
 /// Hits of entries that are all as likely: the caches of the processor do not make it look better than it is.
 fn batches() -> Vec<Vec<Event>> {
-    let mut random = 1u64;
-    let hit = |at: usize| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        Event::Accessed(Access { id: (random >> 33) % ENTRIES, at: at as u64 })
-    };
+    let mut random = Random(1);
+    let hit = |at: usize| Event::Accessed(Access { id: random.below(ENTRIES), at: at as u64 });
     let hits: Vec<Event> = (0..BATCH * 64).map(hit).collect();
     hits.chunks(BATCH).map(<[Event]>::to_vec).collect()
 }

@@ -11,21 +11,20 @@ use std::num::NonZeroU64;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use media_cache::MediaCache;
-use media_cache::download::{Download, FetchError};
-use media_cache::transcode::NoTranscoder;
+use media_cache::{FetchError, FetchedMedia, MediaCache, NoTranscoder};
+use media_cache_test_support::random::Random;
 
 /// Different URLs. A tenth of them fit the budget.
 const URLS: u64 = 5000;
 
-async fn make(url: String) -> Result<Download, FetchError> {
+async fn make(url: String) -> Result<FetchedMedia, FetchError> {
     let number: u64 = url.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     match number % 50 {
         7 => Err(FetchError::NotFound),
-        8 => Ok(Download { body: "GIF89a".into(), mimetype: "image/gif".into(), filename: "a.gif".into() }),
+        8 => Ok(FetchedMedia { body: "GIF89a".into(), mimetype: "image/gif".into(), filename: "a.gif".into() }),
         _ => {
             let size = 500 + (number % 17) as usize * 1000;
-            Ok(Download { body: vec![b'x'; size].into(), mimetype: "image/png".into(), filename: "a.png".into() })
+            Ok(FetchedMedia { body: vec![b'x'; size].into(), mimetype: "image/png".into(), filename: "a.png".into() })
         }
     }
 }
@@ -45,10 +44,9 @@ async fn main() -> anyhow::Result<()> {
     let cache = builder.downloader(make).transcoder(NoTranscoder).open().await?;
     println!("{:>10} {:>10} {:>8} {:>8} {:>10} {:>8}", "requests", "RSS KiB", "entries", "resident", "evictions", "leaked");
     let started = Instant::now();
-    let mut random = 1u64;
+    let mut random = Random(1);
     for request in 0..requests {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let (choice, spread) = (random >> 57, random >> 33);
+        let (choice, spread) = (random.below(128), random.number());
         // Squared, so that a few URLs are asked for most of the time.
         let number = (spread % URLS) * (spread % URLS) / URLS;
         let url = format!("https://example.com/{number}");

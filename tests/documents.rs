@@ -1,27 +1,14 @@
 //! What is written down is true: the help in the README, the vendored WIT, and that a policy has nothing.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use media_cache_test_support::command::{CommandOutput, run_blocking};
+use media_cache_test_support::workspace::{workspace_file, workspace_path};
 use wasmtime::Engine;
 use wasmtime::component::Component;
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = path.as_ref();
-    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn output(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// The commands in comments such as `<!-- media-cache --help -->`, each with the block that follows it.
 fn documented_commands(text: &str) -> Vec<(Vec<&str>, &str)> {
@@ -35,29 +22,27 @@ fn documented_commands(text: &str) -> Vec<(Vec<&str>, &str)> {
 
 #[test]
 fn the_help_in_the_readme_is_what_the_program_prints() {
-    let readme = read(workspace().join("README.md"));
+    let readme = workspace_file("README.md");
     let commands = documented_commands(&readme);
     assert_eq!(commands.len(), 2);
     for (command, documented) in commands {
-        let printed = output(Command::new(env!("CARGO_BIN_EXE_media-cache")).args(&command));
+        let printed = run_blocking(&command, &[]).succeeded_text();
         assert_eq!(documented.trim(), printed.trim(), "media-cache {} prints:\n{printed}", command.join(" "));
     }
 }
 
 #[test]
 fn the_vendored_wit_is_that_of_the_crate_that_the_host_links() {
-    let metadata =
-        output(Command::new(env!("CARGO")).args(["metadata", "--format-version=1", "--offline"]).current_dir(workspace()));
-    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.args(["metadata", "--format-version=1", "--offline"]).current_dir(workspace_path(""));
+    let metadata = CommandOutput::from(metadata.output().unwrap()).succeeded();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let package = packages.iter().find(|package| package["name"] == "wasmtime-wasi").unwrap();
     let sources = Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("src/p3/wit/deps");
     for file in ["clocks.wit", "filesystem.wit"] {
-        assert!(
-            read(sources.join(file)) == read(workspace().join("wit/deps").join(file)),
-            "{file} differs from {}",
-            sources.display()
-        );
+        let linked = std::fs::read_to_string(sources.join(file)).unwrap();
+        assert!(linked == workspace_file(Path::new("wit/deps").join(file)), "{file} differs from {}", sources.display());
     }
 }
 

@@ -11,7 +11,7 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use media_cache_test_support::http_client::media_path;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -31,11 +31,6 @@ const DRIP: Duration = Duration::from_secs(1);
 
 /// How long a flooder waits for an answer.
 const PATIENCE: Duration = Duration::from_millis(100);
-
-/// The path at which the service has the media of a URL.
-pub fn path_of(url: &str) -> String {
-    format!("/media?url={}", utf8_percent_encode(url, NON_ALPHANUMERIC))
-}
 
 /// Starts the origin, on all addresses of the loopback interface. What hangs and what is slow have hosts of their own.
 pub async fn origin() -> anyhow::Result<SocketAddr> {
@@ -112,7 +107,7 @@ impl Siege {
         match kind {
             0 => stream.write_all(b"GET /healthz HTTP/1.1\r\nX-Drip: ").await?,
             1 => {
-                let path = path_of(&format!("http://{}/put/film.mp4", self.origin));
+                let path = media_path(&format!("http://{}/put/film.mp4", self.origin));
                 let rights = format!("Authorization: Bearer {TOKEN}");
                 let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\n{rights}\r\nContent-Length: 1000000\r\n\r\n");
                 stream.write_all(head.as_bytes()).await?;
@@ -146,7 +141,7 @@ impl Siege {
                 1 | 2 => ("slow", "127.0.0.2"),
                 _ => ("fast", "127.0.0.1"),
             };
-            let path = path_of(&format!("http://{host}:{}/{kind}/{number}.png", self.origin.port()));
+            let path = media_path(&format!("http://{host}:{}/{kind}/{number}.png", self.origin.port()));
             let asking = async {
                 let answer = client.get(format!("http://{}{path}", self.service)).send().await?;
                 let status = answer.status();

@@ -1,18 +1,16 @@
-//! Builds the hostile policies as `host/build.rs` builds the policies that come with the library.
+//! Builds the hostile policies, always from source: they are not published.
 
-#[path = "../../host/components.rs"]
-mod components;
+use media_cache_component_builder::{Error, build_examples, report};
 
-use std::path::Path;
-use std::process::ExitCode;
+/// The sources of the hostile policies.
+const SOURCES: [&str; 4] = ["guest/policy-sdk", "guest/policy-structures", "tests/components/hostile", "wit"];
 
-const WATCHED: [&str; 5] = ["guest/policies/kit", "tests/components/hostile", "wit", "Cargo.toml", "Cargo.lock"];
+fn main() {
+    report(build());
+}
 
-fn main() -> ExitCode {
-    components::run(|| {
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let built = components::build(&workspace, &["--package", "media-cache-hostile-policies", "--examples"], &WATCHED)?;
-        println!("cargo:rustc-env=HOSTILE_POLICIES={}", built.join("examples").display());
-        Ok(())
-    })
+fn build() -> Result<(), Error> {
+    let directory = build_examples("media-cache-hostile-policies", &SOURCES)?;
+    println!("cargo::rustc-env=HOSTILE_POLICIES={}", directory.display());
+    Ok(())
 }

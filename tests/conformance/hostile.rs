@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
-use media_cache::conformance::{self, Outcome, Verdict};
-use media_cache::policy::PolicyOrigin;
-use media_cache::{Engine, PolicyChoice, PolicyLimits};
+use media_cache::policy::{PolicyChoice, PolicyEngine, PolicyLimits, PolicyOrigin};
+use media_cache_conformance::{Outcome, Verdict};
 use media_cache_test_components as hostile;
 
 /// Time is what most of them waste.
 const LIMITS: PolicyLimits = PolicyLimits { memory_bytes: 64 << 20, call_time: Duration::from_millis(100) };
 
 /// What the suite has to say of a policy.
-fn verdicts(engine: &Engine, component: &[u8]) -> impl Iterator<Item = Verdict> {
-    let choice = PolicyChoice::from(engine.compile_policy(PolicyOrigin::Upload, component).unwrap());
-    conformance::run(engine, &choice, LIMITS)
+fn verdicts(engine: &PolicyEngine, component: &[u8]) -> impl Iterator<Item = Verdict> {
+    let choice = PolicyChoice::from(engine.compile(PolicyOrigin::Upload, component).unwrap());
+    media_cache_conformance::run(engine, &choice, LIMITS)
 }
 
 #[test]
 fn the_suite_comes_to_its_end_with_those_that_take_all_that_they_can() {
-    let engine = Engine::new().unwrap();
+    let engine = PolicyEngine::new().unwrap();
     for component in [hostile::LOOPS, hostile::ALLOCATES, hostile::NAMES_MILLIONS] {
         let failed: Vec<Verdict> = verdicts(&engine, component).filter(|verdict| !verdict.is_passed()).collect();
         assert!(failed.len() > 5 && failed.iter().all(|verdict| verdict.detail.len() < 10_000), "{failed:#?}");
@@ -32,7 +31,7 @@ fn the_suite_comes_to_its_end_with_those_that_take_all_that_they_can() {
 
 #[test]
 fn each_is_found_out_by_the_check_that_is_there_for_it() {
-    let engine = Engine::new().unwrap();
+    let engine = PolicyEngine::new().unwrap();
     let policies = [
         (hostile::TRAPS, "does not break off"),
         (hostile::PANICS, "does not break off"),

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::command::media_cache;
+use media_cache_test_support::command::run_blocking_in;
+use media_cache_test_support::workspace::workspace_path;
 
 /// Where it is built: what it depends on is built once, and not for every run of this test.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/policy-template");
@@ -25,12 +26,12 @@ fn cargo(directory: &Path, arguments: &[&str]) {
 #[test]
 fn a_new_policy_builds_passes_its_tests_and_the_suite() {
     let directory = tempfile::tempdir().unwrap();
-    let made = media_cache(directory.path(), &["policy", "new", "my-policy"]);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "my-policy"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    assert!(made.stdout.contains("my-policy/README.md"), "{}", made.stdout);
+    assert!(made.text().contains("my-policy/README.md"), "{}", made.text());
     let policy = directory.path().join("my-policy");
     // The same versions as here are at hand without a network.
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock"), policy.join("Cargo.lock")).unwrap();
+    std::fs::copy(workspace_path("Cargo.lock"), policy.join("Cargo.lock")).unwrap();
     cargo(&policy, &["fmt", "--check"]);
     cargo(&policy, &["build", "--release", "--target", "wasm32-wasip2"]);
     cargo(&policy, &["test", "--release"]);
@@ -38,9 +39,9 @@ fn a_new_policy_builds_passes_its_tests_and_the_suite() {
     let readme = std::fs::read_to_string(policy.join("README.md")).unwrap();
     assert!(readme.contains(&format!("media-cache policy test target/{component}\n")), "{readme}");
     for options in ["", ":order=arrival"] {
-        let tested = media_cache(&policy, &["policy", "test", &format!("{TARGET}/{component}{options}")]);
-        assert_eq!(tested.code, Some(0), "{}{}", tested.stdout, tested.stderr);
-        assert!(tested.stdout.starts_with("my-policy 0.1.0 ("), "{}", tested.stdout);
+        let tested = run_blocking_in(&policy, &["policy", "test", &format!("{TARGET}/{component}{options}")]);
+        assert_eq!(tested.code, Some(0), "{}{}", tested.text(), tested.stderr);
+        assert!(tested.text().starts_with("my-policy 0.1.0 ("), "{}", tested.text());
     }
 }
 
@@ -48,7 +49,7 @@ fn a_new_policy_builds_passes_its_tests_and_the_suite() {
 fn a_directory_that_is_there_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("mine")).unwrap();
-    let made = media_cache(directory.path(), &["policy", "new", "mine"]);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "mine"]);
     assert_eq!(made.code, Some(1));
     assert!(made.stderr.contains("cannot make ./mine: File exists"), "{}", made.stderr);
     assert_eq!(std::fs::read_dir(directory.path().join("mine")).unwrap().count(), 0);
@@ -57,10 +58,10 @@ fn a_directory_that_is_there_is_left_alone() {
 #[test]
 fn a_policy_is_written_where_it_is_wanted_and_not_by_any_name() {
     let directory = tempfile::tempdir().unwrap();
-    let made = media_cache(directory.path(), &["policy", "new", "mine", "--dir", "some/where"]);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "mine", "--dir", "some/where"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     assert!(directory.path().join("some/where/mine/wit/eviction.wit").is_file());
-    let made = media_cache(directory.path(), &["policy", "new", "Mine"]);
+    let made = run_blocking_in(directory.path(), &["policy", "new", "Mine"]);
     assert_eq!(made.code, Some(2));
     assert!(made.stderr.contains("the characters a-z, 0-9 and -"), "{}", made.stderr);
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use media_cache::PolicyLimits;
-use media_cache::conformance::{self, Outcome, Subject, Verdict};
 use media_cache::policy::{CreateError, Description, Entry, Event, OptionDescription, Placement, PolicyFault};
+use media_cache_conformance::{Outcome, Subject, Verdict};
 
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub fn failed(fault: Fault) -> Vec<Verdict> {
 /// All verdicts, as they are asked for.
 pub fn verdicts(fault: Fault) -> impl Iterator<Item = Verdict> {
     let start = move || -> Result<Box<dyn Subject>, PolicyFault> { Ok(Box::new(Wrong::new(fault))) };
-    conformance::try_out(start, Vec::new(), PolicyLimits::default())
+    media_cache_conformance::try_out(start, Vec::new(), PolicyLimits::default())
 }
 
 /// Asserts that a fault is found by these checks and by no others, and gives the detail of the first.

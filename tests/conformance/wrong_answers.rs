@@ -1,6 +1,6 @@
 //! Each check of answers fails a policy with just that fault.
 
-use media_cache::conformance::Outcome;
+use media_cache_conformance::Outcome;
 
 use crate::wrong::{Fault, failed, fails};
 

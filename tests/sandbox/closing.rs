@@ -4,14 +4,16 @@ use std::pin::pin;
 
 use futures::FutureExt;
 use media_cache::CacheError;
-
-use crate::directory::{BOTH, LOCK, SNAPSHOT, files};
-use crate::harness::{Rig, body, fill, order, soon};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{BOTH, LOCK, SNAPSHOT, files_exist, listing};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::order;
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
 
 #[tokio::test]
 async fn a_closed_cache_says_so_to_everybody() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
     let clone = cache.clone();
@@ -27,18 +29,18 @@ async fn a_closed_cache_says_so_to_everybody() {
         assert!(matches!(cache.status().await, Err(CacheError::Closed)));
         assert!(matches!(cache.close().await, Err(CacheError::Closed)));
     }
-    assert_eq!(rig.origin.asked("test:b"), 0);
+    assert_eq!(rig.origin.requests("test:b"), 0);
 }
 
 #[tokio::test]
 async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:b"]).await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let mut asker = pin!(cache.get_or_download("test:a"));
     assert!(asker.as_mut().now_or_never().is_none());
-    gate.reached().await;
+    latch.reached().await;
     let mut closing = pin!(cache.close());
     assert!(closing.as_mut().now_or_never().is_none());
     // Closed to newcomers is what tells that the request has arrived.
@@ -50,26 +52,26 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     soon(arrived).await;
     assert!(closing.as_mut().now_or_never().is_none(), "it waits");
     assert!(matches!(cache.get("test:b").await, Err(CacheError::Closed)), "although it is at hand still");
-    gate.open();
+    latch.open();
     let (answer, closed) = soon(async { (asker.await, closing.await) }).await;
     assert_eq!(body(&answer.unwrap()).await, text("test:a"));
     closed.unwrap();
-    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     assert_eq!(rig.open().await.load_report().from_snapshot, 2);
 }
 
 #[tokio::test]
 async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     {
         let mut asker = pin!(cache.get_or_download("test:a"));
         assert!(asker.as_mut().now_or_never().is_none());
-        gate.reached().await;
+        latch.reached().await;
     }
     drop(cache);
-    gate.open();
+    latch.open();
     let cache = rig.open_when_free().await;
     assert_eq!((cache.load_report().entries, cache.load_report().from_snapshot), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"]);
@@ -77,30 +79,30 @@ async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
 
 #[tokio::test]
 async fn an_empty_cache_leaves_no_more_than_its_own_two_files() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     rig.open().await.close().await.unwrap();
-    let names: Vec<_> = crate::directory::listing(&rig.directory()).into_keys().collect();
+    let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
     assert_eq!(names, [SNAPSHOT, LOCK]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_ends_although_hits_pour_in_while_downloads_end() {
     for _ in 0..20 {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open().await;
         fill(&cache, &["test:a"]).await;
-        let gate = rig.origin.hold("test:b");
+        let latch = rig.origin.hold("test:b");
         let download = tokio::spawn({
             let cache = cache.clone();
             async move { cache.get_or_download("test:b").await }
         });
-        gate.reached().await;
+        latch.reached().await;
         let hammer = std::thread::spawn({
             let cache = cache.clone();
             // As long as these are answered without a call they are ready at once.
             move || while let Some(Ok(Some(_))) = cache.get("test:a").now_or_never() {}
         });
-        gate.open();
+        latch.open();
         soon(cache.close()).await.unwrap();
         soon(download).await.unwrap().unwrap();
         hammer.join().unwrap();

@@ -3,23 +3,26 @@
 use std::fs;
 
 use media_cache::{MediaCache, Source};
-
-use crate::directory::{BOTH, NEITHER, dat, files, sidecar, write_python_entry};
-use crate::harness::{Rig, body, fill, order, stats};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{
+    BOTH, NEITHER, SNAPSHOT, files_exist, media_file, sidecar_file, write_python_entry,
+};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::scripted_origin::text;
 
 /// A cache that has to read from disk, with one entry.
-async fn with_one_entry() -> (Rig, MediaCache) {
-    let rig = Rig::new();
+async fn with_one_entry() -> (CacheRig, MediaCache) {
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
     (rig, cache)
 }
 
 /// Asks for the damaged entry in both ways.
-async fn assert_dropped(rig: &Rig, cache: &MediaCache) {
+async fn assert_dropped(rig: &CacheRig, cache: &MediaCache) {
     assert!(cache.get("test:a").await.unwrap().is_none());
-    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
     let dropped = stats(cache).await;
     assert_eq!((dropped.damaged, dropped.hits, dropped.misses), (1, 0, 2));
     assert_eq!((dropped.entries, dropped.disk_bytes, dropped.media_bytes), (0, 0, 0));
@@ -27,7 +30,7 @@ async fn assert_dropped(rig: &Rig, cache: &MediaCache) {
 
     let media = cache.get_or_download("test:a").await.unwrap();
     assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin));
-    assert_eq!((rig.origin.asked("test:a"), files(&rig.directory(), "test:a")), (2, BOTH));
+    assert_eq!((rig.origin.requests("test:a"), files_exist(&rig.directory(), "test:a")), (2, BOTH));
     assert!(cache.get("test:a").await.unwrap().is_some());
     assert_eq!(stats(cache).await.damaged, 1);
 }
@@ -35,7 +38,7 @@ async fn assert_dropped(rig: &Rig, cache: &MediaCache) {
 #[tokio::test]
 async fn an_entry_whose_file_is_gone_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
@@ -43,14 +46,14 @@ async fn an_entry_whose_file_is_gone_is_a_miss() {
 async fn an_entry_whose_file_is_short_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     let whole = text("test:a");
-    fs::write(dat(&rig.directory(), "test:a"), &whole[..whole.len() - 1]).unwrap();
+    fs::write(media_file(&rig.directory(), "test:a"), &whole[..whole.len() - 1]).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
 #[tokio::test]
 async fn an_entry_whose_file_is_longer_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
-    fs::write(dat(&rig.directory(), "test:a"), [text("test:a").as_slice(), b"!"].concat()).unwrap();
+    fs::write(media_file(&rig.directory(), "test:a"), [text("test:a").as_slice(), b"!"].concat()).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
@@ -59,38 +62,38 @@ async fn an_entry_with_other_bytes_of_the_same_size_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     let mut changed = text("test:a");
     changed[0] ^= 1;
-    fs::write(dat(&rig.directory(), "test:a"), changed).unwrap();
+    fs::write(media_file(&rig.directory(), "test:a"), changed).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
 #[tokio::test]
 async fn an_entry_that_another_program_wrote_without_a_digest_is_known_to_be_short_by_its_size() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     write_python_entry(&rig.directory(), "test:a", b"bytes", "image/png", "a.png", "1700000000.5");
     let cache = rig.open().await;
-    fs::write(dat(&rig.directory(), "test:a"), "byte").unwrap();
+    fs::write(media_file(&rig.directory(), "test:a"), "byte").unwrap();
     assert!(cache.get("test:a").await.unwrap().is_none());
-    assert_eq!((stats(&cache).await.damaged, files(&rig.directory(), "test:a")), (1, NEITHER));
+    assert_eq!((stats(&cache).await.damaged, files_exist(&rig.directory(), "test:a")), (1, NEITHER));
 }
 
 #[tokio::test]
 async fn other_bytes_are_noticed_in_entries_that_are_kept_as_open_files() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0).max_memory_bytes(0)).await;
     fill(&cache, &["test:a"]).await;
     let mut changed = text("test:a");
     changed[0] ^= 1;
-    fs::write(dat(&rig.directory(), "test:a"), changed).unwrap();
+    fs::write(media_file(&rig.directory(), "test:a"), changed).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
 #[tokio::test]
 async fn a_link_in_place_of_the_file_is_not_followed() {
     let (rig, cache) = with_one_entry().await;
-    let target = rig.outside().join("elsewhere");
+    let target = rig.root().join("elsewhere");
     fs::write(&target, text("test:a")).unwrap();
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
-    std::os::unix::fs::symlink(&target, dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
+    std::os::unix::fs::symlink(&target, media_file(&rig.directory(), "test:a")).unwrap();
     assert_dropped(&rig, &cache).await;
     assert_eq!(fs::read(target).unwrap(), text("test:a"));
 }
@@ -98,7 +101,7 @@ async fn a_link_in_place_of_the_file_is_not_followed() {
 #[tokio::test]
 async fn get_or_download_fetches_again_what_is_gone_and_counts_one_miss() {
     let (rig, cache) = with_one_entry().await;
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     let media = cache.get_or_download("test:a").await.unwrap();
     assert_eq!(media.source, Source::Origin);
     let stats = stats(&cache).await;
@@ -108,7 +111,7 @@ async fn get_or_download_fetches_again_what_is_gone_and_counts_one_miss() {
 #[tokio::test]
 async fn many_who_find_it_gone_count_it_once() {
     let (rig, cache) = with_one_entry().await;
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     for answer in futures::future::join_all((0..20).map(|_| cache.get("test:a"))).await {
         assert!(answer.unwrap().is_none());
     }
@@ -119,7 +122,7 @@ async fn many_who_find_it_gone_count_it_once() {
 #[tokio::test]
 async fn a_put_replaces_what_is_gone() {
     let (rig, cache) = with_one_entry().await;
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     let outcome = cache.put("test:a", "new bytes", "text/plain", "a.txt").await.unwrap();
     assert!(!outcome.known);
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"new bytes");
@@ -128,10 +131,10 @@ async fn a_put_replaces_what_is_gone() {
 
 #[tokio::test]
 async fn what_is_at_hand_is_served_although_its_file_is_gone() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
-    fs::remove_file(dat(&rig.directory(), "test:a")).unwrap();
+    fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
     assert_eq!(stats(&cache).await.damaged, 0);
 }
@@ -140,13 +143,13 @@ async fn what_is_at_hand_is_served_although_its_file_is_gone() {
 async fn a_damaged_sidecar_does_not_matter_until_the_next_start_without_snapshot() {
     let (rig, cache) = with_one_entry().await;
     fill(&cache, &["test:b"]).await;
-    fs::write(sidecar(&rig.directory(), "test:a"), "no more than a few words").unwrap();
+    fs::write(sidecar_file(&rig.directory(), "test:a"), "no more than a few words").unwrap();
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
     cache.close().await.unwrap();
 
-    fs::remove_file(rig.directory().join(crate::directory::SNAPSHOT)).unwrap();
+    fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
     let cache = rig.open().await;
     assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 1));
     assert_eq!(order(&cache).await, ["test:b"]);
-    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
 }

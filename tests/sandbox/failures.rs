@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use media_cache::download::{FailureKind, FetchError};
-
-use crate::harness::{Rig, failure, fill, stats};
+use media_cache::{FailureKind, FetchError};
+use media_cache_test_support::cache_requests::{failure, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::stats;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
@@ -44,7 +45,7 @@ fn kinds() -> [(FetchError, Duration); 19] {
 
 #[tokio::test]
 async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     for (expected, time) in kinds() {
         let url = &format!("test:{}", expected.name());
@@ -55,11 +56,11 @@ async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
             assert_eq!(failure(&cache, url).await, expected, "as it is remembered");
             rig.clock.advance(time - MILLISECOND);
             assert_eq!(failure(&cache, url).await.kind(), expected.kind(), "{url} a moment before its time is over");
-            assert_eq!(rig.origin.asked(url), 1, "{url}");
+            assert_eq!(rig.origin.requests(url), 1, "{url}");
             rig.clock.advance(MILLISECOND);
         }
         failure(&cache, url).await;
-        assert_eq!(rig.origin.asked(url), 2, "{url} is asked for again");
+        assert_eq!(rig.origin.requests(url), 2, "{url} is asked for again");
     }
     assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "all of them were tried");
     let stats = stats(&cache).await;
@@ -68,7 +69,7 @@ async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
 
 #[tokio::test]
 async fn who_asks_later_is_told_how_long_the_origin_is_still_left_alone() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     for (asked, left) in [(None, 5), (Some(0), 1), (Some(30), 30), (Some(600), 600)] {
         let url = &format!("test:{asked:?}");
@@ -79,16 +80,16 @@ async fn who_asks_later_is_told_how_long_the_origin_is_still_left_alone() {
         assert_eq!(failure(&cache, url).await, unavailable(Some(left)), "a second that has begun counts");
         rig.clock.advance(Duration::from_secs(u64::from(left) - 1));
         assert_eq!(failure(&cache, url).await, unavailable(Some(1)));
-        assert_eq!(rig.origin.asked(url), 1);
+        assert_eq!(rig.origin.requests(url), 1);
         rig.clock.advance(Duration::from_secs(1));
         failure(&cache, url).await;
-        assert_eq!(rig.origin.asked(url), 2);
+        assert_eq!(rig.origin.requests(url), 2);
     }
 }
 
 #[tokio::test]
 async fn an_origin_is_left_alone_for_no_longer_than_was_set() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_retry_after(Duration::from_secs(20))).await;
     rig.origin.fails("test:a", unavailable(Some(u32::MAX)));
     for _ in 0..2 {
@@ -96,12 +97,12 @@ async fn an_origin_is_left_alone_for_no_longer_than_was_set() {
     }
     rig.clock.advance(Duration::from_secs(20));
     failure(&cache, "test:a").await;
-    assert_eq!(rig.origin.asked("test:a"), 2);
+    assert_eq!(rig.origin.requests("test:a"), 2);
 }
 
 #[tokio::test]
 async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let seconds = Duration::from_secs;
     let set = |builder: media_cache::Builder| {
         let builder = builder.failure_memory(seconds(1)).failure_memory_of(FailureKind::Gone, seconds(90));
@@ -114,7 +115,7 @@ async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
         rig.origin.fails(url, error);
         failure(&cache, url).await;
     }
-    let asked = || ["test:gone", "test:missing", "test:other"].map(|url| rig.origin.asked(url));
+    let asked = || ["test:gone", "test:missing", "test:other"].map(|url| rig.origin.requests(url));
     let ask = async || {
         for url in ["test:gone", "test:missing", "test:other"] {
             failure(&cache, url).await;
@@ -132,14 +133,14 @@ async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
 
 #[tokio::test]
 async fn no_failure_is_remembered_where_the_time_is_zero() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.failure_memory(Duration::ZERO)).await;
     for (error, _) in kinds() {
         let url = &format!("test:{}", error.name());
         rig.origin.fails(url, error);
         for asked in 1..4 {
             failure(&cache, url).await;
-            assert_eq!(rig.origin.asked(url), asked, "{url}");
+            assert_eq!(rig.origin.requests(url), asked, "{url}");
         }
     }
     assert_eq!(stats(&cache).await.remembered_failures, 0);
@@ -147,29 +148,29 @@ async fn no_failure_is_remembered_where_the_time_is_zero() {
 
 #[tokio::test]
 async fn removing_forgets_a_failure() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Gone);
     failure(&cache, "test:a").await;
     assert!(!cache.remove("test:a").await.unwrap(), "nothing was stored");
     failure(&cache, "test:a").await;
-    assert_eq!(rig.origin.asked("test:a"), 2);
+    assert_eq!(rig.origin.requests("test:a"), 2);
 }
 
 #[tokio::test]
 async fn a_failure_keeps_nobody_from_what_was_put() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Gone);
     failure(&cache, "test:a").await;
     cache.put("test:a", "brought along", "text/plain", "a.txt").await.unwrap();
     fill(&cache, &["test:a"]).await;
-    assert_eq!(rig.origin.asked("test:a"), 1);
+    assert_eq!(rig.origin.requests("test:a"), 1);
 }
 
 #[tokio::test]
 async fn of_a_long_story_the_beginning_is_kept() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Other("a very long story ".repeat(10_000)));
     for _ in 0..2 {

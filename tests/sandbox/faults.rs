@@ -5,14 +5,17 @@ use std::process::Command;
 use std::sync::Arc;
 
 use media_cache::{Blob, CacheError, Source, StoreError};
-
-use crate::directory::{BOTH, NEITHER, dat, files, use_of};
-use crate::harness::{Rig, SMALL, body, bytes, fill, order, soon, stats};
-use crate::origin::{noise, text};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, media_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
 
 #[tokio::test]
 async fn with_its_directory_gone_the_cache_answers_from_the_network() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     fs::remove_dir_all(rig.directory()).unwrap();
@@ -22,7 +25,7 @@ async fn with_its_directory_gone_the_cache_answers_from_the_network() {
         let media = cache.get_or_download(url).await.unwrap();
         assert_eq!((body(&media).await, media.source), (text(url), Source::Origin));
     }
-    assert_eq!((rig.origin.asked("test:a"), rig.origin.asked("test:c")), (2, 2), "nothing could be stored");
+    assert_eq!((rig.origin.requests("test:a"), rig.origin.requests("test:c")), (2, 2), "nothing could be stored");
     let outcome = cache.put("test:d", "mine", "text/plain", "d.txt").await.unwrap();
     assert!(matches!(outcome.not_stored, Some(StoreError::Disk(_))), "{:?}", outcome.not_stored);
     assert_eq!(body(&outcome.media).await, b"mine");
@@ -38,25 +41,25 @@ async fn with_its_directory_gone_the_cache_answers_from_the_network() {
 async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behind() {
     // A directory by one of the names that a write needs.
     for name in ["dat.tmp", "dat", "json.tmp", "json"] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open().await;
         fill(&cache, &["test:good"]).await;
-        let in_the_way = dat(&rig.directory(), "test:a").with_extension(name);
+        let in_the_way = media_file(&rig.directory(), "test:a").with_extension(name);
         fs::create_dir(&in_the_way).unwrap();
         for asked in 1..3 {
             let media = cache.get_or_download("test:a").await.unwrap();
             assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin), "{name}");
-            assert_eq!(rig.origin.asked("test:a"), asked);
+            assert_eq!(rig.origin.requests("test:a"), asked);
         }
         let failed = stats(&cache).await;
         assert_eq!((failed.store_failures, failed.stored, failed.download_failures), (2, 1, 0), "{name}");
         assert_eq!((failed.entries, failed.disk_bytes, failed.evictions), (1, SMALL, 0), "{name}");
         assert_eq!(cache.status().await.unwrap().blob_handles, 1, "{name}");
         fs::remove_dir(&in_the_way).unwrap();
-        assert_eq!(use_of(&rig.directory()), (SMALL, 2), "{name}");
+        assert_eq!(disk_usage(&rig.directory()), (SMALL, 2), "{name}");
 
         fill(&cache, &["test:a"]).await;
-        assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+        assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
         assert_eq!(order(&cache).await, ["test:good", "test:a"]);
         assert_eq!(stats(&cache).await.store_failures, 2);
     }
@@ -64,9 +67,9 @@ async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behin
 
 #[tokio::test]
 async fn all_who_wait_are_served_what_could_not_be_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    fs::create_dir(dat(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
     let answers = futures::future::join_all((0..20).map(|_| cache.get_or_download("test:a"))).await;
     for answer in answers {
         assert_eq!(body(&answer.unwrap()).await, text("test:a"));
@@ -76,9 +79,9 @@ async fn all_who_wait_are_served_what_could_not_be_stored() {
 
 #[tokio::test]
 async fn what_cannot_be_written_says_what_failed() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    fs::create_dir(dat(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
     let outcome = cache.put("test:a", "mine", "text/plain", "a.txt").await.unwrap();
     let Some(StoreError::Disk(why)) = outcome.not_stored else { panic!("{:?}", outcome.not_stored) };
     assert!(why.contains("cannot store the entry"), "{why}");
@@ -86,16 +89,16 @@ async fn what_cannot_be_written_says_what_failed() {
 
 #[tokio::test]
 async fn a_body_that_becomes_shorter_while_it_is_stored_is_not_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let path = rig.outside().join("upload");
+    let path = rig.root().join("upload");
     fs::write(&path, noise(1, 100_000)).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
     let blob = Blob::from_file(Arc::new(file)).unwrap();
     fs::write(&path, "short").unwrap();
     let outcome = cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
     assert!(matches!(outcome.not_stored, Some(StoreError::Disk(_))), "{:?}", outcome.not_stored);
-    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
     assert_eq!((stats(&cache).await.entries, cache.status().await.unwrap().blob_handles), (0, 0));
 }
 
@@ -116,7 +119,7 @@ fn a_process_out_of_file_descriptors_loses_no_entry() {
 }
 
 async fn out_of_file_descriptors() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
     let mut hoard = Vec::new();
@@ -126,16 +129,16 @@ async fn out_of_file_descriptors() {
     drop(cache.get("test:a").await.unwrap());
     drop(hoard);
     assert_eq!(stats(&cache).await.damaged, 0, "nothing is wrong with the entry");
-    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
 }
 
 #[tokio::test]
 async fn failed_writes_do_not_eat_the_room_of_others() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
-    fs::create_dir(dat(&rig.directory(), "test:x").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:x").with_extension("dat.tmp")).unwrap();
     for _ in 0..10 {
         cache.get_or_download("test:x").await.unwrap();
     }

@@ -5,8 +5,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::directory::{NEITHER, SNAPSHOT, dat, files, listing, sidecar, stem, use_of, write_python_entry};
-use crate::harness::{Rig, SMALL, body, fill, order, stats};
+use media_cache_test_support::cache_directory::{
+    NEITHER, SNAPSHOT, disk_usage, file_stem, files_exist, listing, media_file, sidecar_file, write_python_entry,
+};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, stats};
 
 const TS: &str = "1732286259.25";
 
@@ -16,13 +20,13 @@ fn good_entry(directory: &Path, url: &str) {
 
 #[tokio::test]
 async fn leftovers_of_interrupted_writes_are_removed() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:a");
     let leftovers = [
-        format!("{}.dat.tmp", stem("test:a")),
-        format!("{}.json.tmp", stem("test:a")),
-        format!("{}.dat.tmp", stem("test:b")),
+        format!("{}.dat.tmp", file_stem("test:a")),
+        format!("{}.json.tmp", file_stem("test:a")),
+        format!("{}.dat.tmp", file_stem("test:b")),
         format!("{SNAPSHOT}.tmp"),
     ];
     for name in &leftovers {
@@ -31,12 +35,12 @@ async fn leftovers_of_interrupted_writes_are_removed() {
     let cache = rig.open().await;
     let report = cache.load_report();
     assert_eq!((report.leftovers, report.damaged, report.entries), (4, 0, 1));
-    assert_eq!(use_of(&directory), (SMALL, 2));
+    assert_eq!(disk_usage(&directory), (SMALL, 2));
 }
 
 /// Opens a directory with a good entry and one that `damage` made of another, which is to be dropped.
 async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:good");
     good_entry(&directory, "test:bad");
@@ -44,24 +48,24 @@ async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
     let cache = rig.open().await;
     let report = cache.load_report();
     assert_eq!((report.entries, report.damaged, report.leftovers), (1, 1, 0), "{what}");
-    assert_eq!(files(&directory, "test:bad"), NEITHER, "{what}");
+    assert_eq!(files_exist(&directory, "test:bad"), NEITHER, "{what}");
     assert_eq!(order(&cache).await, ["test:good"], "{what}");
     assert_eq!(stats(&cache).await.disk_bytes, SMALL, "{what}");
     fill(&cache, &["test:bad"]).await;
-    assert_eq!(rig.origin.asked("test:bad"), 1, "{what}");
+    assert_eq!(rig.origin.requests("test:bad"), 1, "{what}");
 }
 
 #[tokio::test]
 async fn half_an_entry_is_dropped() {
-    assert_dropped("media without sidecar", |dir| fs::remove_file(sidecar(dir, "test:bad")).unwrap()).await;
-    assert_dropped("sidecar without media", |dir| fs::remove_file(dat(dir, "test:bad")).unwrap()).await;
+    assert_dropped("media without sidecar", |dir| fs::remove_file(sidecar_file(dir, "test:bad")).unwrap()).await;
+    assert_dropped("sidecar without media", |dir| fs::remove_file(media_file(dir, "test:bad")).unwrap()).await;
 }
 
 #[tokio::test]
 async fn an_entry_of_another_size_than_its_sidecar_says_is_dropped() {
-    assert_dropped("too short", |dir| fs::write(dat(dir, "test:bad"), "byte").unwrap()).await;
-    assert_dropped("too long", |dir| fs::write(dat(dir, "test:bad"), "bytes!").unwrap()).await;
-    assert_dropped("empty", |dir| fs::write(dat(dir, "test:bad"), "").unwrap()).await;
+    assert_dropped("too short", |dir| fs::write(media_file(dir, "test:bad"), "byte").unwrap()).await;
+    assert_dropped("too long", |dir| fs::write(media_file(dir, "test:bad"), "bytes!").unwrap()).await;
+    assert_dropped("empty", |dir| fs::write(media_file(dir, "test:bad"), "").unwrap()).await;
 }
 
 #[tokio::test]
@@ -79,14 +83,14 @@ async fn an_entry_whose_sidecar_cannot_be_read_is_dropped() {
         ("endless", [whole.as_bytes(), &vec![b' '; 200_000]].concat()),
     ];
     for (what, content) in sidecars {
-        assert_dropped(what, |dir| fs::write(sidecar(dir, "test:bad"), content).unwrap()).await;
+        assert_dropped(what, |dir| fs::write(sidecar_file(dir, "test:bad"), content).unwrap()).await;
     }
 }
 
 #[tokio::test]
 async fn an_entry_whose_sidecar_is_that_of_another_url_is_dropped() {
     assert_dropped("a copy of another's", |dir| {
-        fs::copy(sidecar(dir, "test:good"), sidecar(dir, "test:bad")).unwrap();
+        fs::copy(sidecar_file(dir, "test:good"), sidecar_file(dir, "test:bad")).unwrap();
     })
     .await;
 }
@@ -95,19 +99,19 @@ async fn an_entry_whose_sidecar_is_that_of_another_url_is_dropped() {
 async fn a_link_in_place_of_a_sidecar_is_not_followed() {
     assert_dropped("a link", |dir| {
         let elsewhere = dir.join("elsewhere");
-        fs::rename(sidecar(dir, "test:bad"), &elsewhere).unwrap();
-        std::os::unix::fs::symlink(&elsewhere, sidecar(dir, "test:bad")).unwrap();
+        fs::rename(sidecar_file(dir, "test:bad"), &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, sidecar_file(dir, "test:bad")).unwrap();
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_is_not_ours_is_left_as_it_is() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:a");
-    let stem = stem("test:a");
-    let upper = crate::directory::stem("test:other").to_uppercase();
+    let stem = file_stem("test:a");
+    let upper = file_stem("test:other").to_uppercase();
     let foreign = [
         "notes.txt".to_owned(),
         "x.dat".into(),
@@ -136,7 +140,7 @@ async fn what_is_not_ours_is_left_as_it_is() {
     let before = listing(&directory);
     let inside = listing(&directory.join("subdirectory"));
 
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(crate::harness::bytes(SMALL))).await;
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(SMALL))).await;
     assert_eq!((cache.load_report().entries, cache.load_report().leftovers, cache.load_report().damaged), (1, 0, 0));
     fill(&cache, &["test:b", "test:c"]).await;
     cache.remove("test:c").await.unwrap();
@@ -156,10 +160,10 @@ async fn what_is_not_ours_is_left_as_it_is() {
 #[tokio::test]
 async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
     for extension in ["dat", "json", "dat.tmp", "json.tmp"] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let directory = rig.directory();
         good_entry(&directory, "test:a");
-        let odd = dat(&directory, "test:b").with_extension(extension);
+        let odd = media_file(&directory, "test:b").with_extension(extension);
         fs::create_dir(&odd).unwrap();
         fs::write(odd.join("inside"), "somebody's").unwrap();
         let cache = rig.open().await;
@@ -172,7 +176,7 @@ async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
 
 #[tokio::test]
 async fn a_foreign_file_whose_name_is_no_text_is_left_as_it_is() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:a");
     let odd = directory.join(OsStr::from_bytes(b"caf\xe9.jpg"));

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
+use media_cache_test_support::cache_directory::{file_stem, listing, media_file, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL};
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::fetched;
 use serde::Deserialize;
-
-use crate::directory::{dat, sidecar, stem, write_python_entry};
-use crate::harness::{Rig, SMALL, body, fill, order, stats};
-use crate::origin::{download, noise};
 
 /// URL, media, type, file name, time: as Python writes them, in the order of time.
 const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
@@ -31,7 +33,7 @@ const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
 
 #[tokio::test]
 async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     // Written in another order than that of time.
     for (url, media, mimetype, filename, ts) in THEIRS.iter().rev() {
@@ -53,24 +55,24 @@ async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
 
 #[tokio::test]
 async fn what_another_implementation_wrote_stays_readable_for_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     for (url, media, mimetype, filename, ts) in THEIRS {
         write_python_entry(&directory, url, media, mimetype, filename, ts);
     }
-    let before: BTreeMap<_, _> = crate::directory::listing(&directory);
+    let before: BTreeMap<_, _> = listing(&directory);
     let cache = rig.open().await;
     for (url, ..) in THEIRS {
         cache.get(url).await.unwrap().unwrap();
     }
     cache.close().await.unwrap();
-    let after = crate::directory::listing(&directory);
+    let after = listing(&directory);
     assert!(before.iter().all(|(name, content)| after.get(name) == Some(content)), "not a byte of theirs has changed");
 }
 
 #[tokio::test]
 async fn their_entries_keep_their_order_over_a_restart_of_ours() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     for (url, media, mimetype, filename, ts) in THEIRS {
         write_python_entry(&rig.directory(), url, media, mimetype, filename, ts);
     }
@@ -86,7 +88,7 @@ async fn their_entries_keep_their_order_over_a_restart_of_ours() {
 
 #[tokio::test]
 async fn fields_that_are_missing_or_unknown_do_no_harm() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     fs::create_dir_all(&directory).unwrap();
     let sidecars = [
@@ -98,8 +100,8 @@ async fn fields_that_are_missing_or_unknown_do_no_harm() {
         ("test:float", r#"{"url": "test:float", "size": 5.0, "ts": 13}"#),
     ];
     for (url, json) in sidecars {
-        fs::write(sidecar(&directory, url), json).unwrap();
-        fs::write(dat(&directory, url), "bytes").unwrap();
+        fs::write(sidecar_file(&directory, url), json).unwrap();
+        fs::write(media_file(&directory, url), "bytes").unwrap();
     }
     let cache = rig.open().await;
     assert_eq!((cache.load_report().entries, cache.load_report().damaged), (6, 0));
@@ -111,12 +113,12 @@ async fn fields_that_are_missing_or_unknown_do_no_harm() {
 
 #[tokio::test]
 async fn a_file_name_with_half_a_character_is_picked_up_all_the_same() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     write_python_entry(&directory, "test:a", b"bytes", "image/png", "caf?.png", "1732286259.5");
     // What Python makes of a byte in a header that it cannot decode, and what it then writes.
-    let json = fs::read_to_string(sidecar(&directory, "test:a")).unwrap().replace('?', "\\udce9");
-    fs::write(sidecar(&directory, "test:a"), json).unwrap();
+    let json = fs::read_to_string(sidecar_file(&directory, "test:a")).unwrap().replace('?', "\\udce9");
+    fs::write(sidecar_file(&directory, "test:a"), json).unwrap();
     let cache = rig.open().await;
     assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 0));
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
@@ -134,22 +136,22 @@ struct FiveFields {
 
 #[tokio::test]
 async fn what_we_write_can_be_read_by_one_who_knows_only_the_five_fields() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let directory = rig.directory();
     let cache = rig.open().await;
     let media = noise(1, 10_000);
     let url = "https://example.com/\u{fc}?\"x\"";
     rig.clock.advance(Duration::from_millis(1234));
-    rig.origin.serves(url, download(media.clone(), "image/png", "\u{fc}berraschung \u{1f381}.png"));
+    rig.origin.serves(url, fetched(media.clone(), "image/png", "\u{fc}berraschung \u{1f381}.png"));
     fill(&cache, &[url]).await;
 
-    let json = fs::read(sidecar(&directory, url)).unwrap();
+    let json = fs::read(sidecar_file(&directory, url)).unwrap();
     let read: FiveFields = serde_json::from_slice(&json).unwrap();
     assert_eq!((read.mimetype.as_str(), read.filename.as_str()), ("image/png", "\u{fc}berraschung \u{1f381}.png"));
     assert_eq!((read.url.as_str(), read.size), (url, 10_000));
     let stored = rig.clock.wall().duration_since(UNIX_EPOCH).unwrap();
     assert!((read.ts - stored.as_secs_f64()).abs() < 0.000_5, "{} is not {stored:?}", read.ts);
-    assert_eq!(fs::read(dat(&directory, url)).unwrap(), media, "the media as it came, and nothing else");
+    assert_eq!(fs::read(media_file(&directory, url)).unwrap(), media, "the media as it came, and nothing else");
     let fields: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&json).unwrap();
     let kinds = ["mimetype", "filename", "url"].map(|name| fields[name].is_string());
     assert_eq!(kinds, [true; 3]);
@@ -158,20 +160,20 @@ async fn what_we_write_can_be_read_by_one_who_knows_only_the_five_fields() {
 
 #[tokio::test]
 async fn a_time_on_the_second_is_written_as_a_float() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
-    let fields: serde_json::Value = serde_json::from_slice(&fs::read(sidecar(&rig.directory(), "test:a")).unwrap()).unwrap();
+    let fields: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), "test:a")).unwrap()).unwrap();
     assert!(fields["ts"].is_f64(), "{}", fields["ts"]);
 }
 
 #[tokio::test]
 async fn files_are_named_by_the_sha_256_of_the_url() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["https://example.com/"]).await;
     let expected = "0f115db062b7c0dd030b16878c99dea5c354b49dc37b38eb8846179c7783e9d7";
-    assert_eq!(stem("https://example.com/"), expected);
+    assert_eq!(file_stem("https://example.com/"), expected);
     for extension in ["dat", "json"] {
         assert!(rig.directory().join(expected).with_extension(extension).is_file());
     }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use media_cache::{CacheError, StoreError};
-
-use crate::directory::{BOTH, NEITHER, files, use_of};
-use crate::harness::{Rig, body, fill, order, soon, stats};
-use crate::origin::noise;
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, listing};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::soon::soon;
 
 /// A file system of 256 KiB.
 struct SmallDisk(PathBuf);
@@ -30,8 +32,8 @@ impl Drop for SmallDisk {
 }
 
 /// A rig on a small disk. Each entry of it takes 36 KiB, so that seven have room.
-fn rig(urls: &[&str]) -> (SmallDisk, Rig) {
-    let rig = Rig::new();
+fn rig(urls: &[&str]) -> (SmallDisk, CacheRig) {
+    let rig = CacheRig::create();
     let disk = SmallDisk::mount(&rig.directory());
     for (seed, url) in urls.iter().enumerate() {
         rig.origin.serves_bytes(url, noise(seed as u64, 32 << 10));
@@ -48,10 +50,10 @@ async fn on_a_full_disk_the_least_recently_used_makes_room() {
     let cache = rig.open().await;
     fill(&cache, &URLS).await;
     assert_eq!(order(&cache).await, URLS[1..]);
-    assert_eq!((files(&rig.directory(), URLS[0]), files(&rig.directory(), URLS[7])), (NEITHER, BOTH));
+    assert_eq!((files_exist(&rig.directory(), URLS[0]), files_exist(&rig.directory(), URLS[7])), (NEITHER, BOTH));
     let stats = stats(&cache).await;
     assert_eq!((stats.stored, stats.evictions, stats.store_failures), (8, 1, 0));
-    assert_eq!(use_of(&rig.directory()), (stats.disk_bytes, 14));
+    assert_eq!(disk_usage(&rig.directory()), (stats.disk_bytes, 14));
 }
 
 #[tokio::test]
@@ -63,13 +65,13 @@ async fn on_a_disk_that_others_filled_entries_are_handed_over() {
     fs::write(rig.directory().join("foreign"), &foreign).unwrap();
     for asked in 1..3 {
         assert_eq!(body(&cache.get_or_download("test:1").await.unwrap()).await, noise(0, 32 << 10));
-        assert_eq!(rig.origin.asked("test:1"), asked);
+        assert_eq!(rig.origin.requests("test:1"), asked);
     }
     let outcome = cache.put("test:2", "mine", "text/plain", "a.txt").await.unwrap();
     assert!(matches!(&outcome.not_stored, Some(StoreError::Disk(why)) if why.contains("full")), "{:?}", outcome.not_stored);
     let failed = stats(&cache).await;
     assert_eq!((failed.store_failures, failed.entries, failed.disk_bytes), (3, 0, 0));
-    let names: Vec<_> = crate::directory::listing(&rig.directory()).into_keys().collect();
+    let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
     assert_eq!(names, ["foreign", "media-cache.lock"], "no half of anything");
     assert_eq!(fs::read(rig.directory().join("foreign")).unwrap(), foreign);
 

@@ -2,9 +2,12 @@
 
 use std::fs;
 
-use crate::directory::{BOTH, dat, files, sidecar};
-use crate::harness::{Rig, body, fill, stats};
-use crate::origin::{download, film_of, text};
+use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::stats;
+use media_cache_test_support::scripted_origin::{fetched, text};
+use media_cache_test_support::scripted_transcoder::video_of;
 
 /// The start of a GIF; the scripted transcoder wants no more.
 fn gif(says: &str) -> Vec<u8> {
@@ -13,12 +16,12 @@ fn gif(says: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn a_gif_is_stored_as_a_film() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
-    let first_bytes_alone = download(gif("1"), "application/octet-stream", "dance.gif");
-    let old_version = download("GIF87a2", "image/png", "still.GIF");
-    let type_alone = download("not by its bytes", "image/gif", "picture");
-    let with_parameters = download("nor this", "IMAGE/GIF; charset=binary", "a.b.gif");
+    let first_bytes_alone = fetched(gif("1"), "application/octet-stream", "dance.gif");
+    let old_version = fetched("GIF87a2", "image/png", "still.GIF");
+    let type_alone = fetched("not by its bytes", "image/gif", "picture");
+    let with_parameters = fetched("nor this", "IMAGE/GIF; charset=binary", "a.b.gif");
     let gifs = [
         ("test:1", first_bytes_alone, "dance.mp4"),
         ("test:2", old_version, "still.mp4"),
@@ -26,65 +29,65 @@ async fn a_gif_is_stored_as_a_film() {
         ("test:4", with_parameters, "a.b.mp4"),
     ];
     for (url, gif, filename) in gifs {
-        let film = film_of(&gif.body.bytes().await.unwrap());
+        let film = video_of(&gif.body.bytes().await.unwrap());
         rig.origin.serves(url, gif);
         let fresh = cache.get_or_download(url).await.unwrap();
         let found = cache.get(url).await.unwrap().unwrap();
         for media in [fresh, found] {
             assert_eq!((body(&media).await, &*media.mimetype, &*media.filename), (film.clone(), "video/mp4", filename));
         }
-        assert_eq!(fs::read(dat(&rig.directory(), url)).unwrap(), film);
-        let json: serde_json::Value = serde_json::from_slice(&fs::read(sidecar(&rig.directory(), url)).unwrap()).unwrap();
+        assert_eq!(fs::read(media_file(&rig.directory(), url)).unwrap(), film);
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), url)).unwrap()).unwrap();
         assert_eq!((json["mimetype"].as_str(), json["size"].as_u64()), (Some("video/mp4"), Some(film.len() as u64)));
     }
     let stats = stats(&cache).await;
     assert_eq!((stats.transcoded, stats.transcode_failures, stats.stored), (4, 0, 4));
-    assert_eq!(rig.films.asked(), 4, "once each, and never again for a hit");
+    assert_eq!(rig.transcoder.requests(), 4, "once each, and never again for a hit");
 }
 
 #[tokio::test]
 async fn what_is_no_gif_is_left_alone() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    rig.origin.serves("test:1", download("GIF8 but no more", "image/png", "a.gif"));
-    rig.origin.serves("test:2", download(" GIF89a", "image/gifs", "a.gif"));
-    rig.origin.serves("test:3", download("", "image/png", "empty.gif"));
+    rig.origin.serves("test:1", fetched("GIF8 but no more", "image/png", "a.gif"));
+    rig.origin.serves("test:2", fetched(" GIF89a", "image/gifs", "a.gif"));
+    rig.origin.serves("test:3", fetched("", "image/png", "empty.gif"));
     for url in ["test:1", "test:2", "test:3"] {
         let media = cache.get_or_download(url).await.unwrap();
         assert_ne!(&*media.mimetype, "video/mp4");
         assert!(media.filename.ends_with(".gif"));
     }
-    assert_eq!((rig.films.asked(), stats(&cache).await.transcoded), (0, 0));
+    assert_eq!((rig.transcoder.requests(), stats(&cache).await.transcoded), (0, 0));
 }
 
 #[tokio::test]
 async fn a_gif_that_cannot_be_transcoded_is_stored_as_it_is() {
     for says in ["broken", "panic"] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
-        rig.origin.serves("test:a", download(gif(says), "image/gif", "dance.gif"));
+        rig.origin.serves("test:a", fetched(gif(says), "image/gif", "dance.gif"));
         let fresh = cache.get_or_download("test:a").await.unwrap();
         let found = cache.get("test:a").await.unwrap().unwrap();
         for media in [fresh, found] {
             assert_eq!((body(&media).await, &*media.mimetype, &*media.filename), (gif(says), "image/gif", "dance.gif"));
         }
-        assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+        assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
         let stats = stats(&cache).await;
         assert_eq!((stats.transcoded, stats.transcode_failures, stats.stored), (0, 1, 1));
-        assert_eq!((rig.films.asked(), rig.origin.asked("test:a")), (1, 1));
+        assert_eq!((rig.transcoder.requests(), rig.origin.requests("test:a")), (1, 1));
     }
 }
 
 #[tokio::test]
 async fn a_gif_that_is_put_becomes_a_film_too() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", gif("1"), "image/gif", "dance.gif").await.unwrap();
-    assert_eq!((body(&outcome.media).await, &*outcome.media.mimetype), (film_of(&gif("1")), "video/mp4"));
+    assert_eq!((body(&outcome.media).await, &*outcome.media.mimetype), (video_of(&gif("1")), "video/mp4"));
     assert_eq!(&*cache.get("test:a").await.unwrap().unwrap().filename, "dance.mp4");
     let again = cache.put("test:a", gif("2"), "image/gif", "dance.gif").await.unwrap();
     assert!(again.known);
-    assert_eq!(rig.films.asked(), 1, "what is not stored is not transcoded");
+    assert_eq!(rig.transcoder.requests(), 1, "what is not stored is not transcoded");
     let outcome = cache.put("test:b", gif("broken"), "image/gif", "dance.gif").await.unwrap();
     assert_eq!((body(&outcome.media).await, outcome.not_stored.is_none()), (gif("broken"), true));
     let stats = stats(&cache).await;
@@ -93,25 +96,25 @@ async fn a_gif_that_is_put_becomes_a_film_too() {
 
 #[tokio::test]
 async fn all_who_wait_for_a_gif_get_the_one_film() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    rig.origin.serves("test:a", download(gif("1"), "image/gif", "dance.gif"));
+    rig.origin.serves("test:a", fetched(gif("1"), "image/gif", "dance.gif"));
     let answers = futures::future::join_all((0..30).map(|_| cache.get_or_download("test:a"))).await;
     for answer in answers {
-        assert_eq!(body(&answer.unwrap()).await, film_of(&gif("1")));
+        assert_eq!(body(&answer.unwrap()).await, video_of(&gif("1")));
     }
-    assert_eq!(rig.films.asked(), 1);
+    assert_eq!(rig.transcoder.requests(), 1);
 }
 
 #[tokio::test]
 async fn an_old_gif_in_the_directory_is_served_as_it_was_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let old = gif("old");
-    crate::directory::write_python_entry(&rig.directory(), "test:a", &old, "image/gif", "old.gif", "1600000000.0");
+    write_python_entry(&rig.directory(), "test:a", &old, "image/gif", "old.gif", "1600000000.0");
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
     let found = cache.get("test:a").await.unwrap().unwrap();
     assert_eq!((body(&found).await, &*found.mimetype), (old, "image/gif"));
-    assert_eq!((rig.films.asked(), rig.origin.asked("test:a")), (0, 0));
+    assert_eq!((rig.transcoder.requests(), rig.origin.requests("test:a")), (0, 0));
     assert_ne!(text("test:a"), body(&found).await);
 }

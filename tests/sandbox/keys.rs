@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{join, join_all};
-use media_cache::download::FetchError;
+use media_cache::FetchError;
 use media_cache::{KeyRules, MediaCache, Source};
-
-use crate::directory::{BOTH, NEITHER, files, sidecar, write_python_entry};
-use crate::harness::{Rig, body, failure, fill, order, stats, until};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_requests::{body, failure, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{order, stats, until};
+use media_cache_test_support::scripted_origin::text;
 
 const PLAIN: &str = "https://cdn.discordapp.com/attachments/1/2/cat.png";
 
@@ -18,7 +19,7 @@ fn signed(signature: u32) -> String {
     format!("{PLAIN}?ex=6{signature}&is=5{signature}&hm={signature:08x}&")
 }
 
-async fn open(rig: &Rig, rules: &str) -> MediaCache {
+async fn open(rig: &CacheRig, rules: &str) -> MediaCache {
     let rules: KeyRules = rules.parse().unwrap();
     rig.open_with(|builder| builder.key_rules(rules)).await
 }
@@ -27,7 +28,7 @@ async fn open(rig: &Rig, rules: &str) -> MediaCache {
 async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_it_was_given() {
     // With 0 every hit is a call into the component, with 64 the host serves them by itself.
     for items in [0, 64] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let rules: KeyRules = "discord".parse().unwrap();
         let cache = rig.open_with(|builder| builder.key_rules(rules).max_memory_items(items)).await;
         let fresh = cache.get_or_download(&signed(1)).await.unwrap();
@@ -45,9 +46,9 @@ async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_
         let put = cache.put(&signed(4), "something else", "image/png", "cat.png").await.unwrap();
         assert!(put.known);
         assert_eq!((cache.key(&signed(5)), order(&cache).await), (PLAIN.into(), vec![PLAIN.to_owned()]));
-        assert_eq!(files(&rig.directory(), PLAIN), BOTH);
-        assert_eq!(files(&rig.directory(), &signed(1)), NEITHER);
-        assert_eq!([1, 2, 3, 4, 5].map(|signature| rig.origin.asked(&signed(signature))), [1, 0, 0, 0, 0]);
+        assert_eq!(files_exist(&rig.directory(), PLAIN), BOTH);
+        assert_eq!(files_exist(&rig.directory(), &signed(1)), NEITHER);
+        assert_eq!([1, 2, 3, 4, 5].map(|signature| rig.origin.requests(&signed(signature))), [1, 0, 0, 0, 0]);
         let stats = stats(&cache).await;
         assert_eq!((stats.hits, stats.misses, stats.entries), (4, 1, 1));
 
@@ -60,7 +61,7 @@ async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_
 
 #[tokio::test]
 async fn what_is_held_is_known_by_its_key_so_that_signing_anew_takes_no_memory() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     fill(&cache, &[&signed(1)]).await;
     // While the component is held up, only what the host knows can be answered.
@@ -74,11 +75,12 @@ async fn what_is_held_is_known_by_its_key_so_that_signing_anew_takes_no_memory()
 
 #[tokio::test]
 async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = open(&rig, "*.discordapp.com:ex+is+hm").await;
     fill(&cache, &[&signed(1)]).await;
     cache.close().await.unwrap();
-    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(sidecar(&rig.directory(), PLAIN)).unwrap()).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(sidecar_file(&rig.directory(), PLAIN)).unwrap()).unwrap();
     assert_eq!(written["url"], PLAIN);
 
     let cache = open(&rig, "discord").await;
@@ -93,7 +95,7 @@ async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
 
 #[tokio::test]
 async fn what_was_stored_without_the_rules_is_listed_and_not_found_under_them() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     write_python_entry(&rig.directory(), &signed(1), b"bytes", "image/png", "cat.png", "1732286259.25");
     write_python_entry(&rig.directory(), PLAIN, b"others", "image/png", "cat.png", "1732286259.5");
     let cache = open(&rig, "discord").await;
@@ -103,28 +105,28 @@ async fn what_was_stored_without_the_rules_is_listed_and_not_found_under_them() 
 
 #[tokio::test]
 async fn urls_of_the_same_entry_share_a_download() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
-    let gate = rig.origin.hold(&signed(1));
+    let latch = rig.origin.hold(&signed(1));
     let (first, second) = (signed(1), signed(2));
     let release = async {
-        gate.reached().await;
+        latch.reached().await;
         until(&cache, |stats| stats.joined == 20).await;
-        gate.open();
+        latch.open();
     };
     let others = join_all((0..20).map(|_| cache.get_or_download(&second)));
     let (one, (others, ())) = join(cache.get_or_download(&first), join(others, release)).await;
     for media in others.into_iter().chain([one]) {
         assert_eq!(body(&media.unwrap()).await, text(&signed(1)));
     }
-    assert_eq!(rig.origin.asked(&signed(2)), 0);
+    assert_eq!(rig.origin.requests(&signed(2)), 0);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.downloads, stats.stored), (21, 1, 1));
 }
 
 #[tokio::test]
 async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let forged = format!("{PLAIN}?ex=1&is=1&hm=forged&");
     rig.origin.fails(&forged, FetchError::NotFound);
@@ -147,32 +149,32 @@ async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
     for media in good {
         assert_eq!(body(&media.unwrap()).await, text(&signed(1)), "what was stored first is kept");
     }
-    assert_eq!([&forged, &signed(1), &signed(2)].map(|url| rig.origin.asked(url)), [1, 1, 1]);
+    assert_eq!([&forged, &signed(1), &signed(2)].map(|url| rig.origin.requests(url)), [1, 1, 1]);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.downloads, stats.stored, stats.store_failures), (5, 2, 1, 0));
 }
 
 #[tokio::test]
 async fn a_failure_is_remembered_for_the_url_as_it_was_given() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let forged = format!("{PLAIN}?ex=1&is=1&hm=forged&");
     rig.origin.fails(&forged, FetchError::NotFound);
     for _ in 0..2 {
         assert_eq!(failure(&cache, &forged).await, FetchError::NotFound);
     }
-    assert_eq!(rig.origin.asked(&forged), 1);
+    assert_eq!(rig.origin.requests(&forged), 1);
     fill(&cache, &[&signed(1)]).await;
     rig.clock.advance(Duration::from_secs(1));
     fill(&cache, &[&forged]).await;
-    assert_eq!(rig.origin.asked(&forged), 1, "what is stored is stored, however it is asked for");
+    assert_eq!(rig.origin.requests(&forged), 1, "what is stored is stored, however it is asked for");
 }
 
 #[tokio::test]
 async fn matrix_media_is_known_by_server_and_id_without_any_rule() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["mxc://Example.org/aBc?x#y", "mxc://example.org/aBc", "mxc://example.org/abc"]).await;
     assert_eq!(order(&cache).await, ["mxc://example.org/aBc", "mxc://example.org/abc"]);
-    assert_eq!(rig.origin.asked("mxc://Example.org/aBc?x#y"), 1, "as it was given");
+    assert_eq!(rig.origin.requests("mxc://Example.org/aBc?x#y"), 1, "as it was given");
 }

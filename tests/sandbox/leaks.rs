@@ -3,21 +3,23 @@
 use std::fs;
 use std::time::Duration;
 
+use media_cache::FetchError;
 use media_cache::MediaCache;
-use media_cache::download::FetchError;
-
-use crate::directory::dat;
-use crate::harness::{Rig, SMALL, bytes, soon, stats};
-use crate::origin::{Random, download, noise};
+use media_cache_test_support::cache_directory::media_file;
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{stats, until};
+use media_cache_test_support::random::{Random, noise};
+use media_cache_test_support::scripted_origin::fetched;
+use media_cache_test_support::soon::soon;
 
 /// Requests of all kinds, many at once: hits, misses, evictions, failures, puts, removals, GIFs, files that are gone.
-async fn mixed_requests(rig: &Rig, cache: &MediaCache, count: usize) {
+async fn mixed_requests(rig: &CacheRig, cache: &MediaCache, count: usize) {
     for number in 0..40 {
         let url = format!("test:{number}");
         match number % 8 {
             0 => rig.origin.fails(&url, FetchError::NotFound),
-            1 => rig.origin.serves(&url, download(format!("GIF89a{number}"), "image/gif", "a.gif")),
-            2 => rig.origin.serves(&url, download("GIF89a broken", "image/gif", "a.gif")),
+            1 => rig.origin.serves(&url, fetched(format!("GIF89a{number}"), "image/gif", "a.gif")),
+            2 => rig.origin.serves(&url, fetched("GIF89a broken", "image/gif", "a.gif")),
             3 => rig.origin.serves_bytes(&url, noise(number, 300_000)),
             4 => rig.origin.serves_bytes(&url, noise(number, 30_000)),
             _ => {}
@@ -32,7 +34,7 @@ async fn mixed_requests(rig: &Rig, cache: &MediaCache, count: usize) {
             14..17 => drop(cache.put(url, noise(*kind, 2000), "image/png", "a.png").await.unwrap()),
             17 => drop(cache.remove(url).await.unwrap()),
             18 => drop(cache.put("no url", "bytes", "image/png", "a.png").await.unwrap_err()),
-            _ => drop(fs::remove_file(dat(&rig.directory(), url))),
+            _ => drop(fs::remove_file(media_file(&rig.directory(), url))),
         });
         futures::future::join_all(requests).await;
         if round % 10 == 0 {
@@ -42,7 +44,7 @@ async fn mixed_requests(rig: &Rig, cache: &MediaCache, count: usize) {
 }
 
 async fn handles_after_mixed_requests(items: u32, memory: u64) -> (usize, u64) {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let set =
         |builder: media_cache::Builder| builder.max_disk_bytes(bytes(12 * SMALL)).max_memory_items(items).max_memory_bytes(memory);
     let cache = rig.open_with(set).await;
@@ -70,22 +72,22 @@ async fn as_many_handles_are_left_as_entries_are_at_hand() {
 
 #[tokio::test]
 async fn who_goes_away_leaves_no_handle_behind() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let askers: Vec<_> = (0..50)
         .map(|_| {
             let cache = cache.clone();
             tokio::spawn(async move { cache.get_or_download("test:a").await })
         })
         .collect();
-    crate::harness::until(&cache, |stats| stats.joined == 49).await;
+    until(&cache, |stats| stats.joined == 49).await;
     for asker in askers {
         asker.abort();
         assert!(asker.await.unwrap_err().is_cancelled());
     }
-    gate.open();
-    crate::harness::until(&cache, |stats| stats.stored == 1).await;
+    latch.open();
+    until(&cache, |stats| stats.stored == 1).await;
     // Those who waited are served one after the other, though nobody is there any more.
     let given_back = async {
         while cache.status().await.unwrap().blob_handles > 0 {
@@ -99,7 +101,7 @@ async fn who_goes_away_leaves_no_handle_behind() {
 #[tokio::test]
 async fn files_that_were_open_are_closed() {
     let open_files = || fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let ours = || open_files().filter(|path| path.starts_with(rig.directory()) && path.to_string_lossy().contains(".dat")).count();
     let cache = rig.open_with(|builder| builder.max_memory_items(3).max_memory_bytes(0)).await;
     for number in 0..60 {

@@ -1,39 +1,40 @@
 //! The budget on disk: exact at its edges.
 
 use media_cache::StoreError;
-
-use crate::directory::{BOTH, NEITHER, files, sidecar, use_of};
-use crate::harness::{Rig, SMALL, body, bytes, entries, fill, order, stats};
-use crate::origin::noise;
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, sidecar_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{entries, order, stats};
+use media_cache_test_support::random::noise;
 
 #[tokio::test]
 async fn entries_that_fit_to_the_byte_evict_nothing() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     rig.origin.serves_bytes("test:c", noise(1, 4096));
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     let full = stats(&cache).await;
     assert_eq!((full.disk_bytes, full.max_disk_bytes, full.evictions), (3 * SMALL, 3 * SMALL, 0));
-    assert_eq!(use_of(&rig.directory()), (3 * SMALL, 6));
+    assert_eq!(disk_usage(&rig.directory()), (3 * SMALL, 6));
 }
 
 #[tokio::test]
 async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     rig.origin.serves_bytes("test:c", noise(1, 4097));
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     assert_eq!(order(&cache).await, ["test:b", "test:c"]);
-    assert_eq!((files(&rig.directory(), "test:a"), files(&rig.directory(), "test:b")), (NEITHER, BOTH));
+    assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:b")), (NEITHER, BOTH));
     let stats = stats(&cache).await;
     assert_eq!((stats.evictions, stats.disk_bytes), (1, 2 * SMALL + 4096));
     assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "LRU names the right ones");
-    assert_eq!(use_of(&rig.directory()), (2 * SMALL + 4096, 4));
+    assert_eq!(disk_usage(&rig.directory()), (2 * SMALL + 4096, 4));
 }
 
 #[tokio::test]
 async fn a_budget_one_byte_short_holds_one_entry_less() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL - 1))).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     assert_eq!(order(&cache).await, ["test:b", "test:c"]);
@@ -41,7 +42,7 @@ async fn a_budget_one_byte_short_holds_one_entry_less() {
 
 #[tokio::test]
 async fn disk_use_is_counted_in_blocks_of_both_files() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let mut expected = 0;
     for (size, blocks) in [(0, 0), (1, 1), (4095, 1), (4096, 1), (4097, 2), (8192, 2), (8193, 3), (100_000, 25)] {
@@ -51,18 +52,18 @@ async fn disk_use_is_counted_in_blocks_of_both_files() {
         let entry = entries(&cache).await.pop().unwrap();
         assert_eq!((entry.disk_size, entry.size), ((blocks + 1) * 4096, size as u64));
         assert_eq!(stats(&cache).await.disk_bytes, expected);
-        assert_eq!(use_of(&rig.directory()).0, expected);
+        assert_eq!(disk_usage(&rig.directory()).0, expected);
     }
     let long = format!("test:{}", "u".repeat(5000));
     cache.put(&long, "short", "text/plain", "a.txt").await.unwrap();
-    assert!(std::fs::metadata(sidecar(&rig.directory(), &long)).unwrap().len() > 4096);
+    assert!(std::fs::metadata(sidecar_file(&rig.directory(), &long)).unwrap().len() > 4096);
     assert_eq!(stats(&cache).await.disk_bytes, expected + 3 * 4096, "its sidecar takes two");
-    assert_eq!(use_of(&rig.directory()).0, expected + 3 * 4096);
+    assert_eq!(disk_usage(&rig.directory()).0, expected + 3 * 4096);
 }
 
 #[tokio::test]
 async fn a_large_newcomer_evicts_as_many_as_it_needs() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(5 * SMALL))).await;
     fill(&cache, &["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     rig.origin.serves_bytes("test:f", noise(1, 20_000));
@@ -73,14 +74,14 @@ async fn a_large_newcomer_evicts_as_many_as_it_needs() {
 
 #[tokio::test]
 async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
     let large = noise(1, 5 * 4096 + 1);
     rig.origin.serves_bytes("test:large", large.clone());
     for asked in 1..3 {
         assert_eq!(body(&cache.get_or_download("test:large").await.unwrap()).await, large);
-        assert_eq!(rig.origin.asked("test:large"), asked);
+        assert_eq!(rig.origin.requests("test:large"), asked);
     }
     let outcome = cache.put("test:large", large.clone(), "image/png", "a.png").await.unwrap();
     assert!(!outcome.known);
@@ -89,12 +90,12 @@ async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
     let stats = stats(&cache).await;
     assert_eq!((stats.oversize, stats.stored, stats.evictions, stats.store_failures), (3, 2, 0, 0));
     assert_eq!(order(&cache).await, ["test:a", "test:b"]);
-    assert_eq!(use_of(&rig.directory()), (2 * SMALL, 4));
+    assert_eq!(disk_usage(&rig.directory()), (2 * SMALL, 4));
 }
 
 #[tokio::test]
 async fn what_takes_the_whole_budget_to_the_byte_is_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
     rig.origin.serves_bytes("test:large", noise(1, 5 * 4096));
@@ -106,23 +107,23 @@ async fn what_takes_the_whole_budget_to_the_byte_is_stored() {
 
 #[tokio::test]
 async fn a_budget_too_small_for_anything_stores_nothing() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(1))).await;
     fill(&cache, &["test:a", "test:a"]).await;
-    assert_eq!((stats(&cache).await.oversize, rig.origin.asked("test:a")), (2, 2));
-    assert_eq!(use_of(&rig.directory()), (0, 0));
+    assert_eq!((stats(&cache).await.oversize, rig.origin.requests("test:a")), (2, 2));
+    assert_eq!(disk_usage(&rig.directory()), (0, 0));
 }
 
 #[tokio::test]
 async fn downloads_that_end_at_once_share_the_budget() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     let urls: Vec<String> = (0..40).map(|number| format!("test:{number}")).collect();
     for answer in futures::future::join_all(urls.iter().map(|url| cache.get_or_download(url))).await {
         answer.unwrap();
     }
     let stats = stats(&cache).await;
-    let (used, files) = use_of(&rig.directory());
+    let (used, files) = disk_usage(&rig.directory());
     assert!(used <= 3 * SMALL, "{used}");
     assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
     assert_eq!((stats.stored, stats.store_failures), (40, 0), "who finds no room waits for those that are being written");

@@ -5,16 +5,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use futures::FutureExt;
 use media_cache::Source;
-
-use crate::directory::{NEITHER, files};
-use crate::harness::{Rig, SMALL, body, bytes, entries, fill, order, stats};
-use crate::origin::{download, text};
+use media_cache_test_support::cache_directory::{NEITHER, files_exist};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{entries, order, stats};
+use media_cache_test_support::scripted_origin::{fetched, text};
 
 #[tokio::test]
 async fn what_was_downloaded_is_found_again_as_it_was() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    rig.origin.serves("test:a", download("bytes", "image/webp", "überraschung 🎁.webp"));
+    rig.origin.serves("test:a", fetched("bytes", "image/webp", "überraschung 🎁.webp"));
     let fresh = cache.get_or_download("test:a").await.unwrap();
     rig.clock.advance(Duration::from_secs(10));
     for found in [cache.get("test:a").await.unwrap().unwrap(), cache.get_or_download("test:a").await.unwrap()] {
@@ -23,12 +24,12 @@ async fn what_was_downloaded_is_found_again_as_it_was() {
         assert_eq!((found.stored_at, found.source), (fresh.stored_at, Source::Memory));
     }
     assert_eq!(fresh.stored_at, rig.clock.wall() - Duration::from_secs(10));
-    assert_eq!(rig.origin.asked("test:a"), 1);
+    assert_eq!(rig.origin.requests("test:a"), 1);
 }
 
 #[tokio::test]
 async fn urls_that_differ_in_a_letter_are_different_entries() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a?x=1", "test:a?x=2", "test:A?x=1", "test:a?x=1#"]).await;
     assert_eq!(stats(&cache).await.downloads, 4);
@@ -39,7 +40,7 @@ async fn urls_that_differ_in_a_letter_are_different_entries() {
 async fn the_least_recently_used_goes_first_whatever_used_the_others() {
     // With 0 every hit is a call into the component, with 64 the host serves them by itself.
     for items in [0, 64] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL)).max_memory_items(items)).await;
         fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
         cache.get("test:a").await.unwrap().unwrap();
@@ -54,14 +55,14 @@ async fn the_least_recently_used_goes_first_whatever_used_the_others() {
             fill(&cache, &[url]).await;
             assert_eq!(order(&cache).await, left, "with {items} items");
         }
-        assert_eq!(files(&rig.directory(), "test:d"), NEITHER);
+        assert_eq!(files_exist(&rig.directory(), "test:d"), NEITHER);
         assert_eq!(stats(&cache).await.evictions, 3);
     }
 }
 
 #[tokio::test]
 async fn a_miss_moves_nothing() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
     assert!(cache.get("test:c").await.unwrap().is_none());
@@ -71,14 +72,14 @@ async fn a_miss_moves_nothing() {
 
 #[tokio::test]
 async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_counts() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
     {
         let stopped = rig.clock.stop();
         let mut call = pin!(cache.get_or_download("test:c"));
         assert!(call.as_mut().now_or_never().is_none());
-        stopped.wait_until_stuck();
+        stopped.wait_until_blocked();
         for _ in 0..50 {
             let media = cache.get("test:a").now_or_never().expect("no call is needed").unwrap().unwrap();
             assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Memory));
@@ -96,14 +97,14 @@ async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_coun
 
 #[tokio::test]
 async fn hits_during_a_download_count_before_its_victims_are_chosen() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
-    let gate = rig.origin.hold("test:c");
+    let latch = rig.origin.hold("test:c");
     let hit = async {
-        gate.reached().await;
+        latch.reached().await;
         cache.get("test:a").await.unwrap().unwrap();
-        gate.open();
+        latch.open();
     };
     let (answer, ()) = tokio::join!(cache.get_or_download("test:c"), hit);
     answer.unwrap();
@@ -113,13 +114,13 @@ async fn hits_during_a_download_count_before_its_victims_are_chosen() {
 #[tokio::test]
 async fn every_request_is_one_hit_or_one_miss() {
     for items in [0, 2, 64] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
         let (mut hits, mut misses) = (0, 0);
         for round in 0..200 {
             let url = format!("test:{}", round * 5 % 13);
             if round % 3 == 0 {
-                let known = rig.origin.asked(&url) > 0;
+                let known = rig.origin.requests(&url) > 0;
                 cache.get_or_download(&url).await.unwrap();
                 hits += u64::from(known);
                 misses += u64::from(!known);
@@ -140,7 +141,7 @@ async fn every_request_is_one_hit_or_one_miss() {
 #[tokio::test]
 async fn an_entry_knows_when_it_was_stored_and_last_asked_for() {
     for items in [0, 64] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
         let stored = rig.clock.wall();
         fill(&cache, &["test:a"]).await;
@@ -155,7 +156,7 @@ async fn an_entry_knows_when_it_was_stored_and_last_asked_for() {
 
 #[tokio::test]
 async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
     for _ in 0..3 {
@@ -165,12 +166,12 @@ async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
     assert!(cache.get("test:a").await.unwrap().is_none(), "nothing holds it any more");
     let stats = stats(&cache).await;
     assert_eq!((stats.hits, stats.misses, stats.entries), (3, 2, 0));
-    assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
 }
 
 #[tokio::test]
 async fn bytes_that_were_handed_out_outlive_their_entry() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     // An eighth of nothing is nothing: all is kept as open files.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(0)).await;
     fill(&cache, &["test:a"]).await;
@@ -182,7 +183,7 @@ async fn bytes_that_were_handed_out_outlive_their_entry() {
 
 #[tokio::test]
 async fn many_readers_of_one_file_are_all_hits() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
     let answers = futures::future::join_all((0..50).map(|_| cache.get("test:a"))).await;
@@ -196,7 +197,7 @@ async fn many_readers_of_one_file_are_all_hits() {
 
 #[tokio::test]
 async fn a_listing_in_pages_has_every_entry_once() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let urls: Vec<String> = (0..23).map(|number| format!("test:{number}")).collect();
     fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;

@@ -1,14 +1,16 @@
 //! The tier in memory: items, bytes, and what is kept as an open file.
 
 use media_cache::Source;
-
-use crate::directory::{BOTH, files};
-use crate::harness::{Rig, body, fill, order, resident, stats};
-use crate::origin::{noise, text};
+use media_cache_test_support::cache_directory::{BOTH, files_exist};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, resident, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
 async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     let full = stats(&cache).await;
@@ -18,12 +20,12 @@ async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
     assert_eq!(order(&cache).await.len(), 4, "none has left the disk");
     let stats = stats(&cache).await;
     assert_eq!((stats.resident_entries, stats.memory_evictions, stats.evictions), (3, 1, 0));
-    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
 }
 
 #[tokio::test]
 async fn who_was_asked_for_stays_at_hand() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.get("test:a").await.unwrap().unwrap();
@@ -34,7 +36,7 @@ async fn who_was_asked_for_stays_at_hand() {
 
 #[tokio::test]
 async fn what_is_read_back_from_disk_is_at_hand_again() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(2)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     let media = cache.get("test:a").await.unwrap().unwrap();
@@ -47,7 +49,7 @@ async fn what_is_read_back_from_disk_is_at_hand_again() {
 
 #[tokio::test]
 async fn with_no_items_nothing_is_at_hand_and_hits_come_from_disk() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
     for _ in 0..3 {
@@ -60,7 +62,7 @@ async fn with_no_items_nothing_is_at_hand_and_hits_come_from_disk() {
 
 #[tokio::test]
 async fn bytes_in_memory_are_limited_to_the_byte() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
     let urls: Vec<String> = (0..9).map(|number| format!("test:{number}")).collect();
     for url in &urls[..8] {
@@ -78,7 +80,7 @@ async fn bytes_in_memory_are_limited_to_the_byte() {
 
 #[tokio::test]
 async fn an_eighth_of_the_memory_is_the_most_that_one_entry_may_take() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
     let (small, large) = (noise(1, 1000), noise(2, 1001));
     rig.origin.serves_bytes("test:small", small.clone());
@@ -98,7 +100,7 @@ async fn an_eighth_of_the_memory_is_the_most_that_one_entry_may_take() {
 
 #[tokio::test]
 async fn an_open_file_counts_as_an_item() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(1).max_memory_bytes(0)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     assert_eq!(resident(&cache).await, ["test:b"]);
@@ -111,8 +113,8 @@ async fn an_open_file_counts_as_an_item() {
 
 #[tokio::test]
 async fn what_leaves_the_disk_leaves_memory_too() {
-    let rig = Rig::new();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(crate::harness::bytes(2 * crate::harness::SMALL))).await;
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.remove("test:b").await.unwrap();
     let stats = stats(&cache).await;

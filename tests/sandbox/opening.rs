@@ -3,9 +3,11 @@
 use std::fs;
 
 use media_cache::{Engine, LockError, MediaCache, OpenError, embedded};
-
-use crate::harness::{Rig, SMALL, body, bytes, fill, order, stats};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::disk_usage;
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::scripted_origin::text;
 
 fn error(opened: Result<MediaCache, OpenError>) -> OpenError {
     match opened {
@@ -16,7 +18,7 @@ fn error(opened: Result<MediaCache, OpenError>) -> OpenError {
 
 #[tokio::test]
 async fn a_directory_is_used_by_one_cache_at_a_time() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let refused = error(rig.builder().open().await);
     assert!(matches!(refused, OpenError::Lock(LockError::InUse(_))), "{refused}");
@@ -28,17 +30,17 @@ async fn a_directory_is_used_by_one_cache_at_a_time() {
 
 #[tokio::test]
 async fn a_directory_is_made_with_those_above_it() {
-    let rig = Rig::new();
-    let deep = rig.outside().join("a/b/c");
+    let rig = CacheRig::create();
+    let deep = rig.root().join("a/b/c");
     let cache = rig.open_with(|builder| builder.directory(&deep)).await;
     fill(&cache, &["test:a"]).await;
     assert_eq!(cache.directory(), deep);
-    assert_eq!(crate::directory::use_of(&deep), (SMALL, 2));
+    assert_eq!(disk_usage(&deep), (SMALL, 2));
 }
 
 #[tokio::test]
 async fn a_file_in_place_of_the_directory_is_said() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     fs::write(rig.directory(), "a file").unwrap();
     let refused = error(rig.builder().open().await);
     assert!(matches!(refused, OpenError::Lock(LockError::Unusable { .. })), "{refused}");
@@ -47,7 +49,7 @@ async fn a_file_in_place_of_the_directory_is_said() {
 
 #[tokio::test]
 async fn an_option_that_the_policy_does_not_have_is_said() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let refused = error(rig.builder().policy_option("colour", "red").open().await);
     assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
     assert!(refused.to_string().contains("colour"), "{refused}");
@@ -55,7 +57,7 @@ async fn an_option_that_the_policy_does_not_have_is_said() {
 
 #[tokio::test]
 async fn a_start_that_fails_gives_the_directory_back() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     for _ in 0..10 {
         let refused = error(rig.builder().policy_option("colour", "red").open().await);
         assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
@@ -65,13 +67,13 @@ async fn a_start_that_fails_gives_the_directory_back() {
 
 #[tokio::test]
 async fn several_caches_of_one_process_keep_to_themselves() {
-    let (one, other) = (Rig::new(), Rig::new());
+    let (one, other) = (CacheRig::create(), CacheRig::create());
     let first = one.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
     let second = other.open().await;
     fill(&first, &["test:a", "test:b", "test:c"]).await;
     fill(&second, &["test:a"]).await;
     assert_eq!((order(&first).await, order(&second).await), (vec!["test:b".into(), "test:c".into()], vec!["test:a".to_owned()]));
-    assert_eq!((one.origin.asked("test:a"), other.origin.asked("test:a")), (1, 1));
+    assert_eq!((one.origin.requests("test:a"), other.origin.requests("test:a")), (1, 1));
     first.close().await.unwrap();
     assert_eq!(body(&second.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "the other goes on");
     let stats = stats(&second).await;
@@ -80,10 +82,10 @@ async fn several_caches_of_one_process_keep_to_themselves() {
 
 #[tokio::test]
 async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let defaults = stats(&rig.open().await).await;
     assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let set = |builder: media_cache::Builder| builder.max_disk_bytes(bytes(7)).max_memory_items(8).max_memory_bytes(9);
     let set = stats(&rig.open_with(set).await).await;
     assert_eq!((set.max_disk_bytes, set.max_memory_items, set.max_memory_bytes), (7, 8, 9));
@@ -91,16 +93,16 @@ async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
 
 #[tokio::test]
 async fn components_can_be_brought_along_and_others_are_refused() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let engine = Engine::new().unwrap();
-    let (component, policy) = (rig.outside().join("cache.wasm"), rig.outside().join("policy.wasm"));
+    let (component, policy) = (rig.root().join("cache.wasm"), rig.root().join("policy.wasm"));
     fs::write(&component, embedded::CACHE).unwrap();
     fs::write(&policy, embedded::policy(embedded::LRU).unwrap()).unwrap();
     let refused = engine.cache_from_file(&policy).err().unwrap().to_string();
     assert!(refused.contains("policy.wasm") && refused.contains("`media-cache`"), "{refused}");
     let refused = engine.policy_from_file(&component).err().unwrap().to_string();
     assert!(refused.contains("cache.wasm") && refused.contains("`eviction-policy`"), "{refused}");
-    assert!(engine.cache_from_file(&rig.outside().join("nothing.wasm")).err().unwrap().to_string().contains("nothing.wasm"));
+    assert!(engine.cache_from_file(&rig.root().join("nothing.wasm")).err().unwrap().to_string().contains("nothing.wasm"));
 
     let component = engine.cache_from_file(&component).unwrap();
     let policy = engine.policy_from_file(&policy).unwrap();

@@ -8,24 +8,27 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use media_cache::{Blob, CacheError, Source, StoreError};
-
-use crate::directory::{BOTH, NEITHER, dat, files};
-use crate::harness::{Rig, body, entries, fill, order, stats};
-use crate::origin::{film_of, noise, text};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, SNAPSHOT, files_exist, media_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{entries, order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::scripted_transcoder::video_of;
 
 #[tokio::test]
 async fn what_is_put_is_stored_and_found() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", "brought along", "image/png", "a.png").await.unwrap();
     assert_eq!((outcome.known, outcome.not_stored.is_none()), (false, true));
     assert_eq!(body(&outcome.media).await, b"brought along");
-    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     let found = cache.get_or_download("test:a").await.unwrap();
     assert_eq!(body(&found).await, b"brought along");
     assert_eq!((&*found.mimetype, &*found.filename, found.source), ("image/png", "a.png", Source::Memory));
     assert_eq!(found.stored_at, rig.clock.wall());
-    assert_eq!(rig.origin.asked("test:a"), 0);
+    assert_eq!(rig.origin.requests("test:a"), 0);
     let stats = stats(&cache).await;
     assert_eq!((stats.stored, stats.downloads, stats.hits, stats.misses), (1, 0, 1, 0), "a put is no request for media");
 }
@@ -33,7 +36,7 @@ async fn what_is_put_is_stored_and_found() {
 #[tokio::test]
 async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_recently_used() {
     for items in [0, 64] {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
         fill(&cache, &["test:a", "test:b"]).await;
         rig.clock.advance(Duration::from_secs(1));
@@ -45,13 +48,13 @@ async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_rece
         let entries = entries(&cache).await;
         assert_eq!(entries[1].accessed_at, entries[0].accessed_at + 1000);
         assert_eq!((stats(&cache).await.stored, stats(&cache).await.hits), (2, 0));
-        assert_eq!(std::fs::read(dat(&rig.directory(), "test:a")).unwrap(), text("test:a"));
+        assert_eq!(std::fs::read(media_file(&rig.directory(), "test:a")).unwrap(), text("test:a"));
     }
 }
 
 #[tokio::test]
 async fn a_put_with_a_url_that_cannot_be_one_is_an_error() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     for url in ["", "picture.png", "https:", "https://x/a b", "https://x/\u{7}"] {
         let error = cache.put(url, "bytes", "text/plain", "a.txt").await.unwrap_err();
@@ -64,17 +67,17 @@ async fn a_put_with_a_url_that_cannot_be_one_is_an_error() {
 
 #[tokio::test]
 async fn a_put_during_a_download_waits_for_it_and_finds_the_url_known() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let mut download = pin!(cache.get_or_download("test:a"));
     assert!(download.as_mut().now_or_never().is_none());
-    gate.reached().await;
+    latch.reached().await;
     let mut put = pin!(cache.put("test:a", "mine", "image/png", "a.png"));
     assert!(put.as_mut().now_or_never().is_none());
     assert_eq!(stats(&cache).await.stored, 0, "an answer to a later request, and the put still waits");
     assert!(put.as_mut().now_or_never().is_none());
-    gate.open();
+    latch.open();
     download.await.unwrap();
     let outcome = put.await.unwrap();
     assert!(outcome.known);
@@ -84,16 +87,16 @@ async fn a_put_during_a_download_waits_for_it_and_finds_the_url_known() {
 
 #[tokio::test]
 async fn a_put_takes_the_place_of_a_download_that_failed() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    rig.origin.fails("test:a", media_cache::download::FetchError::NotFound);
-    let gate = rig.origin.hold("test:a");
+    rig.origin.fails("test:a", media_cache::FetchError::NotFound);
+    let latch = rig.origin.hold("test:a");
     let mut download = pin!(cache.get_or_download("test:a"));
     assert!(download.as_mut().now_or_never().is_none());
-    gate.reached().await;
+    latch.reached().await;
     let mut put = pin!(cache.put("test:a", "mine", "image/png", "a.png"));
     assert!(put.as_mut().now_or_never().is_none());
-    gate.open();
+    latch.open();
     assert!(download.await.is_err());
     assert!(!put.await.unwrap().known);
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, b"mine", "although the failure is remembered");
@@ -101,12 +104,12 @@ async fn a_put_takes_the_place_of_a_download_that_failed() {
 
 #[tokio::test]
 async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_with_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let puts = (0..30).map(|number| cache.put("test:a", format!("version {number}"), "text/plain", "a.txt"));
     let outcomes: Vec<_> = join_all(puts).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(outcomes.iter().filter(|outcome| !outcome.known).count(), 1);
-    let stored = std::fs::read(dat(&rig.directory(), "test:a")).unwrap();
+    let stored = std::fs::read(media_file(&rig.directory(), "test:a")).unwrap();
     for outcome in &outcomes {
         assert_eq!(body(&outcome.media).await, stored);
     }
@@ -115,41 +118,41 @@ async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_wit
 
 #[tokio::test]
 async fn a_put_is_awaited_by_those_who_would_download() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     // A GIF, since the transcoder can be held up.
-    let gate = rig.films.hold();
+    let latch = rig.transcoder.hold();
     let mut put = pin!(cache.put("test:a", "GIF89a", "image/gif", "a.gif"));
     assert!(put.as_mut().now_or_never().is_none());
-    gate.reached().await;
+    latch.reached().await;
     let mut download = pin!(cache.get_or_download("test:a"));
     assert!(download.as_mut().now_or_never().is_none());
     assert!(cache.get("test:a").await.unwrap().is_none(), "but not by those who only look");
     assert_eq!(stats(&cache).await.joined, 1);
-    gate.open();
+    latch.open();
     assert!(!put.await.unwrap().known);
     let media = download.await.unwrap();
-    assert_eq!((body(&media).await, media.source), (film_of(b"GIF89a"), Source::Origin));
-    assert_eq!(rig.origin.asked("test:a"), 0);
+    assert_eq!((body(&media).await, media.source), (video_of(b"GIF89a"), Source::Origin));
+    assert_eq!(rig.origin.requests("test:a"), 0);
 }
 
 #[tokio::test]
 async fn an_open_file_can_be_put() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let path = rig.outside().join("upload");
+    let path = rig.root().join("upload");
     let content = noise(1, 700_000);
     std::fs::write(&path, &content).unwrap();
     let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
     cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
     std::fs::write(&path, "something else").unwrap();
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, content, "the cache has a copy of its own");
-    assert_eq!(std::fs::read(dat(&rig.directory(), "test:a")).unwrap(), content);
+    assert_eq!(std::fs::read(media_file(&rig.directory(), "test:a")).unwrap(), content);
 }
 
 #[tokio::test]
 async fn nothing_at_all_can_be_put() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     cache.put("test:a", Vec::new(), "text/plain", "empty.txt").await.unwrap();
     assert!(cache.get("test:a").await.unwrap().unwrap().body.is_empty());
@@ -158,24 +161,24 @@ async fn nothing_at_all_can_be_put() {
 
 #[tokio::test]
 async fn what_is_put_can_be_removed_and_put_again() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     for round in ["first", "second", "third"] {
         assert!(!cache.put("test:a", round, "text/plain", "a.txt").await.unwrap().known);
         assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, round.as_bytes());
         assert!(cache.remove("test:a").await.unwrap());
-        assert_eq!(files(&rig.directory(), "test:a"), NEITHER);
+        assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
     }
 }
 
 #[tokio::test]
 async fn what_has_a_very_long_name_survives_a_restart_or_is_not_stored_at_all() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let filename = "n".repeat(140_000);
     let outcome = cache.put("test:a", "bytes", "text/plain", &filename).await.unwrap();
     cache.close().await.unwrap();
-    std::fs::remove_file(rig.directory().join(crate::directory::SNAPSHOT)).unwrap();
+    std::fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
     let cache = rig.open().await;
     assert_eq!(cache.get("test:a").await.unwrap().is_some(), outcome.not_stored.is_none(), "as the put said");
 }

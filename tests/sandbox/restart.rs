@@ -3,19 +3,23 @@
 use std::fs;
 
 use media_cache::Source;
-
-use crate::directory::{BOTH, NEITHER, SNAPSHOT, copy_files, dat, files, sidecar, use_of, write_python_entry};
-use crate::harness::{Found, Rig, SMALL, body, bytes, entries, fill, found, left_by_a_run, order, stats};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{
+    BOTH, NEITHER, SNAPSHOT, copy_files, disk_usage, files_exist, media_file, sidecar_file, write_python_entry,
+};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{Found, entries, found, order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
 async fn a_new_directory_has_nothing_in_it() {
-    assert_eq!(found(&Rig::new().open().await), Found::default());
+    assert_eq!(found(&CacheRig::create().open().await), Found::default());
 }
 
 #[tokio::test]
 async fn everything_is_found_again() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open().await;
     assert_eq!(found(&cache), Found { entries: 3, from_snapshot: 3, ..Found::default() });
     let fresh = stats(&cache).await;
@@ -24,14 +28,14 @@ async fn everything_is_found_again() {
     for url in ["test:a", "test:b", "test:c"] {
         let found = cache.get_or_download(url).await.unwrap();
         assert_eq!((body(&found).await, found.source), (text(url), Source::Disk));
-        assert_eq!((&*found.mimetype, &*found.filename, rig.origin.asked(url)), ("text/plain", "page.txt", 1));
+        assert_eq!((&*found.mimetype, &*found.filename, rig.origin.requests(url)), ("text/plain", "page.txt", 1));
     }
     assert_eq!(stats(&cache).await.disk_hits, 3);
 }
 
 #[tokio::test]
 async fn without_the_snapshot_the_order_is_that_of_storing() {
-    let rig = left_by_a_run(&["test:b", "test:c", "test:a"]).await;
+    let rig = CacheRig::after_a_run(&["test:b", "test:c", "test:a"]).await;
     let cache = rig.open().await;
     cache.get("test:b").await.unwrap().unwrap();
     cache.close().await.unwrap();
@@ -44,7 +48,7 @@ async fn without_the_snapshot_the_order_is_that_of_storing() {
 
 #[tokio::test]
 async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
-    let rig = left_by_a_run(&["test:a", "test:b"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let directory = rig.directory();
     // Between the two, and after both.
     write_python_entry(&directory, "test:older", b"older", "image/png", "older.png", "1700000000.5");
@@ -58,35 +62,35 @@ async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
 #[tokio::test]
 async fn bytes_that_changed_meanwhile_are_never_served() {
     for with_snapshot in [true, false] {
-        let rig = left_by_a_run(&["test:a", "test:b"]).await;
+        let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
         let directory = rig.directory();
         let mut changed = text("test:a");
         changed.reverse();
-        fs::write(dat(&directory, "test:a"), changed).unwrap();
+        fs::write(media_file(&directory, "test:a"), changed).unwrap();
         if !with_snapshot {
             fs::remove_file(directory.join(SNAPSHOT)).unwrap();
         }
         let cache = rig.open().await;
         assert_eq!(cache.load_report().entries, 2, "a start does not read media");
         assert!(cache.get("test:a").await.unwrap().is_none());
-        assert_eq!((stats(&cache).await.damaged, files(&directory, "test:a")), (1, NEITHER));
+        assert_eq!((stats(&cache).await.damaged, files_exist(&directory, "test:a")), (1, NEITHER));
     }
 }
 
 #[tokio::test]
 async fn an_entry_that_another_program_wrote_anew_is_served_as_it_wrote_it_or_not_at_all() {
-    let rig = left_by_a_run(&["test:a"]).await;
+    let rig = CacheRig::after_a_run(&["test:a"]).await;
     write_python_entry(&rig.directory(), "test:a", b"new and of another size", "image/gif", "new.gif", "1800000000.0");
     let cache = rig.open().await;
     match cache.get("test:a").await.unwrap() {
         Some(found) => assert_eq!((body(&found).await, &*found.filename), (b"new and of another size".to_vec(), "new.gif")),
-        None => assert_eq!(files(&rig.directory(), "test:a"), NEITHER),
+        None => assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER),
     }
 }
 
 #[tokio::test]
 async fn a_smaller_budget_evicts_the_coldest() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
     let cache = rig.open().await;
     cache.get("test:a").await.unwrap().unwrap();
     cache.close().await.unwrap();
@@ -94,31 +98,31 @@ async fn a_smaller_budget_evicts_the_coldest() {
     let report = cache.load_report();
     assert_eq!((report.entries, report.evicted, report.damaged), (2, 2, 0));
     assert_eq!(order(&cache).await, ["test:d", "test:a"]);
-    assert_eq!(use_of(&rig.directory()), (2 * SMALL, 4));
+    assert_eq!(disk_usage(&rig.directory()), (2 * SMALL, 4));
     assert_eq!(stats(&cache).await.evictions, 2);
 }
 
 #[tokio::test]
 async fn a_budget_smaller_than_an_entry_evicts_that_entry() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
-    rig.origin.serves_bytes("test:large", crate::origin::noise(1, 100_000));
+    rig.origin.serves_bytes("test:large", noise(1, 100_000));
     fill(&cache, &["test:large"]).await;
     cache.close().await.unwrap();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
     assert_eq!((cache.load_report().entries, cache.load_report().evicted), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"], "the colder one has room");
-    assert_eq!(use_of(&rig.directory()), (SMALL, 2));
+    assert_eq!(disk_usage(&rig.directory()), (SMALL, 2));
 }
 
 #[tokio::test]
 async fn all_numbers_of_a_report_are_exact_together() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     let directory = rig.directory();
-    fs::remove_file(dat(&directory, "test:e")).unwrap();
+    fs::remove_file(media_file(&directory, "test:e")).unwrap();
     write_python_entry(&directory, "test:added", b"added", "image/png", "a.png", "1800000000");
-    fs::write(dat(&directory, "test:b").with_extension("dat.tmp"), "half of somethi").unwrap();
+    fs::write(media_file(&directory, "test:b").with_extension("dat.tmp"), "half of somethi").unwrap();
     fs::write(directory.join(format!("{SNAPSHOT}.tmp")), "half of somethi").unwrap();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     let report = cache.load_report();
@@ -126,33 +130,33 @@ async fn all_numbers_of_a_report_are_exact_together() {
     assert_eq!((report.entries, order(&cache).await.len()), (3, 3));
     assert!(report.from_snapshot <= report.entries, "{} of {} entries", report.from_snapshot, report.entries);
     assert_eq!(order(&cache).await, ["test:c", "test:d", "test:added"]);
-    assert_eq!(use_of(&directory), (3 * SMALL, 6));
+    assert_eq!(disk_usage(&directory), (3 * SMALL, 6));
 }
 
 #[tokio::test]
 async fn a_crash_at_any_file_of_a_write_leaves_a_start_that_works() {
-    let rig = left_by_a_run(&["test:a", "test:b"]).await;
-    let whole = rig.outside().join("whole");
+    let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
+    let whole = rig.root().join("whole");
     copy_files(&rig.directory(), &whole);
-    let [media, json] = [dat(&whole, "test:b"), sidecar(&whole, "test:b")];
+    let [media, json] = [media_file(&whole, "test:b"), sidecar_file(&whole, "test:b")];
     // What is there of the second entry at each step: temporary or whole, of media and of sidecar.
     let steps: [(&[&str], u64, u64); 4] =
         [(&["dat.tmp"], 1, 0), (&["dat"], 0, 1), (&["dat", "json.tmp"], 1, 1), (&["dat", "json"], 0, 0)];
     for (there, leftovers, damaged) in steps {
-        let directory = rig.outside().join(there.join("+"));
+        let directory = rig.root().join(there.join("+"));
         fs::create_dir(&directory).unwrap();
-        for file in [dat(&whole, "test:a"), sidecar(&whole, "test:a")] {
+        for file in [media_file(&whole, "test:a"), sidecar_file(&whole, "test:a")] {
             fs::copy(&file, directory.join(file.file_name().unwrap())).unwrap();
         }
         for extension in there {
             let from = if extension.starts_with("dat") { &media } else { &json };
-            fs::copy(from, dat(&directory, "test:b").with_extension(extension)).unwrap();
+            fs::copy(from, media_file(&directory, "test:b").with_extension(extension)).unwrap();
         }
         let cache = rig.open_with(|builder| builder.directory(&directory)).await;
         let entries = if there.contains(&"json") { 2 } else { 1 };
         assert_eq!(found(&cache), Found { entries, leftovers, damaged, ..Found::default() }, "{there:?}");
-        assert_eq!(use_of(&directory), (entries * SMALL, 2 * entries as usize));
+        assert_eq!(disk_usage(&directory), (entries * SMALL, 2 * entries as usize));
         fill(&cache, &["test:b"]).await;
-        assert_eq!(files(&directory, "test:b"), BOTH);
+        assert_eq!(files_exist(&directory, "test:b"), BOTH);
     }
 }

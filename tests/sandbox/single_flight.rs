@@ -1,29 +1,30 @@
 //! One download at a time for a URL, whoever asks and whoever goes away.
 
 use futures::future::{join, join_all};
+use media_cache::FetchError;
 use media_cache::Source;
-use media_cache::download::FetchError;
-
-use crate::directory::{BOTH, files};
-use crate::harness::{Rig, body, failure, fill, stats, until};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{BOTH, files_exist};
+use media_cache_test_support::cache_requests::{body, failure, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{stats, until};
+use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
 async fn two_hundred_who_ask_at_once_share_one_download() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let askers = join_all((0..200).map(|_| cache.get_or_download("test:a")));
     let release = async {
         until(&cache, |stats| stats.joined == 199).await;
-        gate.open();
+        latch.open();
     };
     let (answers, ()) = join(askers, release).await;
     for answer in answers {
         let media = answer.unwrap();
         assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin));
     }
-    assert_eq!(rig.origin.asked("test:a"), 1);
+    assert_eq!(rig.origin.requests("test:a"), 1);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.joined, stats.hits), (200, 199, 0));
     assert_eq!((stats.downloads, stats.stored), (1, 1));
@@ -31,81 +32,81 @@ async fn two_hundred_who_ask_at_once_share_one_download() {
 
 #[tokio::test]
 async fn a_failure_reaches_all_who_wait() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::OriginStatus(500));
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let askers = join_all((0..20).map(|_| failure(&cache, "test:a")));
     let release = async {
         until(&cache, |stats| stats.joined == 19).await;
-        gate.open();
+        latch.open();
     };
     let (failures, ()) = join(askers, release).await;
     assert_eq!(failures, vec![FetchError::OriginStatus(500); 20]);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.joined, stats.downloads, stats.download_failures), (20, 19, 0, 1));
-    assert_eq!((rig.origin.asked("test:a"), stats.entries), (1, 0));
+    assert_eq!((rig.origin.requests("test:a"), stats.entries), (1, 0));
 }
 
 #[tokio::test]
 async fn a_url_that_cannot_be_one_is_not_asked_for() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     for url in ["", "a.png", "https:", "https://x/a b", &format!("test:{}", "a".repeat(9000))] {
         assert!(matches!(failure(&cache, url).await, FetchError::InvalidUrl(_)), "{url}");
-        assert_eq!(rig.origin.asked(url), 0);
+        assert_eq!(rig.origin.requests(url), 0);
     }
 }
 
 #[tokio::test]
 async fn a_download_goes_on_for_the_others_when_the_first_asker_leaves() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let first = tokio::spawn({
         let cache = cache.clone();
         async move { cache.get_or_download("test:a").await }
     });
-    gate.reached().await;
+    latch.reached().await;
     let leave = async {
         until(&cache, |stats| stats.joined == 1).await;
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
-        gate.open();
+        latch.open();
     };
     let (second, ()) = join(cache.get_or_download("test:a"), leave).await;
     assert_eq!(body(&second.unwrap()).await, text("test:a"));
-    assert_eq!(rig.origin.asked("test:a"), 1);
+    assert_eq!(rig.origin.requests("test:a"), 1);
 }
 
 #[tokio::test]
 async fn a_download_that_nobody_waits_for_any_more_is_stored() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let asker = tokio::spawn({
         let cache = cache.clone();
         async move { cache.get_or_download("test:a").await }
     });
-    gate.reached().await;
+    latch.reached().await;
     asker.abort();
     assert!(asker.await.unwrap_err().is_cancelled());
-    gate.open();
+    latch.open();
     until(&cache, |stats| stats.stored == 1).await;
-    assert_eq!(files(&rig.directory(), "test:a"), BOTH);
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
-    assert_eq!(rig.origin.asked("test:a"), 1);
+    assert_eq!(rig.origin.requests("test:a"), 1);
 }
 
 #[tokio::test]
 async fn get_does_not_wait_for_a_download() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
-    let gate = rig.origin.hold("test:a");
+    let latch = rig.origin.hold("test:a");
     let look = async {
-        gate.reached().await;
+        latch.reached().await;
         assert!(cache.get("test:a").await.unwrap().is_none(), "a miss at once");
-        gate.open();
+        latch.open();
     };
     let (answer, ()) = join(cache.get_or_download("test:a"), look).await;
     answer.unwrap();
@@ -116,7 +117,7 @@ async fn get_does_not_wait_for_a_download() {
 
 #[tokio::test]
 async fn downloads_of_different_urls_go_side_by_side() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let (a, b) = (rig.origin.hold("test:a"), rig.origin.hold("test:b"));
     let release = async {
@@ -133,7 +134,7 @@ async fn downloads_of_different_urls_go_side_by_side() {
 
 #[tokio::test]
 async fn a_downloader_that_panics_fails_that_download_and_no_other() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.answers("test:a", || panic!("the downloader was made to do this"));
     assert!(matches!(failure(&cache, "test:a").await, FetchError::Other(why) if why.contains("broke off")));

@@ -3,13 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
-use crate::directory::{SNAPSHOT, copy_files, dat, sidecar, use_of};
-use crate::harness::{Found, Rig, SMALL, body, bytes, entries, fill, found, left_by_a_run, order, stats};
-use crate::origin::text;
+use media_cache_test_support::cache_directory::{SNAPSHOT, copy_files, disk_usage, media_file, sidecar_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{Found, entries, found, order, stats};
+use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
 async fn the_order_and_the_hits_survive() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     // All at the same time, so that only the order itself can tell the order.
     fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
@@ -30,7 +32,7 @@ async fn the_order_and_the_hits_survive() {
 
 #[tokio::test]
 async fn hits_that_the_component_was_not_told_of_before_the_end_survive_too() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
     for _ in 0..3 {
@@ -44,7 +46,7 @@ async fn hits_that_the_component_was_not_told_of_before_the_end_survive_too() {
 
 #[tokio::test]
 async fn hits_just_before_the_last_clone_is_dropped_survive_too() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
     for _ in 0..3 {
@@ -58,14 +60,14 @@ async fn hits_just_before_the_last_clone_is_dropped_survive_too() {
 
 #[tokio::test]
 async fn checkpoints_at_once_are_all_written() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     let urls: Vec<String> = (0..300).map(|number| format!("test:{number}")).collect();
     fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
     for written in futures::future::join_all((0..20).map(|_| cache.checkpoint())).await {
         written.unwrap();
     }
-    let copy = rig.outside().join("copy");
+    let copy = rig.root().join("copy");
     copy_files(&rig.directory(), &copy);
     let after = rig.open_with(|builder| builder.directory(&copy)).await;
     assert_eq!(found(&after), Found { entries: 300, from_snapshot: 300, ..Found::default() });
@@ -73,7 +75,7 @@ async fn checkpoints_at_once_are_all_written() {
 
 #[tokio::test]
 async fn the_order_survives_a_clock_that_was_set_back() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     rig.clock.set_back(Duration::from_secs(60));
@@ -87,7 +89,7 @@ async fn the_order_survives_a_clock_that_was_set_back() {
 
 #[tokio::test]
 async fn the_order_that_survived_decides_who_is_evicted() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
     cache.get("test:a").await.unwrap().unwrap();
     cache.close().await.unwrap();
@@ -100,7 +102,7 @@ async fn the_order_that_survived_decides_who_is_evicted() {
 async fn a_snapshot_that_cannot_be_read_is_done_without() {
     let snapshots: [&[u8]; 5] =
         [b"", b"\xff\xfe\0\0garbage\n\n", b"{\"media-cache-index\":2}\n{}\n", b"[1,2,3]", b"{\"media-cache-index\":1}\n{\"url\":"];
-    let rig = left_by_a_run(&["test:a", "test:b"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     for garbled in snapshots {
         fs::write(rig.directory().join(SNAPSHOT), garbled).unwrap();
         let cache = rig.open().await;
@@ -112,7 +114,7 @@ async fn a_snapshot_that_cannot_be_read_is_done_without() {
 
 #[tokio::test]
 async fn a_directory_in_place_of_the_snapshot_is_done_without() {
-    let rig = left_by_a_run(&["test:a", "test:b"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
     fs::create_dir(rig.directory().join(SNAPSHOT)).unwrap();
     let cache = rig.open().await;
@@ -122,7 +124,7 @@ async fn a_directory_in_place_of_the_snapshot_is_done_without() {
 
 #[tokio::test]
 async fn what_a_cut_snapshot_lacks_is_read_from_sidecars() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let snapshot = rig.directory().join(SNAPSHOT);
     let whole = fs::read(&snapshot).unwrap();
     fs::write(&snapshot, &whole[..whole.len() - 20]).unwrap();
@@ -133,24 +135,24 @@ async fn what_a_cut_snapshot_lacks_is_read_from_sidecars() {
 
 #[tokio::test]
 async fn what_vanished_meanwhile_does_not_come_back_by_the_snapshot() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
     let directory = rig.directory();
-    fs::remove_file(dat(&directory, "test:a")).unwrap();
-    fs::remove_file(sidecar(&directory, "test:b")).unwrap();
-    fs::remove_file(dat(&directory, "test:c")).unwrap();
-    fs::remove_file(sidecar(&directory, "test:c")).unwrap();
+    fs::remove_file(media_file(&directory, "test:a")).unwrap();
+    fs::remove_file(sidecar_file(&directory, "test:b")).unwrap();
+    fs::remove_file(media_file(&directory, "test:c")).unwrap();
+    fs::remove_file(sidecar_file(&directory, "test:c")).unwrap();
     let cache = rig.open().await;
     // Of the third nothing is left that could be damaged.
     assert_eq!(found(&cache), Found { entries: 1, from_snapshot: 1, damaged: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:d"]);
-    assert_eq!(use_of(&directory), (SMALL, 2));
+    assert_eq!(disk_usage(&directory), (SMALL, 2));
     assert_eq!(stats(&cache).await.disk_bytes, SMALL);
     assert!(cache.get("test:a").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn after_a_crash_all_that_was_stored_is_there_and_the_checkpoint_keeps_its_order() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.get("test:a").await.unwrap().unwrap();
@@ -158,7 +160,7 @@ async fn after_a_crash_all_that_was_stored_is_there_and_the_checkpoint_keeps_its
     rig.clock.advance(Duration::from_secs(1));
     fill(&cache, &["test:d"]).await;
     cache.remove("test:c").await.unwrap();
-    let copy = rig.outside().join("copy");
+    let copy = rig.root().join("copy");
     copy_files(&rig.directory(), &copy);
 
     let after = rig.open_with(|builder| builder.directory(&copy)).await;
@@ -172,7 +174,7 @@ async fn after_a_crash_all_that_was_stored_is_there_and_the_checkpoint_keeps_its
 
 #[tokio::test]
 async fn ten_restarts_change_nothing() {
-    let rig = left_by_a_run(&["test:a", "test:b", "test:c"]).await;
+    let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let before = fs::read(rig.directory().join(SNAPSHOT)).unwrap();
     for _ in 0..10 {
         let cache = rig.open().await;

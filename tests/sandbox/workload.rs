@@ -2,10 +2,11 @@
 //! the counters are as the model says.
 
 use media_cache::{CacheError, MediaCache, StoreError};
-
-use crate::directory::use_of;
-use crate::harness::{Rig, SMALL, body, bytes, order, resident, stats};
-use crate::origin::{Random, noise};
+use media_cache_test_support::cache_directory::disk_usage;
+use media_cache_test_support::cache_requests::body;
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, resident, stats};
+use media_cache_test_support::random::{Random, noise};
 
 const BUDGET: u64 = 10 * SMALL;
 
@@ -73,7 +74,7 @@ fn media_of(url: &str) -> Vec<u8> {
     noise(seed, sizes[(seed % sizes.len() as u64) as usize])
 }
 
-async fn one_request(random: &mut Random, rig: &Rig, cache: &MediaCache, model: &mut Model) {
+async fn one_request(random: &mut Random, rig: &CacheRig, cache: &MediaCache, model: &mut Model) {
     // Some URLs are asked for more often than others.
     let url = format!("test:{}", random.below(6) * random.below(8));
     let media = media_of(&url);
@@ -113,14 +114,14 @@ async fn one_request(random: &mut Random, rig: &Rig, cache: &MediaCache, model: 
 }
 
 async fn run(seed: u64, items: u32, requests: usize) {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let mut model = Model { items: items as usize, ..Model::default() };
     let mut random = Random(seed);
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(items)).await;
     for number in 0..requests {
         one_request(&mut random, &rig, &cache, &mut model).await;
         let context = format!("after request {number} of seed {seed} with {items} items");
-        let (used, files) = use_of(&rig.directory());
+        let (used, files) = disk_usage(&rig.directory());
         let stats = stats(&cache).await;
         assert!(used <= BUDGET, "{used} bytes of disk {context}");
         assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64), "{context}");
@@ -151,7 +152,7 @@ async fn with_all_items_in_memory_all_is_as_the_model_says() {
 
 #[tokio::test]
 async fn requests_at_once_keep_the_budget_and_leave_nothing_behind() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(4)).await;
     let urls: Vec<String> = (0..48).map(|number| format!("test:{number}")).collect();
     for url in &urls {
@@ -177,7 +178,7 @@ async fn requests_at_once_keep_the_budget_and_leave_nothing_behind() {
         futures::future::join_all(answers).await;
         requests += picks.iter().filter(|(kind, _)| *kind < 7).count() as u64;
         let stats = stats(&cache).await;
-        let (used, files) = use_of(&rig.directory());
+        let (used, files) = disk_usage(&rig.directory());
         assert!(used <= BUDGET, "{used}");
         assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
         assert_eq!(stats.hits + stats.misses, requests);

@@ -1,6 +1,6 @@
 //! The ways in which an origin can misbehave, and what becomes of each: the table in `docs/downloads.md`.
 
-use crate::scripted::{Act, answer, send};
+use media_cache_test_support::raw_origin::{Step, send_response, send_text};
 
 /// A page that is no media.
 const PAGE: &[u8] = b"<!DOCTYPE html><title>Please sign in</title>";
@@ -9,7 +9,7 @@ const PAGE: &[u8] = b"<!DOCTYPE html><title>Please sign in</title>";
 pub struct Behaviour {
     /// What the origin does, as the table says it.
     pub name: &'static str,
-    pub script: Vec<Act>,
+    pub script: Vec<Step>,
     /// What who asks is told.
     pub status: u16,
     pub code: &'static str,
@@ -39,7 +39,7 @@ pub fn all() -> Vec<Behaviour> {
     [statuses(), redirects(), bodies(), framing(), heads(), times(), types()].into_iter().flatten().collect()
 }
 
-fn behaviour(name: &'static str, script: Vec<Act>, status: u16, code: &'static str, words: &'static str) -> Behaviour {
+fn behaviour(name: &'static str, script: Vec<Step>, status: u16, code: &'static str, words: &'static str) -> Behaviour {
     Behaviour { name, script, status, code, words }
 }
 
@@ -47,22 +47,22 @@ fn statuses() -> Vec<Behaviour> {
     let body = b"GIF89a\x01\0\x01\0";
     let ranged = "Content-Type: image/gif\r\nContent-Range: bytes 0-9/100\r\n";
     vec![
-        behaviour("answers 500", vec![answer("500 Internal Server Error", "", body)], 502, "origin-status", "500"),
-        behaviour("answers 404", vec![answer("404 Not Found", "", body)], 404, "not-found", "404"),
-        behaviour("answers 410", vec![answer("410 Gone", "", body)], 410, "gone", "410"),
-        behaviour("answers 204", vec![send("HTTP/1.1 204 No Content\r\n\r\n")], 502, "origin-status", "204"),
-        behaviour("answers 304, unasked", vec![send("HTTP/1.1 304 Not Modified\r\n\r\n")], 502, "origin-status", "304"),
-        behaviour("answers 206, unasked", vec![answer("206 Partial Content", ranged, body)], 502, "partial-body", "206"),
+        behaviour("answers 500", vec![send_response("500 Internal Server Error", "", body)], 502, "origin-status", "500"),
+        behaviour("answers 404", vec![send_response("404 Not Found", "", body)], 404, "not-found", "404"),
+        behaviour("answers 410", vec![send_response("410 Gone", "", body)], 410, "gone", "410"),
+        behaviour("answers 204", vec![send_text("HTTP/1.1 204 No Content\r\n\r\n")], 502, "origin-status", "204"),
+        behaviour("answers 304, unasked", vec![send_text("HTTP/1.1 304 Not Modified\r\n\r\n")], 502, "origin-status", "304"),
+        behaviour("answers 206, unasked", vec![send_response("206 Partial Content", ranged, body)], 502, "partial-body", "206"),
         behaviour(
             "answers 503 with `Retry-After` in seconds",
-            vec![answer("503 Service Unavailable", "Retry-After: 17\r\n", body)],
+            vec![send_response("503 Service Unavailable", "Retry-After: 17\r\n", body)],
             503,
             "unavailable",
             "17 seconds",
         ),
         behaviour(
             "answers 429 with `Retry-After` as a date",
-            vec![answer("429 Too Many Requests", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n", body)],
+            vec![send_response("429 Too Many Requests", "Retry-After: Fri, 31 Dec 2100 23:59:59 GMT\r\n", body)],
             503,
             "unavailable",
             "seconds",
@@ -71,11 +71,11 @@ fn statuses() -> Vec<Behaviour> {
 }
 
 fn redirects() -> Vec<Behaviour> {
-    let to = |location: &str| vec![answer("302 Found", &format!("Location: {location}\r\n"), b"")];
+    let to = |location: &str| vec![send_response("302 Found", &format!("Location: {location}\r\n"), b"")];
     let long = format!("/{}", "x".repeat(9000));
     vec![
         behaviour("redirects to itself", to("#again"), 502, "too-many-redirects", "more than 5 times"),
-        behaviour("redirects to nowhere", vec![answer("302 Found", "", b"")], 502, "origin-status", "302"),
+        behaviour("redirects to nowhere", vec![send_response("302 Found", "", b"")], 502, "origin-status", "302"),
         behaviour("redirects to another scheme", to("file:///etc/passwd"), 403, "refused", "scheme is file"),
         behaviour("redirects to a private address", to("http://10.0.0.1/a.gif"), 403, "refused", "not a public address"),
         behaviour("redirects with credentials", to("http://me:secret@127.0.0.1/"), 403, "refused", "credentials"),
@@ -84,61 +84,61 @@ fn redirects() -> Vec<Behaviour> {
 }
 
 fn bodies() -> Vec<Behaviour> {
-    let chunked = |end: &str| send(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nGIF89a\r\n{end}"));
+    let chunked = |end: &str| send_text(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nGIF89a\r\n{end}"));
     let six = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
     let second = format!("{six}GIF89aHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
     let mebibyte = 1 << 20;
     vec![
         behaviour(
             "ends before all of the body is sent",
-            vec![send(six), send("GIF"), Act::Close],
+            vec![send_text(six), send_text("GIF"), Step::Close],
             502,
             "short-body",
             "after 3 bytes",
         ),
-        behaviour("ends before the last chunk", vec![chunked(""), Act::Close], 502, "short-body", "after 6 bytes"),
+        behaviour("ends before the last chunk", vec![chunked(""), Step::Close], 502, "short-body", "after 6 bytes"),
         behaviour(
             "resets the connection within the body",
-            vec![send(six), send("GIF"), Act::Later, Act::Reset],
+            vec![send_text(six), send_text("GIF"), Step::Pause, Step::Reset],
             502,
             "short-body",
             "",
         ),
-        behaviour("sends more than it announced", vec![send(&format!("{six}GIF89a!"))], 502, "overlong-body", "6 bytes"),
+        behaviour("sends more than it announced", vec![send_text(&format!("{six}GIF89a!"))], 502, "overlong-body", "6 bytes"),
         behaviour(
             "sends more than it announced, in a later segment",
-            vec![send(&format!("{six}GIF")), Act::Later, send("89a!")],
+            vec![send_text(&format!("{six}GIF")), Step::Pause, send_text("89a!")],
             502,
             "overlong-body",
             "6 bytes",
         ),
-        behaviour("sends a second answer behind the first", vec![send(&second)], 502, "overlong-body", "6 bytes"),
+        behaviour("sends a second answer behind the first", vec![send_text(&second)], 502, "overlong-body", "6 bytes"),
         behaviour("sends more behind the last chunk", vec![chunked("0\r\n\r\n!")], 502, "overlong-body", "last chunk"),
-        behaviour("sends an empty body", vec![answer("200 OK", "", b"")], 502, "empty-body", "empty"),
+        behaviour("sends an empty body", vec![send_response("200 OK", "", b"")], 502, "empty-body", "empty"),
         behaviour(
             "announces more than the limit",
-            vec![send(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mebibyte + 1)), Act::Stall],
+            vec![send_text(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mebibyte + 1)), Step::Stall],
             413,
             "too-large",
             "1048576 bytes",
         ),
         behaviour(
             "sends more than the limit, unannounced",
-            vec![send("HTTP/1.1 200 OK\r\n\r\n"), Act::Repeat(vec![b'x'; 1 << 16])],
+            vec![send_text("HTTP/1.1 200 OK\r\n\r\n"), Step::Repeat(vec![b'x'; 1 << 16])],
             413,
             "too-large",
             "1048576 bytes",
         ),
         behaviour(
             "compresses the body, unasked",
-            vec![answer("200 OK", "Content-Encoding: gzip\r\n", b"GIF89a")],
+            vec![send_response("200 OK", "Content-Encoding: gzip\r\n", b"GIF89a")],
             502,
             "encoded-body",
             "gzip",
         ),
         behaviour(
             "compresses the body twice, unasked",
-            vec![answer("200 OK", "Content-Encoding: identity, br\r\nContent-Encoding: gzip\r\n", b"GIF89a")],
+            vec![send_response("200 OK", "Content-Encoding: identity, br\r\nContent-Encoding: gzip\r\n", b"GIF89a")],
             502,
             "encoded-body",
             "br",
@@ -147,50 +147,56 @@ fn bodies() -> Vec<Behaviour> {
 }
 
 fn framing() -> Vec<Behaviour> {
-    let answer = |headers: &str, body: &str| vec![send(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"))];
+    let send_framed = |headers: &str, body: &str| vec![send_text(&format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"))];
     let chunked = "Transfer-Encoding: chunked\r\n";
     let once = "6\r\nGIF89a\r\n0\r\n\r\n";
     vec![
         behaviour(
             "compresses what it transfers",
-            answer("Transfer-Encoding: gzip, chunked\r\n", once),
+            send_framed("Transfer-Encoding: gzip, chunked\r\n", once),
             502,
             "encoded-body",
             "gzip",
         ),
         behaviour(
             "sends chunks in chunks",
-            answer("Transfer-Encoding: chunked, chunked\r\n", "10\r\n6\r\nGIF89a\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+            send_framed("Transfer-Encoding: chunked, chunked\r\n", "10\r\n6\r\nGIF89a\r\n0\r\n\r\n\r\n0\r\n\r\n"),
             502,
             "encoded-body",
             "chunked",
         ),
         behaviour(
             "announces two lengths",
-            answer("Content-Length: 6\r\nContent-Length: 7\r\n", "GIF89a!"),
+            send_framed("Content-Length: 6\r\nContent-Length: 7\r\n", "GIF89a!"),
             502,
             "broken-answer",
             "content-length",
         ),
         behaviour(
             "announces a length and sends chunks",
-            answer(&format!("Content-Length: 6\r\n{chunked}"), once),
+            send_framed(&format!("Content-Length: 6\r\n{chunked}"), once),
             502,
             "broken-answer",
             "in two ways",
         ),
-        behaviour("sends a chunk without a size", answer(chunked, "GIF89a\r\n0\r\n\r\n"), 502, "broken-answer", "chunk"),
-        behaviour("sends a chunk of the wrong size", answer(chunked, "5\r\nGIF89a\r\n0\r\n\r\n"), 502, "broken-answer", "chunk"),
+        behaviour("sends a chunk without a size", send_framed(chunked, "GIF89a\r\n0\r\n\r\n"), 502, "broken-answer", "chunk"),
+        behaviour(
+            "sends a chunk of the wrong size",
+            send_framed(chunked, "5\r\nGIF89a\r\n0\r\n\r\n"),
+            502,
+            "broken-answer",
+            "chunk",
+        ),
         behaviour(
             "sends a chunk whose size is beyond all bounds",
-            answer(chunked, "10000000000000000\r\nGIF89a\r\n"),
+            send_framed(chunked, "10000000000000000\r\nGIF89a\r\n"),
             502,
             "broken-answer",
             "overflow",
         ),
         behaviour(
             "sends a chunk with endless extensions",
-            [answer(chunked, "6;"), vec![Act::Repeat(vec![b'x'; 1 << 16])]].concat(),
+            [send_framed(chunked, "6;"), vec![Step::Repeat(vec![b'x'; 1 << 16])]].concat(),
             502,
             "broken-answer",
             "extensions",
@@ -205,29 +211,41 @@ fn heads() -> Vec<Behaviour> {
     let interim = "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n".repeat(100);
     let limit = "65536 bytes";
     vec![
-        behaviour("speaks something that is not HTTP", vec![send("220 mail ESMTP\r\n")], 502, "broken-answer", "HTTP"),
-        behaviour("sends a header with NUL", vec![send("HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n")], 502, "broken-answer", "header"),
-        behaviour("sends headers that are too large", vec![send(&large)], 502, "broken-answer", limit),
-        behaviour("sends too many headers", vec![send(&many)], 502, "broken-answer", "too large"),
+        behaviour("speaks something that is not HTTP", vec![send_text("220 mail ESMTP\r\n")], 502, "broken-answer", "HTTP"),
+        behaviour("sends a header with NUL", vec![send_text("HTTP/1.1 200 OK\r\nA: b\0\r\n\r\n")], 502, "broken-answer", "header"),
+        behaviour("sends headers that are too large", vec![send_text(&large)], 502, "broken-answer", limit),
+        behaviour("sends too many headers", vec![send_text(&many)], 502, "broken-answer", "too large"),
         behaviour(
             "sends headers without end",
-            vec![send(begun), send("A: "), Act::Repeat(vec![b'x'; 1000])],
+            vec![send_text(begun), send_text("A: "), Step::Repeat(vec![b'x'; 1000])],
             502,
             "broken-answer",
             limit,
         ),
-        behaviour("sends interim answers (1xx) without end", vec![Act::Repeat(interim.into())], 502, "broken-answer", limit),
+        behaviour("sends interim answers (1xx) without end", vec![Step::Repeat(interim.into())], 502, "broken-answer", limit),
     ]
 }
 
 fn times() -> Vec<Behaviour> {
     let begun = "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n";
     vec![
-        behaviour("closes the connection at once", vec![Act::Close], 502, "unreachable", "127.0.0.1"),
-        behaviour("never answers", vec![Act::Stall], 504, "timed-out", "did not answer"),
-        behaviour("stops within the headers", vec![send("HTTP/1.1 200 OK\r\nA:"), Act::Stall], 504, "timed-out", "did not answer"),
-        behaviour("stops within the body", vec![send(begun), send("GIF"), Act::Stall], 504, "timed-out", "nothing of the body"),
-        behaviour("sends the body in drops", vec![send(begun), Act::Drip], 504, "timed-out", "too slowly"),
+        behaviour("closes the connection at once", vec![Step::Close], 502, "unreachable", "127.0.0.1"),
+        behaviour("never answers", vec![Step::Stall], 504, "timed-out", "did not answer"),
+        behaviour(
+            "stops within the headers",
+            vec![send_text("HTTP/1.1 200 OK\r\nA:"), Step::Stall],
+            504,
+            "timed-out",
+            "did not answer",
+        ),
+        behaviour(
+            "stops within the body",
+            vec![send_text(begun), send_text("GIF"), Step::Stall],
+            504,
+            "timed-out",
+            "nothing of the body",
+        ),
+        behaviour("sends the body in drops", vec![send_text(begun), Step::Drip], 504, "timed-out", "too slowly"),
     ]
 }
 
@@ -235,21 +253,21 @@ fn types() -> Vec<Behaviour> {
     vec![
         behaviour(
             "answers with a page",
-            vec![answer("200 OK", "Content-Type: text/html; charset=utf-8\r\n", PAGE)],
+            vec![send_response("200 OK", "Content-Type: text/html; charset=utf-8\r\n", PAGE)],
             415,
             "unacceptable-type",
             "text/html",
         ),
         behaviour(
             "answers with a page and says that it is an image",
-            vec![answer("200 OK", "Content-Type: image/png\r\n", PAGE)],
+            vec![send_response("200 OK", "Content-Type: image/png\r\n", PAGE)],
             415,
             "unacceptable-type",
             "text/html",
         ),
         behaviour(
             "answers with a page and does not say what it is",
-            vec![answer("200 OK", "", PAGE)],
+            vec![send_response("200 OK", "", PAGE)],
             415,
             "unacceptable-type",
             "text/html",

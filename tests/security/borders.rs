@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use media_cache::download::special_use;
+use media_cache_http_downloader::special_use;
 use proptest::prelude::*;
 
 fn is_public_v4(address: Ipv4Addr) -> bool {

@@ -1,20 +1,14 @@
 //! Origins that misbehave, each in its way: who asks is told what is wrong, nothing is stored, the origin is left alone for a while, and
 //! all is well once it behaves.
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
-
 use futures::StreamExt;
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use media_cache_test_support::raw_origin::{RawOrigin, Step, send_response};
+use media_cache_test_support::self_signed_origin::SelfSignedOrigin;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::workspace::workspace_file;
 
 use crate::behaviours::{Behaviour, all, remembered};
-use crate::place::Place;
-use crate::process::Service;
-use crate::scripted::{Act, Scripted, answer};
 
 /// Limits within which the patience of these tests lies.
 const LIMITS: [&str; 8] = [
@@ -39,8 +33,8 @@ fn path(index: usize) -> String {
     format!("/{index}.gif")
 }
 
-fn good() -> [Act; 1] {
-    [answer("200 OK", "Content-Type: image/x-good\r\n", GOOD)]
+fn good() -> [Step; 1] {
+    [send_response("200 OK", "Content-Type: image/x-good\r\n", GOOD)]
 }
 
 /// Asks for what there is trouble with. Answers the explanation.
@@ -55,20 +49,20 @@ async fn trouble(service: &Service, url: &str, behaviour: &Behaviour) -> String 
 
 #[tokio::test]
 async fn whatever_an_origin_does_has_a_name_and_leaves_nothing_behind() {
-    let (origin, place) = (Scripted::start().await, Place::new());
-    let service = place.serve_with(&LIMITS).await;
+    let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&LIMITS).await;
     let behaviours = all();
     let check = async |(index, behaviour): (usize, &Behaviour)| {
         let path = path(index);
         let url = origin.follows(&path, &behaviour.script);
         trouble(&service, &url, behaviour).await;
-        assert!(!place.holds(&url), "{}", behaviour.name);
+        assert!(!dir.holds(&url), "{}", behaviour.name);
 
         // It is remembered, and the origin is left alone.
-        let asked = origin.asked(&path);
+        let asked = origin.requests(&path);
         assert!(asked > 0, "{}", behaviour.name);
         trouble(&service, &url, behaviour).await;
-        assert_eq!(origin.asked(&path), asked, "{}", behaviour.name);
+        assert_eq!(origin.requests(&path), asked, "{}", behaviour.name);
 
         // Once it is forgotten, and the origin has come to its senses, all is as if nothing had been.
         origin.follows(&path, &good());
@@ -83,13 +77,13 @@ async fn whatever_an_origin_does_has_a_name_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
-    let (origin, place) = (Scripted::start().await, Place::new());
-    let service = place.serve().await;
-    let [Act::Send(good_answer)] = good() else { panic!("it is sent in one piece") };
-    let evil = answer("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
+    let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let [Step::Send(good_answer)] = good() else { panic!("it is sent in one piece") };
+    let evil = send_response("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
     // Whether it comes in time to be noticed or not makes a difference to the answer that it follows, and to no other.
-    let at_once = origin.follows("/at-once.gif", &[Act::Send(good_answer.clone()), evil.clone()]);
-    let later = origin.follows("/later.gif", &[Act::Send(good_answer), Act::Later, evil]);
+    let at_once = origin.follows("/at-once.gif", &[Step::Send(good_answer.clone()), evil.clone()]);
+    let later = origin.follows("/later.gif", &[Step::Send(good_answer), Step::Pause, evil]);
     let after = |index: usize| origin.follows(&format!("/after-{index}.gif"), &good());
     service.media(&at_once).await;
     assert_eq!(service.media(&after(1)).await.is("miss").body, GOOD);
@@ -97,24 +91,6 @@ async fn what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
     for index in 2..10 {
         assert_eq!(service.media(&after(index)).await.is("miss").body, GOOD);
     }
-}
-
-/// An origin that can be talked to over TLS, and whom nobody vouches for.
-async fn self_made() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(&include_bytes!("tls/key.der")[..]));
-    let certificate = CertificateDer::from(&include_bytes!("tls/certificate.der")[..]);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            // It is the other side that ends this.
-            let _ = acceptor.accept(stream).await;
-        }
-    });
-    address
 }
 
 /// What an origin does whose certificate is of no worth.
@@ -125,17 +101,16 @@ fn without_proof() -> Behaviour {
 
 #[tokio::test]
 async fn an_origin_that_cannot_prove_who_it_is_is_not_asked() {
-    let (address, place) = (self_made().await, Place::new());
-    let service = place.serve().await;
-    let url = format!("https://{address}/photo.gif?secret");
+    let (origin, dir) = (SelfSignedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let url = format!("https://{}/photo.gif?secret", origin.address());
     trouble(&service, &url, &without_proof()).await;
-    assert!(!place.holds(&url));
+    assert!(!dir.holds(&url));
 }
 
 #[test]
 fn the_table_in_the_documentation_is_about_these_behaviours() {
-    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/downloads.md");
-    let docs = std::fs::read_to_string(docs).unwrap();
+    let docs = workspace_file("docs/downloads.md");
     let table = docs.split("## Origins that misbehave").nth(1).unwrap().split("\n## ").next().unwrap();
     let documented: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
     let expected: Vec<String> = all().iter().chain([&without_proof()]).map(Behaviour::line).collect();

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use media_cache::download::{AccessRules, Downloader, FetchError, HttpDownloader, HttpOptions};
-
-use crate::origin::Origin;
-use crate::resolver::Names;
+use media_cache::{Downloader, FetchError};
+use media_cache_http_downloader::{AccessRules, HttpDownloader, HttpOptions};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::scripted_resolver::ScriptedResolver;
 
 struct Asked {
     downloader: HttpDownloader,
-    names: Arc<Names>,
+    names: Arc<ScriptedResolver>,
 }
 
 impl Asked {
     fn with(access: AccessRules) -> Self {
-        let names = Arc::new(Names::default());
+        let names = Arc::new(ScriptedResolver::default());
         let options = HttpOptions { access, resolver: names.clone(), ..HttpOptions::default() };
         Self { downloader: HttpDownloader::new(options).unwrap(), names }
     }
@@ -37,30 +37,30 @@ fn loopback() -> AccessRules {
 
 #[tokio::test]
 async fn lists_of_hosts_are_about_names_and_hold_at_every_hop() {
-    let origin = Origin::start().await;
-    let port = origin.url("").rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let origin = HttpOrigin::start().await;
+    let port = origin.port();
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let allow_hosts = vec!["*.good.example".parse().unwrap(), "127.0.0.1".parse().unwrap()];
     let asked = Asked::with(AccessRules { allow_hosts, deny_hosts: vec!["not.good.example".parse().unwrap()], ..loopback() });
     for name in ["a.good.example", "b.a.good.example", "not.good.example", "good.example", "elsewhere.example"] {
-        asked.names.answer(name, &[&["127.0.0.1"]]);
+        asked.names.answers(name, &[&["127.0.0.1"]]);
     }
     for name in ["a.good.example", "A.GOOD.example", "b.a.good.example", "127.0.0.1"] {
         asked.is_fetched(&format!("http://{name}:{port}/a.png")).await;
     }
-    asked.names.asked();
+    asked.names.new_lookups();
     asked.is_refused(&format!("http://not.good.example:{port}/a.png"), "is denied here").await;
     asked.is_refused(&format!("http://NOT.good.example.:{port}/a.png"), "is denied here").await;
     asked.is_refused(&format!("http://good.example:{port}/a.png"), "not among the hosts").await;
     asked.is_refused(&format!("http://elsewhere.example:{port}/a.png"), "not among the hosts").await;
-    assert_eq!(asked.names.asked(), [""; 0]);
+    assert_eq!(asked.names.new_lookups(), [""; 0]);
 }
 
 #[tokio::test]
 async fn rules_about_ports_hold_for_addresses_that_are_allowed() {
-    let origin = Origin::start().await;
+    let origin = HttpOrigin::start().await;
     let url = origin.serves("/a.png", "image/png", b"png".to_vec());
-    let port = origin.url("").rsplit(':').next().unwrap().parse::<u16>().unwrap();
+    let port = origin.port();
     Asked::with(AccessRules { allow_ports: vec![port], ..loopback() }).is_fetched(&url).await;
     Asked::with(AccessRules { allow_ports: vec![80], ..loopback() }).is_refused(&url, "not among the ports").await;
     Asked::with(AccessRules { deny_ports: vec![port], ..loopback() }).is_refused(&url, "are denied here").await;
@@ -69,7 +69,7 @@ async fn rules_about_ports_hold_for_addresses_that_are_allowed() {
 
 #[tokio::test]
 async fn localhost_is_no_matter_of_a_resolver() {
-    let origin = Origin::start().await;
+    let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = |name: &str| origin.url("/a.png").replace("127.0.0.1", name);
     let asked = Asked::with(loopback());
@@ -77,17 +77,17 @@ async fn localhost_is_no_matter_of_a_resolver() {
         asked.is_fetched(&url(name)).await;
         Asked::with(AccessRules::default()).is_refused(&url(name), "localhost has an address that is not public").await;
     }
-    assert_eq!(asked.names.asked(), [""; 0]);
+    assert_eq!(asked.names.new_lookups(), [""; 0]);
 }
 
 #[tokio::test]
 async fn an_ipv4_mapped_answer_is_what_it_stands_for_where_that_is_allowed() {
-    let origin = Origin::start().await;
+    let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = origin.url("/a.png").replace("127.0.0.1", "mapped.example");
     for (rules, fetched) in [(loopback(), true), (AccessRules::default(), false)] {
         let asked = Asked::with(rules);
-        asked.names.answer("mapped.example", &[&["::ffff:127.0.0.1"]]);
+        asked.names.answers("mapped.example", &[&["::ffff:127.0.0.1"]]);
         if fetched {
             asked.is_fetched(&url).await;
         } else {

@@ -4,11 +4,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use media_cache::download::{AccessRules, Downloader, FetchError, special_use};
+use media_cache::{Downloader, FetchError};
+use media_cache_http_downloader::{AccessRules, special_use};
+use media_cache_test_support::scripted_resolver::ScriptedResolver;
 use tokio::runtime::Builder;
 use url::Url;
-
-use crate::resolver::{Names, downloader};
 
 const SAMPLE: &str = include_str!("../data/addresses.tsv");
 const MORE: &str = include_str!("../data/more-addresses.tsv");
@@ -89,8 +89,8 @@ fn what_is_public_passes_in_a_url_as_well() {
 
 #[test]
 fn nothing_that_is_denied_is_looked_up_or_connected_to() {
-    let names = Arc::new(Names::default());
-    let downloader = downloader(&names, &[]);
+    let names = Arc::new(ScriptedResolver::default());
+    let downloader = names.downloader(&[]);
     let denied: Vec<_> = all().into_iter().filter(|vector| !vector.allowed).map(|vector| vector.url()).collect();
     without_sockets(async {
         for url in denied.iter().map(String::as_str).chain(CONTROLS) {
@@ -99,13 +99,13 @@ fn nothing_that_is_denied_is_looked_up_or_connected_to() {
             assert!(!error.to_string().contains("secret"), "{url}: {error}");
         }
     });
-    assert_eq!(names.asked(), [""; 0]);
+    assert_eq!(names.new_lookups(), [""; 0]);
 }
 
 #[test]
 fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
-    let names = Arc::new(Names::default());
-    let downloader = downloader(&names, &[]);
+    let names = Arc::new(ScriptedResolver::default());
+    let downloader = names.downloader(&[]);
     let denied: Vec<_> = all().into_iter().filter(|vector| !vector.allowed).filter_map(|vector| vector.address()).collect();
     assert!(denied.len() > 100);
     without_sockets(async {
@@ -114,13 +114,13 @@ fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
             let mixtures = [&[&*address][..], &[&*address, public[0]], &[public[0], public[1], &*address]];
             for (mixture, answer) in mixtures.into_iter().enumerate() {
                 let name = format!("{index}-{mixture}.example");
-                names.answer(&name, &[answer]);
+                names.answers(&name, &[answer]);
                 match downloader.fetch(&format!("http://{name}/?secret")).await.map(|_| ()) {
                     // A stranger does not learn the address.
                     Err(FetchError::Refused(why)) => assert!(why.starts_with(&name) && !why.contains("secret"), "{address}: {why}"),
                     other => panic!("{answer:?}: {other:?}"),
                 }
-                assert_eq!(names.asked(), [name]);
+                assert_eq!(names.new_lookups(), [name]);
             }
         }
     });
@@ -128,8 +128,8 @@ fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
 
 #[test]
 fn names_that_are_allowed_get_as_far_as_being_looked_up() {
-    let names = Arc::new(Names::default());
-    let downloader = downloader(&names, &[]);
+    let names = Arc::new(ScriptedResolver::default());
+    let downloader = names.downloader(&[]);
     let mut looked_up = 0;
     without_sockets(async {
         for vector in all().iter().filter(|vector| vector.allowed && vector.address().is_none()) {
@@ -137,7 +137,7 @@ fn names_that_are_allowed_get_as_far_as_being_looked_up() {
             let Some(name) = url.domain() else { continue };
             let error = downloader.fetch(vector.text).await.map(|_| ()).unwrap_err();
             assert!(matches!(error, FetchError::Unreachable(_)), "{}: {error:?}", vector.text);
-            assert_eq!(names.asked(), [name], "{}", vector.text);
+            assert_eq!(names.new_lookups(), [name], "{}", vector.text);
             looked_up += 1;
         }
     });
@@ -147,10 +147,10 @@ fn names_that_are_allowed_get_as_far_as_being_looked_up() {
 #[test]
 fn an_attempt_to_connect_would_be_noticed() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let names = Arc::new(Names::default());
-    names.answer("inside.example", &[&["127.0.0.1"]]);
+    let names = Arc::new(ScriptedResolver::default());
+    names.answers("inside.example", &[&["127.0.0.1"]]);
     for host in ["127.0.0.1", "inside.example"] {
-        let downloader = downloader(&names, &["127.0.0.0/8"]);
+        let downloader = names.downloader(&["127.0.0.0/8"]);
         let url = format!("http://{host}:{}/", listener.local_addr().unwrap().port());
         let attempt = without_sockets(async { tokio::spawn(async move { downloader.fetch(&url).await.map(|_| ()) }).await });
         assert!(!matches!(&attempt, Ok(Err(error)) if is_refusal(error)), "{attempt:?}");

@@ -1,42 +1,42 @@
 //! Who may store, delete, list, and replace the policy.
 
 use http::Method;
+use media_cache_test_support::command::run;
+use media_cache_test_support::http_client::{ADMIN_TOKEN, HttpResponse, http_client, media_path, send};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::write_secret;
 use reqwest::RequestBuilder;
 use serde_json::Value;
-
-use crate::client::{ADMIN_TOKEN, Answer, Client, media_of};
-use crate::files::png;
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::{run_alone, write_secret};
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 /// All that is administration.
 fn administration() -> Vec<(Method, String)> {
     vec![
-        (Method::PUT, media_of(NOWHERE)),
+        (Method::PUT, media_path(NOWHERE)),
         (Method::GET, "/entries".into()),
         (Method::GET, "/policy".into()),
         (Method::GET, "/policies".into()),
         (Method::PUT, "/policy?name=sieve".into()),
         (Method::POST, "/policy/rollback".into()),
-        (Method::DELETE, media_of(NOWHERE)),
+        (Method::DELETE, media_path(NOWHERE)),
     ]
 }
 
-async fn ask(request: RequestBuilder, method: &Method, path: &str) -> Answer {
+async fn ask(request: RequestBuilder, method: &Method, path: &str) -> HttpResponse {
     let stores = *method == Method::PUT && path.starts_with("/media");
-    Answer::to(if stores { request.body(png(1)) } else { request }).await
+    send(if stores { request.body(png(1)) } else { request }).await
 }
 
 #[tokio::test]
 async fn administration_is_refused_unless_it_is_switched_on() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
     for (method, path) in administration() {
         for token in [None, Some(ADMIN_TOKEN)] {
-            let request = service.bare_request(method.clone(), &path);
+            let request = service.anonymous_request(method.clone(), &path);
             let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
             let answer = ask(request, &method, &path).await;
             let said = answer.problem(403);
@@ -44,20 +44,20 @@ async fn administration_is_refused_unless_it_is_switched_on() {
             assert_eq!((answer.code().as_str(), answer.header("www-authenticate")), ("administration-off", ""));
         }
     }
-    assert_eq!(place.disk_use(), 0);
+    assert_eq!(dir.disk_usage(), 0);
     service.media(&origin.serves("/a.png", "image/png", png(2))).await.is("miss");
     assert_eq!(service.stats().await["policy"]["name"], "lru");
 }
 
 #[tokio::test]
 async fn a_token_from_the_file_gives_the_rights_and_nothing_else_does() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let (old, new) = ("the-token-of-last-month", "the-token-of-this-month");
-    let file = place.outside("tokens");
+    let file = dir.path("tokens");
     write_secret(&file, &format!("# since May\n{old}\n\n  {new}\r\n"));
-    let service = place.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-token-file", file.to_str().unwrap()]).await;
+    let service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-token-file", file.to_str().unwrap()]).await;
     for (method, path) in administration() {
-        let request = || service.bare_request(method.clone(), &path);
+        let request = || service.anonymous_request(method.clone(), &path);
         let none = ask(request(), &method, &path).await;
         assert!(none.problem(401).contains("Authorization: Bearer"), "{method} {path}");
         assert_eq!((none.header("www-authenticate"), none.code().as_str()), ("Bearer realm=\"media-cache\"", "no-token"));
@@ -68,10 +68,10 @@ async fn a_token_from_the_file_gives_the_rights_and_nothing_else_does() {
             assert!(!refused.text().contains("month"), "{}", refused.text());
         }
     }
-    assert_eq!((place.disk_use(), service.stats().await["policy"]["swaps"].as_u64()), (0, Some(0)));
+    assert_eq!((dir.disk_usage(), service.stats().await["policy"]["swaps"].as_u64()), (0, Some(0)));
     for token in [old, new] {
         for (method, path) in administration() {
-            let answer = ask(service.bare_request(method.clone(), &path).bearer_auth(token), &method, &path).await;
+            let answer = ask(service.anonymous_request(method.clone(), &path).bearer_auth(token), &method, &path).await;
             assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
         }
     }
@@ -81,29 +81,29 @@ async fn a_token_from_the_file_gives_the_rights_and_nothing_else_does() {
 
 #[tokio::test]
 async fn the_listener_for_administration_needs_no_token_and_the_other_gives_no_rights() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let mut service = place.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
-    let inside = format!("http://{}", service.administration().await);
-    let client = Client::new();
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let mut service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
+    let inside = format!("http://{}", service.admin_address().await);
+    let client = http_client();
     for (method, path) in administration() {
-        let outside = ask(service.bare_request(method.clone(), &path), &method, &path).await;
+        let outside = ask(service.anonymous_request(method.clone(), &path), &method, &path).await;
         assert_eq!(outside.code(), "administration-off", "{method} {path}");
         let answer = ask(client.request(method.clone(), &format!("{inside}{path}")), &method, &path).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
     }
     let url = origin.serves("/a.png", "image/png", png(1));
-    Answer::to(client.request(Method::GET, &format!("{inside}{}", media_of(&url)))).await.is("miss");
+    send(client.request(Method::GET, &format!("{inside}{}", media_path(&url)))).await.is("miss");
     service.media(&url).await.is("hit");
     service.stop().await;
 }
 
 #[tokio::test]
 async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
-    let place = Place::new();
-    let mut service = place.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
-    let inside = service.administration().await;
-    let client = Client::new();
-    let paths = [(Method::GET, "/stats".to_owned()), (Method::GET, media_of(NOWHERE))];
+    let dir = ServiceDirectory::create();
+    let mut service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
+    let inside = service.admin_address().await;
+    let client = http_client();
+    let paths = [(Method::GET, "/stats".to_owned()), (Method::GET, media_path(NOWHERE))];
     for (method, path) in administration().into_iter().chain(paths) {
         let request = || client.request(method.clone(), &format!("http://{inside}{path}"));
         for (name, value) in [
@@ -117,44 +117,44 @@ async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
             assert_eq!(answer.code(), "from-a-web-page", "{method} {path}, {name}: {value}");
         }
     }
-    assert_eq!(place.disk_use(), 0);
+    assert_eq!(dir.disk_usage(), 0);
     for (name, value) in [("sec-fetch-site", "none".to_owned()), ("host", format!("localhost:{}", inside.port()))] {
-        let answer = Answer::to(client.request(Method::GET, &format!("http://{inside}/policy")).header(name, &value)).await;
+        let answer = send(client.request(Method::GET, &format!("http://{inside}/policy")).header(name, &value)).await;
         assert_eq!(answer.status, 200, "{name}: {value}");
     }
 }
 
 #[tokio::test]
 async fn with_tokens_the_listener_for_administration_wants_one_too() {
-    let place = Place::new();
-    let mut service = place.serve_with(&["--admin-listen", "127.0.0.1:0"]).await;
-    let inside = format!("http://{}", service.administration().await);
-    let request = || Client::new().request(Method::GET, &format!("{inside}/policy"));
-    Answer::to(request()).await.problem(401);
+    let dir = ServiceDirectory::create();
+    let mut service = dir.serve_with(&["--admin-listen", "127.0.0.1:0"]).await;
+    let inside = format!("http://{}", service.admin_address().await);
+    let request = || http_client().request(Method::GET, &format!("{inside}/policy"));
+    send(request()).await.problem(401);
     // A page does not know the token, so it does not matter where it comes from.
-    let answer = Answer::to(request().bearer_auth(ADMIN_TOKEN).header("origin", "https://admin.example")).await;
+    let answer = send(request().bearer_auth(ADMIN_TOKEN).header("origin", "https://admin.example")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 #[tokio::test]
 async fn counters_are_for_this_machine_or_for_administrators() {
-    let place = Place::new();
-    let file = place.outside("tokens");
+    let dir = ServiceDirectory::create();
+    let file = dir.path("tokens");
     write_secret(&file, ADMIN_TOKEN);
     let arguments = ["--listen", "0.0.0.0:0", "--public", "--admin-token-file", file.to_str().unwrap()];
-    let service = place.serve_with_only(&arguments).await;
-    assert_eq!(Answer::to(service.bare_request(Method::GET, "/stats")).await.code(), "no-token");
-    let answer = Answer::to(service.bare_request(Method::GET, "/stats").bearer_auth(ADMIN_TOKEN)).await;
+    let service = dir.serve_with_only(&arguments).await;
+    assert_eq!(send(service.anonymous_request(Method::GET, "/stats")).await.code(), "no-token");
+    let answer = send(service.anonymous_request(Method::GET, "/stats").bearer_auth(ADMIN_TOKEN)).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(Answer::to(service.bare_request(Method::GET, path)).await.status, 200, "{path}");
+        assert_eq!(send(service.anonymous_request(Method::GET, path)).await.status, 200, "{path}");
     }
 }
 
 #[tokio::test]
 async fn the_entries_come_in_pages() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for number in 0..5 {
         let url = format!("https://nowhere.invalid/{number}.png");
         assert_eq!(service.put(&url, "image/png", png(number)).await.status, 201);
@@ -182,49 +182,49 @@ async fn the_entries_come_in_pages() {
     assert!(last["stored_at"].as_f64() > Some(1.7e9) && last["accessed_at"].as_f64() >= last["stored_at"].as_f64(), "{last}");
     assert_eq!(service.get("/entries").await.json()["entries"].as_array().unwrap().len(), 5);
     service.stop().await;
-    let on_disk = place.listed().await;
+    let on_disk = dir.listed().await;
     assert_eq!((on_disk.len(), &on_disk[4]["url"], &on_disk[4]["disk_size"]), (5, &last["url"], &last["disk_size"]));
 }
 
 #[tokio::test]
 async fn a_parameter_that_there_is_not_is_refused() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for path in ["/stats?all", "/policy?name=lru", "/policies?name=lru", "/entries?page=2", "/entries?limit=0", "/entries?after=x"]
     {
         let answer = service.get(path).await;
         answer.problem(400);
         assert_eq!(answer.code(), "bad-request", "{path}");
     }
-    let answer = Answer::to(service.request(Method::POST, "/policy/rollback?name=lru")).await;
+    let answer = send(service.request(Method::POST, "/policy/rollback?name=lru")).await;
     assert!(answer.problem(400).contains("no parameter `name` here"));
 }
 
 #[tokio::test]
 async fn the_commands_say_what_to_do_about_a_refusal() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let server = format!("http://{}", service.address());
-    let other = place.outside("other");
+    let other = dir.path("other");
     write_secret(&other, "another-token-altogether");
-    let asked = async |arguments: &[&str]| run_alone(&[&["policy", "show", "--server", &server], arguments].concat()).await;
-    let said = asked(&[]).await.complained();
+    let asked = async |arguments: &[&str]| run(&[&["policy", "show", "--server", &server], arguments].concat()).await;
+    let said = asked(&[]).await.failed();
     assert!(said.contains("needs a token") && said.contains("--token-file"), "{said}");
-    let said = asked(&["--token-file", other.to_str().unwrap()]).await.complained();
+    let said = asked(&["--token-file", other.to_str().unwrap()]).await.failed();
     assert!(said.contains("the token is none of those") && !said.contains("altogether"), "{said}");
-    let said = asked(&["--token-file", "/no/such/file"]).await.complained();
+    let said = asked(&["--token-file", "/no/such/file"]).await.failed();
     assert!(said.contains("cannot read /no/such/file"), "{said}");
     asked(&["--token-file", service.token_file()]).await.succeeded();
-    let elsewhere = Place::new();
+    let elsewhere = ServiceDirectory::create();
     let service = elsewhere.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
-    let said = run_alone(&["policy", "show", "--server", &format!("http://{}", service.address())]).await.complained();
+    let said = run(&["policy", "show", "--server", &format!("http://{}", service.address())]).await.failed();
     assert!(said.contains("--admin-token-file") && said.contains("--server"), "{said}");
 }
 
 #[tokio::test]
 async fn a_service_that_would_be_open_by_mistake_does_not_start() {
-    let place = Place::new();
-    let key = place.outside("key");
+    let dir = ServiceDirectory::create();
+    let key = dir.path("key");
     write_secret(&key, "correct horse battery staple");
     let key = key.to_str().unwrap();
     for (arguments, words) in [
@@ -237,20 +237,20 @@ async fn a_service_that_would_be_open_by_mistake_does_not_start() {
         ),
         (&["--listen", "0.0.0.0:0", "--public", "--signing-key-file", key], &["leave out one of them"]),
     ] {
-        let said = place.run(&[&["serve"], arguments].concat()).await.complained();
+        let said = dir.run(&[&["serve"], arguments].concat()).await.failed();
         assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
-        assert!(!place.directory().exists());
+        assert!(!dir.cache().exists());
     }
     for arguments in [&["--public"][..], &["--signing-key-file", key]] {
-        let service = place.serve_with_only(&[&["--listen", "0.0.0.0:0"], arguments].concat()).await;
+        let service = dir.serve_with_only(&[&["--listen", "0.0.0.0:0"], arguments].concat()).await;
         service.stop().await;
     }
 }
 
 #[tokio::test]
 async fn a_file_of_secrets_that_cannot_be_used_is_named_and_not_quoted() {
-    let place = Place::new();
-    let file = place.outside("secrets");
+    let dir = ServiceDirectory::create();
+    let file = dir.path("secrets");
     let name = file.to_str().unwrap();
     for (text, option, words) in [
         ("fifteen-letters", "--signing-key-file", "line 1, cannot be used: it has 15 bytes"),
@@ -260,15 +260,15 @@ async fn a_file_of_secrets_that_cannot_be_used_is_named_and_not_quoted() {
         ("a token with blanks", "--admin-token-file", "line 1, cannot be used: a token consists of"),
     ] {
         write_secret(&file, text);
-        let said = place.run(&["serve", "--listen", "127.0.0.1:0", option, name]).await.complained();
+        let said = dir.run(&["serve", "--listen", "127.0.0.1:0", option, name]).await.failed();
         assert!(said.contains(name) && said.contains(words), "{said}");
         assert!(!said.contains("teen-letters") && !said.contains("with blanks"), "{said}");
     }
-    let said = place.run(&["serve", "--listen", "127.0.0.1:0", "--admin-token-file", "/no/such/file"]).await.complained();
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--admin-token-file", "/no/such/file"]).await.failed();
     assert!(said.contains("cannot read /no/such/file"), "{said}");
-    let readable = place.file("readable", ADMIN_TOKEN.as_bytes());
+    let readable = dir.write("readable", ADMIN_TOKEN.as_bytes());
     std::fs::set_permissions(&readable, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     let readable = readable.to_str().unwrap();
-    let service = place.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-token-file", readable]).await;
-    service.logs(&format!("{readable} can be read by others than its owner (mode 640)")).await;
+    let service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-token-file", readable]).await;
+    service.wait_for_log(&format!("{readable} can be read by others than its owner (mode 640)")).await;
 }

@@ -1,11 +1,11 @@
 //! The budget on disk, held against the real files.
 
 use futures::future::{Either, join_all, select};
-
-use crate::files::{noise, photo};
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::soon;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::photo;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::soon::soon;
 
 const MIB: u64 = 1 << 20;
 
@@ -14,44 +14,44 @@ const ON_DISK: u64 = 25 * 4096 + 4096;
 
 #[tokio::test]
 async fn the_files_never_take_up_more_than_the_budget_and_the_oldest_go_first() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let path = |number: u64| format!("/{number}.png");
     let urls: Vec<String> = (0..30).map(|number| origin.serves(&path(number), "image/png", photo(number))).collect();
-    let service = place.serve_with(&["--max-size-mb", "1"]).await;
+    let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     for url in &urls {
         service.media(url).await.is("miss");
-        assert!(place.disk_use() <= MIB, "{}", place.disk_use());
+        assert!(dir.disk_usage() <= MIB, "{}", dir.disk_usage());
     }
     let fitting = (MIB / ON_DISK) as usize;
-    let held: Vec<bool> = urls.iter().map(|url| place.holds(url)).collect();
+    let held: Vec<bool> = urls.iter().map(|url| dir.holds(url)).collect();
     assert_eq!(held, (0..30).map(|number| number >= 30 - fitting).collect::<Vec<_>>(), "the last {fitting} are there");
     let stats = service.stats().await;
     assert_eq!(stats["storage"]["evictions"], 30 - fitting);
-    assert_eq!(stats["media_cache"]["disk_bytes"], place.disk_use());
+    assert_eq!(stats["media_cache"]["disk_bytes"], dir.disk_usage());
 
     service.media(&urls[29]).await.is("hit");
     service.media(&urls[0]).await.is("miss");
-    assert_eq!((origin.asked(&path(0)), origin.asked(&path(29))), (2, 1));
-    assert!(place.disk_use() <= MIB);
+    assert_eq!((origin.requests(&path(0)), origin.requests(&path(29))), (2, 1));
+    assert!(dir.disk_usage() <= MIB);
 }
 
 #[tokio::test]
 async fn what_is_asked_for_outlives_what_is_not() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..30).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
-    let service = place.serve_with(&["--max-size-mb", "1"]).await;
+    let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     service.media(&urls[0]).await.is("miss");
     for url in &urls[1..] {
         service.media(url).await.is("miss");
         service.media(&urls[0]).await.is("hit");
     }
-    assert_eq!(origin.asked("/0.png"), 1);
+    assert_eq!(origin.requests("/0.png"), 1);
 }
 
 #[tokio::test]
 async fn the_budget_holds_at_every_moment_of_a_rush() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-size-mb", "1"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     let urls: Vec<String> = (0..60).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     let mut rush = Box::pin(join_all(urls.iter().zip(0..).map(|(url, seed)| service.put(url, "image/png", photo(seed)))));
     let mut most = 0;
@@ -62,11 +62,11 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
                 Either::Left((answers, _)) => return answers,
                 Either::Right(((), going_on)) => rush = going_on,
             }
-            most = most.max(place.disk_use());
+            most = most.max(dir.disk_usage());
         }
     })
     .await;
-    most = most.max(place.disk_use());
+    most = most.max(dir.disk_usage());
     assert!((MIB / 2..=MIB).contains(&most), "{most} bytes at most");
     // What finds all room taken by what is just being written waits for it.
     assert!(
@@ -74,39 +74,39 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
         "{:?}",
         answers.iter().map(|answer| answer.status).collect::<Vec<_>>()
     );
-    assert_eq!(service.stats().await["media_cache"]["disk_bytes"], place.disk_use());
+    assert_eq!(service.stats().await["media_cache"]["disk_bytes"], dir.disk_usage());
 }
 
 #[tokio::test]
 async fn what_is_larger_than_the_budget_is_handed_on_but_not_stored() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let film = noise(1, 3 << 19);
     let url = origin.serves("/film.mp4", "video/mp4", film.clone());
     let small = origin.serves("/small.png", "image/png", photo(1));
-    let service = place.serve_with(&["--max-size-mb", "1"]).await;
+    let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     service.media(&small).await.is("miss");
     for _ in 0..2 {
         assert!(service.media(&url).await.is("miss").body == film);
     }
-    assert_eq!(origin.asked("/film.mp4"), 2);
-    assert!(!place.holds(&url) && place.holds(&small), "nothing was evicted in vain");
+    assert_eq!(origin.requests("/film.mp4"), 2);
+    assert!(!dir.holds(&url) && dir.holds(&small), "nothing was evicted in vain");
     assert_eq!(service.stats().await["storage"]["oversize"], 2);
 }
 
 #[tokio::test]
 async fn a_smaller_budget_is_kept_from_the_start() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let urls: Vec<String> = (0..20).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     for (url, seed) in urls.iter().zip(0..) {
         assert_eq!(service.put(url, "image/png", photo(seed)).await.status, 201);
     }
-    assert!(place.disk_use() > MIB);
+    assert!(dir.disk_usage() > MIB);
     service.stop().await;
-    let service = place.serve_with(&["--max-size-mb", "1"]).await;
+    let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     let stats = service.stats().await;
-    assert!(place.disk_use() <= MIB, "{}", place.disk_use());
+    assert!(dir.disk_usage() <= MIB, "{}", dir.disk_usage());
     let fitting = MIB / ON_DISK;
     assert_eq!((&stats["load"]["entries"], &stats["load"]["evicted"]), (&fitting.into(), &(20 - fitting).into()));
-    assert!(place.holds(&urls[19]) && !place.holds(&urls[0]));
+    assert!(dir.holds(&urls[19]) && !dir.holds(&urls[0]));
 }

@@ -2,109 +2,110 @@
 
 use std::fs::File;
 
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{gif, jpeg, photo, png, poster};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::sha256::sha256;
+use media_cache_test_support::videos::frame_times;
 use serde_json::Value;
-
-use crate::files::{frame_times, gif, jpeg, photo, png, poster};
-use crate::origin::Origin;
-use crate::place::{Place, sha256};
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 #[tokio::test]
 async fn get_writes_to_a_file_and_to_a_pipe_and_downloads_once() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let file = place.outside("out.png");
-    let finished = place.run(&["get", &url, "-o", file.to_str().unwrap()]).await;
+    let file = dir.path("out.png");
+    let finished = dir.run(&["get", &url, "-o", file.to_str().unwrap()]).await;
     assert!(finished.stderr.contains("picture.png, image/png") && finished.stderr.contains("downloaded"), "{}", finished.stderr);
     assert!(finished.succeeded().is_empty());
     assert_eq!(std::fs::read(&file).unwrap(), png(1));
     for arguments in [&["get", &url][..], &["get", &url, "-o", "-"]] {
-        let finished = place.run(arguments).await;
+        let finished = dir.run(arguments).await;
         assert!(finished.stderr.contains("from the cache"), "{}", finished.stderr);
         assert_eq!(finished.succeeded(), png(1));
     }
-    assert_eq!(origin.asked("/picture.png"), 1);
-    assert!(place.holds(&url));
+    assert_eq!(origin.requests("/picture.png"), 1);
+    assert!(dir.holds(&url));
 }
 
 #[tokio::test]
 async fn get_makes_a_film_of_an_animation() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 40]));
-    assert_eq!(frame_times(&place.run(&["get", &url]).await.succeeded()), [10, 40]);
+    assert_eq!(frame_times(&dir.run(&["get", &url]).await.succeeded()), [10, 40]);
 }
 
 #[tokio::test]
 async fn get_writes_a_large_file_as_it_was() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/poster.png", "image/png", poster(1));
-    assert!(place.run(&["get", &url]).await.succeeded() == poster(1));
-    assert!(place.run(&["get", &url]).await.succeeded() == poster(1));
-    assert_eq!(origin.asked("/poster.png"), 1);
+    assert!(dir.run(&["get", &url]).await.succeeded() == poster(1));
+    assert!(dir.run(&["get", &url]).await.succeeded() == poster(1));
+    assert_eq!(origin.requests("/poster.png"), 1);
 }
 
 #[tokio::test]
 async fn put_stores_a_file_or_what_comes_in() {
-    let place = Place::new();
-    let file = place.file("own name.jpg", &jpeg(1));
-    let said = place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.said();
+    let dir = ServiceDirectory::create();
+    let file = dir.write("own name.jpg", &jpeg(1));
+    let said = dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded_text();
     assert!(said.starts_with("stored: own name.jpg, image/jpeg"), "{said}");
-    assert_eq!(place.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
-    let said = place.run_with_input(&["put", NOWHERE, "-"], &png(2)).await.said();
+    assert_eq!(dir.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
+    let said = dir.run_with_input(&["put", NOWHERE, "-"], &png(2)).await.succeeded_text();
     assert!(said.starts_with("kept what was stored before: own name.jpg"), "{said}");
-    assert_eq!(place.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
+    assert_eq!(dir.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
 
     let other = "https://nowhere.invalid/other.png";
-    let said = place.run_with_input(&["put", other, "-"], &png(2)).await.said();
+    let said = dir.run_with_input(&["put", other, "-"], &png(2)).await.succeeded_text();
     assert!(said.starts_with("stored: other.png, image/png"), "{said}");
-    assert_eq!(place.run(&["get", other]).await.succeeded(), png(2));
+    assert_eq!(dir.run(&["get", other]).await.succeeded(), png(2));
 }
 
 #[tokio::test]
 async fn put_takes_a_type_and_a_name_and_makes_films() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let arguments = ["put", NOWHERE, "-", "--type", "image/webp", "--filename", "../x.webp"];
-    let said = place.run_with_input(&arguments, b"who knows").await.said();
+    let said = dir.run_with_input(&arguments, b"who knows").await.succeeded_text();
     assert!(said.starts_with("stored: x.webp, image/webp"), "{said}");
-    let said = place.run_with_input(&["put", "https://nowhere.invalid/dance.gif", "-"], &gif(&[10, 20])).await.said();
+    let said = dir.run_with_input(&["put", "https://nowhere.invalid/dance.gif", "-"], &gif(&[10, 20])).await.succeeded_text();
     assert!(said.starts_with("stored: dance.mp4, video/mp4"), "{said}");
 }
 
 #[tokio::test]
 async fn put_stores_a_large_file_as_it_is() {
-    let place = Place::new();
-    let file = place.file("poster.png", &poster(1));
-    place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
-    assert!(std::fs::read(place.media_file(NOWHERE)).unwrap() == poster(1));
-    assert_eq!(place.sidecar(NOWHERE)["sha256"], sha256(&poster(1)));
+    let dir = ServiceDirectory::create();
+    let file = dir.write("poster.png", &poster(1));
+    dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
+    assert!(std::fs::read(dir.media_file(NOWHERE)).unwrap() == poster(1));
+    assert_eq!(dir.sidecar(NOWHERE)["sha256"], sha256(&poster(1)));
 }
 
 #[tokio::test]
 async fn rm_removes_and_says_what_was_not_there() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let other = "https://nowhere.invalid/other.png";
-    place.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
-    let finished = place.run(&["rm", NOWHERE]).await;
+    dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
+    let finished = dir.run(&["rm", NOWHERE]).await;
     assert_eq!(finished.stderr, "");
-    assert_eq!(finished.said(), "");
-    assert!(!place.holds(NOWHERE));
+    assert_eq!(finished.succeeded_text(), "");
+    assert!(!dir.holds(NOWHERE));
 
-    place.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
-    let said = place.run(&["rm", other, NOWHERE]).await.complained();
+    dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
+    let said = dir.run(&["rm", other, NOWHERE]).await.failed();
     assert!(said.contains(other) && !said.contains(NOWHERE), "{said}");
-    assert!(!place.holds(NOWHERE), "the other one is removed all the same");
+    assert!(!dir.holds(NOWHERE), "the other one is removed all the same");
 }
 
 #[tokio::test]
 async fn ls_lists_the_least_recently_used_first() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let urls = ["a", "b", "c"].map(|name| format!("https://nowhere.invalid/{name}.png"));
     for (url, seed) in urls.iter().zip(0..) {
-        place.run_with_input(&["put", url, "-"], &photo(seed)).await.succeeded();
+        dir.run_with_input(&["put", url, "-"], &photo(seed)).await.succeeded();
     }
-    place.run(&["get", &urls[0]]).await.succeeded();
-    let said = place.run(&["ls"]).await.said();
+    dir.run(&["get", &urls[0]]).await.succeeded();
+    let said = dir.run(&["ls"]).await.succeeded_text();
     let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["SIZE", "HITS", "TYPE", "URL"]);
     let row = |line: &[&str]| (line[2].to_owned(), line[3].to_owned(), line[4].to_owned());
@@ -115,61 +116,61 @@ async fn ls_lists_the_least_recently_used_first() {
 
 #[tokio::test]
 async fn ls_has_all_there_is_to_know_as_json() {
-    let place = Place::new();
-    place.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
-    place.run(&["get", NOWHERE]).await.succeeded();
-    let [entry] = place.listed().await.try_into().unwrap();
-    let stored = place.sidecar(NOWHERE)["ts"].as_f64().unwrap();
+    let dir = ServiceDirectory::create();
+    dir.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
+    dir.run(&["get", NOWHERE]).await.succeeded();
+    let [entry] = dir.listed().await.try_into().unwrap();
+    let stored = dir.sidecar(NOWHERE)["ts"].as_f64().unwrap();
     assert_eq!((&entry["url"], &entry["mimetype"]), (&NOWHERE.into(), &"image/png".into()));
     assert_eq!((&entry["filename"], &entry["hits"]), (&"picture.png".into(), &1.into()));
-    assert_eq!((&entry["size"], &entry["disk_size"]), (&photo(1).len().into(), &place.disk_use().into()));
+    assert_eq!((&entry["size"], &entry["disk_size"]), (&photo(1).len().into(), &dir.disk_usage().into()));
     assert_eq!(entry["stored_at"].as_f64(), Some(stored));
     assert!(entry["accessed_at"].as_f64().unwrap() >= stored);
 }
 
 #[tokio::test]
 async fn stats_says_how_much_is_stored() {
-    let place = Place::new();
-    place.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
-    let document: Value = serde_json::from_str(&place.run(&["stats"]).await.said()).unwrap();
+    let dir = ServiceDirectory::create();
+    dir.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
+    let document: Value = serde_json::from_str(&dir.run(&["stats"]).await.succeeded_text()).unwrap();
     let stats = &document["media_cache"];
     assert_eq!((&stats["total_entries"], &stats["total_bytes"]), (&1.into(), &photo(1).len().into()));
-    assert_eq!((&stats["disk_bytes"], &stats["max_size_mb"]), (&place.disk_use().into(), &500.0.into()));
+    assert_eq!((&stats["disk_bytes"], &stats["max_size_mb"]), (&dir.disk_usage().into(), &500.0.into()));
 }
 
 #[tokio::test]
 async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it() {
-    let place = Place::new();
-    let urls = write_entries_of_200_mib(&place);
-    assert_eq!(place.order().await, urls);
-    place.run(&["stats"]).await.succeeded();
-    place.run(&["rm", "https://nowhere.invalid/nothing"]).await.complained();
-    assert_eq!(place.order().await, urls);
-    assert!(urls.iter().all(|url| place.holds(url)));
+    let dir = ServiceDirectory::create();
+    let urls = write_entries_of_200_mib(&dir);
+    assert_eq!(dir.order().await, urls);
+    dir.run(&["stats"]).await.succeeded();
+    dir.run(&["rm", "https://nowhere.invalid/nothing"]).await.failed();
+    assert_eq!(dir.order().await, urls);
+    assert!(urls.iter().all(|url| dir.holds(url)));
 }
 
 #[tokio::test]
 async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it_when_something_is_added() {
-    let place = Place::new();
-    let urls = write_entries_of_200_mib(&place);
-    let file = place.file("poster.png", &poster(1));
-    place.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
-    assert!(place.holds(NOWHERE));
-    let held: Vec<bool> = urls.iter().map(|url| place.holds(url)).collect();
+    let dir = ServiceDirectory::create();
+    let urls = write_entries_of_200_mib(&dir);
+    let file = dir.write("poster.png", &poster(1));
+    dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
+    assert!(dir.holds(NOWHERE));
+    let held: Vec<bool> = urls.iter().map(|url| dir.holds(url)).collect();
     assert_eq!(held, [true; 3], "unless a budget is given nothing is evicted that is there already");
 }
 
 /// Entries of holes, which take up no room in truth.
-fn write_entries_of_200_mib(place: &Place) -> Vec<String> {
+fn write_entries_of_200_mib(dir: &ServiceDirectory) -> Vec<String> {
     const SIZE: u64 = 200 << 20;
-    std::fs::create_dir(place.directory()).unwrap();
+    std::fs::create_dir(dir.cache()).unwrap();
     let write = |number: u64| {
         let url = format!("https://nowhere.invalid/{number}.mp4");
-        File::create(place.media_file(&url)).unwrap().set_len(SIZE).unwrap();
+        File::create(dir.media_file(&url)).unwrap().set_len(SIZE).unwrap();
         let sidecar = serde_json::json!({
             "mimetype": "video/mp4", "filename": "film.mp4", "url": url, "ts": 1_700_000_000.5 + number as f64, "size": SIZE,
         });
-        std::fs::write(place.sidecar_file(&url), sidecar.to_string()).unwrap();
+        std::fs::write(dir.sidecar_file(&url), sidecar.to_string()).unwrap();
         url
     };
     (0..3).map(write).collect()
@@ -177,17 +178,17 @@ fn write_entries_of_200_mib(place: &Place) -> Vec<String> {
 
 #[tokio::test]
 async fn a_budget_that_is_given_is_kept() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let url = |seed: u64| format!("https://nowhere.invalid/{seed}.png");
-    std::fs::create_dir(place.directory()).unwrap();
+    std::fs::create_dir(dir.cache()).unwrap();
     for seed in 0..20 {
-        std::fs::write(place.media_file(&url(seed)), photo(seed)).unwrap();
+        std::fs::write(dir.media_file(&url(seed)), photo(seed)).unwrap();
         let sidecar = serde_json::json!({ "url": url(seed), "size": photo(seed).len(), "ts": seed });
-        std::fs::write(place.sidecar_file(&url(seed)), sidecar.to_string()).unwrap();
+        std::fs::write(dir.sidecar_file(&url(seed)), sidecar.to_string()).unwrap();
     }
-    assert_eq!(place.order().await.len(), 20);
-    place.run(&["get", &url(19), "--max-size-mb", "1"]).await.succeeded();
+    assert_eq!(dir.order().await.len(), 20);
+    dir.run(&["get", &url(19), "--max-size-mb", "1"]).await.succeeded();
     let fitting = (1 << 20) / (26 * 4096);
-    assert_eq!(place.order().await, (20 - fitting..20).map(url).collect::<Vec<_>>(), "those that were used last");
-    assert!(place.disk_use() <= 1 << 20);
+    assert_eq!(dir.order().await, (20 - fitting..20).map(url).collect::<Vec<_>>(), "those that were used last");
+    assert!(dir.disk_usage() <= 1 << 20);
 }

@@ -3,29 +3,29 @@
 use std::time::SystemTime;
 
 use http::Method;
-
-use crate::client::Answer;
-use crate::files::{gif, png, poster};
-use crate::origin::Origin;
-use crate::place::{Place, sha256};
-use crate::process::Service;
+use media_cache_test_support::http_client::{HttpResponse, send};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{gif, png, poster};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::sha256::sha256;
 
 /// Asks for media with a header.
-async fn ask(service: &Service, url: &str, name: &str, value: &str) -> Answer {
-    Answer::to(service.about(Method::GET, url).header(name, value)).await
+async fn ask(service: &Service, url: &str, name: &str, value: &str) -> HttpResponse {
+    send(service.media_request(Method::GET, url).header(name, value)).await
 }
 
 #[tokio::test]
 async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for (path, mimetype, bytes) in
         [("/small.png", "image/png", png(1)), ("/large.png", "image/png", poster(1)), ("/dance.gif", "image/gif", gif(&[10, 20]))]
     {
         let url = origin.serves(path, mimetype, bytes);
-        let mut head = Answer::to(service.about(Method::HEAD, &url)).await.is("miss");
+        let mut head = send(service.media_request(Method::HEAD, &url)).await.is("miss");
         assert!(head.body.is_empty());
-        assert!(place.holds(&url), "it was downloaded");
+        assert!(dir.holds(&url), "it was downloaded");
         let mut get = service.media(&url).await.is("hit");
         assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
         for answer in [&mut head, &mut get] {
@@ -34,20 +34,20 @@ async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
             assert!(answer.headers.remove("x-request-id").is_some(), "which differs");
         }
         assert_eq!(head.headers, get.headers);
-        assert_eq!(origin.asked(path), 1);
+        assert_eq!(origin.requests(path), 1);
     }
 }
 
 #[tokio::test]
 async fn the_version_is_the_sha256_of_the_bytes_and_the_time_they_were_stored() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for cache in ["miss", "hit"] {
         let answer = service.media(&url).await.is(cache);
         assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&png(1))));
         assert_eq!(answer.header("cache-control"), "public, max-age=86400");
-        let stored = place.sidecar(&url)["ts"].as_f64().unwrap();
+        let stored = dir.sidecar(&url)["ts"].as_f64().unwrap();
         assert_eq!(httpdate(answer.header("last-modified")), stored as u64);
     }
 }
@@ -62,9 +62,9 @@ fn httpdate(text: &str) -> u64 {
 
 #[tokio::test]
 async fn what_the_client_has_already_is_not_sent_again() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let whole = service.media(&url).await.is("miss");
     let (tag, modified) = (whole.header("etag"), whole.header("last-modified"));
     let among_others = format!("\"x\", {tag}");
@@ -85,9 +85,9 @@ async fn what_the_client_has_already_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_condition_is_also_held_against_what_was_just_downloaded() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let answer = ask(&service, &url, "if-none-match", &format!("\"{}\"", sha256(&png(1)))).await;
     assert_eq!((answer.status, answer.header("x-cache")), (304, "miss"));
     service.media(&url).await.is("hit");

@@ -1,58 +1,59 @@
 //! Options from a file and from the environment, as the program has them in the end.
 
-use crate::client::ADMIN_TOKEN;
-use crate::files::png;
-use crate::place::Place;
-use crate::process::{Service, run_within};
+use media_cache_test_support::command::run_in;
+use media_cache_test_support::http_client::ADMIN_TOKEN;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 #[tokio::test]
 async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
-    let place = Place::new();
-    std::fs::create_dir(place.outside("named by the environment")).unwrap();
-    place.file("media-cache.toml", b"dir = \"named by the file\"\nlisten = \"127.0.0.1:0\"\nmax-size-mb = 3\nmax-body-mb = 2\n");
-    place.file("admin-token", ADMIN_TOKEN.as_bytes());
+    let dir = ServiceDirectory::create();
+    std::fs::create_dir(dir.path("named by the environment")).unwrap();
+    dir.write("media-cache.toml", b"dir = \"named by the file\"\nlisten = \"127.0.0.1:0\"\nmax-size-mb = 3\nmax-body-mb = 2\n");
+    dir.write("admin-token", ADMIN_TOKEN.as_bytes());
     let variables = [
         ("MEDIA_CACHE_CONFIG", "media-cache.toml"),
         ("MEDIA_CACHE_DIR", "named by the environment"),
         ("MEDIA_CACHE_ADMIN_TOKEN_FILE", "admin-token"),
     ];
-    let service = Service::start_within(&place.outside(""), &variables, &["--max-body-mb", "1"]).await;
-    service.logs("flags=1 variables=3 keys=2 file=media-cache.toml").await;
+    let service = Service::start_in(&dir.path(""), &variables, &["--max-body-mb", "1"]).await;
+    service.wait_for_log("flags=1 variables=3 keys=2 file=media-cache.toml").await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
     let refused = service.put(NOWHERE, "image/png", vec![0; (1 << 20) + 1]).await;
     assert_eq!(refused.status, 413, "the flag outweighs the file");
     assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 3.0, "the file outweighs the default");
     service.stop().await;
-    assert!(!place.outside("named by the file").exists() && place.outside("named by the environment/media-cache.index").exists());
+    assert!(!dir.path("named by the file").exists() && dir.path("named by the environment/media-cache.index").exists());
 }
 
 #[tokio::test]
 async fn the_other_commands_take_what_they_have_too() {
-    let place = Place::new();
-    place.file("media-cache.toml", b"dir = \"cache\"\nlisten = \"127.0.0.1:1\"\nmax-size-mb = 7\n");
-    let file = place.file("picture.png", &png(1));
+    let dir = ServiceDirectory::create();
+    dir.write("media-cache.toml", b"dir = \"cache\"\nlisten = \"127.0.0.1:1\"\nmax-size-mb = 7\n");
+    let file = dir.write("picture.png", &png(1));
     let variables = [("MEDIA_CACHE_CONFIG", "media-cache.toml"), ("MEDIA_CACHE_LISTEN", "of no concern to them")];
     let put = ["put", NOWHERE, file.to_str().unwrap()];
-    run_within(&place.outside(""), &variables, &put).await.succeeded();
-    assert!(place.holds(NOWHERE));
-    let got = run_within(&place.outside(""), &variables[1..], &["get", "--config", "media-cache.toml", NOWHERE]).await;
+    run_in(&dir.path(""), &variables, &put).await.succeeded();
+    assert!(dir.holds(NOWHERE));
+    let got = run_in(&dir.path(""), &variables[1..], &["get", "--config", "media-cache.toml", NOWHERE]).await;
     assert_eq!(got.succeeded(), png(1));
-    let said = run_within(&place.outside(""), &variables, &["stats"]).await.said();
+    let said = run_in(&dir.path(""), &variables, &["stats"]).await.succeeded_text();
     assert!(said.contains("\"total_entries\": 1"), "{said}");
 }
 
 #[tokio::test]
 async fn all_that_is_wrong_is_said_at_once_and_named() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let text = "max-size-mb = 0\n\n  max-sise-mb = 5\nlisten = 8080\ntranscoder = \"gimp\"\npolicy = \"nope\"\nmax-body-mb = 1.5\n\
                 config = \"other.toml\"\n[serve]\ndir = \"x\"\n";
-    place.file("media-cache.toml", text.as_bytes());
+    dir.write("media-cache.toml", text.as_bytes());
     let variables = [("MEDIA_CACHE_MAX_MEMORY_MB", "much"), ("MEDIA_CACHE_LISTN", "secret"), ("MEDIA_CACHE_GRACE_SECONDS", "")];
     for command in [&["serve"][..], &["config", "show"]] {
         let arguments = [command, &["--config", "media-cache.toml"]].concat();
-        let said = run_within(&place.outside(""), &variables, &arguments).await.complained();
+        let said = run_in(&dir.path(""), &variables, &arguments).await.failed();
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
         assert_eq!(lines[0], "media-cache: the configuration cannot be used:");
         for line in [
@@ -72,12 +73,12 @@ async fn all_that_is_wrong_is_said_at_once_and_named() {
         assert!(said.contains("media-cache.toml:6:1: policy = \"nope\": there is no policy \"nope\""), "{said}");
         assert_eq!(lines.len(), 12, "{said}");
     }
-    assert!(!place.outside("media_cache").exists());
+    assert!(!dir.path("media_cache").exists());
 }
 
 #[tokio::test]
 async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     for (name, bytes, reason) in [
         ("duplicate.toml", &b"dir = \"a\"\ndir = \"b\"\n"[..], "duplicate.toml:2:1: duplicate key: dir"),
         ("syntax.toml", b"dir = \n", "syntax.toml:1:7: "),
@@ -85,19 +86,19 @@ async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
         ("large.toml", &[b'#'; (1 << 20) + 1], "large.toml: it is larger than 1048576 bytes"),
         ("list.toml", b"dir = [\"a\"]\n", "list.toml:1:1: dir = [\"a\"]: it has to be a string, in quotes"),
     ] {
-        place.file(name, bytes);
-        let said = run_within(&place.outside(""), &[], &["config", "show", "--config", name]).await.complained();
+        dir.write(name, bytes);
+        let said = run_in(&dir.path(""), &[], &["config", "show", "--config", name]).await.failed();
         assert!(said.contains(reason), "{said}");
     }
-    let said = run_within(&place.outside(""), &[], &["ls", "--config", "missing.toml"]).await.complained();
+    let said = run_in(&dir.path(""), &[], &["ls", "--config", "missing.toml"]).await.failed();
     assert!(said.contains("cannot read the configuration missing.toml: No such file"), "{said}");
-    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_CONFIG", ".")], &["ls"]).await.complained();
+    let said = run_in(&dir.path(""), &[("MEDIA_CACHE_CONFIG", ".")], &["ls"]).await.failed();
     assert!(said.contains("cannot read the configuration .: Is a directory"), "{said}");
 }
 
 #[tokio::test]
 async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_count() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let links = [
         ("MEDIA_CACHE_SERVICE_HOST", "10.0.0.1"),
         ("MEDIA_CACHE_SERVICE_PORT", "8080"),
@@ -106,81 +107,81 @@ async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_c
         ("MEDIA_CACHE_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
         ("MEDIA_CACHE_PORT_8080_TCP_ADDR", "10.0.0.1"),
     ];
-    let said = run_within(&place.outside(""), &links, &["config", "show"]).await.said();
+    let said = run_in(&dir.path(""), &links, &["config", "show"]).await.succeeded_text();
     assert!(said.lines().all(|line| line.starts_with("# ") || line.ends_with("# default") || line.is_empty()), "{said}");
-    let said = run_within(&place.outside(""), &[("MEDIA_CACHE_PORT", "8080")], &["config", "show"]).await.complained();
+    let said = run_in(&dir.path(""), &[("MEDIA_CACHE_PORT", "8080")], &["config", "show"]).await.failed();
     assert!(said.contains("MEDIA_CACHE_PORT is not a variable that is known"), "{said}");
 }
 
 #[tokio::test]
 async fn options_exclude_and_need_each_other_wherever_they_come_from() {
-    let place = Place::new();
-    place.file("keys", b"a key that is as long as a key of a service should be\n");
-    place.file("media-cache.toml", b"signing-key-file = [\"keys\"]\n");
+    let dir = ServiceDirectory::create();
+    dir.write("keys", b"a key that is as long as a key of a service should be\n");
+    dir.write("media-cache.toml", b"signing-key-file = [\"keys\"]\n");
     let config = ("MEDIA_CACHE_CONFIG", "media-cache.toml");
-    let signed = run_within(&place.outside(""), &[config], &["sign", NOWHERE]).await.said();
+    let signed = run_in(&dir.path(""), &[config], &["sign", NOWHERE]).await.succeeded_text();
     assert!(signed.starts_with("/media?"), "{signed}");
     let variables = [config, ("MEDIA_CACHE_EXPIRES_AT", "7")];
-    let said = run_within(&place.outside(""), &variables, &["sign", NOWHERE, "--expires-in", "1d"]).await.complained();
+    let said = run_in(&dir.path(""), &variables, &["sign", NOWHERE, "--expires-in", "1d"]).await.failed();
     assert!(said.contains("cannot be used with") && said.contains("--expires-at is set by MEDIA_CACHE_EXPIRES_AT"), "{said}");
 }
 
 #[tokio::test]
 async fn a_service_can_be_named_by_a_variable() {
-    let place = Place::new();
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     let address = format!("http://{}", service.address());
     let variables = [("MEDIA_CACHE_SERVER", address.as_str()), ("MEDIA_CACHE_TOKEN_FILE", service.token_file())];
-    let said = run_within(&place.outside(""), &variables, &["policy", "show"]).await.said();
+    let said = run_in(&dir.path(""), &variables, &["policy", "show"]).await.succeeded_text();
     assert!(said.contains("sieve"), "{said}");
     let nowhere = [("MEDIA_CACHE_SERVER", "nowhere")];
-    let said = run_within(&place.outside(""), &nowhere, &["policy", "show"]).await.complained();
+    let said = run_in(&dir.path(""), &nowhere, &["policy", "show"]).await.failed();
     assert!(said.starts_with("media-cache: MEDIA_CACHE_SERVER=nowhere: "), "{said}");
     service.stop().await;
 }
 
 #[tokio::test]
 async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
-    let place = Place::new();
-    place.file("trace.csv", b"1,a,1\n2,a,1\n");
+    let dir = ServiceDirectory::create();
+    dir.write("trace.csv", b"1,a,1\n2,a,1\n");
     let variables = [("MEDIA_CACHE_POLICY", "nope"), ("MEDIA_CACHE_CONFIG", "missing.toml"), ("MEDIA_CACHE_NONSENSE", "")];
-    run_within(&place.outside(""), &variables, &["simulate", "trace.csv", "--policy", "lru"]).await.succeeded();
+    run_in(&dir.path(""), &variables, &["simulate", "trace.csv", "--policy", "lru"]).await.succeeded();
 }
 
 #[tokio::test]
 async fn a_configuration_that_a_service_could_start_with_is_ok() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     let documented = include_str!("../../docs/configuration.md");
     let (_, example) = documented.split_once("```toml\n").unwrap();
-    place.file("media-cache.toml", example.split_once("```").unwrap().0.as_bytes());
-    let before = names(&place);
-    let checked = run_within(&place.outside(""), &[], &["config", "check", "--config", "media-cache.toml"]).await;
-    assert_eq!(checked.said(), "ok\n");
-    assert_eq!(names(&place), before, "nothing is made");
+    dir.write("media-cache.toml", example.split_once("```").unwrap().0.as_bytes());
+    let before = names(&dir);
+    let checked = run_in(&dir.path(""), &[], &["config", "check", "--config", "media-cache.toml"]).await;
+    assert_eq!(checked.succeeded_text(), "ok\n");
+    assert_eq!(names(&dir), before, "nothing is made");
 }
 
 /// What there is beside the directory for entries.
-fn names(place: &Place) -> Vec<std::ffi::OsString> {
-    let mut names: Vec<_> = std::fs::read_dir(place.outside("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+fn names(dir: &ServiceDirectory) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = std::fs::read_dir(dir.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     names
 }
 
 #[tokio::test]
 async fn a_configuration_that_a_service_could_not_start_with_is_not() {
-    let place = Place::new();
-    place.file("no directory", b"");
-    place.file("not.wasm", b"nothing");
+    let dir = ServiceDirectory::create();
+    dir.write("no directory", b"");
+    dir.write("not.wasm", b"nothing");
     let arguments = ["config", "check", "--dir", "no directory", "--record-trace", "nowhere/trace.csv", "--policy", "gdsf:beta=x"];
     let arguments = [&arguments[..], &["--admin-token-file", "nowhere/token"]].concat();
-    let said = run_within(&place.outside(""), &[], &arguments).await.complained();
+    let said = run_in(&dir.path(""), &[], &arguments).await.failed();
     for problem in
         ["no directory is not a directory", "cannot read nowhere/token", "cannot record requests in nowhere/trace.csv", "beta"]
     {
         assert!(said.contains(problem), "{said}");
     }
     assert_eq!(said.lines().count(), 5, "{said}");
-    let said = run_within(&place.outside(""), &[], &["config", "check", "--component", "not.wasm"]).await.complained();
+    let said = run_in(&dir.path(""), &[], &["config", "check", "--component", "not.wasm"]).await.failed();
     assert_eq!(said.lines().collect::<Vec<_>>(), ["media-cache: not.wasm is not WebAssembly"]);
-    assert_eq!(names(&place), ["no directory", "not.wasm"]);
+    assert_eq!(names(&dir), ["no directory", "not.wasm"]);
 }

@@ -1,19 +1,21 @@
 //! How many connections there may be, what may come in on them, and what one that is refused is told.
 
-use crate::client::media_of;
-use crate::files::{noise, png};
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::{Service, soon};
-use crate::raw::Raw;
+use media_cache_test_support::http_client::media_path;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::soon::soon;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 /// A connection that has been let in, and is kept.
-async fn let_in(service: &Service) -> Raw {
-    let mut client = Raw::connect(service).await;
-    client.ask("/healthz").await;
-    assert!(client.answer().await.starts_with("HTTP/1.1 200 "));
+async fn let_in(service: &Service) -> RawClient {
+    let mut client = RawClient::connect(service).await;
+    client.send_get("/healthz").await;
+    assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
     client
 }
 
@@ -21,10 +23,10 @@ async fn let_in(service: &Service) -> Raw {
 async fn until_let_in(service: &Service) {
     soon(async {
         loop {
-            let mut client = Raw::connect(service).await;
+            let mut client = RawClient::connect(service).await;
             // Who is refused is answered before this comes, or while it does.
-            client.ask("/healthz").await;
-            if client.answer().await.starts_with("HTTP/1.1 200 ") {
+            client.send_get("/healthz").await;
+            if client.read_response().await.starts_with("HTTP/1.1 200 ") {
                 return;
             }
         }
@@ -34,11 +36,11 @@ async fn until_let_in(service: &Service) {
 
 #[tokio::test]
 async fn who_comes_when_there_are_too_many_is_told_to_come_back() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-connections", "2"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-connections", "2"]).await;
     let (first, second) = (let_in(&service).await, let_in(&service).await);
     for _ in 0..100 {
-        let said = Raw::connect(&service).await.rest().await;
+        let said = RawClient::connect(&service).await.read_to_end().await;
         assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("too many connections"), "{said}");
         assert!(said.contains("\r\nretry-after: 1\r\n") && said.contains("\r\nconnection: close\r\n"), "{said}");
     }
@@ -49,59 +51,59 @@ async fn who_comes_when_there_are_too_many_is_told_to_come_back() {
 
 #[tokio::test]
 async fn an_address_may_have_so_many_connections_and_another_one_as_many() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-connections-per-address", "1"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-connections-per-address", "1"]).await;
     let first = let_in(&service).await;
-    let said = Raw::connect(&service).await.rest().await;
+    let said = RawClient::connect(&service).await.read_to_end().await;
     assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("from this address"), "{said}");
-    let mut elsewhere = Raw::connect_from(&service, "127.0.0.2").await;
-    elsewhere.ask("/healthz").await;
-    assert!(elsewhere.answer().await.starts_with("HTTP/1.1 200 "));
+    let mut elsewhere = RawClient::connect_from(&service, "127.0.0.2").await;
+    elsewhere.send_get("/healthz").await;
+    assert!(elsewhere.read_response().await.starts_with("HTTP/1.1 200 "));
     drop(first);
     until_let_in(&service).await;
 }
 
 #[tokio::test]
 async fn requests_that_come_all_at_once_are_answered_in_their_order() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
-    let mut client = Raw::connect(&service).await;
+    let mut client = RawClient::connect(&service).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
-    client.send([get("/healthz"), get("/nowhere"), get(&media_of(NOWHERE)), get("/readyz")].concat()).await;
+    client.send([get("/healthz"), get("/nowhere"), get(&media_path(NOWHERE)), get("/readyz")].concat()).await;
     for (status, words) in [("200", "alive"), ("404", "nothing at"), ("200", "x-cache: hit"), ("200", "ready")] {
-        let answer = client.answer().await;
+        let answer = client.read_response().await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(words), "{answer}");
     }
 }
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused_and_its_sender_can_read_why() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let many: String = (0..101).map(|number| format!("X-{number}: 1\r\n")).collect();
     for head in [format!("X-Large: {}\r\n", "x".repeat(1 << 20)), many] {
-        let mut client = Raw::connect(&service).await;
+        let mut client = RawClient::connect(&service).await;
         client.send(format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{head}\r\n")).await;
-        let said = client.rest().await;
+        let said = client.read_to_end().await;
         assert!(said.starts_with("HTTP/1.1 431 "), "{said}");
     }
     service.stop().await;
-    let service = place.serve_with(&["--max-header-kb", "64"]).await;
-    let mut client = Raw::connect(&service).await;
+    let service = dir.serve_with(&["--max-header-kb", "64"]).await;
+    let mut client = RawClient::connect(&service).await;
     client.send(format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(60 << 10))).await;
-    assert!(client.answer().await.starts_with("HTTP/1.1 200 "));
+    assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
 async fn what_is_not_http_is_refused() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n"]
     {
-        let mut client = Raw::connect(&service).await;
+        let mut client = RawClient::connect(&service).await;
         client.send(nonsense).await;
-        let said = client.rest().await;
+        let said = client.read_to_end().await;
         assert!(said.starts_with("HTTP/1.1 400 ") || said.is_empty(), "{said}");
     }
     service.get("/healthz").await;
@@ -109,15 +111,15 @@ async fn what_is_not_http_is_refused() {
 
 #[tokio::test]
 async fn who_sends_all_of_a_body_that_is_too_large_can_still_read_why() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-body-mb", "1"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let body = noise(1, 8 << 20);
     let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n"].concat();
     for (framing, body) in [(format!("Content-Length: {}", body.len()), &body), ("Transfer-Encoding: chunked".into(), &chunk)] {
-        let mut client = Raw::connect(&service).await;
-        client.begin_to_put(NOWHERE, &framing).await;
+        let mut client = RawClient::connect(&service).await;
+        client.send_put_head(NOWHERE, &framing).await;
         client.send(body).await;
-        let said = client.rest().await;
+        let said = client.read_to_end().await;
         assert!(said.starts_with("HTTP/1.1 413 ") && said.contains("limit of 1048576 bytes"), "{said}");
         assert!(said.contains("\r\nconnection: close\r\n"), "{said}");
     }
@@ -125,36 +127,36 @@ async fn who_sends_all_of_a_body_that_is_too_large_can_still_read_why() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_in_the_middle_of_its_answer_leaves_nothing_behind() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/large.png", "image/png", noise(1, 10 << 20));
-    let service = place.serve_with(&["--max-connections", "1"]).await;
-    let mut client = Raw::connect_with_little_room(&service).await;
-    client.ask(&media_of(&url)).await;
-    assert_eq!(client.start(15).await, "HTTP/1.1 200 OK");
+    let service = dir.serve_with(&["--max-connections", "1"]).await;
+    let mut client = RawClient::connect_with_small_buffer(&service).await;
+    client.send_get(&media_path(&url)).await;
+    assert_eq!(client.read_bytes(15).await, "HTTP/1.1 200 OK");
     drop(client);
     until_let_in(&service).await;
-    assert!(place.holds(&url));
+    assert!(dir.holds(&url));
 }
 
 #[tokio::test]
 async fn the_limit_follows_from_the_files_that_may_be_open() {
-    let place = Place::new();
-    let service = Service::start_with_files(&place.directory(), 420, &["--max-memory-items", "100"]).await;
-    service.logs("no more than 32 connections are served at once instead of 4096").await;
-    let finished = Service::fail_with_files(&place.outside("other"), 300, &[]).await;
-    assert!(finished.complained().contains("only 300 open files are allowed"));
+    let dir = ServiceDirectory::create();
+    let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-memory-items", "100"]).await;
+    service.wait_for_log("no more than 32 connections are served at once instead of 4096").await;
+    let finished = Service::fail_with_open_files(&dir.path("other"), 300, &[]).await;
+    assert!(finished.failed().contains("only 300 open files are allowed"));
 }
 
 #[tokio::test]
 async fn a_service_out_of_files_goes_on_when_there_are_some_again() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     // Once there are statistics, loading needs no more files.
     service.stats().await;
-    let before = service.allow_files(3);
-    let mut client = Raw::connect(&service).await;
-    client.ask("/healthz").await;
-    service.logs("connections cannot be accepted for the moment").await;
-    service.allow_files(before);
-    assert!(client.answer().await.starts_with("HTTP/1.1 200 "));
+    let before = service.limit_open_files(3);
+    let mut client = RawClient::connect(&service).await;
+    client.send_get("/healthz").await;
+    service.wait_for_log("connections cannot be accepted for the moment").await;
+    service.limit_open_files(before);
+    assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
 }

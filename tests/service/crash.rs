@@ -2,34 +2,36 @@
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-
-use crate::files::{noise, photo, png};
-use crate::origin::Origin;
-use crate::place::{Place, SNAPSHOT, sha256};
+use media_cache_test_support::cache_directory::{LOCK, SNAPSHOT};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{photo, png};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::sha256::sha256;
 
 #[tokio::test]
 async fn everything_that_was_answered_before_a_kill_is_there_after_it() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..5).map(|number| origin.serves(&format!("/{number}.png"), "image/png", png(number))).collect();
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for url in &urls {
         service.media(url).await.is("miss");
     }
     service.kill().await;
-    assert!(!place.names().contains(&SNAPSHOT.to_owned()), "it had no time to write one");
-    let service = place.serve().await;
+    assert!(!dir.names().contains(&SNAPSHOT.to_owned()), "it had no time to write one");
+    let service = dir.serve().await;
     for (url, seed) in urls.iter().zip(0..) {
         assert_eq!(service.media(url).await.is("hit").body, png(seed));
     }
-    assert_eq!(origin.asked_in_all(), 5);
+    assert_eq!(origin.total_requests(), 5);
     let load = &service.stats().await["load"];
     assert_eq!((&load["entries"], &load["from_snapshot"], &load["damaged"]), (&5.into(), &0.into(), &0.into()));
 }
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_rush_loses_nothing_that_was_answered() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let urls: Vec<String> = (0..40).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     let mut answered = Vec::new();
     {
@@ -45,73 +47,73 @@ async fn a_kill_in_the_middle_of_a_rush_loses_nothing_that_was_answered() {
         }
     }
     service.kill().await;
-    let service = place.serve().await;
+    let service = dir.serve().await;
     service.stats().await;
-    for name in place.names() {
+    for name in dir.names() {
         assert!(!name.ends_with(".tmp"), "{name} is a leftover");
     }
     for number in answered {
         assert!(service.media(&urls[number]).await.is("hit").body == photo(number as u64), "{number}");
     }
     // Whether the others made it or not: they are whole, or not there.
-    assert!(urls.iter().filter(|url| place.holds(url)).count() >= 15);
+    assert!(urls.iter().filter(|url| dir.holds(url)).count() >= 15);
 }
 
 #[tokio::test]
 async fn what_was_half_done_is_cleaned_up() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     service.media(&url).await.is("miss");
     service.kill().await;
-    let name = |url: &str, extension: &str| place.directory().join(format!("{}.{extension}", sha256(url.as_bytes())));
+    let name = |url: &str, extension: &str| dir.cache().join(format!("{}.{extension}", sha256(url.as_bytes())));
     // As a kill leaves them between any two steps of storing and of removing an entry.
     std::fs::write(name("a", "dat.tmp"), noise(1, 500)).unwrap();
     std::fs::write(name("b", "dat"), noise(2, 500)).unwrap();
     std::fs::write(name("c", "dat"), noise(3, 500)).unwrap();
     std::fs::write(name("c", "json.tmp"), "{").unwrap();
-    std::fs::write(place.directory().join(format!("{SNAPSHOT}.tmp")), "{").unwrap();
-    let service = place.serve().await;
+    std::fs::write(dir.cache().join(format!("{SNAPSHOT}.tmp")), "{").unwrap();
+    let service = dir.serve().await;
     let load = &service.stats().await["load"];
     assert_eq!((&load["entries"], &load["leftovers"], &load["damaged"]), (&1.into(), &3.into(), &2.into()));
     let mut expected = vec![format!("{}.dat", sha256(url.as_bytes())), format!("{}.json", sha256(url.as_bytes()))];
-    expected.push(crate::place::LOCK.to_owned());
+    expected.push(LOCK.to_owned());
     expected.sort();
-    assert_eq!(place.names(), expected);
+    assert_eq!(dir.names(), expected);
     service.media(&url).await.is("hit");
 }
 
 #[tokio::test]
 async fn a_kill_in_the_middle_of_a_download_leaves_no_files() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let gate = origin.hold("/picture.png");
-    let service = place.serve().await;
-    service.ask_and_leave(&url, &gate).await;
+    let latch = origin.hold("/picture.png");
+    let service = dir.serve().await;
+    service.request_and_disconnect(&url, &latch).await;
     service.kill().await;
-    gate.open();
-    assert_eq!(place.disk_use(), 0, "{:?}", place.names());
-    let service = place.serve().await;
+    latch.open();
+    assert_eq!(dir.disk_usage(), 0, "{:?}", dir.names());
+    let service = dir.serve().await;
     service.media(&url).await.is("miss");
 }
 
 #[tokio::test]
 async fn a_file_that_was_damaged_behind_the_services_back_is_fetched_again() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     for damage in [Damage::Gone, Damage::Shorter] {
-        let service = place.serve().await;
+        let service = dir.serve().await;
         service.media(&url).await;
         service.stop().await;
-        let service = place.serve().await;
+        let service = dir.serve().await;
         match damage {
-            Damage::Gone => std::fs::remove_file(place.media_file(&url)).unwrap(),
-            Damage::Shorter => std::fs::write(place.media_file(&url), &png(1)[..100]).unwrap(),
+            Damage::Gone => std::fs::remove_file(dir.media_file(&url)).unwrap(),
+            Damage::Shorter => std::fs::write(dir.media_file(&url), &png(1)[..100]).unwrap(),
         }
-        let asked = origin.asked("/picture.png");
+        let asked = origin.requests("/picture.png");
         assert_eq!(service.media(&url).await.is("miss").body, png(1));
-        assert_eq!(origin.asked("/picture.png"), asked + 1);
-        assert_eq!(std::fs::read(place.media_file(&url)).unwrap(), png(1));
+        assert_eq!(origin.requests("/picture.png"), asked + 1);
+        assert_eq!(std::fs::read(dir.media_file(&url)).unwrap(), png(1));
         service.stop().await;
     }
 }

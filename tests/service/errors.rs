@@ -1,16 +1,16 @@
 //! What went wrong is said in a problem document, with the status that fits.
 
 use http::Method;
-
-use crate::client::Answer;
-use crate::files::{noise, png};
-use crate::origin::{NobodyHome, Origin, Page};
-use crate::place::Place;
+use media_cache_test_support::http_client::send;
+use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
+use media_cache_test_support::images::png;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
 async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for (path, words) in [
         ("/media", "`url` is missing"),
         ("/media?url=", "`url` is missing"),
@@ -26,13 +26,13 @@ async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
         assert!(answer.problem(400).contains(words), "{path}: {}", answer.text());
         assert!(!answer.text().contains("secret"));
     }
-    assert_eq!(place.disk_use(), 0);
+    assert_eq!(dir.disk_usage(), 0);
 }
 
 #[tokio::test]
 async fn what_the_origin_answers_decides_what_the_client_is_told() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for (answers, told, code) in [
         (404, 404, "not-found"),
         (410, 410, "gone"),
@@ -46,16 +46,16 @@ async fn what_the_origin_answers_decides_what_the_client_is_told() {
         let answer = service.media(&url).await;
         answer.problem(told);
         assert_eq!(answer.code(), code, "{answers}");
-        assert!(!place.holds(&url));
+        assert!(!dir.holds(&url));
     }
 }
 
 #[tokio::test]
 async fn an_origin_that_is_busy_says_when_to_come_back() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for status in [503, 429] {
-        let url = origin.answers(&format!("/{status}"), Page::status(status).with("retry-after", "17"));
+        let url = origin.answers(&format!("/{status}"), Page::status(status).with_header("retry-after", "17"));
         let answer = service.media(&url).await;
         assert!(answer.problem(503).contains("17 seconds"));
         assert_eq!(answer.header("retry-after"), "17");
@@ -68,8 +68,8 @@ async fn an_origin_that_is_busy_says_when_to_come_back() {
 
 #[tokio::test]
 async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
-    let (nobody, place) = (NobodyHome::new(), Place::new());
-    let service = place.serve().await;
+    let (nobody, dir) = (ClosedPort::reserve(), ServiceDirectory::create());
+    let service = dir.serve().await;
     let answer = service.media(&nobody.url("/picture.png?token=secret")).await;
     assert!(answer.problem(502).contains("cannot be reached"));
     assert!(!answer.text().contains("secret"));
@@ -77,13 +77,13 @@ async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve_with(&["--max-body-mb", "1"]).await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let too_much = Page::of("video/mp4", noise(1, (1 << 20) + 1));
-    for (path, page) in [("/announced", too_much.clone()), ("/chunked", too_much.in_chunks())] {
+    for (path, page) in [("/announced", too_much.clone()), ("/chunked", too_much.chunked())] {
         let url = origin.answers(path, page);
         assert!(service.media(&url).await.problem(413).contains("1048576 bytes"), "{path}");
-        assert!(!place.holds(&url));
+        assert!(!dir.holds(&url));
     }
     let url = origin.serves("/just", "video/mp4", noise(1, 1 << 20));
     service.media(&url).await.is("miss");
@@ -91,14 +91,13 @@ async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_an_error_and_nothing_is_stored() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
-    let (small, large) = (Page::of("image/png", png(1)).broken_off(), Page::of("image/png", noise(1, 12 << 20)).broken_off());
-    for (path, page) in [("/small", small.clone()), ("/large", large.clone()), ("/1", small.in_chunks()), ("/2", large.in_chunks())]
-    {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let (small, large) = (Page::of("image/png", png(1)).truncated(), Page::of("image/png", noise(1, 12 << 20)).truncated());
+    for (path, page) in [("/small", small.clone()), ("/large", large.clone()), ("/1", small.chunked()), ("/2", large.chunked())] {
         let url = origin.answers(path, page);
         service.media(&url).await.problem(502);
-        assert_eq!(place.disk_use(), 0, "{:?}", place.names());
+        assert_eq!(dir.disk_usage(), 0, "{:?}", dir.names());
     }
     let stats = service.stats().await;
     assert_eq!((&stats["media_cache"]["total_entries"], &stats["downloads"]["failed"]), (&0.into(), &4.into()));
@@ -106,40 +105,40 @@ async fn a_body_that_breaks_off_is_an_error_and_nothing_is_stored() {
 
 #[tokio::test]
 async fn an_empty_or_encoded_body_is_an_error() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let empty = origin.serves("/empty.png", "image/png", "");
     service.media(&empty).await.problem(502);
-    let zipped = origin.answers("/zipped.png", Page::of("image/png", png(1)).with("content-encoding", "gzip"));
+    let zipped = origin.answers("/zipped.png", Page::of("image/png", png(1)).with_header("content-encoding", "gzip"));
     assert!(service.media(&zipped).await.problem(502).contains("gzip"));
-    assert_eq!(place.disk_use(), 0);
+    assert_eq!(dir.disk_usage(), 0);
 }
 
 #[tokio::test]
 async fn an_origin_that_redirects_in_circles_or_elsewhere_is_not_followed() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
-    let circle = origin.answers("/circle", Page::status(302).with("location", "/circle"));
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let circle = origin.answers("/circle", Page::status(302).with_header("location", "/circle"));
     assert!(service.media(&circle).await.problem(502).contains("more than 5 times"));
-    let elsewhere = origin.answers("/elsewhere", Page::status(302).with("location", "file:///etc/passwd"));
+    let elsewhere = origin.answers("/elsewhere", Page::status(302).with_header("location", "file:///etc/passwd"));
     assert!(service.media(&elsewhere).await.problem(403).contains("scheme is file"));
 }
 
 #[tokio::test]
 async fn a_failure_is_remembered_so_that_the_origin_is_left_alone() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(500));
     let first = service.media(&url).await.problem(502);
     let second = service.media(&url).await.problem(502);
-    assert_eq!((first, origin.asked("/picture.png")), (second, 3), "three times for the first, and not for the second");
+    assert_eq!((first, origin.requests("/picture.png")), (second, 3), "three times for the first, and not for the second");
     assert_eq!(service.stats().await["downloads"]["remembered_failures"], 1);
 }
 
 #[tokio::test]
 async fn a_failure_that_is_remembered_does_not_stand_in_the_way_of_a_put() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));
     service.media(&url).await.problem(404);
     assert_eq!(service.put(&url, "image/png", png(1)).await.status, 201);
@@ -148,8 +147,8 @@ async fn a_failure_that_is_remembered_does_not_stand_in_the_way_of_a_put() {
 
 #[tokio::test]
 async fn deleting_forgets_a_failure() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));
     service.media(&url).await.problem(404);
     origin.serves("/picture.png", "image/png", png(1));
@@ -159,9 +158,9 @@ async fn deleting_forgets_a_failure() {
 
 #[tokio::test]
 async fn a_head_that_fails_has_the_status_and_no_body() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));
-    let answer = Answer::to(service.about(Method::HEAD, &url)).await;
+    let answer = send(service.media_request(Method::HEAD, &url)).await;
     assert_eq!((answer.status, answer.body.len(), answer.header("content-type")), (404, 0, "application/problem+json"));
 }

@@ -1,15 +1,15 @@
 //! What answers carry so that a browser does nothing with them that it should not.
 
 use http::Method;
-
-use crate::client::Answer;
-use crate::files::{jpeg, mp4, png};
-use crate::origin::{Origin, Page};
-use crate::place::Place;
+use media_cache_test_support::http_client::{HttpResponse, send};
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::images::{jpeg, png};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::videos::mp4;
 
 /// Has to be there on whatever the service answers.
 #[track_caller]
-fn is_guarded(answer: &Answer, embeddable: &str) {
+fn is_guarded(answer: &HttpResponse, embeddable: &str) {
     let policy = answer.header("content-security-policy");
     assert!(policy.starts_with("default-src 'none';") && policy.ends_with("; sandbox"), "{}: {policy}", answer.status);
     for (name, value) in [
@@ -25,19 +25,19 @@ fn is_guarded(answer: &Answer, embeddable: &str) {
 
 #[tokio::test]
 async fn whatever_is_answered_is_for_looking_at_only() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let media = service.media(&url).await.is("miss");
     is_guarded(&media, "cross-origin");
-    is_guarded(&Answer::to(service.about(Method::HEAD, &url)).await.is("hit"), "cross-origin");
+    is_guarded(&send(service.media_request(Method::HEAD, &url)).await.is("hit"), "cross-origin");
     for (name, value, status) in [("range", "bytes=0-3", 206), ("if-none-match", media.header("etag"), 304)] {
-        let answer = Answer::to(service.about(Method::GET, &url).header(name, value)).await;
+        let answer = send(service.media_request(Method::GET, &url).header(name, value)).await;
         assert_eq!(answer.status, status);
         is_guarded(&answer, "cross-origin");
     }
     for (name, value, status) in [("range", "bytes=99999999-", 416), ("if-match", "\"x\"", 412)] {
-        let answer = Answer::to(service.about(Method::GET, &url).header(name, value)).await;
+        let answer = send(service.media_request(Method::GET, &url).header(name, value)).await;
         answer.problem(status);
         is_guarded(&answer, "same-origin");
     }
@@ -45,7 +45,7 @@ async fn whatever_is_answered_is_for_looking_at_only() {
     assert_eq!(put.status, 201, "{}", put.text());
     let deleted = service.delete(&url).await;
     assert_eq!(deleted.status, 204);
-    let not_allowed = Answer::to(service.request(Method::POST, "/stats")).await;
+    let not_allowed = send(service.request(Method::POST, "/stats")).await;
     not_allowed.problem(405);
     for answer in [put, deleted, not_allowed] {
         is_guarded(&answer, "same-origin");
@@ -59,8 +59,8 @@ async fn whatever_is_answered_is_for_looking_at_only() {
 
 #[tokio::test]
 async fn what_a_browser_could_run_is_saved_and_not_shown() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     const SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
     for (path, mimetype, bytes, disposition) in [
         ("/a.png", "image/png", png(1), "inline"),
@@ -82,7 +82,7 @@ async fn what_a_browser_could_run_is_saved_and_not_shown() {
         is_guarded(&answer, "cross-origin");
     }
     // What the origin would like is not asked for.
-    let page = Page::of("image/svg+xml", SVG).with("content-disposition", "inline; filename=\"k.svg\"");
+    let page = Page::of("image/svg+xml", SVG).with_header("content-disposition", "inline; filename=\"k.svg\"");
     let answer = service.media(&origin.answers("/k.svg", page)).await.is("miss");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"k.svg\"");
 }

@@ -1,18 +1,18 @@
 //! Bodies that are too large to be kept in memory while they come in.
 
 use futures::future::join_all;
-
-use crate::files::poster;
-use crate::origin::Origin;
-use crate::place::{Place, sha256};
-use crate::process::soon;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::poster;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::sha256::sha256;
+use media_cache_test_support::soon::soon;
 
 #[tokio::test]
 async fn a_large_picture_is_streamed_as_it_was_also_after_a_restart() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for cache in ["miss", "hit"] {
         let answer = service.media(&url).await.is(cache);
         assert!(answer.body == poster);
@@ -20,29 +20,29 @@ async fn a_large_picture_is_streamed_as_it_was_also_after_a_restart() {
         assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&poster)));
     }
     service.stop().await;
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let answer = service.media(&url).await.is("hit");
     assert!(answer.body == poster);
     assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&poster)));
-    assert_eq!(origin.asked("/poster.png"), 1);
+    assert_eq!(origin.requests("/poster.png"), 1);
 }
 
 #[tokio::test]
 async fn a_large_body_is_put_and_comes_back_as_it_was() {
-    let (place, poster) = (Place::new(), poster(2));
+    let (dir, poster) = (ServiceDirectory::create(), poster(2));
     let url = "https://nowhere.invalid/poster.png";
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let answer = service.put(url, "image/png", poster.clone()).await;
     assert_eq!((answer.status, &answer.json()["size"]), (201, &poster.len().into()));
     assert!(service.media(url).await.is("hit").body == poster);
-    assert!(std::fs::read(place.media_file(url)).unwrap() == poster);
+    assert!(std::fs::read(dir.media_file(url)).unwrap() == poster);
 }
 
 #[tokio::test]
 async fn many_can_read_a_large_file_at_once() {
-    let (place, poster) = (Place::new(), poster(3));
+    let (dir, poster) = (ServiceDirectory::create(), poster(3));
     let url = "https://nowhere.invalid/poster.png";
-    let service = place.serve_with(&["--max-memory-items", "0"]).await;
+    let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     assert_eq!(service.put(url, "image/png", poster.clone()).await.status, 201);
     for answer in soon(join_all((0..8).map(|_| service.media(url)))).await {
         assert!(answer.is("hit").body == poster);
@@ -51,13 +51,13 @@ async fn many_can_read_a_large_file_at_once() {
 
 #[tokio::test]
 async fn who_is_being_sent_a_file_gets_all_of_it_although_it_is_deleted() {
-    let (place, poster) = (Place::new(), poster(4));
+    let (dir, poster) = (ServiceDirectory::create(), poster(4));
     let url = "https://nowhere.invalid/poster.png";
-    let service = place.serve_with(&["--max-memory-items", "0"]).await;
+    let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     assert_eq!(service.put(url, "image/png", poster.clone()).await.status, 201);
     // The headers are here; of the body there is no more than fits into the sockets.
-    let response = soon(service.about(http::Method::GET, url).send()).await.unwrap();
+    let response = soon(service.media_request(http::Method::GET, url).send()).await.unwrap();
     assert_eq!(service.delete(url).await.status, 204);
-    assert!(!place.holds(url));
+    assert!(!dir.holds(url));
     assert!(soon(response.bytes()).await.unwrap() == poster);
 }

@@ -1,20 +1,20 @@
 //! What the service logs, and what it must not.
 
 use http::Method;
+use media_cache_test_support::http_client::{media_path, send};
+use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
+use media_cache_test_support::images::{jpeg, png};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::{Service, Signal};
+use media_cache_test_support::sha256::sha256;
 use serde_json::Value;
-
-use crate::client::{Answer, media_of};
-use crate::files::{jpeg, png};
-use crate::origin::{NobodyHome, Origin, Page};
-use crate::place::{Place, sha256};
-use crate::process::Service;
 
 /// What stands wherever something secret may stand.
 const SECRET: &str = "s3cr3t";
 
 /// The lines about requests, of a service that logs JSON, once the last of them is about this path.
 async fn request_lines(service: &Service, outcome: &str) -> Vec<Value> {
-    service.logs(&format!("\"outcome\":\"{outcome}\"")).await;
+    service.wait_for_log(&format!("\"outcome\":\"{outcome}\"")).await;
     let lines = service.log();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")));
     lines.filter(|line| line["message"] == "request").collect()
@@ -27,10 +27,10 @@ fn fingerprint(url: &str) -> String {
 
 #[tokio::test]
 async fn a_request_is_a_line_that_says_what_became_of_it() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve_with(&["--log-format", "json"]).await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--log-format", "json"]).await;
     let url = origin.serves("/a.png?size=2", "image/png", png(1));
-    let answer = Answer::to(service.about(Method::GET, &url).header("x-request-id", "chat-42_a.b")).await.is("miss");
+    let answer = send(service.media_request(Method::GET, &url).header("x-request-id", "chat-42_a.b")).await.is("miss");
     assert_eq!(answer.header("x-request-id"), "chat-42_a.b");
     service.media(&url).await.is("hit");
     let missing = service.media(&origin.url("/missing.png")).await;
@@ -62,11 +62,11 @@ async fn a_request_is_a_line_that_says_what_became_of_it() {
 
 #[tokio::test]
 async fn an_id_that_cannot_stand_in_a_log_is_not_taken() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let mut ids = Vec::new();
     for given in ["a b", "<script>", &"x".repeat(65)] {
-        let answer = Answer::to(service.request(Method::GET, "/elsewhere").header("x-request-id", given)).await;
+        let answer = send(service.request(Method::GET, "/elsewhere").header("x-request-id", given)).await;
         answer.problem(404);
         ids.push(answer.header("x-request-id").to_owned());
         assert_eq!(answer.json()["request_id"], *ids.last().unwrap());
@@ -74,7 +74,7 @@ async fn an_id_that_cannot_stand_in_a_log_is_not_taken() {
     }
     ids.dedup();
     assert_eq!(ids.len(), 3, "{ids:?}");
-    service.logs(&ids[2]).await;
+    service.wait_for_log(&ids[2]).await;
 }
 
 #[tokio::test]
@@ -85,8 +85,8 @@ async fn it_is_said_which_requests_are_logged() {
         ("misses", &["miss", "ok", "no-such-path"]),
         ("all", &["miss", "hit-memory", "ok", "ok", "no-such-path"]),
     ] {
-        let (origin, place) = (Origin::start().await, Place::new());
-        let service = place.serve_with(&["--log-format", "json", "--log-requests", which]).await;
+        let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+        let service = dir.serve_with(&["--log-format", "json", "--log-requests", which]).await;
         let url = origin.serves("/a.png", "image/png", png(1));
         service.media(&url).await.is("miss");
         service.media(&url).await.is("hit");
@@ -94,8 +94,8 @@ async fn it_is_said_which_requests_are_logged() {
         service.get("/stats").await;
         service.get("/elsewhere").await.problem(404);
         // What is logged of a request is logged before the service ends.
-        service.signal(crate::process::Signal::TERM);
-        service.logs("\"message\":\"stopped\"").await;
+        service.signal(Signal::TERM);
+        service.wait_for_log("\"message\":\"stopped\"").await;
         let lines: Vec<Value> = service.log().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         let told: Vec<&str> =
             lines.iter().filter(|line| line["message"] == "request").map(|line| line["outcome"].as_str().unwrap()).collect();
@@ -105,9 +105,9 @@ async fn it_is_said_which_requests_are_logged() {
 
 #[tokio::test]
 async fn it_is_said_how_much_of_a_url_is_logged() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     for (urls, told) in [("path", origin.url("/a.png")), ("full", origin.url("/a.png?token=s3cr3t"))] {
-        let service = place.serve_with(&["--log-format", "json", "--log-urls", urls]).await;
+        let service = dir.serve_with(&["--log-format", "json", "--log-urls", urls]).await;
         service.media(&origin.url("/a.png?token=s3cr3t")).await.problem(404);
         let lines = request_lines(&service, "not-found").await;
         assert_eq!(lines[0]["url"], told, "{urls}");
@@ -117,26 +117,26 @@ async fn it_is_said_how_much_of_a_url_is_logged() {
 
 #[tokio::test]
 async fn the_first_lines_say_what_serves_where() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let words = format!("serving version=\"{}\" address={} policy=\"lru ", env!("CARGO_PKG_VERSION"), service.address());
-    service.logs(&words).await;
+    service.wait_for_log(&words).await;
 }
 
 /// Asks for everything that may fail, with a secret in it, and for some things that work.
-async fn ask_with_secrets(service: &Service, origin: &Origin, nobody: &NobodyHome) {
+async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &ClosedPort) {
     let query = format!("?token={SECRET}&sig={SECRET}#{SECRET}");
     for (path, page) in [
         ("/fine", Page::of("image/png", png(1))),
         ("/missing", Page::status(404)),
         ("/broken", Page::status(500)),
-        ("/short", Page::of("image/png", png(1)).broken_off()),
-        ("/coded", Page::of("image/png", png(1)).with("content-encoding", "gzip")),
+        ("/short", Page::of("image/png", png(1)).truncated()),
+        ("/coded", Page::of("image/png", png(1)).with_header("content-encoding", "gzip")),
         ("/empty", Page::of("image/png", "")),
-        ("/circle", Page::status(302).with("location", &format!("/circle?token={SECRET}&sig={SECRET}"))),
-        ("/file", Page::status(302).with("location", &format!("file:///etc/passwd?{SECRET}"))),
-        ("/login", Page::status(302).with("location", &format!("http://{SECRET}:{SECRET}@x.invalid/"))),
-        ("/away", Page::status(302).with("location", &nobody.url(&query))),
+        ("/circle", Page::status(302).with_header("location", &format!("/circle?token={SECRET}&sig={SECRET}"))),
+        ("/file", Page::status(302).with_header("location", &format!("file:///etc/passwd?{SECRET}"))),
+        ("/login", Page::status(302).with_header("location", &format!("http://{SECRET}:{SECRET}@x.invalid/"))),
+        ("/away", Page::status(302).with_header("location", &nobody.url(&query))),
     ] {
         origin.answers(&format!("{path}?token={SECRET}&sig={SECRET}"), page);
         service.media(&origin.url(&format!("{path}{query}"))).await;
@@ -172,26 +172,26 @@ async fn ask_with_secrets(service: &Service, origin: &Origin, nobody: &NobodyHom
         let request = service.request(method, path).header("authorization", format!("Bearer {SECRET}"));
         request.header("cookie", SECRET).header("x-request-id", format!("{SECRET}!")).header("user-agent", SECRET)
     };
-    let fine = media_of(&origin.url(&format!("/fine?token={SECRET}&sig={SECRET}")));
-    Answer::to(request(Method::GET, &fine).header("if-match", format!("\"{SECRET}\""))).await;
-    Answer::to(request(Method::GET, &fine).header("range", SECRET)).await;
-    Answer::to(request(Method::PUT, &fine).header("content-encoding", SECRET).body("x")).await;
-    Answer::to(request(Method::PUT, &format!("/policy?name={SECRET}"))).await;
-    Answer::to(request(Method::from_bytes(SECRET.to_uppercase().as_bytes()).unwrap(), &format!("/media?{SECRET}"))).await;
+    let fine = media_path(&origin.url(&format!("/fine?token={SECRET}&sig={SECRET}")));
+    send(request(Method::GET, &fine).header("if-match", format!("\"{SECRET}\""))).await;
+    send(request(Method::GET, &fine).header("range", SECRET)).await;
+    send(request(Method::PUT, &fine).header("content-encoding", SECRET).body("x")).await;
+    send(request(Method::PUT, &format!("/policy?name={SECRET}"))).await;
+    send(request(Method::from_bytes(SECRET.to_uppercase().as_bytes()).unwrap(), &format!("/media?{SECRET}"))).await;
 }
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
     for format in ["text", "json"] {
         for urls in ["host", "path"] {
-            let (origin, place, nobody) = (Origin::start().await, Place::new(), NobodyHome::new());
+            let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
             let logging = ["--log-format", format, "--log-requests", "all", "--log-urls", urls];
             let arguments = [&["--listen", "127.0.0.1:0", "--allow-address", "127.0.0.0/8"][..], &logging].concat();
             let variables = [("RUST_LOG", "media_cache=trace")];
-            let service = Service::start_within(&place.outside(""), &variables, &arguments).await;
+            let service = Service::start_in(&dir.path(""), &variables, &arguments).await;
             ask_with_secrets(&service, &origin, &nobody).await;
-            service.signal(crate::process::Signal::TERM);
-            service.logs("stopped").await;
+            service.signal(Signal::TERM);
+            service.wait_for_log("stopped").await;
             let log = service.log();
             assert!(log.iter().filter(|line| line.contains("outcome")).count() > 40, "{log:?}");
             assert!(log.iter().any(|line| line.contains("downloaded")), "{log:?}");
@@ -206,13 +206,13 @@ async fn no_secret_is_ever_logged() {
 
 #[tokio::test]
 async fn what_a_stranger_sends_cannot_pass_for_a_line() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let forged = "\n2026-01-01T00:00:00Z  INFO forged: \u{1b}[2J\u{202e}";
     for format in ["text", "json"] {
-        let service = place.serve_with(&["--log-format", format, "--log-urls", "full"]).await;
+        let service = dir.serve_with(&["--log-format", format, "--log-urls", "full"]).await;
         service.media(&format!("{}{forged}", origin.url("/a"))).await.problem(400);
         service.media(&format!("nothing{forged}")).await.problem(400);
-        service.logs("invalid-url").await;
+        service.wait_for_log("invalid-url").await;
         let log = service.log();
         assert!(log.iter().any(|line| line.contains("forged")), "it is told");
         for line in log {

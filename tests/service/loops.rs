@@ -1,49 +1,48 @@
 //! A service that is led to itself.
 
 use http::Method;
-
-use crate::client::{Answer, media_of};
-use crate::files::png;
-use crate::origin::{Origin, Page};
-use crate::place::Place;
+use media_cache_test_support::http_client::{media_path, send};
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
 async fn a_service_that_is_asked_for_itself_refuses_its_own_request() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
-    let service = place.serve().await;
-    let itself = format!("http://{}{}", service.address(), media_of(&picture));
+    let service = dir.serve().await;
+    let itself = format!("http://{}{}", service.address(), media_path(&picture));
     let answer = service.media(&itself).await;
     assert!(answer.problem(502).contains("508"), "{}", answer.text());
     assert_eq!(answer.code(), "origin-status");
-    assert_eq!(origin.asked_in_all(), 0);
+    assert_eq!(origin.total_requests(), 0);
     let stats = service.stats().await;
     assert_eq!(stats["media_cache"]["misses"], 1, "the request of its own was not one for the cache");
 }
 
 #[tokio::test]
 async fn a_redirect_back_to_the_service_ends_there() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     // It leads to the very download that it is part of, which would wait for itself.
     let circle = origin.url("/circle");
-    let back = format!("http://{}{}", service.address(), media_of(&circle));
-    origin.answers("/circle", Page::status(302).with("location", &back));
+    let back = format!("http://{}{}", service.address(), media_path(&circle));
+    origin.answers("/circle", Page::status(302).with_header("location", &back));
     assert!(service.media(&circle).await.problem(502).contains("508"));
-    assert_eq!(origin.asked("/circle"), 1);
+    assert_eq!(origin.requests("/circle"), 1);
 }
 
 #[tokio::test]
 async fn a_service_is_known_by_the_name_that_it_was_given() {
-    let place = Place::new();
-    let service = place.serve_with(&["--via", "this-one"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--via", "this-one"]).await;
     for path in ["/healthz", "/stats", "/media", "/nothing"] {
-        let answer = Answer::to(service.request(Method::GET, path).header("via", "1.1 proxy, 1.1 This-One (media-cache)")).await;
+        let answer = send(service.request(Method::GET, path).header("via", "1.1 proxy, 1.1 This-One (media-cache)")).await;
         assert!(answer.problem(508).contains("this-one"));
         assert_eq!((answer.code().as_str(), answer.header("x-content-type-options")), ("loop-detected", "nosniff"), "{path}");
     }
-    let answer = Answer::to(service.request(Method::GET, "/healthz").header("via", "1.1 another-one, 1.1 this-one-too")).await;
+    let answer = send(service.request(Method::GET, "/healthz").header("via", "1.1 another-one, 1.1 this-one-too")).await;
     assert_eq!((answer.status, answer.header("via")), (200, ""));
-    let refused = place.run(&["serve", "--via", "not a name"]).await;
+    let refused = dir.run(&["serve", "--via", "not a name"]).await;
     assert!(refused.code == Some(2) && refused.stderr.contains("is not a name for Via"), "{refused:?}");
 }

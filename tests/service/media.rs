@@ -2,19 +2,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::files::{frame_times, gif, jpeg, mp4, png};
-use crate::origin::{Origin, Page};
-use crate::place::{Place, sha256};
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::images::{gif, jpeg, png};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::sha256::sha256;
+use media_cache_test_support::videos::{frame_times, mp4};
 
 #[tokio::test]
 async fn a_picture_is_downloaded_once_and_comes_back_as_it_was() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = png(1);
     let url = origin.serves("/picture.png", "image/png", picture.clone());
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let first = service.media(&url).await.is("miss");
     let second = service.media(&url).await.is("hit");
-    assert_eq!(origin.asked("/picture.png"), 1);
+    assert_eq!(origin.requests("/picture.png"), 1);
     for answer in [first, second] {
         assert_eq!(answer.body, picture);
         assert_eq!(answer.header("content-type"), "image/png");
@@ -26,17 +28,17 @@ async fn a_picture_is_downloaded_once_and_comes_back_as_it_was() {
 
 #[tokio::test]
 async fn an_entry_is_two_files_named_by_the_sha256_of_its_url() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = png(2);
     let url = origin.serves("/a/b/picture.png?size=large&x=%20", "image/png", picture.clone());
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let before = seconds_now();
     service.media(&url).await.is("miss");
     let name = sha256(url.as_bytes());
-    let names: Vec<String> = place.names().into_iter().filter(|file| !file.starts_with("media-cache.")).collect();
+    let names: Vec<String> = dir.names().into_iter().filter(|file| !file.starts_with("media-cache.")).collect();
     assert_eq!(names, [format!("{name}.dat"), format!("{name}.json")]);
-    assert_eq!(std::fs::read(place.media_file(&url)).unwrap(), picture);
-    let sidecar = place.sidecar(&url);
+    assert_eq!(std::fs::read(dir.media_file(&url)).unwrap(), picture);
+    let sidecar = dir.sidecar(&url);
     assert_eq!(sidecar["url"], url);
     assert_eq!(sidecar["mimetype"], "image/png");
     assert_eq!(sidecar["filename"], "picture.png");
@@ -51,36 +53,36 @@ fn seconds_now() -> f64 {
 
 #[tokio::test]
 async fn photos_and_films_are_stored_as_they_are() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for (path, mimetype, bytes) in [("/photo.jpg", "image/jpeg", jpeg(1)), ("/film.mp4", "video/mp4", mp4().await)] {
         let url = origin.serves(path, mimetype, bytes.clone());
         for cache in ["miss", "hit"] {
             let answer = service.media(&url).await.is(cache);
             assert_eq!((answer.header("content-type"), &answer.body), (mimetype, &bytes.clone().into()), "{path}");
         }
-        assert_eq!(origin.asked(path), 1);
+        assert_eq!(origin.requests(path), 1);
     }
     assert_eq!(service.stats().await["transcoding"]["succeeded"], 0);
 }
 
 #[tokio::test]
 async fn an_animation_comes_back_as_a_film_with_every_frame_and_its_time() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let delays = [10, 25, 7, 50];
     let url = origin.serves("/dance.gif", "image/gif", gif(&delays));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let film = service.media(&url).await.is("miss");
     let again = service.media(&url).await.is("hit");
     assert_eq!(film.body, again.body);
-    assert_eq!(origin.asked("/dance.gif"), 1);
+    assert_eq!(origin.requests("/dance.gif"), 1);
     assert_eq!(frame_times(&film.body), delays.map(u64::from));
     for answer in [&film, &again] {
         assert_eq!(answer.header("content-type"), "video/mp4");
         assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.mp4""#);
     }
-    assert_eq!(std::fs::read(place.media_file(&url)).unwrap(), film.body);
-    let sidecar = place.sidecar(&url);
+    assert_eq!(std::fs::read(dir.media_file(&url)).unwrap(), film.body);
+    let sidecar = dir.sidecar(&url);
     assert_eq!((&sidecar["mimetype"], &sidecar["filename"]), (&"video/mp4".into(), &"dance.mp4".into()));
     assert_eq!(sidecar["size"], film.body.len());
     assert_eq!(service.stats().await["transcoding"]["succeeded"], 1);
@@ -88,9 +90,9 @@ async fn an_animation_comes_back_as_a_film_with_every_frame_and_its_time() {
 
 #[tokio::test]
 async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.png", "image/png", gif(&[10, 20]));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let answer = service.media(&url).await.is("miss");
     assert_eq!(answer.header("content-type"), "video/mp4");
     assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.png.mp4""#);
@@ -99,10 +101,10 @@ async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
 
 #[tokio::test]
 async fn an_animation_that_cannot_be_read_is_stored_as_it_is() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let broken = gif(&[10, 10])[..60].to_vec();
     let url = origin.serves("/broken.gif", "image/gif", broken.clone());
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for cache in ["miss", "hit"] {
         let answer = service.media(&url).await.is(cache);
         assert_eq!((answer.header("content-type"), &answer.body), ("image/gif", &broken.clone().into()));
@@ -113,33 +115,33 @@ async fn an_animation_that_cannot_be_read_is_stored_as_it_is() {
 
 #[tokio::test]
 async fn animations_stay_as_they_are_where_no_transcoder_is_wanted() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let dance = gif(&[10, 20]);
     let url = origin.serves("/dance.gif", "image/gif", dance.clone());
-    let service = place.serve_with(&["--transcoder", "none"]).await;
+    let service = dir.serve_with(&["--transcoder", "none"]).await;
     let answer = service.media(&url).await.is("miss");
     assert_eq!((answer.header("content-type"), &answer.body[..]), ("image/gif", &dance[..]));
 }
 
 #[tokio::test]
 async fn a_redirect_is_followed_and_the_entry_is_that_of_the_url_that_was_asked_for() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     origin.serves("/there.png", "image/png", png(3));
-    let url = origin.answers("/here", Page::status(302).with("location", "/there.png"));
-    let service = place.serve().await;
+    let url = origin.answers("/here", Page::status(302).with_header("location", "/there.png"));
+    let service = dir.serve().await;
     let answer = service.media(&url).await.is("miss");
     assert_eq!((&answer.body[..], answer.header("content-disposition")), (&png(3)[..], r#"inline; filename="there.png""#));
     service.media(&url).await.is("hit");
-    assert_eq!((origin.asked("/here"), origin.asked("/there.png")), (1, 1));
-    assert!(place.holds(&url) && !place.holds(&origin.url("/there.png")));
+    assert_eq!((origin.requests("/here"), origin.requests("/there.png")), (1, 1));
+    assert!(dir.holds(&url) && !dir.holds(&origin.url("/there.png")));
 }
 
 #[tokio::test]
 async fn urls_that_differ_in_their_query_are_different_media() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let small = origin.serves("/picture?w=1&h=1", "image/png", png(4));
     let large = origin.serves("/picture?w=2&h=1", "image/png", png(5));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for (url, seed) in [(&small, 4), (&large, 5)] {
         assert_eq!(service.media(url).await.is("miss").body, png(seed));
     }

@@ -1,14 +1,15 @@
 //! What `/metrics` says.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use http::Method;
+use media_cache_test_support::http_client::send;
+use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin};
+use media_cache_test_support::images::{gif, jpeg, photo, png};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::workspace::workspace_file;
 
-use crate::client::Answer;
-use crate::files::{gif, jpeg, noise, photo, png};
-use crate::origin::{NobodyHome, Origin};
-use crate::place::Place;
 use crate::scrape::Scrape;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.jpg";
@@ -20,15 +21,15 @@ fn requests(scrape: &Scrape, route: &str, method: &str, outcome: &str) -> f64 {
 
 #[tokio::test]
 async fn requests_are_counted_by_how_they_ended() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", photo(1));
     service.media(&url).await.is("miss");
     let tag = service.media(&url).await.is("hit").header("etag").to_owned();
-    assert_eq!(Answer::to(service.about(Method::GET, &url).header("if-none-match", tag)).await.status, 304);
-    assert_eq!(Answer::to(service.about(Method::GET, &url).header("range", "bytes=0-9")).await.status, 206);
-    assert_eq!(Answer::to(service.about(Method::GET, &url).header("range", "bytes=999999-")).await.status, 416);
-    Answer::to(service.about(Method::HEAD, &url)).await.is("hit");
+    assert_eq!(send(service.media_request(Method::GET, &url).header("if-none-match", tag)).await.status, 304);
+    assert_eq!(send(service.media_request(Method::GET, &url).header("range", "bytes=0-9")).await.status, 206);
+    assert_eq!(send(service.media_request(Method::GET, &url).header("range", "bytes=999999-")).await.status, 416);
+    send(service.media_request(Method::HEAD, &url)).await.is("hit");
     assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
     assert_eq!(service.delete(NOWHERE).await.status, 204);
     for _ in 0..2 {
@@ -38,8 +39,8 @@ async fn requests_are_counted_by_how_they_ended() {
     service.get("/media").await.problem(400);
     service.get("/elsewhere").await.problem(404);
     service.get("/policy").await;
-    assert_eq!(Answer::to(service.request(Method::PATCH, "/media")).await.status, 405);
-    assert_eq!(Answer::to(service.request(Method::from_bytes(b"BREW").unwrap(), "/media")).await.status, 405);
+    assert_eq!(send(service.request(Method::PATCH, "/media")).await.status, 405);
+    assert_eq!(send(service.request(Method::from_bytes(b"BREW").unwrap(), "/media")).await.status, 405);
 
     let scrape = Scrape::of(&service).await;
     for (route, method, outcome, count) in [
@@ -76,8 +77,8 @@ async fn requests_are_counted_by_how_they_ended() {
 
 #[tokio::test]
 async fn what_the_cache_counts_is_told() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve_with(&["--max-memory-items", "2"]).await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--max-memory-items", "2"]).await;
     for number in 0..4 {
         let url = origin.serves(&format!("/{number}.png"), "image/png", photo(number));
         service.media(&url).await.is("miss");
@@ -95,7 +96,7 @@ async fn what_the_cache_counts_is_told() {
     assert_eq!((told("evictions_total", &[("tier", "memory")]), told("evictions_total", &[("tier", "disk")])), (3.0, 0.0));
     assert_eq!(told("media_bytes", &[]), 4.0 * photo(0).len() as f64);
     assert_eq!(told("memory_bytes", &[]), 2.0 * photo(0).len() as f64);
-    assert_eq!(told("disk_bytes", &[]), place.disk_use() as f64);
+    assert_eq!(told("disk_bytes", &[]), dir.disk_usage() as f64);
     assert_eq!(told("disk_budget_bytes", &[]), (500u64 << 20) as f64);
     assert_eq!(told("served_bytes_total", &[("source", "disk")]), photo(0).len() as f64);
     assert_eq!((told("ready", &[]), told("component_restarts_total", &[]), told("blob_handles", &[])), (1.0, 0.0, 2.0));
@@ -105,12 +106,12 @@ async fn what_the_cache_counts_is_told() {
 
 #[tokio::test]
 async fn what_a_policy_was_used_for_stays_counted_when_another_takes_its_place() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
     let before = Scrape::of(&service).await.sum("media_cache_policy_call_seconds_count", &[]);
     assert!(before > 0.0);
-    assert_eq!(Answer::to(service.request(Method::PUT, "/policy?name=sieve")).await.status, 200);
+    assert_eq!(send(service.request(Method::PUT, "/policy?name=sieve")).await.status, 200);
     let scrape = Scrape::of(&service).await;
     assert!(scrape.sum("media_cache_policy_call_seconds_count", &[]) >= before);
     assert_eq!(scrape.sum("media_cache_policy_swaps_total", &[]), 1.0);
@@ -120,8 +121,8 @@ async fn what_a_policy_was_used_for_stays_counted_when_another_takes_its_place()
 
 #[tokio::test]
 async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
-    let (origin, place, nobody) = (Origin::start().await, Place::new(), NobodyHome::new());
-    let service = place.serve().await;
+    let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
+    let service = dir.serve().await;
     service.media(&origin.serves("/a.png", "image/png", photo(1))).await.is("miss");
     service.media(&origin.url("/missing.png")).await.problem(404);
     service.media(&nobody.url("/b.png")).await.problem(502);
@@ -148,8 +149,8 @@ async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
 
 #[tokio::test]
 async fn refused_addresses_and_chosen_hosts_are_told_apart() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve_with(&["--metrics-host", "127.0.0.1,*.example.invalid"]).await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--metrics-host", "127.0.0.1,*.example.invalid"]).await;
     service.media(&origin.url("/missing.png")).await.problem(404);
     for url in ["http://10.0.0.1/a.png", "http://[::ffff:10.0.0.1]/", "http://a.example.invalid:22/"] {
         service.media(url).await.problem(403);
@@ -165,26 +166,26 @@ async fn refused_addresses_and_chosen_hosts_are_told_apart() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_is_counted() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));
-    let gate = origin.hold("/a.png");
-    service.ask_and_leave(&url, &gate).await;
-    service.logs("outcome=\"abandoned\"").await;
+    let latch = origin.hold("/a.png");
+    service.request_and_disconnect(&url, &latch).await;
+    service.wait_for_log("outcome=\"abandoned\"").await;
     let scrape = Scrape::of(&service).await;
     assert_eq!(requests(&scrape, "/media", "GET", "abandoned"), 1.0);
     assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0, "which is the scrape");
     assert_eq!(scrape.sum("media_cache_downloads_in_progress", &[]), 1.0, "which goes on");
-    gate.open();
+    latch.open();
 }
 
 #[tokio::test]
 async fn a_body_that_nobody_takes_is_not_counted_as_served() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let body = noise(1, 32 << 20);
     assert_eq!(service.put(NOWHERE, "video/mp4", body.clone()).await.status, 201);
-    let response = service.about(Method::GET, NOWHERE).send().await.unwrap();
+    let response = service.media_request(Method::GET, NOWHERE).send().await.unwrap();
     assert_eq!(response.status(), 200);
     drop(response);
     let served = Scrape::of(&service).await.sum("media_cache_served_bytes_total", &[]);
@@ -193,10 +194,10 @@ async fn a_body_that_nobody_takes_is_not_counted_as_served() {
 
 #[tokio::test]
 async fn who_asks_for_open_metrics_gets_it() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
-    let answer = Answer::to(service.request(Method::GET, "/metrics").header("accept", accept)).await;
+    let answer = send(service.request(Method::GET, "/metrics").header("accept", accept)).await;
     assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = std::str::from_utf8(&answer.body).unwrap();
     assert!(text.ends_with("\n# EOF\n"));
@@ -205,15 +206,15 @@ async fn who_asks_for_open_metrics_gets_it() {
 
 #[tokio::test]
 async fn nothing_that_a_stranger_writes_becomes_a_label() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for url in
         ["https://stranger.invalid/stranger", "mxc://stranger.invalid/stranger", "stranger:stranger", &origin.url("/stranger")]
     {
         service.media(url).await;
     }
     service.get("/stranger").await;
-    Answer::to(service.request(Method::from_bytes(b"STRANGER").unwrap(), "/media?stranger=stranger")).await;
+    send(service.request(Method::from_bytes(b"STRANGER").unwrap(), "/media?stranger=stranger")).await;
     let text = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
     assert!(!text.to_lowercase().contains("stranger"), "{text}");
     for class in ["address", "matrix", "other"] {
@@ -233,10 +234,10 @@ fn table(scrape: &Scrape) -> String {
 
 #[tokio::test]
 async fn every_metric_is_documented_as_it_is() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");
     let table = table(&Scrape::of(&service).await);
-    let documented = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md")).unwrap();
+    let documented = workspace_file("docs/metrics.md");
     assert!(documented.contains(&table), "docs/metrics.md should have these lines:\n{table}");
 }

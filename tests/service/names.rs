@@ -1,13 +1,14 @@
 //! What media is called, and what it is taken for.
 
-use crate::files::{gif, jpeg, mp4, png};
-use crate::origin::{Origin, Page};
-use crate::place::Place;
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::images::{gif, jpeg, png};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::videos::mp4;
 
 #[tokio::test]
 async fn a_file_name_from_the_origin_is_cleaned() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for (number, (disposition, name, header)) in [
         (r#"attachment; filename="../../etc/passwd.png""#, "passwd.png", r#"filename="passwd.png""#),
         (r"attachment; filename=..\..\boot.png", "boot.png", r#"filename="boot.png""#),
@@ -18,18 +19,18 @@ async fn a_file_name_from_the_origin_is_cleaned() {
     .into_iter()
     .enumerate()
     {
-        let page = Page::of("image/png", png(1)).with("content-disposition", disposition);
+        let page = Page::of("image/png", png(1)).with_header("content-disposition", disposition);
         let url = origin.answers(&format!("/{number}/of%20the%20url.png"), page);
         let answer = service.media(&url).await.is("miss");
         assert_eq!(answer.header("content-disposition"), format!("inline; {header}"), "{disposition}");
-        assert_eq!(place.sidecar(&url)["filename"], name, "{disposition}");
+        assert_eq!(dir.sidecar(&url)["filename"], name, "{disposition}");
     }
 }
 
 #[tokio::test]
 async fn the_type_is_told_from_the_bytes_where_the_origin_does_not_say() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     for (path, bytes, mimetype) in [
         ("/a", png(1), "image/png"),
         ("/b", jpeg(1), "image/jpeg"),
@@ -48,9 +49,9 @@ async fn the_type_is_told_from_the_bytes_where_the_origin_does_not_say() {
 
 #[tokio::test]
 async fn what_scripts_could_run_in_is_never_made_of_bytes_that_came_without_a_type() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture", "application/octet-stream", "<!DOCTYPE html><script>alert(1)</script>");
-    let service = place.serve_with(&["--accept-type", "*/*"]).await;
+    let service = dir.serve_with(&["--accept-type", "*/*"]).await;
     let answer = service.media(&url).await.is("miss");
     assert_eq!((answer.header("content-type"), answer.header("x-content-type-options")), ("application/octet-stream", "nosniff"));
 }

@@ -1,15 +1,14 @@
 //! What else can be asked of the service.
 
 use http::Method;
+use media_cache_test_support::http_client::{media_path, send};
+use media_cache_test_support::service_directory::ServiceDirectory;
 use serde_json::json;
-
-use crate::client::{Answer, media_of};
-use crate::place::Place;
 
 #[tokio::test]
 async fn the_service_says_that_it_is_alive_and_ready() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     let alive = service.get("/healthz").await;
     assert_eq!((alive.status, alive.json()), (200, json!({ "status": "alive" })));
     // Statistics are there when the cache is.
@@ -20,8 +19,8 @@ async fn the_service_says_that_it_is_alive_and_ready() {
 
 #[tokio::test]
 async fn a_path_that_is_not_there_is_answered_with_those_that_are() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for path in ["/", "/media/", "/media/x", "/stats/x", "/metrics/x"] {
         let said = service.get(path).await.problem(404);
         for there in [path, "/media", "/stats", "/metrics", "/healthz", "/readyz"] {
@@ -32,9 +31,9 @@ async fn a_path_that_is_not_there_is_answered_with_those_that_are() {
 
 #[tokio::test]
 async fn a_method_that_is_not_known_is_answered_with_those_that_are() {
-    let place = Place::new();
-    let service = place.serve().await;
-    let media = media_of("https://nowhere.invalid/a.png");
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    let media = media_path("https://nowhere.invalid/a.png");
     for (method, path, allowed) in [
         (Method::POST, media.as_str(), &["DELETE", "GET", "HEAD", "PUT"][..]),
         (Method::PATCH, "/media", &["DELETE", "GET", "HEAD", "PUT"]),
@@ -42,7 +41,7 @@ async fn a_method_that_is_not_known_is_answered_with_those_that_are() {
         (Method::DELETE, "/healthz", &["GET", "HEAD"]),
         (Method::PUT, "/readyz", &["GET", "HEAD"]),
     ] {
-        let answer = Answer::to(service.request(method.clone(), path)).await;
+        let answer = send(service.request(method.clone(), path)).await;
         assert!(answer.problem(405).contains(method.as_str()));
         let mut methods: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
         methods.sort_unstable();

@@ -2,13 +2,14 @@
 
 use http::Method;
 use media_cache::embedded;
+use media_cache_test_support::command::{CommandOutput, run};
+use media_cache_test_support::http_client::{HttpResponse, send};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::sha256::sha256;
 use serde_json::{Value, json};
-
-use crate::client::Answer;
-use crate::files::png;
-use crate::origin::Origin;
-use crate::place::{Place, sha256};
-use crate::process::{Finished, Service, run_alone};
 
 /// What the service says of its policy.
 async fn policy(service: &Service) -> Value {
@@ -17,19 +18,19 @@ async fn policy(service: &Service) -> Value {
     answer.json()
 }
 
-async fn put_policy(service: &Service, query: &str, component: &[u8]) -> Answer {
-    Answer::to(service.request(Method::PUT, &format!("/policy{query}")).body(component.to_vec())).await
+async fn put_policy(service: &Service, query: &str, component: &[u8]) -> HttpResponse {
+    send(service.request(Method::PUT, &format!("/policy{query}")).body(component.to_vec())).await
 }
 
-async fn roll_back(service: &Service) -> Answer {
-    Answer::to(service.request(Method::POST, "/policy/rollback")).await
+async fn roll_back(service: &Service) -> HttpResponse {
+    send(service.request(Method::POST, "/policy/rollback")).await
 }
 
 /// `media-cache policy`, for a service.
-async fn command(service: &Service, arguments: &[&str]) -> Finished {
+async fn command(service: &Service, arguments: &[&str]) -> CommandOutput {
     let server = format!("http://{}", service.address());
     let arguments = [&["policy"], arguments, &["--server", &server, "--token-file", service.token_file()]].concat();
-    run_alone(&arguments).await
+    run(&arguments).await
 }
 
 fn lru() -> &'static [u8] {
@@ -38,8 +39,8 @@ fn lru() -> &'static [u8] {
 
 #[tokio::test]
 async fn the_policy_of_a_service_can_be_looked_at() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     service.media(&origin.serves("/a.png", "image/png", png(1))).await.is("miss");
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["origin"], &policy["options"]), (&json!("lru"), &json!("lru"), &json!({})));
@@ -48,28 +49,28 @@ async fn the_policy_of_a_service_can_be_looked_at() {
     for nothing in ["last_fault", "previous", "swap"] {
         assert_eq!(policy[nothing], Value::Null, "{nothing}");
     }
-    let shown = command(&service, &["show"]).await.said();
+    let shown = command(&service, &["show"]).await.succeeded_text();
     assert!(shown.contains("lru 0.1.0") && shown.contains(policy["digest"].as_str().unwrap()), "{shown}");
 }
 
 #[tokio::test]
 async fn the_policies_that_there_are_can_be_listed() {
-    let place = Place::new();
-    let service = place.serve_with(&["--policy", "gdsf:beta=0.5"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "gdsf:beta=0.5"]).await;
     let listed = service.get("/policies").await.json();
     let names: Vec<&str> = listed["policies"].as_array().unwrap().iter().map(|policy| policy["name"].as_str().unwrap()).collect();
     assert_eq!(names, embedded::policy_names());
     assert_eq!(policy(&service).await["options"], json!({ "beta": "0.5" }));
-    let said = command(&service, &["list"]).await.said();
+    let said = command(&service, &["list"]).await.succeeded_text();
     let marked: Vec<&str> = said.lines().filter(|line| line.starts_with("* ")).collect();
     assert!(marked.len() == 1 && marked[0].starts_with("* gdsf") && said.contains("beta=0"), "{said}");
 }
 
 #[tokio::test]
 async fn a_policy_is_replaced_by_name_with_options_and_brought_back() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     service.media(&picture).await.is("miss");
     let put = put_policy(&service, "?name=gdsf&beta=0.75", b"").await;
     assert_eq!(put.status, 200, "{}", put.text());
@@ -83,13 +84,13 @@ async fn a_policy_is_replaced_by_name_with_options_and_brought_back() {
     let again = roll_back(&service).await.json();
     assert_eq!((&again["name"], &again["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })), "options come back too");
     service.media(&picture).await.is("hit");
-    assert_eq!(origin.asked_in_all(), 1);
+    assert_eq!(origin.total_requests(), 1);
 }
 
 #[tokio::test]
 async fn a_component_as_the_body_is_put_in_place() {
-    let place = Place::new();
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     let put = put_policy(&service, "", lru()).await;
     assert_eq!(put.status, 200, "{}", put.text());
     let policy = policy(&service).await;
@@ -99,8 +100,8 @@ async fn a_component_as_the_body_is_put_in_place() {
 
 #[tokio::test]
 async fn what_cannot_be_put_in_place_is_said_and_changes_nothing() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     for (query, body, status, words) in [
         ("?name=nothing", &b""[..], 404, "there is no built-in policy \"nothing\"; there is lru"),
         ("", b"", 400, "say ?name="),
@@ -120,64 +121,64 @@ async fn what_cannot_be_put_in_place_is_said_and_changes_nothing() {
     assert!(roll_back(&service).await.problem(409).contains("no policy to go back to"));
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["swaps"], &policy["fallbacks"]), (&json!("lru"), &json!(0), &json!(0)));
-    let names = std::fs::read_dir(place.directory()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = std::fs::read_dir(dir.cache()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.contains("policy")).count(), 0, "nothing is kept of it");
 }
 
 #[tokio::test]
 async fn the_commands_swap_and_bring_back() {
-    let place = Place::new();
-    let service = place.serve().await;
-    assert_eq!(command(&service, &["swap", "sieve"]).await.said(), "sieve 0.1.0 is in place\n");
-    let file = place.file("mine.wasm", lru());
-    assert_eq!(command(&service, &["swap", file.to_str().unwrap()]).await.said(), "lru 0.1.0 is in place\n");
-    assert_eq!(command(&service, &["rollback"]).await.said(), "sieve 0.1.0 is in place\n");
-    let shown: Value = serde_json::from_str(&command(&service, &["show", "--json"]).await.said()).unwrap();
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    assert_eq!(command(&service, &["swap", "sieve"]).await.succeeded_text(), "sieve 0.1.0 is in place\n");
+    let file = dir.write("mine.wasm", lru());
+    assert_eq!(command(&service, &["swap", file.to_str().unwrap()]).await.succeeded_text(), "lru 0.1.0 is in place\n");
+    assert_eq!(command(&service, &["rollback"]).await.succeeded_text(), "sieve 0.1.0 is in place\n");
+    let shown: Value = serde_json::from_str(&command(&service, &["show", "--json"]).await.succeeded_text()).unwrap();
     assert_eq!((&shown["name"], &shown["swaps"]), (&json!("sieve"), &json!(3)));
-    let refused = command(&service, &["swap", "gdsf:beta=x"]).await.complained();
+    let refused = command(&service, &["swap", "gdsf:beta=x"]).await.failed();
     assert!(refused.contains("beta is \"x\""), "{refused}");
     let address = service.address();
     service.stop().await;
-    let refused = run_alone(&["policy", "show", "--server", &format!("http://{address}")]).await.complained();
+    let refused = run(&["policy", "show", "--server", &format!("http://{address}")]).await.failed();
     assert!(refused.contains("cannot reach a service at") && refused.contains("--server"), "{refused}");
 }
 
 #[tokio::test]
 async fn the_choice_of_a_built_in_policy_outlives_a_restart() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     assert_eq!(put_policy(&service, "?name=gdsf&beta=1", b"").await.status, 200);
     service.stop().await;
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let chosen = policy(&service).await;
     assert_eq!((&chosen["name"], &chosen["options"]), (&json!("gdsf"), &json!({ "beta": "1" })));
     service.stop().await;
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "what is said on the command line later is the later choice");
 }
 
 #[tokio::test]
 async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
-    let place = Place::new();
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
     service.kill().await;
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["digest"], sha256(lru()));
     service.stop().await;
-    let uploads = std::fs::read_dir(place.directory().join("media-cache.policies")).unwrap();
+    let uploads = std::fs::read_dir(dir.cache().join("media-cache.policies")).unwrap();
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
-    let service = place.serve_with(&["--policy", "sieve"]).await;
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
-    service.logs("cannot be used; it is sieve now").await;
+    service.wait_for_log("cannot be used; it is sieve now").await;
 }
 
 #[tokio::test]
 async fn requests_are_recorded_as_a_trace_without_their_urls() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let [a, b] = ["/a.png", "/b.png"].map(|path| origin.serves(path, "image/png", png(1)));
-    let trace = place.outside("trace.csv");
-    let service = place.serve_with(&["--record-trace", trace.to_str().unwrap()]).await;
+    let trace = dir.path("trace.csv");
+    let service = dir.serve_with(&["--record-trace", trace.to_str().unwrap()]).await;
     service.media(&a).await.is("miss");
     service.media(&b).await.is("miss");
     service.media(&a).await.is("hit");
@@ -188,6 +189,6 @@ async fn requests_are_recorded_as_a_trace_without_their_urls() {
     let keys: Vec<&str> = lines.iter().map(|line| line[1]).collect();
     let hash = |url: &str| sha256(url.as_bytes())[..16].to_owned();
     assert_eq!(keys, [hash(&a), hash(&b), hash(&a)]);
-    let entry = place.listed().await[0].clone();
+    let entry = dir.listed().await[0].clone();
     assert!(lines.iter().all(|line| entry["disk_size"] == line[2].parse::<u64>().unwrap()), "{trace}{entry}");
 }

@@ -1,15 +1,14 @@
 //! Parts of media: from memory, and from a file.
 
 use http::Method;
+use media_cache_test_support::http_client::{HttpResponse, send};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{png, poster};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
 
-use crate::client::Answer;
-use crate::files::{png, poster};
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::Service;
-
-async fn part(service: &Service, url: &str, range: &str) -> Answer {
-    Answer::to(service.about(Method::GET, url).header("range", range)).await
+async fn part(service: &Service, url: &str, range: &str) -> HttpResponse {
+    send(service.media_request(Method::GET, url).header("range", range)).await
 }
 
 /// Asks for parts of all kinds.
@@ -37,34 +36,34 @@ async fn parts_are_right(service: &Service, url: &str, whole: &[u8]) {
 
 #[tokio::test]
 async fn a_part_of_a_picture_in_memory_can_be_had() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     service.media(&url).await.is("miss");
     parts_are_right(&service, &url, &png(1)).await;
 }
 
 #[tokio::test]
 async fn a_part_of_a_large_file_can_be_had_also_after_a_restart() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());
     // Nothing is kept in memory, so that every part is read from the file.
     let options = ["--max-memory-items", "0"];
-    let service = place.serve_with(&options).await;
+    let service = dir.serve_with(&options).await;
     service.media(&url).await.is("miss");
     parts_are_right(&service, &url, &poster).await;
     service.stop().await;
-    let service = place.serve_with(&options).await;
+    let service = dir.serve_with(&options).await;
     parts_are_right(&service, &url, &poster).await;
-    assert_eq!(origin.asked("/poster.png"), 1);
+    assert_eq!(origin.requests("/poster.png"), 1);
 }
 
 #[tokio::test]
 async fn a_part_of_something_new_is_cut_from_the_whole_download() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let answer = part(&service, &url, "bytes=1-3").await;
     assert_eq!((answer.status, answer.header("x-cache"), &answer.body[..]), (206, "miss", &b"PNG"[..]));
     assert_eq!(service.media(&url).await.is("hit").body, png(1));
@@ -72,9 +71,9 @@ async fn a_part_of_something_new_is_cut_from_the_whole_download() {
 
 #[tokio::test]
 async fn a_part_that_is_not_there_is_refused_with_the_true_length() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let len = png(1).len();
     for range in [format!("bytes={len}-"), format!("bytes={}-{}", len + 5, len + 10), "bytes=-0".into()] {
         let answer = part(&service, &url, &range).await;
@@ -85,9 +84,9 @@ async fn a_part_that_is_not_there_is_refused_with_the_true_length() {
 
 #[tokio::test]
 async fn ranges_that_are_not_served_bring_the_whole() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for range in ["bytes=0-1,5-6", "lines=1-2", "bytes=5-2", "bytes=a-b", "bytes"] {
         let answer = part(&service, &url, range).await;
         assert_eq!((answer.status, answer.header("content-range")), (200, ""), "{range}");
@@ -97,9 +96,9 @@ async fn ranges_that_are_not_served_bring_the_whole() {
 
 #[tokio::test]
 async fn a_part_is_only_of_the_version_that_if_range_names() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let whole = service.media(&url).await.is("miss");
     let (tag, modified) = (whole.header("etag"), whole.header("last-modified"));
     for (version, status, body) in [
@@ -108,8 +107,8 @@ async fn a_part_is_only_of_the_version_that_if_range_names() {
         ("\"another\"", 200, png(1)),
         ("Tue, 14 Nov 2023 22:13:20 GMT", 200, png(1)),
     ] {
-        let request = service.about(Method::GET, &url).header("range", "bytes=0-3").header("if-range", version);
-        let answer = Answer::to(request).await;
+        let request = service.media_request(Method::GET, &url).header("range", "bytes=0-3").header("if-range", version);
+        let answer = send(request).await;
         assert_eq!((answer.status, answer.body), (status, body.into()), "{version}");
     }
 }

@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::process::Stdio;
 
+use media_cache_test_support::binary::binary_path;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{gif, jpeg, png};
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::soon::soon;
+use media_cache_test_support::videos::frame_times;
 use tokio::process::Command;
-
-use crate::files::{frame_times, gif, jpeg, png};
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::soon;
 
 const README: &str = include_str!("../../README.md");
 
@@ -21,7 +22,7 @@ fn commands_after(words: &str) -> String {
 
 /// Runs shell commands in a directory, with the binary at hand, and stops at the first that fails.
 async fn shell(script: &str, directory: &Path) -> String {
-    let binary = Path::new(env!("CARGO_BIN_EXE_media-cache"));
+    let binary = binary_path();
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
     shell.args(["-euc", script]).current_dir(directory).env("PATH", path).env("NO_PROXY", "*").kill_on_drop(true);
@@ -32,14 +33,14 @@ async fn shell(script: &str, directory: &Path) -> String {
 
 #[tokio::test]
 async fn the_requests_in_the_readme_work() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/static/images/rust-social-wide.jpg", "image/jpeg", jpeg(1));
-    let service = place.serve().await;
+    let service = dir.serve().await;
     let script = commands_after("Then, in another terminal:")
         .replace("http://127.0.0.1:8080", &format!("http://{}", service.address()))
         .replace("https://www.rust-lang.org/static/images/rust-social-wide.jpg", &picture);
-    let said = shell(&script, &place.outside("")).await;
-    assert_eq!(std::fs::read(place.outside("rust.jpg")).unwrap(), jpeg(1));
+    let said = shell(&script, &dir.path("")).await;
+    assert_eq!(std::fs::read(dir.path("rust.jpg")).unwrap(), jpeg(1));
     let stats: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(stats["media_cache"]["total_entries"], 1);
     assert_eq!(service.media(&picture).await.is("hit").body, jpeg(1));
@@ -47,16 +48,16 @@ async fn the_requests_in_the_readme_work() {
 
 #[tokio::test]
 async fn the_commands_in_the_readme_work() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     origin.serves("/a.gif", "image/gif", gif(&[10, 20]));
-    place.file("b.png", &png(1));
+    dir.write("b.png", &png(1));
     // The binary alone is what is at hand everywhere.
     let script = commands_after("The other commands work on a directory")
         .replace("https://example.com", &origin.url(""))
         .replace("media-cache get ", "media-cache get --allow-address 127.0.0.0/8 ")
         .replace(" | jq .url", "");
-    let said = shell(&script, &place.outside("")).await;
-    assert_eq!(frame_times(&std::fs::read(place.outside("a.mp4")).unwrap()), [10, 20]);
+    let said = shell(&script, &dir.path("")).await;
+    assert_eq!(frame_times(&std::fs::read(dir.path("a.mp4")).unwrap()), [10, 20]);
     assert!(said.contains(&format!(r#""url":"{}""#, origin.url("/b.png"))), "{said}");
-    assert!(place.outside("media_cache").is_dir(), "where nothing else was said");
+    assert!(dir.path("media_cache").is_dir(), "where nothing else was said");
 }

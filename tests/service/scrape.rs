@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::process::Service;
+use media_cache_test_support::service_process::Service;
 
 /// What a scrape brought.
 #[derive(Debug)]

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::Stdio;
 
 use http::Method;
-
-use crate::client::{ADMIN_TOKEN, Answer, media_of};
-use crate::files::png;
-use crate::origin::Origin;
-use crate::place::Place;
-use crate::process::{Service, run_alone, soon, write_secret};
+use media_cache_test_support::command::run;
+use media_cache_test_support::http_client::{ADMIN_TOKEN, HttpResponse, media_path, send};
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::{Service, write_secret};
+use media_cache_test_support::soon::soon;
 
 const DOCUMENT: &str = include_str!("../../docs/security.md");
 
@@ -19,50 +20,50 @@ const KEY: &str = "correct horse battery staple";
 const SIGNED: &str = "09f9e253989d66751041714df4de40bffe52e687731e2eb7ac84a80c594f166c";
 
 /// A file with keys.
-fn keys(place: &Place, name: &str, keys: &str) -> String {
-    let file = place.outside(name);
+fn keys(dir: &ServiceDirectory, name: &str, keys: &str) -> String {
+    let file = dir.path(name);
     write_secret(&file, keys);
     file.to_str().unwrap().to_owned()
 }
 
 /// What `media-cache sign` prints.
 async fn sign(file: &str, url: &str, more: &[&str]) -> String {
-    let said = run_alone(&[&["sign", url, "--signing-key-file", file], more].concat()).await.said();
+    let said = run(&[&["sign", url, "--signing-key-file", file], more].concat()).await.succeeded_text();
     said.strip_suffix('\n').unwrap().to_owned()
 }
 
-async fn get(service: &Service, path: &str) -> Answer {
-    Answer::to(service.bare_request(Method::GET, path)).await
+async fn get(service: &Service, path: &str) -> HttpResponse {
+    send(service.anonymous_request(Method::GET, path)).await
 }
 
 #[tokio::test]
 async fn what_is_signed_is_answered_and_what_is_not_is_not_even_fetched() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png?x=1&y=2", "image/png", png(1));
     let other = origin.serves("/b.png", "image/png", png(2));
-    let key = keys(&place, "key", KEY);
-    let trace = place.outside("trace.csv");
-    let service = place.serve_with(&["--signing-key-file", &key, "--record-trace", trace.to_str().unwrap()]).await;
+    let key = keys(&dir, "key", KEY);
+    let trace = dir.path("trace.csv");
+    let service = dir.serve_with(&["--signing-key-file", &key, "--record-trace", trace.to_str().unwrap()]).await;
     let good = sign(&key, &url, &[]).await;
     let lasting = sign(&key, &url, &["--expires-in", "1h"]).await;
     let over = sign(&key, &url, &["--expires-at", "1700000000"]).await;
     let signature = good.split_once("&signature=").unwrap().1.to_owned();
-    let stranger = sign(&keys(&place, "stranger", "another key than the service has"), &url, &[]).await;
+    let stranger = sign(&keys(&dir, "stranger", "another key than the service has"), &url, &[]).await;
     let wrong = |path: String| (path, "wrong-signature");
     for (path, code) in [
-        (media_of(&url), "unsigned"),
-        (format!("{}&signature=", media_of(&url)), "malformed-signature"),
-        (format!("{}&signature={}", media_of(&url), &signature[1..]), "malformed-signature"),
+        (media_path(&url), "unsigned"),
+        (format!("{}&signature=", media_path(&url)), "malformed-signature"),
+        (format!("{}&signature={}", media_path(&url), &signature[1..]), "malformed-signature"),
         (format!("{good}&expires=tomorrow"), "malformed-signature"),
         (over, "expired"),
         wrong(stranger),
-        wrong(format!("{}&signature={signature}", media_of(&other))),
+        wrong(format!("{}&signature={signature}", media_path(&other))),
         wrong(format!("{good}&expires=9999999999")),
         wrong(lasting.replace("expires=", "expires=1")),
-        wrong(media_of(&url) + &lasting[lasting.find("&signature=").unwrap()..]),
+        wrong(media_path(&url) + &lasting[lasting.find("&signature=").unwrap()..]),
     ] {
         for method in [Method::GET, Method::HEAD] {
-            let answer = Answer::to(service.bare_request(method.clone(), &path)).await;
+            let answer = send(service.anonymous_request(method.clone(), &path)).await;
             assert_eq!((answer.status, answer.header("content-type")), (403, "application/problem+json"), "{method} {path}");
             if method == Method::GET {
                 answer.problem(403);
@@ -71,7 +72,7 @@ async fn what_is_signed_is_answered_and_what_is_not_is_not_even_fetched() {
         }
     }
     assert_eq!(get(&service, "/media").await.code(), "bad-request");
-    assert_eq!((origin.asked_in_all(), place.disk_use()), (0, 0));
+    assert_eq!((origin.total_requests(), dir.disk_usage()), (0, 0));
     assert_eq!(service.stats().await["media_cache"]["misses"], 0);
 
     let got = get(&service, &good).await.is("miss");
@@ -79,22 +80,22 @@ async fn what_is_signed_is_answered_and_what_is_not_is_not_even_fetched() {
     let got = get(&service, &lasting).await.is("hit");
     let seconds: u64 = got.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
     assert!((3000..=3600).contains(&seconds), "no cache keeps it for longer than was signed for: {seconds}");
-    Answer::to(service.bare_request(Method::HEAD, &good)).await.is("hit");
-    assert_eq!(origin.asked_in_all(), 1);
+    send(service.anonymous_request(Method::HEAD, &good)).await.is("hit");
+    assert_eq!(origin.total_requests(), 1);
     service.stop().await;
     assert_eq!(std::fs::read_to_string(trace).unwrap().lines().count(), 3);
 }
 
 #[tokio::test]
 async fn keys_are_changed_without_a_moment_at_which_nothing_is_good() {
-    let place = Place::new();
-    let (old, new) = (keys(&place, "old", KEY), keys(&place, "new", "# since May\nanother key, for the time to come"));
+    let dir = ServiceDirectory::create();
+    let (old, new) = (keys(&dir, "old", KEY), keys(&dir, "new", "# since May\nanother key, for the time to come"));
     let url = "https://nowhere.invalid/a.png";
     let (by_old, by_new) = (sign(&old, url, &[]).await, sign(&new, url, &[]).await);
     let both = format!("{new},{old}");
     assert_eq!(sign(&both, url, &[]).await, by_new, "the first signs");
     for (files, old_is_good, new_is_good) in [(&old, true, false), (&both, true, true), (&new, false, true)] {
-        let service = place.serve_with(&["--signing-key-file", files]).await;
+        let service = dir.serve_with(&["--signing-key-file", files]).await;
         let put = service.put(url, "image/png", png(1)).await;
         assert!([200, 201].contains(&put.status), "{}", put.text());
         for (path, good) in [(&by_old, old_is_good), (&by_new, new_is_good)] {
@@ -107,15 +108,15 @@ async fn keys_are_changed_without_a_moment_at_which_nothing_is_good() {
 
 #[tokio::test]
 async fn an_administrator_needs_no_signature_and_a_signature_makes_no_administrator() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
-    let key = keys(&place, "key", KEY);
-    let service = place.serve_with(&["--signing-key-file", &key]).await;
-    let answer = Answer::to(service.about(Method::GET, &url).bearer_auth(ADMIN_TOKEN)).await.is("miss");
+    let key = keys(&dir, "key", KEY);
+    let service = dir.serve_with(&["--signing-key-file", &key]).await;
+    let answer = send(service.media_request(Method::GET, &url).bearer_auth(ADMIN_TOKEN)).await.is("miss");
     assert_eq!(answer.header("cache-control"), "private, no-store", "what others could not have had is not for them");
     let signed = sign(&key, &url, &[]).await;
     for method in [Method::PUT, Method::DELETE] {
-        let answer = Answer::to(service.bare_request(method, &signed).body(png(2))).await;
+        let answer = send(service.anonymous_request(method, &signed).body(png(2))).await;
         answer.problem(401);
     }
     assert_eq!(get(&service, &signed).await.is("hit").body, png(1));
@@ -123,10 +124,10 @@ async fn an_administrator_needs_no_signature_and_a_signature_makes_no_administra
 
 #[tokio::test]
 async fn clients_may_sign_before_a_service_demands_it() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
-    let key = keys(&place, "key", KEY);
-    let service = place.serve().await;
+    let key = keys(&dir, "key", KEY);
+    let service = dir.serve().await;
     get(&service, &sign(&key, &url, &["--expires-in", "1h"]).await).await.is("miss");
     // This is no signature, but most likely a piece of a URL that was not encoded.
     assert_eq!(get(&service, &format!("/media?url={url}?a&signature=abc")).await.code(), "malformed-signature");
@@ -134,8 +135,8 @@ async fn clients_may_sign_before_a_service_demands_it() {
 
 #[tokio::test]
 async fn a_url_is_signed_as_it_was_given() {
-    let place = Place::new();
-    let key = keys(&place, "key", KEY);
+    let dir = ServiceDirectory::create();
+    let key = keys(&dir, "key", KEY);
     let url = "https://example.com/ä?x=1&y=%20#z";
     let path =
         format!("/media?url=https%3A%2F%2Fexample.com%2F%C3%A4%3Fx%3D1%26y%3D%2520%23z&expires=1900000000&signature={SIGNED}");
@@ -145,10 +146,10 @@ async fn a_url_is_signed_as_it_was_given() {
         assert_eq!(whole, format!("https://media.example.com{path}"));
     }
     for wrong in [&["--expires-in", "1h", "--expires-at", "1"][..], &["--expires-in", "soon"], &["--expires-at", "-1"]] {
-        let refused = run_alone(&[&["sign", url, "--signing-key-file", &key], wrong].concat()).await;
+        let refused = run(&[&["sign", url, "--signing-key-file", &key], wrong].concat()).await;
         assert_eq!(refused.code, Some(2), "{refused:?}");
     }
-    assert_eq!(run_alone(&["sign", url]).await.code, Some(2), "there is no key");
+    assert_eq!(run(&["sign", url]).await.code, Some(2), "there is no key");
 }
 
 /// The block of shell in the documentation, with another key, URL and time.

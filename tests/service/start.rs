@@ -1,15 +1,15 @@
 //! What a service says when it starts, and why it does not.
 
-use crate::files::png;
-use crate::origin::Origin;
-use crate::place::Place;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
 async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
-    let (origin, place) = (Origin::start().await, Place::new());
-    let service = place.serve().await;
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
     assert!(service.address().ip().is_loopback() && service.address().port() != 0);
-    service.logs("is loaded").await;
+    service.wait_for_log("is loaded").await;
     service.media(&origin.serves("/picture.png", "image/png", png(1))).await.is("miss");
     service.media(&origin.url("/missing.png")).await.problem(404);
     let log = service.log();
@@ -20,65 +20,65 @@ async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
 
 #[tokio::test]
 async fn requests_that_come_while_the_cache_is_loading_wait_for_it() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     // The first thing that happens after the address is known.
     assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
 }
 
 #[tokio::test]
 async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     service.stats().await;
     // Before it says that it listens.
-    let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).await.complained();
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();
     assert!(said.contains("in use by another media-cache"), "{said}");
-    assert!(said.contains(place.directory().to_str().unwrap()), "{said}");
+    assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
     service.stats().await;
 }
 
 #[tokio::test]
 async fn a_port_that_is_taken_is_named() {
-    let (place, elsewhere) = (Place::new(), Place::new());
-    let service = place.serve().await;
+    let (dir, elsewhere) = (ServiceDirectory::create(), ServiceDirectory::create());
+    let service = dir.serve().await;
     let address = service.address().to_string();
-    let said = elsewhere.run(&["serve", "--listen", &address]).await.complained();
+    let said = elsewhere.run(&["serve", "--listen", &address]).await.failed();
     assert!(said.contains(&format!("cannot listen on {address}")), "{said}");
 }
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_used_is_named() {
-    let place = Place::new();
-    std::fs::write(place.directory(), "a file where the directory is to be").unwrap();
-    let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).await.complained();
-    assert!(said.contains(place.directory().to_str().unwrap()), "{said}");
+    let dir = ServiceDirectory::create();
+    std::fs::write(dir.cache(), "a file where the directory is to be").unwrap();
+    let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();
+    assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
 }
 
 #[tokio::test]
 async fn a_policy_that_cannot_be_used_ends_the_service_before_it_says_that_it_listens() {
-    let place = Place::new();
-    let garbage = place.file("garbage.wasm", b"this is no component");
+    let dir = ServiceDirectory::create();
+    let garbage = dir.write("garbage.wasm", b"this is no component");
     for (policy, words) in [(garbage.to_str().unwrap(), "garbage.wasm"), ("lru:frobnicate=1", "frobnicate")] {
-        let said = place.run(&["serve", "--listen", "127.0.0.1:0", "--policy", policy]).await.complained();
+        let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--policy", policy]).await.failed();
         assert!(said.contains(words), "{said}");
     }
     // And nothing of it is left: the directory is free, and another policy takes it.
-    place.serve().await.stats().await;
+    dir.serve().await.stats().await;
 }
 
 #[tokio::test]
 async fn the_directory_is_free_again_once_the_service_was_killed() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     service.stats().await;
     service.kill().await;
-    place.run(&["ls"]).await.succeeded();
+    dir.run(&["ls"]).await.succeeded();
 }
 
 #[tokio::test]
 async fn options_that_make_no_sense_are_refused_before_anything_is_touched() {
-    let place = Place::new();
+    let dir = ServiceDirectory::create();
     for arguments in [
         &["serve", "--max-size-mb", "0"][..],
         &["serve", "--max-size-mb", "-1"],
@@ -88,9 +88,9 @@ async fn options_that_make_no_sense_are_refused_before_anything_is_touched() {
         &["serve", "--transcoder", "magic"],
         &["frobnicate"],
     ] {
-        let finished = place.run(arguments).await;
+        let finished = dir.run(arguments).await;
         assert_eq!(finished.code, Some(2), "{finished:?}");
         assert!(finished.stdout.is_empty() && finished.stderr.contains(arguments[arguments.len() - 1]), "{finished:?}");
-        assert!(!place.directory().exists());
+        assert!(!dir.cache().exists());
     }
 }

@@ -1,20 +1,19 @@
 //! What `/stats` counts.
 
 use http::Method;
+use media_cache_test_support::http_client::send;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::{jpeg, photo, png, poster};
+use media_cache_test_support::service_directory::ServiceDirectory;
 use serde_json::Value;
-
-use crate::client::Answer;
-use crate::files::{jpeg, photo, png, poster};
-use crate::origin::Origin;
-use crate::place::Place;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.jpg";
 
 #[tokio::test]
 async fn the_numbers_are_those_of_what_was_done() {
-    let (origin, place) = (Origin::start().await, Place::new());
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let photos: Vec<String> = (0..2).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
-    let service = place.serve().await;
+    let service = dir.serve().await;
     for url in &photos {
         service.media(url).await.is("miss");
     }
@@ -22,7 +21,7 @@ async fn the_numbers_are_those_of_what_was_done() {
     for url in [&photos[0], &photos[0], NOWHERE] {
         service.media(url).await.is("hit");
     }
-    Answer::to(service.about(Method::HEAD, &photos[1])).await.is("hit");
+    send(service.media_request(Method::HEAD, &photos[1])).await.is("hit");
     service.media(&origin.url("/missing.png")).await.problem(404);
     assert_eq!(service.delete(&photos[1]).await.status, 204);
 
@@ -33,7 +32,7 @@ async fn the_numbers_are_those_of_what_was_done() {
     assert_eq!(stats["in_memory_entries"], 2);
     assert_eq!(stats["total_bytes"], bytes);
     assert_eq!(stats["total_mb"], (bytes as f64 / 1_048_576.0 * 100.0).round() / 100.0);
-    assert_eq!(stats["disk_bytes"], place.disk_use());
+    assert_eq!(stats["disk_bytes"], dir.disk_usage());
     assert_eq!(stats["max_size_mb"], 500.0);
     assert_eq!((&stats["hits"], &stats["misses"]), (&4.into(), &3.into()));
     assert_eq!(stats["hit_rate"], 0.5714);
@@ -43,8 +42,8 @@ async fn the_numbers_are_those_of_what_was_done() {
 
 #[tokio::test]
 async fn the_documented_keys_are_there_from_the_start() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-size-mb", "7"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-size-mb", "7"]).await;
     let stats = &service.stats().await["media_cache"];
     for key in ["total_entries", "in_memory_entries", "total_bytes", "disk_bytes", "hits", "misses"] {
         assert_eq!(stats[key].as_u64(), Some(0), "{key} is a whole number");
@@ -56,8 +55,8 @@ async fn the_documented_keys_are_there_from_the_start() {
 
 #[tokio::test]
 async fn only_what_is_in_memory_or_open_counts_as_such() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-memory-items", "2"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-memory-items", "2"]).await;
     for number in 0..5 {
         let url = format!("https://nowhere.invalid/{number}.png");
         assert_eq!(service.put(&url, "image/png", png(number)).await.status, 201);
@@ -72,8 +71,8 @@ async fn only_what_is_in_memory_or_open_counts_as_such() {
 
 #[tokio::test]
 async fn asking_for_the_numbers_changes_none() {
-    let place = Place::new();
-    let service = place.serve().await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
     service.put(NOWHERE, "image/jpeg", jpeg(1)).await;
     let without_time = |mut document: Value| {
         document["policy"].as_object_mut().unwrap().remove("seconds");
@@ -87,8 +86,8 @@ async fn asking_for_the_numbers_changes_none() {
 
 #[tokio::test]
 async fn a_large_file_is_held_open_and_takes_no_memory() {
-    let place = Place::new();
-    let service = place.serve_with(&["--max-memory-mb", "16"]).await;
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-memory-mb", "16"]).await;
     assert_eq!(service.put(NOWHERE, "image/png", poster(1)).await.status, 201);
     service.media(NOWHERE).await.is("hit");
     let stats = &service.stats().await["media_cache"];

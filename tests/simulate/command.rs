@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::Value;
 
 use crate::generated::{csv, requests};
-use crate::process::{rows, simulate, simulate_input};
+use crate::process::{complete_rows, rows, simulate, simulate_input};
 
 fn trace() -> String {
     csv(&requests(3000, 5))
@@ -31,7 +31,7 @@ fn without_times(mut rows: Vec<Value>) -> Vec<Value> {
 fn json_has_a_row_for_each_policy_at_each_capacity() {
     let (_directory, trace) = on_disk();
     let arguments = ["--json", "--capacity", "60KB,4KiB", "--policy", "gdsf:beta=0.75", "--policy", "lru", &trace];
-    let rows = simulate(&arguments).rows();
+    let rows = complete_rows(simulate(&arguments));
     let column = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
     assert_eq!(column("policy"), ["gdsf", "lru", "gdsf", "lru"]);
     assert_eq!(column("capacity"), [4096, 4096, 60_000, 60_000]);
@@ -48,7 +48,7 @@ fn json_has_a_row_for_each_policy_at_each_capacity() {
 
 #[test]
 fn options_that_are_not_given_are_there_with_their_defaults() {
-    let rows = simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()).rows();
+    let rows = complete_rows(simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()));
     assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0" }));
 }
 
@@ -67,7 +67,8 @@ fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input
         let path = directory.path().join("trace.xz");
         std::fs::write(&path, input).unwrap();
         let arguments = |trace| ["--json", "--capacity", "1000", "--policy", "sieve", trace];
-        [simulate(&arguments(path.to_str().unwrap())), simulate_input(&arguments("-"), input)].map(|run| without_times(run.rows()))
+        [simulate(&arguments(path.to_str().unwrap())), simulate_input(&arguments("-"), input)]
+            .map(|run| without_times(complete_rows(run)))
     });
     let counts: Vec<_> = counts.collect();
     assert_eq!(counts[0][0]["requests"], 300);
@@ -78,14 +79,14 @@ fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input
 fn one_replay_at_a_time_counts_what_many_at_a_time_count() {
     let run = |jobs| {
         let arguments = ["--json", "--capacity", "4KiB,9000,20000", "--jobs", jobs, "-"];
-        without_times(simulate_input(&arguments, trace().as_bytes()).rows())
+        without_times(complete_rows(simulate_input(&arguments, trace().as_bytes())))
     };
     assert_eq!(run("1"), run("8"));
 }
 
 #[test]
 fn unless_it_is_told_otherwise_it_replays_all_that_is_built_in_at_the_budget_of_the_service() {
-    let rows = simulate_input(&["--json", "-"], trace().as_bytes()).rows();
+    let rows = complete_rows(simulate_input(&["--json", "-"], trace().as_bytes()));
     let policies: Vec<_> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
     assert_eq!(policies, media_cache::embedded::policy_names());
     assert!(rows.iter().all(|row| row["capacity"] == 500 << 20));
@@ -99,7 +100,7 @@ fn a_component_in_a_file_is_told_from_the_built_in_one_by_its_origin() {
     let mine = mine.to_str().unwrap();
     let with_option = format!("{mine}:beta=0");
     let arguments = ["--json", "--capacity", "9000", "--policy", &with_option, "--policy", "gdsf", &trace];
-    let mut rows = without_times(simulate(&arguments).rows());
+    let mut rows = without_times(complete_rows(simulate(&arguments)));
     assert_eq!([rows[0]["origin"].take(), rows[1]["origin"].take()], [mine, "gdsf"]);
     assert_eq!(rows[0], rows[1]);
 }
@@ -108,7 +109,7 @@ fn a_component_in_a_file_is_told_from_the_built_in_one_by_its_origin() {
 fn the_table_has_a_line_for_each_row_and_its_columns_are_aligned() {
     let (_directory, trace) = on_disk();
     let arguments = ["--capacity", "1MiB,4KiB", "--policy", "lru", "--policy", "gdsf:beta=0.75", &trace];
-    let table = simulate(&arguments).said();
+    let table = simulate(&arguments).succeeded_silently();
     let lines: Vec<&str> = table.lines().collect();
     assert_eq!(lines.len(), 5, "{table}");
     assert!(lines[0].split_whitespace().eq("CAPACITY POLICY OBJECT MISSES BYTE MISSES WRITTEN TIME/REQUEST".split(' ')), "{table}");
@@ -125,7 +126,7 @@ fn the_curves_are_svg_with_a_line_for_each_policy() {
     let named = directory.path().join("a&b<c.wasm");
     std::fs::write(&named, media_cache::embedded::policy("lru").unwrap()).unwrap();
     let capacity = ["--capacity", "4KiB,9000,1MiB", "--policy", "sieve", "--policy", named.to_str().unwrap()];
-    let said = simulate(&[&capacity[..], &["--json", "--plot", plot.to_str().unwrap(), &trace]].concat()).said();
+    let said = simulate(&[&capacity[..], &["--json", "--plot", plot.to_str().unwrap(), &trace]].concat()).succeeded_silently();
     assert_eq!(rows(&said).len(), 6);
     let svg = std::fs::read_to_string(plot).unwrap();
     assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
@@ -138,6 +139,6 @@ fn the_curves_are_svg_with_a_line_for_each_policy() {
 
 #[test]
 fn the_help_says_what_it_does_unless_it_is_told_otherwise() {
-    let help = simulate(&["--help"]).said();
+    let help = simulate(&["--help"]).succeeded_silently();
     assert!(help.contains("[default: 500MiB]") && help.contains("as many as there are processors"), "{help}");
 }

@@ -1,13 +1,14 @@
 //! What the command says when it cannot do as it is told.
 
 use media_cache::embedded;
+use media_cache_test_support::random::noise;
 
-use crate::process::{rows, simulate, simulate_input};
+use crate::process::{complete_rows, rows, simulate, simulate_input};
 
 const LINES: &str = "0,a,10\n1,b,20\n";
 
 fn complaint(arguments: &[&str], input: &str) -> String {
-    simulate_input(&[arguments, &["-"]].concat(), input.as_bytes()).complained(1)
+    simulate_input(&[arguments, &["-"]].concat(), input.as_bytes()).failed_with(1)
 }
 
 #[test]
@@ -27,9 +28,9 @@ fn a_line_with_something_else_for_a_number_is_named() {
 
 #[test]
 fn bytes_that_are_no_text_do_no_harm() {
-    let noise: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let noise = noise(1, 100_000);
     for head in [&b""[..], b"\xfd7zXZ\0", b"\x1f\x8b", b"\x1f\x8b\x08\0", b"\"", b"0,a,1\n0,\"a"] {
-        let said = simulate_input(&["-"], &[head, &noise].concat()).complained(1);
+        let said = simulate_input(&["-"], &[head, &noise].concat()).failed_with(1);
         assert!(said.starts_with("media-cache: cannot replay -: "), "{said}");
     }
 }
@@ -43,15 +44,15 @@ fn a_trace_without_requests_is_an_error() {
 
 #[test]
 fn a_trace_that_is_not_there_is_named() {
-    let said = simulate(&["/nowhere/trace.csv"]).complained(1);
+    let said = simulate(&["/nowhere/trace.csv"]).failed_with(1);
     assert!(said.starts_with("media-cache: cannot open /nowhere/trace.csv: No such file"), "{said}");
-    let said = simulate(&["/"]).complained(1);
+    let said = simulate(&["/"]).failed_with(1);
     assert!(said.contains("cannot replay /: the trace cannot be read"), "{said}");
 }
 
 #[test]
 fn an_unknown_policy_is_told_those_that_there_are() {
-    let said = simulate(&["--policy", "lfu", "-"]).complained(2);
+    let said = simulate(&["--policy", "lfu", "-"]).failed_with(2);
     assert!(said.contains("there is no policy \"lfu\"") && said.contains(&embedded::policy_names().join(", ")), "{said}");
 }
 
@@ -66,7 +67,7 @@ fn an_unknown_option_is_told_those_that_there_are_before_anything_is_replayed() 
 #[test]
 fn a_capacity_that_is_none_is_told_what_would_do() {
     for wrong in ["0", "much", "5 apples", "1KiB,,2KiB"] {
-        let said = simulate(&["--capacity", wrong, "-"]).complained(2);
+        let said = simulate(&["--capacity", wrong, "-"]).failed_with(2);
         assert!(
             said.contains("is not a size of at least 1 byte: it takes a number of bytes, such as 500000, or one with a unit"),
             "{said}"
@@ -92,11 +93,13 @@ fn a_picture_that_cannot_be_written_is_named() {
 /// With components that mean ill.
 mod hostile {
     use super::*;
-    use crate::generated::{csv, requests};
     use media_cache_test_components as components;
+    use media_cache_test_support::command::CommandOutput;
+
+    use crate::generated::{csv, requests};
 
     /// Replays through a component, and through LRU beside it.
-    fn beside_lru(component: &[u8]) -> crate::process::Finished {
+    fn beside_lru(component: &[u8]) -> CommandOutput {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine.wasm");
         std::fs::write(&path, component).unwrap();
@@ -109,7 +112,7 @@ mod hostile {
         for component in [components::TRAPS, components::LOOPS] {
             let finished = beside_lru(component);
             assert_eq!(finished.code, Some(1));
-            let rows = rows(&finished.stdout);
+            let rows = rows(finished.text());
             let error = rows[0]["error"].as_str().unwrap();
             assert!(rows[0]["requests"].as_u64().unwrap() < 3000);
             assert!(rows[1]["error"].is_null() && rows[1]["requests"] == 3000);
@@ -120,7 +123,7 @@ mod hostile {
 
     #[test]
     fn a_policy_that_names_too_few_is_made_up_for_and_counts_what_lru_counts() {
-        let rows = beside_lru(components::NAMES_TOO_FEW).rows();
+        let rows = complete_rows(beside_lru(components::NAMES_TOO_FEW));
         assert_eq!(rows[0]["shortfalls"], rows[0]["evictions"]);
         for name in ["object_misses", "missed_bytes", "bytes_written", "evictions"] {
             assert_eq!(rows[0][name], rows[1][name], "{name}");
@@ -129,7 +132,7 @@ mod hostile {
 
     #[test]
     fn answers_that_cannot_be_are_counted() {
-        let rows = beside_lru(components::NAMES_STRANGERS).rows();
+        let rows = complete_rows(beside_lru(components::NAMES_STRANGERS));
         assert!(rows[0]["rejected_answers"].as_u64().unwrap() > 1000);
         assert_eq!((&rows[0]["object_misses"], &rows[1]["rejected_answers"]), (&rows[1]["object_misses"], &().into()));
     }
@@ -137,7 +140,7 @@ mod hostile {
     #[test]
     fn a_policy_that_keeps_nothing_misses_everything() {
         for component in [components::REFUSES, components::NAMES_THE_CANDIDATE] {
-            let rows = beside_lru(component).rows();
+            let rows = complete_rows(beside_lru(component));
             assert_eq!((&rows[0]["object_misses"], &rows[0]["bytes_written"]), (&3000.into(), &0.into()));
         }
     }

@@ -2,16 +2,15 @@
 
 use std::sync::OnceLock;
 
-use media_cache::policy::PolicyLimits;
-use media_cache::simulate::{Counts, Replay, Sandboxed, Trace};
-use media_cache::{Engine, PolicySpec};
+use media_cache::policy::{PolicyEngine, PolicyLimits, PolicySpec};
+use media_cache_simulator::{Counts, Replay, Sandboxed, Trace};
 
 use crate::generated::{csv, requests};
 use crate::references::{Gdsf, Lru, Reference, S3Fifo, Sieve};
 
-pub fn engine() -> &'static Engine {
-    static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| Engine::new().unwrap())
+pub fn engine() -> &'static PolicyEngine {
+    static ENGINE: OnceLock<PolicyEngine> = OnceLock::new();
+    ENGINE.get_or_init(|| PolicyEngine::new().unwrap())
 }
 
 /// Starts a policy, as it is written on the command line.

@@ -1,18 +1,16 @@
 //! A trace that is made up, and the same at all times.
 
+use media_cache_test_support::random::Random;
+
 /// Requests as pairs of key and size: a few keys are asked for most of the time, sizes go from 1 to some thousands, what is popular
 /// moves on, and now and then something is asked for that never comes back. Some objects change their size.
 pub fn requests(count: u64, seed: u64) -> Vec<(u64, u64)> {
-    let mut state = seed;
-    let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state >> 33
-    };
+    let mut random = Random(seed);
     let request = |at: u64| {
-        if random() % 8 == 0 {
-            return (1_000_000 + at, 1 + random() % 800);
+        if random.below(8) == 0 {
+            return (1_000_000 + at, 1 + random.below(800));
         }
-        let spread = (random() % 1000) as f64 / 1000.0;
+        let spread = random.below(1000) as f64 / 1000.0;
         let key = (spread.powi(4) * 600.0) as u64 + at / 2000 * 40;
         let version = if key.is_multiple_of(7) { at / 500 } else { 0 };
         let size = 1 + (key * 7919 + version * 104_729) % 61 * ((key * 31) % 53);

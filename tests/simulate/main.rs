@@ -1,6 +1,6 @@
-//! Replays of traces: exact counts, by the library and by the command.
+//! Replays of traces: exact counts, from the library and from the command.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod command;
 mod command_errors;

@@ -1,6 +1,8 @@
 //! What libCacheSim 0.3.5 counts on `tests/data/media.csv.xz` is what is counted here.
 
-use crate::process::{MEDIA, simulate};
+use media_cache_test_support::workspace::workspace_path;
+
+use crate::process::{MEDIA, complete_rows, simulate};
 
 const CAPACITIES: [u64; 3] = [134_217_728, 536_870_912, 2_147_483_648];
 
@@ -14,10 +16,11 @@ const COUNTS: [(&str, [(u64, u64); 3]); 4] = [
 
 #[test]
 fn policies_that_are_named_after_published_ones_count_what_those_count() {
+    let trace = workspace_path(MEDIA);
     let mut arguments = vec!["--json", "--capacity", "134217728,536870912,2147483648"];
     COUNTS.iter().for_each(|(policy, _)| arguments.extend(["--policy", policy]));
-    arguments.push(MEDIA);
-    let rows = simulate(&arguments).rows();
+    arguments.push(trace.to_str().unwrap());
+    let rows = complete_rows(simulate(&arguments));
     let expected = (0..3).flat_map(|at| COUNTS.iter().map(move |(policy, counts)| (*policy, CAPACITIES[at], counts[at])));
     let number = |row: &serde_json::Value, name: &str| row[name].as_u64().unwrap();
     let counted = rows.iter().map(|row| {

@@ -1,6 +1,7 @@
 //! What it costs to replace a policy while a trace is replayed.
 
-use media_cache::simulate::{Policy, Replay, Seed, Trace};
+use media_cache_simulator::{Policy, Replay, Seed, Trace};
+use media_cache_test_support::workspace::workspace_path;
 
 use crate::counts::start;
 use crate::process::MEDIA;
@@ -22,7 +23,7 @@ fn miss_ratio(replay: &mut Replay<'_, impl Policy>) -> f64 {
 /// as the cache knows them, and not of all earlier requests, costs next to nothing.
 #[test]
 fn a_policy_that_takes_over_does_nearly_as_well_as_one_that_knows_all_earlier_requests() {
-    let trace = Trace::read(std::fs::File::open(MEDIA).unwrap()).unwrap();
+    let trace = Trace::read(std::fs::File::open(workspace_path(MEDIA)).unwrap()).unwrap();
     let replayed = |policy| {
         let mut replay = Replay::new(&trace, start(policy, CAPACITY), CAPACITY);
         replay.run(BEFORE).unwrap();

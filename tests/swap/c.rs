@@ -1,13 +1,14 @@
 //! A policy that is not written in Rust.
 
-use std::path::Path;
-
-use media_cache::conformance::{self, Outcome};
 use media_cache::policy::PolicyLimits;
+use media_cache_conformance::Outcome;
 use media_cache_test_components as components;
+use media_cache_test_support::cache_requests::fill;
+use media_cache_test_support::cache_rig::ENGINE;
+use media_cache_test_support::cache_state::order;
+use media_cache_test_support::sha256::sha256;
+use media_cache_test_support::workspace::workspace_path;
 
-use crate::directory::sha256;
-use crate::harness::{ENGINE, fill, order};
 use crate::requests::{Asked, ENTRIES, choice, evicts_by_use, policy};
 
 /// Which entries are there, in the order of their numbers.
@@ -68,14 +69,14 @@ async fn it_takes_over_what_it_finds() {
 
 #[test]
 fn it_does_what_a_policy_is_to_do() {
-    for verdict in conformance::run(&ENGINE, &policy(components::CLOCK).into(), PolicyLimits::default()) {
+    for verdict in media_cache_conformance::run(ENGINE.policies(), &policy(components::CLOCK).into(), PolicyLimits::default()) {
         assert_eq!(verdict.outcome, Outcome::Passed, "{verdict:?}");
     }
 }
 
 #[test]
 fn the_component_is_built_from_its_source() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/components/c");
+    let directory = workspace_path("tests/components/c");
     let sums = std::fs::read_to_string(directory.join("clock.sha256")).unwrap();
     let files: Vec<(&str, &str)> = sums.lines().map(|line| line.split_once("  ").unwrap()).collect();
     assert_eq!(files.iter().map(|(_, file)| *file).collect::<Vec<_>>(), ["build.sh", "clock.c", "clock.wasm"]);

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use media_cache::{MediaCache, StoreError, embedded};
-
-use crate::directory::use_of;
-use crate::harness::{ENGINE, Rig, SMALL, body, bytes, entries, order};
-use crate::origin::{Random, noise};
+use media_cache_test_support::cache_directory::disk_usage;
+use media_cache_test_support::cache_requests::body;
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_state::{entries, order};
+use media_cache_test_support::random::{Random, noise};
 
 const BUDGET: u64 = 40 * SMALL;
 const ITEMS: u32 = 12;
@@ -53,7 +54,7 @@ async fn ask(cache: &MediaCache, random: &mut Random, counted: &Counted) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_and_swaps_at_once_lose_nothing_and_keep_the_budget() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     for number in 0..URLS {
         rig.origin.serves_bytes(&format!("test:{number}"), media_of(number));
     }
@@ -92,10 +93,10 @@ async fn requests_and_swaps_at_once_lose_nothing_and_keep_the_budget() {
     evicted_one_by_one(&cache, used).await;
 }
 
-async fn adds_up(rig: &Rig, cache: &MediaCache, counted: &Counted) {
+async fn adds_up(rig: &CacheRig, cache: &MediaCache, counted: &Counted) {
     let status = cache.status().await.unwrap();
     let stats = &status.cache;
-    let (used, files) = use_of(&rig.directory());
+    let (used, files) = disk_usage(&rig.directory());
     assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
     assert!(stats.resident_entries <= u64::from(ITEMS));
     assert_eq!(status.blob_handles as u64, stats.resident_entries);

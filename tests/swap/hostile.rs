@@ -1,13 +1,12 @@
 //! Policies that mean ill.
 
-use media_cache::policy::{PolicyStatus, SwapError};
+use media_cache::policy::{PolicyOrigin, PolicySpec, PolicyStatus, SwapError};
 use media_cache::{ComponentError, OpenError, StoreError};
 use media_cache_test_components as components;
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
+use media_cache_test_support::cache_state::order;
 
-use crate::harness::{ENGINE, Rig, order};
 use crate::requests::{Asked, ENTRIES, choice, policy, small};
-use media_cache::PolicySpec;
-use media_cache::policy::PolicyOrigin;
 
 /// Has a policy do wrong from the start, after a while, and when it was swapped in: a plain LRU takes over, with the right order.
 async fn falls_back(component: &[u8], name: &str, why: &str) {
@@ -230,7 +229,7 @@ async fn a_policy_that_does_wrong_when_it_is_told_what_resides_does_not_take_ove
 
 #[tokio::test]
 async fn a_policy_that_does_wrong_when_it_is_told_what_is_on_disk_is_put_aside() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = rig.open_with(small).await;
     let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
     for url in &urls {
@@ -272,7 +271,7 @@ async fn a_policy_that_does_wrong_at_once_is_not_taken() {
     ];
     for (component, why) in cases {
         is_refused(component, &[], why).await;
-        let opened = Rig::new().builder();
+        let opened = CacheRig::create().builder();
         let error = small(opened).policy(policy(component)).open().await.map(drop).unwrap_err();
         assert!(matches!(error, OpenError::Policy { .. }), "{error}");
         assert!(error.to_string().starts_with("the eviction policy the uploaded policy cannot be used: "), "{error}");

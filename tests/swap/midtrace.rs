@@ -2,10 +2,9 @@
 
 use std::num::NonZeroU64;
 
-use media_cache::download::{Download, FetchError};
-use media_cache::simulate::{Replay, Sandboxed, Seed, Trace};
-use media_cache::transcode::NoTranscoder;
-use media_cache::{Engine, MediaCache, PolicyChoice, PolicyLimits};
+use media_cache::{Engine, FetchError, FetchedMedia, MediaCache, NoTranscoder, PolicyChoice, PolicyLimits};
+use media_cache_simulator::{Replay, Sandboxed, Seed, Trace};
+use media_cache_test_support::workspace::workspace_path;
 
 const BUDGET: u64 = 32 << 20;
 /// The policy is replaced after so many requests.
@@ -17,14 +16,14 @@ const SMALLER: u64 = 32;
 const BLOCK: u64 = 4096;
 
 /// As many bytes as the URL says.
-async fn download(url: String) -> Result<Download, FetchError> {
+async fn download(url: String) -> Result<FetchedMedia, FetchError> {
     let size = url.rsplit(':').next().unwrap().parse().unwrap();
-    Ok(Download { body: vec![7u8; size].into(), mimetype: "application/octet-stream".into(), filename: "a.bin".into() })
+    Ok(FetchedMedia { body: vec![7u8; size].into(), mimetype: "application/octet-stream".into(), filename: "a.bin".into() })
 }
 
 #[tokio::test]
 async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
-    let whole = Trace::read(std::fs::File::open("../tests/data/media.csv.xz").unwrap()).unwrap();
+    let whole = Trace::read(std::fs::File::open(workspace_path("tests/data/media.csv.xz")).unwrap()).unwrap();
     let requests = &whole.requests()[..BEFORE + AFTER];
     let media = requests.iter().map(|request| (request.object, (request.size / SMALLER).max(1)));
     let urls: Vec<String> = media.clone().map(|(object, size)| format!("test:{object}:{size}")).collect();
@@ -35,7 +34,7 @@ async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
     let engine = Engine::new().unwrap();
     let policy = |name| {
         let choice = PolicyChoice::from(engine.built_in_policy(name).unwrap());
-        Sandboxed::new(&engine, &choice, PolicyLimits::default(), BUDGET).unwrap()
+        Sandboxed::new(engine.policies(), &choice, PolicyLimits::default(), BUDGET).unwrap()
     };
     let simulated = |seed| {
         let mut replay = Replay::new(&trace, policy("lru"), BUDGET);

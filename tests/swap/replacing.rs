@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use media_cache::policy::{PolicyChoice, PolicyOrigin, PolicySpec, PolicyStatus, SwapError};
 use media_cache::{ComponentError, Engine, MediaCache, Stats, embedded};
 use media_cache_test_components as components;
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
+use media_cache_test_support::cache_state::{entries, order, resident};
+use media_cache_test_support::sha256::sha256;
 
-use crate::directory::sha256;
-use crate::harness::{ENGINE, entries, order, resident};
 use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
 
 /// The counters that only grow.
@@ -177,7 +178,7 @@ async fn a_policy_that_another_engine_compiled_is_refused() {
     let foreign = other.compile_policy(PolicyOrigin::Upload, components::NAMES_TOO_FEW).unwrap();
     let error = asked.cache.swap_policy(foreign.clone()).await.unwrap_err();
     assert!(error.to_string().contains("it was compiled by another engine"), "{error}");
-    let opened = crate::harness::Rig::new().builder().policy(foreign).open().await;
+    let opened = CacheRig::create().builder().policy(foreign).open().await;
     assert!(opened.map(drop).unwrap_err().to_string().contains("it was compiled by another engine"));
     assert_eq!(asked.cache.swap_policy(built_in("lru")).await.unwrap().swaps, 1, "the way is free");
     asked.ask_lru(20).await;

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use media_cache::policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicyOrigin};
 use media_cache::{Builder, MediaCache, Source};
-
-use crate::directory::use_of;
-use crate::harness::{ENGINE, Rig, SMALL, body, bytes, order, resident};
-use crate::origin::{Random, text};
+use media_cache_test_support::cache_directory::disk_usage;
+use media_cache_test_support::cache_requests::body;
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, resident};
+use media_cache_test_support::random::Random;
+use media_cache_test_support::scripted_origin::text;
 
 /// How many entries fit on disk.
 pub const ENTRIES: usize = 10;
@@ -38,7 +40,7 @@ pub fn choice(component: &[u8], options: &[(&str, &str)]) -> PolicyChoice {
 
 /// A cache that is asked, and what is known of the answers.
 pub struct Asked {
-    pub rig: Rig,
+    pub rig: CacheRig,
     pub cache: MediaCache,
     random: Random,
     /// What a plain LRU would hold, the least recently used first.
@@ -50,7 +52,7 @@ pub struct Asked {
 
 impl Asked {
     pub async fn open(set: impl FnOnce(Builder) -> Builder) -> Self {
-        let rig = Rig::new();
+        let rig = CacheRig::create();
         let cache = rig.open_with(|builder| set(small(builder))).await;
         Self { rig, cache, random: Random(1), stored: Vec::new(), at_hand: Vec::new(), hits: 0, misses: 0 }
     }
@@ -97,7 +99,7 @@ impl Asked {
     async fn check_limits(&self) {
         let status = self.cache.status().await.unwrap();
         let stats = status.cache;
-        let (used, files) = use_of(&self.rig.directory());
+        let (used, files) = disk_usage(&self.rig.directory());
         assert!(used <= ENTRIES as u64 * SMALL, "{used}");
         assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
         assert!(stats.resident_entries <= ITEMS as u64, "{}", stats.resident_entries);

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use media_cache::PolicySpec;
-use media_cache::policy::{PolicyLimits, PolicyOrigin, PolicyStatus, SwapError, SwapProgress};
+use media_cache::policy::{PolicyLimits, PolicyOrigin, PolicySpec, PolicyStatus, SwapError, SwapProgress};
 use media_cache::{Builder, MediaCache};
 use media_cache_test_components as components;
+use media_cache_test_support::cache_requests::fill;
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_state::order;
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
 use tokio::task::JoinHandle;
 
-use crate::harness::{ENGINE, Rig, SMALL, bytes, fill, order, soon};
-use crate::origin::text;
 use crate::requests::policy;
 
 /// Time enough for a slow policy.
@@ -21,7 +23,7 @@ pub fn patient(builder: Builder) -> Builder {
 const ENTRIES: u64 = 60;
 
 /// A cache with entries enough to keep a slow policy busy for some tenths of a second.
-async fn filled(rig: &Rig) -> MediaCache {
+async fn filled(rig: &CacheRig) -> MediaCache {
     let set = |builder: Builder| patient(builder).max_disk_bytes(bytes(ENTRIES * SMALL)).max_memory_items(ENTRIES as u32);
     let cache = rig.open_with(set).await;
     for number in 0..ENTRIES {
@@ -41,7 +43,7 @@ async fn until(cache: &MediaCache, reached: impl Fn(Option<SwapProgress>) -> boo
 }
 
 fn begun(progress: Option<SwapProgress>) -> bool {
-    progress.is_some_and(|swap| swap.told > 0)
+    progress.is_some_and(|swap| swap.seeded > 0)
 }
 
 /// Begins to put a slow policy in place, and waits until it is being told of what resides.
@@ -54,11 +56,11 @@ async fn being_told(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapE
 
 #[tokio::test]
 async fn it_can_be_seen_how_far_it_is() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let swap = being_told(&cache).await;
     let progress = cache.policy().swap.unwrap();
-    assert_eq!((&progress.to, progress.told, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
+    assert_eq!((&progress.to, progress.seeded, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
     assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old one is in place");
     assert!(progress.since >= cache.policy().since);
     until(&cache, |swap| swap.is_none()).await;
@@ -68,7 +70,7 @@ async fn it_can_be_seen_how_far_it_is() {
 
 #[tokio::test]
 async fn requests_do_not_wait_for_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
     let ask = async {
@@ -87,7 +89,7 @@ async fn requests_do_not_wait_for_it() {
 
 #[tokio::test]
 async fn another_one_has_to_wait_until_it_is_done() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let slow = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
     let lru = ENGINE.built_in_policy("lru").unwrap();
@@ -103,7 +105,7 @@ async fn another_one_has_to_wait_until_it_is_done() {
 
 #[tokio::test]
 async fn it_goes_on_when_whoever_asked_goes_away() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     tokio::select! {
         biased;
@@ -116,7 +118,7 @@ async fn it_goes_on_when_whoever_asked_goes_away() {
 
 #[tokio::test]
 async fn a_cache_that_is_closed_does_not_wait_for_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let swap = being_told(&cache).await;
     let before = order(&cache).await;
@@ -130,7 +132,7 @@ async fn a_cache_that_is_closed_does_not_wait_for_it() {
 
 #[tokio::test]
 async fn a_cache_that_everybody_has_left_does_not_wait_for_it() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     tokio::select! {
         biased;
@@ -143,7 +145,7 @@ async fn a_cache_that_everybody_has_left_does_not_wait_for_it() {
 
 #[tokio::test]
 async fn a_policy_that_does_wrong_while_another_is_prepared_is_put_aside_and_the_other_takes_over() {
-    let rig = Rig::new();
+    let rig = CacheRig::create();
     let cache = filled(&rig).await;
     cache.swap_policy(policy(components::TRAPS)).await.unwrap();
     let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));

@@ -7,20 +7,20 @@ use std::cell::{Cell, RefCell};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
-use crate::asked::Asked;
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, Media, Source};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchError;
 use crate::bindings::media_cache::cache::eviction::Policy;
-use crate::brought::Brought;
+use crate::digest::{DigestHasher, Key};
 use crate::disk::{Disk, blames_the_file};
-use crate::failures::Failures;
-use crate::flights::{Flights, Part};
+use crate::eviction_tier::Ranking;
+use crate::failure_memory::Failures;
+use crate::fetched_media::Brought;
 use crate::index::{Index, Slot};
-use crate::key::{DigestHasher, Key};
-use crate::memory::Memory;
-use crate::ranking::Ranking;
+use crate::lookup_key::Asked;
+use crate::memory_tier::Memory;
 use crate::settings::Settings;
+use crate::single_flight::{Flights, Part};
 use crate::state::{Counters, State, Writing};
 
 type KeyFlights<T> = Flights<Key, T, BuildHasherDefault<DigestHasher>>;

@@ -3,7 +3,7 @@
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
-use crate::key::TEMPORARY;
+use crate::digest::TEMPORARY;
 use wit_bindgen::StreamResult;
 
 /// A directory.

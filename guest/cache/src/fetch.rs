@@ -2,18 +2,18 @@
 
 use std::hash::BuildHasherDefault;
 
-use crate::asked::Asked;
 use crate::bindings::exports::media_cache::cache::cache::{Media, PutOutcome, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::{self, Download, FetchError};
 use crate::bindings::media_cache::cache::transcoder;
-use crate::brought::Brought;
 use crate::cache::Cache;
 use crate::clock;
-use crate::failure_times::told_again;
-use crate::flights::{Lead, Part};
-use crate::gif::{FILM, film_name, is_gif};
-use crate::key::{DigestHasher, Key, check_url};
+use crate::digest::{DigestHasher, Key, check_url};
+use crate::failure_ttl::told_again;
+use crate::fetched_media::Brought;
+use crate::lookup_key::Asked;
+use crate::single_flight::{Lead, Part};
+use crate::transcode::{FILM, film_name, is_gif};
 
 /// The duty to bring what an entry is to have.
 type Arrival<'a> = Lead<'a, Key, Brought, BuildHasherDefault<DigestHasher>>;

@@ -4,7 +4,7 @@
 //! Entries lie in numbered slots, which are reused, and are linked in the order of their use. A slot's number is what a policy knows
 //! the entry by; together with the slot's generation it is a ticket, which names one entry for ever.
 
-use crate::key::{Key, KeyMap};
+use crate::digest::{Key, KeyMap};
 
 /// The block in which disk use is counted, in bytes.
 pub const BLOCK: u64 = 4096;

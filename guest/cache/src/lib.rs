@@ -2,39 +2,34 @@
 //!
 //! What it promises is documented in `wit/cache.wit`. The modules, from the bottom up:
 //!
-//! - [`key`], [`asked`], [`sidecar`], [`snapshot`], [`gif`]: names and formats;
-//! - [`index`]: what is stored; [`ranking`]: what a policy is told and asked; [`memory`]: the tier in memory;
-//! - [`flights`], [`failures`], [`failure_times`]: who waits for what, what went wrong just now, and for how long that counts;
+//! - [`digest`], [`lookup_key`], [`sidecar`], [`snapshot`], [`transcode`]: names and formats;
+//! - [`index`]: what is stored; [`eviction_tier`]: what a policy is told and asked; [`memory_tier`]: the tier in memory;
+//! - [`single_flight`], [`failure_memory`], [`failure_ttl`]: who waits for what, what went wrong just now, and for how long that counts;
 //! - [`disk`], [`clock`]: the host's file system and clocks;
 //! - `state`: what all of this makes together, and what changes both tiers at once;
-//! - [`cache`], [`fetch`], [`store`], [`load`], [`report`]: the cache itself; `component` is what exports it.
+//! - [`cache`], [`fetch`], [`store`], [`startup_scan`], [`report`]: the cache itself; `component` is what exports it.
 
-/// What the WIT becomes in Rust.
-#[allow(missing_docs, clippy::all, clippy::unwrap_used, reason = "generated")]
-pub mod bindings {
-    wit_bindgen::generate!({ path: "../../wit", world: "media-cache", generate_all });
-}
-
-pub mod asked;
-pub mod brought;
+pub mod bindings;
 pub mod cache;
 pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
+pub mod digest;
 pub mod disk;
-pub mod failure_times;
-pub mod failures;
+pub mod eviction_tier;
+pub mod failure_memory;
+pub mod failure_ttl;
 pub mod fetch;
-pub mod flights;
-pub mod gif;
+pub mod fetched_media;
 pub mod index;
-pub mod key;
-pub mod load;
-pub mod memory;
-pub mod ranking;
+pub mod lookup_key;
+pub mod memory_tier;
 pub mod report;
 pub mod settings;
 pub mod sidecar;
+pub mod single_flight;
 pub mod snapshot;
+pub mod startup_scan;
 mod state;
 pub mod store;
+pub mod transcode;

@@ -3,9 +3,9 @@
 use crate::bindings::exports::media_cache::cache::cache::{Listed, Page, Stats, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::Cache;
+use crate::digest::SNAPSHOT;
 use crate::disk::describe;
-use crate::flights::Part;
-use crate::key::SNAPSHOT;
+use crate::single_flight::Part;
 use crate::snapshot;
 use crate::state::State;
 

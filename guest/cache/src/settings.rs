@@ -3,7 +3,7 @@
 use media_cache_key_rules::{KeyRules, ParameterRule};
 
 use crate::bindings::exports::media_cache::cache::cache::{self, Options};
-use crate::failure_times::FailureTimes;
+use crate::failure_ttl::FailureTimes;
 
 const MIB: u64 = 1 << 20;
 

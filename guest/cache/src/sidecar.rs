@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::key::{decode_hex, encode_hex};
+use crate::digest::{decode_hex, encode_hex};
 
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
 pub const LARGEST: u64 = 128 * 1024;

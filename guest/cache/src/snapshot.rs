@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::{Key, decode_hex, encode_hex};
 use crate::index::Entry;
-use crate::key::{Key, decode_hex, encode_hex};
 
 /// What the first line says. A file with another first line is of another version, and not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;

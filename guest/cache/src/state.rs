@@ -7,11 +7,11 @@ use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchError;
 use crate::bindings::media_cache::cache::eviction::Policy;
 use crate::clock;
-use crate::failures::Failures;
+use crate::digest::Key;
+use crate::eviction_tier::Ranking;
+use crate::failure_memory::Failures;
 use crate::index::{Entry, Index, Slot};
-use crate::key::Key;
-use crate::memory::Memory;
-use crate::ranking::Ranking;
+use crate::memory_tier::Memory;
 
 /// What changes.
 pub(crate) struct State {

@@ -6,15 +6,15 @@ use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::eviction::{Entry as Ranked, EntryId};
 use crate::bindings::wasi::filesystem::types::ErrorCode;
-use crate::brought::Brought;
 use crate::cache::Cache;
+use crate::digest::Key;
 use crate::disk::{Disk, describe};
-use crate::flights::Part;
+use crate::eviction_tier::{GivenUp, Policy, Tier, Verdict};
+use crate::fetched_media::Brought;
 use crate::index::{Entry, Index, Slot, disk_size};
-use crate::key::Key;
-use crate::memory::Memory;
-use crate::ranking::{GivenUp, Policy, Tier, Verdict};
+use crate::memory_tier::Memory;
 use crate::sidecar::{self, Sidecar};
+use crate::single_flight::Part;
 use crate::state::State;
 
 impl Cache {

@@ -18,7 +18,7 @@
 //!
 //! A newcomer takes part at once: if its own priority is the least, it is itself the victim.
 
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, Heap, OptionSpec, Options, Placement, export_policy};
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, Heap, OptionSpec, Options, Placement, export_policy};
 
 /// Entries by their priority.
 pub struct Gdsf {

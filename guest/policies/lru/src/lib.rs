@@ -1,6 +1,6 @@
 //! Least recently used: entries in the order of their last use; the oldest goes first.
 
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
 
 /// Entries in the order of their use.
 pub struct Lru {

@@ -15,7 +15,7 @@
 //! by default; nor is one that fills it to the last byte, unless its ghost is there. For a cache of few objects that are large, let
 //! them enter the main queue: `large` is `main`.
 
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, Ghosts, OptionSpec, Options, Placement, Queue, Slab, export_policy};
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, Ghosts, OptionSpec, Options, Placement, Queue, Slab, export_policy};
 
 /// More hits than these make no difference.
 const MOST_HITS: u8 = 3;

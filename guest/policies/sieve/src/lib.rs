@@ -12,7 +12,7 @@
 //! has been all the way round to be asked for again. CLOCK, which differs in nothing but that a survivor moves to the new end, mixes
 //! the two.
 
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
 
 /// Entries in the order of their arrival, and a hand.
 pub struct Sieve {

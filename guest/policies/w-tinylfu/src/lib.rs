@@ -25,7 +25,7 @@ mod sketch;
 
 use std::iter::successors;
 
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab, export_policy};
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab, export_policy};
 use sketch::Sketch;
 
 /// A candidate for which more would have to go loses, so that deciding does not take for ever.

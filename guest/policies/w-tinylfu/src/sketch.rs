@@ -1,6 +1,6 @@
 //! How often something was asked for of late, whether it resides or not: approximately, and in little memory.
 
-use media_cache_policy_kit::{EntryId, MAX_ENTRIES, spread};
+use media_cache_policy_sdk::{EntryId, MAX_ENTRIES, spread};
 
 /// A counter does not count further.
 pub const MOST: u64 = 15;

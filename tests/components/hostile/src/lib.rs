@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
-pub use media_cache_policy_kit as kit;
-use media_cache_policy_kit::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab};
+pub use media_cache_policy_sdk as kit;
+use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab};
 
 /// What a policy does when its time has come. What is not written here it does as an LRU.
 pub trait Hostile: 'static {

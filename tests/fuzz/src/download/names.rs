@@ -3,9 +3,9 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use super::naming::{clean_filename, filename_for};
-use super::parameters::parameter;
 use crate::input::{Input, text};
+use media_cache_http_downloader::fuzzing::parameter;
+use media_cache_http_downloader::{clean_filename, filename_for};
 
 /// A line with a media type, a line with the path of a URL, and a `Content-Disposition`; all of it is also taken for a name.
 pub fn file_name(data: &[u8]) {

@@ -1,6 +1,8 @@
 //! Media types, of whatever headers and bodies say.
 
-use super::sniff::{HEAD_BYTES, media_type as type_of};
+use media_cache_http_downloader::fuzzing::SNIFFED_BYTES;
+use media_cache_http_downloader::media_type as type_of;
+
 use crate::input::{Input, text};
 
 /// A line with a `Content-Type`, which is missing where the line is empty; the rest is the body.
@@ -15,7 +17,7 @@ pub fn media_type(data: &[u8]) {
         assert_eq!(&type_of(Some(found), head), found, "what was found is found again");
     }
     assert!(!can_run_scripts(&recognised), "{recognised} was made of bytes");
-    assert_eq!(said, type_of(Some(&header), &head[..head.len().min(HEAD_BYTES)]), "what is further on does not matter");
+    assert_eq!(said, type_of(Some(&header), &head[..head.len().min(SNIFFED_BYTES)]), "what is further on does not matter");
     if can_run_scripts(&said) {
         let essence = said.split(';').next().unwrap_or_default();
         assert!(header.to_ascii_lowercase().contains(essence), "{said} is not what {header:?} says");

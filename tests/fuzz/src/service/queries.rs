@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use http::Uri;
 use url::form_urlencoded::Serializer;
 
-use super::parameters::read;
-use super::signature::{Signature, SigningKeys};
 use crate::input::{Input, text};
+use crate::query::read;
+use crate::signature::{Signature, SigningKeys};
 
 const NAMES: [&str; 3] = ["url", "signature", "expires"];
 

@@ -1,7 +1,7 @@
 //! `Range`, whatever it says and however much there is.
 
-use super::range::Wanted;
 use crate::input::{Input, text};
+use crate::range::Wanted;
 
 /// Eight bytes of length, and a header.
 pub fn range(data: &[u8]) {

@@ -1,7 +1,7 @@
 //! Snapshots of the index.
 
+use media_cache_component::digest::Key;
 use media_cache_component::index::Entry;
-use media_cache_component::key::Key;
 use media_cache_component::snapshot::{read, write};
 
 use crate::input::{Input, text};

@@ -1,8 +1,8 @@
 //! Images of any shape, drawn anywhere.
 
 use gif::DisposalMethod;
+use media_cache_gif_to_mp4::fuzzing::{Canvas, Image};
 
-use super::canvas::{Canvas, Image};
 use super::model::Model;
 use crate::input::Input;
 

@@ -1,8 +1,7 @@
 //! What a canvas has to show, by the book: a pixel at a time, and the whole picture kept for later.
 
 use gif::DisposalMethod;
-
-use super::canvas::{BACKDROP, Canvas, Image, Pixel};
+use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, Image, Pixel};
 
 pub(super) struct Model {
     width: usize,

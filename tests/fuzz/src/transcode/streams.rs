@@ -1,24 +1,23 @@
 //! Streams of encoders, and the files that are made of them.
 
+use media_cache_gif_to_mp4::fuzzing::{EncodedVideo, VideoFormat, nal_units, write_mp4};
+
 use super::LIMITS;
-use super::bitstream::{EncodedVideo, units};
-use super::mp4;
-use super::yuv::VideoFormat;
 
 /// All of it as a stream.
 pub fn annex_b(data: &[u8]) {
-    let found: Vec<&[u8]> = units(data).collect();
+    let found: Vec<&[u8]> = nal_units(data).collect();
     for unit in &found {
         assert!(!unit.windows(3).any(|window| window == [0, 0, 1]), "a start code within a unit");
         assert_ne!(unit.last(), Some(&0), "a unit ends with a bit that is set");
     }
     let again: Vec<u8> = found.iter().flat_map(|unit| [&[0, 0, 1], *unit].concat()).collect();
-    assert_eq!(units(&again).collect::<Vec<_>>(), found, "written with short start codes");
-    let Ok(video) = EncodedVideo::from_delimited(data, &LIMITS) else { return };
+    assert_eq!(nal_units(&again).collect::<Vec<_>>(), found, "written with short start codes");
+    let Ok(video) = EncodedVideo::from_annex_b(data, &LIMITS) else { return };
     assert!(video.payload.len() <= LIMITS.output_bytes);
     check_frames(&video);
     let delays: Vec<u16> = (2..).take(video.frames.len()).collect();
-    let file = mp4::write(&video, VideoFormat::for_canvas(20, 30), &delays);
+    let file = write_mp4(&video, VideoFormat::for_canvas(20, 30), &delays);
     // A stream in which there is nothing is none to make a file of.
     let Ok(file) = file else { return assert!(video.frames.is_empty()) };
     check_file(&file, &video);

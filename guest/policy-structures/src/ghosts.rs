@@ -1,0 +1,65 @@
+//! What is known of entries that reside no longer.
+
+use crate::fingerprints::FingerprintMap;
+use crate::slab::{EntryId, Queue, Slab};
+
+/// Entries that reside no longer, known by their fingerprints, in the order in which they went.
+pub struct Ghosts {
+    ids: FingerprintMap<EntryId>,
+    entries: Slab<u64>,
+    queue: Queue,
+    /// Ids of ghosts that are no more.
+    free: Vec<EntryId>,
+    capacity: u64,
+}
+
+impl Ghosts {
+    /// However small they were, because they take up memory here.
+    const MOST: usize = 1 << 20;
+
+    /// None so far. As many will be remembered as would fit into `capacity`.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        Self { ids: FingerprintMap::default(), entries: Slab::default(), queue: Queue::new(0), free: Vec::new(), capacity }
+    }
+
+    /// An entry resides no longer. The oldest ghosts make way for it.
+    pub fn add(&mut self, fingerprint: u64, size: u64) {
+        let Some(most_before) = self.capacity.checked_sub(size) else { return };
+        while self.queue.size() > most_before || self.ids.len() >= Self::MOST {
+            let oldest = self.queue.oldest().and_then(|oldest| self.entries.get(oldest));
+            let Some(oldest) = oldest.copied() else { break };
+            self.take(oldest);
+        }
+        let id = self.free.pop().unwrap_or(self.ids.len() as EntryId);
+        self.entries.push(&mut self.queue, id, size, fingerprint);
+        if let Some(older) = self.ids.insert(fingerprint, id) {
+            self.entries.remove(&mut self.queue, older);
+            self.free.push(older);
+        }
+    }
+
+    /// Whether there is a ghost. It is one no longer.
+    pub fn take(&mut self, fingerprint: u64) -> bool {
+        let Some(id) = self.ids.remove(&fingerprint) else { return false };
+        self.entries.remove(&mut self.queue, id);
+        self.free.push(id);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_are_remembered_as_would_fit_and_the_oldest_goes_first() {
+        let mut ghosts = Ghosts::new(9);
+        [(1, 4), (2, 5), (3, 1), (4, 10)].into_iter().for_each(|(fingerprint, size)| ghosts.add(fingerprint, size));
+        assert_eq!([1, 2, 3, 4].map(|fingerprint| ghosts.take(fingerprint)), [false, true, true, false]);
+        (0..100).for_each(|_| ghosts.add(5, 3));
+        assert_eq!((ghosts.queue.size(), ghosts.take(5), ghosts.take(5), ghosts.queue.size()), (3, true, false, 0));
+        (0..100).for_each(|fingerprint| ghosts.add(fingerprint, 3));
+        assert_eq!((ghosts.ids.len(), ghosts.entries.get(4)), (3, None));
+    }
+}

@@ -1,0 +1,211 @@
+//! Entries by a key: a heap in arrays, from which the entry with the least key is popped.
+//!
+//! A key can be raised but not lowered, which makes raising it cheap: the new key is noted, and the heap goes on with the old one,
+//! which is no greater. Only when an entry comes to the top with a key that is no longer its own does it sink to where it belongs.
+//! What is asked for often costs no more than what is asked for once.
+
+use crate::slab::{EntryId, MAX_ENTRIES};
+
+/// Four children to a node make for fewer levels than two, and lie side by side.
+const CHILDREN: usize = 4;
+
+const NOWHERE: u32 = u32::MAX;
+
+/// The entries that reside, each with a key and a `T` of the policy's own. Raising takes constant time, all else logarithmic time.
+pub struct Heap<K, T> {
+    /// No node's key is greater than those of its children.
+    nodes: Vec<Node<K>>,
+    slots: Vec<Slot<K, T>>,
+}
+
+#[derive(Clone, Copy)]
+struct Node<K> {
+    /// The entry's key, or one that it had before.
+    key: K,
+    id: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Slot<K, T> {
+    key: K,
+    /// Where the entry's node is.
+    at: u32,
+    value: T,
+}
+
+impl<K, T> Default for Heap<K, T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new(), slots: Vec::new() }
+    }
+}
+
+impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
+    /// Adds an entry that does not reside. An id from [`MAX_ENTRIES`] on is passed over.
+    pub fn push(&mut self, id: EntryId, key: K, value: T) {
+        if id >= MAX_ENTRIES {
+            return;
+        }
+        let at = id as usize;
+        if at >= self.slots.len() {
+            self.slots.resize(at + 1, Slot { key, at: NOWHERE, value });
+        }
+        self.slots[at] = Slot { key, at: NOWHERE, value };
+        self.nodes.push(Node { key, id: id as u32 });
+        self.rise(self.nodes.len() - 1);
+    }
+
+    /// Takes out the entry with the least key.
+    pub fn pop(&mut self) -> Option<(EntryId, K, T)> {
+        loop {
+            let Node { key, id } = *self.nodes.first()?;
+            let slot = &mut self.slots[id as usize];
+            if key < slot.key {
+                self.nodes[0].key = slot.key;
+                self.sink(0);
+            } else {
+                let value = slot.value;
+                slot.at = NOWHERE;
+                self.cut(0);
+                return Some((id.into(), key, value));
+            }
+        }
+    }
+
+    /// Takes an entry out, if it resides.
+    pub fn remove(&mut self, id: EntryId) {
+        let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.at != NOWHERE) else { return };
+        let at = slot.at as usize;
+        slot.at = NOWHERE;
+        self.cut(at);
+    }
+
+    /// Changes what the policy keeps with an entry, and raises its key to what `change` returns. One that does not reside is passed
+    /// over, as is a lesser key.
+    pub fn raise(&mut self, id: EntryId, change: impl FnOnce(&mut T) -> K) {
+        let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.at != NOWHERE) else { return };
+        let key = change(&mut slot.value);
+        if slot.key < key {
+            slot.key = key;
+        }
+    }
+
+    /// Fills the place of a node with the last one.
+    fn cut(&mut self, at: usize) {
+        self.nodes.swap_remove(at);
+        if at < self.nodes.len() {
+            self.sink(at);
+            self.rise(at);
+        }
+    }
+
+    /// Moves a node away from the top until its children are no less.
+    fn sink(&mut self, mut at: usize) {
+        let node = self.nodes[at];
+        loop {
+            let first = at * CHILDREN + 1;
+            let end = self.nodes.len().min(first + CHILDREN);
+            let mut least = (at, node);
+            for child in first..end {
+                if self.nodes[child].key < least.1.key {
+                    least = (child, self.nodes[child]);
+                }
+            }
+            if least.0 == at {
+                break;
+            }
+            self.put(at, least.1);
+            at = least.0;
+        }
+        self.put(at, node);
+    }
+
+    /// Moves a node towards the top until its parent is no greater.
+    fn rise(&mut self, mut at: usize) {
+        let node = self.nodes[at];
+        while at > 0 {
+            let parent = self.nodes[(at - 1) / CHILDREN];
+            if parent.key <= node.key {
+                break;
+            }
+            self.put(at, parent);
+            at = (at - 1) / CHILDREN;
+        }
+        self.put(at, node);
+    }
+
+    fn put(&mut self, at: usize, node: Node<K>) {
+        self.nodes[at] = node;
+        self.slots[node.id as usize].at = at as u32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emptied(heap: &mut Heap<u64, char>) -> Vec<EntryId> {
+        std::iter::from_fn(|| heap.pop()).map(|(id, ..)| id).collect()
+    }
+
+    #[test]
+    fn the_least_key_comes_first() {
+        let mut heap = Heap::default();
+        // 37 is prime to 101: every key comes once.
+        (0..101).for_each(|id| heap.push(id, (id + 1) * 37 % 101, 'a'));
+        let keys: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, key, _)| key).collect();
+        assert_eq!(keys, (0..101).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_raised_key_counts_and_a_lesser_one_does_not() {
+        let mut heap = Heap::default();
+        (0..4).for_each(|id| heap.push(id, 10 + id, 'a'));
+        heap.raise(0, |value| {
+            *value = 'b';
+            13
+        });
+        heap.raise(0, |_| 20);
+        heap.raise(0, |_| 2);
+        heap.raise(1, |_| 12);
+        heap.raise(3, |_| 1);
+        heap.raise(4, |_| 1);
+        assert_eq!(emptied(&mut heap), [1, 2, 3, 0]);
+        heap.push(0, 5, 'c');
+        assert_eq!((heap.pop(), heap.pop()), (Some((0, 5, 'c')), None));
+    }
+
+    #[test]
+    fn whatever_is_removed_the_rest_stays_in_order() {
+        for removed in 0..40 {
+            let mut heap = Heap::default();
+            // The keys of the even ids are small: the last node may have to rise from where it fills a gap.
+            (0..40).for_each(|id| heap.push(id, if id % 2 == 0 { id } else { 100 - id }, 'a'));
+            (0..40).step_by(3).for_each(|id| heap.raise(id, |_| 50 + id));
+            heap.remove(removed);
+            heap.remove(removed);
+            heap.remove(99);
+            let keys: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, key, _)| key).collect();
+            assert!(keys.len() == 39 && keys.is_sorted(), "without {removed}: {keys:?}");
+        }
+    }
+
+    #[test]
+    fn what_fills_a_gap_rises_where_it_has_to() {
+        let keys = [0, 10, 1, 1, 1, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 3];
+        let mut heap = Heap::default();
+        (0..).zip(keys).for_each(|(id, key)| heap.push(id, key, 'a'));
+        // The last node, with the key 3, comes to lie under the key 10.
+        heap.remove(5);
+        assert_eq!(emptied(&mut heap)[..7], [0, 2, 3, 4, 20, 1, 6]);
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_dense_is_passed_over() {
+        let mut heap = Heap::default();
+        for id in [MAX_ENTRIES, 1 << 32, u64::MAX] {
+            heap.push(id, 1, 'a');
+            heap.remove(id);
+        }
+        assert_eq!((heap.pop(), heap.slots.len()), (None, 0));
+    }
+}

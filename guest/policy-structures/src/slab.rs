@@ -1,0 +1,249 @@
+//! Entries in queues: doubly linked lists whose links lie in one array.
+//!
+//! Ids are small and dense, so an id is its entry's own place in the array, and everything here takes constant time.
+
+/// Names an entry while it resides. Ids are small and dense, from 0, and are used again.
+pub type EntryId = u64;
+
+const NONE: u32 = u32::MAX;
+
+/// Ids that are no smaller are passed over: they are not dense, and arrays that reached up to them would not fit into memory.
+pub const MAX_ENTRIES: u64 = 1 << 24;
+
+/// The entries that reside, each in one [`Queue`], with a `T` of the policy's own.
+pub struct Slab<T> {
+    nodes: Vec<Node<T>>,
+}
+
+#[derive(Clone, Copy)]
+struct Node<T> {
+    size: u64,
+    older: u32,
+    newer: u32,
+    /// The tag of the queue that the entry is in; 0 for none.
+    queue: u8,
+    value: T,
+}
+
+/// The ends of a queue of entries in a [`Slab`].
+pub struct Queue {
+    tag: u8,
+    oldest: u32,
+    newest: u32,
+    size: u64,
+}
+
+impl Queue {
+    /// An empty queue. The queues of a slab are told apart by their tags.
+    #[must_use]
+    pub const fn new(tag: u8) -> Self {
+        Self { tag: tag + 1, oldest: NONE, newest: NONE, size: 0 }
+    }
+
+    /// What was pushed first, or has been moved here the longest time ago.
+    #[must_use]
+    pub fn oldest(&self) -> Option<EntryId> {
+        id(self.oldest)
+    }
+
+    /// What was pushed last.
+    #[must_use]
+    pub fn newest(&self) -> Option<EntryId> {
+        id(self.newest)
+    }
+
+    /// The sizes of its entries, added up.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.oldest == NONE
+    }
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { nodes: Vec::new() }
+    }
+}
+
+impl<T: Copy + Default> Slab<T> {
+    /// Adds an entry that resides in no queue as the newest of `queue`. An id from [`MAX_ENTRIES`] on is passed over.
+    pub fn push(&mut self, queue: &mut Queue, id: EntryId, size: u64, value: T) {
+        if id >= MAX_ENTRIES {
+            return;
+        }
+        let at = id as usize;
+        if at >= self.nodes.len() {
+            self.nodes.resize(at + 1, Node { size: 0, older: NONE, newer: NONE, queue: 0, value: T::default() });
+        }
+        let node = &mut self.nodes[at];
+        (node.size, node.value) = (size, value);
+        self.link(queue, at as u32);
+    }
+
+    /// Takes an entry out of `queue`, and says how large it is. One that is not in it is passed over.
+    pub fn remove(&mut self, queue: &mut Queue, id: EntryId) -> Option<u64> {
+        let node = self.nodes.get(id as usize).filter(|node| node.queue == queue.tag)?;
+        let size = node.size;
+        self.unlink(queue, id as u32);
+        Some(size)
+    }
+
+    /// Makes an entry of `queue` its newest. One that is not in it is passed over.
+    pub fn renew(&mut self, queue: &mut Queue, id: EntryId) {
+        let at = id as u32;
+        if self.nodes.get(id as usize).is_some_and(|node| node.queue == queue.tag) && at != queue.newest {
+            self.unlink(queue, at);
+            self.link(queue, at);
+        }
+    }
+
+    /// Makes an entry of one queue the newest of another. One that is not in `from` is passed over.
+    pub fn pass(&mut self, from: &mut Queue, to: &mut Queue, id: EntryId) {
+        if self.remove(from, id).is_some() {
+            self.link(to, id as u32);
+        }
+    }
+
+    /// The tag that the entry's queue was made with, if the entry resides.
+    #[must_use]
+    pub fn queue(&self, id: EntryId) -> Option<u8> {
+        self.nodes.get(id as usize)?.queue.checked_sub(1)
+    }
+
+    /// What the policy keeps with an entry, if that resides.
+    #[must_use]
+    pub fn get(&self, id: EntryId) -> Option<&T> {
+        self.nodes.get(id as usize).filter(|node| node.queue != 0).map(|node| &node.value)
+    }
+
+    /// As [`get`](Self::get), to change it.
+    pub fn get_mut(&mut self, id: EntryId) -> Option<&mut T> {
+        self.nodes.get_mut(id as usize).filter(|node| node.queue != 0).map(|node| &mut node.value)
+    }
+
+    /// The size of an entry that resides; 0 for others.
+    #[must_use]
+    pub fn size(&self, id: EntryId) -> u64 {
+        self.nodes.get(id as usize).filter(|node| node.queue != 0).map_or(0, |node| node.size)
+    }
+
+    /// The entry that was pushed to the same queue right after this one.
+    #[must_use]
+    pub fn newer(&self, entry: EntryId) -> Option<EntryId> {
+        id(self.nodes.get(entry as usize)?.newer)
+    }
+
+    fn link(&mut self, queue: &mut Queue, at: u32) {
+        let newest = queue.newest;
+        let node = &mut self.nodes[at as usize];
+        (node.older, node.newer, node.queue) = (newest, NONE, queue.tag);
+        queue.size = queue.size.saturating_add(node.size);
+        match self.nodes.get_mut(newest as usize) {
+            Some(older) => older.newer = at,
+            None => queue.oldest = at,
+        }
+        queue.newest = at;
+    }
+
+    fn unlink(&mut self, queue: &mut Queue, at: u32) {
+        let node = &mut self.nodes[at as usize];
+        let (older, newer) = (node.older, node.newer);
+        node.queue = 0;
+        queue.size = queue.size.saturating_sub(node.size);
+        match self.nodes.get_mut(older as usize) {
+            Some(node) => node.newer = newer,
+            None => queue.oldest = newer,
+        }
+        match self.nodes.get_mut(newer as usize) {
+            Some(node) => node.older = older,
+            None => queue.newest = older,
+        }
+    }
+}
+
+fn id(at: u32) -> Option<EntryId> {
+    (at != NONE).then_some(at.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(sizes: &[u64]) -> (Slab<char>, Queue) {
+        let (mut slab, mut queue) = (Slab::default(), Queue::new(0));
+        for (id, size) in sizes.iter().enumerate() {
+            slab.push(&mut queue, id as u64, *size, 'a');
+        }
+        (slab, queue)
+    }
+
+    fn order(slab: &Slab<char>, queue: &Queue) -> Vec<EntryId> {
+        std::iter::successors(queue.oldest(), |id| slab.newer(*id)).collect()
+    }
+
+    #[test]
+    fn entries_lie_in_the_order_in_which_they_came() {
+        let (mut slab, mut queue) = filled(&[1, 2, 3, 4]);
+        slab.renew(&mut queue, 1);
+        slab.renew(&mut queue, 1);
+        assert_eq!(order(&slab, &queue), [0, 2, 3, 1]);
+        assert_eq!((queue.oldest(), queue.newest(), queue.size()), (Some(0), Some(1), 10));
+        assert_eq!(slab.remove(&mut queue, 0), Some(1));
+        assert_eq!(slab.remove(&mut queue, 1), Some(2));
+        assert_eq!(slab.remove(&mut queue, 3), Some(4));
+        assert_eq!(order(&slab, &queue), [2]);
+        assert_eq!(slab.remove(&mut queue, 2), Some(3));
+        assert_eq!((queue.oldest(), queue.newest(), queue.size(), queue.is_empty()), (None, None, 0, true));
+    }
+
+    #[test]
+    fn an_entry_is_in_one_queue_and_untouched_through_another() {
+        let (mut slab, mut first) = filled(&[5]);
+        let mut second = Queue::new(1);
+        assert_eq!(slab.remove(&mut second, 0), None);
+        slab.renew(&mut second, 0);
+        assert_eq!((slab.queue(0), second.is_empty(), first.size()), (Some(0), true, 5));
+        slab.remove(&mut first, 0);
+        slab.push(&mut second, 0, 7, 'b');
+        assert_eq!((slab.queue(0), slab.size(0), slab.get(0), first.size()), (Some(1), 7, Some(&'b'), 0));
+    }
+
+    #[test]
+    fn an_entry_passes_to_another_queue_with_what_is_kept_with_it() {
+        let (mut slab, mut first) = filled(&[5, 6]);
+        let mut second = Queue::new(1);
+        slab.pass(&mut first, &mut second, 0);
+        slab.pass(&mut first, &mut second, 0);
+        slab.pass(&mut first, &mut second, 9);
+        assert_eq!((slab.queue(0), slab.size(0), slab.get(0)), (Some(1), 5, Some(&'a')));
+        assert_eq!((first.oldest(), first.size(), second.oldest(), second.size()), (Some(1), 6, Some(0), 5));
+    }
+
+    #[test]
+    fn an_id_that_cannot_be_dense_is_passed_over() {
+        let (mut slab, mut queue) = filled(&[1]);
+        for id in [MAX_ENTRIES, u64::from(u32::MAX), 1 << 32, u64::MAX] {
+            slab.push(&mut queue, id, 1, 'b');
+            assert_eq!((slab.get(id), queue.size()), (None, 1));
+        }
+        assert_eq!((order(&slab, &queue), slab.nodes.len()), (vec![0], 1));
+    }
+
+    #[test]
+    fn what_does_not_reside_is_passed_over() {
+        let (mut slab, mut queue) = filled(&[1]);
+        for id in [1, 77, u64::from(u32::MAX), u64::MAX] {
+            assert_eq!(slab.remove(&mut queue, id), None);
+            slab.renew(&mut queue, id);
+            assert_eq!(slab.get_mut(id), None);
+            assert_eq!((slab.get(id), slab.size(id), slab.queue(id)), (None, 0, None));
+        }
+        assert_eq!(order(&slab, &queue), [0]);
+    }
+}

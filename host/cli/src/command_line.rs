@@ -1,0 +1,98 @@
+//! What can be said on the command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Settings};
+use crate::config_command::Config;
+use crate::get::Get;
+use crate::ls::Ls;
+use crate::policy::Policy;
+use crate::put::Put;
+use crate::rm::Rm;
+use crate::serve::Serve;
+use crate::sign::Sign;
+use crate::simulate::Simulate;
+use crate::stats::Stats;
+
+/// A cache for downloaded media: the same URL is never fetched twice.
+///
+/// Each entry is two files, {sha256 of the URL}.dat with the bytes and {sha256 of the URL}.json with what is known of them. GIFs are
+/// stored as MP4.
+#[derive(Parser)]
+#[command(name = "media-cache", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the HTTP service
+    ///
+    /// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is
+    /// set. SIGTERM and Ctrl-C finish what is under way; a second one waits for nothing.
+    ///
+    /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
+    Serve(Box<Serve>),
+    /// Sign a URL, so that a service with the same key answers it
+    Sign(Sign),
+    /// Get what is behind a URL, from the cache or else from the network
+    Get(Get),
+    /// Store a file for a URL
+    Put(Put),
+    /// Remove what is stored for URLs
+    Rm(Rm),
+    /// List what is stored, the least recently used first
+    Ls(Ls),
+    /// Say how much is stored
+    Stats(Stats),
+    /// Replay a trace of requests through eviction policies, and say what each would miss
+    ///
+    /// All policies run at all capacities, in the sandbox that they have in the service. The exit status is 1 if one of them breaks
+    /// off; the others go on.
+    Simulate(Simulate),
+    /// Look at the eviction policy of a running service, replace it, and write one
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Look at the options that `serve` has from its file, its environment and its arguments
+    #[command(subcommand)]
+    Config(Config),
+}
+
+/// Does what the program was told, by its arguments, its environment and its configuration.
+///
+/// # Errors
+/// With a sentence for the user, or with a [`clap::Error`].
+pub fn run() -> anyhow::Result<ExitCode> {
+    let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
+    cli.run(settings)
+}
+
+impl Cli {
+    /// Does what was said.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(async {
+            match self.command {
+                Command::Serve(serve) => serve.run(&settings).await,
+                Command::Sign(sign) => sign.run(),
+                Command::Get(get) => get.run().await,
+                Command::Put(put) => put.run().await,
+                Command::Rm(rm) => rm.run().await,
+                Command::Ls(ls) => ls.run().await,
+                Command::Stats(stats) => stats.run().await,
+                Command::Simulate(simulate) => simulate.run(),
+                Command::Policy(policy) => policy.run().await,
+                Command::Config(config) => config.run(&settings).await,
+            }
+        });
+        // A thread that waits for input which never comes must not hold up the end.
+        runtime.shutdown_background();
+        outcome
+    }
+}

@@ -1,0 +1,13 @@
+//! The option that names a configuration file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where options are that are not given.
+#[derive(Args)]
+pub struct ConfigurationFile {
+    /// A TOML file with options, such as `max-size-mb = 500`; what is given, or is in the environment, outweighs it
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    config: Option<PathBuf>,
+}

@@ -1,0 +1,145 @@
+//! What a file says.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use clap::Command;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::option::{FILE, Kind, Scalar, nearest, options, refusal};
+use crate::config::problems::Problems;
+use crate::config::secret;
+
+/// The largest file that is read, in bytes: what is larger was never meant to be one.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// A key of a file.
+pub struct Setting {
+    /// The long name of the option.
+    pub name: String,
+    /// Its values, written as the command line has them.
+    pub values: Vec<OsString>,
+    /// Where it is, the first line being 1.
+    pub line: usize,
+}
+
+/// Reads a file whose keys are the long names of the options of `command`.
+pub fn read(path: &Path, command: &Command, problems: &mut Problems) -> Vec<Setting> {
+    match text_of(path) {
+        Ok(text) => Reading { path, text: &text, command }.settings(problems),
+        Err(why) => {
+            problems.add(format!("cannot read the configuration {}: {why}", path.display()));
+            Vec::new()
+        }
+    }
+}
+
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(std::io::Error::other(format!("it is larger than {MAX_BYTES} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        std::io::Error::other(format!("it is not UTF-8, beginning with byte {}", error.utf8_error().valid_up_to()))
+    })
+}
+
+struct Reading<'a> {
+    path: &'a Path,
+    text: &'a str,
+    command: &'a Command,
+}
+
+impl Reading<'_> {
+    fn settings(&self, problems: &mut Problems) -> Vec<Setting> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        for error in &errors {
+            // What it would quote by itself is a whole line, and whatever secret is in it.
+            let span = error.span().unwrap_or_default();
+            let word = self.text.get(span.clone()).filter(|word| is_key(word)).map(|word| format!(": {word}"));
+            problems.add(format!("{}: {}{}", self.at(&span), error.message(), word.unwrap_or_default()));
+        }
+        if !errors.is_empty() {
+            return Vec::new();
+        }
+        let mut entries: Vec<_> = table.get_ref().iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let read = |(key, value)| self.setting(key, value).map_err(|problem| problems.add(problem)).ok();
+        entries.into_iter().filter_map(read).collect()
+    }
+
+    fn setting(&self, key: &Spanned<std::borrow::Cow<'_, str>>, value: &Spanned<DeValue<'_>>) -> Result<Setting, String> {
+        let (name, at) = (&**key.get_ref(), self.at(&key.span()));
+        let option = options(self.command).find(|(known, ..)| *known == name && name != FILE);
+        let Some((name, _, kind)) = option else {
+            if value.get_ref().is_table() {
+                return Err(format!("{at}: {name} is a table, and there are none: every key stands by itself"));
+            }
+            let meant = nearest(self.command, name).filter(|meant| meant != FILE);
+            let meant = meant.map_or_else(String::new, |meant| format!("; there is {meant}"));
+            return Err(format!("{at}: {name} is not a key that is known{meant}"));
+        };
+        let written = self.text.get(value.span()).unwrap_or_default();
+        let setting = format!("{at}: {name} = {}", one_line(written));
+        let texts = texts(kind, value.get_ref());
+        let texts = texts.ok_or_else(|| secret::refused(&setting, &format!("it has to be {}", kind.expected())))?;
+        let values: Vec<OsString> = texts.into_iter().map(Into::into).collect();
+        match refusal(self.command, name, kind, &values) {
+            Some(why) => Err(secret::refused(&setting, &why)),
+            None => Ok(Setting { name: name.into(), values, line: self.position(&key.span()).0 }),
+        }
+    }
+
+    fn at(&self, span: &Range<usize>) -> String {
+        let (line, column) = self.position(span);
+        format!("{}:{line}:{column}", self.path.display())
+    }
+
+    /// Line and column where something begins, both from 1.
+    fn position(&self, span: &Range<usize>) -> (usize, usize) {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        (before.matches('\n').count() + 1, line.chars().count() + 1)
+    }
+}
+
+/// The values that an option would be given on the command line; nothing if they are not written in the way of the option.
+fn texts(kind: Kind, value: &DeValue<'_>) -> Option<Vec<String>> {
+    match (kind, value) {
+        (Kind::Flag, value) => Some(vec![text(Scalar::Boolean, value)?]),
+        (Kind::One(scalar), value) => Some(vec![text(scalar, value)?]),
+        (Kind::List(scalar), DeValue::Array(values)) => values.iter().map(|value| text(scalar, value.get_ref())).collect(),
+        (Kind::List(_), _) => None,
+    }
+}
+
+fn text(scalar: Scalar, value: &DeValue<'_>) -> Option<String> {
+    match (scalar, value) {
+        (Scalar::Boolean, DeValue::Boolean(value)) => Some(value.to_string()),
+        (Scalar::Number, DeValue::Integer(number)) if number.radix() == 10 => Some(number.as_str().into()),
+        (Scalar::Number, DeValue::Integer(number)) => Some(i128::from_str_radix(number.as_str(), number.radix()).ok()?.to_string()),
+        (Scalar::Number, DeValue::Float(number)) => Some(number.as_str().into()),
+        (Scalar::Text, DeValue::String(text)) => Some(text.clone().into_owned()),
+        _ => None,
+    }
+}
+
+/// Whether a piece of a file can be the name of an option, and is short enough for one.
+fn is_key(word: &str) -> bool {
+    (1..=40).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+}
+
+/// As much of a value as there is room for in a sentence.
+fn one_line(written: &str) -> String {
+    const MAX: usize = 100;
+    let line = written.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

@@ -1,0 +1,165 @@
+//! Options as a configuration sees them. All of it is read off the definitions of the command line, so that no option is listed twice.
+
+use std::any::TypeId;
+use std::error::Error as _;
+use std::ffi::{OsStr, OsString};
+use std::num::{IntErrorKind, NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroUsize, ParseIntError};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command};
+
+/// The option that names the file, and has no place in it.
+pub const FILE: &str = "config";
+
+/// How the variables begin that are meant for this program.
+pub const PREFIX: &str = "MEDIA_CACHE_";
+
+/// How what an option is set to is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is given or not.
+    Flag,
+    /// It has one value.
+    One(Scalar),
+    /// It has as many as one likes.
+    List(Scalar),
+}
+
+/// How one value is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scalar {
+    /// `true` or `false`.
+    Boolean,
+    /// A number without a unit.
+    Number,
+    /// Anything else.
+    Text,
+}
+
+impl Kind {
+    /// That of an option; none for what is no setting, such as `--help`.
+    pub fn of(option: &Arg) -> Option<Self> {
+        let scalar = || Scalar::of(option);
+        match option.get_action() {
+            ArgAction::SetTrue => Some(Self::Flag),
+            ArgAction::Set => Some(Self::One(scalar())),
+            ArgAction::Append => Some(Self::List(scalar())),
+            _ => None,
+        }
+    }
+
+    /// What a value in a file has to look like.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Flag | Self::One(Scalar::Boolean) => "true or false",
+            Self::One(Scalar::Number) => "a number",
+            Self::One(Scalar::Text) => "a string, in quotes",
+            Self::List(Scalar::Boolean) => "a list of true and false, in brackets",
+            Self::List(Scalar::Number) => "a list of numbers, in brackets",
+            Self::List(Scalar::Text) => "a list of strings, in brackets",
+        }
+    }
+}
+
+impl Scalar {
+    fn of(option: &Arg) -> Self {
+        let parsed = option.get_value_parser().type_id();
+        let numbers = [
+            TypeId::of::<u8>(),
+            TypeId::of::<u16>(),
+            TypeId::of::<u32>(),
+            TypeId::of::<u64>(),
+            TypeId::of::<usize>(),
+            TypeId::of::<i64>(),
+            TypeId::of::<f32>(),
+            TypeId::of::<f64>(),
+            TypeId::of::<NonZeroU8>(),
+            TypeId::of::<NonZeroU16>(),
+            TypeId::of::<NonZeroU32>(),
+            TypeId::of::<NonZeroU64>(),
+            TypeId::of::<NonZeroUsize>(),
+        ];
+        match () {
+            () if parsed == TypeId::of::<bool>() => Self::Boolean,
+            () if numbers.into_iter().any(|number| parsed == number) => Self::Number,
+            () => Self::Text,
+        }
+    }
+}
+
+/// The options of a command that can be set in other ways than by giving them, in the order of its help: those with a long name that
+/// set something.
+pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
+    let options = command.get_arguments().filter_map(|option| Some((option.get_long()?, option, Kind::of(option)?)));
+    let mut options: Vec<_> = options.collect();
+    let mut headings = vec![None];
+    headings.extend(options.iter().map(|(_, option, _)| option.get_help_heading()));
+    options.sort_by_key(|(_, option, _)| headings.iter().position(|heading| *heading == option.get_help_heading()));
+    options.into_iter()
+}
+
+/// Whether a command takes a configuration. One that does not depends on nothing but its arguments.
+pub fn is_configured(command: &Command) -> bool {
+    command.get_arguments().any(|option| option.get_long() == Some(FILE))
+}
+
+/// All commands that take a configuration, however deep they are.
+pub fn configured(command: &Command) -> Vec<&Command> {
+    let own = is_configured(command).then_some(command);
+    own.into_iter().chain(command.get_subcommands().flat_map(configured)).collect()
+}
+
+/// How an option is called in the environment.
+pub fn variable(name: &str) -> String {
+    format!("{}{}", PREFIX, name.replace('-', "_").to_ascii_uppercase())
+}
+
+/// What a command is to be given for an option to have these values.
+pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
+    match kind {
+        Kind::Flag => values.iter().filter(|value| *value == "true").map(|_| format!("--{name}").into()).collect(),
+        Kind::One(_) | Kind::List(_) => {
+            let assign = |value: &OsString| [OsStr::new("--"), OsStr::new(name), OsStr::new("="), value].into_iter().collect();
+            values.iter().map(assign).collect()
+        }
+    }
+}
+
+/// Why an option of a command cannot have these values; nothing if it can. What else the command lacks does not count.
+pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -> Option<String> {
+    if kind == Kind::Flag && values.iter().any(|value| value != "true" && value != "false") {
+        return Some(format!("it is {}", kind.expected()));
+    }
+    let arguments = std::iter::once("media-cache".into()).chain(arguments(name, kind, values));
+    let error = command.clone().try_get_matches_from(arguments).err()?;
+    match error.kind() {
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::InvalidUtf8 => Some(reason(&error)),
+        _ => None,
+    }
+}
+
+/// What is wrong with a value, without the value.
+fn reason(error: &clap::Error) -> String {
+    if let Some(why) = error.source() {
+        return match why.downcast_ref().map(ParseIntError::kind) {
+            Some(IntErrorKind::Zero) => "it has to be at least 1".into(),
+            Some(IntErrorKind::PosOverflow) => "it is too large".into(),
+            Some(_) => "it is not a whole number that is not negative".into(),
+            None => why.to_string(),
+        };
+    }
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(known)) if !known.is_empty() => format!("it is one of {}", known.join(", ")),
+        _ if error.kind() == ErrorKind::InvalidUtf8 => "it is not UTF-8".into(),
+        _ => "it must not be empty".into(),
+    }
+}
+
+/// The option of a command that was probably meant.
+pub fn nearest(command: &Command, name: &str) -> Option<String> {
+    let error = command.clone().try_get_matches_from(["media-cache".into(), format!("--{name}")]).err()?;
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(option)) => option.strip_prefix("--").map(Into::into),
+        _ => None,
+    }
+}

@@ -1,0 +1,116 @@
+//! Options from the command line, the environment and the file, put together.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+
+use crate::config::option::{self, FILE, Kind, options};
+use crate::config::problems::Problems;
+use crate::config::settings::{Given, Settings, Source};
+use crate::config::{environment, file};
+
+/// What is said by the arguments of the program, by the variables of its environment and by the file that either of them names; and
+/// where each part of it came from.
+///
+/// # Errors
+/// With what is wrong, for the user, or with a [`clap::Error`], which can also be help that was asked for.
+pub fn resolve<Cli: CommandFactory + FromArgMatches>(
+    arguments: impl IntoIterator<Item = OsString>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> anyhow::Result<(Cli, Settings)> {
+    let (program, mut arguments) = (Cli::command(), arguments.into_iter().collect::<Vec<_>>());
+    // What is given may lack what the file has; whatever else is wrong with it is found below, together with all the rest.
+    let said = program.clone().ignore_errors(true).try_get_matches_from(&arguments).unwrap_or_default();
+    let (path, said) = innermost(&said);
+    let command = path.iter().try_fold(&program, |command, name| command.find_subcommand(name));
+    let Some(command) = command.filter(|command| option::is_configured(command)) else {
+        return Ok((Cli::from_arg_matches(&program.try_get_matches_from(arguments)?)?, Settings::default()));
+    };
+
+    let mut problems = Problems::default();
+    let environment = environment::read(variables, &program, command, &mut problems);
+    let of_variable = || environment.get(FILE).and_then(|values| values.first()).map(PathBuf::from);
+    let file = said.get_raw(FILE).and_then(|mut values| values.next()).map(PathBuf::from).or_else(of_variable);
+    let in_file = file.as_deref().map(|file| file::read(file, service(&program), &mut problems)).unwrap_or_default();
+    problems.none()?;
+
+    let mut sources = Vec::new();
+    for (name, option, kind) in options(command) {
+        let given = said.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine);
+        let setting = in_file.iter().find(|setting| setting.name == name);
+        let (source, values) = match (given, environment.get(name), setting) {
+            (true, ..) => (Source::Flag, None),
+            (false, Some(values), _) => (Source::Variable(option::variable(name)), Some(values.clone())),
+            (false, None, Some(setting)) => (Source::File(setting.line), Some(setting.values.clone())),
+            (false, None, None) => (Source::Default, None),
+        };
+        sources.push(Given { name: name.into(), kind, source, values });
+    }
+    let weaker = sources.iter().filter_map(|given| Some(option::arguments(&given.name, given.kind, given.values.as_ref()?)));
+    let weaker: Vec<OsString> = weaker.flatten().collect();
+    // Commands are not aliased and have no options before their names, so that these are the first arguments.
+    let start = (1 + path.len()).min(arguments.len());
+    arguments.splice(start..start, weaker);
+
+    let settled = emptied(program.clone(), &path, &sources).try_get_matches_from(arguments);
+    let settled = settled.map_err(|error| explained(error, &sources, file.as_deref()))?;
+    let settings = Settings::new(command, innermost(&settled).1, sources, file);
+    Ok((Cli::from_arg_matches(&settled)?, settings))
+}
+
+/// The names of the commands that were said, each one within that before it, and what was said to the last.
+fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
+    let (mut path, mut matches) = (Vec::new(), matches);
+    while let Some((name, inner)) = matches.subcommand() {
+        path.push(name);
+        matches = inner;
+    }
+    (path, matches)
+}
+
+/// The command whose options are the keys of a file.
+pub fn service(program: &Command) -> &Command {
+    program.find_subcommand("serve").unwrap_or(program)
+}
+
+/// A program in which those lists are empty, unless more is said, that are set to be empty. No argument could say that.
+fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
+    match path {
+        [name, rest @ ..] => program.mut_subcommand(name, |command| emptied(command, rest, sources)),
+        [] => program.mut_args(|option| {
+            let name = option.get_long();
+            let is_empty =
+                |given: &&Given| matches!((given.kind, &given.values), (Kind::List(_), Some(values)) if values.is_empty());
+            match sources.iter().filter(is_empty).any(|given| Some(&*given.name) == name) {
+                true => option.default_values(std::iter::empty::<&str>()),
+                false => option,
+            }
+        }),
+    }
+}
+
+/// An error of the command line, with a word on where those options come from that nobody gave there.
+fn explained(error: clap::Error, sources: &[Given], file: Option<&std::path::Path>) -> anyhow::Error {
+    let concerned = [ContextKind::InvalidArg, ContextKind::PriorArg].into_iter().filter_map(|kind| error.get(kind));
+    let concerned = concerned.flat_map(|value| match value {
+        ContextValue::String(option) => vec![option.clone()],
+        ContextValue::Strings(options) => options.clone(),
+        _ => Vec::new(),
+    });
+    let notes = concerned.filter_map(|option| {
+        let name = option.strip_prefix("--")?.split([' ', '=']).next()?;
+        let given = sources.iter().find(|given| given.name == name)?;
+        given.values.as_ref().map(|_| format!("--{name} is set by {}", given.source.describe(file)))
+    });
+    let notes: Vec<String> = notes.collect();
+    if notes.is_empty() {
+        return error.into();
+    }
+    let text = error.to_string();
+    let what: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    let what = what.join(" ");
+    anyhow::anyhow!("{}; {}", what.strip_prefix("error: ").unwrap_or(&what), notes.join(", "))
+}

@@ -1,0 +1,100 @@
+//! What is in force, and where it came from.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Command};
+
+use crate::config::option::{Kind, options};
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the command line.
+    Flag,
+    /// From this variable.
+    Variable(String),
+    /// From this line of the file.
+    File(usize),
+    /// From nowhere.
+    Default,
+}
+
+impl Source {
+    /// Where it is, for the user.
+    pub fn describe(&self, file: Option<&Path>) -> String {
+        match (self, file) {
+            (Self::Flag, _) => "flag".into(),
+            (Self::Variable(name), _) => name.clone(),
+            (Self::File(line), Some(file)) => format!("{}:{line}", file.display()),
+            (Self::File(line), None) => format!("line {line}"),
+            (Self::Default, _) => "default".into(),
+        }
+    }
+}
+
+/// What an option is set to by something weaker than a flag.
+pub struct Given {
+    /// Its long name.
+    pub name: String,
+    /// How it is written.
+    pub kind: Kind,
+    /// What counts for it.
+    pub source: Source,
+    /// Its values, if it is the environment or the file that counts.
+    pub values: Option<Vec<OsString>>,
+}
+
+/// An option that is in force.
+pub struct Setting {
+    /// Its long name.
+    pub name: String,
+    /// The heading that it has in the help.
+    pub heading: Option<String>,
+    /// How it is written.
+    pub kind: Kind,
+    /// Its values; nothing if it has none.
+    pub values: Option<Vec<OsString>>,
+    /// Where they came from.
+    pub source: Source,
+}
+
+/// All options of a command that are in force.
+#[derive(Default)]
+pub struct Settings {
+    settings: Vec<Setting>,
+    file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Those of a command, with what it was told in the end.
+    pub(super) fn new(command: &Command, told: &ArgMatches, sources: Vec<Given>, file: Option<PathBuf>) -> Self {
+        let setting = |((name, option, kind), given): ((&str, &clap::Arg, Kind), Given)| {
+            let values = told.get_raw(option.get_id().as_str()).map(|values| values.map(Into::into).collect());
+            let empty = || given.values.as_ref().filter(|values| values.is_empty()).cloned();
+            let heading = option.get_help_heading().map(Into::into);
+            Setting { name: name.into(), heading, kind, values: values.or_else(empty), source: given.source }
+        };
+        Self { settings: options(command).zip(sources).map(setting).collect(), file }
+    }
+
+    /// All of them, in the order of the help.
+    pub fn iter(&self) -> impl Iterator<Item = &Setting> {
+        self.settings.iter()
+    }
+
+    /// The file, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Says in the log where the options come from.
+    pub fn log(&self) {
+        let count = |is: fn(&Source) -> bool| self.settings.iter().filter(|setting| is(&setting.source)).count();
+        let flags = count(|source| matches!(source, Source::Flag));
+        let variables = count(|source| matches!(source, Source::Variable(_)));
+        let keys = count(|source| matches!(source, Source::File(_)));
+        let file = self.file.as_deref().map(|file| tracing::field::display(file.display()));
+        tracing::info!(flags, variables, keys, file, "configured");
+    }
+}

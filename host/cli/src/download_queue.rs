@@ -1,0 +1,53 @@
+//! How many downloads there are at once, and how often one is tried.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use clap::Args;
+use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions, RetryOptions};
+
+/// How many downloads there are at once. For commands that run long enough to have many.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct DownloadLimits {
+    /// Downloads at once
+    #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads)]
+    max_downloads: NonZeroUsize,
+    /// Downloads at once from the same host
+    #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_host)]
+    max_downloads_per_host: NonZeroUsize,
+    /// Downloads that wait for others to end; one more is refused
+    #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_queued_downloads)]
+    max_queued_downloads: usize,
+    /// How long a download waits for others to end, in seconds; then it is refused
+    #[arg(long, value_name = "SECONDS", default_value_t = LimiterOptions::default().max_queue_time.as_secs())]
+    max_queue_seconds: u64,
+}
+
+impl DownloadLimits {
+    /// A limiter with these limits, which nobody uses yet.
+    pub fn limiter(&self) -> ConcurrencyLimiter {
+        ConcurrencyLimiter::new(LimiterOptions {
+            max_downloads: self.max_downloads,
+            max_downloads_per_host: self.max_downloads_per_host,
+            max_queued_downloads: self.max_queued_downloads,
+            max_queue_time: Duration::from_secs(self.max_queue_seconds),
+        })
+    }
+}
+
+/// How often a download is tried.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct Retries {
+    /// How often a download is tried again that failed for a reason that may pass
+    #[arg(long, value_name = "N", default_value_t = RetryOptions::default().retries, value_parser = clap::value_parser!(u32).range(..=10))]
+    retries: u32,
+}
+
+impl Retries {
+    /// For downloads that may take so long, all retries included.
+    pub fn options(&self, download_timeout: Duration) -> RetryOptions {
+        RetryOptions { retries: self.retries, download_timeout, ..RetryOptions::default() }
+    }
+}

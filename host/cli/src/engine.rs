@@ -1,0 +1,20 @@
+//! What runs components.
+
+use media_cache::Engine;
+use media_cache::policy::PolicyEngine;
+
+/// What runs components.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn engine() -> anyhow::Result<Engine> {
+    Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+}
+
+/// What runs policies alone, for commands without a cache.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
+    PolicyEngine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+}

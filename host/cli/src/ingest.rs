@@ -1,0 +1,100 @@
+//! What comes in: downloads and their limits, and what is converted.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use media_cache::gif::GifTranscoder;
+use media_cache::{Downloader, NoTranscoder, Transcoder};
+use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Limited, Retry};
+
+use crate::access::Access;
+use crate::download_queue::Retries;
+use crate::matrix::Matrix;
+use crate::outbound::OutboundLimits;
+use crate::storage::MIB;
+
+/// What comes in, and what becomes of it. For commands that store something.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct Ingest {
+    /// The largest body that is downloaded or put, in MiB
+    #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
+    max_body_mb: u64,
+    /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
+    #[arg(long, value_enum, default_value_t)]
+    transcoder: TranscoderName,
+    #[command(flatten)]
+    retries: Retries,
+    #[command(flatten)]
+    access: Access,
+    #[command(flatten)]
+    matrix: Matrix,
+    #[command(flatten)]
+    outbound: OutboundLimits,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum TranscoderName {
+    #[default]
+    Embedded,
+    Ffmpeg,
+    None,
+}
+
+impl Ingest {
+    /// The downloader of these options, which share this limiter. `progress`, where it is given, shows how downloads get on;
+    /// `via` names the service that they are made for.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn downloader(
+        &self,
+        limiter: ConcurrencyLimiter,
+        progress: Option<ProgressBar>,
+        via: Option<String>,
+    ) -> anyhow::Result<impl Downloader + use<>> {
+        let options = HttpOptions {
+            max_body_bytes: self.max_body_bytes(),
+            access: self.access.rules(),
+            matrix_homeserver: self.matrix.homeserver()?,
+            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
+            via,
+            ..self.outbound.options()
+        };
+        let retries = self.retries.options(options.download_timeout);
+        // Each attempt waits for a place of its own, so that none is taken while nothing is done.
+        Ok(Retry::new(Limited::new(HttpDownloader::new(options)?, limiter), retries))
+    }
+
+    /// The transcoder of these options.
+    pub fn transcoder(&self) -> Arc<dyn Transcoder> {
+        match self.transcoder {
+            TranscoderName::Embedded => Arc::new(GifTranscoder::embedded()),
+            TranscoderName::Ffmpeg => Arc::new(GifTranscoder::ffmpeg("ffmpeg".into())),
+            TranscoderName::None => Arc::new(NoTranscoder),
+        }
+    }
+
+    /// Room that one more entry may take, in MiB: its body, or the film that is made of it, and its sidecar.
+    pub fn room(&self) -> u64 {
+        self.max_body_mb.saturating_add(100)
+    }
+
+    /// The largest body that is downloaded or put, in bytes.
+    pub fn max_body_bytes(&self) -> u64 {
+        self.max_body_mb.saturating_mul(MIB)
+    }
+}
+
+fn show(bar: &ProgressBar, received: u64, total: Option<u64>) {
+    if let Some(total) = total.filter(|_| bar.length().is_none()) {
+        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}");
+        bar.set_length(total);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    }
+    bar.set_position(received);
+    if total.is_none() {
+        bar.set_message(format!("{received} bytes"));
+    }
+}

@@ -1,0 +1,21 @@
+//! Which URLs are the same entry.
+
+use clap::Args;
+use media_cache::KeyRules;
+
+/// What makes URLs the same entry. Every command that is given a URL has to know.
+#[derive(Args)]
+#[command(next_help_heading = "Storage")]
+pub struct KeyRuleOptions {
+    /// What makes URLs the same entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such
+    /// as `*.example.org:sig+expires`
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    key_rules: Vec<KeyRules>,
+}
+
+impl KeyRuleOptions {
+    /// All of them together.
+    pub fn rules(&self) -> KeyRules {
+        self.key_rules.iter().cloned().collect()
+    }
+}

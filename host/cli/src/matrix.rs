@@ -1,0 +1,32 @@
+//! Through whom Matrix media is fetched.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use media_cache_http_downloader::{Homeserver, HomeserverUrl};
+
+/// Through whom Matrix media is fetched. For commands that download.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct Matrix {
+    /// The Matrix homeserver through which mxc:// URLs are fetched; it may be at a private address
+    #[arg(long, value_name = "URL", requires = "matrix_token_file")]
+    matrix_homeserver: Option<HomeserverUrl>,
+    /// A file with an access token for the homeserver
+    #[arg(long, value_name = "FILE", requires = "matrix_homeserver")]
+    matrix_token_file: Option<PathBuf>,
+}
+
+impl Matrix {
+    /// The homeserver, if there is one, with the token as it is in the file now.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn homeserver(&self) -> anyhow::Result<Option<Homeserver>> {
+        let (Some(url), Some(file)) = (&self.matrix_homeserver, &self.matrix_token_file) else { return Ok(None) };
+        let token = std::fs::read_to_string(file).with_context(|| format!("cannot read the access token in {}", file.display()))?;
+        let homeserver = Homeserver::new(url.clone(), token.trim());
+        Ok(Some(homeserver.with_context(|| format!("the file {} has no access token in it", file.display()))?))
+    }
+}

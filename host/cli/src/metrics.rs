@@ -1,0 +1,21 @@
+//! What the service measures beside what it always does.
+
+use clap::Args;
+use media_cache_http_downloader::HostPattern;
+use media_cache_server::metrics::Metrics;
+
+/// What is told apart at `/metrics`.
+#[derive(Args)]
+#[command(next_help_heading = "Logs and metrics")]
+pub struct MetricsOptions {
+    /// Hosts whose downloads /metrics counts by themselves: `example.org`, or `*.example.org` for those under it together
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    metrics_host: Vec<HostPattern>,
+}
+
+impl MetricsOptions {
+    /// Measurements, of nothing yet.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(self.metrics_host.clone())
+    }
+}

@@ -1,0 +1,75 @@
+//! How far downloads go.
+
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+use media_cache_http_downloader::{HttpOptions, TypePattern};
+
+/// How far downloads go. For commands that download.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct OutboundLimits {
+    /// Redirects that are followed; 0 for none
+    #[arg(long, value_name = "N", default_value_t = HttpOptions::default().max_redirects, value_parser = clap::value_parser!(u32).range(..=20))]
+    max_redirects: u32,
+    /// The longest URL that is asked for, or redirected to, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().max_url_bytes, value_parser = size(64, 65_534))]
+    max_url_bytes: usize,
+    /// The largest head of an origin's answer, in KiB
+    #[arg(long, value_name = "KB", default_value_t = HttpOptions::default().max_origin_header_bytes >> 10, value_parser = size(1, 256))]
+    max_origin_header_kb: usize,
+    /// The most headers that an origin's answer may have
+    #[arg(long, value_name = "N", default_value_t = HttpOptions::default().max_origin_headers, value_parser = size(1, 10_000))]
+    max_origin_headers: usize,
+    /// How long it may take to connect to an origin, names and TLS included
+    #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().connect_timeout.as_secs(), value_parser = seconds())]
+    connect_seconds: u64,
+    /// How long it may take until an origin answers
+    #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().first_byte_timeout.as_secs(), value_parser = seconds())]
+    first_byte_seconds: u64,
+    /// How long an origin may pause within a body
+    #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().pause_timeout.as_secs(), value_parser = seconds())]
+    pause_seconds: u64,
+    /// How long a download may take in all
+    #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().download_timeout.as_secs(), value_parser = seconds())]
+    download_seconds: u64,
+    /// How fast a body has to come at least, in bytes a second; 0 for no matter how slow
+    #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().min_rate, value_parser = clap::value_parser!(u64).range(..=1 << 30))]
+    min_rate: u64,
+    /// Over how long that is averaged
+    #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
+    min_rate_seconds: u64,
+    /// Media types to take, such as image/*, or with ! not to take; also comma separated
+    #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
+    accept_type: Vec<TypePattern>,
+}
+
+impl OutboundLimits {
+    /// These limits, as a downloader takes them.
+    pub fn options(&self) -> HttpOptions {
+        HttpOptions {
+            max_redirects: self.max_redirects,
+            max_url_bytes: self.max_url_bytes,
+            max_origin_header_bytes: self.max_origin_header_kb << 10,
+            max_origin_headers: self.max_origin_headers,
+            connect_timeout: Duration::from_secs(self.connect_seconds),
+            first_byte_timeout: Duration::from_secs(self.first_byte_seconds),
+            pause_timeout: Duration::from_secs(self.pause_seconds),
+            download_timeout: Duration::from_secs(self.download_seconds),
+            min_rate: self.min_rate,
+            min_rate_window: Duration::from_secs(self.min_rate_seconds),
+            accept_types: self.accept_type.clone(),
+            ..HttpOptions::default()
+        }
+    }
+}
+
+/// At least a second, and no more than a day.
+fn seconds() -> RangedU64ValueParser {
+    RangedU64ValueParser::new().range(1..=86_400)
+}
+
+fn size(min: u64, max: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(min..=max)
+}

@@ -1,0 +1,148 @@
+//! `media-cache policy new`: a policy to start from.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+/// What is written, and where. The interface is the one that this program has.
+const FILES: [(&str, &str); 7] = [
+    ("Cargo.toml", include_str!("../../templates/policy/Cargo.toml.template")),
+    ("README.md", include_str!("../../templates/policy/README.md")),
+    ("rust-toolchain.toml", include_str!("../../templates/policy/rust-toolchain.toml")),
+    (".gitignore", include_str!("../../templates/policy/gitignore")),
+    ("src/lib.rs", include_str!("../../templates/policy/src/lib.rs")),
+    ("wit/world.wit", include_str!("../../templates/policy/world.wit")),
+    ("wit/eviction.wit", include_str!("../../wit/eviction.wit")),
+];
+
+/// Names that Rust keeps for itself.
+const RESERVED: [&str; 55] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "priv",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
+];
+
+/// `media-cache policy new`.
+#[derive(Args)]
+pub struct New {
+    /// What the policy is called: a-z, 0-9 and -, and a letter first
+    #[arg(value_parser = check_name)]
+    name: String,
+    /// Where the directory with this name is made
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+}
+
+impl New {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let directory = self.dir.join(&self.name);
+        write(&directory, &self.name)?;
+        println!("{} is there; {} says how to build it", directory.display(), directory.join("README.md").display());
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
+    if let Some(parent) = directory.parent() {
+        std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    }
+    // Not even an empty one is written into: it is somebody's.
+    std::fs::create_dir(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    for (file, template) in FILES {
+        let path = directory.join(file);
+        let text = template.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_"));
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        written.with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    if !begins || name.len() > 40 || !name.bytes().all(fits) {
+        return Err("a policy's name has the characters a-z, 0-9 and -, a letter first, and 40 of them at most".into());
+    }
+    if RESERVED.contains(&name) {
+        return Err(format!("{name} means something to Rust"));
+    }
+    Ok(name.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_of_a_crate_and_of_a_policy() {
+        for name in ["lru", "s3-fifo", "a", "mine2"] {
+            assert_eq!(check_name(name).as_deref(), Ok(name));
+        }
+        let long = "a".repeat(41);
+        for name in ["", "2q", "-a", "Mine", "my_policy", "a b", "../a", "a/b", "ä", "fn", "test", "std", &long] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_world_is_that_of_the_interface() {
+        let world = include_str!("../../templates/policy/world.wit");
+        let (package, world) = world.split_once("\n\n").unwrap();
+        let whole = include_str!("../../wit/world.wit");
+        assert!(whole.starts_with(package) && whole.ends_with(world), "{whole}");
+    }
+}

@@ -1,0 +1,275 @@
+//! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+use media_cache::PolicySpec;
+use media_cache::policy::PolicyOrigin;
+use media_cache_server::MAX_POLICY_BYTES;
+use reqwest::{Client, Method, Response};
+use serde_json::Value;
+use url::Url;
+
+use crate::config::ConfigurationFile;
+use crate::secrets::first_token;
+
+/// How often the progress of a swap is asked for.
+const POLL: Duration = Duration::from_millis(200);
+
+/// Which service it is, and how its answer is shown.
+#[derive(Args)]
+pub struct Server {
+    #[command(flatten)]
+    config: ConfigurationFile,
+    /// Where the service listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = address)]
+    server: Url,
+    /// A file with a token of the service, where it wants one; the first in it is sent
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Print what the service answers, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `media-cache policy show`.
+#[derive(Args)]
+pub struct Show {
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `media-cache policy list`.
+#[derive(Args)]
+pub struct List {
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `media-cache policy swap`.
+#[derive(Args)]
+pub struct Swap {
+    /// The policy to put in place, by name or a component's file, and its options, such as `gdsf:beta=0.75`
+    policy: PolicySpec,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `media-cache policy rollback`.
+#[derive(Args)]
+pub struct Rollback {
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Show {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
+        self.server.print(&policy, show);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl List {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let policies = self.server.ask(Method::GET, self.server.url("policies", &[])?, None).await?;
+        let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
+        self.server.print(&policies, |policies| list(policies, text(&policy["digest"])));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Swap {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let mut query = self.policy.options.clone();
+        let component = match &self.policy.origin {
+            PolicyOrigin::File(path) => Some(read(path)?),
+            origin => {
+                query.insert(0, ("name".into(), origin.to_string()));
+                None
+            }
+        };
+        let swap = self.server.ask(Method::PUT, self.server.url("policy", &query)?, component);
+        let policy = self.server.while_showing_progress(swap).await?;
+        self.server.print(&policy, in_place);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Rollback {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let swap = self.server.ask(Method::POST, self.server.url("policy/rollback", &[])?, None);
+        let policy = self.server.while_showing_progress(swap).await?;
+        self.server.print(&policy, in_place);
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Server {
+    fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
+        let server = self.server.as_str().trim_end_matches('/');
+        let mut url: Url =
+            format!("{server}/{path}").parse().with_context(|| format!("{server} is not the address of a service"))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// Sends a request, and takes apart what comes back.
+    async fn ask(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+        let request = client()?.request(method, url);
+        let request = match &self.token_file {
+            Some(file) => request.bearer_auth(first_token(file)?),
+            None => request,
+        };
+        let request = match body {
+            Some(body) => request.header("content-type", "application/wasm").body(body),
+            None => request,
+        };
+        let sent = request.send().await.map_err(reqwest::Error::without_url);
+        let response = sent.with_context(|| format!("cannot reach a service at {}; --server says where it is", self.server))?;
+        self.read(response).await.with_context(|| format!("the service at {} did not do it", self.server))
+    }
+
+    async fn read(&self, response: Response) -> anyhow::Result<Value> {
+        let status = response.status();
+        let body = response.bytes().await.map_err(reqwest::Error::without_url).context("its answer broke off")?;
+        let answer: Option<Value> = serde_json::from_slice(&body).ok();
+        match answer {
+            Some(answer) if status.is_success() => Ok(answer),
+            Some(problem) if problem["detail"].is_string() => {
+                anyhow::bail!("{}{}", text(&problem["detail"]), hint(text(&problem["code"])))
+            }
+            _ => anyhow::bail!("it answered {status}, and not as media-cache does"),
+        }
+    }
+
+    /// Waits for a swap, and shows how far it is where somebody can see it.
+    async fn while_showing_progress(&self, swap: impl Future<Output = anyhow::Result<Value>>) -> anyhow::Result<Value> {
+        if !std::io::stderr().is_terminal() {
+            return swap.await;
+        }
+        let style = ProgressStyle::with_template("{spinner} {bar:40} {human_pos}/{human_len} entries told");
+        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let status = self.url("policy", &[])?;
+        let watch = async {
+            loop {
+                tokio::time::sleep(POLL).await;
+                let asked = self.ask(Method::GET, status.clone(), None).await;
+                if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
+                    bar.set_length(progress["entries"].as_u64().unwrap_or(0));
+                    bar.set_position(progress["told"].as_u64().unwrap_or(0));
+                }
+            }
+        };
+        let swapped = tokio::select! {
+            swapped = swap => swapped,
+            () = watch => anyhow::bail!("it was watched to the end"),
+        };
+        bar.finish_and_clear();
+        swapped
+    }
+
+    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> String) {
+        let said = if self.json { format!("{answer}\n") } else { for_people(answer) };
+        // Whoever does not listen any more has heard enough.
+        let _ = std::io::stdout().write_all(said.as_bytes());
+    }
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "it has to begin with http:// or https://".into())
+}
+
+/// What to do about a refusal.
+fn hint(code: &str) -> &'static str {
+    match code {
+        "no-token" => "\n--token-file says in which file there is one",
+        "wrong-token" => "\n--token-file has to name a file that begins with a token of the service",
+        "administration-off" => "\n--server has to say where the service has its --admin-listen, if it has one",
+        _ => "",
+    }
+}
+
+/// A component. What is none is not worth sending.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let component = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
+    let (size, limit) = (component.len() as u64, MAX_POLICY_BYTES);
+    anyhow::ensure!(size <= limit, "{} has {size} bytes, and a service takes {limit} at most", path.display());
+    Ok(component)
+}
+
+fn client() -> anyhow::Result<Client> {
+    // Whoever came first has said it for the whole process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).build()?)
+}
+
+fn in_place(policy: &Value) -> String {
+    let options = policy["options"].as_object().into_iter().flatten().map(|(name, value)| format!("{name}={}", text(value)));
+    let options = options.collect::<Vec<_>>().join(", ");
+    let options = if options.is_empty() { options } else { format!(" ({options})") };
+    format!("{} {}{options} is in place\n", text(&policy["name"]), text(&policy["version"]))
+}
+
+fn show(policy: &Value) -> String {
+    let mut said = String::new();
+    let mut line = |name: &str, value: String| said += &format!("{name:<18} {value}\n");
+    line("policy", format!("{} {}", text(&policy["name"]), text(&policy["version"])));
+    line("", text(&policy["doc"]).into());
+    line("from", text(&policy["origin"]).into());
+    line("digest", text(&policy["digest"]).into());
+    for (name, value) in policy["options"].as_object().into_iter().flatten() {
+        line("option", format!("{name} = {}", text(value)));
+    }
+    line("in place", ago(&policy["since"]));
+    line("calls", format!("{} in {:.3} s", policy["calls"], policy["seconds"].as_f64().unwrap_or(0.0)));
+    line("memory", HumanBytes(policy["memory_bytes"].as_u64().unwrap_or(0)).to_string());
+    line("rejected answers", policy["rejected_answers"].to_string());
+    line("swaps", policy["swaps"].to_string());
+    line("fallbacks", policy["fallbacks"].to_string());
+    let fault = &policy["last_fault"];
+    if !fault.is_null() {
+        line("last fault", format!("{}, {}: {}", text(&fault["policy"]), ago(&fault["at"]), text(&fault["why"])));
+    }
+    if let Some(previous) = policy["previous"].as_str() {
+        line("before", previous.into());
+    }
+    let swap = &policy["swap"];
+    if !swap.is_null() {
+        line("being put in place", format!("{}: {} of {} entries told", text(&swap["to"]), swap["told"], swap["entries"]));
+    }
+    said
+}
+
+fn list(policies: &Value, in_place: &str) -> String {
+    let mut said = String::new();
+    for policy in policies["policies"].as_array().into_iter().flatten() {
+        let mark = if policy["digest"] == in_place { '*' } else { ' ' };
+        said += &format!("{mark} {:<10} {}\n", text(&policy["name"]), text(&policy["doc"]));
+        for option in policy["options"].as_array().into_iter().flatten() {
+            said += &format!("               {}={}  {}\n", text(&option["name"]), text(&option["default"]), text(&option["doc"]));
+        }
+    }
+    said
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}
+
+/// How long ago a time in seconds since 1970 is.
+fn ago(time: &Value) -> String {
+    let since_1970 = Duration::try_from_secs_f64(time.as_f64().unwrap_or(0.0)).unwrap_or(Duration::ZERO);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    format!("{} ago", HumanDuration(now.saturating_sub(since_1970)))
+}

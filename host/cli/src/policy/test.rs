@@ -1,0 +1,103 @@
+//! `media-cache policy test`: a verdict on policies, whoever wrote them.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use clap::Args;
+use media_cache::policy::{CreateError, PolicyEngine, PolicyInstance};
+use media_cache::{PolicyChoice, PolicyLimits, PolicySpec};
+use media_cache_conformance::{self as conformance, Outcome, Verdict};
+use serde_json::json;
+
+use crate::engine::policy_engine;
+use crate::sandbox::Sandbox;
+
+/// `media-cache policy test`.
+#[derive(Args)]
+pub struct Test {
+    /// The policies to test, by name or a component's file, and their options, such as `./mine.wasm:window=10`
+    #[arg(required = true, value_name = "POLICY")]
+    policies: Vec<PolicySpec>,
+    /// One JSON object a verdict, on a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    sandbox: Sandbox,
+}
+
+impl Test {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let engine = policy_engine()?;
+        let limits = self.sandbox.limits();
+        // A file that is none is told before minutes are spent on the others.
+        let choose = |spec: &PolicySpec| {
+            let choice = spec.choose(&engine)?;
+            anyhow::Ok((spec.clone(), choice))
+        };
+        let choices: Vec<_> = self.policies.iter().map(choose).collect::<Result<_, _>>()?;
+        let mut code = ExitCode::SUCCESS;
+        for (at, (spec, choice)) in choices.iter().enumerate() {
+            if at > 0 && !self.json {
+                say("")?;
+            }
+            if !self.test(&engine, spec, choice, limits)? {
+                code = ExitCode::FAILURE;
+            }
+        }
+        Ok(code)
+    }
+
+    /// Says whether a policy passed every check.
+    fn test(&self, engine: &PolicyEngine, spec: &PolicySpec, choice: &PolicyChoice, limits: PolicyLimits) -> anyhow::Result<bool> {
+        let policy = PolicyInstance::new(engine, &choice.component, limits);
+        let mut policy = policy.with_context(|| format!("{spec} does not start"))?;
+        if let Err(CreateError::Options(why)) = policy.create(1 << 30, &choice.options) {
+            anyhow::bail!("{spec} cannot be made: {why}");
+        }
+        let (name, version) = (&policy.description().name, &policy.description().version);
+        let digest = choice.component.digest();
+        if !self.json {
+            say(&format!("{} {} ({spec}, sha256 {}...)", shown(name), shown(version), &digest[..12]))?;
+        }
+        let started = Instant::now();
+        let (mut checks, mut passed) = (0, 0);
+        for verdict in conformance::run(engine, choice, limits) {
+            checks += 1;
+            passed += u32::from(verdict.is_passed());
+            if self.json {
+                let Verdict { check, outcome, detail } = verdict;
+                let outcome = format!("{outcome:?}").to_lowercase();
+                let policy = spec.to_string();
+                say(&json!({"policy": policy, "digest": digest, "check": check, "outcome": outcome, "detail": detail}).to_string())?;
+            } else {
+                say(&written(&verdict))?;
+            }
+        }
+        if !self.json {
+            say(&format!("{}: {passed} of {checks} checks passed in {:.1} s", shown(name), started.elapsed().as_secs_f64()))?;
+        }
+        Ok(passed == checks)
+    }
+}
+
+/// What a policy says of itself, fit for a terminal.
+fn shown(text: &str) -> String {
+    text.chars().take(40).flat_map(char::escape_debug).collect()
+}
+
+fn written(verdict: &Verdict) -> String {
+    let Verdict { check, outcome, detail } = verdict;
+    match outcome {
+        Outcome::Passed => format!("ok    {check} ({detail})"),
+        Outcome::Failed => format!("FAIL  {check}\n      {}", detail.replace('\n', "\n      ")),
+        Outcome::Untried => format!("-     {check} ({detail})"),
+    }
+}
+
+/// Writes a line, so that it is seen as soon as it is known.
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to standard output")
+}

@@ -1,0 +1,32 @@
+//! `media-cache rm`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::storage::Storage;
+
+/// `media-cache rm`.
+#[derive(Args)]
+pub struct Rm {
+    /// What to remove
+    #[arg(required = true)]
+    urls: Vec<String>,
+    #[command(flatten)]
+    storage: Storage,
+}
+
+impl Rm {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let cache = self.storage.open_for_reading().await?;
+        let mut code = ExitCode::SUCCESS;
+        for url in &self.urls {
+            if !cache.remove(url).await? {
+                eprintln!("media-cache: nothing is stored for {url}");
+                code = ExitCode::FAILURE;
+            }
+        }
+        cache.close().await?;
+        Ok(code)
+    }
+}

@@ -1,0 +1,27 @@
+//! What eviction policies may use up.
+
+use std::time::Duration;
+
+use clap::Args;
+use media_cache::PolicyLimits;
+
+use crate::storage::MIB;
+
+/// What a policy may use up. For commands that run one whose author they do not know.
+#[derive(Args)]
+#[command(next_help_heading = "Eviction policy")]
+pub struct Sandbox {
+    /// Memory that the eviction policy may have, in MiB; a million entries need about a hundred
+    #[arg(long, value_name = "MB", default_value_t = PolicyLimits::default().memory_bytes / MIB)]
+    policy_memory_mb: u64,
+    /// Processor time that a call into the policy may take, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = PolicyLimits::default().call_time.as_millis() as u64)]
+    policy_call_ms: u64,
+}
+
+impl Sandbox {
+    pub fn limits(&self) -> PolicyLimits {
+        let (memory_bytes, call_time) = (self.policy_memory_mb.saturating_mul(MIB), Duration::from_millis(self.policy_call_ms));
+        PolicyLimits { memory_bytes, call_time }
+    }
+}

@@ -1,0 +1,80 @@
+//! Files with keys and tokens.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
+
+/// The most bytes of a file with secrets. What is larger is another file.
+const LARGEST: u64 = 1 << 20;
+
+/// The keys in files, in their order.
+///
+/// # Errors
+/// With a sentence for the user, in which no key is.
+pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> {
+    let mut keys = Vec::new();
+    for file in files {
+        keys.extend(read(file.as_ref(), |key| SigningKeys::new([key]).map(drop))?);
+    }
+    Ok(SigningKeys::new(keys)?)
+}
+
+/// The tokens in a file.
+///
+/// # Errors
+/// With a sentence for the user, in which no token is.
+pub fn admin_tokens(file: &Path) -> anyhow::Result<AdminTokens> {
+    Ok(AdminTokens::new(lines_of_tokens(file)?)?)
+}
+
+/// The token that a client sends: the first in a file.
+///
+/// # Errors
+/// With a sentence for the user, in which no token is.
+pub fn first_token(file: &Path) -> anyhow::Result<String> {
+    let token = lines_of_tokens(file)?.into_iter().next().context("there is no token")?;
+    String::from_utf8(token).context("a token is text")
+}
+
+fn lines_of_tokens(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
+    read(file, |token| AdminTokens::new([token]).map(drop))
+}
+
+/// The secrets in a file, one a line. Empty lines, lines that begin with `#`, and blanks at both ends of a line are for people.
+fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow::Result<Vec<Vec<u8>>> {
+    let name = file.display();
+    let mut text = Vec::new();
+    let opened = std::fs::File::open(file).with_context(|| format!("cannot read {name}"))?;
+    warn_if_others_read(file, &opened);
+    opened.take(LARGEST + 1).read_to_end(&mut text).with_context(|| format!("cannot read {name}"))?;
+    anyhow::ensure!(
+        text.len() as u64 <= LARGEST,
+        "{name} has more than {LARGEST} bytes; it is to have a key or a token on each line"
+    );
+    let mut secrets = Vec::new();
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        check(line).with_context(|| format!("{name}, line {number}, cannot be used"))?;
+        secrets.push(line.to_vec());
+    }
+    anyhow::ensure!(!secrets.is_empty(), "there is nothing in {name}; it is to have a key or a token on each line");
+    Ok(secrets)
+}
+
+/// A secret that others on this machine can read is none.
+fn warn_if_others_read(name: &Path, file: &std::fs::File) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o077 != 0 {
+        tracing::warn!(
+            "{} can be read by others than its owner (mode {:o}); `chmod 600` changes that",
+            name.display(),
+            mode & 0o777
+        );
+    }
+}

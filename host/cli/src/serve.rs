@@ -1,0 +1,285 @@
+//! `media-cache serve`.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use futures::future::join_all;
+use media_cache::policy::RememberedPolicy;
+use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, PreparedCache};
+use media_cache_http_downloader::ConcurrencyLimiter;
+use media_cache_server::logs::Logged;
+use media_cache_server::metrics::Metrics;
+use media_cache_server::{ClientLimits, Connections, Extras, Pseudonym, Service, TraceRecorder, serve_connections};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::Settings;
+use crate::connections::ConnectionLimits;
+use crate::download_queue::DownloadLimits;
+use crate::failure_memory::FailureMemory;
+use crate::ingest::Ingest;
+use crate::listeners::{ListenerAccess, Listeners};
+use crate::logging::Logging;
+use crate::memory::Memory;
+use crate::metrics::MetricsOptions;
+use crate::sandbox::Sandbox;
+use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
+
+/// How often the snapshot is written while the service runs, so that a crash forgets little.
+const CHECKPOINT: Duration = Duration::from_secs(300);
+
+/// Connections at once to the listener for administration. The files for them are among those that are kept for everything else.
+const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
+    Some(operators) => operators,
+    None => NonZeroUsize::MIN,
+};
+
+/// What `serve` is told.
+#[derive(Args)]
+pub struct Serve {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
+    #[arg(long, value_name = "MB", help_heading = "Storage", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
+    max_size_mb: NonZeroU64,
+    /// How long clients have, after SIGTERM, to take what they asked for
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace_seconds: u64,
+    /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
+    #[arg(long, value_name = "FILE")]
+    record_trace: Option<PathBuf>,
+    #[command(flatten)]
+    listeners: Listeners,
+    #[command(flatten)]
+    storage: Storage,
+    #[command(flatten)]
+    sandbox: Sandbox,
+    #[command(flatten)]
+    memory: Memory,
+    #[command(flatten)]
+    ingest: Ingest,
+    #[command(flatten)]
+    downloads: DownloadLimits,
+    #[command(flatten)]
+    failure_memory: FailureMemory,
+    #[command(flatten)]
+    connections: ConnectionLimits,
+    #[command(flatten)]
+    logging: Logging,
+    #[command(flatten)]
+    metrics: MetricsOptions,
+}
+
+/// What the cache of a service shares with the rest of it.
+struct Shared<'a> {
+    own: &'a Pseudonym,
+    metrics: &'a Metrics,
+    limiter: &'a ConcurrencyLimiter,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        self.logging.start();
+        settings.log();
+        // Signals count from here on, so that one that comes while the cache is loading is not lost.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let ListenerAccess { main, admin } = self.listeners.access(self.listen)?;
+        let pseudonym = self.listeners.pseudonym();
+        let limits = self.connections.limits(self.memory.items().into())?;
+        let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
+        let listener = listen(self.listen).await?;
+        let address = listener.local_addr()?;
+        let mut announcement = format!("listening on http://{address}\n");
+        let mut endpoints = vec![(listener, main, limits)];
+        if let Some((admin, access)) = admin {
+            let listener = listen(admin).await?;
+            announcement += &format!("administration on http://{}\n", listener.local_addr()?);
+            endpoints.push((listener, access, admin_limits));
+        }
+        let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
+        let remembered = RememberedPolicy::new(&self.storage.dir, self.storage.policy.clone());
+        // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
+        let metrics = self.metrics.metrics();
+        let limiter = self.downloads.limiter();
+        let prepared = self.prepare(&remembered, &Shared { own: &pseudonym, metrics: &metrics, limiter: &limiter })?;
+        std::io::stdout().write_all(announcement.as_bytes())?;
+        std::io::stdout().flush()?;
+
+        let (loaded, loading) = watch::channel(None);
+        let (stop, stopped) = watch::channel(false);
+        let connections = Connections::default();
+        metrics.watch_connections(connections.clone());
+        metrics.watch_queue(limiter.clone());
+        let (pseudonym, request_log) = (Some(pseudonym), self.logging.of_requests());
+        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym, metrics, request_log };
+        let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
+        let servers = endpoints.into_iter().map(|(listener, access, limits)| {
+            serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
+        });
+        let mut server = tokio::spawn(join_all(servers));
+
+        let cache = tokio::select! {
+            cache = prepared.open() => cache?,
+            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
+            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+        };
+        remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
+        let report = cache.load_report();
+        tracing::info!(
+            entries = report.entries,
+            from_snapshot = report.from_snapshot,
+            leftovers = report.leftovers,
+            damaged = report.damaged,
+            evicted = report.evicted,
+            "{} is loaded",
+            cache.directory().display()
+        );
+        let policy = cache.policy();
+        let policy = format!("{} {}", policy.name, policy.version);
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
+        loaded.send_replace(Some(cache.clone()));
+        tokio::spawn(write_checkpoints(cache.clone(), stopped));
+
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("finishing what is under way");
+        stop.send_replace(true);
+        let finished = async {
+            match tokio::time::timeout(Duration::from_secs(self.grace_seconds), &mut server).await {
+                Ok(served) => drop(served?),
+                Err(_) => {
+                    // A client that never finished its request, or never takes its answer, must not hold up the end.
+                    let open = connections.stats().open;
+                    tracing::warn!("{open} connections are still open after {} s, and are closed", self.grace_seconds);
+                    server.abort();
+                    // Nor must a download that nobody waits for any more.
+                    limiter.close();
+                }
+            }
+            cache.close().await?;
+            anyhow::Ok(())
+        };
+        tokio::select! {
+            finished = finished => finished?,
+            _ = terminate.recv() => anyhow::bail!("stopped before everything was finished"),
+            _ = interrupt.recv() => anyhow::bail!("stopped before everything was finished"),
+        }
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
+    fn prepare(&self, remembered: &RememberedPolicy, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
+        if let Some(chosen) = remembered.recall() {
+            let why = match self.prepare_with(&chosen, shared) {
+                Ok(cache) => {
+                    tracing::info!(
+                        "the policy is {chosen}, which was chosen while the service ran; {} is not",
+                        self.storage.policy
+                    );
+                    return Ok(cache);
+                }
+                Err(error) if concerns_policy(&error) => error,
+                Err(error) => return Err(error),
+            };
+            tracing::error!(
+                "the policy that was chosen before, {chosen}, cannot be used; it is {} now: {why:#}",
+                self.storage.policy
+            );
+        }
+        let cache = self.prepare_with(&self.storage.policy, shared)?;
+        tracing::info!("the policy is {}", self.storage.policy);
+        Ok(cache)
+    }
+
+    fn prepare_with(&self, policy: &PolicySpec, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
+        let downloader = self.ingest.downloader(shared.limiter.clone(), None, Some(shared.own.to_string()))?;
+        let downloader = Logged::new(Arc::new(downloader), self.logging.of_requests().urls);
+        let builder = self.configure(policy)?.downloader(shared.metrics.measured(Arc::new(downloader)));
+        let transcoder = shared.metrics.measured(self.ingest.transcoder());
+        Ok(builder.transcoder(transcoder).prepare()?)
+    }
+
+    fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
+        let builder = self.memory.configure(self.storage.builder_with(self.max_size_mb, policy)?);
+        Ok(self.failure_memory.configure(builder.policy_limits(self.sandbox.limits())))
+    }
+
+    /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
+    pub async fn problems(&self) -> Vec<anyhow::Error> {
+        let directory = self.storage.dir.exists() && !self.storage.dir.is_dir();
+        let directory = directory.then(|| anyhow::anyhow!("{} is not a directory", self.storage.dir.display()));
+        let listeners = self.listeners.access(self.listen).err();
+        let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
+        let clients = self.connections.limits(self.memory.items().into()).err();
+        let cache = self.try_out().await.err();
+        [directory, listeners, trace, clients, cache].into_iter().flatten().collect()
+    }
+
+    /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
+    async fn try_out(&self) -> anyhow::Result<()> {
+        let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
+        let downloader = self.ingest.downloader(self.downloads.limiter(), None, Some(self.listeners.pseudonym().to_string()))?;
+        let cache = self.configure(&self.storage.policy)?.downloader(downloader);
+        let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
+        Ok(cache.close().await?)
+    }
+}
+
+/// Whether a cache could be opened with another policy.
+fn concerns_policy(error: &anyhow::Error) -> bool {
+    error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
+    TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
+}
+
+/// Whether requests could be recorded in a file, which is not made to find out.
+fn check_trace(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return open_trace(path).map(drop);
+    }
+    // A name by itself is in the working directory.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let there = directory.is_none_or(Path::is_dir);
+    anyhow::ensure!(there, "cannot record requests in {}: there is no such directory", path.display());
+    Ok(())
+}
+
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    // Where the sender is gone, so is the reason to go on.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn write_checkpoints(cache: MediaCache, stopped: watch::Receiver<bool>) {
+    let mut times = tokio::time::interval_at(tokio::time::Instant::now() + CHECKPOINT, CHECKPOINT);
+    loop {
+        tokio::select! {
+            () = wait_for(stopped.clone()) => return,
+            _ = times.tick() => {}
+        }
+        match cache.checkpoint().await {
+            Ok(()) => {}
+            Err(CacheError::Closed) => return,
+            Err(error) => tracing::warn!("the checkpoint could not be written: {error}"),
+        }
+    }
+}

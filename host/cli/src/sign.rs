@@ -1,0 +1,89 @@
+//! `media-cache sign`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use clap::Args;
+use url::Url;
+
+use crate::config::ConfigurationFile;
+use crate::secrets::signing_keys;
+
+/// What is to be signed, and with what.
+#[derive(Args)]
+pub struct Sign {
+    /// The URL of the media, as the service is to get it
+    url: String,
+    /// A file with the keys of the service, of which the first signs; may be given several times
+    #[arg(long, value_name = "FILE", value_delimiter = ',', required = true)]
+    signing_key_file: Vec<PathBuf>,
+    /// For how long it is good, such as `90s`, `15m`, `12h` or `7d`; for as long as the key is, unless it is given
+    #[arg(long, value_name = "DURATION", conflicts_with = "expires_at")]
+    expires_in: Option<Lifetime>,
+    /// Until when it is good, in seconds since 1970
+    #[arg(long, value_name = "SECONDS")]
+    expires_at: Option<u64>,
+    /// Where the service is, such as `https://media.example.com`, to print a whole URL
+    #[arg(long, value_name = "URL")]
+    base: Option<Url>,
+    #[command(flatten)]
+    config: ConfigurationFile,
+}
+
+impl Sign {
+    /// Prints the path and query that the service answers, or its URL.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
+        let expires = self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime.0).as_secs()));
+        let signed = signing_keys(&self.signing_key_file)?.sign(&self.url, expires).context("there is no key")?;
+        let base = self.base.as_ref().map_or("", Url::as_str);
+        println!("{}{signed}", base.trim_end_matches('/'));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// How long something is good: a whole number of seconds, minutes, hours or days, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lifetime(Duration);
+
+/// Why a text says no such thing.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a time such as 90s, 15m, 12h or 7d")]
+struct LifetimeError(String);
+
+impl FromStr for Lifetime {
+    type Err = LifetimeError;
+
+    fn from_str(text: &str) -> Result<Self, LifetimeError> {
+        let seconds = || {
+            let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+            let factor = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3600,
+                "d" => 86_400,
+                _ => return None,
+            };
+            number.parse::<u64>().ok()?.checked_mul(factor).filter(|seconds| *seconds > 0)
+        };
+        seconds().map(|seconds| Self(Duration::from_secs(seconds))).ok_or_else(|| LifetimeError(text.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_has_a_unit() {
+        let seconds = |text: &str| text.parse().map(|Lifetime(time)| time.as_secs());
+        assert_eq!(["90s", "15m", "12h", "7d"].map(seconds), [90, 900, 43_200, 604_800].map(Ok));
+        for wrong in ["", "7", "d", "0s", "-1s", "1.5h", "7 d", "7w", "7é", "18446744073709551615d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The command that replays a trace.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+use media_cache::policy::PolicyEngine;
+use media_cache::{PolicySpec, embedded};
+use media_cache_simulator::{self as simulator, Job, Outcome, Trace};
+use serde_json::{Map, Value, json};
+
+use crate::capacity::Capacity;
+use crate::engine::policy_engine;
+
+/// `media-cache simulate`.
+#[derive(Args)]
+pub struct Simulate {
+    /// The trace: lines of `time,key,size` (seconds, any text, bytes), plain or compressed by xz or gzip; `-` for standard input
+    trace: PathBuf,
+    /// How large the cache is, such as `128MiB`, `1.5GiB`, `2GB` or a number of bytes; several with commas between them
+    #[arg(long, value_name = "SIZE,...", value_delimiter = ',', default_value = "500MiB")]
+    capacity: Vec<Capacity>,
+    /// A policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`; may be given several times. All that are
+    /// built in, unless it is given
+    #[arg(long, value_name = "POLICY")]
+    policy: Vec<PolicySpec>,
+    /// Print the exact counts, as JSON
+    #[arg(long)]
+    json: bool,
+    /// Draw the miss ratio curves into this file, as SVG
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
+    /// How many replays run at the same time; as many as there are processors, unless it is given
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+impl Simulate {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let engine = policy_engine()?;
+        let jobs = self.jobs(&engine)?;
+        let trace = self.read()?;
+        let threads = match self.jobs {
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        };
+        // It goes to standard error, and only if that is a terminal.
+        let bar = ProgressBar::new(trace.requests().len() as u64 * jobs.len() as u64);
+        let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {per_sec}, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let outcomes = simulator::run(&engine, &trace, &jobs, threads, &|done| bar.inc(done));
+        bar.finish_and_clear();
+        let outcomes = outcomes?;
+        if let Some(file) = &self.plot {
+            std::fs::write(file, simulator::plot(&outcomes, label)?).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        let text = if self.json { as_json(&outcomes) } else { as_table(&outcomes) };
+        match io::stdout().write_all(text.as_bytes()) {
+            // Whoever reads only the first lines has what they wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            written => written.context("cannot write to standard output")?,
+        }
+        let mut code = ExitCode::SUCCESS;
+        for outcome in &outcomes {
+            if let Some(fault) = &outcome.fault {
+                let (at, capacity) = (outcome.counts.requests + 1, BinaryBytes(outcome.capacity));
+                eprintln!("media-cache: {} at {capacity} stopped at request {at}: {fault}", label(outcome));
+                code = ExitCode::FAILURE;
+            }
+        }
+        Ok(code)
+    }
+
+    fn jobs(&self, engine: &PolicyEngine) -> anyhow::Result<Vec<Job>> {
+        let built_in = || embedded::policy_names().into_iter().map(PolicySpec::built_in).collect();
+        let specs = if self.policy.is_empty() { built_in() } else { self.policy.clone() };
+        let choices = specs.iter().map(|spec| spec.choose(engine)).collect::<Result<Vec<_>, _>>()?;
+        let mut capacities: Vec<u64> = self.capacity.iter().map(|capacity| capacity.0).collect();
+        capacities.sort_unstable();
+        capacities.dedup();
+        let all = |capacity| choices.iter().map(move |choice| Job { choice: choice.clone(), capacity });
+        Ok(capacities.into_iter().flat_map(all).collect())
+    }
+
+    fn read(&self) -> anyhow::Result<Trace> {
+        let name = self.trace.display();
+        let input: Box<dyn Read> = if self.trace.as_os_str() == "-" {
+            Box::new(io::stdin().lock())
+        } else {
+            Box::new(File::open(&self.trace).with_context(|| format!("cannot open {name}"))?)
+        };
+        let spinner = ProgressBar::new_spinner().with_message(format!("reading {name}"));
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        let trace = Trace::read(input).with_context(|| format!("cannot replay {name}"));
+        spinner.finish_and_clear();
+        trace
+    }
+}
+
+/// How a policy would be written on the command line, options that it has by default left out.
+fn label(outcome: &Outcome) -> String {
+    outcome.spec.to_string()
+}
+
+fn as_json(outcomes: &[Outcome]) -> String {
+    let row = |outcome: &Outcome| {
+        let options: Map<_, _> = outcome.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        let counts = &outcome.counts;
+        let mut row = json!({
+            "policy": outcome.policy, "origin": outcome.spec.origin.to_string(), "options": options, "capacity": outcome.capacity,
+            "requests": counts.requests, "object_misses": counts.object_misses, "missed_bytes": counts.missed_bytes,
+            "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
+        });
+        // These are there only where there is something to say.
+        for (name, number) in [("rejected_answers", counts.rejected_answers), ("shortfalls", counts.shortfalls)] {
+            if number > 0 {
+                row[name] = number.into();
+            }
+        }
+        if let Some(fault) = &outcome.fault {
+            row["error"] = fault.to_string().into();
+        }
+        row
+    };
+    format!("{:#}\n", Value::from_iter(outcomes.iter().map(row)))
+}
+
+fn as_table(outcomes: &[Outcome]) -> String {
+    const HEAD: [&str; 6] = ["CAPACITY", "POLICY", "OBJECT MISSES", "BYTE MISSES", "WRITTEN", "TIME/REQUEST"];
+    let cells = |outcome: &Outcome| {
+        let mut cells = [BinaryBytes(outcome.capacity).to_string(), label(outcome)].to_vec();
+        match &outcome.fault {
+            Some(_) => cells.push("stopped".into()),
+            None => cells.extend([
+                format!("{:.2} %", outcome.object_miss_ratio() * 100.0),
+                format!("{:.2} %", outcome.byte_miss_ratio() * 100.0),
+                BinaryBytes(outcome.counts.bytes_written).to_string(),
+                format!("{:.0} ns", outcome.time.as_nanos() as f64 / outcome.counts.requests.max(1) as f64),
+            ]),
+        }
+        cells
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(HEAD.map(String::from).to_vec()).chain(outcomes.iter().map(cells)).collect();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
+    let mut table = String::new();
+    for row in &rows {
+        let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            // Names begin on the left, numbers end on the right.
+            if column == 1 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        table.push_str(aligned.collect::<Vec<_>>().join("  ").trim_end());
+        table.push('\n');
+    }
+    table
+}

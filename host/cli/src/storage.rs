@@ -1,0 +1,117 @@
+//! Which cache it is: its directory, its components and its key rules.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscoder, PolicySpec};
+
+use crate::config::ConfigurationFile;
+use crate::engine::engine;
+use crate::key_rules::KeyRuleOptions;
+
+/// Bytes in a MiB.
+pub const MIB: u64 = 1 << 20;
+
+/// The budget of a service, and of a directory that is empty, in MiB.
+pub const DEFAULT_MAX_SIZE_MB: u64 = 500;
+
+/// Which cache it is. Every command has these.
+#[derive(Args)]
+#[command(next_help_heading = "Storage")]
+pub struct Storage {
+    #[command(flatten)]
+    config: ConfigurationFile,
+    /// The directory with the entries; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "media_cache")]
+    pub dir: PathBuf,
+    /// A cache component to use in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    component: Option<PathBuf>,
+    /// The eviction policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`
+    #[arg(long, value_name = "POLICY", default_value_t, help_heading = "Eviction policy")]
+    pub policy: PolicySpec,
+    #[command(flatten)]
+    key_rules: KeyRuleOptions,
+}
+
+/// The policy cannot be used, whatever is true of the rest.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct UnusablePolicy(ComponentError);
+
+impl Storage {
+    /// A cache at this place with a budget in MiB, for a command that neither downloads nor transcodes.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
+        self.builder_with(max_size_mb, &self.policy)
+    }
+
+    /// The same, with a policy other than the one that was said.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
+        let engine = engine()?;
+        let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
+        builder = builder.key_rules(self.key_rules.rules());
+        if let Some(file) = &self.component {
+            builder = builder.component(engine.cache_from_file(file)?);
+        }
+        builder = builder.policy(policy.compile(engine.policies()).map_err(UnusablePolicy)?);
+        for (name, value) in &policy.options {
+            builder = builder.policy_option(name, value);
+        }
+        Ok(builder.engine(engine).downloader(NoDownloader).transcoder(NoTranscoder))
+    }
+
+    /// A budget in MiB that evicts nothing: what the directory holds and `more` MiB, or the default where that is larger. Looking at
+    /// a cache, or adding a thing to it, must not empty it because nobody said how large it may be.
+    pub fn ample_budget(&self, more: u64) -> NonZeroU64 {
+        let needed = mebibytes_in(&self.dir).saturating_add(more);
+        NonZeroU64::new(needed.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
+    }
+
+    /// Opens the cache while a spinner turns, where there is somebody to see it.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
+        bar.set_message(format!("loading {}", self.dir.display()));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        let opened = builder.open().await;
+        bar.set_message("");
+        if opened.is_err() {
+            bar.finish_and_clear();
+        }
+        Ok(opened?)
+    }
+
+    /// Opens the cache for a command that stores nothing.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
+        let bar = ProgressBar::new_spinner();
+        let cache = self.open(self.builder(self.ample_budget(0))?, &bar).await?;
+        bar.finish_and_clear();
+        Ok(cache)
+    }
+}
+
+const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {
+    Some(mebibyte) => mebibyte,
+    None => NonZeroU64::MIN,
+};
+
+/// What the files in a directory take up, in blocks of 4 KiB, in whole MiB. What cannot be read does not count.
+fn mebibytes_in(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let sizes = files.filter_map(|file| file.metadata().ok()).filter(|metadata| metadata.is_file());
+    let bytes: u64 = sizes.map(|metadata| metadata.len().next_multiple_of(4096)).sum();
+    bytes.div_ceil(MIB)
+}

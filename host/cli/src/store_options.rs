@@ -1,0 +1,38 @@
+//! The options of the commands that may store an entry: `get` and `put`.
+
+use std::num::NonZeroU64;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use media_cache::MediaCache;
+use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions};
+
+use crate::ingest::Ingest;
+use crate::storage::Storage;
+
+/// The options of commands that may store an entry.
+#[derive(Args)]
+pub struct StoreOptions {
+    /// The budget on disk, in MiB; unless it is given, nothing is evicted
+    #[arg(long, value_name = "MB", help_heading = "Storage")]
+    max_size_mb: Option<NonZeroU64>,
+    #[command(flatten)]
+    storage: Storage,
+    #[command(flatten)]
+    pub ingest: Ingest,
+}
+
+impl StoreOptions {
+    /// Opens the cache, with a progress bar for what is downloaded.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
+        let bar = ProgressBar::new_spinner();
+        let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;
+        let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
+        let builder = builder.downloader(self.ingest.downloader(limiter, Some(bar.clone()), None)?);
+        let builder = builder.shared_transcoder(self.ingest.transcoder());
+        Ok((self.storage.open(builder, &bar).await?, bar))
+    }
+}

@@ -1,0 +1,64 @@
+//! The components of media-cache, embedded: the cache itself and the eviction policies that come with it.
+//!
+//! In a checkout the build script builds them from `guest/`. The published package carries them prebuilt, and packagers can point
+//! `PREBUILT_COMPONENTS_DIR` at a directory of their own. See the crate `media-cache-component-builder`.
+
+/// Embeds a component, given the name of its file without the extension.
+macro_rules! component {
+    ($file:literal) => {
+        include_bytes!(concat!(env!("COMPONENTS"), "/", $file, ".wasm"))
+    };
+}
+
+/// The cache component, which exports `media-cache:cache/cache`.
+pub static CACHE: &[u8] = component!("media_cache_component");
+
+/// The name of the default policy.
+pub const LRU: &str = "lru";
+
+/// The names and components of the built-in policies, the default first. Each component exports `media-cache:policy/eviction`.
+///
+/// A new policy needs a package in `guest/policies/`, the name of the package in `build.rs`, and a line here.
+pub static POLICIES: [(&str, &[u8]); 5] = [
+    (LRU, component!("media_cache_policy_lru")),
+    ("sieve", component!("media_cache_policy_sieve")),
+    ("s3-fifo", component!("media_cache_policy_s3_fifo")),
+    ("gdsf", component!("media_cache_policy_gdsf")),
+    ("w-tinylfu", component!("media_cache_policy_w_tinylfu")),
+];
+
+/// The component of the built-in policy with this name.
+#[must_use]
+pub fn policy(name: &str) -> Option<&'static [u8]> {
+    POLICIES.iter().find(|(known, _)| *known == name).map(|(_, component)| *component)
+}
+
+/// The names of the built-in policies, the default first.
+#[must_use]
+pub fn policy_names() -> Vec<&'static str> {
+    POLICIES.iter().map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first bytes of every component: WebAssembly's magic number, then the version and layer that tell components from
+    /// modules.
+    const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[test]
+    fn every_embedded_file_is_a_component() {
+        assert!(CACHE.starts_with(PREAMBLE));
+        for (name, component) in POLICIES {
+            assert!(component.starts_with(PREAMBLE), "{name}");
+        }
+    }
+
+    #[test]
+    fn policies_are_found_by_name() {
+        assert_eq!(policy_names().first(), Some(&LRU));
+        assert_eq!(policy("gdsf"), Some(POLICIES[3].1));
+        assert_eq!(policy("fifo"), None);
+    }
+}

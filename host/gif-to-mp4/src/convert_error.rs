@@ -1,0 +1,102 @@
+//! Why a GIF was not converted. Each message names the problem, the number that is too large and the limit that it exceeds.
+
+use std::time::Duration;
+
+/// Why a GIF was not converted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The bytes are not a GIF, or one that is truncated or otherwise malformed.
+    #[error("not a well-formed GIF: {0}")]
+    Malformed(String),
+    /// The GIF has no image.
+    #[error("the GIF has no frames")]
+    NoFrames,
+    /// The file is too large to be read.
+    #[error("the GIF has {bytes} bytes, the limit is {limit}")]
+    InputTooLarge {
+        /// Size of the file in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The canvas, or the rectangle of a frame, is too wide or too high.
+    #[error("an image of {width}x{height} has a side over {limit} pixels")]
+    SideTooLong {
+        /// Width in pixels.
+        width: u16,
+        /// Height in pixels.
+        height: u16,
+        /// The limit for each side in pixels.
+        limit: u16,
+    },
+    /// The canvas, or the rectangle of a frame, has too many pixels.
+    #[error("an image of {width}x{height} has {} pixels, the limit is {limit}", u64::from(*width) * u64::from(*height))]
+    TooManyPixels {
+        /// Width in pixels.
+        width: u16,
+        /// Height in pixels.
+        height: u16,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// The animation has too many frames. They are counted only up to the limit.
+    #[error("the GIF has more than {limit} frames")]
+    TooManyFrames {
+        /// The limit.
+        limit: usize,
+    },
+    /// All frames together are too much to composite and encode. They are summed only until the limit is exceeded.
+    #[error("frame {frame} brings the work to {pixels} composited pixels, the limit is {limit}")]
+    TooMuchWork {
+        /// The frame, counted from 1, that exceeds the limit.
+        frame: usize,
+        /// Pixels to composite up to and including that frame.
+        pixels: u64,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// The video is too large to be worth keeping.
+    #[error("the video has grown to {bytes} bytes, the limit is {limit}")]
+    OutputTooLarge {
+        /// Size of the encoded frames so far in bytes.
+        bytes: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The job ran for too long.
+    #[error("not done after the limit of {limit:?}")]
+    TimedOut {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The caller no longer waits for the result.
+    #[error("abandoned by the caller")]
+    Abandoned,
+    /// The H.264 encoder or the MP4 writer failed.
+    #[error("encoding failed: {0}")]
+    Encoder(String),
+    /// The `ffmpeg` process did not start or failed.
+    #[error("ffmpeg: {0}")]
+    Ffmpeg(String),
+}
+
+impl ConvertError {
+    /// The name of this kind of failure in metrics, in kebab case.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::NoFrames => "no-frames",
+            Self::InputTooLarge { .. } => "input-too-large",
+            Self::SideTooLong { .. } => "side-too-long",
+            Self::TooManyPixels { .. } => "too-many-pixels",
+            Self::TooManyFrames { .. } => "too-many-frames",
+            Self::TooMuchWork { .. } => "too-much-work",
+            Self::OutputTooLarge { .. } => "output-too-large",
+            Self::TimedOut { .. } => "timed-out",
+            Self::Abandoned => "abandoned",
+            Self::Encoder(_) => "encoder",
+            Self::Ffmpeg(_) => "ffmpeg",
+        }
+    }
+}

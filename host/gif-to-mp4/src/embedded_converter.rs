@@ -1,0 +1,246 @@
+//! The converter that needs nothing installed: it encodes with OpenH264.
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+
+use crate::convert_error::ConvertError;
+use crate::converter::Converter;
+use crate::deadline::Deadline;
+use crate::frames::Frames;
+use crate::h264_encoder::H264Encoder;
+use crate::inspect::inspect;
+use crate::limits::Limits;
+use crate::mp4;
+use crate::workers::{self, Workers};
+use crate::yuv::{I420, VideoFormat};
+
+/// Converts with the encoder that is linked into the program, at most one job per core at a time.
+#[derive(Debug, Default)]
+pub struct EmbeddedConverter {
+    limits: Limits,
+    workers: Workers,
+}
+
+impl EmbeddedConverter {
+    /// A converter with these limits for each conversion.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, workers: Workers::default() }
+    }
+}
+
+impl Converter for EmbeddedConverter {
+    fn max_input_bytes(&self) -> u64 {
+        self.limits.input_bytes as u64
+    }
+
+    fn convert(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, ConvertError>> {
+        Box::pin(async move {
+            self.limits.check_input(gif.len())?;
+            let permit = self.workers.acquire().await?;
+            let limits = self.limits;
+            workers::run(limits.wall_time, move |deadline| {
+                // Held by the job rather than the future: an abandoned job occupies its core until its next check.
+                let _permit = permit;
+                gif_to_mp4(&gif, &limits, deadline)
+            })
+            .await
+        })
+    }
+}
+
+/// Converts a GIF on the calling thread.
+///
+/// Frames are streamed: besides the two files, memory holds one canvas, one picture and the state of the encoder.
+///
+/// # Errors
+/// See [`ConvertError`]. The deadline is checked between frames.
+pub fn gif_to_mp4(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<Vec<u8>, ConvertError> {
+    let info = inspect(gif, limits, deadline)?;
+    let format = VideoFormat::for_canvas(info.width, info.height);
+    let mut frames = Frames::new(gif, &info)?;
+    let mut encoder = H264Encoder::new(format.matrix, limits)?;
+    let mut picture = I420::new(format);
+    while let Some(canvas) = frames.next_canvas()? {
+        deadline.check()?;
+        picture.convert(canvas);
+        encoder.encode(&picture)?;
+    }
+    mp4::write(&encoder.finish(), format, &info.delays)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gif::{DisposalMethod, Frame};
+
+    use super::*;
+    use crate::test_support::{PALETTE, Picture, Video, flat, gif, no_deadline};
+
+    /// Converts within the default limits, except for the time: a test may run on a busy machine.
+    fn convert(gif: &[u8]) -> Result<Vec<u8>, ConvertError> {
+        gif_to_mp4(gif, &Limits::default(), &no_deadline())
+    }
+
+    #[track_caller]
+    fn assert_close(seen: [u8; 3], expected: [u8; 3]) {
+        let difference = seen.iter().zip(expected).map(|(&seen, expected)| seen.abs_diff(expected)).max();
+        assert!(difference <= Some(8), "{seen:?} is not close to {expected:?}");
+    }
+
+    fn colour(index: u8) -> [u8; 3] {
+        let start = usize::from(index) * 3;
+        [PALETTE[start], PALETTE[start + 1], PALETTE[start + 2]]
+    }
+
+    fn size(picture: &Picture) -> (usize, usize) {
+        (picture.width, picture.height())
+    }
+
+    #[test]
+    fn each_frame_is_shown_as_long_as_in_a_browser() {
+        let frames = [0, 1, 2, 3, 7, 10, 333, 65_535, 11].map(|delay| flat(32, 32, 1, delay));
+        let video = Video::read(convert(&gif(32, 32, &frames)).unwrap());
+        assert_eq!(video.durations(), [10, 10, 2, 3, 7, 10, 333, 65_535, 11]);
+        assert_eq!(video.pictures().len(), 9);
+    }
+
+    #[test]
+    fn frames_keep_their_colours_and_none_is_dropped() {
+        let frames: Vec<_> = (0..40).map(|number| flat(64, 48, number % 4, 3)).collect();
+        let video = Video::read(convert(&gif(64, 48, &frames)).unwrap());
+        let pictures = video.pictures();
+        assert_eq!(pictures.len(), 40);
+        for (picture, number) in pictures.iter().zip(0..) {
+            assert_eq!(size(picture), (64, 48));
+            for (x, y) in [(0, 0), (63, 47), (31, 20)] {
+                assert_close(picture.rgb601(x, y), colour(number % 4));
+            }
+        }
+    }
+
+    #[test]
+    fn detailed_picture_keeps_over_35_decibels() {
+        let palette: Vec<u8> = (0..=255).flat_map(|value| [value, 255 - value, value / 2]).collect();
+        let ramp = |shift: usize| -> Vec<u8> {
+            (0..160 * 120).map(|at| ((((at % 160 + shift) * (at / 160 + 20)) / 40) % 256) as u8).collect()
+        };
+        let frame = |shift| Frame { palette: Some(palette.clone()), buffer: ramp(shift).into(), ..flat(160, 120, 0, 4) };
+        let file = gif(160, 120, &[frame(0), frame(3), frame(6)]);
+        let pictures = Video::read(convert(&file).unwrap()).pictures();
+
+        let info = inspect(&file, &Limits::default(), &no_deadline()).unwrap();
+        let mut frames = Frames::new(&file, &info).unwrap();
+        let mut source = I420::new(VideoFormat::for_canvas(160, 120));
+        for picture in pictures {
+            source.convert(frames.next_canvas().unwrap().unwrap());
+            let errors = picture.luma().iter().zip(source.planes().0).map(|(&a, &b)| f64::from(a.abs_diff(b)).powi(2));
+            let mean = errors.sum::<f64>() / (160.0 * 120.0);
+            let decibels = 10.0 * (255.0 * 255.0 / mean).log10();
+            assert!(decibels > 35.0, "{decibels}");
+        }
+    }
+
+    #[test]
+    fn offsets_transparency_and_disposal_show_in_the_video() {
+        let quarter = |left, dispose| Frame { left, top: 32, dispose, ..flat(32, 32, 2, 5) };
+        let transparent = Frame { transparent: Some(3), ..flat(64, 64, 3, 5) };
+        let file = gif(
+            64,
+            64,
+            &[flat(64, 64, 0, 5), quarter(0, DisposalMethod::Background), quarter(32, DisposalMethod::Previous), transparent],
+        );
+        let pictures = Video::read(convert(&file).unwrap()).pictures();
+        let corners = |picture: &Picture| [(4, 4), (4, 60), (60, 60)].map(|(x, y)| picture.rgb601(x, y));
+        let (red, blue, white) = (colour(0), colour(2), colour(3));
+        let expected = [[red, red, red], [red, blue, red], [red, white, blue], [red, white, red]];
+        for (picture, expected) in pictures.iter().zip(expected) {
+            for (seen, expected) in corners(picture).into_iter().zip(expected) {
+                assert_close(seen, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn odd_and_tiny_canvas_is_padded_with_its_edge() {
+        for ((width, height), expected) in [((1, 1), (16, 16)), ((33, 17), (34, 18)), ((2, 300), (16, 300))] {
+            let video = Video::read(convert(&gif(width, height, &[flat(width, height, 1, 5)])).unwrap());
+            let pictures = video.pictures();
+            assert_eq!(size(&pictures[0]), expected);
+            assert_close(pictures[0].rgb601(expected.0 - 1, expected.1 - 1), colour(1));
+        }
+    }
+
+    #[test]
+    fn conversion_and_tag_use_the_matrix_for_the_height() {
+        let video = |height| Video::read(convert(&gif(32, height, &[flat(32, height, 1, 5)])).unwrap());
+        let (low, high) = (video(718), video(720));
+        assert_eq!((low.colour()[5], high.colour()[5]), (6, 1));
+        assert_close(low.pictures()[0].rgb601(3, 3), colour(1));
+        assert_close(high.pictures()[0].rgb709(3, 3), colour(1));
+    }
+
+    #[test]
+    fn longest_sides_and_largest_picture_are_encoded() {
+        for (width, height) in [(3840, 540), (540, 3840), (1920, 1080), (3840, 1), (1, 3840)] {
+            let file = gif(width, height, &[flat(width, height, 0, 5)]);
+            let pictures = Video::read(convert(&file).unwrap()).pictures();
+            assert_eq!(size(&pictures[0]), (usize::from(width).max(16), usize::from(height).max(16)));
+        }
+    }
+
+    #[test]
+    fn long_animation_has_a_keyframe_every_250_frames() {
+        let video = Video::read(convert(&gif(16, 16, &vec![flat(16, 16, 1, 2); 600])).unwrap());
+        let mut distance = 250;
+        for sample in &video.track().samples {
+            distance = if sample.is_sync { 0 } else { distance + 1 };
+            assert!(distance < 250, "frame {}", sample.id);
+        }
+        assert_eq!(video.track().samples.len(), 600);
+    }
+
+    #[test]
+    fn same_gif_gives_the_same_bytes() {
+        let file = gif(20, 20, &[flat(20, 20, 1, 5), flat(20, 20, 2, 5)]);
+        assert_eq!(convert(&file).unwrap(), convert(&file).unwrap());
+    }
+
+    #[test]
+    fn hostile_file_is_rejected_without_decoding_it() {
+        // Frames of a single colour: many pixels in few bytes.
+        let bomb = gif(1, 1, &vec![flat(1900, 1000, 0, 5); 200]);
+        assert!(bomb.len() < 3 << 20);
+        let rejection = convert(&bomb).unwrap_err().to_string();
+        assert_eq!(rejection, "frame 158 brings the work to 300200000 composited pixels, the limit is 300000000");
+        let rejection = convert(&gif(10_000, 10_000, &[flat(1, 1, 0, 5)])).unwrap_err().to_string();
+        assert_eq!(rejection, "an image of 10000x10000 has a side over 3840 pixels");
+        assert!(matches!(convert(b"GIF90a, says the name"), Err(ConvertError::Malformed(_))));
+    }
+
+    #[test]
+    fn video_over_the_size_limit_is_rejected() {
+        let limits = Limits { output_bytes: 10, ..Limits::default() };
+        let rejected = gif_to_mp4(&gif(64, 64, &[flat(64, 64, 1, 5)]), &limits, &no_deadline());
+        assert!(matches!(rejected, Err(ConvertError::OutputTooLarge { limit: 10, .. })));
+    }
+
+    #[tokio::test]
+    async fn more_jobs_than_cores_finish() {
+        let converter = EmbeddedConverter::new(Limits { wall_time: Duration::from_secs(600), ..Limits::default() });
+        let file = Bytes::from(gif(32, 32, &[flat(32, 32, 1, 5), flat(32, 32, 2, 6)]));
+        let expected = convert(&file).unwrap();
+        let jobs = (0..50).map(|_| converter.convert(file.clone()));
+        for done in futures::future::join_all(jobs).await {
+            assert!(done.unwrap() == expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn job_over_the_time_limit_is_stopped() {
+        let converter = EmbeddedConverter::new(Limits { wall_time: Duration::from_millis(50), ..Limits::default() });
+        let rejected = converter.convert(gif(1000, 1000, &vec![flat(1000, 1000, 1, 5); 250]).into()).await;
+        assert!(matches!(rejected, Err(ConvertError::TimedOut { .. })));
+    }
+}

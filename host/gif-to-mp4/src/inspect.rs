@@ -1,0 +1,168 @@
+//! The first pass over a GIF: its headers only. No image data is decompressed and no allocation grows with the size of the picture,
+//! so rejecting a hostile file costs no more than walking through its blocks.
+//!
+//! The result is a [`GifInfo`]: proof that canvas, frame rectangles, frame count and total work are within the [`Limits`]. The
+//! second pass requires it.
+
+use std::io::{Chain, Read};
+
+use gif::{DecodeOptions, Decoder, DecodingError};
+
+use crate::convert_error::ConvertError;
+use crate::deadline::Deadline;
+use crate::limits::Limits;
+
+/// The bytes of a GIF, with a trailer appended in case the file lacks one.
+pub type GifBytes<'a> = Chain<&'a [u8], &'static [u8]>;
+
+/// The block that ends a GIF.
+const TRAILER: &[u8] = &[0x3b];
+
+/// The shortest delay that browsers honour, in hundredths of a second.
+const MIN_DELAY: u16 = 2;
+
+/// The delay that browsers use instead of a shorter one, in hundredths of a second.
+const DEFAULT_DELAY: u16 = 10;
+
+/// The headers of a GIF within the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GifInfo {
+    /// Canvas width in pixels, at least 1.
+    pub width: u16,
+    /// Canvas height in pixels, at least 1.
+    pub height: u16,
+    /// How long each frame is shown, in hundredths of a second; there is at least one frame, and no delay is zero.
+    pub delays: Vec<u16>,
+}
+
+/// Walks through the blocks of a GIF and applies the limits.
+///
+/// A file that ends after a complete frame, without the trailer, is accepted; one that ends within a frame is not.
+pub fn inspect(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<GifInfo, ConvertError> {
+    limits.check_input(gif.len())?;
+    let mut options = DecodeOptions::new();
+    options.skip_frame_decoding(true);
+    let mut decoder = open(gif, options)?;
+    let (width, height) = (decoder.width(), decoder.height());
+    if width == 0 || height == 0 {
+        return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));
+    }
+    limits.check_image(width, height)?;
+
+    let canvas_pixels = u64::from(width) * u64::from(height);
+    let mut delays = Vec::new();
+    let mut work = 0;
+    while let Some(frame) = decoder.next_frame_info().map_err(malformed)? {
+        deadline.check()?;
+        if delays.len() == limits.frames {
+            return Err(ConvertError::TooManyFrames { limit: limits.frames });
+        }
+        limits.check_image(frame.width, frame.height)?;
+        work += canvas_pixels.max(u64::from(frame.width) * u64::from(frame.height));
+        if work > limits.composited_pixels {
+            let (frame, limit) = (delays.len() + 1, limits.composited_pixels);
+            return Err(ConvertError::TooMuchWork { frame, pixels: work, limit });
+        }
+        delays.push(if frame.delay < MIN_DELAY { DEFAULT_DELAY } else { frame.delay });
+    }
+    if delays.is_empty() {
+        return Err(ConvertError::NoFrames);
+    }
+    Ok(GifInfo { width, height, delays })
+}
+
+/// Opens a GIF and reads its header.
+///
+/// The appended trailer is never reached in a file that has its own. In a file that stops within a block it is read as part of that
+/// block, which is still incomplete.
+pub fn open(gif: &[u8], options: DecodeOptions) -> Result<Decoder<GifBytes<'_>>, ConvertError> {
+    options.read_info(gif.chain(TRAILER)).map_err(malformed)
+}
+
+/// An error of the decoder as a [`ConvertError`].
+pub fn malformed(error: DecodingError) -> ConvertError {
+    ConvertError::Malformed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::test_support::{flat, gif, no_deadline};
+
+    const LIMITS: Limits = Limits {
+        input_bytes: 10_000,
+        canvas_pixels: 100,
+        side: 20,
+        frames: 5,
+        composited_pixels: 400,
+        output_bytes: 10_000,
+        wall_time: Duration::from_secs(600),
+    };
+
+    fn inspected(gif: &[u8]) -> Result<GifInfo, ConvertError> {
+        inspect(gif, &LIMITS, &no_deadline())
+    }
+
+    fn rejection(gif: &[u8]) -> String {
+        inspected(gif).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn delays_below_two_become_ten_and_others_are_kept() {
+        let frames = [0, 1, 2, 65_535, 0].map(|delay| flat(1, 1, 0, delay));
+        assert_eq!(inspected(&gif(3, 2, &frames)).unwrap(), GifInfo { width: 3, height: 2, delays: vec![10, 10, 2, 65_535, 10] });
+    }
+
+    #[test]
+    fn each_limit_is_inclusive() {
+        assert!(inspected(&gif(20, 5, &[flat(5, 20, 0, 5)])).is_ok());
+        assert_eq!(rejection(&gif(21, 1, &[])), "an image of 21x1 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(1, 21, &[])), "an image of 1x21 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(17, 6, &[])), "an image of 17x6 has 102 pixels, the limit is 100");
+        assert_eq!(rejection(&gif(1, 1, &[flat(1, 21, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(1, 1, &[flat(17, 6, 0, 5)])), "an image of 17x6 has 102 pixels, the limit is 100");
+
+        assert!(inspected(&gif(1, 1, &vec![flat(1, 1, 0, 5); 5])).is_ok());
+        assert_eq!(rejection(&gif(1, 1, &vec![flat(1, 1, 0, 5); 6])), "the GIF has more than 5 frames");
+
+        let canvas_counts = "frame 5 brings the work to 500 composited pixels, the limit is 400";
+        assert!(inspected(&gif(10, 10, &vec![flat(1, 1, 0, 5); 4])).is_ok());
+        assert_eq!(rejection(&gif(10, 10, &vec![flat(1, 1, 0, 5); 5])), canvas_counts);
+        assert_eq!(rejection(&gif(1, 1, &vec![flat(10, 10, 0, 5); 5])), canvas_counts);
+
+        let mut long = gif(1, 1, &[flat(1, 1, 0, 5)]);
+        long.resize(10_000, 0);
+        assert!(inspected(&long).is_ok());
+        long.push(0);
+        assert_eq!(rejection(&long), "the GIF has 10001 bytes, the limit is 10000");
+    }
+
+    #[test]
+    fn file_without_frames_or_pixels_is_rejected() {
+        assert_eq!(rejection(&gif(1, 1, &[])), "the GIF has no frames");
+        assert_eq!(rejection(&gif(0, 1, &[flat(1, 1, 0, 5)])), "not a well-formed GIF: the canvas is 0x1");
+        assert_eq!(rejection(&gif(1, 0, &[flat(1, 1, 0, 5)])), "not a well-formed GIF: the canvas is 1x0");
+        for not_a_gif in [&b""[..], b"GIF", b"\x89PNG\r\n\x1a\n and so on", &[0; 100], &[0xff; 100]] {
+            assert!(matches!(inspected(not_a_gif), Err(ConvertError::Malformed(_))), "{not_a_gif:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_trailer_may_be_missing() {
+        let file = gif(3, 3, &[flat(3, 3, 1, 5)]);
+        let without_trailer = file.len() - 1;
+        assert_eq!(inspected(&file[..without_trailer]).unwrap(), inspected(&file).unwrap());
+        for length in 0..without_trailer {
+            assert!(inspected(&file[..length]).is_err(), "cut to {length} bytes");
+        }
+    }
+
+    #[test]
+    fn passed_deadline_stops_the_inspection() {
+        let file = gif(1, 1, &[flat(1, 1, 0, 5)]);
+        let stopped = inspect(&file, &LIMITS, &Deadline::starting_now(Duration::ZERO));
+        assert!(matches!(stopped, Err(ConvertError::TimedOut { limit: Duration::ZERO })));
+    }
+}

@@ -1,0 +1,46 @@
+//! Converts GIFs to MP4 videos, which are several times smaller and are decoded in hardware.
+//!
+//! The input is untrusted, so every converter gives four guarantees:
+//!
+//! * [`Limits`] are checked on the headers, before any memory is spent on pixels, and the wall time between frames;
+//! * a malformed or hostile file ends in a [`ConvertError`], never in a panic, and only memory-safe Rust reads it;
+//! * every frame becomes one sample that lasts exactly as long as browsers show it, including the last one;
+//! * the same GIF gives the same bytes, as long as the encoder is the same.
+//!
+//! A file passes through one module per stage: `inspect` reads the headers, `frames` decodes and composites, `yuv` converts the
+//! colours, `h264_encoder` or `ffmpeg_converter` encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
+//!
+//! # Features
+//!
+//! - `openh264` (default): [`EmbeddedConverter`] and [`gif_to_mp4`], which encode with OpenH264. Needs a C++ compiler.
+//! - `fuzzing`: internals for property tests and fuzz targets, outside of the API's guarantees.
+
+mod bitstream;
+mod canvas;
+mod convert_error;
+mod converter;
+mod deadline;
+#[cfg(feature = "openh264")]
+mod embedded_converter;
+mod ffmpeg_converter;
+mod frames;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(feature = "openh264")]
+mod h264_encoder;
+mod inspect;
+mod limits;
+mod mp4;
+#[cfg(test)]
+mod test_support;
+mod workers;
+mod yuv;
+
+pub use convert_error::ConvertError;
+pub use converter::Converter;
+pub use deadline::Deadline;
+#[cfg(feature = "openh264")]
+pub use embedded_converter::{EmbeddedConverter, gif_to_mp4};
+pub use ffmpeg_converter::FfmpegConverter;
+pub use limits::Limits;

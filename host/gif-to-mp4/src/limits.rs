@@ -1,0 +1,67 @@
+//! The limits of one conversion: on its input, its output, its work and its time.
+
+use std::time::Duration;
+
+use crate::convert_error::ConvertError;
+
+/// The limits of one conversion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of the GIF in bytes.
+    pub input_bytes: usize,
+    /// Pixels of the canvas, and of each frame's own rectangle.
+    pub canvas_pixels: u64,
+    /// Width and height of the canvas, and of each frame's own rectangle, in pixels.
+    pub side: u16,
+    /// Number of frames.
+    pub frames: usize,
+    /// Pixels to composite in the whole job: each frame counts the canvas, or its own rectangle when that is larger.
+    pub composited_pixels: u64,
+    /// Size of the encoded frames in bytes.
+    pub output_bytes: usize,
+    /// Wall time of the running job; waiting for a worker does not count.
+    pub wall_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            input_bytes: 20 << 20,
+            canvas_pixels: 1920 * 1080,
+            side: 3840,
+            frames: 3000,
+            composited_pixels: 300_000_000,
+            output_bytes: 64 << 20,
+            wall_time: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// Rejects a file of this size in bytes.
+    pub(crate) fn check_input(&self, bytes: usize) -> Result<(), ConvertError> {
+        if bytes > self.input_bytes {
+            return Err(ConvertError::InputTooLarge { bytes, limit: self.input_bytes });
+        }
+        Ok(())
+    }
+
+    /// Rejects a canvas or a frame rectangle of this size in pixels.
+    pub(crate) fn check_image(&self, width: u16, height: u16) -> Result<(), ConvertError> {
+        if width.max(height) > self.side {
+            return Err(ConvertError::SideTooLong { width, height, limit: self.side });
+        }
+        if u64::from(width) * u64::from(height) > self.canvas_pixels {
+            return Err(ConvertError::TooManyPixels { width, height, limit: self.canvas_pixels });
+        }
+        Ok(())
+    }
+
+    /// Rejects an encoded video of this size in bytes.
+    pub(crate) fn check_output(&self, bytes: usize) -> Result<(), ConvertError> {
+        if bytes > self.output_bytes {
+            return Err(ConvertError::OutputTooLarge { bytes, limit: self.output_bytes });
+        }
+        Ok(())
+    }
+}

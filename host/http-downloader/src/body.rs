@@ -1,0 +1,119 @@
+//! Receives a body: limits its size and rate chunk by chunk, spools it, and rejects it unless it is complete.
+
+use std::io;
+
+use bytes::Bytes;
+use http::{Response, Version};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::{Instant, timeout};
+
+use crate::byte_counter::ByteCounter;
+use crate::error_cause::{find_cause, root_cause};
+use crate::min_rate::MinRate;
+use crate::options::HttpOptions;
+use media_cache_interfaces::{Blob, FetchError, SpooledBody};
+
+/// Receives the whole body of a response.
+pub(crate) async fn receive(response: Response<Incoming>, options: &HttpOptions) -> Result<Blob, FetchError> {
+    let too_large = FetchError::TooLarge { limit: options.max_body_bytes };
+    let (head, mut body) = response.into_parts();
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|length| length > options.max_body_bytes) {
+        return Err(too_large);
+    }
+    let mut spooled = SpooledBody::new(options.spool_above, options.spool_dir());
+    let mut rate = MinRate::new(options);
+    let mut received = 0;
+    while let Some(chunk) = next_chunk(&mut body, received, announced, &mut rate, options).await? {
+        received += chunk.len() as u64;
+        if received > options.max_body_bytes {
+            return Err(too_large);
+        }
+        spooled.append(chunk).await.map_err(spool_failed)?;
+        if let Some(progress) = &options.progress {
+            progress(received, announced);
+        }
+    }
+    // A body with neither a length nor chunked coding extends to the end of the connection, so nothing can follow it.
+    let is_delimited = announced.is_some() || head.headers.contains_key(http::header::TRANSFER_ENCODING);
+    if let Some(counter) = head.extensions.get::<ByteCounter>().filter(|_| is_delimited && head.version != Version::HTTP_2) {
+        check_surplus(counter, announced, options).await?;
+    }
+    match announced {
+        _ if received == 0 => Err(FetchError::EmptyBody),
+        Some(length) if length != received => Err(wrong_length(length, received)),
+        _ => spooled.finish().await.map_err(spool_failed),
+    }
+}
+
+async fn next_chunk(
+    body: &mut Incoming,
+    received: u64,
+    announced: Option<u64>,
+    rate: &mut MinRate,
+    options: &HttpOptions,
+) -> Result<Option<Bytes>, FetchError> {
+    let pause_started = Instant::now();
+    loop {
+        let wait_started = Instant::now();
+        let pause_left = options.pause_timeout.saturating_sub(pause_started.elapsed());
+        let next = timeout(pause_left.min(rate.remaining()), body.frame()).await;
+        let waited = wait_started.elapsed();
+        match next {
+            Ok(Some(Ok(frame))) => {
+                // Trailers are frames as well; they are ignored.
+                let chunk = frame.into_data().ok();
+                rate.record(waited, chunk.as_ref().map_or(0, Bytes::len))?;
+                if chunk.is_some() {
+                    return Ok(chunk);
+                }
+            }
+            Ok(Some(Err(error))) => return Err(body_failed(&error, received, announced)),
+            Ok(None) => return Ok(None),
+            Err(_) if pause_started.elapsed() >= options.pause_timeout => {
+                let pause = options.pause_timeout;
+                return Err(FetchError::TimedOut(format!("nothing of the body came for {pause:?}, after {received} bytes")));
+            }
+            Err(_) => rate.record(waited, 0)?,
+        }
+    }
+}
+
+/// Why a body ended early.
+fn body_failed(error: &hyper::Error, received: u64, announced: Option<u64>) -> FetchError {
+    let cause = root_cause(error);
+    let io = find_cause::<io::Error>(error).map(io::Error::kind);
+    let local_h2_error = find_cause::<h2::Error>(error).filter(|error| !error.is_io() && !error.is_remote());
+    match (announced, local_h2_error.and_then(h2::Error::reason)) {
+        // The only protocol error that this side detects within a body is a wrong length, in either direction.
+        (Some(length), Some(h2::Reason::PROTOCOL_ERROR)) => {
+            FetchError::BrokenAnswer(format!("{length} bytes were announced, and the body is shorter or longer"))
+        }
+        _ if matches!(io, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) => {
+            FetchError::BrokenAnswer(format!("after {received} bytes of the body: {cause}"))
+        }
+        _ => FetchError::ShortBody(format!("it broke off after {received} bytes: {cause}")),
+    }
+}
+
+/// Checks that nothing follows the body of an HTTP/1 response. It covers all bytes that have arrived by now; later ones are never read.
+async fn check_surplus(counter: &ByteCounter, announced: Option<u64>, options: &HttpOptions) -> Result<(), FetchError> {
+    let drained = timeout(options.pause_timeout, counter.drained()).await;
+    if counter.surplus(announced) == 0 {
+        return drained.map_err(|_| FetchError::TimedOut("the connection did not come to rest after the body".into()));
+    }
+    Err(FetchError::OverlongBody(match announced {
+        Some(length) => format!("{length} bytes were announced, and more came"),
+        None => "more came after the last chunk".into(),
+    }))
+}
+
+fn wrong_length(announced: u64, received: u64) -> FetchError {
+    let text = format!("{announced} bytes were announced and {received} came");
+    if received < announced { FetchError::ShortBody(text) } else { FetchError::OverlongBody(text) }
+}
+
+fn spool_failed(error: io::Error) -> FetchError {
+    FetchError::Other(format!("the body cannot be kept in a temporary file: {error}"))
+}

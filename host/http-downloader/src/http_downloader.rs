@@ -1,0 +1,133 @@
+//! Downloads media over HTTP.
+//!
+//! Origins are untrusted. A request discloses nothing but itself: no cookies, referer, credentials or proxy. Every URL, redirects
+//! included, is checked before it is requested, and every address before it is connected to. A response is limited in size and time,
+//! and is either the whole, unmodified media or an error.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use http::Response;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
+use hyper::body::Incoming;
+use rustls::ClientConfig;
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::time::timeout;
+
+use crate::accepted_types::accepts;
+use crate::body::receive;
+use crate::file_name::filename_for;
+use crate::matrix_client::MatrixClient;
+use crate::media_type::{SNIFFED_BYTES, declared_type, media_type, page_type};
+use crate::mxc::is_mxc;
+use crate::options::HttpOptions;
+use crate::response::{check_whole_and_plain, redirect_location};
+use crate::setup_error::HttpSetupError;
+use crate::target::Target;
+use crate::transport::{OriginRequest, Transport};
+use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
+
+const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
+
+/// Downloads over http and https. It keeps HTTP/2 connections for later requests, so share one.
+pub struct HttpDownloader {
+    transport: Transport,
+    matrix: Option<MatrixClient>,
+    options: HttpOptions,
+}
+
+impl HttpDownloader {
+    /// Creates a downloader. Blocks for a moment, as it reads the system's certificates and creates a temporary file.
+    ///
+    /// # Errors
+    /// When the options, the system's certificates or the spool directory cannot be used.
+    pub fn new(options: HttpOptions) -> Result<Self, HttpSetupError> {
+        Self::with_tls(options, system_tls().map_err(HttpSetupError::Certificates)?)
+    }
+
+    /// Creates a downloader that verifies origins by this configuration.
+    pub(crate) fn with_tls(options: HttpOptions, mut tls: ClientConfig) -> Result<Self, HttpSetupError> {
+        let dir = options.spool_dir();
+        tempfile::tempfile_in(&dir).map_err(|error| HttpSetupError::SpoolDir(dir, error))?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let homeserver = options.matrix_homeserver.clone();
+        let matrix = homeserver.map(|homeserver| MatrixClient::new(homeserver, &options, tls.clone())).transpose()?;
+        Ok(Self { transport: Transport::new(&options, tls)?, matrix, options })
+    }
+
+    async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
+        let request = self.first_request(url)?;
+        self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
+        let (target, response) = self.follow_redirects(request).await?;
+        check_whole_and_plain(&response)?;
+        let headers = response.headers().clone();
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if let Some(mimetype) = content_type.and_then(declared_type) {
+            self.check_type(&mimetype, "it is")?;
+        }
+        let body = receive(response, &self.options).await?;
+        let start =
+            body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
+        let mimetype = media_type(content_type, &start);
+        self.check_type(&mimetype, "it is")?;
+        if let Some(page) = page_type(&start, &mimetype) {
+            self.check_type(page, &format!("what comes as {mimetype} is"))?;
+        }
+        let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
+        Ok(FetchedMedia { body, mimetype, filename })
+    }
+
+    fn first_request(&self, url: &str) -> Result<OriginRequest, FetchError> {
+        match &self.matrix {
+            Some(matrix) if is_mxc(url) => matrix.request(url),
+            None if is_mxc(url) => Err(FetchError::InvalidUrl(NO_HOMESERVER.into())),
+            _ => Ok(OriginRequest::anonymous(Target::parse(url, &self.options.access)?)),
+        }
+    }
+
+    /// Checks a media type; `subject` starts the message.
+    fn check_type(&self, mimetype: &str, subject: &str) -> Result<(), FetchError> {
+        match accepts(&self.options.accept_types, mimetype) {
+            true => Ok(()),
+            false => Err(FetchError::UnacceptableType(format!("{subject} {mimetype}"))),
+        }
+    }
+
+    fn check_url_length(&self, target: &Target) -> Result<(), String> {
+        let (length, limit) = (target.url().as_str().len(), self.options.max_url_bytes);
+        if length > limit { Err(format!("it has {length} bytes, which is more than the limit of {limit}")) } else { Ok(()) }
+    }
+
+    /// Sends requests until a response is not a redirect. Each target is checked and learns nothing about those before it.
+    pub(crate) async fn follow_redirects(&self, mut request: OriginRequest) -> Result<(Target, Response<Incoming>), FetchError> {
+        for _ in 0..=self.options.max_redirects {
+            let response = match &self.matrix {
+                Some(matrix) if request.authorization.is_some() => matrix.send(&request).await?,
+                _ => self.transport.send(&request).await?,
+            };
+            let Some(location) = redirect_location(&response) else { return Ok((request.target, response)) };
+            let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
+            let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
+            self.check_url_length(&target).map_err(refused)?;
+            request = OriginRequest::anonymous(target);
+        }
+        Err(FetchError::TooManyRedirects(self.options.max_redirects))
+    }
+}
+
+impl Downloader for HttpDownloader {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        Box::pin(async move {
+            let limit = self.options.download_timeout;
+            let too_slow = |_| Err(FetchError::TimedOut(format!("the download was not done within {limit:?}")));
+            timeout(limit, self.download(url)).await.unwrap_or_else(too_slow)
+        })
+    }
+}
+
+/// Verifies origins by the system's certificates. The provider is chosen here, so that it does not depend on the rest of the process.
+fn system_tls() -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_platform_verifier()?.with_no_client_auth())
+}

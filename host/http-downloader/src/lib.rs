@@ -1,0 +1,63 @@
+//! Downloads media over HTTP from untrusted origins.
+//!
+//! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns the
+//! whole media or an error. Two decorators wrap a downloader: [`Retry`] retries transient failures, and [`Limited`] waits for a permit
+//! of a [`ConcurrencyLimiter`].
+//!
+//! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
+//! `transport` sends the request, `connector` connects to an address that `resolver` found, `response` judges status and headers,
+//! `body` receives the rest, and `media_type` and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
+//! `matrix_client` to a `homeserver`.
+//!
+//! # Features
+//!
+//! - `fuzzing`: internals for property tests and fuzz targets, outside of the API's guarantees.
+
+mod accepted_types;
+mod access_rules;
+mod body;
+mod byte_counter;
+mod concurrency_limiter;
+mod connector;
+mod error_cause;
+mod file_name;
+mod framing;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod header_parameters;
+mod homeserver;
+mod host_pattern;
+mod http_downloader;
+mod limited;
+mod matrix_client;
+mod media_type;
+mod min_rate;
+mod mxc;
+mod options;
+mod resolver;
+mod response;
+mod retry;
+mod setup_error;
+mod special_addresses;
+mod target;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod wait_queue;
+
+pub use accepted_types::{InvalidTypePattern, TypePattern, accepts};
+pub use access_rules::{AccessRules, Denied};
+pub use concurrency_limiter::ConcurrencyLimiter;
+pub use file_name::{clean_filename, filename_for};
+pub use homeserver::{Homeserver, HomeserverUrl, InvalidHomeserverUrl, InvalidToken};
+pub use host_pattern::{HostPattern, InvalidHostPattern};
+pub use http_downloader::HttpDownloader;
+pub use limited::Limited;
+pub use media_type::media_type;
+pub use options::{HttpOptions, Progress};
+pub use resolver::{Resolve, SystemResolver};
+pub use retry::{Retry, RetryOptions};
+pub use setup_error::HttpSetupError;
+pub use special_addresses::{SpecialUse, special_use};
+pub use wait_queue::{LimiterCounts, LimiterOptions};

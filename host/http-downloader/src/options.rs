@@ -1,0 +1,97 @@
+//! The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader). Those with a command line flag are named after it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::accepted_types::TypePattern;
+use crate::access_rules::AccessRules;
+use crate::homeserver::Homeserver;
+use crate::resolver::{Resolve, SystemResolver};
+
+/// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
+pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
+
+/// The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader).
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// The largest body, in bytes. 100 MiB by default.
+    pub max_body_bytes: u64,
+    /// How many redirects are followed. 5 by default.
+    pub max_redirects: u32,
+    /// The longest URL, in bytes after parsing; redirects included. 8192 by default.
+    pub max_url_bytes: usize,
+    /// The largest response head, in bytes, interim responses (1xx) included. In HTTP/2, where headers are compressed, the size is
+    /// that of RFC 9113, section 6.5.2. 64 KiB by default.
+    pub max_origin_header_bytes: usize,
+    /// How many headers a response may have. 100 by default.
+    pub max_origin_headers: usize,
+    /// The time to resolve a name, connect and complete the TLS handshake, for each redirect. 10 seconds by default.
+    pub connect_timeout: Duration,
+    /// The time until an origin has sent its headers, connecting included, for each redirect. 30 seconds by default.
+    pub first_byte_timeout: Duration,
+    /// How long an origin may pause within a body. 30 seconds by default.
+    pub pause_timeout: Duration,
+    /// The time for a whole download. 300 seconds by default.
+    pub download_timeout: Duration,
+    /// The lowest rate of a body, in bytes per second, as an average over each [`min_rate_window`](Self::min_rate_window). A body that
+    /// ends within the first window is fast enough. 512 by default; 0 for no limit.
+    pub min_rate: u64,
+    /// The period over which the rate of a body is averaged, at least a millisecond. Only time spent waiting for the origin counts.
+    /// 20 seconds by default.
+    pub min_rate_window: Duration,
+    /// The accepted media types. They apply to the declared type, to the type of the first bytes if none is declared, and to HTML that
+    /// is declared as something else. [`TypePattern::defaults`] by default; see [`accepts`](crate::accepted_types::accepts).
+    pub accept_types: Vec<TypePattern>,
+    /// The largest body that is kept in memory, in bytes; a larger one goes to a file. 4 MiB by default.
+    pub spool_above: u64,
+    /// The directory of those files, which have no names. The system's directory for temporary files by default.
+    pub spool_dir: Option<PathBuf>,
+    /// The `User-Agent` of requests. The name and version of this crate by default.
+    pub user_agent: String,
+    /// The pseudonym in the `Via` of requests (RFC 9110, section 7.6.3), by which a service recognises requests of its own. None by
+    /// default.
+    pub via: Option<String>,
+    /// A callback for the progress of downloads. It runs between chunks, so it must be quick. None by default.
+    pub progress: Option<Progress>,
+    /// The origins that may be fetched from. Every public address by default.
+    pub access: AccessRules,
+    /// Resolves host names. The system's resolver by default.
+    pub resolver: Arc<dyn Resolve>,
+    /// The homeserver through which Matrix media (`mxc://server/id`) is fetched. It may have any address. None by default.
+    pub matrix_homeserver: Option<Homeserver>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 100 * 1024 * 1024,
+            max_redirects: 5,
+            max_url_bytes: 8192,
+            max_origin_header_bytes: 64 * 1024,
+            max_origin_headers: 100,
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(30),
+            pause_timeout: Duration::from_secs(30),
+            download_timeout: Duration::from_secs(300),
+            min_rate: 512,
+            min_rate_window: Duration::from_secs(20),
+            accept_types: TypePattern::defaults(),
+            spool_above: 4 * 1024 * 1024,
+            spool_dir: None,
+            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+            via: None,
+            progress: None,
+            access: AccessRules::default(),
+            resolver: Arc::new(SystemResolver),
+            matrix_homeserver: None,
+        }
+    }
+}
+
+impl HttpOptions {
+    /// The directory of large bodies.
+    pub(crate) fn spool_dir(&self) -> PathBuf {
+        self.spool_dir.clone().unwrap_or_else(std::env::temp_dir)
+    }
+}

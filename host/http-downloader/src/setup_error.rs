@@ -1,0 +1,20 @@
+//! Why an [`HttpDownloader`](crate::http_downloader::HttpDownloader) cannot be created.
+
+use std::io;
+use std::path::PathBuf;
+
+use http::header::{HeaderName, InvalidHeaderValue};
+
+/// Why an [`HttpDownloader`](crate::http_downloader::HttpDownloader) cannot be created.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpSetupError {
+    /// The system's certificates, by which https origins are verified, cannot be used.
+    #[error("the system's certificates cannot be used; is a package such as ca-certificates installed?")]
+    Certificates(#[source] rustls::Error),
+    /// An option has characters that its header cannot carry.
+    #[error("what is to be sent as the header {0} cannot be sent")]
+    Header(HeaderName, #[source] InvalidHeaderValue),
+    /// No temporary file can be created for large bodies.
+    #[error("no temporary file can be made in {}", .0.display())]
+    SpoolDir(PathBuf, #[source] io::Error),
+}

@@ -1,0 +1,11 @@
+//! Tests of the downloader against scripted origins.
+
+mod downloads;
+mod framing;
+mod http2;
+mod limits;
+mod origin;
+mod redirects;
+mod requests;
+mod responses;
+mod timeouts;

@@ -1,0 +1,148 @@
+//! Origins that use HTTP/2 over TLS.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::SendResponse;
+use http::header::{CONTENT_LENGTH, ETAG};
+use http::{HeaderMap, HeaderValue, Response};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use crate::http_downloader::HttpDownloader;
+use crate::options::{HttpOptions, Progress};
+use crate::tests::origin::{allowing_loopback, failure};
+use media_cache_interfaces::{Downloader, FetchError};
+
+const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.der");
+const KEY: &[u8] = include_bytes!("tls/key.der");
+
+fn acceptor() -> TlsAcceptor {
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut config = config.with_no_client_auth().with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key).unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// Starts an origin that passes each request to `handle`. Returns a URL.
+async fn start_origin(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = acceptor();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, handle) = (acceptor.clone(), handle.clone());
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, respond))) = connection.accept().await {
+                    handle(respond);
+                }
+            });
+        }
+    });
+    format!("https://{address}/photo?secret")
+}
+
+/// A downloader that trusts the certificate of these origins.
+fn trusting_downloader(options: HttpOptions) -> HttpDownloader {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(CERTIFICATE)).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    HttpDownloader::with_tls(allowing_loopback(options), tls.with_root_certificates(roots).with_no_client_auth()).unwrap()
+}
+
+/// A response with headers and a body in pieces.
+fn response(headers: HeaderMap, pieces: &'static [&'static str]) -> impl Fn(SendResponse<Bytes>) + Clone + Send + 'static {
+    move |mut respond| {
+        let mut head = Response::new(());
+        *head.headers_mut() = headers.clone();
+        let mut body = respond.send_response(head, false).unwrap();
+        for (index, piece) in pieces.iter().enumerate() {
+            // The downloader may have disconnected.
+            let _ = body.send_data(Bytes::from_static(piece.as_bytes()), index + 1 == pieces.len());
+        }
+    }
+}
+
+fn announcing(length: u64) -> HeaderMap {
+    HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from(length))])
+}
+
+async fn failure_of(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'static) -> FetchError {
+    let error = trusting_downloader(HttpOptions::default())
+        .fetch(&start_origin(handle).await)
+        .await
+        .map(|media| media.filename)
+        .unwrap_err();
+    assert!(!error.to_string().contains("secret"), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn media_is_downloaded_over_http_2() {
+    let downloader = trusting_downloader(HttpOptions::default());
+    for (headers, pieces) in [(announcing(4), &["bo", "dy"][..]), (HeaderMap::new(), &["body"])] {
+        let media = downloader.fetch(&start_origin(response(headers, pieces)).await).await.unwrap();
+        assert_eq!(media.body.in_memory().unwrap(), "body");
+    }
+}
+
+#[tokio::test]
+async fn body_of_the_wrong_length_is_an_error() {
+    for (length, pieces) in [(5, &["body"][..]), (5, &["bo", "dy"]), (3, &["body"]), (3, &["bo", "dy"]), (3, &["bod", "y"])] {
+        let error = failure_of(response(announcing(length), pieces)).await;
+        assert!(
+            matches!(&error, FetchError::BrokenAnswer(reason) if reason.contains("announced")),
+            "{length}, {pieces:?}: {error:?}"
+        );
+    }
+    assert_eq!(failure_of(response(announcing(0), &[""])).await, FetchError::EmptyBody);
+}
+
+#[tokio::test]
+async fn reset_stream_is_a_short_body() {
+    let (received, piece) = watch::channel(false);
+    let progress: Progress = Arc::new(move |_, _| {
+        received.send_replace(true);
+    });
+    let reset = move |mut respond: SendResponse<Bytes>| {
+        let mut body = respond.send_response(Response::new(()), false).unwrap();
+        body.send_data(Bytes::from_static(b"bo"), false).unwrap();
+        let mut piece = piece.clone();
+        tokio::spawn(async move {
+            piece.wait_for(|received| *received).await.unwrap();
+            body.send_reset(Reason::INTERNAL_ERROR);
+        });
+    };
+    let downloader = trusting_downloader(HttpOptions { progress: Some(progress), ..HttpOptions::default() });
+    let error = downloader.fetch(&start_origin(reset).await).await.map(|media| media.filename).unwrap_err();
+    assert!(matches!(&error, FetchError::ShortBody(reason) if reason.contains("after 2 bytes")), "{error:?}");
+}
+
+#[tokio::test]
+async fn headers_over_the_limit_are_an_error() {
+    let large = HeaderMap::from_iter([(ETAG, HeaderValue::from_str(&"x".repeat(64 << 10)).unwrap())]);
+    let mut many = HeaderMap::new();
+    for _ in 0..101 {
+        many.append(ETAG, HeaderValue::from_static("x"));
+    }
+    for headers in [large, many] {
+        let error = failure_of(response(headers, &["body"])).await;
+        assert!(matches!(error, FetchError::BrokenAnswer(_)), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn origin_without_a_trusted_certificate_is_unreachable() {
+    let url = start_origin(response(announcing(4), &["body"])).await;
+    let error = failure(&url, HttpOptions::default()).await;
+    assert!(matches!(&error, FetchError::Unreachable(reason) if reason.contains("certificate")), "{error:?}");
+}

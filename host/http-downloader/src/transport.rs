@@ -1,0 +1,158 @@
+//! Sends one request and waits for its response: the headers it carries, when it is sent again, and what the absence of a response
+//! means.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA};
+use http::{Request, Response, Uri};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+use tokio::time::timeout;
+
+use crate::access_rules::Denied;
+use crate::byte_counter::HeadTooLarge;
+use crate::connector::{ConnectTimedOut, Connector};
+use crate::error_cause::{find_cause, root_cause};
+use crate::options::HttpOptions;
+use crate::setup_error::HttpSetupError;
+use crate::target::Target;
+use media_cache_interfaces::FetchError;
+
+/// How long idle HTTP/2 connections, over which several requests can be sent, are kept.
+const KEEP_IDLE: Duration = Duration::from_secs(30);
+
+/// How often a kept connection is pinged while a response is pending, and how long the pong may take: a peer that has disappeared
+/// must not fail all requests that follow.
+const PING_INTERVAL: Duration = Duration::from_secs(5);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a request is sent if its connection is closed before the origin has processed it.
+const MAX_ATTEMPTS: usize = 3;
+
+/// A request to an origin.
+pub(crate) struct OriginRequest {
+    pub(crate) target: Target,
+    /// The `Authorization` header, if the target needs one. It is for this target only: a redirect is followed with a new request.
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+impl OriginRequest {
+    /// A request without authorization.
+    pub(crate) fn anonymous(target: Target) -> Self {
+        Self { target, authorization: None }
+    }
+}
+
+/// Sends requests: each HTTP/1 request over its own connection, HTTP/2 requests over connections that are kept.
+pub(crate) struct Transport {
+    client: Client<Connector, Empty<Bytes>>,
+    headers: HeaderMap,
+    connect_timeout: Duration,
+    first_byte_timeout: Duration,
+    max_headers: usize,
+}
+
+impl Transport {
+    /// Fails if an option cannot be sent as a header.
+    pub(crate) fn new(options: &HttpOptions, tls: ClientConfig) -> Result<Self, HttpSetupError> {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(KEEP_IDLE)
+            .timer(TokioTimer::new())
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http1_max_headers(options.max_origin_headers)
+            .http2_max_header_list_size(u32::try_from(options.max_origin_header_bytes).unwrap_or(u32::MAX))
+            .build(Connector::new(options, tls));
+        Ok(Self {
+            client,
+            headers: request_headers(options)?,
+            connect_timeout: options.connect_timeout,
+            first_byte_timeout: options.first_byte_timeout,
+            max_headers: options.max_origin_headers,
+        })
+    }
+
+    /// Sends a request, and waits for the headers of the response.
+    pub(crate) async fn send(&self, request: &OriginRequest) -> Result<Response<Incoming>, FetchError> {
+        let limit = self.first_byte_timeout;
+        let too_slow = |_| Err(FetchError::TimedOut(format!("{} did not answer within {limit:?}", request.target.host())));
+        timeout(limit, self.send_until_processed(request)).await.unwrap_or_else(too_slow)
+    }
+
+    async fn send_until_processed(&self, request: &OriginRequest) -> Result<Response<Incoming>, FetchError> {
+        let target = &request.target;
+        let uri = Uri::try_from(target.url().as_str()).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let mut attempt = Request::new(Empty::new());
+            *attempt.uri_mut() = uri.clone();
+            *attempt.headers_mut() = self.headers.clone();
+            if let Some(authorization) = &request.authorization {
+                attempt.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            }
+            match self.client.request(attempt).await {
+                Ok(response) if response.headers().len() > self.max_headers => {
+                    return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)));
+                }
+                Ok(response) => return Ok(response),
+                Err(error) if attempts < MAX_ATTEMPTS && is_unprocessed(&error) => {}
+                Err(error) => return Err(self.no_response(target, &error)),
+            }
+        }
+    }
+
+    /// Why there is no response.
+    fn no_response(&self, target: &Target, error: &Error) -> FetchError {
+        let (host, cause) = (target.host(), root_cause(error));
+        let io = find_cause::<io::Error>(error).map(io::Error::kind);
+        if let Some(denied) = find_cause::<Denied>(error) {
+            FetchError::Refused(denied.to_string())
+        } else if find_cause::<ConnectTimedOut>(error).is_some() || (error.is_connect() && io == Some(io::ErrorKind::TimedOut)) {
+            FetchError::TimedOut(format!("connecting to {host} took longer than {:?}", self.connect_timeout))
+        } else if !error.is_connect() && is_invalid_http(error) {
+            FetchError::BrokenAnswer(format!("{host}: {cause}"))
+        } else {
+            FetchError::Unreachable(format!("{host}: {cause}"))
+        }
+    }
+}
+
+/// The headers of every request.
+fn request_headers(options: &HttpOptions) -> Result<HeaderMap, HttpSetupError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(USER_AGENT, header_value(USER_AGENT, &options.user_agent)?);
+    if let Some(pseudonym) = &options.via {
+        headers.insert(VIA, header_value(VIA, &format!("1.1 {pseudonym}"))?);
+    }
+    Ok(headers)
+}
+
+fn header_value(name: HeaderName, value: &str) -> Result<HeaderValue, HttpSetupError> {
+    HeaderValue::from_str(value).map_err(|error| HttpSetupError::Header(name, error))
+}
+
+/// Whether the origin sent something that is not HTTP, or more headers than are accepted.
+fn is_invalid_http(error: &Error) -> bool {
+    find_cause::<HeadTooLarge>(error).is_some()
+        || find_cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
+        || find_cause::<h2::Error>(error).is_some_and(|error| !error.is_io() && !error.is_remote())
+}
+
+/// Whether an HTTP/2 origin did not process the request, because it was about to close the connection. It is safe to send it again
+/// (RFC 9113, section 8.7).
+fn is_unprocessed(error: &Error) -> bool {
+    find_cause::<h2::Error>(error).filter(|error| error.is_remote()).is_some_and(|error| match error.reason() {
+        Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
+        Some(h2::Reason::NO_ERROR) => error.is_go_away(),
+        _ => false,
+    })
+}

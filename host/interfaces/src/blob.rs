@@ -1,0 +1,294 @@
+//! Media bytes, which stay on the host.
+//!
+//! A component never sees the bytes of an image or a video: it holds a handle to a [`Blob`], which is either in memory or an open
+//! file. Cloning a blob is cheap and copies no bytes. An open file stays readable after its name is removed, so a blob that is in
+//! use outlives the eviction of its entry.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use futures::stream::{self, Stream};
+use sha2::{Digest, Sha256};
+
+/// A SHA-256 digest.
+pub type Sha256Digest = [u8; 32];
+
+/// How many bytes of a file are copied or digested at a time.
+const COPY_CHUNK: usize = 256 * 1024;
+
+/// How many bytes of a file are read at a time for a stream. A chunk stays in memory until its reader takes it, and there may be
+/// thousands of slow readers.
+const STREAM_CHUNK: usize = 64 * 1024;
+
+/// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+const MAX_INLINE_BYTES: u64 = 16 * 1024;
+
+/// Immutable bytes, in memory or in an open file.
+#[derive(Clone, Debug)]
+pub struct Blob(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    digest: OnceLock<Sha256Digest>,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Memory(Bytes),
+    File { file: Arc<File>, len: u64 },
+}
+
+impl<B: Into<Bytes>> From<B> for Blob {
+    fn from(bytes: B) -> Self {
+        Self::new(Source::Memory(bytes.into()))
+    }
+}
+
+impl Blob {
+    fn new(source: Source) -> Self {
+        Self(Arc::new(Inner { source, digest: OnceLock::new() }))
+    }
+
+    /// The bytes of an open file, at its current length.
+    ///
+    /// # Errors
+    /// When the file cannot be inspected, or is not a regular file.
+    pub fn from_file(file: Arc<File>) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(Self::new(Source::File { file, len: metadata.len() }))
+    }
+
+    /// The length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match &self.0.source {
+            Source::Memory(bytes) => bytes.len() as u64,
+            Source::File { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they are in memory.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        match &self.0.source {
+            Source::Memory(bytes) => Some(bytes),
+            Source::File { .. } => None,
+        }
+    }
+
+    /// The first `count` bytes, or all if there are fewer. Blocks while it reads a file, so use it for small counts only.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub fn head(&self, count: usize) -> io::Result<Bytes> {
+        let count = usize::try_from(self.len()).unwrap_or(usize::MAX).min(count);
+        match &self.0.source {
+            Source::Memory(bytes) => Ok(bytes.slice(..count)),
+            Source::File { file, .. } => read_at(file, 0, count),
+        }
+    }
+
+    /// All bytes. A file is read on another thread, unless it is small.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub async fn bytes(&self) -> io::Result<Bytes> {
+        match &self.0.source {
+            Source::Memory(bytes) => Ok(bytes.clone()),
+            Source::File { file, len } => {
+                let (file, len) = (file.clone(), usize::try_from(*len).map_err(io::Error::other)?);
+                run(len as u64, move || read_at(&file, 0, len)).await
+            }
+        }
+    }
+
+    /// The same bytes in memory, with their digest computed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub async fn load(&self) -> io::Result<Self> {
+        let loaded = Self::from(self.bytes().await?);
+        loaded.digest().await?;
+        Ok(loaded)
+    }
+
+    /// The SHA-256 of the bytes, computed once for a blob and its clones; on another thread, unless the blob is small.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub async fn digest(&self) -> io::Result<Sha256Digest> {
+        if let Some(digest) = self.0.digest.get() {
+            return Ok(*digest);
+        }
+        let source = self.0.source.clone();
+        let digest = run(self.len(), move || source.digest()).await?;
+        Ok(*self.0.digest.get_or_init(|| digest))
+    }
+
+    /// The digest, if it has been computed.
+    #[must_use]
+    pub fn known_digest(&self) -> Option<Sha256Digest> {
+        self.0.digest.get().copied()
+    }
+
+    /// The bytes in `range`, clipped to the blob, in chunks. A file that has become shorter ends the stream with an error.
+    pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        let end = range.end.min(self.len());
+        let source = self.0.source.clone();
+        stream::try_unfold(range.start.min(end), move |position| {
+            let source = source.clone();
+            async move {
+                if position == end {
+                    return Ok(None);
+                }
+                let chunk = match source {
+                    Source::Memory(bytes) => bytes.slice(position as usize..end as usize),
+                    Source::File { file, .. } => {
+                        let count = (end - position).min(STREAM_CHUNK as u64) as usize;
+                        run(count as u64, move || read_at(&file, position, count)).await?
+                    }
+                };
+                let next = position + chunk.len() as u64;
+                Ok(Some((chunk, next)))
+            }
+        })
+    }
+
+    /// Writes all bytes to the start of `file`; on another thread, unless the blob is small.
+    ///
+    /// # Errors
+    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`].
+    pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
+        let source = self.0.source.clone();
+        run(self.len(), move || match source {
+            Source::Memory(bytes) => file.write_all_at(&bytes, 0),
+            Source::File { file: from, len } => copy(&from, &file, len),
+        })
+        .await
+    }
+}
+
+impl Source {
+    fn digest(&self) -> io::Result<Sha256Digest> {
+        match self {
+            Self::Memory(bytes) => Ok(Sha256::digest(bytes).into()),
+            Self::File { file, len } => {
+                let mut hasher = Sha256::new();
+                let mut position = 0;
+                while position < *len {
+                    let chunk = read_at(file, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
+                    hasher.update(&chunk);
+                    position += chunk.len() as u64;
+                }
+                Ok(hasher.finalize().into())
+            }
+        }
+    }
+}
+
+/// Copies `len` bytes from the start of one file to the start of another.
+fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
+    let mut position = 0;
+    while position < len {
+        let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
+        to.write_all_at(&chunk, position)?;
+        position += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
+    let mut buffer = vec![0; count];
+    file.read_exact_at(&mut buffer, position)?;
+    Ok(buffer.into())
+}
+
+/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
+async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    if bytes <= MAX_INLINE_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    fn file_of(bytes: &[u8]) -> Arc<File> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Arc::new(file)
+    }
+
+    async fn collect(blob: &Blob, range: Range<u64>) -> io::Result<Vec<u8>> {
+        blob.stream(range).try_fold(Vec::new(), async |read, chunk| Ok([read.as_slice(), &chunk].concat())).await
+    }
+
+    #[tokio::test]
+    async fn blob_of_a_file_equals_the_blob_of_its_bytes() {
+        // Below and above the size from which work moves to another thread and streams have several chunks.
+        for length in [0, 1, MAX_INLINE_BYTES as usize, 3 * STREAM_CHUNK + 1] {
+            let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
+            let (memory, file) = (Blob::from(bytes.clone()), Blob::from_file(file_of(&bytes)).unwrap());
+            assert!(memory.in_memory().is_some() && file.in_memory().is_none());
+            assert_eq!((file.len(), file.is_empty()), (length as u64, length == 0));
+            assert_eq!(file.head(100).unwrap(), bytes[..length.min(100)]);
+            assert_eq!(file.bytes().await.unwrap(), bytes);
+            assert_eq!(file.known_digest(), None);
+            assert_eq!(file.digest().await.unwrap(), memory.digest().await.unwrap());
+            assert_eq!(file.clone().known_digest(), memory.known_digest());
+            assert_eq!(file.load().await.unwrap().in_memory().unwrap(), &bytes);
+            for blob in [&memory, &file] {
+                assert_eq!(collect(blob, 0..u64::MAX).await.unwrap(), bytes);
+                let copy = file_of(&[]);
+                blob.write_to(copy.clone()).await.unwrap();
+                assert_eq!(Blob::from_file(copy).unwrap().bytes().await.unwrap(), bytes);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn stream_of_a_range_is_clipped_to_the_blob() {
+        for blob in [Blob::from("0123456789"), Blob::from_file(file_of(b"0123456789")).unwrap()] {
+            assert_eq!(collect(&blob, 2..5).await.unwrap(), b"234");
+            assert_eq!(collect(&blob, 8..100).await.unwrap(), b"89");
+            assert_eq!(collect(&blob, 100..200).await.unwrap(), b"");
+        }
+    }
+
+    #[tokio::test]
+    async fn file_that_has_become_shorter_is_an_error() {
+        let file = file_of(b"0123456789");
+        let blob = Blob::from_file(file.clone()).unwrap();
+        file.set_len(9).unwrap();
+        assert!(blob.bytes().await.is_err());
+        assert!(blob.digest().await.is_err());
+        assert!(collect(&blob, 0..10).await.is_err());
+    }
+
+    #[test]
+    fn directory_is_not_a_blob() {
+        let directory = tempfile::tempdir().unwrap();
+        let error = Blob::from_file(Arc::new(File::open(directory.path()).unwrap())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+}

@@ -1,0 +1,54 @@
+//! Where media comes from.
+//!
+//! The cache asks its host for a URL and gets [`FetchedMedia`]: the bytes, their media type and a file name. A [`Downloader`] supplies
+//! it: one over HTTP, or whatever an embedder provides, down to a single async closure.
+//!
+//! A downloader returns the whole body as its origin meant it, or an error. A body that is cut short, longer than announced, encoded
+//! although that was not requested, or too large is a [`FetchError`], never [`FetchedMedia`].
+
+use futures::future::BoxFuture;
+
+use crate::failure::FetchError;
+use crate::fetched_media::FetchedMedia;
+
+/// Fetches the media at a URL.
+///
+/// An async closure that takes a `String` is a downloader:
+///
+/// ```
+/// use media_cache_interfaces::{Blob, Downloader, FetchError, FetchedMedia};
+///
+/// fn downloader() -> impl Downloader {
+///     |url: String| async move {
+///         let name = url.strip_prefix("example:").ok_or(FetchError::NotFound)?;
+///         Ok(FetchedMedia { body: Blob::from(name.to_owned()), mimetype: "text/plain".into(), filename: "name.txt".into() })
+///     }
+/// }
+/// ```
+pub trait Downloader: Send + Sync + 'static {
+    /// Fetches the media at `url`. Dropping the future abandons the download and leaves nothing behind.
+    ///
+    /// # Errors
+    /// Why there is no media, as a variant that a caller can act on.
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>>;
+}
+
+impl<F, Fut> Downloader for F
+where
+    F: Fn(String) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<FetchedMedia, FetchError>> + Send + 'static,
+{
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        Box::pin(self(url.to_owned()))
+    }
+}
+
+/// The downloader of a cache that downloads nothing: it refuses every URL.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoDownloader;
+
+impl Downloader for NoDownloader {
+    fn fetch<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        Box::pin(async { Err(FetchError::Refused("this cache has no downloader".into())) })
+    }
+}

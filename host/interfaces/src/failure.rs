@@ -1,0 +1,256 @@
+//! Why a download failed. A caller gets a variant to act on, an HTTP status and a name; a person gets a sentence.
+//!
+//! The table below is the only list of failures. Each row becomes a variant of [`FetchError`] and a [`FailureKind`] with its name
+//! and status, so adding a failure means adding a row.
+//!
+//! No message contains credentials or the query string of a URL: those are often secrets, and messages end up in logs.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Declares [`FetchError`] and [`FailureKind`] from rows of the form
+/// `#[error(MESSAGE)] Variant PAYLOAD => NAME, HTTP STATUS;`.
+macro_rules! failures {
+    ($(
+        $(#[$attribute:meta])*
+        $kind:ident $(($($tuple:tt)*))? $({$($fields:tt)*})? => $name:literal, $status:literal;
+    )+) => {
+        /// Why a download produced no [`FetchedMedia`](crate::fetched_media::FetchedMedia).
+        #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+        pub enum FetchError {
+            $($(#[$attribute])* $kind $(($($tuple)*))? $({$($fields)*})?,)+
+        }
+
+        /// The kind of a [`FetchError`], without its details. Settings refer to failures by kind.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FailureKind {
+            $(#[doc = concat!("[`FetchError::", stringify!($kind), "`].")] $kind,)+
+        }
+
+        impl FetchError {
+            /// The kind of this failure.
+            #[must_use]
+            pub fn kind(&self) -> FailureKind {
+                match self {
+                    $(Self::$kind { .. } => FailureKind::$kind,)+
+                }
+            }
+        }
+
+        impl FailureKind {
+            /// Every kind, in the order of [`FetchError`].
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
+
+            /// The kind's name in `wit/downloader.wit`, problem documents, logs and metrics.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)+
+                }
+            }
+
+            /// The HTTP status that answers a request that failed for this reason.
+            #[must_use]
+            pub fn status(self) -> u16 {
+                match self {
+                    $(Self::$kind => $status,)+
+                }
+            }
+        }
+    };
+}
+
+failures! {
+    /// The text is not a URL, or not one that can be fetched. Retrying does not help.
+    #[error("this URL cannot be fetched: {0}")]
+    InvalidUrl(String) => "invalid-url", 400;
+
+    /// The URL, or one that it redirects to, may not be fetched from here.
+    #[error("refused: {0}")]
+    Refused(String) => "refused", 403;
+
+    /// The origin has no such media.
+    #[error("the origin has nothing at this URL (it answered 404)")]
+    NotFound => "not-found", 404;
+
+    /// The origin had the media once and will not have it again.
+    #[error("the origin no longer has anything at this URL (it answered 410)")]
+    Gone => "gone", 410;
+
+    /// The origin answered with a status that carries no media.
+    #[error("the origin answered {0}")]
+    OriginStatus(u16) => "origin-status", 502;
+
+    /// The body is larger than the downloader accepts.
+    #[error("the media is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The largest body that is accepted, in bytes.
+        limit: u64,
+    } => "too-large", 413;
+
+    /// The origin was too slow; the text says at what.
+    #[error("timed out: {0}")]
+    TimedOut(String) => "timed-out", 504;
+
+    /// The origin could not be reached: resolving its name, connecting or TLS failed.
+    #[error("the origin cannot be reached: {0}")]
+    Unreachable(String) => "unreachable", 502;
+
+    /// The response is not HTTP, or its headers exceed the downloader's limits.
+    #[error("the origin's answer cannot be used: {0}")]
+    BrokenAnswer(String) => "broken-answer", 502;
+
+    /// The body ended early.
+    #[error("the body that the origin sent is not complete: {0}")]
+    ShortBody(String) => "short-body", 502;
+
+    /// The origin sent more than it announced.
+    #[error("the origin sent more than it announced: {0}")]
+    OverlongBody(String) => "overlong-body", 502;
+
+    /// The body has no bytes.
+    #[error("the origin sent an empty body")]
+    EmptyBody => "empty-body", 502;
+
+    /// The origin sent a part of the media although the whole was requested.
+    #[error("the origin sent a part (206), where the whole was asked for")]
+    PartialBody => "partial-body", 502;
+
+    /// The body has a content coding that was not requested.
+    #[error("the origin sent the body encoded ({0}), which was not asked for")]
+    EncodedBody(String) => "encoded-body", 502;
+
+    /// The downloader does not accept the media type.
+    #[error("the origin sent something that is not taken here: {0}")]
+    UnacceptableType(String) => "unacceptable-type", 415;
+
+    /// The redirects exceeded the limit.
+    #[error("the origin redirected more than {0} times")]
+    TooManyRedirects(u32) => "too-many-redirects", 502;
+
+    /// The origin cannot serve the request now, but may later.
+    #[error("the origin is busy; try again {}", later(*.retry_after_seconds))]
+    Unavailable {
+        /// How many seconds to wait, if the origin said.
+        retry_after_seconds: Option<u32>,
+    } => "unavailable", 503;
+
+    /// The downloader has no capacity left. This says nothing about the URL.
+    #[error("too many downloads are waiting; try again {}", later(*.retry_after_seconds))]
+    Overloaded {
+        /// After how many seconds a retry may succeed, if there is an estimate.
+        retry_after_seconds: Option<u32>,
+    } => "overloaded", 503;
+
+    /// Any other failure; a caller can only report it.
+    #[error("the download failed: {0}")]
+    Other(String) => "other", 502;
+}
+
+impl FetchError {
+    /// The name of this kind of failure; see [`FailureKind::name`].
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// The HTTP status that answers a request that failed for this reason.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.kind().status()
+    }
+}
+
+fn later(seconds: Option<u32>) -> String {
+    match seconds {
+        Some(1) => "in 1 second".into(),
+        Some(seconds) => format!("in {seconds} seconds"),
+        None => "later".into(),
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// No kind of failure has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no kind of failure `{0}`; there are {kinds}", kinds = FailureKind::ALL.map(FailureKind::name).join(", "))]
+pub struct UnknownFailureKind(pub String);
+
+impl FromStr for FailureKind {
+    type Err = UnknownFailureKind;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFailureKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| UnknownFailureKind(name.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_its_status_name_and_message() {
+        let text = || "because".to_owned();
+        let table = [
+            (FetchError::InvalidUrl(text()), 400, "invalid-url", "this URL cannot be fetched: because"),
+            (FetchError::Refused(text()), 403, "refused", "refused: because"),
+            (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (it answered 404)"),
+            (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (it answered 410)"),
+            (FetchError::OriginStatus(503), 502, "origin-status", "the origin answered 503"),
+            (FetchError::TooLarge { limit: 7 }, 413, "too-large", "the media is larger than the limit of 7 bytes"),
+            (FetchError::TimedOut(text()), 504, "timed-out", "timed out: because"),
+            (FetchError::Unreachable(text()), 502, "unreachable", "the origin cannot be reached: because"),
+            (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's answer cannot be used: because"),
+            (FetchError::ShortBody(text()), 502, "short-body", "the body that the origin sent is not complete: because"),
+            (FetchError::OverlongBody(text()), 502, "overlong-body", "the origin sent more than it announced: because"),
+            (FetchError::EmptyBody, 502, "empty-body", "the origin sent an empty body"),
+            (FetchError::PartialBody, 502, "partial-body", "the origin sent a part (206), where the whole was asked for"),
+            (
+                FetchError::EncodedBody("gzip".into()),
+                502,
+                "encoded-body",
+                "the origin sent the body encoded (gzip), which was not asked for",
+            ),
+            (
+                FetchError::UnacceptableType(text()),
+                415,
+                "unacceptable-type",
+                "the origin sent something that is not taken here: because",
+            ),
+            (FetchError::TooManyRedirects(5), 502, "too-many-redirects", "the origin redirected more than 5 times"),
+            (FetchError::Unavailable { retry_after_seconds: None }, 503, "unavailable", "the origin is busy; try again later"),
+            (
+                FetchError::Unavailable { retry_after_seconds: Some(1) },
+                503,
+                "unavailable",
+                "the origin is busy; try again in 1 second",
+            ),
+            (
+                FetchError::Overloaded { retry_after_seconds: Some(30) },
+                503,
+                "overloaded",
+                "too many downloads are waiting; try again in 30 seconds",
+            ),
+            (FetchError::Other(text()), 502, "other", "the download failed: because"),
+        ];
+        for (error, status, name, message) in table {
+            assert_eq!((error.status(), error.name(), error.to_string().as_str()), (status, name, message));
+        }
+    }
+
+    #[test]
+    fn kinds_parse_from_their_names() {
+        for kind in FailureKind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+        }
+        let message = "not_found".parse::<FailureKind>().unwrap_err().to_string();
+        assert!(
+            message.starts_with("there is no kind of failure `not_found`; there are invalid-url, refused, not-found, "),
+            "{message}"
+        );
+    }
+}

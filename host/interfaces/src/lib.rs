@@ -1,0 +1,17 @@
+//! Interfaces between the media cache and its host: bytes ([`Blob`]), downloads ([`Downloader`]) and transcoding ([`Transcoder`]).
+//!
+//! The cache uses these interfaces; downloaders and transcoders implement them. Neither side depends on the other.
+
+mod blob;
+mod downloader;
+mod failure;
+mod fetched_media;
+mod spooled_body;
+mod transcoder;
+
+pub use blob::{Blob, Sha256Digest};
+pub use downloader::{Downloader, NoDownloader};
+pub use failure::{FailureKind, FetchError, UnknownFailureKind};
+pub use fetched_media::FetchedMedia;
+pub use spooled_body::SpooledBody;
+pub use transcoder::{NoTranscoder, TranscodeError, Transcoder};

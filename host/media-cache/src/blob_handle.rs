@@ -1,0 +1,13 @@
+//! Handles of a component to bytes that stay on the host's side.
+
+use std::sync::Arc;
+
+use media_cache_interfaces::Blob;
+
+/// What a component holds. As long as one handle is left in its table, the [`Arc`] lives, and whoever kept a weak reference to it
+/// knows that the component still has the blob.
+pub struct BlobHandle {
+    pub(crate) blob: Arc<Blob>,
+    /// Counts the handles of the component.
+    pub(crate) _counted: Arc<()>,
+}

@@ -1,0 +1,280 @@
+//! How a cache is made.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use media_cache_components as embedded;
+use media_cache_interfaces::{Downloader, FailureKind, Transcoder};
+use media_cache_key_rules::KeyRules;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use wasmtime::component::ResourceTable;
+
+use crate::cache::MediaCache;
+use crate::cache_engine::CacheComponent;
+use crate::defaults;
+use crate::directory_lock::DirectoryLock;
+use crate::driver::Driver;
+use crate::engine::Engine;
+use crate::hit_buffer::HitBuffer;
+use crate::host_state::{self, Clock, HostState};
+use crate::inbox::Inbox;
+use crate::open_error::OpenError;
+use crate::options::Options;
+use crate::policy::component::PolicyComponent;
+use crate::policy::engine::PolicyEngine;
+use crate::policy::instance::PolicyInstance;
+use crate::policy::record::Record;
+use crate::policy::sandbox::PolicyLimits;
+use crate::policy::slot::PolicySlot;
+use crate::policy::spec::PolicyChoice;
+use crate::policy::swap::Swapper;
+use crate::prepared::PreparedCache;
+use crate::resident_index::ResidentIndex;
+
+/// Requests that wait for the component's thread at most; who comes later waits before the door.
+const QUEUE: usize = 1024;
+
+/// Settings for a cache, and in the end the cache.
+///
+/// What is not set has the default of `options` in `wit/cache.wit`.
+#[derive(Default)]
+pub struct Builder {
+    directory: Option<PathBuf>,
+    options: Options,
+    downloader: Option<Arc<dyn Downloader>>,
+    transcoder: Option<Arc<dyn Transcoder>>,
+    clock: Option<Arc<dyn Clock>>,
+    engine: Option<Engine>,
+    component: Option<CacheComponent>,
+    policy: Option<PolicyComponent>,
+    policy_options: Vec<(String, String)>,
+    policy_limits: PolicyLimits,
+    every_hit_calls: bool,
+}
+
+impl MediaCache {
+    /// The way to make one.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
+impl Builder {
+    /// Where the entries are. Made if it is not there. Default `media_cache`.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// The budget on disk, in bytes; both files of an entry count, in blocks of 4096. Default 500 MiB.
+    #[must_use]
+    pub fn max_disk_bytes(mut self, bytes: NonZeroU64) -> Self {
+        self.options.max_disk_bytes = Some(bytes);
+        self
+    }
+
+    /// How many entries are kept in memory, or open; 0 for none. Default 64.
+    #[must_use]
+    pub fn max_memory_items(mut self, items: u32) -> Self {
+        self.options.max_memory_items = Some(items);
+        self
+    }
+
+    /// How many bytes are kept in memory. Default 256 MiB.
+    #[must_use]
+    pub fn max_memory_bytes(mut self, bytes: u64) -> Self {
+        self.options.max_memory_bytes = Some(bytes);
+        self
+    }
+
+    /// For how long a failed download is remembered, of whichever kind; zero for not at all. In whole milliseconds. The default is
+    /// another for each kind; see `failure-memory-ms` in `wit/cache.wit`.
+    #[must_use]
+    pub fn failure_memory(self, time: Duration) -> Self {
+        FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))
+    }
+
+    /// The same for one kind of failure. What is said last counts. [`FailureKind::Overloaded`] is never remembered; of
+    /// [`FailureKind::Unavailable`] this is the time where the origin asks for none, and zero is zero whatever it asks for.
+    #[must_use]
+    pub fn failure_memory_of(mut self, kind: FailureKind, time: Duration) -> Self {
+        self.options.failure_memory.push((kind, time));
+        self
+    }
+
+    /// How long an origin may ask to be left alone, with `Retry-After`. In whole milliseconds. Default 10 minutes.
+    #[must_use]
+    pub fn max_retry_after(mut self, time: Duration) -> Self {
+        self.options.max_retry_after = Some(time);
+        self
+    }
+
+    /// Which URLs are the same entry. What is stored under keys that these rules do not make is not found any more, and goes when the
+    /// policy evicts it. Default: each URL is an entry of its own.
+    #[must_use]
+    pub fn key_rules(mut self, rules: KeyRules) -> Self {
+        self.options.key_rules = rules;
+        self
+    }
+
+    /// An option of the eviction policy.
+    #[must_use]
+    pub fn policy_option(mut self, name: &str, value: &str) -> Self {
+        self.policy_options.push((name.into(), value.into()));
+        self
+    }
+
+    /// What downloads. Default: [`HttpDownloader`], with its default options.
+    #[must_use]
+    pub fn downloader(self, downloader: impl Downloader) -> Self {
+        self.shared_downloader(Arc::new(downloader))
+    }
+
+    /// What downloads, shared with others.
+    #[must_use]
+    pub fn shared_downloader(mut self, downloader: Arc<dyn Downloader>) -> Self {
+        self.downloader = Some(downloader);
+        self
+    }
+
+    /// What makes films of GIFs. Default: [`EmbeddedTranscoder`], with its default limits.
+    #[must_use]
+    pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
+        self.shared_transcoder(Arc::new(transcoder))
+    }
+
+    /// What makes films of GIFs, shared with others.
+    #[must_use]
+    pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
+        self.transcoder = Some(transcoder);
+        self
+    }
+
+    /// The time as the cache sees it. Default: the time.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// The engine to use, for programs with several caches. Default: one of its own.
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
+        self
+    }
+
+    /// The cache component, compiled by the same engine. Default: the built-in one.
+    #[must_use]
+    pub fn component(mut self, component: CacheComponent) -> Self {
+        self.component = Some(component);
+        self
+    }
+
+    /// The eviction policy, compiled by the same engine. Default: the built-in LRU.
+    #[must_use]
+    pub fn policy(mut self, policy: PolicyComponent) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// What the eviction policy, this one or another later, may use up. Default: see [`PolicyLimits`].
+    #[must_use]
+    pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
+        self.policy_limits = limits;
+        self
+    }
+
+    /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
+    #[must_use]
+    pub fn every_hit_calls(mut self) -> Self {
+        self.every_hit_calls = true;
+        self
+    }
+
+    /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
+    /// runtime, which downloads and transcoding then run on.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn open(self) -> Result<MediaCache, OpenError> {
+        self.prepare()?.open().await
+    }
+
+    /// Takes the directory, and makes sure of what can be known before anything is loaded: that the component compiles, and that the
+    /// policy starts and takes its options. Must be called within a Tokio runtime, as [`open`](Self::open), and takes up the thread for a
+    /// moment.
+    ///
+    /// # Errors
+    /// Any [`OpenError`] but [`OpenError::Load`].
+    pub fn prepare(self) -> Result<PreparedCache, OpenError> {
+        let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
+        let lock = DirectoryLock::acquire(&directory)?;
+        let limits = self.policy_limits;
+        let key_rules = self.options.key_rules.clone();
+        let residents = (!self.every_hit_calls).then(ResidentIndex::default);
+        let (requests, received_requests) = mpsc::channel(QUEUE);
+        let (commands, received_commands) = mpsc::channel(1);
+        let hits = Arc::new(HitBuffer::new(requests.downgrade()));
+        let (driver, record) = self.driver(&directory, hits.clone())?;
+        let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });
+        let inbox = Inbox { requests: received_requests, commands: received_commands };
+        Ok(PreparedCache { directory, lock, driver, requests, inbox, key_rules, residents, hits, swapper })
+    }
+
+    fn driver(self, directory: &Path, hits: Arc<HitBuffer>) -> Result<(Driver, Arc<Record>), OpenError> {
+        let engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
+        let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
+        // What takes over should another policy do wrong is there beforehand.
+        let lru = engine.built_in_policy(embedded::LRU)?;
+        let limits = self.policy_limits;
+        let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
+        let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
+        let downloader = self.downloader.map_or_else(defaults::downloader, Ok)?;
+        let transcoder = self.transcoder.unwrap_or_else(defaults::transcoder);
+        let make_state = {
+            let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
+            let (directory, runtime) = (directory.to_owned(), Handle::current());
+            let clock = self.clock;
+            move || {
+                Ok(HostState {
+                    wasi: host_state::wasi(&directory, clock.clone())?,
+                    table: ResourceTable::new(),
+                    downloader: downloader.clone(),
+                    transcoder: transcoder.clone(),
+                    policy: PolicySlot::new(engine.clone(), limits, record.clone()),
+                    runtime: runtime.clone(),
+                    hits: hits.clone(),
+                    handles: Arc::default(),
+                })
+            }
+        };
+        let options = self.options.for_component();
+        let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
+        Ok((Driver { engine, component, options, make_state, hits, restarts }, record))
+    }
+}
+
+/// Makes sure that a policy starts and takes its options, and begins the record of it.
+fn record(
+    engine: &PolicyEngine,
+    choice: PolicyChoice,
+    limits: PolicyLimits,
+    capacities: impl IntoIterator<Item = u64>,
+) -> Result<Record, OpenError> {
+    let start = || {
+        let mut policy = PolicyInstance::new(engine, &choice.component, limits)?;
+        for capacity in capacities {
+            policy.create(capacity.max(1), &choice.options)?;
+        }
+        Ok(policy.description().clone())
+    };
+    let description = start().map_err(|error| OpenError::Policy { policy: choice.component.origin().to_string(), error })?;
+    Ok(Record::new(choice, description))
+}

@@ -1,0 +1,256 @@
+//! A media cache for programs in Rust.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use media_cache_key_rules::KeyRules;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine::Engine;
+use crate::hit_buffer::HitBuffer;
+use crate::media::{Delivered, LoadReport, Media, Offered, Page, PutOutcome, Status, StoreError};
+use crate::policy::record::{PolicyStatus, PolicyTotals};
+use crate::policy::spec::PolicyChoice;
+use crate::policy::swap::Swapper;
+use crate::policy::swap_error::SwapError;
+use crate::request::Request;
+use crate::resident_index::ResidentIndex;
+use media_cache_interfaces::{Blob, FetchError};
+
+/// Why a cache did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The download failed.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The entry could not be stored, or the snapshot not be written.
+    #[error("{}", describe(.0))]
+    Store(StoreError),
+    /// The component broke down while it served the request. It is started again; asking once more is worth a try.
+    #[error("the cache component broke down over this request; the log says why")]
+    BrokeDown,
+    /// The cache was closed.
+    #[error("the cache is closed")]
+    Closed,
+}
+
+/// Says why something was not stored.
+#[must_use]
+pub fn describe(error: &StoreError) -> String {
+    match error {
+        StoreError::InvalidUrl(why) => why.clone(),
+        StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
+        StoreError::Refused => "the eviction policy did not want it".into(),
+        StoreError::Disk(why) => format!("the disk failed: {why}"),
+    }
+}
+
+/// A cache. Cloning it is cheap, and clones are the same cache.
+///
+/// When the last clone is dropped the cache finishes what is under way and writes its snapshot, on its own thread;
+/// [`close`](Self::close) does the same and waits for it.
+#[derive(Clone)]
+pub struct MediaCache(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub requests: mpsc::Sender<Request>,
+    pub key_rules: KeyRules,
+    /// `None` where every hit is to call the component.
+    pub residents: Option<ResidentIndex>,
+    pub hits: Arc<HitBuffer>,
+    pub directory: PathBuf,
+    pub engine: Engine,
+    pub swapper: Arc<Swapper>,
+    pub report: LoadReport,
+    pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl MediaCache {
+    /// Where the entries are.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        &self.0.directory
+    }
+
+    /// What was found when the cache was opened.
+    #[must_use]
+    pub fn load_report(&self) -> LoadReport {
+        self.0.report
+    }
+
+    /// What `url` has in common with all URLs of the same entry: the URL that it is stored and listed under.
+    #[must_use]
+    pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
+        self.0.key_rules.key(url)
+    }
+
+    /// What is stored for `url`, if anything; see `get` in `wit/cache.wit`.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
+        let key = self.key(url);
+        if let Some(media) = self.resident(&key) {
+            return Ok(Some(media));
+        }
+        let found = self.call_with_retry(|reply| Request::Get { url: url.into(), reply }).await?;
+        Ok(found.map(|delivered| self.remember(&key, delivered)))
+    }
+
+    /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
+    /// it goes on when whoever asked goes away.
+    ///
+    /// # Errors
+    /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
+        let key = self.key(url);
+        if let Some(media) = self.resident(&key) {
+            return Ok(media);
+        }
+        let delivered = self.call_with_retry(|reply| Request::GetOrDownload { url: url.into(), reply }).await??;
+        Ok(self.remember(&key, delivered))
+    }
+
+    /// Stores `body` for `url`. A known URL keeps the stored bytes. A GIF is stored as a film, if it can be made one.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where the URL cannot be one. That nothing could be stored is no error, but said in the outcome.
+    pub async fn put(&self, url: &str, body: impl Into<Blob>, mimetype: &str, filename: &str) -> Result<PutOutcome, CacheError> {
+        let offered = Offered { body: body.into(), mimetype: mimetype.into(), filename: filename.into() };
+        self.call(|reply| Request::Put { url: url.into(), offered, reply }).await?.map_err(CacheError::Store)
+    }
+
+    /// Removes what is stored for `url`, which is that of all URLs of the same entry, and says whether there was anything.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
+        self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await
+    }
+
+    /// The entries, the least recently used first: at most `limit` of them, from the start, or after what a page before said in
+    /// `next`.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn entries(&self, after: Option<u64>, limit: u32) -> Result<Page, CacheError> {
+        self.call_with_retry(|reply| Request::Entries { after, limit, reply }).await
+    }
+
+    /// Writes down the order of use and the hits, so that the next start is fast and forgets nothing.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where it cannot be written.
+    pub async fn checkpoint(&self) -> Result<(), CacheError> {
+        self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
+    }
+
+    /// What the cache counts, and how its policy is.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn status(&self) -> Result<Status, CacheError> {
+        self.call_with_retry(Request::Status).await
+    }
+
+    /// How the eviction policy is. Asks nobody and waits for nothing.
+    #[must_use]
+    pub fn policy(&self) -> PolicyStatus {
+        self.0.swapper.record.status()
+    }
+
+    /// What all policies did since the cache was opened, replaced ones included.
+    #[must_use]
+    pub fn policy_totals(&self) -> PolicyTotals {
+        self.0.swapper.record.totals()
+    }
+
+    /// The eviction policy in place, and its options.
+    #[must_use]
+    pub fn policy_choice(&self) -> PolicyChoice {
+        self.0.swapper.record.choice()
+    }
+
+    /// The eviction policy that a rollback would bring back, and its options.
+    #[must_use]
+    pub fn previous_policy(&self) -> Option<PolicyChoice> {
+        self.0.swapper.record.previous()
+    }
+
+    /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
+    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
+    /// asked goes away; [`policy`](Self::policy) says how far it is.
+    ///
+    /// # Errors
+    /// See [`SwapError`]. Nothing has changed then.
+    pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
+        self.0.swapper.clone().swap(choice.into()).await
+    }
+
+    /// Puts the policy back in place that was there before the last swap, with its options.
+    ///
+    /// # Errors
+    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
+    pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
+        let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
+        self.swap_policy(previous).await
+    }
+
+    /// The engine that the cache runs in, which compiles policies for it.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// Whether the cache was closed, or broke down so often that it was given up. Nothing is answered any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.requests.is_closed()
+    }
+
+    /// Finishes what is under way, writes the snapshot, and gives the directory back. Clones are closed with it.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where the snapshot cannot be written; [`CacheError::Closed`] where the cache was closed before.
+    pub async fn close(&self) -> Result<(), CacheError> {
+        let written = self.call(Request::Close).await;
+        let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // The thread has said its last word; all that is left to it is to give back the lock.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+        written?.map_err(CacheError::Store)
+    }
+
+    /// A hit without a call: the component holds the bytes, and so do we.
+    fn resident(&self, key: &str) -> Option<Media> {
+        let (media, handle) = self.0.residents.as_ref()?.get(key)?;
+        if self.is_closed() {
+            return None;
+        }
+        self.0.hits.add(handle);
+        Some(media)
+    }
+
+    fn remember(&self, key: &str, delivered: Delivered) -> Media {
+        if let Some(residents) = &self.0.residents {
+            residents.insert(key, &delivered);
+        }
+        delivered.media
+    }
+
+    async fn call<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(request(reply)).await.map_err(|_| CacheError::Closed)?;
+        answer.await.map_err(|_| if self.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
+    }
+
+    /// Asks, and asks once more where the component broke down, perhaps over another request.
+    async fn call_with_retry<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+        match self.call(&request).await {
+            Err(CacheError::BrokeDown) => self.call(&request).await,
+            answer => answer,
+        }
+    }
+}

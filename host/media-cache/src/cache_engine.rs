@@ -1,0 +1,81 @@
+//! The engine that compiles and runs cache components: asynchronous, with everything that a cache may import.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use media_cache_components as embedded;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Engine as Wasmtime};
+
+use crate::bindings::cache::media_cache::cache as imports;
+use crate::component_error::{ComponentError, check_magic, read};
+use crate::host_state::HostState;
+use crate::imports::directory::list_all_directories;
+
+/// Compiles and runs cache components. Cloning it is cheap, and clones share everything.
+#[derive(Clone)]
+pub(crate) struct CacheEngine(Arc<Inner>);
+
+struct Inner {
+    wasmtime: Wasmtime,
+    linker: Linker<HostState>,
+    built_in: OnceLock<CacheComponent>,
+}
+
+/// A cache component, compiled.
+#[derive(Clone)]
+pub struct CacheComponent(pub(crate) Component);
+
+impl CacheEngine {
+    pub fn new() -> wasmtime::Result<Self> {
+        let wasmtime = Wasmtime::new(&Config::new())?;
+        let linker = linker(&wasmtime)?;
+        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in: OnceLock::new() })))
+    }
+
+    /// The built-in cache. It is compiled once.
+    pub fn built_in(&self) -> Result<CacheComponent, ComponentError> {
+        if let Some(compiled) = self.0.built_in.get() {
+            return Ok(compiled.clone());
+        }
+        let compiled = self.compile("the built-in cache", embedded::CACHE)?;
+        Ok(self.0.built_in.get_or_init(|| compiled).clone())
+    }
+
+    /// Reads and compiles a cache component.
+    pub fn read(&self, path: &Path) -> Result<CacheComponent, ComponentError> {
+        self.compile(&path.display().to_string(), &read(path)?)
+    }
+
+    /// Compiles a cache component. `what` names it in errors.
+    pub fn compile(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        check_magic(what, bytes)?;
+        let compiled = Component::new(&self.0.wasmtime, bytes).and_then(|component| {
+            self.0.linker.instantiate_pre(&component).and_then(crate::bindings::cache::MediaCachePre::new)?;
+            Ok(CacheComponent(component))
+        });
+        compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "media-cache", error })
+    }
+
+    pub fn wasmtime(&self) -> &Wasmtime {
+        &self.0.wasmtime
+    }
+
+    pub fn linker(&self) -> &Linker<HostState> {
+        &self.0.linker
+    }
+}
+
+/// Everything that a cache may import.
+fn linker(engine: &Wasmtime) -> wasmtime::Result<Linker<HostState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
+    wasmtime_wasi::p3::filesystem::add_to_linker(&mut linker)?;
+    list_all_directories(&mut linker)?;
+    imports::blobs::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    imports::downloader::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    imports::transcoder::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    imports::eviction::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    Ok(linker)
+}

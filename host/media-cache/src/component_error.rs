@@ -1,0 +1,64 @@
+//! Why a component cannot be used, and the checks that all components share.
+
+use std::path::Path;
+
+use media_cache_components as embedded;
+
+/// Why a component cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// The file cannot be read.
+    #[error("cannot read the component {path}: {error}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// No policy that comes with this library is called that.
+    #[error("there is no built-in policy {0:?}; there is {names}", names = embedded::policy_names().join(", "))]
+    UnknownPolicy(String),
+    /// It was handed in as bytes, which are not there any more.
+    #[error("the uploaded policy is not there any more")]
+    Gone,
+    /// A policy that wants more than a policy has.
+    #[error(
+        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, and a policy has inert WASI 0.2 at most"
+    )]
+    Reaches {
+        /// Which component.
+        what: String,
+        /// What it imports.
+        import: String,
+    },
+    /// It is WebAssembly, and not wrapped up as a component.
+    #[error("{0} is a core module and not a component; Rust builds components for the target wasm32-wasip2")]
+    CoreModule(String),
+    /// It is something else altogether.
+    #[error("{0} is not WebAssembly")]
+    NotWasm(String),
+    /// It is no WebAssembly component, or not one of this world.
+    #[error("{what} is not a component of the world `{world}`: {error:#}")]
+    Unfit {
+        /// Which component.
+        what: String,
+        /// What it should have been.
+        world: &'static str,
+        /// What is wrong with it.
+        error: wasmtime::Error,
+    },
+}
+
+/// Reads the file of a component.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
+    std::fs::read(path).map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
+}
+
+/// Distinguishes a wrong file from a wrong component, about which much more can be said.
+pub(crate) fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
+    match bytes {
+        [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),
+        [b'\0', b'a', b's', b'm', ..] => Ok(()),
+        _ => Err(ComponentError::NotWasm(what.into())),
+    }
+}

@@ -1,0 +1,226 @@
+//! The thread that owns a cache component's store.
+//!
+//! It takes requests from a channel and starts a task for each, inside one `run_concurrent` that lasts as long as the instance: the
+//! component serves many requests at once, as an event loop does, and small file operations run in place. Everything that takes
+//! long (downloads, transcoding, bulk reads and writes) happens elsewhere.
+//!
+//! A trap ends the instance, and with it whatever was under way: those requests are told so, and a new instance is made, which loads
+//! what is on disk.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+use wasmtime::Store;
+use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
+
+use crate::bindings::cache::MediaCache as Bindings;
+use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::cache_engine::CacheComponent;
+use crate::engine::Engine;
+use crate::hit_buffer::HitBuffer;
+use crate::host_state::HostState;
+use crate::inbox::{Inbox, Message};
+use crate::media::{PutOutcome, Status, StoreError};
+use crate::request::{Reply, Request};
+use crate::transfer::{hand_over, receive};
+
+/// Makes the data of a new store.
+pub(crate) type MakeState = Box<dyn Fn() -> wasmtime::Result<HostState> + Send>;
+
+/// What the thread works with.
+pub(crate) struct Driver {
+    pub engine: Engine,
+    pub component: CacheComponent,
+    pub options: wit::Options,
+    pub make_state: MakeState,
+    pub hits: Arc<HitBuffer>,
+    pub restarts: Arc<AtomicU64>,
+}
+
+/// How many instances in a row may break down without having answered anything.
+const MAX_FRUITLESS_INSTANCES: u32 = 3;
+
+/// Why a run of an instance ended.
+enum End {
+    /// Everybody went away.
+    Abandoned,
+    /// Somebody asked for it, and waits.
+    Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
+}
+
+impl Driver {
+    /// Runs until the last sender is gone, or a `Close`. `ready` is told when the first instance is there.
+    pub async fn run(self, mut inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
+        let mut ready = Some(ready);
+        let mut fruitless = 0;
+        loop {
+            let (mut store, bindings) = match self.instantiate().await {
+                Ok(instance) => instance,
+                Err(error) => {
+                    match ready.take() {
+                        Some(ready) => drop(ready.send(Err(error))),
+                        None => tracing::error!("the cache component cannot be started again: {error:?}"),
+                    }
+                    return;
+                }
+            };
+            if let Some(ready) = ready.take() {
+                let _ = ready.send(Ok(()));
+            }
+            let bindings = Arc::new(bindings);
+            let answered = Arc::new(AtomicBool::new(false));
+            let serve = async |accessor: &Accessor<HostState>| self.serve(accessor, &bindings, &mut inbox, &answered).await;
+            let outcome = store.run_concurrent(serve).await;
+            match outcome.flatten() {
+                Ok(End::Abandoned) => return,
+                Ok(End::Closed(reply, result)) => {
+                    // The store goes first: with it go the open files.
+                    drop(store);
+                    let _ = reply.send(result);
+                    return;
+                }
+                Err(trap) => {
+                    self.restarts.fetch_add(1, Ordering::Relaxed);
+                    // The tickets of one instance mean nothing to the next.
+                    drop(store);
+                    drop(self.hits.take());
+                    fruitless = if answered.load(Ordering::Relaxed) { 0 } else { fruitless + 1 };
+                    if fruitless >= MAX_FRUITLESS_INSTANCES || inbox.requests.is_closed() {
+                        tracing::error!("the cache component broke down and is given up: {trap:?}");
+                        return;
+                    }
+                    tracing::error!("the cache component broke down and is started again: {trap:?}");
+                }
+            }
+        }
+    }
+
+    async fn instantiate(&self) -> wasmtime::Result<(Store<HostState>, Bindings)> {
+        let engine = self.engine.caches();
+        let mut store = Store::new(engine.wasmtime(), (self.make_state)()?);
+        // The snapshot of a million entries is handed over in one piece, and is more than what a call may hand over by default.
+        store.set_hostcall_fuel(usize::MAX);
+        let bindings = Bindings::instantiate_async(&mut store, &self.component.0, engine.linker()).await?;
+        Ok((store, bindings))
+    }
+
+    /// Serves requests with one instance.
+    async fn serve(
+        &self,
+        accessor: &Accessor<HostState>,
+        bindings: &Arc<Bindings>,
+        inbox: &mut Inbox,
+        answered: &Arc<AtomicBool>,
+    ) -> wasmtime::Result<End> {
+        let guest = bindings.media_cache_cache_cache().media_cache();
+        let cache = guest.call_constructor(accessor, self.options.clone()).await?;
+        // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
+        let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
+        let mut closing = None;
+        while let Some(message) = inbox.next().await {
+            self.flush_hits(accessor, bindings, cache).await?;
+            let request = match message {
+                Message::Request(Request::Close(reply)) => {
+                    closing = Some(reply);
+                    break;
+                }
+                Message::Request(request) => request,
+                Message::Command(command) => {
+                    accessor.with(|mut state| command(&mut state.get().policy));
+                    continue;
+                }
+            };
+            let (bindings, restarts, answered) = (bindings.clone(), self.restarts.clone(), answered.clone());
+            accessor.spawn(Task { request, bindings, cache, restarts, answered, _under_way: under_way.clone() })?;
+        }
+        // Whoever asked after the end was asked for is told so; tasks must not wait for an answer to what nobody will serve.
+        inbox.close().await;
+        drop(under_way);
+        let _ = all_done.recv().await;
+        self.flush_hits(accessor, bindings, cache).await?;
+        let written = guest.call_checkpoint(accessor, cache).await?;
+        if let Err(error) = &written {
+            tracing::warn!("the checkpoint could not be written, the next start takes longer: {error}");
+        }
+        Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
+    }
+
+    /// Tells the component of the hits that it was not asked for.
+    async fn flush_hits(&self, accessor: &Accessor<HostState>, bindings: &Bindings, cache: ResourceAny) -> wasmtime::Result<()> {
+        let hits = self.hits.take();
+        if hits.is_empty() {
+            return Ok(());
+        }
+        bindings.media_cache_cache_cache().media_cache().call_record_hits(accessor, cache, hits).await
+    }
+}
+
+/// A request that is being served.
+struct Task {
+    request: Request,
+    bindings: Arc<Bindings>,
+    cache: ResourceAny,
+    restarts: Arc<AtomicU64>,
+    /// Whether this instance has answered anything.
+    answered: Arc<AtomicBool>,
+    _under_way: mpsc::Sender<Infallible>,
+}
+
+impl AccessorTask<HostState> for Task {
+    async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
+        let guest = self.bindings.media_cache_cache_cache().media_cache();
+        let cache = self.cache;
+        let take = |media| accessor.with(|mut state| receive(state.get(), media));
+        // Whoever asked may have gone away; then nobody gets the answer.
+        match self.request {
+            Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
+            Request::Get { url, reply } => {
+                let media = guest.call_get(accessor, cache, url).await?.map(take).transpose()?;
+                drop(reply.send(media));
+            }
+            Request::GetOrDownload { url, reply } => {
+                let answer = match guest.call_get_or_download(accessor, cache, url).await? {
+                    Ok(media) => Ok(take(media)?),
+                    Err(error) => Err(error.into()),
+                };
+                drop(reply.send(answer));
+            }
+            Request::Put { url, offered, reply } => {
+                let (body, mimetype, filename) = accessor.with(|mut state| hand_over(state.get(), offered))?;
+                let answer = match guest.call_put(accessor, cache, url, body, mimetype, filename).await? {
+                    Ok(wit::PutOutcome { media, known, not_stored }) => {
+                        Ok(PutOutcome { media: take(media)?.media, known, not_stored })
+                    }
+                    Err(error) => Err(error),
+                };
+                drop(reply.send(answer));
+            }
+            Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
+            Request::Entries { after, limit, reply } => {
+                drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
+            }
+            Request::Checkpoint(reply) => drop(reply.send(guest.call_checkpoint(accessor, cache).await?)),
+            Request::Status(reply) => {
+                let stats = guest.call_stats(accessor, cache).await?;
+                let status = accessor.with(|mut state| {
+                    let state = state.get();
+                    Status {
+                        cache: stats,
+                        policy: state.policy.status(),
+                        // One is the state's own.
+                        blob_handles: Arc::strong_count(&state.handles) - 1,
+                        restarts: self.restarts.load(Ordering::Relaxed),
+                    }
+                });
+                drop(reply.send(status));
+            }
+            Request::FlushHits(reply) => drop(reply.send(())),
+            // The loop that starts the tasks keeps this one for itself.
+            Request::Close(reply) => drop(reply),
+        }
+        self.answered.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! What compiles and holds components: one for all caches of a process.
+//!
+//! There are two engines underneath. Caches are asynchronous; policies are plain functions, and calls into them are cheaper in an
+//! engine that knows nothing of concurrency.
+
+use std::path::Path;
+
+use crate::cache_engine::{CacheComponent, CacheEngine};
+use crate::component_error::ComponentError;
+use crate::policy::component::{PolicyComponent, PolicyOrigin};
+use crate::policy::engine::PolicyEngine;
+
+/// What compiles and holds components. Cloning it is cheap, and clones share everything.
+#[derive(Clone)]
+pub struct Engine {
+    caches: CacheEngine,
+    policies: PolicyEngine,
+}
+
+impl Engine {
+    /// An engine of its own. One is enough for a process.
+    ///
+    /// # Errors
+    /// When this machine cannot run WebAssembly.
+    pub fn new() -> wasmtime::Result<Self> {
+        Ok(Self { caches: CacheEngine::new()?, policies: PolicyEngine::new()? })
+    }
+
+    /// The part that compiles and runs policies.
+    #[must_use]
+    pub fn policies(&self) -> &PolicyEngine {
+        &self.policies
+    }
+
+    /// The built-in cache. It is compiled once.
+    ///
+    /// # Errors
+    /// When it cannot be compiled.
+    pub fn built_in_cache(&self) -> Result<CacheComponent, ComponentError> {
+        self.caches.built_in()
+    }
+
+    /// Reads and compiles a cache component.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not a cache component.
+    pub fn cache_from_file(&self, path: &Path) -> Result<CacheComponent, ComponentError> {
+        self.caches.read(path)
+    }
+
+    /// Compiles a cache component. `what` names it in errors.
+    ///
+    /// # Errors
+    /// When it is not a cache component.
+    pub fn compile_cache(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        self.caches.compile(what, bytes)
+    }
+
+    /// A policy that comes with this library. It is compiled once.
+    ///
+    /// # Errors
+    /// When there is none of this name, or it cannot be compiled.
+    pub fn built_in_policy(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
+        self.policies.built_in(name)
+    }
+
+    /// Reads and compiles a policy.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not a policy.
+    pub fn policy_from_file(&self, path: &Path) -> Result<PolicyComponent, ComponentError> {
+        self.policies.read(path)
+    }
+
+    /// Compiles a policy. `origin` names it in errors and in the status.
+    ///
+    /// # Errors
+    /// When it is not a policy, or imports what a policy may not.
+    pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
+        self.policies.compile(origin, bytes)
+    }
+
+    pub(crate) fn caches(&self) -> &CacheEngine {
+        &self.caches
+    }
+}

@@ -1,0 +1,39 @@
+//! GIFs become MP4 videos: the converters of `media-cache-gif-to-mp4` as a [`Transcoder`].
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use media_cache_gif_to_mp4::{Converter, EmbeddedConverter, FfmpegConverter, Limits};
+use media_cache_interfaces::{TranscodeError, Transcoder};
+
+/// A transcoder that converts GIFs to MP4.
+#[derive(Debug)]
+pub struct GifTranscoder<C>(C);
+
+impl GifTranscoder<EmbeddedConverter> {
+    /// With the built-in decoder and encoder, which need nothing installed, and default limits.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Self(EmbeddedConverter::default())
+    }
+}
+
+impl GifTranscoder<FfmpegConverter> {
+    /// With an installed `ffmpeg`, which is started for each GIF, and default limits.
+    #[must_use]
+    pub fn ffmpeg(program: std::path::PathBuf) -> Self {
+        Self(FfmpegConverter::new(program, Limits::default()))
+    }
+}
+
+impl<C: Converter> Transcoder for GifTranscoder<C> {
+    fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
+        Box::pin(async move {
+            let converted = self.0.convert(gif).await;
+            converted.map_err(|error| TranscodeError { name: error.name(), message: error.to_string() })
+        })
+    }
+
+    fn max_input_bytes(&self) -> u64 {
+        self.0.max_input_bytes()
+    }
+}

@@ -1,0 +1,93 @@
+//! What a cache component's store holds.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+
+use media_cache_interfaces::{Blob, Downloader, Transcoder};
+
+use crate::blob_handle::BlobHandle;
+use crate::hit_buffer::HitBuffer;
+use crate::policy::slot::PolicySlot;
+
+/// What a cache component's store holds.
+pub struct HostState {
+    pub(crate) wasi: WasiCtx,
+    pub(crate) table: ResourceTable,
+    pub(crate) downloader: Arc<dyn Downloader>,
+    pub(crate) transcoder: Arc<dyn Transcoder>,
+    pub(crate) policy: PolicySlot,
+    /// Where downloads and transcoding run.
+    pub(crate) runtime: Handle,
+    pub(crate) hits: Arc<HitBuffer>,
+    /// Shared by all handles that the component holds, which counts them.
+    pub(crate) handles: Arc<()>,
+}
+
+impl HostState {
+    /// Gives the component a handle to a blob.
+    pub(crate) fn push_blob(&mut self, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
+        let handle = BlobHandle { blob, _counted: self.handles.clone() };
+        Ok(self.table.push(handle)?)
+    }
+
+    /// Takes back a handle that the component gave away.
+    pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
+        Ok(self.table.delete(handle)?.blob)
+    }
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// The time, as a cache sees it. For programs that want to set it, such as tests.
+pub trait Clock: Send + Sync + 'static {
+    /// Time since 1970-01-01T00:00:00Z.
+    fn now(&self) -> Duration;
+
+    /// Time since a moment of the clock's choice. Never goes back.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The system interface of a cache: one directory, clocks, and nothing else.
+pub(crate) fn wasi(directory: &Path, clock: Option<Arc<dyn Clock>>) -> wasmtime::Result<WasiCtx> {
+    let mut wasi = WasiCtx::builder();
+    // The store has a thread of its own, so that small file operations may run on it. This has to be said before the preopen.
+    wasi.allow_blocking_current_thread(true);
+    wasi.preopened_dir(directory, "/", FsPerms::ReadWrite)?;
+    // What a component says before it traps is worth having.
+    wasi.inherit_stderr();
+    if let Some(clock) = clock {
+        wasi.wall_clock(SuppliedClock(clock.clone())).monotonic_clock(SuppliedClock(clock));
+    }
+    Ok(wasi.build())
+}
+
+struct SuppliedClock(Arc<dyn Clock>);
+
+impl HostWallClock for SuppliedClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+}
+
+impl HostMonotonicClock for SuppliedClock {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,61 @@
+//! A disk-backed, two-tier cache for downloaded media, so that the same URL is never fetched twice.
+//!
+//! The cache's logic is a WebAssembly component and its eviction policy another; this library gives them what they need (a
+//! directory, downloads, transcoding) and gives programs a plain interface to them: [`MediaCache`].
+//!
+//! # Features
+//!
+//! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another.
+//! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another. Needs a C++ compiler.
+
+mod bindings;
+mod blob_handle;
+mod builder;
+mod cache;
+mod cache_engine;
+mod component_error;
+mod defaults;
+mod directory_lock;
+mod driver;
+mod engine;
+#[cfg(feature = "gif")]
+pub mod gif;
+mod histogram;
+mod hit_buffer;
+mod host_state;
+mod imports;
+mod inbox;
+mod media;
+mod open_error;
+mod options;
+pub mod policy;
+mod prepared;
+mod request;
+mod resident_index;
+mod transfer;
+
+pub use builder::Builder;
+pub use cache::{CacheError, MediaCache, describe};
+pub use cache_engine::CacheComponent;
+pub use component_error::ComponentError;
+pub use directory_lock::LockError;
+pub use engine::Engine;
+pub use histogram::{Histogram, HistogramSnapshot};
+pub use host_state::Clock;
+pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
+pub use media_cache_components as embedded;
+#[cfg(feature = "http")]
+pub use media_cache_http_downloader as http;
+pub use media_cache_interfaces::{
+    Blob, Downloader, FailureKind, FetchError, FetchedMedia, NoDownloader, NoTranscoder, SpooledBody, TranscodeError, Transcoder,
+    UnknownFailureKind,
+};
+pub use media_cache_key_rules::{KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError};
+pub use open_error::OpenError;
+pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
+pub use prepared::PreparedCache;
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,55 @@
+//! The options of a cache, and how the component is given them. What is not set is left to the component.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use media_cache_interfaces::FailureKind;
+use media_cache_key_rules::{KeyRules, ParameterRule};
+
+use crate::bindings::cache::exports::media_cache::cache::cache as component;
+
+#[derive(Default)]
+pub(crate) struct Options {
+    pub max_disk_bytes: Option<NonZeroU64>,
+    pub max_memory_items: Option<u32>,
+    pub max_memory_bytes: Option<u64>,
+    pub failure_memory: Vec<(FailureKind, Duration)>,
+    pub max_retry_after: Option<Duration>,
+    pub key_rules: KeyRules,
+}
+
+impl Options {
+    /// The capacities that the policy will be asked to rank, as far as they are not left to the component.
+    pub fn capacities(&self) -> impl Iterator<Item = u64> + use<> {
+        let (disk, memory) = (self.max_disk_bytes.map(NonZeroU64::get), self.max_memory_items.map(u64::from));
+        [Some(1), disk, memory].into_iter().flatten()
+    }
+
+    pub fn for_component(self) -> component::Options {
+        component::Options {
+            directory: Some(".".into()),
+            max_disk_bytes: self.max_disk_bytes.map(NonZeroU64::get),
+            max_memory_items: self.max_memory_items,
+            max_memory_bytes: self.max_memory_bytes,
+            failure_memory_ms: self.failure_memory.into_iter().map(|(kind, time)| (kind.into(), milliseconds(time))).collect(),
+            max_retry_after_ms: self.max_retry_after.map(milliseconds),
+            key_rules: self.key_rules.into(),
+            policy_options: Vec::new(),
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+impl From<KeyRules> for component::KeyRules {
+    fn from(rules: KeyRules) -> Self {
+        let rule = |rule: &ParameterRule| component::ParameterRule { host: rule.host().into(), drop: rule.drop().to_vec() };
+        Self {
+            drop_fragments: rules.drop_fragments,
+            lower_case_hosts: rules.lower_case_hosts,
+            parameters: rules.parameters.iter().map(rule).collect(),
+        }
+    }
+}

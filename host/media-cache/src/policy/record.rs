@@ -1,0 +1,317 @@
+//! What is known of the policy of a cache, whichever it is and whatever becomes of the instances: readable at any time, by any thread.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::histogram::{Histogram, HistogramSnapshot};
+use crate::policy::active_policy::ActivePolicy;
+use crate::policy::component::PolicyOrigin;
+use crate::policy::spec::{PolicyChoice, PolicySpec};
+use crate::policy::types::Description;
+
+/// Bounds for calls into a policy: most take less than a microsecond, and the default limit is a quarter of a second.
+const CALL_BOUNDS: &[Duration] = &[
+    Duration::from_nanos(250),
+    Duration::from_nanos(500),
+    Duration::from_micros(1),
+    Duration::from_nanos(2500),
+    Duration::from_micros(5),
+    Duration::from_micros(10),
+    Duration::from_micros(25),
+    Duration::from_micros(100),
+    Duration::from_millis(1),
+    Duration::from_millis(10),
+    Duration::from_millis(100),
+    Duration::from_secs(1),
+];
+
+/// What all policies of a cache did since it was opened, replaced ones included.
+#[derive(Clone, Debug)]
+pub struct PolicyTotals {
+    /// How long their calls took.
+    pub calls: HistogramSnapshot,
+    /// Ids in their answers that do not reside, or came twice, and were ignored.
+    pub rejected_answers: u64,
+}
+
+/// What is known of the policy of a cache.
+pub(crate) struct Record {
+    facts: Mutex<Facts>,
+    usage: Usage,
+    all_calls: Histogram,
+    all_rejected: AtomicU64,
+}
+
+/// What the policy in place was used for.
+#[derive(Default)]
+struct Usage {
+    calls: AtomicU64,
+    nanoseconds: AtomicU64,
+    memory_bytes: AtomicU64,
+    rejected: AtomicU64,
+}
+
+struct Facts {
+    choice: PolicyChoice,
+    description: Description,
+    previous: Option<PolicyChoice>,
+    since: SystemTime,
+    swaps: u64,
+    fallbacks: u64,
+    last_fault: Option<FaultReport>,
+    swap: Option<SwapProgress>,
+}
+
+/// What a policy did wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FaultReport {
+    /// What it calls itself.
+    pub policy: String,
+    /// What it did.
+    pub why: String,
+    /// When.
+    pub at: SystemTime,
+}
+
+/// How far a swap has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwapProgress {
+    /// Where the new policy comes from.
+    pub to: PolicyOrigin,
+    /// Entries that the new policy was seeded of, in both tiers. An entry that is used meanwhile is seeded of again.
+    pub seeded: u64,
+    /// Entries in both tiers when it began.
+    pub entries: u64,
+    /// When it began.
+    pub since: SystemTime,
+}
+
+/// What there is to say of the policy of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyStatus {
+    /// What the policy calls itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What it prefers, in its own words.
+    pub doc: String,
+    /// Where it came from.
+    pub origin: PolicyOrigin,
+    /// The SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+    /// Every option that it has, and its value.
+    pub options: Vec<(String, String)>,
+    /// When it took over.
+    pub since: SystemTime,
+    /// Calls into it since then.
+    pub calls: u64,
+    /// Time spent in it since then.
+    pub time: Duration,
+    /// Its linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Ids in its answers that do not reside, or came twice, and were ignored.
+    pub rejected_answers: u64,
+    /// How often the policy was replaced on demand since the cache was opened.
+    pub swaps: u64,
+    /// How often a policy was disabled for a fault, and the built-in LRU took over.
+    pub fallbacks: u64,
+    /// The last fault.
+    pub last_fault: Option<FaultReport>,
+    /// The policy that a rollback would bring back, with its options.
+    pub previous: Option<PolicySpec>,
+    /// The swap that is under way.
+    pub swap: Option<SwapProgress>,
+}
+
+impl Record {
+    pub fn new(choice: PolicyChoice, description: Description) -> Self {
+        let facts = Facts {
+            choice,
+            description,
+            previous: None,
+            since: SystemTime::now(),
+            swaps: 0,
+            fallbacks: 0,
+            last_fault: None,
+            swap: None,
+        };
+        let all_calls = Histogram::new(CALL_BOUNDS);
+        Self { facts: Mutex::new(facts), usage: Usage::default(), all_calls, all_rejected: AtomicU64::new(0) }
+    }
+
+    /// The policy in place.
+    pub fn choice(&self) -> PolicyChoice {
+        self.facts().choice.clone()
+    }
+
+    /// The policy that was there before the last swap.
+    pub fn previous(&self) -> Option<PolicyChoice> {
+        self.facts().previous.clone()
+    }
+
+    /// Begins a swap, if none is under way.
+    pub fn begin_swap(&self, to: &PolicyChoice) -> bool {
+        let mut facts = self.facts();
+        let free = facts.swap.is_none();
+        if free {
+            facts.swap = Some(SwapProgress { to: to.component.origin().clone(), seeded: 0, entries: 0, since: SystemTime::now() });
+        }
+        free
+    }
+
+    /// Ends a swap, however it went.
+    pub fn end_swap(&self) {
+        self.facts().swap = None;
+    }
+
+    /// A swap has come further.
+    pub fn progress(&self, seeded: u64, entries: u64) {
+        if let Some(swap) = &mut self.facts().swap {
+            (swap.seeded, swap.entries) = (swap.seeded + seeded, swap.entries + entries);
+        }
+    }
+
+    /// Another policy was put in place on demand.
+    pub(super) fn swapped(&self, active: &ActivePolicy) {
+        let mut facts = self.facts();
+        // To ask twice for the same is not to give up what was there before.
+        if !facts.choice.is_same(&active.choice) {
+            facts.previous = Some(facts.choice.clone());
+        }
+        facts.swaps += 1;
+        self.took_over(&mut facts, active);
+    }
+
+    /// The built-in LRU took the place of a policy that did wrong.
+    pub(super) fn fell_back(&self, active: &ActivePolicy) {
+        self.took_over(&mut self.facts(), active);
+    }
+
+    /// The policy in place did wrong, and is not asked any more.
+    pub fn failed(&self, why: String) {
+        let mut facts = self.facts();
+        facts.fallbacks += 1;
+        facts.last_fault = Some(FaultReport { policy: facts.description.name.clone(), why, at: SystemTime::now() });
+    }
+
+    /// A call into the policy is over.
+    pub fn called(&self, time: Duration, memory_bytes: u64) {
+        self.usage.calls.fetch_add(1, Relaxed);
+        self.usage.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+        self.usage.memory_bytes.store(memory_bytes, Relaxed);
+        self.all_calls.observe(time);
+    }
+
+    /// Ids in an answer were ignored.
+    pub fn rejected(&self, ids: u64) {
+        self.usage.rejected.fetch_add(ids, Relaxed);
+        self.all_rejected.fetch_add(ids, Relaxed);
+    }
+
+    /// What all policies did since the cache was opened.
+    pub fn totals(&self) -> PolicyTotals {
+        PolicyTotals { calls: self.all_calls.snapshot(), rejected_answers: self.all_rejected.load(Relaxed) }
+    }
+
+    /// What there is to say.
+    pub fn status(&self) -> PolicyStatus {
+        let facts = self.facts();
+        PolicyStatus {
+            name: facts.description.name.clone(),
+            version: facts.description.version.clone(),
+            doc: facts.description.doc.clone(),
+            origin: facts.choice.component.origin().clone(),
+            digest: facts.choice.component.digest(),
+            options: facts.choice.all_options(&facts.description),
+            since: facts.since,
+            calls: self.usage.calls.load(Relaxed),
+            time: Duration::from_nanos(self.usage.nanoseconds.load(Relaxed)),
+            memory_bytes: self.usage.memory_bytes.load(Relaxed),
+            rejected_answers: self.usage.rejected.load(Relaxed),
+            swaps: facts.swaps,
+            fallbacks: facts.fallbacks,
+            last_fault: facts.last_fault.clone(),
+            previous: facts.previous.as_ref().map(PolicyChoice::spec),
+            swap: facts.swap.clone(),
+        }
+    }
+
+    fn took_over(&self, facts: &mut Facts, active: &ActivePolicy) {
+        facts.choice = active.choice.clone();
+        facts.description = active.instance.description().clone();
+        facts.since = SystemTime::now();
+        for count in [&self.usage.calls, &self.usage.nanoseconds, &self.usage.rejected] {
+            count.store(0, Relaxed);
+        }
+        self.usage.memory_bytes.store(active.instance.memory_bytes(), Relaxed);
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::engine::PolicyEngine;
+    use crate::policy::types::OptionDescription;
+
+    fn choice(options: &[(&str, &str)]) -> PolicyChoice {
+        let component = PolicyEngine::new().unwrap().built_in("lru").unwrap();
+        PolicyChoice { component, options: options.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect() }
+    }
+
+    fn record(options: &[(&str, &str)]) -> Record {
+        let option =
+            |name: &str, default: &str| OptionDescription { name: name.into(), default: default.into(), doc: String::new() };
+        let options_known = vec![option("window", "10"), option("depth", "4")];
+        let description = Description { name: "known".into(), version: "2".into(), doc: "Some.".into(), options: options_known };
+        Record::new(choice(options), description)
+    }
+
+    #[test]
+    fn every_option_has_the_value_that_was_given_or_its_default() {
+        let options = |given: &[(&str, &str)]| record(given).status().options;
+        assert_eq!(options(&[]), [("window".into(), "10".into()), ("depth".into(), "4".into())]);
+        assert_eq!(options(&[("depth", "5")]), [("window".into(), "10".into()), ("depth".into(), "5".into())]);
+    }
+
+    #[test]
+    fn one_swap_is_under_way_at_a_time() {
+        let record = record(&[]);
+        record.progress(7, 7);
+        assert_eq!(record.status().swap, None, "there is none to be seeded of");
+        assert!(record.begin_swap(&choice(&[])));
+        assert!(!record.begin_swap(&choice(&[])));
+        record.progress(0, 9);
+        record.progress(4, 0);
+        record.progress(3, 0);
+        let swap = record.status().swap.unwrap();
+        assert_eq!((swap.seeded, swap.entries), (7, 9));
+        record.end_swap();
+        assert!(record.begin_swap(&choice(&[])));
+        assert_eq!(record.status().swap.unwrap().seeded, 0);
+    }
+
+    #[test]
+    fn bounds_ascend() {
+        assert!(CALL_BOUNDS.is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn calls_and_faults_add_up() {
+        let record = record(&[]);
+        record.called(Duration::from_micros(3), 100);
+        record.called(Duration::from_micros(4), 50);
+        record.rejected(2);
+        record.rejected(0);
+        record.failed("it broke".into());
+        let status = record.status();
+        assert_eq!((status.calls, status.time, status.memory_bytes), (2, Duration::from_micros(7), 50));
+        assert_eq!((status.rejected_answers, status.fallbacks, status.swaps), (2, 1, 0));
+        let fault = status.last_fault.unwrap();
+        assert_eq!((fault.policy.as_str(), fault.why.as_str()), ("known", "it broke"));
+    }
+}

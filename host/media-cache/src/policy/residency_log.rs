@@ -1,0 +1,260 @@
+//! Which entries a policy tracks, in the order of their use: everything that a policy was told, so that another can be seeded with
+//! the same.
+//!
+//! It is kept from the calls of the cache alone. A policy that is to take over receives deltas, the coldest entries first, while its
+//! predecessor goes on deciding. An entry that is used meanwhile moves to the hot end and so is part of a later delta: after the last
+//! delta, the new policy knows the order of use as it is then.
+
+use media_cache_policy_structures::{Queue, Slab};
+
+use crate::policy::types::{Entry, Event};
+
+/// The entries of a ranking, in the order of their use.
+pub(super) struct ResidencyLog {
+    entries: Slab<Known>,
+    by_use: Queue,
+    len: usize,
+    /// Counts the policies that followed. What a policy was told of bears its number.
+    subscriber: u32,
+    subscribed: bool,
+    /// The coldest entry that the subscriber has not been told of as it is now.
+    next: Option<u64>,
+    /// Entries that the subscriber was told of and that reside no longer.
+    removed: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Known {
+    fingerprint: u64,
+    hits: u64,
+    accessed_at: u64,
+    seen_by: u32,
+}
+
+/// A part of what a policy that takes over is to be told.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Delta {
+    /// Entries that reside no longer. To be told first.
+    pub removed: Vec<u64>,
+    /// Entries, the coldest first.
+    pub entries: Vec<DeltaEntry>,
+}
+
+impl Delta {
+    /// How many entries it says something of.
+    pub fn len(&self) -> usize {
+        self.removed.len() + self.entries.len()
+    }
+}
+
+/// An entry in a [`Delta`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeltaEntry {
+    /// One that resides.
+    Tracked(Entry),
+    /// One that an earlier page told of, and that has been asked for since.
+    Accessed(super::Access),
+}
+
+impl ResidencyLog {
+    pub fn new() -> Self {
+        Self {
+            entries: Slab::default(),
+            by_use: Queue::new(0),
+            len: 0,
+            subscriber: 0,
+            subscribed: false,
+            next: None,
+            removed: Vec::new(),
+        }
+    }
+
+    /// How many entries reside.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// What resides.
+    pub fn coldest_first(&self) -> impl Iterator<Item = Entry> + '_ {
+        std::iter::successors(self.by_use.oldest(), |id| self.entries.newer(*id)).filter_map(|id| self.entry(id))
+    }
+
+    fn entry(&self, id: u64) -> Option<Entry> {
+        let Known { fingerprint, hits, accessed_at, .. } = *self.entries.get(id)?;
+        Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at })
+    }
+
+    /// Entries reside, each hotter than those before.
+    pub fn restore(&mut self, entries: &[Entry]) {
+        entries.iter().for_each(|entry| self.insert(*entry));
+    }
+
+    /// An entry resides, the hottest of all.
+    pub fn insert(&mut self, entry: Entry) {
+        self.remove(entry.id);
+        let Entry { id, fingerprint, size, hits, accessed_at } = entry;
+        self.entries.push(&mut self.by_use, id, size, Known { fingerprint, hits, accessed_at, seen_by: 0 });
+        // An id beyond all reason is passed over.
+        if self.entries.get(id).is_some() {
+            self.len += 1;
+            self.next = self.next.or(Some(id));
+        }
+    }
+
+    /// What happened, the oldest first.
+    pub fn observe(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Accessed(access) => self.access(*access),
+                Event::Removed(id) => drop(self.remove(*id)),
+            }
+        }
+    }
+
+    /// An entry resides no longer. Says whether it did.
+    pub fn remove(&mut self, id: u64) -> bool {
+        let Some(known) = self.entries.get(id) else { return false };
+        if self.subscribed && known.seen_by == self.subscriber {
+            self.removed.push(id);
+        }
+        self.skip(id);
+        self.entries.remove(&mut self.by_use, id);
+        self.len -= 1;
+        true
+    }
+
+    /// From here on, pages tell of what resides.
+    pub fn subscribe(&mut self) {
+        self.subscriber = self.subscriber.wrapping_add(1).max(1);
+        self.subscribed = true;
+        self.next = self.by_use.oldest();
+        self.removed.clear();
+    }
+
+    /// No more pages are wanted.
+    pub fn unsubscribe(&mut self) {
+        self.subscribed = false;
+        self.removed = Vec::new();
+    }
+
+    /// The next part, of at most `limit` entries. An empty one is the last.
+    pub fn delta(&mut self, limit: usize) -> Delta {
+        let removed: Vec<u64> = self.removed.drain(..limit.min(self.removed.len())).collect();
+        let limit = limit - removed.len();
+        let mut entries = Vec::new();
+        while let Some(id) = self.next.filter(|_| entries.len() < limit) {
+            self.next = self.entries.newer(id);
+            let (Some(entry), Some(known)) = (self.entry(id), self.entries.get_mut(id)) else { break };
+            let seen_by = std::mem::replace(&mut known.seen_by, self.subscriber);
+            entries.push(match seen_by == self.subscriber {
+                true => DeltaEntry::Accessed(super::Access { id, at: entry.accessed_at }),
+                false => DeltaEntry::Tracked(entry),
+            });
+        }
+        Delta { removed, entries }
+    }
+
+    fn access(&mut self, access: super::Access) {
+        let super::Access { id, at } = access;
+        let Some(known) = self.entries.get_mut(id) else { return };
+        known.hits = known.hits.saturating_add(1);
+        known.accessed_at = at;
+        self.skip(id);
+        self.entries.renew(&mut self.by_use, id);
+        self.next = self.next.or(Some(id));
+    }
+
+    /// An entry leaves its place: if it is the next to be told of, the one after it is.
+    fn skip(&mut self, id: u64) {
+        if self.next == Some(id) {
+            self.next = self.entries.newer(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::types::Access;
+
+    fn entry(id: u64) -> Entry {
+        Entry { id, fingerprint: id + 100, size: 1, hits: 0, accessed_at: 0 }
+    }
+
+    fn filled(len: u64) -> ResidencyLog {
+        let mut residency = ResidencyLog::new();
+        residency.restore(&(0..len).map(entry).collect::<Vec<_>>());
+        residency
+    }
+
+    fn accessed(ids: &[u64]) -> Vec<Event> {
+        ids.iter().map(|id| Event::Accessed(Access { id: *id, at: 7 })).collect()
+    }
+
+    /// A page in short: removed ids, then entries; those that were told of before in brackets.
+    fn read(delta: &Delta) -> String {
+        let removed = delta.removed.iter().map(|id| format!("-{id} "));
+        let entries = delta.entries.iter().map(|entry| match entry {
+            DeltaEntry::Tracked(entry) => format!("{} ", entry.id),
+            DeltaEntry::Accessed(access) => format!("({}) ", access.id),
+        });
+        removed.chain(entries).collect::<String>().trim_end().to_owned()
+    }
+
+    #[test]
+    fn pages_tell_of_everything_from_the_coldest_to_the_hottest() {
+        let mut residency = filled(5);
+        residency.observe(&accessed(&[1, 1]));
+        residency.subscribe();
+        assert_eq!(read(&residency.delta(3)), "0 2 3");
+        assert_eq!(read(&residency.delta(3)), "4 1");
+        assert_eq!(read(&residency.delta(3)), "");
+        residency.subscribe();
+        let delta = residency.delta(9);
+        assert_eq!(delta.entries[4], DeltaEntry::Tracked(Entry { id: 1, fingerprint: 101, size: 1, hits: 2, accessed_at: 7 }));
+    }
+
+    #[test]
+    fn what_is_used_while_pages_are_told_comes_in_a_later_one() {
+        let mut residency = filled(4);
+        residency.subscribe();
+        assert_eq!(read(&residency.delta(2)), "0 1");
+        residency.observe(&accessed(&[0, 2]));
+        assert_eq!(read(&residency.delta(9)), "3 (0) 2");
+        residency.observe(&accessed(&[3]));
+        residency.insert(entry(9));
+        assert_eq!(read(&residency.delta(9)), "(3) 9");
+    }
+
+    #[test]
+    fn what_goes_while_pages_are_told_is_told_of_once() {
+        let mut residency = filled(4);
+        residency.subscribe();
+        residency.delta(2);
+        assert!(residency.remove(1));
+        assert!(residency.remove(2));
+        assert!(!residency.remove(2));
+        residency.insert(entry(1));
+        assert_eq!(read(&residency.delta(9)), "-1 3 1", "2 was never told of; the second 1 is another entry");
+        assert_eq!(residency.len(), 3);
+    }
+
+    #[test]
+    fn a_ledger_that_nobody_follows_remembers_nothing_of_what_went() {
+        let mut residency = filled(4);
+        residency.subscribe();
+        residency.delta(4);
+        residency.unsubscribe();
+        residency.remove(0);
+        residency.subscribe();
+        assert_eq!(read(&residency.delta(9)), "1 2 3");
+    }
+
+    #[test]
+    fn ids_that_do_not_reside_are_passed_over() {
+        let mut residency = filled(1);
+        residency.observe(&accessed(&[5, u64::MAX]));
+        residency.observe(&[Event::Removed(5), Event::Removed(u64::MAX)]);
+        assert_eq!(residency.len(), 1);
+    }
+}

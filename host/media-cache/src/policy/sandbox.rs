@@ -1,0 +1,291 @@
+//! What a policy has: memory up to a limit, time up to a deadline, and nothing else.
+//!
+//! Components are often built by tools that expect a system (WASI 0.2). So that these can be used, the system is there and inert: the
+//! environment is empty, no directory is open, output goes nowhere, clocks stand still, random numbers are always the same, and
+//! waiting is an error. What reaches further, such as sockets, is not there.
+
+use std::time::Duration;
+
+use wasmtime::component::{Component, HasData, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView};
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sync};
+use wasmtime_wasi::random::{Deterministic, WasiRandom};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
+
+use crate::policy::fault::{PolicyFault, TimeIsUp};
+use crate::policy::streams::{Inert, Streams};
+
+/// How often a running policy is looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// The packages of interfaces that a policy may import.
+const INERT: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
+
+/// How many elements the tables of a policy may have together. They are the host's memory.
+const TABLE_ELEMENTS: usize = 1 << 20;
+
+/// How many handles to inert things a policy may have.
+const HANDLES: usize = 1024;
+
+/// What a policy may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyLimits {
+    /// Linear memory of all rankings together, in bytes. Default 256 MiB.
+    pub memory_bytes: u64,
+    /// Processor time of a call, to about 20 ms. Default 250 ms.
+    pub call_time: Duration,
+}
+
+impl Default for PolicyLimits {
+    fn default() -> Self {
+        Self { memory_bytes: 256 << 20, call_time: Duration::from_millis(250) }
+    }
+}
+
+/// What the store of a policy holds.
+pub struct SandboxState {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    limits: PolicyLimits,
+    memory_bytes: u64,
+    denied_memory: bool,
+    table_elements: usize,
+    /// When the call under way was first looked at, in processor time of its thread.
+    first_seen: Option<Duration>,
+}
+
+impl SandboxState {
+    /// A store for a policy.
+    pub(super) fn store(engine: &Engine, limits: PolicyLimits) -> Store<Self> {
+        let mut wasi = WasiCtx::builder();
+        wasi.wall_clock(StandsStill).monotonic_clock(StandsStill);
+        wasi.secure_random(Deterministic::new(vec![0])).insecure_random(Deterministic::new(vec![0])).insecure_random_seed(0);
+        wasi.max_random_size(1 << 16);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        let state =
+            Self { wasi: wasi.build(), table, limits, memory_bytes: 0, denied_memory: false, table_elements: 0, first_seen: None };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| state);
+        // What a call hands to the host is copied: that is bounded as its memory is.
+        store.set_hostcall_fuel(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
+        store.epoch_deadline_callback(|mut store| store.data_mut().look());
+        store
+    }
+
+    pub(super) fn limits(&self) -> PolicyLimits {
+        self.limits
+    }
+
+    /// Linear memory in use, in bytes.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
+    }
+
+    pub(super) fn was_denied_memory(&self) -> bool {
+        self.denied_memory
+    }
+
+    /// Looks at a call that lasts longer than a tick. Processor time is what counts: on a busy machine a thread may stand still for
+    /// long, which is nobody's fault.
+    fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let now = processor_time();
+        let since = *self.first_seen.get_or_insert(now);
+        if now.saturating_sub(since) < self.limits.call_time { Ok(UpdateDeadline::Continue(1)) } else { Err(TimeIsUp.into()) }
+    }
+}
+
+/// Gives the call that is about to begin its time.
+pub(super) fn begin(store: &mut Store<SandboxState>) {
+    store.set_epoch_deadline(1);
+    store.data_mut().first_seen = None;
+}
+
+impl ResourceLimiter for SandboxState {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.memory_bytes.saturating_add(desired.saturating_sub(current) as u64);
+        let granted = grown <= self.limits.memory_bytes;
+        if granted {
+            self.memory_bytes = grown;
+        }
+        self.denied_memory = !granted;
+        Ok(granted)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let grown = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let granted = grown <= TABLE_ELEMENTS;
+        if granted {
+            self.table_elements = grown;
+        }
+        Ok(granted)
+    }
+
+    fn instances(&self) -> usize {
+        100
+    }
+
+    fn memories(&self) -> usize {
+        16
+    }
+
+    fn tables(&self) -> usize {
+        100
+    }
+}
+
+impl WasiView for SandboxState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+struct StandsStill;
+
+impl HostWallClock for StandsStill {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl HostMonotonicClock for StandsStill {
+    fn resolution(&self) -> u64 {
+        1
+    }
+
+    fn now(&self) -> u64 {
+        0
+    }
+}
+
+/// A clock that stands still cannot be waited for; one that does not could be waited for past any deadline.
+impl monotonic_clock::Host for SandboxState {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        Ok(0)
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        Ok(1)
+    }
+
+    fn subscribe_instant(&mut self, _when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        Err(wasmtime::Error::msg("it wanted to wait, which a policy cannot"))
+    }
+
+    fn subscribe_duration(&mut self, _for: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        Err(wasmtime::Error::msg("it wanted to wait, which a policy cannot"))
+    }
+}
+
+struct Tables;
+
+impl HasData for Tables {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+/// What an error of a call means.
+pub(super) fn fault(error: &wasmtime::Error, store: &Store<SandboxState>) -> PolicyFault {
+    let state = store.data();
+    if error.is::<TimeIsUp>() {
+        PolicyFault::Overran(state.limits().call_time)
+    } else if state.was_denied_memory() {
+        PolicyFault::OutOfMemory(state.limits().memory_bytes)
+    } else {
+        PolicyFault::Trapped(error.root_cause().to_string())
+    }
+}
+
+/// Everything that a policy may import.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<SandboxState>> {
+    let mut linker = Linker::new(engine);
+    let l = &mut linker;
+    io::error::add_to_linker::<SandboxState, Tables>(l, |state| &mut state.table)?;
+    sync::io::poll::add_to_linker::<SandboxState, Streams>(l, |state| Inert(&mut state.table))?;
+    sync::io::streams::add_to_linker::<SandboxState, Streams>(l, |state| Inert(&mut state.table))?;
+    clocks::wall_clock::add_to_linker::<SandboxState, WasiClocks>(l, SandboxState::clocks)?;
+    monotonic_clock::add_to_linker::<SandboxState, HasSelf<SandboxState>>(l, |state| state)?;
+    filesystem::preopens::add_to_linker::<SandboxState, WasiFilesystem>(l, SandboxState::filesystem)?;
+    sync::filesystem::types::add_to_linker::<SandboxState, WasiFilesystem>(l, SandboxState::filesystem)?;
+    random::random::add_to_linker::<SandboxState, WasiRandom>(l, |state| state.wasi.random())?;
+    random::insecure::add_to_linker::<SandboxState, WasiRandom>(l, |state| state.wasi.random())?;
+    random::insecure_seed::add_to_linker::<SandboxState, WasiRandom>(l, |state| state.wasi.random())?;
+    cli::environment::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::exit::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::stdin::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::stdout::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::stderr::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::terminal_input::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::terminal_output::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::terminal_stdin::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::terminal_stdout::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    cli::terminal_stderr::add_to_linker::<SandboxState, WasiCli>(l, SandboxState::cli)?;
+    Ok(linker)
+}
+
+/// The first import of a component that reaches beyond an inert WASI 0.2.
+pub(crate) fn reaches_for(component: &Component, engine: &Engine) -> Option<String> {
+    let imports = component.component_type();
+    let inert = |name: &str| INERT.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.");
+    imports.imports(engine).map(|(name, _)| name.to_string()).find(|name| !inert(name))
+}
+
+/// Looks at the policies of an engine for as long as there is one.
+pub(crate) fn keep_ticking(engine: &Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    let tick = move || {
+        loop {
+            std::thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    };
+    std::thread::Builder::new().name("policy-deadlines".into()).spawn(tick).map(drop)
+}
+
+/// How long this thread has run.
+pub(super) fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(memory_bytes: u64) -> Store<SandboxState> {
+        SandboxState::store(&Engine::default(), PolicyLimits { memory_bytes, ..PolicyLimits::default() })
+    }
+
+    #[test]
+    fn memories_are_limited_together() {
+        let mut store = store(100);
+        let state = store.data_mut();
+        assert!(state.memory_growing(0, 60, None).unwrap() && state.memory_growing(0, 30, None).unwrap());
+        assert!(!state.memory_growing(30, 41, None).unwrap());
+        assert!(state.was_denied_memory());
+        assert!(state.memory_growing(30, 40, None).unwrap(), "to the byte");
+        assert_eq!((state.memory_bytes(), state.was_denied_memory()), (100, false));
+        assert!(!state.memory_growing(60, usize::MAX, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_limited_together() {
+        let mut store = store(100);
+        let state = store.data_mut();
+        assert!(state.table_growing(0, TABLE_ELEMENTS / 2, None).unwrap());
+        assert!(state.table_growing(TABLE_ELEMENTS / 2, TABLE_ELEMENTS - 1, None).unwrap());
+        assert!(!state.table_growing(0, 2, None).unwrap() && !state.table_growing(0, usize::MAX, None).unwrap());
+        assert!(state.table_growing(0, 1, None).unwrap());
+    }
+}

@@ -1,0 +1,482 @@
+//! The policy that a cache asks, and what happens when it does wrong.
+//!
+//! A policy that traps or overruns is disabled, and the built-in LRU takes its place in the same call, told of everything that
+//! resides. Should that fail as well, every candidate is admitted and no victim named: the cache, which makes up for missing victims
+//! by its own order of use, goes on as a plain LRU. No request fails for it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use media_cache_components as embedded;
+
+use crate::policy::active_policy::ActivePolicy;
+use crate::policy::engine::PolicyEngine;
+use crate::policy::fault::PolicyFault;
+use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
+use crate::policy::record::{PolicyStatus, Record};
+use crate::policy::residency_log::{Delta, ResidencyLog};
+use crate::policy::sandbox::{PolicyLimits, processor_time};
+use crate::policy::swap_error::SwapError;
+use crate::policy::tier_handle::TierHandle;
+use crate::policy::types::{Description, Entry, Event, Placement, SEED_PAGE};
+
+/// The policy of a cache.
+pub(crate) struct PolicySlot {
+    engine: PolicyEngine,
+    limits: PolicyLimits,
+    record: Arc<Record>,
+    /// `None` where nothing works any more.
+    active: Option<ActivePolicy>,
+    tiers: Vec<Option<TierState>>,
+    /// Counts the swaps that were begun, and is that of the one under way.
+    swap: u64,
+    swapping: bool,
+}
+
+/// What is known of a tier, whoever keeps it.
+struct TierState {
+    capacity: u64,
+    residency: ResidencyLog,
+}
+
+/// What a swap has to know to begin.
+pub(super) struct SwapStart {
+    /// Names the swap.
+    pub swap: u64,
+    /// Number, capacity and entries of each tier.
+    pub tiers: Vec<(usize, u64, usize)>,
+}
+
+impl PolicySlot {
+    /// Starts the policy that `record` names, or the built-in LRU where that does not work any more.
+    pub fn new(engine: PolicyEngine, limits: PolicyLimits, record: Arc<Record>) -> Self {
+        let started = PolicyInstance::new(&engine, &record.choice().component, limits);
+        let mut slot = Self { engine, limits, record, active: None, tiers: Vec::new(), swap: 0, swapping: false };
+        match started {
+            Ok(instance) => slot.active = Some(ActivePolicy::of(slot.record.choice(), instance)),
+            Err(fault) => slot.fall_back(&fault),
+        }
+        slot
+    }
+
+    /// What there is to say of the policy.
+    pub fn status(&self) -> PolicyStatus {
+        self.record.status()
+    }
+
+    pub fn describe(&self) -> Description {
+        let nothing = || Description { name: String::new(), version: String::new(), doc: String::new(), options: Vec::new() };
+        self.active.as_ref().map_or_else(nothing, |active| active.instance.description().clone())
+    }
+
+    /// Makes a tier. Its options are those that the policy was chosen with.
+    pub fn create(&mut self, capacity: u64) -> Result<TierHandle, String> {
+        // A policy that is about to take over would not have it. Caches make their tiers when they start.
+        self.swapping = false;
+        let number = self.tiers.iter().position(Option::is_none).unwrap_or(self.tiers.len());
+        if number == self.tiers.len() {
+            self.tiers.push(None);
+        }
+        while let Some(active) = &mut self.active {
+            match active.create(number, capacity) {
+                Ok(()) => break,
+                Err(CreateError::Options(why)) => return Err(why),
+                Err(CreateError::Fault(fault)) => self.fall_back(&fault),
+            }
+        }
+        self.tiers[number] = Some(TierState { capacity, residency: ResidencyLog::new() });
+        Ok(TierHandle(number))
+    }
+
+    pub fn restore(&mut self, handle: &TierHandle, entries: &[Entry]) {
+        if let Some(tier) = self.tier(handle) {
+            tier.residency.restore(entries);
+            // One that takes over here was told of everything in the residency, these included.
+            self.inform(handle, |policy, tier| policy.restore(tier, entries));
+        }
+    }
+
+    pub fn observe(&mut self, handle: &TierHandle, events: &[Event]) {
+        if let Some(tier) = self.tier(handle) {
+            tier.residency.observe(events);
+            self.inform(handle, |policy, tier| policy.observe(tier, events));
+        }
+    }
+
+    pub fn place(&mut self, handle: &TierHandle, events: &[Event], candidate: Entry, needed: u64) -> Placement {
+        let Some(tier) = self.tier(handle) else { return Placement::Refuse };
+        tier.residency.observe(events);
+        let resident = tier.residency.len();
+        let placement = self.decide(handle, events, |policy, tier, events| {
+            let placement = policy.place(tier, events, candidate, needed)?;
+            match &placement {
+                Placement::Admit(victims) => check_number(victims.len(), resident + 1)?,
+                Placement::Refuse => {}
+            }
+            Ok(placement)
+        });
+        let placement = placement.unwrap_or(Placement::Admit(Vec::new()));
+        if let (Some(tier), Placement::Admit(victims)) = (self.tier(handle), &placement) {
+            tier.residency.insert(candidate);
+            self.untrack(handle, victims);
+        }
+        placement
+    }
+
+    pub fn evict(&mut self, handle: &TierHandle, events: &[Event], needed: u64) -> Vec<u64> {
+        let Some(tier) = self.tier(handle) else { return Vec::new() };
+        tier.residency.observe(events);
+        let resident = tier.residency.len();
+        let victims = self.decide(handle, events, |policy, tier, events| {
+            let victims = policy.evict(tier, events, needed)?;
+            check_number(victims.len(), resident)?;
+            Ok(victims)
+        });
+        let victims = victims.unwrap_or_default();
+        self.untrack(handle, &victims);
+        victims
+    }
+
+    pub fn drop_tier(&mut self, handle: TierHandle) {
+        if let Some(tier) = self.tiers.get_mut(handle.0) {
+            *tier = None;
+        }
+        if let Some(Err(fault)) = self.active.as_mut().map(|active| active.forget(handle.0)) {
+            self.fall_back(&fault);
+        }
+    }
+
+    /// Begins a swap: from here on there are pages.
+    pub(super) fn begin_swap(&mut self) -> SwapStart {
+        self.swap += 1;
+        self.swapping = true;
+        let mut tiers = Vec::new();
+        for (number, tier) in self.tiers.iter_mut().enumerate() {
+            if let Some(TierState { capacity, residency }) = tier {
+                residency.subscribe();
+                tiers.push((number, *capacity, residency.len()));
+            }
+        }
+        SwapStart { swap: self.swap, tiers }
+    }
+
+    /// What the policy that is to take over has to be told next of a tier. `None` where the swap is none of this slot's: the cache
+    /// component broke down meanwhile and was started again.
+    pub(super) fn delta(&mut self, swap: u64, number: usize) -> Option<Delta> {
+        if !self.is_under_way(swap) {
+            return None;
+        }
+        Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
+    }
+
+    /// Ends a swap that came to nothing.
+    pub(super) fn abandon_swap(&mut self, swap: u64) {
+        if self.is_under_way(swap) {
+            self.swapping = false;
+            self.tiers.iter_mut().flatten().for_each(|tier| tier.residency.unsubscribe());
+        }
+    }
+
+    /// Ends a swap: tells `active` of what happened last, and puts it in the place of the one before, which is given back.
+    pub(super) fn take_over(&mut self, swap: u64, mut active: ActivePolicy) -> Result<Option<ActivePolicy>, SwapError> {
+        let numbers: Vec<usize> = (0..self.tiers.len()).filter(|number| self.tiers[*number].is_some()).collect();
+        let began = processor_time();
+        for number in numbers {
+            loop {
+                let delta = self.delta(swap, number).ok_or(SwapError::Interrupted)?;
+                if delta.len() == 0 {
+                    break;
+                }
+                active.apply(number, &delta)?;
+                // The cache waits for this: all of it may take no longer than one call.
+                if processor_time().saturating_sub(began) > self.limits.call_time {
+                    return Err(SwapError::CannotKeepUp);
+                }
+            }
+        }
+        self.abandon_swap(swap);
+        self.record.swapped(&active);
+        Ok(self.active.replace(active))
+    }
+
+    fn is_under_way(&self, swap: u64) -> bool {
+        self.swapping && self.swap == swap
+    }
+
+    fn tier(&mut self, handle: &TierHandle) -> Option<&mut TierState> {
+        self.tiers.get_mut(handle.0)?.as_mut()
+    }
+
+    /// Victims were named; those that cannot have been are counted.
+    fn untrack(&mut self, handle: &TierHandle, victims: &[u64]) {
+        let Some(tier) = self.tier(handle) else { return };
+        let rejected = victims.iter().map(|victim| u64::from(!tier.residency.remove(*victim))).sum();
+        self.record.rejected(rejected);
+    }
+
+    /// Tells the policy something. One that takes over knows it already.
+    fn inform(&mut self, handle: &TierHandle, call: impl FnOnce(&mut PolicyInstance, &PolicyHandle) -> Result<(), PolicyFault>) {
+        if let Some(Err(fault)) = self.call(handle, call) {
+            self.fall_back(&fault);
+        }
+    }
+
+    /// Asks the policy for a decision; where it does wrong, the one that takes over.
+    fn decide<T>(
+        &mut self,
+        handle: &TierHandle,
+        mut events: &[Event],
+        ask: impl Fn(&mut PolicyInstance, &PolicyHandle, &[Event]) -> Result<T, PolicyFault>,
+    ) -> Option<T> {
+        loop {
+            match self.call(handle, |policy, tier| ask(policy, tier, events))? {
+                Ok(decision) => return Some(decision),
+                Err(fault) => self.fall_back(&fault),
+            }
+            events = &[];
+        }
+    }
+
+    fn call<T>(
+        &mut self,
+        handle: &TierHandle,
+        call: impl FnOnce(&mut PolicyInstance, &PolicyHandle) -> Result<T, PolicyFault>,
+    ) -> Option<Result<T, PolicyFault>> {
+        let (policy, tier) = self.active.as_mut()?.tier(handle.0)?;
+        let started = Instant::now();
+        let result = call(policy, tier);
+        self.record.called(started.elapsed(), policy.memory_bytes());
+        Some(result)
+    }
+
+    /// Disables the policy and puts the built-in LRU in its place.
+    fn fall_back(&mut self, fault: &PolicyFault) {
+        let failed = self.active.take();
+        let name = failed.as_ref().map_or("", |active| &active.instance.description().name);
+        tracing::error!(policy = name, "the policy is disabled and the built-in LRU takes over: {fault}");
+        self.record.failed(fault.to_string());
+        if failed.is_some_and(|active| active.choice.is_built_in(embedded::LRU)) {
+            return;
+        }
+        match self.start_lru() {
+            Ok(active) => {
+                self.record.fell_back(&active);
+                self.active = Some(active);
+            }
+            Err(error) => {
+                tracing::error!("the built-in LRU does not work: {error}");
+                self.record.failed(error.to_string());
+            }
+        }
+    }
+
+    fn start_lru(&mut self) -> Result<ActivePolicy, StartLruError> {
+        let lru = self.engine.built_in(embedded::LRU)?;
+        let tier = || self.tiers.iter().enumerate().filter_map(|(number, tier)| Some((number, tier.as_ref()?)));
+        let capacities = tier().map(|(number, tier)| (number, tier.capacity));
+        let mut active = ActivePolicy::new(&self.engine, lru.into(), self.limits, capacities)?;
+        for (number, tier) in tier() {
+            let entries: Vec<Entry> = tier.residency.coldest_first().collect();
+            for page in entries.chunks(SEED_PAGE) {
+                let Some((policy, tier)) = active.tier(number) else { break };
+                policy.restore(tier, page).map_err(CreateError::Fault)?;
+            }
+        }
+        Ok(active)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum StartLruError {
+    #[error(transparent)]
+    Component(#[from] crate::component_error::ComponentError),
+    #[error(transparent)]
+    Create(#[from] CreateError),
+}
+
+fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
+    if named <= resident { Ok(()) } else { Err(PolicyFault::TooManyVictims { named, resident }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::component::PolicyOrigin;
+    use crate::policy::sandbox::processor_time;
+    use crate::policy::spec::PolicyChoice;
+    use crate::policy::types::Access;
+    use media_cache_test_components as components;
+    use std::sync::LazyLock;
+    use std::time::Duration;
+
+    static ENGINE: LazyLock<PolicyEngine> = LazyLock::new(|| PolicyEngine::new().unwrap());
+    const LIMITS: PolicyLimits = PolicyLimits { memory_bytes: 16 << 20, call_time: Duration::from_millis(50) };
+
+    fn choice(component: &[u8]) -> PolicyChoice {
+        ENGINE.compile(PolicyOrigin::Upload, component).unwrap().into()
+    }
+
+    fn slot(choice: PolicyChoice) -> PolicySlot {
+        let description = Description { name: "chosen".into(), version: String::new(), doc: String::new(), options: Vec::new() };
+        PolicySlot::new(ENGINE.clone(), LIMITS, Arc::new(Record::new(choice, description)))
+    }
+
+    fn active(choice: PolicyChoice, outline: &SwapStart) -> ActivePolicy {
+        let tiers = outline.tiers.iter().map(|(number, capacity, _)| (*number, *capacity));
+        ActivePolicy::new(&ENGINE, choice, LIMITS, tiers).unwrap()
+    }
+
+    fn entry(id: u64) -> Entry {
+        Entry { id, fingerprint: id, size: 1, hits: 0, accessed_at: 0 }
+    }
+
+    fn accessed(id: u64) -> Event {
+        Event::Accessed(Access { id, at: 1 })
+    }
+
+    fn admitted(placement: Placement) -> Vec<u64> {
+        match placement {
+            Placement::Admit(victims) => victims,
+            Placement::Refuse => panic!("refused"),
+        }
+    }
+
+    #[test]
+    fn the_lru_decides_in_the_call_in_which_the_policy_does_wrong() {
+        for events in [vec![accessed(0)], vec![accessed(0), Event::Removed(1)]] {
+            let mut slot = slot(choice(components::TRAPS));
+            let tier = slot.create(3).unwrap();
+            slot.restore(&tier, &[entry(0), entry(1), entry(2)]);
+            let removed = events.contains(&Event::Removed(1));
+            let victims = admitted(slot.place(&tier, &events, entry(3), 1));
+            assert_eq!(victims, [if removed { 2 } else { 1 }], "0 was used in the same call");
+            let rest = if removed { vec![0, 3] } else { vec![2, 0, 3] };
+            assert_eq!(slot.evict(&tier, &[], 9), rest);
+            assert_eq!((slot.status().fallbacks, slot.status().calls, slot.describe().name.as_str()), (1, 2, "lru"));
+        }
+    }
+
+    #[test]
+    fn a_policy_that_takes_for_ever_has_little_more_than_its_time() {
+        let mut slot = slot(choice(components::LOOPS));
+        let tier = slot.create(3).unwrap();
+        ENGINE.built_in(embedded::LRU).unwrap();
+        let began = processor_time();
+        admitted(slot.place(&tier, &[], entry(0), 0));
+        let time = processor_time() - began;
+        assert!(time >= LIMITS.call_time && time < 10 * LIMITS.call_time, "{time:?}");
+    }
+
+    #[test]
+    fn where_not_even_the_lru_works_everything_is_admitted_and_the_cache_chooses() {
+        let mut slot = slot(choice(components::NAMES_TOO_FEW));
+        let tier = slot.create(3).unwrap();
+        // A place in the arrays of either would take more memory than there is.
+        slot.restore(&tier, &[entry(0), entry(5_000_000)]);
+        let status = slot.status();
+        assert_eq!(status.fallbacks, 2);
+        assert!(status.last_fault.unwrap().why.contains("16 MiB"));
+        assert_eq!(slot.place(&tier, &[], entry(1), 1), Placement::Admit(Vec::new()));
+        slot.observe(&tier, &[Event::Removed(5_000_000)]);
+        assert!(slot.evict(&tier, &[], 1).is_empty());
+        assert_eq!(slot.create(3).map(|other| slot.drop_tier(other)), Ok(()));
+
+        let outline = slot.begin_swap();
+        assert!(slot.take_over(outline.swap, active(choice(embedded::policy("lru").unwrap()), &outline)).unwrap().is_none());
+        assert_eq!(slot.evict(&tier, &[accessed(0)], 2), [1, 0], "one that works can still take over");
+    }
+
+    #[test]
+    fn a_policy_that_does_not_start_again_is_replaced() {
+        let mut slot = slot(choice(components::TRAPS_IN_DESCRIBE));
+        assert_eq!((slot.describe().name.as_str(), slot.status().fallbacks), ("lru", 1));
+        assert_eq!(slot.status().last_fault.unwrap().policy, "chosen");
+        assert!(slot.create(1).is_ok());
+    }
+
+    #[test]
+    fn a_fault_in_one_ranking_forgets_nothing_of_the_others() {
+        let mut slot = slot(choice(components::LOOPS_WHEN_DROPPED));
+        let (first, second) = (slot.create(9).unwrap(), slot.create(9).unwrap());
+        slot.restore(&first, &[entry(0), entry(1)]);
+        slot.restore(&second, &[entry(0), entry(1), entry(2)]);
+        slot.observe(&first, &[accessed(0)]);
+        slot.drop_tier(second);
+        assert_eq!(slot.status().fallbacks, 1);
+        assert_eq!(slot.evict(&first, &[], 2), [1, 0]);
+        let third = slot.create(9).unwrap();
+        assert!(slot.evict(&third, &[], 1).is_empty(), "its number was used before, but not its entries");
+    }
+
+    #[test]
+    fn victims_that_cannot_be_are_counted_and_passed_on() {
+        let mut slot = slot(choice(components::NAMES_STRANGERS));
+        let tier = slot.create(3).unwrap();
+        slot.restore(&tier, &[entry(0), entry(1)]);
+        assert_eq!(admitted(slot.place(&tier, &[], entry(2), 2)), [u64::MAX, u64::MAX - 1]);
+        assert_eq!(slot.status().rejected_answers, 2);
+        slot.fall_back(&PolicyFault::Trapped("for the test".into()));
+        assert_eq!(slot.evict(&tier, &[], 3), [0, 1, 2], "all three reside");
+    }
+
+    #[test]
+    fn the_most_that_can_be_named_is_what_resides_and_the_candidate() {
+        assert_eq!(check_number(3, 3), Ok(()));
+        assert_eq!(check_number(4, 3), Err(PolicyFault::TooManyVictims { named: 4, resident: 3 }));
+        let mut slot = slot(choice(components::NAMES_THE_CANDIDATE));
+        let tier = slot.create(2).unwrap();
+        slot.restore(&tier, &[entry(0), entry(1)]);
+        assert_eq!(admitted(slot.place(&tier, &[], entry(2), 2)), [0, 1, 2]);
+        assert_eq!((slot.status().fallbacks, slot.status().rejected_answers), (0, 0));
+        assert_eq!(slot.tiers[0].as_ref().unwrap().residency.len(), 0);
+    }
+
+    #[test]
+    fn one_that_takes_over_knows_what_happened_since_the_last_page() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let (dropped, tier) = (slot.create(9).unwrap(), slot.create(9).unwrap());
+        slot.drop_tier(dropped);
+        slot.restore(&tier, &(0..5).map(entry).collect::<Vec<_>>());
+        let outline = slot.begin_swap();
+        assert_eq!(outline.tiers, [(1, 9, 5)]);
+        let mut next = active(choice(embedded::policy("lru").unwrap()), &outline);
+        let delta = slot.delta(outline.swap, 1).unwrap();
+        next.apply(1, &delta).unwrap();
+        slot.observe(&tier, &[accessed(1), Event::Removed(2)]);
+        assert_eq!(slot.evict(&tier, &[], 1), [0]);
+        assert!(admitted(slot.place(&tier, &[], entry(0), 0)).is_empty());
+        slot.take_over(outline.swap, next).unwrap();
+        assert_eq!(slot.evict(&tier, &[], 9), [3, 4, 1, 0]);
+        assert!(slot.delta(outline.swap, 1).is_none(), "it is over");
+    }
+
+    #[test]
+    fn one_that_does_wrong_at_the_last_moment_does_not_take_over() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let tier = slot.create(9).unwrap();
+        let outline = slot.begin_swap();
+        let next = active(choice(components::TRAPS_WHEN_SEEDED), &outline);
+        slot.restore(&tier, &[entry(0)]);
+        assert!(matches!(slot.take_over(outline.swap, next), Err(SwapError::Fault(PolicyFault::Trapped(_)))));
+        slot.abandon_swap(outline.swap);
+        assert_eq!((slot.evict(&tier, &[], 1), slot.status().swaps), (vec![0], 0));
+    }
+
+    #[test]
+    fn a_swap_that_is_over_gets_no_pages() {
+        let mut slot = slot(choice(embedded::policy("lru").unwrap()));
+        let tier = slot.create(9).unwrap();
+        let outline = slot.begin_swap();
+        slot.abandon_swap(outline.swap);
+        assert!(slot.delta(outline.swap, 0).is_none());
+        let outline = slot.begin_swap();
+        assert!(slot.delta(outline.swap, 0).is_some() && slot.delta(outline.swap - 1, 0).is_none());
+        let late = slot.create(9).unwrap();
+        assert!(slot.delta(outline.swap, 0).is_none(), "it would not have the new tier");
+        let next = active(choice(embedded::policy("lru").unwrap()), &outline);
+        assert!(matches!(slot.take_over(outline.swap, next), Err(SwapError::Interrupted)));
+        slot.drop_tier(late);
+        slot.drop_tier(tier);
+        assert_eq!(slot.status().swaps, 0);
+    }
+}

@@ -1,0 +1,174 @@
+//! Replacing the policy of a cache that goes on serving.
+//!
+//! The new policy is started, tried and told of what resides on a thread of its own. The cache's thread gives it pages of entries
+//! between two requests, and in the end, between two calls into a policy, puts it in the place of the old one. Whatever goes wrong
+//! until then changes nothing.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::policy::active_policy::ActivePolicy;
+use crate::policy::commands::CommandSender;
+use crate::policy::engine::PolicyEngine;
+use crate::policy::record::{PolicyStatus, Record};
+use crate::policy::sandbox::PolicyLimits;
+use crate::policy::slot::{PolicySlot, SwapStart};
+use crate::policy::spec::PolicyChoice;
+use crate::policy::swap_error::SwapError;
+use crate::policy::trial::{self};
+use crate::policy::types::SEED_PAGE;
+
+/// Makes way for the next swap when it is dropped, also by a panic.
+struct SwapGuard<'a>(&'a Record);
+
+impl Drop for SwapGuard<'_> {
+    fn drop(&mut self) {
+        self.0.end_swap();
+    }
+}
+
+/// What swaps the policies of a cache.
+pub(crate) struct Swapper {
+    pub engine: PolicyEngine,
+    pub limits: PolicyLimits,
+    pub record: Arc<Record>,
+    pub commands: CommandSender,
+}
+
+impl Swapper {
+    /// Puts a policy in place. It goes on when whoever asked goes away. Must be called within a Tokio runtime.
+    pub async fn swap(self: Arc<Self>, choice: PolicyChoice) -> Result<PolicyStatus, SwapError> {
+        if !self.record.begin_swap(&choice) {
+            return Err(SwapError::Busy);
+        }
+        let work = tokio::task::spawn_blocking(move || {
+            let ended = SwapGuard(&self.record);
+            let before = self.record.choice().spec();
+            let (to, result) = (choice.spec(), self.replace(choice));
+            drop(ended);
+            match &result {
+                Ok(()) => tracing::info!("the policy {to} is in place of {before}"),
+                Err(error) => tracing::warn!("the policy {before} stays, and {to} is not put in its place: {error}"),
+            }
+            result.map(|()| self.record.status())
+        });
+        work.await.unwrap_or(Err(SwapError::Interrupted))
+    }
+
+    fn replace(&self, choice: PolicyChoice) -> Result<(), SwapError> {
+        trial::run(&self.engine, &choice, self.limits)?;
+        let SwapStart { swap, tiers } = self.on_slot(PolicySlot::begin_swap)?;
+        self.seed(swap, choice, &tiers).inspect_err(|_| {
+            // A cache that is closed, or started again, has forgotten the swap by itself.
+            let _ = self.on_slot(move |slot| slot.abandon_swap(swap));
+        })
+    }
+
+    fn seed(&self, swap: u64, choice: PolicyChoice, tiers: &[(usize, u64, usize)]) -> Result<(), SwapError> {
+        let capacities = tiers.iter().map(|(number, capacity, _)| (*number, *capacity));
+        let mut active = ActivePolicy::new(&self.engine, choice, self.limits, capacities)?;
+        let total: usize = tiers.iter().map(|(_, _, entries)| entries).sum();
+        self.record.progress(0, total as u64);
+        let (mut seeded, limit) = (0, total.saturating_mul(4).saturating_add(64 * SEED_PAGE));
+        // What is used while a round is told comes in the next. When a round is short, the rest is told as the policy takes over.
+        loop {
+            let mut round = 0;
+            for (number, _, _) in tiers.iter().copied() {
+                loop {
+                    let delta = self.on_slot(move |slot| slot.delta(swap, number))?.ok_or(SwapError::Interrupted)?;
+                    active.apply(number, &delta)?;
+                    self.record.progress(delta.entries.len() as u64, 0);
+                    round += delta.len();
+                    seeded += delta.len();
+                    if seeded > limit {
+                        return Err(SwapError::CannotKeepUp);
+                    }
+                    if delta.len() < SEED_PAGE {
+                        break;
+                    }
+                }
+            }
+            if round < SEED_PAGE {
+                break;
+            }
+        }
+        let before = self.on_slot(move |slot| slot.take_over(swap, active))??;
+        // Its memory is given back here, and not on the cache's thread.
+        drop(before);
+        Ok(())
+    }
+
+    /// Has the cache's thread do something with the policy, between two requests.
+    fn on_slot<T: Send + 'static>(&self, work: impl FnOnce(&mut PolicySlot) -> T + Send + 'static) -> Result<T, SwapError> {
+        let (reply, answer) = oneshot::channel();
+        let work = move |slot: &mut PolicySlot| drop(reply.send(work(slot)));
+        self.commands.blocking_send(Box::new(work)).map_err(|_| SwapError::Closed)?;
+        answer.blocking_recv().map_err(|_| match self.commands.is_closed() {
+            false => SwapError::Interrupted,
+            true => SwapError::Closed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::commands::CommandReceiver;
+    use crate::policy::component::PolicyOrigin;
+    use crate::policy::types::Description;
+    use media_cache_components as embedded;
+    use media_cache_test_components as components;
+    use tokio::sync::mpsc;
+
+    fn swapper() -> (Arc<Swapper>, CommandReceiver) {
+        let (commands, receiver) = mpsc::channel(1);
+        let engine = PolicyEngine::new().unwrap();
+        let lru = PolicyChoice::from(engine.built_in(embedded::LRU).unwrap());
+        let description = Description { name: "lru".into(), version: String::new(), doc: String::new(), options: Vec::new() };
+        let record = Arc::new(Record::new(lru, description));
+        let swapper = Swapper { engine, limits: PolicyLimits::default(), record, commands };
+        (Arc::new(swapper), receiver)
+    }
+
+    #[tokio::test]
+    async fn a_question_that_nobody_answers_is_over_with_the_cache_or_with_its_component() {
+        for closes in [false, true] {
+            let (swapper, mut commands) = swapper();
+            let choice = swapper.record.choice();
+            let drop_one = async {
+                let command = commands.recv().await.unwrap();
+                if closes {
+                    commands.close();
+                }
+                drop(command);
+            };
+            let (swapped, ()) = futures::future::join(swapper.clone().swap(choice), drop_one).await;
+            let error = swapped.unwrap_err();
+            assert!(matches!((&error, closes), (SwapError::Interrupted, false) | (SwapError::Closed, true)), "{closes}: {error}");
+            assert_eq!((swapper.record.status().swap, swapper.record.status().swaps), (None, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_swap_that_came_to_nothing_is_not_followed_any_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = crate::cache::MediaCache::builder().directory(directory.path()).open().await.unwrap();
+        cache.put("x:a", "bytes", "text/plain", "a.txt").await.unwrap();
+        let component = components::TRAPS_WHEN_SEEDED;
+        let policy = cache.engine().policies().compile(PolicyOrigin::Upload, component).unwrap();
+        assert!(matches!(cache.swap_policy(policy).await, Err(SwapError::Fault(_))));
+        let swapper = cache.0.swapper.clone();
+        let delta = tokio::task::spawn_blocking(move || swapper.on_slot(|slot| slot.delta(1, 0).or(slot.delta(1, 1)).is_some()));
+        assert!(!delta.await.unwrap().unwrap(), "what goes from now on would be remembered for ever");
+    }
+
+    #[tokio::test]
+    async fn a_swap_after_the_last_cache_is_gone_ends_at_once() {
+        let (swapper, commands) = swapper();
+        drop(commands);
+        let choice = swapper.record.choice();
+        assert!(matches!(swapper.clone().swap(choice).await, Err(SwapError::Closed)));
+        assert_eq!(swapper.record.status().swap, None);
+    }
+}

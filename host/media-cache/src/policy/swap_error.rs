@@ -1,0 +1,37 @@
+//! Why a policy was not replaced.
+
+use crate::policy::fault::PolicyFault;
+use crate::policy::instance::CreateError;
+use crate::policy::trial::TrialError;
+
+/// Why the policy was not replaced. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum SwapError {
+    /// One swap at a time.
+    #[error("another policy is being put in place; wait until it is there")]
+    Busy,
+    /// There was no policy before this one.
+    #[error("there is no policy to go back to: none was replaced since the cache was opened")]
+    NothingBefore,
+    /// It does not work by itself.
+    #[error("the policy cannot be used: {0}")]
+    Unfit(#[from] TrialError),
+    /// It did wrong while it was told of what is stored.
+    #[error("the policy did wrong while it was told of what is stored: {0}")]
+    Fault(#[from] PolicyFault),
+    /// It takes longer to be told of what is stored than that is used.
+    #[error("the policy is told of what is stored more slowly than that is used, and would never be done")]
+    CannotKeepUp,
+    /// The cache component broke down meanwhile.
+    #[error("the cache component broke down meanwhile; asking once more is worth a try")]
+    Interrupted,
+    /// The cache was closed.
+    #[error("the cache is closed")]
+    Closed,
+}
+
+impl From<CreateError> for SwapError {
+    fn from(error: CreateError) -> Self {
+        Self::Unfit(error.into())
+    }
+}

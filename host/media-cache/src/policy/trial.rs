@@ -1,0 +1,99 @@
+//! The short sequence that a policy has to master before a cache puts its entries in its hands.
+
+use crate::policy::engine::PolicyEngine;
+use crate::policy::fault::PolicyFault;
+use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
+use crate::policy::sandbox::PolicyLimits;
+use crate::policy::spec::PolicyChoice;
+use crate::policy::types::{Entry, Event, Placement};
+
+/// Why a policy is not fit to be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrialError {
+    /// It does not understand its options, or breaks off.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// It answers what cannot be.
+    #[error("{0}")]
+    Answer(String),
+}
+
+impl From<PolicyFault> for TrialError {
+    fn from(fault: PolicyFault) -> Self {
+        Self::Create(fault.into())
+    }
+}
+
+/// The capacity that is tried, in entries of [`SIZE`].
+const ENTRIES: u64 = 50;
+/// The size of an entry, in bytes.
+const SIZE: u64 = 8192;
+
+/// Tries a policy in an instance of its own.
+pub(super) fn run(engine: &PolicyEngine, choice: &PolicyChoice, limits: PolicyLimits) -> Result<(), TrialError> {
+    let mut policy = PolicyInstance::new(engine, &choice.component, limits)?;
+    let ranking = policy.create(ENTRIES * SIZE, &choice.options)?;
+    let mut trial = Trial { policy, ranking, resident: vec![false; 4 * ENTRIES as usize], kept: 0 };
+    let restored: Vec<Entry> = (0..ENTRIES / 2).map(entry).collect();
+    trial.policy.restore(&trial.ranking, &restored)?;
+    restored.iter().for_each(|entry| trial.resident[entry.id as usize] = true);
+    for id in ENTRIES / 2..3 * ENTRIES {
+        trial.place(id)?;
+    }
+    if trial.kept == 0 {
+        return Err(TrialError::Answer("it keeps nothing".into()));
+    }
+    let used = trial.used();
+    let victims = trial.policy.evict(&trial.ranking, &[], used)?;
+    trial.give_up(&victims)?;
+    match trial.used() {
+        0 => Ok(()),
+        left => Err(TrialError::Answer(format!("asked to free all of {used} bytes, it left {left}"))),
+    }
+}
+
+struct Trial {
+    policy: PolicyInstance,
+    ranking: PolicyHandle,
+    resident: Vec<bool>,
+    /// How many candidates it kept.
+    kept: u64,
+}
+
+impl Trial {
+    fn place(&mut self, id: u64) -> Result<(), TrialError> {
+        let events = [Event::Accessed(super::Access { id: id / 2, at: id })];
+        let events = if self.resident[id as usize / 2] { &events[..] } else { &[] };
+        let needed = (self.used() + SIZE).saturating_sub(ENTRIES * SIZE);
+        match self.policy.place(&self.ranking, events, entry(id), needed)? {
+            Placement::Refuse => Ok(()),
+            Placement::Admit(victims) => {
+                self.resident[id as usize] = true;
+                self.give_up(&victims)?;
+                self.kept += u64::from(self.resident[id as usize]);
+                match self.used() {
+                    used if used <= ENTRIES * SIZE => Ok(()),
+                    _ => Err(TrialError::Answer(format!("it admitted an entry and freed less than the {needed} bytes for it"))),
+                }
+            }
+        }
+    }
+
+    fn give_up(&mut self, victims: &[u64]) -> Result<(), TrialError> {
+        for victim in victims {
+            let resides = usize::try_from(*victim).ok().and_then(|at| self.resident.get_mut(at)).map(std::mem::take);
+            if resides != Some(true) {
+                return Err(TrialError::Answer(format!("it named the victim {victim}, which does not reside")));
+            }
+        }
+        Ok(())
+    }
+
+    fn used(&self) -> u64 {
+        self.resident.iter().map(|resides| u64::from(*resides) * SIZE).sum()
+    }
+}
+
+fn entry(id: u64) -> Entry {
+    Entry { id, fingerprint: id.wrapping_mul(0x9e37_79b9_7f4a_7c15), size: SIZE, hits: id % 3, accessed_at: id }
+}

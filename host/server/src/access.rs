@@ -1,0 +1,259 @@
+//! Access control: which requests a listener answers.
+//!
+//! What a request requires follows from its method and path. Reads require what the table in `crate::routes` says; every other
+//! request requires administration rights.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::admin_tokens::{AdminTokens, Credentials};
+use crate::csrf;
+use crate::media_query::MediaQuery;
+use crate::media_response::{CACHE_CONTROL, MAX_AGE};
+use crate::problem::Problem;
+use crate::routes::{self, Requirement};
+use crate::signature::SigningKeys;
+
+/// What the clients of a listener may do. By default they may get media and request the health of the service.
+#[derive(Clone, Debug, Default)]
+pub struct Access {
+    /// Requests for media must be signed with one of these keys. Without keys, any client may request any URL.
+    pub signing_keys: SigningKeys,
+    /// A request with one of these tokens has administration rights, and needs no signature.
+    pub admin_tokens: AdminTokens,
+    /// Who can connect.
+    pub listener: Listener,
+}
+
+/// Who can connect to a listener, and which rights that implies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listener {
+    /// Anyone, without further rights.
+    #[default]
+    Public,
+    /// Programs on this machine, which may read counters. They have no administration rights, since a proxy on this machine exposes
+    /// the listener to the world.
+    Loopback,
+    /// Operators. Without tokens, every request has administration rights unless it comes from a web page in an operator's browser.
+    Administration,
+}
+
+/// Looks up what a request requires. Paths that are not in the table of routes require administration rights.
+fn requirement(method: &Method, path: &str) -> Requirement {
+    match routes::find(path) {
+        Some(route) if matches!(*method, Method::GET | Method::HEAD) => route.to_read,
+        _ => Requirement::Administration,
+    }
+}
+
+/// Passes a request on, or refuses it.
+pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    match access.authorize(request.method(), request.uri(), request.headers(), SystemTime::now()) {
+        Ok(caching) => restrict_caching(next.run(request).await, caching),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+impl Access {
+    /// Decides whether a request is answered, and with which `Cache-Control` if media may be cached less than usual.
+    fn authorize(&self, method: &Method, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Result<Option<HeaderValue>, Problem> {
+        let requirement = requirement(method, uri.path());
+        if requirement == Requirement::Nothing {
+            return Ok(None);
+        }
+        let refusal = match self.check_administration(uri, headers)? {
+            Ok(()) => return Ok((!self.signing_keys.is_empty()).then_some(PRIVATE)),
+            Err(refusal) => refusal,
+        };
+        match requirement {
+            Requirement::Loopback if self.listener == Listener::Loopback => Ok(None),
+            Requirement::Signature if self.signing_keys.is_empty() => Ok(None),
+            Requirement::Signature => {
+                let MediaQuery { url, signature, .. } = MediaQuery::of_get(uri)?;
+                self.signing_keys.verify(&url, signature.as_ref(), now)?;
+                let lifetime = signature.and_then(|signature| signature.lifetime(now));
+                Ok(lifetime.and_then(|lifetime| caching_for(lifetime.as_secs())))
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// Checks administration rights. The inner error is the reason why a request has none; the outer one refuses it whatever it
+    /// requires.
+    fn check_administration(&self, uri: &Uri, headers: &HeaderMap) -> Result<Result<(), Problem>, Problem> {
+        if self.admin_tokens.is_empty() {
+            return match self.listener {
+                Listener::Administration => csrf::check(uri, headers).map(Ok),
+                _ => Ok(Err(Problem::new(StatusCode::FORBIDDEN, "administration-off", ADMINISTRATION_OFF))),
+            };
+        }
+        let refused = |code, why, challenge| Problem::new(StatusCode::UNAUTHORIZED, code, why).with_challenge(challenge);
+        Ok(match self.admin_tokens.check(headers) {
+            Credentials::Valid => Ok(()),
+            Credentials::Invalid => {
+                let why = "this is administration, and the token is none of those that the service was started with";
+                Err(refused("wrong-token", why, "Bearer realm=\"media-cache\", error=\"invalid_token\""))
+            }
+            Credentials::Missing => {
+                let why = "this is administration, and needs a token of the service: Authorization: Bearer …";
+                Err(refused("no-token", why, "Bearer realm=\"media-cache\""))
+            }
+        })
+    }
+}
+
+const ADMINISTRATION_OFF: &str = "this is administration, which is not to be had here: start the service with \
+                                  --admin-token-file FILE and send a token from it, or with --admin-listen ADDRESS and ask there";
+
+/// For media that was sent because of a token instead of a signature. A shared cache would give it to every client.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// The `Cache-Control` for media that may be cached for a shorter time than usual, if it is shorter.
+fn caching_for(seconds: u64) -> Option<HeaderValue> {
+    (seconds < MAX_AGE).then(|| HeaderValue::from_str(&format!("public, max-age={seconds}")).ok()).flatten()
+}
+
+/// Replaces the `Cache-Control` of media, and leaves other responses alone.
+fn restrict_caching(mut response: Response, caching: Option<HeaderValue>) -> Response {
+    if let Some(caching) = caching.filter(|_| response.headers().get(header::CACHE_CONTROL) == Some(&CACHE_CONTROL)) {
+        response.headers_mut().insert(header::CACHE_CONTROL, caching);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use tokio::sync::watch;
+    use tower_service::Service as _;
+
+    use super::*;
+    use crate::routes::ROUTES;
+    use crate::service::{Extras, Service};
+
+    const KEY: &str = "correct horse battery staple";
+    const TOKEN: &str = "0123456789abcdef";
+    const URL: &str = "https://example.com/a.png";
+    const NOW: u64 = 1_900_000_000;
+
+    const METHODS: [Method; 8] =
+        [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE];
+
+    /// Sends a request to a service whose cache is never loaded, so that what is passed on fails with 503.
+    async fn send(access: &Access, method: &Method, uri: &str, authorization: Option<&str>) -> StatusCode {
+        let service = Service::new(watch::channel(None).1, 1000, Extras::default());
+        let mut request = Request::builder().method(method).uri(uri).header("host", "127.0.0.1:8081");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let body = if uri.starts_with("/media") { "media" } else { "" };
+        service.router(access.clone()).call(request.body(Body::from(body)).unwrap()).await.unwrap().status()
+    }
+
+    /// Every route and method, without credentials, with a signature, an invalid token and a valid one, at a listener with keys and
+    /// tokens, with neither, on loopback, and for administration.
+    #[tokio::test]
+    async fn each_route_requires_what_is_listed_here_and_all_else_requires_administration() {
+        let keys = || SigningKeys::new([KEY]).unwrap();
+        let tokens = || AdminTokens::new([TOKEN]).unwrap();
+        let access = |signing_keys, admin_tokens, listener| Access { signing_keys, admin_tokens, listener };
+        let (protected, public) = (access(keys(), tokens(), Listener::Public), Access::default());
+        let loopback = access(keys(), tokens(), Listener::Loopback);
+        let admin_without_tokens = access(keys(), AdminTokens::default(), Listener::Administration);
+        let admin_with_tokens = access(keys(), tokens(), Listener::Administration);
+        let signed = keys().sign(URL, None).unwrap();
+        let bearer = format!("Bearer {TOKEN}");
+        // Without credentials, in order: at a listener with keys and tokens, with neither, on loopback with both.
+        let open = |method: &Method, path: &str| match (method.as_str(), path) {
+            ("GET" | "HEAD", "/healthz" | "/readyz") => [true; 3],
+            ("GET" | "HEAD", "/stats" | "/metrics") => [false, false, true],
+            ("GET" | "HEAD", "/media") => [false, true, false],
+            _ => [false; 3],
+        };
+        for path in ROUTES.iter().map(|route| route.path) {
+            for method in METHODS {
+                let uri = if path == "/media" { "/media?url=https%3A%2F%2Fexample.com%2Fa.png" } else { path };
+                let send = async |access: &Access, uri: &str, token: Option<&str>| send(access, &method, uri, token).await.as_u16();
+                if send(&protected, uri, Some(&bearer)).await == 405 {
+                    assert_eq!(send(&protected, uri, None).await, 405, "{method} {path} exists for nobody");
+                    continue;
+                }
+                let case = format!("{method} {path}");
+                let is_passed_on =
+                    |status: u16| [200, 503].contains(&status) || (status == 400 && path == "/policy" && method == Method::PUT);
+                let [with_both, with_nothing, on_loopback] = open(&method, path);
+                let refused = |status: u16| {
+                    status == 401 || (status == 403 && path == "/media" && matches!(method, Method::GET | Method::HEAD))
+                };
+                for (access, expected) in [(&protected, with_both), (&loopback, on_loopback), (&admin_with_tokens, with_both)] {
+                    for token in [None, Some("Bearer fedcba9876543210"), Some("Basic OjAxMjM0NTY3ODlhYmNkZWY=")] {
+                        let status = send(access, uri, token).await;
+                        assert!(
+                            if expected { is_passed_on(status) } else { refused(status) },
+                            "{case}, {access:?}, {token:?}: {status}"
+                        );
+                    }
+                    let status = send(access, uri, Some(&bearer)).await;
+                    assert!(is_passed_on(status), "{case}, {access:?}, with the token: {status}");
+                }
+                for token in [None, Some(bearer.as_str())] {
+                    let status = send(&public, uri, token).await;
+                    assert!(
+                        if with_nothing { is_passed_on(status) } else { status == 403 },
+                        "{case}, with nothing configured: {status}"
+                    );
+                }
+                let status = send(&admin_without_tokens, uri, None).await;
+                assert!(is_passed_on(status), "{case}, for an operator: {status}");
+                // A signature grants access to media, and to nothing else.
+                let with_signature = format!("{path}{}", &signed["/media".len()..]);
+                let status = send(&protected, &with_signature, None).await;
+                let is_enough = path == "/media" && matches!(method, Method::GET | Method::HEAD);
+                assert_eq!(is_passed_on(status), with_both || is_enough, "{case}, signed: {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_paths_and_methods_require_administration() {
+        for path in ["/new", "/media/", "//media", "/media/x", "/stats/", "/%73tats", "/healthz/x", "/"] {
+            assert_eq!(requirement(&Method::GET, path), Requirement::Administration, "{path}");
+        }
+        for method in METHODS.iter().skip(2) {
+            for path in ["/media", "/stats", "/healthz"] {
+                assert_eq!(requirement(method, path), Requirement::Administration, "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn media_is_cached_no_longer_and_for_no_one_else_than_was_signed_for() {
+        let keys = SigningKeys::new([KEY]).unwrap();
+        let access =
+            Access { signing_keys: keys.clone(), admin_tokens: AdminTokens::new([TOKEN]).unwrap(), listener: Listener::Public };
+        let caching = |expires: Option<u64>, token: bool| {
+            let mut headers = HeaderMap::new();
+            if token {
+                headers.insert(header::AUTHORIZATION, format!("Bearer {TOKEN}").parse().unwrap());
+            }
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
+            let uri = keys.sign(URL, expires).unwrap().parse().unwrap();
+            let authorized = access.authorize(&Method::GET, &uri, &headers, now).map_err(|problem| format!("{problem:?}"))?;
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().insert(header::CACHE_CONTROL, CACHE_CONTROL);
+            Ok::<_, String>(restrict_caching(response, authorized).headers()[header::CACHE_CONTROL].to_str().unwrap().to_owned())
+        };
+        assert_eq!(caching(None, false).unwrap(), CACHE_CONTROL);
+        assert_eq!(caching(Some(NOW + MAX_AGE), false).unwrap(), CACHE_CONTROL);
+        assert_eq!(caching(Some(NOW + 60), false).unwrap(), "public, max-age=60");
+        assert!(caching(Some(NOW), false).unwrap_err().contains("expired"));
+        assert_eq!(caching(Some(NOW), true).unwrap(), "private, no-store");
+    }
+}

@@ -1,0 +1,173 @@
+//! Accepts connections, and refuses those beyond the limits.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinError, JoinSet};
+
+use crate::connections::close::{Linger, respond_and_close, stopped};
+use crate::connections::connection::Server;
+use crate::connections::counters::{Connections, OpenConnection};
+use crate::connections::limits::ClientLimits;
+use crate::problem::Problem;
+
+/// The number of connections that are refused at once.
+///
+/// Connections beyond the limit could be left in the kernel's queue. But then their clients learn nothing, a proxy in front of
+/// several services does not try the next one, and `/healthz` hangs. So they get a response, and so few at once that it costs next
+/// to nothing. While all these refusals are in progress, further connections do wait in the queue.
+const MAX_REFUSALS: usize = 64;
+
+/// When refused clients may try again, in seconds.
+const RETRY_AFTER: u32 = 1;
+
+/// How long to wait before accepting again when the system is out of resources.
+const OUT_OF_RESOURCES: Duration = Duration::from_millis(200);
+
+/// Serves a router on a listener until `stop` is true, or its sender dropped. Then it stops listening, closes idle connections, and
+/// returns when the others have had their responses. If the future is dropped, they are closed at once.
+///
+/// Handlers find the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are
+/// supported. Connections are counted in `connections`, which several listeners may share; limits are per listener.
+pub async fn serve_connections(
+    listener: TcpListener,
+    router: Router,
+    limits: ClientLimits,
+    connections: Connections,
+    mut stop: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(limits.max_connections.get().min(Semaphore::MAX_PERMITS)));
+    let refusals = || Arc::new(Semaphore::new(MAX_REFUSALS));
+    let mut acceptor = Acceptor { listener, refusals: refusals(), out_of_resources: false };
+    let server = Server { router, limits: Arc::new(limits), stop: stop.clone() };
+    let admission = Admission { server, connections, permits, address_refusals: refusals() };
+    let mut tasks = JoinSet::new();
+    loop {
+        let (stream, peer, refusal) = tokio::select! {
+            accepted = acceptor.accept() => accepted,
+            Some(ended) = tasks.join_next() => {
+                report(ended);
+                continue;
+            }
+            () = stopped(&mut stop) => break,
+        };
+        admission.spawn(stream, peer, refusal, &mut tasks);
+    }
+    drop(acceptor);
+    while let Some(ended) = tasks.join_next().await {
+        report(ended);
+    }
+}
+
+/// Decides which connections are served.
+struct Admission {
+    server: Server,
+    connections: Connections,
+    permits: Arc<Semaphore>,
+    /// Limits refusals of addresses with too many connections. Beyond it they are dropped without a response, so that one address
+    /// does not delay others.
+    address_refusals: Arc<Semaphore>,
+}
+
+impl Admission {
+    /// Serves a connection in a task of its own, or refuses it there.
+    fn spawn(&self, stream: TcpStream, peer: SocketAddr, refusal: OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
+        let server = self.server.clone();
+        match self.admit(peer) {
+            Ok((open, permit)) => tasks.spawn(async move {
+                server.serve(stream, peer, open).await;
+                drop(permit);
+            }),
+            Err(Refusal::Address(problem)) => {
+                let Ok(refusal) = self.address_refusals.clone().try_acquire_owned() else { return };
+                tasks.spawn(refuse(server, stream, problem, refusal))
+            }
+            Err(Refusal::Full(problem)) => tasks.spawn(refuse(server, stream, problem, refusal)),
+        };
+    }
+
+    fn admit(&self, peer: SocketAddr) -> Result<(OpenConnection, OwnedSemaphorePermit), Refusal> {
+        let Ok(permit) = self.permits.clone().try_acquire_owned() else {
+            self.connections.count_refusal();
+            let (code, why) = ("too-many-connections", "there are too many connections");
+            return Err(Refusal::Full(Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, why).with_retry_after(RETRY_AFTER)));
+        };
+        let address_permit = match self.server.limits.max_connections_per_address {
+            None => None,
+            Some(limit) => Some(self.connections.address_permit(peer.ip(), limit).ok_or_else(|| {
+                let (code, why) = ("too-many-from-address", "there are too many connections from this address");
+                Refusal::Address(Problem::new(StatusCode::TOO_MANY_REQUESTS, code, why).with_retry_after(RETRY_AFTER))
+            })?),
+        };
+        Ok((self.connections.open(address_permit), permit))
+    }
+}
+
+/// Why a connection is refused.
+enum Refusal {
+    /// There are too many connections.
+    Full(Problem),
+    /// There are too many from this address.
+    Address(Problem),
+}
+
+async fn refuse(server: Server, stream: TcpStream, problem: Problem, refusal: OwnedSemaphorePermit) {
+    let mut stop = server.stop;
+    respond_and_close(stream, problem, Linger::for_refused(), &mut stop).await;
+    drop(refusal);
+}
+
+struct Acceptor {
+    listener: TcpListener,
+    refusals: Arc<Semaphore>,
+    /// Whether the system is out of resources, which is logged once.
+    out_of_resources: bool,
+}
+
+impl Acceptor {
+    /// The next connection, and a permit to refuse it. Connections wait until there is one.
+    async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        loop {
+            let Ok(refusal) = self.refusals.clone().acquire_owned().await else {
+                // The semaphore is never closed.
+                return std::future::pending().await;
+            };
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.out_of_resources = false;
+                    return (stream, peer, refusal);
+                }
+                // This connection is gone, but the next one may be fine.
+                Err(error) if concerns_connection(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut self.out_of_resources, true) {
+                        tracing::warn!("connections cannot be accepted for the moment: {error}");
+                    }
+                    tokio::time::sleep(OUT_OF_RESOURCES).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether an error of `accept` is one of the connection, and not of the listener or the system (accept(2)).
+fn concerns_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+    };
+    let kinds =
+        [ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable];
+    kinds.contains(&error.kind())
+}
+
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!("a connection broke off: {error}");
+    }
+}

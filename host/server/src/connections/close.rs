@@ -1,0 +1,94 @@
+//! Closes connections so that clients can read the last response, or at once.
+
+use std::time::Duration;
+
+use axum::response::IntoResponse;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::connections::limits::ClientLimits;
+use crate::problem::Problem;
+use crate::security_headers;
+
+/// The most bytes that are discarded on a connection that is being closed.
+const LINGER_BYTES: u64 = 1 << 30;
+
+/// How long received bytes are discarded on a connection that is being closed, after a response to an incomplete request.
+#[derive(Clone, Copy)]
+pub(crate) struct Linger {
+    /// Between two reads.
+    idle: Duration,
+    /// In total.
+    total: Duration,
+}
+
+impl Linger {
+    /// For a client that sent a request.
+    pub fn for_client(limits: &ClientLimits) -> Self {
+        Self { idle: Duration::from_secs(5).min(limits.patience), total: limits.patience }
+    }
+
+    /// For a connection that is refused.
+    pub fn for_refused() -> Self {
+        Self { idle: Duration::from_secs(1), total: Duration::from_secs(1) }
+    }
+}
+
+/// Sends a response without having read a request, and closes the connection.
+pub(crate) async fn respond_and_close(mut stream: TcpStream, problem: Problem, time: Linger, stop: &mut watch::Receiver<bool>) {
+    let response = last_response(problem).await;
+    // So few bytes fit in the socket's buffer unless the client has not read earlier responses, and then it would not read this
+    // one.
+    if stream.try_write(&response).is_ok_and(|written| written == response.len()) {
+        linger(&mut stream, time, stop).await;
+    }
+}
+
+/// Encodes a problem as the last response on a connection.
+async fn last_response(problem: Problem) -> Vec<u8> {
+    let (parts, body) = security_headers::add(problem.into_response()).await.into_parts();
+    // The body of a problem is short and in memory.
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let mut response = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
+    for (name, value) in &parts.headers {
+        response.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    response.extend(format!("connection: close\r\ncontent-length: {}\r\n\r\n", body.len()).as_bytes());
+    response.extend(body);
+    response
+}
+
+/// Closes a connection so that the client can read the last response. Closing a socket with unread bytes resets it, and the client
+/// may lose what it has not read yet (RFC 9112, section 9.6), so received bytes are discarded for a while.
+pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watch::Receiver<bool>) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let discard = async {
+        let (mut scratch, mut discarded) = (vec![0; 16 << 10], 0);
+        while let Ok(Ok(count @ 1..)) = timeout(time.idle, stream.read(&mut scratch)).await {
+            discarded += count as u64;
+            if discarded > LINGER_BYTES {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        _ = timeout(time.total, discard) => {}
+        () = stopped(stop) => {}
+    }
+}
+
+/// Closes a connection at once, with a reset, which tells the client that the response is incomplete.
+pub(crate) fn reset(stream: TcpStream) {
+    let set = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    set.unwrap_or_else(|error| tracing::debug!("a connection cannot be reset: {error}"));
+}
+
+/// Returns when the service is to stop.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A dropped sender stops the service, too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

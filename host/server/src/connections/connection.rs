@@ -1,0 +1,146 @@
+//! Serves one connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower_service::Service;
+
+use crate::connections::body::{RequestBody, ResponseBody};
+use crate::connections::close::{Linger, linger, reset, respond_and_close, stopped};
+use crate::connections::counters::{Ending, OpenConnection};
+use crate::connections::exchange::Exchanges;
+use crate::connections::guarded_stream::GuardedStream;
+use crate::connections::limits::ClientLimits;
+use crate::problem::Problem;
+
+/// The most bytes in each of hyper's buffers, unless heads may be larger.
+const BUFFER: usize = 64 << 10;
+
+/// The most unsent bytes in the kernel's buffer. It bounds the memory that a client holds which reads nothing, and the granularity
+/// in which the progress of a slow client is seen: the buffer is writable again when half of it has been sent, which at the minimum
+/// rate takes about as long as `patience`.
+const UNSENT: u32 = 64 << 10;
+
+/// What is needed to serve a connection.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub router: Router,
+    pub limits: Arc<ClientLimits>,
+    pub stop: watch::Receiver<bool>,
+}
+
+impl Server {
+    /// Serves a connection to its end.
+    pub async fn serve(self, stream: TcpStream, peer: SocketAddr, mut open: OpenConnection) {
+        let Self { router, limits, mut stop } = self;
+        set_options(&stream, &limits);
+        let exchanges = Exchanges::default();
+        let io = TokioIo::new(GuardedStream::new(stream, limits.clone(), exchanges.clone()));
+        let handler = RequestHandler { router, peer, limits: limits.clone(), exchanges: exchanges.clone() };
+        let mut connection = http1::Builder::new()
+            .max_header_size(limits.max_header_bytes)
+            .max_buf_size(BUFFER.max(limits.max_header_bytes))
+            .serve_connection(io, handler);
+        let mut stopping = false;
+        let served = loop {
+            tokio::select! {
+                served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
+                () = stopped(&mut stop), if !stopping => {
+                    // An idle connection ends at once, and others after the current response.
+                    stopping = true;
+                    Pin::new(&mut connection).graceful_shutdown();
+                }
+            }
+        };
+        let io = connection.into_parts().io.into_inner();
+        open.ending = match (io.timed_out, &served) {
+            (Some(ending), _) => ending,
+            (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
+            (None, Ok(())) => Ending::Finished,
+            (None, Err(error)) if error.is_parse() => Ending::Invalid,
+            (None, Err(_)) => Ending::Broken,
+        };
+        tracing::debug!("a connection from {peer} ended: {}{}", open.ending.name(), causes(served.err()));
+        let (has_partial_request, at_end) = (io.has_partial_request(), io.at_end);
+        let mut stream = io.into_inner();
+        match open.ending {
+            Ending::SlowHeader if has_partial_request => {
+                let why = format!("the head of the request took longer than {} s", limits.header_timeout.as_secs());
+                let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-header", why);
+                respond_and_close(stream, problem, Linger::for_client(&limits), &mut stop).await;
+            }
+            Ending::Finished | Ending::Invalid | Ending::SlowBody if !at_end => {
+                linger(&mut stream, Linger::for_client(&limits), &mut stop).await;
+            }
+            // The kernel need not keep what the client has not read, and the client should notice that the response is incomplete.
+            Ending::SlowReader => reset(stream),
+            _ => {}
+        }
+    }
+}
+
+/// The causes of an error, for the log. Empty if there is none.
+fn causes(error: Option<hyper::Error>) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.as_ref().map(|error| error as &dyn Error);
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = error.source();
+    }
+    causes.iter().map(|cause| format!(": {cause}")).collect()
+}
+
+fn set_options(stream: &TcpStream, limits: &ClientLimits) {
+    let socket = socket2::SockRef::from(stream);
+    let set = || {
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+        // Without it the kernel tries for a quarter of an hour after the close to send the rest to a client that reads nothing.
+        socket.set_tcp_user_timeout(Some(limits.patience * 2))
+    };
+    set().unwrap_or_else(|error: io::Error| tracing::debug!("an option of a socket cannot be set: {error}"));
+}
+
+/// Passes requests to the router.
+struct RequestHandler {
+    router: Router,
+    peer: SocketAddr,
+    limits: Arc<ClientLimits>,
+    exchanges: Exchanges,
+}
+
+impl hyper::service::Service<Request<Incoming>> for RequestHandler {
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let exchange = self.exchanges.begin();
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(ConnectInfo(self.peer));
+        let (body, completion) = RequestBody::new(body, &self.limits, self.exchanges.clone());
+        let response = self.router.clone().call(Request::from_parts(parts, Body::new(body)));
+        Box::pin(async move {
+            let mut response = response.await?;
+            if !completion.is_complete() {
+                // The rest of the body precedes the next request, and the client should stop sending it.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| ResponseBody::new(body, exchange)))
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! A socket that times out if the client is too slow.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::connections::counters::Ending;
+use crate::connections::exchange::Exchanges;
+use crate::connections::limits::ClientLimits;
+use crate::connections::min_rate::MinRate;
+use crate::connections::timer::Timer;
+
+/// A socket and its timeouts, of which at most one runs: either response bytes wait for the client to read them, or a request is
+/// awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a timeout of its own,
+/// since only its reader knows when more of it is wanted.
+pub(crate) struct GuardedStream {
+    stream: TcpStream,
+    limits: Arc<ClientLimits>,
+    exchanges: Exchanges,
+    timer: Timer,
+    min_rate: MinRate,
+    awaited: Option<AwaitedRequest>,
+    /// Whether the client has closed its side.
+    pub at_end: bool,
+    /// Which timeout expired, if one did.
+    pub timed_out: Option<Ending>,
+}
+
+/// A request that is awaited.
+struct AwaitedRequest {
+    /// Its number, see [`Exchanges::awaited`].
+    number: u64,
+    deadline: Instant,
+    /// Whether a part of it has arrived.
+    begun: bool,
+}
+
+impl GuardedStream {
+    pub fn new(stream: TcpStream, limits: Arc<ClientLimits>, exchanges: Exchanges) -> Self {
+        let min_rate = MinRate::new(&limits);
+        Self { stream, limits, exchanges, timer: Timer::default(), min_rate, awaited: None, at_end: false, timed_out: None }
+    }
+
+    /// Whether a part of the awaited request has arrived.
+    pub fn has_partial_request(&self) -> bool {
+        self.awaited.as_ref().is_some_and(|awaited| awaited.begun)
+    }
+
+    /// The socket.
+    pub fn into_inner(self) -> TcpStream {
+        self.stream
+    }
+
+    /// The request that is awaited now, if one is.
+    fn awaited(&mut self) -> Option<&mut AwaitedRequest> {
+        let number = self.exchanges.awaited()?;
+        if self.awaited.as_ref().is_none_or(|awaited| awaited.number != number) {
+            let time = if number == 0 { self.limits.header_timeout } else { self.limits.idle_timeout };
+            self.awaited = Some(AwaitedRequest { number, deadline: Instant::now() + time, begun: false });
+        }
+        self.awaited.as_mut()
+    }
+
+    /// Bytes were received.
+    fn received(&mut self) {
+        let time = self.limits.header_timeout;
+        if let Some(awaited) = self.awaited().filter(|awaited| !awaited.begun) {
+            awaited.begun = true;
+            if awaited.number > 0 {
+                awaited.deadline = Instant::now() + time;
+            }
+        }
+    }
+
+    /// Nothing can be received. Fails if the deadline of the awaited request has passed; otherwise the task is woken then.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.min_rate.is_waiting() {
+            // The client has to read the previous response first.
+            self.awaited = None;
+            return Ok(());
+        }
+        let Some(&mut AwaitedRequest { number, deadline, begun }) = self.awaited() else { return Ok(()) };
+        if self.timer.poll_at(deadline, cx).is_pending() {
+            return Ok(());
+        }
+        let ending = if begun || number == 0 { Ending::SlowHeader } else { Ending::Idle };
+        Err(self.time_out(ending))
+    }
+
+    fn time_out(&mut self, ending: Ending) -> io::Error {
+        self.timed_out = Some(ending);
+        io::ErrorKind::TimedOut.into()
+    }
+
+    /// Handles the outcome of a write. If the client reads nothing at the moment, fails as soon as it is too slow.
+    fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => {
+                ready!(self.min_rate.poll_too_slow(&mut self.timer, cx));
+                return Poll::Ready(Err(self.time_out(Ending::SlowReader)));
+            }
+        }
+        written
+    }
+}
+
+impl AsyncRead for GuardedStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.remaining();
+        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+            Poll::Ready(Ok(())) if buffer.remaining() == before => self.at_end = true,
+            Poll::Ready(Ok(())) => self.received(),
+            Poll::Ready(error) => return Poll::Ready(error),
+            Poll::Pending => {
+                self.poll_deadline(cx)?;
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for GuardedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.written(cx, written)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.written(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // The response may be complete now. The next request is awaited from here on, and only its deadline would wake the task.
+        Poll::Ready(self.poll_deadline(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

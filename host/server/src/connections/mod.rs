@@ -1,0 +1,17 @@
+//! Serves connections from clients, which may be slow, silent, or far too many. Each has limits, and so has their number, so that
+//! the resources they use together are bounded.
+
+mod accept;
+pub(crate) mod body;
+mod close;
+mod connection;
+pub(crate) mod counters;
+mod exchange;
+mod guarded_stream;
+mod limits;
+mod min_rate;
+mod timer;
+
+pub use accept::serve_connections;
+pub use counters::{ConnectionStats, Connections, Ending};
+pub use limits::ClientLimits;

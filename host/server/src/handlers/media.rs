@@ -1,0 +1,70 @@
+//! `/media`: gets, stores and deletes the media of a URL.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use media_cache_http_downloader::{clean_filename, filename_for, media_type};
+use serde_json::json;
+use url::Url;
+
+use crate::media_query::MediaQuery;
+use crate::media_response::respond;
+use crate::problem::Problem;
+use crate::service::Service;
+use crate::uploads::{check_unmodified, not_kept};
+
+/// The number of leading bytes from which a media type is guessed.
+const SNIFFED: usize = 8192;
+
+/// The media type of a form. `curl --data` sends it by default, so it says nothing about the body.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// `GET` and `HEAD`: responds with what is stored, downloaded first if nothing is.
+pub(crate) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+    let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
+    let cache = service.cache().await?;
+    let media = cache.get_or_download(&url).await?;
+    service.record(&cache.key(&url), media.body.len());
+    respond(&method, &headers, media).await
+}
+
+/// `PUT`: stores the body.
+pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let MediaQuery { url, filename, .. } = MediaQuery::of_put(&uri)?;
+    check_unmodified(&headers)?;
+    let parsed = Url::parse(&url)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
+    let cache = service.cache().await?;
+    let body = service.uploads().receive(body, &headers, service.max_body_bytes()).await?;
+    if body.is_empty() {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "empty-body", "the body is empty"));
+    }
+    let head = body.head(SNIFFED).map_err(not_kept)?;
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let mimetype = media_type(declared.filter(|declared| *declared != FORM), &head);
+    let filename = filename.as_deref().and_then(clean_filename).unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
+    let outcome = cache.put(&url, body, &mimetype, &filename).await?;
+    if let Some(why) = outcome.not_stored {
+        return Err(why.into());
+    }
+    let status = if outcome.known { StatusCode::OK } else { StatusCode::CREATED };
+    let stored = json!({
+        "url": cache.key(&url),
+        "known": outcome.known,
+        "mimetype": &*outcome.media.mimetype,
+        "filename": &*outcome.media.filename,
+        "size": outcome.media.body.len(),
+    });
+    Ok((status, Json(stored)).into_response())
+}
+
+/// `DELETE`: removes what is stored.
+pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
+    let MediaQuery { url, .. } = MediaQuery::of_delete(&uri)?;
+    match service.cache().await?.remove(&url).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::new(StatusCode::NOT_FOUND, "not-stored", "nothing is stored for this URL")),
+    }
+}

@@ -1,0 +1,12 @@
+//! What the service does for each path. `crate::routes` lists which handler is for which.
+
+pub(crate) mod entries;
+pub(crate) mod health;
+pub(crate) mod media;
+pub(crate) mod metrics;
+pub(crate) mod policy;
+pub(crate) mod stats;
+
+pub use entries::entry_document;
+pub use policy::MAX_POLICY_BYTES;
+pub use stats::stats_document;

@@ -1,0 +1,180 @@
+//! `/policy` and `/policies`: shows the eviction policy, lists the built-in ones, and replaces the policy while the service runs.
+
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use media_cache::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyOrigin, PolicyStatus, SwapError};
+use media_cache::{MediaCache, embedded};
+use serde_json::{Map, Value, json};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::problem::Problem;
+use crate::query;
+use crate::service::Service;
+use crate::uploads::check_unmodified;
+
+/// The largest component that is accepted, in bytes. One that contains an interpreter has tens of megabytes.
+pub const MAX_POLICY_BYTES: u64 = 64 << 20;
+
+/// `GET /policy`: the state of the policy.
+pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    Ok(document(&service.cache().await?.policy()))
+}
+
+/// `GET /policies`: the built-in policies.
+pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    let engine = service.cache().await?.engine().clone();
+    // Each is compiled on first use, which takes a moment.
+    let described = run_blocking(move || {
+        let describe = |name: &&str| {
+            let component = engine.built_in_policy(name)?;
+            let policy = PolicyInstance::new(engine.policies(), &component, PolicyLimits::default()).map_err(SwapError::from)?;
+            Ok(described(policy.description(), &component.digest()))
+        };
+        embedded::policy_names().iter().map(describe).collect::<Result<Vec<_>, Problem>>()
+    });
+    Ok(Json(json!({ "policies": described.await? })).into_response())
+}
+
+/// `PUT /policy`: replaces the policy with a built-in one, by `name`, or with the component in the body. All other parameters are
+/// its options.
+pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let (name, options) = name_and_options(&uri)?;
+    check_unmodified(&headers)?;
+    let body = service.uploads().receive(body, &headers, MAX_POLICY_BYTES).await?;
+    let cache = service.cache().await?;
+    let engine = cache.engine().clone();
+    // The lock covers compiling, which occupies a processor or two.
+    let lock = service.lock_swap()?;
+    let (component, upload) = match name {
+        Some(_) if !body.is_empty() => {
+            return Err(Problem::bad_request("there is both a name and a body; a policy is either a built-in one or a component"));
+        }
+        Some(name) => (run_blocking(move || Ok(engine.built_in_policy(&name)?)).await?, None),
+        None if body.is_empty() => {
+            let hint = "say ?name= with the name of a built-in policy, or send a component as the body";
+            return Err(Problem::bad_request(format!("there is no policy in the request; {hint}")));
+        }
+        None => {
+            let bytes = body
+                .bytes()
+                .await
+                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
+            let upload = bytes.clone();
+            (run_blocking(move || Ok(engine.compile_policy(PolicyOrigin::Upload, &bytes)?)).await?, Some(upload))
+        }
+    };
+    swap(service, cache, Some(PolicyChoice { component, options }), upload, lock).await
+}
+
+/// `POST /policy/rollback`: brings the previous policy back.
+pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    let cache = service.cache().await?;
+    let lock = service.lock_swap()?;
+    swap(service, cache, None, None, lock).await
+}
+
+/// Replaces the policy, with the previous one if there is no `choice`, and remembers that for the next start. It runs to its end
+/// even if the client disconnects.
+async fn swap(
+    service: Service,
+    cache: MediaCache,
+    choice: Option<PolicyChoice>,
+    upload: Option<Bytes>,
+    lock: OwnedMutexGuard<()>,
+) -> Result<Response, Problem> {
+    let swap = async move {
+        let swapped = match choice {
+            Some(choice) => cache.swap_policy(choice).await,
+            None => cache.rollback_policy().await,
+        }?;
+        let remember = move || remember(&service, &cache, upload.as_deref());
+        // `remember` logs its own errors.
+        let _ = tokio::task::spawn_blocking(remember).await;
+        drop(lock);
+        Ok(swapped)
+    };
+    let swapped = tokio::spawn(swap).await.unwrap_or(Err(SwapError::Interrupted));
+    Ok(document(&swapped?))
+}
+
+fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
+    let Some(memory) = service.remembered() else { return };
+    let written = memory.remember(&cache.policy_choice(), upload, cache.previous_policy().as_ref());
+    written.unwrap_or_else(|error| tracing::warn!("the choice of the policy cannot be kept for the next start: {error}"));
+}
+
+/// Names and values.
+type Options = Vec<(String, String)>;
+
+/// The parameter `name`, and the others as options.
+fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
+    let (mut name, mut options) = (None, Options::new());
+    for (key, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+        if key != "name" {
+            options.push((key.into_owned(), value.into_owned()));
+        } else if name.replace(value.into_owned()).is_some() {
+            return Err(Problem::bad_request("the parameter `name` is there twice"));
+        }
+    }
+    Ok((name, options))
+}
+
+/// Runs work that blocks, such as compiling, off the threads that serve requests.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    let gone = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down");
+    tokio::task::spawn_blocking(work).await.map_err(gone)?
+}
+
+fn document(status: &PolicyStatus) -> Response {
+    let mut document = json!({
+        "name": status.name,
+        "version": status.version,
+        "doc": status.doc,
+        "origin": status.origin.to_string(),
+        "digest": status.digest,
+        "options": status.options.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<Map<_, _>>(),
+        "since": seconds(status.since),
+        "calls": status.calls,
+        "seconds": status.time.as_secs_f64(),
+        "memory_bytes": status.memory_bytes,
+        "rejected_answers": status.rejected_answers,
+        "swaps": status.swaps,
+        "fallbacks": status.fallbacks,
+        "last_fault": null,
+        "previous": status.previous.as_ref().map(ToString::to_string),
+        "swap": null,
+    });
+    if let Some(fault) = &status.last_fault {
+        document["last_fault"] = json!({ "policy": fault.policy, "why": fault.why, "at": seconds(fault.at) });
+    }
+    if let Some(swap) = &status.swap {
+        document["swap"] = json!({
+            "to": swap.to.to_string(),
+            "told": swap.seeded,
+            "entries": swap.entries,
+            "since": seconds(swap.since),
+        });
+    }
+    Json(document).into_response()
+}
+
+fn described(description: &Description, digest: &str) -> Value {
+    let Description { name, version, doc, options } = description;
+    let options = options.iter().map(|o| json!({ "name": o.name, "default": o.default, "doc": o.doc }));
+    json!({ "name": name, "version": version, "doc": doc, "digest": digest, "options": options.collect::<Vec<_>>() })
+}
+
+/// Seconds since 1970, to the millisecond.
+fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    since.as_millis() as f64 / 1000.0
+}

@@ -1,0 +1,105 @@
+//! `/stats`: what the cache counts, as JSON.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use media_cache::{LoadReport, Stats, Status};
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+use crate::query;
+use crate::service::Service;
+
+/// `GET /stats`: the counters of the cache and the state of its policy.
+pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    let cache = service.cache().await?;
+    let status = cache.status().await?;
+    Ok(Json(stats_document(&status, &cache.load_report())).into_response())
+}
+
+/// Bytes as mebibytes, to two places.
+fn mebibytes(bytes: u64) -> f64 {
+    round(bytes as f64 / 1_048_576.0, 100.0)
+}
+
+fn round(number: f64, places: f64) -> f64 {
+    (number * places).round() / places
+}
+
+/// Hits among all requests, from 0 to 1, to four places; 0 where there were none.
+fn hit_rate(stats: &Stats) -> f64 {
+    let requests = stats.hits + stats.misses;
+    if requests == 0 { 0.0 } else { round(stats.hits as f64 / requests as f64, 10_000.0) }
+}
+
+/// The counters of a cache as a JSON object, as `/stats` has them. The key `media_cache` holds what admin pages poll for.
+#[must_use]
+pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
+    let Status { cache, policy, blob_handles, restarts } = status;
+    json!({
+        "media_cache": {
+            "total_entries": cache.entries,
+            "in_memory_entries": cache.resident_entries,
+            "total_bytes": cache.media_bytes,
+            "total_mb": mebibytes(cache.media_bytes),
+            "disk_bytes": cache.disk_bytes,
+            "max_disk_bytes": cache.max_disk_bytes,
+            "max_size_mb": mebibytes(cache.max_disk_bytes),
+            "memory_bytes": cache.memory_bytes,
+            "max_memory_bytes": cache.max_memory_bytes,
+            "max_memory_items": cache.max_memory_items,
+            "hits": cache.hits,
+            "disk_hits": cache.disk_hits,
+            "misses": cache.misses,
+            "hit_rate": hit_rate(cache),
+        },
+        "downloads": {
+            "succeeded": cache.downloads,
+            "failed": cache.download_failures,
+            "joined": cache.joined,
+            "remembered_failures": cache.remembered_failures,
+        },
+        "storage": {
+            "stored": cache.stored,
+            "evictions": cache.evictions,
+            "memory_evictions": cache.memory_evictions,
+            "refused": cache.refused,
+            "shortfalls": cache.policy_shortfalls,
+            "oversize": cache.oversize,
+            "failures": cache.store_failures,
+            "damaged": cache.damaged,
+        },
+        "transcoding": { "succeeded": cache.transcoded, "failed": cache.transcode_failures },
+        "policy": {
+            "name": policy.name,
+            "version": policy.version,
+            "origin": policy.origin.to_string(),
+            "calls": policy.calls,
+            "seconds": policy.time.as_secs_f64(),
+            "rejected_answers": policy.rejected_answers,
+            "swaps": policy.swaps,
+            "fallbacks": policy.fallbacks,
+        },
+        "component": { "blob_handles": blob_handles, "restarts": restarts },
+        "load": {
+            "entries": report.entries,
+            "from_snapshot": report.from_snapshot,
+            "leftovers": report.leftovers,
+            "damaged": report.damaged,
+            "evicted": report.evicted,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded_to_two_places() {
+        assert_eq!(mebibytes(500 << 20), 500.0);
+        assert_eq!(mebibytes(1_234_567), 1.18);
+    }
+}

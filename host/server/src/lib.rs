@@ -1,0 +1,41 @@
+//! The media cache as an HTTP service.
+//!
+//! A [`Service`] answers requests with a cache that may still be loading. [`Service::router`] has the routes for one listener, and
+//! [`serve_connections`] serves them with limits on slow and numerous clients. [`metrics`] and [`logs`] also contain decorators for
+//! the downloader and the transcoder of the cache.
+
+mod access;
+mod admin_tokens;
+mod connections;
+mod content_disposition;
+mod csrf;
+mod fingerprint;
+mod handlers;
+pub mod logs;
+mod media_query;
+mod media_response;
+pub mod metrics;
+mod observe;
+mod problem;
+mod query;
+mod range;
+mod request_id;
+mod router;
+mod routes;
+mod secret;
+mod security_headers;
+mod service;
+mod signature;
+mod trace_recorder;
+mod uploads;
+mod via;
+
+pub use access::{Access, Listener};
+pub use admin_tokens::AdminTokens;
+pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
+pub use handlers::{MAX_POLICY_BYTES, entry_document, stats_document};
+pub use secret::WeakSecret;
+pub use service::{Extras, Service};
+pub use signature::SigningKeys;
+pub use trace_recorder::TraceRecorder;
+pub use via::{Pseudonym, PseudonymError};

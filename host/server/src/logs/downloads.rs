@@ -1,0 +1,48 @@
+//! A line in the log for each download.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use media_cache::{Downloader, FetchError, FetchedMedia};
+
+use crate::logs::urls::LogUrls;
+
+/// Decorates a [`Downloader`] so that every download is logged.
+///
+/// A download belongs to no single request, since concurrent requests for a URL are coalesced. Its line has the same fingerprint of
+/// the URL as the lines of these requests.
+pub struct Logged<D: ?Sized> {
+    inner: Arc<D>,
+    urls: LogUrls,
+}
+
+impl<D: ?Sized> Logged<D> {
+    /// Logs the downloads of `inner`, with as much of their URLs as `urls` says.
+    #[must_use]
+    pub fn new(inner: Arc<D>, urls: LogUrls) -> Self {
+        Self { inner, urls }
+    }
+}
+
+impl<D: Downloader + ?Sized> Downloader for Logged<D> {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let fetched = self.inner.fetch(url).await;
+            let seconds = begun.elapsed().as_secs_f64();
+            let logged = self.urls.describe(url);
+            let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
+            match &fetched {
+                Ok(FetchedMedia { body, mimetype, .. }) => {
+                    tracing::debug!(key, host, url, mimetype = mimetype.as_str(), bytes = body.len(), seconds, "downloaded");
+                }
+                Err(error) => {
+                    let reason = error.to_string();
+                    tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
+                }
+            }
+            fetched
+        })
+    }
+}

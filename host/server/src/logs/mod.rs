@@ -1,0 +1,12 @@
+//! What the log contains about requests, downloads, and the URLs that strangers write.
+//!
+//! Queries, fragments and user information contain tokens, signatures and passwords, and logs are read by more people than should
+//! know them. By default a URL is identified by its fingerprint, which is the same for the same URL, and its host.
+
+mod downloads;
+pub(crate) mod requests;
+mod urls;
+
+pub use downloads::Logged;
+pub use requests::{LogRequests, RequestLog};
+pub use urls::LogUrls;

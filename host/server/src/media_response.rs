@@ -1,0 +1,261 @@
+//! Media as a response: whole, a range, or 304 if the client has it already (RFC 9110, sections 13 and 14).
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince, LastModified};
+use media_cache::{Blob, Media, Source};
+
+use crate::content_disposition::content_disposition;
+use crate::problem::Problem;
+use crate::range::Wanted;
+use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
+
+/// How long a client may cache media. The media of a URL is fetched once, and so changes only after an eviction.
+pub(crate) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+
+/// The same, in seconds.
+pub(crate) const MAX_AGE: u64 = 86_400;
+
+/// The last second that an HTTP date can express, since 1970. Times come from sidecars, which may contain anything.
+const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
+
+/// The stored version, with which conditions are compared.
+struct Version {
+    tag: ETag,
+    modified: SystemTime,
+}
+
+/// Responds to a request for media. The source of the media is among the extensions, for [`observe`](crate::observe).
+pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
+    let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
+    let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
+    let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
+    let version = Version { tag, modified: media.stored_at.min(UNIX_EPOCH + LAST_DATE) };
+    match version.condition(request) {
+        Some(StatusCode::NOT_MODIFIED) => {
+            let mut response = StatusCode::NOT_MODIFIED.into_response();
+            describe_version(response.headers_mut(), &media, version);
+            response.extensions_mut().insert(media.source);
+            return Ok(response);
+        }
+        Some(status) => {
+            let why = "the stored media is another version than the request names";
+            return Err(Problem::new(status, "precondition-failed", why));
+        }
+        None => {}
+    }
+    let length = media.body.len();
+    // `Range` is defined for GET only.
+    let range = request.get(header::RANGE).filter(|_| *method == Method::GET && version.range_applies(request));
+    let (status, part) = match Wanted::of(range.and_then(|range| range.to_str().ok()), length) {
+        Wanted::All => (StatusCode::OK, 0..length),
+        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+        Wanted::Unsatisfiable => {
+            let why = format!("there are {length} bytes");
+            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", why).into_response();
+            insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
+            return Ok(response);
+        }
+    };
+    let mut response = Response::new(body(&media.body, part.clone()));
+    *response.status_mut() = status;
+    response.extensions_mut().insert(media.source);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
+    if status == StatusCode::PARTIAL_CONTENT {
+        insert(headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
+    }
+    describe_content(headers, &media);
+    describe_version(headers, &media, version);
+    Ok(response)
+}
+
+fn body(blob: &Blob, part: Range<u64>) -> Body {
+    match blob.in_memory() {
+        Some(bytes) => Body::from(bytes.slice(part.start as usize..part.end as usize)),
+        None => Body::from_stream(blob.stream(part)),
+    }
+}
+
+/// Adds headers about the bytes.
+fn describe_content(headers: &mut HeaderMap, media: &Media) {
+    let fallback = HeaderValue::from_static("application/octet-stream");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media.mimetype).unwrap_or(fallback));
+    insert(headers, header::CONTENT_DISPOSITION, &content_disposition(&media.mimetype, &media.filename));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+}
+
+/// Adds headers about the version, how long it may be cached, and where it came from.
+fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
+    headers.typed_insert(version.tag);
+    headers.typed_insert(LastModified::from(version.modified));
+    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    // Any site may embed media, unlike other responses.
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    let hit = if media.source == Source::Origin { "miss" } else { "hit" };
+    headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
+}
+
+impl Version {
+    /// The status with which the conditions of the request end it, if they do (RFC 9110, section 13.2.2).
+    fn condition(&self, request: &HeaderMap) -> Option<StatusCode> {
+        let met = match (request.typed_get::<IfMatch>(), request.typed_get::<IfUnmodifiedSince>()) {
+            (Some(expected), _) => expected.precondition_passes(&self.tag),
+            (None, Some(since)) => since.precondition_passes(self.modified),
+            (None, None) => true,
+        };
+        let changed = match (request.typed_get::<IfNoneMatch>(), request.typed_get::<IfModifiedSince>()) {
+            (Some(known), _) => known.precondition_passes(&self.tag),
+            (None, Some(since)) => since.is_modified(self.modified),
+            (None, None) => true,
+        };
+        match (met, changed) {
+            (false, _) => Some(StatusCode::PRECONDITION_FAILED),
+            (true, false) => Some(StatusCode::NOT_MODIFIED),
+            (true, true) => None,
+        }
+    }
+
+    /// Whether `If-Range`, if there is one, names this very version, so that a range may be served.
+    fn range_applies(&self, request: &HeaderMap) -> bool {
+        let mut ours = HeaderMap::new();
+        ours.typed_insert(self.tag.clone());
+        ours.typed_insert(LastModified::from(self.modified));
+        let named = request.get(header::IF_RANGE);
+        named.is_none_or(|named| ours.get(header::ETAG) == Some(named) || ours.get(header::LAST_MODIFIED) == Some(named))
+    }
+}
+
+/// A strong entity tag: the SHA-256 of the bytes.
+fn tag(digest: &[u8; 32]) -> String {
+    let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
+    format!("\"{}\"", hex.collect::<String>())
+}
+
+/// Adds a header whose value is visible ASCII.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+
+    const MODIFIED: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
+
+    fn media() -> Media {
+        Media {
+            mimetype: "image/png".into(),
+            filename: "a.png".into(),
+            body: Blob::from("0123456789"),
+            source: Source::Memory,
+            stored_at: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+        }
+    }
+
+    async fn get(headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
+        request(Method::GET, headers).await
+    }
+
+    async fn request(method: Method, headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
+        let mut sent = HeaderMap::new();
+        for (name, value) in headers {
+            sent.insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        let response = respond(&method, &sent, media()).await.unwrap_or_else(IntoResponse::into_response);
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1000).await.unwrap();
+        (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn whole_media_has_all_headers() {
+        let (status, headers, body) = get(&[]).await;
+        assert_eq!((status, body.as_str()), (200, "0123456789"));
+        let tag = "\"84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882\"";
+        for (name, value) in [
+            ("content-type", "image/png"),
+            ("content-length", "10"),
+            ("content-disposition", "inline; filename=\"a.png\""),
+            ("etag", tag),
+            ("last-modified", MODIFIED),
+            ("cache-control", &format!("public, max-age={MAX_AGE}")),
+            ("accept-ranges", "bytes"),
+            ("x-cache", "hit"),
+            ("cross-origin-resource-policy", "cross-origin"),
+        ] {
+            assert_eq!(headers[name], value, "{name}");
+        }
+        assert!(!headers.contains_key("content-range"));
+    }
+
+    #[tokio::test]
+    async fn a_range_is_a_partial_response() {
+        let (status, headers, body) = get(&[("range", "bytes=2-4")]).await;
+        assert_eq!((status, body.as_str()), (206, "234"));
+        assert_eq!(
+            (&headers["content-range"], &headers["content-length"]),
+            (&"bytes 2-4/10".parse().unwrap(), &"3".parse().unwrap())
+        );
+        let (status, headers, body) = get(&[("range", "bytes=10-")]).await;
+        assert_eq!((status, &headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
+        assert!(body.contains("there are 10 bytes"), "{body}");
+        assert_eq!(request(Method::HEAD, &[("range", "bytes=2-4")]).await.0, 200, "HEAD ignores ranges");
+    }
+
+    #[tokio::test]
+    async fn a_range_of_another_version_is_ignored() {
+        let tag = get(&[]).await.1["etag"].to_str().unwrap().to_owned();
+        let bare = tag.trim_matches('"');
+        for (condition, status) in [
+            (tag.as_str(), 206),
+            (MODIFIED, 206),
+            ("\"other\"", 200),
+            ("W/\"x\"", 200),
+            (bare, 200),
+            ("Tue, 14 Nov 2023 22:13:19 GMT", 200),
+            ("Tue, 14 Nov 2023 22:13:21 GMT", 200),
+        ] {
+            assert_eq!(get(&[("range", "bytes=0-0"), ("if-range", condition)]).await.0, status, "{condition}");
+        }
+    }
+
+    #[tokio::test]
+    async fn conditions_are_compared_with_the_stored_version() {
+        let tag = get(&[]).await.1["etag"].to_str().unwrap().to_owned();
+        let weak = format!("W/{tag}");
+        for (name, value, status) in [
+            ("if-none-match", tag.as_str(), 304),
+            ("if-none-match", weak.as_str(), 304),
+            ("if-none-match", "*", 304),
+            ("if-none-match", "\"other\"", 200),
+            ("if-modified-since", MODIFIED, 304),
+            ("if-modified-since", "Tue, 14 Nov 2023 22:13:19 GMT", 200),
+            ("if-modified-since", "nonsense", 200),
+            ("if-match", tag.as_str(), 200),
+            ("if-match", "\"other\"", 412),
+            ("if-unmodified-since", MODIFIED, 200),
+            ("if-unmodified-since", "Tue, 14 Nov 2023 22:13:19 GMT", 412),
+        ] {
+            assert_eq!(get(&[(name, value)]).await.0, status, "{name}: {value}");
+        }
+        let (_, headers, body) = get(&[("if-none-match", tag.as_str())]).await;
+        assert!(body.is_empty() && headers.contains_key("etag") && !headers.contains_key("content-type"));
+        let both = [("if-none-match", "\"other\""), ("if-modified-since", MODIFIED)];
+        assert_eq!(get(&both).await.0, 200, "a tag has precedence over a time");
+    }
+
+    #[tokio::test]
+    async fn a_time_beyond_all_http_dates_is_the_last_http_date() {
+        let late = Media { stored_at: UNIX_EPOCH + Duration::from_secs(1 << 40), ..media() };
+        let response = respond(&Method::GET, &HeaderMap::new(), late).await.unwrap();
+        assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+}

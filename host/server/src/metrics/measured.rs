@@ -1,0 +1,39 @@
+//! Decorates a downloader or transcoder so that it is measured.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use media_cache::{Downloader, FetchError, FetchedMedia, TranscodeError, Transcoder};
+
+use crate::metrics::registry::Metrics;
+
+/// A [`Downloader`] or [`Transcoder`] that is measured; see [`Metrics::measured`].
+pub struct Measured<T: ?Sized> {
+    inner: Arc<T>,
+    metrics: Metrics,
+}
+
+impl Metrics {
+    /// Measures a downloader or transcoder.
+    #[must_use]
+    pub fn measured<T: ?Sized>(&self, inner: Arc<T>) -> Measured<T> {
+        Measured { inner, metrics: self.clone() }
+    }
+}
+
+impl<D: Downloader + ?Sized> Downloader for Measured<D> {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        Box::pin(self.metrics.downloads().measure(&*self.inner, url))
+    }
+}
+
+impl<T: Transcoder + ?Sized> Transcoder for Measured<T> {
+    fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
+        Box::pin(self.metrics.transcodes().measure(&*self.inner, gif))
+    }
+
+    fn max_input_bytes(&self) -> u64 {
+        self.inner.max_input_bytes()
+    }
+}

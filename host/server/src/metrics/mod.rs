@@ -1,0 +1,27 @@
+//! What a service measures, for Prometheus.
+//!
+//! There are three kinds of metrics: those recorded as events happen (requests, downloads, transcoding), those that the cache
+//! counts itself and reports at each scrape, and those of the process, which the operating system knows. `docs/metrics.md` lists
+//! them all.
+//!
+//! Names follow the conventions of Prometheus: a prefix, base units, and `_total` for counters. No label has a value that a
+//! stranger chooses, so that the number of time series is bounded: routes and outcomes are fixed sets, and a host is counted under
+//! a class.
+
+mod cache;
+mod connections;
+mod downloads;
+mod durations;
+mod encode;
+pub(crate) mod exposition;
+mod in_progress;
+mod measured;
+mod process;
+mod queue;
+pub(crate) mod registry;
+pub(crate) mod requests;
+mod transcodes;
+
+pub use exposition::Format;
+pub use measured::Measured;
+pub use registry::Metrics;

@@ -1,0 +1,116 @@
+//! All metrics of a service, and their text.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use media_cache::MediaCache;
+use media_cache_http_downloader::{ConcurrencyLimiter, HostPattern};
+use prometheus_client::encoding::text;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+use crate::connections::counters::Connections;
+use crate::metrics::cache::CacheMetrics;
+use crate::metrics::connections::ConnectionMetrics;
+use crate::metrics::downloads::Downloads;
+use crate::metrics::exposition::{self, Format};
+use crate::metrics::process::Process;
+use crate::metrics::queue::QueueMetrics;
+use crate::metrics::requests::Requests;
+use crate::metrics::transcodes::Transcodes;
+
+/// The prefix of all names but those of the process.
+const PREFIX: &str = "media_cache";
+
+/// The metrics of a service. Clones are the same metrics.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Mutex<Registry>,
+    requests: Requests,
+    downloads: Downloads,
+    transcodes: Transcodes,
+    cache: Arc<CacheMetrics>,
+    ready: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl Metrics {
+    /// Metrics without any measurements. Downloads are counted under the first pattern in `hosts` that matches their host, and
+    /// otherwise under a class of hosts. The process is taken to start now.
+    #[must_use]
+    pub fn new(hosts: Vec<HostPattern>) -> Self {
+        let mut registry = Registry::default();
+        let ours = registry.sub_registry_with_prefix(PREFIX);
+        ours.register("build", "The version of the program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let requests = Requests::register(ours);
+        let downloads = Downloads::register(ours, hosts);
+        let transcodes = Transcodes::register(ours);
+        let ready = Gauge::default();
+        ours.register("ready", "Whether the cache is loaded and serves: 1 if so, else 0", ready.clone());
+        let cache = Arc::new(CacheMetrics::default());
+        ours.register_collector(Box::new(cache.clone()));
+        registry.register_collector(Box::new(Process::starting()));
+        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, ready }))
+    }
+
+    /// All metrics as text.
+    #[must_use]
+    pub fn text(&self, format: Format) -> String {
+        let mut written = String::new();
+        let outcome: fmt::Result = text::encode(&mut written, &self.registry());
+        // Writing to a string cannot fail.
+        debug_assert!(outcome.is_ok());
+        match format {
+            Format::OpenMetrics => written,
+            Format::Classic => exposition::classic(&written),
+        }
+    }
+
+    /// Gets the counters of the cache, if it is loaded. They are reported until the next time, even if the cache no longer responds
+    /// then.
+    pub async fn refresh(&self, cache: Option<&MediaCache>) {
+        let status = match cache {
+            Some(cache) => cache.status().await.map(|status| (status, cache.policy_totals())).ok(),
+            None => None,
+        };
+        self.0.ready.set(status.is_some().into());
+        if let Some((status, policy_totals)) = status {
+            self.0.cache.update(status, policy_totals);
+        }
+    }
+
+    /// Reports connections from now on, too.
+    pub fn watch_connections(&self, connections: Connections) {
+        let collector = Box::new(ConnectionMetrics(connections));
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
+    }
+
+    /// Reports the queue of a download limiter from now on, too.
+    pub fn watch_queue(&self, limiter: ConcurrencyLimiter) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(QueueMetrics(limiter)));
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.0.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn requests(&self) -> &Requests {
+        &self.0.requests
+    }
+
+    pub(crate) fn downloads(&self) -> &Downloads {
+        &self.0.downloads
+    }
+
+    pub(crate) fn transcodes(&self) -> &Transcodes {
+        &self.0.transcodes
+    }
+}

@@ -1,0 +1,137 @@
+//! Metrics of requests over HTTP: how many, how they ended, the time to the first byte, and the bytes sent.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use media_cache::Source;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::metrics::durations::{Durations, RESPONSES};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With media, or with 304 because the client has it already.
+    Media(Source),
+    /// Successfully, without media.
+    Done,
+    /// With a problem document that has this code.
+    Problem(&'static str),
+    /// Before there was a response, since the client disconnected.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The name of the outcome in metrics and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Media(Source::Memory) => "hit-memory",
+            Self::Media(Source::Disk) => "hit-disk",
+            Self::Media(Source::Origin) => "miss",
+            Self::Done => "ok",
+            Self::Problem(code) => code,
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    route: &'static str,
+    method: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByOutcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BySource {
+    source: &'static str,
+}
+
+pub(crate) struct Requests {
+    ended: Family<Kind, Counter>,
+    first_byte: Family<ByOutcome, Durations>,
+    in_progress: Gauge,
+    memory_hits: MemoryHits,
+    sent: [Counter; 3],
+}
+
+/// The metrics of hits in memory, looked up in advance so that a hit takes no lock.
+struct MemoryHits {
+    ended: Counter,
+    first_byte: Durations,
+}
+
+/// The route of nearly all requests.
+const MEDIA: &str = "/media";
+
+impl Requests {
+    pub fn register(registry: &mut Registry) -> Self {
+        let ended = Family::<Kind, Counter>::default();
+        let first_byte = Family::<ByOutcome, Durations>::new_with_constructor(|| Durations::new(RESPONSES));
+        let bytes = Family::<BySource, Counter>::default();
+        let in_progress = Gauge::default();
+        registry.register("requests", "Requests over HTTP that were answered, or given up by the client", ended.clone());
+        registry.register(
+            "time_to_first_byte_seconds",
+            "Time from the head of a request to the head of its answer",
+            first_byte.clone(),
+        );
+        registry.register("requests_in_progress", "Requests over HTTP that are not answered yet", in_progress.clone());
+        registry.register("served_bytes", "Bytes of media sent to clients, by where they were found", bytes.clone());
+        let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
+        // These series exist from the start, so that their first increase is seen as one.
+        for source in [Source::Memory, Source::Disk, Source::Origin] {
+            ended.get_or_create_owned(&kind(Outcome::Media(source)));
+        }
+        let hit = Outcome::Media(Source::Memory);
+        let memory_hits = MemoryHits {
+            ended: ended.get_or_create_owned(&kind(hit)),
+            first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
+        };
+        let sent = ["memory", "disk", "origin"].map(|source| bytes.get_or_create_owned(&BySource { source }));
+        Self { ended, first_byte, in_progress, memory_hits, sent }
+    }
+
+    /// A request has begun.
+    pub fn begun(&self) {
+        self.in_progress.inc();
+    }
+
+    /// A request has ended, after `time`. `route` must be one of a fixed set.
+    pub fn ended(&self, route: &'static str, method: &Method, outcome: Outcome, time: Duration) {
+        self.in_progress.dec();
+        if outcome == Outcome::Media(Source::Memory) && *method == Method::GET && route == MEDIA {
+            self.memory_hits.ended.inc();
+            self.memory_hits.first_byte.observe(time);
+            return;
+        }
+        let outcome = outcome.name();
+        self.ended.get_or_create(&Kind { route, method: method_name(method), outcome }).inc();
+        self.first_byte.get_or_create(&ByOutcome { outcome }).observe(time);
+    }
+
+    /// The counter of bytes sent from a source.
+    pub fn sent(&self, source: Source) -> &Counter {
+        let [memory, disk, origin] = &self.sent;
+        match source {
+            Source::Memory => memory,
+            Source::Disk => disk,
+            Source::Origin => origin,
+        }
+    }
+}
+
+/// The name of a known method, since clients can invent others.
+pub(crate) fn method_name(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "PATCH"];
+    known.into_iter().find(|name| method.as_str() == *name).unwrap_or("other")
+}

@@ -1,0 +1,60 @@
+//! Metrics of transcoding: how many GIFs, the outcome and duration, and the bytes read and written.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use media_cache::{TranscodeError, Transcoder};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::metrics::durations::{Durations, TRANSCODES};
+use crate::metrics::in_progress::InProgress;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Ended {
+    outcome: &'static str,
+}
+
+pub(crate) struct Transcodes {
+    time: Family<Ended, Durations>,
+    read: Counter,
+    written: Counter,
+    in_progress: Gauge,
+}
+
+impl Transcodes {
+    pub fn register(registry: &mut Registry) -> Self {
+        let transcodes = Self {
+            time: Family::new_with_constructor(|| Durations::new(TRANSCODES)),
+            read: Counter::default(),
+            written: Counter::default(),
+            in_progress: Gauge::default(),
+        };
+        let help = "Time that transcoding took, by how it ended; GIFs that were too large to be read are not among them";
+        registry.register("transcode_seconds", help, transcodes.time.clone());
+        registry.register("transcode_input_bytes", "Bytes of GIFs that went into transcoding", transcodes.read.clone());
+        registry.register("transcode_output_bytes", "Bytes of films that came out", transcodes.written.clone());
+        registry.register("transcodes_in_progress", "GIFs that are being transcoded", transcodes.in_progress.clone());
+        transcodes
+    }
+
+    /// Transcodes a GIF, and records the outcome.
+    pub async fn measure(&self, transcoder: &(impl Transcoder + ?Sized), gif: Bytes) -> Result<Vec<u8>, TranscodeError> {
+        let _in_progress = InProgress::new(&self.in_progress);
+        self.read.inc_by(gif.len() as u64);
+        let begun = Instant::now();
+        let video = transcoder.gif_to_mp4(gif).await;
+        let outcome = match &video {
+            Ok(video) => {
+                self.written.inc_by(video.len() as u64);
+                "success"
+            }
+            Err(error) => error.name,
+        };
+        self.time.get_or_create(&Ended { outcome }).observe(begun.elapsed());
+        video
+    }
+}

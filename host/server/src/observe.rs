@@ -1,0 +1,216 @@
+//! Observes every request: gives it an id, counts it in the metrics, and logs it.
+//!
+//! The id is that of the client, if it sent one that is safe to log, and is sent back in a header and in problem documents. How
+//! much of a URL is logged is up to [`LogUrls`](crate::logs::LogUrls), since queries often contain secrets.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use media_cache::Source;
+use prometheus_client::metrics::counter::Counter;
+use tracing::Instrument;
+
+use crate::logs::requests::{LogRequests, RequestLog};
+use crate::metrics::requests::{Outcome, method_name};
+use crate::problem::Problem;
+use crate::request_id::request_id;
+use crate::routes;
+use crate::service::Service;
+
+/// The header with the id of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Observes a request from its head to the end of its response.
+pub(crate) async fn observe(State(service): State<Service>, request: Request, next: Next) -> Response {
+    let observed = ObservedRequest::begin(service, &request);
+    // Events of the handlers are in a span with the id. A hit, which must not take long, has none.
+    let may_be_hit = observed.route == routes::MEDIA && matches!(observed.method, Method::GET | Method::HEAD);
+    let response = match may_be_hit {
+        true => next.run(request).await,
+        false => {
+            let span = tracing::info_span!("request", id = observed.id());
+            next.run(request).instrument(span).await
+        }
+    };
+    observed.finish(response)
+}
+
+/// A request without a response yet. If the client disconnects, it is dropped and counted as abandoned.
+struct ObservedRequest {
+    service: Service,
+    id: HeaderValue,
+    route: &'static str,
+    is_polled: bool,
+    method: Method,
+    uri: Uri,
+    begun: Instant,
+    finished: bool,
+}
+
+impl ObservedRequest {
+    fn begin(service: Service, request: &Request) -> Self {
+        service.metrics().requests().begun();
+        let route = routes::find(request.uri().path());
+        Self {
+            id: request_id(request.headers().get(REQUEST_ID)),
+            route: route.map_or("other", |route| route.path),
+            is_polled: route.is_some_and(|route| route.is_polled),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            begun: Instant::now(),
+            finished: false,
+            service,
+        }
+    }
+
+    fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+
+    fn finish(mut self, mut response: Response) -> Response {
+        self.finished = true;
+        let problem = response.extensions_mut().remove::<Problem>();
+        let source = response.extensions_mut().remove::<Source>();
+        let outcome = match (&problem, source) {
+            (Some(problem), _) => Outcome::Problem(problem.code()),
+            (None, Some(source)) => Outcome::Media(source),
+            (None, None) => Outcome::Done,
+        };
+        self.count(outcome);
+        if let Some(problem) = &problem {
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            *response.body_mut() = problem.body(Some(self.id()));
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id.clone());
+        let line = self.log_line(outcome, Some(response.status()), problem);
+        let counter = source.map(|source| self.service.metrics().requests().sent(source).clone());
+        if line.is_none() && counter.is_none() {
+            return response;
+        }
+        response.map(|body| Body::new(ObservedBody { body, bytes: 0, counter, line }))
+    }
+
+    fn count(&self, outcome: Outcome) {
+        self.service.metrics().requests().ended(self.route, &self.method, outcome, self.begun.elapsed());
+    }
+
+    /// What will be logged at the end, if the request is to be logged.
+    fn log_line(&self, outcome: Outcome, status: Option<StatusCode>, problem: Option<Problem>) -> Option<LogLine> {
+        let log = self.service.request_log();
+        let least = match outcome {
+            Outcome::Media(Source::Memory | Source::Disk) => LogRequests::All,
+            Outcome::Done if self.is_polled => LogRequests::All,
+            Outcome::Media(Source::Origin) | Outcome::Done => LogRequests::Misses,
+            Outcome::Problem(_) | Outcome::Abandoned => LogRequests::Errors,
+        };
+        (log.requests >= least).then(|| LogLine {
+            log,
+            id: self.id.clone(),
+            route: self.route,
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            status,
+            outcome,
+            reason: problem.and_then(Problem::reason),
+            begun: self.begun,
+            first_byte: self.begun.elapsed(),
+        })
+    }
+}
+
+impl Drop for ObservedRequest {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.count(Outcome::Abandoned);
+            if let Some(line) = self.log_line(Outcome::Abandoned, None, None) {
+                line.write(0);
+            }
+        }
+    }
+}
+
+/// A line of the log, except for how much was sent.
+struct LogLine {
+    log: RequestLog,
+    id: HeaderValue,
+    route: &'static str,
+    method: Method,
+    uri: Uri,
+    status: Option<StatusCode>,
+    outcome: Outcome,
+    reason: Option<String>,
+    begun: Instant,
+    first_byte: Duration,
+}
+
+impl LogLine {
+    fn write(&self, bytes: u64) {
+        let query = (self.route == routes::MEDIA).then(|| self.uri.query()).flatten();
+        let url = query.and_then(|query| url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "url"));
+        let url = url.map(|(_, url)| self.log.urls.describe(&url));
+        tracing::info!(
+            request_id = self.id.to_str().unwrap_or_default(),
+            method = method_name(&self.method),
+            route = self.route,
+            status = self.status.map(|status| status.as_u16()),
+            outcome = self.outcome.name(),
+            bytes,
+            first_byte_seconds = self.first_byte.as_secs_f64(),
+            seconds = self.begun.elapsed().as_secs_f64(),
+            key = url.as_ref().map(|url| url.fingerprint.as_str()),
+            host = url.as_ref().and_then(|url| url.host.as_deref()),
+            url = url.as_ref().and_then(|url| url.text.as_deref()),
+            reason = self.reason.as_deref(),
+            "request"
+        );
+    }
+}
+
+/// The body of a response, whose bytes are counted, and which logs the request when it is dropped.
+struct ObservedBody {
+    body: Body,
+    bytes: u64,
+    counter: Option<Counter>,
+    line: Option<LogLine>,
+}
+
+impl HttpBody for ObservedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            let bytes = data.len() as u64;
+            self.bytes += bytes;
+            if let Some(counter) = &self.counter {
+                counter.inc_by(bytes);
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ObservedBody {
+    fn drop(&mut self) {
+        if let Some(line) = &self.line {
+            line.write(self.bytes);
+        }
+    }
+}

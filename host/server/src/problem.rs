@@ -1,0 +1,141 @@
+//! Errors as RFC 9457 problem documents, and the status and code of every error of the library.
+//!
+//! Documents have no `type`, which stands for `about:blank` and requires the phrase of the status as `title`. Programs distinguish
+//! problems by `code`, an extension member. That of a failed download is the name of its [`FetchError`].
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use media_cache::policy::SwapError;
+use media_cache::{CacheError, ComponentError, FetchError, StoreError, describe};
+use serde_json::json;
+
+/// A problem.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retry_after: Option<u32>,
+    challenge: Option<&'static str>,
+    /// Whether the detail may quote the request, such as an unknown parameter.
+    quotes: bool,
+}
+
+impl Problem {
+    /// `code` is for programs, in kebab case and stable; `detail` is for people.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), retry_after: None, challenge: None, quotes: status.is_client_error() }
+    }
+
+    /// Adds a `Retry-After` in seconds.
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// A 400 for a malformed request.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    /// Adds a `WWW-Authenticate` (RFC 9110, section 11.6.1), which every 401 needs.
+    pub fn with_challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: Some(challenge), ..self }
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The detail, if it may be logged: nothing from the request gets into the log.
+    pub fn reason(self) -> Option<String> {
+        (!self.quotes).then_some(self.detail)
+    }
+
+    /// The document, with the id of the request if it is known.
+    pub fn body(&self, request_id: Option<&str>) -> Body {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut document = json!({ "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
+        if let Some(id) = request_id {
+            document["request_id"] = id.into();
+        }
+        format!("{document}\n").into()
+    }
+}
+
+impl IntoResponse for Problem {
+    /// The problem itself is among the extensions, for [`observe`](crate::observe).
+    fn into_response(self) -> Response {
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let mut response = (self.status, [content_type], self.body(None)).into_response();
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<FetchError> for Problem {
+    fn from(error: FetchError) -> Self {
+        let retry_after = match error {
+            FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
+            _ => None,
+        };
+        // Every status of the library is one of HTTP.
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+        Self { status, code: error.name(), detail: error.to_string(), retry_after, challenge: None, quotes: false }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match error {
+            StoreError::InvalidUrl(_) => (StatusCode::BAD_REQUEST, "invalid-url"),
+            StoreError::Oversize(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            StoreError::Refused => (StatusCode::INSUFFICIENT_STORAGE, "not-admitted"),
+            StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
+        };
+        Self::new(status, code, format!("nothing was stored: {}", describe(&error)))
+    }
+}
+
+impl From<CacheError> for Problem {
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Fetch(error) => error.into(),
+            CacheError::Store(error) => error.into(),
+            CacheError::BrokeDown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broke-down", error.to_string()),
+            CacheError::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down"),
+        }
+    }
+}
+
+impl From<ComponentError> for Problem {
+    fn from(error: ComponentError) -> Self {
+        let (status, code) = match error {
+            ComponentError::UnknownPolicy(_) => (StatusCode::NOT_FOUND, "unknown-policy"),
+            _ => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<SwapError> for Problem {
+    fn from(error: SwapError) -> Self {
+        let (status, code) = match error {
+            SwapError::Busy => (StatusCode::CONFLICT, "swap-under-way"),
+            SwapError::NothingBefore => (StatusCode::CONFLICT, "no-previous-policy"),
+            SwapError::Unfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
+            SwapError::Fault(_) => (StatusCode::UNPROCESSABLE_ENTITY, "faulty-policy"),
+            SwapError::CannotKeepUp => (StatusCode::UNPROCESSABLE_ENTITY, "slow-policy"),
+            SwapError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "broke-down"),
+            SwapError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}

@@ -1,0 +1,51 @@
+//! The paths that the service answers: what each requires of its callers, and its handlers. A new path is one line here.
+
+use axum::routing::{MethodRouter, get, post};
+
+use crate::handlers::{entries, health, media, metrics, policy, stats};
+use crate::service::Service;
+
+/// The path of media, which nearly all requests are for.
+pub(crate) const MEDIA: &str = "/media";
+
+/// A path.
+pub(crate) struct Route {
+    pub path: &'static str,
+    /// What GET and HEAD require. All other methods require administration rights.
+    pub to_read: Requirement,
+    /// Whether machines poll it, so that a request is not worth a line in the log unless it fails.
+    pub is_polled: bool,
+    /// Makes the handlers, by method.
+    pub handlers: fn() -> MethodRouter<Service>,
+}
+
+/// What a request requires of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Requirement {
+    Nothing,
+    /// The listener on loopback, or administration rights.
+    Loopback,
+    /// A signature, where the service has signing keys, or administration rights.
+    Signature,
+    Administration,
+}
+
+use Requirement::{Administration, Loopback, Nothing, Signature};
+
+/// All paths.
+pub(crate) const ROUTES: &[Route] = &[
+    Route { path: MEDIA, to_read: Signature, is_polled: false, handlers: || get(media::get).put(media::put).delete(media::delete) },
+    Route { path: "/entries", to_read: Administration, is_polled: false, handlers: || get(entries::list) },
+    Route { path: "/policies", to_read: Administration, is_polled: false, handlers: || get(policy::list) },
+    Route { path: "/policy", to_read: Administration, is_polled: false, handlers: || get(policy::show).put(policy::put) },
+    Route { path: "/policy/rollback", to_read: Administration, is_polled: false, handlers: || post(policy::roll_back) },
+    Route { path: "/stats", to_read: Loopback, is_polled: true, handlers: || get(stats::show) },
+    Route { path: "/metrics", to_read: Loopback, is_polled: true, handlers: || get(metrics::scrape) },
+    Route { path: "/healthz", to_read: Nothing, is_polled: true, handlers: || get(health::alive) },
+    Route { path: "/readyz", to_read: Nothing, is_polled: true, handlers: || get(health::ready) },
+];
+
+/// The route with this path.
+pub(crate) fn find(path: &str) -> Option<&'static Route> {
+    ROUTES.iter().find(|route| route.path == path)
+}

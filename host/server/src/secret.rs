@@ -1,0 +1,20 @@
+//! Rules for keys and tokens.
+
+/// The fewest bytes of a key or token: 128 bits, if they are random.
+const SHORTEST: usize = 16;
+
+/// Why a key or token is refused. Never contains any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WeakSecret {
+    /// It can be guessed.
+    #[error("it has {0} bytes, and has to have {SHORTEST} at least; `openssl rand -hex 32` makes a good one")]
+    Short(usize),
+    /// It cannot be sent as a bearer token (RFC 6750, section 2.1).
+    #[error("a token consists of letters, digits, and -._~+/, with = at the end only; `openssl rand -hex 32` makes a good one")]
+    Unsendable,
+}
+
+/// Refuses a secret that is too short.
+pub(crate) fn check_length(secret: &[u8]) -> Result<(), WeakSecret> {
+    if secret.len() < SHORTEST { Err(WeakSecret::Short(secret.len())) } else { Ok(()) }
+}

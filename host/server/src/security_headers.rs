@@ -1,0 +1,22 @@
+//! Headers in every response, media or not, that restrict what a browser does with it.
+
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+
+/// Media from strangers is displayed and does nothing else: it runs no scripts, loads nothing, and has an opaque origin, so that it
+/// cannot access anything else on this host (CSP 3, `sandbox`). SVG images may have their own styles.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
+
+/// Which sites may embed a response (the Fetch standard, section 3.8).
+pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// Adds the headers. Other sites may only embed media, whose response already has the header for that.
+pub(crate) async fn add(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    // Our URLs contain the URLs of others, and perhaps a signature.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
+    response
+}

@@ -1,0 +1,126 @@
+//! The state that all requests to a service share.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use media_cache::MediaCache;
+use media_cache::policy::{RememberedPolicy, SwapError};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+
+use crate::logs::requests::RequestLog;
+use crate::metrics::registry::Metrics;
+use crate::problem::Problem;
+use crate::trace_recorder::TraceRecorder;
+use crate::uploads::Uploads;
+use crate::via::Pseudonym;
+
+/// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+struct Shared {
+    cache: watch::Receiver<Option<MediaCache>>,
+    max_body_bytes: u64,
+    remembered: Option<RememberedPolicy>,
+    recorder: Option<TraceRecorder>,
+    pseudonym: Option<Pseudonym>,
+    metrics: Metrics,
+    request_log: RequestLog,
+    /// Locked while the policy is being replaced.
+    swap: Arc<Mutex<()>>,
+    uploads: Uploads,
+}
+
+/// The optional parts of a service.
+#[derive(Default)]
+pub struct Extras {
+    /// Where the chosen policy is kept for the next start.
+    pub remembered: Option<RememberedPolicy>,
+    /// Records every request for media.
+    pub recorder: Option<TraceRecorder>,
+    /// The name of the service in the `Via` of its own requests:
+    /// [`HttpOptions::via`](media_cache_http_downloader::HttpOptions::via). Requests that carry it are refused.
+    pub pseudonym: Option<Pseudonym>,
+    /// The metrics of the service, which should be the same that measure the downloads and transcoding of the cache.
+    pub metrics: Metrics,
+    /// Which requests are logged, and how.
+    pub request_log: RequestLog,
+}
+
+impl Service {
+    /// A service for the cache that `cache` will hold. Until it does, requests for media wait and `/readyz` answers 503. The body
+    /// of a PUT to `/media` may have `max_body_bytes` bytes.
+    #[must_use]
+    pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
+        let Extras { remembered, recorder, pseudonym, metrics, request_log } = extras;
+        Self(Arc::new(Shared {
+            cache,
+            max_body_bytes,
+            remembered,
+            recorder,
+            pseudonym,
+            metrics,
+            request_log,
+            swap: Arc::default(),
+            uploads: Uploads::default(),
+        }))
+    }
+
+    /// A service for a cache that is loaded.
+    #[must_use]
+    pub fn of(cache: MediaCache, max_body_bytes: u64) -> Self {
+        Self::new(watch::channel(Some(cache)).1, max_body_bytes, Extras::default())
+    }
+
+    /// The cache, as soon as it is loaded.
+    pub(crate) async fn cache(&self) -> Result<MediaCache, Problem> {
+        let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-loaded", "the cache could not be loaded");
+        if let Some(cache) = self.loaded_cache() {
+            return Ok(cache);
+        }
+        let mut loading = self.0.cache.clone();
+        let loaded = loading.wait_for(Option::is_some).await.map_err(|_| gone())?;
+        loaded.clone().ok_or_else(gone)
+    }
+
+    /// The cache, if it is loaded.
+    pub(crate) fn loaded_cache(&self) -> Option<MediaCache> {
+        self.0.cache.borrow().clone()
+    }
+
+    pub(crate) fn max_body_bytes(&self) -> u64 {
+        self.0.max_body_bytes
+    }
+
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.0.uploads
+    }
+
+    pub(crate) fn remembered(&self) -> Option<&RememberedPolicy> {
+        self.0.remembered.as_ref()
+    }
+
+    pub(crate) fn pseudonym(&self) -> Option<&Pseudonym> {
+        self.0.pseudonym.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    pub(crate) fn request_log(&self) -> RequestLog {
+        self.0.request_log
+    }
+
+    /// Excludes other swaps of the policy until the guard is dropped.
+    pub(crate) fn lock_swap(&self) -> Result<OwnedMutexGuard<()>, SwapError> {
+        self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
+    }
+
+    /// Records a request for the entry with this key, if the service has a recorder.
+    pub(crate) fn record(&self, key: &str, media_bytes: u64) {
+        if let Some(recorder) = &self.0.recorder {
+            recorder.record(key, media_bytes);
+        }
+    }
+}

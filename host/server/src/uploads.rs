@@ -1,0 +1,91 @@
+//! Receives the bodies of PUT requests: a limited number at once, each within a size limit and in little memory.
+
+use std::io;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode, header};
+use futures::StreamExt;
+use media_cache::{Blob, SpooledBody};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::connections::body::slow_body_reason;
+use crate::problem::Problem;
+
+/// The number of bodies that are received at once. Each may use [`SPOOL_ABOVE`] bytes of memory, so this bounds the total.
+const MAX_UPLOADS: usize = 64;
+
+/// Bodies of more bytes than this are kept in a temporary file instead of memory.
+const SPOOL_ABOVE: u64 = 4 << 20;
+
+/// The bodies that a service is receiving.
+pub(crate) struct Uploads {
+    permits: Semaphore,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { permits: Semaphore::new(MAX_UPLOADS) }
+    }
+}
+
+impl Uploads {
+    /// Receives the body of a request, of at most `limit` bytes.
+    pub async fn receive(&self, body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
+        let too_large = || {
+            let why = format!("the body is larger than the limit of {limit} bytes");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
+        };
+        let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(too_large());
+        }
+        let _permit = self.permit()?;
+        let mut spooled = SpooledBody::new(SPOOL_ABOVE, std::env::temp_dir());
+        let mut chunks = body.into_data_stream();
+        let mut received = 0;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(incomplete)?;
+            received += chunk.len() as u64;
+            if received > limit {
+                return Err(too_large());
+            }
+            spooled.append(chunk).await.map_err(not_kept)?;
+        }
+        spooled.finish().await.map_err(not_kept)
+    }
+
+    fn permit(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        self.permits.try_acquire().map_err(|_| {
+            let why = "too many bodies are being received";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-uploads", why).with_retry_after(1)
+        })
+    }
+}
+
+/// Refuses a body that is partial or encoded, since it would be stored as something that it is not.
+pub(crate) fn check_unmodified(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(header::CONTENT_RANGE) {
+        let why = "a part of a body cannot be stored; send all of it, without Content-Range";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "partial-body", why));
+    }
+    match headers.get(header::CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            let why = "the body is encoded; send it without Content-Encoding";
+            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded-body", why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn incomplete(error: axum::Error) -> Problem {
+    match slow_body_reason(&error) {
+        Some(why) => Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", why),
+        None => Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")),
+    }
+}
+
+/// The problem of a body that cannot be written to its temporary file, or read from it.
+pub(crate) fn not_kept(error: io::Error) -> Problem {
+    let why = format!("the body cannot be kept in a temporary file: {error}");
+    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", why)
+}

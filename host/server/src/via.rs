@@ -1,0 +1,118 @@
+//! Refuses loops: a service that requests media from itself, directly or through others (RFC 9110, section 7.6.3).
+//!
+//! The requests of a service carry its pseudonym in `Via`. A request that arrives with it is one of its own, and would wait for
+//! itself. Responses carry no `Via`, since the service is their origin.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::Problem;
+
+/// The longest pseudonym, in characters.
+const LONGEST: usize = 100;
+
+/// The name of a service in `Via`: a token (RFC 9110, section 5.6.2) of 100 characters at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pseudonym(Arc<str>);
+
+/// Why a text is not a pseudonym.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a name for Via: it has to have 1 to {LONGEST} letters, digits and -._~!#$%&'*+^`|")]
+pub struct PseudonymError(String);
+
+impl Pseudonym {
+    /// One that no other service has.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(format!("media-cache-{:016x}", RandomState::new().build_hasher().finish()).into())
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a request passed through the service of this name. Names are compared like host names, without case.
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let values = headers.get_all(header::VIA).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        // The protocol, who received it, and perhaps a comment.
+        let mut received_by = values.filter_map(|hop| hop.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1));
+        received_by.any(|name| name.eq_ignore_ascii_case(self.0.as_bytes()))
+    }
+}
+
+impl FromStr for Pseudonym {
+    type Err = PseudonymError;
+
+    fn from_str(text: &str) -> Result<Self, PseudonymError> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!#$%&'*+^`|".contains(&byte);
+        let is_token = (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits);
+        if is_token { Ok(Self(text.into())) } else { Err(PseudonymError(text.into())) }
+    }
+}
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Refuses a request that this service made itself, before anything else is done about it.
+pub(crate) async fn check(State(own): State<Pseudonym>, request: Request, next: Next) -> Response {
+    if own.is_in(request.headers()) {
+        let why = format!("this request comes from this very service, {own} in Via: what it was asked for leads back to it");
+        return Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why).into_response();
+    }
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pseudonym_is_found_among_other_hops() {
+        let own: Pseudonym = "here".parse().unwrap();
+        let is_in = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::VIA, value.parse().unwrap());
+            }
+            own.is_in(&headers)
+        };
+        for own in [
+            &["1.1 here"][..],
+            &["1.1 HERE"],
+            &["1.0 fred, HTTP/1.1 here (a comment)"],
+            &["1.1 a", "1.1\there , 2 b"],
+            &["1.1 here,"],
+        ] {
+            assert!(is_in(own), "{own:?}");
+        }
+        for other in
+            [&[][..], &[""], &["here"], &["1.1 there"], &["1.1 here.example"], &["1.1 here:8080"], &["1.1 x (here)"], &["here 1.1"]]
+        {
+            assert!(!is_in(other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_pseudonym_is_a_token() {
+        for name in ["here", "media-cache-1", &"x".repeat(100)] {
+            assert_eq!(name.parse::<Pseudonym>().unwrap().as_str(), name);
+        }
+        for name in ["", "a b", "a,b", "a(b", "é", "a\r\nX: y", &"x".repeat(101)] {
+            assert!(name.parse::<Pseudonym>().unwrap_err().to_string().contains("is not a name for Via"), "{name}");
+        }
+        assert_ne!(Pseudonym::random(), Pseudonym::random());
+        assert!(Pseudonym::random().to_string().parse::<Pseudonym>().is_ok());
+    }
+}

@@ -1,0 +1,42 @@
+//! Replays request traces through eviction policies and counts misses, writes and evictions.
+//!
+//! A replay drives a policy as a cache does: the component runs in the same sandbox, hits are reported in batches, and every answer
+//! is validated before it is applied.
+//!
+//! [`run`] replays a trace for several policies and capacities in parallel, and [`plot`] draws their miss ratio curves. [`Replay`] is
+//! for programs that stop on the way, replace the policy, or bring a native [`Policy`].
+//!
+//! ```
+//! use std::num::NonZeroUsize;
+//!
+//! use media_cache::policy::{PolicyEngine, PolicySpec};
+//! use media_cache_simulator::{Job, Trace, run};
+//!
+//! let engine = PolicyEngine::new()?;
+//! let trace = Trace::read(&b"0,a,10\n1,b,10\n2,a,10\n"[..])?;
+//! let jobs = [100, 10].map(|capacity| Job { choice: PolicySpec::built_in("lru").choose(&engine).unwrap(), capacity });
+//! let outcomes = run(&engine, &trace, &jobs, NonZeroUsize::MIN, &|_replayed| {})?;
+//! assert_eq!([2, 3], [&outcomes[0], &outcomes[1]].map(|outcome| outcome.counts.object_misses));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod counts;
+mod job;
+mod outcome;
+mod plot;
+mod policy;
+mod replay;
+mod resident_set;
+mod run;
+mod trace;
+mod trace_line;
+
+pub use counts::Counts;
+pub use job::{Job, JobError};
+pub use outcome::Outcome;
+pub use plot::{PlotError, plot};
+pub use policy::{Policy, Sandboxed};
+pub use replay::{Replay, Seed};
+pub use run::run;
+pub use trace::{Request, Trace, TraceError, fingerprint};
+pub use trace_line::{Excerpt, LineFault};

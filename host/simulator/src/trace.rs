@@ -1,0 +1,245 @@
+//! Reads traces of requests: when, for which object, and how large it is.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read};
+
+use csv::ByteRecord;
+use flate2::read::MultiGzDecoder;
+use lzma_rust2::XzReader;
+use sha2::{Digest, Sha256};
+
+use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
+
+/// Requests in the order of the trace. Takes 24 bytes of memory per request and 8 bytes per object.
+#[derive(Default)]
+pub struct Trace {
+    requests: Vec<Request>,
+    /// By the number of the object.
+    fingerprints: Vec<u64>,
+    bytes: u64,
+}
+
+/// A request for an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// When, in milliseconds.
+    pub at: u64,
+    /// The size of the object, at least 1.
+    pub size: u64,
+    /// The object. Objects are numbered from 0 in the order of their first request.
+    pub object: u32,
+}
+
+/// Why a trace cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// Reading or decompressing it fails.
+    #[error("the trace cannot be read beyond line {line}: {error}")]
+    Read {
+        /// The number of lines read before.
+        line: u64,
+        /// The cause.
+        error: io::Error,
+    },
+    /// A line is not a valid request.
+    #[error(
+        "line {line}: {fault}; a line is a time in seconds, a key, and a size in bytes, such as `12.5,https://example.com/1.png,2048`"
+    )]
+    Line {
+        /// Its number, counted from 1.
+        line: u64,
+        /// Why it is invalid.
+        fault: LineFault,
+    },
+    /// It contains no requests.
+    #[error("there is no request in the trace")]
+    Empty,
+}
+
+impl Trace {
+    /// Reads lines of `time,key,size`, plain or compressed with `xz` or `gzip`, which is detected by the first bytes.
+    ///
+    /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space.
+    /// The first line is skipped as a header if neither its time nor its size is a number.
+    ///
+    /// # Errors
+    /// If reading fails, at the first invalid line, and if there are no requests.
+    pub fn read(trace: impl Read) -> Result<Self, TraceError> {
+        let mut lines_read = 0;
+        let mut builder = TraceBuilder::default();
+        let mut line = Vec::new();
+        let fail = |line, error| TraceError::Read { line, error };
+        let mut input = decompress(trace).map_err(|error| fail(lines_read, error))?;
+        loop {
+            line.clear();
+            let length = input.by_ref().take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut line);
+            if length.map_err(|error| fail(lines_read, error))? == 0 {
+                return builder.finish();
+            }
+            lines_read += 1;
+            builder.add(&line, lines_read == 1).map_err(|fault| TraceError::Line { line: lines_read, fault })?;
+        }
+    }
+
+    /// The requests.
+    #[must_use]
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// The number of different objects.
+    #[must_use]
+    pub fn objects(&self) -> usize {
+        self.fingerprints.len()
+    }
+
+    /// The sum of the sizes of all requests.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The fingerprint of the key of an object.
+    pub(crate) fn fingerprint(&self, object: u32) -> u64 {
+        self.fingerprints[object as usize]
+    }
+}
+
+/// The fingerprint of a key, such as a URL: the first 64 bits of its SHA-256 digest.
+#[must_use]
+pub fn fingerprint(key: &[u8]) -> u64 {
+    Sha256::digest(key).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trace({} requests for {} objects)", self.requests.len(), self.fingerprints.len())
+    }
+}
+
+/// A trace that is being read.
+#[derive(Default)]
+struct TraceBuilder {
+    trace: Trace,
+    /// By key.
+    objects: HashMap<Box<[u8]>, u32>,
+}
+
+impl TraceBuilder {
+    fn add(&mut self, line: &[u8], is_first: bool) -> Result<(), LineFault> {
+        let mut unquoted = ByteRecord::new();
+        let Some(Line { at, key, size }) = Line::parse(line, is_first, &mut unquoted)? else { return Ok(()) };
+        self.trace.bytes = self.trace.bytes.checked_add(size).ok_or(LineFault::Sum)?;
+        let object = match self.objects.get(key) {
+            Some(object) => *object,
+            None => self.add_object(key)?,
+        };
+        self.trace.requests.push(Request { at, size, object });
+        Ok(())
+    }
+
+    fn add_object(&mut self, key: &[u8]) -> Result<u32, LineFault> {
+        // The largest number stands for no object.
+        let object = u32::try_from(self.objects.len()).ok().filter(|object| *object < u32::MAX).ok_or(LineFault::Keys)?;
+        self.objects.insert(key.into(), object);
+        self.trace.fingerprints.push(fingerprint(key));
+        Ok(object)
+    }
+
+    fn finish(self) -> Result<Trace, TraceError> {
+        let mut trace = self.trace;
+        if trace.requests.is_empty() {
+            return Err(TraceError::Empty);
+        }
+        trace.requests.shrink_to_fit();
+        Ok(trace)
+    }
+}
+
+/// Decompresses a stream as its first bytes indicate.
+fn decompress<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>> {
+    const XZ: &[u8] = b"\xfd7zXZ\0";
+    const GZIP: &[u8] = b"\x1f\x8b";
+    let mut head = Vec::new();
+    input.by_ref().take(XZ.len() as u64).read_to_end(&mut head)?;
+    let (is_xz, is_gzip) = (head.starts_with(XZ), head.starts_with(GZIP));
+    let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(head).chain(input));
+    Ok(match (is_xz, is_gzip) {
+        (true, _) => Box::new(BufReader::new(XzReader::new(whole, true))),
+        (_, true) => Box::new(BufReader::new(MultiGzDecoder::new(whole))),
+        _ => Box::new(whole),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace_line::Excerpt;
+    use std::io::Write;
+
+    const LINES: &str = "0,a,10\n1.5,\"b,c\",0\r\n\n 2 ,a, 30\n";
+
+    fn parsed(trace: &[u8]) -> Vec<(u64, u64, u32)> {
+        Trace::read(trace).unwrap().requests().iter().map(|request| (request.at, request.size, request.object)).collect()
+    }
+
+    fn fault(trace: &str) -> (u64, LineFault) {
+        match Trace::read(trace.as_bytes()) {
+            Err(TraceError::Line { line, fault }) => (line, fault),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn line_has_a_time_a_key_and_a_size() {
+        assert_eq!(parsed(LINES.as_bytes()), [(0, 10, 0), (1500, 1, 1), (2000, 30, 0)]);
+        let trace = Trace::read(LINES.as_bytes()).unwrap();
+        assert_eq!((trace.objects(), trace.bytes()), (2, 41));
+    }
+
+    #[test]
+    fn header_is_skipped_and_is_not_a_request() {
+        assert_eq!(parsed(b"time,key,size\n0,a,10"), [(0, 10, 0)]);
+        assert_eq!(parsed(b"\xef\xbb\xbftime,key,size\n0,a,10"), [(0, 10, 0)]);
+        assert!(matches!(Trace::read(&b"time,key,size\n"[..]), Err(TraceError::Empty)));
+        assert!(matches!(Trace::read(&b""[..]), Err(TraceError::Empty)));
+        // A header is only valid as the first line, and a first line with a valid time is not a header.
+        assert_eq!(fault("0,a,10\ntime,key,size\n"), (2, LineFault::Time(Excerpt("time".into()))));
+        assert_eq!(fault("0,a,10k\n"), (1, LineFault::Size(Excerpt("10k".into()))));
+    }
+
+    #[test]
+    fn invalid_line_is_reported_with_its_number_and_fault() {
+        assert_eq!(fault("0,a,1\n0,a\n"), (2, LineFault::Fields(2)));
+        assert_eq!(fault("0,a,1\n\n0,a,b,1\n"), (3, LineFault::Fields(4)));
+        for time in ["-1", "", "soon", "inf", "NaN", "1e300", "4451607788496.902"] {
+            assert_eq!(fault(&format!("0,a,1\n{time},a,1\n")), (2, LineFault::Time(Excerpt(time.into()))));
+        }
+        for size in ["-1", "", "1.5", "18446744073709551616"] {
+            assert_eq!(fault(&format!("0,a,1\n0,a,{size}\n")), (2, LineFault::Size(Excerpt(size.into()))));
+        }
+        assert_eq!(fault("0,a,18446744073709551615\n0,a,1\n"), (2, LineFault::Sum));
+        assert_eq!(fault("0,a,1\r\n0,a,1\r\n0,\"a,1\n0,a,1\n"), (3, LineFault::Fields(2)));
+        assert_eq!(fault(&format!("0,a,1\n0,{},2", "b".repeat(1 << 16))), (2, LineFault::Long));
+    }
+
+    #[test]
+    fn long_field_is_not_quoted_in_full() {
+        let error = Trace::read(format!("0,a,1\n0,a,{}", "ä".repeat(1000)).as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("line 2: \"ää") && error.contains("ä…\" is not a size") && error.len() < 300, "{error}");
+    }
+
+    #[test]
+    fn compression_is_detected_by_the_first_bytes() {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(LINES.as_bytes()).unwrap();
+        let gzip = gzip.finish().unwrap();
+        assert_eq!(parsed(&gzip), parsed(LINES.as_bytes()));
+        assert_eq!(parsed(&[&gzip[..], &gzip[..]].concat()).len(), 6);
+        for end in [3, 12, gzip.len() - 9] {
+            assert!(matches!(Trace::read(&gzip[..end]), Err(TraceError::Read { .. })), "{end}");
+        }
+        assert!(matches!(Trace::read(&b"\xfd7zXZ\0and then rubbish"[..]), Err(TraceError::Read { .. })));
+    }
+}

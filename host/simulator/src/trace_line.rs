@@ -1,0 +1,118 @@
+//! Parses one line of a trace.
+
+use std::fmt;
+
+use csv::ByteRecord;
+
+/// The longest line, in bytes, with its line break.
+pub(crate) const MAX_LINE_BYTES: u64 = 1 << 16;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The request on a line.
+pub(crate) struct Line<'a> {
+    /// In milliseconds.
+    pub at: u64,
+    pub key: &'a [u8],
+    /// At least 1.
+    pub size: u64,
+}
+
+/// Why a line of a trace is invalid.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineFault {
+    /// It does not have three fields.
+    #[error("it has {0} of the 3 fields (a key with a comma in it has to be in quotes)")]
+    Fields(usize),
+    /// It is too long.
+    #[error("it is longer than {MAX_LINE_BYTES} bytes")]
+    Long,
+    /// The first field is not a time.
+    #[error("{0} is not a time, which is a number from 0")]
+    Time(Excerpt),
+    /// The last field is not a size.
+    #[error("{0} is not a size, which is a whole number")]
+    Size(Excerpt),
+    /// The sum of all sizes up to this line overflows.
+    #[error("the sizes up to here add up to more than 2^64")]
+    Sum,
+    /// Too many different keys up to this line.
+    #[error("there are more than 2^32 keys up to here")]
+    Keys,
+}
+
+/// The beginning of a field, quoted in a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt(pub(crate) String);
+
+impl Excerpt {
+    fn new(field: &[u8]) -> Self {
+        const MAX_BYTES: usize = 40;
+        let mut text = String::from_utf8_lossy(&field[..field.len().min(MAX_BYTES)]).into_owned();
+        if field.len() > MAX_BYTES {
+            text.push('…');
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl<'a> Line<'a> {
+    /// Parses a line. `None` for an empty line and for a header. `unquoted` holds the fields of a line with quotes.
+    pub fn parse(line: &'a [u8], is_first: bool, unquoted: &'a mut ByteRecord) -> Result<Option<Self>, LineFault> {
+        if line.len() as u64 > MAX_LINE_BYTES {
+            return Err(LineFault::Long);
+        }
+        let line = if is_first { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }.trim_ascii();
+        if line.is_empty() {
+            return Ok(None);
+        }
+        let [time, key, size] = fields(line, unquoted)?;
+        match (milliseconds(time), number(size)) {
+            (Some(at), Some(size)) => Ok(Some(Self { at, key, size: size.max(1) })),
+            (None, None) if is_first => Ok(None),
+            (None, _) => Err(LineFault::Time(Excerpt::new(time))),
+            (_, None) => Err(LineFault::Size(Excerpt::new(size))),
+        }
+    }
+}
+
+fn fields<'a>(line: &'a [u8], unquoted: &'a mut ByteRecord) -> Result<[&'a [u8]; 3], LineFault> {
+    if !line.contains(&b'"') {
+        return exactly_three(line.split(|byte| *byte == b','));
+    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(line);
+    match reader.read_byte_record(unquoted) {
+        Ok(_) => exactly_three(unquoted.iter()),
+        Err(_) => Err(LineFault::Fields(0)),
+    }
+}
+
+fn exactly_three<'a>(fields: impl Iterator<Item = &'a [u8]> + Clone) -> Result<[&'a [u8]; 3], LineFault> {
+    let mut rest = fields.clone();
+    match (rest.next(), rest.next(), rest.next(), rest.next()) {
+        (Some(time), Some(key), Some(size), None) => Ok([time, key, size]),
+        _ => Err(LineFault::Fields(fields.count())),
+    }
+}
+
+fn number(field: &[u8]) -> Option<u64> {
+    text(field)?.parse().ok()
+}
+
+/// Converts seconds to milliseconds.
+fn milliseconds(field: &[u8]) -> Option<u64> {
+    /// 71,000 years. Larger numbers of seconds with fractions are not exact to the millisecond.
+    const MAX: f64 = (1u64 << 51) as f64;
+    let milliseconds = text(field)?.parse::<f64>().ok()? * 1000.0;
+    (0.0..=MAX).contains(&milliseconds).then(|| milliseconds.round() as u64)
+}
+
+fn text(field: &[u8]) -> Option<&str> {
+    std::str::from_utf8(field).ok().map(str::trim)
+}

@@ -1,0 +1,23 @@
+//! The binary under test.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The path of the binary, which cargo sets for the tests of the package that has it.
+#[must_use]
+pub fn binary_path() -> PathBuf {
+    std::env::var_os("CARGO_BIN_EXE_media-cache").expect("the tests of the binary are run by `cargo test`").into()
+}
+
+/// The binary with arguments, without input, and with its output captured.
+pub fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(binary_path());
+    command.args(arguments).env_remove("RUST_LOG");
+    // The settings of whoever runs the tests do not apply to the services of the tests.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MEDIA_CACHE_")) {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}

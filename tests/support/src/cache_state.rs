@@ -1,0 +1,74 @@
+//! The state of a cache of the library: its counters and its entries.
+
+use media_cache::{Listed, LoadReport, MediaCache, Stats};
+
+use crate::soon::soon;
+
+/// The counters of a cache.
+///
+/// # Panics
+/// When the cache component was restarted or a policy was disabled.
+pub async fn stats(cache: &MediaCache) -> Stats {
+    let status = cache.status().await.unwrap();
+    assert_eq!((status.restarts, status.policy.fallbacks), (0, 0), "a component failed");
+    status.cache
+}
+
+/// Waits until the counters meet a condition. For changes inside the component, which no event signals.
+pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> Stats {
+    let reached = async {
+        loop {
+            let stats = stats(cache).await;
+            if condition(&stats) {
+                return stats;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(reached).await
+}
+
+/// What a start found in the directory.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    /// Entries.
+    pub entries: u64,
+    /// Of those, how many were in the snapshot.
+    pub from_snapshot: u64,
+    /// Unfinished files that were removed.
+    pub leftovers: u64,
+    /// Damaged entries that were removed.
+    pub damaged: u64,
+    /// Entries that were evicted.
+    pub evicted: u64,
+}
+
+/// What the start of a cache found in the directory.
+pub fn found(cache: &MediaCache) -> Found {
+    let LoadReport { entries, from_snapshot, leftovers, damaged, evicted } = cache.load_report();
+    Found { entries, from_snapshot, leftovers, damaged, evicted }
+}
+
+/// All entries, the least recently used first.
+pub async fn entries(cache: &MediaCache) -> Vec<Listed> {
+    let mut entries = Vec::new();
+    let mut next = None;
+    loop {
+        let page = cache.entries(next, 100).await.unwrap();
+        entries.extend(page.entries);
+        next = page.next;
+        if next.is_none() {
+            return entries;
+        }
+    }
+}
+
+/// The URLs of all entries, the least recently used first.
+pub async fn order(cache: &MediaCache) -> Vec<String> {
+    entries(cache).await.into_iter().map(|entry| entry.url).collect()
+}
+
+/// The URLs of the resident entries, the least recently used first.
+pub async fn resident(cache: &MediaCache) -> Vec<String> {
+    entries(cache).await.into_iter().filter(|entry| entry.resident).map(|entry| entry.url).collect()
+}

@@ -1,0 +1,35 @@
+//! Origins, services, clients and directories for the tests of media-cache.
+//!
+//! Servers listen on free loopback ports and stop when they are dropped, directories are temporary, and whatever a test waits for is
+//! an event with a time limit. [`cache_rig`] is the library in a sandbox without a network, [`service_process`] the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure here fails the test that called it")]
+
+pub mod binary;
+pub mod cache_directory;
+pub mod cache_requests;
+pub mod cache_rig;
+pub mod cache_state;
+pub mod canary_listener;
+pub mod command;
+pub mod homeserver;
+pub mod http_client;
+pub mod http_origin;
+pub mod images;
+pub mod latch;
+pub mod manual_clock;
+pub mod random;
+pub mod raw_client;
+pub mod raw_http;
+pub mod raw_origin;
+pub mod redirecting_origin;
+pub mod scripted_origin;
+pub mod scripted_resolver;
+pub mod scripted_transcoder;
+pub mod self_signed_origin;
+pub mod service_directory;
+pub mod service_process;
+pub mod sha256;
+pub mod soon;
+pub mod videos;
+pub mod workspace;

@@ -1,0 +1,88 @@
+//! An origin of the library: a downloader that answers as scripted and counts requests.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use media_cache::{Blob, Downloader, FetchError, FetchedMedia};
+
+use crate::latch::Latch;
+
+/// A downloader with an answer for every URL: a scripted one, or else a short [`text`].
+#[derive(Default)]
+pub struct ScriptedOrigin {
+    pages: Mutex<HashMap<String, Page>>,
+}
+
+#[derive(Default)]
+struct Page {
+    answer: Option<Answer>,
+    latch: Option<Latch>,
+    requests: usize,
+}
+
+type Answer = Arc<dyn Fn() -> Result<FetchedMedia, FetchError> + Send + Sync>;
+
+/// What the origin serves at a URL without a script.
+#[must_use]
+pub fn text(url: &str) -> Vec<u8> {
+    format!("what is at {url}").into_bytes()
+}
+
+/// Media as a downloader returns it.
+pub fn fetched(body: impl Into<Blob>, mimetype: &str, filename: &str) -> FetchedMedia {
+    FetchedMedia { body: body.into(), mimetype: mimetype.into(), filename: filename.into() }
+}
+
+impl ScriptedOrigin {
+    /// Serves media at a URL.
+    pub fn serves(&self, url: &str, media: FetchedMedia) {
+        self.answers(url, move || Ok(media.clone()));
+    }
+
+    /// Serves bytes as a picture at a URL.
+    pub fn serves_bytes(&self, url: &str, bytes: Vec<u8>) {
+        self.serves(url, fetched(bytes, "image/png", "picture.png"));
+    }
+
+    /// Fails downloads of a URL.
+    pub fn fails(&self, url: &str, error: FetchError) {
+        self.answers(url, move || Err(error.clone()));
+    }
+
+    /// Calls `answer` for each download of a URL.
+    pub fn answers(&self, url: &str, answer: impl Fn() -> Result<FetchedMedia, FetchError> + Send + Sync + 'static) {
+        self.page(url, |page| page.answer = Some(Arc::new(answer)));
+    }
+
+    /// Holds up downloads of a URL until the latch is opened.
+    pub fn hold(&self, url: &str) -> Latch {
+        let latch = Latch::closed();
+        self.page(url, |page| page.latch = Some(latch.clone()));
+        latch
+    }
+
+    /// How many downloads of a URL were attempted.
+    pub fn requests(&self, url: &str) -> usize {
+        self.page(url, |page| page.requests)
+    }
+
+    fn page<T>(&self, url: &str, use_it: impl FnOnce(&mut Page) -> T) -> T {
+        use_it(self.pages.lock().unwrap().entry(url.into()).or_default())
+    }
+}
+
+impl Downloader for ScriptedOrigin {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        let (answer, latch) = self.page(url, |page| {
+            page.requests += 1;
+            (page.answer.clone(), page.latch.clone())
+        });
+        Box::pin(async move {
+            if let Some(latch) = latch {
+                latch.pass().await;
+            }
+            answer.map_or_else(|| Ok(fetched(text(url), "text/plain", "page.txt")), |answer| answer())
+        })
+    }
+}

@@ -1,0 +1,50 @@
+//! A resolver that answers as scripted and records the names that were looked up.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+use futures::future::BoxFuture;
+use media_cache_http_downloader::{AccessRules, HttpDownloader, HttpOptions, Resolve};
+
+/// Names with a sequence of answers each; the last answer repeats.
+#[derive(Default)]
+pub struct ScriptedResolver {
+    answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
+    lookups: Mutex<Vec<String>>,
+}
+
+impl ScriptedResolver {
+    /// Gives a name these answers.
+    pub fn answers(&self, name: &str, answers: &[&[&str]]) {
+        let addresses = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
+        self.answers.lock().unwrap().insert(name.to_owned(), answers.iter().map(addresses).collect());
+    }
+
+    /// The names that were looked up since the last call.
+    pub fn new_lookups(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lookups.lock().unwrap())
+    }
+
+    /// A downloader with this resolver that may connect to public addresses and to those in `allowed`.
+    #[must_use]
+    pub fn downloader(self: &Arc<Self>, allowed: &[&str]) -> HttpDownloader {
+        let allow_addresses = allowed.iter().map(|range| range.parse().unwrap()).collect();
+        let access = AccessRules { allow_addresses, ..AccessRules::default() };
+        HttpDownloader::new(HttpOptions { access, resolver: self.clone(), ..HttpOptions::default() }).unwrap()
+    }
+}
+
+impl Resolve for ScriptedResolver {
+    fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        self.lookups.lock().unwrap().push(name.to_owned());
+        let mut answers = self.answers.lock().unwrap();
+        let answer = match answers.get_mut(name) {
+            Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
+            Some(answers) => Ok(answers[0].clone()),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such name")),
+        };
+        Box::pin(async { answer })
+    }
+}

@@ -1,0 +1,11 @@
+//! A time limit for whatever a test waits for.
+
+use std::time::Duration;
+
+/// Waits for an event that might never come, so that the test fails instead of hanging.
+///
+/// # Panics
+/// When it takes longer than a minute.
+pub async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("timed out after a minute")
+}
