@@ -33,11 +33,11 @@ const BATCHES: usize = 1000;
 const ENTRIES: u64 = 10_000;
 
 /// A policy that was compiled with this program.
-struct Native<A>(sdk::Ranking<A>);
+struct Native<A>(sdk::PolicyState<A>);
 
 impl<A: sdk::Algorithm> Native<A> {
     fn new() -> anyhow::Result<Self> {
-        Ok(Self(sdk::Ranking::new(CAPACITY, Vec::new()).map_err(anyhow::Error::msg)?))
+        Ok(Self(sdk::PolicyState::new(CAPACITY, Vec::new()).map_err(anyhow::Error::msg)?))
     }
 }
 

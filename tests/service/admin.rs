@@ -88,11 +88,11 @@ async fn the_listener_for_administration_needs_no_token_and_the_other_gives_no_r
     for (method, path) in administration() {
         let outside = ask(service.anonymous_request(method.clone(), &path), &method, &path).await;
         assert_eq!(outside.code(), "administration-off", "{method} {path}");
-        let answer = ask(client.request(method.clone(), &format!("{inside}{path}")), &method, &path).await;
+        let answer = ask(client.request(method.clone(), format!("{inside}{path}")), &method, &path).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
     }
     let url = origin.serves("/a.png", "image/png", png(1));
-    send(client.request(Method::GET, &format!("{inside}{}", media_path(&url)))).await.is("miss");
+    send(client.request(Method::GET, format!("{inside}{}", media_path(&url)))).await.is("miss");
     service.media(&url).await.is("hit");
     service.stop().await;
 }
@@ -105,7 +105,7 @@ async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
     let client = http_client();
     let paths = [(Method::GET, "/stats".to_owned()), (Method::GET, media_path(NOWHERE))];
     for (method, path) in administration().into_iter().chain(paths) {
-        let request = || client.request(method.clone(), &format!("http://{inside}{path}"));
+        let request = || client.request(method.clone(), format!("http://{inside}{path}"));
         for (name, value) in [
             ("origin", "https://evil.example".to_owned()),
             ("origin", format!("http://{inside}")),
@@ -119,7 +119,7 @@ async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
     }
     assert_eq!(dir.disk_usage(), 0);
     for (name, value) in [("sec-fetch-site", "none".to_owned()), ("host", format!("localhost:{}", inside.port()))] {
-        let answer = send(client.request(Method::GET, &format!("http://{inside}/policy")).header(name, &value)).await;
+        let answer = send(client.request(Method::GET, format!("http://{inside}/policy")).header(name, &value)).await;
         assert_eq!(answer.status, 200, "{name}: {value}");
     }
 }
@@ -129,7 +129,7 @@ async fn with_tokens_the_listener_for_administration_wants_one_too() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with(&["--admin-listen", "127.0.0.1:0"]).await;
     let inside = format!("http://{}", service.admin_address().await);
-    let request = || http_client().request(Method::GET, &format!("{inside}/policy"));
+    let request = || http_client().request(Method::GET, format!("{inside}/policy"));
     send(request()).await.problem(401);
     // A page does not know the token, so it does not matter where it comes from.
     let answer = send(request().bearer_auth(ADMIN_TOKEN).header("origin", "https://admin.example")).await;

@@ -78,7 +78,7 @@ async fn put_stores_a_large_file_as_it_is() {
     let file = dir.write("poster.png", &poster(1));
     dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
     assert!(std::fs::read(dir.media_file(NOWHERE)).unwrap() == poster(1));
-    assert_eq!(dir.sidecar(NOWHERE)["sha256"], sha256(&poster(1)));
+    assert_eq!(dir.sidecar(NOWHERE)["sha256"], sha256(poster(1)));
 }
 
 #[tokio::test]

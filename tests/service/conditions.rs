@@ -45,7 +45,7 @@ async fn the_version_is_the_sha256_of_the_bytes_and_the_time_they_were_stored() 
     let service = dir.serve().await;
     for cache in ["miss", "hit"] {
         let answer = service.media(&url).await.is(cache);
-        assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(&png(1))));
+        assert_eq!(answer.header("etag"), format!("\"{}\"", sha256(png(1))));
         assert_eq!(answer.header("cache-control"), "public, max-age=86400");
         let stored = dir.sidecar(&url)["ts"].as_f64().unwrap();
         assert_eq!(httpdate(answer.header("last-modified")), stored as u64);
@@ -88,7 +88,7 @@ async fn a_condition_is_also_held_against_what_was_just_downloaded() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
-    let answer = ask(&service, &url, "if-none-match", &format!("\"{}\"", sha256(&png(1)))).await;
+    let answer = ask(&service, &url, "if-none-match", &format!("\"{}\"", sha256(png(1)))).await;
     assert_eq!((answer.status, answer.header("x-cache")), (304, "miss"));
     service.media(&url).await.is("hit");
 }

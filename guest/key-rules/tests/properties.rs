@@ -1,4 +1,4 @@
-//! What holds for every URL, compared with what a parser of the URL Standard makes of it.
+//! Properties of cache keys for arbitrary URLs, checked against a parser of the URL Standard.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -135,7 +135,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_is_too_odd_and_the_key_of_a_key_is_itself(text in near_urls()) {
+    fn any_text_has_a_cache_key_and_a_cache_key_is_its_own(text in near_urls()) {
         for rules in [rules(), KeyRules::default()] {
             let key = rules.key(&text).into_owned();
             prop_assert!(key.len() <= text.len());
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_key_leads_to_where_its_url_leads(text in prop_oneof![urls(), near_urls()]) {
+    fn a_cache_key_leads_where_its_url_leads(text in prop_oneof![urls(), near_urls()]) {
         let rules = rules();
         let key = rules.key(&text);
         let Ok(url) = Url::parse(&text) else {
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn what_rules_name_goes(text in urls()) {
+    fn parameters_named_by_rules_are_removed(text in urls()) {
         let (rules, url) = (rules(), Url::parse(&text));
         let Ok(url) = url else { return Ok(()) };
         // The host as a parser gives it is found; one that is written otherwise, with `%2E` say, or that ends in a backslash, is left
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn urls_have_the_same_key_only_if_they_lead_to_the_same_place(one in few_urls(), other in few_urls()) {
+    fn urls_with_the_same_cache_key_lead_to_the_same_place(one in few_urls(), other in few_urls()) {
         let rules = rules();
         if rules.key(&one) != rules.key(&other) {
             return Ok(());

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::all, clippy::unwrap_used, unused_qualifications, reason = "generated")]
 
 wit_bindgen::generate!({
-    path: "../../wit",
+    path: "wit",
     world: "eviction-policy",
     generate_all,
     pub_export_macro: true,

@@ -40,9 +40,9 @@
 
 pub mod bindings;
 mod options;
-mod policy_state;
+pub mod policy_state;
 
 pub use bindings::exports::media_cache::cache::eviction::{Access, Entry, EntryId, Event, Placement};
 pub use media_cache_policy_structures::{FingerprintHasher, FingerprintMap, Ghosts, Heap, MAX_ENTRIES, Queue, Slab, spread};
 pub use options::{OptionSpec, Options};
-pub use policy_state::{Algorithm, Component, Ranking};
+pub use policy_state::{Algorithm, Component, PolicyState};

@@ -70,12 +70,12 @@ pub trait Algorithm: Sized + 'static {
 pub struct Component<A>(PhantomData<A>);
 
 /// One ranking, as the WIT has it.
-pub struct Ranking<A> {
+pub struct PolicyState<A> {
     algorithm: RefCell<A>,
     capacity: u64,
 }
 
-impl<A: Algorithm> Ranking<A> {
+impl<A: Algorithm> PolicyState<A> {
     /// See `create` in `wit/eviction.wit`.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl<A: Algorithm> Ranking<A> {
 }
 
 impl<A: Algorithm> Guest for Component<A> {
-    type Policy = Ranking<A>;
+    type Policy = PolicyState<A>;
 
     fn describe() -> Description {
         Description {
@@ -99,7 +99,7 @@ impl<A: Algorithm> Guest for Component<A> {
     }
 }
 
-impl<A: Algorithm> GuestPolicy for Ranking<A> {
+impl<A: Algorithm> GuestPolicy for PolicyState<A> {
     fn create(capacity: u64, options: Vec<(String, String)>) -> Result<Policy, String> {
         Ok(Policy::new(Self::new(capacity, options)?))
     }
@@ -147,7 +147,7 @@ macro_rules! export_policy {
         // Natively there is nobody to export to, and the names of exports are none that a native linker takes.
         #[cfg(target_family = "wasm")]
         const _: () = {
-            type Exported = $crate::Component<$algorithm>;
+            type Exported = $crate::policy_state::Component<$algorithm>;
     $crate::bindings::export!(Exported with_types_in $crate::bindings);
         };
     };

@@ -20,7 +20,7 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
 /// Limits for clients.
 #[derive(Args)]
-#[command(next_help_heading = "ConnectionLimits")]
+#[command(next_help_heading = "Clients")]
 pub struct ConnectionLimits {
     /// Connections from clients at once; more are answered 503
     #[arg(long, value_name = "N", default_value_t = default().max_connections)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::PREBUILT_VARIABLE;
+use crate::environment::PREBUILT_VARIABLE;
 
 /// Why components cannot be provided. The message says what to do about it.
 #[derive(Debug)]

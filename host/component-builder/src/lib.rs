@@ -26,13 +26,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub use environment::PREBUILT_VARIABLE;
 pub use error::Error;
-
-/// The variable that names a directory of prebuilt components.
-///
-/// The name does not start with `MEDIA_CACHE_`. Such variables configure the service, which rejects unknown ones, and `cargo run`
-/// passes its environment on to the service.
-pub const PREBUILT_VARIABLE: &str = "PREBUILT_COMPONENTS_DIR";
 
 /// The target that components are compiled for.
 const TARGET: &str = "wasm32-wasip2";

@@ -4,7 +4,7 @@
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod cache {
     wasmtime::component::bindgen!({
-        path: "../../wit",
+        path: "wit",
         world: "media-cache",
         require_store_data_send: true,
         imports: {
@@ -27,5 +27,5 @@ pub mod cache {
 /// The world `eviction-policy`, as the host sees it: it calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod policy {
-    wasmtime::component::bindgen!({ path: "../../wit", world: "eviction-policy", additional_derives: [PartialEq, Eq] });
+    wasmtime::component::bindgen!({ path: "wit", world: "eviction-policy", additional_derives: [PartialEq, Eq] });
 }

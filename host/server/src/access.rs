@@ -17,7 +17,7 @@ use crate::media_query::MediaQuery;
 use crate::media_response::{CACHE_CONTROL, MAX_AGE};
 use crate::problem::Problem;
 use crate::routes::{self, Requirement};
-use crate::signature::SigningKeys;
+use media_cache_requests::SigningKeys;
 
 /// What the clients of a listener may do. By default they may get media and request the health of the service.
 #[derive(Clone, Debug, Default)]

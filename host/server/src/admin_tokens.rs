@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::secret::{WeakSecret, check_length};
+use media_cache_requests::{WeakSecret, check_length};
 
 /// Bearer tokens, any of which grants administration rights. Only their digests are kept.
 #[derive(Clone, Default)]

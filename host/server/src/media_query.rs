@@ -3,8 +3,8 @@
 use axum::http::Uri;
 
 use crate::problem::Problem;
-use crate::query;
-use crate::signature::Signature;
+use media_cache_requests::Signature;
+use media_cache_requests::query;
 
 /// The query of a request to `/media`.
 #[derive(Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use media_cache::{Blob, Media, Source};
 
 use crate::content_disposition::content_disposition;
 use crate::problem::Problem;
-use crate::range::Wanted;
 use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
+use media_cache_requests::Wanted;
 
 /// How long a client may cache media. The media of a URL is fetched once, and so changes only after an eviction.
 pub(crate) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");

@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use media_cache::policy::SwapError;
 use media_cache::{CacheError, ComponentError, FetchError, StoreError, describe};
+use media_cache_requests::InvalidRequest;
 use serde_json::json;
 
 /// A problem.
@@ -77,6 +78,12 @@ impl IntoResponse for Problem {
         }
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<InvalidRequest> for Problem {
+    fn from(refused: InvalidRequest) -> Self {
+        Self::new(refused.status, refused.code, refused.detail)
     }
 }
 

@@ -7,12 +7,10 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 
 use crate::access::{self, Access};
-use crate::observe;
 use crate::problem::Problem;
 use crate::routes::ROUTES;
-use crate::security_headers;
 use crate::service::Service;
-use crate::via;
+use crate::{observe, security_headers, via};
 
 impl Service {
     /// The routes, restricted to what `access` allows. A service with several listeners has a router for each.

@@ -7,7 +7,7 @@ use media_cache::policy::{CreateError, PolicyChoice, PolicyEngine, PolicyLimits,
 use crate::outcome::Outcome;
 use crate::policy::Sandboxed;
 use crate::replay::Replay;
-use crate::trace::Trace;
+use media_cache_trace::Trace;
 
 /// Requests replayed between two progress reports.
 const PROGRESS_INTERVAL: usize = 1 << 14;

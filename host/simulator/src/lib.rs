@@ -28,15 +28,12 @@ mod policy;
 mod replay;
 mod resident_set;
 mod run;
-mod trace;
-mod trace_line;
 
 pub use counts::Counts;
 pub use job::{Job, JobError};
+pub use media_cache_trace::{Excerpt, LineFault, Request, Trace, TraceError, fingerprint};
 pub use outcome::Outcome;
 pub use plot::{PlotError, plot};
 pub use policy::{Policy, Sandboxed};
 pub use replay::{Replay, Seed};
 pub use run::run;
-pub use trace::{Request, Trace, TraceError, fingerprint};
-pub use trace_line::{Excerpt, LineFault};

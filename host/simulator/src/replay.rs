@@ -8,7 +8,7 @@ use media_cache::policy::{Access, Entry, Event, Placement, PolicyFault, SEED_PAG
 use crate::counts::Counts;
 use crate::policy::Policy;
 use crate::resident_set::ResidentSet;
-use crate::trace::{Request, Trace};
+use media_cache_trace::{Request, Trace};
 
 /// The most events that are buffered before the policy observes them.
 const BATCH: usize = 1024;

@@ -7,7 +7,7 @@ use std::collections::BinaryHeap;
 
 use media_cache::policy::Entry;
 
-use crate::trace::Trace;
+use media_cache_trace::Trace;
 
 /// Stands for no slot in `slot_of`, and for no object in a [`Slot`].
 const NONE: u32 = u32::MAX;

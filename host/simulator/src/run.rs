@@ -8,7 +8,7 @@ use media_cache::policy::PolicyEngine;
 
 use crate::job::{Job, JobError};
 use crate::outcome::Outcome;
-use crate::trace::Trace;
+use media_cache_trace::Trace;
 
 /// Runs jobs on up to `threads` threads and returns the outcomes in the order of the jobs.
 ///

@@ -3,33 +3,14 @@
 //! A property takes bytes and panics where something does not hold that should. The fuzz targets in `fuzz/` call properties with what
 //! a fuzzer makes up; the test of this crate calls them with the files in `fuzz/corpus/`, which a fuzzer found worth keeping.
 //!
-//! Parsers of the server and of the simulator are compiled into this crate from where they are, rather than by depending on these
-//! crates: what is instrumented for fuzzing is then a few thousand lines, and not also a WebAssembly engine. A module here has the
-//! name of the host's, so that paths by `crate` mean the same.
+//! The crates of the parsers depend neither on a WebAssembly engine nor on a video encoder, so that little is instrumented for fuzzing.
 
 mod download;
 mod input;
 mod keys;
-mod problem;
-#[path = "../../../host/server/src/query.rs"]
-#[allow(dead_code, reason = "the server uses more of it")]
-mod query;
-#[path = "../../../host/server/src/range.rs"]
-mod range;
-#[path = "../../../host/server/src/secret.rs"]
-#[allow(dead_code, reason = "the server uses more of it")]
-mod secret;
 mod service;
-#[path = "../../../host/server/src/signature.rs"]
-#[allow(dead_code, reason = "the server uses more of it")]
-mod signature;
 mod simulate;
 mod stored;
-#[path = "../../../host/simulator/src/trace.rs"]
-#[allow(dead_code, reason = "the simulator uses more of it")]
-mod trace;
-#[path = "../../../host/simulator/src/trace_line.rs"]
-mod trace_line;
 mod transcode;
 
 pub use download::{file_name, media_type};

@@ -217,7 +217,7 @@ fn the_definitions_hold_together() {
 
 #[test]
 fn the_documents_list_all_options() {
-    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let text = std::fs::read_to_string(documents).unwrap();
     let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
     let expected = table();

@@ -7,7 +7,7 @@
 
 use media_cache_policy_structures::{Queue, Slab};
 
-use crate::policy::types::{Entry, Event};
+use crate::policy::types::{Access, Entry, Event};
 
 /// The entries of a ranking, in the order of their use.
 pub(super) struct ResidencyLog {
@@ -53,7 +53,7 @@ pub(super) enum DeltaEntry {
     /// One that resides.
     Tracked(Entry),
     /// One that an earlier page told of, and that has been asked for since.
-    Accessed(super::Access),
+    Accessed(Access),
 }
 
 impl ResidencyLog {
@@ -147,15 +147,15 @@ impl ResidencyLog {
             let (Some(entry), Some(known)) = (self.entry(id), self.entries.get_mut(id)) else { break };
             let seen_by = std::mem::replace(&mut known.seen_by, self.subscriber);
             entries.push(match seen_by == self.subscriber {
-                true => DeltaEntry::Accessed(super::Access { id, at: entry.accessed_at }),
+                true => DeltaEntry::Accessed(Access { id, at: entry.accessed_at }),
                 false => DeltaEntry::Tracked(entry),
             });
         }
         Delta { removed, entries }
     }
 
-    fn access(&mut self, access: super::Access) {
-        let super::Access { id, at } = access;
+    fn access(&mut self, access: Access) {
+        let Access { id, at } = access;
         let Some(known) = self.entries.get_mut(id) else { return };
         known.hits = known.hits.saturating_add(1);
         known.accessed_at = at;
@@ -175,7 +175,6 @@ impl ResidencyLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::types::Access;
 
     fn entry(id: u64) -> Entry {
         Entry { id, fingerprint: id + 100, size: 1, hits: 0, accessed_at: 0 }

@@ -5,7 +5,7 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
 use crate::policy::sandbox::PolicyLimits;
 use crate::policy::spec::PolicyChoice;
-use crate::policy::types::{Entry, Event, Placement};
+use crate::policy::types::{Access, Entry, Event, Placement};
 
 /// Why a policy is not fit to be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ struct Trial {
 
 impl Trial {
     fn place(&mut self, id: u64) -> Result<(), TrialError> {
-        let events = [Event::Accessed(super::Access { id: id / 2, at: id })];
+        let events = [Event::Accessed(Access { id: id / 2, at: id })];
         let events = if self.resident[id as usize / 2] { &events[..] } else { &[] };
         let needed = (self.used() + SIZE).saturating_sub(ENTRIES * SIZE);
         match self.policy.place(&self.ranking, events, entry(id), needed)? {

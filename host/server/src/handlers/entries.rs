@@ -8,8 +8,8 @@ use media_cache::Listed;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
-use crate::query;
 use crate::service::Service;
+use media_cache_requests::query;
 
 /// The number of entries in a response, unless the client gives a `limit`.
 const PAGE: u32 = 100;

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::metrics::exposition::Format;
 use crate::problem::Problem;
-use crate::query;
 use crate::service::Service;
+use media_cache_requests::query;
 
 /// `GET /metrics`: all metrics, in the format that the client accepts. Does not wait for a cache that is still loading.
 pub(crate) async fn scrape(State(service): State<Service>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::problem::Problem;
-use crate::query;
 use crate::service::Service;
 use crate::uploads::check_unmodified;
+use media_cache_requests::query;
 
 /// The largest component that is accepted, in bytes. One that contains an interpreter has tens of megabytes.
 pub const MAX_POLICY_BYTES: u64 = 64 << 20;

@@ -8,8 +8,8 @@ use media_cache::{LoadReport, Stats, Status};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
-use crate::query;
 use crate::service::Service;
+use media_cache_requests::query;
 
 /// `GET /stats`: the counters of the cache and the state of its policy.
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::fingerprint::fingerprint;
+use media_cache_trace::fingerprint;
 
 /// How much of a URL is logged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Describes a thousand options, each with the same megabytes of text.
 
-use media_cache_hostile_policies::kit::Ranking;
+use media_cache_hostile_policies::kit::PolicyState;
 use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::eviction::{Description, Guest, OptionDescription};
 use media_cache_hostile_policies::{Hostile, Until, export};
 
@@ -15,7 +15,7 @@ impl Hostile for Lru {
 struct Component;
 
 impl Guest for Component {
-    type Policy = Ranking<Until<Lru>>;
+    type Policy = PolicyState<Until<Lru>>;
 
     fn describe() -> Description {
         // Never given back: what the strings have in common can be freed once at most.

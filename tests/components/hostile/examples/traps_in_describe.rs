@@ -1,6 +1,6 @@
 //! Breaks off instead of saying what it is.
 
-use media_cache_hostile_policies::kit::Ranking;
+use media_cache_hostile_policies::kit::PolicyState;
 use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::eviction::{Description, Guest};
 use media_cache_hostile_policies::{Hostile, Until, export};
 
@@ -15,7 +15,7 @@ impl Hostile for Lru {
 struct Component;
 
 impl Guest for Component {
-    type Policy = Ranking<Until<Lru>>;
+    type Policy = PolicyState<Until<Lru>>;
 
     fn describe() -> Description {
         std::process::abort()

@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use http::Uri;
 use url::form_urlencoded::Serializer;
 
+use media_cache_requests::query::read;
+use media_cache_requests::{Signature, SigningKeys};
+
 use crate::input::{Input, text};
-use crate::query::read;
-use crate::signature::{Signature, SigningKeys};
 
 const NAMES: [&str; 3] = ["url", "signature", "expires"];
 

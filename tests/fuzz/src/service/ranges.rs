@@ -1,7 +1,8 @@
 //! `Range`, whatever it says and however much there is.
 
+use media_cache_requests::Wanted;
+
 use crate::input::{Input, text};
-use crate::range::Wanted;
 
 /// Eight bytes of length, and a header.
 pub fn range(data: &[u8]) {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::iter::once;
 
-use crate::trace::{Request, Trace, fingerprint};
+use media_cache_trace::{Request, Trace, fingerprint};
 
 /// All of it as a trace, plain or compressed; and as a key.
 pub fn trace(data: &[u8]) {

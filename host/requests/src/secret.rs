@@ -15,6 +15,9 @@ pub enum WeakSecret {
 }
 
 /// Refuses a secret that is too short.
-pub(crate) fn check_length(secret: &[u8]) -> Result<(), WeakSecret> {
+///
+/// # Errors
+/// When it has less than 16 bytes.
+pub fn check_length(secret: &[u8]) -> Result<(), WeakSecret> {
     if secret.len() < SHORTEST { Err(WeakSecret::Short(secret.len())) } else { Ok(()) }
 }

@@ -2,25 +2,31 @@
 
 use http::Uri;
 
-use crate::problem::Problem;
+use crate::invalid_request::InvalidRequest;
 
 /// Reads the parameters with these names, each of which may occur once. An unknown parameter is an error rather than ignored: it is
 /// part of a URL that was not encoded, or a misspelt option. `hint` says what to do instead.
-pub(crate) fn read<const N: usize>(uri: &Uri, names: [&str; N], hint: &str) -> Result<[Option<String>; N], Problem> {
+///
+/// # Errors
+/// For an unknown parameter, and for one that occurs twice.
+pub fn read<const N: usize>(uri: &Uri, names: [&str; N], hint: &str) -> Result<[Option<String>; N], InvalidRequest> {
     let mut values = [const { None }; N];
     for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
         let Some(known) = names.iter().position(|known| **known == *name).and_then(|known| values.get_mut(known)) else {
-            return Err(Problem::bad_request(format!("there is no parameter `{name}` here; {hint}")));
+            return Err(InvalidRequest::bad_request(format!("there is no parameter `{name}` here; {hint}")));
         };
         if known.replace(value.into_owned()).is_some() {
-            return Err(Problem::bad_request(format!("the parameter `{name}` is there twice; {hint}")));
+            return Err(InvalidRequest::bad_request(format!("the parameter `{name}` is there twice; {hint}")));
         }
     }
     Ok(values)
 }
 
 /// Refuses all parameters, for a route that has none.
-pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
+///
+/// # Errors
+/// For any parameter.
+pub fn none(uri: &Uri) -> Result<(), InvalidRequest> {
     read(uri, [], &format!("{} has none", uri.path())).map(|[]| ())
 }
 

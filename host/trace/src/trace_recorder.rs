@@ -59,7 +59,7 @@ impl TraceRecorder {
     }
 
     /// Records a request for the entry with this key, which has so many bytes of media. Never blocks.
-    pub(crate) fn record(&self, key: &str, media_bytes: u64) {
+    pub fn record(&self, key: &str, media_bytes: u64) {
         let key = fingerprint(key.as_bytes());
         // A sidecar nearly always takes one block.
         let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);

@@ -14,11 +14,10 @@
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
-use crate::problem::Problem;
+use crate::invalid_request::InvalidRequest;
 use crate::secret::{WeakSecret, check_length};
 
 /// The first line of the text, so that a key that is also used for something else signs nothing for us by mistake.
@@ -33,7 +32,7 @@ pub struct SigningKeys(Vec<Hmac<Sha256>>);
 
 /// A well-formed signature of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Signature {
+pub struct Signature {
     bytes: [u8; LENGTH],
     expires: Option<u64>,
 }
@@ -69,8 +68,11 @@ impl SigningKeys {
 
     /// Verifies the signature of a request. How long that takes depends on the number of keys, not on their content. Only a correct
     /// signature is reported as expired.
-    pub(crate) fn verify(&self, url: &str, signature: Option<&Signature>, now: SystemTime) -> Result<(), Problem> {
-        let refused = |code, why| Err(Problem::new(StatusCode::FORBIDDEN, code, why));
+    ///
+    /// # Errors
+    /// When the signature is missing, wrong or expired.
+    pub fn verify(&self, url: &str, signature: Option<&Signature>, now: SystemTime) -> Result<(), InvalidRequest> {
+        let refused = |code, why| Err(InvalidRequest::forbidden(code, why));
         let Some(signature) = signature else {
             return refused("unsigned", "requests for media have to be signed here, and there is no parameter `signature`");
         };
@@ -102,10 +104,13 @@ fn text(mut key: Hmac<Sha256>, url: &str, expires: Option<u64>) -> Hmac<Sha256> 
 
 impl Signature {
     /// Reads the parameters. Without `signature` there must not be an `expires` either.
-    pub fn read(signature: Option<&str>, expires: Option<&str>) -> Result<Option<Self>, Problem> {
+    ///
+    /// # Errors
+    /// For a malformed signature or time.
+    pub fn read(signature: Option<&str>, expires: Option<&str>) -> Result<Option<Self>, InvalidRequest> {
         let malformed = |why: &str| {
             let why = format!("{why}; a URL that has such parameters of its own is to be percent-encoded");
-            Problem::new(StatusCode::FORBIDDEN, "malformed-signature", why)
+            InvalidRequest::forbidden("malformed-signature", why)
         };
         let expires = expires.map(|text| seconds(text).ok_or_else(|| malformed("`expires` is no number of seconds since 1970")));
         let bytes = signature.map(|text| from_hex(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
@@ -117,6 +122,7 @@ impl Signature {
     }
 
     /// How long the signature remains valid; `None` if it does not expire.
+    #[must_use]
     pub fn lifetime(&self, now: SystemTime) -> Option<Duration> {
         let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         self.expires.map(|expires| Duration::from_secs(expires).saturating_sub(now))

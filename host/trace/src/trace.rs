@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use sha2::{Digest, Sha256};
 
+use crate::fingerprint::fingerprint;
 use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
 
 /// Requests in the order of the trace. Takes 24 bytes of memory per request and 8 bytes per object.
@@ -101,15 +101,10 @@ impl Trace {
     }
 
     /// The fingerprint of the key of an object.
-    pub(crate) fn fingerprint(&self, object: u32) -> u64 {
+    #[must_use]
+    pub fn fingerprint(&self, object: u32) -> u64 {
         self.fingerprints[object as usize]
     }
-}
-
-/// The fingerprint of a key, such as a URL: the first 64 bits of its SHA-256 digest.
-#[must_use]
-pub fn fingerprint(key: &[u8]) -> u64 {
-    Sha256::digest(key).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 impl fmt::Debug for Trace {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a `Range` header requests.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub enum Wanted {
     /// Everything: there is no header, or one that a server may or must ignore (not in bytes, malformed, several ranges).
     All,
     /// These bytes.

@@ -1,30 +1,30 @@
-//! The parts of a URL, as they stand in its text.
+//! Splits the text of a URL into its parts, so that rules can change one and keep the others byte for byte.
 
-/// A URL of the form `scheme://host…`. Put together again, with `://`, `?` and `#` where they belong, the parts are the URL.
-pub(crate) struct Parts<'a> {
+/// A URL of the form `scheme://host…`. Joined again with `://`, `?` and `#`, the parts are the URL.
+pub(crate) struct UrlParts<'a> {
     pub scheme: &'a str,
-    /// With the `@` behind it, or empty.
+    /// Including the `@` after it, or empty.
     pub userinfo: &'a str,
-    /// Not empty. With its brackets where it is the literal of an IPv6 address.
+    /// Not empty. An IPv6 address includes its brackets.
     pub host: &'a str,
-    /// The port, with the `:` before it, and the path.
+    /// The port, including the `:` before it, and the path.
     pub rest: &'a str,
-    /// What stands between `?` and `#`.
+    /// The text between `?` and `#`.
     pub query: Option<&'a str>,
-    /// What stands behind `#`.
+    /// The text after `#`.
     pub fragment: Option<&'a str>,
 }
 
-impl<'a> Parts<'a> {
-    /// Finds the parts where browsers find them (the URL Standard of the WHATWG). `None` for what has another form, and for what has
-    /// characters in it that browsers leave out.
+impl<'a> UrlParts<'a> {
+    /// Finds the parts where browsers find them (WHATWG URL Standard). `None` for URLs of another form, and for text with characters
+    /// that browsers remove.
     pub fn of(url: &'a str) -> Option<Self> {
         if url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return None;
         }
         let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| is_scheme(scheme))?;
         if scheme.eq_ignore_ascii_case("file") {
-            // What stands there may be the letter of a drive.
+            // The host may be a drive letter.
             return None;
         }
         let (rest, fragment) = split(rest, '#');
@@ -32,7 +32,7 @@ impl<'a> Parts<'a> {
         let end = rest.find(['/', '\\']).unwrap_or(rest.len());
         let authority = &rest[..end];
         if rest[end..].starts_with('\\') {
-            // The end of the host in some schemes, and a part of it in others.
+            // It ends the host in some schemes, and is part of it in others.
             return None;
         }
         let (userinfo, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
@@ -44,7 +44,7 @@ impl<'a> Parts<'a> {
         (!host.is_empty()).then_some(Self { scheme, userinfo, host, rest, query, fragment })
     }
 
-    /// Whether the scheme or the host would be another in lower case.
+    /// Whether the scheme or the host has upper-case letters.
     pub fn has_upper_case(&self) -> bool {
         self.scheme.bytes().chain(self.host.bytes()).any(|byte| byte.is_ascii_uppercase())
     }

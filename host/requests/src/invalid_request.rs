@@ -1,0 +1,27 @@
+//! Why a request is refused.
+
+use http::StatusCode;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct InvalidRequest {
+    /// The HTTP status with which to answer.
+    pub status: StatusCode,
+    /// For programs: in kebab case, and stable.
+    pub code: &'static str,
+    /// For people. It may quote the request.
+    pub detail: String,
+}
+
+impl InvalidRequest {
+    /// A 400 for a malformed request.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, code: "bad-request", detail: detail.into() }
+    }
+
+    /// A 403 for a missing, malformed, wrong or expired signature.
+    pub(crate) fn forbidden(code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: StatusCode::FORBIDDEN, code, detail: detail.into() }
+    }
+}

@@ -1,0 +1,14 @@
+//! Traces of requests: [`Trace`] reads them, for the simulator, and [`TraceRecorder`] writes them, for the service.
+//!
+//! A line of a trace is `time,key,size`: seconds, any text, bytes. Recorded traces contain the [`fingerprint`] of a cache key in place
+//! of the key.
+
+mod fingerprint;
+mod trace;
+mod trace_line;
+mod trace_recorder;
+
+pub use fingerprint::fingerprint;
+pub use trace::{Request, Trace, TraceError};
+pub use trace_line::{Excerpt, LineFault};
+pub use trace_recorder::TraceRecorder;
