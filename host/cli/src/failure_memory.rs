@@ -4,8 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
-use media_cache::Builder;
-use media_cache::FailureKind;
+use media_cache::{Builder, FailureKind, defaults};
 
 /// The longest time that can be said, in seconds: nearly fifty days.
 const LONGEST: u32 = u32::MAX / 1000;
@@ -18,7 +17,7 @@ pub struct FailureMemory {
     #[arg(long, value_name = "KIND=SECONDS", value_delimiter = ',')]
     failure_memory: Vec<Remembered>,
     /// How long an origin may ask to be left alone, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(..=i64::from(LONGEST)))]
+    #[arg(long, value_name = "SECONDS", default_value_t = defaults::MAX_RETRY_AFTER_SECONDS, value_parser = clap::value_parser!(u32).range(..=i64::from(LONGEST)))]
     max_retry_after_seconds: u32,
 }
 

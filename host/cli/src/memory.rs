@@ -1,7 +1,7 @@
 //! The tier in memory.
 
 use clap::Args;
-use media_cache::Builder;
+use media_cache::{Builder, defaults};
 
 use crate::storage::MIB;
 
@@ -10,10 +10,10 @@ use crate::storage::MIB;
 #[command(next_help_heading = "Memory")]
 pub struct Memory {
     /// Entries kept in memory or open; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(long, value_name = "N", default_value_t = defaults::MAX_MEMORY_ITEMS)]
     max_memory_items: u32,
     /// Memory for the bytes of entries, in MiB
-    #[arg(long, value_name = "MB", default_value_t = 256)]
+    #[arg(long, value_name = "MB", default_value_t = defaults::MAX_MEMORY_BYTES / MIB)]
     max_memory_mb: u64,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscoder, PolicySpec};
+use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults};
 
 use crate::config::ConfigurationFile;
 use crate::engine::engine;
@@ -16,7 +16,7 @@ use crate::key_rules::KeyRuleOptions;
 pub const MIB: u64 = 1 << 20;
 
 /// The budget of a service, and of a directory that is empty, in MiB.
-pub const DEFAULT_MAX_SIZE_MB: u64 = 500;
+pub const DEFAULT_MAX_SIZE_MB: u64 = defaults::MAX_DISK_BYTES.get() / MIB;
 
 /// Which cache it is. Every command has these.
 #[derive(Args)]

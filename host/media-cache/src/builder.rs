@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use wasmtime::component::ResourceTable;
 
+use crate::built_in;
 use crate::cache::MediaCache;
 use crate::cache_engine::CacheComponent;
-use crate::defaults;
 use crate::directory_lock::DirectoryLock;
 use crate::driver::Driver;
 use crate::engine::Engine;
@@ -72,21 +72,22 @@ impl Builder {
         self
     }
 
-    /// The budget on disk, in bytes; both files of an entry count, in blocks of 4096. Default 500 MiB.
+    /// The budget on disk, in bytes; both files of an entry count, in blocks of 4096. Default [`MAX_DISK_BYTES`](crate::defaults::MAX_DISK_BYTES).
     #[must_use]
     pub fn max_disk_bytes(mut self, bytes: NonZeroU64) -> Self {
         self.options.max_disk_bytes = Some(bytes);
         self
     }
 
-    /// How many entries are kept in memory, or open; 0 for none. Default 64.
+    /// How many entries are kept in memory, or open; 0 for none. Default
+    /// [`MAX_MEMORY_ITEMS`](crate::defaults::MAX_MEMORY_ITEMS).
     #[must_use]
     pub fn max_memory_items(mut self, items: u32) -> Self {
         self.options.max_memory_items = Some(items);
         self
     }
 
-    /// How many bytes are kept in memory. Default 256 MiB.
+    /// How many bytes are kept in memory. Default [`MAX_MEMORY_BYTES`](crate::defaults::MAX_MEMORY_BYTES).
     #[must_use]
     pub fn max_memory_bytes(mut self, bytes: u64) -> Self {
         self.options.max_memory_bytes = Some(bytes);
@@ -130,7 +131,7 @@ impl Builder {
         self
     }
 
-    /// What downloads. Default: [`HttpDownloader`], with its default options.
+    /// What downloads. Default: the built-in downloader, with its default options; without the feature `http` nothing is downloaded.
     #[must_use]
     pub fn downloader(self, downloader: impl Downloader) -> Self {
         self.shared_downloader(Arc::new(downloader))
@@ -143,13 +144,14 @@ impl Builder {
         self
     }
 
-    /// What makes films of GIFs. Default: [`EmbeddedTranscoder`], with its default limits.
+    /// What converts GIFs. Default: the built-in transcoder, with its default limits; without the feature `gif` GIFs are stored as they
+    /// are.
     #[must_use]
     pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
         self.shared_transcoder(Arc::new(transcoder))
     }
 
-    /// What makes films of GIFs, shared with others.
+    /// What converts GIFs, shared with others.
     #[must_use]
     pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
         self.transcoder = Some(transcoder);
@@ -236,8 +238,8 @@ impl Builder {
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
-        let downloader = self.downloader.map_or_else(defaults::downloader, Ok)?;
-        let transcoder = self.transcoder.unwrap_or_else(defaults::transcoder);
+        let downloader = self.downloader.map_or_else(built_in::downloader, Ok)?;
+        let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
         let make_state = {
             let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());

@@ -1,32 +1,18 @@
-//! What a cache downloads and transcodes with unless it is given something else.
+//! The defaults of a cache's options. The cache component has the same ones, for hosts that leave options out.
 
-use std::sync::Arc;
+use std::num::NonZeroU64;
 
-use media_cache_interfaces::{Downloader, Transcoder};
+/// The disk budget in bytes: 500 MiB.
+pub const MAX_DISK_BYTES: NonZeroU64 = match NonZeroU64::new(500 << 20) {
+    Some(bytes) => bytes,
+    None => NonZeroU64::MIN,
+};
 
-use crate::open_error::OpenError;
+/// The limit of items in the memory tier.
+pub const MAX_MEMORY_ITEMS: u32 = 64;
 
-/// The downloader over HTTP, with its default options.
-#[cfg(feature = "http")]
-pub(crate) fn downloader() -> Result<Arc<dyn Downloader>, OpenError> {
-    use media_cache_http_downloader::{HttpDownloader, HttpOptions};
-    Ok(Arc::new(HttpDownloader::new(HttpOptions::default())?))
-}
+/// The limit of bytes in the memory tier: 256 MiB.
+pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
-/// Without the feature `http` there is none.
-#[cfg(not(feature = "http"))]
-pub(crate) fn downloader() -> Result<Arc<dyn Downloader>, OpenError> {
-    Ok(Arc::new(media_cache_interfaces::NoDownloader))
-}
-
-/// The embedded converter, with its default limits.
-#[cfg(feature = "gif")]
-pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
-    Arc::new(crate::gif::GifTranscoder::embedded())
-}
-
-/// Without the feature `gif` there is none: GIFs are stored as they are.
-#[cfg(not(feature = "gif"))]
-pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
-    Arc::new(media_cache_interfaces::NoTranscoder)
-}
+/// How long an origin may ask to be left alone, in seconds.
+pub const MAX_RETRY_AFTER_SECONDS: u32 = 600;

@@ -11,10 +11,11 @@
 mod bindings;
 mod blob_handle;
 mod builder;
+mod built_in;
 mod cache;
 mod cache_engine;
 mod component_error;
-mod defaults;
+pub mod defaults;
 mod directory_lock;
 mod driver;
 mod engine;

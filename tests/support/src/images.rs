@@ -46,7 +46,7 @@ pub fn jpeg(seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// The width and height of [`gif`].
+/// The width and height of [`gif()`].
 pub const GIF_SIZE: (u16, u16) = (48, 32);
 
 /// An animation with one frame per delay, in hundredths of a second.

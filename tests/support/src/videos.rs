@@ -10,7 +10,7 @@ pub async fn mp4() -> Vec<u8> {
     EmbeddedConverter::default().convert(gif(&[10, 20, 30]).into()).await.unwrap()
 }
 
-/// How long each frame of a converted [`gif`] is shown, in hundredths of a second.
+/// How long each frame of a converted [`gif()`] is shown, in hundredths of a second.
 ///
 /// # Panics
 /// When it is not a video with one track of the size of the GIF.

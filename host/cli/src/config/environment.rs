@@ -7,7 +7,7 @@ use clap::Command;
 
 use crate::config::option::{Kind, PREFIX, configured, nearest, options, refusal, variable};
 use crate::config::problems::Problems;
-use crate::config::secret;
+use crate::config::redact;
 
 /// The values of the options of a command that the environment has, by the name of the option.
 ///
@@ -42,7 +42,7 @@ pub fn read(
         // No value at all is how a list is said that has nothing in it.
         let said = if matches!(kind, Kind::List(_)) && value.is_empty() { Vec::new() } else { vec![value.clone()] };
         if let Some(why) = refusal(command, name, kind, &said) {
-            problems.add(secret::refused(&format!("{variable}={}", value.to_string_lossy()), &why));
+            problems.add(redact::refused(&format!("{variable}={}", value.to_string_lossy()), &why));
         }
         values.insert(name.into(), said);
     }

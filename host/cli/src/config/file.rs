@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::option::{FILE, Kind, Scalar, nearest, options, refusal};
 use crate::config::problems::Problems;
-use crate::config::secret;
+use crate::config::redact;
 
 /// The largest file that is read, in bytes: what is larger was never meant to be one.
 const MAX_BYTES: u64 = 1 << 20;
@@ -87,10 +87,10 @@ impl Reading<'_> {
         let written = self.text.get(value.span()).unwrap_or_default();
         let setting = format!("{at}: {name} = {}", one_line(written));
         let texts = texts(kind, value.get_ref());
-        let texts = texts.ok_or_else(|| secret::refused(&setting, &format!("it has to be {}", kind.expected())))?;
+        let texts = texts.ok_or_else(|| redact::refused(&setting, &format!("it has to be {}", kind.expected())))?;
         let values: Vec<OsString> = texts.into_iter().map(Into::into).collect();
         match refusal(self.command, name, kind, &values) {
-            Some(why) => Err(secret::refused(&setting, &why)),
+            Some(why) => Err(redact::refused(&setting, &why)),
             None => Ok(Setting { name: name.into(), values, line: self.position(&key.span()).0 }),
         }
     }

@@ -9,8 +9,8 @@ mod environment;
 mod file;
 mod option;
 mod problems;
+mod redact;
 mod resolve;
-mod secret;
 mod settings;
 mod show;
 #[cfg(test)]

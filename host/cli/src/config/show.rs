@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::config::option::{FILE, Kind, Scalar};
-use crate::config::secret;
+use crate::config::redact;
 use crate::config::settings::{Setting, Settings};
 
 /// All options as TOML, each with where it came from. It can be used as a file itself, which then says all that was in force, but for
@@ -28,7 +28,7 @@ fn line(setting: &Setting, settings: &Settings) -> String {
     };
     let source = setting.source.describe(settings.file());
     let lossy: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
-    let shown = toml_of(setting.kind, &lossy.iter().map(|value| secret::hide(value)).collect::<Vec<_>>());
+    let shown = toml_of(setting.kind, &lossy.iter().map(|value| redact::hide(value)).collect::<Vec<_>>());
     if values.iter().any(|value| value.to_str().is_none()) {
         return format!("# {name} = {shown}  # {source}; not UTF-8");
     }

@@ -5,6 +5,7 @@ pub(crate) mod commands;
 pub(crate) mod component;
 mod description;
 pub(crate) mod engine;
+mod fallback;
 pub(crate) mod fault;
 pub(crate) mod instance;
 pub(crate) mod record;

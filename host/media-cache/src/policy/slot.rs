@@ -1,4 +1,4 @@
-//! The policy that a cache asks, and what happens when it does wrong.
+//! The policy that a cache asks. `fallback` is what happens when it does wrong, and `swap` replaces it.
 //!
 //! A policy that traps or overruns is disabled, and the built-in LRU takes its place in the same call, told of everything that
 //! resides. Should that fail as well, every candidate is admitted and no victim named: the cache, which makes up for missing victims
@@ -7,44 +7,33 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use media_cache_components as embedded;
-
 use crate::policy::active_policy::ActivePolicy;
 use crate::policy::engine::PolicyEngine;
 use crate::policy::fault::PolicyFault;
 use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
 use crate::policy::record::{PolicyStatus, Record};
-use crate::policy::residency_log::{Delta, ResidencyLog};
-use crate::policy::sandbox::{PolicyLimits, processor_time};
-use crate::policy::swap_error::SwapError;
+use crate::policy::residency_log::ResidencyLog;
+use crate::policy::sandbox::PolicyLimits;
 use crate::policy::tier_handle::TierHandle;
-use crate::policy::types::{Description, Entry, Event, Placement, SEED_PAGE};
+use crate::policy::types::{Description, Entry, Event, Placement};
 
 /// The policy of a cache.
 pub(crate) struct PolicySlot {
-    engine: PolicyEngine,
-    limits: PolicyLimits,
-    record: Arc<Record>,
+    pub(super) engine: PolicyEngine,
+    pub(super) limits: PolicyLimits,
+    pub(super) record: Arc<Record>,
     /// `None` where nothing works any more.
-    active: Option<ActivePolicy>,
-    tiers: Vec<Option<TierState>>,
+    pub(super) active: Option<ActivePolicy>,
+    pub(super) tiers: Vec<Option<TierState>>,
     /// Counts the swaps that were begun, and is that of the one under way.
-    swap: u64,
-    swapping: bool,
+    pub(super) swap: u64,
+    pub(super) swapping: bool,
 }
 
 /// What is known of a tier, whoever keeps it.
-struct TierState {
-    capacity: u64,
-    residency: ResidencyLog,
-}
-
-/// What a swap has to know to begin.
-pub(super) struct SwapStart {
-    /// Names the swap.
-    pub swap: u64,
-    /// Number, capacity and entries of each tier.
-    pub tiers: Vec<(usize, u64, usize)>,
+pub(super) struct TierState {
+    pub capacity: u64,
+    pub residency: ResidencyLog,
 }
 
 impl PolicySlot {
@@ -146,63 +135,6 @@ impl PolicySlot {
         }
     }
 
-    /// Begins a swap: from here on there are pages.
-    pub(super) fn begin_swap(&mut self) -> SwapStart {
-        self.swap += 1;
-        self.swapping = true;
-        let mut tiers = Vec::new();
-        for (number, tier) in self.tiers.iter_mut().enumerate() {
-            if let Some(TierState { capacity, residency }) = tier {
-                residency.subscribe();
-                tiers.push((number, *capacity, residency.len()));
-            }
-        }
-        SwapStart { swap: self.swap, tiers }
-    }
-
-    /// What the policy that is to take over has to be told next of a tier. `None` where the swap is none of this slot's: the cache
-    /// component broke down meanwhile and was started again.
-    pub(super) fn delta(&mut self, swap: u64, number: usize) -> Option<Delta> {
-        if !self.is_under_way(swap) {
-            return None;
-        }
-        Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
-    }
-
-    /// Ends a swap that came to nothing.
-    pub(super) fn abandon_swap(&mut self, swap: u64) {
-        if self.is_under_way(swap) {
-            self.swapping = false;
-            self.tiers.iter_mut().flatten().for_each(|tier| tier.residency.unsubscribe());
-        }
-    }
-
-    /// Ends a swap: tells `active` of what happened last, and puts it in the place of the one before, which is given back.
-    pub(super) fn take_over(&mut self, swap: u64, mut active: ActivePolicy) -> Result<Option<ActivePolicy>, SwapError> {
-        let numbers: Vec<usize> = (0..self.tiers.len()).filter(|number| self.tiers[*number].is_some()).collect();
-        let began = processor_time();
-        for number in numbers {
-            loop {
-                let delta = self.delta(swap, number).ok_or(SwapError::Interrupted)?;
-                if delta.len() == 0 {
-                    break;
-                }
-                active.apply(number, &delta)?;
-                // The cache waits for this: all of it may take no longer than one call.
-                if processor_time().saturating_sub(began) > self.limits.call_time {
-                    return Err(SwapError::CannotKeepUp);
-                }
-            }
-        }
-        self.abandon_swap(swap);
-        self.record.swapped(&active);
-        Ok(self.active.replace(active))
-    }
-
-    fn is_under_way(&self, swap: u64) -> bool {
-        self.swapping && self.swap == swap
-    }
-
     fn tier(&mut self, handle: &TierHandle) -> Option<&mut TierState> {
         self.tiers.get_mut(handle.0)?.as_mut()
     }
@@ -248,50 +180,6 @@ impl PolicySlot {
         self.record.called(started.elapsed(), policy.memory_bytes());
         Some(result)
     }
-
-    /// Disables the policy and puts the built-in LRU in its place.
-    fn fall_back(&mut self, fault: &PolicyFault) {
-        let failed = self.active.take();
-        let name = failed.as_ref().map_or("", |active| &active.instance.description().name);
-        tracing::error!(policy = name, "the policy is disabled and the built-in LRU takes over: {fault}");
-        self.record.failed(fault.to_string());
-        if failed.is_some_and(|active| active.choice.is_built_in(embedded::LRU)) {
-            return;
-        }
-        match self.start_lru() {
-            Ok(active) => {
-                self.record.fell_back(&active);
-                self.active = Some(active);
-            }
-            Err(error) => {
-                tracing::error!("the built-in LRU does not work: {error}");
-                self.record.failed(error.to_string());
-            }
-        }
-    }
-
-    fn start_lru(&mut self) -> Result<ActivePolicy, StartLruError> {
-        let lru = self.engine.built_in(embedded::LRU)?;
-        let tier = || self.tiers.iter().enumerate().filter_map(|(number, tier)| Some((number, tier.as_ref()?)));
-        let capacities = tier().map(|(number, tier)| (number, tier.capacity));
-        let mut active = ActivePolicy::new(&self.engine, lru.into(), self.limits, capacities)?;
-        for (number, tier) in tier() {
-            let entries: Vec<Entry> = tier.residency.coldest_first().collect();
-            for page in entries.chunks(SEED_PAGE) {
-                let Some((policy, tier)) = active.tier(number) else { break };
-                policy.restore(tier, page).map_err(CreateError::Fault)?;
-            }
-        }
-        Ok(active)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-enum StartLruError {
-    #[error(transparent)]
-    Component(#[from] crate::component_error::ComponentError),
-    #[error(transparent)]
-    Create(#[from] CreateError),
 }
 
 fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
@@ -304,7 +192,10 @@ mod tests {
     use crate::policy::component::PolicyOrigin;
     use crate::policy::sandbox::processor_time;
     use crate::policy::spec::PolicyChoice;
+    use crate::policy::swap::SwapStart;
+    use crate::policy::swap_error::SwapError;
     use crate::policy::types::Access;
+    use media_cache_components as embedded;
     use media_cache_test_components as components;
     use std::sync::LazyLock;
     use std::time::Duration;

@@ -12,8 +12,9 @@ use crate::policy::active_policy::ActivePolicy;
 use crate::policy::commands::CommandSender;
 use crate::policy::engine::PolicyEngine;
 use crate::policy::record::{PolicyStatus, Record};
-use crate::policy::sandbox::PolicyLimits;
-use crate::policy::slot::{PolicySlot, SwapStart};
+use crate::policy::residency_log::Delta;
+use crate::policy::sandbox::{PolicyLimits, processor_time};
+use crate::policy::slot::{PolicySlot, TierState};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap_error::SwapError;
 use crate::policy::trial::{self};
@@ -108,6 +109,73 @@ impl Swapper {
             false => SwapError::Interrupted,
             true => SwapError::Closed,
         })
+    }
+}
+
+/// What a swap has to know to begin.
+pub(super) struct SwapStart {
+    /// Names the swap.
+    pub swap: u64,
+    /// Number, capacity and entries of each tier.
+    pub tiers: Vec<(usize, u64, usize)>,
+}
+
+impl PolicySlot {
+    /// Begins a swap: from here on there are pages.
+    pub(super) fn begin_swap(&mut self) -> SwapStart {
+        self.swap += 1;
+        self.swapping = true;
+        let mut tiers = Vec::new();
+        for (number, tier) in self.tiers.iter_mut().enumerate() {
+            if let Some(TierState { capacity, residency }) = tier {
+                residency.subscribe();
+                tiers.push((number, *capacity, residency.len()));
+            }
+        }
+        SwapStart { swap: self.swap, tiers }
+    }
+
+    /// What the policy that is to take over has to be told next of a tier. `None` where the swap is none of this slot's: the cache
+    /// component broke down meanwhile and was started again.
+    pub(super) fn delta(&mut self, swap: u64, number: usize) -> Option<Delta> {
+        if !self.is_under_way(swap) {
+            return None;
+        }
+        Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
+    }
+
+    /// Ends a swap that came to nothing.
+    pub(super) fn abandon_swap(&mut self, swap: u64) {
+        if self.is_under_way(swap) {
+            self.swapping = false;
+            self.tiers.iter_mut().flatten().for_each(|tier| tier.residency.unsubscribe());
+        }
+    }
+
+    /// Ends a swap: tells `active` of what happened last, and puts it in the place of the one before, which is given back.
+    pub(super) fn take_over(&mut self, swap: u64, mut active: ActivePolicy) -> Result<Option<ActivePolicy>, SwapError> {
+        let numbers: Vec<usize> = (0..self.tiers.len()).filter(|number| self.tiers[*number].is_some()).collect();
+        let began = processor_time();
+        for number in numbers {
+            loop {
+                let delta = self.delta(swap, number).ok_or(SwapError::Interrupted)?;
+                if delta.len() == 0 {
+                    break;
+                }
+                active.apply(number, &delta)?;
+                // The cache waits for this: all of it may take no longer than one call.
+                if processor_time().saturating_sub(began) > self.limits.call_time {
+                    return Err(SwapError::CannotKeepUp);
+                }
+            }
+        }
+        self.abandon_swap(swap);
+        self.record.swapped(&active);
+        Ok(self.active.replace(active))
+    }
+
+    fn is_under_way(&self, swap: u64) -> bool {
+        self.swapping && self.swap == swap
     }
 }
 

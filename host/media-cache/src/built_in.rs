@@ -1,0 +1,32 @@
+//! What a cache downloads and transcodes with unless it is given something else.
+
+use std::sync::Arc;
+
+use media_cache_interfaces::{Downloader, Transcoder};
+
+use crate::open_error::OpenError;
+
+/// The downloader over HTTP, with its default options.
+#[cfg(feature = "http")]
+pub(crate) fn downloader() -> Result<Arc<dyn Downloader>, OpenError> {
+    use media_cache_http_downloader::{HttpDownloader, HttpOptions};
+    Ok(Arc::new(HttpDownloader::new(HttpOptions::default())?))
+}
+
+/// Without the feature `http` there is none.
+#[cfg(not(feature = "http"))]
+pub(crate) fn downloader() -> Result<Arc<dyn Downloader>, OpenError> {
+    Ok(Arc::new(media_cache_interfaces::NoDownloader))
+}
+
+/// The embedded converter, with its default limits.
+#[cfg(feature = "gif")]
+pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
+    Arc::new(crate::gif::GifTranscoder::embedded())
+}
+
+/// Without the feature `gif` there is none: GIFs are stored as they are.
+#[cfg(not(feature = "gif"))]
+pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
+    Arc::new(media_cache_interfaces::NoTranscoder)
+}
