@@ -1,7 +1,7 @@
 //! What a hit costs: through the component, and by a blob that the component is known to hold.
 //!
 //! ```sh
-//! cargo bench --bench hits
+//! cargo bench -p media-cache --bench hits
 //! ```
 
 use std::hint::black_box;

@@ -18,7 +18,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$wo
 for tool in wrk nginx curl; do
   command -v "$tool" >/dev/null || { echo "http.sh: $tool is not installed" >&2; exit 1; }
 done
-cargo build --release --quiet --package media-cache
+cargo build --release --quiet --package media-cache-cli
 
 origin=18201 proxy=18202
 mkdir "$work/www"

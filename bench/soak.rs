@@ -1,7 +1,7 @@
 //! A long run: memory and handles over many mixed requests that all go through the component.
 //!
 //! ```sh
-//! cargo bench --bench soak -- 100000
+//! cargo bench -p media-cache --bench soak -- 100000
 //! ```
 //!
 //! Most requests are hits, in memory or on disk; the rest download, evict, fail, replace or remove. Every tenth of the way it prints

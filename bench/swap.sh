@@ -16,7 +16,7 @@ trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$wo
 for tool in wrk curl python3; do
   command -v "$tool" >/dev/null || { echo "swap.sh: $tool is not installed" >&2; exit 1; }
 done
-cargo build --release --quiet --package media-cache
+cargo build --release --quiet --package media-cache-cli
 
 mkdir "$work/cache"
 python3 - "$work/cache" "$entries" <<'EOF'

@@ -85,6 +85,9 @@ async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
     let rig = CacheRig::create();
     let defaults = stats(&rig.open().await).await;
     assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));
+    use media_cache::defaults as library;
+    let library = (library::MAX_DISK_BYTES.get(), library::MAX_MEMORY_ITEMS, library::MAX_MEMORY_BYTES);
+    assert_eq!(library, (defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes));
     let rig = CacheRig::create();
     let set = |builder: media_cache::Builder| builder.max_disk_bytes(bytes(7)).max_memory_items(8).max_memory_bytes(9);
     let set = stats(&rig.open_with(set).await).await;

@@ -77,9 +77,9 @@ impl FfmpegConverter {
         command.spawn().map_err(|error| {
             ConvertError::Ffmpeg(match error.kind() {
                 ErrorKind::NotFound if self.program.components().count() > 1 => {
-                    format!("{} not found; install it or use the embedded encoder", self.program.display())
+                    format!("{} not found; install it or use the embedded transcoder", self.program.display())
                 }
-                ErrorKind::NotFound => "not found on PATH; install it or use the embedded encoder".into(),
+                ErrorKind::NotFound => "not found on PATH; install it or use the embedded transcoder".into(),
                 _ => format!("{} does not start: {error}", self.program.display()),
             })
         })
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn missing_program_is_named_with_advice() {
-        let advice = "install it or use the embedded encoder";
+        let advice = "install it or use the embedded transcoder";
         assert_eq!(failure("no-such-ffmpeg").await, format!("ffmpeg: not found on PATH; {advice}"));
         assert_eq!(failure("/no/such/ffmpeg").await, format!("ffmpeg: /no/such/ffmpeg not found; {advice}"));
     }

@@ -47,7 +47,7 @@ pub struct HttpOptions {
     pub spool_above: u64,
     /// The directory of those files, which have no names. The system's directory for temporary files by default.
     pub spool_dir: Option<PathBuf>,
-    /// The `User-Agent` of requests. The name and version of this crate by default.
+    /// The `User-Agent` of requests. `media-cache/` and the version by default.
     pub user_agent: String,
     /// The pseudonym in the `Via` of requests (RFC 9110, section 7.6.3), by which a service recognises requests of its own. None by
     /// default.
@@ -79,7 +79,7 @@ impl Default for HttpOptions {
             accept_types: TypePattern::defaults(),
             spool_above: 4 * 1024 * 1024,
             spool_dir: None,
-            user_agent: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: concat!("media-cache/", env!("CARGO_PKG_VERSION")).to_owned(),
             via: None,
             progress: None,
             access: AccessRules::default(),

@@ -2,12 +2,21 @@
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+pub use media_cache_gif_to_mp4 as converters;
 use media_cache_gif_to_mp4::{Converter, EmbeddedConverter, FfmpegConverter, Limits};
 use media_cache_interfaces::{TranscodeError, Transcoder};
 
 /// A transcoder that converts GIFs to MP4.
 #[derive(Debug)]
 pub struct GifTranscoder<C>(C);
+
+impl<C: Converter> GifTranscoder<C> {
+    /// With this converter, and so with its limits.
+    #[must_use]
+    pub fn new(converter: C) -> Self {
+        Self(converter)
+    }
+}
 
 impl GifTranscoder<EmbeddedConverter> {
     /// With the built-in decoder and encoder, which need nothing installed, and default limits.

@@ -18,7 +18,7 @@ pub(crate) struct ResidentIndex(RwLock<Residents>);
 #[derive(Default)]
 struct Residents {
     resident: HashMap<Box<str>, Resident>,
-    /// How many there were after the dead ones were last live_after_sweep out.
+    /// How many there were after the dead ones were last swept out.
     live_after_sweep: usize,
 }
 

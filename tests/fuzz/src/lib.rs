@@ -3,7 +3,7 @@
 //! A property takes bytes and panics where something does not hold that should. The fuzz targets in `fuzz/` call properties with what
 //! a fuzzer makes up; the test of this crate calls them with the files in `fuzz/corpus/`, which a fuzzer found worth keeping.
 //!
-//! The crates of the parsers depend neither on a WebAssembly engine nor on a video encoder, so that little is instrumented for fuzzing.
+//! The crates of the parsers depend neither on a WebAssembly engine nor on a video encoder.
 
 mod download;
 mod input;

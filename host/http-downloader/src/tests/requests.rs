@@ -71,3 +71,9 @@ async fn each_http_1_request_has_its_own_connection() {
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
 }
+
+#[test]
+fn default_user_agent_names_the_product() {
+    let default = HttpOptions::default().user_agent;
+    assert_eq!(default.split_once('/'), Some(("media-cache", env!("CARGO_PKG_VERSION"))));
+}

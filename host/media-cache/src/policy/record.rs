@@ -79,7 +79,7 @@ pub struct FaultReport {
 pub struct SwapProgress {
     /// Where the new policy comes from.
     pub to: PolicyOrigin,
-    /// Entries that the new policy was seeded of, in both tiers. An entry that is used meanwhile is seeded of again.
+    /// Entries with which the new policy was seeded, in both tiers. An entry that is used meanwhile counts again.
     pub seeded: u64,
     /// Entries in both tiers when it began.
     pub entries: u64,
@@ -282,7 +282,7 @@ mod tests {
     fn one_swap_is_under_way_at_a_time() {
         let record = record(&[]);
         record.progress(7, 7);
-        assert_eq!(record.status().swap, None, "there is none to be seeded of");
+        assert_eq!(record.status().swap, None, "no swap is in progress");
         assert!(record.begin_swap(&choice(&[])));
         assert!(!record.begin_swap(&choice(&[])));
         record.progress(0, 9);

@@ -349,7 +349,7 @@ mod tests {
         let next = active(choice(components::TRAPS_WHEN_SEEDED), &outline);
         slot.restore(&tier, &[entry(0)]);
         assert!(matches!(slot.take_over(outline.swap, next), Err(SwapError::Fault(PolicyFault::Trapped(_)))));
-        slot.abandon_swap(outline.swap);
+        slot.end_swap(outline.swap);
         assert_eq!((slot.evict(&tier, &[], 1), slot.status().swaps), (vec![0], 0));
     }
 
@@ -358,7 +358,7 @@ mod tests {
         let mut slot = slot(choice(embedded::policy("lru").unwrap()));
         let tier = slot.create(9).unwrap();
         let outline = slot.begin_swap();
-        slot.abandon_swap(outline.swap);
+        slot.end_swap(outline.swap);
         assert!(slot.delta(outline.swap, 0).is_none());
         let outline = slot.begin_swap();
         assert!(slot.delta(outline.swap, 0).is_some() && slot.delta(outline.swap - 1, 0).is_none());

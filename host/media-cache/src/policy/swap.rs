@@ -62,7 +62,7 @@ impl Swapper {
         let SwapStart { swap, tiers } = self.on_slot(PolicySlot::begin_swap)?;
         self.seed(swap, choice, &tiers).inspect_err(|_| {
             // A cache that is closed, or started again, has forgotten the swap by itself.
-            let _ = self.on_slot(move |slot| slot.abandon_swap(swap));
+            let _ = self.on_slot(move |slot| slot.end_swap(swap));
         })
     }
 
@@ -144,8 +144,8 @@ impl PolicySlot {
         Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
     }
 
-    /// Ends a swap that came to nothing.
-    pub(super) fn abandon_swap(&mut self, swap: u64) {
+    /// Ends a swap, whether it succeeded or not: nothing is recorded for it any more.
+    pub(super) fn end_swap(&mut self, swap: u64) {
         if self.is_under_way(swap) {
             self.swapping = false;
             self.tiers.iter_mut().flatten().for_each(|tier| tier.residency.unsubscribe());
@@ -169,7 +169,7 @@ impl PolicySlot {
                 }
             }
         }
-        self.abandon_swap(swap);
+        self.end_swap(swap);
         self.record.swapped(&active);
         Ok(self.active.replace(active))
     }

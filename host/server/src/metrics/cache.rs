@@ -93,17 +93,28 @@ impl CacheMetrics {
     pub fn update(&self, status: Status, policy_totals: PolicyTotals) {
         let now = counts(&status.cache);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (before, now) = match seen.take() {
+        // Policies are counted by the host, which does not start again: the larger count is the later one.
+        let last = seen.take();
+        let policy_totals = match &last {
+            Some(last) if calls(&last.policy_totals) > calls(&policy_totals) => last.policy_totals.clone(),
+            _ => policy_totals,
+        };
+        let (before, now) = match last {
             None => (vec![0; now.len()], now),
             Some(last) if last.status.restarts < status.restarts => (pairwise(&last.before, &last.now, u64::saturating_add), now),
             Some(last) if last.status.restarts == status.restarts => (last.before, pairwise(&last.now, &now, u64::max)),
             Some(later) => {
-                *seen = Some(later);
+                *seen = Some(Seen { policy_totals, ..later });
                 return;
             }
         };
         *seen = Some(Seen { status, before, now, policy_totals });
     }
+}
+
+/// The number of calls into all policies.
+fn calls(totals: &PolicyTotals) -> u64 {
+    totals.calls.buckets.iter().map(|(_, count)| count).sum()
 }
 
 /// All counters, in the order of the tables.
@@ -145,10 +156,45 @@ impl Collector for CacheMetrics {
             policy_totals.rejected_answers,
         )?;
         encoder.counter("policy_swaps", "Times that the policy was replaced on demand", policy.swaps)?;
-        encoder.counter(
-            "policy_fallbacks",
-            "Times that a policy was put aside for a fault, and the LRU took over",
-            policy.fallbacks,
-        )
+        encoder.counter("policy_fallbacks", "Times that a policy was disabled for a fault, and the LRU took over", policy.fallbacks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use media_cache::{MediaCache, NoDownloader, NoTranscoder};
+    use prometheus_client::encoding::text;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+
+    /// The status of an empty cache.
+    async fn empty() -> (Status, PolicyTotals) {
+        let directory = tempfile::tempdir().unwrap();
+        let builder = MediaCache::builder().directory(directory.path()).downloader(NoDownloader).transcoder(NoTranscoder);
+        let cache = builder.open().await.unwrap();
+        (cache.status().await.unwrap(), cache.policy_totals())
+    }
+
+    fn stored(metrics: &Arc<CacheMetrics>) -> u64 {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(metrics.clone()));
+        let mut written = String::new();
+        text::encode(&mut written, &registry).unwrap();
+        written.lines().find_map(|line| line.strip_prefix("stored_total ")).unwrap().parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn counters_do_not_go_down_when_the_component_starts_anew_or_scrapes_overtake_each_other() {
+        let metrics = Arc::new(CacheMetrics::default());
+        let (status, totals) = empty().await;
+        for (restarts, counted, expected) in [(0, 7, 7), (0, 5, 7), (1, 2, 9), (0, 8, 9), (1, 3, 10), (3, 1, 11)] {
+            let mut status = Status { restarts, ..status.clone() };
+            status.cache.stored = counted;
+            metrics.update(status, totals.clone());
+            assert_eq!(stored(&metrics), expected, "{restarts} restarts, {counted} stored");
+        }
     }
 }
