@@ -25,7 +25,7 @@ async fn a_hundred_requests_at_once_reach_the_origin_once() {
     let service = dir.serve().await;
     let asking = join_all((0..100).map(|_| service.media(&url)));
     let opening = async {
-        until(&service, ["downloads", "joined"], 99).await;
+        until(&service, ["downloads", "coalesced"], 99).await;
         latch.open();
     };
     let (answers, ()) = soon(futures::future::join(asking, opening)).await;
@@ -56,7 +56,7 @@ async fn a_failure_reaches_everybody_who_waits() {
     let service = dir.serve().await;
     let asking = join_all((0..10).map(|_| service.media(&url)));
     let opening = async {
-        until(&service, ["downloads", "joined"], 9).await;
+        until(&service, ["downloads", "coalesced"], 9).await;
         latch.open();
     };
     let (answers, ()) = soon(futures::future::join(asking, opening)).await;

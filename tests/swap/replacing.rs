@@ -13,9 +13,9 @@ use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
 
 /// The counters that only grow.
 fn counters(stats: &Stats) -> [u64; 12] {
-    let Stats { hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
+    let Stats { hits, disk_hits, misses, coalesced, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
     let Stats { entries, disk_bytes, memory_bytes, .. } = *stats;
-    [hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, entries, disk_bytes, memory_bytes]
+    [hits, disk_hits, misses, coalesced, downloads, stored, evictions, memory_evictions, refused, entries, disk_bytes, memory_bytes]
 }
 
 fn built_in(name: &str) -> PolicyChoice {

@@ -1,13 +1,13 @@
 //! An eviction policy: entries wait in a queue, and the one at its front goes first.
 //!
-//! `wit/eviction.wit` says what is asked of a policy. `Ranking` is the idea; what follows it is the way there from WebAssembly.
+//! `wit/policy/eviction.wit` says what is asked of a policy. `Ranking` is the idea; what follows it is the way there from WebAssembly.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 wit_bindgen::generate!({ path: "wit", world: "eviction-policy" });
 
-use exports::media_cache::cache::eviction::{
+use exports::media_cache::policy::eviction::{
     Description, Entry, EntryId, Event, Guest, GuestPolicy, OptionDescription, Placement, Policy,
 };
 
@@ -167,6 +167,7 @@ export!(Component);
 
 #[cfg(test)]
 mod tests {
+    use super::exports::media_cache::policy::eviction::MediaKind;
     use super::*;
 
     /// With the entries 0 to 2, of which 0 was asked for.
@@ -189,6 +190,9 @@ mod tests {
             size,
             hits: 0,
             accessed_at: 0,
+            cost: 0,
+            waiters: 0,
+            kind: MediaKind::Other,
         }
     }
 
