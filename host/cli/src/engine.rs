@@ -8,7 +8,7 @@ use media_cache::policy::PolicyEngine;
 /// # Errors
 /// With a sentence for the user.
 pub fn engine() -> anyhow::Result<Engine> {
-    Engine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+    started(Engine::new())
 }
 
 /// What runs policies alone, for commands without a cache.
@@ -16,5 +16,9 @@ pub fn engine() -> anyhow::Result<Engine> {
 /// # Errors
 /// With a sentence for the user.
 pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
-    PolicyEngine::new().map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+    started(PolicyEngine::new())
+}
+
+fn started<T, E: std::fmt::Display>(engine: Result<T, E>) -> anyhow::Result<T> {
+    engine.map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
 }

@@ -83,7 +83,7 @@ impl Driver {
                 }
                 Err(trap) => {
                     self.restarts.fetch_add(1, Ordering::Relaxed);
-                    // The tickets of one instance mean nothing to the next.
+                    // The handles of one instance mean nothing to the next.
                     drop(store);
                     drop(self.hits.take());
                     fruitless = if answered.load(Ordering::Relaxed) { 0 } else { fruitless + 1 };
