@@ -17,7 +17,7 @@ fn main() {
 const URL: &str = "https://example.com/emoji/1.png";
 
 async fn make(_url: String) -> Result<FetchedMedia, FetchError> {
-    Ok(FetchedMedia { body: vec![b'x'; 1000].into(), mimetype: "image/png".into(), filename: "1.png".into() })
+    Ok(FetchedMedia::new(vec![b'x'; 1000], "image/png", "1.png"))
 }
 
 /// A cache with one entry in it.

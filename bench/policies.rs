@@ -17,7 +17,7 @@ use media_cache_policy_gdsf::Gdsf;
 use media_cache_policy_lru::Lru;
 use media_cache_policy_s3_fifo::S3Fifo;
 use media_cache_policy_sdk as sdk;
-use media_cache_policy_sdk::bindings::exports::media_cache::cache::eviction::GuestPolicy;
+use media_cache_policy_sdk::bindings::exports::media_cache::policy::eviction::GuestPolicy;
 use media_cache_policy_sieve::Sieve;
 use media_cache_policy_w_tinylfu::WTinyLfu;
 use media_cache_simulator::{Counts, Policy, Replay, Sandboxed, Trace};
@@ -61,7 +61,7 @@ impl<A: sdk::Algorithm> Policy for Native<A> {
 }
 
 fn entry(of: &Entry) -> sdk::Entry {
-    sdk::Entry { id: of.id, fingerprint: of.fingerprint, size: of.size, hits: of.hits, accessed_at: of.accessed_at }
+    sdk::Entry { fingerprint: of.fingerprint, hits: of.hits, accessed_at: of.accessed_at, ..sdk::Entry::new(of.id, of.size) }
 }
 
 fn event(of: &Event) -> sdk::Event {
@@ -113,8 +113,7 @@ fn batches() -> Vec<Vec<Event>> {
 }
 
 fn observe(mut policy: impl Policy, batches: &[Vec<Event>]) -> anyhow::Result<Duration> {
-    let entries: Vec<Entry> =
-        (0..ENTRIES).map(|id| Entry { id, fingerprint: id, size: 1000 + id, hits: 0, accessed_at: 0 }).collect();
+    let entries: Vec<Entry> = (0..ENTRIES).map(|id| Entry::new(id, id, 1000 + id)).collect();
     policy.restore(&entries)?;
     let started = Instant::now();
     for batch in batches.iter().cycle().take(BATCHES) {

@@ -21,10 +21,10 @@ async fn make(url: String) -> Result<FetchedMedia, FetchError> {
     let number: u64 = url.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     match number % 50 {
         7 => Err(FetchError::NotFound),
-        8 => Ok(FetchedMedia { body: "GIF89a".into(), mimetype: "image/gif".into(), filename: "a.gif".into() }),
+        8 => Ok(FetchedMedia::new("GIF89a", "image/gif", "a.gif")),
         _ => {
             let size = 500 + (number % 17) as usize * 1000;
-            Ok(FetchedMedia { body: vec![b'x'; size].into(), mimetype: "image/png".into(), filename: "a.png".into() })
+            Ok(FetchedMedia::new(vec![b'x'; size], "image/png", "a.png"))
         }
     }
 }

@@ -65,12 +65,12 @@ fn policies_ask_for_nothing_but_what_the_standard_library_cannot_do_without() {
 
 #[test]
 fn the_cache_asks_for_no_network_and_no_randomness() {
-    let expected = ["media-cache:cache/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/"];
+    let expected = ["media-cache:cache/", "media-cache:policy/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/"];
     let imports = imports(media_cache::embedded::CACHE);
     for import in &imports {
         assert!(expected.iter().any(|prefix| import.starts_with(prefix)), "{import}");
     }
-    for own in ["blobs", "downloader", "transcoder", "eviction"] {
-        assert!(imports.contains(&format!("media-cache:cache/{own}@0.1.0")), "{own}");
+    for own in ["cache/blobs", "cache/downloader", "cache/transcoder", "policy/eviction"] {
+        assert!(imports.contains(&format!("media-cache:{own}@0.2.0")), "{own}");
     }
 }

@@ -20,7 +20,7 @@ use crate::workspace::Crate;
 /// The crates below `guest` and `host`, from the bottom up. A crate may only depend on crates in lower layers; development
 /// dependencies are exempt.
 const LAYERS: &[&[&str]] = &[
-    &["guest/key-rules", "guest/policy-structures"],
+    &["guest/file-names", "guest/key-rules", "guest/policy-structures"],
     &["guest/policy-sdk", "host/interfaces", "host/component-builder", "host/gif-to-mp4", "host/requests", "host/trace"],
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader"],
     &["host/media-cache"],

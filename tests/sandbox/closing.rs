@@ -57,7 +57,7 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     assert_eq!(body(&answer.unwrap()).await, text("test:a"));
     closed.unwrap();
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
-    assert_eq!(rig.open().await.load_report().from_snapshot, 2);
+    assert_eq!(rig.open().await.load_report().from_index, 2);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
     drop(cache);
     latch.open();
     let cache = rig.open_when_free().await;
-    assert_eq!((cache.load_report().entries, cache.load_report().from_snapshot), (1, 1));
+    assert_eq!((cache.load_report().entries, cache.load_report().from_index), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"]);
 }
 

@@ -18,7 +18,7 @@ fn unavailable(retry_after_seconds: Option<u32>) -> FetchError {
 }
 
 /// One of each kind, and for how long it is remembered unless something else is said.
-fn kinds() -> [(FetchError, Duration); 19] {
+fn kinds() -> [(FetchError, Duration); 20] {
     let (short, medium, long) = (Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300));
     [
         (FetchError::InvalidUrl(why()), Duration::ZERO),
@@ -39,6 +39,7 @@ fn kinds() -> [(FetchError, Duration); 19] {
         (FetchError::TooManyRedirects(7), medium),
         (unavailable(Some(30)), Duration::from_secs(30)),
         (FetchError::Overloaded { retry_after_seconds: Some(9) }, Duration::ZERO),
+        (FetchError::Custom(7), Duration::ZERO),
         (FetchError::Other(why()), short),
     ]
 }
@@ -64,7 +65,7 @@ async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
     }
     assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "all of them were tried");
     let stats = stats(&cache).await;
-    assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (2 * 2 + 17 * 4, 2 * 19, 2 * 17));
+    assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (3 * 2 + 17 * 4, 2 * 20, 2 * 17));
 }
 
 #[tokio::test]

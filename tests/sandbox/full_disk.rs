@@ -89,5 +89,5 @@ async fn when_there_is_room_again_entries_are_stored_again() {
     fill(&cache, &["test:1", "test:2"]).await;
     assert_eq!(order(&cache).await, ["test:1", "test:2"]);
     soon(cache.close()).await.unwrap();
-    assert_eq!(rig.open().await.load_report().from_snapshot, 2);
+    assert_eq!(rig.open().await.load_report().from_index, 2);
 }

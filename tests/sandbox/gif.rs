@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use media_cache::FetchError;
 use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file, sidecar_file, write_python_entry};
-use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::stats;
 use media_cache_test_support::scripted_origin::{fetched, text};
@@ -51,12 +52,13 @@ async fn what_is_no_gif_is_left_alone() {
     let cache = rig.open().await;
     rig.origin.serves("test:1", fetched("GIF8 but no more", "image/png", "a.gif"));
     rig.origin.serves("test:2", fetched(" GIF89a", "image/gifs", "a.gif"));
-    rig.origin.serves("test:3", fetched("", "image/png", "empty.gif"));
-    for url in ["test:1", "test:2", "test:3"] {
+    for url in ["test:1", "test:2"] {
         let media = cache.get_or_download(url).await.unwrap();
         assert_ne!(&*media.mimetype, "video/mp4");
         assert!(media.filename.ends_with(".gif"));
     }
+    rig.origin.serves("test:3", fetched("", "image/gif", "empty.gif"));
+    assert_eq!(failure(&cache, "test:3").await, FetchError::EmptyBody);
     assert_eq!((rig.transcoder.requests(), stats(&cache).await.transcoded), (0, 0));
 }
 

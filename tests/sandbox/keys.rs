@@ -111,7 +111,7 @@ async fn urls_of_the_same_entry_share_a_download() {
     let (first, second) = (signed(1), signed(2));
     let release = async {
         latch.reached().await;
-        until(&cache, |stats| stats.joined == 20).await;
+        until(&cache, |stats| stats.coalesced == 20).await;
         latch.open();
     };
     let others = join_all((0..20).map(|_| cache.get_or_download(&second)));
@@ -135,7 +135,7 @@ async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
     let release = async {
         gates[0].reached().await;
         // All of them wait for the one that is going to fail, and then go on side by side.
-        until(&cache, |stats| stats.joined == 4).await;
+        until(&cache, |stats| stats.coalesced == 4).await;
         gates[0].open();
         gates[1].reached().await;
         gates[2].reached().await;

@@ -81,7 +81,7 @@ async fn who_goes_away_leaves_no_handle_behind() {
             tokio::spawn(async move { cache.get_or_download("test:a").await })
         })
         .collect();
-    until(&cache, |stats| stats.joined == 49).await;
+    until(&cache, |stats| stats.coalesced == 49).await;
     for asker in askers {
         asker.abort();
         assert!(asker.await.unwrap_err().is_cancelled());

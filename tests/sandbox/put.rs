@@ -128,7 +128,7 @@ async fn a_put_is_awaited_by_those_who_would_download() {
     let mut download = pin!(cache.get_or_download("test:a"));
     assert!(download.as_mut().now_or_never().is_none());
     assert!(cache.get("test:a").await.unwrap().is_none(), "but not by those who only look");
-    assert_eq!(stats(&cache).await.joined, 1);
+    assert_eq!(stats(&cache).await.coalesced, 1);
     latch.open();
     assert!(!put.await.unwrap().known);
     let media = download.await.unwrap();

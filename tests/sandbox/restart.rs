@@ -21,7 +21,7 @@ async fn a_new_directory_has_nothing_in_it() {
 async fn everything_is_found_again() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open().await;
-    assert_eq!(found(&cache), Found { entries: 3, from_snapshot: 3, ..Found::default() });
+    assert_eq!(found(&cache), Found { entries: 3, from_index: 3, ..Found::default() });
     let fresh = stats(&cache).await;
     assert_eq!((fresh.entries, fresh.disk_bytes, fresh.resident_entries), (3, 3 * SMALL, 0));
     assert_eq!((fresh.hits, fresh.misses, fresh.stored), (0, 0, 0), "counters start anew");
@@ -54,7 +54,7 @@ async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
     write_python_entry(&directory, "test:older", b"older", "image/png", "older.png", "1700000000.5");
     write_python_entry(&directory, "test:newer", b"newer", "image/png", "newer.png", "1800000000.25");
     let cache = rig.open().await;
-    assert_eq!(found(&cache), Found { entries: 4, from_snapshot: 2, ..Found::default() });
+    assert_eq!(found(&cache), Found { entries: 4, from_index: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:a", "test:older", "test:b", "test:newer"]);
     assert_eq!(body(&cache.get("test:newer").await.unwrap().unwrap()).await, b"newer");
 }
@@ -128,7 +128,7 @@ async fn all_numbers_of_a_report_are_exact_together() {
     let report = cache.load_report();
     assert_eq!((report.leftovers, report.damaged, report.evicted), (2, 1, 2));
     assert_eq!((report.entries, order(&cache).await.len()), (3, 3));
-    assert!(report.from_snapshot <= report.entries, "{} of {} entries", report.from_snapshot, report.entries);
+    assert!(report.from_index <= report.entries, "{} of {} entries", report.from_index, report.entries);
     assert_eq!(order(&cache).await, ["test:c", "test:d", "test:added"]);
     assert_eq!(disk_usage(&directory), (3 * SMALL, 6));
 }

@@ -16,7 +16,7 @@ async fn two_hundred_who_ask_at_once_share_one_download() {
     let latch = rig.origin.hold("test:a");
     let askers = join_all((0..200).map(|_| cache.get_or_download("test:a")));
     let release = async {
-        until(&cache, |stats| stats.joined == 199).await;
+        until(&cache, |stats| stats.coalesced == 199).await;
         latch.open();
     };
     let (answers, ()) = join(askers, release).await;
@@ -26,7 +26,7 @@ async fn two_hundred_who_ask_at_once_share_one_download() {
     }
     assert_eq!(rig.origin.requests("test:a"), 1);
     let stats = stats(&cache).await;
-    assert_eq!((stats.misses, stats.joined, stats.hits), (200, 199, 0));
+    assert_eq!((stats.misses, stats.coalesced, stats.hits), (200, 199, 0));
     assert_eq!((stats.downloads, stats.stored), (1, 1));
 }
 
@@ -38,13 +38,13 @@ async fn a_failure_reaches_all_who_wait() {
     let latch = rig.origin.hold("test:a");
     let askers = join_all((0..20).map(|_| failure(&cache, "test:a")));
     let release = async {
-        until(&cache, |stats| stats.joined == 19).await;
+        until(&cache, |stats| stats.coalesced == 19).await;
         latch.open();
     };
     let (failures, ()) = join(askers, release).await;
     assert_eq!(failures, vec![FetchError::OriginStatus(500); 20]);
     let stats = stats(&cache).await;
-    assert_eq!((stats.misses, stats.joined, stats.downloads, stats.download_failures), (20, 19, 0, 1));
+    assert_eq!((stats.misses, stats.coalesced, stats.downloads, stats.download_failures), (20, 19, 0, 1));
     assert_eq!((rig.origin.requests("test:a"), stats.entries), (1, 0));
 }
 
@@ -69,7 +69,7 @@ async fn a_download_goes_on_for_the_others_when_the_first_asker_leaves() {
     });
     latch.reached().await;
     let leave = async {
-        until(&cache, |stats| stats.joined == 1).await;
+        until(&cache, |stats| stats.coalesced == 1).await;
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
         latch.open();
@@ -112,7 +112,7 @@ async fn get_does_not_wait_for_a_download() {
     answer.unwrap();
     assert!(cache.get("test:a").await.unwrap().is_some());
     let stats = stats(&cache).await;
-    assert_eq!((stats.hits, stats.misses, stats.joined), (1, 2, 0));
+    assert_eq!((stats.hits, stats.misses, stats.coalesced), (1, 2, 0));
 }
 
 #[tokio::test]

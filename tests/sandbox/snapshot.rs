@@ -70,7 +70,7 @@ async fn checkpoints_at_once_are_all_written() {
     let copy = rig.root().join("copy");
     copy_files(&rig.directory(), &copy);
     let after = rig.open_with(|builder| builder.directory(&copy)).await;
-    assert_eq!(found(&after), Found { entries: 300, from_snapshot: 300, ..Found::default() });
+    assert_eq!(found(&after), Found { entries: 300, from_index: 300, ..Found::default() });
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn what_a_cut_snapshot_lacks_is_read_from_sidecars() {
     let whole = fs::read(&snapshot).unwrap();
     fs::write(&snapshot, &whole[..whole.len() - 20]).unwrap();
     let cache = rig.open().await;
-    assert_eq!(found(&cache), Found { entries: 3, from_snapshot: 2, ..Found::default() });
+    assert_eq!(found(&cache), Found { entries: 3, from_index: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:a", "test:b", "test:c"]);
 }
 
@@ -143,7 +143,7 @@ async fn what_vanished_meanwhile_does_not_come_back_by_the_snapshot() {
     fs::remove_file(sidecar_file(&directory, "test:c")).unwrap();
     let cache = rig.open().await;
     // Of the third nothing is left that could be damaged.
-    assert_eq!(found(&cache), Found { entries: 1, from_snapshot: 1, damaged: 2, ..Found::default() });
+    assert_eq!(found(&cache), Found { entries: 1, from_index: 1, damaged: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:d"]);
     assert_eq!(disk_usage(&directory), (SMALL, 2));
     assert_eq!(stats(&cache).await.disk_bytes, SMALL);
@@ -164,7 +164,7 @@ async fn after_a_crash_all_that_was_stored_is_there_and_the_checkpoint_keeps_its
     copy_files(&rig.directory(), &copy);
 
     let after = rig.open_with(|builder| builder.directory(&copy)).await;
-    assert_eq!(found(&after), Found { entries: 3, from_snapshot: 2, ..Found::default() });
+    assert_eq!(found(&after), Found { entries: 3, from_index: 2, ..Found::default() });
     assert_eq!(order(&after).await, ["test:b", "test:a", "test:d"]);
     assert_eq!(entries(&after).await[1].hits, 1);
     for url in ["test:a", "test:b", "test:d"] {

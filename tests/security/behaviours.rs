@@ -24,7 +24,7 @@ impl Behaviour {
     }
 }
 
-/// For how long such a failure is remembered, as the table says it: see `failure-memory-ms` in `wit/cache.wit`.
+/// For how long such a failure is remembered, as the table says it: see `failure-memory-ms` in `wit/cache/cache.wit`.
 pub fn remembered(code: &str) -> &'static str {
     match code {
         "gone" | "too-large" | "unacceptable-type" => "5 minutes",

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod access_flags;
+mod address_ranges;
 mod behaviours;
-mod borders;
-mod matrix;
+mod homeserver;
 mod misbehaving;
 mod names;
 mod redirects;

@@ -5,6 +5,7 @@
 
 mod admin;
 mod budget;
+mod coalescing;
 mod command_errors;
 mod command_line;
 mod conditions;
@@ -12,7 +13,6 @@ mod configuration;
 mod connections;
 mod crash;
 mod errors;
-mod flights;
 mod headers;
 mod keys;
 mod large;

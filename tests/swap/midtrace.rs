@@ -18,7 +18,7 @@ const BLOCK: u64 = 4096;
 /// As many bytes as the URL says.
 async fn download(url: String) -> Result<FetchedMedia, FetchError> {
     let size = url.rsplit(':').next().unwrap().parse().unwrap();
-    Ok(FetchedMedia { body: vec![7u8; size].into(), mimetype: "application/octet-stream".into(), filename: "a.bin".into() })
+    Ok(FetchedMedia::new(vec![7u8; size], "application/octet-stream", "a.bin"))
 }
 
 #[tokio::test]

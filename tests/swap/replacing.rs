@@ -13,9 +13,9 @@ use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
 
 /// The counters that only grow.
 fn counters(stats: &Stats) -> [u64; 12] {
-    let Stats { hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
+    let Stats { hits, disk_hits, misses, coalesced, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
     let Stats { entries, disk_bytes, memory_bytes, .. } = *stats;
-    [hits, disk_hits, misses, joined, downloads, stored, evictions, memory_evictions, refused, entries, disk_bytes, memory_bytes]
+    [hits, disk_hits, misses, coalesced, downloads, stored, evictions, memory_evictions, refused, entries, disk_bytes, memory_bytes]
 }
 
 fn built_in(name: &str) -> PolicyChoice {
@@ -96,7 +96,7 @@ async fn the_status_says_what_is_in_place_and_since_when() {
     assert_eq!(answer, status);
     let PolicyStatus { name, version, doc, origin, digest, options, since, calls, time, .. } = status;
     assert_eq!((name.as_str(), version.as_str()), ("names-twice", "0.1.0"));
-    assert_eq!((doc.as_str(), origin), ("Least recently used, until its time has come.", PolicyOrigin::Upload));
+    assert_eq!((doc.as_str(), origin), ("LRU until it is triggered.", PolicyOrigin::Upload));
     assert_eq!(digest, sha256(components::NAMES_TWICE));
     assert_eq!(options, [("after".into(), "7".into()), ("trial".into(), "behave".into())]);
     assert!(since >= before && since <= SystemTime::now());

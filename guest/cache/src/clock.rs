@@ -1,4 +1,4 @@
-//! The two clocks of the host.
+//! The host's clocks.
 
 use crate::bindings::wasi::clocks::{monotonic_clock, system_clock};
 
@@ -9,7 +9,7 @@ pub fn now() -> u64 {
     u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds / 1_000_000)
 }
 
-/// Nanoseconds of a clock that only goes forward.
+/// Nanoseconds of a clock that never goes back.
 #[must_use]
 pub fn ticks() -> u64 {
     monotonic_clock::now()

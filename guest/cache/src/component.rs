@@ -1,9 +1,10 @@
-//! The glue between the WIT and the cache. There is no logic in it.
+//! Exports the cache. This file only adapts signatures.
 
 use crate::bindings::exports::media_cache::cache::cache::{
-    Guest, GuestMediaCache, LoadReport, Media, Options, Page, PutOutcome, Stats, StoreError,
+    EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, Stats, StoreError,
 };
-use crate::bindings::media_cache::cache::{blobs::Blob, downloader::FetchError};
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 
 struct Component;
@@ -25,20 +26,24 @@ impl GuestMediaCache for Cache {
         self.get(&url).await
     }
 
-    async fn put(&self, url: String, body: Blob, mimetype: String, filename: String) -> Result<PutOutcome, StoreError> {
-        self.put(url, body, mimetype, filename).await
+    async fn put(&self, url: String, media: FetchedMedia) -> Result<PutOutcome, StoreError> {
+        self.put(&url, media).await
     }
 
-    async fn get_or_download(&self, url: String) -> Result<Media, FetchError> {
-        self.get_or_download(url).await
+    async fn get_or_download(&self, url: String, context: Option<u64>) -> Result<Media, FetchError> {
+        self.get_or_download(&url, context).await
     }
 
-    async fn remove(&self, url: String) -> bool {
+    async fn remove(&self, url: String) -> Result<bool, StoreError> {
         self.remove(&url).await
     }
 
-    fn record_hits(&self, tickets: Vec<u64>) {
-        self.record_hits(&tickets);
+    async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
+        self.remove_matching(filter).await
+    }
+
+    fn record_hits(&self, hits: Vec<Hit>) {
+        self.record_hits(&hits);
     }
 
     async fn entries(&self, after: Option<u64>, limit: u32) -> Page {
@@ -51,6 +56,10 @@ impl GuestMediaCache for Cache {
 
     fn stats(&self) -> Stats {
         self.stats()
+    }
+
+    fn health(&self) -> Health {
+        self.health()
     }
 }
 

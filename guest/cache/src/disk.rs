@@ -1,21 +1,21 @@
-//! The directory that the entries are in, through the component's preopen.
+//! The directory of the entries, through the component's preopened directory. Nothing else in the cache touches the file system.
 
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
-use crate::digest::TEMPORARY;
+use crate::file_kind::TEMPORARY;
 use wit_bindgen::StreamResult;
 
-/// A directory.
+/// The open directory.
 pub struct Disk {
     directory: Descriptor,
 }
 
 impl Disk {
-    /// Opens a directory below the first preopened one, and makes it, and those above it, where they are not there.
+    /// Opens a directory below the first preopened one. It and its parents are created if they do not exist.
     ///
     /// # Errors
-    /// A sentence that names the directory.
+    /// Names the directory and what failed.
     pub async fn open(path: &str) -> Result<Self, String> {
         let root = preopens::get_directories().into_iter().next();
         let (mut directory, _) = root.ok_or("the component was given no directory")?;
@@ -24,7 +24,7 @@ impl Disk {
                 |what: &str, error: ErrorCode| format!("cannot {what} the directory {path:?} at {name:?}: {}", describe(&error));
             match directory.create_directory_at(name.into()).await {
                 Ok(()) | Err(ErrorCode::Exist) => {}
-                Err(error) => return Err(fails("make", error)),
+                Err(error) => return Err(fails("create", error)),
             }
             let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
             let opened = directory.open_at(PathFlags::SYMLINK_FOLLOW, name.into(), OpenFlags::DIRECTORY, flags).await;
@@ -33,11 +33,11 @@ impl Disk {
         Ok(Self { directory })
     }
 
-    /// The names of the regular files in the directory. Anything else is not ours, whatever it is called; to open a pipe could take
-    /// for ever.
+    /// The names of the regular files in the directory. Anything else is not ours, whatever its name is, and opening a pipe could
+    /// block forever.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The error of the file system.
     pub async fn names(&self) -> Result<Vec<String>, ErrorCode> {
         const BATCH: usize = 1024;
         let (mut entries, outcome) = self.directory.read_directory();
@@ -58,9 +58,9 @@ impl Disk {
     /// The bytes of a file.
     ///
     /// # Errors
-    /// What the file system says; [`ErrorCode::Invalid`] where it is not a regular file.
+    /// The error of the file system; [`ErrorCode::Invalid`] if it is not a regular file.
     pub async fn read(&self, name: String) -> Result<Blob, ErrorCode> {
-        // Links are not followed: nothing that we wrote is one.
+        // Links are not followed: nothing that we write is one.
         let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
         Blob::from_file(&file)
     }
@@ -68,20 +68,20 @@ impl Disk {
     /// The size of a file in bytes.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The error of the file system.
     pub async fn size(&self, name: String) -> Result<u64, ErrorCode> {
         Ok(self.directory.stat_at(PathFlags::empty(), name).await?.size)
     }
 
-    /// Writes a file under a temporary name and then gives it its own, so that a file by that name is always whole.
+    /// Writes a file under a temporary name and then renames it, so that a file with the final name is always complete.
     ///
     /// # Errors
-    /// What the file system says. Nothing is left behind.
+    /// The error of the file system. Nothing remains of the file.
     pub async fn write(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         let temporary = format!("{name}{TEMPORARY}");
         let written = self.write_and_rename(temporary.clone(), name, bytes).await;
         if written.is_err() {
-            // Where even this fails, the next start removes it.
+            // If even this fails, the next start removes it.
             let _ = self.remove(temporary).await;
         }
         written
@@ -95,10 +95,10 @@ impl Disk {
         self.directory.rename_at(temporary, &self.directory, name).await
     }
 
-    /// Removes a file. One that is not there is no error.
+    /// Deletes a file. A missing file is not an error.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The error of the file system.
     pub async fn remove(&self, name: String) -> Result<(), ErrorCode> {
         match self.directory.unlink_file_at(name).await {
             Err(ErrorCode::NoEntry) => Ok(()),
@@ -107,14 +107,14 @@ impl Disk {
     }
 }
 
-/// Whether an error in opening a file says something of that file: it is not there, or is no regular file. Others (too many open
-/// files, for example) say nothing of it.
+/// Whether an error says that a file is missing or not a regular file. Other errors, such as too many open files, say nothing about
+/// the file.
 #[must_use]
 pub fn blames_the_file(error: &ErrorCode) -> bool {
     matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop)
 }
 
-/// What the file system said, for a person.
+/// Describes an error of the file system for people.
 #[must_use]
 pub fn describe(error: &ErrorCode) -> String {
     match error {
@@ -122,8 +122,8 @@ pub fn describe(error: &ErrorCode) -> String {
         ErrorCode::Quota => "the disk quota is used up".into(),
         ErrorCode::Access | ErrorCode::NotPermitted => "permission denied".into(),
         ErrorCode::ReadOnly => "the file system is read-only".into(),
-        ErrorCode::NoEntry => "there is no such file".into(),
-        ErrorCode::NotDirectory => "it is not a directory".into(),
+        ErrorCode::NoEntry => "no such file".into(),
+        ErrorCode::NotDirectory => "not a directory".into(),
         ErrorCode::Other(Some(text)) => text.clone(),
         other => format!("{other:?}"),
     }

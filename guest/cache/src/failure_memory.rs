@@ -1,56 +1,61 @@
-//! Failed downloads, remembered for a while, so that an origin in trouble is not asked again for each who wants to know.
+//! Remembers failed fetches for a while, so that an origin in trouble is not contacted for every request.
 //!
-//! They are remembered by the URL as it was given, and not by entry: that one signature was refused says nothing of another, and
-//! nobody is to be kept from an entry by who asks for it wrongly.
+//! Failures are remembered by the URL as given, not by entry: that one signature was rejected says nothing about another, and nobody
+//! can keep others from an entry by requesting it wrongly.
 
-use crate::digest::{Key, KeyMap};
+use crate::key_digest::{DigestMap, KeyDigest};
 
-/// How many are remembered at most.
-const MOST: usize = 4096;
+/// The limit of remembered failures.
+const LIMIT: usize = 4096;
 
-/// Failures, each until a time in nanoseconds of a clock that only goes forward.
-pub struct Failures<E> {
-    until: KeyMap<(E, u64)>,
+/// Failures, each until a time in nanoseconds of a clock that never goes back.
+pub struct FailureMemory<E> {
+    until: DigestMap<(E, u64)>,
 }
 
-impl<E> Default for Failures<E> {
+impl<E> Default for FailureMemory<E> {
     fn default() -> Self {
-        Self { until: KeyMap::default() }
+        Self { until: DigestMap::default() }
     }
 }
 
-impl<E: Clone> Failures<E> {
-    /// Remembers a failure for so many nanoseconds; 0 for not at all. Where too many are remembered, the one goes whose time is over
-    /// soonest.
-    pub fn remember(&mut self, key: Key, failure: E, now: u64, time: u64) {
-        if time == 0 {
+impl<E: Clone> FailureMemory<E> {
+    /// Remembers a failure for a number of nanoseconds. 0: not at all. Beyond the limit, the failure that expires soonest is
+    /// forgotten.
+    pub fn remember(&mut self, url: KeyDigest, failure: E, now: u64, ttl: u64) {
+        if ttl == 0 {
             return;
         }
-        if self.until.len() >= MOST {
+        if self.until.len() >= LIMIT {
             self.until.retain(|_, (_, until)| *until > now);
         }
-        if self.until.len() >= MOST {
-            let soonest = self.until.iter().min_by_key(|(_, (_, until))| *until).map(|(key, _)| *key);
-            soonest.map(|key| self.until.remove(&key));
+        if self.until.len() >= LIMIT {
+            let soonest = self.until.iter().min_by_key(|(_, (_, until))| *until).map(|(url, _)| *url);
+            soonest.map(|url| self.until.remove(&url));
         }
-        self.until.insert(key, (failure, now.saturating_add(time)));
+        self.until.insert(url, (failure, now.saturating_add(ttl)));
     }
 
-    /// The failure that is remembered for a key, if its time is not over, and how many nanoseconds of that are left.
-    pub fn recall(&mut self, key: &Key, now: u64) -> Option<(E, u64)> {
-        match self.until.get(key) {
+    /// The failure that is remembered for a URL, and the nanoseconds until it expires.
+    pub fn recall(&mut self, url: &KeyDigest, now: u64) -> Option<(E, u64)> {
+        match self.until.get(url) {
             Some((failure, until)) if *until > now => Some((failure.clone(), *until - now)),
             Some(_) => {
-                self.until.remove(key);
+                self.until.remove(url);
                 None
             }
             None => None,
         }
     }
 
-    /// Forgets the failure of a key.
-    pub fn forget(&mut self, key: &Key) {
-        self.until.remove(key);
+    /// Forgets the failure of a URL.
+    pub fn forget(&mut self, url: &KeyDigest) {
+        self.until.remove(url);
+    }
+
+    /// Forgets every failure.
+    pub fn clear(&mut self) {
+        self.until.clear();
     }
 }
 
@@ -59,37 +64,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_is_remembered_until_its_time_is_over() {
-        let mut failures = Failures::default();
-        let key = Key::of("a");
-        failures.remember(key, "gone", 100, 10);
-        assert_eq!(failures.recall(&key, 109), Some(("gone", 1)));
-        assert_eq!(failures.recall(&Key::of("b"), 100), None);
-        assert_eq!(failures.recall(&key, 110), None);
-        assert_eq!(failures.recall(&key, 100), None, "it was forgotten when its time was over");
-        failures.remember(key, "gone", 100, 10);
-        failures.forget(&key);
-        assert_eq!(failures.recall(&key, 100), None);
+    fn a_failure_is_remembered_until_it_expires() {
+        let mut failures = FailureMemory::default();
+        let url = KeyDigest::of("a");
+        failures.remember(url, "gone", 100, 10);
+        assert_eq!(failures.recall(&url, 109), Some(("gone", 1)));
+        assert_eq!(failures.recall(&KeyDigest::of("b"), 100), None);
+        assert_eq!(failures.recall(&url, 110), None);
+        assert_eq!(failures.recall(&url, 100), None, "it was forgotten when it expired");
     }
 
     #[test]
-    fn nothing_is_remembered_for_no_time() {
-        let mut failures = Failures::default();
-        failures.remember(Key::of("a"), "gone", 100, 0);
-        assert_eq!(failures.recall(&Key::of("a"), 100), None);
+    fn failures_are_forgotten_one_by_one_or_all_at_once() {
+        let mut failures = FailureMemory::default();
+        let urls = ["a", "b", "c"].map(KeyDigest::of);
+        urls.iter().for_each(|url| failures.remember(*url, "gone", 100, 10));
+        failures.forget(&urls[0]);
+        assert_eq!(urls.map(|url| failures.recall(&url, 100).is_some()), [false, true, true]);
+        failures.clear();
+        assert_eq!(urls.map(|url| failures.recall(&url, 100)), [None; 3]);
     }
 
     #[test]
-    fn a_flood_of_failures_stays_within_bounds_and_the_latest_is_remembered() {
-        let mut failures = Failures::default();
-        let key = |i: u64| Key::of(&i.to_string());
-        for i in 0..MOST as u64 + 10 {
-            failures.remember(key(i), i, 0, 10 + i);
+    fn a_failure_with_no_time_to_live_is_not_remembered() {
+        let mut failures = FailureMemory::default();
+        failures.remember(KeyDigest::of("a"), "gone", 100, 0);
+        assert_eq!(failures.recall(&KeyDigest::of("a"), 100), None);
+    }
+
+    #[test]
+    fn the_number_of_failures_is_limited_and_the_latest_is_remembered() {
+        let mut failures = FailureMemory::default();
+        let url = |i: u64| KeyDigest::of(&i.to_string());
+        for i in 0..LIMIT as u64 + 10 {
+            failures.remember(url(i), i, 0, 10 + i);
         }
-        assert_eq!(failures.until.len(), MOST);
-        assert_eq!(failures.recall(&key(9), 0), None, "one of those whose time was over soonest");
-        assert_eq!(failures.recall(&key(10), 0), Some((10, 20)));
-        failures.remember(Key::of("later"), 1, 1_000_000, 20);
+        assert_eq!(failures.until.len(), LIMIT);
+        assert_eq!(failures.recall(&url(9), 0), None, "one of those that expire soonest");
+        assert_eq!(failures.recall(&url(10), 0), Some((10, 20)));
+        failures.remember(KeyDigest::of("later"), 1, 1_000_000, 20);
         assert_eq!(failures.until.len(), 1);
     }
 }

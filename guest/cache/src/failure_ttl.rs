@@ -1,81 +1,23 @@
-//! For how long a failed download is remembered, by kind, and what of it.
+//! How long a failed fetch is remembered, by kind, and how much of it.
 
-use crate::bindings::media_cache::cache::downloader::{FailureKind, FetchError};
+use crate::bindings::media_cache::cache::failures::{FailureKind, FetchError};
 
-/// The most bytes of a failure's text that are kept and handed on: thousands of failures are remembered at a time.
+/// The longest text of a failure in bytes: thousands of failures are remembered at a time.
 const LONGEST_TEXT: usize = 500;
 
-/// How long an origin may ask to be left alone unless something else is said, in milliseconds.
+/// The default of `max-retry-after-ms`.
 const MAX_RETRY_AFTER: u32 = 600_000;
 
-/// The shortest time that an origin is left alone that asked for it, in milliseconds.
+/// The shortest time for which `unavailable` is remembered at the origin's request, in milliseconds.
 const MIN_RETRY_AFTER: u32 = 1000;
 
-/// How long an origin that has no time is left alone if it does not say for how long, in milliseconds.
-const UNSAID_RETRY_AFTER: u32 = 5000;
-
-/// See `failure-memory-ms` and `max-retry-after-ms` in the WIT.
-#[derive(Clone, Debug)]
-pub struct FailureTimes {
-    said: Vec<(FailureKind, u32)>,
-    max_retry_after: u32,
-}
-
-impl FailureTimes {
-    /// Milliseconds by kind, the last of a kind counting, and the most that an origin may ask for.
-    #[must_use]
-    pub fn new(said: Vec<(FailureKind, u32)>, max_retry_after: Option<u32>) -> Self {
-        Self { said, max_retry_after: max_retry_after.unwrap_or(MAX_RETRY_AFTER) }
-    }
-
-    /// For how many milliseconds a failure is remembered; 0 for not at all.
-    #[must_use]
-    pub fn of(&self, failure: &FetchError) -> u32 {
-        let kind = kind(failure);
-        let said = self.said.iter().rev().find(|(other, _)| *other == kind).map(|(_, time)| *time);
-        match (failure, said) {
-            (FetchError::Overloaded(_), _) => 0,
-            (FetchError::Unavailable(Some(seconds)), None | Some(1..)) => {
-                seconds.saturating_mul(1000).max(MIN_RETRY_AFTER).min(self.max_retry_after)
-            }
-            (_, Some(time)) => time,
-            (_, None) => unless_said(kind),
-        }
-    }
-
-    /// A failure as it is kept and handed on: its text no longer than it may be, and the time that its origin asks for as well.
-    #[must_use]
-    pub fn within_bounds(&self, mut failure: FetchError) -> FetchError {
-        if let Some(text) = text(&mut failure).filter(|text| text.len() > LONGEST_TEXT) {
-            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
-            text.push('…');
-        }
-        if let FetchError::Unavailable(Some(seconds)) = &mut failure {
-            *seconds = (*seconds).min(self.max_retry_after.div_ceil(1000));
-        }
-        failure
-    }
-}
-
-/// A failure as it is told to those who ask later: with so many nanoseconds left until the origin is asked again.
-#[must_use]
-pub fn told_again(failure: FetchError, left: u64) -> FetchError {
-    match failure {
-        FetchError::Unavailable(_) => {
-            let seconds = left.div_ceil(1_000_000_000);
-            FetchError::Unavailable(Some(u32::try_from(seconds).unwrap_or(u32::MAX)))
-        }
-        other => other,
-    }
-}
-
-/// In milliseconds.
-fn unless_said(kind: FailureKind) -> u32 {
+/// How long failures of a kind are remembered by default, in milliseconds. This is the only table of kinds: the WIT states the same.
+fn default_ttl(kind: FailureKind) -> u32 {
     use FailureKind as K;
     match kind {
-        K::InvalidUrl | K::Overloaded => 0,
-        K::Gone | K::TooLarge | K::UnacceptableType => 300_000,
-        K::NotFound | K::Refused | K::TooManyRedirects => 60_000,
+        K::InvalidUrl | K::Overloaded | K::Custom => 0,
+        // If the origin does not say when to try again.
+        K::Unavailable => 5000,
         K::OriginStatus
         | K::TimedOut
         | K::Unreachable
@@ -86,58 +28,90 @@ fn unless_said(kind: FailureKind) -> u32 {
         | K::PartialBody
         | K::EncodedBody
         | K::Other => 10_000,
-        K::Unavailable => UNSAID_RETRY_AFTER,
+        K::NotFound | K::Refused | K::TooManyRedirects => 60_000,
+        K::Gone | K::TooLarge | K::UnacceptableType => 300_000,
     }
 }
 
-fn kind(failure: &FetchError) -> FailureKind {
+/// The kind of a failure, and its text if it has one. This is the only list of its cases.
+fn kind_and_text(failure: &mut FetchError) -> (FailureKind, Option<&mut String>) {
     use FailureKind as K;
     use FetchError as E;
     match failure {
-        E::InvalidUrl(_) => K::InvalidUrl,
-        E::Refused(_) => K::Refused,
-        E::NotFound => K::NotFound,
-        E::Gone => K::Gone,
-        E::OriginStatus(_) => K::OriginStatus,
-        E::TooLarge(_) => K::TooLarge,
-        E::TimedOut(_) => K::TimedOut,
-        E::Unreachable(_) => K::Unreachable,
-        E::BrokenAnswer(_) => K::BrokenAnswer,
-        E::ShortBody(_) => K::ShortBody,
-        E::OverlongBody(_) => K::OverlongBody,
-        E::EmptyBody => K::EmptyBody,
-        E::PartialBody => K::PartialBody,
-        E::EncodedBody(_) => K::EncodedBody,
-        E::UnacceptableType(_) => K::UnacceptableType,
-        E::TooManyRedirects(_) => K::TooManyRedirects,
-        E::Unavailable(_) => K::Unavailable,
-        E::Overloaded(_) => K::Overloaded,
-        E::Other(_) => K::Other,
+        E::InvalidUrl(text) => (K::InvalidUrl, Some(text)),
+        E::Refused(text) => (K::Refused, Some(text)),
+        E::NotFound => (K::NotFound, None),
+        E::Gone => (K::Gone, None),
+        E::OriginStatus(_) => (K::OriginStatus, None),
+        E::TooLarge(_) => (K::TooLarge, None),
+        E::TimedOut(text) => (K::TimedOut, Some(text)),
+        E::Unreachable(text) => (K::Unreachable, Some(text)),
+        E::BrokenAnswer(text) => (K::BrokenAnswer, Some(text)),
+        E::ShortBody(text) => (K::ShortBody, Some(text)),
+        E::OverlongBody(text) => (K::OverlongBody, Some(text)),
+        E::EmptyBody => (K::EmptyBody, None),
+        E::PartialBody => (K::PartialBody, None),
+        E::EncodedBody(text) => (K::EncodedBody, Some(text)),
+        E::UnacceptableType(text) => (K::UnacceptableType, Some(text)),
+        E::TooManyRedirects(_) => (K::TooManyRedirects, None),
+        E::Unavailable(_) => (K::Unavailable, None),
+        E::Overloaded(_) => (K::Overloaded, None),
+        E::Custom(_) => (K::Custom, None),
+        E::Other(text) => (K::Other, Some(text)),
     }
 }
 
-fn text(failure: &mut FetchError) -> Option<&mut String> {
-    use FetchError as E;
+/// How long failures are remembered. See `failure-memory-ms` and `max-retry-after-ms` in the WIT.
+#[derive(Clone, Debug)]
+pub struct FailureTtl {
+    configured: Vec<(FailureKind, u32)>,
+    max_retry_after: u32,
+}
+
+impl FailureTtl {
+    /// Milliseconds by kind, of which the last of a kind counts, and the longest that an origin may ask for.
+    #[must_use]
+    pub fn new(configured: Vec<(FailureKind, u32)>, max_retry_after: Option<u32>) -> Self {
+        Self { configured, max_retry_after: max_retry_after.unwrap_or(MAX_RETRY_AFTER) }
+    }
+
+    /// A failure as it is remembered and passed on, and for how many milliseconds to remember it. A long text is truncated, and the
+    /// time for which the origin asks is limited.
+    #[must_use]
+    pub fn apply(&self, mut failure: FetchError) -> (FetchError, u32) {
+        let (kind, text) = kind_and_text(&mut failure);
+        if let Some(text) = text.filter(|text| text.len() > LONGEST_TEXT) {
+            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.push('…');
+        }
+        let ttl = self.ttl(kind, &failure);
+        if let FetchError::Unavailable(Some(seconds)) = &mut failure {
+            *seconds = (*seconds).min(self.max_retry_after.div_ceil(1000));
+        }
+        (failure, ttl)
+    }
+
+    fn ttl(&self, kind: FailureKind, failure: &FetchError) -> u32 {
+        let configured = self.configured.iter().rev().find(|(other, _)| *other == kind).map(|(_, ttl)| *ttl);
+        match (failure, configured) {
+            (FetchError::Overloaded(_), _) => 0,
+            (FetchError::Unavailable(Some(seconds)), None | Some(1..)) => {
+                seconds.saturating_mul(1000).max(MIN_RETRY_AFTER).min(self.max_retry_after)
+            }
+            (_, configured) => configured.unwrap_or_else(|| default_ttl(kind)),
+        }
+    }
+}
+
+/// A remembered failure for a later request, with the nanoseconds that are left until the origin is contacted again.
+#[must_use]
+pub fn recalled(failure: FetchError, left: u64) -> FetchError {
     match failure {
-        E::InvalidUrl(text)
-        | E::Refused(text)
-        | E::TimedOut(text)
-        | E::Unreachable(text)
-        | E::BrokenAnswer(text)
-        | E::ShortBody(text)
-        | E::OverlongBody(text)
-        | E::EncodedBody(text)
-        | E::UnacceptableType(text)
-        | E::Other(text) => Some(text),
-        E::NotFound
-        | E::Gone
-        | E::OriginStatus(_)
-        | E::TooLarge(_)
-        | E::EmptyBody
-        | E::PartialBody
-        | E::TooManyRedirects(_)
-        | E::Unavailable(_)
-        | E::Overloaded(_) => None,
+        FetchError::Unavailable(_) => {
+            let seconds = left.div_ceil(1_000_000_000);
+            FetchError::Unavailable(Some(u32::try_from(seconds).unwrap_or(u32::MAX)))
+        }
+        other => other,
     }
 }
 
@@ -145,24 +119,38 @@ fn text(failure: &mut FetchError) -> Option<&mut String> {
 mod tests {
     use super::*;
 
-    fn times(said: &[(FailureKind, u32)]) -> FailureTimes {
-        FailureTimes::new(said.to_vec(), None)
+    fn configured(ttls: &[(FailureKind, u32)]) -> FailureTtl {
+        FailureTtl::new(ttls.to_vec(), None)
+    }
+
+    fn ttl(ttls: &[(FailureKind, u32)], failure: FetchError) -> u32 {
+        configured(ttls).apply(failure).1
     }
 
     #[test]
-    fn what_is_said_of_a_kind_counts_for_that_kind_and_the_last_word_stands() {
-        let times =
-            times(&[(FailureKind::Gone, 1), (FailureKind::Gone, 7), (FailureKind::Overloaded, 9), (FailureKind::InvalidUrl, 3)]);
-        assert_eq!(times.of(&FetchError::Gone), 7);
-        assert_eq!(times.of(&FetchError::NotFound), 60_000);
-        assert_eq!(times.of(&FetchError::InvalidUrl(String::new())), 3);
-        assert_eq!(times.of(&FetchError::Overloaded(Some(5))), 0, "whatever is said");
+    fn the_last_setting_of_a_kind_counts_for_that_kind() {
+        let ttls = [(FailureKind::Gone, 1), (FailureKind::Gone, 7), (FailureKind::Overloaded, 9), (FailureKind::InvalidUrl, 3)];
+        assert_eq!(ttl(&ttls, FetchError::Gone), 7);
+        assert_eq!(ttl(&ttls, FetchError::NotFound), 60_000);
+        assert_eq!(ttl(&ttls, FetchError::InvalidUrl(String::new())), 3);
+        assert_eq!(ttl(&ttls, FetchError::Overloaded(Some(5))), 0, "whatever is configured");
     }
 
     #[test]
-    fn an_origin_is_left_alone_for_as_long_as_it_asks_within_bounds() {
+    fn a_custom_failure_is_remembered_only_if_configured() {
+        assert_eq!(ttl(&[], FetchError::Custom(7)), 0);
+        assert_eq!(ttl(&[(FailureKind::Custom, 50)], FetchError::Custom(7)), 50);
+    }
+
+    #[test]
+    fn an_empty_body_is_remembered_for_ten_seconds() {
+        assert_eq!(ttl(&[], FetchError::EmptyBody), 10_000);
+    }
+
+    #[test]
+    fn unavailable_is_remembered_for_as_long_as_the_origin_asks_within_limits() {
         let unavailable = FetchError::Unavailable;
-        for (said, asked, remembered) in [
+        for (set, asked, remembered) in [
             (None, None, 5000),
             (None, Some(0), 1000),
             (None, Some(30), 30_000),
@@ -172,32 +160,31 @@ mod tests {
             (Some(0), Some(30), 0),
             (Some(0), None, 0),
         ] {
-            let said: Vec<_> = said.map(|time| (FailureKind::Unavailable, time)).into_iter().collect();
-            assert_eq!(times(&said).of(&unavailable(asked)), remembered, "{said:?}, {asked:?}");
+            let ttls: Vec<_> = set.map(|time| (FailureKind::Unavailable, time)).into_iter().collect();
+            assert_eq!(ttl(&ttls, unavailable(asked)), remembered, "{set:?}, {asked:?}");
         }
-        let patient = FailureTimes::new(Vec::new(), Some(500));
-        assert_eq!(patient.of(&unavailable(Some(30))), 500, "the most stands over the least");
-        assert!(matches!(patient.within_bounds(unavailable(Some(30))), FetchError::Unavailable(Some(1))));
-        assert!(matches!(patient.within_bounds(unavailable(None)), FetchError::Unavailable(None)));
+        let short = FailureTtl::new(Vec::new(), Some(500));
+        assert!(matches!(short.apply(unavailable(Some(30))), (FetchError::Unavailable(Some(1)), 500)));
+        assert!(matches!(short.apply(unavailable(None)), (FetchError::Unavailable(None), _)));
     }
 
     #[test]
-    fn what_is_left_is_told_in_whole_seconds() {
+    fn the_time_left_is_given_in_whole_seconds() {
         for (left, seconds) in [(1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (u64::MAX, u32::MAX)] {
-            let told = told_again(FetchError::Unavailable(None), left);
-            assert!(matches!(told, FetchError::Unavailable(Some(told)) if told == seconds), "{told:?}");
+            let failure = recalled(FetchError::Unavailable(None), left);
+            assert!(matches!(failure, FetchError::Unavailable(Some(told)) if told == seconds), "{failure:?}");
         }
-        assert!(matches!(told_again(FetchError::Gone, 1), FetchError::Gone));
+        assert!(matches!(recalled(FetchError::Gone, 1), FetchError::Gone));
     }
 
     #[test]
-    fn a_long_text_is_cut_between_characters() {
-        let cut = |text: &str| match times(&[]).within_bounds(FetchError::Other(text.into())) {
+    fn a_long_text_is_truncated_between_characters() {
+        let truncated = |text: &str| match configured(&[]).apply(FetchError::Other(text.into())).0 {
             FetchError::Other(text) => text,
             other => panic!("{other:?}"),
         };
-        assert_eq!(cut("short"), "short");
-        assert_eq!(cut(&"a".repeat(500)), "a".repeat(500));
-        assert_eq!(cut(&"€".repeat(500)), "€".repeat(166) + "…");
+        assert_eq!(truncated("short"), "short");
+        assert_eq!(truncated(&"a".repeat(500)), "a".repeat(500));
+        assert_eq!(truncated(&"€".repeat(500)), "€".repeat(166) + "…");
     }
 }

@@ -1,56 +1,10 @@
-//! What is stored, in which order it was used, and how much disk it takes. The truth that every answer of a policy is checked
-//! against.
+//! What is stored, in which order it was used, and how much disk space it takes. Every answer of a policy is checked against it.
 //!
-//! Entries lie in numbered slots, which are reused, and are linked in the order of their use. A slot's number is what a policy knows
-//! the entry by; together with the slot's generation it is a ticket, which names one entry for ever.
+//! Entries are in numbered slots, which are reused, and are linked in the order of use. A policy identifies an entry by the number of
+//! its slot. Together with the generation of the slot, the number is a handle, which never identifies another entry.
 
-use crate::digest::{Key, KeyMap};
-
-/// The block in which disk use is counted, in bytes.
-pub const BLOCK: u64 = 4096;
-
-/// What a pair of files takes up on disk, in whole blocks.
-#[must_use]
-pub fn disk_size(media: u64, sidecar: u64) -> u64 {
-    let blocks = |bytes: u64| bytes.div_ceil(BLOCK).saturating_mul(BLOCK);
-    blocks(media).saturating_add(blocks(sidecar))
-}
-
-/// An entry. `B` is a handle to bytes.
-pub struct Entry<B> {
-    /// What its files are called.
-    pub key: Key,
-    /// The URL, as the caller gave it.
-    pub url: String,
-    /// The media type.
-    pub mimetype: String,
-    /// The file name.
-    pub filename: String,
-    /// Bytes of media.
-    pub size: u64,
-    /// Bytes of sidecar.
-    pub sidecar_size: u64,
-    /// When it was stored, in milliseconds since 1970.
-    pub stored_at: u64,
-    /// When it was last asked for, or stored.
-    pub accessed_at: u64,
-    /// How often it was asked for.
-    pub hits: u64,
-    /// The SHA-256 of the media, where it is known.
-    pub digest: Option<[u8; 32]>,
-    /// Whether both files are there. Until then the entry has a place, and cannot be had.
-    pub committed: bool,
-    /// Its bytes, while it is in memory or open.
-    pub resident: Option<B>,
-}
-
-impl<B> Entry<B> {
-    /// What the entry takes up on disk.
-    #[must_use]
-    pub fn disk_size(&self) -> u64 {
-        disk_size(self.size, self.sidecar_size)
-    }
-}
+use crate::entry::Entry;
+use crate::key_digest::{DigestMap, KeyDigest};
 
 /// The number of a slot.
 pub type Slot = u32;
@@ -60,23 +14,23 @@ const NONE: Slot = Slot::MAX;
 struct Node<B> {
     entry: Option<Entry<B>>,
     generation: u32,
-    /// When it was last used, in uses of the index. Increases from the oldest to the newest.
+    /// The number of its last use. Increases from the oldest to the newest.
     used: u64,
     older: Slot,
     newer: Slot,
 }
 
-/// All entries.
+/// The entries of a cache.
 pub struct Index<B> {
     nodes: Vec<Node<B>>,
     free: Vec<Slot>,
-    by_key: KeyMap<Slot>,
+    by_digest: DigestMap<Slot>,
     oldest: Slot,
     newest: Slot,
     uses: u64,
     disk_bytes: u64,
     media_bytes: u64,
-    /// Where the listing that is under way goes on: follows the entry it names when that one moves.
+    /// Where the latest listing continues. If that entry moves, the bookmark moves to the next one.
     bookmark: Slot,
 }
 
@@ -85,7 +39,7 @@ impl<B> Default for Index<B> {
         Self {
             nodes: Vec::new(),
             free: Vec::new(),
-            by_key: KeyMap::default(),
+            by_digest: DigestMap::default(),
             oldest: NONE,
             newest: NONE,
             uses: 0,
@@ -97,36 +51,36 @@ impl<B> Default for Index<B> {
 }
 
 impl<B> Index<B> {
-    /// How many entries there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_key.len()
+        self.by_digest.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.by_digest.is_empty()
     }
 
-    /// What all entries take up on disk, in bytes.
+    /// The disk usage of all entries in bytes.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         self.disk_bytes
     }
 
-    /// The media of all entries, in bytes.
+    /// The size of all media in bytes.
     #[must_use]
     pub fn media_bytes(&self) -> u64 {
         self.media_bytes
     }
 
-    /// Adds an entry as the most recently used. There must be none with its key.
+    /// Adds an entry as the most recently used. There must be none with the same digest.
     pub fn insert(&mut self, entry: Entry<B>) -> Slot {
-        debug_assert!(!self.by_key.contains_key(&entry.key));
+        debug_assert!(!self.by_digest.contains_key(&entry.digest));
         self.disk_bytes += entry.disk_size();
         self.media_bytes += entry.size;
-        let key = entry.key;
+        let digest = entry.digest;
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
@@ -134,17 +88,17 @@ impl<B> Index<B> {
                 (self.nodes.len() - 1) as Slot
             }
         };
-        self.by_key.insert(key, slot);
+        self.by_digest.insert(digest, slot);
         self.nodes[slot as usize].entry = Some(entry);
         self.link_newest(slot);
         slot
     }
 
-    /// Takes an entry out.
+    /// Removes an entry.
     pub fn remove(&mut self, slot: Slot) -> Option<Entry<B>> {
         let entry = self.nodes.get_mut(slot as usize)?.entry.take()?;
         self.unlink(slot);
-        self.by_key.remove(&entry.key);
+        self.by_digest.remove(&entry.digest);
         self.disk_bytes -= entry.disk_size();
         self.media_bytes -= entry.size;
         self.nodes[slot as usize].generation = self.nodes[slot as usize].generation.wrapping_add(1);
@@ -152,10 +106,10 @@ impl<B> Index<B> {
         Some(entry)
     }
 
-    /// Where the entry with this key is.
+    /// The slot of the entry with this digest.
     #[must_use]
-    pub fn find(&self, key: &Key) -> Option<Slot> {
-        self.by_key.get(key).copied()
+    pub fn find(&self, digest: &KeyDigest) -> Option<Slot> {
+        self.by_digest.get(digest).copied()
     }
 
     /// The entry in a slot.
@@ -164,7 +118,7 @@ impl<B> Index<B> {
         self.nodes.get(slot as usize)?.entry.as_ref()
     }
 
-    /// The entry in a slot, to change all of it but its key and sizes.
+    /// The entry in a slot, to change anything but its digest and sizes.
     pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry<B>> {
         self.nodes.get_mut(slot as usize)?.entry.as_mut()
     }
@@ -177,29 +131,36 @@ impl<B> Index<B> {
         }
     }
 
-    /// A name for the entry in a slot that is never the name of another.
+    /// Identifies the entry in a slot, and never another one.
     #[must_use]
-    pub fn ticket(&self, slot: Slot) -> u64 {
+    pub fn handle(&self, slot: Slot) -> u64 {
         let generation = self.nodes.get(slot as usize).map_or(0, |node| node.generation);
         u64::from(generation) << 32 | u64::from(slot)
     }
 
-    /// Where the entry with this ticket is, if it is still there.
+    /// The slot of the entry with this handle, if it still exists.
     #[must_use]
-    pub fn redeem(&self, ticket: u64) -> Option<Slot> {
-        let slot = ticket as Slot;
-        (self.get(slot).is_some() && self.ticket(slot) == ticket).then_some(slot)
+    pub fn resolve(&self, handle: u64) -> Option<Slot> {
+        let slot = handle as Slot;
+        (self.get(slot).is_some() && self.handle(slot) == handle).then_some(slot)
     }
 
-    /// The slots in use, the least recently used first.
+    /// The number of slots, in use or not: a bound for loops over all entries that others may change meanwhile.
+    #[must_use]
+    pub fn slot_count(&self) -> Slot {
+        self.nodes.len() as Slot
+    }
+
+    /// The slots in use, least recently used first.
     pub fn coldest_first(&self) -> impl Iterator<Item = Slot> + '_ {
         self.from(self.oldest)
     }
 
-    /// Up to `limit` slots, the least recently used first, that were used after `after`; and what to go on with, if there is more.
+    /// Up to `limit` slots, least recently used first, whose last use came after `after`; and the `after` of the next page, if there
+    /// is one.
     pub fn page(&mut self, after: Option<u64>, limit: usize) -> (Vec<Slot>, Option<u64>) {
         let after = after.unwrap_or(0);
-        // Entries are used one after the other, from 1, so the bookmark is right when nothing lies between it and `after`.
+        // Uses are numbered from 1, so the bookmark is right if no entry is between it and `after`.
         let marked = self.nodes.get(self.bookmark as usize).filter(|node| node.entry.is_some() && node.used > after);
         let fits = marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after));
         let start = if fits { Some(self.bookmark) } else { self.coldest_first().find(|slot| self.used(*slot) > after) };
@@ -209,7 +170,7 @@ impl<B> Index<B> {
         (slots, next)
     }
 
-    /// When the entry in a slot was last used, in uses of the index.
+    /// The number of the last use of the entry in a slot.
     #[must_use]
     pub fn used(&self, slot: Slot) -> u64 {
         self.nodes.get(slot as usize).map_or(0, |node| node.used)
@@ -251,22 +212,12 @@ impl<B> Index<B> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::Metadata;
+    use crate::sidecar::Sidecar;
 
     fn entry(url: &str, size: u64) -> Entry<()> {
-        Entry {
-            key: Key::of(url),
-            url: url.into(),
-            mimetype: "image/png".into(),
-            filename: "a.png".into(),
-            size,
-            sidecar_size: 100,
-            stored_at: 0,
-            accessed_at: 0,
-            hits: 0,
-            digest: None,
-            committed: true,
-            resident: None,
-        }
+        let metadata = Metadata::new("image/png".into(), "a.png", 0);
+        Entry::from_sidecar(KeyDigest::of(url), Sidecar { url: url.into(), size, body_digest: None, metadata }, 100)
     }
 
     fn urls(index: &Index<()>) -> String {
@@ -282,15 +233,11 @@ mod tests {
     }
 
     fn slot(index: &Index<()>, url: &str) -> Slot {
-        index.find(&Key::of(url)).unwrap()
+        index.find(&KeyDigest::of(url)).unwrap()
     }
 
     #[test]
-    fn disk_use_is_counted_in_whole_blocks_for_both_files() {
-        assert_eq!(disk_size(0, 1), 4096);
-        assert_eq!(disk_size(1, 1), 8192);
-        assert_eq!(disk_size(4096, 4096), 8192);
-        assert_eq!(disk_size(4097, 200), 12288);
+    fn disk_usage_and_media_bytes_add_up() {
         let mut index = filled("ab");
         assert_eq!((index.disk_bytes(), index.media_bytes()), (16384, 20));
         index.remove(slot(&index, "a"));
@@ -298,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_becomes_the_newest() {
+    fn a_used_entry_becomes_the_newest() {
         let mut index = filled("abcd");
         index.promote(slot(&index, "b"));
         assert_eq!(urls(&index), "acdb");
@@ -315,20 +262,20 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_never_names_the_next_entry_in_a_slot() {
+    fn a_handle_never_identifies_the_next_entry_in_a_slot() {
         let mut index = filled("a");
-        let first = index.ticket(0);
-        assert_eq!(index.redeem(first), Some(0));
+        let first = index.handle(0);
+        assert_eq!(index.resolve(first), Some(0));
         index.remove(0);
-        assert_eq!(index.redeem(first), None);
+        assert_eq!(index.resolve(first), None);
         assert_eq!(index.insert(entry("b", 1)), 0);
-        assert_eq!(index.redeem(first), None);
-        assert_ne!(index.ticket(0), first);
-        assert_eq!(index.redeem(u64::MAX), None);
+        assert_eq!(index.resolve(first), None);
+        assert_ne!(index.handle(0), first);
+        assert_eq!(index.resolve(u64::MAX), None);
     }
 
     #[test]
-    fn a_listing_leaves_nothing_out_while_entries_move() {
+    fn a_listing_omits_nothing_while_entries_move() {
         let mut index = filled("abcdefgh");
         let mut seen = String::new();
         let mut next = None;
@@ -352,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_goes_on_without_its_bookmark() {
+    fn a_listing_continues_without_its_bookmark() {
         let mut index = filled("abcdef");
         let (_, first) = index.page(None, 2);
         let (_, other) = index.page(None, 4);

@@ -1,35 +1,61 @@
 //! The media cache: all of its logic, as a component that needs nothing but the imports of the world `media-cache`.
 //!
-//! What it promises is documented in `wit/cache.wit`. The modules, from the bottom up:
+//! The WIT documents what it guarantees. Its modules, from the bottom up:
 //!
-//! - [`digest`], [`lookup_key`], [`sidecar`], [`snapshot`], [`transcode`]: names and formats;
-//! - [`index`]: what is stored; [`eviction_tier`]: what a policy is told and asked; [`memory_tier`]: the tier in memory;
-//! - [`single_flight`], [`failure_memory`], [`failure_ttl`]: who waits for what, what went wrong just now, and for how long that counts;
-//! - [`disk`], [`clock`]: the host's file system and clocks;
-//! - `state`: what all of this makes together, and what changes both tiers at once;
-//! - [`cache`], [`fetch`], [`store`], [`startup_scan`], [`report`]: the cache itself; `component` is what exports it.
+//! - names and formats: [`hex`], [`key_digest`], [`file_kind`], [`lookup_key`], [`media_type`], [`metadata`], `json_surrogates`, [`sidecar`], [`snapshot`];
+//! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
+//! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
+//! - the host: [`bindings`], [`clock`], [`disk`];
+//! - the cache: [`settings`], `state`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
+//!   [`put`], [`get_or_download`], `download`, `fill`, [`transcode`], `store`, `reservation`, `disk_tier`, `delete_files`, [`remove`],
+//!   [`remove_matching`], [`record_hits`], [`startup_scan`], [`listing`], [`checkpoint`], [`stats`], [`health`];
+//! - `component`, which exports it.
 
 pub mod bindings;
 pub mod cache;
+pub mod cached_media;
+pub mod checkpoint;
 pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
-pub mod digest;
+mod delete_files;
 pub mod disk;
+pub mod disk_health;
+mod disk_tier;
+mod download;
+pub mod entry;
+pub mod entry_filter;
 pub mod eviction_tier;
 pub mod failure_memory;
 pub mod failure_ttl;
-pub mod fetch;
-pub mod fetched_media;
+pub mod file_kind;
+mod fill;
+pub mod get;
+pub mod get_or_download;
+pub mod health;
+pub mod hex;
 pub mod index;
+mod json_surrogates;
+pub mod key_digest;
+pub mod listing;
 pub mod lookup_key;
+pub mod media_type;
 pub mod memory_tier;
-pub mod report;
+pub mod metadata;
+pub mod pending_writes;
+pub mod policy;
+pub mod put;
+mod read_back;
+pub mod record_hits;
+pub mod remove;
+pub mod remove_matching;
+mod reservation;
 pub mod settings;
 pub mod sidecar;
 pub mod single_flight;
 pub mod snapshot;
 pub mod startup_scan;
 mod state;
-pub mod store;
+pub mod stats;
+mod store;
 pub mod transcode;

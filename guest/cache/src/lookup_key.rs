@@ -1,33 +1,100 @@
-//! What was asked for: a URL as it was given, and the entry that it stands for.
+//! The keys of a request, computed once where it enters the cache.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use media_cache_key_rules::KeyRules;
 
-use crate::digest::Key;
+use crate::key_digest::KeyDigest;
 
-/// A URL that was asked for.
-pub struct Asked<'a> {
-    /// As it was given, which is how it is fetched.
-    pub url: &'a str,
-    /// What it has in common with all URLs of the same entry, which is how it is stored.
-    pub entry_url: Cow<'a, str>,
-    /// Names the entry: the digest of `entry_url`.
-    pub entry: Key,
+/// What a request is for.
+pub struct LookupKey<'a> {
+    /// The URL as the caller gave it. It is what is fetched, and what failures are remembered by.
+    pub request_key: &'a str,
+    /// The canonical URL, which all URLs of the entry have in common. It is what is stored and listed.
+    pub cache_key: Cow<'a, str>,
+    /// The digest of the cache key, which identifies the entry.
+    pub digest: KeyDigest,
+    request_digest: OnceCell<KeyDigest>,
 }
 
-impl<'a> Asked<'a> {
-    /// What `url` stands for under these rules.
-    #[must_use]
-    pub fn of(url: &'a str, rules: &KeyRules) -> Self {
-        let entry_url = rules.key(url);
-        let entry = Key::of(&entry_url);
-        Self { url, entry_url, entry }
+impl<'a> LookupKey<'a> {
+    /// The keys of a URL under these rules.
+    ///
+    /// # Errors
+    /// Says what is wrong with text that cannot be a URL.
+    pub fn parse(url: &'a str, rules: &KeyRules) -> Result<Self, String> {
+        check_url(url)?;
+        Ok(Self::unchecked(url, rules))
     }
 
-    /// Names the URL as it was given, apart from others of the same entry.
+    /// The keys of text that may not be a URL. It finds only what another program stored under such a name.
     #[must_use]
-    pub fn itself(&self) -> Key {
-        if self.url == self.entry_url { self.entry } else { Key::of(self.url) }
+    pub fn unchecked(url: &'a str, rules: &KeyRules) -> Self {
+        let cache_key = rules.key(url);
+        let digest = KeyDigest::of(&cache_key);
+        Self { request_key: url, cache_key, digest, request_digest: OnceCell::new() }
+    }
+
+    /// The digest of the URL as given, which tells it from other URLs of the same entry. Computed when first needed: hits do
+    /// without it.
+    #[must_use]
+    pub fn request_digest(&self) -> KeyDigest {
+        let digest = || if self.request_key == self.cache_key { self.digest } else { KeyDigest::of(self.request_key) };
+        *self.request_digest.get_or_init(digest)
+    }
+}
+
+/// Rejects text that cannot be a URL. What follows the scheme is left to the downloader.
+fn check_url(url: &str) -> Result<(), String> {
+    const LONGEST: usize = 8192;
+    if url.len() > LONGEST {
+        return Err(format!("the URL has {} bytes, and {LONGEST} is the most", url.len()));
+    }
+    if let Some(invalid) = url.chars().find(|c| c.is_whitespace() || c.is_control()) {
+        return Err(format!("the URL contains {invalid:?}; percent-encode it"));
+    }
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    let mut letters = scheme.bytes();
+    let starts_with_letter = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
+    if !starts_with_letter || !letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.')) {
+        return Err("the URL has no scheme; it should start with https:// or http://".into());
+    }
+    if url.len() == scheme.len() + 1 {
+        return Err("the URL ends after its scheme".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_an_entry_share_its_digest_and_have_their_own() {
+        let rules: KeyRules = "x.org:sig".parse().unwrap();
+        let signed = LookupKey::parse("https://x.org/a?sig=1", &rules).unwrap();
+        let plain = LookupKey::parse("https://x.org/a", &rules).unwrap();
+        assert_eq!((signed.cache_key.as_ref(), signed.digest), ("https://x.org/a", plain.digest));
+        assert_eq!(signed.request_digest(), KeyDigest::of("https://x.org/a?sig=1"));
+        assert_eq!(plain.request_digest(), plain.digest);
+    }
+
+    #[test]
+    fn text_that_is_no_url_has_keys_only_if_unchecked() {
+        let rules = KeyRules::default();
+        assert!(LookupKey::parse("a b", &rules).is_err());
+        assert_eq!(LookupKey::unchecked("a b", &rules).digest, KeyDigest::of("a b"));
+    }
+
+    #[test]
+    fn a_url_has_a_scheme_and_no_white_space() {
+        for url in ["https://example.com/a.png", "mxc://server/id", "x:y"] {
+            assert_eq!(check_url(url), Ok(()), "{url}");
+        }
+        for url in ["", "a.png", "https:", "://x", "1http://x", "https://x/a b", "https://x/\n", "ht tp://x", "//host/a"] {
+            assert!(check_url(url).is_err(), "{url}");
+        }
+        assert!(check_url(&format!("https://x/{}", "a".repeat(9000))).unwrap_err().contains("8192"));
     }
 }

@@ -1,100 +1,95 @@
-//! The tier in memory: which entries' bytes are kept at hand, within a number of items and a number of bytes.
+//! The memory tier: which entries are resident, within a number of items and a number of bytes.
 
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::eviction::{Entry as Ranked, EntryId};
-use crate::eviction_tier::{GivenUp, Policy, Ranking, Tier, Verdict};
+use crate::bindings::media_cache::policy::eviction::EntryId;
+use crate::eviction_tier::{Eviction, EvictionTier, TierEntries, Verdict};
 use crate::index::{Index, Slot};
+use crate::policy::Policy;
 
-/// The tier in memory. The handles themselves lie in the index.
-pub struct Memory<P> {
-    ranking: Ranking<P>,
+/// The memory tier. The index has the residents' handles.
+pub struct MemoryTier<P> {
+    eviction: EvictionTier<P>,
     max_items: u32,
     max_bytes: u64,
-    held: Held,
+    usage: Usage,
 }
 
-/// What is held.
+/// What the residents add up to.
 #[derive(Clone, Copy, Default)]
-struct Held {
+struct Usage {
     items: u32,
     bytes: u64,
     evictions: u64,
 }
 
-impl<P: Policy> Memory<P> {
+impl<P: Policy> MemoryTier<P> {
     /// An empty tier.
-    pub fn new(ranking: Ranking<P>, max_items: u32, max_bytes: u64) -> Self {
-        Self { ranking, max_items, max_bytes, held: Held::default() }
+    pub fn new(eviction: EvictionTier<P>, max_items: u32, max_bytes: u64) -> Self {
+        Self { eviction, max_items, max_bytes, usage: Usage::default() }
     }
 
-    /// Whether bytes of this size are kept in memory; larger ones are kept as an open file.
+    /// Whether an entry of this size is resident in memory. A larger one is resident as an open file.
     #[must_use]
-    pub fn takes_in(&self, size: u64) -> bool {
+    pub fn fits_in_memory(&self, size: u64) -> bool {
         size <= self.max_bytes / 8
     }
 
-    /// Entries held.
+    /// Residents.
     #[must_use]
     pub fn items(&self) -> u32 {
-        self.held.items
+        self.usage.items
     }
 
-    /// Bytes held in memory.
+    /// Bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.held.bytes
+        self.usage.bytes
     }
 
-    /// Entries let go to make room.
+    /// Entries evicted from this tier.
     #[must_use]
     pub fn evictions(&self) -> u64 {
-        self.held.evictions
+        self.usage.evictions
     }
 
-    /// Answers of the policy that were ignored, and entries that had to be found without it.
+    /// Ids in answers of the policy that were ignored, and entries that were evicted because it named too few.
     #[must_use]
     pub fn policy_faults(&self) -> (u64, u64) {
-        (self.ranking.rejected, self.ranking.shortfalls)
+        (self.eviction.rejected, self.eviction.shortfalls)
     }
 
-    /// A held entry was asked for.
+    /// Records a request for a resident.
     pub fn accessed(&mut self, slot: Slot, at: u64) {
-        self.ranking.accessed(slot.into(), at);
+        self.eviction.accessed(slot.into(), at);
     }
 
-    /// Keeps the bytes of an entry at hand, if the policy wants to.
-    pub fn keep(&mut self, index: &mut Index<Blob>, slot: Slot, blob: Blob) {
+    /// Makes an entry resident if the policy admits it.
+    pub fn place(&mut self, index: &mut Index<Blob>, slot: Slot, blob: Blob) {
         let Some(entry) = index.get(slot).filter(|entry| entry.resident.is_none() && self.max_items > 0) else { return };
-        let candidate = Ranked {
-            id: slot.into(),
-            fingerprint: entry.key.fingerprint(),
-            size: 1,
-            hits: entry.hits,
-            accessed_at: entry.accessed_at,
-        };
-        let needed = (self.held.items + 1).saturating_sub(self.max_items);
-        let verdict = self.ranking.place(candidate, needed.into(), &mut Residents { index, held: &mut self.held });
+        let candidate = entry.for_policy(slot.into(), 1);
+        let needed = (self.usage.items + 1).saturating_sub(self.max_items);
+        let verdict = self.eviction.place(candidate, needed.into(), &mut Residents { index, usage: &mut self.usage });
         if verdict != Verdict::Admitted {
             return;
         }
-        self.held.items += 1;
-        self.held.bytes += bytes_in_memory(&blob);
+        self.usage.items += 1;
+        self.usage.bytes += bytes_in_memory(&blob);
         if let Some(entry) = index.get_mut(slot) {
             entry.resident = Some(blob);
         }
-        while self.held.bytes > self.max_bytes {
-            if !self.ranking.evict(1, &mut Residents { index, held: &mut self.held }) {
+        while self.usage.bytes > self.max_bytes {
+            if !self.eviction.evict(1, &mut Residents { index, usage: &mut self.usage }) {
                 break;
             }
         }
     }
 
-    /// An entry that leaves the index takes its bytes with it.
-    pub fn forget(&mut self, slot: Slot, resident: Option<Blob>) {
+    /// Releases the bytes of an entry that was removed from the index.
+    pub fn release(&mut self, slot: Slot, resident: Option<Blob>) {
         if let Some(blob) = resident {
-            self.held.items -= 1;
-            self.held.bytes -= bytes_in_memory(&blob);
-            self.ranking.removed(slot.into());
+            self.usage.items -= 1;
+            self.usage.bytes -= bytes_in_memory(&blob);
+            self.eviction.removed(slot.into());
         }
     }
 }
@@ -103,24 +98,24 @@ fn bytes_in_memory(blob: &Blob) -> u64 {
     if blob.in_memory() { blob.size() } else { 0 }
 }
 
-/// The entries of an index that are held.
+/// The residents of an index.
 struct Residents<'a> {
     index: &'a mut Index<Blob>,
-    held: &'a mut Held,
+    usage: &'a mut Usage,
 }
 
-impl Tier for Residents<'_> {
-    fn give_up(&mut self, id: EntryId) -> GivenUp {
+impl TierEntries for Residents<'_> {
+    fn evict(&mut self, id: EntryId) -> Eviction {
         let entry = Slot::try_from(id).ok().and_then(|slot| self.index.get_mut(slot));
-        let Some(blob) = entry.and_then(|entry| entry.resident.take()) else { return GivenUp::Unknown };
-        self.held.items -= 1;
-        self.held.bytes -= bytes_in_memory(&blob);
-        self.held.evictions += 1;
-        GivenUp::Freed(1)
+        let Some(blob) = entry.and_then(|entry| entry.resident.take()) else { return Eviction::Unknown };
+        self.usage.items -= 1;
+        self.usage.bytes -= bytes_in_memory(&blob);
+        self.usage.evictions += 1;
+        Eviction::Freed(1)
     }
 
     fn coldest(&self) -> Option<EntryId> {
-        let held = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.resident.is_some());
-        self.index.coldest_first().find(held).map(EntryId::from)
+        let is_resident = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.resident.is_some());
+        self.index.coldest_first().find(is_resident).map(EntryId::from)
     }
 }

@@ -1,9 +1,9 @@
-//! What a cache is made with, with the defaults filled in.
+//! The options of a cache, with defaults filled in.
 
 use media_cache_key_rules::{KeyRules, ParameterRule};
 
 use crate::bindings::exports::media_cache::cache::cache::{self, Options};
-use crate::failure_ttl::FailureTimes;
+use crate::failure_ttl::FailureTtl;
 
 const MIB: u64 = 1 << 20;
 
@@ -18,11 +18,11 @@ pub struct Settings {
     pub max_memory_items: u32,
     /// In bytes.
     pub max_memory_bytes: u64,
-    /// For how long failures are remembered.
-    pub failure_times: FailureTimes,
-    /// Which URLs are the same entry.
+    /// How long failures are remembered.
+    pub failure_ttl: FailureTtl,
+    /// Which URLs denote the same entry.
     pub key_rules: KeyRules,
-    /// Name and value.
+    /// Pairs of name and value.
     pub policy_options: Vec<(String, String)>,
 }
 
@@ -33,14 +33,14 @@ impl From<Options> for Settings {
             max_disk_bytes: options.max_disk_bytes.unwrap_or(500 * MIB).max(1),
             max_memory_items: options.max_memory_items.unwrap_or(64),
             max_memory_bytes: options.max_memory_bytes.unwrap_or(256 * MIB),
-            failure_times: FailureTimes::new(options.failure_memory_ms, options.max_retry_after_ms),
+            failure_ttl: FailureTtl::new(options.failure_memory_ms, options.max_retry_after_ms),
             key_rules: key_rules(options.key_rules),
             policy_options: options.policy_options,
         }
     }
 }
 
-/// A rule that can stand for no URL does nothing, so it is left out.
+/// A rule that cannot match any URL has no effect, so it is left out.
 fn key_rules(rules: cache::KeyRules) -> KeyRules {
     let rule = |rule: &cache::ParameterRule| ParameterRule::new(&rule.host, rule.drop.iter().map(String::as_str)).ok();
     KeyRules {

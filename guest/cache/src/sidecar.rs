@@ -1,36 +1,35 @@
-//! The file beside the media that says what it is.
+//! The file next to the media that describes it.
 //!
 //! Five fields are shared with other implementations of this format: `mimetype`, `filename`, `url`, `ts` (seconds since 1970, with
-//! fractions) and `size`. What we add stands beside them (`sha256`), and is left out where it is not known. Reading is forgiving
-//! of everything but the two fields without which there is no entry: `url` and `size`.
+//! fractions) and `size`. Ours follow them, and are omitted when they have their defaults. Reading tolerates everything except a
+//! missing `url` or `size`, without which there is no entry.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::{decode_hex, encode_hex};
+use crate::bindings::media_cache::cache::downloader::Cacheability;
+use crate::hex::{decode_hex, encode_hex};
+use crate::json_surrogates::mend_surrogates;
+use crate::metadata::{Metadata, is_validator};
 
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
 pub const LARGEST: u64 = 128 * 1024;
 
-/// The latest time that is told from the millisecond before and after it once it is written as seconds with fractions, in
-/// milliseconds since 1970: the year 73,000. What is later is taken for that.
+/// The latest time in milliseconds since 1970, in the year 73,000, that differs from the milliseconds before and after it when it is
+/// written as seconds with fractions. Later times become this one.
 const LATEST: u64 = 1 << 51;
 
-/// What is known of the media.
+/// The content of a sidecar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sidecar {
-    /// Where it came from, as the caller gave it.
+    /// The cache key.
     pub url: String,
-    /// Its media type.
-    pub mimetype: String,
-    /// Its file name.
-    pub filename: String,
-    /// When it was stored, in milliseconds since 1970.
-    pub stored_at: u64,
-    /// Its size in bytes.
+    /// The size of the media in bytes.
     pub size: u64,
-    /// Its SHA-256, where we wrote it.
-    pub digest: Option<[u8; 32]>,
+    /// The SHA-256 digest of the media, if we wrote the sidecar.
+    pub body_digest: Option<[u8; 32]>,
+    /// What is known about the media.
+    pub metadata: Metadata,
 }
 
 #[derive(Serialize)]
@@ -42,6 +41,20 @@ struct Written<'a> {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<String>,
+    #[serde(skip_serializing_if = "is_default")]
+    private: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_age: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    etag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_modified: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_default")]
+    cost: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 #[derive(Deserialize)]
@@ -56,73 +69,84 @@ struct Read {
     ts: Value,
     #[serde(default)]
     sha256: Value,
+    #[serde(default)]
+    private: Value,
+    #[serde(default)]
+    max_age: Value,
+    #[serde(default)]
+    etag: Value,
+    #[serde(default)]
+    last_modified: Value,
+    #[serde(default)]
+    cost: Value,
 }
 
 impl Sidecar {
     /// The content of the file.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
+        let metadata = &self.metadata;
         let written = Written {
-            mimetype: &self.mimetype,
-            filename: &self.filename,
+            mimetype: &metadata.mimetype,
+            filename: &metadata.filename,
             url: &self.url,
-            ts: seconds(self.stored_at),
+            ts: seconds(metadata.stored_at),
             size: self.size,
-            sha256: self.digest.as_ref().map(encode_hex),
+            sha256: self.body_digest.as_ref().map(encode_hex),
+            private: metadata.cacheability != Cacheability::Public,
+            max_age: metadata.max_age,
+            etag: metadata.etag.as_deref(),
+            last_modified: metadata.last_modified.as_deref(),
+            cost: metadata.cost,
         };
         serde_json::to_vec(&written).unwrap_or_default()
     }
 
-    /// Reads the content of a file, whoever wrote it. `None` where there is no entry in it.
+    /// Reads the content of a file, whoever wrote it. `None` if it describes no entry.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
         let read: Read = serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&mend_surrogates(json))).ok()?;
         // A size is a whole number below 2^53, in whichever way it is written.
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
-            url: read.url,
-            mimetype: text(&read.mimetype).unwrap_or("application/octet-stream").into(),
-            filename: text(&read.filename).unwrap_or("media").into(),
-            stored_at: milliseconds(read.ts.as_f64().unwrap_or(0.0)),
+            metadata: read.metadata(),
+            body_digest: text(&read.sha256).and_then(decode_hex),
             size: read.size as u64,
-            digest: text(&read.sha256).and_then(decode_hex),
+            url: read.url,
         })
     }
 }
 
-/// What is written in an optional field, if it is text at all.
+impl Read {
+    fn metadata(&self) -> Metadata {
+        let mimetype = text(&self.mimetype).unwrap_or("application/octet-stream");
+        let stored_at = milliseconds(self.ts.as_f64().unwrap_or(0.0));
+        // Whatever it says that is not `false`: it must not become public by accident.
+        let is_private = !matches!(self.private, Value::Null | Value::Bool(false));
+        Metadata {
+            cacheability: if is_private { Cacheability::Private } else { Cacheability::Public },
+            max_age: number(&self.max_age),
+            etag: validator(&self.etag),
+            last_modified: validator(&self.last_modified),
+            cost: number(&self.cost).unwrap_or(0),
+            ..Metadata::new(mimetype.into(), text(&self.filename).unwrap_or_default(), stored_at)
+        }
+    }
+}
+
+/// The value of an optional field if it is a text.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
 
-/// Python writes half of a surrogate pair as it is (`\ud83d`), which is no character. It becomes U+FFFD, as elsewhere.
-fn mend_surrogates(json: &[u8]) -> Vec<u8> {
-    let mut mended = Vec::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(byte) = rest.first() {
-        let taken = match (surrogate(rest), rest.get(6..).and_then(surrogate)) {
-            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (Some(_), _) => {
-                mended.extend(b"\\ufffd");
-                rest = &rest[6..];
-                continue;
-            }
-            // What follows a backslash belongs to it.
-            (None, _) if *byte == b'\\' => 2.min(rest.len()),
-            (None, _) => 1,
-        };
-        let (whole, after) = rest.split_at(taken);
-        mended.extend(whole);
-        rest = after;
-    }
-    mended
+/// The value of an optional field if it is a whole number that fits.
+fn number(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The surrogate that is escaped at the beginning of this, if one is.
-fn surrogate(json: &[u8]) -> Option<u16> {
-    let digits = json.strip_prefix(b"\\u")?.get(..4)?;
-    let code = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    (0xd800..=0xdfff).contains(&code).then_some(code)
+/// The value of an optional field if it is the value of a header.
+fn validator(value: &Value) -> Option<String> {
+    text(value).filter(|text| is_validator(text)).map(Into::into)
 }
 
 /// Milliseconds as seconds.
@@ -131,98 +155,11 @@ pub fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
-/// Seconds as milliseconds; what is negative becomes 0, and what is too late to be exact the latest time that is.
+/// Seconds as milliseconds. A negative time becomes 0, and one that is too late to be exact becomes the latest that is.
 #[must_use]
 pub fn milliseconds(seconds: f64) -> u64 {
     ((seconds * 1000.0).round() as u64).min(LATEST)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sidecar() -> Sidecar {
-        Sidecar {
-            url: "https://example.com/a.png?x=\"1\"".into(),
-            mimetype: "image/png".into(),
-            filename: "ä.png".into(),
-            stored_at: 1_732_286_259_123,
-            size: 1234,
-            digest: Some([7; 32]),
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        assert_eq!(Sidecar::from_json(&sidecar().to_json()), Some(sidecar()));
-        let plain = Sidecar { digest: None, ..sidecar() };
-        assert_eq!(Sidecar::from_json(&plain.to_json()), Some(plain));
-    }
-
-    #[test]
-    fn times_that_are_too_late_to_be_exact_become_one_that_is() {
-        for written in ["4451607788496.902", "1e17", "1e300"] {
-            let json = format!(r#"{{"url":"u","size":1,"ts":{written}}}"#);
-            let read = Sidecar::from_json(json.as_bytes()).unwrap();
-            assert_eq!(read.stored_at, LATEST, "{written}");
-            assert_eq!(Sidecar::from_json(&read.to_json()), Some(read));
-        }
-        for stored_at in [LATEST - 3, LATEST - 2, LATEST - 1] {
-            let late = Sidecar { stored_at, ..sidecar() };
-            assert_eq!(Sidecar::from_json(&late.to_json()), Some(late));
-        }
-    }
-
-    #[test]
-    fn the_five_shared_fields_have_their_shared_types() {
-        let json: Value = serde_json::from_slice(&sidecar().to_json()).unwrap();
-        assert_eq!(json["url"], "https://example.com/a.png?x=\"1\"");
-        assert_eq!(json["mimetype"], "image/png");
-        assert_eq!(json["filename"], "ä.png");
-        assert_eq!(json["ts"].as_f64(), Some(1_732_286_259.123));
-        assert_eq!(json["size"].as_u64(), Some(1234));
-    }
-
-    #[test]
-    fn pythons_output_is_read() {
-        let json = br#"{"mimetype": "image/png", "filename": "\u00e4\ud83d\ude00.png", "url": "https://x/a", "ts": 1732286259.5, "size": 10}"#;
-        let sidecar = Sidecar::from_json(json).unwrap();
-        assert_eq!((sidecar.filename.as_str(), sidecar.stored_at, sidecar.size), ("ä😀.png", 1_732_286_259_500, 10));
-        let sidecar =
-            Sidecar::from_json(br#"{"url": "https://x/a", "ts": 1732286259, "size": 10.0, "mimetype": null, "new": [1]}"#).unwrap();
-        assert_eq!((sidecar.mimetype.as_str(), sidecar.filename.as_str()), ("application/octet-stream", "media"));
-        assert_eq!(sidecar.stored_at, 1_732_286_259_000);
-    }
-
-    #[test]
-    fn half_a_surrogate_pair_becomes_a_replacement_character() {
-        for (written, read) in [
-            (r"a\ud83d.png", "a\u{fffd}.png"),
-            (r"\ude00\ud83d\ude00", "\u{fffd}😀"),
-            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
-            (r"\\ud83d\ud83d", "\\ud83d\u{fffd}"),
-        ] {
-            let json = format!(r#"{{"url":"u","size":1,"filename":"{written}"}}"#);
-            assert_eq!(Sidecar::from_json(json.as_bytes()).unwrap().filename, read, "{written}");
-        }
-        assert_eq!(Sidecar::from_json(br#"{"url":"u","size":1,"filename":"\ud8"#), None);
-    }
-
-    #[test]
-    fn optional_fields_of_another_type_do_no_harm() {
-        let json = br#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true}"#;
-        let sidecar = Sidecar::from_json(json).unwrap();
-        assert_eq!((sidecar.filename.as_str(), sidecar.stored_at, sidecar.digest), ("media", 0, None));
-    }
-
-    #[test]
-    fn what_is_no_entry_is_not_read() {
-        for json in
-            ["", "{", "[]", "null", r#"{"url":"u"}"#, r#"{"size":1}"#, r#"{"url":"u","size":-1}"#, r#"{"url":"u","size":1.5}"#]
-        {
-            assert_eq!(Sidecar::from_json(json.as_bytes()), None, "{json}");
-        }
-        assert_eq!(Sidecar::from_json(br#"{"url":"u","size":1e300}"#), None);
-        assert_eq!(Sidecar::from_json(&[0xff, 0xfe]), None);
-    }
-}
+mod tests;

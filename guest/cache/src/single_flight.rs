@@ -1,4 +1,4 @@
-//! Single flight: one piece of work for a key at a time, and everybody who asks meanwhile gets its result.
+//! Single flight: concurrent requests for a key are coalesced into one piece of work, whose result reaches all of them.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -6,67 +6,73 @@ use std::hash::{BuildHasher, Hash};
 
 use futures::channel::oneshot;
 
-/// The pieces of work under way, each with those who wait for it.
-pub struct Flights<K, T, S> {
-    waiting: RefCell<HashMap<K, Vec<oneshot::Sender<T>>, S>>,
+/// The work in progress, by key, with the followers that wait for it.
+pub struct SingleFlight<K, T, S> {
+    followers: RefCell<HashMap<K, Vec<oneshot::Sender<T>>, S>>,
 }
 
-/// What somebody who asks is to do.
-pub enum Part<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
-    /// Do the work, and tell the others.
-    Lead(Lead<'a, K, T, S>),
-    /// Wait for whoever does it. An error: it was given up, and somebody else has to do it.
-    Follow(oneshot::Receiver<T>),
+/// The role of a caller.
+pub enum Role<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
+    /// It does the work, and passes the result on.
+    Leader(Leader<'a, K, T, S>),
+    /// It waits for the leader. An error means that the leader stopped without a result, and somebody else has to lead.
+    Follower(oneshot::Receiver<T>),
 }
 
-/// The duty to do the work. When it is dropped without a result, those who wait are told that it was given up.
-pub struct Lead<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
-    flights: &'a Flights<K, T, S>,
+/// The leader role. If it is dropped without a result, its followers are told.
+pub struct Leader<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
+    flight: &'a SingleFlight<K, T, S>,
     key: K,
 }
 
-impl<K, T, S: Default> Default for Flights<K, T, S> {
+impl<K, T, S: Default> Default for SingleFlight<K, T, S> {
     fn default() -> Self {
-        Self { waiting: RefCell::default() }
+        Self { followers: RefCell::default() }
     }
 }
 
-impl<K: Hash + Eq + Clone, T, S: BuildHasher> Flights<K, T, S> {
-    /// Joins the work for `key`, or takes it on.
-    pub fn join(&self, key: &K) -> Part<'_, K, T, S> {
+impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
+    /// Follows the work for `key`, or leads it if there is none.
+    pub fn join(&self, key: &K) -> Role<'_, K, T, S> {
         match self.follow(key) {
-            Some(result) => Part::Follow(result),
+            Some(result) => Role::Follower(result),
             None => {
-                self.waiting.borrow_mut().insert(key.clone(), Vec::new());
-                Part::Lead(Lead { flights: self, key: key.clone() })
+                self.followers.borrow_mut().insert(key.clone(), Vec::new());
+                Role::Leader(Leader { flight: self, key: key.clone() })
             }
         }
     }
 
-    /// Joins the work for `key`, if there is any.
+    /// Follows the work for `key`, if there is any.
     pub fn follow(&self, key: &K) -> Option<oneshot::Receiver<T>> {
-        let mut waiting = self.waiting.borrow_mut();
-        let followers = waiting.get_mut(key)?;
+        let mut followers = self.followers.borrow_mut();
+        let followers = followers.get_mut(key)?;
         let (sender, receiver) = oneshot::channel();
         followers.push(sender);
         Some(receiver)
     }
+
+    /// The number of followers that wait for the work for `key`.
+    pub fn waiting(&self, key: &K) -> usize {
+        let followers = self.followers.borrow();
+        followers.get(key).map_or(0, |followers| followers.iter().filter(|follower| !follower.is_canceled()).count())
+    }
 }
 
-impl<K: Hash + Eq + Clone, T, S: BuildHasher> Lead<'_, K, T, S> {
-    /// Ends the work. `result` is called once for each who waits.
+impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<'_, K, T, S> {
+    /// Ends the work. `result` is called once for each follower.
     pub fn finish(self, mut result: impl FnMut() -> T) {
-        let followers = self.flights.waiting.borrow_mut().remove(&self.key).unwrap_or_default();
+        let followers = self.flight.followers.borrow_mut().remove(&self.key).unwrap_or_default();
         for follower in followers {
-            // Whoever went away does not want it any more.
+            // A follower that is gone no longer needs it.
             let _ = follower.send(result());
         }
     }
 }
 
-impl<K: Hash + Eq + Clone, T, S: BuildHasher> Drop for Lead<'_, K, T, S> {
+impl<K: Hash + Eq + Clone, T, S: BuildHasher> Drop for Leader<'_, K, T, S> {
     fn drop(&mut self) {
-        let abandoned = self.flights.waiting.borrow_mut().remove(&self.key);
+        let abandoned = self.flight.followers.borrow_mut().remove(&self.key);
         drop(abandoned);
     }
 }
@@ -76,45 +82,58 @@ mod tests {
     use super::*;
     use std::hash::RandomState;
 
-    type Letters = Flights<&'static str, u32, RandomState>;
+    type Letters = SingleFlight<&'static str, u32, RandomState>;
 
-    fn lead<'a>(flights: &'a Letters, key: &'static str) -> Lead<'a, &'static str, u32, RandomState> {
-        match flights.join(&key) {
-            Part::Lead(lead) => lead,
-            Part::Follow(_) => panic!("somebody leads already"),
+    fn lead<'a>(flight: &'a Letters, key: &'static str) -> Leader<'a, &'static str, u32, RandomState> {
+        match flight.join(&key) {
+            Role::Leader(leader) => leader,
+            Role::Follower(_) => panic!("there is a leader already"),
         }
     }
 
     #[test]
-    fn everybody_who_waits_gets_the_result_once() {
-        let flights = Letters::default();
-        let first = lead(&flights, "a");
-        let mut waiting: Vec<_> = (0..3).map(|_| flights.follow(&"a").unwrap()).collect();
-        assert!(flights.follow(&"b").is_none());
+    fn each_follower_gets_the_result_once() {
+        let flight = Letters::default();
+        let leader = lead(&flight, "a");
+        let mut followers: Vec<_> = (0..3).map(|_| flight.follow(&"a").unwrap()).collect();
+        assert!(flight.follow(&"b").is_none());
         let mut results = 0..;
-        first.finish(|| results.next().unwrap());
-        let got: Vec<_> = waiting.iter_mut().map(|w| w.try_recv().unwrap().unwrap()).collect();
+        leader.finish(|| results.next().unwrap());
+        let got: Vec<_> = followers.iter_mut().map(|w| w.try_recv().unwrap().unwrap()).collect();
         assert_eq!(got, [0, 1, 2]);
-        assert!(flights.follow(&"a").is_none());
+        assert!(flight.follow(&"a").is_none());
     }
 
     #[test]
-    fn work_that_is_given_up_passes_to_somebody_else() {
-        let flights = Letters::default();
-        let first = lead(&flights, "a");
-        let mut waiting = flights.follow(&"a").unwrap();
-        drop(first);
-        assert!(waiting.try_recv().is_err());
-        lead(&flights, "a").finish(|| 1);
+    fn a_follower_leads_when_its_leader_stops_without_a_result() {
+        let flight = Letters::default();
+        let leader = lead(&flight, "a");
+        let mut follower = flight.follow(&"a").unwrap();
+        drop(leader);
+        assert!(follower.try_recv().is_err());
+        lead(&flight, "a").finish(|| 1);
     }
 
     #[test]
-    fn a_follower_that_went_away_does_no_harm() {
-        let flights = Letters::default();
-        let first = lead(&flights, "a");
-        drop(flights.follow(&"a").unwrap());
-        let mut waiting = flights.follow(&"a").unwrap();
-        first.finish(|| 7);
-        assert_eq!(waiting.try_recv().unwrap(), Some(7));
+    fn a_follower_that_is_gone_does_no_harm() {
+        let flight = Letters::default();
+        let leader = lead(&flight, "a");
+        drop(flight.follow(&"a").unwrap());
+        let mut follower = flight.follow(&"a").unwrap();
+        leader.finish(|| 7);
+        assert_eq!(follower.try_recv().unwrap(), Some(7));
+    }
+
+    #[test]
+    fn only_followers_that_still_wait_are_counted() {
+        let flight = Letters::default();
+        assert_eq!(flight.waiting(&"a"), 0);
+        let leader = lead(&flight, "a");
+        assert_eq!(flight.waiting(&"a"), 0);
+        let followers = [flight.follow(&"a"), flight.follow(&"a")];
+        drop(flight.follow(&"a"));
+        assert_eq!(flight.waiting(&"a"), 2);
+        leader.finish(|| 1);
+        assert_eq!((flight.waiting(&"a"), followers.len()), (0, 2));
     }
 }

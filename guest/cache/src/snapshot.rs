@@ -1,15 +1,18 @@
-//! The index, written down: one JSON object a line, the least recently used entry first.
+//! The saved index: one JSON object per line, least recently used entry first.
 //!
-//! It saves a start from reading every sidecar, and keeps what sidecars do not know: the order of use and the hits. It is a memory
-//! aid and no more. The directory is the truth: an entry without its files is not taken from here, and one that is missing here is
-//! read from its sidecar. A line that cannot be read is passed over.
+//! It saves a start from reading every sidecar, and keeps what sidecars do not have: the order of use and the hits. The directory
+//! remains the source of truth: an entry without its files is not taken from here, and one that is missing here is read from its
+//! sidecar. Unreadable lines are skipped.
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{Key, decode_hex, encode_hex};
-use crate::index::Entry;
+use crate::bindings::media_cache::cache::downloader::Cacheability;
+use crate::entry::Entry;
+use crate::hex::{decode_hex, encode_hex};
+use crate::key_digest::KeyDigest;
+use crate::metadata::Metadata;
 
-/// What the first line says. A file with another first line is of another version, and not read.
+/// The first line. A file with any other is of another version, and is not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
 
 #[derive(Serialize, Deserialize)]
@@ -28,87 +31,131 @@ struct Line {
     hits: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     sha256: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    private: bool,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    max_age: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    etag: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    last_modified: Option<String>,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    cost: u32,
 }
 
-/// Writes down the entries, which come with the coldest first.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Line {
+    fn of<B>(entry: &Entry<B>) -> Self {
+        let metadata = entry.metadata.clone();
+        Self {
+            url: entry.url.clone(),
+            mimetype: metadata.mimetype,
+            filename: metadata.filename,
+            size: entry.size,
+            sidecar: entry.sidecar_size,
+            stored: metadata.stored_at,
+            accessed: entry.accessed_at,
+            hits: entry.hits,
+            sha256: entry.body_digest.as_ref().map(encode_hex),
+            private: metadata.cacheability != Cacheability::Public,
+            max_age: metadata.max_age,
+            etag: metadata.etag,
+            last_modified: metadata.last_modified,
+            cost: metadata.cost,
+        }
+    }
+
+    fn into_entry<B>(self) -> Entry<B> {
+        let metadata = Metadata {
+            cacheability: if self.private { Cacheability::Private } else { Cacheability::Public },
+            max_age: self.max_age,
+            etag: self.etag,
+            last_modified: self.last_modified,
+            cost: self.cost,
+            ..Metadata::new(self.mimetype, &self.filename, self.stored)
+        };
+        Entry {
+            digest: KeyDigest::of(&self.url),
+            url: self.url,
+            metadata,
+            size: self.size,
+            sidecar_size: self.sidecar,
+            accessed_at: self.accessed,
+            hits: self.hits,
+            waiters: 0,
+            body_digest: self.sha256.as_deref().and_then(decode_hex),
+            committed: true,
+            resident: None,
+        }
+    }
+}
+
+/// Writes entries, which come coldest first.
 pub fn write<'a, B: 'a>(entries: impl Iterator<Item = &'a Entry<B>>) -> Vec<u8> {
     let mut text = HEADER.as_bytes().to_vec();
     for entry in entries {
-        let line = Line {
-            url: entry.url.clone(),
-            mimetype: entry.mimetype.clone(),
-            filename: entry.filename.clone(),
-            size: entry.size,
-            sidecar: entry.sidecar_size,
-            stored: entry.stored_at,
-            accessed: entry.accessed_at,
-            hits: entry.hits,
-            sha256: entry.digest.as_ref().map(encode_hex),
-        };
         text.push(b'\n');
-        // Strings and numbers can always be written; a line that could not would be passed over by the reader.
-        let _ = serde_json::to_writer(&mut text, &line);
+        // Strings and numbers can always be written; an incomplete line would be skipped by the reader.
+        let _ = serde_json::to_writer(&mut text, &Line::of(entry));
     }
     text.push(b'\n');
     text
 }
 
-/// Reads the entries back, in the order in which they were written.
+/// Reads entries, in the order in which they were written.
 pub fn read<B>(text: &[u8]) -> impl Iterator<Item = Entry<B>> + '_ {
     let mut lines = text.split(|byte| *byte == b'\n');
     let ours = lines.next() == Some(HEADER.as_bytes());
-    lines.take_while(move |_| ours).filter_map(|line| serde_json::from_slice::<Line>(line).ok()).map(|line| Entry {
-        key: Key::of(&line.url),
-        url: line.url,
-        mimetype: line.mimetype,
-        filename: line.filename,
-        size: line.size,
-        sidecar_size: line.sidecar,
-        stored_at: line.stored,
-        accessed_at: line.accessed,
-        hits: line.hits,
-        digest: line.sha256.as_deref().and_then(decode_hex),
-        committed: true,
-        resident: None,
-    })
+    lines.take_while(move |_| ours).filter_map(|line| serde_json::from_slice::<Line>(line).ok()).map(|line| line.into_entry())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sidecar::Sidecar;
 
-    fn entry(url: &str, digest: Option<[u8; 32]>) -> Entry<()> {
-        Entry {
-            key: Key::of(url),
-            url: url.into(),
-            mimetype: "image/png".into(),
-            filename: "a\n\"b\".png".into(),
-            size: 10,
-            sidecar_size: 100,
-            stored_at: 1,
-            accessed_at: 2,
-            hits: 3,
-            digest,
-            committed: true,
-            resident: None,
-        }
+    fn entry(url: &str, body_digest: Option<[u8; 32]>) -> Entry<()> {
+        let metadata = Metadata::new("image/png".into(), "a \"b\".png", 1);
+        let sidecar = Sidecar { url: url.into(), size: 10, body_digest, metadata };
+        Entry { accessed_at: 2, hits: 3, ..Entry::from_sidecar(KeyDigest::of(url), sidecar, 100) }
     }
 
-    fn fields(entry: &Entry<()>) -> (Key, String, String, [u64; 5], Option<[u8; 32]>) {
-        let numbers = [entry.size, entry.sidecar_size, entry.stored_at, entry.accessed_at, entry.hits];
-        (entry.key, entry.url.clone(), entry.filename.clone(), numbers, entry.digest)
+    fn private(url: &str) -> Entry<()> {
+        let mut entry = entry(url, None);
+        entry.metadata.cacheability = Cacheability::Private;
+        entry.metadata.max_age = Some(60);
+        entry.metadata.etag = Some("\"1\"".into());
+        entry.metadata.last_modified = Some("yesterday".into());
+        entry.metadata.cost = 5;
+        entry
+    }
+
+    fn fields(entry: &Entry<()>) -> (KeyDigest, String, Metadata, [u64; 4], Option<[u8; 32]>) {
+        let numbers = [entry.size, entry.sidecar_size, entry.accessed_at, entry.hits];
+        (entry.digest, entry.url.clone(), entry.metadata.clone(), numbers, entry.body_digest)
     }
 
     #[test]
-    fn what_is_written_is_read_back_in_order() {
-        let entries = [entry("https://x/b", None), entry("https://x/a", Some([9; 32]))];
+    fn entries_are_read_back_in_order() {
+        let entries = [entry("https://x/b", None), private("https://x/c"), entry("https://x/a", Some([9; 32]))];
         let text = write(entries.iter());
         let back: Vec<Entry<()>> = read(&text).collect();
         assert_eq!(back.iter().map(fields).collect::<Vec<_>>(), entries.iter().map(fields).collect::<Vec<_>>());
     }
 
     #[test]
-    fn lines_that_cannot_be_read_are_passed_over() {
+    fn lines_without_optional_fields_are_read() {
+        let line = r#"{"url":"https://x/a","mimetype":"image/png","filename":"../a.png","size":1,"sidecar":2,"stored":3,"accessed":4,"hits":5}"#;
+        let text = format!("{HEADER}\n{line}\n");
+        let back: Vec<Entry<()>> = read(text.as_bytes()).collect();
+        assert_eq!(back.first().map(|entry| entry.metadata.clone()), Some(Metadata::new("image/png".into(), "a.png", 3)));
+    }
+
+    #[test]
+    fn unreadable_lines_are_skipped() {
         let mut text = write([entry("https://x/a", None), entry("https://x/b", None)].iter());
         text.extend(b"{\"url\":1}\n\xff\n");
         text.extend(&write([entry("https://x/c", None)].iter())[HEADER.len() + 1..]);
@@ -117,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_another_version_or_cut_short_gives_what_it_has() {
+    fn a_truncated_file_has_its_whole_lines_and_one_of_another_version_nothing() {
         let text = write([entry("https://x/a", None), entry("https://x/b", None)].iter());
         assert_eq!(read::<()>(&text[..text.len() - 20]).count(), 1);
         assert_eq!(read::<()>(&text[1..]).count(), 0);

@@ -1,45 +1,51 @@
-//! Finding out what is stored: one listing of the directory, the snapshot where there is one, and the sidecars of the rest.
+//! Finds what is stored: by one listing of the directory, the snapshot if there is one, and the sidecars of the rest.
+
+use std::rc::Rc;
 
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::eviction::Policy;
+use crate::bindings::media_cache::policy::eviction::Policy;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
-use crate::digest::{FileKind, Key, KeyMap, SNAPSHOT};
+use crate::clock;
 use crate::disk::{Disk, blames_the_file, describe};
-use crate::index::Entry;
+use crate::entry::Entry;
+use crate::file_kind::{FileKind, SNAPSHOT};
+use crate::key_digest::{DigestMap, KeyDigest};
 use crate::sidecar::{self, Sidecar};
-use crate::single_flight::Part;
+use crate::single_flight::Role;
 use crate::snapshot;
 use crate::state::State;
-use crate::store::ranked;
-use std::rc::Rc;
 
-/// How many entries a policy is told of in one call.
+/// The number of entries that a policy restores in one call.
 const PAGE: usize = 1024;
 
-/// What a listing of the directory shows.
+/// The files in the directory.
 #[derive(Default)]
-struct Listing {
-    pairs: KeyMap<Pair>,
+struct DirectoryListing {
+    pairs: DigestMap<Pair>,
     leftovers: Vec<String>,
     snapshot: bool,
 }
 
-/// Which files of an entry are there.
+/// Which files of an entry exist.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Pair {
     media: bool,
     sidecar: bool,
 }
 
-impl Listing {
+impl Pair {
+    const COMPLETE: Self = Self { media: true, sidecar: true };
+}
+
+impl DirectoryListing {
     fn of(names: Vec<String>) -> Self {
         let mut listing = Self::default();
         for name in names {
             match FileKind::of(&name) {
-                FileKind::Media(key) => listing.pairs.entry(key).or_default().media = true,
-                FileKind::Sidecar(key) => listing.pairs.entry(key).or_default().sidecar = true,
+                FileKind::Media(digest) => listing.pairs.entry(digest).or_default().media = true,
+                FileKind::Sidecar(digest) => listing.pairs.entry(digest).or_default().sidecar = true,
                 FileKind::Snapshot => listing.snapshot = true,
                 FileKind::Leftover => listing.leftovers.push(name),
                 FileKind::Foreign => {}
@@ -48,9 +54,9 @@ impl Listing {
         listing
     }
 
-    /// Whether both files of an entry are there.
-    fn is_whole(&self, key: &Key) -> bool {
-        self.pairs.get(key) == Some(&Pair { media: true, sidecar: true })
+    /// Whether both files of an entry exist.
+    fn is_complete(&self, digest: &KeyDigest) -> bool {
+        self.pairs.get(digest) == Some(&Pair::COMPLETE)
     }
 }
 
@@ -62,12 +68,13 @@ impl Cache {
                 return Ok(report);
             }
             let result = match self.loads.join(&()) {
-                Part::Lead(lead) => {
+                Role::Leader(leader) => {
                     let result = self.load().await;
-                    lead.finish(|| result.clone());
+                    self.record_load(&result);
+                    leader.finish(|| result.clone());
                     result
                 }
-                Part::Follow(result) => match result.await {
+                Role::Follower(result) => match result.await {
                     Ok(result) => result,
                     Err(_) => continue,
                 },
@@ -76,75 +83,85 @@ impl Cache {
         }
     }
 
+    fn record_load(&self, result: &Result<LoadReport, String>) {
+        let health = &mut self.state.borrow_mut().disk_health;
+        match result {
+            Ok(_) => health.succeeded(),
+            Err(reason) => health.failed(reason.clone(), clock::now()),
+        }
+    }
+
     async fn load(&self) -> Result<LoadReport, String> {
         self.check_policy()?;
         let disk = Rc::new(Disk::open(&self.settings.directory).await?);
         let names = disk.names().await.map_err(|error| format!("cannot list the directory: {}", describe(&error)))?;
-        let mut listing = Listing::of(names);
-        let mut report = LoadReport { entries: 0, from_snapshot: 0, leftovers: 0, damaged: 0, evicted: 0 };
+        let mut listing = DirectoryListing::of(names);
+        let mut report = LoadReport { entries: 0, from_index: 0, leftovers: 0, damaged: 0, evicted: 0 };
         for name in std::mem::take(&mut listing.leftovers) {
             report.leftovers += u64::from(disk.remove(name).await.is_ok());
         }
-        let remembered = entries_of_snapshot(&disk, &mut listing).await;
-        let remembered_keys: Vec<Key> = remembered.iter().map(|entry| entry.key).collect();
+        let saved = entries_of_snapshot(&disk, &mut listing).await;
+        let saved_digests: Vec<KeyDigest> = saved.iter().map(|entry| entry.digest).collect();
         let (mut found, mut damaged) = (Vec::new(), Vec::new());
-        for (key, pair) in listing.pairs {
-            match entry_of_sidecar(&disk, key, pair).await {
+        for (digest, pair) in listing.pairs {
+            match entry_of_sidecar(&disk, digest, pair).await {
                 Ok(Some(entry)) => found.push(entry),
-                Ok(None) => damaged.push(key),
-                // It is left where it is, for a start that can read it.
+                Ok(None) => damaged.push(digest),
+                // It stays where it is, for a start that can read it.
                 Err(_) => {}
             }
         }
         report.damaged = damaged.len() as u64;
-        let evicted = self.take_up(in_order(remembered, found));
+        let evicted = self.restore(in_order(saved, found));
         report.evicted = evicted.len() as u64;
         {
             let index = &self.state.borrow().index;
             report.entries = index.len() as u64;
-            report.from_snapshot = remembered_keys.iter().filter(|key| index.find(key).is_some()).count() as u64;
+            report.from_index = saved_digests.iter().filter(|digest| index.find(digest).is_some()).count() as u64;
         }
         *self.disk.borrow_mut() = Some(disk);
         self.report.set(Some(report));
         damaged.extend(evicted);
-        self.discard(damaged).await;
+        self.delete_evicted(damaged).await;
         Ok(report)
     }
 
-    /// A policy that cannot be made with its options is found out here, where it can be said.
+    /// Reports a policy that cannot be created with its options.
     fn check_policy(&self) -> Result<(), String> {
-        let made = Policy::create(self.settings.max_disk_bytes, &self.settings.policy_options);
-        made.map(drop).map_err(|why| format!("the eviction policy cannot be used: {why}"))
+        let created = Policy::create(self.settings.max_disk_bytes, &self.settings.policy_options);
+        created.map(drop).map_err(|reason| format!("the eviction policy cannot be used: {reason}"))
     }
 
-    /// Puts the entries into the index, the coldest first, and makes them fit the budget. Says whose files are to go.
-    fn take_up(&self, entries: Vec<Entry<Blob>>) -> Vec<Key> {
+    /// Puts entries, coldest first, into the index, and evicts down to the budget. Returns whose files to delete.
+    fn restore(&self, entries: Vec<Entry<Blob>>) -> Vec<KeyDigest> {
         let budget = self.settings.max_disk_bytes;
         let (fitting, oversize): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.disk_size() <= budget);
-        let over = {
-            let State { index, ranking, counters, .. } = &mut *self.state.borrow_mut();
+        let excess = {
+            let State { index, disk_tier, counters, .. } = &mut *self.state.borrow_mut();
             let slots: Vec<_> = fitting.into_iter().map(|entry| index.insert(entry)).collect();
             for page in slots.chunks(PAGE) {
-                ranking.restored(&page.iter().map(|slot| ranked(index, *slot)).collect::<Vec<_>>());
+                let entries = page.iter().filter_map(|slot| index.get(*slot).map(|entry| (slot, entry)));
+                let entries = entries.map(|(slot, entry)| entry.for_policy((*slot).into(), entry.disk_size()));
+                disk_tier.restore(&entries.collect::<Vec<_>>());
             }
             counters.evictions += oversize.len() as u64;
             index.disk_bytes().saturating_sub(budget)
         };
-        let mut gone: Vec<Key> = oversize.into_iter().map(|entry| entry.key).collect();
-        if over > 0 {
-            gone.extend(self.make_room(over));
+        let mut evicted: Vec<KeyDigest> = oversize.into_iter().map(|entry| entry.digest).collect();
+        if excess > 0 {
+            evicted.extend(self.evict_from_disk(excess));
         }
-        gone
+        evicted
     }
 }
 
-/// All entries, the coldest first. The order of the snapshot stands, whatever its times say: a clock may have been set back. The
-/// others go where their time belongs.
-fn in_order<B>(remembered: Vec<Entry<B>>, mut found: Vec<Entry<B>>) -> Vec<Entry<B>> {
+/// All entries, coldest first. The order of the snapshot stands, whatever its times are: a clock may have been set back. The others
+/// are inserted by time.
+fn in_order<B>(saved: Vec<Entry<B>>, mut found: Vec<Entry<B>>) -> Vec<Entry<B>> {
     found.sort_by_key(|entry| entry.accessed_at);
     let mut found = found.into_iter().peekable();
-    let mut entries = Vec::with_capacity(remembered.len() + found.len());
-    for entry in remembered {
+    let mut entries = Vec::with_capacity(saved.len() + found.len());
+    for entry in saved {
         while let Some(older) = found.next_if(|other| other.accessed_at < entry.accessed_at) {
             entries.push(older);
         }
@@ -154,8 +171,8 @@ fn in_order<B>(remembered: Vec<Entry<B>>, mut found: Vec<Entry<B>>) -> Vec<Entry
     entries
 }
 
-/// The entries of the snapshot whose files are there, which are taken out of the listing.
-async fn entries_of_snapshot(disk: &Disk, listing: &mut Listing) -> Vec<Entry<Blob>> {
+/// The entries of the snapshot whose files exist. They are removed from the listing.
+async fn entries_of_snapshot(disk: &Disk, listing: &mut DirectoryListing) -> Vec<Entry<Blob>> {
     if !listing.snapshot {
         return Vec::new();
     }
@@ -163,22 +180,22 @@ async fn entries_of_snapshot(disk: &Disk, listing: &mut Listing) -> Vec<Entry<Bl
     let text = blob.head(u32::MAX).unwrap_or_default();
     let mut entries = Vec::new();
     for entry in snapshot::read(&text) {
-        // One whose media changed since is read from its sidecar.
-        let there = listing.is_whole(&entry.key);
-        if there && disk.size(entry.key.media_file()).await.is_ok_and(|size| size == entry.size) {
-            listing.pairs.remove(&entry.key);
+        // An entry whose media has changed since is read from its sidecar.
+        let complete = listing.is_complete(&entry.digest);
+        if complete && disk.size(entry.digest.media_file()).await.is_ok_and(|size| size == entry.size) {
+            listing.pairs.remove(&entry.digest);
             entries.push(entry);
         }
     }
     entries
 }
 
-/// The entry that a sidecar tells of, if both files are there and agree. An error says nothing of the files.
-async fn entry_of_sidecar(disk: &Disk, key: Key, pair: Pair) -> Result<Option<Entry<Blob>>, ErrorCode> {
-    if pair != (Pair { media: true, sidecar: true }) {
+/// The entry that a sidecar describes, if both files exist and agree. An error says nothing about the files.
+async fn entry_of_sidecar(disk: &Disk, digest: KeyDigest, pair: Pair) -> Result<Option<Entry<Blob>>, ErrorCode> {
+    if pair != Pair::COMPLETE {
         return Ok(None);
     }
-    let (blob, size) = match (disk.read(key.sidecar_file()).await, disk.size(key.media_file()).await) {
+    let (blob, size) = match (disk.read(digest.sidecar_file()).await, disk.size(digest.media_file()).await) {
         (Ok(blob), Ok(size)) => (blob, size),
         (Err(error), _) | (_, Err(error)) if blames_the_file(&error) => return Ok(None),
         (Err(error), _) | (_, Err(error)) => return Err(error),
@@ -187,36 +204,38 @@ async fn entry_of_sidecar(disk: &Disk, key: Key, pair: Pair) -> Result<Option<En
         return Ok(None);
     }
     let sidecar = Sidecar::from_json(&blob.head(sidecar::LARGEST as u32)?);
-    let agrees = |sidecar: &Sidecar| Key::of(&sidecar.url) == key && sidecar.size == size;
-    Ok(sidecar.filter(agrees).map(|sidecar| Entry {
-        key,
-        url: sidecar.url,
-        mimetype: sidecar.mimetype,
-        filename: sidecar.filename,
-        size: sidecar.size,
-        sidecar_size: blob.size(),
-        stored_at: sidecar.stored_at,
-        accessed_at: sidecar.stored_at,
-        hits: 0,
-        digest: sidecar.digest,
-        committed: true,
-        resident: None,
-    }))
+    let agrees = |sidecar: &Sidecar| KeyDigest::of(&sidecar.url) == digest && sidecar.size == size;
+    Ok(sidecar.filter(agrees).map(|sidecar| Entry::from_sidecar(digest, sidecar, blob.size())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::Metadata;
 
     #[test]
-    fn a_listing_knows_what_is_ours() {
-        let [a, b] = ["a", "b"].map(Key::of);
+    fn a_listing_sorts_out_the_files_of_the_cache() {
+        let [a, b] = ["a", "b"].map(KeyDigest::of);
         let names = [a.media_file(), a.sidecar_file(), b.media_file(), format!("{a}.dat.tmp"), "photo.jpg".into(), SNAPSHOT.into()];
-        let listing = Listing::of(names.to_vec());
+        let listing = DirectoryListing::of(names.to_vec());
         assert_eq!(listing.leftovers, [format!("{a}.dat.tmp")]);
         assert!(listing.snapshot);
-        assert!(listing.is_whole(&a));
-        assert!(!listing.is_whole(&b), "it has no sidecar");
+        assert!(listing.is_complete(&a));
+        assert!(!listing.is_complete(&b), "it has no sidecar");
         assert_eq!(listing.pairs.len(), 2);
+    }
+
+    #[test]
+    fn entries_found_on_disk_are_inserted_by_time_and_the_snapshot_keeps_its_order() {
+        let entries = |urls: &[(&str, u64)]| -> Vec<Entry<()>> {
+            let entry = |(url, time): &(&str, u64)| {
+                let metadata = Metadata::new("image/png".into(), "a.png", *time);
+                let sidecar = Sidecar { url: (*url).into(), size: 1, body_digest: None, metadata };
+                Entry::from_sidecar(KeyDigest::of(url), sidecar, 1)
+            };
+            urls.iter().map(entry).collect()
+        };
+        let merged = in_order(entries(&[("b", 5), ("a", 3), ("c", 9)]), entries(&[("z", 20), ("x", 4), ("y", 7)]));
+        assert_eq!(merged.iter().map(|entry| entry.url.as_str()).collect::<String>(), "xbaycz");
     }
 }

@@ -1,35 +1,37 @@
 //! What a cache knows, and the few steps that change both tiers at once.
 
-use futures::channel::oneshot;
-
 use crate::bindings::exports::media_cache::cache::cache::Source;
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::downloader::FetchError;
-use crate::bindings::media_cache::cache::eviction::Policy;
+use crate::bindings::media_cache::cache::failures::FetchError;
+use crate::bindings::media_cache::policy::eviction::Policy;
 use crate::clock;
-use crate::digest::Key;
-use crate::eviction_tier::Ranking;
-use crate::failure_memory::Failures;
-use crate::index::{Entry, Index, Slot};
-use crate::memory_tier::Memory;
+use crate::disk_health::DiskHealth;
+use crate::entry::Entry;
+use crate::eviction_tier::EvictionTier;
+use crate::failure_memory::FailureMemory;
+use crate::index::{Index, Slot};
+use crate::key_digest::KeyDigest;
+use crate::memory_tier::MemoryTier;
+use crate::pending_writes::PendingWrites;
 
 /// What changes.
 pub(crate) struct State {
     pub index: Index<Blob>,
-    pub ranking: Ranking<Policy>,
-    pub memory: Memory<Policy>,
-    pub failures: Failures<FetchError>,
+    pub disk_tier: EvictionTier<Policy>,
+    pub memory_tier: MemoryTier<Policy>,
+    pub failures: FailureMemory<FetchError>,
     pub counters: Counters,
-    pub writing: Writing,
+    pub writes: PendingWrites,
+    pub disk_health: DiskHealth,
 }
 
-/// Counters since the start; see `stats` in the WIT.
+/// Counters since the cache was created; see `stats` in the WIT.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub hits: u64,
     pub disk_hits: u64,
     pub misses: u64,
-    pub joined: u64,
+    pub coalesced: u64,
     pub remembered_failures: u64,
     pub downloads: u64,
     pub download_failures: u64,
@@ -37,53 +39,43 @@ pub(crate) struct Counters {
     pub evictions: u64,
     pub refused: u64,
     pub oversize: u64,
+    pub no_store: u64,
     pub store_failures: u64,
     pub damaged: u64,
     pub transcoded: u64,
     pub transcode_failures: u64,
 }
 
-/// What is being written, and who waits for it to be done.
-#[derive(Default)]
-pub(crate) struct Writing {
-    /// What they take up on disk.
-    pub bytes: u64,
-    /// Told of the next change.
-    pub waiting: Vec<oneshot::Sender<()>>,
-}
-
-impl Writing {
-    /// One of so many bytes is done.
-    pub fn done(&mut self, bytes: u64) {
-        self.bytes -= bytes;
-        for waiting in self.waiting.drain(..) {
-            // Whoever went away does not wait any more.
-            let _ = waiting.send(());
+impl State {
+    /// Counts a hit. If the entry still exists, it counts for the entry too, which becomes the most recently used.
+    pub fn record_hit(&mut self, handle: Option<u64>, source: Source) {
+        self.counters.hits += 1;
+        self.counters.disk_hits += u64::from(source == Source::Disk);
+        if let Some(entry) = handle.and_then(|handle| self.touch(handle, source)) {
+            entry.hits += 1;
         }
     }
-}
 
-impl State {
-    /// Makes an entry the most recently used, if it is still there. For the tier in memory it was asked for only if it was found
-    /// there: one that was read back has just been placed.
-    pub fn touch(&mut self, ticket: u64, source: Source) -> Option<&mut Entry<Blob>> {
-        let slot = self.index.redeem(ticket)?;
+    /// Makes an entry the most recently used, if it still exists. The memory tier sees a request only if the entry was resident: one
+    /// that was read from disk has just been placed there.
+    pub fn touch(&mut self, handle: u64, source: Source) -> Option<&mut Entry<Blob>> {
+        let slot = self.index.resolve(handle)?;
         let now = clock::now();
         self.index.promote(slot);
-        self.ranking.accessed(slot.into(), now);
+        self.disk_tier.accessed(slot.into(), now);
         let entry = self.index.get_mut(slot)?;
         entry.accessed_at = now;
         if source == Source::Memory && entry.resident.is_some() {
-            self.memory.accessed(slot, now);
+            self.memory_tier.accessed(slot, now);
         }
         Some(entry)
     }
 
-    /// Takes an entry out of both tiers, and says which files are to go.
-    pub fn drop_entry(&mut self, slot: Slot) -> Option<Key> {
+    /// Removes an entry from both tiers, and returns whose files to delete.
+    pub fn remove_entry(&mut self, slot: Slot) -> Option<KeyDigest> {
         let entry = self.index.remove(slot)?;
-        self.memory.forget(slot, entry.resident);
-        self.ranking.removed(slot.into());
-        Some(entry.key)
+        self.memory_tier.release(slot, entry.resident);
+        self.disk_tier.removed(slot.into());
+        Some(entry.digest)
     }
 }

@@ -1,31 +1,65 @@
-//! What is a GIF, and what it is called as a film.
+//! Converts media before it is stored, if the host's transcoder accepts its type. By default that makes videos of GIFs.
 
-/// The media type of the film that a GIF becomes.
-pub const FILM: &str = "video/mp4";
+use media_cache_file_names::{clean_or_fallback, replace_extension, usual_extension};
 
-/// Whether this is a GIF, by its declared type or by its first bytes.
-#[must_use]
-pub fn is_gif(mimetype: &str, head: &[u8]) -> bool {
-    let essence = mimetype.split(';').next().unwrap_or("").trim();
-    essence.eq_ignore_ascii_case("image/gif") || head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a")
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::bindings::media_cache::cache::transcoder::{self, Transcoded};
+use crate::cache::Cache;
+use crate::media_type::essence;
+
+const GIF: &str = "image/gif";
+
+impl Cache {
+    /// The converted media, or the media as it is.
+    pub(crate) async fn transcode(&self, media: FetchedMedia) -> FetchedMedia {
+        let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
+        if accepted.is_empty() {
+            return media;
+        }
+        let head = media.body.head(6).unwrap_or_default();
+        let Some(source_type) = accepted_type(&media.mimetype, &head, accepted) else { return media };
+        let result = transcoder::transcode(&media.body, source_type.into()).await;
+        let counters = &mut self.state.borrow_mut().counters;
+        match result {
+            Ok(Transcoded::Converted(conversion)) => {
+                counters.transcoded += 1;
+                let filename = converted_name(&media.filename, source_type, &conversion.extension);
+                FetchedMedia { body: conversion.body, mimetype: conversion.mimetype, filename, ..media }
+            }
+            Ok(Transcoded::Keep) => media,
+            Err(_) => {
+                counters.transcode_failures += 1;
+                media
+            }
+        }
+    }
 }
 
-/// The file name with `.mp4` in place of `.gif`, or behind whatever else it ends with.
-#[must_use]
-pub fn film_name(filename: &str) -> String {
-    let stem = match filename.rsplit_once('.') {
-        Some((stem, extension)) if extension.eq_ignore_ascii_case("gif") && !stem.is_empty() => stem,
-        _ => filename,
-    };
-    format!("{stem}.mp4")
+/// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.
+fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Option<&'a str> {
+    let is_gif = head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a");
+    let source_type = if is_gif { GIF } else { essence(mimetype) };
+    accepted.iter().find(|accepted| accepted.eq_ignore_ascii_case(source_type)).map(String::as_str)
+}
+
+/// The file name of converted media: the extension of the source's type is replaced, and any other is kept.
+fn converted_name(filename: &str, source_type: &str, extension: &str) -> String {
+    let filename = clean_or_fallback(filename);
+    replace_extension(&filename, usual_extension(source_type).unwrap_or_default(), extension)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn accepted(mimetype: &str, head: &[u8], types: &[&str]) -> Option<String> {
+        let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+        accepted_type(mimetype, head, &types).map(Into::into)
+    }
+
     #[test]
-    fn a_gif_is_known_by_its_type_or_its_first_bytes() {
+    fn a_gif_is_recognised_by_its_type_or_its_first_bytes() {
+        let is_gif = |mimetype, head| accepted(mimetype, head, &[GIF]).is_some();
         assert!(is_gif("image/gif", b""));
         assert!(is_gif("IMAGE/GIF; x=y", b"whatever"));
         assert!(is_gif("image/png", b"GIF89a..."));
@@ -35,12 +69,27 @@ mod tests {
     }
 
     #[test]
-    fn a_film_ends_with_mp4() {
-        assert_eq!(film_name("dance.gif"), "dance.mp4");
-        assert_eq!(film_name("DANCE.GIF"), "DANCE.mp4");
-        assert_eq!(film_name("a.b.gif"), "a.b.mp4");
-        assert_eq!(film_name("picture.png"), "picture.png.mp4");
-        assert_eq!(film_name("media"), "media.mp4");
-        assert_eq!(film_name(".gif"), ".gif.mp4");
+    fn only_accepted_types_are_transcoded() {
+        assert_eq!(accepted("image/gif", b"GIF89a", &[]), None);
+        assert_eq!(accepted("image/webp", b"RIFF", &["image/gif", "image/webp"]).as_deref(), Some("image/webp"));
+        assert_eq!(accepted("image/webp", b"GIF89a", &["image/gif", "image/webp"]).as_deref(), Some("image/gif"));
+        assert_eq!(accepted("image/webp", b"GIF89a", &["image/webp"]), None, "it is a GIF, which is not accepted");
+    }
+
+    #[test]
+    fn converted_media_has_the_new_extension() {
+        for (filename, converted) in [
+            ("dance.gif", "dance.mp4"),
+            ("DANCE.GIF", "DANCE.mp4"),
+            ("a.b.gif", "a.b.mp4"),
+            ("picture.png", "picture.png.mp4"),
+            ("media", "media.mp4"),
+            ("../../dance.gif", "dance.mp4"),
+            ("..", "media.mp4"),
+        ] {
+            assert_eq!(converted_name(filename, GIF, "mp4"), converted, "{filename}");
+        }
+        assert_eq!(converted_name("a.webp", "image/webp", "png"), "a.png");
+        assert_eq!(converted_name("a.x", "image/x-unknown", "png"), "a.x.png");
     }
 }

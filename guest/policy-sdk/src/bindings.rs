@@ -1,4 +1,4 @@
-//! What the WIT becomes in Rust.
+//! Generated from the WIT: the types of the interface `eviction`, and the macro that exports it.
 #![allow(missing_docs, clippy::all, clippy::unwrap_used, unused_qualifications, reason = "generated")]
 
 wit_bindgen::generate!({

@@ -1,4 +1,4 @@
-//! What eviction policies share, so that a policy is one short file: an [`Algorithm`], exported with [`export_policy!`].
+//! The SDK for eviction policies in Rust. A policy is one short file: an [`Algorithm`], exported with [`export_policy!`].
 //!
 //! ```
 //! use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab};
@@ -38,11 +38,14 @@
 //! media_cache_policy_sdk::export_policy!(Fifo);
 //! ```
 
+mod algorithm;
 pub mod bindings;
+mod entry;
 mod options;
 pub mod policy_state;
 
-pub use bindings::exports::media_cache::cache::eviction::{Access, Entry, EntryId, Event, Placement};
+pub use algorithm::Algorithm;
+pub use bindings::exports::media_cache::policy::eviction::{Access, Entry, EntryId, Event, MediaKind, Placement};
 pub use media_cache_policy_structures::{FingerprintHasher, FingerprintMap, Ghosts, Heap, MAX_ENTRIES, Queue, Slab, spread};
 pub use options::{OptionSpec, Options};
-pub use policy_state::{Algorithm, Component, PolicyState};
+pub use policy_state::{Component, PolicyState};

@@ -1,16 +1,16 @@
-//! Options: declared once, and checked against what was declared.
+//! The options of a policy: declared once, and checked against the declaration.
 
 use std::ops::RangeInclusive;
 
-use crate::bindings::exports::media_cache::cache::eviction::OptionDescription;
+use crate::bindings::exports::media_cache::policy::eviction::OptionDescription;
 
-/// An option that a policy has.
+/// The declaration of an option.
 pub struct OptionSpec {
-    /// Short, lower case.
+    /// A short name in lower case.
     pub name: &'static str,
-    /// What it is when it is not given.
+    /// The value that applies if the option is not given.
     pub default: &'static str,
-    /// One line: what it does, its unit and range.
+    /// One line: what the option does, its unit and its range.
     pub doc: &'static str,
 }
 
@@ -20,16 +20,16 @@ impl OptionSpec {
     }
 }
 
-/// The options that a ranking is made with.
+/// The options of a policy, checked and with defaults.
 pub struct Options {
     values: Vec<(&'static str, String)>,
 }
 
 impl Options {
-    /// What was given for the options that `policy` has.
+    /// Checks the given options against the declared ones.
     ///
     /// # Errors
-    /// For an option that it does not have, with those that it has; for one that is given twice.
+    /// For an option that is not declared, naming those that are; for an option that is given twice.
     pub fn check(policy: &str, specs: &'static [OptionSpec], given: Vec<(String, String)>) -> Result<Self, String> {
         let mut values: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in given {
@@ -60,7 +60,7 @@ impl Options {
     /// The value of a declared option as a number in a range.
     ///
     /// # Errors
-    /// For anything else, with the range.
+    /// For any other value, with the range.
     pub fn number(&self, name: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
         let text = self.text(name);
         let number = text.parse().ok().filter(|number| range.contains(number));
@@ -70,16 +70,16 @@ impl Options {
     /// The value of a declared option as a percentage in a range, taken of `whole` and rounded down, but at least 1.
     ///
     /// # Errors
-    /// For anything else, with the range.
+    /// For any other value, with the range.
     pub fn share(&self, name: &str, range: RangeInclusive<f64>, whole: u64) -> Result<u64, String> {
         // Exact for whole percentages of less than 90 TB, and for 10 per cent of less than 900 TB.
         Ok(((whole as f64 * self.number(name, range)? / 100.0) as u64).max(1))
     }
 
-    /// The value of a declared option as the number of one of `choices`.
+    /// The value of a declared option as the position of one of `choices`.
     ///
     /// # Errors
-    /// For anything else, with the choices.
+    /// For any other value, with the choices.
     pub fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, String> {
         let text = self.text(name);
         let chosen = choices.iter().position(|choice| *choice == text);
@@ -101,21 +101,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_its_default() {
+    fn an_option_that_is_not_given_has_its_default() {
         let options = options(&[("beta", "0.5")]).unwrap();
         assert_eq!(options.number("beta", 0.0..=1.0), Ok(0.5));
         assert_eq!(options.choice("large", &["main", "refuse"]), Ok(1));
     }
 
     #[test]
-    fn an_unknown_option_is_told_those_that_there_are() {
+    fn the_error_for_an_unknown_option_lists_the_options() {
         assert_eq!(options(&[("gamma", "1")]).err().unwrap(), "gdsf has no option \"gamma\"; it has beta, large");
         let none = Options::check("lru", &[], vec![("x".into(), "1".into())]);
         assert_eq!(none.err().unwrap(), "lru has no option \"x\"; it has none");
     }
 
     #[test]
-    fn a_value_that_cannot_be_is_told_what_would_do() {
+    fn the_error_for_an_invalid_value_says_what_is_valid() {
         for wrong in ["", "2", "-0.1", "NaN", "inf", "much"] {
             let error = options(&[("beta", wrong)]).unwrap().number("beta", 0.0..=1.0).unwrap_err();
             assert_eq!(error, format!("beta is {wrong:?}; it has to be a number from 0 to 1"));
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_rounded_down_but_never_nothing() {
+    fn a_share_is_rounded_down_but_at_least_one() {
         let share = |percent, whole| options(&[("beta", percent)]).unwrap().share("beta", 1.0..=99.0, whole);
         assert_eq!((share("10", 1999), share("10", 64), share("10", 9), share("99", 1)), (Ok(199), Ok(6), Ok(1), Ok(1)));
         assert_eq!((share("12.5", 800), share("50", u64::MAX)), (Ok(100), Ok(1 << 63)));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_is_given_once() {
+    fn an_option_given_twice_is_an_error() {
         assert!(options(&[("beta", "0"), ("beta", "1")]).err().unwrap().contains("twice"));
     }
 }

@@ -1,12 +1,12 @@
-//! What is known by its fingerprint.
+//! Maps by fingerprint, without the cost of a hash that resists attacks.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A hash table by fingerprints, without the cost of a hash that withstands an enemy, nor the random numbers which that asks for.
+/// A map by fingerprint. Fingerprints are digests already, so the hash needs neither random numbers nor resistance to attacks.
 pub type FingerprintMap<T> = HashMap<u64, T, BuildHasherDefault<FingerprintHasher>>;
 
-/// A fingerprint whose bits have all had a say in all bits: a table may take any of them.
+/// Mixes a fingerprint so that every bit depends on all others, and a table may use any of them.
 #[must_use]
 pub const fn spread(fingerprint: u64) -> u64 {
     // The finaliser of MurmurHash3.
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fingerprints_that_differ_little_are_spread_over_any_bits() {
+    fn similar_fingerprints_are_spread_over_any_bits() {
         for bits in [0, 20, 57] {
             for step in [1, 1 << 32, 1 << 57] {
                 let places: std::collections::HashSet<_> = (0..128u64).map(|n| (spread(n * step) >> bits) & 127).collect();
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn the_map_is_a_map() {
+    fn a_fingerprint_map_finds_what_was_inserted() {
         let mut map: FingerprintMap<u64> = (0..1000).map(|n| (n << 40, n)).collect();
         assert_eq!((map.len(), map.remove(&(7 << 40)), map.get(&(7 << 40)), map.get(&(8 << 40))), (1000, Some(7), None, Some(&8)));
     }

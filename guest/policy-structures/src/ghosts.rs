@@ -1,32 +1,32 @@
-//! What is known of entries that reside no longer.
+//! Remembers evicted entries by their fingerprints.
 
 use crate::fingerprints::FingerprintMap;
 use crate::slab::{EntryId, Queue, Slab};
 
-/// Entries that reside no longer, known by their fingerprints, in the order in which they went.
+/// Fingerprints of evicted entries, in the order of eviction.
 pub struct Ghosts {
     ids: FingerprintMap<EntryId>,
     entries: Slab<u64>,
     queue: Queue,
-    /// Ids of ghosts that are no more.
+    /// Unused ids.
     free: Vec<EntryId>,
     capacity: u64,
 }
 
 impl Ghosts {
-    /// However small they were, because they take up memory here.
-    const MOST: usize = 1 << 20;
+    /// The limit of ghosts, however small their entries were, since each takes memory here.
+    const LIMIT: usize = 1 << 20;
 
-    /// None so far. As many will be remembered as would fit into `capacity`.
+    /// No ghosts. As many are remembered as would fit into `capacity`.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
         Self { ids: FingerprintMap::default(), entries: Slab::default(), queue: Queue::new(0), free: Vec::new(), capacity }
     }
 
-    /// An entry resides no longer. The oldest ghosts make way for it.
+    /// Remembers an evicted entry, and forgets the oldest ghosts beyond the capacity.
     pub fn add(&mut self, fingerprint: u64, size: u64) {
-        let Some(most_before) = self.capacity.checked_sub(size) else { return };
-        while self.queue.size() > most_before || self.ids.len() >= Self::MOST {
+        let Some(room) = self.capacity.checked_sub(size) else { return };
+        while self.queue.size() > room || self.ids.len() >= Self::LIMIT {
             let oldest = self.queue.oldest().and_then(|oldest| self.entries.get(oldest));
             let Some(oldest) = oldest.copied() else { break };
             self.take(oldest);
@@ -39,7 +39,7 @@ impl Ghosts {
         }
     }
 
-    /// Whether there is a ghost. It is one no longer.
+    /// Whether there is a ghost, which is forgotten.
     pub fn take(&mut self, fingerprint: u64) -> bool {
         let Some(id) = self.ids.remove(&fingerprint) else { return false };
         self.entries.remove(&mut self.queue, id);
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_remembered_as_would_fit_and_the_oldest_goes_first() {
+    fn as_many_ghosts_are_remembered_as_would_fit_and_the_oldest_is_forgotten_first() {
         let mut ghosts = Ghosts::new(9);
         [(1, 4), (2, 5), (3, 1), (4, 10)].into_iter().for_each(|(fingerprint, size)| ghosts.add(fingerprint, size));
         assert_eq!([1, 2, 3, 4].map(|fingerprint| ghosts.take(fingerprint)), [false, true, true, false]);

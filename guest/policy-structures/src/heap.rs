@@ -1,26 +1,25 @@
-//! Entries by a key: a heap in arrays, from which the entry with the least key is popped.
+//! Entries by priority: a heap in arrays, from which the entry with the least key is popped.
 //!
-//! A key can be raised but not lowered, which makes raising it cheap: the new key is noted, and the heap goes on with the old one,
-//! which is no greater. Only when an entry comes to the top with a key that is no longer its own does it sink to where it belongs.
-//! What is asked for often costs no more than what is asked for once.
+//! A key can be raised but not lowered, which makes raising cheap: the new key is noted, and the heap keeps the old one, which is not
+//! greater. Only an entry that reaches the top with an outdated key sinks to its place. A popular entry costs no more than any other.
 
 use crate::slab::{EntryId, MAX_ENTRIES};
 
-/// Four children to a node make for fewer levels than two, and lie side by side.
+/// Four children per node make fewer levels than two, and are adjacent in memory.
 const CHILDREN: usize = 4;
 
 const NOWHERE: u32 = u32::MAX;
 
-/// The entries that reside, each with a key and a `T` of the policy's own. Raising takes constant time, all else logarithmic time.
+/// Tracked entries, each with a key and a value `T` of the policy. Raising takes constant time, all else logarithmic time.
 pub struct Heap<K, T> {
-    /// No node's key is greater than those of its children.
+    /// The key of a node is not greater than those of its children.
     nodes: Vec<Node<K>>,
     slots: Vec<Slot<K, T>>,
 }
 
 #[derive(Clone, Copy)]
 struct Node<K> {
-    /// The entry's key, or one that it had before.
+    /// The key of the entry, or an earlier one.
     key: K,
     id: u32,
 }
@@ -28,7 +27,7 @@ struct Node<K> {
 #[derive(Clone, Copy)]
 struct Slot<K, T> {
     key: K,
-    /// Where the entry's node is.
+    /// The position of the entry's node.
     at: u32,
     value: T,
 }
@@ -40,7 +39,7 @@ impl<K, T> Default for Heap<K, T> {
 }
 
 impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
-    /// Adds an entry that does not reside. An id from [`MAX_ENTRIES`] on is passed over.
+    /// Adds an entry that is not tracked. Ids from [`MAX_ENTRIES`] are ignored.
     pub fn push(&mut self, id: EntryId, key: K, value: T) {
         if id >= MAX_ENTRIES {
             return;
@@ -54,7 +53,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.rise(self.nodes.len() - 1);
     }
 
-    /// Takes out the entry with the least key.
+    /// Removes the entry with the least key.
     pub fn pop(&mut self) -> Option<(EntryId, K, T)> {
         loop {
             let Node { key, id } = *self.nodes.first()?;
@@ -71,7 +70,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         }
     }
 
-    /// Takes an entry out, if it resides.
+    /// Removes an entry, if it is tracked.
     pub fn remove(&mut self, id: EntryId) {
         let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.at != NOWHERE) else { return };
         let at = slot.at as usize;
@@ -79,8 +78,8 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.cut(at);
     }
 
-    /// Changes what the policy keeps with an entry, and raises its key to what `change` returns. One that does not reside is passed
-    /// over, as is a lesser key.
+    /// Changes the value of an entry, and raises its key to what `change` returns. An entry that is not tracked is ignored, as is a
+    /// lesser key.
     pub fn raise(&mut self, id: EntryId, change: impl FnOnce(&mut T) -> K) {
         let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.at != NOWHERE) else { return };
         let key = change(&mut slot.value);
@@ -89,7 +88,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         }
     }
 
-    /// Fills the place of a node with the last one.
+    /// Replaces a node by the last one.
     fn cut(&mut self, at: usize) {
         self.nodes.swap_remove(at);
         if at < self.nodes.len() {
@@ -98,7 +97,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         }
     }
 
-    /// Moves a node away from the top until its children are no less.
+    /// Moves a node away from the top until its children are not less.
     fn sink(&mut self, mut at: usize) {
         let node = self.nodes[at];
         loop {
@@ -119,7 +118,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.put(at, node);
     }
 
-    /// Moves a node towards the top until its parent is no greater.
+    /// Moves a node towards the top until its parent is not greater.
     fn rise(&mut self, mut at: usize) {
         let node = self.nodes[at];
         while at > 0 {
@@ -148,16 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn the_least_key_comes_first() {
+    fn the_least_key_is_popped_first() {
         let mut heap = Heap::default();
-        // 37 is prime to 101: every key comes once.
+        // 37 is prime to 101, so every key occurs once.
         (0..101).for_each(|id| heap.push(id, (id + 1) * 37 % 101, 'a'));
         let keys: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, key, _)| key).collect();
         assert_eq!(keys, (0..101).collect::<Vec<_>>());
     }
 
     #[test]
-    fn a_raised_key_counts_and_a_lesser_one_does_not() {
+    fn a_raised_key_counts_and_a_lesser_one_is_ignored() {
         let mut heap = Heap::default();
         (0..4).for_each(|id| heap.push(id, 10 + id, 'a'));
         heap.raise(0, |value| {
@@ -175,10 +174,10 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_removed_the_rest_stays_in_order() {
+    fn the_rest_stays_in_order_when_an_entry_is_removed() {
         for removed in 0..40 {
             let mut heap = Heap::default();
-            // The keys of the even ids are small: the last node may have to rise from where it fills a gap.
+            // The keys of even ids are small, so the last node may have to rise from the gap that it fills.
             (0..40).for_each(|id| heap.push(id, if id % 2 == 0 { id } else { 100 - id }, 'a'));
             (0..40).step_by(3).for_each(|id| heap.raise(id, |_| 50 + id));
             heap.remove(removed);
@@ -190,17 +189,17 @@ mod tests {
     }
 
     #[test]
-    fn what_fills_a_gap_rises_where_it_has_to() {
+    fn a_node_that_fills_a_gap_rises_if_it_has_to() {
         let keys = [0, 10, 1, 1, 1, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 3];
         let mut heap = Heap::default();
         (0..).zip(keys).for_each(|(id, key)| heap.push(id, key, 'a'));
-        // The last node, with the key 3, comes to lie under the key 10.
+        // The last node, with the key 3, is now below the key 10.
         heap.remove(5);
         assert_eq!(emptied(&mut heap)[..7], [0, 2, 3, 4, 20, 1, 6]);
     }
 
     #[test]
-    fn an_id_that_cannot_be_dense_is_passed_over() {
+    fn an_id_that_cannot_be_dense_is_ignored() {
         let mut heap = Heap::default();
         for id in [MAX_ENTRIES, 1 << 32, u64::MAX] {
             heap.push(id, 1, 'a');

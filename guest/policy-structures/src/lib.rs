@@ -1,6 +1,6 @@
-//! What eviction policies keep entries in: queues in a slab, a heap, and ghosts. Everything here takes constant or logarithmic time.
+//! Data structures for eviction policies: queues in a slab, a heap, and ghosts. Every operation takes constant or logarithmic time.
 //!
-//! There is no WebAssembly and no WIT in this crate: hosts can use the same structures.
+//! This crate depends on neither WebAssembly nor WIT, so hosts can use the same structures.
 
 mod fingerprints;
 mod ghosts;

@@ -1,16 +1,16 @@
-//! Entries in queues: doubly linked lists whose links lie in one array.
+//! Entries in queues: doubly linked lists whose links are in one array.
 //!
-//! Ids are small and dense, so an id is its entry's own place in the array, and everything here takes constant time.
+//! Ids are small and dense, so an id is the position of its entry in the array, and every operation takes constant time.
 
-/// Names an entry while it resides. Ids are small and dense, from 0, and are used again.
+/// Identifies an entry while it is tracked. Ids are small, dense and start at 0. They are reused.
 pub type EntryId = u64;
 
 const NONE: u32 = u32::MAX;
 
-/// Ids that are no smaller are passed over: they are not dense, and arrays that reached up to them would not fit into memory.
+/// Ids from this one are ignored: they are not dense, and arrays for them would not fit into memory.
 pub const MAX_ENTRIES: u64 = 1 << 24;
 
-/// The entries that reside, each in one [`Queue`], with a `T` of the policy's own.
+/// Tracked entries, each in one [`Queue`], with a value `T` of the policy.
 pub struct Slab<T> {
     nodes: Vec<Node<T>>,
 }
@@ -20,7 +20,7 @@ struct Node<T> {
     size: u64,
     older: u32,
     newer: u32,
-    /// The tag of the queue that the entry is in; 0 for none.
+    /// The tag of the entry's queue; 0 for none.
     queue: u8,
     value: T,
 }
@@ -34,31 +34,31 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// An empty queue. The queues of a slab are told apart by their tags.
+    /// An empty queue. Tags distinguish the queues of a slab.
     #[must_use]
     pub const fn new(tag: u8) -> Self {
         Self { tag: tag + 1, oldest: NONE, newest: NONE, size: 0 }
     }
 
-    /// What was pushed first, or has been moved here the longest time ago.
+    /// The entry that was added first.
     #[must_use]
     pub fn oldest(&self) -> Option<EntryId> {
         id(self.oldest)
     }
 
-    /// What was pushed last.
+    /// The entry that was added last.
     #[must_use]
     pub fn newest(&self) -> Option<EntryId> {
         id(self.newest)
     }
 
-    /// The sizes of its entries, added up.
+    /// The total size of the entries.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Whether nothing is in it.
+    /// Whether the queue is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.oldest == NONE
@@ -72,7 +72,7 @@ impl<T> Default for Slab<T> {
 }
 
 impl<T: Copy + Default> Slab<T> {
-    /// Adds an entry that resides in no queue as the newest of `queue`. An id from [`MAX_ENTRIES`] on is passed over.
+    /// Adds an entry that is in no queue as the newest of `queue`. Ids from [`MAX_ENTRIES`] are ignored.
     pub fn push(&mut self, queue: &mut Queue, id: EntryId, size: u64, value: T) {
         if id >= MAX_ENTRIES {
             return;
@@ -86,7 +86,7 @@ impl<T: Copy + Default> Slab<T> {
         self.link(queue, at as u32);
     }
 
-    /// Takes an entry out of `queue`, and says how large it is. One that is not in it is passed over.
+    /// Removes an entry from `queue`, and returns its size. One that is not in it is ignored.
     pub fn remove(&mut self, queue: &mut Queue, id: EntryId) -> Option<u64> {
         let node = self.nodes.get(id as usize).filter(|node| node.queue == queue.tag)?;
         let size = node.size;
@@ -94,7 +94,7 @@ impl<T: Copy + Default> Slab<T> {
         Some(size)
     }
 
-    /// Makes an entry of `queue` its newest. One that is not in it is passed over.
+    /// Makes an entry of `queue` its newest. One that is not in it is ignored.
     pub fn renew(&mut self, queue: &mut Queue, id: EntryId) {
         let at = id as u32;
         if self.nodes.get(id as usize).is_some_and(|node| node.queue == queue.tag) && at != queue.newest {
@@ -103,37 +103,37 @@ impl<T: Copy + Default> Slab<T> {
         }
     }
 
-    /// Makes an entry of one queue the newest of another. One that is not in `from` is passed over.
+    /// Moves an entry from one queue to the newest end of another. One that is not in `from` is ignored.
     pub fn pass(&mut self, from: &mut Queue, to: &mut Queue, id: EntryId) {
         if self.remove(from, id).is_some() {
             self.link(to, id as u32);
         }
     }
 
-    /// The tag that the entry's queue was made with, if the entry resides.
+    /// The tag of the entry's queue, as given to [`Queue::new`], if the entry is tracked.
     #[must_use]
     pub fn queue(&self, id: EntryId) -> Option<u8> {
         self.nodes.get(id as usize)?.queue.checked_sub(1)
     }
 
-    /// What the policy keeps with an entry, if that resides.
+    /// The value of an entry, if it is tracked.
     #[must_use]
     pub fn get(&self, id: EntryId) -> Option<&T> {
         self.nodes.get(id as usize).filter(|node| node.queue != 0).map(|node| &node.value)
     }
 
-    /// As [`get`](Self::get), to change it.
+    /// The value of an entry, if it is tracked.
     pub fn get_mut(&mut self, id: EntryId) -> Option<&mut T> {
         self.nodes.get_mut(id as usize).filter(|node| node.queue != 0).map(|node| &mut node.value)
     }
 
-    /// The size of an entry that resides; 0 for others.
+    /// The size of an entry, 0 if it is not tracked.
     #[must_use]
     pub fn size(&self, id: EntryId) -> u64 {
         self.nodes.get(id as usize).filter(|node| node.queue != 0).map_or(0, |node| node.size)
     }
 
-    /// The entry that was pushed to the same queue right after this one.
+    /// The entry that was added to the same queue right after this one.
     #[must_use]
     pub fn newer(&self, entry: EntryId) -> Option<EntryId> {
         id(self.nodes.get(entry as usize)?.newer)
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_lie_in_the_order_in_which_they_came() {
+    fn a_queue_is_in_the_order_of_arrival() {
         let (mut slab, mut queue) = filled(&[1, 2, 3, 4]);
         slab.renew(&mut queue, 1);
         slab.renew(&mut queue, 1);
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_in_one_queue_and_untouched_through_another() {
+    fn an_entry_is_in_one_queue_and_cannot_be_changed_through_another() {
         let (mut slab, mut first) = filled(&[5]);
         let mut second = Queue::new(1);
         assert_eq!(slab.remove(&mut second, 0), None);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_passes_to_another_queue_with_what_is_kept_with_it() {
+    fn an_entry_moves_to_another_queue_with_its_value() {
         let (mut slab, mut first) = filled(&[5, 6]);
         let mut second = Queue::new(1);
         slab.pass(&mut first, &mut second, 0);
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_cannot_be_dense_is_passed_over() {
+    fn an_id_that_cannot_be_dense_is_ignored() {
         let (mut slab, mut queue) = filled(&[1]);
         for id in [MAX_ENTRIES, u64::from(u32::MAX), 1 << 32, u64::MAX] {
             slab.push(&mut queue, id, 1, 'b');
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_reside_is_passed_over() {
+    fn an_entry_that_is_not_tracked_is_ignored() {
         let (mut slab, mut queue) = filled(&[1]);
         for id in [1, 77, u64::from(u32::MAX), u64::MAX] {
             assert_eq!(slab.remove(&mut queue, id), None);

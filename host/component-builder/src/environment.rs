@@ -11,12 +11,6 @@
 use std::env;
 use std::process::Command;
 
-/// The variable that names a directory of prebuilt components.
-///
-/// The name does not start with `MEDIA_CACHE_`. Such variables configure the service, which rejects unknown ones, and `cargo run`
-/// passes its environment on to the service.
-pub const PREBUILT_VARIABLE: &str = "PREBUILT_COMPONENTS_DIR";
-
 /// Variables that pass.
 const KEPT: [&str; 3] = [
     // The caches of the registries, credentials and configuration.

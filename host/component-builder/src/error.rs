@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::environment::PREBUILT_VARIABLE;
+use crate::prebuilt::PREBUILT_VARIABLE;
 
 /// Why components cannot be provided. The message says what to do about it.
 #[derive(Debug)]
@@ -31,6 +31,12 @@ pub enum Error {
     NotStarted(&'static str, io::Error),
     /// The components do not compile, with the output of the nested cargo.
     BuildFailed(String),
+    /// This file or directory cannot be read or written.
+    Io(PathBuf, io::Error),
+    /// This file, which was just built, is not a component.
+    NotAComponent(PathBuf),
+    /// This manifest has no description in a line of its own.
+    NoDescription(PathBuf),
 }
 
 impl fmt::Display for Error {
@@ -55,6 +61,9 @@ impl fmt::Display for Error {
             Self::TargetMissing(target) => write!(f, "the target {target} is not installed: run `rustup target add {target}`"),
             Self::NotStarted(program, error) => write!(f, "cannot run {program}: {error}"),
             Self::BuildFailed(log) => write!(f, "the components do not compile:\n{log}"),
+            Self::Io(path, error) => write!(f, "cannot use {}: {error}", path.display()),
+            Self::NotAComponent(path) => write!(f, "{} is not a component", path.display()),
+            Self::NoDescription(path) => write!(f, "{} has no line `description = \"…\"`: add one", path.display()),
         }
     }
 }

@@ -6,6 +6,8 @@
 //! 2. The sources. In a checkout a nested cargo builds them, so a plain `cargo build` is enough.
 //! 3. `prebuilt/` in the crate's own directory. Published packages carry it and build without the WebAssembly target.
 //!
+//! What is built from source describes itself: see [`Component`].
+//!
 //! Crates that are never published, such as test fixtures, always build from source: [`build_examples`].
 //!
 //! # The nested build
@@ -18,16 +20,20 @@
 //!
 //! This crate has no dependencies, so build scripts that use it can start at once.
 
+mod component;
 mod environment;
 mod error;
+mod prebuilt;
+mod stamp;
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use environment::PREBUILT_VARIABLE;
+pub use component::Component;
 pub use error::Error;
+pub use prebuilt::PREBUILT_VARIABLE;
 
 /// The target that components are compiled for.
 const TARGET: &str = "wasm32-wasip2";
@@ -38,7 +44,10 @@ const PROFILE: &str = "component";
 /// The directory in which published packages carry their components, relative to the manifest.
 const PACKAGED: &str = "prebuilt";
 
-/// Finds or builds the components of `packages`, and returns the directory that holds them, each in a file called [`file_name`].
+/// Finds or builds components, and returns the directory that holds them, each in a file called [`file_name`].
+///
+/// Components that are built get custom sections with the name, version, licence and description of their package, and their WIT with
+/// its documentation.
 ///
 /// `sources` are the files and directories that the components are built from, relative to the root of the workspace. The build
 /// script runs again when one of them changes. The manifest and the lock file of the workspace are always included.
@@ -46,18 +55,22 @@ const PACKAGED: &str = "prebuilt";
 /// # Errors
 ///
 /// Fails if a directory of prebuilt components is incomplete, if there is neither such a directory nor a checkout, if the
-/// WebAssembly target is not installed, or if the components do not compile.
-pub fn find_or_build(packages: &[&str], sources: &[&str]) -> Result<PathBuf, Error> {
+/// WebAssembly target is not installed, if the components do not compile, or if a manifest or WIT file cannot be read.
+pub fn find_or_build(components: &[Component<'_>], sources: &[&str]) -> Result<PathBuf, Error> {
+    let packages: Vec<&str> = components.iter().map(|component| component.package).collect();
     println!("cargo::rerun-if-env-changed={PREBUILT_VARIABLE}");
     match locate(env::var_os(PREBUILT_VARIABLE), &manifest_directory()?)? {
         Location::Sources(workspace) => {
             let selected: Vec<&str> = packages.iter().flat_map(|package| ["--package", package]).collect();
             let directory = build(&workspace, &selected, sources)?;
-            check(&directory, packages)?;
+            check(&directory, &packages)?;
+            for component in components {
+                component.stamp(&workspace, &directory.join(file_name(component.package)))?;
+            }
             Ok(directory)
         }
         Location::Prebuilt(directory) => {
-            check(&directory, packages)?;
+            check(&directory, &packages)?;
             // Watch the files only: the directory may belong to a cargo target directory and hold much else.
             packages.iter().for_each(|package| watch(&directory.join(file_name(package))));
             Ok(directory)

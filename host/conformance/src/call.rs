@@ -78,7 +78,7 @@ fn write_event(text: &mut String, event: &Event) {
 }
 
 fn write_entry(text: &mut String, entry: &Entry) {
-    let Entry { id, fingerprint, size, hits, accessed_at } = entry;
+    let Entry { id, fingerprint, size, hits, accessed_at, .. } = entry;
     let _ = write!(text, "{{id {id}, fingerprint {fingerprint:#x}, size {size}, hits {hits}, accessed-at {accessed_at}}}");
 }
 

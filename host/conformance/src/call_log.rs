@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn counterexample_shows_the_call_and_the_preceding_calls() {
         let mut log = CallLog::default();
-        let candidate = Entry { id: 3, fingerprint: 0xab, size: 1, hits: 0, accessed_at: 9 };
+        let candidate = Entry { accessed_at: 9, ..Entry::new(3, 0xab, 1) };
         log.begin(Call::Observe(vec![Event::Accessed(Access { id: 1, at: 7 }), Event::Removed(2)]));
         log.end(Answer::Nothing);
         log.begin(Call::Place { events: Vec::new(), candidate, needed: 1 });

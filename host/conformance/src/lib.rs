@@ -1,4 +1,4 @@
-//! The conformance suite for eviction policies: checks what `wit/eviction.wit` requires of every policy, with reproducible sequences
+//! The conformance suite for eviction policies: checks what `wit/policy/eviction.wit` requires of every policy, with reproducible sequences
 //! of calls.
 //!
 //! A model of a cache plays the sequences to the policy and checks each answer against the entries that are resident. Sequences

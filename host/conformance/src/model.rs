@@ -75,7 +75,7 @@ impl Model {
             self.next_id += 1;
             self.next_id - 1
         });
-        Entry { id, fingerprint: fingerprint(object), size: self.tier.size_of(object), hits, accessed_at }
+        Entry { hits, accessed_at, ..Entry::new(id, fingerprint(object), self.tier.size_of(object)) }
     }
 
     /// Frees the id of a candidate that was not admitted.
@@ -85,7 +85,7 @@ impl Model {
 
     /// Makes a candidate resident, as the most recently used entry.
     pub fn insert(&mut self, entry: Entry) {
-        let Entry { id, fingerprint, size, hits, accessed_at } = entry;
+        let Entry { id, fingerprint, size, hits, accessed_at, .. } = entry;
         self.entries.push(&mut self.by_last_access, id, size, Resident { fingerprint, hits, accessed_at });
         self.ids.insert(fingerprint, id);
         self.used += size;
@@ -121,7 +121,7 @@ impl Model {
 
     fn entry(&self, id: u64) -> Option<Entry> {
         let Resident { fingerprint, hits, accessed_at } = *self.entries.get(id)?;
-        Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at })
+        Some(Entry { hits, accessed_at, ..Entry::new(id, fingerprint, self.entries.size(id)) })
     }
 
     /// The id of the least recently used entry.

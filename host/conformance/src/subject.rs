@@ -2,14 +2,14 @@
 
 use media_cache::policy::{CreateError, Description, Entry, Event, Placement, PolicyFault};
 
-/// One instance of a policy under test, with the functions of `wit/eviction.wit`. A ranking is identified by the number that
+/// One instance of a policy under test, with the functions of `wit/policy/eviction.wit`. A ranking is identified by the number that
 /// [`create`](Self::create) returns.
 ///
 /// [`run`](crate::run) tests components. An algorithm that is not a component yet can implement this trait and run natively, with
 /// [`try_out`](crate::try_out).
 #[allow(clippy::missing_errors_doc, reason = "each method fails if the policy faults, and only then")]
 pub trait Subject {
-    /// See `describe` in `wit/eviction.wit`.
+    /// See `describe` in `wit/policy/eviction.wit`.
     fn description(&self) -> &Description;
     /// The size of its memory, in bytes.
     fn memory_bytes(&self) -> u64;

@@ -74,7 +74,7 @@ impl HttpDownloader {
             self.check_type(page, &format!("what comes as {mimetype} is"))?;
         }
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
-        Ok(FetchedMedia { body, mimetype, filename })
+        Ok(FetchedMedia::new(body, mimetype, filename))
     }
 
     fn first_request(&self, url: &str) -> Result<OriginRequest, FetchError> {

@@ -241,8 +241,7 @@ mod tests {
 
     #[tokio::test]
     async fn result_of_the_downloader_is_passed_on() {
-        let echo =
-            |url: String| async move { Ok(FetchedMedia { body: url.into(), mimetype: "text/plain".into(), filename: "a".into() }) };
+        let echo = |url: String| async move { Ok(FetchedMedia::new(url, "text/plain", "a")) };
         let limited = Limited::new(echo, ConcurrencyLimiter::new(LimiterOptions::default()));
         assert_eq!(limited.fetch("no url").await.unwrap().body.len(), 6);
         assert_eq!(counts(&limited), (0, 0, 0));

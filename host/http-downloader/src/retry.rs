@@ -164,7 +164,7 @@ mod tests {
                 clock.advance(duration);
                 let failure = remaining.lock().unwrap().pop_front().expect("too many attempts");
                 async move {
-                    let media = FetchedMedia { body: url.into(), mimetype: "text/plain".into(), filename: "a.txt".into() };
+                    let media = FetchedMedia::new(url, "text/plain", "a.txt");
                     failure.map_or(Ok(media), Err)
                 }
             }

@@ -21,7 +21,7 @@ use crate::fetched_media::FetchedMedia;
 /// fn downloader() -> impl Downloader {
 ///     |url: String| async move {
 ///         let name = url.strip_prefix("example:").ok_or(FetchError::NotFound)?;
-///         Ok(FetchedMedia { body: Blob::from(name.to_owned()), mimetype: "text/plain".into(), filename: "name.txt".into() })
+///         Ok(FetchedMedia::new(Blob::from(name.to_owned()), "text/plain", "name.txt"))
 ///     }
 /// }
 /// ```

@@ -41,7 +41,7 @@ macro_rules! failures {
             /// Every kind, in the order of [`FetchError`].
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
 
-            /// The kind's name in `wit/downloader.wit`, problem documents, logs and metrics.
+            /// The kind's name in `wit/cache/failures.wit`, problem documents, logs and metrics.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -141,6 +141,10 @@ failures! {
         /// After how many seconds a retry may succeed, if there is an estimate.
         retry_after_seconds: Option<u32>,
     } => "overloaded", 503;
+
+    /// A caller's own downloader failed; the number identifies the failure to the host.
+    #[error("the caller's own downloader failed (failure {0})")]
+    Custom(u64) => "custom", 502;
 
     /// Any other failure; a caller can only report it.
     #[error("the download failed: {0}")]

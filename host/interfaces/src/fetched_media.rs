@@ -5,10 +5,52 @@ use crate::blob::Blob;
 /// One complete piece of media.
 #[derive(Clone, Debug)]
 pub struct FetchedMedia {
-    /// All bytes, in memory or in an open file without a name.
+    /// All bytes, in memory or in an open file without a name. Empty media counts as a failed download.
     pub body: Blob,
     /// The media type, such as `image/png`.
     pub mimetype: String,
-    /// A name that is safe to use for a file.
+    /// A suggested file name. The cache makes it safe.
     pub filename: String,
+    /// What the origin says about keeping the media.
+    pub cache_control: CacheControl,
+    /// What identifies this version of the media to its origin.
+    pub validators: Validators,
+}
+
+/// What an origin says about keeping a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheControl {
+    /// Who may keep it.
+    pub cacheability: Cacheability,
+    /// For how many seconds after it was fetched the response is fresh, if the origin said so. Entries never expire.
+    pub max_age: Option<u32>,
+}
+
+/// Who may keep a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cacheability {
+    /// Everyone, shared caches included.
+    #[default]
+    Public,
+    /// The cache that fetched it, and the clients that it serves, but no shared cache behind it.
+    Private,
+    /// Nobody: the media is returned and not stored.
+    NoStore,
+}
+
+/// What identifies a version of a response to its origin: header values as received, at most 1024 bytes of visible ASCII and spaces.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag`, with its quotes.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+impl FetchedMedia {
+    /// Public media about whose keeping the origin said nothing.
+    pub fn new(body: impl Into<Blob>, mimetype: impl Into<String>, filename: impl Into<String>) -> Self {
+        let (cache_control, validators) = Default::default();
+        Self { body: body.into(), mimetype: mimetype.into(), filename: filename.into(), cache_control, validators }
+    }
 }

@@ -12,7 +12,7 @@ use media_cache::{FetchError, FetchedMedia, MediaCache};
 async fn greet(url: String) -> Result<FetchedMedia, FetchError> {
     println!("  (downloading {url})");
     let name = url.strip_prefix("demo:").ok_or_else(|| FetchError::Refused("only demo: is known here".into()))?;
-    Ok(FetchedMedia { body: format!("Hello, {name}!").into(), mimetype: "text/plain".into(), filename: "greeting.txt".into() })
+    Ok(FetchedMedia::new(format!("Hello, {name}!"), "text/plain", "greeting.txt"))
 }
 
 #[tokio::main]

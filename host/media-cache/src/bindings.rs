@@ -1,10 +1,11 @@
 //! What the WIT becomes on the host's side.
 
+include!(concat!(env!("OUT_DIR"), "/contract.rs"));
+
 /// The world `media-cache`, as the host sees it: it implements the imports and calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod cache {
-    wasmtime::component::bindgen!({
-        path: "wit",
+    contract!({
         world: "media-cache",
         require_store_data_send: true,
         imports: {
@@ -12,14 +13,14 @@ pub mod cache {
             "media-cache:cache/blobs.[method]blob.digest": async | store | trappable,
             "media-cache:cache/blobs.[method]blob.load": async | store | trappable,
             "media-cache:cache/blobs.[method]blob.write-to": async | store | trappable,
-            "media-cache:cache/downloader": async | store | trappable,
-            "media-cache:cache/transcoder": async | store | trappable,
+            "media-cache:cache/downloader.fetch": async | store | trappable,
+            "media-cache:cache/transcoder.transcode": async | store | trappable,
         },
         exports: { default: async | store },
         with: {
             "wasi": wasmtime_wasi::p3::bindings,
             "media-cache:cache/blobs.blob": crate::blob_handle::BlobHandle,
-            "media-cache:cache/eviction.policy": crate::policy::tier_handle::TierHandle,
+            "media-cache:policy/eviction.policy": crate::policy::tier_handle::TierHandle,
         },
     });
 }
@@ -27,5 +28,5 @@ pub mod cache {
 /// The world `eviction-policy`, as the host sees it: it calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod policy {
-    wasmtime::component::bindgen!({ path: "wit", world: "eviction-policy", additional_derives: [PartialEq, Eq] });
+    wasmtime::component::bindgen!({ path: "wit/policy", world: "eviction-policy", additional_derives: [PartialEq, Eq] });
 }

@@ -40,7 +40,7 @@ const QUEUE: usize = 1024;
 
 /// Settings for a cache, and in the end the cache.
 ///
-/// What is not set has the default of `options` in `wit/cache.wit`.
+/// What is not set has the default of `options` in `wit/cache/cache.wit`.
 #[derive(Default)]
 pub struct Builder {
     directory: Option<PathBuf>,
@@ -95,7 +95,7 @@ impl Builder {
     }
 
     /// For how long a failed download is remembered, of whichever kind; zero for not at all. In whole milliseconds. The default is
-    /// another for each kind; see `failure-memory-ms` in `wit/cache.wit`.
+    /// another for each kind; see `failure-memory-ms` in `wit/cache/cache.wit`.
     #[must_use]
     pub fn failure_memory(self, time: Duration) -> Self {
         FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))

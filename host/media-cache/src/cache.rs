@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
-use crate::media::{Delivered, LoadReport, Media, Offered, Page, PutOutcome, Status, StoreError};
+use crate::media::{Delivered, EntryFilter, Health, LoadReport, Media, Page, PutOutcome, Status, StoreError};
 use crate::policy::record::{PolicyStatus, PolicyTotals};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
-use media_cache_interfaces::{Blob, FetchError};
+use media_cache_interfaces::{Blob, FetchError, FetchedMedia};
 
 /// Why a cache did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,8 @@ pub fn describe(error: &StoreError) -> String {
         StoreError::InvalidUrl(why) => why.clone(),
         StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
         StoreError::Refused => "the eviction policy did not want it".into(),
+        StoreError::NoStore => "its origin says that it must not be stored".into(),
+        StoreError::NotReady => "the cache does not know yet how much is stored; try again later".into(),
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
 }
@@ -85,7 +87,7 @@ impl MediaCache {
         self.0.key_rules.key(url)
     }
 
-    /// What is stored for `url`, if anything; see `get` in `wit/cache.wit`.
+    /// What is stored for `url`, if anything; see `get` in `wit/cache/cache.wit`.
     ///
     /// # Errors
     /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
@@ -117,16 +119,33 @@ impl MediaCache {
     /// # Errors
     /// [`CacheError::Store`] where the URL cannot be one. That nothing could be stored is no error, but said in the outcome.
     pub async fn put(&self, url: &str, body: impl Into<Blob>, mimetype: &str, filename: &str) -> Result<PutOutcome, CacheError> {
-        let offered = Offered { body: body.into(), mimetype: mimetype.into(), filename: filename.into() };
-        self.call(|reply| Request::Put { url: url.into(), offered, reply }).await?.map_err(CacheError::Store)
+        let media = FetchedMedia::new(body, mimetype, filename);
+        self.call(|reply| Request::Put { url: url.into(), media, reply }).await?.map_err(CacheError::Store)
     }
 
     /// Removes what is stored for `url`, which is that of all URLs of the same entry, and says whether there was anything.
     ///
     /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Store`] where a file could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
-        self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await
+        self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await?.map_err(CacheError::Store)
+    }
+
+    /// Removes all entries that match, and returns their number; see `remove-matching` in `wit/cache/cache.wit`.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] where files could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, CacheError> {
+        let remove = |reply| Request::RemoveMatching { filter: filter.clone(), reply };
+        self.call_with_retry(remove).await?.map_err(CacheError::Store)
+    }
+
+    /// Whether new media is being stored.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    pub async fn health(&self) -> Result<Health, CacheError> {
+        self.call_with_retry(Request::Health).await
     }
 
     /// The entries, the least recently used first: at most `limit` of them, from the start, or after what a page before said in

@@ -7,8 +7,11 @@ use media_cache_components as embedded;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
+use crate::bindings::cache::MediaCachePre;
 use crate::bindings::cache::media_cache::cache as imports;
+use crate::bindings::cache::media_cache::policy::eviction;
 use crate::component_error::{ComponentError, check_magic, read};
+use crate::contract_version;
 use crate::host_state::HostState;
 use crate::imports::directory::list_all_directories;
 
@@ -50,11 +53,14 @@ impl CacheEngine {
     /// Compiles a cache component. `what` names it in errors.
     pub fn compile(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
         check_magic(what, bytes)?;
-        let compiled = Component::new(&self.0.wasmtime, bytes).and_then(|component| {
-            self.0.linker.instantiate_pre(&component).and_then(crate::bindings::cache::MediaCachePre::new)?;
-            Ok(CacheComponent(component))
-        });
-        compiled.map_err(|error| ComponentError::Unfit { what: what.into(), world: "media-cache", error })
+        let unfit = |error| ComponentError::Unfit { what: what.into(), world: "media-cache", error };
+        let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
+        let contract = component.component_type();
+        let imports = contract.imports(&self.0.wasmtime).map(|(name, _)| name);
+        let exports = contract.exports(&self.0.wasmtime).map(|(name, _)| name);
+        contract_version::check(what, imports.chain(exports))?;
+        self.0.linker.instantiate_pre(&component).and_then(MediaCachePre::new).map_err(unfit)?;
+        Ok(CacheComponent(component))
     }
 
     pub fn wasmtime(&self) -> &Wasmtime {
@@ -76,6 +82,6 @@ fn linker(engine: &Wasmtime) -> wasmtime::Result<Linker<HostState>> {
     imports::blobs::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     imports::downloader::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     imports::transcoder::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    imports::eviction::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
+    eviction::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
     Ok(linker)
 }

@@ -18,6 +18,16 @@ pub enum ComponentError {
     /// No policy that comes with this library is called that.
     #[error("there is no built-in policy {0:?}; there is {names}", names = embedded::policy_names().join(", "))]
     UnknownPolicy(String),
+    /// It was built for another version of the contract.
+    #[error("{what} was built for {interface}; this host accepts {accepted}")]
+    OtherVersion {
+        /// Which component.
+        what: String,
+        /// The interface that it imports or exports, with its version.
+        interface: String,
+        /// The packages and versions that this host accepts.
+        accepted: String,
+    },
     /// It was handed in as bytes, which are not there any more.
     #[error("the uploaded policy is not there any more")]
     Gone,

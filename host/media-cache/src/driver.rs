@@ -149,10 +149,11 @@ impl Driver {
 
     /// Tells the component of the hits that it was not asked for.
     async fn flush_hits(&self, accessor: &Accessor<HostState>, bindings: &Bindings, cache: ResourceAny) -> wasmtime::Result<()> {
-        let hits = self.hits.take();
-        if hits.is_empty() {
+        let handles = self.hits.take();
+        if handles.is_empty() {
             return Ok(());
         }
+        let hits = handles.into_iter().map(|handle| wit::Hit { handle, source: wit::Source::Memory }).collect();
         bindings.media_cache_cache_cache().media_cache().call_record_hits(accessor, cache, hits).await
     }
 }
@@ -181,15 +182,15 @@ impl AccessorTask<HostState> for Task {
                 drop(reply.send(media));
             }
             Request::GetOrDownload { url, reply } => {
-                let answer = match guest.call_get_or_download(accessor, cache, url).await? {
+                let answer = match guest.call_get_or_download(accessor, cache, url, None).await? {
                     Ok(media) => Ok(take(media)?),
                     Err(error) => Err(error.into()),
                 };
                 drop(reply.send(answer));
             }
-            Request::Put { url, offered, reply } => {
-                let (body, mimetype, filename) = accessor.with(|mut state| hand_over(state.get(), offered))?;
-                let answer = match guest.call_put(accessor, cache, url, body, mimetype, filename).await? {
+            Request::Put { url, media, reply } => {
+                let media = accessor.with(|mut state| hand_over(state.get(), media))?;
+                let answer = match guest.call_put(accessor, cache, url, media).await? {
                     Ok(wit::PutOutcome { media, known, not_stored }) => {
                         Ok(PutOutcome { media: take(media)?.media, known, not_stored })
                     }
@@ -201,6 +202,10 @@ impl AccessorTask<HostState> for Task {
             Request::Entries { after, limit, reply } => {
                 drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
             }
+            Request::RemoveMatching { filter, reply } => {
+                drop(reply.send(guest.call_remove_matching(accessor, cache, filter).await?));
+            }
+            Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),
             Request::Checkpoint(reply) => drop(reply.send(guest.call_checkpoint(accessor, cache).await?)),
             Request::Status(reply) => {
                 let stats = guest.call_stats(accessor, cache).await?;

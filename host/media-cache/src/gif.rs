@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 pub use media_cache_gif_to_mp4 as converters;
 use media_cache_gif_to_mp4::{Converter, EmbeddedConverter, FfmpegConverter, Limits};
-use media_cache_interfaces::{TranscodeError, Transcoder};
+use media_cache_interfaces::{Blob, Conversion, TranscodeError, Transcoded, Transcoder};
 
 /// A transcoder that converts GIFs to MP4.
 #[derive(Debug)]
@@ -35,10 +35,15 @@ impl GifTranscoder<FfmpegConverter> {
 }
 
 impl<C: Converter> Transcoder for GifTranscoder<C> {
-    fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
+    fn accepted_types(&self) -> Vec<String> {
+        vec!["image/gif".into()]
+    }
+
+    fn transcode<'a>(&'a self, body: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
         Box::pin(async move {
-            let converted = self.0.convert(gif).await;
-            converted.map_err(|error| TranscodeError { name: error.name(), message: error.to_string() })
+            let converted = self.0.convert(body).await;
+            let video = converted.map_err(|error| TranscodeError { name: error.name(), message: error.to_string() })?;
+            Ok(Transcoded::Converted(Conversion { body: Blob::from(video), mimetype: "video/mp4".into(), extension: "mp4".into() }))
         })
     }
 

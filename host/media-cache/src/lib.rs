@@ -15,6 +15,7 @@ mod built_in;
 mod cache;
 mod cache_engine;
 mod component_error;
+mod contract_version;
 pub mod defaults;
 mod directory_lock;
 mod driver;
@@ -43,13 +44,13 @@ pub use directory_lock::LockError;
 pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
-pub use media::{Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
+pub use media::{EntryFilter, Health, Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
-    Blob, Downloader, FailureKind, FetchError, FetchedMedia, NoDownloader, NoTranscoder, SpooledBody, TranscodeError, Transcoder,
-    UnknownFailureKind,
+    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, FetchedMedia, NoDownloader, NoTranscoder,
+    SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError};
 pub use open_error::OpenError;

@@ -3,15 +3,17 @@
 use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
-pub use crate::bindings::cache::exports::media_cache::cache::cache::{Listed, LoadReport, Page, Source, Stats, StoreError};
+pub use crate::bindings::cache::exports::media_cache::cache::cache::{
+    EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError,
+};
 
 use crate::policy::record::PolicyStatus;
-use media_cache_interfaces::Blob;
+use media_cache_interfaces::{Blob, CacheControl, Validators};
 
 /// A cached thing.
 #[derive(Clone, Debug)]
 pub struct Media {
-    /// The media type. That of a GIF that became a film is `video/mp4`.
+    /// The media type. That of a GIF that was converted is `video/mp4`.
     pub mimetype: Arc<str>,
     /// A plain file name.
     pub filename: Arc<str>,
@@ -21,6 +23,10 @@ pub struct Media {
     pub source: Source,
     /// When it was stored.
     pub stored_at: SystemTime,
+    /// What the origin says about keeping it.
+    pub cache_control: CacheControl,
+    /// What identifies this version of it to its origin.
+    pub validators: Arc<Validators>,
 }
 
 /// What became of a put.
@@ -54,11 +60,4 @@ pub(crate) struct Delivered {
     pub handle: Option<u64>,
     /// Alive for as long as the component holds the blob.
     pub resident: Weak<Blob>,
-}
-
-/// Media on its way into the component.
-pub(crate) struct Offered {
-    pub body: Blob,
-    pub mimetype: String,
-    pub filename: String,
 }

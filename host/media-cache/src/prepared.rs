@@ -91,7 +91,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     async fn echo(url: String) -> Result<FetchedMedia, FetchError> {
-        Ok(FetchedMedia { body: url.into(), mimetype: "text/plain".into(), filename: "echo.txt".into() })
+        Ok(FetchedMedia::new(url, "text/plain", "echo.txt"))
     }
 
     /// Makes every instance up to the `instances`-th trap as soon as it holds more than so many things.

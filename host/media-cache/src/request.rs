@@ -1,9 +1,9 @@
 //! What a cache can be asked, on its way to the thread that owns the component.
 
-use media_cache_interfaces::FetchError;
+use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
-use crate::media::{Delivered, LoadReport, Offered, Page, PutOutcome, Status, StoreError};
+use crate::media::{Delivered, EntryFilter, Health, LoadReport, Page, PutOutcome, Status, StoreError};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -21,18 +21,23 @@ pub(crate) enum Request {
     },
     Put {
         url: String,
-        offered: Offered,
+        media: FetchedMedia,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
     Remove {
         url: String,
-        reply: Reply<bool>,
+        reply: Reply<Result<bool, StoreError>>,
     },
     Entries {
         after: Option<u64>,
         limit: u32,
         reply: Reply<Page>,
     },
+    RemoveMatching {
+        filter: EntryFilter,
+        reply: Reply<Result<u64, StoreError>>,
+    },
+    Health(Reply<Health>),
     Checkpoint(Reply<Result<(), StoreError>>),
     Status(Reply<Status>),
     /// Every request does this; this one does nothing else.

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::SystemTime;
 
 use crate::media::{Delivered, Media, Source};
-use media_cache_interfaces::Blob;
+use media_cache_interfaces::{Blob, CacheControl, Validators};
 
 /// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
 #[derive(Default)]
@@ -27,6 +27,8 @@ struct Resident {
     mimetype: Arc<str>,
     filename: Arc<str>,
     stored_at: SystemTime,
+    cache_control: CacheControl,
+    validators: Arc<Validators>,
     handle: u64,
 }
 
@@ -42,6 +44,8 @@ impl ResidentIndex {
             body: Blob::clone(&blob),
             source: Source::Memory,
             stored_at: resident.stored_at,
+            cache_control: resident.cache_control,
+            validators: resident.validators.clone(),
         };
         Some((media, resident.handle))
     }
@@ -60,6 +64,8 @@ impl ResidentIndex {
             mimetype: media.mimetype.clone(),
             filename: media.filename.clone(),
             stored_at: media.stored_at,
+            cache_control: media.cache_control,
+            validators: media.validators.clone(),
             handle,
         };
         residents.resident.insert(key.into(), resident);
@@ -84,6 +90,8 @@ mod tests {
             body: Blob::clone(&blob),
             source: Source::Origin,
             stored_at: SystemTime::UNIX_EPOCH,
+            cache_control: CacheControl::default(),
+            validators: Arc::default(),
         };
         let resident = Arc::downgrade(&blob);
         (blob, Delivered { media, handle, resident })

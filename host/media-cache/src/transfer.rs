@@ -3,31 +3,51 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use media_cache_interfaces::Blob;
-use wasmtime::component::Resource;
+use media_cache_interfaces::{Blob, CacheControl, Cacheability, FetchedMedia, Validators};
 
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
-use crate::blob_handle::BlobHandle;
+use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
-use crate::media::{Delivered, Media, Offered};
+use crate::media::{Delivered, Media};
 
 /// Takes delivered media out of the component's table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let body = state.take_blob(media.body)?;
     Ok(Delivered {
+        handle: media.handle.filter(|_| media.resident),
+        resident: Arc::downgrade(&body),
         media: Media {
             mimetype: media.mimetype.into(),
             filename: media.filename.into(),
             body: Blob::clone(&body),
             source: media.source,
             stored_at: SystemTime::UNIX_EPOCH + Duration::from_millis(media.stored_at),
+            cache_control: CacheControl {
+                cacheability: match media.cache_control.cacheability {
+                    fetched::Cacheability::Public => Cacheability::Public,
+                    fetched::Cacheability::Private => Cacheability::Private,
+                    fetched::Cacheability::NoStore => Cacheability::NoStore,
+                },
+                max_age: media.cache_control.max_age,
+            },
+            validators: Validators { etag: media.validators.etag, last_modified: media.validators.last_modified }.into(),
         },
-        handle: media.ticket,
-        resident: Arc::downgrade(&body),
     })
 }
 
-/// Puts offered media into the component's table.
-pub(crate) fn hand_over(state: &mut HostState, offered: Offered) -> wasmtime::Result<(Resource<BlobHandle>, String, String)> {
-    Ok((state.push_blob(Arc::new(offered.body))?, offered.mimetype, offered.filename))
+/// Puts media into the component's table.
+pub(crate) fn hand_over(state: &mut HostState, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
+    let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
+    let cacheability = match cache_control.cacheability {
+        Cacheability::Public => fetched::Cacheability::Public,
+        Cacheability::Private => fetched::Cacheability::Private,
+        Cacheability::NoStore => fetched::Cacheability::NoStore,
+    };
+    Ok(fetched::FetchedMedia {
+        body: state.push_blob(Arc::new(body))?,
+        mimetype,
+        filename,
+        cache_control: fetched::CacheControl { cacheability, max_age: cache_control.max_age },
+        validators: fetched::Validators { etag: validators.etag, last_modified: validators.last_modified },
+    })
 }

@@ -145,6 +145,8 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use axum::body::to_bytes;
 
@@ -157,6 +159,8 @@ mod tests {
             body: Blob::from("0123456789"),
             source: Source::Memory,
             stored_at: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
+            cache_control: media_cache::CacheControl::default(),
+            validators: Arc::default(),
         }
     }
 

@@ -105,6 +105,8 @@ impl From<StoreError> for Problem {
             StoreError::InvalidUrl(_) => (StatusCode::BAD_REQUEST, "invalid-url"),
             StoreError::Oversize(_) => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
             StoreError::Refused => (StatusCode::INSUFFICIENT_STORAGE, "not-admitted"),
+            StoreError::NoStore => (StatusCode::INSUFFICIENT_STORAGE, "no-store"),
+            StoreError::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
             StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
         };
         Self::new(status, code, format!("nothing was stored: {}", describe(&error)))

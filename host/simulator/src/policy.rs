@@ -6,17 +6,17 @@ use media_cache::policy::{
 
 /// An eviction policy for one tier: a component in a [`Sandboxed`] instance, or a native implementation, for example in a benchmark.
 pub trait Policy {
-    /// See `restore` in `wit/eviction.wit`.
+    /// See `restore` in `wit/policy/eviction.wit`.
     ///
     /// # Errors
     /// If the policy faults, as for all methods.
     fn restore(&mut self, entries: &[Entry]) -> Result<(), PolicyFault>;
 
-    /// See `observe` in `wit/eviction.wit`.
+    /// See `observe` in `wit/policy/eviction.wit`.
     #[allow(clippy::missing_errors_doc, reason = "as for all methods")]
     fn observe(&mut self, events: &[Event]) -> Result<(), PolicyFault>;
 
-    /// See `place` in `wit/eviction.wit`.
+    /// See `place` in `wit/policy/eviction.wit`.
     #[allow(clippy::missing_errors_doc, reason = "as for all methods")]
     fn place(&mut self, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault>;
 }

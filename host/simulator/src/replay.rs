@@ -94,7 +94,7 @@ impl<'t, P: Policy> Replay<'t, P> {
         let needed = (self.residents.used_bytes() + size).saturating_sub(self.capacity);
         let id = self.residents.reserve_id();
         let fingerprint = self.trace.fingerprint(request.object);
-        let candidate = Entry { id, fingerprint, size, hits: 0, accessed_at: request.at };
+        let candidate = Entry { accessed_at: request.at, ..Entry::new(id, fingerprint, size) };
         let placement = self.policy.place(&self.events, candidate, needed)?;
         self.events.clear();
         let is_admitted = match placement {

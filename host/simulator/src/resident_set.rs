@@ -126,13 +126,8 @@ impl ResidentSet {
         let entry = |(accessed_by, id): (u64, usize)| {
             let slot = &self.slots[id];
             let accessed_at = trace.requests()[accessed_by as usize].at;
-            Entry {
-                id: id as u64,
-                fingerprint: trace.fingerprint(slot.object),
-                size: slot.size,
-                hits: slot.hits.into(),
-                accessed_at,
-            }
+            let entry = Entry::new(id as u64, trace.fingerprint(slot.object), slot.size);
+            Entry { hits: slot.hits.into(), accessed_at, ..entry }
         };
         order.into_iter().map(entry).collect()
     }

@@ -34,7 +34,7 @@ pub struct Found {
     /// Entries.
     pub entries: u64,
     /// Of those, how many were in the snapshot.
-    pub from_snapshot: u64,
+    pub from_index: u64,
     /// Unfinished files that were removed.
     pub leftovers: u64,
     /// Damaged entries that were removed.
@@ -45,8 +45,8 @@ pub struct Found {
 
 /// What the start of a cache found in the directory.
 pub fn found(cache: &MediaCache) -> Found {
-    let LoadReport { entries, from_snapshot, leftovers, damaged, evicted } = cache.load_report();
-    Found { entries, from_snapshot, leftovers, damaged, evicted }
+    let LoadReport { entries, from_index, leftovers, damaged, evicted } = cache.load_report();
+    Found { entries, from_index, leftovers, damaged, evicted }
 }
 
 /// All entries, the least recently used first.

@@ -31,7 +31,7 @@ pub fn text(url: &str) -> Vec<u8> {
 
 /// Media as a downloader returns it.
 pub fn fetched(body: impl Into<Blob>, mimetype: &str, filename: &str) -> FetchedMedia {
-    FetchedMedia { body: body.into(), mimetype: mimetype.into(), filename: filename.into() }
+    FetchedMedia::new(body, mimetype, filename)
 }
 
 impl ScriptedOrigin {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use media_cache::{TranscodeError, Transcoder};
+use media_cache::{Blob, Conversion, TranscodeError, Transcoded, Transcoder};
 
 use crate::latch::Latch;
 
@@ -34,12 +34,16 @@ impl ScriptedTranscoder {
 }
 
 impl Transcoder for ScriptedTranscoder {
-    fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
+    fn accepted_types(&self) -> Vec<String> {
+        vec!["image/gif".into()]
+    }
+
+    fn transcode<'a>(&'a self, gif: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
         *self.requests.lock().unwrap() += 1;
         let contains = |word: &[u8]| gif.windows(word.len()).any(|part| part == word);
         assert!(!contains(b"panic"), "the GIF asked for this panic");
         let broken = TranscodeError { name: "malformed", message: "the GIF asked for this error".into() };
-        let video = if contains(b"broken") { Err(broken) } else { Ok(video_of(&gif)) };
+        let video = if contains(b"broken") { Err(broken) } else { Ok(mp4(video_of(&gif))) };
         let latch = self.latch.lock().unwrap().clone();
         Box::pin(async move {
             if let Some(latch) = latch {
@@ -48,4 +52,8 @@ impl Transcoder for ScriptedTranscoder {
             video
         })
     }
+}
+
+fn mp4(video: Vec<u8>) -> Transcoded {
+    Transcoded::Converted(Conversion { body: Blob::from(video), mimetype: "video/mp4".into(), extension: "mp4".into() })
 }

@@ -1,49 +1,48 @@
-//! SIEVE: a queue in the order of arrival, and a hand that walks along it and takes what was not asked for since it last passed.
+//! SIEVE: a queue in the order of insertion, and a hand that moves along it and evicts what was not visited since it last passed.
 //!
 //! Zhang, Yang, Yue, Vigfusson, Rashmi: "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction Algorithm for Web Caches",
 //! NSDI 2024.
 //!
-//! Every entry has one bit, which a hit sets. That is all that a hit does: nothing moves. To find a victim, the hand walks from where
-//! it stopped, from older entries to newer ones. An entry whose bit is set loses the bit and keeps its place; the first one without
-//! it goes. At the newest entry the hand wraps round to the oldest.
+//! Every entry has a visited bit, which a hit sets. Nothing moves on a hit. To find a victim, the hand moves on from where it stopped,
+//! from older entries to newer ones. It clears the bit of a visited entry, which keeps its position, and evicts the first entry
+//! without the bit. From the newest entry it wraps around to the oldest.
 //!
-//! What survives stays behind the hand, and what is new arrives in front of it. So a newcomer that nobody asks for again goes as
-//! soon as the hand reaches it, which for most of the web is what should happen; and an entry that proved itself has until the hand
-//! has been all the way round to be asked for again. CLOCK, which differs in nothing but that a survivor moves to the new end, mixes
-//! the two.
+//! Survivors stay behind the hand, and new entries are inserted in front of it. So a new entry that is not requested again is evicted
+//! as soon as the hand reaches it (quick demotion), and a popular one has a whole round of the hand to be requested again (lazy
+//! promotion). CLOCK differs only in that a survivor moves to the new end, which mixes the two.
 
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
 
-/// Entries in the order of their arrival, and a hand.
+/// A queue and a hand.
 pub struct Sieve {
-    /// With each: whether it was asked for since the hand passed it.
+    /// The value is the visited bit.
     entries: Slab<bool>,
-    by_arrival: Queue,
-    /// Where the next search starts; at the oldest entry, if it is unset.
+    queue: Queue,
+    /// Where the next search starts. If it is unset, that is the oldest entry.
     hand: Option<EntryId>,
 }
 
 impl Algorithm for Sieve {
     const NAME: &'static str = "sieve";
-    const DOC: &'static str = "SIEVE: takes out soon what is not asked for again, and keeps what is.";
+    const DOC: &'static str = "SIEVE: evicts soon what is not requested again, and keeps what is.";
     const OPTIONS: &'static [OptionSpec] = &[];
 
     fn new(_capacity: u64, _options: &Options) -> Result<Self, String> {
-        Ok(Self { entries: Slab::default(), by_arrival: Queue::new(0), hand: None })
+        Ok(Self { entries: Slab::default(), queue: Queue::new(0), hand: None })
     }
 
     fn insert(&mut self, entry: &Entry) {
-        self.entries.push(&mut self.by_arrival, entry.id, entry.size, false);
+        self.entries.push(&mut self.queue, entry.id, entry.size, false);
     }
 
-    /// What was asked for before need not prove itself again.
+    /// An entry that was requested before starts as visited.
     fn restore(&mut self, entry: &Entry) {
-        self.entries.push(&mut self.by_arrival, entry.id, entry.size, entry.hits > 0);
+        self.entries.push(&mut self.queue, entry.id, entry.size, entry.hits > 0);
     }
 
     fn accessed(&mut self, id: EntryId, _at: u64) {
-        if let Some(asked_for) = self.entries.get_mut(id) {
-            *asked_for = true;
+        if let Some(visited) = self.entries.get_mut(id) {
+            *visited = true;
         }
     }
 
@@ -51,18 +50,18 @@ impl Algorithm for Sieve {
         if self.hand == Some(id) {
             self.hand = self.entries.newer(id);
         }
-        self.entries.remove(&mut self.by_arrival, id);
+        self.entries.remove(&mut self.queue, id);
     }
 
-    /// The hand clears a bit with each step, and each hit sets one at most: over time, there are no more steps than hits.
+    /// Each step of the hand clears a bit, and each hit sets at most one, so there are no more steps than hits over time.
     fn victim(&mut self) -> Option<(EntryId, u64)> {
-        let mut at = self.hand.or(self.by_arrival.oldest())?;
-        while let Some(asked_for) = self.entries.get_mut(at).filter(|asked_for| **asked_for) {
-            *asked_for = false;
-            at = self.entries.newer(at).or(self.by_arrival.oldest())?;
+        let mut at = self.hand.or(self.queue.oldest())?;
+        while let Some(visited) = self.entries.get_mut(at).filter(|visited| **visited) {
+            *visited = false;
+            at = self.entries.newer(at).or(self.queue.oldest())?;
         }
         self.hand = self.entries.newer(at);
-        Some((at, self.entries.remove(&mut self.by_arrival, at)?))
+        Some((at, self.entries.remove(&mut self.queue, at)?))
     }
 }
 
@@ -73,38 +72,38 @@ mod tests {
     use super::*;
 
     fn entry(id: EntryId, hits: u64) -> Entry {
-        Entry { id, fingerprint: id, size: 10, hits, accessed_at: 0 }
+        Entry { hits, ..Entry::new(id, 10) }
     }
 
-    /// With the entries 0, 1, 2, and so on, of which these were asked for.
-    fn sieve(entries: u64, asked_for: &[EntryId]) -> Sieve {
+    /// With entries 0, 1, 2, and so on, of which these were visited.
+    fn sieve(entries: u64, visited: &[EntryId]) -> Sieve {
         let mut sieve = Sieve::new(100, &Options::check("sieve", &[], Vec::new()).unwrap()).unwrap();
         (0..entries).for_each(|id| sieve.insert(&entry(id, 0)));
-        asked_for.iter().for_each(|id| sieve.accessed(*id, 0));
+        visited.iter().for_each(|id| sieve.accessed(*id, 0));
         sieve
     }
 
     #[test]
-    fn what_nobody_asked_for_goes_in_the_order_of_arrival() {
+    fn unvisited_entries_are_evicted_in_the_order_of_insertion() {
         assert_eq!(sieve(3, &[]).evict(u64::MAX), [0, 1, 2]);
     }
 
     #[test]
-    fn an_entry_that_was_asked_for_gets_a_second_chance_and_no_third() {
+    fn a_visited_entry_gets_a_second_chance_and_no_third() {
         assert_eq!(sieve(3, &[0, 0, 0]).evict(u64::MAX), [1, 2, 0]);
     }
 
     #[test]
-    fn the_hand_goes_on_from_where_it_stopped() {
+    fn the_hand_continues_where_it_stopped() {
         let mut sieve = sieve(4, &[0, 2]);
         assert_eq!(sieve.evict(1), [1]);
-        // The hand is at 2. It is not taken back to 0, whose bit is clear by now, nor does 2, which keeps its place, go before 3.
+        // The hand is at 2. It does not return to 0, whose bit is clear, and 2, which keeps its position, is not evicted before 3.
         assert_eq!(sieve.evict(1), [3]);
         assert_eq!(sieve.evict(u64::MAX), [0, 2]);
     }
 
     #[test]
-    fn a_newcomer_in_front_of_the_hand_goes_before_a_survivor_behind_it() {
+    fn a_new_entry_in_front_of_the_hand_is_evicted_before_a_survivor_behind_it() {
         let mut sieve = sieve(3, &[0]);
         assert_eq!(sieve.evict(1), [1]);
         sieve.insert(&entry(1, 0));
@@ -112,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_newest_the_hand_is_unset_and_starts_at_the_oldest() {
+    fn the_hand_wraps_around_from_the_newest_to_the_oldest() {
         let mut sieve = sieve(3, &[0, 1]);
         assert_eq!(sieve.evict(1), [2]);
         sieve.insert(&entry(2, 0));
@@ -120,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_hand_was_is_removed_and_the_hand_steps_on() {
+    fn the_hand_moves_on_when_its_entry_is_removed() {
         let mut sieve = sieve(5, &[0]);
         assert_eq!(sieve.evict(1), [1]);
         sieve.removed(2);
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_restored_brings_its_hits() {
+    fn a_restored_entry_with_hits_is_visited() {
         let mut sieve = sieve(0, &[]);
         sieve.restore(&entry(0, 1));
         sieve.restore(&entry(1, 0));

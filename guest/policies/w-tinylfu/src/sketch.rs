@@ -1,33 +1,33 @@
-//! How often something was asked for of late, whether it resides or not: approximately, and in little memory.
+//! Estimates how often an entry was requested lately, whether it is stored or not, in little memory.
 
 use media_cache_policy_sdk::{EntryId, MAX_ENTRIES, spread};
 
-/// A counter does not count further.
-pub const MOST: u64 = 15;
-/// A block has so many words, each of 16 counters.
+/// The largest value of a counter.
+pub const MAX_COUNT: u64 = 15;
+/// The number of words in a block. Each has 16 counters.
 const BLOCK: usize = 8;
-/// After so many counts to a word all counters are halved, so that what was popular once does not stay so.
-const COUNTS_TO_A_WORD: usize = 10;
+/// After this many counts per word, all counters are halved, so that past popularity fades.
+const COUNTS_PER_WORD: usize = 10;
 
 /// A count-min sketch of 4-bit counters.
 ///
-/// A fingerprint has four counters, which it shares with others. Each is too large by what the others add to it, so the least of them
-/// is the best guess. All four lie in one block of 64 bytes, which is what a processor fetches at a time.
+/// A fingerprint has four counters, which it shares with others. Each is too large by what the others add to it, so the minimum is the
+/// best estimate. All four are in one block of 64 bytes, the size of a cache line.
 pub struct Sketch {
     words: Vec<u64>,
-    /// What was counted since the counters were halved, roughly.
+    /// The approximate number of counts since the counters were halved.
     counts: usize,
 }
 
 impl Sketch {
-    /// For a few entries.
+    /// A sketch for a few entries.
     pub fn new() -> Self {
         Self { words: vec![0; BLOCK], counts: 0 }
     }
 
-    /// Grows until there is a word to each of the entries up to this one.
+    /// Grows until there is a word for each entry up to this one.
     ///
-    /// A table grows by a copy of itself: whichever half a fingerprint's block is in from now on, its counts are there.
+    /// The table grows by a copy of itself, so a fingerprint finds its counts in whichever half its block is from now on.
     pub fn reserve(&mut self, id: EntryId) {
         while id < MAX_ENTRIES && self.words.len() as u64 <= id {
             self.words.extend_from_within(..);
@@ -35,29 +35,29 @@ impl Sketch {
         }
     }
 
-    /// How often it was counted, to [`MOST`].
+    /// How often a fingerprint was counted, up to [`MAX_COUNT`].
     pub fn estimate(&self, fingerprint: u64) -> u64 {
-        self.counters(fingerprint).into_iter().map(|(word, shift)| (self.words[word] >> shift) & MOST).min().unwrap_or(0)
+        self.counters(fingerprint).into_iter().map(|(word, shift)| (self.words[word] >> shift) & MAX_COUNT).min().unwrap_or(0)
     }
 
-    /// Counts one more.
+    /// Counts a fingerprint once.
     pub fn count(&mut self, fingerprint: u64) {
         if self.raise(fingerprint, self.estimate(fingerprint) + 1) {
             self.counts += 1;
-            if self.counts >= self.words.len() * COUNTS_TO_A_WORD {
+            if self.counts >= self.words.len() * COUNTS_PER_WORD {
                 self.halve();
             }
         }
     }
 
-    /// Counts what was counted elsewhere, if that is more. Says whether it is.
+    /// Raises the estimate of a fingerprint to a count from elsewhere, if that is more. Returns whether it is.
     ///
-    /// Counters that are larger already have others' counts in them, and are left alone.
+    /// Counters that are larger include counts of others, and stay as they are.
     pub fn raise(&mut self, fingerprint: u64, to: u64) -> bool {
         let mut is_more = false;
         for (word, shift) in self.counters(fingerprint) {
-            let counter = (self.words[word] >> shift) & MOST;
-            let more = to.min(MOST).saturating_sub(counter);
+            let counter = (self.words[word] >> shift) & MAX_COUNT;
+            let more = to.min(MAX_COUNT).saturating_sub(counter);
             self.words[word] += more << shift;
             is_more |= more > 0;
         }
@@ -67,12 +67,12 @@ impl Sketch {
     fn halve(&mut self) {
         self.counts /= 2;
         for word in &mut self.words {
-            // What a counter loses on the right must not come in on the left of its neighbour.
+            // The bit that a counter loses must not enter its neighbour.
             *word = (*word >> 1) & 0x7777_7777_7777_7777;
         }
     }
 
-    /// The words of its counters, of which the first is one of two, the second one of the next two, and so on; and where in them.
+    /// The words of its counters, and their positions there. The first word is one of two, the second one of the next two, and so on.
     fn counters(&self, fingerprint: u64) -> [(usize, u32); 4] {
         let hash = spread(fingerprint);
         let block = hash as usize & (self.words.len() / BLOCK - 1);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alone_is_counted_exactly_up_to_the_most() {
+    fn a_single_fingerprint_is_counted_exactly_up_to_the_maximum() {
         let mut sketch = sketch(1);
         for times in 1..=20 {
             sketch.count(7);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_among_many_are_told_apart_and_none_is_taken_for_less() {
+    fn estimates_are_rarely_too_high_and_never_too_low() {
         let mut sketch = sketch(1024);
         for round in 0..8 {
             (0..1024).filter(|fingerprint| round == 0 || fingerprint % 8 == 0).for_each(|fingerprint| sketch.count(fingerprint));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn growing_forgets_nothing() {
+    fn growing_keeps_the_counts() {
         let mut sketch = sketch(1);
         (0..4).for_each(|fingerprint| (0..=fingerprint).for_each(|_| sketch.count(fingerprint)));
         let before: Vec<_> = (0..4).map(|fingerprint| sketch.estimate(fingerprint)).collect();
@@ -129,22 +129,22 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_halved_after_ten_to_a_word() {
+    fn counters_are_halved_after_ten_counts_per_word() {
         let mut sketch = sketch(64);
         let all = |sketch: &Sketch| (0..615).map(|fingerprint| sketch.estimate(fingerprint)).sum::<u64>();
         (0..9).for_each(|_| sketch.count(u64::MAX));
-        // Where a counter counts no further, there is nothing to halve for.
+        // Counts beyond the maximum do not bring the halving nearer.
         (0..1000).for_each(|_| sketch.count(1 << 40));
         (0..615).for_each(|fingerprint| sketch.count(fingerprint));
         let before = all(&sketch);
         assert!(sketch.estimate(u64::MAX) >= 9);
         sketch.count(615);
         assert!(sketch.estimate(u64::MAX) < 9 && all(&sketch) <= before / 2);
-        assert_eq!((sketch.estimate(1 << 40), sketch.counts), (MOST / 2, 320));
+        assert_eq!((sketch.estimate(1 << 40), sketch.counts), (MAX_COUNT / 2, 320));
     }
 
     #[test]
-    fn what_was_counted_elsewhere_counts_if_it_is_more() {
+    fn a_count_from_elsewhere_applies_if_it_is_more() {
         let mut sketch = sketch(64);
         assert!(sketch.raise(7, 5));
         assert!(!sketch.raise(7, 4));

@@ -4,9 +4,8 @@
 //! argument in front of those that were given, so that every rule of the command line (what a value may be, which options exclude or
 //! need each other) holds for the whole, wherever a part of it came from.
 
-mod configuration_file;
+mod config_option;
 mod environment;
-mod file;
 mod option;
 mod problems;
 mod redact;
@@ -15,8 +14,9 @@ mod settings;
 mod show;
 #[cfg(test)]
 mod tests;
+mod toml_file;
 
-pub use configuration_file::ConfigurationFile;
+pub use config_option::ConfigurationFile;
 pub use problems::Problems;
 pub use resolve::resolve;
 pub use settings::Settings;

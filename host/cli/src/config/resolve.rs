@@ -10,7 +10,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::config::option::{self, FILE, Kind, options};
 use crate::config::problems::Problems;
 use crate::config::settings::{Given, Settings, Source};
-use crate::config::{environment, file};
+use crate::config::{environment, toml_file};
 
 /// What is said by the arguments of the program, by the variables of its environment and by the file that either of them names; and
 /// where each part of it came from.
@@ -34,7 +34,7 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let environment = environment::read(variables, &program, command, &mut problems);
     let of_variable = || environment.get(FILE).and_then(|values| values.first()).map(PathBuf::from);
     let file = said.get_raw(FILE).and_then(|mut values| values.next()).map(PathBuf::from).or_else(of_variable);
-    let in_file = file.as_deref().map(|file| file::read(file, service(&program), &mut problems)).unwrap_or_default();
+    let in_file = file.as_deref().map(|file| toml_file::read(file, service(&program), &mut problems)).unwrap_or_default();
     problems.none()?;
 
     let mut sources = Vec::new();

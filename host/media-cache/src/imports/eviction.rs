@@ -1,6 +1,6 @@
 //! The interface `eviction`: passed on to the policy in the slot.
 
-use crate::bindings::cache::media_cache::cache::eviction as wit;
+use crate::bindings::cache::media_cache::policy::eviction as wit;
 use crate::host_state::HostState;
 use crate::policy;
 use crate::policy::tier_handle::TierResource;
@@ -62,8 +62,18 @@ impl wit::HostPolicy for HostState {
 }
 
 fn entry(entry: wit::Entry) -> policy::Entry {
-    let wit::Entry { id, fingerprint, size, hits, accessed_at } = entry;
-    policy::Entry { id, fingerprint, size, hits, accessed_at }
+    let wit::Entry { id, fingerprint, size, hits, accessed_at, cost, waiters, kind } = entry;
+    policy::Entry { id, fingerprint, size, hits, accessed_at, cost, waiters, kind: media_kind(kind) }
+}
+
+fn media_kind(kind: wit::MediaKind) -> policy::MediaKind {
+    match kind {
+        wit::MediaKind::Image => policy::MediaKind::Image,
+        wit::MediaKind::Animation => policy::MediaKind::Animation,
+        wit::MediaKind::Video => policy::MediaKind::Video,
+        wit::MediaKind::Audio => policy::MediaKind::Audio,
+        wit::MediaKind::Other => policy::MediaKind::Other,
+    }
 }
 
 fn all(events: Vec<wit::Event>) -> Vec<policy::Event> {

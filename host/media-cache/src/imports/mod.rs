@@ -4,4 +4,5 @@ mod blobs;
 pub(crate) mod directory;
 mod downloader;
 mod eviction;
+mod failures;
 mod transcoder;

@@ -1,40 +1,50 @@
-//! The interface `transcoder`: whatever [`Transcoder`](media_cache_interfaces::Transcoder) the host was given, run off the store's thread.
+//! The interface `transcoder`: whatever [`Transcoder`](media_cache_interfaces::Transcoder) the host was given, run off the store's
+//! thread.
 
 use std::sync::Arc;
 
+use media_cache_interfaces as interfaces;
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
-use crate::bindings::cache::media_cache::cache::transcoder::{Host, HostWithStore};
+use crate::bindings::cache::media_cache::cache::transcoder::{Conversion, Host, HostWithStore, Transcoded};
 use crate::blob_handle::BlobHandle;
 use crate::host_state::HostState;
-use media_cache_interfaces::Blob;
 
-impl Host for HostState {}
+impl Host for HostState {
+    fn accepted_types(&mut self) -> wasmtime::Result<Vec<String>> {
+        Ok(self.transcoder.accepted_types())
+    }
+}
 
 impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
-    async fn gif_to_mp4(
+    async fn transcode(
         store: &Accessor<T, Self>,
-        gif: Resource<BlobHandle>,
-    ) -> wasmtime::Result<Result<Resource<BlobHandle>, String>> {
-        let (gif, transcoder, runtime, hits) = store.with(|mut state| {
+        body: Resource<BlobHandle>,
+        mimetype: String,
+    ) -> wasmtime::Result<Result<Transcoded, String>> {
+        let (body, transcoder, runtime, hits) = store.with(|mut state| {
             let state = state.get();
-            let gif = state.table.get(&gif)?.blob.clone();
-            wasmtime::Result::<_>::Ok((gif, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
+            let body = state.table.get(&body)?.blob.clone();
+            wasmtime::Result::<_>::Ok((body, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
         })?;
-        let film = runtime.spawn(async move {
+        let transcoded = runtime.spawn(async move {
             let limit = transcoder.max_input_bytes();
-            if gif.len() > limit {
-                return Err(format!("the GIF has {} bytes, and {limit} is the most", gif.len()));
+            if body.len() > limit {
+                return Err(format!("it has {} bytes, and {limit} is the most", body.len()));
             }
-            let gif = gif.bytes().await.map_err(|error| format!("cannot read the GIF: {error}"))?;
-            transcoder.gif_to_mp4(gif).await.map_err(|error| error.to_string())
+            let body = body.bytes().await.map_err(|error| format!("it cannot be read: {error}"))?;
+            transcoder.transcode(body, &mimetype).await.map_err(|error| error.to_string())
         });
-        let film = film.await.unwrap_or_else(|panic| Err(format!("the transcoder broke off: {panic}")));
+        let transcoded = transcoded.await.unwrap_or_else(|panic| Err(format!("the transcoder panicked: {panic}")));
         hits.flush().await;
-        match film {
-            Ok(film) => store.with(|mut state| state.get().push_blob(Arc::new(Blob::from(film)))).map(Ok),
+        match transcoded {
+            Ok(interfaces::Transcoded::Keep) => Ok(Ok(Transcoded::Keep)),
+            Ok(interfaces::Transcoded::Converted(interfaces::Conversion { body, mimetype, extension })) => {
+                let body = store.with(|mut state| state.get().push_blob(Arc::new(body)))?;
+                Ok(Ok(Transcoded::Converted(Conversion { body, mimetype, extension })))
+            }
             Err(why) => {
-                tracing::warn!("a GIF stays a GIF: {why}");
+                tracing::warn!("media is stored as it is, since it cannot be converted: {why}");
                 Ok(Err(why))
             }
         }

@@ -9,6 +9,7 @@ use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::policy::EvictionPolicyPre;
 use crate::component_error::{ComponentError, check_magic, read};
+use crate::contract_version;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::sandbox::{self, SandboxState};
 
@@ -65,6 +66,10 @@ impl PolicyEngine {
         check_magic(&what, bytes)?;
         let unfit = |error| ComponentError::Unfit { what: what.clone(), world: "eviction-policy", error };
         let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
+        let contract = component.component_type();
+        let imports = contract.imports(&self.0.wasmtime).map(|(name, _)| name);
+        let exports = contract.exports(&self.0.wasmtime).map(|(name, _)| name);
+        contract_version::check(&what, imports.chain(exports))?;
         if let Some(import) = sandbox::reaches_for(&component, &self.0.wasmtime) {
             return Err(ComponentError::Reaches { what, import });
         }

@@ -4,7 +4,7 @@ use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::policy::EvictionPolicy;
-use crate::bindings::policy::exports::media_cache::cache::eviction as wit;
+use crate::bindings::policy::exports::media_cache::policy::eviction as wit;
 use crate::policy::component::PolicyComponent;
 use crate::policy::description;
 use crate::policy::engine::PolicyEngine;
@@ -14,7 +14,7 @@ use crate::policy::types::{Description, Entry, Event, Placement};
 
 /// A policy in a store of its own, where it has nothing but its memory, and time within limits.
 ///
-/// The methods are those of the resource `policy` in `wit/eviction.wit`. A fault ends the instance: every call from then on fails
+/// The methods are those of the resource `policy` in `wit/policy/eviction.wit`. A fault ends the instance: every call from then on fails
 /// with the same one.
 pub struct PolicyInstance {
     store: Store<SandboxState>,
@@ -47,7 +47,7 @@ impl PolicyInstance {
         sandbox::begin(&mut store);
         let started = policy.instantiate(&mut store).and_then(|bindings| {
             sandbox::begin(&mut store);
-            let description = bindings.media_cache_cache_eviction().call_describe(&mut store)?;
+            let description = bindings.media_cache_policy_eviction().call_describe(&mut store)?;
             Ok((bindings, description))
         });
         match started {
@@ -134,7 +134,7 @@ impl PolicyInstance {
             return Err(fault.clone());
         }
         sandbox::begin(&mut self.store);
-        call(self.bindings.media_cache_cache_eviction(), &mut self.store).map_err(|error| {
+        call(self.bindings.media_cache_policy_eviction(), &mut self.store).map_err(|error| {
             tracing::debug!(policy = self.description.name, "the policy broke off: {error:?}");
             self.fault.insert(sandbox::fault(&error, &self.store)).clone()
         })

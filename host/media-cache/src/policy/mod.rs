@@ -32,4 +32,4 @@ pub use spec::{PolicyChoice, PolicySpec, PolicySpecError};
 pub use swap_error::SwapError;
 pub use tier_handle::TierHandle;
 pub use trial::TrialError;
-pub use types::{Access, Description, Entry, EntryId, Event, OptionDescription, Placement, SEED_PAGE};
+pub use types::{Access, Description, Entry, EntryId, Event, MediaKind, OptionDescription, Placement, SEED_PAGE};

@@ -7,7 +7,7 @@
 
 use media_cache_policy_structures::{Queue, Slab};
 
-use crate::policy::types::{Access, Entry, Event};
+use crate::policy::types::{Access, Entry, Event, MediaKind};
 
 /// The entries of a ranking, in the order of their use.
 pub(super) struct ResidencyLog {
@@ -23,12 +23,22 @@ pub(super) struct ResidencyLog {
     removed: Vec<u64>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Known {
     fingerprint: u64,
     hits: u64,
     accessed_at: u64,
+    cost: u32,
+    waiters: u32,
+    kind: MediaKind,
     seen_by: u32,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        let (fingerprint, hits, accessed_at, cost, waiters, seen_by) = Default::default();
+        Self { fingerprint, hits, accessed_at, cost, waiters, kind: MediaKind::Other, seen_by }
+    }
 }
 
 /// A part of what a policy that takes over is to be told.
@@ -80,8 +90,8 @@ impl ResidencyLog {
     }
 
     fn entry(&self, id: u64) -> Option<Entry> {
-        let Known { fingerprint, hits, accessed_at, .. } = *self.entries.get(id)?;
-        Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at })
+        let Known { fingerprint, hits, accessed_at, cost, waiters, kind, .. } = *self.entries.get(id)?;
+        Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at, cost, waiters, kind })
     }
 
     /// Entries reside, each hotter than those before.
@@ -92,8 +102,8 @@ impl ResidencyLog {
     /// An entry resides, the hottest of all.
     pub fn insert(&mut self, entry: Entry) {
         self.remove(entry.id);
-        let Entry { id, fingerprint, size, hits, accessed_at } = entry;
-        self.entries.push(&mut self.by_use, id, size, Known { fingerprint, hits, accessed_at, seen_by: 0 });
+        let Entry { id, fingerprint, size, hits, accessed_at, cost, waiters, kind } = entry;
+        self.entries.push(&mut self.by_use, id, size, Known { fingerprint, hits, accessed_at, cost, waiters, kind, seen_by: 0 });
         // An id beyond all reason is passed over.
         if self.entries.get(id).is_some() {
             self.len += 1;
@@ -177,7 +187,7 @@ mod tests {
     use super::*;
 
     fn entry(id: u64) -> Entry {
-        Entry { id, fingerprint: id + 100, size: 1, hits: 0, accessed_at: 0 }
+        Entry::new(id, id + 100, 1)
     }
 
     fn filled(len: u64) -> ResidencyLog {
@@ -210,7 +220,7 @@ mod tests {
         assert_eq!(read(&residency.delta(3)), "");
         residency.subscribe();
         let delta = residency.delta(9);
-        assert_eq!(delta.entries[4], DeltaEntry::Tracked(Entry { id: 1, fingerprint: 101, size: 1, hits: 2, accessed_at: 7 }));
+        assert_eq!(delta.entries[4], DeltaEntry::Tracked(Entry { hits: 2, accessed_at: 7, ..Entry::new(1, 101, 1) }));
     }
 
     #[test]

@@ -218,7 +218,7 @@ mod tests {
     }
 
     fn entry(id: u64) -> Entry {
-        Entry { id, fingerprint: id, size: 1, hits: 0, accessed_at: 0 }
+        Entry::new(id, id, 1)
     }
 
     fn accessed(id: u64) -> Event {

@@ -95,5 +95,5 @@ impl Trial {
 }
 
 fn entry(id: u64) -> Entry {
-    Entry { id, fingerprint: id.wrapping_mul(0x9e37_79b9_7f4a_7c15), size: SIZE, hits: id % 3, accessed_at: id }
+    Entry { hits: id % 3, accessed_at: id, ..Entry::new(id, id.wrapping_mul(0x9e37_79b9_7f4a_7c15), SIZE) }
 }

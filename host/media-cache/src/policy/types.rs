@@ -1,8 +1,16 @@
-//! The types of `wit/eviction.wit`, as the host sees them.
+//! The types of `wit/policy/eviction.wit`, as the host sees them.
 
-pub use crate::bindings::policy::exports::media_cache::cache::eviction::{
-    Access, Description, Entry, EntryId, Event, OptionDescription, Placement,
+pub use crate::bindings::policy::exports::media_cache::policy::eviction::{
+    Access, Description, Entry, EntryId, Event, MediaKind, OptionDescription, Placement,
 };
 
 /// How many entries a policy is seeded with in one call.
 pub const SEED_PAGE: usize = 4096;
+
+impl Entry {
+    /// An entry that was never requested, of unknown cost and kind.
+    #[must_use]
+    pub fn new(id: EntryId, fingerprint: u64, size: u64) -> Self {
+        Self { id, fingerprint, size, hits: 0, accessed_at: 0, cost: 0, waiters: 0, kind: MediaKind::Other }
+    }
+}

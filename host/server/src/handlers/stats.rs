@@ -58,7 +58,7 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
         "downloads": {
             "succeeded": cache.downloads,
             "failed": cache.download_failures,
-            "joined": cache.joined,
+            "coalesced": cache.coalesced,
             "remembered_failures": cache.remembered_failures,
         },
         "storage": {
@@ -85,7 +85,7 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
         "component": { "blob_handles": blob_handles, "restarts": restarts },
         "load": {
             "entries": report.entries,
-            "from_snapshot": report.from_snapshot,
+            "from_snapshot": report.from_index,
             "leftovers": report.leftovers,
             "damaged": report.damaged,
             "evicted": report.evicted,

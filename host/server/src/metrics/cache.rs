@@ -50,11 +50,12 @@ const LABELLED: &[Counters] = &[
 /// The counters without labels: name, help, and value.
 const PLAIN: &[(&str, &str, Count)] = &[
     ("misses", "Requests that found nothing stored", |stats| stats.misses),
-    ("joined", "Misses that waited for a download which was under way already", |stats| stats.joined),
+    ("coalesced", "Misses that waited for a download in progress", |stats| stats.coalesced),
     ("remembered_failures", "Misses that were told of a failure which was remembered", |stats| stats.remembered_failures),
     ("stored", "Entries stored, by download or PUT", |stats| stats.stored),
     ("refused", "Entries that the policy did not want on disk", |stats| stats.refused),
     ("oversize", "Media handed on without being stored, being larger than the whole budget", |stats| stats.oversize),
+    ("no_store", "Media handed on without being stored, as its origin demands", |stats| stats.no_store),
     ("store_failures", "Media handed on without being stored because the disk failed", |stats| stats.store_failures),
     ("damaged", "Entries dropped because their file was gone, short or damaged", |stats| stats.damaged),
     ("policy_shortfalls", "Entries that the cache chose to evict by itself, the policy having named too few", |stats| {

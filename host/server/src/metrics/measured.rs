@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use media_cache::{Downloader, FetchError, FetchedMedia, TranscodeError, Transcoder};
+use media_cache::{Downloader, FetchError, FetchedMedia, TranscodeError, Transcoded, Transcoder};
 
 use crate::metrics::registry::Metrics;
 
@@ -29,8 +29,12 @@ impl<D: Downloader + ?Sized> Downloader for Measured<D> {
 }
 
 impl<T: Transcoder + ?Sized> Transcoder for Measured<T> {
-    fn gif_to_mp4(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, TranscodeError>> {
-        Box::pin(self.metrics.transcodes().measure(&*self.inner, gif))
+    fn accepted_types(&self) -> Vec<String> {
+        self.inner.accepted_types()
+    }
+
+    fn transcode<'a>(&'a self, body: Bytes, mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
+        Box::pin(self.metrics.transcodes().measure(&*self.inner, body, mimetype))
     }
 
     fn max_input_bytes(&self) -> u64 {

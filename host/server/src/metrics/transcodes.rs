@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use media_cache::{TranscodeError, Transcoder};
+use media_cache::{TranscodeError, Transcoded, Transcoder};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -41,20 +41,26 @@ impl Transcodes {
         transcodes
     }
 
-    /// Transcodes a GIF, and records the outcome.
-    pub async fn measure(&self, transcoder: &(impl Transcoder + ?Sized), gif: Bytes) -> Result<Vec<u8>, TranscodeError> {
+    /// Transcodes a body, and records the outcome.
+    pub async fn measure(
+        &self,
+        transcoder: &(impl Transcoder + ?Sized),
+        body: Bytes,
+        mimetype: &str,
+    ) -> Result<Transcoded, TranscodeError> {
         let _in_progress = InProgress::new(&self.in_progress);
-        self.read.inc_by(gif.len() as u64);
+        self.read.inc_by(body.len() as u64);
         let begun = Instant::now();
-        let video = transcoder.gif_to_mp4(gif).await;
-        let outcome = match &video {
-            Ok(video) => {
-                self.written.inc_by(video.len() as u64);
+        let transcoded = transcoder.transcode(body, mimetype).await;
+        let outcome = match &transcoded {
+            Ok(Transcoded::Converted(conversion)) => {
+                self.written.inc_by(conversion.body.len());
                 "success"
             }
+            Ok(Transcoded::Keep) => "kept",
             Err(error) => error.name,
         };
         self.time.get_or_create(&Ended { outcome }).observe(begun.elapsed());
-        video
+        transcoded
     }
 }

@@ -1,6 +1,6 @@
-//! Takes memory without end.
+//! Allocates memory without end.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,4 +1,4 @@
-//! Makes no ranking, and says so at length.
+//! Rejects all options with an endless error.
 
 use media_cache_hostile_policies::{Hostile, hostile};
 

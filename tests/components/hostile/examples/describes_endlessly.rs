@@ -1,26 +1,26 @@
 //! Describes a thousand options, each with the same megabytes of text.
 
-use media_cache_hostile_policies::kit::PolicyState;
-use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::eviction::{Description, Guest, OptionDescription};
-use media_cache_hostile_policies::{Hostile, Until, export};
+use media_cache_hostile_policies::sdk::PolicyState;
+use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest, OptionDescription};
+use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// In all else it is an LRU.
+/// In everything else it is an LRU.
 pub struct Lru;
 
 impl Hostile for Lru {
     const NAME: &'static str = "describes-endlessly";
 }
 
-#[allow(dead_code, reason = "what is exported natively is nothing")]
+#[allow(dead_code, reason = "nothing is exported natively")]
 struct Component;
 
 impl Guest for Component {
-    type Policy = PolicyState<Until<Lru>>;
+    type Policy = PolicyState<Triggered<Lru>>;
 
     fn describe() -> Description {
-        // Never given back: what the strings have in common can be freed once at most.
+        // Leaked, because the strings share it and it could be freed only once.
         let text = "and so on ".repeat(1 << 20).leak();
-        // SAFETY: none, but nobody writes to it before the host has read it.
+        // SAFETY: unsound, but nobody writes to it before the host has read it.
         let endless = || unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), text.len()) };
         let option = |_| OptionDescription { name: endless(), default: endless(), doc: endless() };
         let options = (0..1000).map(option).collect();

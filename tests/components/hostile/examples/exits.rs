@@ -1,6 +1,6 @@
-//! Ends the process that it takes itself for.
+//! Exits the process.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,21 +1,21 @@
-//! Has a name as long as a book, which would do something to a terminal.
+//! Has an endless name with control characters.
 
-use media_cache_hostile_policies::kit::PolicyState;
-use media_cache_hostile_policies::kit::bindings::exports::media_cache::cache::eviction::{Description, Guest};
-use media_cache_hostile_policies::{Hostile, Until, export};
+use media_cache_hostile_policies::sdk::PolicyState;
+use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest};
+use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// In all else it is an LRU.
+/// In everything else it is an LRU.
 pub struct Lru;
 
 impl Hostile for Lru {
     const NAME: &'static str = "has-a-long-name";
 }
 
-#[allow(dead_code, reason = "what is exported natively is nothing")]
+#[allow(dead_code, reason = "nothing is exported natively")]
 struct Component;
 
 impl Guest for Component {
-    type Policy = PolicyState<Until<Lru>>;
+    type Policy = PolicyState<Triggered<Lru>>;
 
     fn describe() -> Description {
         let name = "\u{1b}[31mERROR\n".repeat(1 << 17);

@@ -1,6 +1,6 @@
-//! Takes handles to the standard output and never gives one back.
+//! Acquires handles to standard output and never drops them.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;
@@ -10,23 +10,23 @@ impl Hostile for Policy {
 
     fn evict(_lru: &mut Lru, _needed: u64) -> Vec<EntryId> {
         loop {
-            take_one();
+            acquire_handle();
         }
     }
 }
 
 #[cfg(target_family = "wasm")]
-fn take_one() {
+fn acquire_handle() {
     #[link(wasm_import_module = "wasi:cli/stdout@0.2.0")]
     unsafe extern "C" {
         #[link_name = "get-stdout"]
         fn get_stdout() -> i32;
     }
-    // SAFETY: that is its signature.
+    // SAFETY: this is its signature.
     unsafe { get_stdout() };
 }
 
 #[cfg(not(target_family = "wasm"))]
-fn take_one() {}
+fn acquire_handle() {}
 
 hostile!(Policy);

@@ -1,6 +1,6 @@
-//! Comes back from no decision.
+//! Never returns from a decision.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile, spin};
 
 struct Policy;

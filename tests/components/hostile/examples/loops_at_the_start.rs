@@ -1,9 +1,9 @@
-//! Is not done starting, ever.
+//! Never finishes its initialisation.
 
 use media_cache_hostile_policies::{Hostile, hostile, spin};
 
 #[cfg_attr(target_family = "wasm", used, unsafe(link_section = ".init_array"))]
-#[allow(dead_code, reason = "natively nothing starts")]
+#[allow(dead_code, reason = "nothing starts natively")]
 static START: extern "C" fn() = start;
 
 extern "C" fn start() {

@@ -1,4 +1,4 @@
-//! Makes no ranking, and takes for ever to.
+//! Never returns from `create`.
 
 use media_cache_hostile_policies::{Hostile, hostile, spin};
 

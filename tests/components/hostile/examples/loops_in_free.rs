@@ -1,9 +1,9 @@
-//! Answers, and then takes for ever to clear away its answer.
+//! Answers, and then never finishes freeing its answer.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile, spin};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
@@ -11,10 +11,10 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 struct Heap;
 
 #[cfg_attr(target_family = "wasm", global_allocator)]
-#[allow(dead_code, reason = "natively nothing is to loop")]
+#[allow(dead_code, reason = "nothing loops natively")]
 static HEAP: Heap = Heap;
 
-// SAFETY: it is the system's, but for when it comes back.
+// SAFETY: this is the system's allocator, except when it does not return.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         unsafe { System.alloc(layout) }

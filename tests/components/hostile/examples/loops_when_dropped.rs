@@ -1,9 +1,9 @@
-//! Does not let go of a ranking.
+//! Never finishes dropping a policy.
 
-use media_cache_hostile_policies::kit::{Algorithm, Entry, EntryId, OptionSpec, Options, export_policy};
+use media_cache_hostile_policies::sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, export_policy};
 use media_cache_hostile_policies::spin;
 
-/// Ids and sizes, in the order in which they came.
+/// Ids and sizes in the order of arrival.
 pub struct Policy(Vec<(EntryId, u64)>);
 
 impl Drop for Policy {

@@ -1,6 +1,6 @@
-//! Comes back from no account of what resides, though it does in a trial.
+//! Never returns from `restore`, except in a trial.
 
-use media_cache_hostile_policies::kit::Entry;
+use media_cache_hostile_policies::sdk::Entry;
 use media_cache_hostile_policies::{Hostile, Lru, hostile, spin};
 
 struct Policy;

@@ -1,6 +1,6 @@
-//! Names everything that resides as a victim, however little is needed.
+//! Names every tracked entry as a victim, however little is needed.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

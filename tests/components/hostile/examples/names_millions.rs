@@ -1,6 +1,6 @@
 //! Names two million victims.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

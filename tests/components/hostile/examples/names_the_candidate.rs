@@ -1,6 +1,6 @@
 //! Admits every candidate, and names it as its own victim.
 
-use media_cache_hostile_policies::kit::{Entry, Placement};
+use media_cache_hostile_policies::sdk::{Entry, Placement};
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

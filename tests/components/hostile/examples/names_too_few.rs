@@ -1,6 +1,6 @@
-//! Names no victim, whatever is needed.
+//! Names no victims, whatever is needed.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,6 +1,6 @@
-//! Names the right victims, and each of them twice.
+//! Names the right victims, each of them twice.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

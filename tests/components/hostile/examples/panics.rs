@@ -1,8 +1,8 @@
-//! Panics, as a policy in Rust that has a bug: it complains before it breaks off.
+//! Panics, as a policy in Rust with a bug does: it prints a message and then traps.
 
-#![allow(clippy::panic, reason = "that is what it is for")]
+#![allow(clippy::panic, reason = "this is its purpose")]
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,10 +1,10 @@
-//! Writes and reads whatever it can get hold of. Should anything of the system be there, it breaks off.
+//! Writes and reads whatever it can access. If anything of the system is accessible, it traps.
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;
@@ -15,20 +15,20 @@ impl Hostile for Policy {
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
         println!("{}", "nobody reads this\n".repeat(10_000));
         eprintln!("nor this");
-        if !nothing_is_there() {
+        if !nothing_is_accessible() {
             std::process::abort();
         }
         lru.evict(needed)
     }
 }
 
-fn nothing_is_there() -> bool {
+fn nothing_is_accessible() -> bool {
     let started = Instant::now();
     let mut input = [0; 16];
     let read = std::io::stdin().read(&mut input).unwrap_or(0);
     let flushed = std::io::stdout().flush();
     let files = ["/etc/passwd", ".", "/", "../secret", "/proc/self/environ"].iter().filter(|path| File::open(path).is_ok());
-    let told = std::env::vars_os().count() + std::env::args_os().count();
+    let environment = std::env::vars_os().count() + std::env::args_os().count();
     let time = started.elapsed() + SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     read == 0
         && flushed.is_ok()
@@ -36,7 +36,7 @@ fn nothing_is_there() -> bool {
         && File::create("leftover").is_err()
         && std::fs::read_dir(".").is_err()
         && std::env::current_dir().map_or(true, |directory| directory.read_dir().is_err())
-        && told == 0
+        && environment == 0
         && time == Duration::ZERO
 }
 

@@ -1,9 +1,9 @@
-//! Calls somebody up.
+//! Opens a network connection.
 
 use std::io::Write;
 use std::net::TcpStream;
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

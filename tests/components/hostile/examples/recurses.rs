@@ -1,6 +1,6 @@
-//! Goes down until the stack ends.
+//! Recurses until the stack overflows.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

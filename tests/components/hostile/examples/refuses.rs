@@ -1,6 +1,6 @@
-//! Refuses everything.
+//! Refuses every candidate.
 
-use media_cache_hostile_policies::kit::{Entry, Placement};
+use media_cache_hostile_policies::sdk::{Entry, Placement};
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

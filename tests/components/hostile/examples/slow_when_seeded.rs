@@ -1,9 +1,9 @@
-//! Takes a while for every entry that it is told of, but does nothing wrong.
+//! Takes some milliseconds for every restored entry, but does nothing wrong.
 
-use media_cache_hostile_policies::kit::Entry;
+use media_cache_hostile_policies::sdk::Entry;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
-/// Rounds of an empty loop for every entry: some milliseconds.
+/// Rounds of an empty loop for each entry: some milliseconds.
 const WORK: u64 = 2_000_000;
 
 struct Policy;

@@ -1,6 +1,6 @@
-//! Breaks off when it is asked for victims.
+//! Traps when victims are requested.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

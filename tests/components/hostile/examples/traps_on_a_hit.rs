@@ -1,6 +1,6 @@
-//! Breaks off when it is told that an entry was asked for.
+//! Traps when a hit is reported.
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,6 +1,6 @@
-//! Breaks off when it is told what resides, though not in a trial.
+//! Traps when entries are restored, except in a trial.
 
-use media_cache_hostile_policies::kit::Entry;
+use media_cache_hostile_policies::sdk::Entry;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

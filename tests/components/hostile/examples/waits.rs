@@ -1,8 +1,8 @@
-//! Wants to sleep.
+//! Sleeps.
 
 use std::time::Duration;
 
-use media_cache_hostile_policies::kit::EntryId;
+use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
 struct Policy;

@@ -1,85 +1,85 @@
-//! What the hostile policies share: they rank as an LRU until their time has come, so that a trial finds nothing.
+//! What the hostile policies share: they behave as an LRU until they are triggered, so that a trial finds nothing.
 
 use std::marker::PhantomData;
 
-pub use media_cache_policy_sdk as kit;
+pub use media_cache_policy_sdk as sdk;
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab};
 
-/// What a policy does when its time has come. What is not written here it does as an LRU.
+/// What a policy does once it is triggered. The default of everything is LRU.
 pub trait Hostile: 'static {
-    /// What it calls itself.
+    /// The name of the policy.
     const NAME: &'static str;
 
-    /// It is asked for a ranking. This happens at any time.
+    /// A policy is created. This is called at any time.
     ///
     /// # Errors
-    /// When it makes none.
+    /// If it cannot be created.
     fn create() -> Result<(), String> {
         Ok(())
     }
 
-    /// It is asked for victims.
+    /// Victims are requested.
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
         lru.evict(needed)
     }
 
-    /// It is asked for a place.
+    /// A candidate is to be placed.
     fn place(lru: &mut Lru, candidate: &Entry, needed: u64) -> Placement {
         let victims = Self::evict(lru, needed);
         lru.insert(candidate);
         Placement::Admit(victims)
     }
 
-    /// It is told of an entry that resides.
+    /// An entry is restored.
     fn restore(lru: &mut Lru, entry: &Entry) {
         lru.insert(entry);
     }
 
-    /// It is told that an entry was asked for.
+    /// An entry was requested.
     fn accessed(lru: &mut Lru, id: EntryId) {
         lru.accessed(id);
     }
 }
 
-/// The capacity that a policy is tried with before it is put in place: who means ill behaves there.
+/// The capacity of the trial before a policy is activated. Hostile policies behave well there.
 const TRIAL: u64 = 50 * 8192;
 
-/// Least recently used, and what it does when its time has come.
-pub struct Until<H> {
+/// An LRU until it is triggered.
+pub struct Triggered<H> {
     lru: Lru,
-    /// Whether it is being tried, and had better behave.
-    tried: bool,
+    /// Whether this is a trial, in which the policy behaves well.
+    trial: bool,
     decisions: u64,
     after: u64,
     hostile: PhantomData<H>,
 }
 
-impl<H: Hostile> Until<H> {
-    fn is_time(&self) -> bool {
-        !self.tried && self.decisions >= self.after
+impl<H: Hostile> Triggered<H> {
+    fn is_triggered(&self) -> bool {
+        !self.trial && self.decisions >= self.after
     }
 
-    /// A decision is to be made. Says whether its time has come.
+    /// Counts a decision, and returns whether the policy is triggered.
     fn decide(&mut self) -> bool {
-        let is_time = self.is_time();
+        let is_triggered = self.is_triggered();
         self.decisions += 1;
-        is_time
+        is_triggered
     }
 }
 
-impl<H: Hostile> Algorithm for Until<H> {
+impl<H: Hostile> Algorithm for Triggered<H> {
     const NAME: &'static str = H::NAME;
-    const DOC: &'static str = "Least recently used, until its time has come.";
+    const DOC: &'static str = "LRU until it is triggered.";
     const OPTIONS: &'static [OptionSpec] = &[
-        OptionSpec { name: "after", default: "0", doc: "After how many decisions of a ranking its time has come." },
-        OptionSpec { name: "trial", default: "behave", doc: "Whether its time comes in a trial too: behave or misbehave." },
+        OptionSpec { name: "after", default: "0", doc: "The number of decisions after which the policy is triggered." },
+        OptionSpec { name: "trial", default: "behave", doc: "Whether it is triggered in a trial too: behave or misbehave." },
     ];
 
     fn new(capacity: u64, options: &Options) -> Result<Self, String> {
         H::create()?;
         let after = options.number("after", 0.0..=1e9)? as u64;
-        let tried = capacity == TRIAL && options.choice("trial", &["behave", "misbehave"])? == 0;
-        Ok(Self { lru: Lru::new(), tried, decisions: 0, after, hostile: PhantomData })
+        let trial = capacity == TRIAL && options.choice("trial", &["behave", "misbehave"])? == 0;
+        Ok(Self { lru: Lru::new(), trial, decisions: 0, after, hostile: PhantomData })
     }
 
     fn insert(&mut self, entry: &Entry) {
@@ -87,11 +87,11 @@ impl<H: Hostile> Algorithm for Until<H> {
     }
 
     fn restore(&mut self, entry: &Entry) {
-        if self.is_time() { H::restore(&mut self.lru, entry) } else { self.lru.insert(entry) }
+        if self.is_triggered() { H::restore(&mut self.lru, entry) } else { self.lru.insert(entry) }
     }
 
     fn accessed(&mut self, id: EntryId, _at: u64) {
-        if self.is_time() { H::accessed(&mut self.lru, id) } else { self.lru.accessed(id) }
+        if self.is_triggered() { H::accessed(&mut self.lru, id) } else { self.lru.accessed(id) }
     }
 
     fn removed(&mut self, id: EntryId) {
@@ -116,33 +116,33 @@ impl<H: Hostile> Algorithm for Until<H> {
     }
 }
 
-/// Entries in the order of their use.
+/// Entries in the order of use.
 pub struct Lru {
     entries: Slab<()>,
-    by_use: Queue,
+    recency: Queue,
 }
 
 #[allow(missing_docs, reason = "as in the policy `lru`")]
 impl Lru {
     fn new() -> Self {
-        Self { entries: Slab::default(), by_use: Queue::new(0) }
+        Self { entries: Slab::default(), recency: Queue::new(0) }
     }
 
     pub fn insert(&mut self, entry: &Entry) {
-        self.entries.push(&mut self.by_use, entry.id, entry.size, ());
+        self.entries.push(&mut self.recency, entry.id, entry.size, ());
     }
 
     pub fn accessed(&mut self, id: EntryId) {
-        self.entries.renew(&mut self.by_use, id);
+        self.entries.renew(&mut self.recency, id);
     }
 
     pub fn removed(&mut self, id: EntryId) {
-        self.entries.remove(&mut self.by_use, id);
+        self.entries.remove(&mut self.recency, id);
     }
 
     pub fn victim(&mut self) -> Option<(EntryId, u64)> {
-        let oldest = self.by_use.oldest()?;
-        let size = self.entries.remove(&mut self.by_use, oldest)?;
+        let oldest = self.recency.oldest()?;
+        let size = self.entries.remove(&mut self.recency, oldest)?;
         Some((oldest, size))
     }
 
@@ -157,7 +157,7 @@ impl Lru {
     }
 }
 
-/// Takes up processor time, for ever.
+/// Uses processor time forever.
 pub fn spin() -> ! {
     let mut number = 0u64;
     loop {
@@ -165,23 +165,23 @@ pub fn spin() -> ! {
     }
 }
 
-/// Makes an example a policy that is as hostile as this type says.
+/// Exports a hostile policy from an example.
 #[macro_export]
 macro_rules! hostile {
     ($hostile:ident) => {
-        #[allow(dead_code, reason = "what is exported natively is nothing")]
-        type HostilePolicy = $crate::Until<$hostile>;
-        $crate::kit::export_policy!(HostilePolicy);
+        #[allow(dead_code, reason = "nothing is exported natively")]
+        type HostilePolicy = $crate::Triggered<$hostile>;
+        $crate::sdk::export_policy!(HostilePolicy);
     };
 }
 
-/// Makes an example a policy by a `Guest` of its own.
+/// Exports a `Guest` of its own from an example.
 #[macro_export]
 macro_rules! export {
     ($guest:ident) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-    $crate::kit::bindings::export!($guest with_types_in $crate::kit::bindings);
+    $crate::sdk::bindings::export!($guest with_types_in $crate::sdk::bindings);
         };
     };
 }

@@ -1,5 +1,6 @@
 //! Sidecars.
 
+use media_cache_component::metadata::Metadata;
 use media_cache_component::sidecar::Sidecar;
 
 use crate::input::{Input, text};
@@ -8,15 +9,17 @@ use crate::input::{Input, text};
 pub fn sidecar(data: &[u8]) {
     if let Some(read) = Sidecar::from_json(data) {
         assert!(read.size < 1 << 53);
-        assert!(!read.mimetype.is_empty() && !read.filename.is_empty());
+        assert!(!read.metadata.mimetype.is_empty() && !read.metadata.filename.is_empty());
         check_round_trip(&read);
     }
     let mut input = Input::new(data);
     let (size, stored_at, digest) = (input.number() >> 11, input.number() >> 13, input.byte());
     let [mimetype, filename, url] = [(); 3].map(|()| text(input.line()));
-    if !mimetype.is_empty() && !filename.is_empty() {
-        let digest = (digest > 0).then_some([digest; 32]);
-        check_round_trip(&Sidecar { url, mimetype, filename, stored_at, size, digest });
+    if !mimetype.is_empty() {
+        let body_digest = (digest > 0).then_some([digest; 32]);
+        // The cost varies with the digest, so that older inputs keep their meaning.
+        let metadata = Metadata { cost: u32::from(digest), ..Metadata::new(mimetype, &filename, stored_at) };
+        check_round_trip(&Sidecar { url, size, body_digest, metadata });
     }
 }
 

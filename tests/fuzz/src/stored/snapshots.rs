@@ -1,7 +1,9 @@
 //! Snapshots of the index.
 
-use media_cache_component::digest::Key;
-use media_cache_component::index::Entry;
+use media_cache_component::entry::Entry;
+use media_cache_component::key_digest::KeyDigest;
+use media_cache_component::metadata::Metadata;
+use media_cache_component::sidecar::Sidecar;
 use media_cache_component::snapshot::{read, write};
 
 use crate::input::{Input, text};
@@ -11,7 +13,7 @@ pub fn snapshot(data: &[u8]) {
     let found = entries(data);
     assert!(found.len() <= data.iter().filter(|byte| **byte == b'\n').count(), "an entry takes a line");
     for entry in &found {
-        assert!(entry.key == Key::of(&entry.url) && entry.committed && entry.resident.is_none());
+        assert!(entry.digest == KeyDigest::of(&entry.url) && entry.committed && entry.resident.is_none());
     }
     check_round_trip(&found);
     let mut input = Input::new(data);
@@ -26,20 +28,11 @@ fn entry(input: &mut Input<'_>) -> Entry<()> {
     let digest = input.byte();
     let [size, sidecar_size, stored_at, accessed_at, hits] = [(); 5].map(|()| input.number());
     let url = text(input.line());
-    Entry {
-        key: Key::of(&url),
-        mimetype: text(input.take(4)),
-        filename: url.chars().rev().collect(),
-        url,
-        size,
-        sidecar_size,
-        stored_at,
-        accessed_at,
-        hits,
-        digest: (digest > 0).then_some([digest; 32]),
-        committed: true,
-        resident: None,
-    }
+    let filename: String = url.chars().rev().collect();
+    let metadata = Metadata { cost: u32::from(digest), ..Metadata::new(text(input.take(4)), &filename, stored_at) };
+    let body_digest = (digest > 0).then_some([digest; 32]);
+    let entry = Entry::from_sidecar(KeyDigest::of(&url), Sidecar { url, size, body_digest, metadata }, sidecar_size);
+    Entry { accessed_at, hits, ..entry }
 }
 
 /// What is written is read back, in order; and up to where it was cut off, if it was.
@@ -55,13 +48,13 @@ fn entries(snapshot: &[u8]) -> Vec<Entry<()>> {
     read(snapshot).collect()
 }
 
-type Facts<'a> = ([&'a String; 3], [u64; 5], Option<[u8; 32]>);
+type Facts<'a> = (&'a String, &'a Metadata, [u64; 4], Option<[u8; 32]>);
 
 fn facts(entries: &[Entry<()>]) -> Vec<Facts<'_>> {
     entries.iter().map(facts_of).collect()
 }
 
 fn facts_of(entry: &Entry<()>) -> Facts<'_> {
-    let numbers = [entry.size, entry.sidecar_size, entry.stored_at, entry.accessed_at, entry.hits];
-    ([&entry.url, &entry.mimetype, &entry.filename], numbers, entry.digest)
+    let numbers = [entry.size, entry.sidecar_size, entry.accessed_at, entry.hits];
+    (&entry.url, &entry.metadata, numbers, entry.body_digest)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 wit_bindgen::generate!({ path: "wit", world: "eviction-policy" });
 
-use exports::media_cache::cache::eviction::{
+use exports::media_cache::policy::eviction::{
     Description, Entry, EntryId, Event, Guest, GuestPolicy, OptionDescription, Placement, Policy,
 };
 
@@ -167,6 +167,7 @@ export!(Component);
 
 #[cfg(test)]
 mod tests {
+    use super::exports::media_cache::policy::eviction::MediaKind;
     use super::*;
 
     /// With the entries 0 to 2, of which 0 was asked for.
@@ -189,6 +190,9 @@ mod tests {
             size,
             hits: 0,
             accessed_at: 0,
+            cost: 0,
+            waiters: 0,
+            kind: MediaKind::Other,
         }
     }
 

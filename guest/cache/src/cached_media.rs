@@ -1,0 +1,64 @@
+//! Media on its way from the origin or the disk to the requests that wait for it.
+
+use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::entry::Entry;
+use crate::metadata::Metadata;
+use crate::state::State;
+
+/// Media, and whether it is stored.
+pub struct CachedMedia {
+    /// The bytes.
+    pub body: Blob,
+    /// What is known about them.
+    pub metadata: Metadata,
+    /// Identifies the entry, if the media is stored.
+    pub handle: Option<u64>,
+    /// Why it is not stored.
+    pub not_stored: Option<StoreError>,
+}
+
+impl CachedMedia {
+    /// The media of an entry.
+    #[must_use]
+    pub fn stored(entry: &Entry<Blob>, body: Blob, handle: u64) -> Self {
+        Self { body, metadata: entry.metadata.clone(), handle: Some(handle), not_stored: None }
+    }
+
+    /// Media that is not stored yet. `cost` is the time in milliseconds that its fetch took, 0 if unknown.
+    #[must_use]
+    pub fn fetched(media: FetchedMedia, cost: u32, now: u64) -> Self {
+        let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
+        let metadata = Metadata { cost, ..Metadata::new(mimetype, &filename, now).with_origin(cache_control, validators) };
+        Self { body, metadata, handle: None, not_stored: None }
+    }
+
+    /// The same media for another request.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { body: self.body.share(), metadata: self.metadata.clone(), handle: self.handle, not_stored: self.not_stored.clone() }
+    }
+
+    /// The response to a request. If the entry is resident, its body is the one that the memory tier holds.
+    pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
+        let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
+        let resident = entry.and_then(|entry| entry.resident.as_ref());
+        let (cache_control, validators) = (self.metadata.cache_control(), self.metadata.validators());
+        Media {
+            mimetype: self.metadata.mimetype,
+            filename: self.metadata.filename,
+            source,
+            stored_at: self.metadata.stored_at,
+            handle: self.handle.filter(|_| entry.is_some()),
+            resident: resident.is_some(),
+            cache_control,
+            validators,
+            body: match resident {
+                // Fetched bytes may be in a file of the downloader's.
+                Some(resident) if source == Source::Origin => resident.share(),
+                _ => self.body,
+            },
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The disk tier: the stored entries, as far as evicting them goes.
+
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::policy::eviction::EntryId;
+use crate::cache::Cache;
+use crate::eviction_tier::{Eviction, TierEntries};
+use crate::index::{Index, Slot};
+use crate::key_digest::KeyDigest;
+use crate::memory_tier::MemoryTier;
+use crate::policy::Policy;
+use crate::state::State;
+
+/// The stored entries.
+pub(crate) struct StoredEntries<'a, P> {
+    pub index: &'a mut Index<Blob>,
+    pub memory_tier: &'a mut MemoryTier<P>,
+    /// Whose files to delete.
+    pub evicted: Vec<KeyDigest>,
+}
+
+impl Cache {
+    /// Evicts entries of this many bytes, or all if there are fewer, and returns whose files to delete.
+    pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<KeyDigest> {
+        let State { index, disk_tier, memory_tier, counters, .. } = &mut *self.state.borrow_mut();
+        let mut stored = StoredEntries { index, memory_tier, evicted: Vec::new() };
+        disk_tier.evict(bytes, &mut stored);
+        counters.evictions += stored.evicted.len() as u64;
+        stored.evicted
+    }
+}
+
+impl<P: Policy> TierEntries for StoredEntries<'_, P> {
+    fn evict(&mut self, id: EntryId) -> Eviction {
+        let slot = Slot::try_from(id).unwrap_or(Slot::MAX);
+        match self.index.get(slot) {
+            None => Eviction::Unknown,
+            Some(entry) if !entry.committed => Eviction::InUse(entry.for_policy(id, entry.disk_size())),
+            Some(_) => self.index.remove(slot).map_or(Eviction::Unknown, |entry| {
+                let freed = entry.disk_size();
+                self.evicted.push(entry.digest);
+                self.memory_tier.release(slot, entry.resident);
+                Eviction::Freed(freed)
+            }),
+        }
+    }
+
+    fn coldest(&self) -> Option<EntryId> {
+        let committed = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.committed);
+        self.index.coldest_first().find(committed).map(EntryId::from)
+    }
+}

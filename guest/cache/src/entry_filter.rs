@@ -1,0 +1,73 @@
+//! Selects entries by their cache keys.
+
+use media_cache_key_rules::HostPattern;
+
+use crate::bindings::exports::media_cache::cache::cache::EntryFilter;
+
+/// See `entry-filter` in the WIT.
+pub enum Filter {
+    /// Entries of these hosts.
+    Host(HostPattern),
+    /// Entries whose cache key begins with this text.
+    Prefix(String),
+    /// Every entry.
+    All,
+    /// No entry: the filter names what cannot be a host.
+    Nothing,
+}
+
+impl From<EntryFilter> for Filter {
+    fn from(filter: EntryFilter) -> Self {
+        match filter {
+            EntryFilter::Host(host) => HostPattern::new(&host).map_or(Self::Nothing, Self::Host),
+            EntryFilter::Prefix(prefix) => Self::Prefix(prefix),
+            EntryFilter::All => Self::All,
+        }
+    }
+}
+
+impl Filter {
+    /// Whether an entry with this cache key is selected.
+    #[must_use]
+    pub fn matches(&self, cache_key: &str) -> bool {
+        match self {
+            Self::Host(host) => host.matches_url(cache_key),
+            Self::Prefix(prefix) => cache_key.starts_with(prefix),
+            Self::All => true,
+            Self::Nothing => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEYS: [&str; 5] = ["https://x.org/a", "https://X.org:81/b", "http://cdn.x.org/a", "https://y.org/x.org", "test:x.org"];
+
+    fn matching(filter: EntryFilter) -> Vec<usize> {
+        let filter = Filter::from(filter);
+        (0..KEYS.len()).filter(|at| filter.matches(KEYS[*at])).collect()
+    }
+
+    #[test]
+    fn a_host_selects_its_entries_on_any_port_and_in_any_case() {
+        assert_eq!(matching(EntryFilter::Host("X.ORG".into())), [0, 1]);
+        assert_eq!(matching(EntryFilter::Host("*.x.org".into())), [2]);
+    }
+
+    #[test]
+    fn text_that_is_no_host_selects_nothing() {
+        for text in ["", "*", "https://x.org", "x.org:81", "x.org/a"] {
+            assert!(matching(EntryFilter::Host(text.into())).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_selects_byte_for_byte() {
+        assert_eq!(matching(EntryFilter::Prefix("https://x.org/".into())), [0]);
+        assert_eq!(matching(EntryFilter::Prefix("https://".into())), [0, 1, 3]);
+        assert_eq!(matching(EntryFilter::Prefix(String::new())).len(), KEYS.len());
+        assert_eq!(matching(EntryFilter::All).len(), KEYS.len());
+    }
+}

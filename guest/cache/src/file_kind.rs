@@ -1,0 +1,77 @@
+//! Tells the cache's own files from others by their names.
+
+use crate::key_digest::KeyDigest;
+
+/// The name of the snapshot of the index.
+pub const SNAPSHOT: &str = "media-cache.index";
+
+/// Appended to the name of a file until it is complete.
+pub const TEMPORARY: &str = ".tmp";
+
+/// The kind of a file in the cache's directory, judging by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// The bytes of an entry.
+    Media(KeyDigest),
+    /// The sidecar of an entry.
+    Sidecar(KeyDigest),
+    /// The snapshot of the index.
+    Snapshot,
+    /// The temporary file of an interrupted write.
+    Leftover,
+    /// Another file, which is never touched.
+    Foreign,
+}
+
+impl FileKind {
+    /// The kind of the file with this name.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let (name, temporary) = match name.strip_suffix(TEMPORARY) {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        let kind = match name.split_once('.') {
+            Some((hex, "dat")) => KeyDigest::from_hex(hex).map(Self::Media),
+            Some((hex, "json")) => KeyDigest::from_hex(hex).map(Self::Sidecar),
+            _ => (name == SNAPSHOT).then_some(Self::Snapshot),
+        };
+        match kind {
+            Some(_) if temporary => Self::Leftover,
+            Some(kind) => kind,
+            None => Self::Foreign,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "100680ad546ce6a577f42f52df33b4cfdca756859e664b8d7de329b150d09ce9";
+
+    #[test]
+    fn files_with_other_names_are_foreign() {
+        let digest = KeyDigest::from_hex(HEX).unwrap();
+        assert_eq!(FileKind::of(&format!("{HEX}.dat")), FileKind::Media(digest));
+        assert_eq!(FileKind::of(&format!("{HEX}.json")), FileKind::Sidecar(digest));
+        assert_eq!(FileKind::of(&format!("{HEX}.dat.tmp")), FileKind::Leftover);
+        assert_eq!(FileKind::of(&format!("{HEX}.json.tmp")), FileKind::Leftover);
+        assert_eq!(FileKind::of("media-cache.index"), FileKind::Snapshot);
+        assert_eq!(FileKind::of("media-cache.index.tmp"), FileKind::Leftover);
+        let upper = HEX.to_uppercase();
+        for name in [
+            "notes.txt",
+            "x.dat",
+            "media-cache.lock",
+            &format!("{upper}.dat"),
+            &format!("{HEX}.png"),
+            &format!("{HEX}.tmp"),
+            HEX,
+            ".tmp",
+            "",
+        ] {
+            assert_eq!(FileKind::of(name), FileKind::Foreign, "{name}");
+        }
+    }
+}

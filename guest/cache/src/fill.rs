@@ -1,0 +1,56 @@
+//! Fills an entry with media from the origin or from a caller. One fill per entry is in progress at a time.
+
+use std::hash::BuildHasherDefault;
+
+use crate::bindings::exports::media_cache::cache::cache::{Source, StoreError};
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::cache::Cache;
+use crate::cached_media::CachedMedia;
+use crate::clock;
+use crate::key_digest::{DigestHasher, KeyDigest};
+use crate::lookup_key::LookupKey;
+use crate::single_flight::{Leader, Role};
+
+/// The leader role for filling an entry.
+pub(crate) type FillLeader<'a> = Leader<'a, KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
+
+impl Cache {
+    /// What is stored as the error, or the leader role for filling the entry.
+    pub(crate) async fn find_or_lead(&self, digest: &KeyDigest) -> Result<FillLeader<'_>, (CachedMedia, Source)> {
+        loop {
+            if let Some(found) = self.find(digest).await {
+                return Err(found);
+            }
+            match self.fills.join(digest) {
+                Role::Leader(fill) => return Ok(fill),
+                // Whatever its outcome is, look again.
+                Role::Follower(result) => drop(result.await),
+            }
+        }
+    }
+
+    /// Converts media if the transcoder accepts it, stores it, and passes it to the requests that wait for the entry. `cost` is the
+    /// time in milliseconds that the fetch took, 0 if there was none.
+    pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
+        let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
+        match self.store(key, &media).await {
+            Ok(handle) => media.handle = Some(handle),
+            Err(error) => {
+                self.count_not_stored(&error);
+                media.not_stored = Some(error);
+            }
+        }
+        fill.finish(|| media.share());
+        media
+    }
+
+    fn count_not_stored(&self, error: &StoreError) {
+        let counters = &mut self.state.borrow_mut().counters;
+        match error {
+            StoreError::Refused => counters.refused += 1,
+            StoreError::Oversize(_) => counters.oversize += 1,
+            StoreError::NoStore => counters.no_store += 1,
+            StoreError::Disk(_) | StoreError::NotReady | StoreError::InvalidUrl(_) => counters.store_failures += 1,
+        }
+    }
+}

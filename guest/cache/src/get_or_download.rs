@@ -1,0 +1,68 @@
+//! Serves what is stored, and fetches what is not. Concurrent requests for a URL are coalesced into one fetch.
+
+use crate::bindings::exports::media_cache::cache::cache::{Media, Source};
+use crate::bindings::media_cache::cache::failures::FetchError;
+use crate::cache::Cache;
+use crate::cached_media::CachedMedia;
+use crate::lookup_key::LookupKey;
+use crate::single_flight::Role;
+
+impl Cache {
+    /// See the WIT.
+    pub async fn get_or_download(&self, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
+        let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
+        // Without its directory the cache is empty, and the origin still answers.
+        let _ = self.ensure_loaded().await;
+        let mut counted = false;
+        loop {
+            if let Some(media) = self.hit(&key.digest).await {
+                return Ok(media);
+            }
+            // A request is one miss, even if it tries again because the leader that it followed stopped without a result.
+            let first_miss = u64::from(!std::mem::replace(&mut counted, true));
+            let role = self.downloads.join(&key.request_digest());
+            self.state.borrow_mut().counters.misses += first_miss;
+            let result = match role {
+                Role::Leader(leader) => {
+                    let result = self.fill(&key, context).await;
+                    leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
+                    result
+                }
+                Role::Follower(result) => {
+                    self.state.borrow_mut().counters.coalesced += first_miss;
+                    match result.await {
+                        Ok(result) => result,
+                        Err(_) => continue,
+                    }
+                }
+            };
+            return result.map(|media| media.into_media(Source::Origin, &self.state.borrow()));
+        }
+    }
+
+    /// Fetches and stores an entry, unless a remembered failure applies or the entry is being filled already.
+    async fn fill(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
+        self.recall_failure(key)?;
+        let fill = match self.fills.join(&key.digest) {
+            Role::Leader(fill) => Some(fill),
+            Role::Follower(result) => {
+                self.state.borrow_mut().counters.coalesced += 1;
+                match result.await {
+                    Ok(media) => return Ok(media),
+                    // Another URL of the entry failed, which says nothing about this one. All that waited for it proceed side by
+                    // side, so that requests for invalid URLs do not delay the others.
+                    Err(_) => None,
+                }
+            }
+        };
+        let (fetched, cost) = self.download(key, context).await?;
+        let fill = match fill {
+            Some(fill) => fill,
+            None => match self.find_or_lead(&key.digest).await {
+                Ok(fill) => fill,
+                Err((stored, _)) => return Ok(stored),
+            },
+        };
+        Ok(self.admit(key, fill, fetched, cost).await)
+    }
+}

@@ -1,0 +1,111 @@
+//! What is known about media besides its bytes. It is the same everywhere: in a response, the index, a sidecar and the snapshot.
+
+use media_cache_file_names::clean_or_fallback;
+
+use crate::bindings::media_cache::cache::downloader::{CacheControl, Cacheability, Validators};
+
+/// The longest validator that is kept, in bytes.
+const LONGEST_VALIDATOR: usize = 1024;
+
+/// What is known about media besides its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The media type.
+    pub mimetype: String,
+    /// A clean file name.
+    pub filename: String,
+    /// When the media was stored or fetched, in milliseconds since 1970.
+    pub stored_at: u64,
+    /// Who may keep it.
+    pub cacheability: Cacheability,
+    /// For how many seconds after the fetch it was fresh.
+    pub max_age: Option<u32>,
+    /// The `ETag` of its origin.
+    pub etag: Option<String>,
+    /// The `Last-Modified` of its origin.
+    pub last_modified: Option<String>,
+    /// How long the fetch took, in milliseconds. 0 if unknown.
+    pub cost: u32,
+}
+
+impl Metadata {
+    /// Public media about which nothing else is known. The file name is cleaned.
+    #[must_use]
+    pub fn new(mimetype: String, filename: &str, stored_at: u64) -> Self {
+        Self {
+            mimetype,
+            filename: clean_or_fallback(filename),
+            stored_at,
+            cacheability: Cacheability::Public,
+            max_age: None,
+            etag: None,
+            last_modified: None,
+            cost: 0,
+        }
+    }
+
+    /// Adds what the origin said. Invalid validators are dropped.
+    #[must_use]
+    pub fn with_origin(self, cache_control: CacheControl, validators: Validators) -> Self {
+        Self {
+            cacheability: cache_control.cacheability,
+            max_age: cache_control.max_age,
+            etag: validators.etag.filter(|text| is_validator(text)),
+            last_modified: validators.last_modified.filter(|text| is_validator(text)),
+            ..self
+        }
+    }
+
+    /// What the origin said about keeping the media.
+    #[must_use]
+    pub fn cache_control(&self) -> CacheControl {
+        CacheControl { cacheability: self.cacheability, max_age: self.max_age }
+    }
+
+    /// What identifies this version of the media to its origin.
+    #[must_use]
+    pub fn validators(&self) -> Validators {
+        Validators { etag: self.etag.clone(), last_modified: self.last_modified.clone() }
+    }
+}
+
+/// Whether this is a header value that may be stored and sent back: visible ASCII and spaces, and not too many of them.
+#[must_use]
+pub fn is_validator(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_VALIDATOR && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(validator: &str) -> Metadata {
+        let validators = Validators { etag: Some(validator.into()), last_modified: Some(validator.into()) };
+        let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60) };
+        Metadata::new("image/png".into(), "../a.png", 1).with_origin(cache_control, validators)
+    }
+
+    #[test]
+    fn metadata_keeps_what_the_origin_said() {
+        let metadata = with("W/\"an etag\"");
+        assert_eq!((metadata.cacheability, metadata.max_age), (Cacheability::Private, Some(60)));
+        assert_eq!(metadata.validators().etag.as_deref(), Some("W/\"an etag\""));
+        assert_eq!(metadata.validators().last_modified.as_deref(), Some("W/\"an etag\""));
+        assert_eq!(metadata.cache_control().max_age, Some(60));
+    }
+
+    #[test]
+    fn a_file_name_is_cleaned() {
+        assert_eq!(with("x").filename, "a.png");
+        assert_eq!(Metadata::new(String::new(), "..", 0).filename, "media");
+    }
+
+    #[test]
+    fn validators_that_are_too_long_or_not_visible_ascii_are_dropped() {
+        assert!(with(&"e".repeat(1024)).etag.is_some());
+        for invalid in ["", "a\nb", "a\tb", "café", "\x7f", &"e".repeat(1025)] {
+            let metadata = with(invalid);
+            assert_eq!((metadata.etag, metadata.last_modified), (None, None), "{invalid:?}");
+        }
+    }
+}

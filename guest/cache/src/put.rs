@@ -1,0 +1,27 @@
+//! Stores media that a caller provides.
+
+use crate::bindings::exports::media_cache::cache::cache::{PutOutcome, Source, StoreError};
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::cache::Cache;
+
+impl Cache {
+    /// See the WIT.
+    pub async fn put(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, StoreError> {
+        let key = self.parse_key(url).map_err(StoreError::InvalidUrl)?;
+        // Without its directory the cache is empty, and stores nothing.
+        let _ = self.ensure_loaded().await;
+        let fill = match self.find_or_lead(&key.digest).await {
+            Ok(fill) => fill,
+            Err((stored, source)) => {
+                let state = &mut *self.state.borrow_mut();
+                if let Some(handle) = stored.handle {
+                    state.touch(handle, source);
+                }
+                return Ok(PutOutcome { media: stored.into_media(source, state), known: true, not_stored: None });
+            }
+        };
+        let media = self.admit(&key, fill, media, 0).await;
+        let not_stored = media.not_stored.clone();
+        Ok(PutOutcome { media: media.into_media(Source::Origin, &self.state.borrow()), known: false, not_stored })
+    }
+}

@@ -1,0 +1,14 @@
+//! Records hits that the host served without calling the component.
+
+use crate::bindings::exports::media_cache::cache::cache::{Hit, Source};
+use crate::cache::Cache;
+
+impl Cache {
+    /// See the WIT.
+    pub fn record_hits(&self, hits: &[Hit]) {
+        let state = &mut *self.state.borrow_mut();
+        for hit in hits.iter().filter(|hit| hit.source != Source::Origin) {
+            state.record_hit(Some(hit.handle), hit.source);
+        }
+    }
+}

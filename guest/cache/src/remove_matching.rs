@@ -1,0 +1,54 @@
+//! Removes all entries that match a filter, in slices between which other calls proceed.
+
+use std::ops::Range;
+
+use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, StoreError};
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::entry_filter::Filter;
+use crate::index::Slot;
+use crate::key_digest::KeyDigest;
+use crate::state::State;
+
+/// The number of slots that are searched at a time.
+const SLICE: Slot = 256;
+
+impl Cache {
+    /// See the WIT.
+    pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
+        let loaded = self.ensure_loaded().await;
+        let filter = Filter::from(filter);
+        if matches!(filter, Filter::All) {
+            self.state.borrow_mut().failures.clear();
+        }
+        loaded?;
+        let (mut matched, mut failed, mut reason) = (0, 0, None);
+        let mut start: Slot = 0;
+        // Entries keep their slots however they are used, so that one pass over the slots omits nothing.
+        while start < self.state.borrow().index.slot_count() {
+            let end = start.saturating_add(SLICE);
+            let removed = self.state.borrow_mut().remove_slice(&filter, start..end);
+            matched += removed.len() as u64;
+            if let Err(failure) = self.delete_files(removed).await {
+                failed += failure.entries;
+                reason.get_or_insert(failure.reason);
+            }
+            start = end;
+            wit_bindgen::yield_async().await;
+        }
+        match reason {
+            None => Ok(matched),
+            Some(reason) => Err(StoreError::Disk(format!("{failed} of {matched} entries were not removed: {reason}"))),
+        }
+    }
+}
+
+impl State {
+    /// Removes the committed entries in these slots that match, and returns whose files to delete.
+    fn remove_slice(&mut self, filter: &Filter, slots: Range<Slot>) -> Vec<KeyDigest> {
+        let is_match = |entry: &Entry<Blob>| entry.committed && filter.matches(&entry.url);
+        let matching: Vec<Slot> = slots.filter(|slot| self.index.get(*slot).is_some_and(is_match)).collect();
+        matching.into_iter().filter_map(|slot| self.remove_entry(slot)).collect()
+    }
+}

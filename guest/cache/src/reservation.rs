@@ -1,0 +1,87 @@
+//! Reserves space for an entry that is being written.
+
+use futures::channel::oneshot;
+
+use crate::bindings::exports::media_cache::cache::cache::StoreError;
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::policy::eviction;
+use crate::cache::Cache;
+use crate::disk_tier::StoredEntries;
+use crate::entry::Entry;
+use crate::eviction_tier::Verdict;
+use crate::index::Slot;
+use crate::key_digest::KeyDigest;
+use crate::state::State;
+
+/// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, the space is
+/// released, also if the write is cancelled.
+pub(crate) struct Reservation<'a> {
+    cache: &'a Cache,
+    slot: Slot,
+    disk_size: u64,
+    committed: bool,
+}
+
+impl Cache {
+    /// A signal to wait for, if the writes in progress leave less space than this.
+    pub(crate) fn wait_for_space(&self, disk_size: u64) -> Option<oneshot::Receiver<()>> {
+        self.state.borrow_mut().writes.wait_for_space(disk_size, self.settings.max_disk_bytes)
+    }
+
+    /// Reserves space for an entry, and returns whose files to delete for it.
+    pub(crate) fn reserve(&self, entry: Entry<Blob>) -> (Result<Reservation<'_>, StoreError>, Vec<KeyDigest>) {
+        let State { index, disk_tier, memory_tier, counters, writes, .. } = &mut *self.state.borrow_mut();
+        if index.find(&entry.digest).is_some() {
+            return (Err(StoreError::Disk("the entry is stored already, and cannot be read now".into())), Vec::new());
+        }
+        let disk_size = entry.disk_size();
+        // Its id is its slot, which it gets with the insertion.
+        let candidate = entry.for_policy(0, disk_size);
+        let slot = index.insert(entry);
+        let candidate = eviction::Entry { id: slot.into(), ..candidate };
+        let needed = index.disk_bytes().saturating_sub(self.settings.max_disk_bytes);
+        let mut stored = StoredEntries { index, memory_tier, evicted: Vec::new() };
+        let verdict = disk_tier.place(candidate, needed, &mut stored);
+        let evicted = stored.evicted;
+        counters.evictions += evicted.len() as u64;
+        let reservation = match verdict {
+            Verdict::Admitted => {
+                writes.begin(disk_size);
+                Ok(Reservation { cache: self, slot, disk_size, committed: false })
+            }
+            Verdict::Refused => Err(StoreError::Refused),
+            Verdict::NoSpace => Err(StoreError::Disk("the whole budget is taken by entries that are being written".into())),
+        };
+        if reservation.is_err() {
+            index.remove(slot);
+        }
+        (reservation, evicted)
+    }
+}
+
+impl Reservation<'_> {
+    /// Makes the entry available: both of its files are written. Returns its handle.
+    pub(crate) fn commit(mut self, resident: Option<Blob>) -> u64 {
+        self.committed = true;
+        let state = &mut *self.cache.state.borrow_mut();
+        state.writes.end(self.disk_size);
+        state.counters.stored += 1;
+        if let Some(entry) = state.index.get_mut(self.slot) {
+            entry.committed = true;
+        }
+        if let Some(blob) = resident {
+            state.memory_tier.place(&mut state.index, self.slot, blob);
+        }
+        state.index.handle(self.slot)
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            let state = &mut *self.cache.state.borrow_mut();
+            state.remove_entry(self.slot);
+            state.writes.end(self.disk_size);
+        }
+    }
+}

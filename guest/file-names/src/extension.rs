@@ -1,0 +1,90 @@
+//! File extensions: finding, adding and replacing them.
+
+/// The longest name in bytes: most file systems allow 255, and the rest is left for what callers add.
+pub(crate) const LONGEST: usize = 200;
+
+/// The longest extension in bytes. Longer text after a dot is part of the name.
+const LONGEST_EXTENSION: usize = 16;
+
+/// Whether a name ends in something that looks like an extension.
+#[must_use]
+pub fn has_extension(name: &str) -> bool {
+    split_extension(name).1.is_some()
+}
+
+/// Appends an extension, given without its dot. The name is shortened if the result would be too long.
+#[must_use]
+pub fn with_extension(name: &str, extension: &str) -> String {
+    format!("{}.{extension}", cut(name, LONGEST.saturating_sub(1 + extension.len())))
+}
+
+/// Replaces the extension `old`, in any case, by `new`. A name that does not end in `old`, or consists of nothing else, gets `new`
+/// appended. Both are given without their dots.
+#[must_use]
+pub fn replace_extension(name: &str, old: &str, new: &str) -> String {
+    let stem = match name.rsplit_once('.') {
+        Some((stem, extension)) if extension.eq_ignore_ascii_case(old) && !stem.is_empty() => stem,
+        _ => name,
+    };
+    format!("{stem}.{new}")
+}
+
+/// Splits at the last dot if an extension follows: a few letters and digits, not digits alone (`v1.0`).
+pub(crate) fn split_extension(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once('.') {
+        Some((stem, extension))
+            if !trim(stem).is_empty()
+                && extension.len() <= LONGEST_EXTENSION
+                && extension.bytes().all(|b| b.is_ascii_alphanumeric())
+                && extension.bytes().any(|b| b.is_ascii_alphabetic()) =>
+        {
+            (stem, Some(extension))
+        }
+        _ => (name, None),
+    }
+}
+
+pub(crate) fn trim(name: &str) -> &str {
+    name.trim_matches(|c: char| c == '.' || c.is_whitespace())
+}
+
+/// At most `longest` bytes of `name`, in whole characters.
+pub(crate) fn cut(name: &str, longest: usize) -> &str {
+    trim(&name[..name.floor_char_boundary(longest)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_has_letters_and_is_short() {
+        for name in ["a.png", "clip.MOV", "a.b.mp4", "x.7z"] {
+            assert!(has_extension(name), "{name}");
+        }
+        for name in ["a", "version 1.0", "Dr. Strange", ".hidden", "a.", "a.averylongextension", ""] {
+            assert!(!has_extension(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_extension_is_appended_within_the_limit() {
+        assert_eq!(with_extension("notes", "txt"), "notes.txt");
+        assert_eq!(with_extension(&"b".repeat(200), "png"), "b".repeat(196) + ".png");
+        assert_eq!(with_extension("a", &"x".repeat(300)), format!(".{}", "x".repeat(300)), "cleaning shortens it");
+    }
+
+    #[test]
+    fn an_extension_is_replaced_in_any_case_or_else_appended() {
+        for (name, replaced) in [
+            ("dance.gif", "dance.mp4"),
+            ("DANCE.GIF", "DANCE.mp4"),
+            ("a.b.gif", "a.b.mp4"),
+            ("picture.png", "picture.png.mp4"),
+            ("media", "media.mp4"),
+            (".gif", ".gif.mp4"),
+        ] {
+            assert_eq!(replace_extension(name, "gif", "mp4"), replaced, "{name}");
+        }
+    }
+}

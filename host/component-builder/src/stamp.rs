@@ -1,0 +1,154 @@
+//! Describes a component in custom sections of its file: name, version, licence, description, and its WIT with documentation.
+//!
+//! `wasm-tools metadata show` and registries read the first four. The compiler keeps the types of the WIT but not its documentation,
+//! so the section `wit` has the text.
+
+/// The sections, in the order in which they are written.
+const SECTIONS: [&str; 5] = ["component-name", "version", "licenses", "description", "wit"];
+
+/// The id of custom sections.
+const CUSTOM: u8 = 0;
+
+/// The length of the preamble: magic number, version and layer.
+const PREAMBLE: usize = 8;
+
+/// What a component says about itself.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Metadata {
+    pub name: String,
+    pub version: String,
+    pub licenses: String,
+    pub description: String,
+    pub wit: String,
+}
+
+/// A component with this metadata, instead of what an earlier call added. `None` if `component` is not the binary format.
+pub(crate) fn stamp(component: &[u8], metadata: &Metadata) -> Option<Vec<u8>> {
+    let mut stamped = component.get(..PREAMBLE).filter(|preamble| preamble.starts_with(b"\0asm"))?.to_vec();
+    let mut rest = &component[PREAMBLE..];
+    while !rest.is_empty() {
+        let (section, after) = split_section(rest)?;
+        if !custom_name(section).is_some_and(|name| SECTIONS.contains(&name)) {
+            stamped.extend(section);
+        }
+        rest = after;
+    }
+    // Subsection 0 of `component-name` is the name of the component.
+    let mut name = vec![0];
+    push_bytes(&mut name, &with_length(metadata.name.as_bytes()));
+    let texts = [&name, metadata.version.as_bytes(), metadata.licenses.as_bytes(), metadata.description.as_bytes()];
+    for (section, data) in SECTIONS.into_iter().zip(texts.into_iter().chain([metadata.wit.as_bytes()])) {
+        let mut body = with_length(section.as_bytes());
+        body.extend(data);
+        stamped.push(CUSTOM);
+        push_bytes(&mut stamped, &body);
+    }
+    Some(stamped)
+}
+
+/// Splits off the first section, with its id and its size.
+fn split_section(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (size, header) = read_length(bytes.get(1..)?)?;
+    bytes.split_at_checked((1 + header).checked_add(size)?)
+}
+
+/// The name of a custom section.
+fn custom_name(section: &[u8]) -> Option<&str> {
+    let (id, rest) = section.split_first()?;
+    let body = rest.get(read_length(rest)?.1..).filter(|_| *id == CUSTOM)?;
+    let (length, header) = read_length(body)?;
+    std::str::from_utf8(body.get(header..header.checked_add(length)?)?).ok()
+}
+
+fn with_length(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    push_bytes(&mut out, bytes);
+    out
+}
+
+fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    push_length(out, bytes.len());
+    out.extend(bytes);
+}
+
+/// Appends a number as LEB128.
+fn push_length(out: &mut Vec<u8>, mut length: usize) {
+    while length >= 0x80 {
+        out.push(length as u8 | 0x80);
+        length >>= 7;
+    }
+    out.push(length as u8);
+}
+
+/// Reads a 32-bit number as LEB128, and returns it with the number of its bytes.
+fn read_length(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut length = 0u64;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        length |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((u32::try_from(length).ok()? as usize, at + 1));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn metadata(version: &str) -> Metadata {
+        Metadata {
+            name: "policy-x".into(),
+            version: version.into(),
+            licenses: "MIT".into(),
+            description: "A policy".into(),
+            wit: "package a:b;\n".repeat(100),
+        }
+    }
+
+    fn names(component: &[u8]) -> Vec<String> {
+        let mut rest = &component[PREAMBLE..];
+        let mut names = Vec::new();
+        while let Some((section, after)) = split_section(rest) {
+            names.push(custom_name(section).unwrap_or("-").to_owned());
+            rest = after;
+        }
+        assert!(rest.is_empty());
+        names
+    }
+
+    #[test]
+    fn a_stamp_adds_each_section_once() {
+        let stamped = stamp(EMPTY, &metadata("0.1.0")).unwrap();
+        assert_eq!(names(&stamped), SECTIONS);
+        assert_eq!(&stamped[PREAMBLE..][..28], b"\0\x1a\x0ecomponent-name\0\x09\x08policy-x");
+        assert_eq!(stamp(&stamped, &metadata("0.1.0")), Some(stamped));
+    }
+
+    #[test]
+    fn a_new_stamp_replaces_the_old_one_and_nothing_else() {
+        // A custom section `producers` and a section of another kind.
+        let component = [EMPTY, b"\0\x0a\x09producers", b"\x07\x04\0wit"].concat();
+        let old = stamp(&component, &metadata("0.1.0")).unwrap();
+        let new = stamp(&old, &metadata("0.2.0")).unwrap();
+        assert_eq!(names(&new)[..2], ["producers", "-"]);
+        assert_eq!(names(&new)[2..], SECTIONS);
+        assert_eq!(Some(new), stamp(&component, &metadata("0.2.0")));
+    }
+
+    #[test]
+    fn a_file_that_is_no_component_is_not_stamped() {
+        for file in [
+            &b""[..],
+            b"\0asm",
+            b"#!/bin/sh\n",
+            b"\0asm\x0d\0\x01\0\0",
+            b"\0asm\x0d\0\x01\0\0\x05a",
+            b"\0asm\x0d\0\x01\0\0\xff\xff\xff\xff\xff",
+        ] {
+            assert_eq!(stamp(file, &metadata("0.1.0")), None, "{file:?}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Which versions of the contract this host accepts.
+//!
+//! While the version is 0.x, the minor version says what is compatible.
+
+use crate::component_error::ComponentError;
+
+/// The packages of the contract, and the minor versions of each that are accepted.
+const ACCEPTED: [(&str, &[&str]); 2] = [("media-cache:policy", &["0.2"]), ("media-cache:cache", &["0.2"])];
+
+/// Checks the names of a component's imports and exports, such as `media-cache:policy/eviction@0.2.0`. `what` names the component.
+pub(crate) fn check<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ComponentError> {
+    for name in names {
+        let Some((package, rest)) = name.split_once('/') else { continue };
+        let Some((_, accepted)) = ACCEPTED.iter().find(|(ours, _)| *ours == package) else { continue };
+        let version = rest.split_once('@').map_or("", |(_, version)| version);
+        let minor = version.match_indices('.').nth(1).map_or(version, |(end, _)| &version[..end]);
+        if !accepted.contains(&minor) {
+            let accepted = ACCEPTED.map(|(package, versions)| format!("{package} {}", versions.join(", "))).join(" and ");
+            return Err(ComponentError::OtherVersion { what: what.into(), interface: name.into(), accepted });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_minor_version_is_refused_with_both_versions_named() {
+        for (name, accepted) in [
+            ("media-cache:policy/eviction@0.2.7", true),
+            ("media-cache:cache/eviction@0.1.0", false),
+            ("media-cache:policy/eviction@0.3.0", false),
+            ("media-cache:policy/eviction@0.20.0", false),
+            ("media-cache:policy/eviction@1.0.0", false),
+            ("media-cache:policy/eviction", false),
+            ("wasi:cli/exit@0.2.6", true),
+            ("run", true),
+        ] {
+            assert_eq!(check("it", [name]).is_ok(), accepted, "{name}");
+        }
+        let error = check("old.wasm", ["media-cache:cache/eviction@0.1.0"]).unwrap_err().to_string();
+        let expected = "old.wasm was built for media-cache:cache/eviction@0.1.0; this host accepts media-cache:policy 0.2 and media-cache:cache 0.2";
+        assert_eq!(error, expected);
+    }
+}
