@@ -46,6 +46,23 @@ fn the_vendored_wit_is_that_of_the_crate_that_the_host_links() {
     }
 }
 
+#[test]
+fn the_documents_list_every_policy_and_every_kind_of_failure() {
+    let (readme, policies, keys) =
+        (workspace_file("README.md"), workspace_file("docs/policies.md"), workspace_file("docs/keys.md"));
+    for name in media_cache::embedded::policy_names() {
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in the README");
+        assert!(
+            policies.contains(&format!("| [`{name}`](../guest/policies/{name}/src/lib.rs) |")),
+            "{name} is not in docs/policies.md"
+        );
+    }
+    for kind in media_cache::FailureKind::ALL {
+        let row = format!("| `{kind}` | {} |", kind.status());
+        assert!(keys.contains(&row), "{row} is not in docs/keys.md");
+    }
+}
+
 /// What a component asks its host for.
 fn imports(component: &[u8]) -> Vec<String> {
     let engine = Engine::default();
@@ -56,7 +73,7 @@ fn imports(component: &[u8]) -> Vec<String> {
 #[test]
 fn policies_ask_for_nothing_but_what_the_standard_library_cannot_do_without() {
     let inert = ["wasi:cli/", "wasi:io/"];
-    for (name, component) in media_cache::embedded::POLICIES {
+    for &(name, component) in media_cache::embedded::POLICIES {
         for import in imports(component) {
             assert!(inert.iter().any(|prefix| import.starts_with(prefix)), "{name}: {import}");
         }

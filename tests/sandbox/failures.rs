@@ -14,7 +14,7 @@ fn why() -> String {
 }
 
 fn unavailable(retry_after_seconds: Option<u32>) -> FetchError {
-    FetchError::Unavailable { retry_after_seconds }
+    FetchError::Unavailable(retry_after_seconds)
 }
 
 /// One of each kind, and for how long it is remembered unless something else is said.
@@ -26,7 +26,7 @@ fn kinds() -> [(FetchError, Duration); 20] {
         (FetchError::NotFound, medium),
         (FetchError::Gone, long),
         (FetchError::OriginStatus(418), short),
-        (FetchError::TooLarge { limit: u64::MAX }, long),
+        (FetchError::TooLarge(u64::MAX), long),
         (FetchError::TimedOut(why()), short),
         (FetchError::Unreachable(why()), short),
         (FetchError::BrokenAnswer(why()), short),
@@ -38,7 +38,7 @@ fn kinds() -> [(FetchError, Duration); 20] {
         (FetchError::UnacceptableType("text/html".into()), long),
         (FetchError::TooManyRedirects(7), medium),
         (unavailable(Some(30)), Duration::from_secs(30)),
-        (FetchError::Overloaded { retry_after_seconds: Some(9) }, Duration::ZERO),
+        (FetchError::Overloaded(Some(9)), Duration::ZERO),
         (FetchError::Custom(7), Duration::ZERO),
         (FetchError::Other(why()), short),
     ]

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod cacheability;
 mod closing;
 mod damage;
 mod failures;
@@ -11,13 +12,16 @@ mod foreign;
 mod format;
 mod full_disk;
 mod gif;
+mod health;
 mod keys;
 mod leaks;
 mod limits;
 mod lookup;
 mod memory;
+mod names;
 mod opening;
 mod put;
+mod remove_matching;
 mod restart;
 mod single_flight;
 mod snapshot;

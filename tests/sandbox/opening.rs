@@ -5,8 +5,9 @@ use std::fs;
 use media_cache::{Engine, LockError, MediaCache, OpenError, embedded};
 use media_cache_test_support::cache_directory::disk_usage;
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
 use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
 
 fn error(opened: Result<MediaCache, OpenError>) -> OpenError {
@@ -92,6 +93,17 @@ async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
     let set = |builder: media_cache::Builder| builder.max_disk_bytes(bytes(7)).max_memory_items(8).max_memory_bytes(9);
     let set = stats(&rig.open_with(set).await).await;
     assert_eq!((set.max_disk_bytes, set.max_memory_items, set.max_memory_bytes), (7, 8, 9));
+}
+
+#[test]
+fn a_cache_component_of_another_contract_version_is_rejected_with_both_versions_named() {
+    let rig = CacheRig::create();
+    let component = rig.root().join("old.wasm");
+    fs::write(&component, of_version_0_1(embedded::CACHE)).unwrap();
+    let rejected = ENGINE.cache_from_file(&component).err().unwrap().to_string();
+    for expected in ["old.wasm", "@0.1.0", "this host accepts media-cache:policy 0.2 and media-cache:cache 0.2"] {
+        assert!(rejected.contains(expected), "{rejected}");
+    }
 }
 
 #[tokio::test]

@@ -92,3 +92,18 @@ async fn the_binary_reads_the_token_from_a_file_and_says_what_is_wrong_with_it()
     assert_eq!(run_lines(with(good.to_str().unwrap())).await.succeeded(), b"media");
     assert_eq!(server.new_requests(), [(format!("{PREFIX}abc"), true)]);
 }
+
+#[tokio::test]
+async fn media_fetched_with_the_token_is_private_also_after_a_restart() {
+    let (server, dir) = (TestHomeserver::start("127.88.0.1").await, ServiceDirectory::create());
+    let base = format!("http://{}", server.address());
+    let token = dir.write("token", TOKEN.as_bytes());
+    let options = ["--matrix-homeserver", &base, "--matrix-token-file", token.to_str().unwrap()];
+    for expected in ["miss", "hit"] {
+        let service = dir.serve_with(&options).await;
+        let media = service.media("mxc://example.org/abc").await.is(expected);
+        assert_eq!(media.header("cache-control"), "private, max-age=86400");
+        service.stop().await;
+    }
+    assert_eq!(server.new_requests(), [(format!("{PREFIX}abc"), true)]);
+}

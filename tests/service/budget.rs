@@ -80,13 +80,13 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
 #[tokio::test]
 async fn what_is_larger_than_the_budget_is_handed_on_but_not_stored() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
-    let film = noise(1, 3 << 19);
-    let url = origin.serves("/film.mp4", "video/mp4", film.clone());
+    let video = noise(1, 3 << 19);
+    let url = origin.serves("/film.mp4", "video/mp4", video.clone());
     let small = origin.serves("/small.png", "image/png", photo(1));
     let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     service.media(&small).await.is("miss");
     for _ in 0..2 {
-        assert!(service.media(&url).await.is("miss").body == film);
+        assert!(service.media(&url).await.is("miss").body == video);
     }
     assert_eq!(origin.requests("/film.mp4"), 2);
     assert!(!dir.holds(&url) && dir.holds(&small), "nothing was evicted in vain");

@@ -38,7 +38,7 @@ async fn a_hundred_requests_at_once_reach_the_origin_once() {
 }
 
 #[tokio::test]
-async fn an_animation_that_many_ask_for_is_made_a_film_once() {
+async fn an_animation_that_many_ask_for_is_made_a_video_once() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 20]));
     let service = dir.serve().await;

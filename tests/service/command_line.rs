@@ -30,7 +30,7 @@ async fn get_writes_to_a_file_and_to_a_pipe_and_downloads_once() {
 }
 
 #[tokio::test]
-async fn get_makes_a_film_of_an_animation() {
+async fn get_makes_a_video_of_an_animation() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 40]));
     assert_eq!(frame_times(&dir.run(&["get", &url]).await.succeeded()), [10, 40]);
@@ -63,7 +63,7 @@ async fn put_stores_a_file_or_what_comes_in() {
 }
 
 #[tokio::test]
-async fn put_takes_a_type_and_a_name_and_makes_films() {
+async fn put_takes_a_type_and_a_name_and_makes_videos() {
     let dir = ServiceDirectory::create();
     let arguments = ["put", NOWHERE, "-", "--type", "image/webp", "--filename", "../x.webp"];
     let said = dir.run_with_input(&arguments, b"who knows").await.succeeded_text();

@@ -25,7 +25,7 @@ async fn everything_that_was_answered_before_a_kill_is_there_after_it() {
     }
     assert_eq!(origin.total_requests(), 5);
     let load = &service.stats().await["load"];
-    assert_eq!((&load["entries"], &load["from_snapshot"], &load["damaged"]), (&5.into(), &0.into(), &0.into()));
+    assert_eq!((&load["entries"], &load["from_index"], &load["damaged"]), (&5.into(), &0.into(), &0.into()));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Pictures and films are fetched once and come back as they were; animations come back as films.
+//! Pictures and videos are fetched once and come back as they were; animations come back as films.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -52,7 +52,7 @@ fn seconds_now() -> f64 {
 }
 
 #[tokio::test]
-async fn photos_and_films_are_stored_as_they_are() {
+async fn photos_and_videos_are_stored_as_they_are() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (path, mimetype, bytes) in [("/photo.jpg", "image/jpeg", jpeg(1)), ("/film.mp4", "video/mp4", mp4().await)] {
@@ -67,24 +67,24 @@ async fn photos_and_films_are_stored_as_they_are() {
 }
 
 #[tokio::test]
-async fn an_animation_comes_back_as_a_film_with_every_frame_and_its_time() {
+async fn an_animation_comes_back_as_a_video_with_every_frame_and_its_time() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let delays = [10, 25, 7, 50];
     let url = origin.serves("/dance.gif", "image/gif", gif(&delays));
     let service = dir.serve().await;
-    let film = service.media(&url).await.is("miss");
+    let video = service.media(&url).await.is("miss");
     let again = service.media(&url).await.is("hit");
-    assert_eq!(film.body, again.body);
+    assert_eq!(video.body, again.body);
     assert_eq!(origin.requests("/dance.gif"), 1);
-    assert_eq!(frame_times(&film.body), delays.map(u64::from));
-    for answer in [&film, &again] {
+    assert_eq!(frame_times(&video.body), delays.map(u64::from));
+    for answer in [&video, &again] {
         assert_eq!(answer.header("content-type"), "video/mp4");
         assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.mp4""#);
     }
-    assert_eq!(std::fs::read(dir.media_file(&url)).unwrap(), film.body);
+    assert_eq!(std::fs::read(dir.media_file(&url)).unwrap(), video.body);
     let sidecar = dir.sidecar(&url);
     assert_eq!((&sidecar["mimetype"], &sidecar["filename"]), (&"video/mp4".into(), &"dance.mp4".into()));
-    assert_eq!(sidecar["size"], film.body.len());
+    assert_eq!(sidecar["size"], video.body.len());
     assert_eq!(service.stats().await["transcoding"]["succeeded"], 1);
 }
 

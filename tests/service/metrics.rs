@@ -142,9 +142,12 @@ async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
     assert_eq!(told("transcode_seconds_count", &[("outcome", "success")]), 1.0);
     assert_eq!(told("transcode_seconds_count", &[("outcome", "malformed")]), 1.0);
     assert_eq!(told("transcode_input_bytes_total", &[]), (animation.len() + broken.len()) as f64);
-    let film = service.media(&origin.url("/c.gif")).await.is("hit").body.len();
-    assert_eq!(told("transcode_output_bytes_total", &[]), film as f64);
-    assert_eq!((told("gifs_total", &[("stored_as", "mp4")]), told("gifs_total", &[("stored_as", "gif")])), (1.0, 1.0));
+    let video = service.media(&origin.url("/c.gif")).await.is("hit").body.len();
+    assert_eq!(told("transcode_output_bytes_total", &[]), video as f64);
+    assert_eq!(
+        (told("conversions_total", &[("stored", "converted")]), told("conversions_total", &[("stored", "original")])),
+        (1.0, 1.0)
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use media_cache_test_support::command::{CommandOutput, run};
 use media_cache_test_support::http_client::{HttpResponse, send};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
+use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::Service;
 use media_cache_test_support::sha256::sha256;
@@ -171,6 +172,26 @@ async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
     service.wait_for_log("cannot be used; it is sieve now").await;
+}
+
+#[tokio::test]
+async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_named() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
+    let named = "media-cache:policy/eviction@0.1.0; this host accepts media-cache:policy 0.2";
+    let problem = put_policy(&service, "", &of_version_0_1(lru())).await;
+    let detail = problem.problem(422);
+    assert!(detail.contains(named), "{detail}");
+    assert_eq!(policy(&service).await["name"], "sieve");
+
+    // One that is remembered from before an update.
+    assert_eq!(put_policy(&service, "", lru()).await.status, 200);
+    service.stop().await;
+    let uploads = std::fs::read_dir(dir.cache().join("media-cache.policies")).unwrap();
+    uploads.for_each(|file| std::fs::write(file.unwrap().path(), of_version_0_1(lru())).unwrap());
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
+    assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
+    service.wait_for_log(named).await;
 }
 
 #[tokio::test]

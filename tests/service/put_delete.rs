@@ -48,16 +48,16 @@ async fn a_known_url_keeps_the_older_bytes() {
 }
 
 #[tokio::test]
-async fn an_animation_that_is_put_becomes_a_film() {
+async fn an_animation_that_is_put_becomes_a_video() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let url = "https://nowhere.invalid/dance.gif";
     let answer = service.put(url, "image/gif", gif(&[10, 30])).await;
     assert_eq!(answer.status, 201);
     assert_eq!((&answer.json()["mimetype"], &answer.json()["filename"]), (&"video/mp4".into(), &"dance.mp4".into()));
-    let film = service.media(url).await.is("hit");
-    assert_eq!((film.header("content-type"), frame_times(&film.body)), ("video/mp4", vec![10, 30]));
-    assert_eq!(answer.json()["size"], film.body.len());
+    let video = service.media(url).await.is("hit");
+    assert_eq!((video.header("content-type"), frame_times(&video.body)), ("video/mp4", vec![10, 30]));
+    assert_eq!(answer.json()["size"], video.body.len());
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn a_restart_finds_everything_and_asks_no_origin() {
     }
     assert_eq!(origin.total_requests(), 6);
     let load = &service.stats().await["load"];
-    assert_eq!((&load["entries"], &load["from_snapshot"], &load["damaged"]), (&6.into(), &6.into(), &0.into()));
+    assert_eq!((&load["entries"], &load["from_index"], &load["damaged"]), (&6.into(), &6.into(), &0.into()));
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn a_snapshot_that_is_gone_or_damaged_costs_nothing_but_the_order() {
         for (url, seed) in urls.iter().zip(0..) {
             assert_eq!(service.media(url).await.is("hit").body, png(seed));
         }
-        assert_eq!(service.stats().await["load"]["from_snapshot"], 0);
+        assert_eq!(service.stats().await["load"]["from_index"], 0);
         service.stop().await;
     }
 }

@@ -221,7 +221,7 @@ async fn a_policy_that_prints_and_reads_finds_nothing_and_reaches_nobody() {
 
 #[tokio::test]
 async fn a_policy_that_does_wrong_when_it_is_told_what_resides_does_not_take_over() {
-    let because = "the policy did wrong while it was told of what is stored: ";
+    let because = "the policy faulted while it was seeded with the stored entries: ";
     is_refused(components::TRAPS_WHEN_SEEDED, &[], &format!("{because}it trapped")).await;
     is_refused(components::LOOPS_WHEN_SEEDED, &[], &format!("{because}a call took more than 50 ms")).await;
     is_refused(components::TRAPS_WHEN_SEEDED, IN_A_TRIAL, "the policy cannot be used: it trapped").await;

@@ -32,7 +32,7 @@ pub struct Cache {
     pub(crate) state: RefCell<State>,
     pub(crate) disk: RefCell<Option<Rc<Disk>>>,
     pub(crate) report: Cell<Option<LoadReport>>,
-    /// The media types that the transcoder accepts, once it was asked.
+    /// The media types that the transcoder accepts, from the first fetch on.
     pub(crate) accepted_types: OnceCell<Vec<String>>,
     pub(crate) loads: Flight<(), Result<LoadReport, String>>,
     pub(crate) checkpoints: Flight<(), ()>,

@@ -40,10 +40,12 @@ impl CachedMedia {
         Self { body: self.body.share(), metadata: self.metadata.clone(), handle: self.handle, not_stored: self.not_stored.clone() }
     }
 
-    /// The response to a request. If the entry is resident, its body is the one that the memory tier holds.
+    /// The response to a request. It counts as resident only if its body is the one that the memory tier holds. Fetched bytes may be
+    /// in a file of the downloader's instead, whose digest is known already.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
         let resident = entry.and_then(|entry| entry.resident.as_ref());
+        let is_resident = resident.is_some_and(|resident| source != Source::Origin || resident.in_memory());
         let (cache_control, validators) = (self.metadata.cache_control(), self.metadata.validators());
         Media {
             mimetype: self.metadata.mimetype,
@@ -51,14 +53,10 @@ impl CachedMedia {
             source,
             stored_at: self.metadata.stored_at,
             handle: self.handle.filter(|_| entry.is_some()),
-            resident: resident.is_some(),
+            resident: is_resident,
             cache_control,
             validators,
-            body: match resident {
-                // Fetched bytes may be in a file of the downloader's.
-                Some(resident) if source == Source::Origin => resident.share(),
-                _ => self.body,
-            },
+            body: self.body,
         }
     }
 }

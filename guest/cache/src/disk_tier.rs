@@ -8,12 +8,13 @@ use crate::index::{Index, Slot};
 use crate::key_digest::KeyDigest;
 use crate::memory_tier::MemoryTier;
 use crate::policy::Policy;
-use crate::state::State;
+use crate::state::{Counters, State};
 
 /// The stored entries.
 pub(crate) struct StoredEntries<'a, P> {
     pub index: &'a mut Index<Blob>,
     pub memory_tier: &'a mut MemoryTier<P>,
+    pub counters: &'a mut Counters,
     /// Whose files to delete.
     pub evicted: Vec<KeyDigest>,
 }
@@ -22,9 +23,8 @@ impl Cache {
     /// Evicts entries of this many bytes, or all if there are fewer, and returns whose files to delete.
     pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<KeyDigest> {
         let State { index, disk_tier, memory_tier, counters, .. } = &mut *self.state.borrow_mut();
-        let mut stored = StoredEntries { index, memory_tier, evicted: Vec::new() };
+        let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         disk_tier.evict(bytes, &mut stored);
-        counters.evictions += stored.evicted.len() as u64;
         stored.evicted
     }
 }
@@ -38,6 +38,7 @@ impl<P: Policy> TierEntries for StoredEntries<'_, P> {
             Some(_) => self.index.remove(slot).map_or(Eviction::Unknown, |entry| {
                 let freed = entry.disk_size();
                 self.evicted.push(entry.digest);
+                self.counters.count_eviction();
                 self.memory_tier.release(slot, entry.resident);
                 Eviction::Freed(freed)
             }),

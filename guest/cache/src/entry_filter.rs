@@ -12,17 +12,18 @@ pub enum Filter {
     Prefix(String),
     /// Every entry.
     All,
-    /// No entry: the filter names what cannot be a host.
-    Nothing,
 }
 
-impl From<EntryFilter> for Filter {
-    fn from(filter: EntryFilter) -> Self {
-        match filter {
-            EntryFilter::Host(host) => HostPattern::new(&host).map_or(Self::Nothing, Self::Host),
+impl TryFrom<EntryFilter> for Filter {
+    /// Why the filter cannot match anything.
+    type Error = String;
+
+    fn try_from(filter: EntryFilter) -> Result<Self, String> {
+        Ok(match filter {
+            EntryFilter::Host(host) => Self::Host(HostPattern::new(&host).map_err(|error| error.to_string())?),
             EntryFilter::Prefix(prefix) => Self::Prefix(prefix),
             EntryFilter::All => Self::All,
-        }
+        })
     }
 }
 
@@ -34,7 +35,6 @@ impl Filter {
             Self::Host(host) => host.matches_url(cache_key),
             Self::Prefix(prefix) => cache_key.starts_with(prefix),
             Self::All => true,
-            Self::Nothing => false,
         }
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     const KEYS: [&str; 5] = ["https://x.org/a", "https://X.org:81/b", "http://cdn.x.org/a", "https://y.org/x.org", "test:x.org"];
 
     fn matching(filter: EntryFilter) -> Vec<usize> {
-        let filter = Filter::from(filter);
+        let filter = Filter::try_from(filter).unwrap();
         (0..KEYS.len()).filter(|at| filter.matches(KEYS[*at])).collect()
     }
 
@@ -57,9 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_host_selects_nothing() {
+    fn text_that_is_not_a_host_is_an_error() {
         for text in ["", "*", "https://x.org", "x.org:81", "x.org/a"] {
-            assert!(matching(EntryFilter::Host(text.into())).is_empty(), "{text}");
+            let Err(reason) = Filter::try_from(EntryFilter::Host(text.into())) else { panic!("{text} is accepted") };
+            assert!(reason.contains(text), "{reason}");
         }
     }
 

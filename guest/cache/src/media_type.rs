@@ -2,10 +2,22 @@
 
 use crate::bindings::media_cache::policy::eviction::MediaKind;
 
+/// The longest media type that the cache accepts from a transcoder, in bytes.
+const LONGEST: usize = 255;
+
 /// A media type without its parameters.
 #[must_use]
 pub fn essence(mimetype: &str) -> &str {
     mimetype.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether this is a media type: `type/subtype`, with or without parameters, in visible ASCII and spaces (RFC 9110, section 8.3.1).
+#[must_use]
+pub fn is_media_type(mimetype: &str) -> bool {
+    let is_token =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
+    let is_type = essence(mimetype).split_once('/').is_some_and(|(top_level, subtype)| is_token(top_level) && is_token(subtype));
+    is_type && mimetype.len() <= LONGEST && mimetype.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The kind of media, as a policy sees it.
@@ -30,6 +42,17 @@ pub fn media_kind(mimetype: &str) -> MediaKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_media_type_has_two_tokens() {
+        for mimetype in ["video/mp4", "image/svg+xml", "audio/ogg; codecs=\"opus\"", "application/vnd.x-y.z"] {
+            assert!(is_media_type(mimetype), "{mimetype}");
+        }
+        let long = format!("video/{}", "x".repeat(250));
+        for mimetype in ["", "video", "video/", "/mp4", "video/mp 4", "video/mp4\r\nx: y", "vidéo/mp4", "a/b/c", &long] {
+            assert!(!is_media_type(mimetype), "{mimetype}");
+        }
+    }
 
     #[test]
     fn the_kind_follows_from_the_media_type() {

@@ -18,7 +18,7 @@ impl Cache {
     /// See the WIT.
     pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
         let loaded = self.ensure_loaded().await;
-        let filter = Filter::from(filter);
+        let filter = Filter::try_from(filter).map_err(StoreError::InvalidUrl)?;
         if matches!(filter, Filter::All) {
             self.state.borrow_mut().failures.clear();
         }

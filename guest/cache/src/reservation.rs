@@ -40,10 +40,9 @@ impl Cache {
         let slot = index.insert(entry);
         let candidate = eviction::Entry { id: slot.into(), ..candidate };
         let needed = index.disk_bytes().saturating_sub(self.settings.max_disk_bytes);
-        let mut stored = StoredEntries { index, memory_tier, evicted: Vec::new() };
+        let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         let verdict = disk_tier.place(candidate, needed, &mut stored);
         let evicted = stored.evicted;
-        counters.evictions += evicted.len() as u64;
         let reservation = match verdict {
             Verdict::Admitted => {
                 writes.begin(disk_size);

@@ -19,7 +19,7 @@ pub enum Role<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
     Follower(oneshot::Receiver<T>),
 }
 
-/// The leader role. If it is dropped without a result, its followers are told.
+/// The leader role. If it is dropped without a result, each of its followers gets an error.
 pub struct Leader<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
     flight: &'a SingleFlight<K, T, S>,
     key: K,

@@ -15,6 +15,10 @@ use crate::metadata::Metadata;
 /// The first line. A file with any other is of another version, and is not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
 
+/// The largest snapshot that is read, in bytes: it becomes one value in the memory of the component. A larger one is ignored, and the
+/// sidecars are read instead.
+pub const LARGEST: u64 = 1 << 30;
+
 #[derive(Serialize, Deserialize)]
 struct Line {
     url: String,

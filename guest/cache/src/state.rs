@@ -46,6 +46,13 @@ pub(crate) struct Counters {
     pub transcode_failures: u64,
 }
 
+impl Counters {
+    /// Counts an entry that is evicted from disk.
+    pub fn count_eviction(&mut self) {
+        self.evictions += 1;
+    }
+}
+
 impl State {
     /// Counts a hit. If the entry still exists, it counts for the entry too, which becomes the most recently used.
     pub fn record_hit(&mut self, handle: Option<u64>, source: Source) {

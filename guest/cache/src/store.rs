@@ -67,7 +67,9 @@ impl Cache {
     }
 
     async fn describe_media(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Sidecar, StoreError> {
-        let body_digest = media.body.digest().await.map_err(|error| self.disk_failed("read what is to be stored", &error))?;
+        // The body is not on our disk yet, whose health a body that cannot be read says nothing about.
+        let body_digest = media.body.digest().await;
+        let body_digest = body_digest.map_err(|error| StoreError::Disk(format!("cannot read the body: {}", describe(&error))))?;
         Ok(Sidecar {
             url: key.cache_key.as_ref().into(),
             size: media.body.size(),

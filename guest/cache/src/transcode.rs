@@ -3,11 +3,14 @@
 use media_cache_file_names::{clean_or_fallback, replace_extension, usual_extension};
 
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
-use crate::bindings::media_cache::cache::transcoder::{self, Transcoded};
+use crate::bindings::media_cache::cache::transcoder::{self, Conversion, Transcoded};
 use crate::cache::Cache;
-use crate::media_type::essence;
+use crate::media_type::{essence, is_media_type};
 
 const GIF: &str = "image/gif";
+
+/// The longest extension of converted media, in bytes.
+const LONGEST_EXTENSION: usize = 16;
 
 impl Cache {
     /// The converted media, or the media as it is.
@@ -21,18 +24,28 @@ impl Cache {
         let result = transcoder::transcode(&media.body, source_type.into()).await;
         let counters = &mut self.state.borrow_mut().counters;
         match result {
-            Ok(Transcoded::Converted(conversion)) => {
+            Ok(Transcoded::Converted(conversion)) if is_usable(&conversion) => {
                 counters.transcoded += 1;
                 let filename = converted_name(&media.filename, source_type, &conversion.extension);
                 FetchedMedia { body: conversion.body, mimetype: conversion.mimetype, filename, ..media }
             }
             Ok(Transcoded::Keep) => media,
-            Err(_) => {
+            Ok(Transcoded::Converted(_)) | Err(_) => {
                 counters.transcode_failures += 1;
                 media
             }
         }
     }
+}
+
+/// Whether a conversion can be stored. Whatever a host's transcoder returns must not replace media that could have been kept.
+fn is_usable(conversion: &Conversion) -> bool {
+    let Conversion { body, mimetype, extension } = conversion;
+    body.size() > 0 && is_media_type(mimetype) && is_extension(extension)
+}
+
+fn is_extension(extension: &str) -> bool {
+    matches!(extension.len(), 1..=LONGEST_EXTENSION) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.
@@ -74,6 +87,16 @@ mod tests {
         assert_eq!(accepted("image/webp", b"RIFF", &["image/gif", "image/webp"]).as_deref(), Some("image/webp"));
         assert_eq!(accepted("image/webp", b"GIF89a", &["image/gif", "image/webp"]).as_deref(), Some("image/gif"));
         assert_eq!(accepted("image/webp", b"GIF89a", &["image/webp"]), None, "it is a GIF, which is not accepted");
+    }
+
+    #[test]
+    fn an_extension_is_short_and_alphanumeric() {
+        for extension in ["mp4", "7z", "webm"] {
+            assert!(is_extension(extension), "{extension}");
+        }
+        for extension in ["", ".mp4", "../x", "m p", "mp4\n", "ä", &"x".repeat(17)] {
+            assert!(!is_extension(extension), "{extension:?}");
+        }
     }
 
     #[test]

@@ -1,24 +1,24 @@
 //! Makes a name safe.
 
-use crate::extension::{LONGEST, cut, split_extension, trim, with_extension};
+use crate::extension::{MAX_NAME_BYTES, split_extension, trim, truncate, with_extension};
 
 /// The name of media for which no usable name is known.
 pub const FALLBACK: &str = "media";
 
-/// What remains of a name when it is made safe, if anything does.
+/// Makes a name safe; `None` if nothing remains of it.
 ///
-/// Of a path, only the last component that has a usable name remains, with either kind of slash as separator. Control characters,
-/// invisible characters and those that change the direction of writing are removed, as are dots and white space at both ends. A name
-/// of more than 200 bytes is shortened, keeping its extension.
+/// Only the last usable segment of a path is kept, with slashes of either kind as separators. Control characters, invisible characters
+/// and those that change the direction of text are removed, and so are dots and white space at both ends. A name over 200 bytes is
+/// truncated before its extension.
 #[must_use]
 pub fn clean_filename(name: &str) -> Option<String> {
-    name.rsplit(['/', '\\']).find_map(|component| {
-        let shown: String = component.chars().filter(|&c| !is_hidden(c)).collect();
-        let trimmed = trim(&shown);
+    name.rsplit(['/', '\\']).find_map(|segment| {
+        let visible: String = segment.chars().filter(|&c| !is_hidden(c)).collect();
+        let trimmed = trim(&visible);
         match split_extension(trimmed) {
             _ if trimmed.is_empty() => None,
-            (stem, Some(extension)) if trimmed.len() > LONGEST => Some(with_extension(stem, extension)),
-            _ => Some(cut(trimmed, LONGEST).to_owned()),
+            (stem, Some(extension)) if trimmed.len() > MAX_NAME_BYTES => Some(with_extension(stem, extension)),
+            _ => Some(truncate(trimmed, MAX_NAME_BYTES).to_owned()),
         }
     })
 }
@@ -29,8 +29,8 @@ pub fn clean_or_fallback(name: &str) -> String {
     clean_filename(name).unwrap_or_else(|| FALLBACK.to_owned())
 }
 
-/// Characters that are invisible or move others: `invoice<RLO>gpj.exe` displays as `invoiceexe.jpg`. The joiners U+200C and U+200D
-/// stay, because some scripts and emoji need them.
+/// Whether a character is invisible or moves others: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`. The joiners U+200C and U+200D
+/// are excepted, since some scripts and emoji need them.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_component_of_a_path_remains() {
+    fn only_the_last_segment_of_a_path_remains() {
         for (name, clean) in [
             ("../../etc/passwd", "passwd"),
             ("/absolute.gif", "absolute.gif"),
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_hide_something_are_removed() {
+    fn invisible_characters_are_removed() {
         for (name, clean) in [
             ("nul\0.gif\0", "nul.gif"),
             ("line\r\nX-Header: 1.gif", "lineX-Header: 1.gif"),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_name_is_cut_between_characters_and_keeps_its_extension() {
+    fn a_long_name_is_truncated_between_characters_and_keeps_its_extension() {
         let clean = |name: String| clean_filename(&name).unwrap();
         assert_eq!(clean("a".repeat(400) + ".jpeg"), "a".repeat(195) + ".jpeg");
         assert_eq!(clean("€".repeat(400) + ".gif"), "€".repeat(65) + ".gif");
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clean_name_is_not_changed_again() {
+    fn cleaning_is_idempotent() {
         let nasty =
             ["..", " . ", "a/", "\\", "\u{202e}.\u{202e}", "x\u{0}", ".a.", "a. ", "é".repeat(300).as_str()].map(str::to_owned);
         for name in nasty.iter().filter_map(|name| clean_filename(name)) {
             assert_eq!(clean_filename(&name).as_ref(), Some(&name));
-            assert!(!name.is_empty() && name.len() <= LONGEST && !name.contains(['/', '\\']), "{name:?}");
+            assert!(!name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\']), "{name:?}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! File extensions: finding, adding and replacing them.
 
-/// The longest name in bytes: most file systems allow 255, and the rest is left for what callers add.
-pub(crate) const LONGEST: usize = 200;
+/// The longest name, in bytes: most file systems allow 255, and callers may append to it.
+pub(crate) const MAX_NAME_BYTES: usize = 200;
 
-/// The longest extension in bytes. Longer text after a dot is part of the name.
-const LONGEST_EXTENSION: usize = 16;
+/// The longest suffix after a dot that counts as an extension, in bytes.
+const MAX_EXTENSION_BYTES: usize = 16;
 
 /// Whether a name ends in something that looks like an extension.
 #[must_use]
@@ -12,10 +12,10 @@ pub fn has_extension(name: &str) -> bool {
     split_extension(name).1.is_some()
 }
 
-/// Appends an extension, given without its dot. The name is shortened if the result would be too long.
+/// Appends an extension, given without its dot. The name is truncated if the result would be too long.
 #[must_use]
 pub fn with_extension(name: &str, extension: &str) -> String {
-    format!("{}.{extension}", cut(name, LONGEST.saturating_sub(1 + extension.len())))
+    format!("{}.{extension}", truncate(name, MAX_NAME_BYTES.saturating_sub(1 + extension.len())))
 }
 
 /// Replaces the extension `old`, in any case, by `new`. A name that does not end in `old`, or consists of nothing else, gets `new`
@@ -29,12 +29,12 @@ pub fn replace_extension(name: &str, old: &str, new: &str) -> String {
     format!("{stem}.{new}")
 }
 
-/// Splits at the last dot if an extension follows: a few letters and digits, not digits alone (`v1.0`).
+/// Splits at the last dot if an extension follows: a few letters and digits, but not digits alone (`v1.0`).
 pub(crate) fn split_extension(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once('.') {
         Some((stem, extension))
             if !trim(stem).is_empty()
-                && extension.len() <= LONGEST_EXTENSION
+                && extension.len() <= MAX_EXTENSION_BYTES
                 && extension.bytes().all(|b| b.is_ascii_alphanumeric())
                 && extension.bytes().any(|b| b.is_ascii_alphabetic()) =>
         {
@@ -48,9 +48,9 @@ pub(crate) fn trim(name: &str) -> &str {
     name.trim_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
-/// At most `longest` bytes of `name`, in whole characters.
-pub(crate) fn cut(name: &str, longest: usize) -> &str {
-    trim(&name[..name.floor_char_boundary(longest)])
+/// The first whole characters of a name, of at most `max_bytes`.
+pub(crate) fn truncate(name: &str, max_bytes: usize) -> &str {
+    trim(&name[..name.floor_char_boundary(max_bytes)])
 }
 
 #[cfg(test)]
@@ -71,7 +71,7 @@ mod tests {
     fn an_extension_is_appended_within_the_limit() {
         assert_eq!(with_extension("notes", "txt"), "notes.txt");
         assert_eq!(with_extension(&"b".repeat(200), "png"), "b".repeat(196) + ".png");
-        assert_eq!(with_extension("a", &"x".repeat(300)), format!(".{}", "x".repeat(300)), "cleaning shortens it");
+        assert_eq!(with_extension("a", &"x".repeat(300)), format!(".{}", "x".repeat(300)), "cleaning truncates it");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Safe file names for media from anywhere.
 //!
-//! Names come from headers, URLs, callers and files, so anybody may have written them, and they end up in file systems, archives and
-//! save dialogues. A clean name is a single path component, displays as what it is, and is neither empty nor long.
+//! Names come from untrusted headers, URLs, callers and files, and end up in file systems, archives and save dialogs. A clean name is a
+//! single path segment, has no invisible characters, and is neither empty nor long.
 //!
-//! The cache component cleans names from every source, and the HTTP downloader cleans what it takes from headers and URLs. Both use
-//! this crate, so they agree on what is clean.
+//! The cache component cleans the names of all media, and the HTTP downloader those from headers and URLs. Both use this crate, so
+//! they agree on what is clean. It has no dependencies, since it is compiled into the component.
 
 mod clean;
 mod extension;

@@ -21,7 +21,7 @@ pub struct Ingest {
     /// The largest body that is downloaded or put, in MiB
     #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
     max_body_mb: u64,
-    /// What makes films of GIFs: `embedded` needs nothing, `ffmpeg` has to be installed, `none` stores GIFs as they are
+    /// What converts GIFs to MP4: `embedded` needs nothing, `ffmpeg` must be installed, `none` stores GIFs as they are
     #[arg(long, value_enum, default_value_t)]
     transcoder: TranscoderName,
     #[command(flatten)]
@@ -76,7 +76,7 @@ impl Ingest {
         }
     }
 
-    /// Room that one more entry may take, in MiB: its body, or the film that is made of it, and its sidecar.
+    /// Room that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
     pub fn room(&self) -> u64 {
         self.max_body_mb.saturating_add(100)
     }

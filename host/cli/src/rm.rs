@@ -21,10 +21,14 @@ impl Rm {
         let cache = self.storage.open_for_reading().await?;
         let mut code = ExitCode::SUCCESS;
         for url in &self.urls {
-            if !cache.remove(url).await? {
-                eprintln!("media-cache: nothing is stored for {url}");
-                code = ExitCode::FAILURE;
-            }
+            // An entry that cannot be removed keeps none of the others.
+            let problem = match cache.remove(url).await {
+                Ok(true) => continue,
+                Ok(false) => format!("nothing is stored for {url}"),
+                Err(error) => format!("cannot remove {url}: {error}"),
+            };
+            eprintln!("media-cache: {problem}");
+            code = ExitCode::FAILURE;
         }
         cache.close().await?;
         Ok(code)

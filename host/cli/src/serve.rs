@@ -138,7 +138,7 @@ impl Serve {
         let report = cache.load_report();
         tracing::info!(
             entries = report.entries,
-            from_snapshot = report.from_index,
+            from_index = report.from_index,
             leftovers = report.leftovers,
             damaged = report.damaged,
             evicted = report.evicted,

@@ -25,7 +25,7 @@ pub struct Storage {
     #[command(flatten)]
     config: ConfigurationFile,
     /// The directory with the entries; made if it is not there
-    #[arg(long, value_name = "DIR", default_value = "media_cache")]
+    #[arg(long, value_name = "DIR", default_value = defaults::DIRECTORY)]
     pub dir: PathBuf,
     /// A cache component to use in place of the built-in one
     #[arg(long, value_name = "FILE")]

@@ -9,8 +9,8 @@ const SECTIONS: [&str; 5] = ["component-name", "version", "licenses", "descripti
 /// The id of custom sections.
 const CUSTOM: u8 = 0;
 
-/// The length of the preamble: magic number, version and layer.
-const PREAMBLE: usize = 8;
+/// The preamble of a component: magic number, version, and the layer that tells components from modules.
+const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// What a component says about itself.
 #[derive(Debug, PartialEq)]
@@ -22,10 +22,10 @@ pub(crate) struct Metadata {
     pub wit: String,
 }
 
-/// A component with this metadata, instead of what an earlier call added. `None` if `component` is not the binary format.
+/// A component with this metadata, instead of what an earlier call added. `None` if `component` is not the binary format of a component.
 pub(crate) fn stamp(component: &[u8], metadata: &Metadata) -> Option<Vec<u8>> {
-    let mut stamped = component.get(..PREAMBLE).filter(|preamble| preamble.starts_with(b"\0asm"))?.to_vec();
-    let mut rest = &component[PREAMBLE..];
+    let mut rest = component.strip_prefix(PREAMBLE)?;
+    let mut stamped = PREAMBLE.to_vec();
     while !rest.is_empty() {
         let (section, after) = split_section(rest)?;
         if !custom_name(section).is_some_and(|name| SECTIONS.contains(&name)) {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn names(component: &[u8]) -> Vec<String> {
-        let mut rest = &component[PREAMBLE..];
+        let mut rest = &component[PREAMBLE.len()..];
         let mut names = Vec::new();
         while let Some((section, after)) = split_section(rest) {
             names.push(custom_name(section).unwrap_or("-").to_owned());
@@ -123,7 +123,7 @@ mod tests {
     fn a_stamp_adds_each_section_once() {
         let stamped = stamp(EMPTY, &metadata("0.1.0")).unwrap();
         assert_eq!(names(&stamped), SECTIONS);
-        assert_eq!(&stamped[PREAMBLE..][..28], b"\0\x1a\x0ecomponent-name\0\x09\x08policy-x");
+        assert_eq!(&stamped[PREAMBLE.len()..][..28], b"\0\x1a\x0ecomponent-name\0\x09\x08policy-x");
         assert_eq!(stamp(&stamped, &metadata("0.1.0")), Some(stamped));
     }
 
@@ -143,6 +143,7 @@ mod tests {
         for file in [
             &b""[..],
             b"\0asm",
+            b"\0asm\x01\0\0\0",
             b"#!/bin/sh\n",
             b"\0asm\x0d\0\x01\0\0",
             b"\0asm\x0d\0\x01\0\0\x05a",

@@ -3,29 +3,16 @@
 //! In a checkout the build script builds them from `guest/`. The published package carries them prebuilt, and packagers can point
 //! `PREBUILT_COMPONENTS_DIR` at a directory of their own. See the crate `media-cache-component-builder`.
 
-/// Embeds a component, given the name of its file without the extension.
-macro_rules! component {
-    ($file:literal) => {
-        include_bytes!(concat!(env!("COMPONENTS"), "/", $file, ".wasm"))
-    };
-}
-
 /// The cache component, which exports `media-cache:cache/cache`.
-pub static CACHE: &[u8] = component!("media_cache_component");
+pub static CACHE: &[u8] = include_bytes!(concat!(env!("COMPONENTS"), "/media_cache_component.wasm"));
 
 /// The name of the default policy.
 pub const LRU: &str = "lru";
 
 /// The names and components of the built-in policies, the default first. Each component exports `media-cache:policy/eviction`.
 ///
-/// A new policy needs a package in `guest/policies/`, the name of the package in `build.rs`, and a line here.
-pub static POLICIES: [(&str, &[u8]); 5] = [
-    (LRU, component!("media_cache_policy_lru")),
-    ("sieve", component!("media_cache_policy_sieve")),
-    ("s3-fifo", component!("media_cache_policy_s3_fifo")),
-    ("gdsf", component!("media_cache_policy_gdsf")),
-    ("w-tinylfu", component!("media_cache_policy_w_tinylfu")),
-];
+/// A new policy needs a package in `guest/policies/` and its name in `build.rs`.
+pub static POLICIES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
 
 /// The component of the built-in policy with this name.
 #[must_use]

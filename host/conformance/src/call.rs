@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use media_cache::policy::{Entry, Event, Placement};
+use media_cache::policy::{Entry, Event, MediaKind, Placement};
 
 /// The most elements of a list that are shown.
 const MAX_SHOWN: usize = 12;
@@ -78,8 +78,16 @@ fn write_event(text: &mut String, event: &Event) {
 }
 
 fn write_entry(text: &mut String, entry: &Entry) {
-    let Entry { id, fingerprint, size, hits, accessed_at, .. } = entry;
-    let _ = write!(text, "{{id {id}, fingerprint {fingerprint:#x}, size {size}, hits {hits}, accessed-at {accessed_at}}}");
+    let Entry { id, fingerprint, size, hits, accessed_at, cost, waiters, kind } = entry;
+    let kind = match kind {
+        MediaKind::Image => "image",
+        MediaKind::Animation => "animation",
+        MediaKind::Video => "video",
+        MediaKind::Audio => "audio",
+        MediaKind::Other => "other",
+    };
+    let _ = write!(text, "{{id {id}, fingerprint {fingerprint:#x}, size {size}, hits {hits}, accessed-at {accessed_at}, ");
+    let _ = write!(text, "cost {cost}, waiters {waiters}, kind {kind}}}");
 }
 
 fn one(entry: &Entry) -> String {

@@ -1,6 +1,6 @@
 //! The model of a cache tier that answers are checked against: the entries that are resident after the calls so far.
 
-use media_cache::policy::Entry;
+use media_cache::policy::{Entry, MediaKind};
 use media_cache_policy_structures::{FingerprintMap, Queue, Slab};
 
 use crate::random::{Random, mix};
@@ -75,7 +75,7 @@ impl Model {
             self.next_id += 1;
             self.next_id - 1
         });
-        Entry { hits, accessed_at, ..Entry::new(id, fingerprint(object), self.tier.size_of(object)) }
+        Entry { hits, accessed_at, ..fetched(Entry::new(id, fingerprint(object), self.tier.size_of(object))) }
     }
 
     /// Frees the id of a candidate that was not admitted.
@@ -121,7 +121,7 @@ impl Model {
 
     fn entry(&self, id: u64) -> Option<Entry> {
         let Resident { fingerprint, hits, accessed_at } = *self.entries.get(id)?;
-        Some(Entry { hits, accessed_at, ..Entry::new(id, fingerprint, self.entries.size(id)) })
+        Some(Entry { hits, accessed_at, ..fetched(Entry::new(id, fingerprint, self.entries.size(id))) })
     }
 
     /// The id of the least recently used entry.
@@ -134,6 +134,24 @@ impl Model {
         let start = random.below(self.next_id);
         (0..self.next_id).map(|step| (start + step) % self.next_id).find(|id| self.entries.get(*id).is_some())
     }
+}
+
+/// Adds what is known from the fetch of an entry. It is always the same for the same fingerprint, and covers the borders of each range.
+fn fetched(entry: Entry) -> Entry {
+    const KINDS: [MediaKind; 5] = [MediaKind::Image, MediaKind::Animation, MediaKind::Video, MediaKind::Audio, MediaKind::Other];
+    let draw = mix(entry.fingerprint);
+    let cost = match draw % 8 {
+        0 => 0,
+        1 => 1,
+        2 => u32::MAX,
+        _ => (draw >> 32) as u32 % 60_000,
+    };
+    let waiters = match draw >> 3 & 7 {
+        0 => u32::MAX,
+        1..4 => (draw >> 40) as u32 % 100,
+        _ => 0,
+    };
+    Entry { cost, waiters, kind: KINDS[(draw >> 6) as usize % KINDS.len()], ..entry }
 }
 
 /// The fingerprint of an object, which is unique.

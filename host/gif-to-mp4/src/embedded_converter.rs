@@ -3,12 +3,11 @@
 use bytes::Bytes;
 use futures::future::BoxFuture;
 
+use crate::animation::Animation;
 use crate::convert_error::ConvertError;
 use crate::converter::Converter;
 use crate::deadline::Deadline;
-use crate::frames::Frames;
 use crate::h264_encoder::H264Encoder;
-use crate::inspect::inspect;
 use crate::limits::Limits;
 use crate::mp4;
 use crate::workers::{self, Workers};
@@ -56,9 +55,9 @@ impl Converter for EmbeddedConverter {
 /// # Errors
 /// See [`ConvertError`]. The deadline is checked between frames.
 pub fn gif_to_mp4(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<Vec<u8>, ConvertError> {
-    let info = inspect(gif, limits, deadline)?;
-    let format = VideoFormat::for_canvas(info.width, info.height);
-    let mut frames = Frames::new(gif, &info)?;
+    let animation = Animation::inspect(gif, limits, deadline)?;
+    let format = VideoFormat::for_canvas(animation.info.width, animation.info.height);
+    let mut frames = animation.frames(gif)?;
     let mut encoder = H264Encoder::new(format.matrix, limits)?;
     let mut picture = I420::new(format);
     while let Some(canvas) = frames.next_canvas()? {
@@ -66,7 +65,7 @@ pub fn gif_to_mp4(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<Ve
         picture.convert(canvas);
         encoder.encode(&picture)?;
     }
-    mp4::write(&encoder.finish(), format, &info.delays)
+    mp4::write(&encoder.finish(), format, &animation.info.delays)
 }
 
 #[cfg(test)]
@@ -130,8 +129,8 @@ mod tests {
         let file = gif(160, 120, &[frame(0), frame(3), frame(6)]);
         let pictures = Video::read(convert(&file).unwrap()).pictures();
 
-        let info = inspect(&file, &Limits::default(), &no_deadline()).unwrap();
-        let mut frames = Frames::new(&file, &info).unwrap();
+        let animation = Animation::inspect(&file, &Limits::default(), &no_deadline()).unwrap();
+        let mut frames = animation.frames(&file).unwrap();
         let mut source = I420::new(VideoFormat::for_canvas(160, 120));
         for picture in pictures {
             source.convert(frames.next_canvas().unwrap().unwrap());

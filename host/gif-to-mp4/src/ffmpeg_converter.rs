@@ -14,12 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 
+use crate::animation::Animation;
 use crate::bitstream::EncodedVideo;
 use crate::convert_error::ConvertError;
 use crate::converter::Converter;
 use crate::deadline::Deadline;
-use crate::frames::Frames;
-use crate::inspect::{GifInfo, inspect};
 use crate::limits::Limits;
 use crate::mp4;
 use crate::workers::{self, Workers};
@@ -49,23 +48,24 @@ impl FfmpegConverter {
     async fn run(&self, gif: Bytes) -> Result<Vec<u8>, ConvertError> {
         let (limits, wall_time) = (self.limits, self.limits.wall_time);
         let file = gif.clone();
-        let info = Arc::new(workers::run(wall_time, move |deadline| inspect(&file, &limits, deadline)).await?);
-        let format = VideoFormat::for_canvas(info.width, info.height);
+        let inspect = move |deadline: &Deadline| Animation::inspect(&file, &limits, deadline);
+        let animation = Arc::new(workers::run(wall_time, inspect).await?);
+        let format = VideoFormat::for_canvas(animation.info.width, animation.info.height);
 
         let mut child = self.start(format)?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(ConvertError::Ffmpeg("started without pipes".into()));
         };
         let (sender, pictures) = mpsc::channel(BUFFERED_PICTURES);
-        let decoded_info = Arc::clone(&info);
-        let decode = workers::run(wall_time, move |deadline| decode(&gif, &decoded_info, format, &sender, deadline));
+        let decoded = Arc::clone(&animation);
+        let decode = workers::run(wall_time, move |deadline| decode(&gif, &decoded, format, &sender, deadline));
         // All pipes are served at once: a process that blocks on one of them would otherwise never drain the others.
         let ((), (), stream, errors) =
             tokio::try_join!(decode, write_pictures(stdin, pictures), read_video(stdout, &limits), read_errors(stderr))?;
         check_exit(&mut child, &errors).await?;
         let finish = move |_: &Deadline| {
             let video = EncodedVideo::from_annex_b(&stream, &limits)?;
-            mp4::write(&video, format, &info.delays)
+            mp4::write(&video, format, &animation.info.delays)
         };
         workers::run(wall_time, finish).await
     }
@@ -122,12 +122,12 @@ fn arguments(format: VideoFormat) -> Vec<String> {
 /// Decodes, converts and sends every frame, until the receiver is closed.
 fn decode(
     gif: &[u8],
-    info: &GifInfo,
+    animation: &Animation,
     format: VideoFormat,
     pictures: &mpsc::Sender<Vec<u8>>,
     deadline: &Deadline,
 ) -> Result<(), ConvertError> {
-    let mut frames = Frames::new(gif, info)?;
+    let mut frames = animation.frames(gif)?;
     let mut picture = I420::new(format);
     while let Some(canvas) = frames.next_canvas()? {
         deadline.check()?;

@@ -7,14 +7,17 @@
 //! * every frame becomes one sample that lasts exactly as long as browsers show it, including the last one;
 //! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
-//! A file passes through one module per stage: `inspect` reads the headers, `frames` decodes and composites, `yuv` converts the
-//! colours, `h264_encoder` or `ffmpeg_converter` encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
+//! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_inspect` reads the headers and
+//! `animation_info` checks them, `gif_frames` decodes and composites, `yuv` converts the colours, `h264_encoder` or `ffmpeg_converter`
+//! encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
 //!
 //! # Features
 //!
 //! - `openh264` (default): [`EmbeddedConverter`] and [`gif_to_mp4`], which encode with OpenH264. Needs a C++ compiler.
 //! - `fuzzing`: internals for property tests and fuzz targets, outside of the API's guarantees.
 
+mod animation;
+mod animation_info;
 mod bitstream;
 mod canvas;
 mod convert_error;
@@ -23,13 +26,13 @@ mod deadline;
 #[cfg(feature = "openh264")]
 mod embedded_converter;
 mod ffmpeg_converter;
-mod frames;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gif_frames;
+mod gif_inspect;
 #[cfg(feature = "openh264")]
 mod h264_encoder;
-mod inspect;
 mod limits;
 mod mp4;
 #[cfg(test)]
@@ -37,6 +40,7 @@ mod test_support;
 mod workers;
 mod yuv;
 
+pub use animation::ACCEPTED_TYPES;
 pub use convert_error::ConvertError;
 pub use converter::Converter;
 pub use deadline::Deadline;

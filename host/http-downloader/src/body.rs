@@ -16,7 +16,7 @@ use media_cache_interfaces::{Blob, FetchError, SpooledBody};
 
 /// Receives the whole body of a response.
 pub(crate) async fn receive(response: Response<Incoming>, options: &HttpOptions) -> Result<Blob, FetchError> {
-    let too_large = FetchError::TooLarge { limit: options.max_body_bytes };
+    let too_large = FetchError::TooLarge(options.max_body_bytes);
     let (head, mut body) = response.into_parts();
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > options.max_body_bytes) {

@@ -1,49 +1,22 @@
-//! The file name of a download.
+//! The file name of a download: which header or URL names it, and how that name is decoded.
 //!
-//! Names come from untrusted headers and URLs, and end up in file systems, archives and save dialogs. A cleaned name is a single path
-//! segment, has no invisible characters, and is neither empty nor long.
+//! The rules for safe names are those of [`media_cache_file_names`], which the cache component applies as well.
 
+use media_cache_file_names::{FALLBACK, clean_filename, has_extension, usual_extension, with_extension};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::header_parameters::parameter;
 
-/// The name of media without any other name.
-const DEFAULT_NAME: &str = "media";
-
-/// The longest name, in bytes: most file systems allow 255, and callers may append to it.
-const MAX_NAME_BYTES: usize = 200;
-
-/// The longest suffix after a dot that counts as an extension, in bytes.
-const MAX_EXTENSION_BYTES: usize = 16;
-
 /// The name of a download: from its `Content-Disposition` (`filename*` before `filename`, RFC 6266), or else the last segment of its
 /// URL's path, or else `media`. It is cleaned by [`clean_filename`], and gets the usual extension of `mimetype` if it has none.
 #[must_use]
 pub fn filename_for(disposition: Option<&[u8]>, url: &Url, mimetype: &str) -> String {
-    let name = disposition.and_then(from_disposition).or_else(|| from_url(url)).unwrap_or_else(|| DEFAULT_NAME.to_owned());
+    let name = disposition.and_then(from_disposition).or_else(|| from_url(url)).unwrap_or_else(|| FALLBACK.to_owned());
     match usual_extension(mimetype) {
-        Some(extension) if split_extension(&name).1.is_none() => join(&name, extension),
+        Some(extension) if !has_extension(&name) => with_extension(&name, extension),
         _ => name,
     }
-}
-
-/// Makes a name safe; `None` if nothing remains of it.
-///
-/// Only the last segment of a path is kept, with slashes of either kind as separators. Control characters, invisible characters and
-/// those that change the direction of text are removed, and so are dots and white space at both ends. A name over 200 bytes is
-/// truncated before its extension.
-#[must_use]
-pub fn clean_filename(name: &str) -> Option<String> {
-    name.rsplit(['/', '\\']).find_map(|segment| {
-        let visible: String = segment.chars().filter(|&c| !is_hidden(c)).collect();
-        let trimmed = trim(&visible);
-        match split_extension(trimmed) {
-            _ if trimmed.is_empty() => None,
-            (stem, Some(extension)) if trimmed.len() > MAX_NAME_BYTES => Some(join(stem, extension)),
-            _ => Some(truncate(trimmed, MAX_NAME_BYTES).to_owned()),
-        }
-    })
 }
 
 fn from_disposition(header: &[u8]) -> Option<String> {
@@ -75,98 +48,6 @@ fn from_url(url: &Url) -> Option<String> {
 
 fn from_latin1(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
-}
-
-/// Whether a character is invisible or moves others: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`. The joiners U+200C and U+200D
-/// are excepted, since some scripts and emoji need them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
-        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
-}
-
-fn trim(name: &str) -> &str {
-    name.trim_matches(|c: char| c == '.' || c.is_whitespace())
-}
-
-/// The first whole characters of a name, of at most `max_bytes`.
-fn truncate(name: &str, max_bytes: usize) -> &str {
-    trim(&name[..name.floor_char_boundary(max_bytes)])
-}
-
-fn join(stem: &str, extension: &str) -> String {
-    format!("{}.{extension}", truncate(stem, MAX_NAME_BYTES - 1 - extension.len()))
-}
-
-/// Splits at the last dot if an extension follows: a few letters and digits, but not digits alone (`v1.0`).
-fn split_extension(name: &str) -> (&str, Option<&str>) {
-    match name.rsplit_once('.') {
-        Some((stem, extension))
-            if !trim(stem).is_empty()
-                && extension.len() <= MAX_EXTENSION_BYTES
-                && extension.bytes().all(|b| b.is_ascii_alphanumeric())
-                && extension.bytes().any(|b| b.is_ascii_alphabetic()) =>
-        {
-            (stem, Some(extension))
-        }
-        _ => (name, None),
-    }
-}
-
-/// The usual extension of a media type, without the dot.
-fn usual_extension(mimetype: &str) -> Option<&'static str> {
-    Some(match mimetype.split(';').next()?.trim() {
-        "application/dash+xml" => "mpd",
-        "application/json" => "json",
-        "application/pdf" => "pdf",
-        "application/vnd.apple.mpegurl" | "application/x-mpegurl" => "m3u8",
-        "application/xml" | "text/xml" => "xml",
-        "application/zip" => "zip",
-        "audio/aac" => "aac",
-        "audio/aiff" | "audio/x-aiff" => "aiff",
-        "audio/amr" => "amr",
-        "audio/flac" | "audio/x-flac" => "flac",
-        "audio/m4a" | "audio/mp4" | "audio/x-m4a" => "m4a",
-        "audio/midi" => "mid",
-        "audio/mp3" | "audio/mpeg" => "mp3",
-        "audio/ogg" => "ogg",
-        "audio/opus" => "opus",
-        "audio/wav" | "audio/wave" | "audio/vnd.wave" | "audio/x-wav" => "wav",
-        "audio/webm" => "weba",
-        "image/apng" => "apng",
-        "image/avif" => "avif",
-        "image/bmp" | "image/x-ms-bmp" => "bmp",
-        "image/gif" => "gif",
-        "image/heic" => "heic",
-        "image/heif" => "heif",
-        "image/jp2" => "jp2",
-        "image/jpeg" | "image/jpg" => "jpg",
-        "image/jxl" => "jxl",
-        "image/png" => "png",
-        "image/svg+xml" => "svg",
-        "image/tiff" => "tif",
-        "image/vnd.adobe.photoshop" => "psd",
-        "image/vnd.microsoft.icon" | "image/x-icon" => "ico",
-        "image/webp" => "webp",
-        "text/css" => "css",
-        "text/csv" => "csv",
-        "text/html" => "html",
-        "text/plain" => "txt",
-        "text/vtt" => "vtt",
-        "video/3gpp" => "3gp",
-        "video/mp2t" => "ts",
-        "video/mp4" => "mp4",
-        "video/mpeg" => "mpg",
-        "video/ogg" => "ogv",
-        "video/quicktime" => "mov",
-        "video/webm" => "webm",
-        "video/x-flv" => "flv",
-        "video/x-m4v" => "m4v",
-        "video/x-matroska" => "mkv",
-        "video/x-ms-wmv" => "wmv",
-        "video/x-msvideo" => "avi",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -202,7 +83,7 @@ mod tests {
             ("attachment; filename=plain.gif; filename*=UTF-8''..%2f", "plain.gif"),
             ("attachment; filename=100%25.gif", "100%25.gif"),
             ("attachment; filename=\"naïve café.gif\"", "naïve café.gif"),
-            // Paths.
+            // Paths, which are cleaned after decoding.
             (r#"attachment; filename="../../etc/passwd""#, "passwd.png"),
             (r#"attachment; filename="/absolute.gif""#, "absolute.gif"),
             (r#"attachment; filename="C:\\Windows\\system32\\evil.dll""#, "evil.dll"),
@@ -267,26 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn long_name_is_truncated_between_characters_and_keeps_its_extension() {
-        let clean = |name: String| clean_filename(&name).unwrap();
-        assert_eq!(clean("a".repeat(400) + ".jpeg"), "a".repeat(195) + ".jpeg");
-        assert_eq!(clean("€".repeat(400) + ".gif"), "€".repeat(65) + ".gif");
-        assert_eq!(clean("a".repeat(196) + ".gif"), "a".repeat(196) + ".gif");
-        assert_eq!(clean("a".repeat(400)), "a".repeat(200));
-        assert_eq!(clean("a.".repeat(200) + "€"), ("a.".repeat(100)).trim_end_matches('.'));
-        assert_eq!(clean("a".to_owned() + &" .".repeat(300) + "gif"), "a.gif");
+    fn long_name_is_truncated_before_the_added_extension() {
         assert_eq!(disposition(&format!("inline; filename={}", "b".repeat(200))), "b".repeat(196) + ".png");
-    }
-
-    #[test]
-    fn cleaning_is_idempotent() {
-        let nasty =
-            ["..", " . ", "a/", "\\", "\u{202e}.\u{202e}", "x\u{0}", ".a.", "a. ", "é".repeat(300).as_str()].map(str::to_owned);
-        for name in nasty.iter().filter_map(|name| clean_filename(name)) {
-            assert_eq!(clean_filename(&name).as_ref(), Some(&name));
-            assert!(!name.is_empty() && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\']), "{name:?}");
-        }
-        assert_eq!(clean_filename(""), None);
-        assert_eq!(clean_filename(" ..\u{2066}/.. "), None);
     }
 }

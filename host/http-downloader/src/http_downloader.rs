@@ -25,7 +25,7 @@ use crate::response::{check_whole_and_plain, redirect_location};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use crate::transport::{OriginRequest, Transport};
-use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
+use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, FetchedMedia};
 
 const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
 
@@ -57,6 +57,7 @@ impl HttpDownloader {
 
     async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
         let request = self.first_request(url)?;
+        let cacheability = if request.authorization.is_some() { Cacheability::Private } else { Cacheability::Public };
         self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
         let (target, response) = self.follow_redirects(request).await?;
         check_whole_and_plain(&response)?;
@@ -74,7 +75,8 @@ impl HttpDownloader {
             self.check_type(page, &format!("what comes as {mimetype} is"))?;
         }
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
-        Ok(FetchedMedia::new(body, mimetype, filename))
+        let cache_control = CacheControl { cacheability, max_age: None };
+        Ok(FetchedMedia { cache_control, ..FetchedMedia::new(body, mimetype, filename) })
     }
 
     fn first_request(&self, url: &str) -> Result<OriginRequest, FetchError> {

@@ -29,7 +29,7 @@ impl<D: Downloader> Downloader for Limited<D> {
             };
             tokio::select! {
                 biased;
-                () = self.limiter.closed() => Err(FetchError::Overloaded { retry_after_seconds: None }),
+                () = self.limiter.closed() => Err(FetchError::Overloaded(None)),
                 result = download => result,
             }
         })
@@ -163,7 +163,7 @@ mod tests {
         let fetches = request(&limited, &["http://a/1", "http://b/2", "http://c/3"]);
         assert_eq!(counts(&limited), (1, 2, 0));
         let error = limited.fetch("http://d/4").await.unwrap_err();
-        assert_eq!(error, FetchError::Overloaded { retry_after_seconds: Some(1) });
+        assert_eq!(error, FetchError::Overloaded(Some(1)));
         assert_eq!(counts(&limited), (1, 2, 1));
         drop(fetches);
         let fetches = request(&limited, &["http://d/4"]);
@@ -219,7 +219,7 @@ mod tests {
         let limited = origin.limited(LimiterOptions { max_queue_time: Duration::from_millis(5), ..options(1, 1, 10) });
         let fetches = request(&limited, &["http://a/1"]);
         for url in ["http://a/2", "http://b/3"] {
-            assert!(matches!(limited.fetch(url).await, Err(FetchError::Overloaded { retry_after_seconds: Some(1) })));
+            assert!(matches!(limited.fetch(url).await, Err(FetchError::Overloaded(Some(1)))));
         }
         assert_eq!(counts(&limited), (1, 0, 2));
         drop(fetches);
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(counts(&limited), (1, 1, 0));
         limited.limiter.close();
         let results: Vec<_> = fetches.drain(..).map(|fetch| fetch.now_or_never().map(Result::unwrap_err)).collect();
-        let abandoned = FetchError::Overloaded { retry_after_seconds: None };
+        let abandoned = FetchError::Overloaded(None);
         assert_eq!(results, [Some(abandoned.clone()), Some(abandoned.clone())]);
         assert_eq!(counts(&limited), (0, 0, 0));
         assert_eq!(limited.fetch("http://b/").await.map(|_| ()).unwrap_err(), abandoned);

@@ -27,7 +27,7 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<(), Fet
         StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
         StatusCode::GONE => return Err(FetchError::Gone),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            return Err(FetchError::Unavailable { retry_after_seconds: retry_after(response.headers(), SystemTime::now()) });
+            return Err(FetchError::Unavailable(retry_after(response.headers(), SystemTime::now())));
         }
         other => return Err(FetchError::OriginStatus(other.as_u16())),
     }

@@ -110,7 +110,7 @@ fn is_transient(failure: &FetchError) -> bool {
     match failure {
         FetchError::Unreachable(_) | FetchError::BrokenAnswer(_) | FetchError::ShortBody(_) => true,
         FetchError::OriginStatus(status) => matches!(status, 500 | 502 | 504),
-        FetchError::Unavailable { retry_after_seconds } => retry_after_seconds.is_none(),
+        FetchError::Unavailable(retry_after_seconds) => retry_after_seconds.is_none(),
         _ => false,
     }
 }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     fn busy(retry_after_seconds: Option<u32>) -> FetchError {
-        FetchError::Unavailable { retry_after_seconds }
+        FetchError::Unavailable(retry_after_seconds)
     }
 
     #[tokio::test]
@@ -206,7 +206,7 @@ mod tests {
             FetchError::Gone,
             FetchError::OriginStatus(403),
             FetchError::OriginStatus(501),
-            FetchError::TooLarge { limit: 1 },
+            FetchError::TooLarge(1),
             FetchError::TimedOut(text()),
             FetchError::OverlongBody(text()),
             FetchError::EmptyBody,
@@ -215,7 +215,7 @@ mod tests {
             FetchError::UnacceptableType(text()),
             FetchError::TooManyRedirects(5),
             busy(Some(1)),
-            FetchError::Overloaded { retry_after_seconds: None },
+            FetchError::Overloaded(None),
             FetchError::Other(text()),
         ];
         for failure in permanent {
@@ -270,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn refused_retry_returns_the_previous_failure() {
-        let results = [Some(FetchError::OriginStatus(500)), Some(FetchError::Overloaded { retry_after_seconds: None }), None];
+        let results = [Some(FetchError::OriginStatus(500)), Some(FetchError::Overloaded(None)), None];
         let (result, attempts, _) = outcome(RetryOptions::default(), Duration::ZERO, &results).await;
         assert_eq!((result, attempts), (Err(FetchError::OriginStatus(500)), 2));
     }

@@ -157,7 +157,7 @@ impl WaitQueue {
         let rounds = host_rounds.max(rounds(self.queued(), self.options.max_downloads));
         let seconds = self.average_duration.as_secs_f64() * rounds;
         let (shortest, longest) = RETRY_AFTER_SECONDS;
-        FetchError::Overloaded { retry_after_seconds: Some(seconds.ceil().clamp(shortest, longest) as u32) }
+        FetchError::Overloaded(Some(seconds.ceil().clamp(shortest, longest) as u32))
     }
 
     fn queued(&self) -> usize {
@@ -200,7 +200,7 @@ mod tests {
             let error = queue.enqueue("z").unwrap_err();
             drop(downloads);
             match error {
-                FetchError::Overloaded { retry_after_seconds: Some(seconds) } => seconds,
+                FetchError::Overloaded(Some(seconds)) => seconds,
                 other => panic!("{other:?}"),
             }
         };

@@ -8,11 +8,12 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 /// A SHA-256 digest.
 pub type Sha256Digest = [u8; 32];
@@ -34,7 +35,7 @@ pub struct Blob(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     source: Source,
-    digest: OnceLock<Sha256Digest>,
+    digest: OnceCell<Sha256Digest>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl<B: Into<Bytes>> From<B> for Blob {
 
 impl Blob {
     fn new(source: Source) -> Self {
-        Self(Arc::new(Inner { source, digest: OnceLock::new() }))
+        Self(Arc::new(Inner { source, digest: OnceCell::new() }))
     }
 
     /// The bytes of an open file, at its current length.
@@ -126,17 +127,17 @@ impl Blob {
         Ok(loaded)
     }
 
-    /// The SHA-256 of the bytes, computed once for a blob and its clones; on another thread, unless the blob is small.
+    /// The SHA-256 of the bytes, computed once for a blob and its clones, also if several ask at the same time; on another thread, unless
+    /// the blob is small.
     ///
     /// # Errors
     /// When the file cannot be read, or has become shorter.
     pub async fn digest(&self) -> io::Result<Sha256Digest> {
-        if let Some(digest) = self.0.digest.get() {
-            return Ok(*digest);
-        }
-        let source = self.0.source.clone();
-        let digest = run(self.len(), move || source.digest()).await?;
-        Ok(*self.0.digest.get_or_init(|| digest))
+        let compute = || {
+            let source = self.0.source.clone();
+            run(self.len(), move || source.digest())
+        };
+        self.0.digest.get_or_try_init(compute).await.copied()
     }
 
     /// The digest, if it has been computed.

@@ -1,24 +1,24 @@
 //! Why a download failed. A caller gets a variant to act on, an HTTP status and a name; a person gets a sentence.
 //!
-//! The table below is the only list of failures. Each row becomes a variant of [`FetchError`] and a [`FailureKind`] with its name
-//! and status, so adding a failure means adding a row.
+//! The table below, [`for_each_failure`](crate::for_each_failure), is the only list of failures. Each row becomes a variant of
+//! [`FetchError`] and a [`FailureKind`] with its name and status, and a conversion from and to the WIT, so adding a failure means
+//! adding a row.
 //!
 //! No message contains credentials or the query string of a URL: those are often secrets, and messages end up in logs.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares [`FetchError`] and [`FailureKind`] from rows of the form
-/// `#[error(MESSAGE)] Variant PAYLOAD => NAME, HTTP STATUS;`.
-macro_rules! failures {
+/// Declares [`FetchError`] and [`FailureKind`] from the rows of the table.
+macro_rules! declare {
     ($(
         $(#[$attribute:meta])*
-        $kind:ident $(($($tuple:tt)*))? $({$($fields:tt)*})? => $name:literal, $status:literal;
+        $kind:ident $(($field:ident: $type:ty))? => $name:literal, $status:literal;
     )+) => {
         /// Why a download produced no [`FetchedMedia`](crate::fetched_media::FetchedMedia).
         #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
         pub enum FetchError {
-            $($(#[$attribute])* $kind $(($($tuple)*))? $({$($fields)*})?,)+
+            $($(#[$attribute])* $kind $(($type))?,)+
         }
 
         /// The kind of a [`FetchError`], without its details. Settings refer to failures by kind.
@@ -60,96 +60,97 @@ macro_rules! failures {
     };
 }
 
-failures! {
-    /// The text is not a URL, or not one that can be fetched. Retrying does not help.
-    #[error("this URL cannot be fetched: {0}")]
-    InvalidUrl(String) => "invalid-url", 400;
+/// Calls a macro with a row for every failure, of the form
+/// `#[error(MESSAGE)] Variant(PAYLOAD: TYPE) => NAME, HTTP STATUS;`. Variants and payloads are those of `wit/cache/failures.wit`.
+#[macro_export]
+macro_rules! for_each_failure {
+    ($callback:ident) => {
+        $callback! {
+            /// The text is not a URL, or not one that can be fetched. Retrying does not help.
+            #[error("this URL cannot be fetched: {0}")]
+            InvalidUrl(reason: String) => "invalid-url", 400;
 
-    /// The URL, or one that it redirects to, may not be fetched from here.
-    #[error("refused: {0}")]
-    Refused(String) => "refused", 403;
+            /// The URL, or one that it redirects to, may not be fetched from here.
+            #[error("refused: {0}")]
+            Refused(reason: String) => "refused", 403;
 
-    /// The origin has no such media.
-    #[error("the origin has nothing at this URL (it answered 404)")]
-    NotFound => "not-found", 404;
+            /// The origin has no such media.
+            #[error("the origin has nothing at this URL (it answered 404)")]
+            NotFound => "not-found", 404;
 
-    /// The origin had the media once and will not have it again.
-    #[error("the origin no longer has anything at this URL (it answered 410)")]
-    Gone => "gone", 410;
+            /// The origin had the media once and will not have it again.
+            #[error("the origin no longer has anything at this URL (it answered 410)")]
+            Gone => "gone", 410;
 
-    /// The origin answered with a status that carries no media.
-    #[error("the origin answered {0}")]
-    OriginStatus(u16) => "origin-status", 502;
+            /// The origin answered with a status that carries no media.
+            #[error("the origin answered {0}")]
+            OriginStatus(status: u16) => "origin-status", 502;
 
-    /// The body is larger than the downloader accepts.
-    #[error("the media is larger than the limit of {limit} bytes")]
-    TooLarge {
-        /// The largest body that is accepted, in bytes.
-        limit: u64,
-    } => "too-large", 413;
+            /// The body is larger than the downloader accepts; the number is the limit in bytes.
+            #[error("the media is larger than the limit of {0} bytes")]
+            TooLarge(limit: u64) => "too-large", 413;
 
-    /// The origin was too slow; the text says at what.
-    #[error("timed out: {0}")]
-    TimedOut(String) => "timed-out", 504;
+            /// The origin was too slow; the text says at what.
+            #[error("timed out: {0}")]
+            TimedOut(what: String) => "timed-out", 504;
 
-    /// The origin could not be reached: resolving its name, connecting or TLS failed.
-    #[error("the origin cannot be reached: {0}")]
-    Unreachable(String) => "unreachable", 502;
+            /// The origin could not be reached: resolving its name, connecting or TLS failed.
+            #[error("the origin cannot be reached: {0}")]
+            Unreachable(reason: String) => "unreachable", 502;
 
-    /// The response is not HTTP, or its headers exceed the downloader's limits.
-    #[error("the origin's answer cannot be used: {0}")]
-    BrokenAnswer(String) => "broken-answer", 502;
+            /// The response is not HTTP, or its headers exceed the downloader's limits.
+            #[error("the origin's answer cannot be used: {0}")]
+            BrokenAnswer(reason: String) => "broken-answer", 502;
 
-    /// The body ended early.
-    #[error("the body that the origin sent is not complete: {0}")]
-    ShortBody(String) => "short-body", 502;
+            /// The body ended early.
+            #[error("the body that the origin sent is not complete: {0}")]
+            ShortBody(reason: String) => "short-body", 502;
 
-    /// The origin sent more than it announced.
-    #[error("the origin sent more than it announced: {0}")]
-    OverlongBody(String) => "overlong-body", 502;
+            /// The origin sent more than it announced.
+            #[error("the origin sent more than it announced: {0}")]
+            OverlongBody(reason: String) => "overlong-body", 502;
 
-    /// The body has no bytes.
-    #[error("the origin sent an empty body")]
-    EmptyBody => "empty-body", 502;
+            /// The body has no bytes.
+            #[error("the origin sent an empty body")]
+            EmptyBody => "empty-body", 502;
 
-    /// The origin sent a part of the media although the whole was requested.
-    #[error("the origin sent a part (206), where the whole was asked for")]
-    PartialBody => "partial-body", 502;
+            /// The origin sent a part of the media although the whole was requested.
+            #[error("the origin sent a part (206), where the whole was asked for")]
+            PartialBody => "partial-body", 502;
 
-    /// The body has a content coding that was not requested.
-    #[error("the origin sent the body encoded ({0}), which was not asked for")]
-    EncodedBody(String) => "encoded-body", 502;
+            /// The body has a content coding that was not requested.
+            #[error("the origin sent the body encoded ({0}), which was not asked for")]
+            EncodedBody(coding: String) => "encoded-body", 502;
 
-    /// The downloader does not accept the media type.
-    #[error("the origin sent something that is not taken here: {0}")]
-    UnacceptableType(String) => "unacceptable-type", 415;
+            /// The downloader does not accept the media type.
+            #[error("the origin sent something that is not taken here: {0}")]
+            UnacceptableType(reason: String) => "unacceptable-type", 415;
 
-    /// The redirects exceeded the limit.
-    #[error("the origin redirected more than {0} times")]
-    TooManyRedirects(u32) => "too-many-redirects", 502;
+            /// The redirects exceeded the limit.
+            #[error("the origin redirected more than {0} times")]
+            TooManyRedirects(limit: u32) => "too-many-redirects", 502;
 
-    /// The origin cannot serve the request now, but may later.
-    #[error("the origin is busy; try again {}", later(*.retry_after_seconds))]
-    Unavailable {
-        /// How many seconds to wait, if the origin said.
-        retry_after_seconds: Option<u32>,
-    } => "unavailable", 503;
+            /// The origin cannot serve the request now, but may after this many seconds, if it said when.
+            #[error(fmt = fmt_unavailable)]
+            Unavailable(seconds: Option<u32>) => "unavailable", 503;
 
-    /// The downloader has no capacity left. This says nothing about the URL.
-    #[error("too many downloads are waiting; try again {}", later(*.retry_after_seconds))]
-    Overloaded {
-        /// After how many seconds a retry may succeed, if there is an estimate.
-        retry_after_seconds: Option<u32>,
-    } => "overloaded", 503;
+            /// The downloader has no capacity left, which says nothing about the URL. A retry may succeed after this many seconds, if there
+            /// is an estimate.
+            #[error(fmt = fmt_overloaded)]
+            Overloaded(seconds: Option<u32>) => "overloaded", 503;
 
-    /// A caller's own downloader failed; the number identifies the failure to the host.
-    #[error("the caller's own downloader failed (failure {0})")]
-    Custom(u64) => "custom", 502;
+            /// A caller's own downloader failed; the number identifies the failure to the host.
+            #[error("the caller's own downloader failed (failure {0})")]
+            Custom(failure: u64) => "custom", 502;
 
-    /// Any other failure; a caller can only report it.
-    #[error("the download failed: {0}")]
-    Other(String) => "other", 502;
+            /// Any other failure; a caller can only report it.
+            #[error("the download failed: {0}")]
+            Other(reason: String) => "other", 502;
+        }
+    };
 }
+
+for_each_failure!(declare);
 
 impl FetchError {
     /// The name of this kind of failure; see [`FailureKind::name`].
@@ -163,6 +164,14 @@ impl FetchError {
     pub fn status(&self) -> u16 {
         self.kind().status()
     }
+}
+
+fn fmt_unavailable(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "the origin is busy; try again {}", later(*seconds))
+}
+
+fn fmt_overloaded(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "too many downloads are waiting; try again {}", later(*seconds))
 }
 
 fn later(seconds: Option<u32>) -> String {
@@ -205,7 +214,7 @@ mod tests {
             (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (it answered 404)"),
             (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (it answered 410)"),
             (FetchError::OriginStatus(503), 502, "origin-status", "the origin answered 503"),
-            (FetchError::TooLarge { limit: 7 }, 413, "too-large", "the media is larger than the limit of 7 bytes"),
+            (FetchError::TooLarge(7), 413, "too-large", "the media is larger than the limit of 7 bytes"),
             (FetchError::TimedOut(text()), 504, "timed-out", "timed out: because"),
             (FetchError::Unreachable(text()), 502, "unreachable", "the origin cannot be reached: because"),
             (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's answer cannot be used: because"),
@@ -226,24 +235,18 @@ mod tests {
                 "the origin sent something that is not taken here: because",
             ),
             (FetchError::TooManyRedirects(5), 502, "too-many-redirects", "the origin redirected more than 5 times"),
-            (FetchError::Unavailable { retry_after_seconds: None }, 503, "unavailable", "the origin is busy; try again later"),
-            (
-                FetchError::Unavailable { retry_after_seconds: Some(1) },
-                503,
-                "unavailable",
-                "the origin is busy; try again in 1 second",
-            ),
-            (
-                FetchError::Overloaded { retry_after_seconds: Some(30) },
-                503,
-                "overloaded",
-                "too many downloads are waiting; try again in 30 seconds",
-            ),
+            (FetchError::Unavailable(None), 503, "unavailable", "the origin is busy; try again later"),
+            (FetchError::Unavailable(Some(1)), 503, "unavailable", "the origin is busy; try again in 1 second"),
+            (FetchError::Overloaded(Some(30)), 503, "overloaded", "too many downloads are waiting; try again in 30 seconds"),
+            (FetchError::Custom(7), 502, "custom", "the caller's own downloader failed (failure 7)"),
             (FetchError::Other(text()), 502, "other", "the download failed: because"),
         ];
+        let mut untested = FailureKind::ALL.to_vec();
         for (error, status, name, message) in table {
+            untested.retain(|kind| *kind != error.kind());
             assert_eq!((error.status(), error.name(), error.to_string().as_str()), (status, name, message));
         }
+        assert_eq!(untested, []);
     }
 
     #[test]

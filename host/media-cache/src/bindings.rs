@@ -8,14 +8,7 @@ pub mod cache {
     contract!({
         world: "media-cache",
         require_store_data_send: true,
-        imports: {
-            default: trappable,
-            "media-cache:cache/blobs.[method]blob.digest": async | store | trappable,
-            "media-cache:cache/blobs.[method]blob.load": async | store | trappable,
-            "media-cache:cache/blobs.[method]blob.write-to": async | store | trappable,
-            "media-cache:cache/downloader.fetch": async | store | trappable,
-            "media-cache:cache/transcoder.transcode": async | store | trappable,
-        },
+        imports: { default: trappable },
         exports: { default: async | store },
         with: {
             "wasi": wasmtime_wasi::p3::bindings,

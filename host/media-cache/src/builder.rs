@@ -16,6 +16,7 @@ use wasmtime::component::ResourceTable;
 use crate::built_in;
 use crate::cache::MediaCache;
 use crate::cache_engine::CacheComponent;
+use crate::defaults;
 use crate::directory_lock::DirectoryLock;
 use crate::driver::Driver;
 use crate::engine::Engine;
@@ -144,14 +145,14 @@ impl Builder {
         self
     }
 
-    /// What converts GIFs. Default: the built-in transcoder, with its default limits; without the feature `gif` GIFs are stored as they
+    /// What converts media before it is stored. Default: the built-in transcoder, with its default limits; without the feature `gif` GIFs are stored as they
     /// are.
     #[must_use]
     pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
         self.shared_transcoder(Arc::new(transcoder))
     }
 
-    /// What converts GIFs, shared with others.
+    /// What converts media before it is stored, shared with others.
     #[must_use]
     pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
         self.transcoder = Some(transcoder);
@@ -216,7 +217,7 @@ impl Builder {
     /// # Errors
     /// Any [`OpenError`] but [`OpenError::Load`].
     pub fn prepare(self) -> Result<PreparedCache, OpenError> {
-        let directory = self.directory.clone().unwrap_or_else(|| "media_cache".into());
+        let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
         let limits = self.policy_limits;
         let key_rules = self.options.key_rules.clone();
@@ -240,6 +241,8 @@ impl Builder {
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
         let downloader = self.downloader.map_or_else(built_in::downloader, Ok)?;
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
+        // Asked here, not on the driver's thread: it is the caller's code, and may be slow or panic.
+        let accepted_types = transcoder.accepted_types();
         let make_state = {
             let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());
@@ -250,6 +253,7 @@ impl Builder {
                     table: ResourceTable::new(),
                     downloader: downloader.clone(),
                     transcoder: transcoder.clone(),
+                    accepted_types: accepted_types.clone(),
                     policy: PolicySlot::new(engine.clone(), limits, record.clone()),
                     runtime: runtime.clone(),
                     hits: hits.clone(),

@@ -24,7 +24,7 @@ pub enum CacheError {
     /// The download failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The entry could not be stored, or the snapshot not be written.
+    /// The entry could not be stored or removed, or the snapshot could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
     /// The component broke down while it served the request. It is started again; asking once more is worth a try.
@@ -114,12 +114,21 @@ impl MediaCache {
         Ok(self.remember(&key, delivered))
     }
 
-    /// Stores `body` for `url`. A known URL keeps the stored bytes. A GIF is stored as a film, if it can be made one.
+    /// Stores `body` for `url`. A known URL keeps the stored bytes. Media whose type the transcoder accepts is converted: by default, a
+    /// GIF becomes an MP4. Anyone may keep the media; see [`put_media`](Self::put_media) otherwise.
     ///
     /// # Errors
-    /// [`CacheError::Store`] where the URL cannot be one. That nothing could be stored is no error, but said in the outcome.
+    /// As for [`put_media`](Self::put_media).
     pub async fn put(&self, url: &str, body: impl Into<Blob>, mimetype: &str, filename: &str) -> Result<PutOutcome, CacheError> {
-        let media = FetchedMedia::new(body, mimetype, filename);
+        self.put_media(url, FetchedMedia::new(body, mimetype, filename)).await
+    }
+
+    /// Stores media for `url` with all that is known about it, such as who may keep it.
+    ///
+    /// # Errors
+    /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Closed`], or [`CacheError::BrokeDown`]. If nothing could be stored,
+    /// the outcome says why.
+    pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
         self.call(|reply| Request::Put { url: url.into(), media, reply }).await?.map_err(CacheError::Store)
     }
 

@@ -4,16 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use media_cache_components as embedded;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::cache::MediaCachePre;
-use crate::bindings::cache::media_cache::cache as imports;
-use crate::bindings::cache::media_cache::policy::eviction;
 use crate::component_error::{ComponentError, check_magic, read};
 use crate::contract_version;
 use crate::host_state::HostState;
-use crate::imports::directory::list_all_directories;
+use crate::imports;
 
 /// Compiles and runs cache components. Cloning it is cheap, and clones share everything.
 #[derive(Clone)]
@@ -32,7 +30,8 @@ pub struct CacheComponent(pub(crate) Component);
 impl CacheEngine {
     pub fn new() -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(&Config::new())?;
-        let linker = linker(&wasmtime)?;
+        let mut linker = Linker::new(&wasmtime);
+        imports::add_to_linker(&mut linker)?;
         Ok(Self(Arc::new(Inner { wasmtime, linker, built_in: OnceLock::new() })))
     }
 
@@ -70,18 +69,4 @@ impl CacheEngine {
     pub fn linker(&self) -> &Linker<HostState> {
         &self.0.linker
     }
-}
-
-/// Everything that a cache may import.
-fn linker(engine: &Wasmtime) -> wasmtime::Result<Linker<HostState>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::clocks::add_to_linker(&mut linker)?;
-    wasmtime_wasi::p3::filesystem::add_to_linker(&mut linker)?;
-    list_all_directories(&mut linker)?;
-    imports::blobs::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    imports::downloader::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    imports::transcoder::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    eviction::add_to_linker::<_, HasSelf<HostState>>(&mut linker, |state| state)?;
-    Ok(linker)
 }

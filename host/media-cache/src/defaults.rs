@@ -2,6 +2,9 @@
 
 use std::num::NonZeroU64;
 
+/// The directory of the entries, relative to the working directory.
+pub const DIRECTORY: &str = "media_cache";
+
 /// The disk budget in bytes: 500 MiB.
 pub const MAX_DISK_BYTES: NonZeroU64 = match NonZeroU64::new(500 << 20) {
     Some(bytes) => bytes,

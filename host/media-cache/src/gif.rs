@@ -36,7 +36,7 @@ impl GifTranscoder<FfmpegConverter> {
 
 impl<C: Converter> Transcoder for GifTranscoder<C> {
     fn accepted_types(&self) -> Vec<String> {
-        vec!["image/gif".into()]
+        converters::ACCEPTED_TYPES.iter().copied().map(String::from).collect()
     }
 
     fn transcode<'a>(&'a self, body: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {

@@ -20,6 +20,7 @@ pub struct HostState {
     pub(crate) table: ResourceTable,
     pub(crate) downloader: Arc<dyn Downloader>,
     pub(crate) transcoder: Arc<dyn Transcoder>,
+    pub(crate) accepted_types: Vec<String>,
     pub(crate) policy: PolicySlot,
     /// Where downloads and transcoding run.
     pub(crate) runtime: Handle,

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::admin_tokens::{AdminTokens, Credentials};
+use crate::caching::{self, Restriction};
 use crate::csrf;
 use crate::media_query::MediaQuery;
-use crate::media_response::{CACHE_CONTROL, MAX_AGE};
 use crate::problem::Problem;
 use crate::routes::{self, Requirement};
 use media_cache_requests::SigningKeys;
@@ -54,20 +54,20 @@ fn requirement(method: &Method, path: &str) -> Requirement {
 /// Passes a request on, or refuses it.
 pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     match access.authorize(request.method(), request.uri(), request.headers(), SystemTime::now()) {
-        Ok(caching) => restrict_caching(next.run(request).await, caching),
+        Ok(restriction) => caching::restrict(next.run(request).await, restriction),
         Err(problem) => problem.into_response(),
     }
 }
 
 impl Access {
-    /// Decides whether a request is answered, and with which `Cache-Control` if media may be cached less than usual.
-    fn authorize(&self, method: &Method, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Result<Option<HeaderValue>, Problem> {
+    /// Decides whether a request is answered, and whether media may be kept less than usual.
+    fn authorize(&self, method: &Method, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Result<Option<Restriction>, Problem> {
         let requirement = requirement(method, uri.path());
         if requirement == Requirement::Nothing {
             return Ok(None);
         }
         let refusal = match self.check_administration(uri, headers)? {
-            Ok(()) => return Ok((!self.signing_keys.is_empty()).then_some(PRIVATE)),
+            Ok(()) => return Ok((!self.signing_keys.is_empty()).then_some(Restriction::Administration)),
             Err(refusal) => refusal,
         };
         match requirement {
@@ -77,7 +77,7 @@ impl Access {
                 let MediaQuery { url, signature, .. } = MediaQuery::of_get(uri)?;
                 self.signing_keys.verify(&url, signature.as_ref(), now)?;
                 let lifetime = signature.and_then(|signature| signature.lifetime(now));
-                Ok(lifetime.and_then(|lifetime| caching_for(lifetime.as_secs())))
+                Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
             }
             _ => Err(refusal),
         }
@@ -109,22 +109,6 @@ impl Access {
 
 const ADMINISTRATION_OFF: &str = "this is administration, which is not to be had here: start the service with \
                                   --admin-token-file FILE and send a token from it, or with --admin-listen ADDRESS and ask there";
-
-/// For media that was sent because of a token instead of a signature. A shared cache would give it to every client.
-const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
-
-/// The `Cache-Control` for media that may be cached for a shorter time than usual, if it is shorter.
-fn caching_for(seconds: u64) -> Option<HeaderValue> {
-    (seconds < MAX_AGE).then(|| HeaderValue::from_str(&format!("public, max-age={seconds}")).ok()).flatten()
-}
-
-/// Replaces the `Cache-Control` of media, and leaves other responses alone.
-fn restrict_caching(mut response: Response, caching: Option<HeaderValue>) -> Response {
-    if let Some(caching) = caching.filter(|_| response.headers().get(header::CACHE_CONTROL) == Some(&CACHE_CONTROL)) {
-        response.headers_mut().insert(header::CACHE_CONTROL, caching);
-    }
-    response
-}
 
 #[cfg(test)]
 mod tests {
@@ -234,26 +218,22 @@ mod tests {
     }
 
     #[test]
-    fn media_is_cached_no_longer_and_for_no_one_else_than_was_signed_for() {
+    fn signatures_and_tokens_restrict_how_long_media_is_kept() {
         let keys = SigningKeys::new([KEY]).unwrap();
         let access =
             Access { signing_keys: keys.clone(), admin_tokens: AdminTokens::new([TOKEN]).unwrap(), listener: Listener::Public };
-        let caching = |expires: Option<u64>, token: bool| {
+        let restriction = |expires: Option<u64>, token: bool| {
             let mut headers = HeaderMap::new();
             if token {
-                headers.insert(header::AUTHORIZATION, format!("Bearer {TOKEN}").parse().unwrap());
+                headers.insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
             }
             let now = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW);
             let uri = keys.sign(URL, expires).unwrap().parse().unwrap();
-            let authorized = access.authorize(&Method::GET, &uri, &headers, now).map_err(|problem| format!("{problem:?}"))?;
-            let mut response = Response::new(Body::empty());
-            response.headers_mut().insert(header::CACHE_CONTROL, CACHE_CONTROL);
-            Ok::<_, String>(restrict_caching(response, authorized).headers()[header::CACHE_CONTROL].to_str().unwrap().to_owned())
+            access.authorize(&Method::GET, &uri, &headers, now).map_err(|problem| format!("{problem:?}"))
         };
-        assert_eq!(caching(None, false).unwrap(), CACHE_CONTROL);
-        assert_eq!(caching(Some(NOW + MAX_AGE), false).unwrap(), CACHE_CONTROL);
-        assert_eq!(caching(Some(NOW + 60), false).unwrap(), "public, max-age=60");
-        assert!(caching(Some(NOW), false).unwrap_err().contains("expired"));
-        assert_eq!(caching(Some(NOW), true).unwrap(), "private, no-store");
+        assert_eq!(restriction(None, false), Ok(None));
+        assert_eq!(restriction(Some(NOW + 60), false), Ok(Some(Restriction::Expires(60))));
+        assert!(restriction(Some(NOW), false).unwrap_err().contains("expired"));
+        assert_eq!(restriction(Some(NOW), true), Ok(Some(Restriction::Administration)));
     }
 }

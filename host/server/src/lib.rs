@@ -6,6 +6,8 @@
 
 mod access;
 mod admin_tokens;
+mod cache_counters;
+mod caching;
 mod connections;
 mod content_disposition;
 mod csrf;

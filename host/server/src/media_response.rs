@@ -9,16 +9,11 @@ use axum::response::{IntoResponse, Response};
 use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince, LastModified};
 use media_cache::{Blob, Media, Source};
 
+use crate::caching;
 use crate::content_disposition::content_disposition;
 use crate::problem::Problem;
 use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
 use media_cache_requests::Wanted;
-
-/// How long a client may cache media. The media of a URL is fetched once, and so changes only after an eviction.
-pub(crate) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=86400");
-
-/// The same, in seconds.
-pub(crate) const MAX_AGE: u64 = 86_400;
 
 /// The last second that an HTTP date can express, since 1970. Times come from sidecars, which may contain anything.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
@@ -93,7 +88,7 @@ fn describe_content(headers: &mut HeaderMap, media: &Media) {
 fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     headers.typed_insert(version.tag);
     headers.typed_insert(LastModified::from(version.modified));
-    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    headers.insert(header::CACHE_CONTROL, caching::of(media.cache_control.cacheability));
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
@@ -190,7 +185,7 @@ mod tests {
             ("content-disposition", "inline; filename=\"a.png\""),
             ("etag", tag),
             ("last-modified", MODIFIED),
-            ("cache-control", &format!("public, max-age={MAX_AGE}")),
+            ("cache-control", "public, max-age=86400"),
             ("accept-ranges", "bytes"),
             ("x-cache", "hit"),
             ("cross-origin-resource-policy", "cross-origin"),

@@ -44,6 +44,18 @@ impl Problem {
         Self { challenge: Some(challenge), ..self }
     }
 
+    /// An entry whose files were not all deleted.
+    pub fn not_deleted(error: CacheError) -> Self {
+        match error {
+            CacheError::Store(error) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "not-deleted",
+                format!("not everything was deleted: {}", describe(&error)),
+            ),
+            other => other.into(),
+        }
+    }
+
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -90,7 +102,7 @@ impl From<InvalidRequest> for Problem {
 impl From<FetchError> for Problem {
     fn from(error: FetchError) -> Self {
         let retry_after = match error {
-            FetchError::Unavailable { retry_after_seconds } | FetchError::Overloaded { retry_after_seconds } => retry_after_seconds,
+            FetchError::Unavailable(retry_after_seconds) | FetchError::Overloaded(retry_after_seconds) => retry_after_seconds,
             _ => None,
         };
         // Every status of the library is one of HTTP.

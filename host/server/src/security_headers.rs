@@ -10,11 +10,12 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-s
 /// Which sites may embed a response (the Fetch standard, section 3.8).
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Adds the headers. Other sites may only embed media, whose response already has the header for that.
+/// Adds the headers that the response does not have yet. Other sites may only embed media, whose response already has the header for
+/// that; a page of our own has a policy of its own.
 pub(crate) async fn add(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
     // Our URLs contain the URLs of others, and perhaps a signature.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));

@@ -21,11 +21,7 @@ pub struct Service(Arc<Shared>);
 struct Shared {
     cache: watch::Receiver<Option<MediaCache>>,
     max_body_bytes: u64,
-    remembered: Option<RememberedPolicy>,
-    recorder: Option<TraceRecorder>,
-    pseudonym: Option<Pseudonym>,
-    metrics: Metrics,
-    request_log: RequestLog,
+    extras: Extras,
     /// Locked while the policy is being replaced.
     swap: Arc<Mutex<()>>,
     uploads: Uploads,
@@ -52,18 +48,7 @@ impl Service {
     /// of a PUT to `/media` may have `max_body_bytes` bytes.
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
-        let Extras { remembered, recorder, pseudonym, metrics, request_log } = extras;
-        Self(Arc::new(Shared {
-            cache,
-            max_body_bytes,
-            remembered,
-            recorder,
-            pseudonym,
-            metrics,
-            request_log,
-            swap: Arc::default(),
-            uploads: Uploads::default(),
-        }))
+        Self(Arc::new(Shared { cache, max_body_bytes, extras, swap: Arc::default(), uploads: Uploads::default() }))
     }
 
     /// A service for a cache that is loaded.
@@ -97,19 +82,19 @@ impl Service {
     }
 
     pub(crate) fn remembered(&self) -> Option<&RememberedPolicy> {
-        self.0.remembered.as_ref()
+        self.0.extras.remembered.as_ref()
     }
 
     pub(crate) fn pseudonym(&self) -> Option<&Pseudonym> {
-        self.0.pseudonym.as_ref()
+        self.0.extras.pseudonym.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.0.extras.metrics
     }
 
     pub(crate) fn request_log(&self) -> RequestLog {
-        self.0.request_log
+        self.0.extras.request_log
     }
 
     /// Excludes other swaps of the policy until the guard is dropped.
@@ -117,10 +102,10 @@ impl Service {
         self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }
 
-    /// Records a request for the entry with this key, if the service has a recorder.
-    pub(crate) fn record(&self, key: &str, media_bytes: u64) {
-        if let Some(recorder) = &self.0.recorder {
-            recorder.record(key, media_bytes);
+    /// Records a request for the entry of this URL, if the service has a recorder.
+    pub(crate) fn record(&self, cache: &MediaCache, url: &str, media_bytes: u64) {
+        if let Some(recorder) = &self.0.extras.recorder {
+            recorder.record(&cache.key(url), media_bytes);
         }
     }
 }

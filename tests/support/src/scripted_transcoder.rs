@@ -8,7 +8,9 @@ use media_cache::{Blob, Conversion, TranscodeError, Transcoded, Transcoder};
 
 use crate::latch::Latch;
 
-/// A transcoder that returns [`video_of`] each GIF. It fails for a GIF that contains `broken` and panics for one that contains `panic`.
+/// A transcoder that returns [`video_of`] each GIF. A GIF that contains one of these words has another outcome: `broken` an error,
+/// `panic` a panic, `keep` itself, `empty` a video without bytes, `type` one of an invalid media type, `extension` one with an invalid
+/// extension.
 #[derive(Debug, Default)]
 pub struct ScriptedTranscoder {
     requests: Mutex<usize>,
@@ -43,7 +45,14 @@ impl Transcoder for ScriptedTranscoder {
         let contains = |word: &[u8]| gif.windows(word.len()).any(|part| part == word);
         assert!(!contains(b"panic"), "the GIF asked for this panic");
         let broken = TranscodeError { name: "malformed", message: "the GIF asked for this error".into() };
-        let video = if contains(b"broken") { Err(broken) } else { Ok(mp4(video_of(&gif))) };
+        let video = match () {
+            () if contains(b"broken") => Err(broken),
+            () if contains(b"keep") => Ok(Transcoded::Keep),
+            () if contains(b"empty") => Ok(converted(Vec::new(), "video/mp4", "mp4")),
+            () if contains(b"type") => Ok(converted(video_of(&gif), "video", "mp4")),
+            () if contains(b"extension") => Ok(converted(video_of(&gif), "video/mp4", "../mp4")),
+            () => Ok(converted(video_of(&gif), "video/mp4", "mp4")),
+        };
         let latch = self.latch.lock().unwrap().clone();
         Box::pin(async move {
             if let Some(latch) = latch {
@@ -54,6 +63,6 @@ impl Transcoder for ScriptedTranscoder {
     }
 }
 
-fn mp4(video: Vec<u8>) -> Transcoded {
-    Transcoded::Converted(Conversion { body: Blob::from(video), mimetype: "video/mp4".into(), extension: "mp4".into() })
+fn converted(video: Vec<u8>, mimetype: &str, extension: &str) -> Transcoded {
+    Transcoded::Converted(Conversion { body: Blob::from(video), mimetype: mimetype.into(), extension: extension.into() })
 }

@@ -155,7 +155,7 @@ impl Server {
         if !std::io::stderr().is_terminal() {
             return swap.await;
         }
-        let style = ProgressStyle::with_template("{spinner} {bar:40} {human_pos}/{human_len} entries told");
+        let style = ProgressStyle::with_template("{spinner} {bar:40} {human_pos}/{human_len} entries seeded");
         let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let status = self.url("policy", &[])?;
         let watch = async {
@@ -164,7 +164,7 @@ impl Server {
                 let asked = self.ask(Method::GET, status.clone(), None).await;
                 if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
                     bar.set_length(progress["entries"].as_u64().unwrap_or(0));
-                    bar.set_position(progress["told"].as_u64().unwrap_or(0));
+                    bar.set_position(progress["seeded"].as_u64().unwrap_or(0));
                 }
             }
         };
@@ -246,7 +246,7 @@ fn show(policy: &Value) -> String {
     }
     let swap = &policy["swap"];
     if !swap.is_null() {
-        line("being put in place", format!("{}: {} of {} entries told", text(&swap["to"]), swap["told"], swap["entries"]));
+        line("swapping to", format!("{}: {} of {} entries seeded", text(&swap["to"]), swap["seeded"], swap["entries"]));
     }
     said
 }

@@ -13,9 +13,9 @@ fn types(patterns: &[&str]) -> HttpOptions {
 async fn body_over_the_limit_is_abandoned_early() {
     let options = HttpOptions { max_body_bytes: 1000, ..HttpOptions::default() };
     let announced = origin_stalling_after(format!("{OK_HEAD}Content-Length: 1001\r\n\r\n")).await;
-    assert_eq!(failure(&announced, options.clone()).await, FetchError::TooLarge { limit: 1000 });
+    assert_eq!(failure(&announced, options.clone()).await, FetchError::TooLarge(1000));
     let streamed = origin_stalling_after(format!("{OK_HEAD}\r\n{}", "x".repeat(1001))).await;
-    assert_eq!(failure(&streamed, options.clone()).await, FetchError::TooLarge { limit: 1000 });
+    assert_eq!(failure(&streamed, options.clone()).await, FetchError::TooLarge(1000));
     let just_fits = origin_sending(response("", &[b'x'; 1000])).await;
     assert_eq!(fetch(&just_fits, options).await.unwrap().body.len(), 1000);
 }

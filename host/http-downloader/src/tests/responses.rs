@@ -6,7 +6,7 @@ use media_cache_interfaces::FetchError;
 
 #[tokio::test]
 async fn every_status_but_ok_is_an_error() {
-    let unavailable = |retry_after_seconds| FetchError::Unavailable { retry_after_seconds };
+    let unavailable = |retry_after_seconds| FetchError::Unavailable(retry_after_seconds);
     let table = [
         ("404 Not Found\r\n", FetchError::NotFound),
         ("410 Gone\r\n", FetchError::Gone),

@@ -38,7 +38,8 @@ impl HostBlob for HostState {
     fn from_file(&mut self, file: Resource<Descriptor>) -> Fallible<Resource<BlobHandle>> {
         let file = match self.open_file(&file)? {
             Ok(file) => file,
-            Err(error) => return Ok(Err(error)),
+            // As for anything else that is not a regular file.
+            Err(_) => return Ok(Err(ErrorCode::Invalid)),
         };
         match Blob::from_file(file) {
             Ok(blob) => Ok(Ok(self.push_blob(Arc::new(blob))?)),

@@ -12,7 +12,7 @@ use crate::host_state::HostState;
 
 impl Host for HostState {
     fn accepted_types(&mut self) -> wasmtime::Result<Vec<String>> {
-        Ok(self.transcoder.accepted_types())
+        Ok(self.accepted_types.clone())
     }
 }
 

@@ -20,7 +20,7 @@ pub struct PolicyEngine(Arc<Inner>);
 struct Inner {
     wasmtime: Wasmtime,
     linker: Linker<SandboxState>,
-    built_in: [OnceLock<PolicyComponent>; embedded::POLICIES.len()],
+    built_in: Box<[OnceLock<PolicyComponent>]>,
 }
 
 impl PolicyEngine {
@@ -32,7 +32,8 @@ impl PolicyEngine {
         let wasmtime = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
         sandbox::keep_ticking(&wasmtime)?;
         let linker = sandbox::linker(&wasmtime)?;
-        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in: Default::default() })))
+        let built_in = embedded::POLICIES.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in })))
     }
 
     /// A policy that comes with this library. It is compiled once.

@@ -16,11 +16,11 @@ pub enum SwapError {
     /// It does not work by itself.
     #[error("the policy cannot be used: {0}")]
     Unfit(#[from] TrialError),
-    /// It did wrong while it was told of what is stored.
-    #[error("the policy did wrong while it was told of what is stored: {0}")]
+    /// It faulted while it was seeded.
+    #[error("the policy faulted while it was seeded with the stored entries: {0}")]
     Fault(#[from] PolicyFault),
-    /// It takes longer to be told of what is stored than that is used.
-    #[error("the policy is told of what is stored more slowly than that is used, and would never be done")]
+    /// Seeding it cannot keep up with traffic.
+    #[error("seeding the policy with the stored entries cannot keep up with traffic")]
     CannotKeepUp,
     /// The cache component broke down meanwhile.
     #[error("the cache component broke down meanwhile; asking once more is worth a try")]

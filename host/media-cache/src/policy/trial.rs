@@ -5,7 +5,7 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::instance::{CreateError, PolicyHandle, PolicyInstance};
 use crate::policy::sandbox::PolicyLimits;
 use crate::policy::spec::PolicyChoice;
-use crate::policy::types::{Access, Entry, Event, Placement};
+use crate::policy::types::{Access, Entry, Event, MediaKind, Placement};
 
 /// Why a policy is not fit to be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,5 +95,8 @@ impl Trial {
 }
 
 fn entry(id: u64) -> Entry {
-    Entry { hits: id % 3, accessed_at: id, ..Entry::new(id, id.wrapping_mul(0x9e37_79b9_7f4a_7c15), SIZE) }
+    const KINDS: [MediaKind; 5] = [MediaKind::Image, MediaKind::Animation, MediaKind::Video, MediaKind::Audio, MediaKind::Other];
+    let (kind, number) = (KINDS[id as usize % KINDS.len()], id as u32);
+    let entry = Entry::new(id, id.wrapping_mul(0x9e37_79b9_7f4a_7c15), SIZE);
+    Entry { hits: id % 3, accessed_at: id, cost: number * 10, waiters: number % 4, kind, ..entry }
 }

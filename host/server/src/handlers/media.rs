@@ -26,7 +26,7 @@ pub(crate) async fn get(State(service): State<Service>, method: Method, uri: Uri
     let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
     let cache = service.cache().await?;
     let media = cache.get_or_download(&url).await?;
-    service.record(&cache.key(&url), media.body.len());
+    service.record(&cache, &url, media.body.len());
     respond(&method, &headers, media).await
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
 /// `DELETE`: removes what is stored.
 pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_delete(&uri)?;
-    match service.cache().await?.remove(&url).await? {
+    match service.cache().await?.remove(&url).await.map_err(Problem::not_deleted)? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::new(StatusCode::NOT_FOUND, "not-stored", "nothing is stored for this URL")),
     }

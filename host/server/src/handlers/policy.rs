@@ -159,7 +159,7 @@ fn document(status: &PolicyStatus) -> Response {
     if let Some(swap) = &status.swap {
         document["swap"] = json!({
             "to": swap.to.to_string(),
-            "told": swap.seeded,
+            "seeded": swap.seeded,
             "entries": swap.entries,
             "since": seconds(swap.since),
         });

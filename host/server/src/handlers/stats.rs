@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use media_cache::{LoadReport, Stats, Status};
 use serde_json::{Value, json};
 
+use crate::cache_counters::COUNTERS;
 use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;
@@ -38,7 +39,7 @@ fn hit_rate(stats: &Stats) -> f64 {
 #[must_use]
 pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
     let Status { cache, policy, blob_handles, restarts } = status;
-    json!({
+    let mut document = json!({
         "media_cache": {
             "total_entries": cache.entries,
             "in_memory_entries": cache.resident_entries,
@@ -55,23 +56,7 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
             "misses": cache.misses,
             "hit_rate": hit_rate(cache),
         },
-        "downloads": {
-            "succeeded": cache.downloads,
-            "failed": cache.download_failures,
-            "coalesced": cache.coalesced,
-            "remembered_failures": cache.remembered_failures,
-        },
-        "storage": {
-            "stored": cache.stored,
-            "evictions": cache.evictions,
-            "memory_evictions": cache.memory_evictions,
-            "refused": cache.refused,
-            "shortfalls": cache.policy_shortfalls,
-            "oversize": cache.oversize,
-            "failures": cache.store_failures,
-            "damaged": cache.damaged,
-        },
-        "transcoding": { "succeeded": cache.transcoded, "failed": cache.transcode_failures },
+        "downloads": { "succeeded": cache.downloads, "failed": cache.download_failures },
         "policy": {
             "name": policy.name,
             "version": policy.version,
@@ -85,12 +70,18 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
         "component": { "blob_handles": blob_handles, "restarts": restarts },
         "load": {
             "entries": report.entries,
-            "from_snapshot": report.from_index,
+            "from_index": report.from_index,
             "leftovers": report.leftovers,
             "damaged": report.damaged,
             "evicted": report.evicted,
         },
-    })
+    });
+    for series in COUNTERS.iter().flat_map(|counters| counters.series) {
+        if let Some((section, key)) = series.stats {
+            document[section][key] = (series.count)(cache).into();
+        }
+    }
+    document
 }
 
 #[cfg(test)]

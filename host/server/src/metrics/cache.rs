@@ -11,68 +11,20 @@ use media_cache::{Stats, Status};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
+use crate::cache_counters::{COUNTERS, Count, Counters};
 use crate::metrics::durations::DurationsSnapshot;
 use crate::metrics::encode::Encode;
 
-type Count = fn(&Stats) -> u64;
-
-/// Counters that differ in one label.
-struct Counters {
-    /// Without `_total`.
-    name: &'static str,
-    help: &'static str,
-    label: &'static str,
-    series: &'static [(&'static str, Count)],
-}
-
-/// The counters with a label.
-const LABELLED: &[Counters] = &[
-    Counters {
-        name: "hits",
-        help: "Requests answered from the cache, by where the bytes were",
-        label: "tier",
-        series: &[("memory", |stats| stats.hits.saturating_sub(stats.disk_hits)), ("disk", |stats| stats.disk_hits)],
-    },
-    Counters {
-        name: "evictions",
-        help: "Entries that had to go: from disk for good, or from memory to disk alone",
-        label: "tier",
-        series: &[("disk", |stats| stats.evictions), ("memory", |stats| stats.memory_evictions)],
-    },
-    Counters {
-        name: "gifs",
-        help: "GIFs that came in, by what was stored for them",
-        label: "stored_as",
-        series: &[("mp4", |stats| stats.transcoded), ("gif", |stats| stats.transcode_failures)],
-    },
-];
-
-/// The counters without labels: name, help, and value.
-const PLAIN: &[(&str, &str, Count)] = &[
-    ("misses", "Requests that found nothing stored", |stats| stats.misses),
-    ("coalesced", "Misses that waited for a download in progress", |stats| stats.coalesced),
-    ("remembered_failures", "Misses that were told of a failure which was remembered", |stats| stats.remembered_failures),
-    ("stored", "Entries stored, by download or PUT", |stats| stats.stored),
-    ("refused", "Entries that the policy did not want on disk", |stats| stats.refused),
-    ("oversize", "Media handed on without being stored, being larger than the whole budget", |stats| stats.oversize),
-    ("no_store", "Media handed on without being stored, as its origin demands", |stats| stats.no_store),
-    ("store_failures", "Media handed on without being stored because the disk failed", |stats| stats.store_failures),
-    ("damaged", "Entries dropped because their file was gone, short or damaged", |stats| stats.damaged),
-    ("policy_shortfalls", "Entries that the cache chose to evict by itself, the policy having named too few", |stats| {
-        stats.policy_shortfalls
-    }),
-];
-
 /// The gauges: name, help, and value.
 const GAUGES: &[(&str, &str, Count)] = &[
-    ("entries", "Entries on disk", |stats| stats.entries),
+    ("entries", "Entries stored", |stats| stats.entries),
     ("media_bytes", "Bytes of media stored", |stats| stats.media_bytes),
-    ("disk_bytes", "Bytes of disk used, in blocks of 4096, both files of each entry", |stats| stats.disk_bytes),
-    ("disk_budget_bytes", "Most bytes of disk to be used", |stats| stats.max_disk_bytes),
-    ("resident_entries", "Entries in memory or open", |stats| stats.resident_entries),
-    ("resident_entries_limit", "Most entries in memory or open", |stats| stats.max_memory_items.into()),
+    ("disk_bytes", "Disk space of all entries: both files of each, rounded up to blocks of 4096 bytes", |stats| stats.disk_bytes),
+    ("disk_budget_bytes", "The disk budget in bytes", |stats| stats.max_disk_bytes),
+    ("resident_entries", "Resident entries", |stats| stats.resident_entries),
+    ("resident_entries_limit", "The limit of resident entries", |stats| stats.max_memory_items.into()),
     ("memory_bytes", "Bytes of media in memory", |stats| stats.memory_bytes),
-    ("memory_budget_bytes", "Most bytes of media in memory", |stats| stats.max_memory_bytes),
+    ("memory_budget_bytes", "The limit of media bytes in memory", |stats| stats.max_memory_bytes),
 ];
 
 /// The cache as of the last scrape.
@@ -118,10 +70,9 @@ fn calls(totals: &PolicyTotals) -> u64 {
     totals.calls.buckets.iter().map(|(_, count)| count).sum()
 }
 
-/// All counters, in the order of the tables.
+/// All counters, in the order of the table.
 fn counts(stats: &Stats) -> Vec<u64> {
-    let labelled = LABELLED.iter().flat_map(|counters| counters.series).map(|(_, count)| count);
-    labelled.chain(PLAIN.iter().map(|(_, _, count)| count)).map(|count| count(stats)).collect()
+    COUNTERS.iter().flat_map(|counters| counters.series).map(|series| (series.count)(stats)).collect()
 }
 
 fn pairwise(one: &[u64], other: &[u64], combine: fn(u64, u64) -> u64) -> Vec<u64> {
@@ -133,31 +84,35 @@ impl Collector for CacheMetrics {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Seen { status, before, now, policy_totals }) = &*seen else { return Ok(()) };
         let mut counted = pairwise(before, now, u64::saturating_add).into_iter();
-        for Counters { name, help, label, series } in LABELLED {
-            let values: Vec<_> = series.iter().map(|(value, _)| *value).zip(&mut counted).collect();
-            encoder.counters(name, help, label, &values)?;
-        }
-        for ((name, help, _), value) in PLAIN.iter().zip(counted) {
-            encoder.counter(name, help, value)?;
+        for Counters { name, help, label, series } in COUNTERS {
+            let values: Vec<_> = series.iter().map(|series| series.value).zip(&mut counted).collect();
+            match values.as_slice() {
+                [("", value)] => encoder.counter(name, help, *value)?,
+                values => encoder.counters(name, help, label, values)?,
+            }
         }
         for (name, help, value) in GAUGES {
             encoder.gauge(name, help, value(&status.cache))?;
         }
         encoder.gauge("blob_handles", "Blobs that the component holds", status.blob_handles as u64)?;
-        encoder.counter("component_restarts", "Times that the component broke down and was started again", status.restarts)?;
+        encoder.counter("component_restarts", "Restarts of the cache component after a trap", status.restarts)?;
         let policy = &status.policy;
         let labels = [("name", policy.name.as_str()), ("version", &policy.version)];
-        encoder.info("policy", "The eviction policy in place, in its own words", &labels)?;
+        encoder.info("policy", "The name and version of the active eviction policy", &labels)?;
         let calls = DurationsSnapshot(&policy_totals.calls);
         encoder.metric("policy_call_seconds", "Time that calls into eviction policies took", &calls)?;
-        encoder.gauge("policy_memory_bytes", "Linear memory of the policy in place", policy.memory_bytes)?;
+        encoder.gauge("policy_memory_bytes", "Linear memory of the active policy", policy.memory_bytes)?;
         encoder.counter(
             "policy_rejected_ids",
-            "Ids in answers of policies that do not reside, or came twice",
+            "Ids in answers of policies that were ignored because they were not tracked or were named twice",
             policy_totals.rejected_answers,
         )?;
-        encoder.counter("policy_swaps", "Times that the policy was replaced on demand", policy.swaps)?;
-        encoder.counter("policy_fallbacks", "Times that a policy was disabled for a fault, and the LRU took over", policy.fallbacks)
+        encoder.counter("policy_swaps", "Policy swaps on request", policy.swaps)?;
+        encoder.counter(
+            "policy_fallbacks",
+            "Policies disabled because of a fault, and replaced by the built-in LRU",
+            policy.fallbacks,
+        )
     }
 }
 

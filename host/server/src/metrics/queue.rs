@@ -1,4 +1,4 @@
-//! Metrics of the queue of downloads: how many are active, wait, and were refused.
+//! Metrics of the concurrency limiter of downloads and its wait queue.
 
 use std::fmt;
 
@@ -14,9 +14,13 @@ pub(crate) struct QueueMetrics(pub ConcurrencyLimiter);
 impl Collector for QueueMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let counts = self.0.counts();
-        encoder.gauge("queue_under_way", "Downloads that have a turn", counts.active as u64)?;
-        encoder.gauge("queue_waiting", "Downloads that wait for a turn", counts.queued as u64)?;
-        encoder.counter("queue_refused", "Downloads that were sent away because too many waited", counts.refused)
+        encoder.gauge(
+            "download_permits_in_use",
+            "Downloads that hold a permit of the concurrency limiter",
+            counts.active as u64,
+        )?;
+        encoder.gauge("wait_queue_length", "Downloads that wait for a permit", counts.queued as u64)?;
+        encoder.counter("wait_queue_rejections", "Downloads rejected because the wait queue was full", counts.refused)
     }
 }
 

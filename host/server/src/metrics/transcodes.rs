@@ -33,11 +33,11 @@ impl Transcodes {
             written: Counter::default(),
             in_progress: Gauge::default(),
         };
-        let help = "Time that transcoding took, by how it ended; GIFs that were too large to be read are not among them";
+        let help = "Time that transcoding took, by how it ended; bodies over the size limit are not included";
         registry.register("transcode_seconds", help, transcodes.time.clone());
-        registry.register("transcode_input_bytes", "Bytes of GIFs that went into transcoding", transcodes.read.clone());
-        registry.register("transcode_output_bytes", "Bytes of films that came out", transcodes.written.clone());
-        registry.register("transcodes_in_progress", "GIFs that are being transcoded", transcodes.in_progress.clone());
+        registry.register("transcode_input_bytes", "Bytes that went into transcoding", transcodes.read.clone());
+        registry.register("transcode_output_bytes", "Bytes that transcoding returned", transcodes.written.clone());
+        registry.register("transcodes_in_progress", "Transcoding jobs in progress", transcodes.in_progress.clone());
         transcodes
     }
 

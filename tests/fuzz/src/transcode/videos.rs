@@ -2,16 +2,16 @@
 
 use gif::DecodeOptions;
 use media_cache_gif_to_mp4::Deadline;
-use media_cache_gif_to_mp4::fuzzing::{Frames, GifBytes, GifInfo, I420, Image, VideoFormat, inspect, open};
+use media_cache_gif_to_mp4::fuzzing::{AnimationInfo, GifBytes, GifFrames, I420, Image, VideoFormat, inspect_gif, open};
 
 use super::LIMITS;
 use super::model::Model;
 
 /// All of it as a GIF.
 pub fn gif(data: &[u8]) {
-    let Ok(info) = inspect(data, &LIMITS, &Deadline::starting_now(LIMITS.wall_time)) else { return };
+    let Ok(info) = inspect_gif(data, &LIMITS, &Deadline::starting_now(LIMITS.wall_time)) else { return };
     check_limits(data, &info);
-    let Ok(mut frames) = Frames::new(data, &info) else { unreachable!("it was opened before") };
+    let Ok(mut frames) = GifFrames::new(data, &info) else { unreachable!("it was opened before") };
     let mut by_the_book = ByTheBook::new(data, &info);
     let mut picture = I420::new(VideoFormat::for_canvas(info.width, info.height));
     let mut seen = 0;
@@ -31,8 +31,8 @@ pub fn gif(data: &[u8]) {
     }
 }
 
-fn check_limits(data: &[u8], info: &GifInfo) {
-    let GifInfo { width, height, ref delays } = *info;
+fn check_limits(data: &[u8], info: &AnimationInfo) {
+    let AnimationInfo { width, height, ref delays } = *info;
     assert!(data.len() <= LIMITS.input_bytes && (1..=LIMITS.frames).contains(&delays.len()));
     assert!((1..=LIMITS.side).contains(&width) && (1..=LIMITS.side).contains(&height));
     let pixels = u64::from(width) * u64::from(height);
@@ -55,7 +55,7 @@ struct ByTheBook<'a> {
 }
 
 impl<'a> ByTheBook<'a> {
-    fn new(data: &'a [u8], info: &GifInfo) -> Self {
+    fn new(data: &'a [u8], info: &AnimationInfo) -> Self {
         let Ok(decoder) = open(data, DecodeOptions::new()) else { unreachable!("it was opened before") };
         Self { decoder, model: Model::new(info.width, info.height) }
     }

@@ -1,13 +1,11 @@
 //! The first pass over a GIF: its headers only. No image data is decompressed and no allocation grows with the size of the picture,
 //! so rejecting a hostile file costs no more than walking through its blocks.
-//!
-//! The result is a [`GifInfo`]: proof that canvas, frame rectangles, frame count and total work are within the [`Limits`]. The
-//! second pass requires it.
 
 use std::io::{Chain, Read};
 
 use gif::{DecodeOptions, Decoder, DecodingError};
 
+use crate::animation_info::{AnimationInfo, Inspection};
 use crate::convert_error::ConvertError;
 use crate::deadline::Deadline;
 use crate::limits::Limits;
@@ -24,51 +22,20 @@ const MIN_DELAY: u16 = 2;
 /// The delay that browsers use instead of a shorter one, in hundredths of a second.
 const DEFAULT_DELAY: u16 = 10;
 
-/// The headers of a GIF within the limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GifInfo {
-    /// Canvas width in pixels, at least 1.
-    pub width: u16,
-    /// Canvas height in pixels, at least 1.
-    pub height: u16,
-    /// How long each frame is shown, in hundredths of a second; there is at least one frame, and no delay is zero.
-    pub delays: Vec<u16>,
-}
-
 /// Walks through the blocks of a GIF and applies the limits.
 ///
 /// A file that ends after a complete frame, without the trailer, is accepted; one that ends within a frame is not.
-pub fn inspect(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<GifInfo, ConvertError> {
+pub fn inspect_gif(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<AnimationInfo, ConvertError> {
     limits.check_input(gif.len())?;
     let mut options = DecodeOptions::new();
     options.skip_frame_decoding(true);
     let mut decoder = open(gif, options)?;
-    let (width, height) = (decoder.width(), decoder.height());
-    if width == 0 || height == 0 {
-        return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));
-    }
-    limits.check_image(width, height)?;
-
-    let canvas_pixels = u64::from(width) * u64::from(height);
-    let mut delays = Vec::new();
-    let mut work = 0;
+    let mut inspection = Inspection::new(decoder.width(), decoder.height(), limits, deadline)?;
     while let Some(frame) = decoder.next_frame_info().map_err(malformed)? {
-        deadline.check()?;
-        if delays.len() == limits.frames {
-            return Err(ConvertError::TooManyFrames { limit: limits.frames });
-        }
-        limits.check_image(frame.width, frame.height)?;
-        work += canvas_pixels.max(u64::from(frame.width) * u64::from(frame.height));
-        if work > limits.composited_pixels {
-            let (frame, limit) = (delays.len() + 1, limits.composited_pixels);
-            return Err(ConvertError::TooMuchWork { frame, pixels: work, limit });
-        }
-        delays.push(if frame.delay < MIN_DELAY { DEFAULT_DELAY } else { frame.delay });
+        let delay = if frame.delay < MIN_DELAY { DEFAULT_DELAY } else { frame.delay };
+        inspection.add_frame(frame.width, frame.height, delay)?;
     }
-    if delays.is_empty() {
-        return Err(ConvertError::NoFrames);
-    }
-    Ok(GifInfo { width, height, delays })
+    inspection.finish()
 }
 
 /// Opens a GIF and reads its header.
@@ -101,8 +68,8 @@ mod tests {
         wall_time: Duration::from_secs(600),
     };
 
-    fn inspected(gif: &[u8]) -> Result<GifInfo, ConvertError> {
-        inspect(gif, &LIMITS, &no_deadline())
+    fn inspected(gif: &[u8]) -> Result<AnimationInfo, ConvertError> {
+        inspect_gif(gif, &LIMITS, &no_deadline())
     }
 
     fn rejection(gif: &[u8]) -> String {
@@ -112,7 +79,8 @@ mod tests {
     #[test]
     fn delays_below_two_become_ten_and_others_are_kept() {
         let frames = [0, 1, 2, 65_535, 0].map(|delay| flat(1, 1, 0, delay));
-        assert_eq!(inspected(&gif(3, 2, &frames)).unwrap(), GifInfo { width: 3, height: 2, delays: vec![10, 10, 2, 65_535, 10] });
+        let expected = AnimationInfo { width: 3, height: 2, delays: vec![10, 10, 2, 65_535, 10] };
+        assert_eq!(inspected(&gif(3, 2, &frames)).unwrap(), expected);
     }
 
     #[test]
@@ -162,7 +130,7 @@ mod tests {
     #[test]
     fn passed_deadline_stops_the_inspection() {
         let file = gif(1, 1, &[flat(1, 1, 0, 5)]);
-        let stopped = inspect(&file, &LIMITS, &Deadline::starting_now(Duration::ZERO));
+        let stopped = inspect_gif(&file, &LIMITS, &Deadline::starting_now(Duration::ZERO));
         assert!(matches!(stopped, Err(ConvertError::TimedOut { limit: Duration::ZERO })));
     }
 }

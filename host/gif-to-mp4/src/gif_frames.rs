@@ -1,24 +1,25 @@
 //! The second pass over a GIF: decompresses the image data and composites it, frame by frame, on one canvas.
 //!
-//! It requires the result of [`inspect`](crate::inspect::inspect), so all sizes are within the limits. Memory holds the canvas, the
+//! It requires the result of [`inspect_gif`](crate::gif_inspect::inspect_gif), so all sizes are within the limits. Memory holds the canvas, the
 //! palette indices of one frame and, if its disposal needs them, the pixels that it covers.
 
 use gif::{DecodeOptions, Decoder};
 
+use crate::animation_info::AnimationInfo;
 use crate::canvas::{Canvas, Image};
 use crate::convert_error::ConvertError;
-use crate::inspect::{GifBytes, GifInfo, malformed, open};
+use crate::gif_inspect::{GifBytes, malformed, open};
 
 /// Composites the frames of a GIF, one after the other.
-pub struct Frames<'a> {
+pub struct GifFrames<'a> {
     decoder: Decoder<GifBytes<'a>>,
     canvas: Canvas,
     indices: Vec<u8>,
 }
 
-impl<'a> Frames<'a> {
+impl<'a> GifFrames<'a> {
     /// Starts at the first frame of an inspected GIF.
-    pub fn new(gif: &'a [u8], info: &GifInfo) -> Result<Self, ConvertError> {
+    pub fn new(gif: &'a [u8], info: &AnimationInfo) -> Result<Self, ConvertError> {
         let decoder = open(gif, DecodeOptions::new())?;
         Ok(Self { decoder, canvas: Canvas::new(info.width, info.height), indices: Vec::new() })
     }
@@ -48,7 +49,7 @@ mod tests {
 
     use super::*;
     use crate::canvas::{BACKDROP, Pixel};
-    use crate::inspect::inspect;
+    use crate::gif_inspect::inspect_gif;
     use crate::limits::Limits;
     use crate::test_support::{flat, gif, no_deadline};
 
@@ -58,8 +59,8 @@ mod tests {
 
     /// The pixels of every frame, row by row.
     fn frames(file: &[u8]) -> Result<Vec<Vec<Pixel>>, ConvertError> {
-        let info = inspect(file, &Limits::default(), &no_deadline())?;
-        let mut frames = Frames::new(file, &info)?;
+        let info = inspect_gif(file, &Limits::default(), &no_deadline())?;
+        let mut frames = GifFrames::new(file, &info)?;
         let mut pictures = Vec::new();
         while let Some(canvas) = frames.next_canvas()? {
             let rows = 0..usize::from(info.height);

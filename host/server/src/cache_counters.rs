@@ -1,0 +1,113 @@
+//! What the cache component counts, for `/metrics` and `/stats`. A new counter is a row here.
+//!
+//! Counts from which `/stats` derives others (hits, entries, bytes) are in [`stats`](crate::handlers::stats) itself.
+
+use media_cache::Stats;
+
+/// Reads a count.
+pub(crate) type Count = fn(&Stats) -> u64;
+
+/// A counter, or counters that differ in one label.
+pub(crate) struct Counters {
+    /// The name of the metric, without prefix and `_total`.
+    pub name: &'static str,
+    pub help: &'static str,
+    /// The name of the label; empty if there is none.
+    pub label: &'static str,
+    pub series: &'static [Series],
+}
+
+/// One time series.
+pub(crate) struct Series {
+    /// The value of the label; empty if there is none.
+    pub value: &'static str,
+    /// Its section and key in `/stats`, if it is there.
+    pub stats: Option<(&'static str, &'static str)>,
+    pub count: Count,
+}
+
+/// A counter without labels.
+const fn plain(name: &'static str, help: &'static str, series: &'static [Series; 1]) -> Counters {
+    Counters { name, help, label: "", series }
+}
+
+const fn series(value: &'static str, section: &'static str, key: &'static str, count: Count) -> Series {
+    Series { value, stats: Some((section, key)), count }
+}
+
+const fn only_metric(value: &'static str, count: Count) -> Series {
+    Series { value, stats: None, count }
+}
+
+/// All counters, in the order of `/metrics`.
+pub(crate) const COUNTERS: &[Counters] = &[
+    Counters {
+        name: "hits",
+        help: "Requests served from the cache, by where the bytes were",
+        label: "tier",
+        series: &[
+            only_metric("memory", |stats| stats.hits.saturating_sub(stats.disk_hits)),
+            only_metric("disk", |stats| stats.disk_hits),
+        ],
+    },
+    Counters {
+        name: "evictions",
+        help: "Entries evicted, from disk or from the memory tier",
+        label: "tier",
+        series: &[
+            series("disk", "storage", "evictions", |stats| stats.evictions),
+            series("memory", "storage", "memory_evictions", |stats| stats.memory_evictions),
+        ],
+    },
+    Counters {
+        name: "conversions",
+        help: "Media that the transcoder was to convert, by what was stored: the converted media, or what could not be converted",
+        label: "stored",
+        series: &[
+            series("converted", "transcoding", "succeeded", |stats| stats.transcoded),
+            series("original", "transcoding", "failed", |stats| stats.transcode_failures),
+        ],
+    },
+    plain("misses", "Requests for which nothing was stored", &[only_metric("", |stats| stats.misses)]),
+    plain(
+        "coalesced",
+        "Misses that waited for a download in progress",
+        &[series("", "downloads", "coalesced", |stats| stats.coalesced)],
+    ),
+    plain(
+        "remembered_failures",
+        "Misses that failed because a remembered failure applied",
+        &[series("", "downloads", "remembered_failures", |stats| stats.remembered_failures)],
+    ),
+    plain("stored", "Entries stored, by download or PUT", &[series("", "storage", "stored", |stats| stats.stored)]),
+    plain(
+        "refused",
+        "Media served and not stored because the policy refused it",
+        &[series("", "storage", "refused", |stats| stats.refused)],
+    ),
+    plain(
+        "oversize",
+        "Media served and not stored because it exceeds the whole budget",
+        &[series("", "storage", "oversize", |stats| stats.oversize)],
+    ),
+    plain(
+        "no_store",
+        "Media served and not stored because its origin forbids it",
+        &[series("", "storage", "no_store", |stats| stats.no_store)],
+    ),
+    plain(
+        "store_failures",
+        "Media served and not stored because the disk failed",
+        &[series("", "storage", "failures", |stats| stats.store_failures)],
+    ),
+    plain(
+        "damaged",
+        "Entries dropped because their file was missing, short or damaged",
+        &[series("", "storage", "damaged", |stats| stats.damaged)],
+    ),
+    plain(
+        "policy_shortfalls",
+        "Entries that the cache itself chose to evict because the policy named too few",
+        &[series("", "storage", "shortfalls", |stats| stats.policy_shortfalls)],
+    ),
+];

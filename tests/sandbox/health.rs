@@ -1,0 +1,50 @@
+//! Whether new media is being stored, and if not, why and since when.
+
+use std::fs::{self, File};
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_cache::{Blob, Health, MediaCache};
+use media_cache_test_support::cache_directory::media_file;
+use media_cache_test_support::cache_requests::fill;
+use media_cache_test_support::cache_rig::CacheRig;
+
+async fn degradation(cache: &MediaCache) -> Option<(String, u64)> {
+    match cache.health().await.unwrap() {
+        Health::Degraded(degradation) => Some((degradation.reason, degradation.since)),
+        Health::Storing => None,
+        Health::Recovering => panic!("an open cache is loaded"),
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_is_reported_until_something_is_stored() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    assert_eq!(degradation(&cache).await, None);
+    let blocked = media_file(&rig.directory(), "test:a").with_extension("dat.tmp");
+    fs::create_dir(&blocked).unwrap();
+    let since = rig.clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
+    for _ in 0..2 {
+        cache.get_or_download("test:a").await.unwrap();
+        let (reason, failed_at) = degradation(&cache).await.unwrap();
+        assert!(reason.starts_with("cannot store the entry: "), "{reason}");
+        assert_eq!(failed_at, since, "the first failure counts");
+        rig.clock.advance(Duration::from_secs(1));
+    }
+    fill(&cache, &["test:b"]).await;
+    assert_eq!(degradation(&cache).await, None);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_says_nothing_about_the_disk() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let path = rig.root().join("upload");
+    fs::write(&path, vec![1; 100_000]).unwrap();
+    let blob = Blob::from_file(Arc::new(File::options().read(true).write(true).open(&path).unwrap())).unwrap();
+    fs::write(&path, "short").unwrap();
+    let outcome = cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
+    assert!(outcome.not_stored.is_some());
+    assert_eq!(degradation(&cache).await, None);
+}

@@ -1,0 +1,44 @@
+//! File names are safe, whichever source they come from.
+
+use std::fs;
+
+use media_cache_test_support::cache_directory::{sidecar_file, write_python_entry};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::scripted_origin::fetched;
+
+/// Names, and what becomes of them.
+const NAMES: [(&str, &str); 8] = [
+    ("a.png", "a.png"),
+    ("../../x", "x"),
+    ("/etc/passwd", "passwd"),
+    (r"C:\temp\a.png", "a.png"),
+    ("a\r\nb.png", "ab.png"),
+    ("\u{202e}gnp.exe", "gnp.exe"),
+    ("..", "media"),
+    ("", "media"),
+];
+
+#[tokio::test]
+async fn names_from_a_downloader_a_put_and_a_sidecar_are_sanitised() {
+    let rig = CacheRig::create();
+    for (number, (name, _)) in NAMES.into_iter().enumerate() {
+        let escaped = serde_json::to_string(name).unwrap();
+        write_python_entry(&rig.directory(), &format!("test:sidecar{number}"), b"bytes", "image/png", "NAME", "1600000000.0");
+        let path = sidecar_file(&rig.directory(), &format!("test:sidecar{number}"));
+        let sidecar = fs::read_to_string(&path).unwrap();
+        fs::write(path, sidecar.replace("\"NAME\"", &escaped)).unwrap();
+    }
+    let cache = rig.open().await;
+    for (number, (name, expected)) in NAMES.into_iter().enumerate() {
+        let url = format!("test:fetched{number}");
+        rig.origin.serves(&url, fetched("bytes", "image/png", name));
+        let downloaded = cache.get_or_download(&url).await.unwrap();
+        let put = cache.put(&format!("test:put{number}"), "bytes", "image/png", name).await.unwrap().media;
+        let found = cache.get(&format!("test:sidecar{number}")).await.unwrap().unwrap();
+        for media in [downloaded, put, found] {
+            assert_eq!(&*media.filename, expected, "{name:?}");
+        }
+        let sidecar: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), &url)).unwrap()).unwrap();
+        assert_eq!(sidecar["filename"], expected);
+    }
+}

@@ -1,0 +1,102 @@
+//! Removing all entries of a host, with a prefix, or altogether.
+
+use std::fs;
+
+use media_cache::{CacheError, EntryFilter, FetchError, MediaCache, StoreError};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, sidecar_file};
+use media_cache_test_support::cache_requests::{failure, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{order, stats};
+
+const URLS: [&str; 4] = ["https://a.example/1", "https://a.example/2", "https://cdn.a.example/1", "https://b.example/1"];
+
+async fn remove(cache: &MediaCache, filter: EntryFilter) -> u64 {
+    cache.remove_matching(filter).await.unwrap()
+}
+
+#[tokio::test]
+async fn entries_of_a_host_are_removed_from_both_tiers() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &URLS).await;
+    assert_eq!(remove(&cache, EntryFilter::Host("A.example".into())).await, 2);
+    assert_eq!(order(&cache).await, &URLS[2..]);
+    for (url, files) in URLS.into_iter().zip([NEITHER, NEITHER, BOTH, BOTH]) {
+        assert_eq!(files_exist(&rig.directory(), url), files, "{url}");
+        assert_eq!(cache.get(url).await.unwrap().is_some(), files == BOTH, "{url}");
+    }
+    assert_eq!(remove(&cache, EntryFilter::Host("*.a.example".into())).await, 1);
+    assert_eq!(remove(&cache, EntryFilter::Host("a.example".into())).await, 0);
+    assert_eq!(stats(&cache).await.resident_entries, 1);
+}
+
+#[tokio::test]
+async fn entries_with_a_prefix_are_removed() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &URLS).await;
+    assert_eq!(remove(&cache, EntryFilter::Prefix("https://a.example/2".into())).await, 1);
+    assert_eq!(order(&cache).await, [URLS[0], URLS[2], URLS[3]]);
+}
+
+#[tokio::test]
+async fn removing_everything_leaves_no_file_and_forgets_failures() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    // More than are removed at a time.
+    let urls: Vec<String> = (0..600).map(|number| format!("https://a.example/{number}")).collect();
+    fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    rig.origin.fails("test:gone", FetchError::Gone);
+    for _ in 0..2 {
+        failure(&cache, "test:gone").await;
+    }
+    assert_eq!(rig.origin.requests("test:gone"), 1);
+    assert_eq!(remove(&cache, EntryFilter::All).await, 600);
+    assert_eq!(disk_usage(&rig.directory()), (0, 0));
+    let stats = stats(&cache).await;
+    assert_eq!((stats.entries, stats.disk_bytes, stats.memory_bytes), (0, 0, 0));
+    failure(&cache, "test:gone").await;
+    assert_eq!(rig.origin.requests("test:gone"), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_match_is_an_error() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &URLS).await;
+    for host in ["https://a.example", "a.example:443", "*", ""] {
+        let error = cache.remove_matching(EntryFilter::Host(host.into())).await.unwrap_err();
+        assert!(matches!(error, CacheError::Store(StoreError::InvalidUrl(_))), "{host}: {error}");
+    }
+    assert_eq!(stats(&cache).await.entries, 4);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_deleted_are_reported_and_the_others_removed() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &URLS).await;
+    // A directory in place of a sidecar cannot be unlinked.
+    let sidecar = sidecar_file(&rig.directory(), URLS[0]);
+    fs::remove_file(&sidecar).unwrap();
+    fs::create_dir(&sidecar).unwrap();
+    let error = cache.remove_matching(EntryFilter::Host("a.example".into())).await.unwrap_err();
+    let CacheError::Store(StoreError::Disk(reason)) = error else { panic!("{error}") };
+    assert!(reason.starts_with("1 of 2 entries were not removed: cannot delete "), "{reason}");
+    assert_eq!(files_exist(&rig.directory(), URLS[1]), NEITHER);
+    assert_eq!(order(&cache).await, &URLS[2..]);
+}
+
+#[tokio::test]
+async fn a_removal_whose_files_cannot_be_deleted_is_an_error() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    let sidecar = sidecar_file(&rig.directory(), "test:a");
+    fs::remove_file(&sidecar).unwrap();
+    fs::create_dir(&sidecar).unwrap();
+    let error = cache.remove("test:a").await.unwrap_err();
+    let CacheError::Store(StoreError::Disk(reason)) = error else { panic!("{error}") };
+    assert!(reason.starts_with("cannot delete ") && reason.contains(".json"), "{reason}");
+    assert!(cache.get("test:a").await.unwrap().is_none(), "it is no longer served");
+}
