@@ -33,9 +33,10 @@ async fn private_media_stays_private_after_a_restart() {
         let from_disk = cache.get("test:a").await.unwrap().unwrap();
         let from_memory = cache.get("test:a").await.unwrap().unwrap();
         for media in [first, from_disk, from_memory] {
-            assert_eq!(media.cache_control, CacheControl { cacheability: Cacheability::Private, max_age: Some(60) });
-            assert_eq!(media.validators.etag.as_deref(), Some("W/\"1\""));
-            assert_eq!(media.validators.last_modified.as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+            assert_eq!(media.cache_control(), CacheControl { cacheability: Cacheability::Private, max_age: Some(60) });
+            let validators = media.validators();
+            assert_eq!(validators.etag.as_deref(), Some("W/\"1\""));
+            assert_eq!(validators.last_modified.as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         }
         let sidecar: serde_json::Value =
             serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), "test:a")).unwrap()).unwrap();
@@ -50,7 +51,7 @@ async fn media_that_nobody_may_keep_is_returned_and_not_stored() {
     rig.origin.serves("test:a", media(Cacheability::NoStore));
     for requests in 1..3 {
         let answer = cache.get_or_download("test:a").await.unwrap();
-        assert_eq!((body(&answer).await, answer.cache_control.cacheability), (b"bytes".to_vec(), Cacheability::NoStore));
+        assert_eq!((body(&answer).await, answer.cache_control().cacheability), (b"bytes".to_vec(), Cacheability::NoStore));
         assert_eq!(rig.origin.requests("test:a"), requests);
     }
     let outcome = cache.put_media("test:b", media(Cacheability::NoStore)).await.unwrap();
@@ -68,9 +69,9 @@ async fn media_that_is_put_keeps_what_is_known_about_it() {
     let cache = rig.open().await;
     cache.put_media("test:a", media(Cacheability::Private)).await.unwrap();
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
-    assert_eq!(cache.get("test:a").await.unwrap().unwrap().cache_control.cacheability, Cacheability::Private);
+    assert_eq!(cache.get("test:a").await.unwrap().unwrap().cache_control().cacheability, Cacheability::Private);
     cache.put("test:b", "bytes", "image/png", "b.png").await.unwrap();
-    assert_eq!(cache.get("test:b").await.unwrap().unwrap().cache_control, CacheControl::default());
+    assert_eq!(cache.get("test:b").await.unwrap().unwrap().cache_control(), CacheControl::default());
 }
 
 #[tokio::test]
@@ -79,5 +80,5 @@ async fn validators_that_are_not_header_values_are_dropped() {
     let cache = rig.open().await;
     let invalid = Validators { etag: Some("\"a\r\nx: y\"".into()), last_modified: Some("x".repeat(1025)) };
     rig.origin.serves("test:a", FetchedMedia { validators: invalid, ..media(Cacheability::Public) });
-    assert_eq!(*cache.get_or_download("test:a").await.unwrap().validators, Validators::default());
+    assert_eq!(cache.get_or_download("test:a").await.unwrap().validators(), &Validators::default());
 }

@@ -48,9 +48,9 @@ async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
         let found = cache.get(url).await.unwrap().unwrap();
         // Other implementations write file names that are paths. Those are made safe.
         let safe = filename.rsplit('\\').next().unwrap().trim();
-        assert_eq!((body(&found).await, &*found.mimetype, &*found.filename), (media.to_vec(), mimetype, safe), "{url}");
+        assert_eq!((body(&found).await, found.mimetype(), found.filename()), (media.to_vec(), mimetype, safe), "{url}");
         let stored = UNIX_EPOCH + Duration::from_millis((ts.parse::<f64>().unwrap() * 1000.0).round() as u64);
-        assert_eq!(found.stored_at, stored, "{url}");
+        assert_eq!(found.stored_at(), stored, "{url}");
     }
     assert_eq!(stats(&cache).await.hits, 9);
 }
@@ -109,7 +109,7 @@ async fn fields_that_are_missing_or_unknown_do_no_harm() {
     assert_eq!((cache.load_report().entries, cache.load_report().damaged), (6, 0));
     for (url, _) in sidecars {
         let found = cache.get(url).await.unwrap().unwrap();
-        assert_eq!((&*found.mimetype, &*found.filename), ("application/octet-stream", "media"), "{url}");
+        assert_eq!((found.mimetype(), found.filename()), ("application/octet-stream", "media"), "{url}");
     }
 }
 

@@ -35,7 +35,7 @@ async fn a_gif_is_stored_as_a_video() {
         let fresh = cache.get_or_download(url).await.unwrap();
         let found = cache.get(url).await.unwrap().unwrap();
         for media in [fresh, found] {
-            assert_eq!((body(&media).await, &*media.mimetype, &*media.filename), (video.clone(), "video/mp4", filename));
+            assert_eq!((body(&media).await, media.mimetype(), media.filename()), (video.clone(), "video/mp4", filename));
         }
         assert_eq!(fs::read(media_file(&rig.directory(), url)).unwrap(), video);
         let json: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), url)).unwrap()).unwrap();
@@ -54,8 +54,8 @@ async fn what_is_no_gif_is_left_alone() {
     rig.origin.serves("test:2", fetched(" GIF89a", "image/gifs", "a.gif"));
     for url in ["test:1", "test:2"] {
         let media = cache.get_or_download(url).await.unwrap();
-        assert_ne!(&*media.mimetype, "video/mp4");
-        assert!(media.filename.ends_with(".gif"));
+        assert_ne!(media.mimetype(), "video/mp4");
+        assert!(media.filename().ends_with(".gif"));
     }
     rig.origin.serves("test:3", fetched("", "image/gif", "empty.gif"));
     assert_eq!(failure(&cache, "test:3").await, FetchError::EmptyBody);
@@ -71,7 +71,7 @@ async fn a_gif_without_a_usable_conversion_is_stored_as_it_is() {
         let fresh = cache.get_or_download("test:a").await.unwrap();
         let found = cache.get("test:a").await.unwrap().unwrap();
         for media in [fresh, found] {
-            assert_eq!((body(&media).await, &*media.mimetype, &*media.filename), (gif(says), "image/gif", "dance.gif"));
+            assert_eq!((body(&media).await, media.mimetype(), media.filename()), (gif(says), "image/gif", "dance.gif"));
         }
         assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
         let stats = stats(&cache).await;
@@ -85,8 +85,8 @@ async fn a_gif_that_is_put_becomes_a_video_too() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", gif("1"), "image/gif", "dance.gif").await.unwrap();
-    assert_eq!((body(&outcome.media).await, &*outcome.media.mimetype), (video_of(&gif("1")), "video/mp4"));
-    assert_eq!(&*cache.get("test:a").await.unwrap().unwrap().filename, "dance.mp4");
+    assert_eq!((body(&outcome.media).await, outcome.media.mimetype()), (video_of(&gif("1")), "video/mp4"));
+    assert_eq!(cache.get("test:a").await.unwrap().unwrap().filename(), "dance.mp4");
     let again = cache.put("test:a", gif("2"), "image/gif", "dance.gif").await.unwrap();
     assert!(again.known);
     assert_eq!(rig.transcoder.requests(), 1, "what is not stored is not transcoded");
@@ -116,7 +116,7 @@ async fn an_old_gif_in_the_directory_is_served_as_it_was_stored() {
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
     let found = cache.get("test:a").await.unwrap().unwrap();
-    assert_eq!((body(&found).await, &*found.mimetype), (old, "image/gif"));
+    assert_eq!((body(&found).await, found.mimetype()), (old, "image/gif"));
     assert_eq!((rig.transcoder.requests(), rig.origin.requests("test:a")), (0, 0));
     assert_ne!(text("test:a"), body(&found).await);
 }

@@ -20,10 +20,10 @@ async fn what_was_downloaded_is_found_again_as_it_was() {
     rig.clock.advance(Duration::from_secs(10));
     for found in [cache.get("test:a").await.unwrap().unwrap(), cache.get_or_download("test:a").await.unwrap()] {
         assert_eq!(body(&found).await, b"bytes");
-        assert_eq!((&*found.mimetype, &*found.filename), ("image/webp", "überraschung 🎁.webp"));
-        assert_eq!((found.stored_at, found.source), (fresh.stored_at, Source::Memory));
+        assert_eq!((found.mimetype(), found.filename()), ("image/webp", "überraschung 🎁.webp"));
+        assert_eq!((found.stored_at(), found.source), (fresh.stored_at(), Source::Memory));
     }
-    assert_eq!(fresh.stored_at, rig.clock.wall() - Duration::from_secs(10));
+    assert_eq!(fresh.stored_at(), rig.clock.wall() - Duration::from_secs(10));
     assert_eq!(rig.origin.requests("test:a"), 1);
 }
 

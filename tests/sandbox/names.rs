@@ -36,7 +36,7 @@ async fn names_from_a_downloader_a_put_and_a_sidecar_are_sanitised() {
         let put = cache.put(&format!("test:put{number}"), "bytes", "image/png", name).await.unwrap().media;
         let found = cache.get(&format!("test:sidecar{number}")).await.unwrap().unwrap();
         for media in [downloaded, put, found] {
-            assert_eq!(&*media.filename, expected, "{name:?}");
+            assert_eq!(media.filename(), expected, "{name:?}");
         }
         let sidecar: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), &url)).unwrap()).unwrap();
         assert_eq!(sidecar["filename"], expected);

@@ -26,8 +26,8 @@ async fn what_is_put_is_stored_and_found() {
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     let found = cache.get_or_download("test:a").await.unwrap();
     assert_eq!(body(&found).await, b"brought along");
-    assert_eq!((&*found.mimetype, &*found.filename, found.source), ("image/png", "a.png", Source::Memory));
-    assert_eq!(found.stored_at, rig.clock.wall());
+    assert_eq!((found.mimetype(), found.filename(), found.source), ("image/png", "a.png", Source::Memory));
+    assert_eq!(found.stored_at(), rig.clock.wall());
     assert_eq!(rig.origin.requests("test:a"), 0);
     let stats = stats(&cache).await;
     assert_eq!((stats.stored, stats.downloads, stats.hits, stats.misses), (1, 0, 1, 0), "a put is no request for media");
@@ -43,7 +43,7 @@ async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_rece
         let outcome = cache.put("test:a", "something else", "image/png", "else.png").await.unwrap();
         assert_eq!((outcome.known, outcome.not_stored.is_none()), (true, true));
         assert_eq!(body(&outcome.media).await, text("test:a"));
-        assert_eq!((&*outcome.media.mimetype, &*outcome.media.filename), ("text/plain", "page.txt"));
+        assert_eq!((outcome.media.mimetype(), outcome.media.filename()), ("text/plain", "page.txt"));
         assert_eq!(order(&cache).await, ["test:b", "test:a"]);
         let entries = entries(&cache).await;
         assert_eq!(entries[1].accessed_at, entries[0].accessed_at + 1000);

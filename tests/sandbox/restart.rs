@@ -28,7 +28,7 @@ async fn everything_is_found_again() {
     for url in ["test:a", "test:b", "test:c"] {
         let found = cache.get_or_download(url).await.unwrap();
         assert_eq!((body(&found).await, found.source), (text(url), Source::Disk));
-        assert_eq!((&*found.mimetype, &*found.filename, rig.origin.requests(url)), ("text/plain", "page.txt", 1));
+        assert_eq!((found.mimetype(), found.filename(), rig.origin.requests(url)), ("text/plain", "page.txt", 1));
     }
     assert_eq!(stats(&cache).await.disk_hits, 3);
 }
@@ -83,7 +83,7 @@ async fn an_entry_that_another_program_wrote_anew_is_served_as_it_wrote_it_or_no
     write_python_entry(&rig.directory(), "test:a", b"new and of another size", "image/gif", "new.gif", "1800000000.0");
     let cache = rig.open().await;
     match cache.get("test:a").await.unwrap() {
-        Some(found) => assert_eq!((body(&found).await, &*found.filename), (b"new and of another size".to_vec(), "new.gif")),
+        Some(found) => assert_eq!((body(&found).await, found.filename()), (b"new and of another size".to_vec(), "new.gif")),
         None => assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER),
     }
 }

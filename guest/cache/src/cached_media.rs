@@ -1,5 +1,7 @@
 //! Media on its way from the origin or the disk to the requests that wait for it.
 
+use std::rc::Rc;
+
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
@@ -12,7 +14,7 @@ pub struct CachedMedia {
     /// The bytes.
     pub body: Blob,
     /// What is known about them.
-    pub metadata: Metadata,
+    pub metadata: Rc<Metadata>,
     /// Identifies the entry, if the media is stored.
     pub handle: Option<u64>,
     /// Why it is not stored.
@@ -23,7 +25,7 @@ impl CachedMedia {
     /// The media of an entry.
     #[must_use]
     pub fn stored(entry: &Entry<Blob>, body: Blob, handle: u64) -> Self {
-        Self { body, metadata: entry.metadata.clone(), handle: Some(handle), not_stored: None }
+        Self { body, metadata: Rc::clone(&entry.metadata), handle: Some(handle), not_stored: None }
     }
 
     /// Media that is not stored yet. `cost` is the time in milliseconds that its fetch took, 0 if unknown.
@@ -31,13 +33,18 @@ impl CachedMedia {
     pub fn fetched(media: FetchedMedia, cost: u32, now: u64) -> Self {
         let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
         let metadata = Metadata { cost, ..Metadata::new(mimetype, &filename, now).with_origin(cache_control, validators) };
-        Self { body, metadata, handle: None, not_stored: None }
+        Self { body, metadata: metadata.into(), handle: None, not_stored: None }
     }
 
     /// The same media for another request.
     #[must_use]
     pub fn share(&self) -> Self {
-        Self { body: self.body.share(), metadata: self.metadata.clone(), handle: self.handle, not_stored: self.not_stored.clone() }
+        Self {
+            body: self.body.share(),
+            metadata: Rc::clone(&self.metadata),
+            handle: self.handle,
+            not_stored: self.not_stored.clone(),
+        }
     }
 
     /// The response to a request. It counts as resident only if its body is the one that the memory tier holds. Fetched bytes may be
@@ -46,16 +53,15 @@ impl CachedMedia {
         let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
         let resident = entry.and_then(|entry| entry.resident.as_ref());
         let is_resident = resident.is_some_and(|resident| source != Source::Origin || resident.in_memory());
-        let (cache_control, validators) = (self.metadata.cache_control(), self.metadata.validators());
         Media {
-            mimetype: self.metadata.mimetype,
-            filename: self.metadata.filename,
+            mimetype: self.metadata.mimetype.clone(),
+            filename: self.metadata.filename.clone(),
             source,
             stored_at: self.metadata.stored_at,
             handle: self.handle.filter(|_| entry.is_some()),
             resident: is_resident,
-            cache_control,
-            validators,
+            cache_control: self.metadata.cache_control(),
+            validators: self.metadata.validators(),
             body: self.body,
         }
     }

@@ -1,5 +1,7 @@
 //! A stored entry, as the index and the policies see it.
 
+use std::rc::Rc;
+
 use crate::bindings::media_cache::policy::eviction;
 use crate::key_digest::KeyDigest;
 use crate::media_type::media_kind;
@@ -22,8 +24,8 @@ pub struct Entry<B> {
     pub digest: KeyDigest,
     /// The cache key.
     pub url: String,
-    /// What is known about the media.
-    pub metadata: Metadata,
+    /// What is known about the media, shared with the requests for it.
+    pub metadata: Rc<Metadata>,
     /// The size of the media in bytes.
     pub size: u64,
     /// The size of the sidecar in bytes.
@@ -99,7 +101,7 @@ mod tests {
     #[test]
     fn a_policy_sees_cost_waiters_and_kind() {
         let metadata = Metadata { cost: 250, ..Metadata::new("video/mp4".into(), "a.mp4", 7) };
-        let sidecar = Sidecar { url: "https://x/a".into(), size: 10, body_digest: None, metadata };
+        let sidecar = Sidecar { url: "https://x/a".into(), size: 10, body_digest: None, metadata: metadata.into() };
         let entry = Entry::<()> { waiters: 3, hits: 2, ..Entry::from_sidecar(KeyDigest::of("https://x/a"), sidecar, 100) };
         let seen = entry.for_policy(5, 8192);
         assert_eq!((seen.id, seen.size, seen.hits, seen.accessed_at), (5, 8192, 2, 7));

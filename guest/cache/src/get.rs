@@ -3,6 +3,7 @@
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source};
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
+use crate::clock;
 use crate::index::Slot;
 use crate::key_digest::KeyDigest;
 use crate::read_back::ReadBack;
@@ -34,7 +35,7 @@ impl Cache {
     pub(crate) async fn hit(&self, digest: &KeyDigest) -> Option<Media> {
         let (media, source) = self.find(digest).await?;
         let state = &mut *self.state.borrow_mut();
-        state.record_hit(media.handle, source);
+        state.record_hit(media.handle, source, clock::now());
         Some(media.into_media(source, state))
     }
 

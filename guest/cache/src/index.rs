@@ -217,7 +217,11 @@ mod tests {
 
     fn entry(url: &str, size: u64) -> Entry<()> {
         let metadata = Metadata::new("image/png".into(), "a.png", 0);
-        Entry::from_sidecar(KeyDigest::of(url), Sidecar { url: url.into(), size, body_digest: None, metadata }, 100)
+        Entry::from_sidecar(
+            KeyDigest::of(url),
+            Sidecar { url: url.into(), size, body_digest: None, metadata: metadata.into() },
+            100,
+        )
     }
 
     fn urls(index: &Index<()>) -> String {

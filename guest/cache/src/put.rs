@@ -3,6 +3,7 @@
 use crate::bindings::exports::media_cache::cache::cache::{PutOutcome, Source, StoreError};
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::cache::Cache;
+use crate::clock;
 
 impl Cache {
     /// See the WIT.
@@ -15,7 +16,7 @@ impl Cache {
             Err((stored, source)) => {
                 let state = &mut *self.state.borrow_mut();
                 if let Some(handle) = stored.handle {
-                    state.touch(handle, source);
+                    state.touch(handle, source, clock::now());
                 }
                 return Ok(PutOutcome { media: stored.into_media(source, state), known: true, not_stored: None });
             }

@@ -2,13 +2,14 @@
 
 use crate::bindings::exports::media_cache::cache::cache::{Hit, Source};
 use crate::cache::Cache;
+use crate::clock;
 
 impl Cache {
     /// See the WIT.
     pub fn record_hits(&self, hits: &[Hit]) {
-        let state = &mut *self.state.borrow_mut();
+        let (state, now) = (&mut *self.state.borrow_mut(), clock::now());
         for hit in hits.iter().filter(|hit| hit.source != Source::Origin) {
-            state.record_hit(Some(hit.handle), hit.source);
+            state.record_hit(Some(hit.handle), hit.source, now);
         }
     }
 }

@@ -4,6 +4,8 @@
 //! fractions) and `size`. Ours follow them, and are omitted when they have their defaults. Reading tolerates everything except a
 //! missing `url` or `size`, without which there is no entry.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,7 +31,7 @@ pub struct Sidecar {
     /// The SHA-256 digest of the media, if we wrote the sidecar.
     pub body_digest: Option<[u8; 32]>,
     /// What is known about the media.
-    pub metadata: Metadata,
+    pub metadata: Rc<Metadata>,
 }
 
 #[derive(Serialize)]
@@ -109,7 +111,7 @@ impl Sidecar {
         // A size is a whole number below 2^53, in whichever way it is written.
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
-            metadata: read.metadata(),
+            metadata: read.metadata().into(),
             body_digest: text(&read.sha256).and_then(decode_hex),
             size: read.size as u64,
             url: read.url,

@@ -53,7 +53,7 @@ fn is_zero(number: &u32) -> bool {
 
 impl Line {
     fn of<B>(entry: &Entry<B>) -> Self {
-        let metadata = entry.metadata.clone();
+        let metadata = Metadata::clone(&entry.metadata);
         Self {
             url: entry.url.clone(),
             mimetype: metadata.mimetype,
@@ -84,7 +84,7 @@ impl Line {
         Entry {
             digest: KeyDigest::of(&self.url),
             url: self.url,
-            metadata,
+            metadata: metadata.into(),
             size: self.size,
             sidecar_size: self.sidecar,
             accessed_at: self.accessed,
@@ -118,28 +118,33 @@ pub fn read<B>(text: &[u8]) -> impl Iterator<Item = Entry<B>> + '_ {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
     use crate::sidecar::Sidecar;
 
     fn entry(url: &str, body_digest: Option<[u8; 32]>) -> Entry<()> {
         let metadata = Metadata::new("image/png".into(), "a \"b\".png", 1);
-        let sidecar = Sidecar { url: url.into(), size: 10, body_digest, metadata };
+        let sidecar = Sidecar { url: url.into(), size: 10, body_digest, metadata: metadata.into() };
         Entry { accessed_at: 2, hits: 3, ..Entry::from_sidecar(KeyDigest::of(url), sidecar, 100) }
     }
 
     fn private(url: &str) -> Entry<()> {
         let mut entry = entry(url, None);
-        entry.metadata.cacheability = Cacheability::Private;
-        entry.metadata.max_age = Some(60);
-        entry.metadata.etag = Some("\"1\"".into());
-        entry.metadata.last_modified = Some("yesterday".into());
-        entry.metadata.cost = 5;
+        entry.metadata = Rc::new(Metadata {
+            cacheability: Cacheability::Private,
+            max_age: Some(60),
+            etag: Some("\"1\"".into()),
+            last_modified: Some("yesterday".into()),
+            cost: 5,
+            ..Metadata::clone(&entry.metadata)
+        });
         entry
     }
 
     fn fields(entry: &Entry<()>) -> (KeyDigest, String, Metadata, [u64; 4], Option<[u8; 32]>) {
         let numbers = [entry.size, entry.sidecar_size, entry.accessed_at, entry.hits];
-        (entry.digest, entry.url.clone(), entry.metadata.clone(), numbers, entry.body_digest)
+        (entry.digest, entry.url.clone(), Metadata::clone(&entry.metadata), numbers, entry.body_digest)
     }
 
     #[test]
@@ -155,7 +160,7 @@ mod tests {
         let line = r#"{"url":"https://x/a","mimetype":"image/png","filename":"../a.png","size":1,"sidecar":2,"stored":3,"accessed":4,"hits":5}"#;
         let text = format!("{HEADER}\n{line}\n");
         let back: Vec<Entry<()>> = read(text.as_bytes()).collect();
-        assert_eq!(back.first().map(|entry| entry.metadata.clone()), Some(Metadata::new("image/png".into(), "a.png", 3)));
+        assert_eq!(back.first().map(|entry| Metadata::clone(&entry.metadata)), Some(Metadata::new("image/png".into(), "a.png", 3)));
     }
 
     #[test]

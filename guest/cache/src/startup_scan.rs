@@ -233,7 +233,7 @@ mod tests {
         let entries = |urls: &[(&str, u64)]| -> Vec<Entry<()>> {
             let entry = |(url, time): &(&str, u64)| {
                 let metadata = Metadata::new("image/png".into(), "a.png", *time);
-                let sidecar = Sidecar { url: (*url).into(), size: 1, body_digest: None, metadata };
+                let sidecar = Sidecar { url: (*url).into(), size: 1, body_digest: None, metadata: metadata.into() };
                 Entry::from_sidecar(KeyDigest::of(url), sidecar, 1)
             };
             urls.iter().map(entry).collect()

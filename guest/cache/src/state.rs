@@ -4,7 +4,6 @@ use crate::bindings::exports::media_cache::cache::cache::Source;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
-use crate::clock;
 use crate::disk_health::DiskHealth;
 use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
@@ -55,19 +54,18 @@ impl Counters {
 
 impl State {
     /// Counts a hit. If the entry still exists, it counts for the entry too, which becomes the most recently used.
-    pub fn record_hit(&mut self, handle: Option<u64>, source: Source) {
+    pub fn record_hit(&mut self, handle: Option<u64>, source: Source, now: u64) {
         self.counters.hits += 1;
         self.counters.disk_hits += u64::from(source == Source::Disk);
-        if let Some(entry) = handle.and_then(|handle| self.touch(handle, source)) {
+        if let Some(entry) = handle.and_then(|handle| self.touch(handle, source, now)) {
             entry.hits += 1;
         }
     }
 
     /// Makes an entry the most recently used, if it still exists. The memory tier sees a request only if the entry was resident: one
     /// that was read from disk has just been placed there.
-    pub fn touch(&mut self, handle: u64, source: Source) -> Option<&mut Entry<Blob>> {
+    pub fn touch(&mut self, handle: u64, source: Source, now: u64) -> Option<&mut Entry<Blob>> {
         let slot = self.index.resolve(handle)?;
-        let now = clock::now();
         self.index.promote(slot);
         self.disk_tier.accessed(slot.into(), now);
         let entry = self.index.get_mut(slot)?;

@@ -74,7 +74,7 @@ impl Cache {
             url: key.cache_key.as_ref().into(),
             size: media.body.size(),
             body_digest: body_digest.try_into().ok(),
-            metadata: media.metadata.clone(),
+            metadata: Rc::clone(&media.metadata),
         })
     }
 

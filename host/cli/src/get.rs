@@ -38,7 +38,7 @@ impl Get {
             Source::Origin => "downloaded",
             Source::Memory | Source::Disk => "from the cache",
         };
-        eprintln!("{}, {}, {}, {from}", media.filename, media.mimetype, HumanBytes(media.body.len()));
+        eprintln!("{}, {}, {}, {from}", media.filename(), media.mimetype(), HumanBytes(media.body.len()));
         match &file {
             Some(file) => {
                 let out = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;

@@ -55,7 +55,7 @@ impl Put {
         }
         let (media, size) = (&outcome.media, HumanBytes(outcome.media.body.len()));
         let done = if outcome.known { "kept what was stored before" } else { "stored" };
-        println!("{done}: {}, {}, {size}", media.filename, media.mimetype);
+        println!("{done}: {}, {}, {size}", media.filename(), media.mimetype());
         cache.close().await?;
         Ok(ExitCode::SUCCESS)
     }

@@ -189,6 +189,8 @@ fn io_failed(error: std::io::Error) -> ConvertError {
 mod tests {
     use std::time::Duration;
 
+    use media_cache_test_support::skip;
+
     use super::*;
     use crate::test_support::{Video, flat, gif};
 
@@ -231,8 +233,10 @@ mod tests {
     }
 
     #[tokio::test]
-    #[ignore = "needs ffmpeg on PATH"]
     async fn every_frame_keeps_its_colour_and_duration() {
+        if skip::unless_installed("ffmpeg") {
+            return;
+        }
         let delays = [0, 2, 7, 65_535, 11];
         let frames: Vec<_> = delays.iter().zip(0..).map(|(&delay, number)| flat(99, 720, number % 4, delay)).collect();
         let file = Bytes::from(gif(99, 720, &frames));

@@ -25,7 +25,7 @@ async fn main() -> anyhow::Result<()> {
     for url in ["demo:world", "demo:world", "demo:moon"] {
         let media = cache.get_or_download(url).await?;
         let text = String::from_utf8_lossy(&media.body.bytes().await?).into_owned();
-        println!("{url}: {text:?}, a {} from {:?}", media.mimetype, media.source);
+        println!("{url}: {text:?}, a {} from {:?}", media.mimetype(), media.source);
     }
     cache.put("demo:mars", "Brought along.", "text/plain", "mars.txt").await?;
     if let Err(error) = cache.get_or_download("https://example.com/").await {

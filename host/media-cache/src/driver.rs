@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
-use crate::media::{PutOutcome, Status, StoreError};
+use crate::media::{Delivered, PutOutcome, Status, StoreError};
 use crate::request::{Reply, Request};
 use crate::transfer::{hand_over, receive};
 
@@ -116,6 +116,8 @@ impl Driver {
     ) -> wasmtime::Result<End> {
         let guest = bindings.media_cache_cache_cache().media_cache();
         let cache = guest.call_constructor(accessor, self.options.clone()).await?;
+        let (restarts, answered) = (self.restarts.clone(), answered.clone());
+        let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered });
         // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
         let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
         let mut closing = None;
@@ -132,8 +134,7 @@ impl Driver {
                     continue;
                 }
             };
-            let (bindings, restarts, answered) = (bindings.clone(), self.restarts.clone(), answered.clone());
-            accessor.spawn(Task { request, bindings, cache, restarts, answered, _under_way: under_way.clone() })?;
+            accessor.spawn(Task { request, instance: instance.clone(), _under_way: under_way.clone() })?;
         }
         // Whoever asked after the end was asked for is told so; tasks must not wait for an answer to what nobody will serve.
         inbox.close().await;
@@ -161,71 +162,90 @@ impl Driver {
 /// A request that is being served.
 struct Task {
     request: Request,
+    instance: Arc<Instance>,
+    _under_way: mpsc::Sender<Infallible>,
+}
+
+/// What all tasks of an instance share.
+struct Instance {
     bindings: Arc<Bindings>,
     cache: ResourceAny,
     restarts: Arc<AtomicU64>,
     /// Whether this instance has answered anything.
     answered: Arc<AtomicBool>,
-    _under_way: mpsc::Sender<Infallible>,
 }
 
 impl AccessorTask<HostState> for Task {
     async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
-        let guest = self.bindings.media_cache_cache_cache().media_cache();
-        let cache = self.cache;
-        let take = |media| accessor.with(|mut state| receive(state.get(), media));
+        let Instance { bindings, cache, answered, .. } = &*self.instance;
+        let guest = bindings.media_cache_cache_cache().media_cache();
         // Whoever asked may have gone away; then nobody gets the answer.
         match self.request {
-            Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
             Request::Get { url, reply } => {
-                let media = guest.call_get(accessor, cache, url).await?.map(take).transpose()?;
-                drop(reply.send(media));
+                let media = guest.call_get(accessor, *cache, url).await?;
+                drop(reply.send(media.map(|media| take(accessor, media)).transpose()?));
             }
             Request::GetOrDownload { url, reply } => {
-                let answer = match guest.call_get_or_download(accessor, cache, url, None).await? {
-                    Ok(media) => Ok(take(media)?),
+                let answer = match guest.call_get_or_download(accessor, *cache, url, None).await? {
+                    Ok(media) => Ok(take(accessor, media)?),
                     Err(error) => Err(error.into()),
                 };
                 drop(reply.send(answer));
             }
-            Request::Put { url, media, reply } => {
-                let media = accessor.with(|mut state| hand_over(state.get(), media))?;
-                let answer = match guest.call_put(accessor, cache, url, media).await? {
-                    Ok(wit::PutOutcome { media, known, not_stored }) => {
-                        Ok(PutOutcome { media: take(media)?.media, known, not_stored })
-                    }
-                    Err(error) => Err(error),
-                };
-                drop(reply.send(answer));
-            }
-            Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
-            Request::Entries { after, limit, reply } => {
-                drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
-            }
-            Request::RemoveMatching { filter, reply } => {
-                drop(reply.send(guest.call_remove_matching(accessor, cache, filter).await?));
-            }
-            Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),
-            Request::Checkpoint(reply) => drop(reply.send(guest.call_checkpoint(accessor, cache).await?)),
-            Request::Status(reply) => {
-                let stats = guest.call_stats(accessor, cache).await?;
-                let status = accessor.with(|mut state| {
-                    let state = state.get();
-                    Status {
-                        cache: stats,
-                        policy: state.policy.status(),
-                        // One is the state's own.
-                        blob_handles: Arc::strong_count(&state.handles) - 1,
-                        restarts: self.restarts.load(Ordering::Relaxed),
-                    }
-                });
-                drop(reply.send(status));
-            }
-            Request::FlushHits(reply) => drop(reply.send(())),
-            // The loop that starts the tasks keeps this one for itself.
-            Request::Close(reply) => drop(reply),
+            // Boxed, since the future of the largest request would otherwise be moved with each of the others.
+            request => Box::pin(serve_other(request, accessor, &self.instance)).await?,
         }
-        self.answered.store(true, Ordering::Relaxed);
+        answered.store(true, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Takes delivered media out of the component's table.
+fn take(accessor: &Accessor<HostState>, media: wit::Media) -> wasmtime::Result<Delivered> {
+    accessor.with(|mut state| receive(state.get(), media))
+}
+
+/// Serves a request other than those for media.
+async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
+    let (guest, cache) = (instance.bindings.media_cache_cache_cache().media_cache(), instance.cache);
+    match request {
+        Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
+        Request::Put { url, media, reply } => {
+            let media = accessor.with(|mut state| hand_over(state.get(), *media))?;
+            let answer = match guest.call_put(accessor, cache, url, media).await? {
+                Ok(wit::PutOutcome { media, known, not_stored }) => {
+                    Ok(PutOutcome { media: take(accessor, media)?.media, known, not_stored })
+                }
+                Err(error) => Err(error),
+            };
+            drop(reply.send(answer));
+        }
+        Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
+        Request::Entries { after, limit, reply } => {
+            drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
+        }
+        Request::RemoveMatching { filter, reply } => {
+            drop(reply.send(guest.call_remove_matching(accessor, cache, filter).await?));
+        }
+        Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),
+        Request::Checkpoint(reply) => drop(reply.send(guest.call_checkpoint(accessor, cache).await?)),
+        Request::Status(reply) => {
+            let stats = guest.call_stats(accessor, cache).await?;
+            let status = accessor.with(|mut state| {
+                let state = state.get();
+                Status {
+                    cache: stats,
+                    policy: state.policy.status(),
+                    // One is the state's own.
+                    blob_handles: Arc::strong_count(&state.handles) - 1,
+                    restarts: instance.restarts.load(Ordering::Relaxed),
+                }
+            });
+            drop(reply.send(status));
+        }
+        Request::FlushHits(reply) => drop(reply.send(())),
+        // These are served elsewhere: by the task, and by the loop that starts the tasks.
+        Request::Get { .. } | Request::GetOrDownload { .. } | Request::Close(_) => {}
+    }
+    Ok(())
 }

@@ -44,7 +44,9 @@ pub use directory_lock::LockError;
 pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
-pub use media::{Degradation, EntryFilter, Health, Listed, LoadReport, Media, Page, PutOutcome, Source, Stats, Status, StoreError};
+pub use media::{
+    Degradation, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, Source, Stats, Status, StoreError,
+};
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;

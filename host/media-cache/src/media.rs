@@ -10,23 +10,81 @@ pub use crate::bindings::cache::exports::media_cache::cache::cache::{
 use crate::policy::record::PolicyStatus;
 use media_cache_interfaces::{Blob, CacheControl, Validators};
 
-/// A cached thing.
+/// Media as a cache serves it. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Media {
-    /// The media type. That of a GIF that was converted is `video/mp4`.
-    pub mimetype: Arc<str>,
-    /// A plain file name.
-    pub filename: Arc<str>,
+    info: Arc<MediaInfo>,
     /// The bytes.
     pub body: Blob,
     /// How the request was answered.
     pub source: Source,
-    /// When it was stored.
+}
+
+/// What is known about media besides its bytes.
+#[derive(Debug)]
+pub struct MediaInfo {
+    /// See [`Media::mimetype`].
+    pub mimetype: String,
+    /// See [`Media::filename`].
+    pub filename: String,
+    /// See [`Media::stored_at`].
     pub stored_at: SystemTime,
-    /// What the origin says about keeping it.
+    /// See [`Media::cache_control`].
     pub cache_control: CacheControl,
+    /// See [`Media::validators`].
+    pub validators: Validators,
+}
+
+impl MediaInfo {
+    /// What is known about public media of which the origin said nothing else.
+    #[must_use]
+    pub fn new(mimetype: impl Into<String>, filename: impl Into<String>, stored_at: SystemTime) -> Self {
+        let (cache_control, validators) = (CacheControl::default(), Validators::default());
+        Self { mimetype: mimetype.into(), filename: filename.into(), stored_at, cache_control, validators }
+    }
+}
+
+impl Media {
+    /// Media with these bytes.
+    #[must_use]
+    pub fn new(info: impl Into<Arc<MediaInfo>>, body: Blob, source: Source) -> Self {
+        Self { info: info.into(), body, source }
+    }
+
+    /// The media type. That of a GIF that was converted is `video/mp4`.
+    #[must_use]
+    pub fn mimetype(&self) -> &str {
+        &self.info.mimetype
+    }
+
+    /// A safe file name.
+    #[must_use]
+    pub fn filename(&self) -> &str {
+        &self.info.filename
+    }
+
+    /// When it was stored, or fetched if it is not stored.
+    #[must_use]
+    pub fn stored_at(&self) -> SystemTime {
+        self.info.stored_at
+    }
+
+    /// What the origin says about keeping it.
+    #[must_use]
+    pub fn cache_control(&self) -> CacheControl {
+        self.info.cache_control
+    }
+
     /// What identifies this version of it to its origin.
-    pub validators: Arc<Validators>,
+    #[must_use]
+    pub fn validators(&self) -> &Validators {
+        &self.info.validators
+    }
+
+    /// What is known about it, to share.
+    pub(crate) fn info(&self) -> &Arc<MediaInfo> {
+        &self.info
+    }
 }
 
 /// What became of a put.

@@ -21,7 +21,8 @@ pub(crate) enum Request {
     },
     Put {
         url: String,
-        media: FetchedMedia,
+        /// Boxed, since it is much larger than any other request.
+        media: Box<FetchedMedia>,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
     Remove {

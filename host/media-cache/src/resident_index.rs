@@ -6,10 +6,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::SystemTime;
 
-use crate::media::{Delivered, Media, Source};
-use media_cache_interfaces::{Blob, CacheControl, Validators};
+use crate::media::{Delivered, Media, MediaInfo, Source};
+use media_cache_interfaces::Blob;
 
 /// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
 #[derive(Default)]
@@ -24,11 +23,7 @@ struct Residents {
 
 struct Resident {
     blob: Weak<Blob>,
-    mimetype: Arc<str>,
-    filename: Arc<str>,
-    stored_at: SystemTime,
-    cache_control: CacheControl,
-    validators: Arc<Validators>,
+    info: Arc<MediaInfo>,
     handle: u64,
 }
 
@@ -38,16 +33,7 @@ impl ResidentIndex {
         let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let resident = residents.resident.get(key)?;
         let blob = resident.blob.upgrade()?;
-        let media = Media {
-            mimetype: resident.mimetype.clone(),
-            filename: resident.filename.clone(),
-            body: Blob::clone(&blob),
-            source: Source::Memory,
-            stored_at: resident.stored_at,
-            cache_control: resident.cache_control,
-            validators: resident.validators.clone(),
-        };
-        Some((media, resident.handle))
+        Some((Media::new(resident.info.clone(), Blob::clone(&blob), Source::Memory), resident.handle))
     }
 
     /// Notes what the component answered, if it holds it.
@@ -58,16 +44,7 @@ impl ResidentIndex {
             residents.resident.retain(|_, resident| resident.blob.strong_count() > 0);
             residents.live_after_sweep = residents.resident.len();
         }
-        let media = &delivered.media;
-        let resident = Resident {
-            blob: delivered.resident.clone(),
-            mimetype: media.mimetype.clone(),
-            filename: media.filename.clone(),
-            stored_at: media.stored_at,
-            cache_control: media.cache_control,
-            validators: media.validators.clone(),
-            handle,
-        };
+        let resident = Resident { blob: delivered.resident.clone(), info: delivered.media.info().clone(), handle };
         residents.resident.insert(key.into(), resident);
     }
 
@@ -80,19 +57,14 @@ impl ResidentIndex {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     fn delivered(handle: Option<u64>) -> (Arc<Blob>, Delivered) {
         let blob = Arc::new(Blob::from("bytes"));
-        let media = Media {
-            mimetype: "image/png".into(),
-            filename: "a.png".into(),
-            body: Blob::clone(&blob),
-            source: Source::Origin,
-            stored_at: SystemTime::UNIX_EPOCH,
-            cache_control: CacheControl::default(),
-            validators: Arc::default(),
-        };
+        let info = MediaInfo::new("image/png", "a.png", SystemTime::UNIX_EPOCH);
+        let media = Media::new(info, Blob::clone(&blob), Source::Origin);
         let resident = Arc::downgrade(&blob);
         (blob, Delivered { media, handle, resident })
     }

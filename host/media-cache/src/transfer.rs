@@ -8,30 +8,29 @@ use media_cache_interfaces::{Blob, CacheControl, Cacheability, FetchedMedia, Val
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
-use crate::media::{Delivered, Media};
+use crate::media::{Delivered, Media, MediaInfo};
 
 /// Takes delivered media out of the component's table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let body = state.take_blob(media.body)?;
+    let info = MediaInfo {
+        mimetype: media.mimetype,
+        filename: media.filename,
+        stored_at: SystemTime::UNIX_EPOCH + Duration::from_millis(media.stored_at),
+        cache_control: CacheControl {
+            cacheability: match media.cache_control.cacheability {
+                fetched::Cacheability::Public => Cacheability::Public,
+                fetched::Cacheability::Private => Cacheability::Private,
+                fetched::Cacheability::NoStore => Cacheability::NoStore,
+            },
+            max_age: media.cache_control.max_age,
+        },
+        validators: Validators { etag: media.validators.etag, last_modified: media.validators.last_modified },
+    };
     Ok(Delivered {
         handle: media.handle.filter(|_| media.resident),
         resident: Arc::downgrade(&body),
-        media: Media {
-            mimetype: media.mimetype.into(),
-            filename: media.filename.into(),
-            body: Blob::clone(&body),
-            source: media.source,
-            stored_at: SystemTime::UNIX_EPOCH + Duration::from_millis(media.stored_at),
-            cache_control: CacheControl {
-                cacheability: match media.cache_control.cacheability {
-                    fetched::Cacheability::Public => Cacheability::Public,
-                    fetched::Cacheability::Private => Cacheability::Private,
-                    fetched::Cacheability::NoStore => Cacheability::NoStore,
-                },
-                max_age: media.cache_control.max_age,
-            },
-            validators: Validators { etag: media.validators.etag, last_modified: media.validators.last_modified }.into(),
-        },
+        media: Media::new(info, Blob::clone(&body), media.source),
     })
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
     let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
     let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
-    let version = Version { tag, modified: media.stored_at.min(UNIX_EPOCH + LAST_DATE) };
+    let version = Version { tag, modified: media.stored_at().min(UNIX_EPOCH + LAST_DATE) };
     match version.condition(request) {
         Some(StatusCode::NOT_MODIFIED) => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
@@ -79,8 +79,8 @@ fn body(blob: &Blob, part: Range<u64>) -> Body {
 /// Adds headers about the bytes.
 fn describe_content(headers: &mut HeaderMap, media: &Media) {
     let fallback = HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&media.mimetype).unwrap_or(fallback));
-    insert(headers, header::CONTENT_DISPOSITION, &content_disposition(&media.mimetype, &media.filename));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media.mimetype()).unwrap_or(fallback));
+    insert(headers, header::CONTENT_DISPOSITION, &content_disposition(media.mimetype(), media.filename()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
 }
 
@@ -88,7 +88,7 @@ fn describe_content(headers: &mut HeaderMap, media: &Media) {
 fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     headers.typed_insert(version.tag);
     headers.typed_insert(LastModified::from(version.modified));
-    headers.insert(header::CACHE_CONTROL, caching::of(media.cache_control.cacheability));
+    headers.insert(header::CACHE_CONTROL, caching::of(media.cache_control().cacheability));
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
@@ -140,23 +140,16 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use axum::body::to_bytes;
+    use media_cache::MediaInfo;
 
     use super::*;
-    use axum::body::to_bytes;
 
     const MODIFIED: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 
     fn media() -> Media {
-        Media {
-            mimetype: "image/png".into(),
-            filename: "a.png".into(),
-            body: Blob::from("0123456789"),
-            source: Source::Memory,
-            stored_at: UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
-            cache_control: media_cache::CacheControl::default(),
-            validators: Arc::default(),
-        }
+        let stored_at = UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        Media::new(MediaInfo::new("image/png", "a.png", stored_at), Blob::from("0123456789"), Source::Memory)
     }
 
     async fn get(headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
@@ -253,7 +246,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_time_beyond_all_http_dates_is_the_last_http_date() {
-        let late = Media { stored_at: UNIX_EPOCH + Duration::from_secs(1 << 40), ..media() };
+        let info = MediaInfo::new("image/png", "a.png", UNIX_EPOCH + Duration::from_secs(1 << 40));
+        let late = Media::new(info, Blob::from("bytes"), Source::Memory);
         let response = respond(&Method::GET, &HeaderMap::new(), late).await.unwrap();
         assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
     }

@@ -5,7 +5,7 @@ fn plain() -> Sidecar {
         url: "https://example.com/a.png?x=\"1\"".into(),
         size: 1234,
         body_digest: Some([7; 32]),
-        metadata: Metadata::new("image/png".into(), "ä.png", 1_732_286_259_123),
+        metadata: Metadata::new("image/png".into(), "ä.png", 1_732_286_259_123).into(),
     }
 }
 
@@ -16,9 +16,9 @@ fn full() -> Sidecar {
         etag: Some("W/\"1\"".into()),
         last_modified: Some("Wed, 21 Oct 2015 07:28:00 GMT".into()),
         cost: 1,
-        ..plain().metadata
+        ..Metadata::clone(&plain().metadata)
     };
-    Sidecar { metadata, ..plain() }
+    Sidecar { metadata: metadata.into(), ..plain() }
 }
 
 fn read(json: &str) -> Sidecar {
@@ -67,7 +67,7 @@ fn times_too_late_to_be_exact_become_one_that_is() {
         assert_eq!(Sidecar::from_json(&late.to_json()), Some(late));
     }
     for stored_at in [LATEST - 3, LATEST - 2, LATEST - 1] {
-        let late = Sidecar { metadata: Metadata { stored_at, ..plain().metadata }, ..plain() };
+        let late = Sidecar { metadata: Metadata { stored_at, ..Metadata::clone(&plain().metadata) }.into(), ..plain() };
         assert_eq!(Sidecar::from_json(&late.to_json()), Some(late));
     }
 }
@@ -107,7 +107,7 @@ fn optional_fields_of_another_type_do_no_harm() {
         r#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true,"max_age":-1,"etag":1,"last_modified":"a\nb","cost":4294967296}"#,
     );
     assert_eq!(sidecar.body_digest, None);
-    assert_eq!(sidecar.metadata, Metadata::new("application/octet-stream".into(), "media", 0));
+    assert_eq!(*sidecar.metadata, Metadata::new("application/octet-stream".into(), "media", 0));
 }
 
 #[test]

@@ -53,8 +53,8 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let stored = json!({
         "url": cache.key(&url),
         "known": outcome.known,
-        "mimetype": &*outcome.media.mimetype,
-        "filename": &*outcome.media.filename,
+        "mimetype": outcome.media.mimetype(),
+        "filename": outcome.media.filename(),
         "size": outcome.media.body.len(),
     });
     Ok((status, Json(stored)).into_response())

@@ -31,7 +31,8 @@ fn entry(input: &mut Input<'_>) -> Entry<()> {
     let filename: String = url.chars().rev().collect();
     let metadata = Metadata { cost: u32::from(digest), ..Metadata::new(text(input.take(4)), &filename, stored_at) };
     let body_digest = (digest > 0).then_some([digest; 32]);
-    let entry = Entry::from_sidecar(KeyDigest::of(&url), Sidecar { url, size, body_digest, metadata }, sidecar_size);
+    let entry =
+        Entry::from_sidecar(KeyDigest::of(&url), Sidecar { url, size, body_digest, metadata: metadata.into() }, sidecar_size);
     Entry { accessed_at, hits, ..entry }
 }
 

@@ -1,0 +1,29 @@
+//! Tests that need what not every machine has, such as a program or a privilege.
+
+/// Set to `1` where everything is installed, as in CI: a test is then never skipped, but fails.
+const NO_SKIPS: &str = "MEDIA_CACHE_NO_SKIPS";
+
+/// Whether to skip a test that needs `what`, which may not be available. Says so in the output of the test.
+///
+/// # Panics
+/// If it is not available, and `MEDIA_CACHE_NO_SKIPS` is `1`.
+#[must_use]
+pub fn unless(available: bool, what: &str) -> bool {
+    let must_run = std::env::var_os(NO_SKIPS).is_some_and(|value| value == "1");
+    assert!(available || !must_run, "{NO_SKIPS} is 1, and this test needs {what}");
+    if !available {
+        eprintln!("skipped: this test needs {what}");
+    }
+    !available
+}
+
+/// Whether to skip a test that needs a program on `PATH`.
+///
+/// # Panics
+/// As for [`unless`].
+#[must_use]
+pub fn unless_installed(program: &str) -> bool {
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let available = std::env::split_paths(&directories).any(|directory| directory.join(program).is_file());
+    unless(available, &format!("{program} on PATH"))
+}
