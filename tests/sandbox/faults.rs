@@ -145,5 +145,5 @@ async fn failed_writes_do_not_eat_the_room_of_others() {
     fill(&cache, &["test:c", "test:d"]).await;
     let stats = stats(&cache).await;
     assert_eq!((stats.disk_bytes, stats.evictions, stats.store_failures), (4 * SMALL, 0, 10));
-    assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "the policy was told that it is not there");
+    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "the policy was told that it is not there");
 }

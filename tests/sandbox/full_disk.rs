@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use media_cache::{CacheError, StoreError};
+use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, listing};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::random::noise;
-use media_cache_test_support::skip;
 use media_cache_test_support::soon::soon;
 
 /// A file system of 256 KiB.

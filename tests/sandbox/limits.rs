@@ -28,7 +28,7 @@ async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
     assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:b")), (NEITHER, BOTH));
     let stats = stats(&cache).await;
     assert_eq!((stats.evictions, stats.disk_bytes), (1, 2 * SMALL + 4096));
-    assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "LRU names the right ones");
+    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "LRU names the right ones");
     assert_eq!(disk_usage(&rig.directory()), (2 * SMALL + 4096, 4));
 }
 

@@ -130,7 +130,7 @@ async fn run(seed: u64, items: u32, requests: usize) {
         assert_eq!(resident(&cache).await, model.at_hand, "{context}");
         assert_eq!(used, model.used(), "{context}");
         assert_eq!((stats.hits, stats.misses, stats.evictions), (model.hits, model.misses, model.evictions), "{context}");
-        assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "{context}");
+        assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "{context}");
     }
     assert!(model.evictions > 20 && model.hits > 50, "the workload is worth something");
 }

@@ -1,7 +1,9 @@
 //! The commands that work on a directory without a service.
 
 use std::fs::File;
+use std::process::Command;
 
+use media_cache_test_skip as skip;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, jpeg, photo, png, poster};
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -95,6 +97,27 @@ async fn rm_removes_and_says_what_was_not_there() {
     let said = dir.run(&["rm", other, NOWHERE]).await.failed();
     assert!(said.contains(other) && !said.contains(NOWHERE), "{said}");
     assert!(!dir.holds(NOWHERE), "the other one is removed all the same");
+}
+
+#[tokio::test]
+async fn rm_reports_what_cannot_be_deleted_and_removes_the_others() {
+    let dir = ServiceDirectory::create();
+    let other = "https://nowhere.invalid/other.png";
+    for url in [NOWHERE, other] {
+        dir.run_with_input(&["put", url, "-"], &png(1)).await.succeeded();
+    }
+    // A mount point cannot be unlinked.
+    let sidecar = dir.sidecar_file(NOWHERE);
+    let mount = |program: &str, arguments: &[&str]| Command::new(program).args(arguments).arg(&sidecar).output();
+    let mounted = mount("mount", &["--bind", sidecar.to_str().unwrap()]).is_ok_and(|mounted| mounted.status.success());
+    if skip::unless(mounted, "the right to mount a file") {
+        return;
+    }
+    let removed = dir.run(&["rm", NOWHERE, other]).await;
+    mount("umount", &[]).unwrap();
+    let said = removed.failed();
+    assert!(said.contains(&format!("cannot remove {NOWHERE}: ")) && said.contains("cannot delete "), "{said}");
+    assert!(!dir.holds(other));
 }
 
 #[tokio::test]

@@ -138,3 +138,18 @@ async fn what_was_deleted_stays_gone_after_a_restart() {
     let service = dir.serve().await;
     service.media(&url).await.is("miss");
 }
+
+#[tokio::test]
+async fn a_delete_that_cannot_delete_the_files_says_so() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    service.put(NOWHERE, "image/png", png(1)).await;
+    // A directory in place of a sidecar cannot be unlinked.
+    std::fs::remove_file(dir.sidecar_file(NOWHERE)).unwrap();
+    std::fs::create_dir(dir.sidecar_file(NOWHERE)).unwrap();
+    let answer = send(service.request(Method::DELETE, &media_path(NOWHERE))).await;
+    assert_eq!(answer.json()["code"], "not-deleted");
+    let detail = answer.problem(500);
+    assert!(detail.starts_with("not everything of the entry could be deleted: ") && detail.contains(".json"), "{detail}");
+    assert_eq!(service.stats().await["media_cache"]["total_entries"], 0, "it is no longer served");
+}

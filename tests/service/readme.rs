@@ -1,15 +1,14 @@
 //! The requests and the commands that the README shows work as they stand there.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use media_cache_test_support::binary::binary_path;
+use media_cache_test_support::binary::{binary_path, remove_settings};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, jpeg, png};
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::soon::soon;
 use media_cache_test_support::videos::frame_times;
-use tokio::process::Command;
 
 const README: &str = include_str!("../../README.md");
 
@@ -25,8 +24,10 @@ async fn shell(script: &str, directory: &Path) -> String {
     let binary = binary_path();
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
-    shell.args(["-euc", script]).current_dir(directory).env("PATH", path).env("NO_PROXY", "*").kill_on_drop(true);
-    let output = soon(shell.stdin(Stdio::null()).output()).await.unwrap();
+    shell.args(["-euc", script]).current_dir(directory).env("PATH", path).env("NO_PROXY", "*").stdin(Stdio::null());
+    remove_settings(&mut shell);
+    let mut shell = tokio::process::Command::from(shell);
+    let output = soon(shell.kill_on_drop(true).output()).await.unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -133,8 +133,8 @@ mod hostile {
     #[test]
     fn answers_that_cannot_be_are_counted() {
         let rows = complete_rows(beside_lru(components::NAMES_STRANGERS));
-        assert!(rows[0]["rejected_answers"].as_u64().unwrap() > 1000);
-        assert_eq!((&rows[0]["object_misses"], &rows[1]["rejected_answers"]), (&rows[1]["object_misses"], &().into()));
+        assert!(rows[0]["rejected_ids"].as_u64().unwrap() > 1000);
+        assert_eq!((&rows[0]["object_misses"], &rows[1]["rejected_ids"]), (&rows[1]["object_misses"], &().into()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn policies_that_are_named_after_published_ones_count_what_those_count() {
     let expected = (0..3).flat_map(|at| COUNTS.iter().map(move |(policy, counts)| (*policy, CAPACITIES[at], counts[at])));
     let number = |row: &serde_json::Value, name: &str| row[name].as_u64().unwrap();
     let counted = rows.iter().map(|row| {
-        assert_eq!((number(row, "requests"), &row["rejected_answers"], &row["shortfalls"]), (200_000, &().into(), &().into()));
+        assert_eq!((number(row, "requests"), &row["rejected_ids"], &row["shortfalls"]), (200_000, &().into(), &().into()));
         let misses = (number(row, "object_misses"), number(row, "missed_bytes"));
         (row["policy"].as_str().unwrap(), number(row, "capacity"), misses)
     });

@@ -46,9 +46,9 @@ async fn it_serves_as_any_other() {
     asked.ask_often(300).await;
     let stats = asked.cache.status().await.unwrap().cache;
     assert!(stats.hits > 50 && stats.evictions > 50, "{stats:?}");
-    assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0));
+    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0));
     let status = asked.cache.policy();
-    assert_eq!((status.name.as_str(), status.fallbacks, status.rejected_answers), ("clock", 0, 0));
+    assert_eq!((status.name.as_str(), status.fallbacks, status.rejected_ids), ("clock", 0, 0));
     asked.cache.remove("test:1").await.unwrap();
     asked.cache.swap_policy(ENGINE.built_in_policy("lru").unwrap()).await.unwrap();
     evicts_by_use(&asked.cache).await;

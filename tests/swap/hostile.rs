@@ -35,7 +35,7 @@ fn put_aside(status: &PolicyStatus, name: &str, why: &str) {
     assert!(fault.why.len() < 1000 && !fault.why.contains(char::is_control), "{}", fault.why);
     assert_eq!((fault.policy.as_str(), status.fallbacks), (name, 1));
     assert_eq!((status.name.as_str(), &status.origin), ("lru", &PolicyOrigin::BuiltIn("lru".into())));
-    assert_eq!((&status.options, status.rejected_answers), (&vec![], 0));
+    assert_eq!((&status.options, status.rejected_ids), (&vec![], 0));
 }
 
 /// Swaps in a policy that misbehaves in the trial, too: nothing changes.
@@ -143,9 +143,9 @@ async fn victims_that_do_not_reside_are_ignored_and_the_least_recently_used_go()
     let ask = async |asked: &mut Asked| {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
-        let rejected = asked.cache.policy().rejected_answers;
+        let rejected = asked.cache.policy().rejected_ids;
         assert!(rejected > 20, "{rejected}");
-        assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (rejected, rejected));
+        assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (rejected, rejected));
     };
     stays(components::NAMES_STRANGERS, "names-strangers", ask).await;
     is_refused(components::NAMES_STRANGERS, IN_A_TRIAL, "it named the victim 18446744073709551615, which does not reside").await;
@@ -156,9 +156,9 @@ async fn victims_that_come_twice_go_once() {
     let ask = async |asked: &mut Asked| {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
-        let rejected = asked.cache.policy().rejected_answers;
+        let rejected = asked.cache.policy().rejected_ids;
         assert!(rejected > 20, "{rejected}");
-        assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (rejected, 0));
+        assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (rejected, 0));
     };
     stays(components::NAMES_TWICE, "names-twice", ask).await;
     is_refused(components::NAMES_TWICE, IN_A_TRIAL, "it named the victim 0, which does not reside").await;
@@ -170,7 +170,7 @@ async fn for_victims_that_are_missing_the_least_recently_used_go() {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
         assert!(stats.policy_shortfalls > 20, "{}", stats.policy_shortfalls);
-        assert_eq!((stats.policy_rejected, asked.cache.policy().rejected_answers), (0, 0));
+        assert_eq!((stats.policy_rejected_ids, asked.cache.policy().rejected_ids), (0, 0));
     };
     stays(components::NAMES_TOO_FEW, "names-too-few", ask).await;
     is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry and freed less than the 8192 bytes for it").await;
@@ -207,7 +207,7 @@ async fn with_a_policy_that_names_every_candidate_the_origin_answers() {
         asked.ask_often(60).await;
         let outcome = asked.cache.put("test:new", "mine", "text/plain", "a.txt").await.unwrap();
         assert!(matches!(outcome.not_stored, Some(StoreError::Refused)), "{:?}", outcome.not_stored);
-        assert_eq!(asked.cache.policy().rejected_answers, 0);
+        assert_eq!(asked.cache.policy().rejected_ids, 0);
     };
     stays(components::NAMES_THE_CANDIDATE, "names-the-candidate", ask).await;
     is_refused(components::NAMES_THE_CANDIDATE, IN_A_TRIAL, "it keeps nothing").await;

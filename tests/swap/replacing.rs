@@ -42,10 +42,10 @@ async fn any_built_in_policy_can_take_the_place_of_any_other() {
 
             asked.ask_often(40).await;
             let status = asked.cache.policy();
-            assert_eq!((status.name.as_str(), status.fallbacks, status.rejected_answers), (to, 0, 0), "from {from}");
+            assert_eq!((status.name.as_str(), status.fallbacks, status.rejected_ids), (to, 0, 0), "from {from}");
             assert!(status.calls > 20, "{status:?}");
             let stats = stats(&asked.cache).await;
-            assert_eq!((stats.policy_rejected, stats.policy_shortfalls), (0, 0), "from {from} to {to}");
+            assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "from {from} to {to}");
             asked.cache.swap_policy(built_in("lru")).await.unwrap();
             evicts_by_use(&asked.cache).await;
         }
@@ -100,12 +100,12 @@ async fn the_status_says_what_is_in_place_and_since_when() {
     assert_eq!(digest, sha256(components::NAMES_TWICE));
     assert_eq!(options, [("after".into(), "7".into()), ("trial".into(), "behave".into())]);
     assert!(since >= before && since <= SystemTime::now());
-    assert_eq!((calls, time.as_nanos(), status.rejected_answers), (0, 0, 0), "that was another policy");
+    assert_eq!((calls, time.as_nanos(), status.rejected_ids), (0, 0, 0), "that was another policy");
     assert!(status.memory_bytes >= 1 << 16, "{}", status.memory_bytes);
     assert_eq!((status.swaps, status.previous), (1, Some(PolicySpec::default())));
     asked.ask_lru(30).await;
     let used = asked.cache.policy();
-    assert!(used.calls > 20 && used.rejected_answers > 0 && !used.time.is_zero(), "{used:?}");
+    assert!(used.calls > 20 && used.rejected_ids > 0 && !used.time.is_zero(), "{used:?}");
     assert_eq!(asked.cache.status().await.unwrap().policy, used);
 }
 

@@ -11,6 +11,7 @@ use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
 use crate::cached_media::CachedMedia;
+use crate::counters::Counters;
 use crate::disk::Disk;
 use crate::disk_health::DiskHealth;
 use crate::eviction_tier::EvictionTier;
@@ -22,7 +23,7 @@ use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;
 use crate::settings::Settings;
 use crate::single_flight::SingleFlight;
-use crate::state::{Counters, State};
+use crate::state::State;
 
 type Flight<K, T> = SingleFlight<K, T, BuildHasherDefault<DigestHasher>>;
 

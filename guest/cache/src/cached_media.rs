@@ -47,22 +47,25 @@ impl CachedMedia {
         }
     }
 
-    /// The response to a request. It counts as resident only if its body is the one that the memory tier holds. Fetched bytes may be
-    /// in a file of the downloader's instead, whose digest is known already.
+    /// The response to a request. After a miss, the tier may hold the bytes in a file of its own while these are still in the file that
+    /// the downloader filled; these are returned then, since their digest is known already, and the media does not count as resident.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
         let resident = entry.and_then(|entry| entry.resident.as_ref());
-        let is_resident = resident.is_some_and(|resident| source != Source::Origin || resident.in_memory());
+        let resident = resident.filter(|resident| source != Source::Origin || resident.in_memory());
         Media {
             mimetype: self.metadata.mimetype.clone(),
             filename: self.metadata.filename.clone(),
             source,
             stored_at: self.metadata.stored_at,
             handle: self.handle.filter(|_| entry.is_some()),
-            resident: is_resident,
+            resident: resident.is_some(),
             cache_control: self.metadata.cache_control(),
             validators: self.metadata.validators(),
-            body: self.body,
+            body: match resident {
+                Some(resident) if source == Source::Origin => resident.share(),
+                _ => self.body,
+            },
         }
     }
 }

@@ -3,12 +3,13 @@
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::cache::Cache;
+use crate::counters::Counters;
 use crate::eviction_tier::{Eviction, TierEntries};
 use crate::index::{Index, Slot};
 use crate::key_digest::KeyDigest;
 use crate::memory_tier::MemoryTier;
 use crate::policy::Policy;
-use crate::state::{Counters, State};
+use crate::state::State;
 
 /// The stored entries.
 pub(crate) struct StoredEntries<'a, P> {
@@ -38,7 +39,7 @@ impl<P: Policy> TierEntries for StoredEntries<'_, P> {
             Some(_) => self.index.remove(slot).map_or(Eviction::Unknown, |entry| {
                 let freed = entry.disk_size();
                 self.evicted.push(entry.digest);
-                self.counters.count_eviction();
+                self.counters.count_evictions(1);
                 self.memory_tier.release(slot, entry.resident);
                 Eviction::Freed(freed)
             }),

@@ -6,7 +6,7 @@
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
 //! - the host: [`bindings`], [`clock`], [`disk`];
-//! - the cache: [`settings`], `state`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
+//! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
 //!   [`put`], [`get_or_download`], `download`, `fill`, [`transcode`], `store`, `reservation`, `disk_tier`, `delete_files`, [`remove`],
 //!   [`remove_matching`], [`record_hits`], [`startup_scan`], [`listing`], [`checkpoint`], [`stats`], [`health`];
 //! - `component`, which exports it.
@@ -18,6 +18,7 @@ pub mod checkpoint;
 pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
+mod counters;
 mod delete_files;
 pub mod disk;
 pub mod disk_health;

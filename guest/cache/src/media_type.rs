@@ -3,7 +3,7 @@
 use crate::bindings::media_cache::policy::eviction::MediaKind;
 
 /// The longest media type that the cache accepts from a transcoder, in bytes.
-const LONGEST: usize = 255;
+const MAX_BYTES: usize = 255;
 
 /// A media type without its parameters.
 #[must_use]
@@ -11,13 +11,17 @@ pub fn essence(mimetype: &str) -> &str {
     mimetype.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether this is a media type: `type/subtype`, with or without parameters, in visible ASCII and spaces (RFC 9110, section 8.3.1).
+/// Whether this is a media type: `type/subtype`, with or without parameters, in visible ASCII and spaces (RFC 6838,
+/// section 4.2).
 #[must_use]
 pub fn is_media_type(mimetype: &str) -> bool {
     let is_token =
         |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
     let is_type = essence(mimetype).split_once('/').is_some_and(|(top_level, subtype)| is_token(top_level) && is_token(subtype));
-    is_type && mimetype.len() <= LONGEST && mimetype.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+    is_type
+        && mimetype.trim() == mimetype
+        && mimetype.len() <= MAX_BYTES
+        && mimetype.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The kind of media, as a policy sees it.
@@ -49,7 +53,19 @@ mod tests {
             assert!(is_media_type(mimetype), "{mimetype}");
         }
         let long = format!("video/{}", "x".repeat(250));
-        for mimetype in ["", "video", "video/", "/mp4", "video/mp 4", "video/mp4\r\nx: y", "vidéo/mp4", "a/b/c", &long] {
+        for mimetype in [
+            "",
+            "video",
+            "video/",
+            "/mp4",
+            "video/mp 4",
+            "video/mp4\r\nx: y",
+            "vidéo/mp4",
+            "a/b/c",
+            " video/mp4",
+            "video/mp4 ",
+            &long,
+        ] {
             assert!(!is_media_type(mimetype), "{mimetype}");
         }
     }

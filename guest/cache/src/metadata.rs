@@ -69,6 +69,13 @@ impl Metadata {
     }
 }
 
+/// Who may keep stored media. Media of Matrix was fetched with credentials, also where an older version did not write that down.
+#[must_use]
+pub fn stored_cacheability(cache_key: &str, is_private: bool) -> Cacheability {
+    let is_matrix = cache_key.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("mxc://"));
+    if is_private || is_matrix { Cacheability::Private } else { Cacheability::Public }
+}
+
 /// Whether this is a header value that may be stored and sent back: visible ASCII and spaces, and not too many of them.
 #[must_use]
 pub fn is_validator(text: &str) -> bool {
@@ -92,6 +99,18 @@ mod tests {
         assert_eq!(metadata.validators().etag.as_deref(), Some("W/\"an etag\""));
         assert_eq!(metadata.validators().last_modified.as_deref(), Some("W/\"an etag\""));
         assert_eq!(metadata.cache_control().max_age, Some(60));
+    }
+
+    #[test]
+    fn stored_media_of_matrix_is_private() {
+        for (cache_key, is_private, expected) in [
+            ("mxc://example.org/a", false, Cacheability::Private),
+            ("https://example.org/a", true, Cacheability::Private),
+            ("https://example.org/mxc://a", false, Cacheability::Public),
+            ("é", false, Cacheability::Public),
+        ] {
+            assert_eq!(stored_cacheability(cache_key, is_private), expected, "{cache_key}");
+        }
     }
 
     #[test]

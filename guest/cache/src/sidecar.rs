@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::hex::{decode_hex, encode_hex};
 use crate::json_surrogates::mend_surrogates;
-use crate::metadata::{Metadata, is_validator};
+use crate::metadata::{Metadata, is_validator, stored_cacheability};
 
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
 pub const LARGEST: u64 = 128 * 1024;
@@ -126,7 +126,7 @@ impl Read {
         // Whatever it says that is not `false`: it must not become public by accident.
         let is_private = !matches!(self.private, Value::Null | Value::Bool(false));
         Metadata {
-            cacheability: if is_private { Cacheability::Private } else { Cacheability::Public },
+            cacheability: stored_cacheability(&self.url, is_private),
             max_age: number(&self.max_age),
             etag: validator(&self.etag),
             last_modified: validator(&self.last_modified),

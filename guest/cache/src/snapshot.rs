@@ -10,14 +10,14 @@ use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::entry::Entry;
 use crate::hex::{decode_hex, encode_hex};
 use crate::key_digest::KeyDigest;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, stored_cacheability};
 
 /// The first line. A file with any other is of another version, and is not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
 
 /// The largest snapshot that is read, in bytes: it becomes one value in the memory of the component. A larger one is ignored, and the
 /// sidecars are read instead.
-pub const LARGEST: u64 = 1 << 30;
+pub const MAX_BYTES: u64 = 1 << 30;
 
 #[derive(Serialize, Deserialize)]
 struct Line {
@@ -74,7 +74,7 @@ impl Line {
 
     fn into_entry<B>(self) -> Entry<B> {
         let metadata = Metadata {
-            cacheability: if self.private { Cacheability::Private } else { Cacheability::Public },
+            cacheability: stored_cacheability(&self.url, self.private),
             max_age: self.max_age,
             etag: self.etag,
             last_modified: self.last_modified,

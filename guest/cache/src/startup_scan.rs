@@ -144,7 +144,7 @@ impl Cache {
                 let entries = entries.map(|(slot, entry)| entry.for_policy((*slot).into(), entry.disk_size()));
                 disk_tier.restore(&entries.collect::<Vec<_>>());
             }
-            oversize.iter().for_each(|_| counters.count_eviction());
+            counters.count_evictions(oversize.len());
             index.disk_bytes().saturating_sub(budget)
         };
         let mut evicted: Vec<KeyDigest> = oversize.into_iter().map(|entry| entry.digest).collect();
@@ -177,7 +177,7 @@ async fn entries_of_snapshot(disk: &Disk, listing: &mut DirectoryListing) -> Vec
         return Vec::new();
     }
     let Ok(blob) = disk.read(SNAPSHOT.into()).await else { return Vec::new() };
-    if blob.size() > snapshot::LARGEST {
+    if blob.size() > snapshot::MAX_BYTES {
         return Vec::new();
     }
     let text = blob.head(u32::MAX).unwrap_or_default();

@@ -4,6 +4,7 @@ use crate::bindings::exports::media_cache::cache::cache::Source;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
+use crate::counters::Counters;
 use crate::disk_health::DiskHealth;
 use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
@@ -22,34 +23,6 @@ pub(crate) struct State {
     pub counters: Counters,
     pub writes: PendingWrites,
     pub disk_health: DiskHealth,
-}
-
-/// Counters since the cache was created; see `stats` in the WIT.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub hits: u64,
-    pub disk_hits: u64,
-    pub misses: u64,
-    pub coalesced: u64,
-    pub remembered_failures: u64,
-    pub downloads: u64,
-    pub download_failures: u64,
-    pub stored: u64,
-    pub evictions: u64,
-    pub refused: u64,
-    pub oversize: u64,
-    pub no_store: u64,
-    pub store_failures: u64,
-    pub damaged: u64,
-    pub transcoded: u64,
-    pub transcode_failures: u64,
-}
-
-impl Counters {
-    /// Counts an entry that is evicted from disk.
-    pub fn count_eviction(&mut self) {
-        self.evictions += 1;
-    }
 }
 
 impl State {

@@ -19,25 +19,10 @@ impl Cache {
             memory_bytes: memory_tier.bytes(),
             max_memory_bytes: self.settings.max_memory_bytes,
             max_memory_items: self.settings.max_memory_items,
-            hits: counters.hits,
-            disk_hits: counters.disk_hits,
-            misses: counters.misses,
-            coalesced: counters.coalesced,
-            remembered_failures: counters.remembered_failures,
-            downloads: counters.downloads,
-            download_failures: counters.download_failures,
-            stored: counters.stored,
-            evictions: counters.evictions,
             memory_evictions: memory_tier.evictions(),
-            refused: counters.refused,
-            oversize: counters.oversize,
-            no_store: counters.no_store,
-            store_failures: counters.store_failures,
-            damaged: counters.damaged,
-            transcoded: counters.transcoded,
-            transcode_failures: counters.transcode_failures,
-            policy_rejected: disk_tier.rejected + rejected,
+            policy_rejected_ids: disk_tier.rejected + rejected,
             policy_shortfalls: disk_tier.shortfalls + shortfalls,
+            ..counters.stats()
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::media_type::{essence, is_media_type};
 const GIF: &str = "image/gif";
 
 /// The longest extension of converted media, in bytes.
-const LONGEST_EXTENSION: usize = 16;
+const MAX_EXTENSION_BYTES: usize = 16;
 
 impl Cache {
     /// The converted media, or the media as it is.
@@ -45,7 +45,7 @@ fn is_usable(conversion: &Conversion) -> bool {
 }
 
 fn is_extension(extension: &str) -> bool {
-    matches!(extension.len(), 1..=LONGEST_EXTENSION) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    matches!(extension.len(), 1..=MAX_EXTENSION_BYTES) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.

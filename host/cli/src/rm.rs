@@ -21,7 +21,7 @@ impl Rm {
         let cache = self.storage.open_for_reading().await?;
         let mut code = ExitCode::SUCCESS;
         for url in &self.urls {
-            // An entry that cannot be removed keeps none of the others.
+            // If one cannot be removed, the others are removed all the same.
             let problem = match cache.remove(url).await {
                 Ok(true) => continue,
                 Ok(false) => format!("nothing is stored for {url}"),

@@ -118,7 +118,7 @@ fn as_json(outcomes: &[Outcome]) -> String {
             "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
         });
         // These are there only where there is something to say.
-        for (name, number) in [("rejected_answers", counts.rejected_answers), ("shortfalls", counts.shortfalls)] {
+        for (name, number) in [("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)] {
             if number > 0 {
                 row[name] = number.into();
             }

@@ -50,8 +50,8 @@ fn description(manifest: &Path) -> Result<String, Error> {
     line.map(str::to_owned).ok_or_else(|| Error::NoDescription(manifest.to_owned()))
 }
 
-/// The files of a WIT package as one text, with its documentation: `world.wit` first, which documents the package, then the others by
-/// name.
+/// The files of a WIT package as one text, with its documentation: `world.wit` first, which declares and documents the package,
+/// then the others by name.
 fn wit(directory: &Path) -> Result<String, Error> {
     let failed = |error| Error::Io(directory.to_owned(), error);
     let entries = fs::read_dir(directory).map_err(failed)?;
@@ -61,10 +61,7 @@ fn wit(directory: &Path) -> Result<String, Error> {
     let mut text = String::new();
     for file in files {
         let content = fs::read_to_string(&file).map_err(|error| Error::Io(file.clone(), error))?;
-        let is_first = text.is_empty();
-        // One declaration of the package is enough.
-        let lines = content.lines().filter(|line| is_first || !line.starts_with("package "));
-        lines.for_each(|line| text.extend([line, "\n"]));
+        text.push_str(&content);
     }
     Ok(text)
 }

@@ -1,7 +1,8 @@
 //! An animation in any accepted format: the interface between the decoders and the converters.
 //!
 //! A new format needs a decoder in its own files, its media type in [`ACCEPTED_TYPES`], and a variant of [`Format`] and
-//! [`AnimationFrames`] with the arms that the compiler then requires here. The converters do not change.
+//! [`AnimationFrames`] with the arms that the compiler then requires here. The converters do not change, as long as its delays are
+//! hundredths of a second, as those of GIFs are.
 
 use crate::animation_info::AnimationInfo;
 use crate::canvas::Canvas;

@@ -189,7 +189,7 @@ fn io_failed(error: std::io::Error) -> ConvertError {
 mod tests {
     use std::time::Duration;
 
-    use media_cache_test_support::skip;
+    use media_cache_test_skip as skip;
 
     use super::*;
     use crate::test_support::{Video, flat, gif};

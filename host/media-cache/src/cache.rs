@@ -43,7 +43,7 @@ pub fn describe(error: &StoreError) -> String {
         StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
         StoreError::Refused => "the eviction policy did not want it".into(),
         StoreError::NoStore => "its origin says that it must not be stored".into(),
-        StoreError::NotReady => "the cache does not know yet how much is stored; try again later".into(),
+        StoreError::NotReady => "the cache is on standby; try again later".into(),
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
 }
@@ -143,7 +143,7 @@ impl MediaCache {
     /// Removes all entries that match, and returns their number; see `remove-matching` in `wit/cache/cache.wit`.
     ///
     /// # Errors
-    /// [`CacheError::Store`] where files could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Store`] if a host cannot match anything, or files could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, CacheError> {
         let remove = |reply| Request::RemoveMatching { filter: filter.clone(), reply };
         self.call_with_retry(remove).await?.map_err(CacheError::Store)

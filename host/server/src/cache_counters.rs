@@ -1,6 +1,7 @@
 //! What the cache component counts, for `/metrics` and `/stats`. A new counter is a row here.
 //!
-//! Counts from which `/stats` derives others (hits, entries, bytes) are in [`stats`](crate::handlers::stats) itself.
+//! [`stats`](crate::handlers::stats) itself has what is a counter there only: the keys that admin pages poll for, and downloads, which
+//! `/metrics` counts around the downloader.
 
 use media_cache::Stats;
 
@@ -61,7 +62,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     },
     Counters {
         name: "conversions",
-        help: "Media that the transcoder was to convert, by what was stored: the converted media, or what could not be converted",
+        help: "Conversions that were attempted, by what was stored: the converted media, or the original because the conversion failed",
         label: "stored",
         series: &[
             series("converted", "transcoding", "succeeded", |stats| stats.transcoded),

@@ -10,7 +10,8 @@ const MAX_AGE: u64 = 86_400;
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
-/// For media that was sent because of a token instead of a signature. A shared cache would give it to every client.
+/// For media that nobody may keep, and for media that was sent because of a token instead of a signature, which a shared cache would
+/// give to every client.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
 /// Why media may be kept less than usual.

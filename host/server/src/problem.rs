@@ -44,13 +44,13 @@ impl Problem {
         Self { challenge: Some(challenge), ..self }
     }
 
-    /// An entry whose files were not all deleted.
+    /// A removal that failed.
     pub fn not_deleted(error: CacheError) -> Self {
         match error {
             CacheError::Store(error) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-deleted",
-                format!("not everything was deleted: {}", describe(&error)),
+                format!("not everything of the entry could be deleted: {}", describe(&error)),
             ),
             other => other.into(),
         }

@@ -16,7 +16,7 @@ pub struct Counts {
     /// Stored objects that were evicted.
     pub evictions: u64,
     /// Victims named by the policy that were not stored, or that it named twice.
-    pub rejected_answers: u64,
+    pub rejected_ids: u64,
     /// Evictions that were needed to make room, but that the policy did not name.
     pub shortfalls: u64,
 }

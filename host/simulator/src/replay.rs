@@ -125,7 +125,7 @@ impl<'t, P: Policy> Replay<'t, P> {
                 freed += size;
                 self.counts.evictions += 1;
             } else {
-                self.counts.rejected_answers += 1;
+                self.counts.rejected_ids += 1;
             }
         }
         while is_admitted && freed < needed {
@@ -241,9 +241,9 @@ mod tests {
     #[test]
     fn refused_candidate_and_candidate_among_the_victims_are_not_stored() {
         let (_, counts) = replay(&[("a", 60), ("b", 60), ("b", 60), ("a", 60)], &[admit(&[]), Placement::Refuse, admit(&[1, 0])]);
-        assert_eq!((counts.object_misses, counts.evictions, counts.bytes_written, counts.rejected_answers), (4, 1, 120, 0));
+        assert_eq!((counts.object_misses, counts.evictions, counts.bytes_written, counts.rejected_ids), (4, 1, 120, 0));
         let (_, counts) = replay(&[("a", 60), ("b", 60)], &[admit(&[]), admit(&[1, 1])]);
-        assert_eq!((counts.evictions, counts.bytes_written, counts.rejected_answers), (0, 60, 1));
+        assert_eq!((counts.evictions, counts.bytes_written, counts.rejected_ids), (0, 60, 1));
     }
 
     #[test]
@@ -251,9 +251,9 @@ mod tests {
         let requests = [("a", 40), ("b", 40), ("a", 40), ("c", 90), ("a", 10)];
         let (calls, counts) = replay(&requests, &[admit(&[]), admit(&[]), admit(&[7, 1]), admit(&[])]);
         assert_eq!(calls[2..], ["2 of 90 needs 70 +0@2000", "0 of 10 needs 0 -0"]);
-        assert_eq!((counts.rejected_answers, counts.shortfalls, counts.evictions), (1, 1, 2));
+        assert_eq!((counts.rejected_ids, counts.shortfalls, counts.evictions), (1, 1, 2));
         let (_, counts) = replay(&requests, &[admit(&[]), admit(&[]), admit(&[0, 0])]);
-        assert_eq!((counts.rejected_answers, counts.shortfalls, counts.evictions), (1, 1, 2));
+        assert_eq!((counts.rejected_ids, counts.shortfalls, counts.evictions), (1, 1, 2));
     }
 
     #[test]

@@ -14,10 +14,14 @@ pub fn binary_path() -> PathBuf {
 pub fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(binary_path());
     command.args(arguments).env_remove("RUST_LOG");
-    // The settings of whoever runs the tests do not apply to the services of the tests.
+    remove_settings(&mut command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Removes the settings of whoever runs the tests from the environment of a command that starts the binary, perhaps through a shell.
+pub fn remove_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MEDIA_CACHE_")) {
         command.env_remove(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
 }

@@ -31,7 +31,6 @@ pub mod self_signed_origin;
 pub mod service_directory;
 pub mod service_process;
 pub mod sha256;
-pub mod skip;
 pub mod soon;
 pub mod videos;
 pub mod workspace;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 pub use rustix::process::Signal;
 
-use crate::binary::{binary, binary_path};
+use crate::binary::{binary, binary_path, remove_settings};
 use crate::command::{CommandOutput, finish};
 use crate::http_client::{ADMIN_TOKEN, HttpResponse, http_client, media_path, send};
 use crate::latch::Latch;
@@ -40,6 +40,7 @@ fn with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> Command 
     command.args(["-c", &format!("ulimit -n {files} && exec \"$0\" \"$@\"")]).arg(binary_path()).arg("serve");
     command.args(["--listen", "127.0.0.1:0", "--dir"]).arg(directory).arg("--admin-token-file").arg(token_file).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    remove_settings(&mut command);
     command
 }
 

@@ -234,7 +234,7 @@ fn show(policy: &Value) -> String {
     line("in place", ago(&policy["since"]));
     line("calls", format!("{} in {:.3} s", policy["calls"], policy["seconds"].as_f64().unwrap_or(0.0)));
     line("memory", HumanBytes(policy["memory_bytes"].as_u64().unwrap_or(0)).to_string());
-    line("rejected answers", policy["rejected_answers"].to_string());
+    line("rejected ids", policy["rejected_ids"].to_string());
     line("swaps", policy["swaps"].to_string());
     line("fallbacks", policy["fallbacks"].to_string());
     let fault = &policy["last_fault"];

@@ -32,7 +32,7 @@ pub struct PolicyTotals {
     /// How long their calls took.
     pub calls: HistogramSnapshot,
     /// Ids in their answers that do not reside, or came twice, and were ignored.
-    pub rejected_answers: u64,
+    pub rejected_ids: u64,
 }
 
 /// What is known of the policy of a cache.
@@ -111,7 +111,7 @@ pub struct PolicyStatus {
     /// Its linear memory, in bytes.
     pub memory_bytes: u64,
     /// Ids in its answers that do not reside, or came twice, and were ignored.
-    pub rejected_answers: u64,
+    pub rejected_ids: u64,
     /// How often the policy was replaced on demand since the cache was opened.
     pub swaps: u64,
     /// How often a policy was disabled for a fault, and the built-in LRU took over.
@@ -211,7 +211,7 @@ impl Record {
 
     /// What all policies did since the cache was opened.
     pub fn totals(&self) -> PolicyTotals {
-        PolicyTotals { calls: self.all_calls.snapshot(), rejected_answers: self.all_rejected.load(Relaxed) }
+        PolicyTotals { calls: self.all_calls.snapshot(), rejected_ids: self.all_rejected.load(Relaxed) }
     }
 
     /// What there is to say.
@@ -228,7 +228,7 @@ impl Record {
             calls: self.usage.calls.load(Relaxed),
             time: Duration::from_nanos(self.usage.nanoseconds.load(Relaxed)),
             memory_bytes: self.usage.memory_bytes.load(Relaxed),
-            rejected_answers: self.usage.rejected.load(Relaxed),
+            rejected_ids: self.usage.rejected.load(Relaxed),
             swaps: facts.swaps,
             fallbacks: facts.fallbacks,
             last_fault: facts.last_fault.clone(),
@@ -310,7 +310,7 @@ mod tests {
         record.failed("it broke".into());
         let status = record.status();
         assert_eq!((status.calls, status.time, status.memory_bytes), (2, Duration::from_micros(7), 50));
-        assert_eq!((status.rejected_answers, status.fallbacks, status.swaps), (2, 1, 0));
+        assert_eq!((status.rejected_ids, status.fallbacks, status.swaps), (2, 1, 0));
         let fault = status.last_fault.unwrap();
         assert_eq!((fault.policy.as_str(), fault.why.as_str()), ("known", "it broke"));
     }

@@ -305,7 +305,7 @@ mod tests {
         let tier = slot.create(3).unwrap();
         slot.restore(&tier, &[entry(0), entry(1)]);
         assert_eq!(admitted(slot.place(&tier, &[], entry(2), 2)), [u64::MAX, u64::MAX - 1]);
-        assert_eq!(slot.status().rejected_answers, 2);
+        assert_eq!(slot.status().rejected_ids, 2);
         slot.fall_back(&PolicyFault::Trapped("for the test".into()));
         assert_eq!(slot.evict(&tier, &[], 3), [0, 1, 2], "all three reside");
     }
@@ -318,7 +318,7 @@ mod tests {
         let tier = slot.create(2).unwrap();
         slot.restore(&tier, &[entry(0), entry(1)]);
         assert_eq!(admitted(slot.place(&tier, &[], entry(2), 2)), [0, 1, 2]);
-        assert_eq!((slot.status().fallbacks, slot.status().rejected_answers), (0, 0));
+        assert_eq!((slot.status().fallbacks, slot.status().rejected_ids), (0, 0));
         assert_eq!(slot.tiers[0].as_ref().unwrap().residency.len(), 0);
     }
 

@@ -146,7 +146,7 @@ fn document(status: &PolicyStatus) -> Response {
         "calls": status.calls,
         "seconds": status.time.as_secs_f64(),
         "memory_bytes": status.memory_bytes,
-        "rejected_answers": status.rejected_answers,
+        "rejected_ids": status.rejected_ids,
         "swaps": status.swaps,
         "fallbacks": status.fallbacks,
         "last_fault": null,

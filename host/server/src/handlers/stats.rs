@@ -63,7 +63,7 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
             "origin": policy.origin.to_string(),
             "calls": policy.calls,
             "seconds": policy.time.as_secs_f64(),
-            "rejected_answers": policy.rejected_answers,
+            "rejected_ids": policy.rejected_ids,
             "swaps": policy.swaps,
             "fallbacks": policy.fallbacks,
         },

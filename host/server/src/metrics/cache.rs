@@ -105,7 +105,7 @@ impl Collector for CacheMetrics {
         encoder.counter(
             "policy_rejected_ids",
             "Ids in answers of policies that were ignored because they were not tracked or were named twice",
-            policy_totals.rejected_answers,
+            policy_totals.rejected_ids,
         )?;
         encoder.counter("policy_swaps", "Policy swaps on request", policy.swaps)?;
         encoder.counter(

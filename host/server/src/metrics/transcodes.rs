@@ -1,4 +1,4 @@
-//! Metrics of transcoding: how many GIFs, the outcome and duration, and the bytes read and written.
+//! Metrics of transcoding: how many bodies, the outcome and duration, and the bytes read and written.
 
 use std::time::Instant;
 

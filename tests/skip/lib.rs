@@ -1,5 +1,7 @@
 //! Tests that need what not every machine has, such as a program or a privilege.
 
+use std::io::Write;
+
 /// Set to `1` where everything is installed, as in CI: a test is then never skipped, but fails.
 const NO_SKIPS: &str = "MEDIA_CACHE_NO_SKIPS";
 
@@ -12,7 +14,8 @@ pub fn unless(available: bool, what: &str) -> bool {
     let must_run = std::env::var_os(NO_SKIPS).is_some_and(|value| value == "1");
     assert!(available || !must_run, "{NO_SKIPS} is 1, and this test needs {what}");
     if !available {
-        eprintln!("skipped: this test needs {what}");
+        // Not `eprintln!`, whose output the test harness hides if the test passes.
+        let _ = writeln!(std::io::stderr(), "skipped: this test needs {what}");
     }
     !available
 }
