@@ -16,7 +16,7 @@ fn a_policy_that_passes_is_a_line_a_check_and_a_summary() {
     let (last, checks) = lines[1..].split_last().unwrap();
     assert_eq!(checks.len(), 22);
     assert!(checks.iter().all(|line| line.starts_with("ok    ")), "{}", finished.text());
-    assert!(checks[5].starts_with("ok    never names an entry that does not reside, nor one twice ("), "{}", checks[5]);
+    assert!(checks[5].starts_with("ok    never names an entry that is not tracked, nor one twice ("), "{}", checks[5]);
     assert!(last.starts_with("lru: 22 of 22 checks passed in "), "{last}");
 }
 

@@ -4,7 +4,7 @@ use media_cache_conformance::Outcome;
 
 use crate::wrong::{Fault, failed, fails};
 
-const NAMES: &str = "never names an entry that does not reside, nor one twice";
+const NAMES: &str = "never names an entry that is not tracked, nor one twice";
 const MANY: &str = "copes with 200,000 entries";
 
 #[test]
@@ -13,9 +13,9 @@ fn a_policy_without_a_fault_passes() {
 }
 
 #[test]
-fn an_id_that_does_not_reside_is_found() {
+fn an_id_that_is_not_tracked_is_found() {
     let detail = fails(Fault::NamesAStranger, &[NAMES]);
-    assert!(detail.contains("; 1073741824 does not reside\nthe calls before it:\n  call "), "{detail}");
+    assert!(detail.contains("; 1073741824 is not tracked\nthe calls before it:\n  call "), "{detail}");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn knowing_nothing_of_what_is_restored_is_found() {
 #[test]
 fn knowing_what_was_removed_is_found() {
     let detail = fails(Fault::IgnoresRemovals, &["forgets what is removed"]);
-    assert!(detail.contains("removed ") && detail.contains("does not reside"), "{detail}");
+    assert!(detail.contains("removed ") && detail.contains("is not tracked"), "{detail}");
 }
 
 #[test]
@@ -114,6 +114,6 @@ fn much_memory_is_found() {
 
 #[test]
 fn becoming_slow_is_found() {
-    let detail = fails(Fault::IsSlow, &["decides in time, however much resides"]);
+    let detail = fails(Fault::IsSlow, &["decides in time, however many entries are tracked"]);
     assert!(detail.contains("expected: at most 200 us a decision"), "{detail}");
 }

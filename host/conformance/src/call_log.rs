@@ -80,11 +80,11 @@ mod tests {
         log.begin(Call::Place { events: Vec::new(), candidate, needed: 1 });
         log.end(Answer::Placed(Placement::Admit((0..20).collect())));
         assert_eq!(
-            log.counterexample(&"a sequence", "one that resides".into()).to_string(),
+            log.counterexample(&"a sequence", "one that is tracked".into()).to_string(),
             "sequence: a sequence\n\
              call 2: place([], {id 3, fingerprint 0xab, size 1, hits 0, accessed-at 9, cost 0, waiters 0, kind other}, needed 1) \
              -> admit([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... 20 in all])\n\
-             expected: one that resides\n\
+             expected: one that is tracked\n\
              the calls before it:\n  call 1: observe([accessed 1 at 7, removed 2])"
         );
     }

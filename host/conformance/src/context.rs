@@ -24,7 +24,7 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Findings {
     /// No other check can run.
     pub never_starts: bool,
-    /// It names victims that are not resident, or names one twice.
+    /// It names victims that are not tracked, or names one twice.
     pub wrong_victims: bool,
     /// Its victims free too little.
     pub frees_too_little: bool,

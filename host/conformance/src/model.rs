@@ -1,4 +1,4 @@
-//! The model of a cache tier that answers are checked against: the entries that are resident after the calls so far.
+//! The model of a cache tier that answers are checked against: the entries that are tracked after the calls so far.
 
 use media_cache::policy::{Entry, MediaKind};
 use media_cache_policy_structures::{FingerprintMap, Queue, Slab};
@@ -9,12 +9,12 @@ use crate::tier::Tier;
 /// The range that sparse ids are drawn from.
 const SPARSE_IDS: u64 = 4096;
 
-/// The entries that are resident in a tier.
+/// The entries that are tracked in a tier.
 pub(crate) struct Model {
     tier: Tier,
     used: u64,
     len: usize,
-    entries: Slab<Resident>,
+    entries: Slab<Tracked>,
     by_last_access: Queue,
     /// By fingerprint.
     ids: FingerprintMap<u64>,
@@ -25,7 +25,7 @@ pub(crate) struct Model {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Resident {
+struct Tracked {
     fingerprint: u64,
     hits: u64,
     accessed_at: u64,
@@ -43,7 +43,7 @@ impl Model {
         Self { tier, used: 0, len: 0, entries, by_last_access: Queue::new(0), ids, free_ids, next_id }
     }
 
-    /// The number of resident entries.
+    /// The number of tracked entries.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -53,7 +53,7 @@ impl Model {
         self.used
     }
 
-    /// By how much the resident entries exceed the capacity.
+    /// By how much the tracked entries exceed the capacity.
     pub fn excess(&self) -> u64 {
         self.used.saturating_sub(self.tier.capacity())
     }
@@ -63,12 +63,12 @@ impl Model {
         (self.used + size).saturating_sub(self.tier.capacity())
     }
 
-    /// The id of an object. `None` if it is not resident.
+    /// The id of an object. `None` if it is not tracked.
     pub fn id_of(&self, object: u64) -> Option<u64> {
         self.ids.get(&fingerprint(object)).copied()
     }
 
-    /// An entry with a free id for an object that is not resident. It must be passed to [`insert`](Self::insert) or
+    /// An entry with a free id for an object that is not tracked. It must be passed to [`insert`](Self::insert) or
     /// [`release`](Self::release).
     pub fn candidate(&mut self, object: u64, hits: u64, accessed_at: u64) -> Entry {
         let id = self.free_ids.pop().unwrap_or_else(|| {
@@ -83,16 +83,16 @@ impl Model {
         self.free_ids.push(candidate.id);
     }
 
-    /// Makes a candidate resident, as the most recently used entry.
+    /// Tracks a candidate, as the most recently used entry.
     pub fn insert(&mut self, entry: Entry) {
         let Entry { id, fingerprint, size, hits, accessed_at, .. } = entry;
-        self.entries.push(&mut self.by_last_access, id, size, Resident { fingerprint, hits, accessed_at });
+        self.entries.push(&mut self.by_last_access, id, size, Tracked { fingerprint, hits, accessed_at });
         self.ids.insert(fingerprint, id);
         self.used += size;
         self.len += 1;
     }
 
-    /// Makes an entry that was removed resident again, as the most recently used one.
+    /// Tracks an entry again that was removed, as the most recently used one.
     pub fn reinsert(&mut self, entry: Entry) {
         let Some(at) = self.free_ids.iter().rposition(|id| *id == entry.id) else { return };
         self.free_ids.remove(at);
@@ -101,14 +101,14 @@ impl Model {
 
     /// Records an access to an entry.
     pub fn access(&mut self, id: u64, at: u64) {
-        if let Some(resident) = self.entries.get_mut(id) {
-            resident.hits = resident.hits.saturating_add(1);
-            resident.accessed_at = at;
+        if let Some(tracked) = self.entries.get_mut(id) {
+            tracked.hits = tracked.hits.saturating_add(1);
+            tracked.accessed_at = at;
         }
         self.entries.renew(&mut self.by_last_access, id);
     }
 
-    /// Removes and returns an entry. `None` if it is not resident.
+    /// Removes and returns an entry. `None` if it is not tracked.
     pub fn remove(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entry(id)?;
         self.entries.remove(&mut self.by_last_access, id);
@@ -120,7 +120,7 @@ impl Model {
     }
 
     fn entry(&self, id: u64) -> Option<Entry> {
-        let Resident { fingerprint, hits, accessed_at } = *self.entries.get(id)?;
+        let Tracked { fingerprint, hits, accessed_at } = *self.entries.get(id)?;
         Some(Entry { hits, accessed_at, ..fetched(Entry::new(id, fingerprint, self.entries.size(id))) })
     }
 

@@ -7,7 +7,7 @@ use crate::counterexample::Counterexample;
 /// The first wrong answer of each kind, and the figures that checks judge.
 #[derive(Default)]
 pub(crate) struct Observations {
-    /// The first answer with a victim that is not resident or was named before.
+    /// The first answer with a victim that is not tracked or was named before.
     pub wrong_victims: Option<Counterexample>,
     /// The first answer that frees too little.
     pub too_little_freed: Option<Counterexample>,

@@ -120,8 +120,8 @@ impl Player {
         }
     }
 
-    /// Restores entries until the resident ones add up to `size`. Makes at most `tries` attempts, because generated objects may be
-    /// resident already.
+    /// Restores entries until the tracked ones add up to `size`. Makes at most `tries` attempts, because generated objects may be
+    /// tracked already.
     pub fn restore_up_to(&mut self, size: u64, tries: u64, subject: &mut dyn Subject) -> Result<(), PolicyFault> {
         let limit = size.min(self.sequence.tier.capacity());
         let mut entries = Vec::new();
@@ -229,17 +229,17 @@ impl Player {
         }
     }
 
-    /// Removes the victims that are resident. Returns them and the sum of their sizes.
+    /// Removes the victims that are tracked. Returns them and the sum of their sizes.
     fn remove_victims(&mut self, victims: &[u64]) -> (Vec<Entry>, u64) {
-        let resident = self.model.len();
+        let tracked = self.model.len();
         let mut evicted: Vec<Entry> = Vec::new();
         for victim in victims {
             match self.model.remove(*victim) {
                 Some(entry) => evicted.push(entry),
                 None => {
                     let is_repeated = evicted.iter().any(|entry| entry.id == *victim);
-                    let why = if is_repeated { "was named before" } else { "does not reside" };
-                    let expected = format!("ids of the {resident} entries that reside, each once; {victim} {why}");
+                    let why = if is_repeated { "was named before" } else { "is not tracked" };
+                    let expected = format!("ids of the {tracked} entries that are tracked, each once; {victim} {why}");
                     record(&mut self.observed.wrong_victims, &self.log, &self.sequence, expected);
                 }
             }
@@ -314,12 +314,12 @@ impl Player {
     }
 }
 
-/// Rejects answers with very many victims. A cache disables a policy that names more victims than there are residents; here, a few too
+/// Rejects answers with very many victims. A cache disables a policy that names more victims than there are tracked entries; here, a few too
 /// many are reported as wrong victims, which shows the cause.
-fn check_number(victims: &[u64], resident: usize) -> Result<(), PolicyFault> {
+fn check_number(victims: &[u64], tracked: usize) -> Result<(), PolicyFault> {
     match victims.len() {
-        named if named <= 2 * resident + 100 => Ok(()),
-        named => Err(PolicyFault::TooManyVictims { named, resident }),
+        named if named <= 2 * tracked + 100 => Ok(()),
+        named => Err(PolicyFault::TooManyVictims { named, tracked }),
     }
 }
 

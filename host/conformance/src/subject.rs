@@ -15,7 +15,7 @@ pub trait Subject {
     fn memory_bytes(&self) -> u64;
     /// Creates an empty ranking.
     fn create(&mut self, capacity: u64, options: &[(String, String)]) -> Result<usize, CreateError>;
-    /// Adds entries that are resident without having been placed.
+    /// Adds entries that are tracked without having been placed.
     fn restore(&mut self, ranking: usize, entries: &[Entry]) -> Result<(), PolicyFault>;
     /// Processes events.
     fn observe(&mut self, ranking: usize, events: &[Event]) -> Result<(), PolicyFault>;

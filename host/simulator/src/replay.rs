@@ -100,7 +100,7 @@ impl<'t, P: Policy> Replay<'t, P> {
         let is_admitted = match placement {
             Placement::Refuse => false,
             Placement::Admit(victims) if victims.len() > resident + 1 => {
-                return Err(PolicyFault::TooManyVictims { named: victims.len(), resident });
+                return Err(PolicyFault::TooManyVictims { named: victims.len(), tracked: resident });
             }
             Placement::Admit(victims) => self.evict(&victims, id, needed)?,
         };
@@ -260,7 +260,7 @@ mod tests {
     fn more_victims_than_residents_are_a_fault() {
         let trace = trace(&[("a", 60), ("b", 60)]);
         let mut replay = Replay::new(&trace, Scripted { placements: vec![admit(&[]), admit(&[0, 0, 0])], calls: Vec::new() }, 100);
-        assert_eq!(replay.run(9), Err(PolicyFault::TooManyVictims { named: 3, resident: 1 }));
+        assert_eq!(replay.run(9), Err(PolicyFault::TooManyVictims { named: 3, tracked: 1 }));
         assert_eq!(replay.counts.requests, 1);
     }
 

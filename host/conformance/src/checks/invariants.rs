@@ -10,7 +10,7 @@ use crate::tier::Tier;
 use crate::verdict::Verdict;
 
 const NO_FAULTS: &str = "does not break off";
-const VALID_VICTIMS: &str = "never names an entry that does not reside, nor one twice";
+const VALID_VICTIMS: &str = "never names an entry that is not tracked, nor one twice";
 const FREES_ENOUGH: &str = "frees enough when it can";
 const FREES_LITTLE: &str = "frees no more than it has to, by and large";
 const ADMITS: &str = "keeps what is small while there is room";

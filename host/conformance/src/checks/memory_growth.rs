@@ -49,7 +49,7 @@ fn play(context: &Context) -> Result<Verdict, PolicyFault> {
         before = after;
     }
     let growths = growths.join("\n  ");
-    let expected = format!("no more than {} bytes from one number to its double, since no more reside", grouped(MAX_GROWTH));
+    let expected = format!("no more than {} bytes from one number to its double, since no more are tracked", grouped(MAX_GROWTH));
     Ok(Verdict::failed(
         CONSTANT,
         format!("sequence: {sequence}\nas entries come and go, its memory grows\n  {growths}\nexpected: {expected}"),

@@ -16,7 +16,7 @@ use crate::verdict::Verdict;
 
 const MANY: &str = "copes with 200,000 entries";
 const MEMORY: &str = "takes up 1 KiB of memory an entry at most";
-const TIME: &str = "decides in time, however much resides";
+const TIME: &str = "decides in time, however many entries are tracked";
 
 const FEW_ENTRIES: u64 = 2_000;
 const MANY_ENTRIES: u64 = 200_000;

@@ -18,12 +18,12 @@ pub enum PolicyFault {
     #[error("it describes itself {0}")]
     Description(&'static str),
     /// Its answer cannot be an honest mistake.
-    #[error("it named {named} victims where {resident} entries reside")]
+    #[error("it named {named} victims where {tracked} entries are tracked")]
     TooManyVictims {
         /// How many ids were in the answer.
         named: usize,
         /// How many could have been.
-        resident: usize,
+        tracked: usize,
     },
 }
 

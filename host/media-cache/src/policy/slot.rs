@@ -182,8 +182,8 @@ impl PolicySlot {
     }
 }
 
-fn check_number(named: usize, resident: usize) -> Result<(), PolicyFault> {
-    if named <= resident { Ok(()) } else { Err(PolicyFault::TooManyVictims { named, resident }) }
+fn check_number(named: usize, tracked: usize) -> Result<(), PolicyFault> {
+    if named <= tracked { Ok(()) } else { Err(PolicyFault::TooManyVictims { named, tracked }) }
 }
 
 #[cfg(test)]
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn the_most_that_can_be_named_is_what_resides_and_the_candidate() {
         assert_eq!(check_number(3, 3), Ok(()));
-        assert_eq!(check_number(4, 3), Err(PolicyFault::TooManyVictims { named: 4, resident: 3 }));
+        assert_eq!(check_number(4, 3), Err(PolicyFault::TooManyVictims { named: 4, tracked: 3 }));
         let mut slot = slot(choice(components::NAMES_THE_CANDIDATE));
         let tier = slot.create(2).unwrap();
         slot.restore(&tier, &[entry(0), entry(1)]);
