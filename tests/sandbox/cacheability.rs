@@ -3,7 +3,7 @@
 use std::fs;
 
 use media_cache::{CacheControl, Cacheability, FetchedMedia, StoreError, Validators};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, SNAPSHOT, files_exist, sidecar_file};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, SNAPSHOT, files_exist, sidecar};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::stats;
@@ -38,8 +38,7 @@ async fn private_media_stays_private_after_a_restart() {
             assert_eq!(validators.etag.as_deref(), Some("W/\"1\""));
             assert_eq!(validators.last_modified.as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         }
-        let sidecar: serde_json::Value =
-            serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), "test:a")).unwrap()).unwrap();
+        let sidecar = sidecar(&rig.directory(), "test:a");
         assert_eq!((&sidecar["private"], &sidecar["max_age"]), (&true.into(), &60.into()));
     }
 }

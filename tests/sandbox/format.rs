@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, UNIX_EPOCH};
 
-use media_cache_test_support::cache_directory::{file_stem, listing, media_file, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_directory::{file_stem, listing, media_file, sidecar, sidecar_file, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL};
 use media_cache_test_support::cache_state::{order, stats};
@@ -165,7 +165,7 @@ async fn a_time_on_the_second_is_written_as_a_float() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
-    let fields: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), "test:a")).unwrap()).unwrap();
+    let fields = sidecar(&rig.directory(), "test:a");
     assert!(fields["ts"].is_f64(), "{}", fields["ts"]);
 }
 

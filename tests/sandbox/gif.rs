@@ -3,7 +3,7 @@
 use std::fs;
 
 use media_cache::FetchError;
-use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::stats;
@@ -38,7 +38,7 @@ async fn a_gif_is_stored_as_a_video() {
             assert_eq!((body(&media).await, media.mimetype(), media.filename()), (video.clone(), "video/mp4", filename));
         }
         assert_eq!(fs::read(media_file(&rig.directory(), url)).unwrap(), video);
-        let json: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), url)).unwrap()).unwrap();
+        let json = sidecar(&rig.directory(), url);
         assert_eq!((json["mimetype"].as_str(), json["size"].as_u64()), (Some("video/mp4"), Some(video.len() as u64)));
     }
     let stats = stats(&cache).await;

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use futures::future::{join, join_all};
 use media_cache::FetchError;
 use media_cache::{KeyRules, MediaCache, Source};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, sidecar_file, write_python_entry};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats, until};
@@ -79,8 +79,7 @@ async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
     let cache = open(&rig, "*.discordapp.com:ex+is+hm").await;
     fill(&cache, &[&signed(1)]).await;
     cache.close().await.unwrap();
-    let written: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(sidecar_file(&rig.directory(), PLAIN)).unwrap()).unwrap();
+    let written = sidecar(&rig.directory(), PLAIN);
     assert_eq!(written["url"], PLAIN);
 
     let cache = open(&rig, "discord").await;

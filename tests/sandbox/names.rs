@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use media_cache_test_support::cache_directory::{sidecar_file, write_python_entry};
+use media_cache_test_support::cache_directory::{sidecar, sidecar_file, write_python_entry};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::scripted_origin::fetched;
 
@@ -38,7 +38,7 @@ async fn names_from_a_downloader_a_put_and_a_sidecar_are_sanitised() {
         for media in [downloaded, put, found] {
             assert_eq!(media.filename(), expected, "{name:?}");
         }
-        let sidecar: serde_json::Value = serde_json::from_slice(&fs::read(sidecar_file(&rig.directory(), &url)).unwrap()).unwrap();
+        let sidecar = sidecar(&rig.directory(), &url);
         assert_eq!(sidecar["filename"], expected);
     }
 }

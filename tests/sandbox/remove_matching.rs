@@ -1,9 +1,7 @@
 //! Removing all entries of a host, with a prefix, or altogether.
 
-use std::fs;
-
 use media_cache::{CacheError, EntryFilter, FetchError, MediaCache, StoreError};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, sidecar_file};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, make_undeletable};
 use media_cache_test_support::cache_requests::{failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
@@ -76,10 +74,7 @@ async fn files_that_cannot_be_deleted_are_reported_and_the_others_removed() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &URLS).await;
-    // A directory in place of a sidecar cannot be unlinked.
-    let sidecar = sidecar_file(&rig.directory(), URLS[0]);
-    fs::remove_file(&sidecar).unwrap();
-    fs::create_dir(&sidecar).unwrap();
+    make_undeletable(&rig.directory(), URLS[0]);
     let error = cache.remove_matching(EntryFilter::Host("a.example".into())).await.unwrap_err();
     let CacheError::Store(StoreError::Disk(reason)) = error else { panic!("{error}") };
     assert!(reason.starts_with("1 of 2 entries were not removed: cannot delete "), "{reason}");
@@ -92,9 +87,7 @@ async fn a_removal_whose_files_cannot_be_deleted_is_an_error() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
-    let sidecar = sidecar_file(&rig.directory(), "test:a");
-    fs::remove_file(&sidecar).unwrap();
-    fs::create_dir(&sidecar).unwrap();
+    make_undeletable(&rig.directory(), "test:a");
     let error = cache.remove("test:a").await.unwrap_err();
     let CacheError::Store(StoreError::Disk(reason)) = error else { panic!("{error}") };
     assert!(reason.starts_with("cannot delete ") && reason.contains(".json"), "{reason}");

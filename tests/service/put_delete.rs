@@ -1,6 +1,7 @@
 //! `PUT` stores what a client has already, `DELETE` makes room for what is new.
 
 use http::Method;
+use media_cache_test_support::cache_directory::make_undeletable;
 use media_cache_test_support::http_client::{media_path, send};
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, jpeg, png};
@@ -144,9 +145,7 @@ async fn a_delete_that_cannot_delete_the_files_says_so() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/png", png(1)).await;
-    // A directory in place of a sidecar cannot be unlinked.
-    std::fs::remove_file(dir.sidecar_file(NOWHERE)).unwrap();
-    std::fs::create_dir(dir.sidecar_file(NOWHERE)).unwrap();
+    make_undeletable(&dir.cache(), NOWHERE);
     let answer = send(service.request(Method::DELETE, &media_path(NOWHERE))).await;
     assert_eq!(answer.json()["code"], "not-deleted");
     let detail = answer.problem(500);

@@ -1,7 +1,7 @@
 //! The cache: its state, and the work in progress.
 //!
-//! Everything runs on one thread, so the state is in a [`RefCell`]. No borrow of it lives across an `await`: whoever waits looks at it
-//! again afterwards, since other calls proceed meanwhile.
+//! Everything runs on one thread, so the state is in a [`RefCell`]. No borrow of it lives across an `await`: other calls proceed
+//! meanwhile, so it is read again afterwards.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasherDefault;
@@ -22,10 +22,10 @@ use crate::lookup_key::LookupKey;
 use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;
 use crate::settings::Settings;
-use crate::single_flight::SingleFlight;
+use crate::single_flight;
 use crate::state::State;
 
-type Flight<K, T> = SingleFlight<K, T, BuildHasherDefault<DigestHasher>>;
+type SingleFlight<K, T> = single_flight::SingleFlight<K, T, BuildHasherDefault<DigestHasher>>;
 
 /// A cache.
 pub struct Cache {
@@ -35,16 +35,16 @@ pub struct Cache {
     pub(crate) report: Cell<Option<LoadReport>>,
     /// The media types that the transcoder accepts, from the first fetch on.
     pub(crate) accepted_types: OnceCell<Vec<String>>,
-    pub(crate) loads: Flight<(), Result<LoadReport, String>>,
-    pub(crate) checkpoints: Flight<(), ()>,
+    pub(crate) loads: SingleFlight<(), Result<LoadReport, String>>,
+    pub(crate) checkpoints: SingleFlight<(), ()>,
     /// Fetches, by the URL as given.
-    pub(crate) downloads: Flight<KeyDigest, Result<CachedMedia, FetchError>>,
+    pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
     /// Fetches and puts, by entry. One that fails ends without a result.
-    pub(crate) fills: Flight<KeyDigest, CachedMedia>,
+    pub(crate) fills: SingleFlight<KeyDigest, CachedMedia>,
     /// Reads from disk, by entry.
-    pub(crate) reads: Flight<KeyDigest, Option<CachedMedia>>,
+    pub(crate) reads: SingleFlight<KeyDigest, Option<CachedMedia>>,
     /// Deletions of files, by entry. Until one ends, nothing may be written under the same name.
-    pub(crate) pending_deletes: Flight<KeyDigest, ()>,
+    pub(crate) pending_deletes: SingleFlight<KeyDigest, ()>,
 }
 
 impl Cache {

@@ -56,6 +56,12 @@ impl Metadata {
         }
     }
 
+    /// Whether shared caches must not keep the media.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.cacheability != Cacheability::Public
+    }
+
     /// What the origin said about keeping the media.
     #[must_use]
     pub fn cache_control(&self) -> CacheControl {

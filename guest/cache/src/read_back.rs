@@ -47,8 +47,7 @@ impl Cache {
                 state.remove_entry(slot)
             }
         };
-        // What cannot be deleted is found again by the next start.
-        let _ = self.delete_files(damaged).await;
+        self.delete_evicted(damaged).await;
         ReadBack::Gone
     }
 

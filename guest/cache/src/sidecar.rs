@@ -9,7 +9,6 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::hex::{decode_hex, encode_hex};
 use crate::json_surrogates::mend_surrogates;
 use crate::metadata::{Metadata, is_validator, stored_cacheability};
@@ -55,7 +54,8 @@ struct Written<'a> {
     cost: u32,
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+/// For fields that are written only if they differ from the default.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -95,7 +95,7 @@ impl Sidecar {
             ts: seconds(metadata.stored_at),
             size: self.size,
             sha256: self.body_digest.as_ref().map(encode_hex),
-            private: metadata.cacheability != Cacheability::Public,
+            private: metadata.is_private(),
             max_age: metadata.max_age,
             etag: metadata.etag.as_deref(),
             last_modified: metadata.last_modified.as_deref(),

@@ -6,11 +6,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::entry::Entry;
 use crate::hex::{decode_hex, encode_hex};
 use crate::key_digest::KeyDigest;
 use crate::metadata::{Metadata, stored_cacheability};
+use crate::sidecar::is_default;
 
 /// The first line. A file with any other is of another version, and is not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
@@ -35,7 +35,7 @@ struct Line {
     hits: u64,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     sha256: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    #[serde(skip_serializing_if = "is_default", default)]
     private: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     max_age: Option<u32>,
@@ -43,12 +43,8 @@ struct Line {
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     last_modified: Option<String>,
-    #[serde(skip_serializing_if = "is_zero", default)]
+    #[serde(skip_serializing_if = "is_default", default)]
     cost: u32,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl Line {
@@ -64,7 +60,7 @@ impl Line {
             accessed: entry.accessed_at,
             hits: entry.hits,
             sha256: entry.body_digest.as_ref().map(encode_hex),
-            private: metadata.cacheability != Cacheability::Public,
+            private: entry.metadata.is_private(),
             max_age: metadata.max_age,
             etag: metadata.etag,
             last_modified: metadata.last_modified,
@@ -121,6 +117,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::bindings::media_cache::cache::downloader::Cacheability;
     use crate::sidecar::Sidecar;
 
     fn entry(url: &str, body_digest: Option<[u8; 32]>) -> Entry<()> {

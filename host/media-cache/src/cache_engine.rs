@@ -54,10 +54,7 @@ impl CacheEngine {
         check_magic(what, bytes)?;
         let unfit = |error| ComponentError::Unfit { what: what.into(), world: "media-cache", error };
         let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
-        let contract = component.component_type();
-        let imports = contract.imports(&self.0.wasmtime).map(|(name, _)| name);
-        let exports = contract.exports(&self.0.wasmtime).map(|(name, _)| name);
-        contract_version::check(what, imports.chain(exports))?;
+        contract_version::check(what, &self.0.wasmtime, &component)?;
         self.0.linker.instantiate_pre(&component).and_then(MediaCachePre::new).map_err(unfit)?;
         Ok(CacheComponent(component))
     }

@@ -2,13 +2,24 @@
 //!
 //! While the version is 0.x, the minor version says what is compatible.
 
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
 use crate::component_error::ComponentError;
 
 /// The packages of the contract, and the minor versions of each that are accepted.
 const ACCEPTED: [(&str, &[&str]); 2] = [("media-cache:policy", &["0.2"]), ("media-cache:cache", &["0.2"])];
 
-/// Checks the names of a component's imports and exports, such as `media-cache:policy/eviction@0.2.0`. `what` names the component.
-pub(crate) fn check<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ComponentError> {
+/// Checks the interfaces that a component imports and exports. `what` names the component.
+pub(crate) fn check(what: &str, engine: &Engine, component: &Component) -> Result<(), ComponentError> {
+    let contract = component.component_type();
+    let imports = contract.imports(engine).map(|(name, _)| name);
+    let exports = contract.exports(engine).map(|(name, _)| name);
+    check_names(what, imports.chain(exports))
+}
+
+/// Checks the names of interfaces, such as `media-cache:policy/eviction@0.2.0`.
+fn check_names<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ComponentError> {
     for name in names {
         let Some((package, rest)) = name.split_once('/') else { continue };
         let Some((_, accepted)) = ACCEPTED.iter().find(|(ours, _)| *ours == package) else { continue };
@@ -38,9 +49,9 @@ mod tests {
             ("wasi:cli/exit@0.2.6", true),
             ("run", true),
         ] {
-            assert_eq!(check("it", [name]).is_ok(), accepted, "{name}");
+            assert_eq!(check_names("it", [name]).is_ok(), accepted, "{name}");
         }
-        let error = check("old.wasm", ["media-cache:cache/eviction@0.1.0"]).unwrap_err().to_string();
+        let error = check_names("old.wasm", ["media-cache:cache/eviction@0.1.0"]).unwrap_err().to_string();
         let expected = "old.wasm was built for media-cache:cache/eviction@0.1.0; this host accepts media-cache:policy 0.2 and media-cache:cache 0.2";
         assert_eq!(error, expected);
     }

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::sha256::sha256;
 
 /// The file that a cache locks.
@@ -41,6 +43,19 @@ pub fn media_file(directory: &Path, url: &str) -> PathBuf {
 #[must_use]
 pub fn sidecar_file(directory: &Path, url: &str) -> PathBuf {
     media_file(directory, url).with_extension("json")
+}
+
+/// The metadata of an entry.
+#[must_use]
+pub fn sidecar(directory: &Path, url: &str) -> Value {
+    serde_json::from_slice(&fs::read(sidecar_file(directory, url)).unwrap()).unwrap()
+}
+
+/// Puts a directory in place of the sidecar of an entry, which then cannot be unlinked.
+pub fn make_undeletable(directory: &Path, url: &str) {
+    let sidecar = sidecar_file(directory, url);
+    fs::remove_file(&sidecar).unwrap();
+    fs::create_dir(&sidecar).unwrap();
 }
 
 /// Whether the media and the sidecar of an entry exist.

@@ -116,7 +116,7 @@ impl ServiceDirectory {
     /// The metadata of an entry.
     #[must_use]
     pub fn sidecar(&self, url: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(self.sidecar_file(url)).unwrap()).unwrap()
+        cache_directory::sidecar(&self.cache(), url)
     }
 
     /// Whether an entry is stored.

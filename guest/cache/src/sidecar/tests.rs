@@ -1,4 +1,5 @@
 use super::*;
+use crate::bindings::media_cache::cache::downloader::Cacheability;
 
 fn plain() -> Sidecar {
     Sidecar {

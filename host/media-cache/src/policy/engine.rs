@@ -67,10 +67,7 @@ impl PolicyEngine {
         check_magic(&what, bytes)?;
         let unfit = |error| ComponentError::Unfit { what: what.clone(), world: "eviction-policy", error };
         let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
-        let contract = component.component_type();
-        let imports = contract.imports(&self.0.wasmtime).map(|(name, _)| name);
-        let exports = contract.exports(&self.0.wasmtime).map(|(name, _)| name);
-        contract_version::check(&what, imports.chain(exports))?;
+        contract_version::check(&what, &self.0.wasmtime, &component)?;
         if let Some(import) = sandbox::reaches_for(&component, &self.0.wasmtime) {
             return Err(ComponentError::Reaches { what, import });
         }
