@@ -10,15 +10,22 @@ use tokio::time::{Instant, timeout};
 
 use crate::byte_counter::ByteCounter;
 use crate::error_cause::{find_cause, root_cause};
+use crate::framing_rules::BodyFraming;
 use crate::min_rate::MinRate;
 use crate::options::HttpOptions;
 use media_cache_interfaces::{Blob, FetchError, SpooledBody};
 
-/// Receives the whole body of a response.
-pub(crate) async fn receive(response: Response<Incoming>, options: &HttpOptions) -> Result<Blob, FetchError> {
+/// Receives the whole body of a response, which ends as its headers say.
+///
+/// hyper reads a body with a transfer coding other than `chunked` up to the end of the connection. If that coding is `identity` and a
+/// length is announced, the body ends there, as in browsers.
+pub(crate) async fn receive(response: Response<Incoming>, framing: BodyFraming, options: &HttpOptions) -> Result<Blob, FetchError> {
     let too_large = FetchError::TooLarge(options.max_body_bytes);
     let (head, mut body) = response.into_parts();
-    let announced = body.size_hint().exact();
+    let announced = match framing {
+        BodyFraming::Length(length) => Some(length),
+        BodyFraming::Chunked | BodyFraming::Unannounced => body.size_hint().exact(),
+    };
     if announced.is_some_and(|length| length > options.max_body_bytes) {
         return Err(too_large);
     }
@@ -34,9 +41,14 @@ pub(crate) async fn receive(response: Response<Incoming>, options: &HttpOptions)
         if let Some(progress) = &options.progress {
             progress(received, announced);
         }
+        if announced.is_some_and(|length| received >= length) && !body.is_end_stream() && head.version != Version::HTTP_2 {
+            break;
+        }
     }
+    // The client then closes the connection, and the rest of what has arrived is counted.
+    drop(body);
     // A body with neither a length nor chunked coding extends to the end of the connection, so nothing can follow it.
-    let is_delimited = announced.is_some() || head.headers.contains_key(http::header::TRANSFER_ENCODING);
+    let is_delimited = announced.is_some() || framing == BodyFraming::Chunked;
     if let Some(counter) = head.extensions.get::<ByteCounter>().filter(|_| is_delimited && head.version != Version::HTTP_2) {
         check_surplus(counter, announced, options).await?;
     }

@@ -60,13 +60,13 @@ impl HttpDownloader {
         let cacheability = if request.authorization.is_some() { Cacheability::Private } else { Cacheability::Public };
         self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
         let (target, response) = self.follow_redirects(request).await?;
-        check_whole_and_plain(&response)?;
+        let framing = check_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if let Some(mimetype) = content_type.and_then(declared_type) {
             self.check_type(&mimetype, "it is")?;
         }
-        let body = receive(response, &self.options).await?;
+        let body = receive(response, framing, &self.options).await?;
         let start =
             body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
         let mimetype = media_type(content_type, &start);

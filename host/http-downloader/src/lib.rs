@@ -22,6 +22,7 @@ mod connector;
 mod error_cause;
 mod file_name;
 mod framing;
+mod framing_rules;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -50,6 +51,7 @@ pub use accepted_types::{InvalidTypePattern, TypePattern, accepts};
 pub use access_rules::{AccessRules, Denied};
 pub use concurrency_limiter::ConcurrencyLimiter;
 pub use file_name::filename_for;
+pub use framing_rules::{BodyFraming, BodySender, FramingError, check_framing};
 pub use homeserver::{Homeserver, HomeserverUrl, InvalidHomeserverUrl, InvalidToken};
 pub use host_pattern::{HostPattern, InvalidHostPattern};
 pub use http_downloader::HttpDownloader;

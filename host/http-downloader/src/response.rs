@@ -3,15 +3,11 @@
 use std::time::SystemTime;
 
 use headers::{Date, Header};
-use http::header::{
-    CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
-};
+use http::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 
+use crate::framing_rules::{BodyFraming, BodySender, FramingError, check_framing};
 use media_cache_interfaces::FetchError;
-
-/// How many bytes of an origin's header are quoted in a message.
-const MAX_QUOTED_BYTES: usize = 40;
 
 /// The `Location` of a redirect.
 pub(crate) fn redirect_location<B>(response: &Response<B>) -> Option<&HeaderValue> {
@@ -19,10 +15,10 @@ pub(crate) fn redirect_location<B>(response: &Response<B>) -> Option<&HeaderValu
     response.headers().get(LOCATION).filter(|_| is_redirect)
 }
 
-/// Checks that a response has the whole media, without a content coding.
-pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<(), FetchError> {
+/// Checks that a response has the whole media, without a content coding. Returns how its body ends.
+pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFraming, FetchError> {
     match response.status() {
-        StatusCode::OK => {}
+        StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {}
         StatusCode::PARTIAL_CONTENT => return Err(FetchError::PartialBody),
         StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
         StatusCode::GONE => return Err(FetchError::Gone),
@@ -31,29 +27,10 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<(), Fet
         }
         other => return Err(FetchError::OriginStatus(other.as_u16())),
     }
-    let headers = response.headers();
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
-        // A proxy on the way may have believed the other one (RFC 9112, section 6.3).
-        return Err(FetchError::BrokenAnswer("it says in two ways, as a length and in chunks, where its body ends".into()));
-    }
-    check_codings(headers, CONTENT_ENCODING, "identity", usize::MAX)?;
-    check_codings(headers, TRANSFER_ENCODING, "chunked", 1)
-}
-
-/// Rejects every coding but the allowed one, and that one if it is applied more often than `times`. Codings that were not requested
-/// are not decoded, and coded bytes must not pass for the media.
-fn check_codings(headers: &HeaderMap, header: HeaderName, allowed: &str, times: usize) -> Result<(), FetchError> {
-    let values = headers.get_all(&header).into_iter();
-    let codings = values.flat_map(|value| value.as_bytes().split(|&b| b == b',')).map(<[u8]>::trim_ascii);
-    let codings: Vec<&[u8]> = codings.filter(|coding| !coding.is_empty()).collect();
-    let foreign = |coding: &&[u8]| !coding.eq_ignore_ascii_case(allowed.as_bytes());
-    match codings.iter().copied().find(foreign).or_else(|| codings.get(times).copied()) {
-        Some(coding) => {
-            let quoted = coding[..coding.len().min(MAX_QUOTED_BYTES)].escape_ascii();
-            Err(FetchError::EncodedBody(quoted.to_string()))
-        }
-        None => Ok(()),
-    }
+    check_framing(response.headers(), BodySender::Origin).map_err(|error| match error {
+        FramingError::TransferCoding(coding) | FramingError::ContentCoding(coding) => FetchError::EncodedBody(coding),
+        FramingError::LengthAndChunked | FramingError::Length(_) => FetchError::BrokenAnswer(error.to_string()),
+    })
 }
 
 /// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which counts

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::http_downloader::HttpDownloader;
 use crate::options::HttpOptions;
-use crate::tests::origin::{allowing_loopback, failure, fetch, origin_stalling_after, send, start_origin};
+use crate::tests::origin::{allowing_loopback, failure, fetch, origin_sending, origin_stalling_after, send, start_origin};
 use media_cache_interfaces::{Downloader, FetchError};
 
 /// The time between two pieces of a response.
@@ -41,6 +41,28 @@ async fn expect_invalid(answer: impl Into<Vec<u8>>, because: &str) {
     match failure(&origin_stalling_after(answer).await, HttpOptions::default()).await {
         FetchError::BrokenAnswer(reason) if reason.contains(because) => {}
         other => panic!("not invalid because of {because}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn body_with_transfer_coding_identity_ends_after_its_length() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n";
+    let url = origin_stalling_after(format!("{head}Content-Length: 4\r\n\r\nbody")).await;
+    assert_eq!(fetch(&url, HttpOptions::default()).await.unwrap().body.len(), 4);
+    let url = origin_sending(format!("{head}\r\nbody")).await;
+    assert_eq!(fetch(&url, HttpOptions::default()).await.unwrap().body.len(), 4);
+    let url = origin_sending(format!("{head}Content-Length: 5\r\n\r\nbody")).await;
+    assert!(matches!(failure(&url, HttpOptions::default()).await, FetchError::ShortBody(_)));
+    expect_surplus(&["HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 4\r\n\r\nbody!"]).await;
+    expect_surplus(&["HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 4\r\n\r\nbod", "y!"]).await;
+}
+
+#[tokio::test]
+async fn chunked_body_is_not_taken_for_a_plain_one() {
+    for codings in ["chunked,", "chunked, identity"] {
+        let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {codings}\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
+        let error = failure(&origin_sending(answer).await, HttpOptions::default()).await;
+        assert!(matches!(error, FetchError::EncodedBody(_)), "{codings}: {error:?}");
     }
 }
 
