@@ -58,7 +58,7 @@ async fn whatever_is_answered_is_for_looking_at_only() {
 }
 
 #[tokio::test]
-async fn what_a_browser_could_run_is_saved_and_not_shown() {
+async fn pixels_video_and_text_are_displayed_and_other_types_are_saved() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     const SVG: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>"#;
@@ -68,10 +68,7 @@ async fn what_a_browser_could_run_is_saved_and_not_shown() {
         ("/c.mp4", "video/mp4", mp4().await, "inline"),
         ("/d.txt", "text/plain", b"just words".to_vec(), "inline"),
         ("/e.svg", "image/svg+xml", SVG.into(), "attachment"),
-        ("/f.html", "text/html", b"<!doctype html><script>alert(1)</script>".to_vec(), "attachment"),
-        ("/g.js", "text/javascript", b"alert(1)".to_vec(), "attachment"),
         ("/h.pdf", "application/pdf", b"%PDF-1.7\n".to_vec(), "attachment"),
-        ("/i.xml", "application/xml", b"<?xml version=\"1.0\"?><a/>".to_vec(), "attachment"),
         ("/j.bin", "application/octet-stream", vec![1, 2, 3, 250], "attachment"),
     ] {
         let url = format!("https://nowhere.invalid{path}");

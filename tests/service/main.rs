@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod active_content;
 mod admin;
 mod budget;
 mod coalescing;
@@ -11,9 +12,11 @@ mod command_line;
 mod conditions;
 mod configuration;
 mod connections;
+mod cors;
 mod crash;
 mod errors;
 mod headers;
+mod http_rules;
 mod keys;
 mod large;
 mod logs;
@@ -21,6 +24,7 @@ mod loops;
 mod media;
 mod metrics;
 mod names;
+mod only_if_cached;
 mod paths;
 mod policy;
 mod put_delete;

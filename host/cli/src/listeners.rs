@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use media_cache_server::{Access, AdminTokens, Listener, Pseudonym};
+use media_cache_server::{Access, AdminTokens, AllowedOrigin, AllowedOrigins, Listener, Pseudonym};
 
 use crate::secrets::{admin_tokens, signing_keys};
 
@@ -25,6 +25,9 @@ pub struct Listeners {
     /// Where to listen for administration. Who can connect there needs no token, unless there are tokens, and no signature
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<SocketAddr>,
+    /// Web pages whose scripts may read media, by origin, such as `https://example.org`, or `*` for all; every page may display it
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<AllowedOrigin>,
     /// What the service is called in the `Via` of its requests, by which it knows them when it is led to itself; a random name unless
     /// it is given
     #[arg(long, value_name = "NAME")]
@@ -49,8 +52,10 @@ impl Listeners {
         let admin_tokens = self.admin_token_file.as_deref().map(admin_tokens).transpose()?.unwrap_or_default();
         self.check(listen, &admin_tokens)?;
         let listener = if is_loopback(listen) { Listener::Loopback } else { Listener::Public };
-        let main = Access { signing_keys, admin_tokens, listener };
-        let admin = self.admin_listen.map(|address| (address, Access { listener: Listener::Administration, ..main.clone() }));
+        let main = Access { signing_keys, admin_tokens, allow_origins: AllowedOrigins(self.allow_origin.clone()), listener };
+        // Web pages have no access to administration.
+        let admin = Access { listener: Listener::Administration, allow_origins: AllowedOrigins::default(), ..main.clone() };
+        let admin = self.admin_listen.map(|address| (address, admin));
         Ok(ListenerAccess { main, admin })
     }
 

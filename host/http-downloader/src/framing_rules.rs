@@ -59,9 +59,12 @@ pub enum BodyFraming {
 /// Why a body cannot be stored as it is. The texts are quoted from headers: escaped, and at most 40 bytes of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
-    /// A transfer coding other than `chunked`, or `chunked` twice or before another one (501 for an upload).
+    /// A transfer coding other than `chunked` (501 for an upload).
     #[error("its transfer coding is {0}, and only chunked is supported")]
     TransferCoding(String),
+    /// `chunked` twice, or before another coding, so that its end is uncertain (RFC 9112, section 6.3; 400 for an upload).
+    #[error("its transfer coding is chunked, but not once and last")]
+    MisplacedChunked,
     /// The body is encoded (415 for an upload).
     #[error("its content coding is {0}, and bodies must not be encoded")]
     ContentCoding(String),
@@ -106,8 +109,7 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, FramingError> {
         [coding] if is(coding, "chunked") && items(headers, &TRANSFER_ENCODING).last() == Some(coding) => Ok(true),
         _ => {
             let foreign = codings.iter().find(|coding| !is(coding, "chunked"));
-            let misplaced = || "chunked, but not once and last".to_owned();
-            Err(FramingError::TransferCoding(foreign.map_or_else(misplaced, |coding| quoted(coding))))
+            Err(foreign.map_or(FramingError::MisplacedChunked, |coding| FramingError::TransferCoding(quoted(coding))))
         }
     }
 }
@@ -188,9 +190,9 @@ mod tests {
             (&[(TRANSFER, "chunked"), (LENGTH, "6")], FramingError::LengthAndChunked),
             (&[(TRANSFER, "gzip, chunked")], transfer("gzip")),
             (&[(TRANSFER, "gzip"), (LENGTH, "6")], transfer("gzip")),
-            (&[(TRANSFER, "chunked, identity")], transfer("chunked, but not once and last")),
-            (&[(TRANSFER, "chunked,")], transfer("chunked, but not once and last")),
-            (&[(TRANSFER, "chunked"), (TRANSFER, "chunked")], transfer("chunked, but not once and last")),
+            (&[(TRANSFER, "chunked, identity")], FramingError::MisplacedChunked),
+            (&[(TRANSFER, "chunked,")], FramingError::MisplacedChunked),
+            (&[(TRANSFER, "chunked"), (TRANSFER, "chunked")], FramingError::MisplacedChunked),
             (&[(TRANSFER, "xchunked")], transfer("xchunked")),
             (&[(TRANSFER, "\"chunked\"")], transfer("\\\"chunked\\\"")),
             (&[(LENGTH, "6"), (LENGTH, "7")], length("7")),

@@ -1,6 +1,7 @@
-//! Parses query strings strictly: every parameter is known and occurs once.
+//! Parses query strings strictly: every parameter is known, occurs once, and is UTF-8.
 
 use http::Uri;
+use percent_encoding::percent_decode;
 
 use crate::invalid_request::InvalidRequest;
 
@@ -8,14 +9,15 @@ use crate::invalid_request::InvalidRequest;
 /// part of a URL that was not encoded, or a misspelt option. `hint` says what to do instead.
 ///
 /// # Errors
-/// For an unknown parameter, and for one that occurs twice.
+/// For an unknown parameter, for one that occurs twice, and for text that is not UTF-8.
 pub fn read<const N: usize>(uri: &Uri, names: [&str; N], hint: &str) -> Result<[Option<String>; N], InvalidRequest> {
     let mut values = [const { None }; N];
-    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
-        let Some(known) = names.iter().position(|known| **known == *name).and_then(|known| values.get_mut(known)) else {
+    for parameter in parameters(uri.query().unwrap_or_default()) {
+        let (name, value) = parameter?;
+        let Some(known) = names.iter().position(|known| *known == name).and_then(|known| values.get_mut(known)) else {
             return Err(InvalidRequest::bad_request(format!("there is no parameter `{name}` here; {hint}")));
         };
-        if known.replace(value.into_owned()).is_some() {
+        if known.replace(value).is_some() {
             return Err(InvalidRequest::bad_request(format!("the parameter `{name}` is there twice; {hint}")));
         }
     }
@@ -28,6 +30,22 @@ pub fn read<const N: usize>(uri: &Uri, names: [&str; N], hint: &str) -> Result<[
 /// For any parameter.
 pub fn none(uri: &Uri) -> Result<(), InvalidRequest> {
     read(uri, [], &format!("{} has none", uri.path())).map(|[]| ())
+}
+
+/// The names and values of a query, decoded as forms are (the URL standard, section 5.1). What is not UTF-8 is an error, where the
+/// standard replaces it by U+FFFD: that would be another URL than was meant, and one signature for several.
+pub fn parameters(query: &str) -> impl Iterator<Item = Result<(String, String), InvalidRequest>> {
+    query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        Ok((decoded(name)?, decoded(value)?))
+    })
+}
+
+fn decoded(text: &str) -> Result<String, InvalidRequest> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode(spaced.as_bytes()).decode_utf8();
+    let not_utf8 = |_| InvalidRequest::bad_request("the query is not UTF-8; percent-encode the bytes of the text in UTF-8");
+    Ok(decoded.map_err(not_utf8)?.into_owned())
 }
 
 #[cfg(test)]
@@ -47,5 +65,24 @@ mod tests {
         }
         assert!(none(&"/x".parse().unwrap()).is_ok() && none(&"/x?".parse().unwrap()).is_ok());
         assert!(format!("{:?}", none(&"/x?y".parse().unwrap()).unwrap_err()).contains("no parameter `y` here; /x has none"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_an_error() {
+        let read = |query: &str| read(&format!("/x?{query}").parse().unwrap(), ["a", "\u{fffd}"], "hint");
+        for query in ["a=%ff", "a=x%C3", "a=%ED%A0%80", "a=%C0%AF", "%ff=1", "a=1&%ff"] {
+            assert!(format!("{:?}", read(query).unwrap_err()).contains("not UTF-8"), "{query}");
+        }
+        assert_eq!(read("a=%EF%BF%BD").unwrap(), [Some("\u{fffd}".into()), None], "U+FFFD itself is a character");
+        assert_eq!(read("a=100%&&%EF%BF%BD=x=y").unwrap(), [Some("100%".into()), Some("x=y".into())]);
+    }
+
+    #[test]
+    fn parameters_are_decoded_as_forms_are() {
+        for query in ["", "&", "a", "=", "a=+b%20c", "a=b=c&a=%2B", "%61=%zz%4", "ä=ö", "a=%26%3D&&b"] {
+            let ours: Vec<_> = parameters(query).map(Result::unwrap).collect();
+            let theirs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            assert_eq!(ours, theirs, "{query}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::admin_tokens::{AdminTokens, Credentials};
 use crate::caching::{self, Restriction};
+use crate::cors::AllowedOrigins;
 use crate::csrf;
 use crate::media_query::MediaQuery;
 use crate::problem::Problem;
@@ -26,6 +27,8 @@ pub struct Access {
     pub signing_keys: SigningKeys,
     /// A request with one of these tokens has administration rights, and needs no signature.
     pub admin_tokens: AdminTokens,
+    /// The web pages that may read media with scripts.
+    pub allow_origins: AllowedOrigins,
     /// Who can connect.
     pub listener: Listener,
 }
@@ -147,7 +150,7 @@ mod tests {
     async fn each_route_requires_what_is_listed_here_and_all_else_requires_administration() {
         let keys = || SigningKeys::new([KEY]).unwrap();
         let tokens = || AdminTokens::new([TOKEN]).unwrap();
-        let access = |signing_keys, admin_tokens, listener| Access { signing_keys, admin_tokens, listener };
+        let access = |signing_keys, admin_tokens, listener| Access { signing_keys, admin_tokens, listener, ..Access::default() };
         let (protected, public) = (access(keys(), tokens(), Listener::Public), Access::default());
         let loopback = access(keys(), tokens(), Listener::Loopback);
         let admin_without_tokens = access(keys(), AdminTokens::default(), Listener::Administration);
@@ -220,8 +223,7 @@ mod tests {
     #[test]
     fn signatures_and_tokens_restrict_how_long_media_is_kept() {
         let keys = SigningKeys::new([KEY]).unwrap();
-        let access =
-            Access { signing_keys: keys.clone(), admin_tokens: AdminTokens::new([TOKEN]).unwrap(), listener: Listener::Public };
+        let access = Access { signing_keys: keys.clone(), admin_tokens: AdminTokens::new([TOKEN]).unwrap(), ..Access::default() };
         let restriction = |expires: Option<u64>, token: bool| {
             let mut headers = HeaderMap::new();
             if token {

@@ -1,6 +1,6 @@
 //! The `Cache-Control` of media (RFC 9111, section 5.2): who may keep it, and for how long.
 
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use media_cache::Cacheability;
 
@@ -30,6 +30,13 @@ pub(crate) fn of(cacheability: Cacheability) -> HeaderValue {
         Cacheability::Private => PRIVATE,
         Cacheability::NoStore => NO_STORE,
     }
+}
+
+/// Whether a request is for stored media only (RFC 9111, section 5.2.1.7).
+pub(crate) fn only_if_cached(request: &HeaderMap) -> bool {
+    let values = request.get_all(header::CACHE_CONTROL).into_iter();
+    let mut directives = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    directives.any(|directive| directive.eq_ignore_ascii_case(b"only-if-cached"))
 }
 
 /// Restricts the `Cache-Control` of media, and leaves other responses alone.

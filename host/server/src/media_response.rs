@@ -11,6 +11,7 @@ use media_cache::{Blob, Media, Source};
 
 use crate::caching;
 use crate::content_disposition::content_disposition;
+use crate::presentation::Presentation;
 use crate::problem::Problem;
 use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
 use media_cache_requests::Wanted;
@@ -33,6 +34,10 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     match version.condition(request) {
         Some(StatusCode::NOT_MODIFIED) => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
+            if *method == Method::HEAD {
+                // The length of the 200 response, as it is the only one that is allowed (RFC 9110, section 8.6). hyper would add 0.
+                response.headers_mut().insert(header::CONTENT_LENGTH, media.body.len().into());
+            }
             describe_version(response.headers_mut(), &media, version);
             response.extensions_mut().insert(media.source);
             return Ok(response);
@@ -45,7 +50,7 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     }
     let length = media.body.len();
     // `Range` is defined for GET only.
-    let range = request.get(header::RANGE).filter(|_| *method == Method::GET && version.range_applies(request));
+    let range = single(request, &header::RANGE).filter(|_| *method == Method::GET && version.range_applies(request));
     let (status, part) = match Wanted::of(range.and_then(|range| range.to_str().ok()), length) {
         Wanted::All => (StatusCode::OK, 0..length),
         Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
@@ -76,11 +81,17 @@ fn body(blob: &Blob, part: Range<u64>) -> Body {
     }
 }
 
+/// The value of a header that is no list. Several lines of it are ignored, like one that is malformed.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).into_iter();
+    values.next().filter(|_| values.next().is_none())
+}
+
 /// Adds headers about the bytes.
 fn describe_content(headers: &mut HeaderMap, media: &Media) {
-    let fallback = HeaderValue::from_static("application/octet-stream");
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(media.mimetype()).unwrap_or(fallback));
-    insert(headers, header::CONTENT_DISPOSITION, &content_disposition(media.mimetype(), media.filename()));
+    let Presentation { content_type, is_inline } = Presentation::of(media.mimetype());
+    insert(headers, header::CONTENT_TYPE, content_type);
+    insert(headers, header::CONTENT_DISPOSITION, &content_disposition(is_inline, media.filename()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
 }
 
@@ -159,7 +170,7 @@ mod tests {
     async fn request(method: Method, headers: &[(&str, &str)]) -> (u16, HeaderMap, String) {
         let mut sent = HeaderMap::new();
         for (name, value) in headers {
-            sent.insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+            sent.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
         let response = respond(&method, &sent, media()).await.unwrap_or_else(IntoResponse::into_response);
         let (parts, body) = response.into_parts();
@@ -200,6 +211,7 @@ mod tests {
         assert_eq!((status, &headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
         assert!(body.contains("there are 10 bytes"), "{body}");
         assert_eq!(request(Method::HEAD, &[("range", "bytes=2-4")]).await.0, 200, "HEAD ignores ranges");
+        assert_eq!(get(&[("range", "bytes=2-4"), ("range", "bytes=2-4")]).await.0, 200, "two lines are no range");
     }
 
     #[tokio::test]

@@ -15,6 +15,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use media_cache::Source;
+use media_cache_requests::query;
 use prometheus_client::metrics::counter::Counter;
 use tracing::Instrument;
 
@@ -154,7 +155,7 @@ struct LogLine {
 impl LogLine {
     fn write(&self, bytes: u64) {
         let query = (self.route == routes::MEDIA).then(|| self.uri.query()).flatten();
-        let url = query.and_then(|query| url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "url"));
+        let url = query.and_then(|query| query::parameters(query).flatten().find(|(name, _)| name == "url"));
         let url = url.map(|(_, url)| self.log.urls.describe(&url));
         tracing::info!(
             request_id = self.id.to_str().unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! The router of a service, and the layers around its handlers, outermost last: access, loops, security headers, observation.
+//! The router of a service, and the layers around its handlers, outermost last: access, CORS, request rules, security headers,
+//! observation.
 
 use std::sync::Arc;
 
@@ -8,23 +9,27 @@ use axum::middleware::{from_fn_with_state, map_response};
 
 use crate::access::{self, Access};
 use crate::problem::Problem;
-use crate::routes::ROUTES;
+use crate::routes::{MEDIA, ROUTES};
 use crate::service::Service;
-use crate::{observe, security_headers, via};
+use crate::{observe, request_rules, security_headers};
 
 impl Service {
     /// The routes, restricted to what `access` allows. A service with several listeners has a router for each.
     pub fn router(self, access: Access) -> Router {
-        let routes = ROUTES.iter().fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
-        let routes = routes
-            .route_layer(from_fn_with_state(Arc::new(access), access::check))
-            .fallback(no_such_path)
-            .method_not_allowed_fallback(no_such_method);
-        let routes = match self.pseudonym().cloned() {
-            Some(own) => routes.layer(from_fn_with_state(own, via::check)),
-            None => routes,
+        let cors = access.allow_origins.layer();
+        let access = Arc::new(access);
+        let group = |is_media: bool| {
+            let routes = ROUTES.iter().filter(|route| (route.path == MEDIA) == is_media);
+            let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
+            router.method_not_allowed_fallback(no_such_method).route_layer(from_fn_with_state(access.clone(), access::check))
         };
+        let media = match cors {
+            Some(cors) => group(true).layer(cors),
+            None => group(true),
+        };
+        let rules = from_fn_with_state(self.pseudonym().cloned(), request_rules::check);
         let observed = from_fn_with_state(self.clone(), observe::observe);
+        let routes = media.merge(group(false)).fallback(no_such_path).layer(rules);
         routes.layer(map_response(security_headers::add)).layer(observed).with_state(self)
     }
 }

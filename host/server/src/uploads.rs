@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
 use media_cache::{Blob, SpooledBody};
+use media_cache_http_downloader::{BodySender, FramingError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::connections::body::slow_body_reason;
@@ -68,13 +69,21 @@ pub(crate) fn check_unmodified(headers: &HeaderMap) -> Result<(), Problem> {
         let why = "a part of a body cannot be stored; send all of it, without Content-Range";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "partial-body", why));
     }
-    match headers.get(header::CONTENT_ENCODING) {
-        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            let why = "the body is encoded; send it without Content-Encoding";
-            Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded-body", why))
-        }
-        _ => Ok(()),
-    }
+    check_framing(headers)
+}
+
+/// Refuses a body that is encoded, or whose end is uncertain.
+pub(crate) fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
+    media_cache_http_downloader::check_framing(headers, BodySender::Uploader).map(|_| ()).map_err(|error| {
+        let (status, code) = match error {
+            FramingError::TransferCoding(_) => (StatusCode::NOT_IMPLEMENTED, "unsupported-transfer-coding"),
+            FramingError::ContentCoding(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoded-body"),
+            FramingError::MisplacedChunked | FramingError::LengthAndChunked | FramingError::Length(_) => {
+                (StatusCode::BAD_REQUEST, "bad-request")
+            }
+        };
+        Problem::new(status, code, format!("the body cannot be stored: {error}"))
+    })
 }
 
 fn incomplete(error: axum::Error) -> Problem {

@@ -8,10 +8,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use crate::problem::Problem;
 
@@ -66,12 +63,12 @@ impl fmt::Display for Pseudonym {
 }
 
 /// Refuses a request that this service made itself, before anything else is done about it.
-pub(crate) async fn check(State(own): State<Pseudonym>, request: Request, next: Next) -> Response {
-    if own.is_in(request.headers()) {
+pub(crate) fn check(own: &Pseudonym, headers: &HeaderMap) -> Result<(), Problem> {
+    if own.is_in(headers) {
         let why = format!("this request comes from this very service, {own} in Via: what it was asked for leads back to it");
-        return Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why).into_response();
+        return Err(Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why));
     }
-    next.run(request).await
+    Ok(())
 }
 
 #[cfg(test)]

@@ -66,9 +66,11 @@ impl Server {
                 }
             }
         };
-        let io = connection.into_parts().io.into_inner();
+        let mut io = connection.into_parts().io.into_inner();
+        let refused = io.refused.take().filter(|_| served.is_err());
         open.ending = match (io.timed_out, &served) {
             (Some(ending), _) => ending,
+            (None, _) if refused.is_some() => Ending::Invalid,
             (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
             (None, Ok(())) => Ending::Finished,
             (None, Err(error)) if error.is_parse() => Ending::Invalid,
@@ -77,6 +79,9 @@ impl Server {
         tracing::debug!("a connection from {peer} ended: {}{}", open.ending.name(), causes(served.err()));
         let (has_partial_request, at_end) = (io.has_partial_request(), io.at_end);
         let mut stream = io.into_inner();
+        if let Some(refused) = refused.filter(|_| open.ending == Ending::Invalid) {
+            return respond_and_close(stream, refused.problem, Linger::for_client(&limits), &mut stop).await;
+        }
         match open.ending {
             Ending::SlowHeader if has_partial_request => {
                 let why = format!("the head of the request took longer than {} s", limits.header_timeout.as_secs());
@@ -131,12 +136,15 @@ impl hyper::service::Service<Request<Incoming>> for RequestHandler {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let exchange = self.exchanges.begin();
         let (mut parts, body) = request.into_parts();
+        // Where a body in chunks ends is for its reader to know, and a length beside it is a reason to distrust the rest (RFC 9112,
+        // section 6.3).
+        let is_chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
         parts.extensions.insert(ConnectInfo(self.peer));
         let (body, completion) = RequestBody::new(body, &self.limits, self.exchanges.clone());
         let response = self.router.clone().call(Request::from_parts(parts, Body::new(body)));
         Box::pin(async move {
             let mut response = response.await?;
-            if !completion.is_complete() {
+            if is_chunked || !completion.is_complete() {
                 // The rest of the body precedes the next request, and the client should stop sending it.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -1,4 +1,4 @@
-//! A socket that times out if the client is too slow.
+//! A socket that times out if the client is too slow, and that ends before a request which hyper would misunderstand.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::connections::counters::Ending;
 use crate::connections::exchange::Exchanges;
+use crate::connections::head_scanner::{HeadScanner, Refused};
 use crate::connections::limits::ClientLimits;
 use crate::connections::min_rate::MinRate;
 use crate::connections::timer::Timer;
@@ -29,6 +30,9 @@ pub(crate) struct GuardedStream {
     pub at_end: bool,
     /// Which timeout expired, if one did.
     pub timed_out: Option<Ending>,
+    scanner: HeadScanner,
+    /// A request that is not passed on. Those before it are still answered.
+    pub refused: Option<Refused>,
 }
 
 /// A request that is awaited.
@@ -43,7 +47,18 @@ struct AwaitedRequest {
 impl GuardedStream {
     pub fn new(stream: TcpStream, limits: Arc<ClientLimits>, exchanges: Exchanges) -> Self {
         let min_rate = MinRate::new(&limits);
-        Self { stream, limits, exchanges, timer: Timer::default(), min_rate, awaited: None, at_end: false, timed_out: None }
+        Self {
+            stream,
+            limits,
+            exchanges,
+            timer: Timer::default(),
+            min_rate,
+            awaited: None,
+            at_end: false,
+            timed_out: None,
+            scanner: HeadScanner::default(),
+            refused: None,
+        }
     }
 
     /// Whether a part of the awaited request has arrived.
@@ -97,6 +112,16 @@ impl GuardedStream {
         io::ErrorKind::TimedOut.into()
     }
 
+    /// Fails once a refused request is the next to be answered.
+    fn check_refused(&self) -> io::Result<()> {
+        match &self.refused {
+            Some(refused) if !self.min_rate.is_waiting() && self.exchanges.awaited() == Some(refused.number) => {
+                Err(io::ErrorKind::InvalidData.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Handles the outcome of a write. If the client reads nothing at the moment, fails as soon as it is too slow.
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
@@ -113,17 +138,30 @@ impl GuardedStream {
 
 impl AsyncRead for GuardedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.remaining();
-        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            Poll::Ready(Ok(())) if buffer.remaining() == before => self.at_end = true,
-            Poll::Ready(Ok(())) => self.received(),
-            Poll::Ready(error) => return Poll::Ready(error),
-            Poll::Pending => {
-                self.poll_deadline(cx)?;
-                return Poll::Pending;
+        let before = buffer.filled().len();
+        if self.refused.is_none() {
+            match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+                Poll::Ready(Ok(())) if buffer.filled().len() == before => {
+                    self.at_end = true;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Ok(())) => self.received(),
+                Poll::Ready(error) => return Poll::Ready(error),
+                Poll::Pending => {
+                    self.poll_deadline(cx)?;
+                    return Poll::Pending;
+                }
+            }
+            let Err(refused) = self.scanner.read(&buffer.filled()[before..]) else { return Poll::Ready(Ok(())) };
+            buffer.set_filled(before + refused.before);
+            self.refused = Some(refused);
+            if buffer.filled().len() > before {
+                return Poll::Ready(Ok(()));
             }
         }
-        Poll::Ready(Ok(()))
+        // While earlier requests are being answered, nothing is read. The flush after the last response ends the connection.
+        self.check_refused()?;
+        Poll::Pending
     }
 }
 
@@ -145,7 +183,7 @@ impl AsyncWrite for GuardedStream {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         // The response may be complete now. The next request is awaited from here on, and only its deadline would wake the task.
-        Poll::Ready(self.poll_deadline(cx))
+        Poll::Ready(self.check_refused().and_then(|()| self.poll_deadline(cx)))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,6 +9,7 @@ use media_cache_http_downloader::{clean_filename, filename_for, media_type};
 use serde_json::json;
 use url::Url;
 
+use crate::caching;
 use crate::media_query::MediaQuery;
 use crate::media_response::respond;
 use crate::problem::Problem;
@@ -21,13 +22,22 @@ const SNIFFED: usize = 8192;
 /// The media type of a form. `curl --data` sends it by default, so it says nothing about the body.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// `GET` and `HEAD`: responds with what is stored, downloaded first if nothing is.
+/// `GET` and `HEAD`: responds with what is stored, downloaded first if nothing is, unless the client does not want that
+/// (`only-if-cached`, RFC 9111, section 5.2.1.7).
 pub(crate) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
     let cache = service.cache().await?;
-    let media = cache.get_or_download(&url).await?;
+    let media = match caching::only_if_cached(&headers) {
+        true => cache.get(&url).await?.ok_or_else(not_stored)?,
+        false => cache.get_or_download(&url).await?,
+    };
     service.record(&cache, &url, media.body.len());
     respond(&method, &headers, media).await
+}
+
+fn not_stored() -> Problem {
+    let why = "nothing is stored for this URL, and the request says only-if-cached";
+    Problem::new(StatusCode::GATEWAY_TIMEOUT, "not-stored", why)
 }
 
 /// `PUT`: stores the body.

@@ -118,10 +118,11 @@ type Options = Vec<(String, String)>;
 /// The parameter `name`, and the others as options.
 fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
     let (mut name, mut options) = (None, Options::new());
-    for (key, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+    for parameter in query::parameters(uri.query().unwrap_or_default()) {
+        let (key, value) = parameter?;
         if key != "name" {
-            options.push((key.into_owned(), value.into_owned()));
-        } else if name.replace(value.into_owned()).is_some() {
+            options.push((key, value));
+        } else if name.replace(value).is_some() {
             return Err(Problem::bad_request("the parameter `name` is there twice"));
         }
     }

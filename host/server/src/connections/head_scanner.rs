@@ -1,0 +1,230 @@
+//! Reads the heads of requests before hyper does, and finds what hyper would pass over or misjudge: a fragment in a request target
+//! and a length beside chunks, which it drops, and a length near 2^64, which it takes for a head that is too large.
+//!
+//! The scanner finds the end of each head, and skips a body of known length. Behind a body in chunks it reads nothing more, because
+//! the connection is closed after the response to such a request. What else is wrong is left to hyper, which reads the same bytes.
+
+use axum::http::StatusCode;
+
+use crate::problem::Problem;
+
+/// The most bytes of a header line that are kept. No valid length is longer.
+const MAX_LINE: usize = 256;
+
+/// The largest length that hyper accepts.
+const MAX_LENGTH: u64 = u64::MAX - 2;
+
+/// A scanner for one connection.
+#[derive(Debug, Default)]
+pub(crate) struct HeadScanner {
+    state: State,
+    /// The beginning of the current line.
+    line: Vec<u8>,
+    body: Body,
+    /// The number of complete heads.
+    heads: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    RequestLine,
+    Headers,
+    /// This many bytes of a body are left.
+    Body(u64),
+    /// Nothing more is read.
+    Blind,
+}
+
+/// What the headers so far say about the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Body {
+    #[default]
+    None,
+    Length(u64),
+    Chunked,
+    /// hyper will refuse it.
+    Invalid,
+}
+
+/// A request that is refused before hyper has read it.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// Its number on the connection, from 0.
+    pub number: u64,
+    /// How many of the bytes belong to the requests before it.
+    pub before: usize,
+    pub problem: Problem,
+}
+
+impl HeadScanner {
+    /// Reads the next bytes of the connection.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let (mut at, mut head) = (0, 0);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            match self.state {
+                State::Blind => return Ok(()),
+                State::Body(left) => {
+                    let skipped = left.min(rest.len() as u64);
+                    self.state = if skipped == left { State::RequestLine } else { State::Body(left - skipped) };
+                    at += skipped as usize;
+                    head = at;
+                }
+                State::RequestLine | State::Headers => {
+                    let end = memchr::memchr(b'\n', rest);
+                    let part = &rest[..end.unwrap_or(rest.len())];
+                    let kept = part.len().min(MAX_LINE + 1 - self.line.len());
+                    self.line.extend_from_slice(&part[..kept]);
+                    let number = self.heads;
+                    let refuse = |problem| Refused { number, before: head, problem };
+                    if self.state == State::RequestLine && memchr::memchr(b'#', part).is_some() {
+                        return Err(refuse(fragment()));
+                    }
+                    at += part.len() + usize::from(end.is_some());
+                    if end.is_some() {
+                        self.end_line().map_err(refuse)?;
+                        if self.state == State::RequestLine {
+                            head = at;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A line ends.
+    fn end_line(&mut self) -> Result<(), Problem> {
+        let mut line = std::mem::take(&mut self.line);
+        let text = line.strip_suffix(b"\r").unwrap_or(&line);
+        match self.state {
+            // Blank lines may precede a request.
+            State::RequestLine if !text.is_empty() => self.state = State::Headers,
+            State::Headers if text.is_empty() => {
+                self.heads += 1;
+                self.state = match std::mem::take(&mut self.body) {
+                    Body::None | Body::Length(0) => State::RequestLine,
+                    Body::Length(length) => State::Body(length),
+                    Body::Chunked | Body::Invalid => State::Blind,
+                };
+            }
+            State::Headers => self.read_header(text)?,
+            _ => {}
+        }
+        line.clear();
+        self.line = line;
+        Ok(())
+    }
+
+    fn read_header(&mut self, line: &[u8]) -> Result<(), Problem> {
+        let Some(colon) = memchr::memchr(b':', line) else { return Ok(()) };
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        let (had, has) = (self.body, Self::announced(name, value, line.len() <= MAX_LINE)?);
+        self.body = match (had, has) {
+            (Body::Chunked, Body::Length(_)) | (Body::Length(_), Body::Chunked) => return Err(two_ends()),
+            (_, Body::None) | (Body::Chunked | Body::Invalid, _) => had,
+            _ => has,
+        };
+        Ok(())
+    }
+
+    /// What a header says about the body.
+    fn announced(name: &[u8], value: &[u8], is_whole: bool) -> Result<Body, Problem> {
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            return Ok(Body::Chunked);
+        }
+        if !name.eq_ignore_ascii_case(b"content-length") {
+            return Ok(Body::None);
+        }
+        let is_number = is_whole && !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok());
+        match length {
+            _ if !is_number => Ok(Body::Invalid),
+            Some(length) if length <= MAX_LENGTH => Ok(Body::Length(length)),
+            _ => Err(too_long()),
+        }
+    }
+}
+
+fn fragment() -> Problem {
+    Problem::bad_request("the target of the request has a fragment (#), which HTTP does not allow; percent-encode it as %23")
+}
+
+fn two_ends() -> Problem {
+    Problem::bad_request("the request says in two ways, as a length and in chunks, where its body ends")
+}
+
+fn too_long() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is longer than anything that can be stored")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads bytes in pieces of a size. Returns the number of bytes before the request that is refused, and why it is.
+    fn refused(bytes: &[u8], size: usize) -> Option<(u64, usize, &'static str)> {
+        let mut scanner = HeadScanner::default();
+        for (index, piece) in bytes.chunks(size).enumerate() {
+            if let Err(refused) = scanner.read(piece) {
+                return Some((refused.number, index * size + refused.before, refused.problem.code()));
+            }
+        }
+        None
+    }
+
+    /// Reads bytes at once, and checks that pieces make no difference but to where hyper's part ends.
+    fn verdict(text: &str) -> Option<(u64, usize, &'static str)> {
+        let whole = refused(text.as_bytes(), text.len());
+        let which = |refused: Option<(u64, usize, &'static str)>| refused.map(|(number, _, code)| (number, code));
+        for size in 1..text.len() {
+            assert_eq!(which(refused(text.as_bytes(), size)), which(whole), "{text:?} by {size}");
+        }
+        whole
+    }
+
+    #[test]
+    fn requests_without_a_fragment_are_accepted() {
+        for text in [
+            "GET /a HTTP/1.1\r\nHost: x\r\nReferer: http://x/#y\r\n\r\n",
+            "\r\n\r\nGET /a HTTP/1.1\nX: #\n\nGET /b HTTP/1.1\n\n",
+            "PUT /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n#a#b#GET /a HTTP/1.1\r\n\r\n",
+            "PUT /a HTTP/1.1\r\ncontent-length:  005 \r\n\r\n#a#b#GET /a HTTP/1.1\r\n\r\n",
+            "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n#\r\n0\r\n\r\nGET /a#b HTTP/1.1\r\n\r\n",
+            "PUT /a HTTP/1.1\r\nContent-Length: x\r\n\r\n#",
+            "PUT /a HTTP/1.1\r\nContent-Length: 18446744073709551613\r\n\r\n#",
+        ] {
+            assert_eq!(verdict(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_refused_in_whichever_request_it_is() {
+        let first = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+        let put = "PUT /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n#a#b#";
+        for (number, before) in ["", first, &[first, put].concat(), &[first, put, first].concat()].into_iter().enumerate() {
+            let text = format!("{before}GET /media?url=x#y HTTP/1.1\r\n");
+            assert_eq!(verdict(&text), Some((number as u64, before.len(), "bad-request")), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_beside_chunks_is_refused() {
+        for headers in
+            ["Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "transfer-encoding: x\r\nX: y\r\ncontent-length: 0\r\n"]
+        {
+            let text = format!("PUT /a HTTP/1.1\r\n{headers}\r\n");
+            assert_eq!(verdict(&text), Some((0, 0, "bad-request")), "{headers}");
+        }
+    }
+
+    #[test]
+    fn a_length_near_the_largest_number_is_too_large() {
+        for length in ["18446744073709551614", "18446744073709551615", "18446744073709551616", "99999999999999999999999999"] {
+            let text = format!("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+            assert_eq!(verdict(&text), Some((0, 0, "too-large")), "{length}");
+        }
+        let zeros = "0".repeat(MAX_LINE);
+        assert_eq!(verdict(&format!("PUT /a HTTP/1.1\r\nContent-Length: {zeros}5\r\n\r\n#")), None, "left to hyper");
+    }
+}

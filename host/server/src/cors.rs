@@ -1,0 +1,145 @@
+//! Cross-origin resource sharing: which web pages may read media with scripts, and so draw it on a canvas and use it afterwards (the
+//! Fetch standard, section 3.3).
+//!
+//! Every page may display media. Reading it is up to the operator, and is without credentials in any case.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+use url::Url;
+
+/// For how long browsers may remember the response to a preflight. Chromium limits it to this.
+const PREFLIGHT_LIFETIME: Duration = Duration::from_secs(7200);
+
+/// What scripts may read besides what they always may.
+const EXPOSED: [HeaderName; 8] = [
+    header::ACCEPT_RANGES,
+    header::AGE,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_RANGE,
+    header::ETAG,
+    header::RETRY_AFTER,
+    HeaderName::from_static("x-cache"),
+    HeaderName::from_static("x-request-id"),
+];
+
+/// What scripts may send besides what they always may.
+const ACCEPTED: [HeaderName; 8] = [
+    header::CACHE_CONTROL,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::RANGE,
+    HeaderName::from_static("x-request-id"),
+];
+
+/// An origin whose pages may read media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AllowedOrigin {
+    /// Pages of any origin.
+    Any,
+    /// Pages of this one, as browsers write it in `Origin`.
+    Exact(HeaderValue),
+}
+
+/// Why a text is no origin.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not an origin: {hint}")]
+pub struct InvalidOrigin {
+    text: String,
+    hint: String,
+}
+
+impl FromStr for AllowedOrigin {
+    type Err = InvalidOrigin;
+
+    /// Reads `*`, or a scheme, a host and perhaps a port, such as `https://example.org`.
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let invalid = |hint: String| InvalidOrigin { text: text.into(), hint };
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let url = Url::parse(text).ok().filter(|url| !text.contains('*') && url.origin().is_tuple());
+        let expected = || invalid("give a scheme and a host, such as https://example.org, or * for all".into());
+        let origin = url.ok_or_else(expected)?.origin().ascii_serialization();
+        if !text.strip_suffix('/').unwrap_or(text).eq_ignore_ascii_case(&origin) {
+            return Err(invalid(format!("browsers would call it {origin}")));
+        }
+        HeaderValue::try_from(origin).map(Self::Exact).map_err(|_| expected())
+    }
+}
+
+/// The origins whose pages may read media. By default there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedOrigins(pub Vec<AllowedOrigin>);
+
+impl AllowedOrigins {
+    /// The layer that answers preflights and adds the headers, if there are any origins.
+    pub(crate) fn layer(&self) -> Option<CorsLayer> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let layer = CorsLayer::new()
+            .allow_methods([Method::GET, Method::HEAD])
+            .allow_headers(ACCEPTED)
+            .expose_headers(EXPOSED)
+            .max_age(PREFLIGHT_LIFETIME);
+        let exact: Option<Vec<HeaderValue>> = self.0.iter().map(AllowedOrigin::exact).collect();
+        Some(match exact {
+            Some(origins) => layer.allow_origin(AllowOrigin::list(origins)).vary([header::ORIGIN]),
+            // The response is the same for all, so that one copy in a shared cache will do.
+            None => layer.allow_origin(Any).vary([]),
+        })
+    }
+}
+
+impl AllowedOrigin {
+    fn exact(&self) -> Option<HeaderValue> {
+        match self {
+            Self::Any => None,
+            Self::Exact(origin) => Some(origin.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_read_as_browsers_write_them() {
+        for (text, origin) in [
+            ("https://example.org", "https://example.org"),
+            ("HTTPS://Example.org/", "https://example.org"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(text.parse(), Ok(AllowedOrigin::Exact(HeaderValue::from_static(origin))), "{text}");
+        }
+        assert_eq!("*".parse(), Ok(AllowedOrigin::Any));
+    }
+
+    #[test]
+    fn what_no_browser_sends_is_no_origin() {
+        for (text, hint) in [
+            ("", "give a scheme"),
+            ("null", "give a scheme"),
+            ("example.org", "give a scheme"),
+            ("*.example.org", "give a scheme"),
+            ("https://*.example.org", "give a scheme"),
+            ("file:///", "give a scheme"),
+            ("data:text/html,x", "give a scheme"),
+            ("https://example.org/path", "would call it https://example.org"),
+            ("https://me@example.org", "would call it https://example.org"),
+            ("https://example.org:443", "would call it https://example.org"),
+            ("https://exämple.org", "would call it https://xn--exmple-cua.org"),
+        ] {
+            let error = text.parse::<AllowedOrigin>().unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}

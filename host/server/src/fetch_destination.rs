@@ -1,0 +1,71 @@
+//! Refuses requests that browsers make for something to run, or to apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service
+//! Workers, `Service-Worker`).
+//!
+//! Nothing that is served here is a script or a style sheet. Its type already says so, and this protects browsers that would use it
+//! all the same.
+
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+
+use crate::problem::Problem;
+
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
+
+/// The destinations (the Fetch standard, section 2.2.5) whose response is run or applied.
+const ACTIVE: [&str; 12] = [
+    "audioworklet",
+    "manifest",
+    "paintworklet",
+    "report",
+    "script",
+    "serviceworker",
+    "sharedworker",
+    "speculationrules",
+    "style",
+    "webidentity",
+    "worker",
+    "xslt",
+];
+
+/// Refuses a request whose response would be run or applied.
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
+    let active = |value: &[u8]| ACTIVE.into_iter().find(|known| value.trim_ascii().eq_ignore_ascii_case(known.as_bytes()));
+    let destination = headers.get_all(SEC_FETCH_DEST).iter().find_map(|value| active(value.as_bytes()));
+    let worker = || headers.contains_key(SERVICE_WORKER).then_some("serviceworker");
+    let Some(destination) = destination.or_else(worker) else { return Ok(()) };
+    let why = format!("a page requests this as {destination}; media is displayed or saved, and never run or applied to a page");
+    Err(Problem::new(StatusCode::FORBIDDEN, "active-destination", why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(sent: &[(&'static str, &str)]) -> Result<(), String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent {
+            headers.append(*name, value.parse().unwrap());
+        }
+        check(&headers).map_err(|problem| problem.code().to_owned())
+    }
+
+    #[test]
+    fn requests_to_display_or_read_media_are_accepted() {
+        assert_eq!(verdict(&[]), Ok(()));
+        for destination in
+            ["image", "video", "audio", "track", "document", "iframe", "object", "embed", "empty", "font", "json", ""]
+        {
+            assert_eq!(verdict(&[("sec-fetch-dest", destination)]), Ok(()), "{destination}");
+        }
+    }
+
+    #[test]
+    fn requests_to_run_or_apply_media_are_refused() {
+        let refused = Err("active-destination".to_owned());
+        for destination in ["script", "Worker", " style ", "serviceworker", "sharedworker", "audioworklet", "xslt", "manifest"] {
+            assert_eq!(verdict(&[("sec-fetch-dest", destination)]), refused, "{destination}");
+            assert_eq!(verdict(&[("sec-fetch-dest", "image"), ("sec-fetch-dest", destination)]), refused, "{destination}");
+        }
+        assert_eq!(verdict(&[("service-worker", "script")]), refused);
+    }
+}

@@ -1,0 +1,233 @@
+//! How browsers are told to treat media: under which type, and whether to display or to save it.
+//!
+//! Media comes from strangers and is served from the operator's host, so no browser may run it, or apply it to a page, whatever the
+//! page says. Pixels, sound, video and plain text are displayed. SVG images are saved when they are opened, and displayed by `<img>`,
+//! where they run nothing. What browsers do run or apply (scripts, style sheets, XML with its style sheets, WebAssembly, HTML,
+//! manifests, playlists, archives of pages) is served as bytes: with `nosniff`, no browser runs those.
+
+/// The type of media that is bytes.
+const BYTES: &str = "application/octet-stream";
+
+/// Subtypes of images that consist of pixels only.
+const PIXEL_IMAGES: [&str; 14] = [
+    "apng",
+    "avif",
+    "bmp",
+    "gif",
+    "heic",
+    "heif",
+    "jpeg",
+    "jxl",
+    "png",
+    "tiff",
+    "vnd.microsoft.icon",
+    "webp",
+    "x-icon",
+    "x-ms-bmp",
+];
+
+/// Subtypes of `text` that no browser runs or applies. JavaScript has too many names (MIME Sniffing, section 4.6) to list the others.
+const INERT_TEXT: [&str; 9] = ["calendar", "csv", "markdown", "plain", "rtf", "tab-separated-values", "vcard", "vtt", "x-markdown"];
+
+/// Subtypes of `application` that a browser runs or applies, or did so once, besides those that end in `+xml`.
+const ACTIVE_APPLICATIONS: [&str; 28] = [
+    "ecmascript",
+    "http",
+    "importmap+json",
+    "java-archive",
+    "javascript",
+    "manifest+json",
+    "mbox",
+    "signed-exchange",
+    "speculationrules+json",
+    "vnd.apple.mpegurl",
+    "vnd.ms-xpsdocument",
+    "wasm",
+    "webbundle",
+    "x-chrome-extension",
+    "x-ecmascript",
+    "x-httpd-php",
+    "x-java-applet",
+    "x-java-archive",
+    "x-java-jnlp-file",
+    "x-javascript",
+    "x-mimearchive",
+    "x-mpegurl",
+    "x-shockwave-flash",
+    "x-silverlight-app",
+    "x-xpinstall",
+    "xml",
+    "xml-dtd",
+    "xml-external-parsed-entity",
+];
+
+/// How browsers are told to treat media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Presentation<'a> {
+    /// The `Content-Type`.
+    pub content_type: &'a str,
+    /// Whether it is displayed when it is opened, rather than saved.
+    pub is_inline: bool,
+}
+
+impl<'a> Presentation<'a> {
+    /// The presentation of media of a type, which may come from a sidecar that anything wrote.
+    pub fn of(mimetype: &'a str) -> Self {
+        let as_bytes = Self { content_type: BYTES, is_inline: false };
+        let (essence, parameters) = mimetype.split_at(mimetype.find(';').unwrap_or(mimetype.len()));
+        let essence = essence.trim();
+        let Some((main, sub)) = essence.split_once('/').filter(|(main, sub)| is_token(main) && is_token(sub)) else {
+            return as_bytes;
+        };
+        if is_active(main, sub) {
+            return as_bytes;
+        }
+        let content_type = if parameters.bytes().all(is_harmless) { mimetype } else { essence };
+        Self { content_type, is_inline: is_displayed(main, sub) }
+    }
+}
+
+/// Whether a browser may run media of this type, or apply it to a page.
+fn is_active(main: &str, sub: &str) -> bool {
+    let is_xml = sub.len() >= 4 && sub.as_bytes()[sub.len() - 4..].eq_ignore_ascii_case(b"+xml");
+    match main.to_ascii_lowercase().as_str() {
+        "image" => is_xml && !sub.eq_ignore_ascii_case("svg+xml"),
+        // A playlist makes a browser fetch other URLs from their origins.
+        "audio" | "video" => is_xml || ["mpegurl", "x-mpegurl"].iter().any(|playlist| sub.eq_ignore_ascii_case(playlist)),
+        "font" | "model" => is_xml,
+        "text" => !is_among(&INERT_TEXT, sub),
+        "application" => is_xml || is_among(&ACTIVE_APPLICATIONS, sub),
+        // `multipart` and `message` contain other types; nothing else is known to be inert.
+        _ => true,
+    }
+}
+
+/// Whether media of this type, which is not active, is displayed. PDF is not, since viewers run the scripts in it.
+fn is_displayed(main: &str, sub: &str) -> bool {
+    match main.to_ascii_lowercase().as_str() {
+        "image" => is_among(&PIXEL_IMAGES, sub),
+        "audio" | "video" => true,
+        "text" => sub.eq_ignore_ascii_case("plain"),
+        _ => false,
+    }
+}
+
+fn is_among(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a text is a token (RFC 9110, section 5.6.2). A comma would begin another type, which browsers prefer.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// Whether parameters may contain this byte.
+fn is_harmless(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" ;=\"-_.:+/'".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn is(mimetype: &str, content_type: &str, is_inline: bool) {
+        assert_eq!(Presentation::of(mimetype), Presentation { content_type, is_inline }, "{mimetype}");
+    }
+
+    #[test]
+    fn pixels_sound_video_and_plain_text_are_displayed() {
+        for mimetype in [
+            "image/png",
+            "IMAGE/JPEG",
+            "image/webp; q=1",
+            "video/mp4",
+            "video/mp4; codecs=\"avc1.42E01E\"",
+            "audio/mpeg",
+            "text/plain",
+            "text/plain; charset=utf-8",
+        ] {
+            is(mimetype, mimetype, true);
+        }
+    }
+
+    #[test]
+    fn other_inert_types_are_saved_under_their_type() {
+        for mimetype in [
+            "image/svg+xml",
+            "image/svg+xml; charset=utf-8",
+            "Image/SVG+XML",
+            "image/vnd.adobe.photoshop",
+            "text/csv",
+            "text/vtt",
+            "font/woff2",
+            "model/gltf+json",
+            "application/pdf",
+            "application/json",
+            "application/ld+json",
+            "application/zip",
+            "application/octet-stream",
+        ] {
+            is(mimetype, mimetype, false);
+        }
+    }
+
+    /// The JavaScript types are those of the MIME Sniffing standard, section 4.6.
+    #[test]
+    fn types_that_browsers_run_or_apply_are_bytes() {
+        for mimetype in [
+            "application/ecmascript",
+            "application/javascript",
+            "application/x-ecmascript",
+            "application/x-javascript",
+            "text/ecmascript",
+            "text/javascript",
+            "text/javascript; charset=utf-8",
+            "Text/JavaScript",
+            "text/javascript1.0",
+            "text/javascript1.5",
+            "text/jscript",
+            "text/livescript",
+            "text/x-ecmascript",
+            "text/x-javascript",
+            "text/css",
+            "text/xsl",
+            "text/xml",
+            "text/html",
+            "text/html;text/plain",
+            "text/event-stream",
+            "text/cache-manifest",
+            "text/plain2",
+            "application/xml",
+            "application/xslt+xml",
+            "application/xhtml+xml",
+            "application/rss+xml",
+            "application/wasm",
+            "application/manifest+json",
+            "application/importmap+json",
+            "application/speculationrules+json",
+            "application/vnd.apple.mpegurl",
+            "application/x-shockwave-flash",
+            "audio/x-mpegurl",
+            "image/png+xml",
+            "model/x3d+xml",
+            "multipart/x-mixed-replace",
+            "multipart/related",
+            "message/rfc822",
+            "x-world/x-vrml",
+        ] {
+            is(mimetype, BYTES, false);
+        }
+    }
+
+    #[test]
+    fn malformed_types_are_bytes_and_never_two_types() {
+        for mimetype in ["", "png", "image", "image/", "/png", "video/", "video/mp4,text/html", "video/mp4 text/html", "vidéo/mp4"]
+        {
+            is(mimetype, BYTES, false);
+        }
+        is("video/mp4; a=b,text/html", "video/mp4", true);
+        is("image/png;\u{a0}", "image/png", true);
+        is(" image/png ;x=\r\ny", "image/png", true);
+    }
+}

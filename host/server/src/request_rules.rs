@@ -1,0 +1,94 @@
+//! Refuses requests that no route should see: those that are ambiguous by RFC 9112, those of browsers for something to run, and those
+//! that this service made itself.
+//!
+//! hyper refuses what it cannot parse. What is left to its users is checked here.
+
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::fetch_destination;
+use crate::problem::Problem;
+use crate::uploads;
+use crate::via::{self, Pseudonym};
+
+/// Passes a request on if it conforms to the rules.
+pub(crate) async fn check(State(own): State<Option<Pseudonym>>, request: Request, next: Next) -> Response {
+    let checked = check_host(&request)
+        .and_then(|()| check_transfer_coding(&request))
+        .and_then(|()| fetch_destination::check(request.headers()))
+        .and_then(|()| own.map_or(Ok(()), |own| via::check(&own, request.headers())));
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Checks that there is one `Host`, which HTTP/1.1 requires, and that it is one (RFC 9112, section 3.2).
+fn check_host(request: &Request) -> Result<(), Problem> {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), Some(_)) => Err(Problem::bad_request("the request has several Host headers; it must have one")),
+        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a host, with or without a port")),
+        (None, _) if request.version() == Version::HTTP_11 => {
+            Err(Problem::bad_request("the request has no Host header, which HTTP/1.1 requires"))
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// Whether a `Host` is empty, or a host with or without a port.
+fn is_host(host: &HeaderValue) -> bool {
+    host.is_empty() || (!host.as_bytes().contains(&b'@') && Authority::try_from(host.as_bytes()).is_ok())
+}
+
+/// Checks the transfer codings of any request. What else is said about a body matters where it is stored.
+fn check_transfer_coding(request: &Request) -> Result<(), Problem> {
+    match request.headers().contains_key(header::TRANSFER_ENCODING) {
+        true => uploads::check_framing(request.headers()),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    fn request(version: Version, sent: &[(&'static str, &str)]) -> Request {
+        let mut request = Request::builder().version(version).uri("/healthz");
+        for (name, value) in sent {
+            request = request.header(*name, *value);
+        }
+        request.body(Body::empty()).unwrap()
+    }
+
+    #[test]
+    fn http_1_1_requires_one_host() {
+        let is_accepted = |version, sent: &[_]| check_host(&request(version, sent)).is_ok();
+        for host in ["x", "x:80", "[::1]:8080", "192.0.2.1", ""] {
+            assert!(is_accepted(Version::HTTP_11, &[("host", host)]), "{host}");
+        }
+        for host in ["a b", "a/b", "a@b", "a,b", "x:port", "[::1", "http://x"] {
+            assert!(!is_accepted(Version::HTTP_11, &[("host", host)]), "{host}");
+        }
+        for version in [Version::HTTP_10, Version::HTTP_11] {
+            assert_eq!(is_accepted(version, &[]), version == Version::HTTP_10);
+            assert!(!is_accepted(version, &[("host", "x"), ("host", "x")]));
+        }
+    }
+
+    #[test]
+    fn transfer_codings_other_than_chunked_are_not_implemented_and_chunked_twice_is_an_error() {
+        for (coding, status) in [("gzip, chunked", 501), ("gzip", 501), ("chunked, chunked", 400), ("chunked, identity", 400)] {
+            let refused = check_transfer_coding(&request(Version::HTTP_11, &[("transfer-encoding", coding)])).unwrap_err();
+            assert_eq!(refused.into_response().status(), status, "{coding}");
+        }
+        assert!(check_transfer_coding(&request(Version::HTTP_11, &[("transfer-encoding", "Chunked")])).is_ok());
+        assert!(check_transfer_coding(&request(Version::HTTP_11, &[("content-encoding", "gzip")])).is_ok());
+    }
+}

@@ -1,0 +1,61 @@
+//! What browsers run or apply is bytes to them, and is not sent to be run.
+
+use http::Method;
+use media_cache_test_support::http_client::send;
+use media_cache_test_support::http_origin::HttpOrigin;
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+
+#[tokio::test]
+async fn scripts_style_sheets_and_xml_are_attachments_of_bytes() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    for (name, mimetype, body) in [
+        ("a.js", "text/javascript", "alert(1)"),
+        ("b.mjs", "application/javascript", "export default 1"),
+        ("c.css", "text/css", "body { color: red }"),
+        ("d.xsl", "application/xslt+xml", "<xsl:stylesheet/>"),
+        ("e.xml", "text/xml", "<a/>"),
+        ("f.webmanifest", "application/manifest+json", "{}"),
+    ] {
+        let url = origin.serves(&format!("/{name}"), mimetype, body);
+        for cache in ["miss", "hit"] {
+            let answer = service.media(&url).await.is(cache);
+            assert_eq!(answer.header("content-type"), "application/octet-stream", "{name}");
+            assert!(answer.header("content-disposition").starts_with("attachment; "), "{name}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}");
+            assert_eq!(answer.body, body, "{name}");
+        }
+        assert_eq!(dir.sidecar(&url)["mimetype"], mimetype, "the type is known all the same");
+    }
+}
+
+#[tokio::test]
+async fn requests_of_pages_for_something_to_run_are_refused() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    for (name, value) in [
+        ("sec-fetch-dest", "script"),
+        ("sec-fetch-dest", "worker"),
+        ("sec-fetch-dest", "serviceworker"),
+        ("sec-fetch-dest", "style"),
+        ("service-worker", "script"),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            let answer = send(service.media_request(method.clone(), &url).header(name, value)).await;
+            assert_eq!(answer.status, 403, "{name}: {value}");
+            if method == Method::GET {
+                assert!(answer.problem(403).contains("never run"), "{}", answer.text());
+                assert_eq!(answer.code(), "active-destination");
+            }
+        }
+        for path in ["/healthz", "/stats", "/nowhere"] {
+            send(service.request(Method::GET, path).header(name, value)).await.problem(403);
+        }
+    }
+    assert_eq!(origin.total_requests(), 0);
+    for (destination, cache) in [("image", "miss"), ("empty", "hit"), ("document", "hit")] {
+        send(service.media_request(Method::GET, &url).header("sec-fetch-dest", destination)).await.is(cache);
+    }
+}

@@ -1,0 +1,92 @@
+//! Which web pages may read media with scripts.
+
+use http::Method;
+use media_cache_test_support::http_client::{HttpResponse, media_path, send};
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+
+const PAGE: &str = "https://example.org";
+
+async fn get_from(service: &Service, url: &str, origin: &str) -> HttpResponse {
+    send(service.media_request(Method::GET, url).header("origin", origin)).await
+}
+
+async fn preflight(service: &Service, path: &str, origin: &str) -> HttpResponse {
+    let request = service.anonymous_request(Method::OPTIONS, path).header("origin", origin);
+    send(request.header("access-control-request-method", "GET").header("access-control-request-headers", "range")).await
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_read_media_and_problems() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--allow-origin", "https://example.org,http://localhost:3000"]).await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let missing = origin.answers("/missing.png", Page::status(404));
+    for page in [PAGE, "http://localhost:3000"] {
+        for (url, status) in [(&url, 200), (&missing, 404)] {
+            let answer = get_from(&service, url, page).await;
+            assert_eq!((answer.status, answer.header("access-control-allow-origin")), (status, page));
+            let exposed = answer.header("access-control-expose-headers");
+            for name in ["content-disposition", "content-range", "etag", "age", "retry-after", "x-cache", "x-request-id"] {
+                assert!(exposed.split(',').any(|header| header.trim() == name), "{name}: {exposed}");
+            }
+            assert_eq!(answer.header("vary"), "origin");
+            assert_eq!(answer.header("access-control-allow-credentials"), "");
+        }
+        let allowed = preflight(&service, &media_path(&url), page).await;
+        assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, page));
+        assert_eq!(allowed.header("access-control-allow-methods"), "GET,HEAD");
+        assert!(allowed.header("access-control-allow-headers").contains("range"), "{:?}", allowed.headers);
+        assert_eq!(allowed.header("access-control-max-age"), "7200");
+    }
+    for page in ["https://example.com", "http://example.org", "https://example.org:8443", "https://a.example.org", "null"] {
+        let answer = get_from(&service, &url, page).await.is("hit");
+        assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", "origin"), "{page}");
+        assert_eq!(preflight(&service, &media_path(&url), page).await.header("access-control-allow-origin"), "", "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_every_page_may_read_is_the_same_for_all() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--allow-origin", "*"]).await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    for page in [PAGE, "null"] {
+        let answer = get_from(&service, &url, page).await;
+        assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("*", ""));
+    }
+    assert_eq!(service.media(&url).await.is("hit").header("access-control-allow-origin"), "*");
+}
+
+#[tokio::test]
+async fn nothing_but_media_is_shared_with_pages() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--allow-origin", "*"]).await;
+    for path in ["/stats", "/policy", "/healthz", "/nowhere"] {
+        let answer = send(service.request(Method::GET, path).header("origin", PAGE)).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+        let answer = preflight(&service, path, PAGE).await;
+        assert!(answer.status >= 400 && answer.header("access-control-allow-origin").is_empty(), "{path}: {}", answer.status);
+    }
+}
+
+#[tokio::test]
+async fn pages_may_read_nothing_unless_their_origin_is_allowed() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    let answer = get_from(&service, &url, PAGE).await.is("miss");
+    assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", ""));
+    assert_eq!(preflight(&service, &media_path(&url), PAGE).await.header("access-control-allow-origin"), "");
+}
+
+#[tokio::test]
+async fn an_origin_that_no_browser_sends_is_an_error_at_the_start() {
+    let dir = ServiceDirectory::create();
+    for origin in ["example.org", "https://example.org/path", "null"] {
+        let failed = dir.run(&["serve", "--listen", "127.0.0.1:0", "--allow-origin", origin]).await;
+        assert!(failed.code != Some(0) && failed.stderr.contains("is not an origin"), "{origin}: {}", failed.stderr);
+    }
+}
