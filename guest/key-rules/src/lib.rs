@@ -16,9 +16,11 @@ mod preset;
 mod rule_error;
 mod rule_names;
 mod url_parts;
+mod url_text;
 
 pub use host_pattern::HostPattern;
 pub use key_rules::KeyRules;
 pub use parameter_rule::ParameterRule;
 pub use preset::{PRESETS, Preset};
 pub use rule_error::RuleError;
+pub use url_text::check_url;

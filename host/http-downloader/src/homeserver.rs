@@ -7,7 +7,7 @@ use http::StatusCode;
 use http::header::HeaderValue;
 use url::Url;
 
-use crate::mxc::MxcUrl;
+use crate::mxc::{INVALID_MXC, MxcUrl};
 use media_cache_interfaces::FetchError;
 
 /// The address of a homeserver: an http or https URL, which may have a path, without credentials, query and fragment.
@@ -69,7 +69,7 @@ impl Homeserver {
 
     /// Where it has the media of an `mxc` URL.
     pub(crate) fn media_url(&self, mxc: &str) -> Result<Url, FetchError> {
-        let invalid = || FetchError::InvalidUrl("media of Matrix takes the form mxc://server/id".into());
+        let invalid = || FetchError::InvalidUrl(INVALID_MXC.into());
         let MxcUrl { server_name, media_id } = MxcUrl::parse(mxc).ok_or_else(invalid)?;
         let mut url = self.url.clone();
         let segments = ["_matrix", "client", "v1", "media", "download", server_name, media_id];

@@ -21,6 +21,7 @@ use crate::matrix_client::MatrixClient;
 use crate::media_type::{SNIFFED_BYTES, declared_type, media_type, page_type};
 use crate::mxc::is_mxc;
 use crate::options::HttpOptions;
+use crate::requested_url::check_length;
 use crate::response::{check_whole_and_plain, redirect_location};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
@@ -96,8 +97,7 @@ impl HttpDownloader {
     }
 
     fn check_url_length(&self, target: &Target) -> Result<(), String> {
-        let (length, limit) = (target.url().as_str().len(), self.options.max_url_bytes);
-        if length > limit { Err(format!("it has {length} bytes, which is more than the limit of {limit}")) } else { Ok(()) }
+        check_length(target.url(), self.options.max_url_bytes)
     }
 
     /// Sends requests until a response is not a redirect. Each target is checked and learns nothing about those before it.

@@ -8,6 +8,9 @@ const SCHEME: &str = "mxc://";
 /// The longest server name, as the specification says, and the longest media ID, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
+/// What is wrong with a URL that has the scheme but is not valid.
+pub(crate) const INVALID_MXC: &str = "media of Matrix takes the form mxc://server/id";
+
 /// A valid `mxc` URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MxcUrl<'a> {

@@ -4,29 +4,19 @@ use std::cell::Cell;
 
 use url::{ParseError, SyntaxViolation, Url};
 
-use crate::access_rules::{AccessRules, Denied};
+use crate::access_rules::AccessRules;
 use media_cache_interfaces::FetchError;
 
 /// A URL that may be requested: http or https, with an allowed host and port, without credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Target(Url);
 
-/// Why a URL is not requested.
-enum Rejection {
-    /// It cannot be requested.
-    Invalid(String),
-    /// The access rules deny it.
-    Denied(Denied),
-}
-
 impl Target {
     /// Checks the URL of a caller.
     pub(crate) fn parse(text: &str, rules: &AccessRules) -> Result<Self, FetchError> {
-        let (url, problem) = parse(text, None).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
-        Self::checked(url, problem, rules).map_err(|rejection| match rejection {
-            Rejection::Invalid(reason) => FetchError::InvalidUrl(reason),
-            Rejection::Denied(denied) => FetchError::Refused(denied.to_string()),
-        })
+        let url = requestable(text).map_err(FetchError::InvalidUrl)?;
+        rules.check_url(&url).map_err(|denied| FetchError::Refused(denied.to_string()))?;
+        Ok(Self::without_fragment(url))
     }
 
     /// Checks the value of a `Location` header, which may be relative to this target.
@@ -34,13 +24,10 @@ impl Target {
         let unreadable = || FetchError::Other("the origin redirected to something that is not a URL".into());
         let location = std::str::from_utf8(location).map_err(|_| unreadable())?;
         let (url, problem) = parse(location, Some(&self.0)).map_err(|_| unreadable())?;
-        Self::checked(url, problem, rules).map_err(|rejection| {
-            let reason = match rejection {
-                Rejection::Invalid(reason) => reason,
-                Rejection::Denied(denied) => denied.to_string(),
-            };
-            FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"))
-        })
+        let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
+        check_requestable(&url, problem).map_err(refused)?;
+        rules.check_url(&url).map_err(|denied| refused(denied.to_string()))?;
+        Ok(Self::without_fragment(url))
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -52,22 +39,28 @@ impl Target {
         self.0.host_str().unwrap_or_default()
     }
 
-    /// Checks a parsed URL. `problem` is what the parser found.
-    fn checked(mut url: Url, problem: Option<&str>, rules: &AccessRules) -> Result<Self, Rejection> {
-        let invalid = |reason: &str| Err(Rejection::Invalid(reason.to_owned()));
-        if !matches!(url.scheme(), "http" | "https") {
-            return invalid(&format!("its scheme is {}, and only http and https are fetched", url.scheme()));
-        }
-        if url.host_str().is_none_or(str::is_empty) {
-            return invalid("it names no host");
-        }
-        if let Some(problem) = problem {
-            return invalid(problem);
-        }
-        rules.check_url(&url).map_err(Rejection::Denied)?;
+    fn without_fragment(mut url: Url) -> Self {
         url.set_fragment(None);
-        Ok(Self(url))
+        Self(url)
     }
+}
+
+/// Checks whether some downloader may request a URL: one that fetches from everywhere. Otherwise says why not.
+pub(crate) fn requestable(text: &str) -> Result<Url, String> {
+    let (url, problem) = parse(text, None).map_err(|error| error.to_string())?;
+    check_requestable(&url, problem)?;
+    Ok(url)
+}
+
+/// Checks a parsed URL. `problem` is what the parser found.
+fn check_requestable(url: &Url, problem: Option<&str>) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("its scheme is {}, and only http and https are fetched", url.scheme()));
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err("it names no host".into());
+    }
+    problem.map_or(Ok(()), |problem| Err(problem.into()))
 }
 
 /// Parses a URL as browsers do, and reports what other parsers may read differently: one of them may have checked another host.

@@ -54,7 +54,9 @@ pub use media_cache_interfaces::{
     Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, FetchedMedia, NoDownloader, NoTranscoder,
     SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
-pub use media_cache_key_rules::{KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError};
+pub use media_cache_key_rules::{
+    KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,
+};
 pub use open_error::OpenError;
 pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use prepared::PreparedCache;
