@@ -14,6 +14,7 @@ use crate::policy::record::{PolicyStatus, PolicyTotals};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::policy::swap_error::SwapError;
+use crate::private_files;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia};
@@ -171,7 +172,9 @@ impl MediaCache {
     /// # Errors
     /// [`CacheError::Store`] where it cannot be written.
     pub async fn checkpoint(&self) -> Result<(), CacheError> {
-        self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
+        let written = self.call(Request::Checkpoint).await?;
+        private_files::restrict_snapshot(&self.0.directory);
+        written.map_err(CacheError::Store)
     }
 
     /// What the cache counts, and how its policy is.
@@ -243,6 +246,7 @@ impl MediaCache {
     /// [`CacheError::Store`] where the snapshot cannot be written; [`CacheError::Closed`] where the cache was closed before.
     pub async fn close(&self) -> Result<(), CacheError> {
         let written = self.call(Request::Close).await;
+        private_files::restrict_snapshot(&self.0.directory);
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread has said its last word; all that is left to it is to give back the lock.

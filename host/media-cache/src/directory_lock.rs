@@ -4,6 +4,8 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::private_files;
+
 /// The file that is locked. It is left in place: removing it would let two processes lock two files of the same name.
 const FILE: &str = "media-cache.lock";
 
@@ -33,10 +35,13 @@ impl DirectoryLock {
     /// Makes the directory where it is not there, and takes it.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         let unusable = |error| LockError::Unusable { path: directory.into(), error };
-        std::fs::create_dir_all(directory).map_err(unusable)?;
-        let file = File::options().create(true).truncate(false).write(true).open(directory.join(FILE)).map_err(unusable)?;
+        private_files::create_directory(directory).map_err(unusable)?;
+        let file = private_files::open(&directory.join(FILE)).map_err(unusable)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => {
+                private_files::warn_if_others_read(directory);
+                Ok(Self { _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(LockError::InUse(directory.into())),
             Err(TryLockError::Error(error)) => Err(unusable(error)),
         }

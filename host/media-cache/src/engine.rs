@@ -18,6 +18,9 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// The version of Wasmtime, which compiles and runs components.
+    pub const WASMTIME_VERSION: &str = wasmtime_environ::VERSION;
+
     /// An engine of its own. One is enough for a process.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ mod open_error;
 mod options;
 pub mod policy;
 mod prepared;
+mod private_files;
 mod request;
 mod resident_index;
 mod transfer;

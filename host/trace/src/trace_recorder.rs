@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -40,12 +41,12 @@ struct Request {
 }
 
 impl TraceRecorder {
-    /// Appends to a file, which is created if it does not exist. An incomplete last line, such as a full disk leaves, is removed.
+    /// Appends to a file, which is created for its owner alone if it does not exist. An incomplete last line, such as a full disk leaves, is removed.
     ///
     /// # Errors
     /// When the file cannot be opened or is not a trace, and when no thread can be started.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::options().create(true).read(true).append(true).open(path)?;
+        let mut file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
         check_trace(&mut file)?;
         let (requests, receiver) = sync_channel(QUEUE_LENGTH);
         let name = path.display().to_string();

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::component::PolicyOrigin;
 use crate::policy::spec::{PolicyChoice, PolicySpec};
+use crate::private_files;
 
 const FILE: &str = "media-cache.policy.json";
 const UPLOADS: &str = "media-cache.policies";
@@ -69,7 +70,7 @@ impl RememberedPolicy {
     /// When something cannot be written. The choice before is remembered then.
     pub fn remember(&self, choice: &PolicyChoice, upload: Option<&[u8]>, previous: Option<&PolicyChoice>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
-        fs::create_dir_all(&uploads)?;
+        private_files::create_directory(&uploads)?;
         let digest = choice.component.digest();
         if let Some(component) = upload {
             self.write(&self.upload(&digest), component)?;

@@ -45,16 +45,25 @@ impl Swapper {
         }
         let work = tokio::task::spawn_blocking(move || {
             let ended = SwapGuard(&self.record);
-            let before = self.record.choice().spec();
-            let (to, result) = (choice.spec(), self.replace(choice));
+            let (before, to) = (self.named(), choice.spec());
+            let result = self.replace(choice);
             drop(ended);
             match &result {
-                Ok(()) => tracing::info!("the policy {to} is in place of {before}"),
-                Err(error) => tracing::warn!("the policy {before} stays, and {to} is not put in its place: {error}"),
+                Ok(()) => {
+                    let now = self.named();
+                    tracing::info!(policy = now.as_str(), previous = before.as_str(), "replaced the policy {before} by {now}");
+                }
+                Err(error) => tracing::warn!(policy = before.as_str(), "kept the policy {before}; {to} cannot replace it: {error}"),
             }
             result.map(|()| self.record.status())
         });
         work.await.unwrap_or(Err(SwapError::Interrupted))
+    }
+
+    /// The name and the version of the policy in place, and how it would be written on a command line.
+    fn named(&self) -> String {
+        let PolicyStatus { name, version, .. } = self.record.status();
+        format!("{name} {version} ({})", self.record.choice().spec())
     }
 
     fn replace(&self, choice: PolicyChoice) -> Result<(), SwapError> {

@@ -1,0 +1,77 @@
+//! What the cache writes is for its owner alone: URLs and media say what people look at. A directory that is created has mode 0700,
+//! and files have 0600. The permissions of a directory that exists are its owner's decision; one that others can read is reported.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// The snapshot of the cache component, which is created by the component: WASI knows no file modes.
+const SNAPSHOT: &str = "media-cache.index";
+
+/// Creates a directory, and its parents, where they do not exist.
+pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+/// Opens a file for writing, and creates it where it does not exist.
+pub(crate) fn open(file: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file)
+}
+
+/// Restricts the snapshot in a directory. A program that embeds the cache may have a umask that lets others read it.
+pub(crate) fn restrict_snapshot(directory: &Path) {
+    let snapshot = directory.join(SNAPSHOT);
+    match std::fs::set_permissions(&snapshot, Permissions::from_mode(0o600)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!("cannot restrict {} to its owner: {error}", snapshot.display());
+        }
+        _ => {}
+    }
+}
+
+/// Logs a warning if others than its owner can read a directory or search it. The names of files follow from URLs, so searching is
+/// enough to find what is stored for a URL.
+pub(crate) fn warn_if_others_read(directory: &Path) {
+    let mode = std::fs::metadata(directory).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
+    if mode & 0o077 != 0 {
+        tracing::warn!("{} can be read by others than its owner (mode {mode:o}); `chmod 700` changes that", directory.display());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn directories_and_files_are_for_their_owner_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("a/b");
+        create_directory(&directory).unwrap();
+        drop(open(&directory.join("file")).unwrap());
+        assert_eq!((mode(&root.path().join("a")), mode(&directory), mode(&directory.join("file"))), (0o700, 0o700, 0o600));
+    }
+
+    #[test]
+    fn permissions_of_a_directory_that_exists_are_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
+        create_directory(root.path()).unwrap();
+        assert_eq!(mode(root.path()), 0o755);
+    }
+
+    #[test]
+    fn the_snapshot_is_restricted_and_may_be_missing() {
+        let root = tempfile::tempdir().unwrap();
+        restrict_snapshot(root.path());
+        let snapshot = root.path().join(SNAPSHOT);
+        std::fs::write(&snapshot, "").unwrap();
+        std::fs::set_permissions(&snapshot, Permissions::from_mode(0o644)).unwrap();
+        restrict_snapshot(root.path());
+        assert_eq!(mode(&snapshot), 0o600);
+    }
+}
