@@ -22,6 +22,7 @@
 
 mod counts;
 mod job;
+mod legend;
 mod outcome;
 mod plot;
 mod policy;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
+use crate::legend;
 use crate::outcome::Outcome;
 
 const SIZE: (u32, u32) = (1200, 560);
@@ -30,12 +31,14 @@ type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A line of the plot.
 struct Curve<'a> {
     name: String,
+    /// The name as far as there is room for it.
+    label: String,
     /// In order of capacity.
     outcomes: Vec<&'a Outcome>,
 }
 
 /// Draws the object and byte miss ratios by capacity, as SVG. Outcomes with the same `name` are points of one line. Outcomes with a
-/// fault are left out.
+/// fault are left out. A long name is shortened in the legend, and shown in full by what displays titles.
 ///
 /// # Errors
 /// If drawing fails.
@@ -45,13 +48,13 @@ pub fn plot(outcomes: &[Outcome], name: impl Fn(&Outcome) -> String) -> Result<S
         let name = name(outcome);
         match curves.iter_mut().find(|curve| curve.name == name) {
             Some(curve) => curve.outcomes.push(outcome),
-            None => curves.push(Curve { name, outcomes: vec![outcome] }),
+            None => curves.push(Curve { label: legend::shortened(&name), name, outcomes: vec![outcome] }),
         }
     }
     curves.iter_mut().for_each(|curve| curve.outcomes.sort_by_key(|outcome| outcome.capacity));
     let mut svg = String::new();
     draw(&mut svg, &curves).map_err(|error| PlotError(error.to_string()))?;
-    Ok(svg)
+    Ok(legend::with_titles(&svg, curves.iter().map(|curve| (curve.label.as_str(), curve.name.as_str()))))
 }
 
 fn draw(svg: &mut String, curves: &[Curve<'_>]) -> Result<(), Box<dyn std::error::Error>> {
@@ -103,7 +106,7 @@ fn chart(
         let points = || curve.outcomes.iter().map(|outcome| (position(outcome.capacity), ratio(outcome)));
         chart
             .draw_series(LineSeries::new(points(), colour.stroke_width(2)))?
-            .label(&curve.name)
+            .label(&curve.label)
             .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
         chart.draw_series(points().map(|point| Circle::new(point, 3, colour.filled())))?;
     }
