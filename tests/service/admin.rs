@@ -88,6 +88,7 @@ async fn the_listener_for_administration_needs_no_token_and_the_other_gives_no_r
     for (method, path) in administration() {
         let outside = ask(service.anonymous_request(method.clone(), &path), &method, &path).await;
         assert_eq!(outside.code(), "administration-off", "{method} {path}");
+        assert!(outside.problem(403).contains(&inside), "{method} {path}: {}", outside.text());
         let answer = ask(client.request(method.clone(), format!("{inside}{path}")), &method, &path).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
     }

@@ -181,7 +181,45 @@ async fn a_configuration_that_a_service_could_not_start_with_is_not() {
         assert!(said.contains(problem), "{said}");
     }
     assert_eq!(said.lines().count(), 5, "{said}");
+    assert!(said.starts_with("media-cache: the configuration cannot be used:\n  "), "{said}");
     let said = run_in(&dir.path(""), &[], &["config", "check", "--component", "not.wasm"]).await.failed();
     assert_eq!(said.lines().collect::<Vec<_>>(), ["media-cache: not.wasm is not WebAssembly"]);
     assert_eq!(names(&dir), ["no directory", "not.wasm"]);
+}
+
+#[tokio::test]
+async fn every_file_program_and_address_that_is_named_is_checked() {
+    let dir = ServiceDirectory::create();
+    dir.write("file", b"");
+    dir.write("empty", b"# no key\n");
+    for (arguments, problem) in [
+        (&["--transcoder", "ffmpeg"][..], "--transcoder ffmpeg needs the program ffmpeg, which cannot be run: "),
+        (&["--signing-key-file", "nowhere/key"], "cannot read nowhere/key: "),
+        (&["--signing-key-file", "empty"], "there is nothing in empty; "),
+        (&["--admin-token-file", "."], "cannot read .: "),
+        (&["--dir", "file/cache"], "cannot create the directory file/cache in file: "),
+        (&["--dir", "/proc/self"], "cannot write to the directory /proc/self: "),
+        (&["--record-trace", "/proc/self/trace.csv"], "cannot record requests in /proc/self/trace.csv: "),
+        (&["--listen", "192.0.2.1:80", "--public"], "cannot listen on 192.0.2.1:80: "),
+        (&["--admin-listen", "nowhere.invalid:1"], "cannot listen on nowhere.invalid:1: there is no host nowhere.invalid"),
+        (&["--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 can be reached from other machines"),
+    ] {
+        // Nothing is found on this path.
+        let variables = [("PATH", "/nowhere")];
+        let said = run_in(&dir.path(""), &variables, &[&["config", "check"], arguments].concat()).await.failed();
+        assert!(said.starts_with(&format!("media-cache: {problem}")), "{said}");
+    }
+    let both = ["config", "check", "--signing-key-file", "nowhere/a,nowhere/b", "--admin-token-file", "nowhere/c"];
+    let said = run_in(&dir.path(""), &[], &both).await.failed();
+    assert!(["nowhere/a", "nowhere/b", "nowhere/c"].iter().all(|file| said.contains(file)), "{said}");
+}
+
+#[tokio::test]
+async fn a_configuration_can_be_checked_while_its_service_runs() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    let (cache, address) = (dir.cache(), service.address().to_string());
+    let check = ["config", "check", "--dir", cache.to_str().unwrap(), "--listen", &address];
+    assert_eq!(run_in(&dir.path(""), &[], &check).await.succeeded_text(), "ok\n");
+    service.stop().await;
 }

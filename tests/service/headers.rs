@@ -24,6 +24,24 @@ fn is_guarded(answer: &HttpResponse, embeddable: &str) {
 }
 
 #[tokio::test]
+async fn nothing_but_media_may_be_kept_by_caches() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let service = dir.serve().await;
+    let kept = |answer: &HttpResponse| answer.header("cache-control").to_owned();
+    for path in ["/stats", "/entries", "/policy", "/policies", "/metrics", "/healthz", "/readyz", "/nowhere", "/media"] {
+        for method in [Method::GET, Method::HEAD, Method::OPTIONS] {
+            let answer = send(service.request(method.clone(), path)).await;
+            assert_eq!(kept(&answer), "no-store", "{method} {path}: {}", answer.status);
+        }
+    }
+    assert_eq!(kept(&service.put(&url, "image/png", png(1)).await), "no-store");
+    assert_eq!(kept(&service.media(&url).await.is("hit")), "public, max-age=86400");
+    assert_eq!(kept(&service.delete(&url).await), "no-store");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn whatever_is_answered_is_for_looking_at_only() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));

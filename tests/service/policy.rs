@@ -195,6 +195,17 @@ async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_nam
 }
 
 #[tokio::test]
+async fn the_log_names_both_policies_of_a_swap() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--policy", "sieve"]).await;
+    assert_eq!(put_policy(&service, "?name=gdsf&beta=1", b"").await.status, 200);
+    service.wait_for_log("replaced the policy sieve 0.1.0 (sieve) by gdsf 0.1.0 (gdsf:beta=1)").await;
+    assert_eq!(put_policy(&service, "", lru()).await.status, 200);
+    service.wait_for_log("replaced the policy gdsf 0.1.0 (gdsf:beta=1) by lru 0.1.0 (the uploaded policy)").await;
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn requests_are_recorded_as_a_trace_without_their_urls() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let [a, b] = ["/a.png", "/b.png"].map(|path| origin.serves(path, "image/png", png(1)));

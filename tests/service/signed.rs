@@ -152,6 +152,39 @@ async fn a_url_is_signed_as_it_was_given() {
     assert_eq!(run(&["sign", url]).await.code, Some(2), "there is no key");
 }
 
+#[tokio::test]
+async fn a_url_that_the_service_refuses_is_not_signed() {
+    let dir = ServiceDirectory::create();
+    let key = keys(&dir, "key", KEY);
+    let service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--public", "--allow-address", "0.0.0.0/0"]).await;
+    let long = format!("https://example.invalid/{}", "a".repeat(8192));
+    for (url, why) in [
+        ("example.invalid/a.png", "no scheme"),
+        ("https://", "empty host"),
+        ("ftp://example.invalid/a.png", "only http and https are fetched"),
+        ("javascript:alert(1)", "only http and https are fetched"),
+        ("https://me:secret@example.invalid/", "credentials"),
+        ("https://example.invalid/a b", "percent-encode it"),
+        ("https://example.invalid/\u{9b}", "percent-encode it"),
+        ("https://exa%00mple.invalid/", "invalid"),
+        ("https://exa^mple.invalid/", "invalid"),
+        ("https://example.invalid\\@example.org/", "backslash"),
+        ("mxc://example.invalid", "mxc://server/id"),
+        (&long, "8192"),
+    ] {
+        service.media(url).await.problem(400);
+        let said = run(&["sign", url, "--signing-key-file", &key]).await.failed();
+        assert!(said.contains("is not a URL that a service fetches: ") && said.contains(why), "{said}");
+        assert!(!said.contains("secret") && said.len() < 1000, "{said}");
+    }
+    let said = run(&["sign", "https://example.com/0123456789", "--signing-key-file", &key, "--max-url-bytes", "64"]).await;
+    assert!(said.succeeded_text().starts_with("/media?"));
+    let long = format!("https://example.com/{}", "a".repeat(64));
+    let said = run(&["sign", &long, "--signing-key-file", &key, "--max-url-bytes", "64"]).await.failed();
+    assert!(said.contains("more than the limit of 64"), "{said}");
+    service.stop().await;
+}
+
 /// The block of shell in the documentation, with another key, URL and time.
 #[tokio::test]
 async fn the_shell_in_the_documentation_signs_as_we_do() {

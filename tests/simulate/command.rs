@@ -138,6 +138,27 @@ fn the_curves_are_svg_with_a_line_for_each_policy() {
 }
 
 #[test]
+fn a_long_name_is_shortened_in_the_legend_and_has_a_title() {
+    let (directory, trace) = on_disk();
+    let plot = directory.path().join("curves.SVG");
+    let named = directory.path().join("a".repeat(100) + "<\u{202e}>.wasm");
+    std::fs::write(&named, media_cache::embedded::policy("lru").unwrap()).unwrap();
+    let arguments = ["--policy", named.to_str().unwrap(), "--policy", "lru", "--plot", plot.to_str().unwrap(), &trace];
+    simulate(&arguments).succeeded_silently();
+    let svg = std::fs::read_to_string(plot).unwrap();
+    let texts: Vec<&str> = svg.split("<text").skip(1).map(|rest| rest.split("</text>").next().unwrap()).collect();
+    let long: Vec<&&str> = texts.iter().filter(|text| text.contains(".wasm")).collect();
+    assert_eq!(long.len(), 2, "one in each chart");
+    for text in long {
+        let (label, title) = text.split_once('>').unwrap().1.split_once("<title>").unwrap();
+        assert!(label.trim().chars().count() <= 50 && label.contains('…'), "{label}");
+        let whole = named.to_str().unwrap().replace('<', "&lt;").replace('>', "&gt;").replace('\u{202e}', "\\u{202e}");
+        assert_eq!(title, format!("{whole}</title>"));
+    }
+    assert_eq!(svg.matches("<title>").count(), 2);
+}
+
+#[test]
 fn the_help_says_what_it_does_unless_it_is_told_otherwise() {
     let help = simulate(&["--help"]).succeeded_silently();
     assert!(help.contains("[default: 500MiB]") && help.contains("as many as there are processors"), "{help}");

@@ -90,6 +90,17 @@ fn a_picture_that_cannot_be_written_is_named() {
     assert!(said.starts_with("media-cache: cannot write /nowhere/curves.svg: "), "{said}");
 }
 
+#[test]
+fn a_picture_that_is_not_svg_is_refused_before_anything_is_replayed() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["curves.png", "curves", "curves.svg.pdf"] {
+        let plot = directory.path().join(name);
+        let said = simulate(&["--plot", plot.to_str().unwrap(), "/nowhere/trace.csv"]).failed_with(2);
+        assert!(said.contains("curves are written as SVG; give a file whose name ends in .svg"), "{said}");
+        assert!(!plot.exists());
+    }
+}
+
 /// With components that mean ill.
 mod hostile {
     use super::*;

@@ -15,13 +15,14 @@ use crate::serve::Serve;
 use crate::sign::Sign;
 use crate::simulate::Simulate;
 use crate::stats::Stats;
+use crate::version;
 
 /// A cache for downloaded media: the same URL is never fetched twice.
 ///
 /// Each entry is two files, {sha256 of the URL}.dat with the bytes and {sha256 of the URL}.json with what is known of them. GIFs are
 /// stored as MP4.
 #[derive(Parser)]
-#[command(name = "media-cache", version, arg_required_else_help = true)]
+#[command(name = "media-cache", version = version::TEXT.as_str(), arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

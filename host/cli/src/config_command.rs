@@ -1,12 +1,12 @@
 //! `media-cache config`: what the service would be told, without a service.
 
-use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::json;
 
-use crate::config::{Problems, Settings, document};
+use crate::config::{self, Problems, Settings};
+use crate::output;
 use crate::serve::Serve;
 
 /// What can be done with a configuration.
@@ -16,12 +16,23 @@ pub enum Config {
     ///
     /// It is a file for --config that says the same. Contents of files, such as keys and tokens, are not shown, nor are credentials and
     /// query strings in URLs.
-    Show(Box<Serve>),
+    Show(Box<Configuration>),
     /// Say whether `serve` could start with the same options: `ok`, or what is wrong
     ///
     /// Everything is tried that can be without listening and without touching the directory: the file, the components and the policy
-    /// with its options, files with keys and tokens. The exit status is 1 if something is wrong.
-    Check(Box<Serve>),
+    /// with its options, files with keys and tokens, the directory, the addresses, and the program that converts GIFs. The exit status
+    /// is 1 if something is wrong.
+    Check(Box<Configuration>),
+}
+
+/// The options of `serve`, and how they are shown.
+#[derive(Args)]
+pub struct Configuration {
+    /// Print a JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    serve: Serve,
 }
 
 impl Config {
@@ -31,21 +42,20 @@ impl Config {
     /// With a sentence for the user.
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Show(_) => print(&document(settings)),
-            Self::Check(serve) => {
-                let mut problems = Problems::default();
-                serve.problems().await.iter().for_each(|problem| problems.add(format!("{problem:#}")));
-                problems.none()?;
-                print("ok\n")
+            Self::Show(shown) if shown.json => output::json_value(&config::json(settings))?,
+            Self::Show(_) => output::lines(config::document(settings).lines())?,
+            Self::Check(checked) => {
+                let problems: Vec<_> = checked.serve.problems().await.iter().map(|problem| format!("{problem:#}")).collect();
+                if checked.json {
+                    output::json_value(&json!({ "ok": problems.is_empty(), "problems": problems }))?;
+                    return Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+                }
+                let mut all = Problems::default();
+                problems.into_iter().for_each(|problem| all.add(problem));
+                all.none()?;
+                output::line("ok")?;
             }
         }
-    }
-}
-
-fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads only the first lines has what they wanted.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => written.context("cannot write to standard output").map(|()| ExitCode::SUCCESS),
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,16 +1,19 @@
 //! `media-cache get`.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use futures::TryStreamExt;
 use indicatif::HumanBytes;
-use media_cache::{Blob, Source};
+use media_cache::{Blob, Media, Source};
+use serde_json::{Value, json};
 
 use crate::store_options::StoreOptions;
+use crate::{output, user_files};
 
 /// `media-cache get`.
 #[derive(Args)]
@@ -20,6 +23,9 @@ pub struct Get {
     /// Where to write the bytes; `-` or nothing for standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Describe the media as a JSON object: on standard output if the bytes go to a file, otherwise on standard error
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     store: StoreOptions,
 }
@@ -27,34 +33,65 @@ pub struct Get {
 impl Get {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let file = self.output.filter(|file| file.as_os_str() != "-");
-        if file.is_none() && std::io::stdout().is_terminal() {
+        if file.is_none() && output::is_terminal() {
             anyhow::bail!("these bytes are not for a terminal; say where they are to go with -o FILE, or with `-o - |`");
         }
         let (cache, bar) = self.store.open().await?;
         let got = cache.get_or_download(&self.url).await;
         bar.finish_and_clear();
         let media = got.with_context(|| format!("cannot get {}", self.url))?;
-        let from = match media.source {
-            Source::Origin => "downloaded",
-            Source::Memory | Source::Disk => "from the cache",
-        };
-        eprintln!("{}, {}, {}, {from}", media.filename(), media.mimetype(), HumanBytes(media.body.len()));
-        match &file {
-            Some(file) => {
-                let out = std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
-                write_all(&media.body, out).await.with_context(|| format!("cannot write {}", file.display()))?;
-            }
-            None => write_all(&media.body, std::io::stdout().lock()).await.context("cannot write to standard output")?,
+        if self.json && file.is_none() {
+            output::json_note(&document(&cache.key(&self.url), &media));
+        } else if !self.json {
+            output::note(description(&media));
         }
+        let written = match &file {
+            Some(file) => save(&media.body, file).await.with_context(|| format!("cannot write {}", file.display())),
+            None => print(&media.body).await,
+        };
+        let document = document(&cache.key(&self.url), &media);
         cache.close().await?;
+        written?;
+        if self.json && file.is_some() {
+            output::json_value(&document)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-async fn write_all(body: &Blob, mut out: impl Write) -> std::io::Result<()> {
+/// What was got, for people.
+fn description(media: &Media) -> String {
+    let from = match media.source {
+        Source::Origin => "downloaded",
+        Source::Memory | Source::Disk => "from the cache",
+    };
+    format!("{}, {}, {}, {from}", media.filename(), media.mimetype(), HumanBytes(media.body.len()))
+}
+
+/// What was got, for programs.
+fn document(key: &str, media: &Media) -> Value {
+    let source = match media.source {
+        Source::Origin => "origin",
+        Source::Memory => "memory",
+        Source::Disk => "disk",
+    };
+    let (mimetype, filename) = (media.mimetype(), media.filename());
+    json!({ "url": key, "mimetype": mimetype, "filename": filename, "size": media.body.len(), "source": source })
+}
+
+async fn save(body: &Blob, file: &Path) -> anyhow::Result<()> {
+    let mut out: File = user_files::create_file(file)?;
     let mut pieces = std::pin::pin!(body.stream(0..body.len()));
     while let Some(piece) = pieces.try_next().await? {
         out.write_all(&piece)?;
     }
-    out.flush()
+    Ok(out.flush()?)
+}
+
+async fn print(body: &Blob) -> anyhow::Result<()> {
+    let mut pieces = std::pin::pin!(body.stream(0..body.len()));
+    while let Some(piece) = pieces.try_next().await.context("cannot read the media")? {
+        output::raw(&piece)?;
+    }
+    Ok(())
 }

@@ -1,18 +1,29 @@
 //! What comes in: downloads and their limits, and what is converted.
 
+use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use media_cache::gif::GifTranscoder;
 use media_cache::{Downloader, NoTranscoder, Transcoder};
 use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Limited, Retry};
+use tokio::process::Command;
 
 use crate::access::Access;
 use crate::download_queue::Retries;
 use crate::matrix::Matrix;
 use crate::outbound::OutboundLimits;
+use crate::progress;
 use crate::storage::MIB;
+
+/// The program that converts GIFs, if it is to.
+const FFMPEG: &str = "ffmpeg";
+
+/// How long that program may take to say its version.
+const CHECK_TIME: Duration = Duration::from_secs(10);
 
 /// What comes in, and what becomes of it. For commands that store something.
 #[derive(Args)]
@@ -58,7 +69,7 @@ impl Ingest {
             max_body_bytes: self.max_body_bytes(),
             access: self.access.rules(),
             matrix_homeserver: self.matrix.homeserver()?,
-            progress: progress.map(|bar| Arc::new(move |received, total| show(&bar, received, total)) as _),
+            progress: progress.map(|bar| Arc::new(move |received, total| progress::downloaded(&bar, received, total)) as _),
             via,
             ..self.outbound.options()
         };
@@ -71,9 +82,25 @@ impl Ingest {
     pub fn transcoder(&self) -> Arc<dyn Transcoder> {
         match self.transcoder {
             TranscoderName::Embedded => Arc::new(GifTranscoder::embedded()),
-            TranscoderName::Ffmpeg => Arc::new(GifTranscoder::ffmpeg("ffmpeg".into())),
+            TranscoderName::Ffmpeg => Arc::new(GifTranscoder::ffmpeg(FFMPEG.into())),
             TranscoderName::None => Arc::new(NoTranscoder),
         }
+    }
+
+    /// Checks that the program of the transcoder, if it has one, can be run.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn check_converter(&self) -> anyhow::Result<()> {
+        let TranscoderName::Ffmpeg = self.transcoder else { return Ok(()) };
+        let mut version = Command::new(FFMPEG);
+        version.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it does not finish");
+        let status = finished.and_then(|status| Ok(status?)).and_then(|status| match status.success() {
+            true => Ok(()),
+            false => Err(anyhow::anyhow!("it ends with {status}")),
+        });
+        status.with_context(|| format!("--transcoder ffmpeg needs the program {FFMPEG}, which cannot be run"))
     }
 
     /// Room that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
@@ -84,17 +111,5 @@ impl Ingest {
     /// The largest body that is downloaded or put, in bytes.
     pub fn max_body_bytes(&self) -> u64 {
         self.max_body_mb.saturating_mul(MIB)
-    }
-}
-
-fn show(bar: &ProgressBar, received: u64, total: Option<u64>) {
-    if let Some(total) = total.filter(|_| bar.length().is_none()) {
-        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}");
-        bar.set_length(total);
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    }
-    bar.set_position(received);
-    if total.is_none() {
-        bar.set_message(format!("{received} bytes"));
     }
 }

@@ -1,11 +1,11 @@
 //! Who reaches the service, and what they may ask.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use media_cache_server::{Access, AdminTokens, AllowedOrigin, AllowedOrigins, Listener, Pseudonym};
 
+use crate::listen_address::{ListenAddress, ResolvedAddress};
 use crate::secrets::{admin_tokens, signing_keys};
 
 /// What `serve` is told of the world around it.
@@ -22,9 +22,9 @@ pub struct Listeners {
     /// A file with tokens, one a line: who sends one (`Authorization: Bearer …`) may store, delete, list and replace the policy
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// Where to listen for administration. Who can connect there needs no token, unless there are tokens, and no signature
+    /// Where to listen for administration, in the form of `--listen`. Who can connect there needs no token, unless there are tokens, and no signature
     #[arg(long, value_name = "ADDRESS")]
-    admin_listen: Option<SocketAddr>,
+    admin_listen: Option<ListenAddress>,
     /// Web pages whose scripts may read media, by origin, such as `https://example.org`, or `*` for all; every page may display it
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',')]
     allow_origin: Vec<AllowedOrigin>,
@@ -39,7 +39,7 @@ pub struct ListenerAccess {
     /// At the listener for everybody.
     pub main: Access,
     /// At the listener for administration, if there is one.
-    pub admin: Option<(SocketAddr, Access)>,
+    pub admin: Option<(ResolvedAddress, Access)>,
 }
 
 impl Listeners {
@@ -47,16 +47,45 @@ impl Listeners {
     ///
     /// # Errors
     /// With a sentence for the user: where a file cannot be used, and where this would let in the world by mistake.
-    pub fn access(&self, listen: SocketAddr) -> anyhow::Result<ListenerAccess> {
+    pub async fn access(&self, listen: &ResolvedAddress) -> anyhow::Result<ListenerAccess> {
         let signing_keys = signing_keys(&self.signing_key_file)?;
         let admin_tokens = self.admin_token_file.as_deref().map(admin_tokens).transpose()?.unwrap_or_default();
-        self.check(listen, &admin_tokens)?;
-        let listener = if is_loopback(listen) { Listener::Loopback } else { Listener::Public };
-        let main = Access { signing_keys, admin_tokens, allow_origins: AllowedOrigins(self.allow_origin.clone()), listener };
+        let admin_address = self.admin_address().await?;
+        self.check(listen, admin_address.as_ref(), &admin_tokens)?;
+        let listener = if listen.is_loopback() { Listener::Loopback } else { Listener::Public };
+        let allow_origins = AllowedOrigins(self.allow_origin.clone());
+        let main = Access { signing_keys, admin_tokens, allow_origins, listener, administration: None };
         // Web pages have no access to administration.
         let admin = Access { listener: Listener::Administration, allow_origins: AllowedOrigins::default(), ..main.clone() };
-        let admin = self.admin_listen.map(|address| (address, admin));
+        let admin = admin_address.map(|address| (address, admin));
         Ok(ListenerAccess { main, admin })
+    }
+
+    /// What keeps a service from having this access and from listening, all of it.
+    pub async fn problems(&self, listen: &ListenAddress) -> Vec<anyhow::Error> {
+        let keys = self.signing_key_file.iter().filter_map(|file| signing_keys(&[file]).err());
+        let mut problems: Vec<_> = keys.chain(self.admin_token_file.as_deref().and_then(|file| admin_tokens(file).err())).collect();
+        let mut resolved = Vec::new();
+        for address in [Some(listen), self.admin_listen.as_ref()].into_iter().flatten() {
+            match address.resolve().await {
+                Ok(address) => resolved.push(address),
+                Err(error) => problems.push(error),
+            }
+        }
+        problems.extend(resolved.iter().filter_map(|address| address.check().err()));
+        if problems.is_empty()
+            && let [listen, ..] = &*resolved
+        {
+            problems.extend(self.access(listen).await.err());
+        }
+        problems
+    }
+
+    async fn admin_address(&self) -> anyhow::Result<Option<ResolvedAddress>> {
+        match &self.admin_listen {
+            Some(address) => Ok(Some(address.resolve().await?)),
+            None => Ok(None),
+        }
     }
 
     /// What the service is called.
@@ -64,9 +93,9 @@ impl Listeners {
         self.via.clone().unwrap_or_else(Pseudonym::random)
     }
 
-    fn check(&self, listen: SocketAddr, tokens: &AdminTokens) -> anyhow::Result<()> {
+    fn check(&self, listen: &ResolvedAddress, admin: Option<&ResolvedAddress>, tokens: &AdminTokens) -> anyhow::Result<()> {
         anyhow::ensure!(
-            self.admin_listen.is_none_or(|admin| admin != listen || admin.port() == 0),
+            admin.is_none_or(|admin| !admin.overlaps(listen)),
             "--admin-listen and --listen are the same address, {listen}; administration needs one of its own"
         );
         let signed = !self.signing_key_file.is_empty();
@@ -75,42 +104,20 @@ impl Listeners {
             "--public lets anybody ask, and --signing-key-file only those who have a signature: leave out one of them"
         );
         anyhow::ensure!(
-            signed || self.public || is_loopback(listen),
+            signed || self.public || listen.is_loopback(),
             "--listen {listen} can be reached from other machines, and whoever reaches it could have this one download whatever they \
              like. Give a key with which requests have to be signed (--signing-key-file FILE), or say that this is meant (--public), \
              or listen on this machine only (--listen 127.0.0.1:{})",
             listen.port()
         );
-        if let Some(address) = self.admin_listen {
+        if let Some(address) = admin {
             anyhow::ensure!(
-                !tokens.is_empty() || is_loopback(address),
+                !tokens.is_empty() || address.is_loopback(),
                 "--admin-listen {address} can be reached from other machines, and whoever reaches it could store and delete what they \
                  like. Give tokens (--admin-token-file FILE), or listen on this machine only (--admin-listen 127.0.0.1:{})",
                 address.port()
             );
         }
         Ok(())
-    }
-}
-
-/// Whether only this machine can connect. The address that stands for all of them is not among those.
-fn is_loopback(address: SocketAddr) -> bool {
-    address.ip().to_canonical().is_loopback()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_is_this_machine() {
-        for address in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
-            assert!(is_loopback(address.parse().unwrap()), "{address}");
-        }
-        for address in
-            ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "192.0.2.1:1", "[::ffff:0.0.0.0]:1", "[fe80::1]:1", "[::ffff:10.0.0.1]:1"]
-        {
-            assert!(!is_loopback(address.parse().unwrap()), "{address}");
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The log of the service, on standard error.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::io;
 
 use clap::{Args, ValueEnum};
@@ -8,6 +8,8 @@ use media_cache_server::logs::{LogRequests, LogUrls, RequestLog};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+
+use crate::visible::{self, Escaping};
 
 /// How much is logged, and how.
 #[derive(Args)]
@@ -55,10 +57,16 @@ impl Logging {
         let misspelt = chosen.is_err() && std::env::var_os(EnvFilter::DEFAULT_ENV).is_some();
         let filter = chosen.unwrap_or_else(|_| EnvFilter::new("info"));
         let ansi = io::IsTerminal::is_terminal(&io::stderr());
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+        // If nobody reads the log any more, there is nobody to tell: to write that to standard error would be a panic.
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
         match self.log_format {
-            LogFormat::Text => subscriber.fmt_fields(debug_fn(write_field).delimited(" ")).with_ansi(ansi).init(),
-            LogFormat::Json => subscriber.json().flatten_event(true).with_span_list(false).init(),
+            LogFormat::Text => {
+                let subscriber = subscriber.fmt_fields(debug_fn(write_field).delimited(" "));
+                subscriber.with_ansi(ansi).with_writer(io::stderr).init();
+            }
+            LogFormat::Json => {
+                subscriber.json().flatten_event(true).with_span_list(false).with_writer(|| VisibleJson).init();
+            }
         }
         if misspelt {
             tracing::warn!("RUST_LOG says something that is no filter, such as info or media_cache=debug; it is info now");
@@ -91,35 +99,16 @@ fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &d
     }
 }
 
-/// Passes on what is written, with control characters as `\n`, `\u{1b}` and the like.
-struct Escaping<W>(W);
+/// Standard error for JSON, whose strings may have hidden characters. An event is written in one piece.
+struct VisibleJson;
 
-impl<W: Write> Write for Escaping<W> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for piece in text.split_inclusive(is_unseen) {
-            let last = piece.chars().next_back().filter(|last| is_unseen(*last));
-            self.0.write_str(&piece[..piece.len() - last.map_or(0, char::len_utf8)])?;
-            if let Some(last) = last {
-                write!(self.0, "{}", last.escape_default())?;
-            }
-        }
-        Ok(())
+impl io::Write for VisibleJson {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(visible::json(&String::from_utf8_lossy(event)).as_bytes())?;
+        Ok(event.len())
     }
-}
 
-/// Whether a character ends a line, moves the cursor, or turns the direction of what follows.
-fn is_unseen(char: char) -> bool {
-    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_not_to_be_seen_is_escaped_and_the_rest_stays() {
-        let mut line = String::new();
-        Escaping(&mut line).write_str("a\nb\r\u{1b}[31mä\u{202e}😀\u{85}\u{2028}\n").unwrap();
-        assert_eq!(line, "a\\nb\\r\\u{1b}[31mä\\u{202e}😀\\u{85}\\u{2028}\\n");
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
     }
 }

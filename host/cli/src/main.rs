@@ -1,7 +1,10 @@
 //! The command line: `media-cache serve` and the other commands. There is no logic of the cache in it.
 
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `output`")]
+
 mod access;
 mod capacity;
+mod checks;
 mod command_line;
 mod config;
 mod config_command;
@@ -12,6 +15,7 @@ mod failure_memory;
 mod get;
 mod ingest;
 mod key_rules;
+mod listen_address;
 mod listeners;
 mod logging;
 mod ls;
@@ -19,7 +23,10 @@ mod matrix;
 mod memory;
 mod metrics;
 mod outbound;
+mod output;
+mod plot_file;
 mod policy;
+mod progress;
 mod put;
 mod rm;
 mod sandbox;
@@ -30,20 +37,31 @@ mod simulate;
 mod stats;
 mod storage;
 mod store_options;
+mod user_files;
+mod version;
+mod visible;
 
 use std::process::ExitCode;
 
+use crate::config::UsageError;
+use crate::output::OutputError;
+
 fn main() -> ExitCode {
+    user_files::make_private();
     let error = match command_line::run() {
         Ok(code) => return code,
         Err(error) => error,
     };
+    // Whoever reads only the first lines has what they wanted.
+    if matches!(error.downcast_ref(), Some(OutputError::Closed)) {
+        return ExitCode::SUCCESS;
+    }
     match error.downcast::<clap::Error>() {
-        // This is also how help ends.
-        Ok(usage) => usage.exit(),
+        // This is how help ends.
+        Ok(help) => help.exit(),
         Err(error) => {
-            eprintln!("media-cache: {error:#}");
-            ExitCode::FAILURE
+            output::problem(format_args!("{error:#}"));
+            if error.is::<UsageError>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -70,6 +70,7 @@ fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
 }
 
-fn size(min: u64, max: u64) -> RangedU64ValueParser<usize> {
+/// A number of bytes, or of something else, within a range.
+pub fn size(min: u64, max: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(min..=max)
 }

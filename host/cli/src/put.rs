@@ -1,24 +1,33 @@
 //! `media-cache put`.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::HumanBytes;
-use media_cache::Blob;
+use media_cache::{Blob, SpooledBody};
 use media_cache_http_downloader::{clean_filename, filename_for, media_type};
+use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
 
+use crate::output;
 use crate::store_options::StoreOptions;
+
+/// What cannot be read twice, such as a pipe, is kept in a temporary file if it has more bytes than this.
+const SPOOL_ABOVE: u64 = 4 << 20;
+
+/// How much of it is read at a time, in bytes.
+const PIECE: usize = 64 << 10;
 
 /// `media-cache put`.
 #[derive(Args)]
 pub struct Put {
     /// What to store the file for
     url: String,
-    /// The file; `-` for standard input
+    /// The file, which may also be a pipe; `-` for standard input
     file: PathBuf,
     /// The media type; unless it is given it is guessed from the bytes
     #[arg(long = "type", value_name = "TYPE")]
@@ -26,6 +35,9 @@ pub struct Put {
     /// The file name to store; unless it is given it is that of the file, or taken from the URL
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
+    /// Print what is stored as a JSON object
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     store: StoreOptions,
 }
@@ -33,15 +45,10 @@ pub struct Put {
 impl Put {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let url = Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
-        let body = self.body()?;
-        anyhow::ensure!(!body.is_empty(), "{} is empty", self.file.display());
         let limit = self.store.ingest.max_body_bytes();
-        anyhow::ensure!(
-            body.len() <= limit,
-            "{} has {} bytes, and the limit is {limit}; see --max-body-mb",
-            self.file.display(),
-            body.len()
-        );
+        let body = body(&self.file, limit).await.with_context(|| format!("cannot read {}", self.file.display()))?;
+        anyhow::ensure!(!body.is_empty(), "{} is empty", self.file.display());
+        anyhow::ensure!(body.len() <= limit, "{} is too large: the limit is {limit} bytes; see --max-body-mb", self.file.display());
         let mimetype = media_type(self.mimetype.as_deref(), &body.head(8192)?);
         let own_name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "-");
         let filename = self.filename.or(own_name).as_deref().and_then(clean_filename);
@@ -53,22 +60,45 @@ impl Put {
         if let Some(why) = &outcome.not_stored {
             anyhow::bail!("nothing was stored for {}: {}", self.url, media_cache::describe(why));
         }
-        let (media, size) = (&outcome.media, HumanBytes(outcome.media.body.len()));
-        let done = if outcome.known { "kept what was stored before" } else { "stored" };
-        println!("{done}: {}, {}, {size}", media.filename(), media.mimetype());
+        let (mimetype, filename, size) = (outcome.media.mimetype(), outcome.media.filename(), outcome.media.body.len());
+        let key = cache.key(&self.url).into_owned();
         cache.close().await?;
+        if self.json {
+            let known = outcome.known;
+            output::json_value(&json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))?;
+        } else {
+            let done = if outcome.known { "kept what was stored before" } else { "stored" };
+            output::line(format_args!("{done}: {filename}, {mimetype}, {}", HumanBytes(size)))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn body(&self) -> anyhow::Result<Blob> {
-        let read = || {
-            if self.file.as_os_str() == "-" {
-                let mut bytes = Vec::new();
-                std::io::stdin().read_to_end(&mut bytes)?;
-                return Ok(Blob::from(bytes));
-            }
-            Blob::from_file(std::fs::File::open(&self.file)?.into())
-        };
-        read().with_context(|| format!("cannot read {}", self.file.display()))
+/// The bytes of a file. What is no regular file can be read only once and may have no end, so that no more than a byte beyond `limit` is
+/// read of it.
+async fn body(file: &Path, limit: u64) -> std::io::Result<Blob> {
+    if file.as_os_str() == "-" {
+        return spooled(tokio::io::stdin(), limit).await;
+    }
+    // Opening a pipe waits until somebody writes to it.
+    let path = file.to_owned();
+    let opened = tokio::task::spawn_blocking(move || File::open(path)).await.map_err(std::io::Error::other)??;
+    let kind = opened.metadata()?.file_type();
+    if kind.is_file() || kind.is_dir() {
+        Blob::from_file(opened.into())
+    } else {
+        spooled(tokio::fs::File::from(opened), limit).await
+    }
+}
+
+async fn spooled(input: impl AsyncRead + Unpin, limit: u64) -> std::io::Result<Blob> {
+    let mut input = input.take(limit.saturating_add(1));
+    let mut body = SpooledBody::new(SPOOL_ABOVE, std::env::temp_dir());
+    loop {
+        let mut piece = Vec::with_capacity(PIECE);
+        if input.read_buf(&mut piece).await? == 0 {
+            return body.finish().await;
+        }
+        body.append(piece.into()).await?;
     }
 }

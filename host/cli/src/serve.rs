@@ -1,9 +1,7 @@
 //! `media-cache serve`.
 
-use std::io::Write;
-use std::net::SocketAddr;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +14,22 @@ use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, Prepar
 use media_cache_http_downloader::ConcurrencyLimiter;
 use media_cache_server::logs::Logged;
 use media_cache_server::metrics::Metrics;
-use media_cache_server::{ClientLimits, Connections, Extras, Pseudonym, Service, TraceRecorder, serve_connections};
-use tokio::net::TcpListener;
+use media_cache_server::{ClientLimits, Connections, Extras, Pseudonym, Service, serve_connections};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
 use crate::download_queue::DownloadLimits;
 use crate::failure_memory::FailureMemory;
 use crate::ingest::Ingest;
+use crate::listen_address::ListenAddress;
 use crate::listeners::{ListenerAccess, Listeners};
 use crate::logging::Logging;
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
+use crate::output::{self, OutputError};
 use crate::sandbox::Sandbox;
 use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
 
@@ -45,9 +45,9 @@ const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
 /// What `serve` is told.
 #[derive(Args)]
 pub struct Serve {
-    /// Where to listen; port 0 picks a free one
+    /// Where to listen: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
     #[arg(long, value_name = "MB", help_heading = "Storage", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
     max_size_mb: NonZeroU64,
@@ -94,17 +94,20 @@ impl Serve {
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let ListenerAccess { main, admin } = self.listeners.access(self.listen)?;
+        let listen = self.listen.resolve().await?;
+        let ListenerAccess { main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
         let limits = self.connections.limits(self.memory.items().into())?;
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
-        let listener = listen(self.listen).await?;
+        let listener = listen.listen().await?;
         let address = listener.local_addr()?;
         let mut announcement = format!("listening on http://{address}\n");
         let mut endpoints = vec![(listener, main, limits)];
         if let Some((admin, access)) = admin {
-            let listener = listen(admin).await?;
-            announcement += &format!("administration on http://{}\n", listener.local_addr()?);
+            let listener = admin.listen().await?;
+            let address = listener.local_addr()?;
+            announcement += &format!("administration on http://{address}\n");
+            endpoints.iter_mut().for_each(|(_, access, _)| access.administration = Some(address));
             endpoints.push((listener, access, admin_limits));
         }
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
@@ -113,8 +116,11 @@ impl Serve {
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
         let prepared = self.prepare(&remembered, &Shared { own: &pseudonym, metrics: &metrics, limiter: &limiter })?;
-        std::io::stdout().write_all(announcement.as_bytes())?;
-        std::io::stdout().flush()?;
+        match output::raw(announcement.as_bytes()) {
+            // Somebody who does not read the address can be served all the same.
+            Ok(()) | Err(OutputError::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
@@ -220,13 +226,14 @@ impl Serve {
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
-        let directory = self.storage.dir.exists() && !self.storage.dir.is_dir();
-        let directory = directory.then(|| anyhow::anyhow!("{} is not a directory", self.storage.dir.display()));
-        let listeners = self.listeners.access(self.listen).err();
+        let directory = check_directory(&self.storage.dir).err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let clients = self.connections.limits(self.memory.items().into()).err();
+        let converter = self.ingest.check_converter().await.err();
         let cache = self.try_out().await.err();
-        [directory, listeners, trace, clients, cache].into_iter().flatten().collect()
+        let mut problems = self.listeners.problems(&self.listen).await;
+        problems.extend([directory, trace, clients, converter, cache].into_iter().flatten());
+        problems
     }
 
     /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
@@ -242,26 +249,6 @@ impl Serve {
 /// Whether a cache could be opened with another policy.
 fn concerns_policy(error: &anyhow::Error) -> bool {
     error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
-}
-
-async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
-}
-
-fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
-    TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
-}
-
-/// Whether requests could be recorded in a file, which is not made to find out.
-fn check_trace(path: &Path) -> anyhow::Result<()> {
-    if path.exists() {
-        return open_trace(path).map(drop);
-    }
-    // A name by itself is in the working directory.
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let there = directory.is_none_or(Path::is_dir);
-    anyhow::ensure!(there, "cannot record requests in {}: there is no such directory", path.display());
-    Ok(())
 }
 
 async fn wait_for(mut stopped: watch::Receiver<bool>) {

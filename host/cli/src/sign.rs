@@ -7,9 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
+use media_cache_http_downloader::{HttpOptions, check_url};
+use serde_json::json;
 use url::Url;
 
-use crate::config::ConfigurationFile;
+use crate::config::{ConfigurationFile, hide};
+use crate::outbound::size;
+use crate::output;
 use crate::secrets::signing_keys;
 
 /// What is to be signed, and with what.
@@ -27,8 +31,14 @@ pub struct Sign {
     #[arg(long, value_name = "SECONDS")]
     expires_at: Option<u64>,
     /// Where the service is, such as `https://media.example.com`, to print a whole URL
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = base)]
     base: Option<Url>,
+    /// The longest URL that the service fetches, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().max_url_bytes, value_parser = size(64, 65_534))]
+    max_url_bytes: usize,
+    /// Print a JSON object with the URL, the signed one, and the time until which it is good
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigurationFile,
 }
@@ -36,14 +46,39 @@ pub struct Sign {
 impl Sign {
     /// Prints the path and query that the service answers, or its URL.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        Url::parse(&self.url).with_context(|| format!("{} is not a URL", self.url))?;
+        // A signature for what the service refuses would be good for nothing.
+        let checked = media_cache::check_url(&self.url).and_then(|()| check_url(&self.url, self.max_url_bytes));
+        checked.map_err(|why| anyhow::anyhow!("{} is not a URL that a service fetches: {why}", shown(&self.url)))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
         let expires = self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime.0).as_secs()));
         let signed = signing_keys(&self.signing_key_file)?.sign(&self.url, expires).context("there is no key")?;
         let base = self.base.as_ref().map_or("", Url::as_str);
-        println!("{}{signed}", base.trim_end_matches('/'));
+        let signed = format!("{}{signed}", base.trim_end_matches('/'));
+        if self.json {
+            output::json_value(&json!({ "url": self.url, "signed": signed, "expires": expires }))?;
+        } else {
+            output::line(signed)?;
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// As much of a URL as there is room for in a sentence, without its secrets.
+fn shown(url: &str) -> String {
+    let hidden = hide(url);
+    match hidden.char_indices().nth(LONGEST_SHOWN) {
+        Some((end, _)) => format!("{}…", &hidden[..end]),
+        None => hidden.into_owned(),
+    }
+}
+
+/// The most characters of a URL that are repeated in an error.
+const LONGEST_SHOWN: usize = 200;
+
+fn base(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "it has to begin with http:// or https://".into())
 }
 
 /// How long something is good: a whole number of seconds, minutes, hours or days, at least one.

@@ -5,11 +5,10 @@ use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+use indicatif::BinaryBytes;
 use media_cache::policy::PolicyEngine;
 use media_cache::{PolicySpec, embedded};
 use media_cache_simulator::{self as simulator, Job, Outcome, Trace};
@@ -17,6 +16,10 @@ use serde_json::{Map, Value, json};
 
 use crate::capacity::Capacity;
 use crate::engine::policy_engine;
+use crate::output::OutputError;
+use crate::plot_file::PlotFile;
+use crate::visible::Visible;
+use crate::{output, progress, user_files};
 
 /// `media-cache simulate`.
 #[derive(Args)]
@@ -35,7 +38,7 @@ pub struct Simulate {
     json: bool,
     /// Draw the miss ratio curves into this file, as SVG
     #[arg(long, value_name = "FILE.svg")]
-    plot: Option<PathBuf>,
+    plot: Option<PlotFile>,
     /// How many replays run at the same time; as many as there are processors, unless it is given
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -51,30 +54,29 @@ impl Simulate {
             None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         };
         // It goes to standard error, and only if that is a terminal.
-        let bar = ProgressBar::new(trace.requests().len() as u64 * jobs.len() as u64);
-        let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {per_sec}, {eta} left");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = progress::replay(trace.requests().len() as u64 * jobs.len() as u64);
         let outcomes = simulator::run(&engine, &trace, &jobs, threads, &|done| bar.inc(done));
         bar.finish_and_clear();
         let outcomes = outcomes?;
         if let Some(file) = &self.plot {
-            std::fs::write(file, simulator::plot(&outcomes, label)?).with_context(|| format!("cannot write {}", file.display()))?;
+            let svg = simulator::plot(&outcomes, label)?;
+            let written = user_files::create_file(file.path()).and_then(|mut out| out.write_all(svg.as_bytes()));
+            written.with_context(|| format!("cannot write {}", file.path().display()))?;
         }
-        let text = if self.json { as_json(&outcomes) } else { as_table(&outcomes) };
-        match io::stdout().write_all(text.as_bytes()) {
-            // Whoever reads only the first lines has what they wanted.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-            written => written.context("cannot write to standard output")?,
-        }
+        let printed = if self.json { output::json_document(&as_json(&outcomes)) } else { output::lines(as_table(&outcomes)) };
         let mut code = ExitCode::SUCCESS;
         for outcome in &outcomes {
             if let Some(fault) = &outcome.fault {
                 let (at, capacity) = (outcome.counts.requests + 1, BinaryBytes(outcome.capacity));
-                eprintln!("media-cache: {} at {capacity} stopped at request {at}: {fault}", label(outcome));
+                output::problem(format_args!("{} at {capacity} stopped at request {at}: {fault}", label(outcome)));
                 code = ExitCode::FAILURE;
             }
         }
-        Ok(code)
+        match printed {
+            // The exit status counts even if nobody reads on.
+            Ok(()) | Err(OutputError::Closed) => Ok(code),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn jobs(&self, engine: &PolicyEngine) -> anyhow::Result<Vec<Job>> {
@@ -95,8 +97,8 @@ impl Simulate {
         } else {
             Box::new(File::open(&self.trace).with_context(|| format!("cannot open {name}"))?)
         };
-        let spinner = ProgressBar::new_spinner().with_message(format!("reading {name}"));
-        spinner.enable_steady_tick(Duration::from_millis(100));
+        let spinner = progress::spinner();
+        progress::spin(&spinner, &format!("reading {name}"));
         let trace = Trace::read(input).with_context(|| format!("cannot replay {name}"));
         spinner.finish_and_clear();
         trace
@@ -105,10 +107,10 @@ impl Simulate {
 
 /// How a policy would be written on the command line, options that it has by default left out.
 fn label(outcome: &Outcome) -> String {
-    outcome.spec.to_string()
+    Visible(&outcome.spec).to_string()
 }
 
-fn as_json(outcomes: &[Outcome]) -> String {
+fn as_json(outcomes: &[Outcome]) -> Value {
     let row = |outcome: &Outcome| {
         let options: Map<_, _> = outcome.options.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
         let counts = &outcome.counts;
@@ -128,10 +130,10 @@ fn as_json(outcomes: &[Outcome]) -> String {
         }
         row
     };
-    format!("{:#}\n", Value::from_iter(outcomes.iter().map(row)))
+    Value::from_iter(outcomes.iter().map(row))
 }
 
-fn as_table(outcomes: &[Outcome]) -> String {
+fn as_table(outcomes: &[Outcome]) -> Vec<String> {
     const HEAD: [&str; 6] = ["CAPACITY", "POLICY", "OBJECT MISSES", "BYTE MISSES", "WRITTEN", "TIME/REQUEST"];
     let cells = |outcome: &Outcome| {
         let mut cells = [BinaryBytes(outcome.capacity).to_string(), label(outcome)].to_vec();
@@ -149,14 +151,12 @@ fn as_table(outcomes: &[Outcome]) -> String {
     let rows: Vec<Vec<String>> = std::iter::once(HEAD.map(String::from).to_vec()).chain(outcomes.iter().map(cells)).collect();
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
-    let mut table = String::new();
-    for row in &rows {
+    let line = |row: &Vec<String>| {
         let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
             // Names begin on the left, numbers end on the right.
             if column == 1 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
-        table.push_str(aligned.collect::<Vec<_>>().join("  ").trim_end());
-        table.push('\n');
-    }
-    table
+        aligned.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }

@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -11,6 +10,7 @@ use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscode
 use crate::config::ConfigurationFile;
 use crate::engine::engine;
 use crate::key_rules::KeyRuleOptions;
+use crate::progress;
 
 /// Bytes in a MiB.
 pub const MIB: u64 = 1 << 20;
@@ -81,8 +81,7 @@ impl Storage {
     /// # Errors
     /// With a sentence for the user.
     pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
-        bar.set_message(format!("loading {}", self.dir.display()));
-        bar.enable_steady_tick(Duration::from_millis(100));
+        progress::spin(bar, &format!("loading {}", self.dir.display()));
         let opened = builder.open().await;
         bar.set_message("");
         if opened.is_err() {
@@ -96,7 +95,7 @@ impl Storage {
     /// # Errors
     /// With a sentence for the user.
     pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
-        let bar = ProgressBar::new_spinner();
+        let bar = progress::spinner();
         let cache = self.open(self.builder(self.ample_budget(0))?, &bar).await?;
         bar.finish_and_clear();
         Ok(cache)

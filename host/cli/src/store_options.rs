@@ -8,6 +8,7 @@ use media_cache::MediaCache;
 use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions};
 
 use crate::ingest::Ingest;
+use crate::progress;
 use crate::storage::Storage;
 
 /// The options of commands that may store an entry.
@@ -28,7 +29,7 @@ impl StoreOptions {
     /// # Errors
     /// With a sentence for the user.
     pub async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
-        let bar = ProgressBar::new_spinner();
+        let bar = progress::spinner();
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
         let builder = builder.downloader(self.ingest.downloader(limiter, Some(bar.clone()), None)?);

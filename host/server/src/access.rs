@@ -3,6 +3,7 @@
 //! What a request requires follows from its method and path. Reads require what the table in `crate::routes` says; every other
 //! request requires administration rights.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -31,6 +32,8 @@ pub struct Access {
     pub allow_origins: AllowedOrigins,
     /// Who can connect.
     pub listener: Listener,
+    /// Where the service has its listener for administration, if it has one. Only clients on loopback are told.
+    pub administration: Option<SocketAddr>,
 }
 
 /// Who can connect to a listener, and which rights that implies.
@@ -86,13 +89,25 @@ impl Access {
         }
     }
 
+    /// The problem of a request for administration where there is none: where it is, or else how to turn it on.
+    fn administration_off(&self) -> Problem {
+        let why = match (self.administration, self.listener) {
+            (Some(address), Listener::Loopback) => format!("send this request to http://{address}, which is for administration"),
+            (Some(_), _) => "send this request to the address of --admin-listen, which is for administration".into(),
+            (None, _) => "administration is off: start the service with --admin-token-file FILE and send a token from it, or with \
+                          --admin-listen ADDRESS and send the request there"
+                .into(),
+        };
+        Problem::new(StatusCode::FORBIDDEN, "administration-off", why)
+    }
+
     /// Checks administration rights. The inner error is the reason why a request has none; the outer one refuses it whatever it
     /// requires.
     fn check_administration(&self, uri: &Uri, headers: &HeaderMap) -> Result<Result<(), Problem>, Problem> {
         if self.admin_tokens.is_empty() {
             return match self.listener {
                 Listener::Administration => csrf::check(uri, headers).map(Ok),
-                _ => Ok(Err(Problem::new(StatusCode::FORBIDDEN, "administration-off", ADMINISTRATION_OFF))),
+                _ => Ok(Err(self.administration_off())),
             };
         }
         let refused = |code, why, challenge| Problem::new(StatusCode::UNAUTHORIZED, code, why).with_challenge(challenge);
@@ -109,9 +124,6 @@ impl Access {
         })
     }
 }
-
-const ADMINISTRATION_OFF: &str = "this is administration, which is not to be had here: start the service with \
-                                  --admin-token-file FILE and send a token from it, or with --admin-listen ADDRESS and ask there";
 
 #[cfg(test)]
 mod tests {
@@ -205,6 +217,23 @@ mod tests {
                 let is_enough = path == "/media" && matches!(method, Method::GET | Method::HEAD);
                 assert_eq!(is_passed_on(status), with_both || is_enough, "{case}, signed: {status}");
             }
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_where_administration_is_to_those_who_can_connect_there() {
+        let refusal = |listener, address: Option<&str>| {
+            let administration = address.map(|address| address.parse().unwrap());
+            let access = Access { listener, administration, ..Access::default() };
+            let uri = "/policy".parse().unwrap();
+            format!("{:?}", access.authorize(&Method::GET, &uri, &HeaderMap::new(), SystemTime::UNIX_EPOCH).unwrap_err())
+        };
+        assert!(refusal(Listener::Loopback, Some("127.0.0.1:8081")).contains("to http://127.0.0.1:8081, which"));
+        let public = refusal(Listener::Public, Some("10.1.2.3:8081"));
+        assert!(public.contains("--admin-listen") && !public.contains("10.1.2.3"), "{public}");
+        for listener in [Listener::Public, Listener::Loopback] {
+            let off = refusal(listener, None);
+            assert!(off.contains("--admin-token-file FILE") && off.contains("--admin-listen ADDRESS"), "{off}");
         }
     }
 

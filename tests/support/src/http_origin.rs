@@ -60,6 +60,12 @@ impl Page {
         self
     }
 
+    /// The page with another body.
+    #[must_use]
+    pub fn with_body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
     /// The page with its body in chunks and without a length.
     #[must_use]
     pub fn chunked(self) -> Self {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::Command;
 
-use crate::config::option::{Kind, PREFIX, configured, nearest, options, refusal, variable};
+use crate::config::option::{Kind, PREFIX, configured, nearest_option, options, refusal, variable};
 use crate::config::problems::Problems;
 use crate::config::redact;
 
@@ -30,7 +30,7 @@ pub fn read(
     for (name, value) in &ours {
         if !known(name) && !is_service_link(name, &value.to_string_lossy()) {
             let option = name[PREFIX.len()..].replace('_', "-").to_ascii_lowercase();
-            let meant = commands.iter().find_map(|command| nearest(command, &option)).map(|name| variable(&name));
+            let meant = commands.iter().find_map(|command| nearest_option(command, &option)).map(|name| variable(&name));
             let meant = meant.map_or_else(String::new, |meant| format!("; there is {meant}"));
             problems.add(format!("{name} is not a variable that is known{meant}"));
         }

@@ -6,6 +6,7 @@
 
 mod config_option;
 mod environment;
+mod nearest;
 mod option;
 mod problems;
 mod redact;
@@ -15,9 +16,12 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod toml_file;
+mod usage;
 
 pub use config_option::ConfigurationFile;
 pub use problems::Problems;
+pub use redact::hide;
 pub use resolve::resolve;
 pub use settings::Settings;
-pub use show::document;
+pub use show::{document, json};
+pub use usage::UsageError;

@@ -8,8 +8,13 @@ use std::num::{IntErrorKind, NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZ
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Command};
 
+use crate::config::nearest::nearest;
+
 /// The option that names the file, and has no place in it.
 pub const FILE: &str = "config";
+
+/// The option that has results printed as JSON, and is no setting of the service.
+pub const JSON: &str = "json";
 
 /// How the variables begin that are meant for this program.
 pub const PREFIX: &str = "MEDIA_CACHE_";
@@ -139,27 +144,43 @@ pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -
 }
 
 /// What is wrong with a value, without the value.
-fn reason(error: &clap::Error) -> String {
+pub fn reason(error: &clap::Error) -> String {
+    let given = match error.get(ContextKind::InvalidValue) {
+        Some(ContextValue::String(given)) => given.as_str(),
+        _ => "",
+    };
     if let Some(why) = error.source() {
         return match why.downcast_ref().map(ParseIntError::kind) {
             Some(IntErrorKind::Zero) => "it has to be at least 1".into(),
             Some(IntErrorKind::PosOverflow) => "it is too large".into(),
             Some(_) => "it is not a whole number that is not negative".into(),
-            None => why.to_string(),
+            None => match why.to_string().strip_prefix(&format!("{given} is not in ")).and_then(|range| range.split_once("..")) {
+                Some((least, most)) => range(least, most),
+                None => why.to_string(),
+            },
         };
     }
     match error.get(ContextKind::ValidValue) {
-        Some(ContextValue::Strings(known)) if !known.is_empty() => format!("it is one of {}", known.join(", ")),
+        Some(ContextValue::Strings(known)) if !known.is_empty() => {
+            let meant = nearest(given, known.iter().map(String::as_str));
+            let meant = meant.map_or_else(String::new, |meant| format!("; perhaps {meant}"));
+            format!("it is one of {}{meant}", known.join(", "))
+        }
         _ if error.kind() == ErrorKind::InvalidUtf8 => "it is not UTF-8".into(),
         _ => "it must not be empty".into(),
     }
 }
 
-/// The option of a command that was probably meant.
-pub fn nearest(command: &Command, name: &str) -> Option<String> {
-    let error = command.clone().try_get_matches_from(["media-cache".into(), format!("--{name}")]).err()?;
-    match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(option)) => option.strip_prefix("--").map(Into::into),
-        _ => None,
+/// A range of numbers, as clap writes it: `1..=20`, or `1..` if there is no end.
+fn range(least: &str, most: &str) -> String {
+    match most.strip_prefix('=') {
+        Some(most) if least.is_empty() => format!("it has to be a number of at most {most}"),
+        Some(most) => format!("it has to be a number from {least} to {most}"),
+        None => format!("it has to be a number of at least {least}"),
     }
+}
+
+/// The option of a command that was probably meant.
+pub fn nearest_option(command: &Command, name: &str) -> Option<String> {
+    nearest(name, options(command).map(|(known, ..)| known)).map(Into::into)
 }

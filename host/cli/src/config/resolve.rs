@@ -10,6 +10,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::config::option::{self, FILE, Kind, options};
 use crate::config::problems::Problems;
 use crate::config::settings::{Given, Settings, Source};
+use crate::config::usage::{sentence, usage_error};
 use crate::config::{environment, toml_file};
 
 /// What is said by the arguments of the program, by the variables of its environment and by the file that either of them names; and
@@ -27,7 +28,9 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     let (path, said) = innermost(&said);
     let command = path.iter().try_fold(&program, |command, name| command.find_subcommand(name));
     let Some(command) = command.filter(|command| option::is_configured(command)) else {
-        return Ok((Cli::from_arg_matches(&program.try_get_matches_from(arguments)?)?, Settings::default()));
+        let matches = program.clone().try_get_matches_from(&arguments);
+        let matches = matches.map_err(|error| usage_error(error, &path, command.unwrap_or(&program)))?;
+        return Ok((Cli::from_arg_matches(&matches)?, Settings::default()));
     };
 
     let mut problems = Problems::default();
@@ -56,7 +59,7 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments.splice(start..start, weaker);
 
     let settled = emptied(program.clone(), &path, &sources).try_get_matches_from(arguments);
-    let settled = settled.map_err(|error| explained(error, &sources, file.as_deref()))?;
+    let settled = settled.map_err(|error| explained(error, &path, command, &sources, file.as_deref()))?;
     let settings = Settings::new(command, innermost(&settled).1, sources, file);
     Ok((Cli::from_arg_matches(&settled)?, settings))
 }
@@ -93,7 +96,13 @@ fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
 }
 
 /// An error of the command line, with a word on where those options come from that nobody gave there.
-fn explained(error: clap::Error, sources: &[Given], file: Option<&std::path::Path>) -> anyhow::Error {
+fn explained(
+    error: clap::Error,
+    path: &[&str],
+    command: &Command,
+    sources: &[Given],
+    file: Option<&std::path::Path>,
+) -> anyhow::Error {
     let concerned = [ContextKind::InvalidArg, ContextKind::PriorArg].into_iter().filter_map(|kind| error.get(kind));
     let concerned = concerned.flat_map(|value| match value {
         ContextValue::String(option) => vec![option.clone()],
@@ -106,11 +115,8 @@ fn explained(error: clap::Error, sources: &[Given], file: Option<&std::path::Pat
         given.values.as_ref().map(|_| format!("--{name} is set by {}", given.source.describe(file)))
     });
     let notes: Vec<String> = notes.collect();
-    if notes.is_empty() {
-        return error.into();
+    match sentence(&error, path, command) {
+        Some(what) if !notes.is_empty() => anyhow::anyhow!("{what}; {}", notes.join(", ")),
+        _ => usage_error(error, path, command),
     }
-    let text = error.to_string();
-    let what: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
-    let what = what.join(" ");
-    anyhow::anyhow!("{}; {}", what.strip_prefix("error: ").unwrap_or(&what), notes.join(", "))
 }

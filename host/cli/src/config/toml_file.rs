@@ -10,7 +10,7 @@ use clap::Command;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::option::{FILE, Kind, Scalar, nearest, options, refusal};
+use crate::config::option::{FILE, Kind, Scalar, nearest_option, options, refusal};
 use crate::config::problems::Problems;
 use crate::config::redact;
 
@@ -80,7 +80,7 @@ impl Reading<'_> {
             if value.get_ref().is_table() {
                 return Err(format!("{at}: {name} is a table, and there are none: every key stands by itself"));
             }
-            let meant = nearest(self.command, name).filter(|meant| meant != FILE);
+            let meant = nearest_option(self.command, name).filter(|meant| meant != FILE);
             let meant = meant.map_or_else(String::new, |meant| format!("; there is {meant}"));
             return Err(format!("{at}: {name} is not a key that is known{meant}"));
         };

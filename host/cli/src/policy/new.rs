@@ -1,10 +1,14 @@
 //! `media-cache policy new`: a policy to start from.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
+
+use crate::{output, user_files};
 
 /// What is written, and where. The interface is the one that this program has.
 const FILES: [(&str, &str); 7] = [
@@ -85,27 +89,40 @@ pub struct New {
     /// Where the directory with this name is made
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+    /// Print the directory as a JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl New {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let directory = self.dir.join(&self.name);
         write(&directory, &self.name)?;
-        println!("{} is there; {} says how to build it", directory.display(), directory.join("README.md").display());
+        if self.json {
+            output::json_value(&json!({ "directory": directory.to_string_lossy() }))?;
+        } else {
+            let readme = directory.join("README.md");
+            output::line(format_args!("{} is there; {} says how to build it", directory.display(), readme.display()))?;
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
 
 fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
-    if let Some(parent) = directory.parent() {
-        std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let missing: Vec<_> =
+        directory.ancestors().skip(1).take_while(|parent| !parent.as_os_str().is_empty() && !parent.exists()).collect();
+    for parent in missing.into_iter().rev() {
+        user_files::create_directory(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }
     // Not even an empty one is written into: it is somebody's.
-    std::fs::create_dir(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    user_files::create_directory(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    for directory in ["src", "wit"].map(|name| directory.join(name)) {
+        user_files::create_directory(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    }
     for (file, template) in FILES {
         let path = directory.join(file);
         let text = template.replace("{{name}}", name).replace("{{crate}}", &name.replace('-', "_"));
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, text));
+        let written = user_files::create_file(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())

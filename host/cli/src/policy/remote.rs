@@ -1,13 +1,13 @@
 //! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration};
 use media_cache::PolicySpec;
 use media_cache::policy::PolicyOrigin;
 use media_cache_server::MAX_POLICY_BYTES;
@@ -16,6 +16,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::config::ConfigurationFile;
+use crate::output::{self, OutputError};
+use crate::progress;
 use crate::secrets::first_token;
 
 /// How often the progress of a swap is asked for.
@@ -70,7 +72,7 @@ pub struct Rollback {
 impl Show {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
-        self.server.print(&policy, show);
+        self.server.print(&policy, show)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -79,7 +81,7 @@ impl List {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let policies = self.server.ask(Method::GET, self.server.url("policies", &[])?, None).await?;
         let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
-        self.server.print(&policies, |policies| list(policies, text(&policy["digest"])));
+        self.server.print(&policies, |policies| list(policies, text(&policy["digest"])))?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -96,7 +98,7 @@ impl Swap {
         };
         let swap = self.server.ask(Method::PUT, self.server.url("policy", &query)?, component);
         let policy = self.server.while_showing_progress(swap).await?;
-        self.server.print(&policy, in_place);
+        self.server.print(&policy, in_place)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -105,7 +107,7 @@ impl Rollback {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let swap = self.server.ask(Method::POST, self.server.url("policy/rollback", &[])?, None);
         let policy = self.server.while_showing_progress(swap).await?;
-        self.server.print(&policy, in_place);
+        self.server.print(&policy, in_place)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -155,8 +157,7 @@ impl Server {
         if !std::io::stderr().is_terminal() {
             return swap.await;
         }
-        let style = ProgressStyle::with_template("{spinner} {bar:40} {human_pos}/{human_len} entries seeded");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = progress::seeding();
         let status = self.url("policy", &[])?;
         let watch = async {
             loop {
@@ -176,10 +177,8 @@ impl Server {
         swapped
     }
 
-    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> String) {
-        let said = if self.json { format!("{answer}\n") } else { for_people(answer) };
-        // Whoever does not listen any more has heard enough.
-        let _ = std::io::stdout().write_all(said.as_bytes());
+    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
+        if self.json { output::json_value(answer) } else { output::lines(for_people(answer)) }
     }
 }
 
@@ -211,19 +210,21 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 fn client() -> anyhow::Result<Client> {
     // Whoever came first has said it for the whole process.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).build()?)
+    // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
+    // whoever it names.
+    Ok(Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?)
 }
 
-fn in_place(policy: &Value) -> String {
+fn in_place(policy: &Value) -> Vec<String> {
     let options = policy["options"].as_object().into_iter().flatten().map(|(name, value)| format!("{name}={}", text(value)));
     let options = options.collect::<Vec<_>>().join(", ");
     let options = if options.is_empty() { options } else { format!(" ({options})") };
-    format!("{} {}{options} is in place\n", text(&policy["name"]), text(&policy["version"]))
+    vec![format!("{} {}{options} is in place", text(&policy["name"]), text(&policy["version"]))]
 }
 
-fn show(policy: &Value) -> String {
-    let mut said = String::new();
-    let mut line = |name: &str, value: String| said += &format!("{name:<18} {value}\n");
+fn show(policy: &Value) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut line = |name: &str, value: String| said.push(format!("{name:<18} {value}"));
     line("policy", format!("{} {}", text(&policy["name"]), text(&policy["version"])));
     line("", text(&policy["doc"]).into());
     line("from", text(&policy["origin"]).into());
@@ -251,13 +252,13 @@ fn show(policy: &Value) -> String {
     said
 }
 
-fn list(policies: &Value, in_place: &str) -> String {
-    let mut said = String::new();
+fn list(policies: &Value, in_place: &str) -> Vec<String> {
+    let mut said = Vec::new();
     for policy in policies["policies"].as_array().into_iter().flatten() {
         let mark = if policy["digest"] == in_place { '*' } else { ' ' };
-        said += &format!("{mark} {:<10} {}\n", text(&policy["name"]), text(&policy["doc"]));
+        said.push(format!("{mark} {:<10} {}", text(&policy["name"]), text(&policy["doc"])));
         for option in policy["options"].as_array().into_iter().flatten() {
-            said += &format!("               {}={}  {}\n", text(&option["name"]), text(&option["default"]), text(&option["doc"]));
+            said.push(format!("               {}={}  {}", text(&option["name"]), text(&option["default"]), text(&option["doc"])));
         }
     }
     said

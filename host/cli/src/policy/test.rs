@@ -1,6 +1,5 @@
 //! `media-cache policy test`: a verdict on policies, whoever wrote them.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -12,6 +11,7 @@ use media_cache_conformance::{self as conformance, Outcome, Verdict};
 use serde_json::json;
 
 use crate::engine::policy_engine;
+use crate::output::{self, OutputError};
 use crate::sandbox::Sandbox;
 
 /// `media-cache policy test`.
@@ -40,10 +40,14 @@ impl Test {
         let mut code = ExitCode::SUCCESS;
         for (at, (spec, choice)) in choices.iter().enumerate() {
             if at > 0 && !self.json {
-                say("")?;
+                output::line("")?;
             }
-            if !self.test(&engine, spec, choice, limits)? {
-                code = ExitCode::FAILURE;
+            match self.test(&engine, spec, choice, limits) {
+                Ok(true) => {}
+                Ok(false) => code = ExitCode::FAILURE,
+                // Not all checks were passed, since the rest of them are not run.
+                Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => return Ok(ExitCode::FAILURE),
+                Err(error) => return Err(error),
             }
         }
         Ok(code)
@@ -59,7 +63,7 @@ impl Test {
         let (name, version) = (&policy.description().name, &policy.description().version);
         let digest = choice.component.digest();
         if !self.json {
-            say(&format!("{} {} ({spec}, sha256 {}...)", shown(name), shown(version), &digest[..12]))?;
+            output::line(format_args!("{} {} ({spec}, sha256 {}...)", shown(name), shown(version), &digest[..12]))?;
         }
         let started = Instant::now();
         let (mut checks, mut passed) = (0, 0);
@@ -70,21 +74,24 @@ impl Test {
                 let Verdict { check, outcome, detail } = verdict;
                 let outcome = format!("{outcome:?}").to_lowercase();
                 let policy = spec.to_string();
-                say(&json!({"policy": policy, "digest": digest, "check": check, "outcome": outcome, "detail": detail}).to_string())?;
+                output::json_value(&json!({
+                    "policy": policy, "digest": digest, "check": check, "outcome": outcome, "detail": detail,
+                }))?;
             } else {
-                say(&written(&verdict))?;
+                output::lines(written(&verdict).split('\n'))?;
             }
         }
         if !self.json {
-            say(&format!("{}: {passed} of {checks} checks passed in {:.1} s", shown(name), started.elapsed().as_secs_f64()))?;
+            let seconds = started.elapsed().as_secs_f64();
+            output::line(format_args!("{}: {passed} of {checks} checks passed in {seconds:.1} s", shown(name)))?;
         }
         Ok(passed == checks)
     }
 }
 
-/// What a policy says of itself, fit for a terminal.
+/// What a policy says of itself, as far as there is room for it.
 fn shown(text: &str) -> String {
-    text.chars().take(40).flat_map(char::escape_debug).collect()
+    text.chars().take(40).collect()
 }
 
 fn written(verdict: &Verdict) -> String {
@@ -94,10 +101,4 @@ fn written(verdict: &Verdict) -> String {
         Outcome::Failed => format!("FAIL  {check}\n      {}", detail.replace('\n', "\n      ")),
         Outcome::Untried => format!("-     {check} ({detail})"),
     }
-}
-
-/// Writes a line, so that it is seen as soon as it is known.
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("cannot write to standard output")
 }

@@ -1,0 +1,46 @@
+//! Finds out which commit is built, for `media-cache --version`: what `SOURCE_COMMIT` says, or else what the package was made of
+//! (`.cargo_vcs_info.json`, which `cargo package` writes), or else the commit of the git work tree that this file is tracked in. Without
+//! any of them, as in a source archive, it is unknown. It runs again when the work tree has another commit, and never otherwise.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const VARIABLE: &str = "SOURCE_COMMIT";
+const PACKAGED: &str = ".cargo_vcs_info.json";
+
+fn main() {
+    println!("cargo::rerun-if-env-changed={VARIABLE}");
+    println!("cargo::rerun-if-changed=build.rs");
+    let given = std::env::var(VARIABLE).ok().filter(|commit| is_commit(commit));
+    let commit = given.or_else(packaged).or_else(checked_out).unwrap_or_else(|| "unknown".into());
+    println!("cargo::rustc-env=MEDIA_CACHE_COMMIT={}", commit.get(..12).unwrap_or(&commit));
+}
+
+/// The commit that the package was made of.
+fn packaged() -> Option<String> {
+    let text = std::fs::read_to_string(PACKAGED).ok()?;
+    let (_, rest) = text.split_once("\"sha1\"")?;
+    rest.split('"').nth(1).filter(|commit| is_commit(commit)).map(Into::into)
+}
+
+/// The commit of the work tree. An archive that was unpacked in somebody else's work tree is not tracked there.
+fn checked_out() -> Option<String> {
+    git(&["ls-files", "--error-unmatch", "build.rs"])?;
+    let commit = git(&["rev-parse", "HEAD"]).filter(|commit| is_commit(commit))?;
+    // `HEAD` changes with the branch, and its log with each commit; without a log, the branch does, wherever it is kept.
+    let path = |name: &str| git(&["rev-parse", "--git-path", name]).map(PathBuf::from).filter(|path| path.exists());
+    let branch = || git(&["symbolic-ref", "--quiet", "HEAD"]).and_then(|branch| path(&branch)).or_else(|| path("packed-refs"));
+    for watched in [path("HEAD"), path("logs/HEAD").or_else(branch)].iter().flatten() {
+        println!("cargo::rerun-if-changed={}", Path::display(watched));
+    }
+    Some(commit)
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok().map(|text| text.trim().into())
+}
+
+fn is_commit(text: &str) -> bool {
+    (7..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,72 @@
+//! Whether directories and files could be used by a service, without touching what is there.
+
+use std::path::Path;
+
+use anyhow::Context;
+use media_cache_server::TraceRecorder;
+
+/// Opens a trace of requests, and creates it if it does not exist.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
+    TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
+}
+
+/// Checks that requests could be recorded in a file, which is not created to find out.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn check_trace(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        return open_trace(path).map(drop);
+    }
+    let directory = or_working_directory(path.parent());
+    anyhow::ensure!(directory.is_dir(), "cannot record requests in {}: there is no such directory", path.display());
+    check_writable(directory).with_context(|| format!("cannot record requests in {}", path.display()))
+}
+
+/// Checks that a directory could be used by a cache, or created.
+///
+/// # Errors
+/// With a sentence for the user.
+pub fn check_directory(path: &Path) -> anyhow::Result<()> {
+    if path.exists() {
+        anyhow::ensure!(path.is_dir(), "{} is not a directory", path.display());
+        return check_writable(path).with_context(|| format!("cannot write to the directory {}", path.display()));
+    }
+    let existing = or_working_directory(path.ancestors().skip(1).find(|ancestor| ancestor.exists()));
+    let writable = if existing.is_dir() { check_writable(existing) } else { Err(anyhow::anyhow!("that is not a directory")) };
+    writable.with_context(|| format!("cannot create the directory {} in {}", path.display(), existing.display()))
+}
+
+/// The directory, or the working directory, in which a name without one is.
+fn or_working_directory(directory: Option<&Path>) -> &Path {
+    directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Checks that files can be created in a directory, with one that has no name.
+fn check_writable(directory: &Path) -> anyhow::Result<()> {
+    tempfile::tempfile_in(directory)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_can_be_used_if_files_can_be_created_in_it_or_in_its_parent() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("file"), "").unwrap();
+        let check = |name: &str| check_directory(&root.path().join(name)).map_err(|error| format!("{error:#}"));
+        assert_eq!((check(""), check("a/b/c")), (Ok(()), Ok(())));
+        assert!(check("file").unwrap_err().ends_with("file is not a directory"));
+        let below = check("file/a/b").unwrap_err();
+        assert!(below.contains("cannot create the directory") && below.ends_with("that is not a directory"), "{below}");
+        // There are no files in it, and none can be created.
+        let error = check_directory(Path::new("/proc/self")).unwrap_err();
+        assert!(format!("{error:#}").starts_with("cannot write to the directory /proc/self: "), "{error:#}");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+    }
+}

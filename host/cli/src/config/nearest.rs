@@ -1,0 +1,63 @@
+//! The word that was probably meant.
+
+/// The candidate that differs least from `word`: by a letter in three at most, or by what follows it.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word: Vec<char> = word.chars().take(LONGEST).collect();
+    let close = candidates.into_iter().filter_map(|candidate| {
+        let letters: Vec<char> = candidate.chars().take(LONGEST).collect();
+        let distance = distance(&word, &letters);
+        let begins = word.len() >= 3 && letters.starts_with(&word);
+        (begins || distance <= (word.len() / 3).max(1)).then_some((distance, candidate))
+    });
+    close.min_by_key(|(distance, _)| *distance).filter(|_| word.len() > 1).map(|(_, candidate)| candidate)
+}
+
+/// The most letters of a word that are compared.
+const LONGEST: usize = 64;
+
+/// How many letters have to be inserted, removed, replaced, or exchanged with their neighbour (optimal string alignment).
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
+    for (i, a) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in other.iter().enumerate() {
+            let mut least = (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *a == other[j - 1] && one[i - 1] == *b {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
+        }
+        rows.push(row);
+    }
+    rows[one.len()][other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_is_found_for_short_words_and_beginnings_too() {
+        let options = ["dir", "listen", "max-size-mb", "max-body-mb", "policy", "policy-call-ms", "json"];
+        for (word, meant) in [
+            ("dri", Some("dir")),
+            ("dirr", Some("dir")),
+            ("d", None),
+            ("listn", Some("listen")),
+            ("lsiten", Some("listen")),
+            ("max-body", Some("max-body-mb")),
+            ("max-sise-mb", Some("max-size-mb")),
+            ("polcy", Some("policy")),
+            ("jsno", Some("json")),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(word, options), meant, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_long_word_takes_no_long_time() {
+        assert_eq!(nearest(&"x".repeat(1_000_000), ["dir"]), None);
+    }
+}

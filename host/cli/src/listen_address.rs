@@ -1,0 +1,203 @@
+//! Where a listener is to be: an IP address or the name of a host, and a port.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use anyhow::Context;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`, or `:8080` for all addresses of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    host: Host,
+    port: u16,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Host {
+    All,
+    Address(IpAddr, u32),
+    Name(String),
+}
+
+/// The text is no address.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has to be an address and a port, such as 127.0.0.1:8080, localhost:8080, or :8080 for all addresses")]
+pub struct InvalidListenAddress;
+
+/// A [`ListenAddress`] whose host was looked up. The first address at which a socket can be bound is the one to listen at.
+#[derive(Clone, Debug)]
+pub struct ResolvedAddress {
+    named: ListenAddress,
+    /// At least one.
+    candidates: Vec<SocketAddr>,
+}
+
+impl FromStr for ListenAddress {
+    type Err = InvalidListenAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidListenAddress> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            let scope = if let SocketAddr::V6(address) = address { address.scope_id() } else { 0 };
+            return Ok(Self { host: Host::Address(address.ip(), scope), port: address.port() });
+        }
+        let (host, port) = text.rsplit_once(':').ok_or(InvalidListenAddress)?;
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidListenAddress);
+        }
+        let port = port.parse().map_err(|_| InvalidListenAddress)?;
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        };
+        // What consists of digits and dots was meant as an IPv4 address, and is none.
+        let is_number = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        match host {
+            "" => Ok(Self { host: Host::All, port }),
+            name if !is_number && name.len() <= 253 && name.split('.').all(is_label) => {
+                Ok(Self { host: Host::Name(name.to_ascii_lowercase()), port })
+            }
+            _ => Err(InvalidListenAddress),
+        }
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::All => write!(f, ":{}", self.port),
+            Host::Address(..) => self.addresses().iter().try_for_each(|address| address.fmt(f)),
+            Host::Name(name) => write!(f, "{name}:{}", self.port),
+        }
+    }
+}
+
+impl ListenAddress {
+    /// Looks the host up. `localhost` is 127.0.0.1, and no resolver is asked for it (RFC 6761, section 6.3).
+    ///
+    /// # Errors
+    /// With a sentence for the user, when there is no such host.
+    pub async fn resolve(&self) -> anyhow::Result<ResolvedAddress> {
+        let candidates = match &self.host {
+            Host::Name(name) if name != "localhost" => {
+                let found = tokio::net::lookup_host((name.as_str(), self.port)).await;
+                found.with_context(|| format!("cannot listen on {self}: there is no host {name}"))?.collect()
+            }
+            _ => self.addresses(),
+        };
+        anyhow::ensure!(!candidates.is_empty(), "cannot listen on {self}: the host has no address");
+        Ok(ResolvedAddress { named: self.clone(), candidates })
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        match &self.host {
+            // IPv6 includes IPv4, unless this machine has no IPv6.
+            Host::All => vec![(Ipv6Addr::UNSPECIFIED, self.port).into(), (Ipv4Addr::UNSPECIFIED, self.port).into()],
+            Host::Address(IpAddr::V6(address), scope) => vec![std::net::SocketAddrV6::new(*address, self.port, 0, *scope).into()],
+            Host::Address(address, _) => vec![(*address, self.port).into()],
+            Host::Name(_) => vec![(Ipv4Addr::LOCALHOST, self.port).into()],
+        }
+    }
+}
+
+impl fmt::Display for ResolvedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.named.fmt(f)
+    }
+}
+
+impl ResolvedAddress {
+    /// The port; 0 for one that is free.
+    pub fn port(&self) -> u16 {
+        self.named.port
+    }
+
+    /// Whether only this machine can connect, whichever of the addresses it is. The address that stands for all is not loopback.
+    pub fn is_loopback(&self) -> bool {
+        self.candidates.iter().all(|address| address.ip().to_canonical().is_loopback())
+    }
+
+    /// Whether both could be the same address. With port 0 they never are.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.port() != 0 && self.candidates.iter().any(|address| other.candidates.contains(address))
+    }
+
+    /// Listens.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn listen(&self) -> anyhow::Result<TcpListener> {
+        TcpListener::bind(&*self.candidates).await.with_context(|| format!("cannot listen on {self}"))
+    }
+
+    /// Whether this machine has the address and this process may use the port. That another process is using it does not matter: it
+    /// may be the one that is to be replaced.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let bind = |address: &SocketAddr| {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            match socket.bind(*address) {
+                Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Ok(()),
+                bound => bound,
+            }
+        };
+        let mut failed = Ok(());
+        for address in &self.candidates {
+            match bind(address) {
+                Ok(()) => return Ok(()),
+                Err(error) => failed = Err(error),
+            }
+        }
+        failed.with_context(|| format!("cannot listen on {self}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn resolved(text: &str) -> ResolvedAddress {
+        text.parse::<ListenAddress>().unwrap().resolve().await.unwrap()
+    }
+
+    #[test]
+    fn an_address_is_written_as_it_is_read() {
+        for text in ["127.0.0.1:8080", "[::1]:0", "[fe80::1%2]:1", "localhost:8080", "media.example.org:65535", ":8080"] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
+        }
+        let invalid = ["", "8080", "localhost", "localhost:", "localhost:99999", "localhost:+1", "::1:8080", "[::1]", "1.2.3:80"];
+        for text in invalid.into_iter().chain(["999.1.1.1:80", "http://localhost:80", "a b:80", "a..b:80", "[x]:80", "-:x"]) {
+            assert_eq!(text.parse::<ListenAddress>(), Err(InvalidListenAddress), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_loopback_is_this_machine() {
+        for address in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1"] {
+            assert!(resolved(address).await.is_loopback(), "{address}");
+        }
+        for address in
+            [":1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "192.0.2.1:1", "[::ffff:0.0.0.0]:1", "[fe80::1]:1", "[::ffff:10.0.0.1]:1"]
+        {
+            assert!(!resolved(address).await.is_loopback(), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_and_its_address_overlap_unless_the_port_is_any() {
+        let overlap = async |one: &str, other: &str| resolved(one).await.overlaps(&resolved(other).await);
+        assert!(overlap("localhost:1", "127.0.0.1:1").await && overlap(":1", "0.0.0.0:1").await);
+        assert!(!overlap("localhost:1", "127.0.0.1:2").await && !overlap("localhost:0", "127.0.0.1:0").await);
+    }
+
+    #[tokio::test]
+    async fn an_address_of_another_machine_cannot_be_used_and_one_in_use_can() {
+        let listener = resolved("localhost:0").await.listen().await.unwrap();
+        assert!(listener.local_addr().unwrap().ip().is_loopback());
+        resolved(&listener.local_addr().unwrap().to_string()).await.check().unwrap();
+        let error = resolved("192.0.2.1:8080").await.check().unwrap_err();
+        assert!(format!("{error:#}").starts_with("cannot listen on 192.0.2.1:8080: "), "{error:#}");
+    }
+}

@@ -1,0 +1,80 @@
+//! All that commands print. Text for people is escaped here ([`Visible`]), so that no command can forget it. A reader that closes
+//! standard output early has what it wanted: that ends a command silently.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::visible::{Visible, json, json_line};
+
+/// Standard output cannot be written to.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// Its reader has closed it.
+    #[error("standard output was closed")]
+    Closed,
+    /// It failed.
+    #[error("cannot write to standard output: {0}")]
+    Failed(io::Error),
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == ErrorKind::BrokenPipe { Self::Closed } else { Self::Failed(error) }
+    }
+}
+
+/// Prints a line for people.
+pub fn line(text: impl Display) -> Result<(), OutputError> {
+    raw(format!("{}\n", Visible(text)).as_bytes())
+}
+
+/// Prints lines for people.
+pub fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> Result<(), OutputError> {
+    lines.into_iter().try_for_each(line)
+}
+
+/// Prints a JSON value on a line.
+pub fn json_value(value: &Value) -> Result<(), OutputError> {
+    raw(format!("{}\n", json_line(value)).as_bytes())
+}
+
+/// Prints a JSON value with indentation.
+pub fn json_document(value: &Value) -> Result<(), OutputError> {
+    raw(format!("{}\n", json(&format!("{value:#}"))).as_bytes())
+}
+
+/// Prints bytes as they are: media, and what is known to be harmless.
+#[allow(clippy::disallowed_methods, reason = "this is where everything that is printed ends up")]
+pub fn raw(bytes: &[u8]) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    Ok(out.write_all(bytes).and_then(|()| out.flush())?)
+}
+
+/// Whether standard output is a terminal.
+#[allow(clippy::disallowed_methods, reason = "nothing is printed")]
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints a line for people on standard error. If nobody reads that, there is nobody to tell.
+pub fn note(text: impl Display) {
+    let _ = io::stderr().write_all(format!("{}\n", Visible(text)).as_bytes());
+}
+
+/// Prints a JSON value on a line on standard error.
+pub fn json_note(value: &Value) {
+    let _ = io::stderr().write_all(format!("{}\n", json_line(value)).as_bytes());
+}
+
+/// Prints what went wrong on standard error. Lines after the first are indented, so that none passes for another message.
+pub fn problem(text: impl Display) {
+    for (at, line) in text.to_string().split('\n').enumerate() {
+        if at == 0 {
+            note(format_args!("media-cache: {line}"));
+        } else {
+            note(format_args!("  {}", line.trim_start()));
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The file for miss ratio curves.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// A file whose name ends in `.svg`, in any case: curves are drawn as nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlotFile(PathBuf);
+
+/// The name promises another format.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("curves are written as SVG; give a file whose name ends in .svg")]
+pub struct InvalidPlotFile;
+
+impl FromStr for PlotFile {
+    type Err = InvalidPlotFile;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlotFile> {
+        let path = PathBuf::from(text);
+        let is_svg = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
+        if is_svg { Ok(Self(path)) } else { Err(InvalidPlotFile) }
+    }
+}
+
+impl PlotFile {
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_for_svg_is_taken() {
+        for name in ["a.svg", "a.SVG", "/b/c.d.Svg"] {
+            assert_eq!(name.parse::<PlotFile>().unwrap().path(), Path::new(name));
+        }
+        for name in ["", "a", "a.png", "svg", ".svg", "a.svg.png", "a.svgz"] {
+            assert_eq!(name.parse::<PlotFile>(), Err(InvalidPlotFile), "{name}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What is wrong with arguments is said in a sentence, with what was probably meant.
+
+use media_cache_test_support::command::run;
+use media_cache_test_support::service_directory::ServiceDirectory;
+
+/// All commands with a directory, and what they need besides.
+const WITH_A_DIRECTORY: [&[&str]; 10] = [
+    &["serve"],
+    &["get", "https://example.com/"],
+    &["put", "https://example.com/", "file"],
+    &["rm", "https://example.com/"],
+    &["ls"],
+    &["stats"],
+    &["config", "show"],
+    &["config", "check"],
+    &["policy", "new", "mine"],
+    &["ls", "--max-size"],
+];
+
+#[tokio::test]
+async fn an_option_that_is_misspelt_gets_a_suggestion_in_every_command() {
+    for command in &WITH_A_DIRECTORY[..9] {
+        for misspelt in [&["--dri", "x"][..], &["--dri=x"], &["--dirr", "x"]] {
+            let said = run(&[command, misspelt].concat()).await.failed_with(2);
+            let option = &misspelt[0].split('=').next().unwrap();
+            assert!(
+                said.starts_with("media-cache: media-cache ") && said.contains(&format!("has no option {option}; there is --dir")),
+                "{said}"
+            );
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+    for (arguments, suggestion) in [
+        (&["sign", "https://example.com/", "--expires-on", "1"][..], "there is --expires-in"),
+        (&["policy", "show", "--sever", "http://localhost"], "there is --server"),
+        (&["simulate", "-", "--capcity", "1KiB"], "there is --capacity"),
+        (&["ls", "--colour"], "`media-cache ls --help` lists what there is"),
+        (&["sevre"], "media-cache has no command \"sevre\"; there is serve"),
+        (&["policy", "swop", "lru"], "media-cache policy has no command \"swop\"; there is swap"),
+    ] {
+        let said = run(arguments).await.failed_with(2);
+        assert!(said.contains(suggestion), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_is_refused_in_a_sentence() {
+    for (arguments, sentence) in [
+        (
+            &["serve", "--listen", "8080"][..],
+            "--listen 8080: it has to be an address and a port, such as 127.0.0.1:8080, localhost:8080, ",
+        ),
+        (&["serve", "--transcoder", "ffmpge"], "--transcoder ffmpge: it is one of embedded, ffmpeg, none; perhaps ffmpeg"),
+        (&["serve", "--max-size-mb", "0"], "--max-size-mb 0: it has to be at least 1"),
+        (&["serve", "--max-size-mb", "much"], "--max-size-mb much: it is not a whole number that is not negative"),
+        (&["serve", "--max-redirects", "21"], "--max-redirects 21: it has to be a number from 0 to 20"),
+        (&["serve", "--allow-port", "0"], "--allow-port 0: it has to be a number "),
+        (&["serve", "--allow-address", "10.0.0.1/8"], "--allow-address 10.0.0.1/8: it is neither one address, 10.0.0.1, nor"),
+        (&["serve", "--dir"], "--dir <DIR> needs a value"),
+        (&["serve", "--public", "--public"], "--public can be given only once"),
+        (&["serve", "x"], "media-cache serve takes no argument \"x\" here; "),
+        (&["policy", "swap", "nope"], "POLICY nope: there is no policy \"nope\""),
+        (&["policy", "show", "--server", "me:secret@example.com"], "--server me:secret@example.com: it has to begin with http"),
+        (&["sign", "u", "--base", "x", "--signing-key-file", "k"], "--base x: it has to begin with http:// or https://"),
+        (&["put", "https://example.com/"], "media-cache put needs <FILE>; "),
+        (&["sign", "u", "--signing-key-file", "k", "--expires-in", "1d", "--expires-at", "1"], "cannot be used with"),
+    ] {
+        let said = run(arguments).await.failed_with(2);
+        assert!(
+            said.starts_with(&format!("media-cache: {sentence}")) || sentence == "cannot be used with" && said.contains(sentence),
+            "{said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_in_a_value_are_not_repeated() {
+    let said = run(&["serve", "--matrix-homeserver", "https://me:secret@example.com/?x=secret"]).await.failed_with(2);
+    assert!(said.contains("--matrix-homeserver https://***@example.com/?***") && !said.contains("secret"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_misspelt_in_the_environment_gets_a_suggestion_too() {
+    let dir = ServiceDirectory::create();
+    let variables = [("MEDIA_CACHE_DRI", "x")];
+    let said = media_cache_test_support::command::run_in(&dir.path(""), &variables, &["ls"]).await.failed();
+    assert!(said.contains("MEDIA_CACHE_DRI is not a variable that is known; there is MEDIA_CACHE_DIR"), "{said}");
+    dir.write("media-cache.toml", b"dri = \"x\"\n");
+    let said =
+        media_cache_test_support::command::run_in(&dir.path(""), &[], &["ls", "--config", "media-cache.toml"]).await.failed();
+    assert!(said.contains("dri is not a key that is known; there is dir"), "{said}");
+}
+
+#[tokio::test]
+async fn the_version_names_the_commit_and_the_version_of_wasmtime() {
+    for flag in ["--version", "-V"] {
+        let said = run(&[flag]).await.succeeded_text();
+        let rest = said.strip_prefix(&format!("media-cache {} (commit ", env!("CARGO_PKG_VERSION"))).unwrap();
+        let (commit, rest) = rest.split_once(", wasmtime ").unwrap();
+        assert!(commit == "unknown" || commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{said}");
+        let numbers: Vec<u32> = rest.strip_suffix(")\n").unwrap().split('.').map(|number| number.parse().unwrap()).collect();
+        assert_eq!((numbers.len(), numbers[0] >= 48), (3, true), "{said}");
+    }
+}
