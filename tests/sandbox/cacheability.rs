@@ -11,7 +11,7 @@ use media_cache_test_support::scripted_origin::fetched;
 
 fn media(cacheability: Cacheability) -> FetchedMedia {
     FetchedMedia {
-        cache_control: CacheControl { cacheability, max_age: Some(60) },
+        cache_control: CacheControl { cacheability, max_age: Some(60), age: 5 },
         validators: Validators { etag: Some("W/\"1\"".into()), last_modified: Some("Sun, 06 Nov 1994 08:49:37 GMT".into()) },
         ..fetched("bytes", "image/png", "a.png")
     }
@@ -33,13 +33,13 @@ async fn private_media_stays_private_after_a_restart() {
         let from_disk = cache.get("test:a").await.unwrap().unwrap();
         let from_memory = cache.get("test:a").await.unwrap().unwrap();
         for media in [first, from_disk, from_memory] {
-            assert_eq!(media.cache_control(), CacheControl { cacheability: Cacheability::Private, max_age: Some(60) });
+            assert_eq!(media.cache_control(), CacheControl { cacheability: Cacheability::Private, max_age: Some(60), age: 5 });
             let validators = media.validators();
             assert_eq!(validators.etag.as_deref(), Some("W/\"1\""));
             assert_eq!(validators.last_modified.as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
         }
         let sidecar = sidecar(&rig.directory(), "test:a");
-        assert_eq!((&sidecar["private"], &sidecar["max_age"]), (&true.into(), &60.into()));
+        assert_eq!((&sidecar["private"], &sidecar["max_age"], &sidecar["age"]), (&true.into(), &60.into(), &5.into()));
     }
 }
 

@@ -27,6 +27,7 @@ mod media;
 mod metrics;
 mod names;
 mod only_if_cached;
+mod origin_cache_control;
 mod paths;
 mod pipes;
 mod policy;

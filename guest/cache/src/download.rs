@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn an_unconditional_request_cannot_be_answered_with_not_modified() {
-        let answer = Fetched::NotModified(CacheControl { cacheability: Cacheability::Public, max_age: None });
+        let answer = Fetched::NotModified(CacheControl { cacheability: Cacheability::Public, max_age: None, age: 0 });
         assert!(matches!(complete_media(answer), Err(FetchError::BrokenAnswer(_))));
     }
 }

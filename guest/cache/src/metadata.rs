@@ -18,8 +18,10 @@ pub struct Metadata {
     pub stored_at: u64,
     /// Who may keep it.
     pub cacheability: Cacheability,
-    /// For how many seconds after the fetch it was fresh.
+    /// For how many seconds it is fresh, from when its origin made it.
     pub max_age: Option<u32>,
+    /// How many seconds old it was at `stored_at`.
+    pub age: u32,
     /// The `ETag` of its origin.
     pub etag: Option<String>,
     /// The `Last-Modified` of its origin.
@@ -38,6 +40,7 @@ impl Metadata {
             stored_at,
             cacheability: Cacheability::Public,
             max_age: None,
+            age: 0,
             etag: None,
             last_modified: None,
             cost: 0,
@@ -50,6 +53,7 @@ impl Metadata {
         Self {
             cacheability: cache_control.cacheability,
             max_age: cache_control.max_age,
+            age: cache_control.age,
             etag: validators.etag.filter(|text| is_validator(text)),
             last_modified: validators.last_modified.filter(|text| is_validator(text)),
             ..self
@@ -65,7 +69,7 @@ impl Metadata {
     /// What the origin said about keeping the media.
     #[must_use]
     pub fn cache_control(&self) -> CacheControl {
-        CacheControl { cacheability: self.cacheability, max_age: self.max_age }
+        CacheControl { cacheability: self.cacheability, max_age: self.max_age, age: self.age }
     }
 
     /// What identifies this version of the media to its origin.
@@ -94,7 +98,7 @@ mod tests {
 
     fn with(validator: &str) -> Metadata {
         let validators = Validators { etag: Some(validator.into()), last_modified: Some(validator.into()) };
-        let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60) };
+        let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60), age: 5 };
         Metadata::new("image/png".into(), "../a.png", 1).with_origin(cache_control, validators)
     }
 
@@ -104,7 +108,7 @@ mod tests {
         assert_eq!((metadata.cacheability, metadata.max_age), (Cacheability::Private, Some(60)));
         assert_eq!(metadata.validators().etag.as_deref(), Some("W/\"an etag\""));
         assert_eq!(metadata.validators().last_modified.as_deref(), Some("W/\"an etag\""));
-        assert_eq!(metadata.cache_control().max_age, Some(60));
+        assert_eq!((metadata.cache_control().max_age, metadata.cache_control().age), (Some(60), 5));
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct Written<'a> {
     private: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_age: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    age: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     etag: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,8 @@ struct Read {
     #[serde(default)]
     max_age: Value,
     #[serde(default)]
+    age: Value,
+    #[serde(default)]
     etag: Value,
     #[serde(default)]
     last_modified: Value,
@@ -97,6 +101,7 @@ impl Sidecar {
             sha256: self.body_digest.as_ref().map(encode_hex),
             private: metadata.is_private(),
             max_age: metadata.max_age,
+            age: metadata.age,
             etag: metadata.etag.as_deref(),
             last_modified: metadata.last_modified.as_deref(),
             cost: metadata.cost,
@@ -128,6 +133,7 @@ impl Read {
         Metadata {
             cacheability: stored_cacheability(&self.url, is_private),
             max_age: number(&self.max_age),
+            age: number(&self.age).unwrap_or(0),
             etag: validator(&self.etag),
             last_modified: validator(&self.last_modified),
             cost: number(&self.cost).unwrap_or(0),

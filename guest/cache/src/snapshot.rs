@@ -39,6 +39,8 @@ struct Line {
     private: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     max_age: Option<u32>,
+    #[serde(skip_serializing_if = "is_default", default)]
+    age: u32,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     etag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -62,6 +64,7 @@ impl Line {
             sha256: entry.body_digest.as_ref().map(encode_hex),
             private: entry.metadata.is_private(),
             max_age: metadata.max_age,
+            age: metadata.age,
             etag: metadata.etag,
             last_modified: metadata.last_modified,
             cost: metadata.cost,
@@ -72,6 +75,7 @@ impl Line {
         let metadata = Metadata {
             cacheability: stored_cacheability(&self.url, self.private),
             max_age: self.max_age,
+            age: self.age,
             etag: self.etag,
             last_modified: self.last_modified,
             cost: self.cost,
@@ -131,6 +135,7 @@ mod tests {
         entry.metadata = Rc::new(Metadata {
             cacheability: Cacheability::Private,
             max_age: Some(60),
+            age: 7,
             etag: Some("\"1\"".into()),
             last_modified: Some("yesterday".into()),
             cost: 5,

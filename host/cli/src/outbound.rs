@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use media_cache_http_downloader::{HttpOptions, TypePattern};
+use clap::{Args, ValueEnum};
+use media_cache_http_downloader::{HttpOptions, OriginCacheControl, TypePattern};
 
 /// How far downloads go. For commands that download.
 #[derive(Args)]
@@ -43,6 +43,25 @@ pub struct OutboundLimits {
     /// Media types to take, such as image/*, or with ! not to take; also comma separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
+    /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything
+    #[arg(long, value_enum, default_value_t)]
+    origin_cache_control: OriginCacheControlName,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum OriginCacheControlName {
+    #[default]
+    Apply,
+    Ignore,
+}
+
+impl From<OriginCacheControlName> for OriginCacheControl {
+    fn from(name: OriginCacheControlName) -> Self {
+        match name {
+            OriginCacheControlName::Apply => Self::Apply,
+            OriginCacheControlName::Ignore => Self::Ignore,
+        }
+    }
 }
 
 impl OutboundLimits {
@@ -60,6 +79,7 @@ impl OutboundLimits {
             min_rate: self.min_rate,
             min_rate_window: Duration::from_secs(self.min_rate_seconds),
             accept_types: self.accept_type.clone(),
+            origin_cache_control: self.origin_cache_control.into(),
             ..HttpOptions::default()
         }
     }

@@ -5,10 +5,11 @@
 //! and is either the whole, unmodified media or an error.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use futures::future::BoxFuture;
-use http::Response;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -16,17 +17,18 @@ use tokio::time::timeout;
 
 use crate::accepted_types::accepts;
 use crate::body::receive;
+use crate::cache_directives;
 use crate::file_name::filename_for;
 use crate::matrix_client::MatrixClient;
 use crate::media_type::{SNIFFED_BYTES, declared_type, media_type, page_type};
 use crate::mxc::is_mxc;
-use crate::options::HttpOptions;
+use crate::options::{HttpOptions, OriginCacheControl};
 use crate::requested_url::check_length;
 use crate::response::{check_whole_and_plain, redirect_location};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use crate::transport::{OriginRequest, Transport};
-use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, FetchedMedia};
+use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
 
@@ -58,9 +60,27 @@ impl HttpDownloader {
 
     async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
         let request = self.first_request(url)?;
-        let cacheability = if request.authorization.is_some() { Cacheability::Private } else { Cacheability::Public };
-        self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
+        let is_authorized = request.authorization.is_some();
         let (target, response) = self.follow_redirects(request).await?;
+        self.receive_media(&target, response, is_authorized).await
+    }
+
+    async fn download_if_changed(&self, url: &str, validators: &Validators) -> Result<Fetched, FetchError> {
+        let request = OriginRequest { conditions: conditions(validators), ..self.first_request(url)? };
+        let (is_authorized, is_conditional) = (request.authorization.is_some(), !request.conditions.is_empty());
+        let (target, response) = self.follow_redirects(request).await?;
+        if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Fetched::NotModified(self.cache_control(response.headers(), is_authorized)));
+        }
+        self.receive_media(&target, response, is_authorized).await.map(Fetched::Media)
+    }
+
+    async fn receive_media(
+        &self,
+        target: &Target,
+        response: Response<Incoming>,
+        is_authorized: bool,
+    ) -> Result<FetchedMedia, FetchError> {
         let framing = check_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -76,16 +96,28 @@ impl HttpDownloader {
             self.check_type(page, &format!("what comes as {mimetype} is"))?;
         }
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
-        let cache_control = CacheControl { cacheability, max_age: None };
-        Ok(FetchedMedia { cache_control, ..FetchedMedia::new(body, mimetype, filename) })
+        let (cache_control, validators) = (self.cache_control(&headers, is_authorized), cache_directives::validators(&headers));
+        Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
+    }
+
+    /// Who may keep a response. What was fetched with the operator's token is for this cache and its clients, whatever the homeserver
+    /// says, which does not know of it.
+    fn cache_control(&self, headers: &HeaderMap, is_authorized: bool) -> CacheControl {
+        match self.options.origin_cache_control {
+            _ if is_authorized => CacheControl { cacheability: Cacheability::Private, ..CacheControl::default() },
+            OriginCacheControl::Apply => cache_directives::cache_control(headers, SystemTime::now()),
+            OriginCacheControl::Ignore => CacheControl::default(),
+        }
     }
 
     fn first_request(&self, url: &str) -> Result<OriginRequest, FetchError> {
-        match &self.matrix {
-            Some(matrix) if is_mxc(url) => matrix.request(url),
-            None if is_mxc(url) => Err(FetchError::InvalidUrl(NO_HOMESERVER.into())),
-            _ => Ok(OriginRequest::anonymous(Target::parse(url, &self.options.access)?)),
-        }
+        let request = match &self.matrix {
+            Some(matrix) if is_mxc(url) => matrix.request(url)?,
+            None if is_mxc(url) => return Err(FetchError::InvalidUrl(NO_HOMESERVER.into())),
+            _ => OriginRequest::anonymous(Target::parse(url, &self.options.access)?),
+        };
+        self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
+        Ok(request)
     }
 
     /// Checks a media type; `subject` starts the message.
@@ -111,20 +143,36 @@ impl HttpDownloader {
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
             let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
             self.check_url_length(&target).map_err(refused)?;
-            request = OriginRequest::anonymous(target);
+            // Origins redirect to where they keep the media, whose validators these are.
+            request = OriginRequest { conditions: request.conditions, ..OriginRequest::anonymous(target) };
         }
         Err(FetchError::TooManyRedirects(self.options.max_redirects))
     }
 }
 
+impl HttpDownloader {
+    async fn within_timeout<T>(&self, download: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+        let limit = self.options.download_timeout;
+        let too_slow = |_| Err(FetchError::TimedOut(format!("the download was not done within {limit:?}")));
+        timeout(limit, download).await.unwrap_or_else(too_slow)
+    }
+}
+
 impl Downloader for HttpDownloader {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(async move {
-            let limit = self.options.download_timeout;
-            let too_slow = |_| Err(FetchError::TimedOut(format!("the download was not done within {limit:?}")));
-            timeout(limit, self.download(url)).await.unwrap_or_else(too_slow)
-        })
+        Box::pin(self.within_timeout(self.download(url)))
     }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(self.within_timeout(self.download_if_changed(url, validators)))
+    }
+}
+
+/// The headers of a request for media unless it is still this version (RFC 9110, section 13.1).
+fn conditions(validators: &Validators) -> HeaderMap {
+    let conditions = [(IF_NONE_MATCH, &validators.etag), (IF_MODIFIED_SINCE, &validators.last_modified)];
+    let values = conditions.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_deref()?).ok()?)));
+    values.collect()
 }
 
 /// Verifies origins by the system's certificates. The provider is chosen here, so that it does not depend on the rest of the process.

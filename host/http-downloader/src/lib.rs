@@ -6,7 +6,7 @@
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
 //! `transport` sends the request, `connector` connects to an address that `resolver` found, `response` judges status and headers,
-//! `body` receives the rest, and `media_type` and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
+//! `cache_directives` says what may be kept of it, `body` receives the rest, and `media_type` and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
 //! `matrix_client` to a `homeserver`.
 //!
 //! # Features
@@ -17,6 +17,7 @@ mod accepted_types;
 mod access_rules;
 mod body;
 mod byte_counter;
+mod cache_directives;
 mod concurrency_limiter;
 mod connector;
 mod error_cause;
@@ -59,7 +60,7 @@ pub use http_downloader::HttpDownloader;
 pub use limited::Limited;
 pub use media_cache_file_names::clean_filename;
 pub use media_type::media_type;
-pub use options::{HttpOptions, Progress};
+pub use options::{HttpOptions, OriginCacheControl, Progress};
 pub use requested_url::check_url;
 pub use resolver::{Resolve, SystemResolver};
 pub use retry::{Retry, RetryOptions};

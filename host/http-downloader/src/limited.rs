@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use url::Url;
 
 use crate::concurrency_limiter::ConcurrencyLimiter;
-use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
+use media_cache_interfaces::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 /// Limits the concurrency of a downloader.
 pub struct Limited<D> {
@@ -20,19 +20,32 @@ impl<D: Downloader> Limited<D> {
     }
 }
 
+impl<D: Downloader> Limited<D> {
+    /// Calls `fetch` once there is a permit for it.
+    async fn with_permit<'a, T>(
+        &self,
+        url: &str,
+        fetch: impl FnOnce() -> BoxFuture<'a, Result<T, FetchError>>,
+    ) -> Result<T, FetchError> {
+        let download = async {
+            let _permit = self.limiter.acquire(&host_of(url)).await?;
+            fetch().await
+        };
+        tokio::select! {
+            biased;
+            () = self.limiter.closed() => Err(FetchError::Overloaded(None)),
+            result = download => result,
+        }
+    }
+}
+
 impl<D: Downloader> Downloader for Limited<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(async move {
-            let download = async {
-                let _permit = self.limiter.acquire(&host_of(url)).await?;
-                self.downloader.fetch(url).await
-            };
-            tokio::select! {
-                biased;
-                () = self.limiter.closed() => Err(FetchError::Overloaded(None)),
-                result = download => result,
-            }
-        })
+        Box::pin(self.with_permit(url, move || self.downloader.fetch(url)))
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(self.with_permit(url, move || self.downloader.fetch_if_changed(url, validators)))
     }
 }
 

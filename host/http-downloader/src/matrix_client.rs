@@ -30,7 +30,8 @@ impl MatrixClient {
     /// The request for the media of an `mxc` URL, with the access token.
     pub(crate) fn request(&self, mxc: &str) -> Result<OriginRequest, FetchError> {
         let target = Target::parse(self.homeserver.media_url(mxc)?.as_str(), &self.rules)?;
-        Ok(OriginRequest { target, authorization: Some(self.homeserver.authorization().clone()) })
+        let authorization = Some(self.homeserver.authorization().clone());
+        Ok(OriginRequest { authorization, ..OriginRequest::anonymous(target) })
     }
 
     /// Sends such a request, and waits for the headers of the response.

@@ -12,6 +12,16 @@ use crate::resolver::{Resolve, SystemResolver};
 /// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
+/// Whether what an origin says about keeping its response is applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OriginCacheControl {
+    /// Media is stored and passed on only as far as its origin allows.
+    #[default]
+    Apply,
+    /// Everything is stored, and passed on without an origin's restrictions.
+    Ignore,
+}
+
 /// The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader).
 #[derive(Clone)]
 pub struct HttpOptions {
@@ -43,6 +53,9 @@ pub struct HttpOptions {
     /// The accepted media types. They apply to the declared type, to the type of the first bytes if none is declared, and to HTML that
     /// is declared as something else. [`TypePattern::defaults`] by default; see [`accepts`](crate::accepted_types::accepts).
     pub accept_types: Vec<TypePattern>,
+    /// Whether what origins say about keeping their responses is applied. Media that is fetched with a token is private in any case.
+    /// [`OriginCacheControl::Apply`] by default.
+    pub origin_cache_control: OriginCacheControl,
     /// The largest body that is kept in memory, in bytes; a larger one goes to a file. 4 MiB by default.
     pub spool_above: u64,
     /// The directory of those files, which have no names. The system's directory for temporary files by default.
@@ -77,6 +90,7 @@ impl Default for HttpOptions {
             min_rate: 512,
             min_rate_window: Duration::from_secs(20),
             accept_types: TypePattern::defaults(),
+            origin_cache_control: OriginCacheControl::default(),
             spool_above: 4 * 1024 * 1024,
             spool_dir: None,
             user_agent: concat!("media-cache/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
-use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
+use media_cache_interfaces::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 /// How often and for how long downloads are retried.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +68,21 @@ impl<D: Downloader> Retry<D> {
         Self { downloader, options, clock: Arc::new(SystemClock) }
     }
 
-    async fn retry(&self, url: &str, mut failure: FetchError, started: Instant) -> Result<FetchedMedia, FetchError> {
+    /// Calls `fetch`, and again after a transient failure.
+    async fn attempt<'a, T>(&self, fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>) -> Result<T, FetchError> {
+        let started = self.clock.now();
+        match fetch().await {
+            Ok(fetched) => Ok(fetched),
+            Err(failure) => self.retry(fetch, failure, started).await,
+        }
+    }
+
+    async fn retry<'a, T>(
+        &self,
+        fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>,
+        mut failure: FetchError,
+        started: Instant,
+    ) -> Result<T, FetchError> {
         let time_left = || self.options.download_timeout.saturating_sub(self.clock.now() - started);
         for retry in 0..self.options.retries {
             let backoff = self.backoff_limit(retry).mul_f64(fastrand::f64());
@@ -76,8 +90,8 @@ impl<D: Downloader> Retry<D> {
                 break;
             }
             self.clock.sleep(backoff).await;
-            failure = match timeout(time_left(), self.downloader.fetch(url)).await {
-                Ok(Ok(media)) => return Ok(media),
+            failure = match timeout(time_left(), fetch()).await {
+                Ok(Ok(fetched)) => return Ok(fetched),
                 // The previous failure says more than the lack of capacity or time to retry.
                 Ok(Err(FetchError::Overloaded { .. })) | Err(_) => break,
                 Ok(Err(failure)) => failure,
@@ -95,13 +109,11 @@ impl<D: Downloader> Retry<D> {
 
 impl<D: Downloader> Downloader for Retry<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(async move {
-            let started = self.clock.now();
-            match self.downloader.fetch(url).await {
-                Ok(media) => Ok(media),
-                Err(failure) => self.retry(url, failure, started).await,
-            }
-        })
+        Box::pin(self.attempt(move || self.downloader.fetch(url)))
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(self.attempt(move || self.downloader.fetch_if_changed(url, validators)))
     }
 }
 

@@ -39,12 +39,14 @@ pub(crate) struct OriginRequest {
     pub(crate) target: Target,
     /// The `Authorization` header, if the target needs one. It is for this target only: a redirect is followed with a new request.
     pub(crate) authorization: Option<HeaderValue>,
+    /// The conditions, if the media was fetched before.
+    pub(crate) conditions: HeaderMap,
 }
 
 impl OriginRequest {
     /// A request without authorization.
     pub(crate) fn anonymous(target: Target) -> Self {
-        Self { target, authorization: None }
+        Self { target, authorization: None, conditions: HeaderMap::new() }
     }
 }
 
@@ -97,6 +99,7 @@ impl Transport {
             if let Some(authorization) = &request.authorization {
                 attempt.headers_mut().insert(AUTHORIZATION, authorization.clone());
             }
+            attempt.headers_mut().extend(request.conditions.clone());
             match self.client.request(attempt).await {
                 Ok(response) if response.headers().len() > self.max_headers => {
                     return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)));

@@ -9,7 +9,7 @@
 use futures::future::BoxFuture;
 
 use crate::failure::FetchError;
-use crate::fetched_media::FetchedMedia;
+use crate::fetched_media::{Fetched, FetchedMedia, Validators};
 
 /// Fetches the media at a URL.
 ///
@@ -31,6 +31,15 @@ pub trait Downloader: Send + Sync + 'static {
     /// # Errors
     /// Why there is no media, as a variant that a caller can act on.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>>;
+
+    /// Fetches the media at `url` unless it is still the version that has these validators. By default, the media is fetched
+    /// whichever version it is.
+    ///
+    /// # Errors
+    /// As for [`fetch`](Self::fetch).
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, _validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async move { self.fetch(url).await.map(Fetched::Media) })
+    }
 }
 
 impl<F, Fut> Downloader for F

@@ -22,8 +22,10 @@ pub struct FetchedMedia {
 pub struct CacheControl {
     /// Who may keep it.
     pub cacheability: Cacheability,
-    /// For how many seconds after it was fetched the response is fresh, if the origin said so. Entries never expire.
+    /// For how many seconds the response is fresh, from when the origin made it, if the origin said so. Entries never expire.
     pub max_age: Option<u32>,
+    /// How many seconds old the response was when it was fetched.
+    pub age: u32,
 }
 
 /// Who may keep a response.
@@ -45,6 +47,23 @@ pub struct Validators {
     pub etag: Option<String>,
     /// `Last-Modified`.
     pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether there are none, so that a request cannot be conditional.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+}
+
+/// The result of a successful download that may have been conditional.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// The media.
+    Media(FetchedMedia),
+    /// The media with these validators is still current. Says anew what the origin says about keeping it.
+    NotModified(CacheControl),
 }
 
 impl FetchedMedia {

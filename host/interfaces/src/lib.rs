@@ -12,6 +12,6 @@ mod transcoder;
 pub use blob::{Blob, Sha256Digest};
 pub use downloader::{Downloader, NoDownloader};
 pub use failure::{FailureKind, FetchError, UnknownFailureKind};
-pub use fetched_media::{CacheControl, Cacheability, FetchedMedia, Validators};
+pub use fetched_media::{CacheControl, Cacheability, Fetched, FetchedMedia, Validators};
 pub use spooled_body::SpooledBody;
 pub use transcoder::{Conversion, NoTranscoder, TranscodeError, Transcoded, Transcoder};

@@ -69,7 +69,7 @@ impl Media {
         self.info.stored_at
     }
 
-    /// What the origin says about keeping it.
+    /// What the origin says about keeping it. Its age is that at [`stored_at`](Self::stored_at).
     #[must_use]
     pub fn cache_control(&self) -> CacheControl {
         self.info.cache_control

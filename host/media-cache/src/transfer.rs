@@ -24,6 +24,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
                 fetched::Cacheability::NoStore => Cacheability::NoStore,
             },
             max_age: media.cache_control.max_age,
+            age: media.cache_control.age,
         },
         validators: Validators { etag: media.validators.etag, last_modified: media.validators.last_modified },
     };
@@ -37,16 +38,21 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
 /// Puts media into the component's table.
 pub(crate) fn hand_over(state: &mut HostState, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
     let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
+    Ok(fetched::FetchedMedia {
+        body: state.push_blob(Arc::new(body))?,
+        mimetype,
+        filename,
+        cache_control: to_component(cache_control),
+        validators: fetched::Validators { etag: validators.etag, last_modified: validators.last_modified },
+    })
+}
+
+/// What an origin says about keeping its response, for the component.
+pub(crate) fn to_component(cache_control: CacheControl) -> fetched::CacheControl {
     let cacheability = match cache_control.cacheability {
         Cacheability::Public => fetched::Cacheability::Public,
         Cacheability::Private => fetched::Cacheability::Private,
         Cacheability::NoStore => fetched::Cacheability::NoStore,
     };
-    Ok(fetched::FetchedMedia {
-        body: state.push_blob(Arc::new(body))?,
-        mimetype,
-        filename,
-        cache_control: fetched::CacheControl { cacheability, max_age: cache_control.max_age },
-        validators: fetched::Validators { etag: validators.etag, last_modified: validators.last_modified },
-    })
+    fetched::CacheControl { cacheability, max_age: cache_control.max_age, age: cache_control.age }
 }

@@ -1,14 +1,25 @@
-//! The `Cache-Control` of media (RFC 9111, section 5.2): who may keep it, and for how long.
+//! The `Cache-Control` and `Age` of media (RFC 9111, section 5): who may keep it, and for how long.
+//!
+//! Clients keep media for a day, or for as long as its origin allows if that is less. Entries never expire here, so a client that
+//! asks again gets the same media, which by then is stale for downstream caches, and is confirmed by its `ETag`.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use std::time::SystemTime;
+
+use axum::http::header::{AGE, CACHE_CONTROL};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use media_cache::Cacheability;
+use media_cache::{CacheControl, Cacheability};
 
-/// For how long a client may keep media, in seconds. The media of a URL is fetched once, and so changes only after an eviction.
+/// For how long a client may keep media, in seconds. The media of a URL is fetched once, and so changes only after an eviction or a
+/// refresh.
 const MAX_AGE: u64 = 86_400;
 
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=86400");
+
+/// For media that its origin wants to be revalidated each time.
+const PUBLIC_NO_CACHE: HeaderValue = HeaderValue::from_static("public, no-cache");
+const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// For media that nobody may keep, and for media that was sent because of a token instead of a signature, which a shared cache would
 /// give to every client.
@@ -23,70 +34,146 @@ pub(crate) enum Restriction {
     Administration,
 }
 
-/// The `Cache-Control` of media.
-pub(crate) fn of(cacheability: Cacheability) -> HeaderValue {
-    match cacheability {
-        Cacheability::Public => PUBLIC,
-        Cacheability::Private => PRIVATE,
-        Cacheability::NoStore => NO_STORE,
-    }
+/// Adds the headers of media that was stored at `stored_at`. `Age` is there if the origin limits the lifetime, and counts from when
+/// the origin made the media.
+pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, stored_at: SystemTime) {
+    let value = match (cache_control.cacheability, cache_control.max_age) {
+        (Cacheability::NoStore, _) => NO_STORE,
+        (Cacheability::Public, None) => PUBLIC,
+        (Cacheability::Private, None) => PRIVATE,
+        (Cacheability::Public, Some(0)) => PUBLIC_NO_CACHE,
+        (Cacheability::Private, Some(0)) => PRIVATE_NO_CACHE,
+        (cacheability, Some(max_age)) => {
+            let since_stored = SystemTime::now().duration_since(stored_at).unwrap_or_default();
+            let age = u64::from(cache_control.age).saturating_add(since_stored.as_secs());
+            headers.insert(AGE, age.into());
+            // A day from now, in terms of the age.
+            let max_age = u64::from(max_age).min(age.saturating_add(MAX_AGE));
+            with_max_age(if cacheability == Cacheability::Public { "public" } else { "private" }, max_age)
+        }
+    };
+    headers.insert(CACHE_CONTROL, value);
+}
+
+fn with_max_age(visibility: &str, max_age: u64) -> HeaderValue {
+    HeaderValue::from_str(&format!("{visibility}, max-age={max_age}")).unwrap_or(NO_STORE)
 }
 
 /// Whether a request is for stored media only (RFC 9111, section 5.2.1.7).
 pub(crate) fn only_if_cached(request: &HeaderMap) -> bool {
-    let values = request.get_all(header::CACHE_CONTROL).into_iter();
+    let values = request.get_all(CACHE_CONTROL).into_iter();
     let mut directives = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     directives.any(|directive| directive.eq_ignore_ascii_case(b"only-if-cached"))
 }
 
 /// Restricts the `Cache-Control` of media, and leaves other responses alone.
 pub(crate) fn restrict(mut response: Response, restriction: Option<Restriction>) -> Response {
-    let current = response.headers().get(header::CACHE_CONTROL);
-    let restricted = restriction.and_then(|restriction| restricted(current?, restriction));
-    if let Some(restricted) = restricted {
-        response.headers_mut().insert(header::CACHE_CONTROL, restricted);
+    if let Some(restricted) = restriction.and_then(|restriction| restricted(response.headers(), restriction)) {
+        response.headers_mut().insert(CACHE_CONTROL, restricted);
     }
     response
 }
 
 /// A stricter `Cache-Control` than that of a response, if that is one of media and not strict enough.
-fn restricted(current: &HeaderValue, restriction: Restriction) -> Option<HeaderValue> {
-    let visibility = [(PUBLIC, "public"), (PRIVATE, "private")].into_iter().find(|(value, _)| value == current)?.1;
+fn restricted(headers: &HeaderMap, restriction: Restriction) -> Option<HeaderValue> {
+    let current = headers.get(CACHE_CONTROL)?.to_str().ok()?;
+    let (visibility, lifetime) = current.split_once(", ").filter(|(visibility, _)| ["public", "private"].contains(visibility))?;
     match restriction {
         Restriction::Administration => Some(NO_STORE),
-        Restriction::Expires(seconds) if seconds < MAX_AGE => {
-            HeaderValue::from_str(&format!("{visibility}, max-age={seconds}")).ok()
+        Restriction::Expires(seconds) => {
+            let max_age: u64 = lifetime.strip_prefix("max-age=")?.parse().ok()?;
+            let age: u64 = headers.get(AGE).and_then(|age| age.to_str().ok()?.parse().ok()).unwrap_or(0);
+            let allowed = age.saturating_add(seconds);
+            (allowed < max_age).then(|| with_max_age(visibility, allowed))
         }
-        Restriction::Expires(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use axum::body::Body;
 
     use super::*;
 
-    fn caching(current: HeaderValue, restriction: Option<Restriction>) -> String {
+    use Cacheability::{NoStore, Private, Public};
+
+    /// A response with media that was stored a number of seconds ago.
+    fn media(cacheability: Cacheability, max_age: Option<u32>, age: u32, seconds: u64) -> Response {
         let mut response = Response::new(Body::empty());
-        response.headers_mut().insert(header::CACHE_CONTROL, current);
-        restrict(response, restriction).headers()[header::CACHE_CONTROL].to_str().unwrap().to_owned()
+        let cache_control = CacheControl { cacheability, max_age, age };
+        // Not at a whole second, so that a slow test does not come to another one.
+        let stored_at = SystemTime::now() - Duration::from_millis(seconds * 1000 + 200);
+        describe(response.headers_mut(), cache_control, stored_at);
+        response
+    }
+
+    fn headers(response: &Response) -> (&str, Option<&str>) {
+        let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+        (text(CACHE_CONTROL).unwrap(), text(AGE))
+    }
+
+    #[test]
+    fn media_is_kept_for_a_day_unless_its_origin_says_less() {
+        for (cacheability, max_age, age, seconds, expected) in [
+            (Public, None, 0, 1000, ("public, max-age=86400", None)),
+            (Public, None, 7, 1000, ("public, max-age=86400", None)),
+            (Private, None, 0, 1000, ("private, max-age=86400", None)),
+            (Public, Some(60), 0, 0, ("public, max-age=60", Some("0"))),
+            (Public, Some(60), 5, 30, ("public, max-age=60", Some("35"))),
+            (Private, Some(60), 0, 1000, ("private, max-age=60", Some("1000"))),
+            (Public, Some(90_000), 0, 0, ("public, max-age=86400", Some("0"))),
+            (Public, Some(90_000), 600, 1000, ("public, max-age=88000", Some("1600"))),
+            (Public, Some(90_000), 0, 80_000, ("public, max-age=90000", Some("80000"))),
+            (Public, Some(u32::MAX), 0, 1_000_000, ("public, max-age=1086400", Some("1000000"))),
+            (Public, Some(0), 5, 30, ("public, no-cache", None)),
+            (Private, Some(0), 0, 0, ("private, no-cache", None)),
+            (NoStore, Some(60), 5, 30, ("private, no-store", None)),
+            (NoStore, None, 0, 0, ("private, no-store", None)),
+        ] {
+            let response = media(cacheability, max_age, age, seconds);
+            assert_eq!(headers(&response), expected, "{cacheability:?} {max_age:?} {age} {seconds}");
+        }
+    }
+
+    #[test]
+    fn media_from_the_future_has_the_age_of_its_origin() {
+        let mut headers = HeaderMap::new();
+        let cache_control = CacheControl { cacheability: Public, max_age: Some(60), age: 5 };
+        describe(&mut headers, cache_control, SystemTime::now() + Duration::from_secs(1000));
+        assert_eq!(headers[AGE], "5");
     }
 
     #[test]
     fn media_is_kept_no_longer_than_its_signature_is_valid() {
-        let [public, private, never] = [Cacheability::Public, Cacheability::Private, Cacheability::NoStore].map(of);
-        for (current, restriction, expected) in [
-            (&public, None, "public, max-age=86400"),
-            (&public, Some(Restriction::Expires(86_400)), "public, max-age=86400"),
-            (&public, Some(Restriction::Expires(60)), "public, max-age=60"),
-            (&private, Some(Restriction::Expires(60)), "private, max-age=60"),
-            (&public, Some(Restriction::Administration), "private, no-store"),
-            (&private, Some(Restriction::Administration), "private, no-store"),
-            (&never, Some(Restriction::Expires(60)), "private, no-store"),
-            (&HeaderValue::from_static("no-store"), Some(Restriction::Expires(60)), "no-store"),
+        let [public, private, never] = [Public, Private, NoStore].map(|cacheability| (cacheability, None, 0));
+        for ((cacheability, max_age, seconds), restriction, expected) in [
+            (public, None, "public, max-age=86400"),
+            (public, Some(Restriction::Expires(86_400)), "public, max-age=86400"),
+            (public, Some(Restriction::Expires(60)), "public, max-age=60"),
+            (private, Some(Restriction::Expires(60)), "private, max-age=60"),
+            (public, Some(Restriction::Administration), "private, no-store"),
+            (private, Some(Restriction::Administration), "private, no-store"),
+            (never, Some(Restriction::Expires(60)), "private, no-store"),
+            ((Public, Some(0), 0), Some(Restriction::Expires(60)), "public, no-cache"),
+            ((Public, Some(0), 0), Some(Restriction::Administration), "private, no-store"),
+            ((Public, Some(500), 100), Some(Restriction::Expires(60)), "public, max-age=160"),
+            ((Public, Some(500), 100), Some(Restriction::Expires(600)), "public, max-age=500"),
+            ((Private, Some(500), 100), Some(Restriction::Administration), "private, no-store"),
         ] {
-            assert_eq!(caching(current.clone(), restriction), expected, "{current:?} {restriction:?}");
+            let response = restrict(media(cacheability, max_age, 0, seconds), restriction);
+            assert_eq!(headers(&response).0, expected, "{cacheability:?} {max_age:?} {restriction:?}");
+        }
+    }
+
+    #[test]
+    fn responses_without_media_are_left_alone() {
+        for restriction in [Restriction::Expires(60), Restriction::Administration] {
+            let mut response = Response::new(Body::empty());
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            assert_eq!(headers(&restrict(response, Some(restriction))).0, "no-store");
+            assert!(restrict(Response::new(Body::empty()), Some(restriction)).headers().is_empty());
         }
     }
 }

@@ -99,7 +99,7 @@ fn describe_content(headers: &mut HeaderMap, media: &Media) {
 fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     headers.typed_insert(version.tag);
     headers.typed_insert(LastModified::from(version.modified));
-    headers.insert(header::CACHE_CONTROL, caching::of(media.cache_control().cacheability));
+    caching::describe(headers, media.cache_control(), media.stored_at());
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };

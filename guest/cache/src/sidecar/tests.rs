@@ -14,6 +14,7 @@ fn full() -> Sidecar {
     let metadata = Metadata {
         cacheability: Cacheability::Private,
         max_age: Some(0),
+        age: 3,
         etag: Some("W/\"1\"".into()),
         last_modified: Some("Wed, 21 Oct 2015 07:28:00 GMT".into()),
         cost: 1,
@@ -41,7 +42,7 @@ fn optional_fields_follow_the_others_and_are_omitted_by_default() {
     assert_eq!(text(&Sidecar { body_digest: None, ..plain() }), format!("{shared}}}"));
     let digest = "07".repeat(32);
     assert_eq!(text(&plain()), format!(r#"{shared},"sha256":"{digest}"}}"#));
-    let ours = r#""private":true,"max_age":0,"etag":"W/\"1\"","last_modified":"Wed, 21 Oct 2015 07:28:00 GMT","cost":1"#;
+    let ours = r#""private":true,"max_age":0,"age":3,"etag":"W/\"1\"","last_modified":"Wed, 21 Oct 2015 07:28:00 GMT","cost":1"#;
     assert_eq!(text(&full()), format!(r#"{shared},"sha256":"{digest}",{ours}}}"#));
 }
 
@@ -105,7 +106,7 @@ fn file_names_in_sidecars_are_cleaned() {
 #[test]
 fn optional_fields_of_another_type_do_no_harm() {
     let sidecar = read(
-        r#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true,"max_age":-1,"etag":1,"last_modified":"a\nb","cost":4294967296}"#,
+        r#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true,"max_age":-1,"age":"1","etag":1,"last_modified":"a\nb","cost":4294967296}"#,
     );
     assert_eq!(sidecar.body_digest, None);
     assert_eq!(*sidecar.metadata, Metadata::new("application/octet-stream".into(), "media", 0));

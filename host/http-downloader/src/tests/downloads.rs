@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::http_downloader::HttpDownloader;
-use crate::options::{HttpOptions, Progress};
+use crate::options::{HttpOptions, OriginCacheControl, Progress};
 use crate::setup_error::HttpSetupError;
 use crate::tests::origin::{OK_HEAD, failure, fetch, origin_sending, response, send, start_origin};
-use media_cache_interfaces::{Downloader, FetchError};
+use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError};
 
 #[tokio::test]
 async fn download_has_a_body_a_type_and_a_name() {
@@ -113,4 +113,16 @@ fn invalid_options_are_setup_errors() {
     assert!(matches!(HttpDownloader::new(split), Err(HttpSetupError::Header(USER_AGENT, _))));
     let split = HttpOptions { via: Some("two\r\nlines".into()), ..HttpOptions::default() };
     assert!(matches!(HttpDownloader::new(split), Err(HttpSetupError::Header(VIA, _))));
+}
+
+#[tokio::test]
+async fn what_the_origin_says_about_keeping_is_applied_unless_it_is_ignored() {
+    let headers = "Cache-Control: max-age=60\r\ncache-control: no-store\r\nAge: 5\r\nETag: \"1\"\r\n";
+    let url = origin_sending(response(headers, b"media")).await;
+    let media = fetch(&url, HttpOptions::default()).await.unwrap();
+    let expected = CacheControl { cacheability: Cacheability::NoStore, max_age: Some(60), age: 5 };
+    assert_eq!((media.cache_control, media.validators.etag.as_deref()), (expected, Some("\"1\"")));
+    let ignoring = HttpOptions { origin_cache_control: OriginCacheControl::Ignore, ..HttpOptions::default() };
+    let media = fetch(&url, ignoring).await.unwrap();
+    assert_eq!((media.cache_control, media.validators.etag.as_deref()), (CacheControl::default(), Some("\"1\"")));
 }

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::BoxFuture;
 use http::HeaderValue;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::http_downloader::HttpDownloader;
+use crate::limited::Limited;
 use crate::options::HttpOptions;
+use crate::retry::{Retry, RetryOptions};
 use crate::target::Target;
 use crate::tests::origin::{allowing_loopback, fetch, next_head, response, send, start_origin};
 use crate::transport::OriginRequest;
-use media_cache_interfaces::Downloader;
+use crate::wait_queue::LimiterOptions;
+use media_cache_interfaces::{CacheControl, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 #[tokio::test]
 async fn request_has_user_agent_via_and_no_other_optional_headers() {
@@ -45,7 +50,8 @@ async fn authorization_is_sent_to_its_target_and_not_along_a_redirect() {
     let options = allowing_loopback(HttpOptions::default());
     let target = Target::parse(&format!("http://{address}/first"), &options.access).unwrap();
     let downloader = HttpDownloader::new(options).unwrap();
-    let request = OriginRequest { target, authorization: Some(HeaderValue::from_static("Bearer token")) };
+    let request =
+        OriginRequest { authorization: Some(HeaderValue::from_static("Bearer token")), ..OriginRequest::anonymous(target) };
     downloader.follow_redirects(request).await.unwrap();
     let is_authorized = |head: Option<String>| head.unwrap().to_ascii_lowercase().contains("\r\nauthorization: bearer token\r\n");
     assert!(is_authorized(requests.recv().await));
@@ -76,4 +82,66 @@ async fn each_http_1_request_has_its_own_connection() {
 fn default_user_agent_names_the_product() {
     let default = HttpOptions::default().user_agent;
     assert_eq!(default.split_once('/'), Some(("media-cache", env!("CARGO_PKG_VERSION"))));
+}
+
+/// The condition headers of a request, in lower case.
+fn conditions(head: &str) -> Vec<String> {
+    let lines = head.trim_end().split("\r\n").map(str::to_ascii_lowercase);
+    lines.filter(|line| line.starts_with("if-")).collect()
+}
+
+#[tokio::test]
+async fn conditional_request_has_the_validators_and_may_be_answered_without_a_body() {
+    let (heads, mut requests) = mpsc::unbounded_channel();
+    let address = start_origin(move |stream, head: String| {
+        heads.send(head.clone()).unwrap();
+        let redirect = b"HTTP/1.1 302 Found\r\nLocation: /there\r\n\r\n".to_vec();
+        send(
+            stream,
+            match head.split(' ').nth(1) {
+                Some("/moved") => redirect,
+                Some("/new") => response("ETag: \"2\"\r\nCache-Control: max-age=7\r\n", b"media"),
+                _ => b"HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=60\r\nAge: 5\r\n\r\n".to_vec(),
+            },
+        )
+    })
+    .await;
+    let downloader = HttpDownloader::new(allowing_loopback(HttpOptions::default())).unwrap();
+    let url = |path: &str| format!("http://{address}{path}");
+    let validators = Validators { etag: Some("W/\"1\"".into()), last_modified: Some("Sun, 06 Nov 1994 08:49:37 GMT".into()) };
+    let expected = ["if-none-match: w/\"1\"", "if-modified-since: sun, 06 nov 1994 08:49:37 gmt"];
+    for (path, hops) in [("/same", 1), ("/moved", 2)] {
+        let Fetched::NotModified(cache_control) = downloader.fetch_if_changed(&url(path), &validators).await.unwrap() else {
+            panic!("{path} was sent")
+        };
+        assert_eq!(cache_control, CacheControl { max_age: Some(60), age: 5, ..CacheControl::default() });
+        for _ in 0..hops {
+            assert_eq!(conditions(&requests.recv().await.unwrap()), expected, "{path}");
+        }
+    }
+    let Fetched::Media(media) = downloader.fetch_if_changed(&url("/new"), &validators).await.unwrap() else {
+        panic!("nothing was sent")
+    };
+    assert_eq!((media.validators.etag.as_deref(), media.cache_control.max_age), (Some("\"2\""), Some(7)));
+    let unconditional = downloader.fetch_if_changed(&url("/same"), &Validators::default()).await.map(|_| ()).unwrap_err();
+    assert_eq!(unconditional, FetchError::OriginStatus(304), "nothing could be confirmed");
+}
+
+#[tokio::test]
+async fn decorators_pass_conditional_requests_on() {
+    struct Unchanged;
+    impl Downloader for Unchanged {
+        fn fetch<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+            Box::pin(async { Err(FetchError::NotFound) })
+        }
+
+        fn fetch_if_changed<'a>(&'a self, _: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+            assert!(!validators.is_empty());
+            Box::pin(async { Ok(Fetched::NotModified(CacheControl::default())) })
+        }
+    }
+    let limited = Limited::new(Unchanged, ConcurrencyLimiter::new(LimiterOptions::default()));
+    let decorated = Retry::new(limited, RetryOptions::default());
+    let validators = Validators { etag: Some("\"1\"".into()), last_modified: None };
+    assert!(matches!(decorated.fetch_if_changed("test:a", &validators).await, Ok(Fetched::NotModified(_))));
 }
