@@ -21,6 +21,8 @@ mod memory;
 mod names;
 mod opening;
 mod put;
+mod refresh;
+mod refresh_recovery;
 mod remove_matching;
 mod restart;
 mod single_flight;

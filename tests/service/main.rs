@@ -37,6 +37,7 @@ mod put_delete;
 mod queue;
 mod range;
 mod readme;
+mod refresh;
 mod restart;
 mod scrape;
 mod shutdown;

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
-use crate::cached_media::CachedMedia;
+use crate::cached_media::{CachedMedia, Refreshed};
 use crate::counters::Counters;
 use crate::disk::Disk;
 use crate::disk_health::DiskHealth;
@@ -41,6 +41,8 @@ pub struct Cache {
     pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
     /// Fetches and puts, by entry. One that fails ends without a result.
     pub(crate) fills: SingleFlight<KeyDigest, CachedMedia>,
+    /// Refreshes, by the URL as given.
+    pub(crate) refreshes: SingleFlight<KeyDigest, Result<Refreshed, FetchError>>,
     /// Reads from disk, by entry.
     pub(crate) reads: SingleFlight<KeyDigest, Option<CachedMedia>>,
     /// Deletions of files, by entry. Until one ends, nothing may be written under the same name.
@@ -73,6 +75,7 @@ impl Cache {
             checkpoints: SingleFlight::default(),
             downloads: SingleFlight::default(),
             fills: SingleFlight::default(),
+            refreshes: SingleFlight::default(),
             reads: SingleFlight::default(),
             pending_deletes: SingleFlight::default(),
         }

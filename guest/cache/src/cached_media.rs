@@ -21,6 +21,22 @@ pub struct CachedMedia {
     pub not_stored: Option<StoreError>,
 }
 
+/// The outcome of a refresh.
+pub struct Refreshed {
+    /// The media as fetched, or as stored if it is the same.
+    pub media: CachedMedia,
+    /// Whether it differs from what was stored.
+    pub modified: bool,
+}
+
+impl Refreshed {
+    /// The same outcome for another request.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { media: self.media.share(), modified: self.modified }
+    }
+}
+
 impl CachedMedia {
     /// The media of an entry.
     #[must_use]
@@ -52,7 +68,9 @@ impl CachedMedia {
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
         let resident = entry.and_then(|entry| entry.resident.as_ref());
-        let resident = resident.filter(|resident| source != Source::Origin || resident.in_memory());
+        // The entry may have been refreshed meanwhile, and then has other bytes.
+        let is_current = entry.is_some_and(|entry| Rc::ptr_eq(&entry.metadata, &self.metadata));
+        let resident = resident.filter(|resident| is_current && (source != Source::Origin || resident.in_memory()));
         Media {
             mimetype: self.metadata.mimetype.clone(),
             filename: self.metadata.filename.clone(),

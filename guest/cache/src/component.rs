@@ -1,7 +1,8 @@
 //! Exports the cache. This file only adapts signatures.
 
 use crate::bindings::exports::media_cache::cache::cache::{
-    EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, Stats, StoreError,
+    EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, RefreshOutcome, Stats,
+    StoreError,
 };
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -40,6 +41,10 @@ impl GuestMediaCache for Cache {
 
     async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
         self.remove_matching(filter).await
+    }
+
+    async fn refresh(&self, url: String, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
+        self.refresh(&url, context).await
     }
 
     fn record_hits(&self, hits: Vec<Hit>) {

@@ -92,7 +92,15 @@ impl Disk {
         let file = self.directory.open_at(PathFlags::empty(), temporary.clone(), create, flags).await?;
         bytes.write_to(&file).await?;
         drop(file);
-        self.directory.rename_at(temporary, &self.directory, name).await
+        self.rename(temporary, name).await
+    }
+
+    /// Renames a file. An existing file with the new name is replaced.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn rename(&self, from: String, to: String) -> Result<(), ErrorCode> {
+        self.directory.rename_at(from, &self.directory, to).await
     }
 
     /// Deletes a file. A missing file is not an error.

@@ -35,7 +35,7 @@ impl<P: Policy> TierEntries for StoredEntries<'_, P> {
         let slot = Slot::try_from(id).unwrap_or(Slot::MAX);
         match self.index.get(slot) {
             None => Eviction::Unknown,
-            Some(entry) if !entry.committed => Eviction::InUse(entry.for_policy(id, entry.disk_size())),
+            Some(entry) if entry.is_being_written() => Eviction::InUse(entry.for_policy(id, entry.disk_size())),
             Some(_) => self.index.remove(slot).map_or(Eviction::Unknown, |entry| {
                 let freed = entry.disk_size();
                 self.evicted.push(entry.digest);
@@ -47,7 +47,7 @@ impl<P: Policy> TierEntries for StoredEntries<'_, P> {
     }
 
     fn coldest(&self) -> Option<EntryId> {
-        let committed = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.committed);
-        self.index.coldest_first().find(committed).map(EntryId::from)
+        let is_idle = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| !entry.is_being_written());
+        self.index.coldest_first().find(is_idle).map(EntryId::from)
     }
 }

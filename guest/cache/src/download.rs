@@ -1,6 +1,6 @@
 //! Fetches media through the host's downloader, and remembers failures.
 
-use crate::bindings::media_cache::cache::downloader::{self, Fetched, FetchedMedia, Request};
+use crate::bindings::media_cache::cache::downloader::{self, Fetched, FetchedMedia, Request, Validators};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::clock;
@@ -24,23 +24,60 @@ impl Cache {
 
     /// Fetches the URL. Returns the media and how long that took, in milliseconds.
     pub(crate) async fn download(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<(FetchedMedia, u32), FetchError> {
-        let started = clock::ticks();
-        let request = Request { url: key.request_key.into(), validators: None, context };
-        let result = downloader::fetch(request).await.and_then(complete_media);
-        let cost = cost(clock::ticks().saturating_sub(started));
-        let state = &mut *self.state.borrow_mut();
-        match result {
+        let (result, cost) = self.fetch(key, None, context).await;
+        match result.and_then(complete_media) {
             Ok(media) => {
-                state.counters.downloads += 1;
+                self.state.borrow_mut().counters.downloads += 1;
                 Ok((media, cost))
             }
             Err(failure) => {
-                state.counters.download_failures += 1;
                 let (failure, ttl) = self.settings.failure_ttl.apply(failure);
+                let state = &mut *self.state.borrow_mut();
+                state.counters.download_failures += 1;
                 state.failures.remember(key.request_digest(), failure.clone(), clock::ticks(), u64::from(ttl) * NANOSECONDS);
                 Err(failure)
             }
         }
+    }
+
+    /// Fetches the URL of a stored entry, conditionally if it has validators. Returns what was fetched and how long that took, in
+    /// milliseconds. A failure is not remembered, since it concerns no other request: what is stored is still there.
+    pub(crate) async fn fetch_again(
+        &self,
+        key: &LookupKey<'_>,
+        validators: Validators,
+        context: Option<u64>,
+    ) -> Result<(Fetched, u32), FetchError> {
+        let validators = (validators.etag.is_some() || validators.last_modified.is_some()).then_some(validators);
+        let is_conditional = validators.is_some();
+        let (result, cost) = self.fetch(key, validators, context).await;
+        let result = result.and_then(|fetched| match fetched {
+            Fetched::NotModified(cache_control) if is_conditional => Ok(Fetched::NotModified(cache_control)),
+            fetched => complete_media(fetched).map(Fetched::Media),
+        });
+        let counters = &mut self.state.borrow_mut().counters;
+        match result {
+            Ok(fetched) => {
+                counters.downloads += 1;
+                Ok((fetched, cost))
+            }
+            Err(failure) => {
+                counters.download_failures += 1;
+                Err(self.settings.failure_ttl.apply(failure).0)
+            }
+        }
+    }
+
+    /// Calls the host's downloader. Returns how long that took, too, in milliseconds.
+    async fn fetch(
+        &self,
+        key: &LookupKey<'_>,
+        validators: Option<Validators>,
+        context: Option<u64>,
+    ) -> (Result<Fetched, FetchError>, u32) {
+        let started = clock::ticks();
+        let result = downloader::fetch(Request { url: key.request_key.into(), validators, context }).await;
+        (result, cost(clock::ticks().saturating_sub(started)))
     }
 }
 

@@ -40,8 +40,12 @@ pub struct Entry<B> {
     pub body_digest: Option<[u8; 32]>,
     /// Whether both files are written. Until then the entry only reserves space.
     pub committed: bool,
+    /// Whether this comes from the snapshot. The sidecar has the last word, when the entry is read for the first time.
+    pub from_snapshot: bool,
     /// The bytes, while the entry is resident: in memory or as an open file.
     pub resident: Option<B>,
+    /// The bytes, while the files are being replaced.
+    pub replacing: Option<B>,
 }
 
 impl<B> Entry<B> {
@@ -59,8 +63,16 @@ impl<B> Entry<B> {
             waiters: 0,
             body_digest: sidecar.body_digest,
             committed: true,
+            from_snapshot: false,
             resident: None,
+            replacing: None,
         }
+    }
+
+    /// Whether its files are being written, so that it can be neither evicted nor removed.
+    #[must_use]
+    pub fn is_being_written(&self) -> bool {
+        !self.committed || self.replacing.is_some()
     }
 
     /// The disk usage of the entry.

@@ -15,6 +15,10 @@ pub enum FileKind {
     Media(KeyDigest),
     /// The sidecar of an entry.
     Sidecar(KeyDigest),
+    /// The bytes that are to replace those of an entry.
+    NewMedia(KeyDigest),
+    /// The sidecar that is to replace that of an entry.
+    NewSidecar(KeyDigest),
     /// The snapshot of the index.
     Snapshot,
     /// The temporary file of an interrupted write.
@@ -34,6 +38,8 @@ impl FileKind {
         let kind = match name.split_once('.') {
             Some((hex, "dat")) => KeyDigest::from_hex(hex).map(Self::Media),
             Some((hex, "json")) => KeyDigest::from_hex(hex).map(Self::Sidecar),
+            Some((hex, "dat.new")) => KeyDigest::from_hex(hex).map(Self::NewMedia),
+            Some((hex, "json.new")) => KeyDigest::from_hex(hex).map(Self::NewSidecar),
             _ => (name == SNAPSHOT).then_some(Self::Snapshot),
         };
         match kind {
@@ -55,6 +61,9 @@ mod tests {
         let digest = KeyDigest::from_hex(HEX).unwrap();
         assert_eq!(FileKind::of(&format!("{HEX}.dat")), FileKind::Media(digest));
         assert_eq!(FileKind::of(&format!("{HEX}.json")), FileKind::Sidecar(digest));
+        assert_eq!(FileKind::of(&digest.new_media_file()), FileKind::NewMedia(digest));
+        assert_eq!(FileKind::of(&digest.new_sidecar_file()), FileKind::NewSidecar(digest));
+        assert_eq!(FileKind::of(&format!("{}.tmp", digest.new_media_file())), FileKind::Leftover);
         assert_eq!(FileKind::of(&format!("{HEX}.dat.tmp")), FileKind::Leftover);
         assert_eq!(FileKind::of(&format!("{HEX}.json.tmp")), FileKind::Leftover);
         assert_eq!(FileKind::of("media-cache.index"), FileKind::Snapshot);
@@ -66,6 +75,8 @@ mod tests {
             "media-cache.lock",
             &format!("{upper}.dat"),
             &format!("{HEX}.png"),
+            &format!("{HEX}.new"),
+            &format!("{HEX}.dat.new.new"),
             &format!("{HEX}.tmp"),
             HEX,
             ".tmp",

@@ -29,6 +29,16 @@ impl Cache {
         }
     }
 
+    /// The leader role for filling an entry, whether it is stored or not.
+    pub(crate) async fn lead_fill(&self, digest: &KeyDigest) -> FillLeader<'_> {
+        loop {
+            match self.fills.join(digest) {
+                Role::Leader(fill) => return fill,
+                Role::Follower(result) => drop(result.await),
+            }
+        }
+    }
+
     /// Converts media if the transcoder accepts it, stores it, and passes it to the requests that wait for the entry. `cost` is the
     /// time in milliseconds that the fetch took, 0 if there was none.
     pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
@@ -44,7 +54,7 @@ impl Cache {
         media
     }
 
-    fn count_not_stored(&self, error: &StoreError) {
+    pub(crate) fn count_not_stored(&self, error: &StoreError) {
         let counters = &mut self.state.borrow_mut().counters;
         match error {
             StoreError::Refused => counters.refused += 1,

@@ -11,7 +11,7 @@ use crate::single_flight::Role;
 
 /// Where the bytes of an entry are.
 enum Location {
-    /// In the memory tier.
+    /// In the memory tier, or held by whoever replaces the files.
     Resident(CachedMedia),
     /// Only on disk.
     OnDisk(Slot),
@@ -70,7 +70,7 @@ impl Cache {
         let state = self.state.borrow();
         let Some(slot) = state.index.find(digest) else { return Location::Absent };
         match state.index.get(slot) {
-            Some(entry) if entry.committed => match &entry.resident {
+            Some(entry) if entry.committed => match entry.resident.as_ref().or(entry.replacing.as_ref()) {
                 Some(blob) => Location::Resident(CachedMedia::stored(entry, blob.share(), state.index.handle(slot))),
                 None => Location::OnDisk(slot),
             },

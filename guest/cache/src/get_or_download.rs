@@ -24,7 +24,10 @@ impl Cache {
             self.state.borrow_mut().counters.misses += first_miss;
             let result = match role {
                 Role::Leader(leader) => {
-                    let result = self.fill(&key, context).await;
+                    let result = match self.recall_failure(&key) {
+                        Ok(()) => self.fill(&key, context).await,
+                        Err(failure) => Err(failure),
+                    };
                     leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
                     result
                 }
@@ -40,9 +43,8 @@ impl Cache {
         }
     }
 
-    /// Fetches and stores an entry, unless a remembered failure applies or the entry is being filled already.
-    async fn fill(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
-        self.recall_failure(key)?;
+    /// Fetches and stores an entry, unless the entry is being filled already.
+    pub(crate) async fn fill(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
         let fill = match self.fills.join(&key.digest) {
             Role::Leader(fill) => Some(fill),
             Role::Follower(result) => {

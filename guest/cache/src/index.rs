@@ -5,6 +5,7 @@
 
 use crate::entry::Entry;
 use crate::key_digest::{DigestMap, KeyDigest};
+use crate::sidecar::Sidecar;
 
 /// The number of a slot.
 pub type Slot = u32;
@@ -30,6 +31,8 @@ pub struct Index<B> {
     uses: u64,
     disk_bytes: u64,
     media_bytes: u64,
+    /// Disk space of files that are to replace those of entries.
+    reserved: u64,
     /// Where the latest listing continues. If that entry moves, the bookmark moves to the next one.
     bookmark: Slot,
 }
@@ -45,6 +48,7 @@ impl<B> Default for Index<B> {
             uses: 0,
             disk_bytes: 0,
             media_bytes: 0,
+            reserved: 0,
             bookmark: NONE,
         }
     }
@@ -63,10 +67,20 @@ impl<B> Index<B> {
         self.by_digest.is_empty()
     }
 
-    /// The disk usage of all entries in bytes.
+    /// The disk usage of all entries in bytes, and of the files that are to replace theirs.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        self.disk_bytes
+        self.disk_bytes + self.reserved
+    }
+
+    /// Counts the disk space of files that are to replace those of an entry.
+    pub fn reserve(&mut self, disk_size: u64) {
+        self.reserved += disk_size;
+    }
+
+    /// Ends what [`reserve`](Self::reserve) began.
+    pub fn release(&mut self, disk_size: u64) {
+        self.reserved -= disk_size;
     }
 
     /// The size of all media in bytes.
@@ -121,6 +135,17 @@ impl<B> Index<B> {
     /// The entry in a slot, to change anything but its digest and sizes.
     pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry<B>> {
         self.nodes.get_mut(slot as usize)?.entry.as_mut()
+    }
+
+    /// Describes an entry anew, as its sidecar does. It keeps its slot, its place in the order of use, and its hits.
+    pub fn describe(&mut self, slot: Slot, sidecar: Sidecar, sidecar_size: u64) {
+        let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };
+        let (old_disk_size, old_size) = (entry.disk_size(), entry.size);
+        (entry.metadata, entry.body_digest) = (sidecar.metadata, sidecar.body_digest);
+        (entry.size, entry.sidecar_size) = (sidecar.size, sidecar_size);
+        entry.from_snapshot = false;
+        self.disk_bytes = self.disk_bytes - old_disk_size + entry.disk_size();
+        self.media_bytes = self.media_bytes - old_size + entry.size;
     }
 
     /// Makes an entry the most recently used.
@@ -213,7 +238,6 @@ impl<B> Index<B> {
 mod tests {
     use super::*;
     use crate::metadata::Metadata;
-    use crate::sidecar::Sidecar;
 
     fn entry(url: &str, size: u64) -> Entry<()> {
         let metadata = Metadata::new("image/png".into(), "a.png", 0);
@@ -246,6 +270,24 @@ mod tests {
         assert_eq!((index.disk_bytes(), index.media_bytes()), (16384, 20));
         index.remove(slot(&index, "a"));
         assert_eq!((index.disk_bytes(), index.media_bytes(), index.len()), (8192, 10, 1));
+    }
+
+    #[test]
+    fn an_entry_that_is_described_anew_keeps_its_handle_and_counts_with_its_new_size() {
+        let mut index = filled("ab");
+        let handle = index.handle(0);
+        let metadata = Metadata::new("image/webp".into(), "b.webp", 7);
+        let sidecar = Sidecar { url: "a".into(), size: 5000, body_digest: Some([1; 32]), metadata: metadata.into() };
+        index.reserve(12288);
+        index.describe(0, sidecar, 200);
+        assert_eq!((index.disk_bytes(), index.media_bytes()), (12288 + 8192 + 12288, 5010));
+        index.release(12288);
+        assert_eq!((index.disk_bytes(), index.resolve(handle)), (20480, Some(0)));
+        let entry = index.get(0).unwrap();
+        assert_eq!((entry.size, entry.metadata.mimetype.as_str(), entry.body_digest), (5000, "image/webp", Some([1; 32])));
+        assert_eq!(urls(&index), "ab");
+        index.remove(0);
+        assert_eq!((index.disk_bytes(), index.media_bytes()), (8192, 10));
     }
 
     #[test]

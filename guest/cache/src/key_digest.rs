@@ -49,6 +49,20 @@ impl KeyDigest {
     }
 }
 
+impl KeyDigest {
+    /// The name of the file with bytes that are to replace those of the entry.
+    #[must_use]
+    pub fn new_media_file(&self) -> String {
+        format!("{self}.dat.new")
+    }
+
+    /// The name of the file with metadata that is to replace that of the entry.
+    #[must_use]
+    pub fn new_sidecar_file(&self) -> String {
+        format!("{self}.json.new")
+    }
+}
+
 impl fmt::Display for KeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&encode_hex(&self.0))

@@ -5,10 +5,11 @@
 //! - names and formats: [`hex`], [`key_digest`], [`file_kind`], [`lookup_key`], [`media_type`], [`metadata`], `json_surrogates`, [`sidecar`], [`snapshot`];
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
-//! - the host: [`bindings`], [`clock`], [`disk`];
+//! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
-//!   [`put`], [`get_or_download`], `download`, `fill`, [`transcode`], `store`, `reservation`, `disk_tier`, `delete_files`, [`remove`],
-//!   [`remove_matching`], [`record_hits`], [`startup_scan`], [`listing`], [`checkpoint`], [`stats`], [`health`];
+//!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `reservation`, `replace`, `disk_tier`,
+//!   `delete_files`, [`remove`], [`remove_matching`], [`record_hits`], [`startup_scan`], `recovery`, [`listing`], [`checkpoint`],
+//!   [`stats`], [`health`];
 //! - `component`, which exports it.
 
 pub mod bindings;
@@ -48,11 +49,15 @@ pub mod policy;
 pub mod put;
 mod read_back;
 pub mod record_hits;
+mod recovery;
+pub mod refresh;
 pub mod remove;
 pub mod remove_matching;
+mod replace;
 mod reservation;
 pub mod settings;
 pub mod sidecar;
+pub mod sidecar_file;
 pub mod single_flight;
 pub mod snapshot;
 pub mod startup_scan;

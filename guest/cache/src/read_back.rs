@@ -5,6 +5,7 @@ use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::disk::blames_the_file;
 use crate::index::Slot;
+use crate::sidecar_file::read_sidecar;
 use crate::state::State;
 
 /// The outcome of reading an entry.
@@ -29,6 +30,7 @@ enum Checked {
 impl Cache {
     /// Reads the bytes of an entry. If they are damaged, the entry is dropped.
     pub(crate) async fn read_back(&self, slot: Slot) -> ReadBack {
+        self.compare_sidecar(slot).await;
         let (handle, name, size, digest) = {
             let state = self.state.borrow();
             let Some(entry) = state.index.get(slot) else { return ReadBack::Gone };
@@ -43,12 +45,34 @@ impl Cache {
             (Checked::Damaged, state) => {
                 // Whoever removed the entry meanwhile has deleted its files.
                 let Some(slot) = state.index.resolve(handle) else { return ReadBack::Gone };
+                if state.index.get(slot).is_some_and(|entry| entry.replacing.is_some()) {
+                    return ReadBack::Gone;
+                }
                 state.counters.damaged += 1;
                 state.remove_entry(slot)
             }
         };
         self.delete_evicted(damaged).await;
         ReadBack::Gone
+    }
+
+    /// Describes an entry of the snapshot as its sidecar does, which may have been written since.
+    async fn compare_sidecar(&self, slot: Slot) {
+        let (handle, digest) = {
+            let state = self.state.borrow();
+            match state.index.get(slot).filter(|entry| entry.from_snapshot) {
+                Some(entry) => (state.index.handle(slot), entry.digest),
+                None => return,
+            }
+        };
+        let Some(disk) = self.disk.borrow().clone() else { return };
+        // Without a sidecar that can be read, the digest in the snapshot is what the bytes have to agree with.
+        let Ok(Some((sidecar, sidecar_size))) = read_sidecar(&disk, digest.sidecar_file(), digest).await else { return };
+        let state = &mut *self.state.borrow_mut();
+        let Some(slot) = state.index.resolve(handle) else { return };
+        if state.index.get(slot).is_some_and(|entry| entry.from_snapshot && entry.size == sidecar.size) {
+            state.index.describe(slot, sidecar, sidecar_size);
+        }
     }
 
     /// Reads a file that should have this size and digest.

@@ -2,6 +2,7 @@
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cache::Cache;
+use crate::entry::Entry;
 use crate::key_digest::KeyDigest;
 use crate::state::State;
 
@@ -41,7 +42,7 @@ impl Cache {
 impl State {
     fn remove_committed(&mut self, digest: &KeyDigest) -> Removal {
         let Some(slot) = self.index.find(digest) else { return Removal::Absent };
-        if self.index.get(slot).is_some_and(|entry| !entry.committed) {
+        if self.index.get(slot).is_some_and(Entry::is_being_written) {
             return Removal::InUse;
         }
         self.remove_entry(slot);

@@ -109,6 +109,18 @@ impl Sidecar {
         serde_json::to_vec(&written).unwrap_or_default()
     }
 
+    /// The content of the file.
+    ///
+    /// # Errors
+    /// If it would be larger than what is read back.
+    pub fn to_checked_json(&self) -> Result<Vec<u8>, String> {
+        let json = self.to_json();
+        if json.len() as u64 > LARGEST {
+            return Err(format!("the sidecar has {} bytes, and {LARGEST} is the most", json.len()));
+        }
+        Ok(json)
+    }
+
     /// Reads the content of a file, whoever wrote it. `None` if it describes no entry.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {

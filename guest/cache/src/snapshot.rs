@@ -1,8 +1,8 @@
 //! The saved index: one JSON object per line, least recently used entry first.
 //!
 //! It saves a start from reading every sidecar, and keeps what sidecars do not have: the order of use and the hits. The directory
-//! remains the source of truth: an entry without its files is not taken from here, and one that is missing here is read from its
-//! sidecar. Unreadable lines are skipped.
+//! remains the source of truth: an entry without its files is not taken from here, one that is missing here is read from its
+//! sidecar, and the sidecar of each is compared when it is read for the first time. Unreadable lines are skipped.
 
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,9 @@ impl Line {
             waiters: 0,
             body_digest: self.sha256.as_deref().and_then(decode_hex),
             committed: true,
+            from_snapshot: true,
             resident: None,
+            replacing: None,
         }
     }
 }

@@ -12,7 +12,8 @@ use crate::disk::{Disk, blames_the_file, describe};
 use crate::entry::Entry;
 use crate::file_kind::{FileKind, SNAPSHOT};
 use crate::key_digest::{DigestMap, KeyDigest};
-use crate::sidecar::{self, Sidecar};
+use crate::recovery::{NewFiles, Recovered, recover};
+use crate::sidecar_file::read_sidecar;
 use crate::single_flight::Role;
 use crate::snapshot;
 use crate::state::State;
@@ -24,6 +25,7 @@ const PAGE: usize = 1024;
 #[derive(Default)]
 struct DirectoryListing {
     pairs: DigestMap<Pair>,
+    replacements: DigestMap<NewFiles>,
     leftovers: Vec<String>,
     snapshot: bool,
 }
@@ -46,6 +48,8 @@ impl DirectoryListing {
             match FileKind::of(&name) {
                 FileKind::Media(digest) => listing.pairs.entry(digest).or_default().media = true,
                 FileKind::Sidecar(digest) => listing.pairs.entry(digest).or_default().sidecar = true,
+                FileKind::NewMedia(digest) => listing.replacements.entry(digest).or_default().media = true,
+                FileKind::NewSidecar(digest) => listing.replacements.entry(digest).or_default().sidecar = true,
                 FileKind::Snapshot => listing.snapshot = true,
                 FileKind::Leftover => listing.leftovers.push(name),
                 FileKind::Foreign => {}
@@ -99,6 +103,14 @@ impl Cache {
         let mut report = LoadReport { entries: 0, from_index: 0, leftovers: 0, damaged: 0, evicted: 0 };
         for name in std::mem::take(&mut listing.leftovers) {
             report.leftovers += u64::from(disk.remove(name).await.is_ok());
+        }
+        for (digest, new) in std::mem::take(&mut listing.replacements) {
+            match recover(&disk, digest, new).await {
+                Ok(Recovered::Completed) => drop(listing.pairs.insert(digest, Pair::COMPLETE)),
+                Ok(Recovered::Undone(files)) => report.leftovers += files,
+                // They stay where they are, for a start that can read them.
+                Err(_) => {}
+            }
         }
         let saved = entries_of_snapshot(&disk, &mut listing).await;
         let saved_digests: Vec<KeyDigest> = saved.iter().map(|entry| entry.digest).collect();
@@ -198,23 +210,20 @@ async fn entry_of_sidecar(disk: &Disk, digest: KeyDigest, pair: Pair) -> Result<
     if pair != Pair::COMPLETE {
         return Ok(None);
     }
-    let (blob, size) = match (disk.read(digest.sidecar_file()).await, disk.size(digest.media_file()).await) {
-        (Ok(blob), Ok(size)) => (blob, size),
+    let (sidecar, size) = match (read_sidecar(disk, digest.sidecar_file(), digest).await, disk.size(digest.media_file()).await) {
+        (Ok(sidecar), Ok(size)) => (sidecar, size),
         (Err(error), _) | (_, Err(error)) if blames_the_file(&error) => return Ok(None),
         (Err(error), _) | (_, Err(error)) => return Err(error),
     };
-    if blob.size() > sidecar::LARGEST {
-        return Ok(None);
-    }
-    let sidecar = Sidecar::from_json(&blob.head(sidecar::LARGEST as u32)?);
-    let agrees = |sidecar: &Sidecar| KeyDigest::of(&sidecar.url) == digest && sidecar.size == size;
-    Ok(sidecar.filter(agrees).map(|sidecar| Entry::from_sidecar(digest, sidecar, blob.size())))
+    let sidecar = sidecar.filter(|(sidecar, _)| sidecar.size == size);
+    Ok(sidecar.map(|(sidecar, sidecar_size)| Entry::from_sidecar(digest, sidecar, sidecar_size)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metadata::Metadata;
+    use crate::sidecar::Sidecar;
 
     #[test]
     fn a_listing_sorts_out_the_files_of_the_cache() {

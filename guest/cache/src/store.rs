@@ -13,7 +13,7 @@ use crate::disk::{Disk, describe};
 use crate::entry::{Entry, disk_size};
 use crate::key_digest::KeyDigest;
 use crate::lookup_key::LookupKey;
-use crate::sidecar::{self, Sidecar};
+use crate::sidecar::Sidecar;
 
 impl Cache {
     /// Stores media and returns its handle. Space is freed before anything is written, so that the budget holds at all times.
@@ -24,12 +24,8 @@ impl Cache {
         let disk = self.open_disk()?;
         let (digest, budget) = (key.digest, self.settings.max_disk_bytes);
         let sidecar = self.describe_media(key, media).await?;
-        let json = sidecar.to_json();
+        let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
         let sidecar_size = json.len() as u64;
-        if sidecar_size > sidecar::LARGEST {
-            let reason = format!("the sidecar has {sidecar_size} bytes, and {} is the most", sidecar::LARGEST);
-            return Err(StoreError::Disk(reason));
-        }
         let disk_size = disk_size(sidecar.size, sidecar_size);
         if disk_size > budget {
             return Err(StoreError::Oversize(budget));
@@ -66,7 +62,7 @@ impl Cache {
         self.disk.borrow().clone().ok_or_else(|| StoreError::Disk("the directory is not open".into()))
     }
 
-    async fn describe_media(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Sidecar, StoreError> {
+    pub(crate) async fn describe_media(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Sidecar, StoreError> {
         // The body is not on our disk yet, whose health a body that cannot be read says nothing about.
         let body_digest = media.body.digest().await;
         let body_digest = body_digest.map_err(|error| StoreError::Disk(format!("cannot read the body: {}", describe(&error))))?;
@@ -85,14 +81,14 @@ impl Cache {
     }
 
     /// The bytes for the memory tier: in memory, or else the file that was just written.
-    async fn resident_body(&self, disk: &Disk, digest: KeyDigest, body: &Blob) -> Option<Blob> {
+    pub(crate) async fn resident_body(&self, disk: &Disk, digest: KeyDigest, body: &Blob) -> Option<Blob> {
         if body.in_memory() && self.state.borrow().memory_tier.fits_in_memory(body.size()) {
             return Some(body.share());
         }
         disk.read(digest.media_file()).await.ok()
     }
 
-    fn disk_failed(&self, action: &str, error: &ErrorCode) -> StoreError {
+    pub(crate) fn disk_failed(&self, action: &str, error: &ErrorCode) -> StoreError {
         let reason = format!("cannot {action}: {}", describe(error));
         self.state.borrow_mut().disk_health.failed(reason.clone(), clock::now());
         StoreError::Disk(reason)

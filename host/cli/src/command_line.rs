@@ -10,6 +10,7 @@ use crate::get::Get;
 use crate::ls::Ls;
 use crate::policy::Policy;
 use crate::put::Put;
+use crate::refresh::Refresh;
 use crate::rm::Rm;
 use crate::serve::Serve;
 use crate::sign::Sign;
@@ -45,6 +46,8 @@ enum Command {
     Put(Put),
     /// Remove what is stored for URLs
     Rm(Rm),
+    /// Have a running service fetch the media of a URL again
+    Refresh(Refresh),
     /// List what is stored, the least recently used first
     Ls(Ls),
     /// Say how much is stored
@@ -85,6 +88,7 @@ impl Cli {
                 Command::Get(get) => get.run().await,
                 Command::Put(put) => put.run().await,
                 Command::Rm(rm) => rm.run().await,
+                Command::Refresh(refresh) => refresh.run().await,
                 Command::Ls(ls) => ls.run().await,
                 Command::Stats(stats) => stats.run().await,
                 Command::Simulate(simulate) => simulate.run(),

@@ -28,6 +28,7 @@ mod plot_file;
 mod policy;
 mod progress;
 mod put;
+mod refresh;
 mod rm;
 mod sandbox;
 mod secrets;

@@ -9,7 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
-use crate::media::{Delivered, EntryFilter, Health, LoadReport, Media, Page, PutOutcome, Status, StoreError};
+use crate::media::{
+    Delivered, EntryFilter, Health, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError,
+};
 use crate::policy::record::{PolicyStatus, PolicyTotals};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
@@ -113,6 +115,18 @@ impl MediaCache {
         }
         let delivered = self.call_with_retry(|reply| Request::GetOrDownload { url: url.into(), reply }).await??;
         Ok(self.remember(&key, delivered))
+    }
+
+    /// Fetches `url` again, conditionally if its origin sent validators, and replaces what is stored; see `refresh` in
+    /// `wit/cache/cache.wit`. If nothing is stored, the media is downloaded and stored.
+    ///
+    /// # Errors
+    /// [`CacheError::Fetch`] if the download failed, and then what is stored remains; [`CacheError::Closed`], or
+    /// [`CacheError::BrokeDown`]. If what was downloaded could not be stored, the outcome says why.
+    pub async fn refresh(&self, url: &str) -> Result<RefreshOutcome, CacheError> {
+        let refresh = |reply| Request::Refresh { url: url.into(), reply };
+        let Refreshed { media, modified, not_stored } = self.call_with_retry(refresh).await??;
+        Ok(RefreshOutcome { media: self.remember(&self.key(url), media), modified, not_stored })
     }
 
     /// Stores `body` for `url`. A known URL keeps the stored bytes. Media whose type the transcoder accepts is converted: by default, a

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
-use crate::media::{Delivered, PutOutcome, Status, StoreError};
+use crate::media::{Delivered, PutOutcome, Refreshed, Status, StoreError};
 use crate::request::{Reply, Request};
 use crate::transfer::{hand_over, receive};
 
@@ -217,6 +217,15 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
                     Ok(PutOutcome { media: take(accessor, media)?.media, known, not_stored })
                 }
                 Err(error) => Err(error),
+            };
+            drop(reply.send(answer));
+        }
+        Request::Refresh { url, reply } => {
+            let answer = match guest.call_refresh(accessor, cache, url, None).await? {
+                Ok(wit::RefreshOutcome { media, modified, not_stored }) => {
+                    Ok(Refreshed { media: take(accessor, media)?, modified, not_stored })
+                }
+                Err(error) => Err(error.into()),
             };
             drop(reply.send(answer));
         }

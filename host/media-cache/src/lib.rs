@@ -46,14 +46,15 @@ pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
 pub use media::{
-    Degradation, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, Source, Stats, Status, StoreError,
+    Degradation, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, RefreshOutcome, Source, Stats,
+    Status, StoreError,
 };
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
-    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, FetchedMedia, NoDownloader, NoTranscoder,
-    SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
+    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, Fetched, FetchedMedia, NoDownloader,
+    NoTranscoder, SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

@@ -98,6 +98,17 @@ pub struct PutOutcome {
     pub not_stored: Option<StoreError>,
 }
 
+/// What became of a refresh.
+#[derive(Clone, Debug)]
+pub struct RefreshOutcome {
+    /// The media as fetched, or as stored if it is still current.
+    pub media: Media,
+    /// Whether the media differs from what was stored. False if the origin confirmed that, or sent the same bytes again.
+    pub modified: bool,
+    /// Why the fetched media was not stored, if it was not. What was stored before remains.
+    pub not_stored: Option<StoreError>,
+}
+
 /// The state of a cache.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -118,4 +129,12 @@ pub(crate) struct Delivered {
     pub handle: Option<u64>,
     /// Alive for as long as the component holds the blob.
     pub resident: Weak<Blob>,
+}
+
+/// A refresh as the component handed it over.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    pub media: Delivered,
+    pub modified: bool,
+    pub not_stored: Option<StoreError>,
 }

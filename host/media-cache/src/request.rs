@@ -3,7 +3,7 @@
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
-use crate::media::{Delivered, EntryFilter, Health, LoadReport, Page, PutOutcome, Status, StoreError};
+use crate::media::{Delivered, EntryFilter, Health, LoadReport, Page, PutOutcome, Refreshed, Status, StoreError};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -18,6 +18,10 @@ pub(crate) enum Request {
     GetOrDownload {
         url: String,
         reply: Reply<Result<Delivered, FetchError>>,
+    },
+    Refresh {
+        url: String,
+        reply: Reply<Result<Refreshed, FetchError>>,
     },
     Put {
         url: String,

@@ -26,7 +26,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
             max_age: media.cache_control.max_age,
             age: media.cache_control.age,
         },
-        validators: Validators { etag: media.validators.etag, last_modified: media.validators.last_modified },
+        validators: from_component(media.validators),
     };
     Ok(Delivered {
         handle: media.handle.filter(|_| media.resident),
@@ -45,6 +45,11 @@ pub(crate) fn hand_over(state: &mut HostState, media: FetchedMedia) -> wasmtime:
         cache_control: to_component(cache_control),
         validators: fetched::Validators { etag: validators.etag, last_modified: validators.last_modified },
     })
+}
+
+/// The validators of a component.
+pub(crate) fn from_component(validators: fetched::Validators) -> Validators {
+    Validators { etag: validators.etag, last_modified: validators.last_modified }
 }
 
 /// What an origin says about keeping its response, for the component.

@@ -178,7 +178,11 @@ mod tests {
         };
         for path in ROUTES.iter().map(|route| route.path) {
             for method in METHODS {
-                let uri = if path == "/media" { "/media?url=https%3A%2F%2Fexample.com%2Fa.png" } else { path };
+                let uri = match path {
+                    "/media" => "/media?url=https%3A%2F%2Fexample.com%2Fa.png",
+                    "/refresh" => "/refresh?url=https%3A%2F%2Fexample.com%2Fa.png",
+                    _ => path,
+                };
                 let send = async |access: &Access, uri: &str, token: Option<&str>| send(access, &method, uri, token).await.as_u16();
                 if send(&protected, uri, Some(&bearer)).await == 405 {
                     assert_eq!(send(&protected, uri, None).await, 405, "{method} {path} exists for nobody");

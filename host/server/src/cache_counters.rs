@@ -69,6 +69,16 @@ pub(crate) const COUNTERS: &[Counters] = &[
             series("original", "transcoding", "failed", |stats| stats.transcode_failures),
         ],
     },
+    Counters {
+        name: "refreshes",
+        help: "Refreshes, by what became of the media; if they failed, what was stored is kept",
+        label: "outcome",
+        series: &[
+            series("changed", "refreshes", "changed", |stats| stats.refreshes_modified),
+            series("unchanged", "refreshes", "unchanged", |stats| stats.refreshes_unmodified),
+            series("failed", "refreshes", "failed", |stats| stats.refresh_failures),
+        ],
+    },
     plain("misses", "Requests for which nothing was stored", &[only_metric("", |stats| stats.misses)]),
     plain(
         "coalesced",

@@ -1,4 +1,4 @@
-//! The query of `/media`: the URL that is requested, and what else each method takes.
+//! The query of `/media` and `/refresh`: the URL that is requested, and what else each method takes.
 
 use axum::http::Uri;
 
@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use media_cache_requests::Signature;
 use media_cache_requests::query;
 
-/// The query of a request to `/media`.
+/// The query of a request for a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MediaQuery {
     pub url: String,
@@ -30,6 +30,11 @@ impl MediaQuery {
     pub fn of_put(uri: &Uri) -> Result<Self, Problem> {
         let [url, filename] = query::read(uri, ["url", "filename"], HINT)?;
         Ok(Self { url: required(url)?, filename, signature: None })
+    }
+
+    /// The query of a refresh.
+    pub fn of_refresh(uri: &Uri) -> Result<Self, Problem> {
+        Self::of_delete(uri)
     }
 
     /// The query of a DELETE.

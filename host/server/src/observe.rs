@@ -154,7 +154,8 @@ struct LogLine {
 
 impl LogLine {
     fn write(&self, bytes: u64) {
-        let query = (self.route == routes::MEDIA).then(|| self.uri.query()).flatten();
+        let names_url = [routes::MEDIA, routes::REFRESH].contains(&self.route);
+        let query = names_url.then(|| self.uri.query()).flatten();
         let url = query.and_then(|query| query::parameters(query).flatten().find(|(name, _)| name == "url"));
         let url = url.map(|(_, url)| self.log.urls.describe(&url));
         tracing::info!(

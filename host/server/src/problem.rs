@@ -56,6 +56,11 @@ impl Problem {
         }
     }
 
+    /// Adds to the detail.
+    pub fn and(self, more: &str) -> Self {
+        Self { detail: format!("{}; {more}", self.detail), ..self }
+    }
+
     pub fn code(&self) -> &'static str {
         self.code
     }

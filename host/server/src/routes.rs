@@ -2,11 +2,14 @@
 
 use axum::routing::{MethodRouter, get, post};
 
-use crate::handlers::{entries, health, media, metrics, policy, stats};
+use crate::handlers::{entries, health, media, metrics, policy, refresh, stats};
 use crate::service::Service;
 
 /// The path of media, which nearly all requests are for.
 pub(crate) const MEDIA: &str = "/media";
+
+/// The path of refreshes.
+pub(crate) const REFRESH: &str = "/refresh";
 
 /// A path.
 pub(crate) struct Route {
@@ -35,6 +38,7 @@ use Requirement::{Administration, Loopback, Nothing, Signature};
 /// All paths.
 pub(crate) const ROUTES: &[Route] = &[
     Route { path: MEDIA, to_read: Signature, is_polled: false, handlers: || get(media::get).put(media::put).delete(media::delete) },
+    Route { path: REFRESH, to_read: Administration, is_polled: false, handlers: || post(refresh::refresh) },
     Route { path: "/entries", to_read: Administration, is_polled: false, handlers: || get(entries::list) },
     Route { path: "/policies", to_read: Administration, is_polled: false, handlers: || get(policy::list) },
     Route { path: "/policy", to_read: Administration, is_polled: false, handlers: || get(policy::show).put(policy::put) },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use media_cache::{Blob, Downloader, FetchError, FetchedMedia};
+use media_cache::{Blob, CacheControl, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 use crate::latch::Latch;
 
@@ -18,7 +18,11 @@ pub struct ScriptedOrigin {
 struct Page {
     answer: Option<Answer>,
     latch: Option<Latch>,
+    /// What a conditional request is answered with instead.
+    confirmation: Option<CacheControl>,
     requests: usize,
+    /// The conditions of the latest request, if it had any.
+    conditions: Option<Validators>,
 }
 
 type Answer = Arc<dyn Fn() -> Result<FetchedMedia, FetchError> + Send + Sync>;
@@ -52,7 +56,20 @@ impl ScriptedOrigin {
 
     /// Calls `answer` for each download of a URL.
     pub fn answers(&self, url: &str, answer: impl Fn() -> Result<FetchedMedia, FetchError> + Send + Sync + 'static) {
-        self.page(url, |page| page.answer = Some(Arc::new(answer)));
+        self.page(url, |page| {
+            page.answer = Some(Arc::new(answer));
+            page.confirmation = None;
+        });
+    }
+
+    /// Answers conditional requests for a URL with `not-modified`, until something else is served.
+    pub fn confirms(&self, url: &str, cache_control: CacheControl) {
+        self.page(url, |page| page.confirmation = Some(cache_control));
+    }
+
+    /// The conditions of the latest request for a URL, if it had any.
+    pub fn conditions(&self, url: &str) -> Option<Validators> {
+        self.page(url, |page| page.conditions.clone())
     }
 
     /// Holds up downloads of a URL until the latch is opened.
@@ -76,6 +93,7 @@ impl Downloader for ScriptedOrigin {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
         let (answer, latch) = self.page(url, |page| {
             page.requests += 1;
+            page.conditions = None;
             (page.answer.clone(), page.latch.clone())
         });
         Box::pin(async move {
@@ -83,6 +101,18 @@ impl Downloader for ScriptedOrigin {
                 latch.pass().await;
             }
             answer.map_or_else(|| Ok(fetched(text(url), "text/plain", "page.txt")), |answer| answer())
+        })
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        let fetched = self.fetch(url);
+        let confirmation = self.page(url, |page| {
+            page.conditions = Some(validators.clone());
+            page.confirmation
+        });
+        Box::pin(async move {
+            let media = fetched.await?;
+            Ok(confirmation.map_or(Fetched::Media(media), Fetched::NotModified))
         })
     }
 }

@@ -6,3 +6,4 @@ mod remote;
 mod test;
 
 pub use command::Policy;
+pub use remote::Server;

@@ -113,7 +113,8 @@ impl Rollback {
 }
 
 impl Server {
-    fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
+    /// The URL of a path of the service.
+    pub fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
         let server = self.server.as_str().trim_end_matches('/');
         let mut url: Url =
             format!("{server}/{path}").parse().with_context(|| format!("{server} is not the address of a service"))?;
@@ -124,7 +125,7 @@ impl Server {
     }
 
     /// Sends a request, and takes apart what comes back.
-    async fn ask(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
+    pub async fn ask(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
         let request = client()?.request(method, url);
         let request = match &self.token_file {
             Some(file) => request.bearer_auth(first_token(file)?),
@@ -177,7 +178,8 @@ impl Server {
         swapped
     }
 
-    fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
+    /// Prints an answer, as JSON if that is wanted.
+    pub fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
         if self.json { output::json_value(answer) } else { output::lines(for_people(answer)) }
     }
 }

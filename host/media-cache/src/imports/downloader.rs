@@ -6,7 +6,8 @@ use wasmtime::component::{Accessor, HasSelf};
 use crate::bindings::cache::media_cache::cache::downloader::{Fetched, Host, HostWithStore, Request};
 use crate::bindings::cache::media_cache::cache::failures::FetchError;
 use crate::host_state::HostState;
-use crate::transfer::hand_over;
+use crate::transfer::{from_component, hand_over, to_component};
+use media_cache_interfaces::Fetched as Outcome;
 
 impl Host for HostState {}
 
@@ -16,11 +17,18 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             let state = state.get();
             (state.downloader.clone(), state.runtime.clone(), state.hits.clone())
         });
-        let fetched = runtime.spawn(async move { downloader.fetch(&request.url).await }).await;
+        let fetch = async move {
+            match request.validators.map(from_component) {
+                Some(validators) => downloader.fetch_if_changed(&request.url, &validators).await,
+                None => downloader.fetch(&request.url).await.map(Outcome::Media),
+            }
+        };
+        let fetched = runtime.spawn(fetch).await;
         // What follows is a decision of the policy: it is to know of every hit before it.
         hits.flush().await;
         match fetched {
-            Ok(Ok(media)) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), media))?))),
+            Ok(Ok(Outcome::Media(media))) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), media))?))),
+            Ok(Ok(Outcome::NotModified(cache_control))) => Ok(Ok(Fetched::NotModified(to_component(cache_control)))),
             Ok(Err(error)) => Ok(Err(error.into())),
             Err(panic) => Ok(Err(FetchError::Other(format!("the downloader broke off: {panic}")))),
         }

@@ -5,6 +5,7 @@ pub(crate) mod health;
 pub(crate) mod media;
 pub(crate) mod metrics;
 pub(crate) mod policy;
+pub(crate) mod refresh;
 pub(crate) mod stats;
 
 pub use entries::entry_document;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::BoxFuture;
-use media_cache::{Downloader, FetchError, FetchedMedia};
+use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 use crate::logs::urls::LogUrls;
 
@@ -30,19 +30,40 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
         Box::pin(async move {
             let begun = Instant::now();
             let fetched = self.inner.fetch(url).await;
-            let seconds = begun.elapsed().as_secs_f64();
-            let logged = self.urls.describe(url);
-            let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
-            match &fetched {
-                Ok(FetchedMedia { body, mimetype, .. }) => {
-                    tracing::debug!(key, host, url, mimetype = mimetype.as_str(), bytes = body.len(), seconds, "downloaded");
-                }
-                Err(error) => {
-                    let reason = error.to_string();
-                    tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
-                }
-            }
+            self.log(url, begun, fetched.as_ref().map(Some));
             fetched
         })
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        Box::pin(async move {
+            let begun = Instant::now();
+            let fetched = self.inner.fetch_if_changed(url, validators).await;
+            let media = fetched.as_ref().map(|fetched| match fetched {
+                Fetched::Media(media) => Some(media),
+                Fetched::NotModified(_) => None,
+            });
+            self.log(url, begun, media);
+            fetched
+        })
+    }
+}
+
+impl<D: ?Sized> Logged<D> {
+    /// Logs a download that has ended: with media, with none since it has not changed, or with a failure.
+    fn log(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
+        let seconds = begun.elapsed().as_secs_f64();
+        let logged = self.urls.describe(url);
+        let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
+        match fetched {
+            Ok(Some(FetchedMedia { body, mimetype, .. })) => {
+                tracing::debug!(key, host, url, mimetype = mimetype.as_str(), bytes = body.len(), seconds, "downloaded");
+            }
+            Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
+            Err(error) => {
+                let reason = error.to_string();
+                tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
+            }
+        }
     }
 }

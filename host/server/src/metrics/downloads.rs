@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Instant;
 
-use media_cache::{Downloader, FetchError, FetchedMedia};
+use media_cache::FetchError;
 use media_cache_http_downloader::HostPattern;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -54,16 +54,21 @@ impl Downloads {
         downloads
     }
 
-    /// Fetches a URL, and records the outcome.
-    pub async fn measure(&self, downloader: &(impl Downloader + ?Sized), url: &str) -> Result<FetchedMedia, FetchError> {
+    /// Measures a download of a URL, and records the outcome. `bytes` are those of the media, if it was sent.
+    pub async fn measure<T>(
+        &self,
+        url: &str,
+        download: impl Future<Output = Result<T, FetchError>>,
+        bytes: impl FnOnce(&T) -> u64,
+    ) -> Result<T, FetchError> {
         let _in_progress = InProgress::new(&self.in_progress);
         let begun = Instant::now();
-        let fetched = downloader.fetch(url).await;
+        let fetched = download.await;
         let host = ByHost { host_class: self.class(url) };
         self.time.get_or_create(&host).observe(begun.elapsed());
         let outcome = match &fetched {
-            Ok(download) => {
-                self.bytes.get_or_create(&host).inc_by(download.body.len());
+            Ok(fetched) => {
+                self.bytes.get_or_create(&host).inc_by(bytes(fetched));
                 "success"
             }
             Err(error) => error.name(),

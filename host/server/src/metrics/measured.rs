@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use media_cache::{Downloader, FetchError, FetchedMedia, TranscodeError, Transcoded, Transcoder};
+use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, TranscodeError, Transcoded, Transcoder, Validators};
 
 use crate::metrics::registry::Metrics;
 
@@ -24,7 +24,15 @@ impl Metrics {
 
 impl<D: Downloader + ?Sized> Downloader for Measured<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.metrics.downloads().measure(&*self.inner, url))
+        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch(url), |media| media.body.len()))
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        let bytes = |fetched: &Fetched| match fetched {
+            Fetched::Media(media) => media.body.len(),
+            Fetched::NotModified(_) => 0,
+        };
+        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch_if_changed(url, validators), bytes))
     }
 }
 

@@ -1,0 +1,54 @@
+//! Completes or undoes replacements of entries that were interrupted.
+//!
+//! `replace` writes `.dat.new`, then `.json.new`, then renames the first and the second. So if there is a new sidecar whose digest is
+//! that of the new body, or of the body in place where there is no new one, what is left of the renames is done. Anything else was
+//! interrupted before both were written, and the new files are removed: the old ones are untouched.
+
+use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::disk::Disk;
+use crate::key_digest::KeyDigest;
+use crate::sidecar_file::read_sidecar;
+
+/// Which new files of an entry exist.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NewFiles {
+    pub media: bool,
+    pub sidecar: bool,
+}
+
+/// What became of a replacement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recovered {
+    /// The entry has its new files.
+    Completed,
+    /// This number of new files was removed.
+    Undone(u64),
+}
+
+/// Completes or undoes the replacement of an entry. An error leaves the rest for another start.
+pub(crate) async fn recover(disk: &Disk, digest: KeyDigest, new: NewFiles) -> Result<Recovered, ErrorCode> {
+    let body = if new.media { digest.new_media_file() } else { digest.media_file() };
+    if new.sidecar && describes(disk, digest, body).await? {
+        if new.media {
+            disk.rename(digest.new_media_file(), digest.media_file()).await?;
+        }
+        disk.rename(digest.new_sidecar_file(), digest.sidecar_file()).await?;
+        return Ok(Recovered::Completed);
+    }
+    disk.remove(digest.new_sidecar_file()).await?;
+    disk.remove(digest.new_media_file()).await?;
+    Ok(Recovered::Undone(u64::from(new.media) + u64::from(new.sidecar)))
+}
+
+/// Whether the new sidecar is that of the entry and of this body.
+async fn describes(disk: &Disk, digest: KeyDigest, body: String) -> Result<bool, ErrorCode> {
+    let Some((sidecar, _)) = read_sidecar(disk, digest.new_sidecar_file(), digest).await? else { return Ok(false) };
+    match disk.read(body).await {
+        Ok(body) if body.size() == sidecar.size => {
+            let digest = body.digest().await?;
+            Ok(sidecar.body_digest.is_some_and(|expected| digest == expected))
+        }
+        Ok(_) | Err(ErrorCode::NoEntry) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

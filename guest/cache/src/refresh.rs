@@ -1,0 +1,125 @@
+//! Fetches an entry again, and replaces it if its media has changed. What is stored is served meanwhile, and stays if this fails.
+
+use crate::bindings::exports::media_cache::cache::cache::{RefreshOutcome, Source, StoreError};
+use crate::bindings::media_cache::cache::downloader::{CacheControl, Fetched, FetchedMedia};
+use crate::bindings::media_cache::cache::failures::FetchError;
+use crate::cache::Cache;
+use crate::cached_media::{CachedMedia, Refreshed};
+use crate::clock;
+use crate::lookup_key::LookupKey;
+use crate::metadata::Metadata;
+use crate::replace::Replaced;
+use crate::single_flight::Role;
+
+impl Cache {
+    /// See the WIT.
+    pub async fn refresh(&self, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
+        let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
+        // Without its directory the cache is empty, and the origin still answers.
+        let _ = self.ensure_loaded().await;
+        let result = loop {
+            match self.refreshes.join(&key.request_digest()) {
+                Role::Leader(leader) => {
+                    let result = self.refetch(&key, context).await;
+                    self.count_refresh(&result);
+                    leader.finish(|| result.as_ref().map(Refreshed::share).map_err(Clone::clone));
+                    break result;
+                }
+                Role::Follower(result) => {
+                    if let Ok(result) = result.await {
+                        break result;
+                    }
+                }
+            }
+        };
+        let Refreshed { media, modified } = result?;
+        let not_stored = media.not_stored.clone();
+        let source = if modified { Source::Origin } else { Source::Disk };
+        Ok(RefreshOutcome { media: media.into_media(source, &self.state.borrow()), modified, not_stored })
+    }
+
+    async fn refetch(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
+        loop {
+            let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
+            let (fetched, cost) = self.fetch_again(key, stored.metadata.validators(), context).await?;
+            match fetched {
+                Fetched::Media(media) => return Ok(self.admit_again(key, media, cost).await),
+                Fetched::NotModified(cache_control) => {
+                    // If the entry has been removed meanwhile, it is missing now.
+                    if let Some(confirmed) = self.confirm(key, stored, cache_control).await {
+                        return Ok(confirmed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fetches what is not stored, as for a request, whatever failure is remembered.
+    async fn fetch_missing(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
+        let result = loop {
+            match self.downloads.join(&key.request_digest()) {
+                Role::Leader(leader) => {
+                    let result = self.fill(key, context).await;
+                    leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
+                    break result;
+                }
+                Role::Follower(result) => {
+                    if let Ok(result) = result.await {
+                        break result;
+                    }
+                }
+            }
+        };
+        result.map(|media| Refreshed { media, modified: true })
+    }
+
+    /// Replaces the entry, and passes the media to the requests that wait for it if it has been evicted meanwhile.
+    async fn admit_again(&self, key: &LookupKey<'_>, fetched: FetchedMedia, cost: u32) -> Refreshed {
+        let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
+        let fill = self.lead_fill(&key.digest).await;
+        let replaced = self.replace(key, &media).await;
+        let modified = replaced.as_ref().map_or(true, |replaced| replaced.modified);
+        self.record_replaced(&mut media, replaced);
+        fill.finish(|| media.share());
+        Refreshed { media, modified }
+    }
+
+    /// Writes down what the origin says now about keeping the media, which it confirmed. `None` if the entry no longer exists.
+    async fn confirm(&self, key: &LookupKey<'_>, stored: CachedMedia, cache_control: CacheControl) -> Option<Refreshed> {
+        let fill = self.lead_fill(&key.digest).await;
+        let handle = stored.handle.filter(|handle| self.state.borrow().index.resolve(*handle).is_some())?;
+        let metadata = Metadata {
+            cacheability: cache_control.cacheability,
+            // A lifetime that is not stated anew stays.
+            max_age: cache_control.max_age.or(stored.metadata.max_age),
+            age: cache_control.age,
+            stored_at: clock::now(),
+            ..Metadata::clone(&stored.metadata)
+        };
+        let mut media = CachedMedia { metadata: metadata.into(), handle: Some(handle), ..stored };
+        let replaced = self.replace(key, &media).await;
+        self.record_replaced(&mut media, replaced);
+        fill.finish(|| media.share());
+        Some(Refreshed { media, modified: false })
+    }
+
+    /// Records in the media whether it is stored. If not, what was stored before remains.
+    fn record_replaced(&self, media: &mut CachedMedia, replaced: Result<Replaced, StoreError>) {
+        match replaced {
+            Ok(replaced) => media.handle = Some(replaced.handle),
+            Err(error) => {
+                self.count_not_stored(&error);
+                (media.handle, media.not_stored) = (None, Some(error));
+            }
+        }
+    }
+
+    fn count_refresh(&self, result: &Result<Refreshed, FetchError>) {
+        let counters = &mut self.state.borrow_mut().counters;
+        match result {
+            Ok(Refreshed { media: CachedMedia { not_stored: None, .. }, modified: true }) => counters.refreshes_modified += 1,
+            Ok(Refreshed { media: CachedMedia { not_stored: None, .. }, modified: false }) => counters.refreshes_unmodified += 1,
+            Ok(_) | Err(_) => counters.refresh_failures += 1,
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `/refresh`: fetches the media of a URL again.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use media_cache::RefreshOutcome;
+use serde_json::json;
+
+use crate::media_query::MediaQuery;
+use crate::problem::Problem;
+use crate::service::Service;
+
+/// `POST`: replaces what is stored, if the media has changed.
+pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    let MediaQuery { url, .. } = MediaQuery::of_refresh(&uri)?;
+    let cache = service.cache().await?;
+    let refreshed = cache.refresh(&url).await.map_err(|error| kept(error.into()))?;
+    let RefreshOutcome { media, modified, not_stored } = refreshed;
+    if let Some(why) = not_stored {
+        return Err(kept(why.into()));
+    }
+    let refreshed = json!({
+        "url": cache.key(&url),
+        "changed": modified,
+        "mimetype": media.mimetype(),
+        "filename": media.filename(),
+        "size": media.body.len(),
+    });
+    Ok(Json(refreshed).into_response())
+}
+
+/// A refresh that failed.
+fn kept(problem: Problem) -> Problem {
+    problem.and("what is stored for the URL is kept")
+}
