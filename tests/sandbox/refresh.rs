@@ -210,6 +210,39 @@ async fn requests_are_served_from_the_old_copy_while_refreshes_share_a_download(
 }
 
 #[tokio::test]
+async fn requests_during_many_refreshes_get_one_version_or_the_other() {
+    let rig = CacheRig::create();
+    // Every get reads the file, whose name stands for two versions in turn.
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    let versions = [noise(1, 100_000), noise(2, 100_000)];
+    rig.origin.serves(URL, version(0, versions[0].clone()));
+    fill(&cache, &[URL]).await;
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    let refreshes = async {
+        for round in 1..40 {
+            rig.origin.serves(URL, version(round, versions[round as usize % 2].clone()));
+            assert!(cache.refresh(URL).await.unwrap().modified);
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+    };
+    let gets = async || {
+        let mut seen = [0, 0];
+        while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+            let media = cache.get(URL).await.unwrap().expect("it is always stored");
+            let bytes = body(&media).await;
+            let which = versions.iter().position(|version| *version == bytes).expect("it is a whole version");
+            assert_eq!(media.cache_control().age % 2, which as u32, "its type and bytes belong together");
+            seen[which] += 1;
+        }
+        seen
+    };
+    let ((), first, second) = join3(refreshes, gets(), gets()).await;
+    assert!(first.iter().chain(&second).all(|count| *count > 0), "{first:?} {second:?}");
+    let stats = stats(&cache).await;
+    assert_eq!((stats.damaged, stats.refreshes_modified, stats.disk_bytes), (0, 39, disk_usage(&rig.directory()).0));
+}
+
+#[tokio::test]
 async fn media_that_must_not_be_stored_does_not_replace_what_is() {
     let no_store = CacheControl { cacheability: Cacheability::NoStore, ..CacheControl::default() };
     for is_confirmed in [true, false] {
