@@ -22,6 +22,7 @@ mod names;
 mod opening;
 mod put;
 mod refresh;
+mod refresh_failures;
 mod refresh_recovery;
 mod remove_matching;
 mod restart;

@@ -3,24 +3,20 @@
 use std::fs;
 use std::time::Duration;
 
-use futures::future::{join, join3};
-use media_cache::{
-    CacheControl, CacheError, Cacheability, FetchError, FetchedMedia, MediaCache, RefreshOutcome, Source, StoreError, Validators,
-};
-use media_cache_test_support::cache_directory::{
-    BOTH, SNAPSHOT, copy_files, disk_usage, files_exist, media_file, sidecar, sidecar_file,
-};
-use media_cache_test_support::cache_requests::{body, failure, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
-use media_cache_test_support::cache_state::{Found, entries, found, order, stats};
+use futures::future::join3;
+use media_cache::{CacheControl, FetchedMedia, MediaCache, RefreshOutcome, Source, Validators};
+use media_cache_test_support::cache_directory::{BOTH, SNAPSHOT, copy_files, disk_usage, files_exist, media_file, sidecar};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{Found, found, order, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::{fetched, text};
 use media_cache_test_support::sha256::sha256;
 
-const URL: &str = "test:a";
+pub(crate) const URL: &str = "test:a";
 
 /// A version of the media at the URL, with validators of its own.
-fn version(number: u32, body: impl Into<Vec<u8>>) -> FetchedMedia {
+pub(crate) fn version(number: u32, body: impl Into<Vec<u8>>) -> FetchedMedia {
     FetchedMedia {
         cache_control: CacheControl { max_age: Some(60), age: number, ..CacheControl::default() },
         validators: Validators { etag: Some(format!("\"{number}\"")), last_modified: None },
@@ -29,7 +25,7 @@ fn version(number: u32, body: impl Into<Vec<u8>>) -> FetchedMedia {
 }
 
 /// A cache in which the first version is stored.
-async fn with_first_version() -> (CacheRig, MediaCache) {
+pub(crate) async fn with_first_version() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves(URL, version(1, "first"));
@@ -38,15 +34,8 @@ async fn with_first_version() -> (CacheRig, MediaCache) {
     (rig, cache)
 }
 
-async fn refresh_failure(cache: &MediaCache) -> FetchError {
-    match cache.refresh(URL).await {
-        Err(CacheError::Fetch(error)) => error,
-        other => panic!("the refresh did not fail: {other:?}"),
-    }
-}
-
 /// Asserts that a get is served with these bytes from what is stored.
-async fn serves(cache: &MediaCache, bytes: &str) {
+pub(crate) async fn serves(cache: &MediaCache, bytes: &str) {
     let media = cache.get(URL).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(body(&media).await).unwrap(), bytes);
 }
@@ -152,41 +141,6 @@ async fn a_downloader_that_knows_no_conditions_returns_the_media() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_what_is_stored_and_is_not_remembered() {
-    let (rig, cache) = with_first_version().await;
-    let before = fs::read(sidecar_file(&rig.directory(), URL)).unwrap();
-    rig.origin.fails(URL, FetchError::Gone);
-    for requests in 2..4 {
-        assert_eq!(refresh_failure(&cache).await, FetchError::Gone);
-        assert_eq!(rig.origin.requests(URL), requests);
-    }
-    serves(&cache, "first").await;
-    assert_eq!(fs::read(sidecar_file(&rig.directory(), URL)).unwrap(), before);
-    rig.origin.serves(URL, fetched("", "image/png", "a.png"));
-    assert_eq!(refresh_failure(&cache).await, FetchError::EmptyBody);
-    let counters = stats(&cache).await;
-    assert_eq!((counters.refresh_failures, counters.download_failures, counters.entries), (3, 3, 1));
-    cache.remove(URL).await.unwrap();
-    rig.origin.serves(URL, version(2, "second"));
-    fill(&cache, &[URL]).await;
-    assert_eq!(stats(&cache).await.remembered_failures, 0);
-}
-
-#[tokio::test]
-async fn a_remembered_failure_does_not_keep_a_refresh_from_storing() {
-    let rig = CacheRig::create();
-    let cache = rig.open().await;
-    rig.origin.fails(URL, FetchError::Gone);
-    failure(&cache, URL).await;
-    rig.origin.serves(URL, version(1, "first"));
-    failure(&cache, URL).await;
-    let outcome = cache.refresh(URL).await.unwrap();
-    assert!(outcome.modified && outcome.not_stored.is_none());
-    serves(&cache, "first").await;
-    assert_eq!(rig.origin.requests(URL), 2);
-}
-
-#[tokio::test]
 async fn requests_are_served_from_the_old_copy_while_refreshes_share_a_download() {
     let (rig, cache) = with_first_version().await;
     rig.origin.serves(URL, version(2, "second"));
@@ -243,87 +197,6 @@ async fn requests_during_many_refreshes_get_one_version_or_the_other() {
 }
 
 #[tokio::test]
-async fn media_that_must_not_be_stored_does_not_replace_what_is() {
-    let no_store = CacheControl { cacheability: Cacheability::NoStore, ..CacheControl::default() };
-    for is_confirmed in [true, false] {
-        let (rig, cache) = with_first_version().await;
-        if is_confirmed {
-            rig.origin.confirms(URL, no_store);
-        } else {
-            rig.origin.serves(URL, FetchedMedia { cache_control: no_store, ..version(2, "second") });
-        }
-        let outcome = cache.refresh(URL).await.unwrap();
-        assert!(matches!(outcome.not_stored, Some(StoreError::NoStore)), "{:?}", outcome.not_stored);
-        assert_eq!(outcome.media.cache_control().cacheability, Cacheability::NoStore);
-        serves(&cache, "first").await;
-        assert_eq!(cache.get(URL).await.unwrap().unwrap().cache_control().cacheability, Cacheability::Public);
-        assert_eq!(stats(&cache).await.refresh_failures, 1);
-    }
-}
-
-#[tokio::test]
-async fn an_entry_that_is_removed_during_its_refresh_is_stored_anew() {
-    for is_confirmed in [true, false] {
-        let (rig, cache) = with_first_version().await;
-        if is_confirmed {
-            rig.origin.confirms(URL, CacheControl::default());
-        }
-        let latch = rig.origin.hold(URL);
-        let removal = async {
-            latch.reached().await;
-            assert!(cache.remove(URL).await.unwrap());
-            latch.open();
-        };
-        let (outcome, ()) = join(cache.refresh(URL), removal).await;
-        let outcome = outcome.unwrap();
-        assert!(outcome.modified && outcome.not_stored.is_none());
-        serves(&cache, "first").await;
-        assert_eq!(rig.origin.requests(URL), if is_confirmed { 3 } else { 2 });
-        assert_eq!(stats(&cache).await.disk_bytes, disk_usage(&rig.directory()).0);
-    }
-}
-
-#[tokio::test]
-async fn both_copies_count_against_the_budget() {
-    let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
-    rig.origin.serves(URL, version(1, "first"));
-    fill(&cache, &["test:b", "test:c", "test:d", URL]).await;
-    rig.origin.serves(URL, version(2, noise(1, 8000)));
-    assert!(cache.refresh(URL).await.unwrap().not_stored.is_none());
-    assert_eq!(order(&cache).await, ["test:d", URL], "the new files took the space of two entries");
-    assert_eq!(entries(&cache).await[1].disk_size, SMALL + 4096);
-    assert_eq!(stats(&cache).await.disk_bytes, disk_usage(&rig.directory()).0);
-
-    rig.origin.serves(URL, version(3, noise(2, 20_000)));
-    let outcome = cache.refresh(URL).await.unwrap();
-    assert!(matches!(outcome.not_stored, Some(StoreError::Oversize(budget)) if budget == 4 * SMALL), "{:?}", outcome.not_stored);
-    assert_eq!(body(&cache.get(URL).await.unwrap().unwrap()).await, noise(1, 8000));
-    assert_eq!(order(&cache).await, ["test:d", URL]);
-}
-
-#[tokio::test]
-async fn a_disk_that_fails_keeps_what_is_stored() {
-    for name in ["dat.new.tmp", "dat.new", "json.new.tmp", "json.new"] {
-        let (rig, cache) = with_first_version().await;
-        let obstacle = media_file(&rig.directory(), URL).with_extension(name);
-        fs::create_dir(&obstacle).unwrap();
-        rig.origin.serves(URL, version(2, "second"));
-        let outcome = cache.refresh(URL).await.unwrap();
-        assert!(matches!(outcome.not_stored, Some(StoreError::Disk(_))), "{name}: {:?}", outcome.not_stored);
-        assert_eq!(body(&outcome.media).await, b"second");
-        serves(&cache, "first").await;
-        let health = cache.health().await.unwrap();
-        assert!(matches!(health, media_cache::Health::Degraded(_)), "{health:?}");
-        fs::remove_dir(&obstacle).unwrap();
-        assert_eq!(stats(&cache).await.disk_bytes, disk_usage(&rig.directory()).0, "nothing is left of the new files");
-        assert!(cache.refresh(URL).await.unwrap().not_stored.is_none());
-        serves(&cache, "second").await;
-        assert!(matches!(cache.health().await.unwrap(), media_cache::Health::Storing));
-    }
-}
-
-#[tokio::test]
 async fn a_file_that_is_being_sent_stays_readable() {
     let rig = CacheRig::create();
     // What is larger than an eighth of this is an open file.
@@ -366,14 +239,4 @@ async fn a_snapshot_from_before_the_refresh_is_not_believed() {
         assert_eq!((max_age, media.mimetype()), expected);
         assert_eq!(stats(&cache).await.damaged, 0);
     }
-}
-
-#[tokio::test]
-async fn every_entry_is_removed_also_while_one_is_refreshed() {
-    let (rig, cache) = with_first_version().await;
-    rig.origin.serves(URL, version(2, noise(1, 1 << 20)));
-    let (refreshed, removed) = join(cache.refresh(URL), cache.remove_matching(media_cache::EntryFilter::All)).await;
-    assert!(refreshed.is_ok() && removed.is_ok());
-    let stats = stats(&cache).await;
-    assert_eq!((stats.disk_bytes, 2 * stats.entries), (disk_usage(&rig.directory()).0, disk_usage(&rig.directory()).1 as u64));
 }

@@ -44,18 +44,21 @@ async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
     (before, Version::read(&rig.directory()), snapshot)
 }
 
-/// What a kill, or a power failure, leaves: files by their extensions, which version the next start has to find, and how many files
-/// it has to remove.
-fn states(old: &Version, new: &Version) -> Vec<(Vec<(&'static str, Vec<u8>)>, bool, u64)> {
+/// The bytes of a file, by its extension.
+type File = (&'static str, Vec<u8>);
+
+/// What a kill, or a power failure, leaves: files, whether the next start has to find the new version, and how many files it has to
+/// remove.
+fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let (dat, json) = (("dat", old.media.clone()), ("json", old.sidecar.clone()));
-    let pair = |more: &[(&'static str, Vec<u8>)]| [&[dat.clone(), json.clone()], more].concat();
+    let pair = |more: &[File]| [&[dat.clone(), json.clone()], more].concat();
     let (new_dat, new_json) = (("dat.new", new.media.clone()), ("json.new", new.sidecar.clone()));
     vec![
         (pair(&[]), false, 0),
         (pair(&[("dat.new.tmp", half(&new.media))]), false, 1),
         (pair(&[("dat.new.tmp", new.media.clone())]), false, 1),
-        (pair(&[new_dat.clone()]), false, 1),
+        (pair(std::slice::from_ref(&new_dat)), false, 1),
         (pair(&[new_dat.clone(), ("json.new.tmp", half(&new.sidecar))]), false, 2),
         (pair(&[new_dat.clone(), new_json.clone()]), true, 0),
         // The body is renamed, and the sidecar is not.
@@ -66,7 +69,7 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<(&'static str, Vec<u8>)>, bo
         (pair(&[("dat.new", Vec::new()), new_json.clone()]), false, 2),
         (pair(&[new_dat.clone(), ("json.new", half(&new.sidecar))]), false, 2),
         (pair(&[new_dat.clone(), ("json.new", Vec::new())]), false, 2),
-        (pair(&[new_json.clone()]), false, 1),
+        (pair(std::slice::from_ref(&new_json)), false, 1),
         (pair(&[("json.new", b"{}".to_vec())]), false, 1),
         // Bytes of the right length.
         (pair(&[("dat.new", vec![0; new.media.len()]), new_json]), false, 2),
