@@ -1,0 +1,207 @@
+//! The documented queries and alerts, run by a real Prometheus: every query matches series of the service, and every alert fires in its
+//! own situation and in no other.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use media_cache_test_support::command::{CommandOutput, finish};
+use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin, Page};
+use media_cache_test_support::images::png;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::workspace::workspace_path;
+use serde_json::{Value, json};
+
+/// The labels that Prometheus adds to the series of a target.
+const TARGET: &str = r#"job="media-cache",instance="127.0.0.1:8080""#;
+
+/// How many samples a series has: two hours, at one a minute.
+const SAMPLES: u32 = 120;
+
+/// Series that differ from normal operation: the start of their name, a label, a start value, and a step per minute.
+type Change = (&'static str, &'static str, f64, f64);
+
+/// Situations: the only alert that fires, and the series that differ.
+const INCIDENTS: [(&str, &[Change]); 8] = [
+    ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
+    ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
+    ("MediaCacheComponentRestarts", &[("media_cache_component_restarts_total", "", 0.0, 1.0)]),
+    ("MediaCachePolicyDisabled", &[("media_cache_policy_fallbacks_total", "", 0.0, 1.0)]),
+    ("MediaCacheDiskFails", &[("media_cache_store_failures_total", "", 0.0, 1.0)]),
+    ("MediaCacheDownloadsFail", &[("media_cache_downloads_total", "outcome=\"unreachable\"", 0.0, 60.0)]),
+    ("MediaCacheDownloadsFail", &[("media_cache_downloads_total", "outcome=\"origin-status\"", 0.0, 60.0)]),
+    ("MediaCacheFileDescriptors", &[("process_open_fds", "", 900.0, 0.0), ("process_max_fds", "", 1024.0, 0.0)]),
+];
+
+/// A series of the service: its name with its labels, its value, and whether it is a counter.
+struct Series {
+    name: String,
+    value: f64,
+    counts: bool,
+}
+
+/// Runs Prometheus's own tool on a file.
+async fn promtool(arguments: &[&str], file: &Path) -> CommandOutput {
+    let mut command = std::process::Command::new("promtool");
+    command.args(arguments).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    finish(command, &[]).await
+}
+
+/// The blocks of all documents that are fenced as `language` and contain `word`.
+fn documented(language: &str, word: &str) -> Vec<String> {
+    let documents = std::fs::read_dir(workspace_path("docs")).unwrap().map(|file| file.unwrap().path());
+    let mut blocks = Vec::new();
+    for document in documents.chain([workspace_path("README.md")]) {
+        let text = std::fs::read_to_string(document).unwrap();
+        let fence = format!("```{language}\n");
+        let fenced = text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+        blocks.extend(fenced.filter(|block| block.contains(word)));
+    }
+    assert!(!blocks.is_empty(), "no {language} with {word:?} in the documents");
+    blocks
+}
+
+/// The documented queries.
+fn queries() -> Vec<String> {
+    let blocks = documented("promql", "");
+    let without_comments = |query: &str| query.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    blocks.iter().flat_map(|block| block.split("\n\n").map(without_comments)).collect()
+}
+
+/// The series of a service after a hit, misses and failed downloads, and `up`, which Prometheus adds.
+async fn scraped() -> Vec<Series> {
+    let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
+    let service = dir.serve().await;
+    let url = origin.serves("/a.png", "image/png", png(1));
+    service.media(&url).await.is("miss");
+    service.media(&url).await.is("hit");
+    service.media(&nobody.url("/b.png")).await.problem(502);
+    service.media(&origin.answers("/c.png", Page::status(418))).await.problem(502);
+    service.media("http://10.1.2.3/d.png").await.problem(403);
+    let text = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
+    let (mut series, mut counts) = (vec![Series { name: format!("up{{{TARGET}}}"), value: 1.0, counts: false }], false);
+    for line in text.lines().filter(|line| !line.starts_with("# HELP ")) {
+        if line.starts_with("# TYPE ") {
+            counts = !line.ends_with(" gauge");
+            continue;
+        }
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        let name = match name.strip_suffix('}') {
+            Some(name) => format!("{name},{TARGET}}}"),
+            None => format!("{name}{{{TARGET}}}"),
+        };
+        series.push(Series { name, value: value.parse().unwrap(), counts });
+    }
+    series
+}
+
+/// A series that grows by `step` with each sample. It has no samples if it starts with NaN.
+fn samples(series: &str, start: f64, step: f64) -> Value {
+    let values = if start.is_nan() { format!("_x{SAMPLES}") } else { format!("{start}+{step}x{SAMPLES}") };
+    json!({ "series": series, "values": values })
+}
+
+/// A test that evaluates expressions at the last sample. Each returns one sample of 1 with these labels, or nothing.
+fn case(series: Vec<Value>, expected: &[(String, Option<String>)]) -> Value {
+    let expected = expected.iter().map(|(expression, labels)| {
+        let samples: Vec<Value> = labels.iter().map(|labels| json!({ "labels": labels, "value": 1 })).collect();
+        json!({ "expr": expression, "eval_time": format!("{SAMPLES}m"), "exp_samples": samples })
+    });
+    json!({ "interval": "1m", "input_series": series, "promql_expr_test": expected.collect::<Vec<_>>() })
+}
+
+/// Runs tests with the documented rules.
+async fn run(cases: Vec<Value>) -> CommandOutput {
+    let dir = ServiceDirectory::create();
+    dir.write("rules.yml", documented("yaml", "groups:").join("\n").as_bytes());
+    let tests = json!({ "rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": cases });
+    promtool(&["test", "rules"], &dir.write("tests.yml", tests.to_string().as_bytes())).await
+}
+
+#[tokio::test]
+async fn documented_rules_and_configuration_are_valid() {
+    if media_cache_test_skip::unless_installed("promtool") {
+        return;
+    }
+    let dir = ServiceDirectory::create();
+    for (arguments, word) in [(["check", "rules"], "groups:"), (["check", "config"], "scrape_configs:")] {
+        for block in documented("yaml", word) {
+            promtool(&arguments, &dir.write("documented.yml", block.as_bytes())).await.succeeded();
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_documented_query_matches_what_the_service_exposes() {
+    if media_cache_test_skip::unless_installed("promtool") {
+        return;
+    }
+    let series = scraped().await;
+    // Every counter grows.
+    let series = series.iter().map(|series| samples(&series.name, series.value, f64::from(u8::from(series.counts))));
+    // `group` turns all that a query returns into one sample of 1.
+    let expected: Vec<_> = queries().into_iter().map(|query| (format!("group(({query}) > 0)"), Some("{}".to_owned()))).collect();
+    assert!(expected.len() > 5);
+    run(vec![case(series.collect(), &expected)]).await.succeeded();
+}
+
+#[tokio::test]
+async fn a_query_that_matches_nothing_is_noticed() {
+    if media_cache_test_skip::unless_installed("promtool") {
+        return;
+    }
+    let unmatched = [("group((media_cache_entries / media_cache_evictions_total) > 0)".to_owned(), Some("{}".to_owned()))];
+    let series = scraped().await.iter().map(|series| samples(&series.name, series.value, 1.0)).collect();
+    let output = run(vec![case(series, &unmatched)]).await;
+    assert!(
+        output.stderr.contains("media_cache_evictions_total") || output.text().contains("media_cache_evictions_total"),
+        "{output:?}"
+    );
+    assert_ne!(output.code, Some(0));
+}
+
+#[tokio::test]
+async fn every_documented_alert_fires_in_its_own_situation_only() {
+    if media_cache_test_skip::unless_installed("promtool") {
+        return;
+    }
+    let scraped = scraped().await;
+    let rules = documented("yaml", "groups:").join("\n");
+    let alerts: Vec<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
+    for alert in &alerts {
+        assert!(INCIDENTS.iter().any(|(name, _)| name == alert), "nothing makes {alert} fire");
+    }
+    // `group` turns all series of an alert into one sample of 1.
+    let firing = |name: Option<&str>| {
+        let expression = "group by (alertname) (ALERTS{alertstate=\"firing\"})".to_owned();
+        [(expression, name.map(|name| format!("{{alertname=\"{name}\"}}")))]
+    };
+    // In normal operation downloads succeed, and no other counter grows.
+    let usual = |series: &Series| {
+        let step = if series.name.contains("outcome=\"success\"") { 10.0 } else { 0.0 };
+        samples(&series.name, series.value, step)
+    };
+    let mut cases = vec![case(scraped.iter().map(usual).collect(), &firing(None))];
+    for (alert, changes) in INCIDENTS {
+        let is_changed = |series: &Series, name: &str, label: &str| series.name.starts_with(name) && series.name.contains(label);
+        for (name, label, ..) in changes {
+            assert!(scraped.iter().any(|series| is_changed(series, name, label)), "there is no {name} with {label}");
+        }
+        let series = scraped.iter().map(|series| match changes.iter().find(|(name, label, ..)| is_changed(series, name, label)) {
+            Some((_, _, start, step)) => samples(&series.name, *start, *step),
+            None => usual(series),
+        });
+        cases.push(case(series.collect(), &firing(Some(alert))));
+    }
+    run(cases).await.succeeded();
+}
+
+#[test]
+fn documented_rules_name_existing_failures() {
+    for rule in documented("yaml", "groups:") {
+        for names in rule.split("outcome=~\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            for name in names.split('|') {
+                assert!(media_cache::FailureKind::ALL.iter().any(|kind| kind.name() == name), "{name} is no failure");
+            }
+        }
+    }
+}
