@@ -10,3 +10,4 @@ mod misbehaving;
 mod names;
 mod redirects;
 mod vectors;
+mod wpt_urls;

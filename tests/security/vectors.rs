@@ -61,7 +61,7 @@ pub fn all() -> Vec<Vector> {
 
 /// Runs something where no socket can be waited for: a connection cannot come about, and an attempt at one ends in a panic or in an
 /// error of its own.
-fn without_sockets<T>(future: impl Future<Output = T>) -> T {
+pub fn without_sockets<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 

@@ -12,6 +12,7 @@ use media_cache_http_downloader::{AccessRules, HttpDownloader, HttpOptions, Reso
 #[derive(Default)]
 pub struct ScriptedResolver {
     answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
+    otherwise: Mutex<Option<Vec<IpAddr>>>,
     lookups: Mutex<Vec<String>>,
 }
 
@@ -20,6 +21,11 @@ impl ScriptedResolver {
     pub fn answers(&self, name: &str, answers: &[&[&str]]) {
         let addresses = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
         self.answers.lock().unwrap().insert(name.to_owned(), answers.iter().map(addresses).collect());
+    }
+
+    /// Gives all other names this answer. Without it they do not exist.
+    pub fn answers_otherwise(&self, addresses: &[&str]) {
+        *self.otherwise.lock().unwrap() = Some(addresses.iter().map(|address| address.parse().unwrap()).collect());
     }
 
     /// The names that were looked up since the last call.
@@ -43,7 +49,10 @@ impl Resolve for ScriptedResolver {
         let answer = match answers.get_mut(name) {
             Some(answers) if answers.len() > 1 => Ok(answers.remove(0)),
             Some(answers) => Ok(answers[0].clone()),
-            None => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such name")),
+            None => {
+                let otherwise = self.otherwise.lock().unwrap().clone();
+                otherwise.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such name"))
+            }
         };
         Box::pin(async { answer })
     }
