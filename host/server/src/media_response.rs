@@ -13,7 +13,7 @@ use crate::caching;
 use crate::content_disposition::content_disposition;
 use crate::presentation::Presentation;
 use crate::problem::Problem;
-use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
+use crate::security_headers::{CROSS_ORIGIN_RESOURCE_POLICY, PLAYER_CONTENT_SECURITY_POLICY};
 use media_cache_requests::Wanted;
 
 /// The last second that an HTTP date can express, since 1970. Times come from sidecars, which may contain anything.
@@ -102,6 +102,9 @@ fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     caching::describe(headers, media.cache_control(), media.stored_at());
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    if Presentation::of(media.mimetype()).is_played() {
+        headers.insert(header::CONTENT_SECURITY_POLICY, PLAYER_CONTENT_SECURITY_POLICY);
+    }
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
     headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
 }

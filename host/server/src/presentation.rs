@@ -87,6 +87,14 @@ impl<'a> Presentation<'a> {
     }
 }
 
+impl Presentation<'_> {
+    /// Whether a browser opens it in its player.
+    pub fn is_played(&self) -> bool {
+        let main = self.content_type.trim_start().get(..6).unwrap_or_default();
+        self.is_inline && ["audio/", "video/"].iter().any(|played| main.eq_ignore_ascii_case(played))
+    }
+}
+
 /// Whether a browser may run media of this type, or apply it to a page.
 fn is_active(main: &str, sub: &str) -> bool {
     let is_xml = sub.len() >= 4 && sub.as_bytes()[sub.len() - 4..].eq_ignore_ascii_case(b"+xml");
@@ -148,6 +156,16 @@ mod tests {
             "text/plain; charset=utf-8",
         ] {
             is(mimetype, mimetype, true);
+        }
+    }
+
+    #[test]
+    fn sound_and_video_are_played() {
+        for mimetype in ["video/mp4", "audio/ogg; codecs=opus", " Audio/MPEG"] {
+            assert!(Presentation::of(mimetype).is_played(), "{mimetype}");
+        }
+        for mimetype in ["image/png", "text/plain", "audio/x-mpegurl", "video/", "video", "vidéo/mp4"] {
+            assert!(!Presentation::of(mimetype).is_played(), "{mimetype}");
         }
     }
 

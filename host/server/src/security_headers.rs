@@ -7,6 +7,11 @@ use axum::response::Response;
 /// cannot access anything else on this host (CSP 3, `sandbox`). SVG images may have their own styles.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 
+/// The same for audio and video that are opened by themselves. A browser's player loads them once more, which it may only if the
+/// document has the origin of this host; it runs no scripts there either.
+pub(crate) const PLAYER_CONTENT_SECURITY_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin");
+
 /// Which sites may embed a response (the Fetch standard, section 3.8).
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
