@@ -1,0 +1,109 @@
+//! The DevTools protocol over a pair of pipes: JSON messages that end in a zero byte.
+//!
+//! A thread reads the responses and events, so that tests with runtimes of their own can share one browser.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use media_cache_test_support::soon::soon;
+use serde_json::{Value, json};
+use tokio::sync::{broadcast, oneshot};
+
+/// How many events a receiver may lag behind.
+const EVENTS: usize = 4096;
+
+/// A connection to a browser.
+pub struct DevTools {
+    input: Mutex<Box<dyn Write + Send>>,
+    pending: Pending,
+    events: broadcast::Sender<Arc<Value>>,
+    next_id: AtomicU64,
+    ended: Mutex<Receiver<()>>,
+}
+
+/// Commands without an answer yet, by id.
+type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
+
+impl DevTools {
+    /// Speaks the protocol over two pipes, from now on.
+    pub fn over(input: impl Write + Send + 'static, output: impl Read + Send + 'static) -> Self {
+        let (pending, (events, _)) = (Pending::default(), broadcast::channel(EVENTS));
+        let (awaited, told) = (pending.clone(), events.clone());
+        let (ends, ended) = sync_channel(1);
+        std::thread::spawn(move || {
+            receive(output, &awaited, &told);
+            drop(ends);
+        });
+        Self { input: Mutex::new(Box::new(input)), pending, events, next_id: AtomicU64::new(1), ended: Mutex::new(ended) }
+    }
+
+    /// Issues a command, to a session or to the browser itself, and waits for its result.
+    ///
+    /// # Panics
+    /// When the browser reports an error.
+    pub async fn command(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
+        let answer = soon(self.issue(session, method, parameters)).await.unwrap_or_else(|_| panic!("the browser ended: {method}"));
+        assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+        answer["result"].clone()
+    }
+
+    /// Issues a command. The receiver has the whole answer.
+    pub fn issue(&self, session: Option<&str>, method: &str, parameters: Value) -> oneshot::Receiver<Value> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let mut message = json!({ "id": id, "method": method, "params": parameters });
+        if let Some(session) = session {
+            message["sessionId"] = session.into();
+        }
+        let (answer, answered) = oneshot::channel();
+        self.pending.lock().unwrap().insert(id, answer);
+        let mut input = self.input.lock().unwrap();
+        // A browser that has ended answers nothing, which the receiver is told.
+        if input.write_all(format!("{message}\0").as_bytes()).and_then(|()| input.flush()).is_err() {
+            self.pending.lock().unwrap().remove(&id);
+        }
+        answered
+    }
+
+    /// Waits until the browser closes its pipe, for some time.
+    pub fn wait_for_end(&self, limit: Duration) -> bool {
+        self.ended.lock().unwrap().recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
+    }
+
+    /// Events from now on.
+    pub fn events(&self) -> Events {
+        Events(self.events.subscribe())
+    }
+}
+
+/// Events of the browser and of all its tabs.
+pub struct Events(broadcast::Receiver<Arc<Value>>);
+
+impl Events {
+    /// Waits for the first event that `wanted` recognises.
+    pub async fn first(&mut self, wanted: impl Fn(&Value) -> bool) -> Arc<Value> {
+        loop {
+            let event = self.0.recv().await.expect("the browser ended, or too many events were not read");
+            if wanted(&event) {
+                return event;
+            }
+        }
+    }
+}
+
+/// Dispatches what the browser sends, until it ends.
+fn receive(output: impl Read, pending: &Pending, events: &broadcast::Sender<Arc<Value>>) {
+    for message in BufReader::new(output).split(0).map_while(Result::ok) {
+        let message: Value = serde_json::from_slice(&message).unwrap();
+        match message["id"].as_u64().map(|id| pending.lock().unwrap().remove(&id)) {
+            Some(Some(answer)) => drop(answer.send(message)),
+            Some(None) => {}
+            // Nobody may be listening.
+            None => drop(events.send(message.into())),
+        }
+    }
+    pending.lock().unwrap().clear();
+}

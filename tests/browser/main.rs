@@ -1,0 +1,17 @@
+//! What a real browser does with media: it displays it and never runs it. All tests share a headless Chromium. Each has a browsing
+//! context, a service and a web site of its own, on free ports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod chromium;
+mod cors;
+mod devtools;
+mod display;
+mod media;
+mod navigation;
+mod payloads;
+mod scripts;
+mod site;
+mod stage;
+mod tab;
+mod ways;

@@ -1,0 +1,53 @@
+//! A service, a site in front of it, and a tab that looks at it.
+
+use std::sync::Arc;
+
+use media_cache_test_support::http_client::media_path;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use serde_json::Value;
+
+use crate::chromium::Chromium;
+use crate::site::Site;
+use crate::tab::Tab;
+
+/// What a test needs.
+pub struct Stage {
+    pub tab: Tab,
+    pub site: Site,
+    pub service: Service,
+    _directory: ServiceDirectory,
+    _chromium: Arc<Chromium>,
+}
+
+impl Stage {
+    /// Starts everything, unless there is no browser.
+    pub async fn set_up(arguments: &[&str]) -> Option<Self> {
+        let chromium = Chromium::shared()?;
+        let directory = ServiceDirectory::create();
+        let service = directory.serve_with(arguments).await;
+        let site = Site::start(&service).await;
+        Some(Self { tab: chromium.tab().await, site, service, _directory: directory, _chromium: chromium })
+    }
+
+    /// Stores media, and returns its path at the site and at the service.
+    pub async fn stores(&self, name: &str, mimetype: &str, body: impl Into<reqwest::Body>) -> String {
+        let url = format!("https://media.invalid/{name}");
+        let stored = self.service.put(&url, mimetype, body).await;
+        assert_eq!(stored.status, 201, "{name}: {}", stored.text());
+        media_path(&url)
+    }
+
+    /// The URLs of a path, of the same origin as the site's pages and of another.
+    pub fn urls(&self, path: &str) -> [String; 2] {
+        [self.site.url(path), self.site.foreign_url(path)]
+    }
+
+    /// What an asynchronous function returns in an empty page of the site, or the name of the exception that it throws. It has the URL
+    /// as `media`.
+    pub async fn evaluate(&self, function: &str, media: &str) -> Value {
+        self.tab.navigate(&self.site.url("/page")).await;
+        let caught = "catch (error) { return error.name }";
+        self.tab.evaluate(&format!("(async media => {{ try {{ {function} }} {caught} }})('{media}')")).await
+    }
+}
