@@ -6,6 +6,7 @@
 mod active_content;
 mod admin;
 mod budget;
+mod cache_tests;
 mod coalescing;
 mod command_errors;
 mod command_line;
