@@ -18,13 +18,15 @@ fn unavailable(retry_after_seconds: Option<u32>) -> FetchError {
 }
 
 /// One of each kind, and for how long it is remembered unless something else is said.
-fn kinds() -> [(FetchError, Duration); 20] {
+fn kinds() -> [(FetchError, Duration); 22] {
     let (short, medium, long) = (Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300));
     [
         (FetchError::InvalidUrl(why()), Duration::ZERO),
         (FetchError::Refused(why()), medium),
         (FetchError::NotFound, medium),
         (FetchError::Gone, long),
+        (FetchError::Denied(403), medium),
+        (FetchError::UnavailableForLegalReasons, long),
         (FetchError::OriginStatus(418), short),
         (FetchError::TooLarge(u64::MAX), long),
         (FetchError::TimedOut(why()), short),
@@ -65,7 +67,7 @@ async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
     }
     assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "all of them were tried");
     let stats = stats(&cache).await;
-    assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (3 * 2 + 17 * 4, 2 * 20, 2 * 17));
+    assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (3 * 2 + 19 * 4, 2 * 22, 2 * 19));
 }
 
 #[tokio::test]

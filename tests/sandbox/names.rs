@@ -7,13 +7,16 @@ use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::scripted_origin::fetched;
 
 /// Names, and what becomes of them.
-const NAMES: [(&str, &str); 8] = [
+const NAMES: [(&str, &str); 11] = [
     ("a.png", "a.png"),
     ("../../x", "x"),
     ("/etc/passwd", "passwd"),
     (r"C:\temp\a.png", "a.png"),
     ("a\r\nb.png", "ab.png"),
     ("\u{202e}gnp.exe", "gnp.exe"),
+    ("a:b.png", "a_b.png"),
+    ("con.png", "_con.png"),
+    ("a\u{3164}\u{115f}\u{2800}\u{e0061}.png", "a.png"),
     ("..", "media"),
     ("", "media"),
 ];
@@ -41,4 +44,17 @@ async fn names_from_a_downloader_a_put_and_a_sidecar_are_sanitised() {
         let sidecar = sidecar(&rig.directory(), &url);
         assert_eq!(sidecar["filename"], expected);
     }
+}
+
+#[tokio::test]
+async fn a_foreign_sidecar_with_a_long_name_and_a_long_type_is_bounded() {
+    let rig = CacheRig::create();
+    write_python_entry(&rig.directory(), "test:a", b"bytes", "TYPE", "NAME", "1600000000.0");
+    let path = sidecar_file(&rig.directory(), "test:a");
+    let written = fs::read_to_string(&path).unwrap();
+    let name = "n".repeat(100_000) + ".png";
+    let mimetype = format!("image/{}", "t".repeat(20_000));
+    fs::write(&path, written.replace("\"NAME\"", &format!("\"{name}\"")).replace("\"TYPE\"", &format!("\"{mimetype}\""))).unwrap();
+    let media = rig.open().await.get("test:a").await.unwrap().unwrap();
+    assert_eq!((media.filename(), media.mimetype()), (("n".repeat(196) + ".png").as_str(), "application/octet-stream"));
 }

@@ -27,8 +27,8 @@ impl Behaviour {
 /// For how long such a failure is remembered, as the table says it: see `failure-memory-ms` in `wit/cache/cache.wit`.
 pub fn remembered(code: &str) -> &'static str {
     match code {
-        "gone" | "too-large" | "unacceptable-type" => "5 minutes",
-        "not-found" | "refused" | "too-many-redirects" => "1 minute",
+        "gone" | "too-large" | "unacceptable-type" | "unavailable-for-legal-reasons" => "5 minutes",
+        "not-found" | "denied" | "refused" | "too-many-redirects" => "1 minute",
         "unavailable" => "as long as it asks",
         _ => "10 seconds",
     }
@@ -50,6 +50,21 @@ fn statuses() -> Vec<Behaviour> {
         behaviour("answers 500", vec![send_response("500 Internal Server Error", "", body)], 502, "origin-status", "500"),
         behaviour("answers 404", vec![send_response("404 Not Found", "", body)], 404, "not-found", "404"),
         behaviour("answers 410", vec![send_response("410 Gone", "", body)], 410, "gone", "410"),
+        behaviour(
+            "answers 401",
+            vec![send_response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", body)],
+            403,
+            "denied",
+            "401",
+        ),
+        behaviour("answers 403", vec![send_response("403 Forbidden", "", body)], 403, "denied", "403"),
+        behaviour(
+            "answers 451",
+            vec![send_response("451 Unavailable For Legal Reasons", "", body)],
+            451,
+            "unavailable-for-legal-reasons",
+            "legal reasons",
+        ),
         behaviour("answers 204", vec![send_text("HTTP/1.1 204 No Content\r\n\r\n")], 502, "origin-status", "204"),
         behaviour("answers 304, unasked", vec![send_text("HTTP/1.1 304 Not Modified\r\n\r\n")], 502, "origin-status", "304"),
         behaviour("answers 206, unasked", vec![send_response("206 Partial Content", ranged, body)], 502, "partial-body", "206"),
@@ -79,6 +94,7 @@ fn redirects() -> Vec<Behaviour> {
         behaviour("redirects to another scheme", to("file:///etc/passwd"), 403, "refused", "scheme is file"),
         behaviour("redirects to a private address", to("http://10.0.0.1/a.gif"), 403, "refused", "not a public address"),
         behaviour("redirects with credentials", to("http://me:secret@127.0.0.1/"), 403, "refused", "credentials"),
+        behaviour("redirects to an impossible host name", to("http://a..example/"), 403, "refused", "no host can have its name"),
         behaviour("redirects to a URL that is too long", to(&long), 403, "refused", "more than the limit of 8192"),
     ]
 }
@@ -161,6 +177,13 @@ fn framing() -> Vec<Behaviour> {
         behaviour(
             "sends chunks in chunks",
             send_framed("Transfer-Encoding: chunked, chunked\r\n", "10\r\n6\r\nGIF89a\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+            502,
+            "encoded-body",
+            "chunked",
+        ),
+        behaviour(
+            "sends chunks under another coding",
+            send_framed("Transfer-Encoding: chunked, identity\r\n", once),
             502,
             "encoded-body",
             "chunked",
@@ -261,6 +284,13 @@ fn types() -> Vec<Behaviour> {
         behaviour(
             "answers with a page and says that it is an image",
             vec![send_response("200 OK", "Content-Type: image/png\r\n", PAGE)],
+            415,
+            "unacceptable-type",
+            "text/html",
+        ),
+        behaviour(
+            "answers with a page and says that it is text",
+            vec![send_response("200 OK", "Content-Type: text/plain\r\n", PAGE)],
             415,
             "unacceptable-type",
             "text/html",

@@ -9,5 +9,6 @@ mod homeserver;
 mod misbehaving;
 mod names;
 mod redirects;
+mod tolerated;
 mod vectors;
 mod wpt_urls;

@@ -95,7 +95,7 @@ async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
     let service = dir.serve().await;
     let answer = service.media(&url).await.is("miss");
     assert_eq!(answer.header("content-type"), "video/mp4");
-    assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.png.mp4""#);
+    assert_eq!(answer.header("content-disposition"), r#"inline; filename="dance.mp4""#);
     assert_eq!(frame_times(&answer.body), [10, 20]);
 }
 

@@ -72,6 +72,25 @@ async fn a_name_can_be_put_along_and_is_cleaned() {
 }
 
 #[tokio::test]
+async fn what_is_put_has_the_type_of_its_bytes_and_a_name_that_agrees() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    for (number, (declared, name, mimetype, filename)) in [
+        ("image/jpg", "a.php", "image/png", "a.png"),
+        ("text/plain", "a.gif", "image/png", "a.png"),
+        ("image/x-png", "CON", "image/png", "_CON.png"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = format!("{}&filename={name}", media_path(&format!("https://nowhere.invalid/{number}")));
+        let answer = send(service.request(Method::PUT, &path).header("content-type", declared).body(png(1))).await;
+        let said = answer.json();
+        assert_eq!((answer.status, &said["filename"], &said["mimetype"]), (201, &filename.into(), &mimetype.into()), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_cannot_be_stored_is_refused_with_the_reason() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-body-mb", "2", "--max-size-mb", "1"]).await;

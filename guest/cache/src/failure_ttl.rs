@@ -28,8 +28,8 @@ fn default_ttl(kind: FailureKind) -> u32 {
         | K::PartialBody
         | K::EncodedBody
         | K::Other => 10_000,
-        K::NotFound | K::Refused | K::TooManyRedirects => 60_000,
-        K::Gone | K::TooLarge | K::UnacceptableType => 300_000,
+        K::NotFound | K::Denied | K::Refused | K::TooManyRedirects => 60_000,
+        K::Gone | K::UnavailableForLegalReasons | K::TooLarge | K::UnacceptableType => 300_000,
     }
 }
 
@@ -42,6 +42,8 @@ fn kind_and_text(failure: &mut FetchError) -> (FailureKind, Option<&mut String>)
         E::Refused(text) => (K::Refused, Some(text)),
         E::NotFound => (K::NotFound, None),
         E::Gone => (K::Gone, None),
+        E::Denied(_) => (K::Denied, None),
+        E::UnavailableForLegalReasons => (K::UnavailableForLegalReasons, None),
         E::OriginStatus(_) => (K::OriginStatus, None),
         E::TooLarge(_) => (K::TooLarge, None),
         E::TimedOut(text) => (K::TimedOut, Some(text)),

@@ -2,7 +2,7 @@
 
 use crate::bindings::media_cache::policy::eviction::MediaKind;
 
-/// The longest media type that the cache accepts from a transcoder, in bytes.
+/// The longest media type that the cache accepts, in bytes.
 const MAX_BYTES: usize = 255;
 
 /// A media type without its parameters.

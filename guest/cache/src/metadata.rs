@@ -3,6 +3,10 @@
 use media_cache_file_names::clean_or_fallback;
 
 use crate::bindings::media_cache::cache::downloader::{CacheControl, Cacheability, Validators};
+use crate::media_type::is_media_type;
+
+/// The type of media of which no type is known.
+const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// The longest validator that is kept, in bytes.
 const LONGEST_VALIDATOR: usize = 1024;
@@ -31,11 +35,12 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Public media about which nothing else is known. The file name is cleaned.
+    /// Public media about which nothing else is known. The file name is cleaned, and a text that is no media type is replaced by
+    /// `application/octet-stream`: both become headers, whoever wrote them.
     #[must_use]
     pub fn new(mimetype: String, filename: &str, stored_at: u64) -> Self {
         Self {
-            mimetype,
+            mimetype: if is_media_type(&mimetype) { mimetype } else { UNKNOWN_TYPE.to_owned() },
             filename: clean_or_fallback(filename),
             stored_at,
             cacheability: Cacheability::Public,
@@ -127,6 +132,21 @@ mod tests {
     fn a_file_name_is_cleaned() {
         assert_eq!(with("x").filename, "a.png");
         assert_eq!(Metadata::new(String::new(), "..", 0).filename, "media");
+    }
+
+    #[test]
+    fn a_text_that_is_no_media_type_is_replaced() {
+        let mimetype = |text: &str| Metadata::new(text.into(), "a", 0).mimetype;
+        assert_eq!(mimetype("text/plain; charset=utf-8"), "text/plain; charset=utf-8");
+        for invalid in ["", "png", "image/png\r\nX: y", "image/p\u{202e}ng", &format!("image/{}", "x".repeat(100_000))] {
+            assert_eq!(mimetype(invalid), "application/octet-stream", "{invalid:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_name_is_truncated() {
+        let metadata = Metadata::new("image/png".into(), &("x".repeat(100_000) + ".png"), 0);
+        assert!(metadata.filename.len() <= 200 && metadata.filename.ends_with("x.png"), "{}", metadata.filename);
     }
 
     #[test]

@@ -138,7 +138,6 @@ impl Sidecar {
 
 impl Read {
     fn metadata(&self) -> Metadata {
-        let mimetype = text(&self.mimetype).unwrap_or("application/octet-stream");
         let stored_at = milliseconds(self.ts.as_f64().unwrap_or(0.0));
         // Whatever it says that is not `false`: it must not become public by accident.
         let is_private = !matches!(self.private, Value::Null | Value::Bool(false));
@@ -149,7 +148,7 @@ impl Read {
             etag: validator(&self.etag),
             last_modified: validator(&self.last_modified),
             cost: number(&self.cost).unwrap_or(0),
-            ..Metadata::new(mimetype.into(), text(&self.filename).unwrap_or_default(), stored_at)
+            ..Metadata::new(text(&self.mimetype).unwrap_or_default().into(), text(&self.filename).unwrap_or_default(), stored_at)
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::Entry;
 use crate::hex::{decode_hex, encode_hex};
 use crate::key_digest::KeyDigest;
-use crate::metadata::{Metadata, stored_cacheability};
+use crate::metadata::{Metadata, is_validator, stored_cacheability};
 use crate::sidecar::is_default;
 
 /// The first line. A file with any other is of another version, and is not read.
@@ -76,8 +76,8 @@ impl Line {
             cacheability: stored_cacheability(&self.url, self.private),
             max_age: self.max_age,
             age: self.age,
-            etag: self.etag,
-            last_modified: self.last_modified,
+            etag: self.etag.filter(|text| is_validator(text)),
+            last_modified: self.last_modified.filter(|text| is_validator(text)),
             cost: self.cost,
             ..Metadata::new(self.mimetype, &self.filename, self.stored)
         };

@@ -1,4 +1,4 @@
-//! File extensions: finding, adding and replacing them.
+//! File extensions: finding and adding them.
 
 /// The longest name, in bytes: most file systems allow 255, and callers may append to it.
 pub(crate) const MAX_NAME_BYTES: usize = 200;
@@ -6,27 +6,9 @@ pub(crate) const MAX_NAME_BYTES: usize = 200;
 /// The longest suffix after a dot that counts as an extension, in bytes.
 const MAX_EXTENSION_BYTES: usize = 16;
 
-/// Whether a name ends in something that looks like an extension.
-#[must_use]
-pub fn has_extension(name: &str) -> bool {
-    split_extension(name).1.is_some()
-}
-
 /// Appends an extension, given without its dot. The name is truncated if the result would be too long.
-#[must_use]
-pub fn with_extension(name: &str, extension: &str) -> String {
+pub(crate) fn with_extension(name: &str, extension: &str) -> String {
     format!("{}.{extension}", truncate(name, MAX_NAME_BYTES.saturating_sub(1 + extension.len())))
-}
-
-/// Replaces the extension `old`, in any case, by `new`. A name that does not end in `old`, or consists of nothing else, gets `new`
-/// appended. Both are given without their dots.
-#[must_use]
-pub fn replace_extension(name: &str, old: &str, new: &str) -> String {
-    let stem = match name.rsplit_once('.') {
-        Some((stem, extension)) if extension.eq_ignore_ascii_case(old) && !stem.is_empty() => stem,
-        _ => name,
-    };
-    format!("{stem}.{new}")
 }
 
 /// Splits at the last dot if an extension follows: a few letters and digits, but not digits alone (`v1.0`).
@@ -60,10 +42,10 @@ mod tests {
     #[test]
     fn an_extension_has_letters_and_is_short() {
         for name in ["a.png", "clip.MOV", "a.b.mp4", "x.7z"] {
-            assert!(has_extension(name), "{name}");
+            assert!(split_extension(name).1.is_some(), "{name}");
         }
         for name in ["a", "version 1.0", "Dr. Strange", ".hidden", "a.", "a.averylongextension", ""] {
-            assert!(!has_extension(name), "{name}");
+            assert!(split_extension(name).1.is_none(), "{name}");
         }
     }
 
@@ -72,19 +54,5 @@ mod tests {
         assert_eq!(with_extension("notes", "txt"), "notes.txt");
         assert_eq!(with_extension(&"b".repeat(200), "png"), "b".repeat(196) + ".png");
         assert_eq!(with_extension("a", &"x".repeat(300)), format!(".{}", "x".repeat(300)), "cleaning truncates it");
-    }
-
-    #[test]
-    fn an_extension_is_replaced_in_any_case_or_else_appended() {
-        for (name, replaced) in [
-            ("dance.gif", "dance.mp4"),
-            ("DANCE.GIF", "DANCE.mp4"),
-            ("a.b.gif", "a.b.mp4"),
-            ("picture.png", "picture.png.mp4"),
-            ("media", "media.mp4"),
-            (".gif", ".gif.mp4"),
-        ] {
-            assert_eq!(replace_extension(name, "gif", "mp4"), replaced, "{name}");
-        }
     }
 }

@@ -40,7 +40,7 @@ pub struct OutboundLimits {
     /// Over how long that is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
     min_rate_seconds: u64,
-    /// Media types to take, such as image/*, or with ! not to take; also comma separated
+    /// Media types to take, such as image/*, or with ! not to take, which alone restricts the default list; also comma separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
     /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::HumanBytes;
 use media_cache::{Blob, SpooledBody};
-use media_cache_http_downloader::{clean_filename, filename_for, media_type};
+use media_cache_http_downloader::{clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
@@ -51,7 +51,8 @@ impl Put {
         anyhow::ensure!(body.len() <= limit, "{} is too large: the limit is {limit} bytes; see --max-body-mb", self.file.display());
         let mimetype = media_type(self.mimetype.as_deref(), &body.head(8192)?);
         let own_name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "-");
-        let filename = self.filename.or(own_name).as_deref().and_then(clean_filename);
+        let given = self.filename.or(own_name).as_deref().and_then(clean_filename);
+        let filename = given.map(|name| match_extension(&name, &mimetype));
         let filename = filename.unwrap_or_else(|| filename_for(None, &url, &mimetype));
         let (cache, bar) = self.store.open().await?;
         let put = cache.put(&self.url, body, &mimetype, &filename).await;

@@ -4,8 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::media_type::is_restricted_name;
+use crate::registered_types::registered_type;
 
-/// Accepts media types (`image/png`, `image/*`, `*/*`) or, after `!`, excludes them (`!text/html`).
+/// Accepts media types (`image/png`, `image/*`, `*/*`) or, after `!`, excludes them (`!text/html`). Types have their registered names:
+/// `image/jpg` stands for `image/jpeg`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypePattern {
     excludes: bool,
@@ -34,15 +36,22 @@ impl TypePattern {
     }
 }
 
-/// Whether the patterns accept a media type, whose parameters are ignored: one of them matches or all of them exclude, and none excludes
-/// the type.
+/// Whether the patterns accept a media type, whose parameters are ignored: one of them matches, and none excludes the type. If all of
+/// them exclude, they restrict the [defaults](TypePattern::defaults).
 #[must_use]
 pub fn accepts(patterns: &[TypePattern], mimetype: &str) -> bool {
+    if patterns.iter().all(|pattern| pattern.excludes) {
+        let restricted: Vec<TypePattern> = TypePattern::defaults().into_iter().chain(patterns.iter().cloned()).collect();
+        return matches_any(&restricted, mimetype);
+    }
+    matches_any(patterns, mimetype)
+}
+
+fn matches_any(patterns: &[TypePattern], mimetype: &str) -> bool {
     let essence = mimetype.split(';').next().unwrap_or_default().trim();
     let Some((kind, subtype)) = essence.split_once('/') else { return false };
     let matches = |excludes: bool| patterns.iter().any(|pattern| pattern.excludes == excludes && pattern.matches(kind, subtype));
-    let all_exclude = patterns.iter().all(|pattern| pattern.excludes);
-    (all_exclude || matches(false)) && !matches(true)
+    matches(false) && !matches(true)
 }
 
 impl FromStr for TypePattern {
@@ -56,7 +65,9 @@ impl FromStr for TypePattern {
         if !is_valid(kind) || !is_valid(subtype) || (kind == "*" && subtype != "*") {
             return Err(invalid());
         }
-        Ok(Self { excludes, kind: kind.to_ascii_lowercase(), subtype: subtype.to_ascii_lowercase() })
+        let pattern = pattern.to_ascii_lowercase();
+        let (kind, subtype) = registered_type(&pattern).split_once('/').ok_or_else(invalid)?;
+        Ok(Self { excludes, kind: kind.to_owned(), subtype: subtype.to_owned() })
     }
 }
 
@@ -107,8 +118,20 @@ mod tests {
         {
             assert_eq!(accepts(&images, mimetype), accepted, "{mimetype}");
         }
-        assert!(accepts(&patterns(&["!text/html"]), "image/png") && !accepts(&patterns(&["!text/html"]), "text/html"));
-        assert!(accepts(&patterns(&["*/*"]), "text/html") && accepts(&[], "text/html"));
+        assert!(accepts(&patterns(&["*/*"]), "text/html"));
+        assert!(accepts(&patterns(&["image/jpg"]), "image/jpeg"));
+    }
+
+    #[test]
+    fn exclusions_alone_restrict_the_defaults() {
+        for list in [&["!image/svg+xml"][..], &["!image/svg+xml", "!video/*"], &[]] {
+            let exclusions = patterns(list);
+            assert!(accepts(&exclusions, "image/png"), "{list:?}");
+            for page in ["text/html", "application/xhtml+xml", "multipart/form-data"] {
+                assert!(!accepts(&exclusions, page), "{list:?}: {page}");
+            }
+            assert_eq!(accepts(&exclusions, "image/svg+xml"), list.is_empty(), "{list:?}");
+        }
     }
 
     #[test]

@@ -15,11 +15,22 @@ use crate::min_rate::MinRate;
 use crate::options::HttpOptions;
 use media_cache_interfaces::{Blob, FetchError, SpooledBody};
 
+/// How many bytes of a body are received before its start is checked. The header of the second frame of any MP3 is among them.
+const CHECKED_BYTES: usize = 1500;
+
 /// Receives the whole body of a response, which ends as its headers say.
 ///
 /// hyper reads a body with a transfer coding other than `chunked` up to the end of the connection. If that coding is `identity` and a
 /// length is announced, the body ends there, as in browsers.
-pub(crate) async fn receive(response: Response<Incoming>, framing: BodyFraming, options: &HttpOptions) -> Result<Blob, FetchError> {
+///
+/// `check_start` is called once with the first bytes, before more of the body is received, unless the body has no more than
+/// [`CHECKED_BYTES`].
+pub(crate) async fn receive(
+    response: Response<Incoming>,
+    framing: BodyFraming,
+    options: &HttpOptions,
+    check_start: impl Fn(&[u8]) -> Result<(), FetchError> + Send + Sync,
+) -> Result<Blob, FetchError> {
     let too_large = FetchError::TooLarge(options.max_body_bytes);
     let (head, mut body) = response.into_parts();
     let announced = match framing {
@@ -32,8 +43,15 @@ pub(crate) async fn receive(response: Response<Incoming>, framing: BodyFraming, 
     let mut spooled = SpooledBody::new(options.spool_above, options.spool_dir());
     let mut rate = MinRate::new(options);
     let mut received = 0;
+    let mut start = Vec::new();
     while let Some(chunk) = next_chunk(&mut body, received, announced, &mut rate, options).await? {
         received += chunk.len() as u64;
+        if start.len() < CHECKED_BYTES {
+            start.extend_from_slice(&chunk[..chunk.len().min(CHECKED_BYTES - start.len())]);
+            if start.len() == CHECKED_BYTES {
+                check_start(&start)?;
+            }
+        }
         if received > options.max_body_bytes {
             return Err(too_large);
         }

@@ -34,7 +34,7 @@ impl HeadEnd {
 
 /// Finds the end of the head of a response, including any interim responses (1xx) before it.
 #[derive(Debug, Default)]
-pub(crate) struct ResponseHead {
+pub struct ResponseHead {
     end: HeadEnd,
     /// Bytes since the start of the status line.
     length: u64,
@@ -47,7 +47,7 @@ impl ResponseHead {
     const STATUS: u64 = 9;
 
     /// Reads bytes. Returns how many of them belong to the head.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> usize {
+    pub fn read(&mut self, bytes: &[u8]) -> usize {
         if self.is_complete {
             return 0;
         }
@@ -72,7 +72,7 @@ impl ResponseHead {
 /// Finds the end of a body with chunked coding, including its trailers. Bodies without chunked coding are read as well: they soon become
 /// invalid, and an end that is found in them is ignored.
 #[derive(Debug, Default)]
-pub(crate) struct ChunkedBody {
+pub struct ChunkedBody {
     state: ChunkState,
     /// Bytes so far, but not beyond the end.
     length: u64,
@@ -99,11 +99,12 @@ enum ChunkState {
 
 impl ChunkedBody {
     /// The length of the body, if its end has been read.
-    pub(crate) fn end(&self) -> Option<u64> {
+    pub fn end(&self) -> Option<u64> {
         matches!(self.state, ChunkState::End).then_some(self.length)
     }
 
-    pub(crate) fn read(&mut self, mut bytes: &[u8]) {
+    /// Reads the next bytes.
+    pub fn read(&mut self, mut bytes: &[u8]) {
         while let Some(&byte) = bytes.first() {
             let read = match self.state {
                 ChunkState::End | ChunkState::Invalid => return,

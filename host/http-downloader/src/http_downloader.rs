@@ -19,8 +19,9 @@ use crate::accepted_types::accepts;
 use crate::body::receive;
 use crate::cache_directives;
 use crate::file_name::filename_for;
+use crate::markup::page_type;
 use crate::matrix_client::MatrixClient;
-use crate::media_type::{SNIFFED_BYTES, declared_type, media_type, page_type};
+use crate::media_type::{SNIFFED_BYTES, declared_type, may_be_overridden, media_type};
 use crate::mxc::is_mxc;
 use crate::options::{HttpOptions, OriginCacheControl};
 use crate::requested_url::check_length;
@@ -84,10 +85,16 @@ impl HttpDownloader {
         let framing = check_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        if let Some(mimetype) = content_type.and_then(declared_type) {
-            self.check_type(&mimetype, "it is")?;
+        let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&self.options.accept_types, mimetype));
+        if let Some(mimetype) = refused.as_ref().filter(|mimetype| !may_be_overridden(mimetype)) {
+            self.check_type(mimetype, "it is")?;
         }
-        let body = receive(response, framing, &self.options).await?;
+        // A type that is not accepted may be wrong: its first bytes decide, and not all of the body.
+        let check_start = |start: &[u8]| match refused {
+            Some(_) => self.check_type(&media_type(content_type, start), "it is"),
+            None => Ok(()),
+        };
+        let body = receive(response, framing, &self.options, check_start).await?;
         let start =
             body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
         let mimetype = media_type(content_type, &start);

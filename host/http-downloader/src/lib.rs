@@ -6,7 +6,8 @@
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
 //! `transport` sends the request, `connector` connects to an address that `resolver` found, `response` judges status and headers,
-//! `cache_directives` says what may be kept of it, `body` receives the rest, and `media_type` and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
+//! `cache_directives` says what may be kept of it, `body` receives the rest, and `media_type` (by `signatures`) and `file_name` describe
+//! the result. Requests for Matrix media (`mxc`) go through
 //! `matrix_client` to a `homeserver`.
 //!
 //! # Features
@@ -15,11 +16,14 @@
 
 mod accepted_types;
 mod access_rules;
+mod audio_frames;
 mod body;
 mod byte_counter;
 mod cache_directives;
 mod concurrency_limiter;
 mod connector;
+mod container_heads;
+mod encoded_text;
 mod error_cause;
 mod file_name;
 mod framing;
@@ -32,16 +36,20 @@ mod homeserver;
 mod host_pattern;
 mod http_downloader;
 mod limited;
+mod lottie;
+mod markup;
 mod matrix_client;
 mod media_type;
 mod min_rate;
 mod mxc;
 mod options;
+mod registered_types;
 mod requested_url;
 mod resolver;
 mod response;
 mod retry;
 mod setup_error;
+mod signatures;
 mod special_addresses;
 mod target;
 #[cfg(test)]
@@ -58,9 +66,10 @@ pub use homeserver::{Homeserver, HomeserverUrl, InvalidHomeserverUrl, InvalidTok
 pub use host_pattern::{HostPattern, InvalidHostPattern};
 pub use http_downloader::HttpDownloader;
 pub use limited::Limited;
-pub use media_cache_file_names::clean_filename;
+pub use media_cache_file_names::{clean_filename, match_extension};
 pub use media_type::media_type;
 pub use options::{HttpOptions, OriginCacheControl, Progress};
+pub use registered_types::registered_type;
 pub use requested_url::check_url;
 pub use resolver::{Resolve, SystemResolver};
 pub use retry::{Retry, RetryOptions};

@@ -1,9 +1,13 @@
-//! The media type of a download: the one that its origin declares, or else the one that its first bytes indicate.
+//! The media type of a download: the one that its origin declares, or the one that its first bytes indicate.
 //!
-//! A sniffed type is never a document in which scripts run (HTML, XML, SVG). Only an origin can declare such a type, so bytes without a
-//! declared type cannot be served as a page from here.
+//! The type must be right, as browsers do not look for another one (`X-Content-Type-Options: nosniff`). But bytes never make a type that
+//! browsers run, such as HTML: only an origin can declare those. Bytes without a declared type may be recognised as SVG, which is served
+//! as an attachment.
 
 use crate::header_parameters::parameter;
+use crate::markup::text_type;
+use crate::registered_types::registered_type;
+use crate::signatures::Signature;
 
 /// How many bytes at the start of a body [`media_type`] uses.
 pub const SNIFFED_BYTES: usize = 8 * 1024;
@@ -12,30 +16,54 @@ pub const SNIFFED_BYTES: usize = 8 * 1024;
 const UNKNOWN: &str = "application/octet-stream";
 
 /// The types that origins declare if they do not know the type, or to make browsers save the file.
-const GENERIC: [&str; 9] = [
+const GENERIC: [&str; 14] = [
     UNKNOWN,
     "application/binary",
     "application/download",
+    "application/file",
     "application/force-download",
+    "application/octetstream",
+    "application/octect-stream",
+    "application/save",
     "application/unknown",
+    "application/x-binary",
     "application/x-download",
     "application/x-octet-stream",
     "binary/octet-stream",
     "unknown/unknown",
 ];
 
+/// How many bytes of a text are searched for bytes that no text has (the resource header of <https://mimesniff.spec.whatwg.org>).
+const SEARCHED_BYTES: usize = 1445;
+
 /// The longest type or subtype, in bytes (RFC 6838, section 4.2).
 const MAX_NAME_BYTES: usize = 127;
 
 /// The media type of a body.
 ///
-/// It is the `Content-Type` header in lower case and without its parameters; only text keeps its `charset`, as in
-/// `text/plain; charset=utf-8`, since the bytes may be unreadable without it. If the header is missing, invalid or generic (such as
-/// `application/octet-stream`), the type is sniffed from `start`, the first bytes of the body, of which 8 KiB suffice. If they are not
-/// recognised either, it is `application/octet-stream`.
+/// It is the `Content-Type` header in lower case, without its parameters, and under its registered name (`image/jpeg` for `image/jpg`).
+/// Only text keeps its `charset`, as in `text/plain; charset=utf-8`, since the bytes may be unreadable without it.
+///
+/// If the header is missing, invalid or generic (such as `application/octet-stream`), the type is recognised by `start`, the first bytes
+/// of the body, of which 8 KiB suffice. If they are not recognised either, it is `application/octet-stream`. If they are unmistakably
+/// those of an image, audio or video, they also override a header that says text, JSON, XML, or another image, audio or video.
 #[must_use]
 pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
-    header.and_then(declared_type).or_else(|| sniffed_type(start)).unwrap_or_else(|| UNKNOWN.to_owned())
+    let start = &start[..start.len().min(SNIFFED_BYTES)];
+    let signature = Signature::of(start);
+    let Some(declared) = header.and_then(declared_type) else {
+        let recognised = signature.map(|signature| signature.mimetype).or_else(|| text_type(start));
+        return recognised.unwrap_or(UNKNOWN).to_owned();
+    };
+    match signature {
+        Some(signature) if overrides(&signature, &declared, start) => signature.mimetype.to_owned(),
+        _ => declared,
+    }
+}
+
+/// Whether a declared type may turn out to be wrong when the first bytes are known, so that it cannot be judged before.
+pub(crate) fn may_be_overridden(declared: &str) -> bool {
+    is_media(declared) || is_text_like(declared)
 }
 
 /// The type that a `Content-Type` header declares, unless that is invalid or generic; see [`media_type`].
@@ -45,55 +73,45 @@ pub(crate) fn declared_type(header: &str) -> Option<String> {
     if !is_restricted_name(kind) || !is_restricted_name(subtype) || GENERIC.contains(&essence.as_str()) {
         return None;
     }
-    let charset = if kind == "text" { parameter(header, "charset").filter(|charset| is_restricted_name(charset)) } else { None };
+    let registered = registered_type(&essence);
+    let is_text = registered.starts_with("text/");
+    let charset = if is_text { parameter(header, "charset").filter(|charset| is_restricted_name(charset)) } else { None };
     Some(match charset {
-        Some(charset) => format!("{essence}; charset={}", charset.to_ascii_lowercase()),
-        None => essence,
+        Some(charset) => format!("{registered}; charset={}", charset.to_ascii_lowercase()),
+        None => registered.to_owned(),
     })
 }
 
-fn sniffed_type(start: &[u8]) -> Option<String> {
-    let found = infer::get(&start[..start.len().min(SNIFFED_BYTES)])?;
-    (found.matcher_type() != infer::MatcherType::Text).then(|| found.mime_type().to_owned())
+fn overrides(signature: &Signature, declared: &str, start: &[u8]) -> bool {
+    if is_text_like(declared) {
+        signature.is_certain_media() && !is_text(start)
+    } else if declared == "application/ogg" {
+        // The registered type of any Ogg file; what is in it says more.
+        signature.mimetype.ends_with("/ogg")
+    } else {
+        is_media(declared) && signature.contradicts(declared)
+    }
 }
 
-/// The type of the HTML page that starts with these bytes, if they are one despite their media type.
-///
-/// A document type or `<html>` after the prolog makes them a page, except in text, which may quote markup. So does other markup by
-/// which browsers recognise HTML (<https://mimesniff.spec.whatwg.org>), except in text and in XML, which may start with the same
-/// comments.
-pub(crate) fn page_type(start: &[u8], mimetype: &str) -> Option<&'static str> {
+fn is_media(mimetype: &str) -> bool {
+    ["image/", "audio/", "video/"].iter().any(|kind| mimetype.starts_with(kind))
+}
+
+/// Whether a media type is that of text: of any kind, JSON, XML or a script. `image/svg+xml` is both an image and text.
+fn is_text_like(mimetype: &str) -> bool {
+    const APPLICATIONS: [&str; 8] = ["json", "xml", "javascript", "ecmascript", "x-javascript", "x-ndjson", "yaml", "graphql"];
     let essence = mimetype.split(';').next().unwrap_or_default();
-    let is_xml = essence.ends_with("+xml") || essence.ends_with("/xml");
-    let (root, has_instruction) = skip_prolog(start);
-    if starts_page(root) && (is_xml || !essence.starts_with("text/")) {
-        return Some(if is_xml || has_instruction { "application/xhtml+xml" } else { "text/html" });
-    }
-    (!is_xml && !essence.starts_with("text/") && infer::text::is_html(root)).then_some("text/html")
+    essence.starts_with("text/")
+        || essence.ends_with("+xml")
+        || essence.ends_with("+json")
+        || essence.strip_prefix("application/").is_some_and(|subtype| APPLICATIONS.contains(&subtype))
 }
 
-fn starts_page(text: &[u8]) -> bool {
-    ["<!doctype html", "<html"].iter().any(|tag| {
-        let found = text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
-        found && text.get(tag.len()).is_some_and(|&b| b.is_ascii_whitespace() || b == b'>')
-    })
-}
-
-/// Skips a byte order mark, white space, comments and instructions. Also returns whether there was an instruction, such as
-/// `<?xml version="1.0"?>`.
-fn skip_prolog(start: &[u8]) -> (&[u8], bool) {
-    let mut rest = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start).trim_ascii_start();
-    let mut has_instruction = false;
-    loop {
-        let end: &[u8] = match rest {
-            [b'<', b'?', ..] => b"?>",
-            [b'<', b'!', b'-', b'-', ..] => b"-->",
-            _ => return (rest, has_instruction),
-        };
-        let Some(at) = rest.windows(end.len()).position(|window| window == end) else { return (rest, has_instruction) };
-        has_instruction |= end == b"?>";
-        rest = rest[at + end.len()..].trim_ascii_start();
-    }
+/// Whether bytes are text, as far as browsers distinguish: they have a byte order mark, or no control characters.
+fn is_text(start: &[u8]) -> bool {
+    let has_byte_order_mark = [&b"\xef\xbb\xbf"[..], b"\xfe\xff", b"\xff\xfe"].iter().any(|mark| start.starts_with(mark));
+    let is_binary = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
+    has_byte_order_mark || !start.iter().take(SEARCHED_BYTES).any(is_binary)
 }
 
 /// Whether this is a restricted name (RFC 6838, section 4.2), as types and subtypes are. Charsets are as well; wildcards are not.
@@ -104,86 +122,4 @@ pub(crate) fn is_restricted_name(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
-
-    #[test]
-    fn declared_type_is_used() {
-        let table = [
-            ("image/jpeg", "image/jpeg"),
-            (" Image/JPEG ", "image/jpeg"),
-            ("image/jpeg; charset=utf-8", "image/jpeg"),
-            ("video/mp4;codecs=\"avc1.42E01E, mp4a.40.2\"", "video/mp4"),
-            ("application/vnd.apple.mpegurl", "application/vnd.apple.mpegurl"),
-            ("image/svg+xml", "image/svg+xml"),
-            ("text/html", "text/html"),
-            ("text/plain; charset=UTF-8", "text/plain; charset=utf-8"),
-            ("Text/Plain; format=flowed; Charset=\"ISO-8859-1\"", "text/plain; charset=iso-8859-1"),
-            ("text/plain; charset=", "text/plain"),
-            ("text/plain; charset=\"utf-8, x\"", "text/plain"),
-        ];
-        for (header, expected) in table {
-            assert_eq!(media_type(Some(header), PNG), expected, "{header}");
-        }
-    }
-
-    #[test]
-    fn missing_or_generic_type_is_sniffed() {
-        let long = format!("image/{}", "x".repeat(128));
-        let generic =
-            ["", "image", "/", "image/", "/png", "*/*", "image/*", "image/p ng", "image/png, image/gif", "im\u{e4}ge/png", &long];
-        for header in generic.into_iter().chain(GENERIC).chain(["Application/Octet-Stream; x=y", "image/png\r\nx: y"]) {
-            assert_eq!(media_type(Some(header), PNG), "image/png", "{header}");
-        }
-        assert_eq!(media_type(None, PNG), "image/png");
-        assert_eq!(media_type(None, b"GIF89a\x01\0\x01\0"), "image/gif");
-        assert_eq!(media_type(None, b"\xff\xd8\xff\xe0\0\x10JFIF"), "image/jpeg");
-        assert_eq!(media_type(None, b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"), "video/mp4");
-    }
-
-    #[test]
-    fn unrecognised_bytes_are_an_octet_stream() {
-        for head in [&b""[..], b"G", b"just some words", &[0; 9000]] {
-            assert_eq!(media_type(None, head), "application/octet-stream", "{head:?}");
-        }
-    }
-
-    #[test]
-    fn page_is_recognised_by_its_beginning() {
-        let html = Some("text/html");
-        let table = [
-            ("image/png", "<!DOCTYPE html><title>Sign in</title>", html),
-            ("image/png", " \n\u{feff}", None),
-            ("image/png", "\u{feff} <!-- hello --><HTML lang=en>", html),
-            ("image/png", "<html>", html),
-            ("image/png", "<htmlx>", None),
-            ("application/octet-stream", "<script >alert(1)</script>", html),
-            ("application/json", "<p>no such thing</p>", html),
-            ("image/jpeg", "<?xml version='1.0'?>\n<!DOCTYPE html>\n<html>", Some("application/xhtml+xml")),
-            // Text about pages, and XML that starts like one, have their declared type.
-            ("text/plain; charset=utf-8", "<!doctype html>", None),
-            ("text/css", "<!-- -->", None),
-            ("image/svg+xml", "<!-- made by hand --><svg>", None),
-            ("image/svg+xml", "<?xml version='1.0'?><!DOCTYPE svg><svg>", None),
-            ("application/xml", "<a >", None),
-            ("image/svg+xml", "<!-- --><html xmlns='http://www.w3.org/1999/xhtml'>", Some("application/xhtml+xml")),
-            ("text/xml", "<html >", Some("application/xhtml+xml")),
-            ("image/png", "\x7fPNG", None),
-            ("image/png", "", None),
-        ];
-        for (mimetype, start, expected) in table {
-            assert_eq!(page_type(start.as_bytes(), mimetype), expected, "{mimetype}: {start}");
-        }
-    }
-
-    #[test]
-    fn sniffed_type_is_never_a_document_with_scripts() {
-        for head in
-            ["<!DOCTYPE HTML><script>alert(1)</script>", "  <html >", "<?xml version='1.0'?><svg/>", "<script >", "#!/bin/sh"]
-        {
-            assert_eq!(media_type(Some("application/octet-stream"), head.as_bytes()), "application/octet-stream", "{head}");
-        }
-    }
-}
+mod tests;

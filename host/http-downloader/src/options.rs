@@ -50,8 +50,9 @@ pub struct HttpOptions {
     /// The period over which the rate of a body is averaged, at least a millisecond. Only time spent waiting for the origin counts.
     /// 20 seconds by default.
     pub min_rate_window: Duration,
-    /// The accepted media types. They apply to the declared type, to the type of the first bytes if none is declared, and to HTML that
-    /// is declared as something else. [`TypePattern::defaults`] by default; see [`accepts`](crate::accepted_types::accepts).
+    /// The accepted media types. They apply to the type as by [`media_type`](crate::media_type::media_type), and to HTML that is declared
+    /// as something else. [`TypePattern::defaults`] by default; exclusions alone restrict these, see
+    /// [`accepts`](crate::accepted_types::accepts).
     pub accept_types: Vec<TypePattern>,
     /// Whether what origins say about keeping their responses is applied. Media that is fetched with a token is private in any case.
     /// [`OriginCacheControl::Apply`] by default.

@@ -22,6 +22,8 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
         StatusCode::PARTIAL_CONTENT => return Err(FetchError::PartialBody),
         StatusCode::NOT_FOUND => return Err(FetchError::NotFound),
         StatusCode::GONE => return Err(FetchError::Gone),
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => return Err(FetchError::Denied(status.as_u16())),
+        StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => return Err(FetchError::UnavailableForLegalReasons),
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             return Err(FetchError::Unavailable(retry_after(response.headers(), SystemTime::now())));
         }
@@ -37,7 +39,11 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
 /// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which counts
 /// from `now`. Any other value is ignored.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
-    let value = headers.get(RETRY_AFTER)?;
+    retry_after_seconds(headers.get(RETRY_AFTER)?, now)
+}
+
+/// See [`retry_after`].
+pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text.parse().unwrap_or(u32::MAX));

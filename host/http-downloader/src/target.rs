@@ -1,11 +1,17 @@
 //! Checks every URL before it is requested, the first one and those of redirects. A [`Target`] is a URL that has passed.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
-use url::{ParseError, SyntaxViolation, Url};
+use percent_encoding::{AsciiSet, percent_encode};
+use url::{Host, ParseError, SyntaxViolation, Url};
 
 use crate::access_rules::AccessRules;
 use media_cache_interfaces::FetchError;
+
+/// The longest name of a host and the longest label of it, in bytes (RFC 1035, section 2.3.4).
+const MAX_NAME_BYTES: usize = 253;
+const MAX_LABEL_BYTES: usize = 63;
 
 /// A URL that may be requested: http or https, with an allowed host and port, without credentials.
 #[derive(Clone, Debug)]
@@ -19,11 +25,10 @@ impl Target {
         Ok(Self::without_fragment(url))
     }
 
-    /// Checks the value of a `Location` header, which may be relative to this target.
+    /// Checks the value of a `Location` header, which may be relative to this target. As in browsers, raw bytes in it are escaped.
     pub(crate) fn redirect(&self, location: &[u8], rules: &AccessRules) -> Result<Self, FetchError> {
-        let unreadable = || FetchError::Other("the origin redirected to something that is not a URL".into());
-        let location = std::str::from_utf8(location).map_err(|_| unreadable())?;
-        let (url, problem) = parse(location, Some(&self.0)).map_err(|_| unreadable())?;
+        let unreadable = |_| FetchError::Other("the origin redirected to something that is not a URL".into());
+        let (url, problem) = parse(&location_text(location), Some(&self.0)).map_err(unreadable)?;
         let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
         check_requestable(&url, problem).map_err(refused)?;
         rules.check_url(&url).map_err(|denied| refused(denied.to_string()))?;
@@ -60,7 +65,32 @@ fn check_requestable(url: &Url, problem: Option<&str>) -> Result<(), String> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err("it names no host".into());
     }
-    problem.map_or(Ok(()), |problem| Err(problem.into()))
+    if let Some(problem) = problem {
+        return Err(problem.into());
+    }
+    match url.host() {
+        Some(Host::Domain(name)) if !is_possible_name(name) => Err("no host can have its name; see RFC 1035, section 2.3.4".into()),
+        _ => Ok(()),
+    }
+}
+
+/// The text of a `Location` header. Bytes that are not UTF-8 are percent-encoded, one by one.
+fn location_text(location: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(location) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => percent_encode(location, &AsciiSet::EMPTY).to_string().into(),
+    }
+}
+
+/// Whether DNS can have a name, given in ASCII: labels of 1 to 63 letters, digits, hyphens and underscores, 253 bytes in all. The dot of
+/// the root may follow. Other names are not given to a resolver.
+fn is_possible_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=MAX_LABEL_BYTES).contains(&label.len()) && label.bytes().all(is_allowed)
+    };
+    name.len() <= MAX_NAME_BYTES && name.split('.').all(is_label)
 }
 
 /// Parses a URL as browsers do, and reports what other parsers may read differently: one of them may have checked another host.
@@ -127,6 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn impossible_host_name_is_invalid() {
+        let (label, rules) = ("a".repeat(63), AccessRules::default());
+        let long = [label.as_str(), &label, &label, &"a".repeat(61)].join(".");
+        for host in ["a.example", "a.example.", "_dmarc.a-.example", "-a.example", "xn--bcher-kva.example", "bücher.example", &long]
+        {
+            assert!(Target::parse(&format!("http://{host}/"), &rules).is_ok(), "{host}");
+        }
+        let too_long = format!("{long}a");
+        let too_long_label = format!("{label}a.example");
+        for host in
+            ["a..example", ".a.example", "a.example..", "..", "a!b.example", "a~.example", "a'.example", &too_long, &too_long_label]
+        {
+            let result = Target::parse(&format!("http://{host}/"), &rules);
+            assert!(matches!(result, Err(FetchError::InvalidUrl(_))), "{host}: {result:?}");
+        }
+        let source = Target::parse("https://example.org/", &rules).unwrap();
+        assert!(matches!(source.redirect(b"//a..example/", &rules), Err(FetchError::Refused(_))));
+    }
+
+    #[test]
     fn redirect_is_resolved_against_its_source_and_checked() {
         let rules = AccessRules::default();
         let source = Target::parse("https://example.org/a/b?c#d", &rules).unwrap();
@@ -139,6 +189,9 @@ mod tests {
             assert!(!reason.contains("secret"), "{reason}");
         }
         assert!(matches!(to("http://:::/"), Err(FetchError::Other(_))));
-        assert!(matches!(source.redirect(b"/\xff", &rules), Err(FetchError::Other(_))));
+        let escaped = |location: &[u8]| source.redirect(location, &rules).map(|target| target.url().to_string());
+        assert_eq!(escaped(b"/synspr\xf8ve.png?\xff").as_deref(), Ok("https://example.org/synspr%F8ve.png?%FF"));
+        assert_eq!(escaped(b"//other.example/\xc3\xa9").as_deref(), Ok("https://other.example/%C3%A9"));
+        assert!(matches!(escaped(b"//\xff.example/"), Err(FetchError::Other(_))));
     }
 }

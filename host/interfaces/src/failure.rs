@@ -82,6 +82,14 @@ macro_rules! for_each_failure {
             #[error("the origin no longer has anything at this URL (it answered 410)")]
             Gone => "gone", 410;
 
+            /// The origin does not give the media to this downloader: it answered 401 or 403.
+            #[error("the origin does not give this media to anyone without credentials, or not to this service (it answered {0})")]
+            Denied(status: u16) => "denied", 403;
+
+            /// The origin must not give the media (RFC 7725).
+            #[error("the origin withholds this media for legal reasons (it answered 451)")]
+            UnavailableForLegalReasons => "unavailable-for-legal-reasons", 451;
+
             /// The origin answered with a status that carries no media.
             #[error("the origin answered {0}")]
             OriginStatus(status: u16) => "origin-status", 502;
@@ -213,6 +221,18 @@ mod tests {
             (FetchError::Refused(text()), 403, "refused", "refused: because"),
             (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (it answered 404)"),
             (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (it answered 410)"),
+            (
+                FetchError::Denied(401),
+                403,
+                "denied",
+                "the origin does not give this media to anyone without credentials, or not to this service (it answered 401)",
+            ),
+            (
+                FetchError::UnavailableForLegalReasons,
+                451,
+                "unavailable-for-legal-reasons",
+                "the origin withholds this media for legal reasons (it answered 451)",
+            ),
             (FetchError::OriginStatus(503), 502, "origin-status", "the origin answered 503"),
             (FetchError::TooLarge(7), 413, "too-large", "the media is larger than the limit of 7 bytes"),
             (FetchError::TimedOut(text()), 504, "timed-out", "timed out: because"),

@@ -5,11 +5,13 @@
 //! where they run nothing. What browsers do run or apply (scripts, style sheets, XML with its style sheets, WebAssembly, HTML,
 //! manifests, playlists, archives of pages) is served as bytes: with `nosniff`, no browser runs those.
 
+use media_cache_http_downloader::registered_type;
+
 /// The type of media that is bytes.
 const BYTES: &str = "application/octet-stream";
 
-/// Subtypes of images that consist of pixels only.
-const PIXEL_IMAGES: [&str; 14] = [
+/// Subtypes of images that consist of pixels only. Older entries may have other names of these types.
+const PIXEL_IMAGES: [&str; 12] = [
     "apng",
     "avif",
     "bmp",
@@ -22,8 +24,6 @@ const PIXEL_IMAGES: [&str; 14] = [
     "tiff",
     "vnd.microsoft.icon",
     "webp",
-    "x-icon",
-    "x-ms-bmp",
 ];
 
 /// Subtypes of `text` that no browser runs or applies. JavaScript has too many names (MIME Sniffing, section 4.6) to list the others.
@@ -83,7 +83,7 @@ impl<'a> Presentation<'a> {
             return as_bytes;
         }
         let content_type = if parameters.bytes().all(is_harmless) { mimetype } else { essence };
-        Self { content_type, is_inline: is_displayed(main, sub) }
+        Self { content_type, is_inline: is_displayed(&essence.to_ascii_lowercase()) }
     }
 }
 
@@ -111,11 +111,11 @@ fn is_active(main: &str, sub: &str) -> bool {
 }
 
 /// Whether media of this type, which is not active, is displayed. PDF is not, since viewers run the scripts in it.
-fn is_displayed(main: &str, sub: &str) -> bool {
-    match main.to_ascii_lowercase().as_str() {
-        "image" => is_among(&PIXEL_IMAGES, sub),
-        "audio" | "video" => true,
-        "text" => sub.eq_ignore_ascii_case("plain"),
+fn is_displayed(essence: &str) -> bool {
+    match registered_type(essence).split_once('/') {
+        Some(("image", sub)) => PIXEL_IMAGES.contains(&sub),
+        Some(("audio" | "video", _)) => true,
+        Some(("text", sub)) => sub == "plain",
         _ => false,
     }
 }
@@ -147,6 +147,8 @@ mod tests {
     fn pixels_sound_video_and_plain_text_are_displayed() {
         for mimetype in [
             "image/png",
+            "image/jpg",
+            "image/x-icon",
             "IMAGE/JPEG",
             "image/webp; q=1",
             "video/mp4",

@@ -1,7 +1,13 @@
 //! Headers of origins, and the names and types that are made of them.
 
+mod addresses;
+mod framing;
 mod names;
 mod types;
+mod waits;
 
+pub use addresses::cidr;
+pub use framing::framing;
 pub use names::file_name;
 pub use types::media_type;
+pub use waits::retry_after;

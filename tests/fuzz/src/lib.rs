@@ -13,7 +13,7 @@ mod simulate;
 mod stored;
 mod transcode;
 
-pub use download::{file_name, media_type};
+pub use download::{cidr, file_name, framing, media_type, retry_after};
 pub use keys::key_rules;
 
 pub use service::{query, range};
@@ -34,12 +34,15 @@ pub struct Property {
 pub const PROPERTIES: &[Property] = &[
     Property { name: "annex_b", check: annex_b },
     Property { name: "canvas", check: canvas },
+    Property { name: "cidr", check: cidr },
     Property { name: "file_name", check: file_name },
+    Property { name: "framing", check: framing },
     Property { name: "gif", check: gif },
     Property { name: "key_rules", check: key_rules },
     Property { name: "media_type", check: media_type },
     Property { name: "query", check: query },
     Property { name: "range", check: range },
+    Property { name: "retry_after", check: retry_after },
     Property { name: "sidecar", check: sidecar },
     Property { name: "snapshot", check: snapshot },
     Property { name: "trace", check: trace },

@@ -45,26 +45,42 @@ async fn url_length_is_limited_for_requests_and_redirects() {
 }
 
 #[tokio::test]
-async fn declared_page_is_refused_before_its_body() {
+async fn declared_page_is_refused_by_its_first_bytes() {
+    let start = "<p>No such thing</p>".repeat(100);
     for page in ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"] {
-        let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: {page}\r\nContent-Length: 1000\r\n\r\n")).await;
+        let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: {page}\r\nContent-Length: 100000\r\n\r\n{start}")).await;
         let error = failure(&url, HttpOptions::default()).await;
         assert_eq!(error, FetchError::UnacceptableType(format!("it is {}", page.to_ascii_lowercase())));
     }
 }
 
 #[tokio::test]
+async fn refused_type_that_cannot_be_wrong_is_refused_before_the_body() {
+    let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: application/pdf\r\nContent-Length: 1000\r\n\r\n")).await;
+    assert_eq!(failure(&url, types(&["image/*"])).await, FetchError::UnacceptableType("it is application/pdf".into()));
+}
+
+#[tokio::test]
+async fn image_that_is_declared_as_a_page_is_accepted() {
+    let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[7; 5000]].concat();
+    let media = fetch(&origin_sending(response("Content-Type: text/html\r\n", &png)).await, HttpOptions::default()).await.unwrap();
+    assert_eq!((media.mimetype.as_str(), media.filename.as_str()), ("image/png", "photo.png"));
+}
+
+#[tokio::test]
 async fn sniffed_page_is_refused_whatever_its_declared_type() {
     let page = b"<!DOCTYPE html><title>Sign in</title>";
-    for declared in ["Content-Type: image/png\r\n", "Content-Type: application/octet-stream\r\n", ""] {
-        let error = failure(&origin_sending(response(declared, page)).await, HttpOptions::default()).await;
+    let types_of_pages = ["image/png", "application/octet-stream", "text/plain", ""];
+    for declared in types_of_pages.map(|mimetype| format!("Content-Type: {mimetype}\r\n")) {
+        let error = failure(&origin_sending(response(&declared, page)).await, HttpOptions::default()).await;
         assert!(
             matches!(&error, FetchError::UnacceptableType(reason) if reason.ends_with("is text/html")),
             "{declared}: {error:?}"
         );
-        assert!(fetch(&origin_sending(response(declared, page)).await, types(&["*/*"])).await.is_ok());
+        assert!(fetch(&origin_sending(response(&declared, page)).await, types(&["*/*"])).await.is_ok());
     }
-    assert!(fetch(&origin_sending(response("Content-Type: text/plain\r\n", page)).await, HttpOptions::default()).await.is_ok());
+    let readme = response("Content-Type: text/plain\r\n", b"<h1 align=center>Name</h1>");
+    assert!(fetch(&origin_sending(readme).await, HttpOptions::default()).await.is_ok());
 }
 
 #[tokio::test]
@@ -74,7 +90,7 @@ async fn accepted_types_are_configurable() {
     assert!(fetch(&origin_sending(response("", png)).await, options.clone()).await.is_ok());
     for answer in [
         response("", gif),
-        response("Content-Type: image/gif\r\n", png),
+        response("Content-Type: image/gif\r\n", b"who knows"),
         response("", b"words"),
         response("Content-Type: a/b\r\n", png),
     ] {

@@ -1,17 +1,22 @@
 //! Responses that have no media, or not the whole media.
 
 use crate::options::HttpOptions;
-use crate::tests::origin::{OK_HEAD, expect_broken, failure, origin_sending, response};
+use crate::tests::origin::{OK_HEAD, expect_broken, failure, fetch, origin_sending, response};
 use media_cache_interfaces::FetchError;
 
 #[tokio::test]
-async fn every_status_but_ok_is_an_error() {
+async fn every_status_without_the_whole_media_is_an_error() {
     let unavailable = |retry_after_seconds| FetchError::Unavailable(retry_after_seconds);
     let table = [
         ("404 Not Found\r\n", FetchError::NotFound),
         ("410 Gone\r\n", FetchError::Gone),
         ("500 Internal Server Error\r\n", FetchError::OriginStatus(500)),
-        ("403 Forbidden\r\n", FetchError::OriginStatus(403)),
+        ("401 Unauthorized\r\nWWW-Authenticate: Basic\r\n", FetchError::Denied(401)),
+        ("403 Forbidden\r\n", FetchError::Denied(403)),
+        ("402 Payment Required\r\n", FetchError::OriginStatus(402)),
+        ("407 Proxy Authentication Required\r\n", FetchError::OriginStatus(407)),
+        ("451 Unavailable For Legal Reasons\r\n", FetchError::UnavailableForLegalReasons),
+        ("201 Created\r\n", FetchError::OriginStatus(201)),
         ("204 No Content\r\n", FetchError::OriginStatus(204)),
         ("302 Found\r\n", FetchError::OriginStatus(302)),
         ("300 Multiple Choices\r\nLocation: /b\r\n", FetchError::OriginStatus(300)),
@@ -24,6 +29,16 @@ async fn every_status_but_ok_is_an_error() {
     for (head, expected) in table {
         let url = origin_sending(format!("HTTP/1.1 {head}Connection: close\r\n\r\n")).await;
         assert_eq!(failure(&url, HttpOptions::default()).await, expected, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn media_of_status_203_and_of_a_content_encoding_that_is_no_coding_is_accepted() {
+    let transformed = "HTTP/1.1 203 Non-Authoritative Information\r\nContent-Length: 3\r\nConnection: close\r\n\r\none";
+    assert_eq!(fetch(&origin_sending(transformed).await, HttpOptions::default()).await.unwrap().body.len(), 3);
+    for word in ["aws-chunked", "none", "utf-8", ""] {
+        let url = origin_sending(response(&format!("Content-Encoding: {word}\r\n"), b"one")).await;
+        assert_eq!(fetch(&url, HttpOptions::default()).await.unwrap().body.len(), 3, "{word}");
     }
 }
 

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use media_cache_http_downloader::{clean_filename, filename_for, media_type};
+use media_cache_http_downloader::{clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use url::Url;
 
@@ -54,7 +54,8 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let head = body.head(SNIFFED).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mimetype = media_type(declared.filter(|declared| *declared != FORM), &head);
-    let filename = filename.as_deref().and_then(clean_filename).unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
+    let given = filename.as_deref().and_then(clean_filename).map(|name| match_extension(&name, &mimetype));
+    let filename = given.unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
     let outcome = cache.put(&url, body, &mimetype, &filename).await?;
     if let Some(why) = outcome.not_stored {
         return Err(why.into());

@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use crate::input::{Input, text};
-use media_cache_http_downloader::fuzzing::parameter;
+use media_cache_http_downloader::fuzzing::{decode_plain, parameter};
 use media_cache_http_downloader::{clean_filename, filename_for};
 
 /// A line with a media type, a line with the path of a URL, and a `Content-Disposition`; all of it is also taken for a name.
@@ -36,7 +36,13 @@ fn check_safe(name: &str) {
     for hidden in turning.chain(['\u{200b}', '\u{2060}', '\u{feff}']) {
         assert!(!name.contains(hidden), "{name:?} has {hidden:?} in it");
     }
+    for hidden in ['\u{34f}', '\u{115f}', '\u{200d}', '\u{2800}', '\u{3164}', '\u{fe0f}', '\u{ffa0}', '\u{e0061}'] {
+        assert!(!name.contains(hidden), "{name:?} has {hidden:?} in it");
+    }
     assert!(!name.contains(char::is_control), "{name:?} has a control character in it");
+    assert!(!name.contains(['<', '>', ':', '"', '|', '?', '*']), "{name:?} is not allowed on Windows");
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    assert!(!["CON", "PRN", "AUX", "NUL", "COM1", "LPT9", "COM²", "CONIN$"].contains(&stem.as_str()), "{name:?} is a device");
 }
 
 /// A name is the same however a header spells it.
@@ -48,16 +54,19 @@ fn check_spellings(given: &str) {
         assert!(extended.is_some_and(|name| name.ends_with(".jpeg") && name.len() <= 200), "the extension is kept");
     }
     let expected = clean.as_deref().unwrap_or("media");
+    let plain = clean_filename(&decode_plain(given.to_owned()));
+    let plain = plain.as_deref().unwrap_or("media");
     let quoted = format!("\"{}\"", given.replace('\\', r"\\").replace('"', "\\\""));
     let encoded = utf8_percent_encode(given, NON_ALPHANUMERIC);
+    let either = if expected == "media" { plain } else { expected };
     let headers = [
-        format!("attachment; filename={quoted}"),
-        format!("inline;FileName = {quoted}; filename=other.gif"),
-        format!("attachment; filename*=UTF-8''{encoded}"),
-        format!("attachment; filename*=utf-8'en'{encoded} ; filename={quoted}"),
-        format!("attachment; filename={quoted}; filename*=UTF-8''{encoded}"),
+        (format!("attachment; filename={quoted}"), plain),
+        (format!("inline;FileName = {quoted}; filename=other.gif"), plain),
+        (format!("attachment; filename*=UTF-8''{encoded}"), expected),
+        (format!("attachment; filename*=utf-8'en'{encoded} ; filename={quoted}"), either),
+        (format!("attachment; filename={quoted}; filename*=UTF-8''{encoded}"), either),
     ];
-    for header in headers {
+    for (header, expected) in headers {
         assert_eq!(filename_for(Some(header.as_bytes()), &at(""), ""), expected, "{header:?}");
     }
 }

@@ -1,0 +1,106 @@
+use super::*;
+
+fn found(start: &[u8]) -> Option<&'static str> {
+    Signature::of(start).map(|signature| signature.mimetype)
+}
+
+fn is_certain(start: &[u8]) -> bool {
+    Signature::of(start).is_some_and(|signature| signature.is_certain_media())
+}
+
+#[test]
+fn formats_are_recognised_under_registered_names() {
+    let bmp = b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0";
+    let icon = b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0";
+    let transport = [b"G@\0\x10".as_slice(), &[0xff; 184]].concat().repeat(4);
+    let tar = [[0; 257].as_slice(), b"ustar\0"].concat();
+    let table: [(&[u8], &str); 42] = [
+        (b"\x89PNG\r\n\x1a\n\0", "image/png"),
+        (b"\xff\xd8\xff\xdb", "image/jpeg"),
+        (b"GIF87a", "image/gif"),
+        (b"RIFF\x1a\0\0\0WEBPVP8 ", "image/webp"),
+        (bmp, "image/bmp"),
+        (icon, "image/vnd.microsoft.icon"),
+        (b"\0\0\x02\0\x01\0\x10\x10\0\0\0\0", "image/vnd.microsoft.icon"),
+        (b"II*\0\x08\0\0\0", "image/tiff"),
+        (b"MM\0*\0\0\0\x08", "image/tiff"),
+        (b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
+        (b"\xff\x0a\xfa\x1f", "image/jxl"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "image/jp2"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjpx ", "image/jpx"),
+        (b"\xff\x4f\xff\x51\0\x29", "image/j2c"),
+        (b"\0\0\0\x18ftypavif\0\0\0\0mif1miaf", "image/avif"),
+        (b"\0\0\0\x18ftyp3gp4\0\0\0\0isom3gp4", "video/3gpp"),
+        (b"\0\0\0\x08wide\0\0\x10\0mdat", "video/quicktime"),
+        (b"\x1aE\xdf\xa3\xa3B\x82\x88matroska", "video/matroska"),
+        (b"RIFF\x24\0\0\0WAVEfmt ", "audio/wav"),
+        (b"RIFF\x24\0\0\0AVI LIST", "video/x-msvideo"),
+        (b"ID3\x03\0\0\0\0\0\x0a", "audio/mpeg"),
+        (b"\xff\xfb\x90\x64\0\0\0", "audio/mpeg"),
+        (b"\xff\xf1\x50\x80\x04\x1f\xfc", "audio/aac"),
+        (b"fLaC\0\0\0\x22\x10\0", "audio/flac"),
+        (b"FORM\0\0\x10\0AIFFCOMM", "audio/aiff"),
+        (b"MThd\0\0\0\x06\0\x01", "audio/midi"),
+        (b".snd\0\0\0\x18", "audio/basic"),
+        (b"#!AMR\n\x3c", "audio/amr"),
+        (b"#!AMR-WB\n\x04", "audio/amr-wb"),
+        (b"caff\0\x01\0\0desc", "audio/x-caf"),
+        (b"FLV\x01\x05\0\0\0\x09", "video/x-flv"),
+        (b"\0\0\x01\xba\x44", "video/mpeg"),
+        (&transport, "video/mp2t"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c", "video/x-ms-asf"),
+        (b"%PDF-1.7", "application/pdf"),
+        (b"PK\x03\x04\x14\0", "application/zip"),
+        (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "application/gzip"),
+        (&tar, "application/x-tar"),
+        (b"glTF\x02\0\0\0", "model/gltf-binary"),
+        (b"wOF2\0\x01", "font/woff2"),
+        (b"\0\x01\0\0\0\x0f", "font/ttf"),
+    ];
+    for (start, expected) in table {
+        assert_eq!(found(start), Some(expected), "{start:?}");
+    }
+}
+
+#[test]
+fn bytes_that_are_too_few_or_not_quite_right_are_not_recognised() {
+    let others: [&[u8]; 12] = [
+        b"",
+        b"\x89PN",
+        b"GIF88a",
+        b"RIFF\0\0\0\0WEBP",
+        b"BM is short for benchmark, and much else",
+        b"\0\0\x01\0\0\0\x10\x10\0\0",
+        b"ID3 tags",
+        b"ID3\x03\0\0\xff\0\0\0",
+        b"\0\0\0\x18ftypwhat\0\0\0\0",
+        // Documents of old office programs, which are file systems: they are not looked into.
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0",
+        b"\0asm\x01\0\0\0",
+        b"MZ\x90\0",
+    ];
+    for start in others {
+        assert_eq!(found(start), None, "{start:?}");
+    }
+}
+
+#[test]
+fn short_signatures_are_not_certain() {
+    for start in
+        [&b"\xff\x0a\xfa\x1f"[..], b"\xff\xfb\x90\x64\0\0\0", b"\0\0\x02\0\x01\0\x10\x10\0\0\0\0", b"%PDF-1.7", b"PK\x03\x04"]
+    {
+        assert!(found(start).is_some() && !is_certain(start), "{start:?}");
+    }
+    let mp3 = [b"\xff\xfb\x90\x64".as_slice(), &[0; 413]].concat().repeat(2);
+    assert!(is_certain(&mp3));
+}
+
+#[test]
+fn signatures_have_types_of_their_formats() {
+    for (parts, mimetype, format) in SIGNATURES {
+        assert!(*format == &OTHER || format.types.contains(mimetype), "{parts:?}");
+        assert!(*format == &OTHER || *format == &AMR_WB || FORMATS.contains(format), "{parts:?}");
+        assert_eq!(crate::registered_types::registered_type(mimetype), *mimetype);
+    }
+}
