@@ -60,15 +60,11 @@ pub(crate) fn page_type(start: &[u8], mimetype: &str) -> Option<&'static str> {
     is_page.then_some("text/html")
 }
 
-/// The type of a text that no type was declared for, if it has a signature: an image in SVG, subtitles, or a playlist.
+/// The type of a text that no type was declared for, if it has a signature: an image in SVG, or subtitles.
 pub(crate) fn text_type(start: &[u8]) -> Option<&'static str> {
-    let text = without_byte_order_mark(start);
-    let ends_word =
-        |prefix: &str| text.strip_prefix(prefix.as_bytes()).is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace));
-    if ends_word("WEBVTT") {
+    let after_word = without_byte_order_mark(start).strip_prefix(b"WEBVTT");
+    if after_word.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace)) {
         Some("text/vtt")
-    } else if ends_word("#EXTM3U") {
-        Some("application/vnd.apple.mpegurl")
     } else {
         starts_with_tag(skip_doctype(skip_prolog(start).0), "<svg").then_some("image/svg+xml")
     }
@@ -182,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn svg_subtitles_and_playlists_are_recognised() {
+    fn svg_and_subtitles_are_recognised() {
         let svg = Some("image/svg+xml");
         let table = [
             ("<svg xmlns='http://www.w3.org/2000/svg'/>", svg),
@@ -195,7 +191,8 @@ mod tests {
             ("WEBVTT\n\n00:01.000 --> 00:02.000\nHi", Some("text/vtt")),
             ("\u{feff}WEBVTT - a title", Some("text/vtt")),
             ("WEBVTTX", None),
-            ("#EXTM3U\n#EXTINF:1,", Some("application/vnd.apple.mpegurl")),
+            // A browser would fetch what a playlist names.
+            ("#EXTM3U\n#EXTINF:1,", None),
             ("words", None),
             ("", None),
         ];

@@ -11,20 +11,8 @@ use media_cache_http_downloader::registered_type;
 const BYTES: &str = "application/octet-stream";
 
 /// Subtypes of images that consist of pixels only. Older entries may have other names of these types.
-const PIXEL_IMAGES: [&str; 12] = [
-    "apng",
-    "avif",
-    "bmp",
-    "gif",
-    "heic",
-    "heif",
-    "jpeg",
-    "jxl",
-    "png",
-    "tiff",
-    "vnd.microsoft.icon",
-    "webp",
-];
+const PIXEL_IMAGES: [&str; 12] =
+    ["apng", "avif", "bmp", "gif", "heic", "heif", "jpeg", "jxl", "png", "tiff", "vnd.microsoft.icon", "webp"];
 
 /// Subtypes of `text` that no browser runs or applies. JavaScript has too many names (MIME Sniffing, section 4.6) to list the others.
 const INERT_TEXT: [&str; 9] = ["calendar", "csv", "markdown", "plain", "rtf", "tab-separated-values", "vcard", "vtt", "x-markdown"];
