@@ -137,7 +137,8 @@ mod tests {
 
     #[test]
     fn iso_media_is_what_its_major_brand_says() {
-        let table: [(&[u8; 4], &[&[u8; 4]], Option<&str>); 14] = [
+        type Brand = [u8; 4];
+        let table: [(&Brand, &[&Brand], Option<&str>); 14] = [
             (b"isom", &[b"iso2", b"avc1"], Some("video/mp4")),
             (b"mp42", &[b"M4A "], Some("video/mp4")),
             (b"M4A ", &[b"mp42"], Some("audio/mp4")),
