@@ -3,10 +3,12 @@
 use std::fs;
 
 use media_cache::FetchError;
+use media_cache::gif::ConvertGifs;
 use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::stats;
+use media_cache_test_support::images;
 use media_cache_test_support::scripted_origin::{fetched, text};
 use media_cache_test_support::scripted_transcoder::video_of;
 
@@ -119,4 +121,25 @@ async fn an_old_gif_in_the_directory_is_served_as_it_was_stored() {
     assert_eq!((body(&found).await, found.mimetype()), (old, "image/gif"));
     assert_eq!((rig.transcoder.requests(), rig.origin.requests("test:a")), (0, 0));
     assert_ne!(text("test:a"), body(&found).await);
+}
+
+#[tokio::test]
+async fn a_builder_says_which_gifs_become_videos() {
+    for (which, expected) in [
+        (ConvertGifs::Always, ["video/mp4", "video/mp4", "video/mp4"]),
+        (ConvertGifs::Animated, ["image/gif", "video/mp4", "video/mp4"]),
+        (ConvertGifs::Smaller, ["image/gif", "image/gif", "video/mp4"]),
+        (ConvertGifs::Never, ["image/gif", "image/gif", "image/gif"]),
+    ] {
+        let rig = CacheRig::create();
+        let cache = rig.open_with(|builder| builder.convert_gifs(which)).await;
+        let gifs = [images::gif(&[10]), images::gif(&[10, 20]), images::repetitive_gif(40)];
+        for ((number, gif), expected) in gifs.into_iter().enumerate().zip(expected) {
+            let url = format!("test:{number}");
+            rig.origin.serves(&url, fetched(gif, "image/gif", "dance.gif"));
+            assert_eq!(cache.get_or_download(&url).await.unwrap().mimetype(), expected, "{which:?} {number}");
+        }
+        assert_eq!(stats(&cache).await.transcode_failures, 0);
+        assert_eq!(rig.transcoder.requests(), 0, "it was set before, and the last one counts");
+    }
 }

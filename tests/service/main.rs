@@ -16,6 +16,7 @@ mod connections;
 mod cors;
 mod crash;
 mod errors;
+mod gif;
 mod headers;
 mod http_rules;
 mod json_output;

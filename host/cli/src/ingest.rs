@@ -1,29 +1,19 @@
 //! What comes in: downloads and their limits, and what is converted.
 
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use indicatif::ProgressBar;
-use media_cache::gif::GifTranscoder;
-use media_cache::{Downloader, NoTranscoder, Transcoder};
+use media_cache::{Downloader, Transcoder};
 use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Limited, Retry};
-use tokio::process::Command;
 
 use crate::access::Access;
 use crate::download_queue::Retries;
+use crate::gif::GifOptions;
 use crate::matrix::Matrix;
 use crate::outbound::OutboundLimits;
 use crate::progress;
 use crate::storage::MIB;
-
-/// The program that converts GIFs, if it is to.
-const FFMPEG: &str = "ffmpeg";
-
-/// How long that program may take to say its version.
-const CHECK_TIME: Duration = Duration::from_secs(10);
 
 /// What comes in, and what becomes of it. For commands that store something.
 #[derive(Args)]
@@ -32,9 +22,6 @@ pub struct Ingest {
     /// The largest body that is downloaded or put, in MiB
     #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
     max_body_mb: u64,
-    /// What converts GIFs to MP4: `embedded` needs nothing, `ffmpeg` must be installed, `none` stores GIFs as they are
-    #[arg(long, value_enum, default_value_t)]
-    transcoder: TranscoderName,
     #[command(flatten)]
     retries: Retries,
     #[command(flatten)]
@@ -43,14 +30,8 @@ pub struct Ingest {
     matrix: Matrix,
     #[command(flatten)]
     outbound: OutboundLimits,
-}
-
-#[derive(Clone, Copy, Default, ValueEnum)]
-enum TranscoderName {
-    #[default]
-    Embedded,
-    Ffmpeg,
-    None,
+    #[command(flatten)]
+    gif: GifOptions,
 }
 
 impl Ingest {
@@ -80,11 +61,7 @@ impl Ingest {
 
     /// The transcoder of these options.
     pub fn transcoder(&self) -> Arc<dyn Transcoder> {
-        match self.transcoder {
-            TranscoderName::Embedded => Arc::new(GifTranscoder::embedded()),
-            TranscoderName::Ffmpeg => Arc::new(GifTranscoder::ffmpeg(FFMPEG.into())),
-            TranscoderName::None => Arc::new(NoTranscoder),
-        }
+        self.gif.transcoder()
     }
 
     /// Checks that the program of the transcoder, if it has one, can be run.
@@ -92,20 +69,12 @@ impl Ingest {
     /// # Errors
     /// With a sentence for the user.
     pub async fn check_converter(&self) -> anyhow::Result<()> {
-        let TranscoderName::Ffmpeg = self.transcoder else { return Ok(()) };
-        let mut version = Command::new(FFMPEG);
-        version.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it does not finish");
-        let status = finished.and_then(|status| Ok(status?)).and_then(|status| match status.success() {
-            true => Ok(()),
-            false => Err(anyhow::anyhow!("it ends with {status}")),
-        });
-        status.with_context(|| format!("--transcoder ffmpeg needs the program {FFMPEG}, which cannot be run"))
+        self.gif.check_converter().await
     }
 
     /// Room that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
     pub fn room(&self) -> u64 {
-        self.max_body_mb.saturating_add(100)
+        self.max_body_mb.max(self.gif.max_video_mb()).saturating_add(1)
     }
 
     /// The largest body that is downloaded or put, in bytes.

@@ -13,6 +13,7 @@ mod download_queue;
 mod engine;
 mod failure_memory;
 mod get;
+mod gif;
 mod ingest;
 mod key_rules;
 mod listen_address;

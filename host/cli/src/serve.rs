@@ -215,7 +215,8 @@ impl Serve {
         let downloader = self.ingest.downloader(shared.limiter.clone(), None, Some(shared.own.to_string()))?;
         let downloader = Logged::new(Arc::new(downloader), self.logging.of_requests().urls);
         let builder = self.configure(policy)?.downloader(shared.metrics.measured(Arc::new(downloader)));
-        let transcoder = shared.metrics.measured(self.ingest.transcoder());
+        let transcoder = Logged::new(self.ingest.transcoder(), self.logging.of_requests().urls);
+        let transcoder = shared.metrics.measured(Arc::new(transcoder));
         Ok(builder.transcoder(transcoder).prepare()?)
     }
 

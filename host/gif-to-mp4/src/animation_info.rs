@@ -5,6 +5,7 @@
 
 use crate::convert_error::ConvertError;
 use crate::deadline::Deadline;
+use crate::level::Level;
 use crate::limits::Limits;
 
 /// The headers of an animation within the limits.
@@ -18,6 +19,13 @@ pub struct AnimationInfo {
     pub delays: Vec<u16>,
 }
 
+impl AnimationInfo {
+    /// The delays of the first frames, which are all of them unless the last one is damaged.
+    pub(crate) fn delays_of(&self, frames: usize) -> &[u16] {
+        &self.delays[..frames.min(self.delays.len())]
+    }
+}
+
 /// An inspection of one file, from its canvas to its last frame.
 pub(crate) struct Inspection<'a> {
     info: AnimationInfo,
@@ -28,11 +36,14 @@ pub(crate) struct Inspection<'a> {
 
 impl<'a> Inspection<'a> {
     /// Starts with the size of the canvas in pixels.
-    pub(crate) fn new(width: u16, height: u16, limits: &'a Limits, deadline: &'a Deadline) -> Result<Self, ConvertError> {
+    pub(crate) fn new(width: u32, height: u32, limits: &'a Limits, deadline: &'a Deadline) -> Result<Self, ConvertError> {
         if width == 0 || height == 0 {
             return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));
         }
         limits.check_image(width, height)?;
+        // The limit of a side is no larger.
+        let [width, height] = [width, height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
+        Level::check(width, height)?;
         let info = AnimationInfo { width, height, delays: Vec::new() };
         Ok(Self { info, composited_pixels: 0, limits, deadline })
     }
@@ -44,7 +55,7 @@ impl<'a> Inspection<'a> {
         if info.delays.len() == limits.frames {
             return Err(ConvertError::TooManyFrames { limit: limits.frames });
         }
-        limits.check_image(width, height)?;
+        limits.check_image(width.into(), height.into())?;
         self.composited_pixels += pixels(info.width, info.height).max(pixels(width, height));
         if self.composited_pixels > limits.composited_pixels {
             let (frame, limit) = (info.delays.len() + 1, limits.composited_pixels);

@@ -2,14 +2,27 @@
 //!
 //! There is no alpha channel: the canvas starts in the colour of the [`BACKDROP`], and disposal to the background restores it.
 
-use gif::DisposalMethod;
-
 /// Red, green and blue.
 pub type Pixel = [u8; 3];
 
 /// The colour behind transparent pixels. Video has no transparency, so one colour has to be chosen, and most chat clients and
 /// browsers show images on white.
 pub const BACKDROP: Pixel = [255, 255, 255];
+
+/// The colour of an index beyond the palette.
+const BLACK: Pixel = [0, 0, 0];
+
+/// What happens to the image of a frame before the next one is drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DisposalMethod {
+    /// It stays.
+    #[default]
+    Keep,
+    /// Its rectangle is cleared.
+    Background,
+    /// What it covers is restored.
+    Previous,
+}
 
 /// The image of one frame: palette indices, row by row from the top, and their position.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +35,7 @@ pub struct Image<'a> {
     pub width: usize,
     /// Palette indices.
     pub indices: &'a [u8],
-    /// Red, green and blue of each index; indices beyond its end are not drawn, as in browsers.
+    /// Red, green and blue of each index; indices beyond its end are black, as in Chromium. (In Firefox they are white.)
     pub palette: &'a [u8],
     /// The index that is not drawn.
     pub transparent: Option<u8>,
@@ -74,21 +87,22 @@ impl Canvas {
         self.dispose();
         let area = self.visible(image);
         self.disposal = match image.disposal {
-            DisposalMethod::Any | DisposalMethod::Keep => Disposal::Keep,
+            DisposalMethod::Keep => Disposal::Keep,
             DisposalMethod::Background => Disposal::Clear(area),
             DisposalMethod::Previous => Disposal::Restore(area, self.copy(area)),
         };
         if area.width == 0 || area.height == 0 {
             return;
         }
+        let mut colours = [BLACK; 256];
+        for (colour, entry) in colours.iter_mut().zip(image.palette.chunks_exact(3)) {
+            colour.copy_from_slice(entry);
+        }
         for (row, indices) in image.indices.chunks_exact(image.width).take(area.height).enumerate() {
             let pixels = self.row_mut(area, row);
             for (pixel, &index) in pixels.iter_mut().zip(indices) {
-                let colour = usize::from(index) * 3;
-                if image.transparent != Some(index)
-                    && let Some(&[red, green, blue]) = image.palette.get(colour..colour + 3)
-                {
-                    *pixel = [red, green, blue];
+                if image.transparent != Some(index) {
+                    *pixel = colours[usize::from(index)];
                 }
             }
         }
@@ -148,12 +162,10 @@ mod tests {
 
     #[test]
     fn kept_frame_stays_under_the_next_one() {
-        for disposal in [DisposalMethod::Any, DisposalMethod::Keep] {
-            let mut canvas = Canvas::new(2, 1);
-            canvas.draw(&image(0, 0, 2, &[0, 0], disposal));
-            canvas.draw(&image(1, 0, 1, &[1], disposal));
-            assert_eq!(rows(&canvas), [[RED, BLUE]]);
-        }
+        let mut canvas = Canvas::new(2, 1);
+        canvas.draw(&image(0, 0, 2, &[0, 0], DisposalMethod::Keep));
+        canvas.draw(&image(1, 0, 1, &[1], DisposalMethod::Keep));
+        assert_eq!(rows(&canvas), [[RED, BLUE]]);
     }
 
     #[test]
@@ -177,11 +189,25 @@ mod tests {
     }
 
     #[test]
-    fn transparent_index_and_index_beyond_the_palette_leave_the_canvas_unchanged() {
-        let mut canvas = Canvas::new(4, 1);
-        canvas.draw(&image(0, 0, 3, &[0, 0, 0], DisposalMethod::Keep));
-        canvas.draw(&Image { transparent: Some(0), ..image(0, 0, 4, &[0, 1, 2, 0], DisposalMethod::Keep) });
-        assert_eq!(rows(&canvas), [[RED, BLUE, RED, BACKDROP]]);
+    fn transparent_index_leaves_the_canvas_unchanged_within_the_palette_and_beyond() {
+        for transparent in [0, 2, 255] {
+            let mut canvas = Canvas::new(4, 1);
+            canvas.draw(&image(0, 0, 3, &[0, 0, 0], DisposalMethod::Keep));
+            let indices = [transparent, 1, transparent, transparent];
+            canvas.draw(&Image { transparent: Some(transparent), ..image(0, 0, 4, &indices, DisposalMethod::Keep) });
+            assert_eq!(rows(&canvas), [[RED, BLUE, RED, BACKDROP]]);
+        }
+    }
+
+    #[test]
+    fn index_beyond_the_palette_is_black() {
+        for (palette, expected) in
+            [(PALETTE, [RED, BLUE, BLACK, BLACK]), (&PALETTE[..5], [RED, BLACK, BLACK, BLACK]), (&[], [BLACK; 4])]
+        {
+            let mut canvas = Canvas::new(4, 1);
+            canvas.draw(&Image { palette, ..image(0, 0, 4, &[0, 1, 2, 255], DisposalMethod::Keep) });
+            assert_eq!(rows(&canvas), [expected]);
+        }
     }
 
     #[test]

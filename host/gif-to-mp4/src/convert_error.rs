@@ -15,17 +15,17 @@ pub enum ConvertError {
     #[error("the GIF has {bytes} bytes, the limit is {limit}")]
     InputTooLarge {
         /// Size of the file in bytes.
-        bytes: usize,
+        bytes: u64,
         /// The limit in bytes.
-        limit: usize,
+        limit: u64,
     },
     /// The canvas, or the rectangle of a frame, is too wide or too high.
     #[error("an image of {width}x{height} has a side over {limit} pixels")]
     SideTooLong {
         /// Width in pixels.
-        width: u16,
+        width: u32,
         /// Height in pixels.
-        height: u16,
+        height: u32,
         /// The limit for each side in pixels.
         limit: u16,
     },
@@ -33,11 +33,27 @@ pub enum ConvertError {
     #[error("an image of {width}x{height} has {} pixels, the limit is {limit}", u64::from(*width) * u64::from(*height))]
     TooManyPixels {
         /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// The limit in pixels.
+        limit: u64,
+    },
+    /// No level of H.264 allows a video of this size, whatever the limits are.
+    #[error("no level of H.264 allows {width}x{height} pixels: the limits are 36864 macroblocks and sides of 8688 pixels")]
+    NoLevel {
+        /// Width in pixels.
         width: u16,
         /// Height in pixels.
         height: u16,
-        /// The limit in pixels.
-        limit: u64,
+    },
+    /// The embedded encoder takes no video of this size, whatever the limits are.
+    #[error("the embedded encoder takes no picture of {width}x{height} pixels: the limit is 3840x2160 or 2160x3840")]
+    TooLargeForEncoder {
+        /// Width in pixels.
+        width: usize,
+        /// Height in pixels.
+        height: usize,
     },
     /// The animation has too many frames. They are counted only up to the limit.
     #[error("the GIF has more than {limit} frames")]
@@ -90,6 +106,8 @@ impl ConvertError {
             Self::InputTooLarge { .. } => "input-too-large",
             Self::SideTooLong { .. } => "side-too-long",
             Self::TooManyPixels { .. } => "too-many-pixels",
+            Self::NoLevel { .. } => "no-level",
+            Self::TooLargeForEncoder { .. } => "too-large-for-encoder",
             Self::TooManyFrames { .. } => "too-many-frames",
             Self::TooMuchWork { .. } => "too-much-work",
             Self::OutputTooLarge { .. } => "output-too-large",

@@ -5,11 +5,12 @@ use futures::future::BoxFuture;
 
 use crate::animation::Animation;
 use crate::convert_error::ConvertError;
-use crate::converter::Converter;
+use crate::convert_gifs::ConvertGifs;
+use crate::converter::{Converted, Converter};
 use crate::deadline::Deadline;
 use crate::h264_encoder::H264Encoder;
 use crate::limits::Limits;
-use crate::mp4;
+use crate::mp4::Video;
 use crate::workers::{self, Workers};
 use crate::yuv::{I420, VideoFormat};
 
@@ -33,39 +34,51 @@ impl Converter for EmbeddedConverter {
         self.limits.input_bytes as u64
     }
 
-    fn convert(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, ConvertError>> {
+    fn convert(&self, gif: Bytes, which: ConvertGifs) -> BoxFuture<'_, Result<Converted, ConvertError>> {
         Box::pin(async move {
+            if which == ConvertGifs::Never {
+                return Ok(Converted::Keep);
+            }
             self.limits.check_input(gif.len())?;
             let permit = self.workers.acquire().await?;
             let limits = self.limits;
             workers::run(limits.wall_time, move |deadline| {
                 // Held by the job rather than the future: an abandoned job occupies its core until its next check.
                 let _permit = permit;
-                gif_to_mp4(&gif, &limits, deadline)
+                gif_to_mp4(&gif, which, &limits, deadline)
             })
             .await
         })
     }
 }
 
-/// Converts a GIF on the calling thread.
+/// Converts a GIF on the calling thread, if it is one of those that are wanted.
 ///
 /// Frames are streamed: besides the two files, memory holds one canvas, one picture and the state of the encoder.
 ///
 /// # Errors
 /// See [`ConvertError`]. The deadline is checked between frames.
-pub fn gif_to_mp4(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<Vec<u8>, ConvertError> {
+pub fn gif_to_mp4(gif: &[u8], which: ConvertGifs, limits: &Limits, deadline: &Deadline) -> Result<Converted, ConvertError> {
     let animation = Animation::inspect(gif, limits, deadline)?;
+    if which.keeps(animation.info.delays.len()) {
+        return Ok(Converted::Keep);
+    }
+    let limits = which.limits(gif.len(), limits);
+    which.choose(gif.len(), &limits, encode(gif, &animation, &limits, deadline))
+}
+
+fn encode(gif: &[u8], animation: &Animation, limits: &Limits, deadline: &Deadline) -> Result<Video, ConvertError> {
     let format = VideoFormat::for_canvas(animation.info.width, animation.info.height);
+    let mut encoder = H264Encoder::new(format, limits)?;
     let mut frames = animation.frames(gif)?;
-    let mut encoder = H264Encoder::new(format.matrix, limits)?;
     let mut picture = I420::new(format);
     while let Some(canvas) = frames.next_canvas()? {
         deadline.check()?;
         picture.convert(canvas);
         encoder.encode(&picture)?;
     }
-    mp4::write(&encoder.finish(), format, &animation.info.delays)
+    let video = encoder.finish();
+    Video::write(&video, format, animation.info.delays_of(video.frames.len()))
 }
 
 #[cfg(test)]
@@ -75,11 +88,12 @@ mod tests {
     use gif::{DisposalMethod, Frame};
 
     use super::*;
-    use crate::test_support::{PALETTE, Picture, Video, flat, gif, no_deadline};
+    use crate::level::Level;
+    use crate::test_support::{PALETTE, Picture, VideoFile, flat, gif, no_deadline, video};
 
     /// Converts within the default limits, except for the time: a test may run on a busy machine.
     fn convert(gif: &[u8]) -> Result<Vec<u8>, ConvertError> {
-        gif_to_mp4(gif, &Limits::default(), &no_deadline())
+        video(gif_to_mp4(gif, ConvertGifs::Always, &Limits::default(), &no_deadline()))
     }
 
     #[track_caller]
@@ -100,7 +114,7 @@ mod tests {
     #[test]
     fn each_frame_is_shown_as_long_as_in_a_browser() {
         let frames = [0, 1, 2, 3, 7, 10, 333, 65_535, 11].map(|delay| flat(32, 32, 1, delay));
-        let video = Video::read(convert(&gif(32, 32, &frames)).unwrap());
+        let video = VideoFile::read(convert(&gif(32, 32, &frames)).unwrap());
         assert_eq!(video.durations(), [10, 10, 2, 3, 7, 10, 333, 65_535, 11]);
         assert_eq!(video.pictures().len(), 9);
     }
@@ -108,7 +122,7 @@ mod tests {
     #[test]
     fn frames_keep_their_colours_and_none_is_dropped() {
         let frames: Vec<_> = (0..40).map(|number| flat(64, 48, number % 4, 3)).collect();
-        let video = Video::read(convert(&gif(64, 48, &frames)).unwrap());
+        let video = VideoFile::read(convert(&gif(64, 48, &frames)).unwrap());
         let pictures = video.pictures();
         assert_eq!(pictures.len(), 40);
         for (picture, number) in pictures.iter().zip(0..) {
@@ -127,7 +141,7 @@ mod tests {
         };
         let frame = |shift| Frame { palette: Some(palette.clone()), buffer: ramp(shift).into(), ..flat(160, 120, 0, 4) };
         let file = gif(160, 120, &[frame(0), frame(3), frame(6)]);
-        let pictures = Video::read(convert(&file).unwrap()).pictures();
+        let pictures = VideoFile::read(convert(&file).unwrap()).pictures();
 
         let animation = Animation::inspect(&file, &Limits::default(), &no_deadline()).unwrap();
         let mut frames = animation.frames(&file).unwrap();
@@ -150,7 +164,7 @@ mod tests {
             64,
             &[flat(64, 64, 0, 5), quarter(0, DisposalMethod::Background), quarter(32, DisposalMethod::Previous), transparent],
         );
-        let pictures = Video::read(convert(&file).unwrap()).pictures();
+        let pictures = VideoFile::read(convert(&file).unwrap()).pictures();
         let corners = |picture: &Picture| [(4, 4), (4, 60), (60, 60)].map(|(x, y)| picture.rgb601(x, y));
         let (red, blue, white) = (colour(0), colour(2), colour(3));
         let expected = [[red, red, red], [red, blue, red], [red, white, blue], [red, white, red]];
@@ -164,7 +178,7 @@ mod tests {
     #[test]
     fn odd_and_tiny_canvas_is_padded_with_its_edge() {
         for ((width, height), expected) in [((1, 1), (16, 16)), ((33, 17), (34, 18)), ((2, 300), (16, 300))] {
-            let video = Video::read(convert(&gif(width, height, &[flat(width, height, 1, 5)])).unwrap());
+            let video = VideoFile::read(convert(&gif(width, height, &[flat(width, height, 1, 5)])).unwrap());
             let pictures = video.pictures();
             assert_eq!(size(&pictures[0]), expected);
             assert_close(pictures[0].rgb601(expected.0 - 1, expected.1 - 1), colour(1));
@@ -173,7 +187,7 @@ mod tests {
 
     #[test]
     fn conversion_and_tag_use_the_matrix_for_the_height() {
-        let video = |height| Video::read(convert(&gif(32, height, &[flat(32, height, 1, 5)])).unwrap());
+        let video = |height| VideoFile::read(convert(&gif(32, height, &[flat(32, height, 1, 5)])).unwrap());
         let (low, high) = (video(718), video(720));
         assert_eq!((low.colour()[5], high.colour()[5]), (6, 1));
         assert_close(low.pictures()[0].rgb601(3, 3), colour(1));
@@ -181,17 +195,22 @@ mod tests {
     }
 
     #[test]
-    fn longest_sides_and_largest_picture_are_encoded() {
-        for (width, height) in [(3840, 540), (540, 3840), (1920, 1080), (3840, 1), (1, 3840)] {
+    fn longest_sides_and_largest_picture_are_encoded_with_a_level_that_allows_them() {
+        for (width, height) in
+            [(3840, 1470), (1470, 3840), (1080, 2340), (1440, 3200), (2160, 2616), (3840, 1), (1, 3840), (32, 32)]
+        {
             let file = gif(width, height, &[flat(width, height, 0, 5)]);
-            let pictures = Video::read(convert(&file).unwrap()).pictures();
+            let video = VideoFile::read(convert(&file).unwrap());
+            let level = Level::of(VideoFormat::for_canvas(width, height)).unwrap();
+            assert!(video.level() >= level.0, "{width}x{height}: {} instead of {level:?}", video.level());
+            let pictures = video.pictures();
             assert_eq!(size(&pictures[0]), (usize::from(width).max(16), usize::from(height).max(16)));
         }
     }
 
     #[test]
     fn long_animation_has_a_keyframe_every_250_frames() {
-        let video = Video::read(convert(&gif(16, 16, &vec![flat(16, 16, 1, 2); 600])).unwrap());
+        let video = VideoFile::read(convert(&gif(16, 16, &vec![flat(16, 16, 1, 2); 600])).unwrap());
         let mut distance = 250;
         for sample in &video.track().samples {
             distance = if sample.is_sync { 0 } else { distance + 1 };
@@ -211,26 +230,35 @@ mod tests {
         // Frames of a single colour: many pixels in few bytes.
         let bomb = gif(1, 1, &vec![flat(1900, 1000, 0, 5); 200]);
         assert!(bomb.len() < 3 << 20);
-        let rejection = convert(&bomb).unwrap_err().to_string();
+        let limits = Limits { composited_pixels: 300_000_000, ..Limits::default() };
+        let rejected = gif_to_mp4(&bomb, ConvertGifs::Always, &limits, &no_deadline());
+        let rejection = rejected.unwrap_err().to_string();
         assert_eq!(rejection, "frame 158 brings the work to 300200000 composited pixels, the limit is 300000000");
         let rejection = convert(&gif(10_000, 10_000, &[flat(1, 1, 0, 5)])).unwrap_err().to_string();
         assert_eq!(rejection, "an image of 10000x10000 has a side over 3840 pixels");
+        let square = convert(&gif(2200, 2200, &[flat(1, 1, 0, 5)])).unwrap_err();
+        let expected = "the embedded encoder takes no picture of 2200x2200 pixels: the limit is 3840x2160 or 2160x3840";
+        assert_eq!((square.to_string().as_str(), square.name()), (expected, "too-large-for-encoder"));
         assert!(matches!(convert(b"GIF90a, says the name"), Err(ConvertError::Malformed(_))));
     }
 
     #[test]
     fn video_over_the_size_limit_is_rejected() {
         let limits = Limits { output_bytes: 10, ..Limits::default() };
-        let rejected = gif_to_mp4(&gif(64, 64, &[flat(64, 64, 1, 5)]), &limits, &no_deadline());
+        let rejected = gif_to_mp4(&gif(64, 64, &[flat(64, 64, 1, 5)]), ConvertGifs::Always, &limits, &no_deadline());
         assert!(matches!(rejected, Err(ConvertError::OutputTooLarge { limit: 10, .. })));
+    }
+
+    async fn converted(converter: &EmbeddedConverter, gif: Vec<u8>) -> Result<Vec<u8>, ConvertError> {
+        video(converter.convert(gif.into(), ConvertGifs::Always).await)
     }
 
     #[tokio::test]
     async fn more_jobs_than_cores_finish() {
         let converter = EmbeddedConverter::new(Limits { wall_time: Duration::from_secs(600), ..Limits::default() });
-        let file = Bytes::from(gif(32, 32, &[flat(32, 32, 1, 5), flat(32, 32, 2, 6)]));
+        let file = gif(32, 32, &[flat(32, 32, 1, 5), flat(32, 32, 2, 6)]);
         let expected = convert(&file).unwrap();
-        let jobs = (0..50).map(|_| converter.convert(file.clone()));
+        let jobs = (0..50).map(|_| converted(&converter, file.clone()));
         for done in futures::future::join_all(jobs).await {
             assert!(done.unwrap() == expected);
         }
@@ -239,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn job_over_the_time_limit_is_stopped() {
         let converter = EmbeddedConverter::new(Limits { wall_time: Duration::from_millis(50), ..Limits::default() });
-        let rejected = converter.convert(gif(1000, 1000, &vec![flat(1000, 1000, 1, 5); 250]).into()).await;
+        let rejected = converted(&converter, gif(1000, 1000, &vec![flat(1000, 1000, 1, 5); 250])).await;
         assert!(matches!(rejected, Err(ConvertError::TimedOut { .. })));
     }
 }

@@ -17,15 +17,21 @@ use tokio::sync::mpsc;
 use crate::animation::Animation;
 use crate::bitstream::EncodedVideo;
 use crate::convert_error::ConvertError;
-use crate::converter::Converter;
+use crate::convert_gifs::ConvertGifs;
+use crate::converter::{Converted, Converter};
 use crate::deadline::Deadline;
+use crate::level::Level;
 use crate::limits::Limits;
-use crate::mp4;
+use crate::mp4::Video;
 use crate::workers::{self, Workers};
 use crate::yuv::{I420, Matrix, VideoFormat};
 
 /// Pictures that are buffered between the decoder and the pipe.
 const BUFFERED_PICTURES: usize = 2;
+
+/// Bytes of a stream that are not in the video: parameter sets, delimiters and what x264 says about itself; in all, and for each frame.
+const OVERHEAD_BYTES: usize = 16 << 10;
+const FRAME_OVERHEAD_BYTES: usize = 64;
 
 /// How many bytes of the process's error output are kept. The first lines are the ones that explain.
 const MAX_STDERR_BYTES: usize = 1024;
@@ -45,11 +51,21 @@ impl FfmpegConverter {
         Self { program, limits, workers: Workers::default() }
     }
 
-    async fn run(&self, gif: Bytes) -> Result<Vec<u8>, ConvertError> {
+    async fn run(&self, gif: Bytes, which: ConvertGifs) -> Result<Converted, ConvertError> {
         let (limits, wall_time) = (self.limits, self.limits.wall_time);
         let file = gif.clone();
         let inspect = move |deadline: &Deadline| Animation::inspect(&file, &limits, deadline);
-        let animation = Arc::new(workers::run(wall_time, inspect).await?);
+        let animation = workers::run(wall_time, inspect).await?;
+        if which.keeps(animation.info.delays.len()) {
+            return Ok(Converted::Keep);
+        }
+        let (size, limits) = (gif.len(), which.limits(gif.len(), &limits));
+        which.choose(size, &limits, self.encode(gif, animation, limits).await)
+    }
+
+    async fn encode(&self, gif: Bytes, animation: Animation, limits: Limits) -> Result<Video, ConvertError> {
+        let wall_time = limits.wall_time;
+        let animation = Arc::new(animation);
         let format = VideoFormat::for_canvas(animation.info.width, animation.info.height);
 
         let mut child = self.start(format)?;
@@ -60,12 +76,14 @@ impl FfmpegConverter {
         let decoded = Arc::clone(&animation);
         let decode = workers::run(wall_time, move |deadline| decode(&gif, &decoded, format, &sender, deadline));
         // All pipes are served at once: a process that blocks on one of them would otherwise never drain the others.
-        let ((), (), stream, errors) =
-            tokio::try_join!(decode, write_pictures(stdin, pictures), read_video(stdout, &limits), read_errors(stderr))?;
+        let max_stream_bytes =
+            limits.output_bytes.saturating_add(OVERHEAD_BYTES + animation.info.delays.len() * FRAME_OVERHEAD_BYTES);
+        let read = read_video(stdout, max_stream_bytes, &limits);
+        let (frames, (), stream, errors) = tokio::try_join!(decode, write_pictures(stdin, pictures), read, read_errors(stderr))?;
         check_exit(&mut child, &errors).await?;
         let finish = move |_: &Deadline| {
             let video = EncodedVideo::from_annex_b(&stream, &limits)?;
-            mp4::write(&video, format, &animation.info.delays)
+            Video::write(&video, format, animation.info.delays_of(frames))
         };
         workers::run(wall_time, finish).await
     }
@@ -91,13 +109,16 @@ impl Converter for FfmpegConverter {
         self.limits.input_bytes as u64
     }
 
-    fn convert(&self, gif: Bytes) -> BoxFuture<'_, Result<Vec<u8>, ConvertError>> {
+    fn convert(&self, gif: Bytes, which: ConvertGifs) -> BoxFuture<'_, Result<Converted, ConvertError>> {
         Box::pin(async move {
+            if which == ConvertGifs::Never {
+                return Ok(Converted::Keep);
+            }
             self.limits.check_input(gif.len())?;
             let _permit = self.workers.acquire().await?;
             let limit = self.limits.wall_time;
             // When the time is up, dropping the job kills its process and stops its thread.
-            tokio::time::timeout(limit, self.run(gif)).await.unwrap_or(Err(ConvertError::TimedOut { limit }))
+            tokio::time::timeout(limit, self.run(gif, which)).await.unwrap_or(Err(ConvertError::TimedOut { limit }))
         })
     }
 }
@@ -111,7 +132,10 @@ fn arguments(format: VideoFormat) -> Vec<String> {
     };
     // Without B-frames the output is in the order of the input; delimiters (`aud`) separate the pictures. x264 tags the colours,
     // since the options of ffmpeg itself might convert them as well.
-    let x264 = format!("aud=1:bframes=0:colorprim={colours}:transfer={colours}:colormatrix={colours}:range=tv");
+    let colours = format!("colorprim={colours}:transfer={colours}:colormatrix={colours}:range=tv");
+    // The placeholder is no base for the level.
+    let level = Level::of(format).map_or_else(String::new, |level| format!(":level={}", level.0));
+    let x264 = format!("aud=1:bframes=0:{colours}{level}");
     let quiet = "-hide_banner -loglevel error -nostdin";
     let input = format!("-f rawvideo -pix_fmt yuv420p -s {size} -r 25 -i -");
     let codec = "-an -c:v libx264 -preset veryfast -crf 23 -g 250 -threads 1";
@@ -119,24 +143,27 @@ fn arguments(format: VideoFormat) -> Vec<String> {
     words.split(' ').map(String::from).collect()
 }
 
-/// Decodes, converts and sends every frame, until the receiver is closed.
+/// Decodes, converts and sends every frame, until the receiver is closed. Returns how many there were.
 fn decode(
     gif: &[u8],
     animation: &Animation,
     format: VideoFormat,
     pictures: &mpsc::Sender<Vec<u8>>,
     deadline: &Deadline,
-) -> Result<(), ConvertError> {
+) -> Result<usize, ConvertError> {
     let mut frames = animation.frames(gif)?;
     let mut picture = I420::new(format);
+    let mut sent = 0;
     while let Some(canvas) = frames.next_canvas()? {
         deadline.check()?;
         picture.convert(canvas);
         if pictures.blocking_send(picture.bytes.clone()).is_err() {
-            break;
+            // It will report the reason itself, and has fewer pictures than there are frames.
+            return Ok(animation.info.delays.len());
         }
+        sent += 1;
     }
-    Ok(())
+    Ok(sent)
 }
 
 /// Writes the pictures, then closes the pipe. A process that stops reading reports the reason itself, so that is not an error here.
@@ -149,11 +176,14 @@ async fn write_pictures(mut stdin: ChildStdin, mut pictures: mpsc::Receiver<Vec<
     Ok(())
 }
 
-async fn read_video(stdout: impl AsyncRead + Unpin, limits: &Limits) -> Result<Vec<u8>, ConvertError> {
+/// Reads a stream of at most so many bytes.
+async fn read_video(stdout: impl AsyncRead + Unpin, max_bytes: usize, limits: &Limits) -> Result<Vec<u8>, ConvertError> {
     let mut stream = Vec::new();
-    let mut within_limit = stdout.take(limits.output_bytes as u64 + 1);
+    let mut within_limit = stdout.take((max_bytes as u64).saturating_add(1));
     within_limit.read_to_end(&mut stream).await.map_err(io_failed)?;
-    limits.check_output(stream.len())?;
+    if stream.len() > max_bytes {
+        return Err(ConvertError::OutputTooLarge { bytes: stream.len(), limit: limits.output_bytes });
+    }
     Ok(stream)
 }
 
@@ -192,7 +222,7 @@ mod tests {
     use media_cache_test_skip as skip;
 
     use super::*;
-    use crate::test_support::{Video, flat, gif};
+    use crate::test_support::{VideoFile, flat, gif, video};
 
     fn converter(program: &str, wall_time: Duration) -> FfmpegConverter {
         FfmpegConverter::new(program.into(), Limits { wall_time, ..Limits::default() })
@@ -200,7 +230,7 @@ mod tests {
 
     async fn failure(program: &str) -> String {
         let file = gif(32, 32, &[flat(32, 32, 1, 5)]);
-        converter(program, Duration::from_secs(600)).convert(file.into()).await.unwrap_err().to_string()
+        converter(program, Duration::from_secs(600)).convert(file.into(), ConvertGifs::Always).await.unwrap_err().to_string()
     }
 
     #[tokio::test]
@@ -227,7 +257,7 @@ mod tests {
         let write = r#"printf '#!/bin/sh\nexec sleep 600\n' > "$0" && chmod +x "$0""#;
         assert!(Command::new("sh").arg("-c").arg(write).arg(&hanging).status().await.unwrap().success());
         let converter = converter(&hanging.to_string_lossy(), Duration::from_millis(300));
-        let job = converter.convert(gif(32, 32, &[flat(32, 32, 1, 5)]).into());
+        let job = converter.convert(gif(32, 32, &[flat(32, 32, 1, 5)]).into(), ConvertGifs::Always);
         let result = tokio::time::timeout(Duration::from_secs(20), job).await.unwrap();
         assert!(matches!(result, Err(ConvertError::TimedOut { .. })));
     }
@@ -240,10 +270,11 @@ mod tests {
         let delays = [0, 2, 7, 65_535, 11];
         let frames: Vec<_> = delays.iter().zip(0..).map(|(&delay, number)| flat(99, 720, number % 4, delay)).collect();
         let file = Bytes::from(gif(99, 720, &frames));
-        let mp4 = converter("ffmpeg", Duration::from_secs(600)).convert(file).await.unwrap();
-        let video = Video::read(mp4);
+        let converted = converter("ffmpeg", Duration::from_secs(600)).convert(file, ConvertGifs::Always).await.unwrap();
+        let video = VideoFile::read(video(Ok(converted)).unwrap());
         assert_eq!(video.durations(), [10, 2, 7, 65_535, 11]);
         assert_eq!(video.colour()[5], 1);
+        assert_eq!(video.level(), Level::of(VideoFormat::for_canvas(99, 720)).unwrap().0);
         let pictures = video.pictures();
         for (picture, expected) in pictures.iter().zip([[255, 0, 0], [0, 255, 0], [0, 0, 255], [255; 3], [255, 0, 0]]) {
             let seen = picture.rgb709(50, 50);

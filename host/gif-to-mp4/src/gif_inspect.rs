@@ -1,20 +1,11 @@
 //! The first pass over a GIF: its headers only. No image data is decompressed and no allocation grows with the size of the picture,
 //! so rejecting a hostile file costs no more than walking through its blocks.
 
-use std::io::{Chain, Read};
-
-use gif::{DecodeOptions, Decoder, DecodingError};
-
 use crate::animation_info::{AnimationInfo, Inspection};
 use crate::convert_error::ConvertError;
 use crate::deadline::Deadline;
+use crate::gif_blocks::GifBlocks;
 use crate::limits::Limits;
-
-/// The bytes of a GIF, with a trailer appended in case the file lacks one.
-pub type GifBytes<'a> = Chain<&'a [u8], &'static [u8]>;
-
-/// The block that ends a GIF.
-const TRAILER: &[u8] = &[0x3b];
 
 /// The shortest delay that browsers honour, in hundredths of a second.
 const MIN_DELAY: u16 = 2;
@@ -24,31 +15,16 @@ const DEFAULT_DELAY: u16 = 10;
 
 /// Walks through the blocks of a GIF and applies the limits.
 ///
-/// A file that ends after a complete frame, without the trailer, is accepted; one that ends within a frame is not.
+/// A file that ends after a complete frame is accepted, whatever follows; [`GifBlocks`] says where that is.
 pub fn inspect_gif(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<AnimationInfo, ConvertError> {
     limits.check_input(gif.len())?;
-    let mut options = DecodeOptions::new();
-    options.skip_frame_decoding(true);
-    let mut decoder = open(gif, options)?;
-    let mut inspection = Inspection::new(decoder.width(), decoder.height(), limits, deadline)?;
-    while let Some(frame) = decoder.next_frame_info().map_err(malformed)? {
-        let delay = if frame.delay < MIN_DELAY { DEFAULT_DELAY } else { frame.delay };
-        inspection.add_frame(frame.width, frame.height, delay)?;
+    let mut blocks = GifBlocks::open(gif)?;
+    let mut inspection = Inspection::new(blocks.width, blocks.height, limits, deadline)?;
+    while let Some(image) = blocks.next_image() {
+        let delay = if image.delay < MIN_DELAY { DEFAULT_DELAY } else { image.delay };
+        inspection.add_frame(image.width, image.height, delay)?;
     }
     inspection.finish()
-}
-
-/// Opens a GIF and reads its header.
-///
-/// The appended trailer is never reached in a file that has its own. In a file that stops within a block it is read as part of that
-/// block, which is still incomplete.
-pub fn open(gif: &[u8], options: DecodeOptions) -> Result<Decoder<GifBytes<'_>>, ConvertError> {
-    options.read_info(gif.chain(TRAILER)).map_err(malformed)
-}
-
-/// An error of the decoder as a [`ConvertError`].
-pub fn malformed(error: DecodingError) -> ConvertError {
-    ConvertError::Malformed(error.to_string())
 }
 
 #[cfg(test)]
@@ -85,12 +61,15 @@ mod tests {
 
     #[test]
     fn each_limit_is_inclusive() {
-        assert!(inspected(&gif(20, 5, &[flat(5, 20, 0, 5)])).is_ok());
-        assert_eq!(rejection(&gif(21, 1, &[])), "an image of 21x1 has a side over 20 pixels");
-        assert_eq!(rejection(&gif(1, 21, &[])), "an image of 1x21 has a side over 20 pixels");
-        assert_eq!(rejection(&gif(17, 6, &[])), "an image of 17x6 has 102 pixels, the limit is 100");
-        assert_eq!(rejection(&gif(1, 1, &[flat(1, 21, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
-        assert_eq!(rejection(&gif(1, 1, &[flat(17, 6, 0, 5)])), "an image of 17x6 has 102 pixels, the limit is 100");
+        assert!(inspected(&gif(20, 5, &[flat(1, 1, 0, 5), flat(5, 20, 0, 5)])).is_ok());
+        assert_eq!(rejection(&gif(21, 1, &[flat(1, 1, 0, 5)])), "an image of 21x1 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(1, 21, &[flat(1, 1, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(17, 6, &[flat(1, 1, 0, 5)])), "an image of 17x6 has 102 pixels, the limit is 100");
+        assert_eq!(rejection(&gif(1, 1, &[flat(1, 1, 0, 5), flat(1, 21, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
+        assert_eq!(
+            rejection(&gif(1, 1, &[flat(1, 1, 0, 5), flat(17, 6, 0, 5)])),
+            "an image of 17x6 has 102 pixels, the limit is 100"
+        );
 
         assert!(inspected(&gif(1, 1, &vec![flat(1, 1, 0, 5); 5])).is_ok());
         assert_eq!(rejection(&gif(1, 1, &vec![flat(1, 1, 0, 5); 6])), "the GIF has more than 5 frames");
@@ -110,8 +89,8 @@ mod tests {
     #[test]
     fn file_without_frames_or_pixels_is_rejected() {
         assert_eq!(rejection(&gif(1, 1, &[])), "the GIF has no frames");
-        assert_eq!(rejection(&gif(0, 1, &[flat(1, 1, 0, 5)])), "not a well-formed GIF: the canvas is 0x1");
-        assert_eq!(rejection(&gif(1, 0, &[flat(1, 1, 0, 5)])), "not a well-formed GIF: the canvas is 1x0");
+        assert_eq!(rejection(&gif(0, 1, &[flat(0, 1, 0, 5)])), "not a well-formed GIF: the canvas is 0x1");
+        assert_eq!(rejection(&gif(1, 0, &[flat(1, 0, 0, 5)])), "not a well-formed GIF: the canvas is 1x0");
         for not_a_gif in [&b""[..], b"GIF", b"\x89PNG\r\n\x1a\n and so on", &[0; 100], &[0xff; 100]] {
             assert!(matches!(inspected(not_a_gif), Err(ConvertError::Malformed(_))), "{not_a_gif:?}");
         }

@@ -11,8 +11,9 @@ use openh264::formats::YUVSlices;
 
 use crate::bitstream::{EncodedVideo, nal_units};
 use crate::convert_error::ConvertError;
+use crate::level::MAX_FRAME_RATE;
 use crate::limits::Limits;
-use crate::yuv::{I420, Matrix};
+use crate::yuv::{I420, Matrix, VideoFormat};
 
 /// The quantiser, since rate control is off. It keeps drawn lines clean without preserving noise.
 const QUANTISER: u8 = 26;
@@ -20,8 +21,9 @@ const QUANTISER: u8 = 26;
 /// The largest distance between two keyframes, in frames, so that seeking in a long animation is quick.
 const KEYFRAME_INTERVAL: u32 = 250;
 
-/// The highest frame rate of a GIF, per second. The encoder derives from it the level that it announces to players.
-const MAX_FRAME_RATE: f32 = 50.0;
+/// The sides of the largest picture that OpenH264 encodes, in pixels.
+const MAX_LONG_SIDE: usize = 3840;
+const MAX_SHORT_SIDE: usize = 2160;
 
 /// An encoder for one video.
 pub(crate) struct H264Encoder {
@@ -32,8 +34,12 @@ pub(crate) struct H264Encoder {
 }
 
 impl H264Encoder {
-    /// An encoder for pictures whose colours are converted with this matrix.
-    pub(crate) fn new(matrix: Matrix, limits: &Limits) -> Result<Self, ConvertError> {
+    /// An encoder for pictures of this format.
+    pub(crate) fn new(format: VideoFormat, limits: &Limits) -> Result<Self, ConvertError> {
+        let VideoFormat { width, height, matrix } = format;
+        if width.max(height) > MAX_LONG_SIDE || width.min(height) > MAX_SHORT_SIDE {
+            return Err(ConvertError::TooLargeForEncoder { width, height });
+        }
         let colours = match matrix {
             Matrix::Bt601 => VuiConfig::bt601(),
             Matrix::Bt709 => VuiConfig::bt709(),
@@ -48,7 +54,8 @@ impl H264Encoder {
             .profile(Profile::Baseline)
             .sps_pps_strategy(SpsPpsStrategy::ConstantId)
             .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_INTERVAL))
-            .max_frame_rate(FrameRate::from_hz(MAX_FRAME_RATE))
+            // The encoder derives the level from it, and from the size of the first picture.
+            .max_frame_rate(FrameRate::from_hz(MAX_FRAME_RATE as f32))
             .num_threads(1)
             .vui(colours);
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config).map_err(failed)?;
@@ -78,12 +85,11 @@ fn failed(error: openh264::Error) -> ConvertError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yuv::VideoFormat;
 
     /// The sequence parameters of a video with this matrix, as a string of bits.
     fn sequence_parameters(matrix: Matrix) -> String {
         let format = VideoFormat { matrix, ..VideoFormat::for_canvas(64, 64) };
-        let mut encoder = H264Encoder::new(matrix, &Limits::default()).unwrap();
+        let mut encoder = H264Encoder::new(format, &Limits::default()).unwrap();
         encoder.encode(&I420::new(format)).unwrap();
         encoder.finish().sequence_parameters.iter().map(|byte| format!("{byte:08b}")).collect()
     }

@@ -7,9 +7,9 @@
 //! * every frame becomes one sample that lasts exactly as long as browsers show it, including the last one;
 //! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
-//! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_inspect` reads the headers and
-//! `animation_info` checks them, `gif_frames` decodes and composites, `yuv` converts the colours, `h264_encoder` or `ffmpeg_converter`
-//! encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
+//! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames,
+//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` decompresses, `gif_frames` composites, `yuv` converts the colours,
+//! `h264_encoder` or `ffmpeg_converter` encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
 //!
 //! # Features
 //!
@@ -21,6 +21,7 @@ mod animation_info;
 mod bitstream;
 mod canvas;
 mod convert_error;
+mod convert_gifs;
 mod converter;
 mod deadline;
 #[cfg(feature = "openh264")]
@@ -29,10 +30,15 @@ mod ffmpeg_converter;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gif_blocks;
+#[cfg(test)]
+mod gif_cases;
 mod gif_frames;
 mod gif_inspect;
+mod gif_pixels;
 #[cfg(feature = "openh264")]
 mod h264_encoder;
+mod level;
 mod limits;
 mod mp4;
 #[cfg(test)]
@@ -42,7 +48,8 @@ mod yuv;
 
 pub use animation::ACCEPTED_TYPES;
 pub use convert_error::ConvertError;
-pub use converter::Converter;
+pub use convert_gifs::ConvertGifs;
+pub use converter::{Converted, Converter};
 pub use deadline::Deadline;
 #[cfg(feature = "openh264")]
 pub use embedded_converter::{EmbeddedConverter, gif_to_mp4};

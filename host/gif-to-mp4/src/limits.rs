@@ -27,12 +27,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             input_bytes: 20 << 20,
-            canvas_pixels: 1920 * 1080,
+            canvas_pixels: 22_080 * 16 * 16,
             side: 3840,
             frames: 3000,
-            composited_pixels: 300_000_000,
+            composited_pixels: 1_000_000_000,
             output_bytes: 64 << 20,
-            wall_time: Duration::from_secs(10),
+            wall_time: Duration::from_secs(60),
         }
     }
 }
@@ -41,14 +41,14 @@ impl Limits {
     /// Rejects a file of this size in bytes.
     pub(crate) fn check_input(&self, bytes: usize) -> Result<(), ConvertError> {
         if bytes > self.input_bytes {
-            return Err(ConvertError::InputTooLarge { bytes, limit: self.input_bytes });
+            return Err(ConvertError::InputTooLarge { bytes: bytes as u64, limit: self.input_bytes as u64 });
         }
         Ok(())
     }
 
     /// Rejects a canvas or a frame rectangle of this size in pixels.
-    pub(crate) fn check_image(&self, width: u16, height: u16) -> Result<(), ConvertError> {
-        if width.max(height) > self.side {
+    pub(crate) fn check_image(&self, width: u32, height: u32) -> Result<(), ConvertError> {
+        if width.max(height) > u32::from(self.side) {
             return Err(ConvertError::SideTooLong { width, height, limit: self.side });
         }
         if u64::from(width) * u64::from(height) > self.canvas_pixels {

@@ -16,6 +16,21 @@ use crate::yuv::{Matrix, VideoFormat};
 /// Units of time per second: 100.
 const TIMESCALE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
+/// A whole file.
+#[derive(Debug)]
+pub(crate) struct Video {
+    pub(crate) file: Vec<u8>,
+    /// How many frames it has.
+    pub(crate) frames: usize,
+}
+
+impl Video {
+    /// The file for a video and the duration of each of its frames, in hundredths of a second.
+    pub(crate) fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u16]) -> Result<Self, ConvertError> {
+        Ok(Self { file: write(video, format, durations)?, frames: durations.len() })
+    }
+}
+
 /// The file for a video and the duration of each of its frames, in hundredths of a second.
 pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u16]) -> Result<Vec<u8>, ConvertError> {
     if video.frames.len() != durations.len() {
@@ -130,7 +145,7 @@ fn failed(error: MuxError) -> ConvertError {
 mod tests {
     use super::*;
     use crate::limits::Limits;
-    use crate::test_support::Video;
+    use crate::test_support::VideoFile;
 
     /// Three frames, which are never decoded.
     fn video() -> EncodedVideo {
@@ -148,7 +163,7 @@ mod tests {
 
     #[test]
     fn samples_have_the_offsets_and_durations_of_their_frames() {
-        let file = Video::read(write(&video(), format(), &[2, 65_535, 7]).unwrap());
+        let file = VideoFile::read(write(&video(), format(), &[2, 65_535, 7]).unwrap());
         assert_eq!(file.durations(), [2, 65_535, 7]);
         assert_eq!((file.track().timescale, file.track().duration), (100, 65_544));
         let samples = &file.track().samples;
@@ -160,7 +175,7 @@ mod tests {
 
     #[test]
     fn moov_precedes_mdat() {
-        let file = Video::read(write(&video(), format(), &[1, 2, 3]).unwrap());
+        let file = VideoFile::read(write(&video(), format(), &[1, 2, 3]).unwrap());
         let boxes: Vec<String> = file.boxes().into_iter().filter(|name| name != "free").collect();
         assert_eq!(boxes, ["ftyp", "moov", "mdat"]);
         let trak = file.track().trak(&file.mp4);
@@ -172,7 +187,7 @@ mod tests {
     fn colour_matrix_is_tagged() {
         let colour = |matrix| {
             let format = VideoFormat { matrix, ..format() };
-            Video::read(write(&video(), format, &[1, 2, 3]).unwrap()).colour().to_vec()
+            VideoFile::read(write(&video(), format, &[1, 2, 3]).unwrap()).colour().to_vec()
         };
         assert_eq!(colour(Matrix::Bt601), b"nclx\0\x06\0\x06\0\x06\0");
         assert_eq!(colour(Matrix::Bt709), b"nclx\0\x01\0\x01\0\x01\0");

@@ -8,6 +8,8 @@ use openh264::formats::YUVSource;
 use re_mp4::{Mp4, StsdBoxContent};
 
 use crate::bitstream::nal_units;
+use crate::convert_error::ConvertError;
+use crate::converter::Converted;
 use crate::deadline::Deadline;
 
 /// Red, green, blue, white.
@@ -24,9 +26,30 @@ pub(crate) fn gif(width: u16, height: u16, frames: &[Frame<'_>]) -> Vec<u8> {
     bytes
 }
 
+/// A frame of noise in two colours, at the top left, with a delay of 5 hundredths of a second.
+pub(crate) fn noise(width: u16, height: u16, seed: u32) -> Frame<'static> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut bit = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state & 1) as u8 * 3
+    };
+    let buffer: Vec<u8> = (0..usize::from(width) * usize::from(height)).map(|_| bit()).collect();
+    Frame { width, height, delay: 5, buffer: buffer.into(), ..Frame::default() }
+}
+
 /// A frame of a single colour, at the top left, with a delay in hundredths of a second.
 pub(crate) fn flat(width: u16, height: u16, index: u8, delay: u16) -> Frame<'static> {
     Frame { width, height, delay, buffer: vec![index; usize::from(width) * usize::from(height)].into(), ..Frame::default() }
+}
+
+/// The video of a GIF that is converted.
+pub(crate) fn video(converted: Result<Converted, ConvertError>) -> Result<Vec<u8>, ConvertError> {
+    match converted? {
+        Converted::Video(video) => Ok(video),
+        Converted::Keep => panic!("the GIF is kept"),
+    }
 }
 
 /// A deadline that no test reaches.
@@ -77,14 +100,14 @@ impl Picture {
 }
 
 /// An MP4 file, parsed by an independent reader.
-pub(crate) struct Video {
+pub(crate) struct VideoFile {
     /// The bytes of the file.
     pub(crate) bytes: Vec<u8>,
     /// The parsed file.
     pub(crate) mp4: Mp4,
 }
 
-impl Video {
+impl VideoFile {
     /// Parses a file, which must have one track.
     pub(crate) fn read(bytes: Vec<u8>) -> Self {
         let mp4 = Mp4::read_bytes(&bytes).unwrap();
@@ -121,6 +144,13 @@ impl Video {
     pub(crate) fn colour(&self) -> &[u8] {
         let start = self.bytes.windows(4).position(|name| name == b"colr").unwrap() + 4;
         &self.bytes[start..start + 11]
+    }
+
+    /// The level that the video announces, times ten.
+    pub(crate) fn level(&self) -> u8 {
+        let stsd = &self.track().trak(&self.mp4).mdia.minf.stbl.stsd.contents;
+        let StsdBoxContent::Avc1(avc1) = stsd else { panic!("not avc1") };
+        avc1.avcc.contents.sequence_parameter_sets[0].bytes[3]
     }
 
     /// Decodes every frame.

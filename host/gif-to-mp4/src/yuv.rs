@@ -159,10 +159,8 @@ const fn fixed(number: f64) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use gif::DisposalMethod;
-
     use super::*;
-    use crate::canvas::Image;
+    use crate::canvas::{DisposalMethod, Image};
 
     fn picture(width: u16, pixels: &[Pixel]) -> I420 {
         let height = u16::try_from(pixels.len()).unwrap() / width;

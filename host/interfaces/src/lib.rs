@@ -14,4 +14,4 @@ pub use downloader::{Downloader, NoDownloader};
 pub use failure::{FailureKind, FetchError, UnknownFailureKind};
 pub use fetched_media::{CacheControl, Cacheability, Fetched, FetchedMedia, Validators};
 pub use spooled_body::SpooledBody;
-pub use transcoder::{Conversion, NoTranscoder, TranscodeError, Transcoded, Transcoder};
+pub use transcoder::{Conversion, NoTranscoder, Original, TranscodeError, Transcoded, Transcoder};

@@ -1,6 +1,5 @@
 //! What converts media before it is stored.
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::blob::Blob;
@@ -13,6 +12,17 @@ pub struct TranscodeError {
     pub name: &'static str,
     /// What failed, with which numbers and limits.
     pub message: String,
+}
+
+/// Media that may be converted.
+#[derive(Clone, Debug)]
+pub struct Original<'a> {
+    /// The whole body.
+    pub body: Blob,
+    /// Its media type, one of the [accepted ones](Transcoder::accepted_types).
+    pub mimetype: &'a str,
+    /// The URL that it was downloaded from or put under, as far as the host knows. It may contain secrets.
+    pub url: Option<&'a str>,
 }
 
 /// The outcome of a successful [`Transcoder::transcode`].
@@ -40,18 +50,13 @@ pub trait Transcoder: Send + Sync + 'static {
     /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. Always the same.
     fn accepted_types(&self) -> Vec<String>;
 
-    /// Converts a whole body, whose media type is one of the accepted ones.
+    /// Converts media. The cache logs a failure without the URL, at level `debug`; a decorator can log it as it should be.
     ///
     /// Dropping the future abandons the work.
     ///
     /// # Errors
     /// See [`TranscodeError`]; the media itself is then what is stored.
-    fn transcode<'a>(&'a self, body: Bytes, mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>>;
-
-    /// The largest body, in bytes, that is worth reading for this transcoder. No limit unless it says so.
-    fn max_input_bytes(&self) -> u64 {
-        u64::MAX
-    }
+    fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>>;
 }
 
 /// The transcoder of a host that converts nothing.
@@ -63,7 +68,7 @@ impl Transcoder for NoTranscoder {
         Vec::new()
     }
 
-    fn transcode<'a>(&'a self, _body: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
+    fn transcode<'a>(&'a self, _original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
         Box::pin(async { Err(TranscodeError { name: "disabled", message: "transcoding is disabled".into() }) })
     }
 }
@@ -75,7 +80,8 @@ mod tests {
     #[tokio::test]
     async fn no_transcoder_accepts_nothing_and_says_that_transcoding_is_disabled() {
         assert!(NoTranscoder.accepted_types().is_empty());
-        let error = NoTranscoder.transcode(Bytes::from_static(b"GIF89a"), "image/gif").await.unwrap_err();
+        let original = Original { body: Blob::from(b"GIF89a".to_vec()), mimetype: "image/gif", url: None };
+        let error = NoTranscoder.transcode(original).await.unwrap_err();
         assert_eq!(error.name, "disabled");
     }
 }

@@ -8,6 +8,8 @@ use media_cache_interfaces::Blob;
 /// knows that the component still has the blob.
 pub struct BlobHandle {
     pub(crate) blob: Arc<Blob>,
+    /// Where the bytes are from, if they are those of media that was downloaded or put. For logs.
+    pub(crate) url: Option<Arc<str>>,
     /// Counts the handles of the component.
     pub(crate) _counted: Arc<()>,
 }

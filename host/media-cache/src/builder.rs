@@ -145,11 +145,19 @@ impl Builder {
         self
     }
 
-    /// What converts media before it is stored. Default: the built-in transcoder, with its default limits; without the feature `gif` GIFs are stored as they
-    /// are.
+    /// What converts media before it is stored. Default: the built-in transcoder, which converts all GIFs within its default limits;
+    /// without the feature `gif` they are stored as they are.
     #[must_use]
     pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
         self.shared_transcoder(Arc::new(transcoder))
+    }
+
+    /// Which GIFs become videos, by the built-in transcoder with its default limits. Takes the place of any other transcoder, as one that
+    /// is set later takes its place. Default: all of them.
+    #[cfg(feature = "gif")]
+    #[must_use]
+    pub fn convert_gifs(self, which: crate::gif::ConvertGifs) -> Self {
+        self.transcoder(crate::gif::GifTranscoder::embedded().only(which))
     }
 
     /// What converts media before it is stored, shared with others.

@@ -211,7 +211,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
     match request {
         Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
         Request::Put { url, media, reply } => {
-            let media = accessor.with(|mut state| hand_over(state.get(), *media))?;
+            let media = accessor.with(|mut state| hand_over(state.get(), &url, *media))?;
             let answer = match guest.call_put(accessor, cache, url, media).await? {
                 Ok(wit::PutOutcome { media, known, not_stored }) => {
                     Ok(PutOutcome { media: take(accessor, media)?.media, known, not_stored })

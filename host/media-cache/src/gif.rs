@@ -1,20 +1,42 @@
 //! GIFs become MP4 videos: the converters of `media-cache-gif-to-mp4` as a [`Transcoder`].
 
-use bytes::Bytes;
+use std::path::PathBuf;
+
 use futures::future::BoxFuture;
 pub use media_cache_gif_to_mp4 as converters;
-use media_cache_gif_to_mp4::{Converter, EmbeddedConverter, FfmpegConverter, Limits};
-use media_cache_interfaces::{Blob, Conversion, TranscodeError, Transcoded, Transcoder};
+use media_cache_gif_to_mp4::{ConvertError, Converted, Converter, EmbeddedConverter, FfmpegConverter};
+pub use media_cache_gif_to_mp4::{ConvertGifs, Limits};
+use media_cache_interfaces::{Blob, Conversion, Original, TranscodeError, Transcoded, Transcoder};
 
 /// A transcoder that converts GIFs to MP4.
 #[derive(Debug)]
-pub struct GifTranscoder<C>(C);
+pub struct GifTranscoder<C> {
+    converter: C,
+    which: ConvertGifs,
+}
 
 impl<C: Converter> GifTranscoder<C> {
-    /// With this converter, and so with its limits.
+    /// Converts all GIFs with this converter, and so within its limits.
     #[must_use]
     pub fn new(converter: C) -> Self {
-        Self(converter)
+        Self { converter, which: ConvertGifs::Always }
+    }
+
+    /// Converts only these GIFs, and has the others stored as they are.
+    #[must_use]
+    pub fn only(self, which: ConvertGifs) -> Self {
+        Self { which, ..self }
+    }
+
+    async fn convert(&self, gif: Blob) -> Result<Converted, TranscodeError> {
+        let failed = |error: ConvertError| TranscodeError { name: error.name(), message: error.to_string() };
+        let (bytes, limit) = (gif.len(), self.converter.max_input_bytes());
+        if bytes > limit {
+            return Err(failed(ConvertError::InputTooLarge { bytes, limit }));
+        }
+        let unreadable = |error| TranscodeError { name: "unreadable", message: format!("the GIF cannot be read: {error}") };
+        let gif = gif.bytes().await.map_err(unreadable)?;
+        self.converter.convert(gif, self.which).await.map_err(failed)
     }
 }
 
@@ -22,32 +44,39 @@ impl GifTranscoder<EmbeddedConverter> {
     /// With the built-in decoder and encoder, which need nothing installed, and default limits.
     #[must_use]
     pub fn embedded() -> Self {
-        Self(EmbeddedConverter::default())
+        Self::new(EmbeddedConverter::default())
     }
 }
 
 impl GifTranscoder<FfmpegConverter> {
     /// With an installed `ffmpeg`, which is started for each GIF, and default limits.
     #[must_use]
-    pub fn ffmpeg(program: std::path::PathBuf) -> Self {
-        Self(FfmpegConverter::new(program, Limits::default()))
+    pub fn ffmpeg(program: PathBuf) -> Self {
+        Self::new(FfmpegConverter::new(program, Limits::default()))
     }
 }
 
 impl<C: Converter> Transcoder for GifTranscoder<C> {
+    /// None if no GIF is to be converted: the cache then reads none for this.
     fn accepted_types(&self) -> Vec<String> {
-        converters::ACCEPTED_TYPES.iter().copied().map(String::from).collect()
+        match self.which {
+            ConvertGifs::Never => Vec::new(),
+            ConvertGifs::Always | ConvertGifs::Animated | ConvertGifs::Smaller => {
+                converters::ACCEPTED_TYPES.iter().copied().map(String::from).collect()
+            }
+        }
     }
 
-    fn transcode<'a>(&'a self, body: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
+    fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
         Box::pin(async move {
-            let converted = self.0.convert(body).await;
-            let video = converted.map_err(|error| TranscodeError { name: error.name(), message: error.to_string() })?;
-            Ok(Transcoded::Converted(Conversion { body: Blob::from(video), mimetype: "video/mp4".into(), extension: "mp4".into() }))
+            Ok(match self.convert(original.body).await? {
+                Converted::Video(video) => Transcoded::Converted(Conversion {
+                    body: Blob::from(video),
+                    mimetype: "video/mp4".into(),
+                    extension: "mp4".into(),
+                }),
+                Converted::Keep => Transcoded::Keep,
+            })
         })
-    }
-
-    fn max_input_bytes(&self) -> u64 {
-        self.0.max_input_bytes()
     }
 }

@@ -32,7 +32,12 @@ pub struct HostState {
 impl HostState {
     /// Gives the component a handle to a blob.
     pub(crate) fn push_blob(&mut self, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let handle = BlobHandle { blob, _counted: self.handles.clone() };
+        self.push_blob_of(None, blob)
+    }
+
+    /// Gives the component a handle to a blob with the bytes of this URL.
+    pub(crate) fn push_blob_of(&mut self, url: Option<Arc<str>>, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
+        let handle = BlobHandle { blob, url, _counted: self.handles.clone() };
         Ok(self.table.push(handle)?)
     }
 

@@ -54,7 +54,7 @@ pub use media_cache_components as embedded;
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
     Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, Fetched, FetchedMedia, NoDownloader,
-    NoTranscoder, SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
+    NoTranscoder, Original, SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

@@ -35,11 +35,11 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
     })
 }
 
-/// Puts media into the component's table.
-pub(crate) fn hand_over(state: &mut HostState, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
+/// Puts media of this URL into the component's table.
+pub(crate) fn hand_over(state: &mut HostState, url: &str, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
     let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
     Ok(fetched::FetchedMedia {
-        body: state.push_blob(Arc::new(body))?,
+        body: state.push_blob_of(Some(url.into()), Arc::new(body))?,
         mimetype,
         filename,
         cache_control: to_component(cache_control),

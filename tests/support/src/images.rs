@@ -46,13 +46,14 @@ pub fn jpeg(seed: u64) -> Vec<u8> {
     bytes
 }
 
+const PALETTE: &[u8] = &[200, 30, 30, 30, 200, 30, 30, 30, 200, 240, 240, 240];
+
 /// The width and height of [`gif()`].
 pub const GIF_SIZE: (u16, u16) = (48, 32);
 
 /// An animation with one frame per delay, in hundredths of a second.
 #[must_use]
 pub fn gif(delays: &[u16]) -> Vec<u8> {
-    const PALETTE: &[u8] = &[200, 30, 30, 30, 200, 30, 30, 30, 200, 240, 240, 240];
     let (width, height) = GIF_SIZE;
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, width, height, PALETTE).unwrap();
@@ -60,6 +61,21 @@ pub fn gif(delays: &[u16]) -> Vec<u8> {
     for (number, delay) in delays.iter().enumerate() {
         let pixels = (0..usize::from(width) * usize::from(height)).map(|at| ((at / 5 + number) % 4) as u8).collect::<Vec<_>>();
         encoder.write_frame(&Frame { width, height, delay: *delay, buffer: pixels.into(), ..Frame::default() }).unwrap();
+    }
+    drop(encoder);
+    bytes
+}
+
+/// An animation of the same noise in every frame. Its video is much smaller, since it has the noise once.
+#[must_use]
+pub fn repetitive_gif(frames: usize) -> Vec<u8> {
+    let (width, height) = GIF_SIZE;
+    let pixels: Vec<u8> = noise(1, usize::from(width) * usize::from(height)).into_iter().map(|byte| byte % 4).collect();
+    let frame = Frame { width, height, delay: 5, buffer: pixels.into(), ..Frame::default() };
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width, height, PALETTE).unwrap();
+    for _ in 0..frames {
+        encoder.write_frame(&frame).unwrap();
     }
     drop(encoder);
     bytes

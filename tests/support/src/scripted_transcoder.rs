@@ -2,9 +2,8 @@
 
 use std::sync::Mutex;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use media_cache::{Blob, Conversion, TranscodeError, Transcoded, Transcoder};
+use media_cache::{Blob, Conversion, Original, TranscodeError, Transcoded, Transcoder};
 
 use crate::latch::Latch;
 
@@ -40,8 +39,9 @@ impl Transcoder for ScriptedTranscoder {
         vec!["image/gif".into()]
     }
 
-    fn transcode<'a>(&'a self, gif: Bytes, _mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
+    fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
         *self.requests.lock().unwrap() += 1;
+        let gif = original.body.head(usize::MAX).unwrap();
         let contains = |word: &[u8]| gif.windows(word.len()).any(|part| part == word);
         assert!(!contains(b"panic"), "the GIF asked for this panic");
         let broken = TranscodeError { name: "malformed", message: "the GIF asked for this error".into() };

@@ -1,13 +1,19 @@
 //! Videos, and an independent reader for those that the cache returns.
 
-use media_cache_gif_to_mp4::{Converter, EmbeddedConverter};
+use media_cache_gif_to_mp4::{ConvertGifs, Converted, Converter, EmbeddedConverter};
 use re_mp4::Mp4;
 
 use crate::images::{GIF_SIZE, gif};
 
 /// A video.
+///
+/// # Panics
+/// When it cannot be made.
 pub async fn mp4() -> Vec<u8> {
-    EmbeddedConverter::default().convert(gif(&[10, 20, 30]).into()).await.unwrap()
+    match EmbeddedConverter::default().convert(gif(&[10, 20, 30]).into(), ConvertGifs::Always).await {
+        Ok(Converted::Video(video)) => video,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// How long each frame of a converted [`gif()`] is shown, in hundredths of a second.

@@ -60,8 +60,9 @@ impl HostBlob for HostState {
     }
 
     fn share(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let blob = self.blob(&blob)?;
-        self.push_blob(blob)
+        let BlobHandle { blob, url, .. } = self.table.get(&blob)?;
+        let (blob, url) = (blob.clone(), url.clone());
+        self.push_blob_of(url, blob)
     }
 
     fn drop(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<()> {

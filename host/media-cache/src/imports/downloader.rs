@@ -1,6 +1,8 @@
 //! The interface `downloader`: whatever [`Downloader`](media_cache_interfaces::Downloader) the host was given, run off the store's
 //! thread.
 
+use std::sync::Arc;
+
 use wasmtime::component::{Accessor, HasSelf};
 
 use crate::bindings::cache::media_cache::cache::downloader::{Fetched, Host, HostWithStore, Request};
@@ -17,17 +19,21 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             let state = state.get();
             (state.downloader.clone(), state.runtime.clone(), state.hits.clone())
         });
-        let fetch = async move {
-            match request.validators.map(from_component) {
-                Some(validators) => downloader.fetch_if_changed(&request.url, &validators).await,
-                None => downloader.fetch(&request.url).await.map(Outcome::Media),
+        let url = Arc::<str>::from(request.url);
+        let fetch = {
+            let url = url.clone();
+            async move {
+                match request.validators.map(from_component) {
+                    Some(validators) => downloader.fetch_if_changed(&url, &validators).await,
+                    None => downloader.fetch(&url).await.map(Outcome::Media),
+                }
             }
         };
         let fetched = runtime.spawn(fetch).await;
         // What follows is a decision of the policy: it is to know of every hit before it.
         hits.flush().await;
         match fetched {
-            Ok(Ok(Outcome::Media(media))) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), media))?))),
+            Ok(Ok(Outcome::Media(media))) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), &url, media))?))),
             Ok(Ok(Outcome::NotModified(cache_control))) => Ok(Ok(Fetched::NotModified(to_component(cache_control)))),
             Ok(Err(error)) => Ok(Err(error.into())),
             Err(panic) => Ok(Err(FetchError::Other(format!("the downloader broke off: {panic}")))),

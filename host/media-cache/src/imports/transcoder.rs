@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use media_cache_interfaces as interfaces;
+use media_cache_interfaces::{self as interfaces, Blob, Original};
 use wasmtime::component::{Accessor, HasSelf, Resource};
 
 use crate::bindings::cache::media_cache::cache::transcoder::{Conversion, Host, HostWithStore, Transcoded};
@@ -22,18 +22,15 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         body: Resource<BlobHandle>,
         mimetype: String,
     ) -> wasmtime::Result<Result<Transcoded, String>> {
-        let (body, transcoder, runtime, hits) = store.with(|mut state| {
+        let (body, url, transcoder, runtime, hits) = store.with(|mut state| {
             let state = state.get();
-            let body = state.table.get(&body)?.blob.clone();
-            wasmtime::Result::<_>::Ok((body, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
+            let BlobHandle { blob, url, .. } = state.table.get(&body)?;
+            let (body, url) = (Blob::clone(blob), url.clone());
+            wasmtime::Result::<_>::Ok((body, url, state.transcoder.clone(), state.runtime.clone(), state.hits.clone()))
         })?;
         let transcoded = runtime.spawn(async move {
-            let limit = transcoder.max_input_bytes();
-            if body.len() > limit {
-                return Err(format!("it has {} bytes, and {limit} is the most", body.len()));
-            }
-            let body = body.bytes().await.map_err(|error| format!("it cannot be read: {error}"))?;
-            transcoder.transcode(body, &mimetype).await.map_err(|error| error.to_string())
+            let original = Original { body, mimetype: &mimetype, url: url.as_deref() };
+            transcoder.transcode(original).await.map_err(|error| error.to_string())
         });
         let transcoded = transcoded.await.unwrap_or_else(|panic| Err(format!("the transcoder panicked: {panic}")));
         hits.flush().await;
@@ -44,7 +41,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
                 Ok(Ok(Transcoded::Converted(Conversion { body, mimetype, extension })))
             }
             Err(why) => {
-                tracing::warn!("media is stored as it is, since it cannot be converted: {why}");
+                tracing::debug!("media is stored as it is, since it cannot be converted: {why}");
                 Ok(Err(why))
             }
         }

@@ -8,17 +8,18 @@ use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 use crate::logs::urls::LogUrls;
 
-/// Decorates a [`Downloader`] so that every download is logged.
+/// Decorates a [`Downloader`] so that every download is logged, or a [`Transcoder`](media_cache::Transcoder) so that every conversion
+/// is.
 ///
 /// A download belongs to no single request, since concurrent requests for a URL are coalesced. Its line has the same fingerprint of
 /// the URL as the lines of these requests.
 pub struct Logged<D: ?Sized> {
-    inner: Arc<D>,
-    urls: LogUrls,
+    pub(super) inner: Arc<D>,
+    pub(super) urls: LogUrls,
 }
 
 impl<D: ?Sized> Logged<D> {
-    /// Logs the downloads of `inner`, with as much of their URLs as `urls` says.
+    /// Logs the downloads or conversions of `inner`, with as much of their URLs as `urls` says.
     #[must_use]
     pub fn new(inner: Arc<D>, urls: LogUrls) -> Self {
         Self { inner, urls }

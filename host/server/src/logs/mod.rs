@@ -5,6 +5,7 @@
 
 mod downloads;
 pub(crate) mod requests;
+mod transcodes;
 mod urls;
 
 pub use downloads::Logged;

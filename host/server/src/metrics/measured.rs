@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
-use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, TranscodeError, Transcoded, Transcoder, Validators};
+use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Original, TranscodeError, Transcoded, Transcoder, Validators};
 
 use crate::metrics::registry::Metrics;
 
@@ -41,11 +40,7 @@ impl<T: Transcoder + ?Sized> Transcoder for Measured<T> {
         self.inner.accepted_types()
     }
 
-    fn transcode<'a>(&'a self, body: Bytes, mimetype: &'a str) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
-        Box::pin(self.metrics.transcodes().measure(&*self.inner, body, mimetype))
-    }
-
-    fn max_input_bytes(&self) -> u64 {
-        self.inner.max_input_bytes()
+    fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>> {
+        Box::pin(self.metrics.transcodes().measure(&*self.inner, original))
     }
 }

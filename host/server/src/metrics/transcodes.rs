@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
-use media_cache::{TranscodeError, Transcoded, Transcoder};
+use media_cache::{Original, TranscodeError, Transcoded, Transcoder};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -33,9 +32,9 @@ impl Transcodes {
             written: Counter::default(),
             in_progress: Gauge::default(),
         };
-        let help = "Time that transcoding took, by how it ended; bodies over the size limit are not included";
+        let help = "Time that transcoding took, by how it ended";
         registry.register("transcode_seconds", help, transcodes.time.clone());
-        registry.register("transcode_input_bytes", "Bytes that went into transcoding", transcodes.read.clone());
+        registry.register("transcode_input_bytes", "Bytes of media that was to be transcoded", transcodes.read.clone());
         registry.register("transcode_output_bytes", "Bytes that transcoding returned", transcodes.written.clone());
         registry.register("transcodes_in_progress", "Transcoding jobs in progress", transcodes.in_progress.clone());
         transcodes
@@ -45,13 +44,12 @@ impl Transcodes {
     pub async fn measure(
         &self,
         transcoder: &(impl Transcoder + ?Sized),
-        body: Bytes,
-        mimetype: &str,
+        original: Original<'_>,
     ) -> Result<Transcoded, TranscodeError> {
         let _in_progress = InProgress::new(&self.in_progress);
-        self.read.inc_by(body.len() as u64);
+        self.read.inc_by(original.body.len());
         let begun = Instant::now();
-        let transcoded = transcoder.transcode(body, mimetype).await;
+        let transcoded = transcoder.transcode(original).await;
         let outcome = match &transcoded {
             Ok(Transcoded::Converted(conversion)) => {
                 self.written.inc_by(conversion.body.len());

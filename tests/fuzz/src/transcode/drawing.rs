@@ -1,7 +1,6 @@
 //! Images of any shape, drawn anywhere.
 
-use gif::DisposalMethod;
-use media_cache_gif_to_mp4::fuzzing::{Canvas, Image};
+use media_cache_gif_to_mp4::fuzzing::{Canvas, DisposalMethod, Image};
 
 use super::model::Model;
 use crate::input::Input;
@@ -16,8 +15,7 @@ pub fn canvas(data: &[u8]) {
     while !input.is_empty() && drawn < 50 {
         let kind = input.byte();
         let disposal = match kind % 4 {
-            0 => DisposalMethod::Any,
-            1 => DisposalMethod::Keep,
+            0 | 1 => DisposalMethod::Keep,
             2 => DisposalMethod::Background,
             _ => DisposalMethod::Previous,
         };

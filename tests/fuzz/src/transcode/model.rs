@@ -1,7 +1,6 @@
 //! What a canvas has to show, by the book: a pixel at a time, and the whole picture kept for later.
 
-use gif::DisposalMethod;
-use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, Image, Pixel};
+use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, DisposalMethod, Image, Pixel};
 
 pub(super) struct Model {
     width: usize,
@@ -30,13 +29,13 @@ impl Model {
             .filter_map(|(x, y)| Some((at(x, y)?, image.indices[y * image.width + x])))
             .collect();
         for &(place, index) in &places {
-            let colour = image.palette.chunks_exact(3).nth(index.into());
-            if let (Some(&[red, green, blue]), true) = (colour, image.transparent != Some(index)) {
-                self.shown[place] = [red, green, blue];
+            if image.transparent != Some(index) {
+                let colour = image.palette.chunks_exact(3).nth(index.into());
+                self.shown[place] = colour.map_or([0; 3], |colour| [colour[0], colour[1], colour[2]]);
             }
         }
         match image.disposal {
-            DisposalMethod::Any | DisposalMethod::Keep => self.next.clone_from(&self.shown),
+            DisposalMethod::Keep => self.next.clone_from(&self.shown),
             DisposalMethod::Previous => {}
             DisposalMethod::Background => {
                 self.next.clone_from(&self.shown);
