@@ -75,9 +75,9 @@ impl Image {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let flags = u8::from(self.disposal << 2 != 0) * (self.disposal << 2) | u8::from(self.transparent.is_some());
+        let flags = (self.disposal << 2) | u8::from(self.transparent.is_some());
         let control = [0x21, 0xf9, 4, flags, 5, 0, self.transparent.unwrap_or(0), 0];
-        let packed = if self.palette.is_empty() { 0 } else { 0x80 | palette_bits(self.palette) } | u8::from(self.interlaced) << 6;
+        let packed = if self.palette.is_empty() { 0 } else { 0x80 | palette_bits(self.palette) } | (u8::from(self.interlaced) << 6);
         let place = [self.left, self.top, self.width, self.height].map(u16::to_le_bytes).concat();
         let data = self.data.map_or_else(|| self.compressed(), <[u8]>::to_vec);
         [self.control.unwrap_or(&control), self.between, &[0x2c], &place, &[packed], self.palette, &data].concat()
@@ -98,9 +98,10 @@ impl Image {
             // With a table that may be full, the width of the end code would be another.
             codes.extend([clear, clear + 1]);
         }
-        let mut bits: Vec<bool> = codes.iter().flat_map(|code| (0..width).map(move |bit| code >> bit & 1 == 1)).collect();
+        let mut bits: Vec<bool> = codes.iter().flat_map(|code| (0..width).map(move |bit| (code >> bit) & 1 == 1)).collect();
         bits.resize(bits.len().next_multiple_of(8), false);
-        let bytes: Vec<u8> = bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| byte << 1 | u8::from(bit))).collect();
+        let bytes: Vec<u8> =
+            bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| (byte << 1) | u8::from(bit))).collect();
         let mut data = vec![self.code_size];
         for block in bytes.chunks(255) {
             data.push(u8::try_from(block.len()).unwrap());
