@@ -7,6 +7,7 @@ mod fingerprint;
 mod trace;
 mod trace_line;
 mod trace_recorder;
+mod xz_memory;
 
 pub use fingerprint::fingerprint;
 pub use trace::{Request, Trace, TraceError};

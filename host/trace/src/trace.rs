@@ -10,6 +10,7 @@ use lzma_rust2::XzReader;
 
 use crate::fingerprint::fingerprint;
 use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
+use crate::xz_memory::XzMemoryLimit;
 
 /// Requests in the order of the trace. Takes 24 bytes of memory per request and 8 bytes per object.
 #[derive(Default)]
@@ -60,11 +61,13 @@ pub enum TraceError {
 impl Trace {
     /// Reads lines of `time,key,size`, plain or compressed with `xz` or `gzip`, which is detected by the first bytes.
     ///
+    /// Reading takes little memory besides the trace itself: a line has at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
+    ///
     /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space.
     /// The first line is skipped as a header if neither its time nor its size is a number.
     ///
     /// # Errors
-    /// If reading fails, at the first invalid line, and if there are no requests.
+    /// If reading fails, if an xz file has a larger dictionary, at the first invalid line, and if there are no requests.
     pub fn read(trace: impl Read) -> Result<Self, TraceError> {
         let mut lines_read = 0;
         let mut builder = TraceBuilder::default();
@@ -161,7 +164,7 @@ fn decompress<'a>(mut input: impl Read + 'a) -> io::Result<Box<dyn BufRead + 'a>
     let (is_xz, is_gzip) = (head.starts_with(XZ), head.starts_with(GZIP));
     let whole = BufReader::with_capacity(1 << 16, io::Cursor::new(head).chain(input));
     Ok(match (is_xz, is_gzip) {
-        (true, _) => Box::new(BufReader::new(XzReader::new(whole, true))),
+        (true, _) => Box::new(BufReader::new(XzReader::new(XzMemoryLimit::new(whole), true))),
         (_, true) => Box::new(BufReader::new(MultiGzDecoder::new(whole))),
         _ => Box::new(whole),
     })
