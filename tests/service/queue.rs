@@ -3,8 +3,12 @@
 use futures::future::{join, join_all};
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::png;
+use media_cache_test_support::raw_origin::{RawOrigin, Step};
 use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
 use media_cache_test_support::soon::soon;
+
+use crate::scrape::Scrape;
 
 #[tokio::test]
 async fn who_finds_the_queue_full_is_told_to_come_back_and_that_is_not_remembered() {
@@ -51,5 +55,52 @@ async fn what_may_go_better_is_tried_again_as_often_as_was_said() {
         service.media(&missing).await.problem(404);
         assert_eq!((origin.requests(&path), origin.requests("/missing")), (tried, before + 1), "{arguments:?}");
         assert_eq!(service.stats().await["downloads"]["failed"], 2, "however often it was tried");
+    }
+}
+
+async fn gauge(service: &Service, name: &str) -> f64 {
+    Scrape::of(service).await.sum(name, &[])
+}
+
+#[tokio::test]
+async fn slow_downloads_under_names_of_one_address_leave_others_alone() {
+    let (slow, fast, dir) = (RawOrigin::start().await, HttpOrigin::start_at("127.0.0.2").await, ServiceDirectory::create());
+    slow.follows("/hangs", &[Step::Stall]);
+    let service = dir.serve().await;
+    let urls: Vec<String> = (0..80).map(|number| format!("http://n{number}.localhost:{}/hangs", slow.port())).collect();
+    let hanging = join_all(urls.iter().map(|url| service.media(url)));
+    let others = async {
+        let waiting = "media_cache_wait_queue_for_address";
+        soon(async { while gauge(&service, waiting).await < 64.0 {} }).await;
+        for number in 0..20 {
+            let picture = fast.serves(&format!("/{number}.png"), "image/png", png(number));
+            service.media(&picture).await.is("miss");
+        }
+        assert_eq!(slow.requests("/hangs"), 16, "as many as one address may have");
+        assert_eq!(gauge(&service, "media_cache_download_permits_in_use").await, 16.0);
+    };
+    tokio::select! {
+        answers = hanging => panic!("{answers:?}"),
+        () = others => {}
+    }
+}
+
+#[tokio::test]
+async fn slow_downloads_from_one_domain_leave_others_alone() {
+    let (slow, dir) = (RawOrigin::start().await, ServiceDirectory::create());
+    slow.follows("/hangs", &[Step::Stall]);
+    let fast = HttpOrigin::start().await;
+    let limits = ["--max-downloads", "3", "--max-downloads-per-domain", "2", "--max-downloads-per-host", "1"];
+    let service = dir.serve_with(&limits).await;
+    let urls: Vec<String> = ["a", "b", "c", "d"].map(|name| format!("http://{name}.x.localhost:{}/hangs", slow.port())).into();
+    let hanging = join_all(urls.iter().map(|url| service.media(url)));
+    let others = async {
+        let waiting = "media_cache_wait_queue_for_domain";
+        soon(async { while gauge(&service, waiting).await < 2.0 {} }).await;
+        service.media(&fast.serves("/a.png", "image/png", png(1))).await.is("miss");
+    };
+    tokio::select! {
+        answers = hanging => panic!("{answers:?}"),
+        () = others => {}
     }
 }

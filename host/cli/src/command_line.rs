@@ -8,7 +8,7 @@ use crate::config::{self, Settings};
 use crate::config_command::Config;
 use crate::get::Get;
 use crate::ls::Ls;
-use crate::policy::Policy;
+use crate::policy::{CompilePolicy, Policy};
 use crate::put::Put;
 use crate::refresh::Refresh;
 use crate::rm::Rm;
@@ -60,6 +60,9 @@ enum Command {
     /// Look at the eviction policy of a running service, replace it, and write one
     #[command(subcommand)]
     Policy(Policy),
+    /// Compile a policy for a service, in a process of its own
+    #[command(hide = true)]
+    CompilePolicy(CompilePolicy),
     /// Look at the options that `serve` has from its file, its environment and its arguments
     #[command(subcommand)]
     Config(Config),
@@ -80,9 +83,15 @@ impl Cli {
     /// # Errors
     /// With a sentence for the user.
     fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let command = match self.command {
+            // It limits its memory, and threads need some.
+            Command::CompilePolicy(compile) => return compile.run(),
+            command => command,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
-            match self.command {
+            match command {
+                Command::CompilePolicy(compile) => compile.run(),
                 Command::Serve(serve) => serve.run(&settings).await,
                 Command::Sign(sign) => sign.run(),
                 Command::Get(get) => get.run().await,

@@ -16,6 +16,12 @@ pub struct DownloadLimits {
     /// Downloads at once from the same host
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_host)]
     max_downloads_per_host: NonZeroUsize,
+    /// Downloads at once from the hosts of one registrable domain, such as those of `example.org` or of `example.co.uk`
+    #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_domain)]
+    max_downloads_per_domain: NonZeroUsize,
+    /// Downloads at once that are connected to the same address, or the same /64 network of IPv6
+    #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_address)]
+    max_downloads_per_address: NonZeroUsize,
     /// Downloads that wait for others to end; one more is refused
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_queued_downloads)]
     max_queued_downloads: usize,
@@ -30,6 +36,8 @@ impl DownloadLimits {
         ConcurrencyLimiter::new(LimiterOptions {
             max_downloads: self.max_downloads,
             max_downloads_per_host: self.max_downloads_per_host,
+            max_downloads_per_domain: self.max_downloads_per_domain,
+            max_downloads_per_address: self.max_downloads_per_address,
             max_queued_downloads: self.max_queued_downloads,
             max_queue_time: Duration::from_secs(self.max_queue_seconds),
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::{Downloader, Transcoder};
-use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Limited, Retry};
+use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Retry};
 
 use crate::access::Access;
 use crate::download_queue::Retries;
@@ -52,11 +52,12 @@ impl Ingest {
             matrix_homeserver: self.matrix.homeserver()?,
             progress: progress.map(|bar| Arc::new(move |received, total| progress::downloaded(&bar, received, total)) as _),
             via,
+            limiter: Some(limiter),
             ..self.outbound.options()
         };
         let retries = self.retries.options(options.download_timeout);
-        // Each attempt waits for a place of its own, so that none is taken while nothing is done.
-        Ok(Retry::new(Limited::new(HttpDownloader::new(options)?, limiter), retries))
+        // Each attempt waits for permits of its own, so that none is held during a backoff.
+        Ok(Retry::new(HttpDownloader::new(options)?, retries))
     }
 
     /// The transcoder of these options.

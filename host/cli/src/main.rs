@@ -3,6 +3,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `output`")]
 
 mod access;
+mod allocator;
 mod capacity;
 mod checks;
 mod command_line;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use media_cache_http_downloader::{HttpOptions, OriginCacheControl, TypePattern};
+use media_cache_http_downloader::{HttpOptions, OriginCacheControl, OriginHeader, TypePattern};
 
 /// How far downloads go. For commands that download.
 #[derive(Args)]
@@ -46,6 +46,10 @@ pub struct OutboundLimits {
     /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything
     #[arg(long, value_enum, default_value_t)]
     origin_cache_control: OriginCacheControlName,
+    /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
+    /// several on lines of their own, and `NAME:` leaves one out
+    #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
+    origin_header: Vec<OriginHeader>,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -80,6 +84,7 @@ impl OutboundLimits {
             min_rate_window: Duration::from_secs(self.min_rate_seconds),
             accept_types: self.accept_type.clone(),
             origin_cache_control: self.origin_cache_control.into(),
+            origin_headers: self.origin_header.clone(),
             ..HttpOptions::default()
         }
     }

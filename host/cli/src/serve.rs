@@ -18,6 +18,7 @@ use media_cache_server::{ClientLimits, Connections, Extras, Pseudonym, Service, 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::allocator;
 use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
@@ -30,6 +31,7 @@ use crate::logging::Logging;
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
 use crate::output::{self, OutputError};
+use crate::policy::CompileLimits;
 use crate::sandbox::Sandbox;
 use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
 
@@ -63,6 +65,8 @@ pub struct Serve {
     storage: Storage,
     #[command(flatten)]
     sandbox: Sandbox,
+    #[command(flatten)]
+    compile_limits: CompileLimits,
     #[command(flatten)]
     memory: Memory,
     #[command(flatten)]
@@ -156,6 +160,7 @@ impl Serve {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
         loaded.send_replace(Some(cache.clone()));
         tokio::spawn(write_checkpoints(cache.clone(), stopped));
+        tokio::spawn(allocator::tick());
 
         tokio::select! {
             _ = terminate.recv() => {}
@@ -222,7 +227,8 @@ impl Serve {
 
     fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.storage.builder_with(self.max_size_mb, policy)?);
-        Ok(self.failure_memory.configure(builder.policy_limits(self.sandbox.limits())))
+        let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
+        Ok(self.failure_memory.configure(builder))
     }
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.

@@ -4,7 +4,6 @@
 
 use std::time::SystemTime;
 
-use headers::{Date, Header};
 use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderName, HeaderValue, LAST_MODIFIED, PRAGMA};
 use media_cache_interfaces::{CacheControl, Cacheability, Validators};
@@ -127,7 +126,7 @@ fn delta_seconds(text: &[u8]) -> Option<u32> {
 }
 
 fn date(value: &HeaderValue) -> Option<SystemTime> {
-    Date::decode(&mut std::iter::once(value)).ok().map(Into::into)
+    httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
 /// The value of a header, if it is not there several times with different ones.

@@ -1,12 +1,15 @@
 //! Limits how many downloads run at once. The others wait in a queue; a download waits only for so long, and only so many may wait.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-use crate::wait_queue::{DownloadId, LimiterCounts, LimiterOptions, WaitQueue};
+use crate::limit_group::LimitGroup;
+use crate::limiter_options::{LimiterCounts, LimiterOptions};
+use crate::wait_queue::{DownloadId, Start, WaitQueue};
 use media_cache_interfaces::FetchError;
 
 /// Issues permits to the downloaders that share it. Clones are handles to the same limiter.
@@ -15,14 +18,13 @@ pub struct ConcurrencyLimiter(Arc<Shared>);
 
 struct Shared {
     queue: Mutex<WaitQueue>,
-    max_queue_time: Duration,
+    options: LimiterOptions,
     closed: watch::Sender<bool>,
 }
 
 /// The right to download, or a place in the queue until then. Dropping it releases either.
 pub(crate) struct Permit {
     limiter: ConcurrencyLimiter,
-    host: Box<str>,
     id: DownloadId,
     /// When the download started.
     started: Option<Instant>,
@@ -32,8 +34,8 @@ impl ConcurrencyLimiter {
     /// A limiter without downloads.
     #[must_use]
     pub fn new(options: LimiterOptions) -> Self {
-        let (queue, max_queue_time) = (Mutex::new(WaitQueue::new(options)), options.max_queue_time);
-        Self(Arc::new(Shared { queue, max_queue_time, closed: watch::Sender::new(false) }))
+        let queue = Mutex::new(WaitQueue::new(options));
+        Self(Arc::new(Shared { queue, options, closed: watch::Sender::new(false) }))
     }
 
     /// The current counts.
@@ -54,17 +56,13 @@ impl ConcurrencyLimiter {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
-    /// Waits for a permit to download from this host.
-    pub(crate) async fn acquire(&self, host: &str) -> Result<Permit, FetchError> {
-        let (id, started) = self.queue().enqueue(host)?;
-        let mut permit = Permit { limiter: self.clone(), host: host.into(), id, started: None };
-        match timeout(self.0.max_queue_time, started).await {
-            Ok(Ok(())) => {
-                permit.started = Some(Instant::now());
-                Ok(permit)
-            }
-            Ok(Err(oneshot::error::RecvError { .. })) | Err(_) => Err(self.queue().refuse(host)),
-        }
+    /// Waits for a permit of each of these groups and a general one.
+    pub(crate) async fn acquire(&self, groups: Vec<LimitGroup>) -> Result<Permit, FetchError> {
+        let (id, start) = self.queue().enqueue(groups)?;
+        let mut permit = Permit { limiter: self.clone(), id, started: None };
+        permit.wait(start).await?;
+        permit.started = Some(Instant::now());
+        Ok(permit)
     }
 
     fn queue(&self) -> MutexGuard<'_, WaitQueue> {
@@ -77,9 +75,55 @@ impl ConcurrencyLimiter {
     }
 }
 
+impl Permit {
+    /// Claims a permit of the address that the download is connected to. `false` if there is none at the moment: the connection has to
+    /// be closed then, since the download must not use it.
+    pub(crate) fn claim(&self, address: IpAddr) -> bool {
+        self.limiter.queue().claim(self.id, address.into())
+    }
+
+    /// Returns the general permit, and waits for one of this address and then for a general one again.
+    pub(crate) async fn wait_for_address(&self, address: IpAddr) -> Result<(), FetchError> {
+        let start = {
+            let mut queue = self.limiter.queue();
+            let mut groups = queue.groups(self.id).to_vec();
+            groups.retain(|group| !matches!(group, LimitGroup::Address(_)));
+            groups.push(LimitGroup::Address(address.into()));
+            queue.requeue(self.id, groups)?
+        };
+        self.wait(start).await
+    }
+
+    /// Goes on to a redirect: waits for the permits of these groups, unless it has them.
+    pub(crate) async fn redirect(&self, groups: Vec<LimitGroup>) -> Result<(), FetchError> {
+        let start = {
+            let mut queue = self.limiter.queue();
+            if queue.groups(self.id).starts_with(&groups) {
+                return Ok(());
+            }
+            queue.requeue(self.id, groups)?
+        };
+        self.wait(start).await
+    }
+
+    async fn wait(&self, start: Start) -> Result<(), FetchError> {
+        match timeout(self.limiter.0.options.max_queue_time, start).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(oneshot::error::RecvError { .. })) | Err(_) => {
+                let mut queue = self.limiter.queue();
+                let groups = queue.groups(self.id).to_vec();
+                Err(queue.refuse(&groups))
+            }
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let duration = self.started.map(|started| started.elapsed());
-        self.limiter.queue().remove(&self.host, self.id, duration);
+        self.limiter.queue().remove(self.id, duration);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Connects to origins.
 //!
 //! A connection consists, from the inside out, of TCP to an address that the checked resolver returned; a second check of that
-//! address, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment are ignored.
+//! address and the claim of a permit to use it, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment are ignored.
 
 use std::error::Error;
 use std::io;
@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use crate::access_rules::{AccessRules, Denied};
+use crate::address_claim::AddressClaim;
 use crate::byte_counter::CountedStream;
 use crate::options::HttpOptions;
 use crate::resolver::CheckedResolver;
@@ -76,7 +77,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Opens TCP connections and checks the peer address again, which also covers addresses in URLs.
+/// Opens TCP connections, checks the peer address again, which also covers addresses in URLs, and claims a permit of it.
 #[derive(Clone)]
 struct CheckedConnector {
     tcp: HttpConnector<CheckedResolver>,
@@ -94,10 +95,12 @@ impl Service<Uri> for CheckedConnector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.tcp.call(uri.clone());
-        let rules = self.rules.clone();
+        let (rules, claim) = (self.rules.clone(), AddressClaim::current());
         Box::pin(async move {
             let stream = connecting.await?;
-            rules.check_address(stream.inner().peer_addr()?.ip()).map_err(|denied| denied_for(&uri, denied))?;
+            let address = stream.inner().peer_addr()?.ip();
+            rules.check_address(address).map_err(|denied| denied_for(&uri, denied))?;
+            claim.claim(address)?;
             Ok(stream)
         })
     }

@@ -1,6 +1,7 @@
 //! Downloads media over HTTP.
 //!
-//! Origins are untrusted. A request discloses nothing but itself: no cookies, referer, credentials or proxy. Every URL, redirects
+//! Origins are untrusted. A request discloses nothing but itself and what an operator has chosen for its host: no cookies, referer,
+//! credentials or proxy. Every URL, redirects
 //! included, is checked before it is requested, and every address before it is connected to. A response is limited in size and time,
 //! and is either the whole, unmodified media or an error.
 
@@ -13,12 +14,13 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::time::timeout;
 
 use crate::accepted_types::accepts;
 use crate::body::receive;
 use crate::cache_directives;
+use crate::concurrency_limiter::Permit;
 use crate::file_name::filename_for;
+use crate::limit_group::{LimitGroup, groups_of, groups_of_mxc};
 use crate::markup::page_type;
 use crate::matrix_client::MatrixClient;
 use crate::media_type::{SNIFFED_BYTES, declared_type, may_be_overridden, media_type};
@@ -28,10 +30,14 @@ use crate::requested_url::check_length;
 use crate::response::{check_whole_and_plain, redirect_location};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
-use crate::transport::{OriginRequest, Transport};
+use crate::time_limit::TimeLimit;
+use crate::transport::{OriginRequest, SendError, Transport};
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
+
+/// How often a request is started for a host whose addresses are busy: each time, it may be another of them.
+const MAX_CONNECTS: usize = 4;
 
 /// Downloads over http and https. It keeps HTTP/2 connections for later requests, so share one.
 pub struct HttpDownloader {
@@ -61,27 +67,26 @@ impl HttpDownloader {
 
     async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
         let request = self.first_request(url)?;
-        let is_authorized = request.authorization.is_some();
-        let (target, response) = self.follow_redirects(request).await?;
-        self.receive_media(&target, response, is_authorized).await
+        let permit = self.acquire(&request).await?;
+        let mut time = TimeLimit::new(self.options.download_timeout);
+        let answer = self.follow_redirects(request, permit.as_ref(), &mut time).await?;
+        self.receive_media(answer, &mut time).await
     }
 
     async fn download_if_changed(&self, url: &str, validators: &Validators) -> Result<Fetched, FetchError> {
         let request = OriginRequest { conditions: conditions(validators), ..self.first_request(url)? };
-        let (is_authorized, is_conditional) = (request.authorization.is_some(), !request.conditions.is_empty());
-        let (target, response) = self.follow_redirects(request).await?;
-        if is_conditional && response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched::NotModified(self.cache_control(response.headers(), is_authorized)));
+        let is_conditional = !request.conditions.is_empty();
+        let permit = self.acquire(&request).await?;
+        let mut time = TimeLimit::new(self.options.download_timeout);
+        let answer = self.follow_redirects(request, permit.as_ref(), &mut time).await?;
+        if is_conditional && answer.response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Fetched::NotModified(self.cache_control(answer.response.headers(), answer.had_credentials)));
         }
-        self.receive_media(&target, response, is_authorized).await.map(Fetched::Media)
+        self.receive_media(answer, &mut time).await.map(Fetched::Media)
     }
 
-    async fn receive_media(
-        &self,
-        target: &Target,
-        response: Response<Incoming>,
-        is_authorized: bool,
-    ) -> Result<FetchedMedia, FetchError> {
+    async fn receive_media(&self, answer: Answer, time: &mut TimeLimit) -> Result<FetchedMedia, FetchError> {
+        let Answer { target, response, had_credentials } = answer;
         let framing = check_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -94,7 +99,7 @@ impl HttpDownloader {
             Some(_) => self.check_type(&media_type(content_type, start), "it is"),
             None => Ok(()),
         };
-        let body = receive(response, framing, &self.options, check_start).await?;
+        let body = time.run(receive(response, framing, &self.options, check_start)).await??;
         let start =
             body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
         let mimetype = media_type(content_type, &start);
@@ -103,7 +108,7 @@ impl HttpDownloader {
             self.check_type(page, &format!("what comes as {mimetype} is"))?;
         }
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
-        let (cache_control, validators) = (self.cache_control(&headers, is_authorized), cache_directives::validators(&headers));
+        let (cache_control, validators) = (self.cache_control(&headers, had_credentials), cache_directives::validators(&headers));
         Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
     }
 
@@ -140,38 +145,95 @@ impl HttpDownloader {
     }
 
     /// Sends requests until a response is not a redirect. Each target is checked and learns nothing about those before it.
-    pub(crate) async fn follow_redirects(&self, mut request: OriginRequest) -> Result<(Target, Response<Incoming>), FetchError> {
+    pub(crate) async fn follow_redirects(
+        &self,
+        mut request: OriginRequest,
+        permit: Option<&Arc<Permit>>,
+        time: &mut TimeLimit,
+    ) -> Result<Answer, FetchError> {
+        let mut had_credentials = false;
         for _ in 0..=self.options.max_redirects {
-            let response = match &self.matrix {
-                Some(matrix) if request.authorization.is_some() => matrix.send(&request).await?,
-                _ => self.transport.send(&request).await?,
+            had_credentials |= self.transport.sends_credentials(&request);
+            let response = self.send(&request, permit, time).await?;
+            let Some(location) = redirect_location(&response) else {
+                return Ok(Answer { target: request.target, response, had_credentials });
             };
-            let Some(location) = redirect_location(&response) else { return Ok((request.target, response)) };
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
             let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
             self.check_url_length(&target).map_err(refused)?;
+            drop(response);
             // Origins redirect to where they keep the media, whose validators these are.
             request = OriginRequest { conditions: request.conditions, ..OriginRequest::anonymous(target) };
+            if let Some(permit) = permit {
+                permit.redirect(groups(&request)).await?;
+            }
         }
         Err(FetchError::TooManyRedirects(self.options.max_redirects))
     }
+
+    /// Waits for a permit, if there is a limiter.
+    async fn acquire(&self, request: &OriginRequest) -> Result<Option<Arc<Permit>>, FetchError> {
+        match &self.options.limiter {
+            Some(limiter) => Ok(Some(Arc::new(limiter.acquire(groups(request)).await?))),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends one request. If the address that it would go to is busy, the download waits for that without a general permit.
+    async fn send(
+        &self,
+        request: &OriginRequest,
+        permit: Option<&Arc<Permit>>,
+        time: &mut TimeLimit,
+    ) -> Result<Response<Incoming>, FetchError> {
+        for _ in 0..MAX_CONNECTS {
+            let sent = match &self.matrix {
+                Some(matrix) if request.authorization.is_some() => time.run(matrix.send(request, permit)).await?,
+                _ => time.run(self.transport.send(request, permit)).await?,
+            };
+            match (sent, permit) {
+                (Ok(response), _) => return Ok(response),
+                (Err(SendError::AddressBusy(address)), Some(permit)) => permit.wait_for_address(address).await?,
+                (Err(SendError::AddressBusy(_)), None) => break,
+                (Err(SendError::Failed(error)), _) => return Err(error),
+            }
+        }
+        Err(FetchError::Overloaded(None))
+    }
+}
+
+/// The last response of a download.
+pub(crate) struct Answer {
+    target: Target,
+    response: Response<Incoming>,
+    /// Whether any request of the download had credentials.
+    had_credentials: bool,
+}
+
+/// The groups whose limits apply to a request. Matrix media is the only kind that is requested with authorization.
+fn groups(request: &OriginRequest) -> Vec<LimitGroup> {
+    if request.authorization.is_some() { groups_of_mxc() } else { groups_of(request.target.url()) }
 }
 
 impl HttpDownloader {
-    async fn within_timeout<T>(&self, download: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
-        let limit = self.options.download_timeout;
-        let too_slow = |_| Err(FetchError::TimedOut(format!("the download was not done within {limit:?}")));
-        timeout(limit, download).await.unwrap_or_else(too_slow)
+    /// Ends a download when the limiter is closed.
+    async fn until_closed<T>(&self, download: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
+        let Some(limiter) = &self.options.limiter else { return download.await };
+        tokio::select! {
+            biased;
+            () = limiter.closed() => Err(FetchError::Overloaded(None)),
+            result = download => result,
+        }
     }
 }
 
 impl Downloader for HttpDownloader {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.within_timeout(self.download(url)))
+        Box::pin(self.until_closed(self.download(url)))
     }
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(self.within_timeout(self.download_if_changed(url, validators)))
+        Box::pin(self.until_closed(self.download_if_changed(url, validators)))
     }
 }
 

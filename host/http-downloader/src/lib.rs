@@ -1,13 +1,13 @@
 //! Downloads media over HTTP from untrusted origins.
 //!
 //! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns the
-//! whole media or an error. Two decorators wrap a downloader: [`Retry`] retries transient failures, and [`Limited`] waits for a permit
-//! of a [`ConcurrencyLimiter`].
+//! whole media or an error. Several downloaders can share a [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries
+//! transient failures.
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
-//! `transport` sends the request, `connector` connects to an address that `resolver` found, `response` judges status and headers,
-//! `cache_directives` says what may be kept of it, `body` receives the rest, and `media_type` (by `signatures`) and `file_name` describe
-//! the result. Requests for Matrix media (`mxc`) go through
+//! `concurrency_limiter` lets it wait for its turn, `transport` sends the request, `connector` connects to an address that `resolver`
+//! found, `response` judges status and headers, `cache_directives` says what may be kept of it, `body` receives the rest, and
+//! `media_type` (by `signatures`) and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
 //! `matrix_client` to a `homeserver`.
 //!
 //! # Features
@@ -16,6 +16,8 @@
 
 mod accepted_types;
 mod access_rules;
+mod address_block;
+mod address_claim;
 mod audio_frames;
 mod body;
 mod byte_counter;
@@ -35,7 +37,9 @@ mod header_parameters;
 mod homeserver;
 mod host_pattern;
 mod http_downloader;
-mod limited;
+mod kept_addresses;
+mod limit_group;
+mod limiter_options;
 mod lottie;
 mod markup;
 mod matrix_client;
@@ -43,6 +47,7 @@ mod media_type;
 mod min_rate;
 mod mxc;
 mod options;
+mod origin_header;
 mod registered_types;
 mod requested_url;
 mod resolver;
@@ -54,6 +59,7 @@ mod special_addresses;
 mod target;
 #[cfg(test)]
 mod tests;
+mod time_limit;
 mod transport;
 mod wait_queue;
 
@@ -65,14 +71,14 @@ pub use framing_rules::{BodyFraming, BodySender, FramingError, check_framing};
 pub use homeserver::{Homeserver, HomeserverUrl, InvalidHomeserverUrl, InvalidToken};
 pub use host_pattern::{HostPattern, InvalidHostPattern};
 pub use http_downloader::HttpDownloader;
-pub use limited::Limited;
+pub use limiter_options::{LimiterCounts, LimiterOptions};
 pub use media_cache_file_names::{clean_filename, match_extension};
 pub use media_type::media_type;
 pub use options::{HttpOptions, OriginCacheControl, Progress};
+pub use origin_header::{InvalidOriginHeader, OriginHeader};
 pub use registered_types::registered_type;
 pub use requested_url::check_url;
 pub use resolver::{Resolve, SystemResolver};
 pub use retry::{Retry, RetryOptions};
 pub use setup_error::HttpSetupError;
 pub use special_addresses::{SpecialUse, special_use};
-pub use wait_queue::{LimiterCounts, LimiterOptions};

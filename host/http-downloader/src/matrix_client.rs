@@ -1,16 +1,19 @@
 //! Requests to a Matrix homeserver, over connections of their own: only these may connect to the homeserver's address.
 
+use std::sync::Arc;
+
 use http::Response;
 use hyper::body::Incoming;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rustls::ClientConfig;
 
 use crate::access_rules::AccessRules;
+use crate::concurrency_limiter::Permit;
 use crate::homeserver::Homeserver;
 use crate::options::HttpOptions;
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
-use crate::transport::{OriginRequest, Transport};
+use crate::transport::{OriginRequest, SendError, Transport};
 use media_cache_interfaces::FetchError;
 
 /// Sends requests to a homeserver.
@@ -34,11 +37,15 @@ impl MatrixClient {
         Ok(OriginRequest { authorization, ..OriginRequest::anonymous(target) })
     }
 
-    /// Sends such a request, and waits for the headers of the response.
-    pub(crate) async fn send(&self, request: &OriginRequest) -> Result<Response<Incoming>, FetchError> {
-        let response = self.transport.send(request).await?;
+    /// Sends such a request for the download that has this permit, and waits for the headers of the response.
+    pub(crate) async fn send(
+        &self,
+        request: &OriginRequest,
+        permit: Option<&Arc<Permit>>,
+    ) -> Result<Response<Incoming>, SendError> {
+        let response = self.transport.send(request, permit).await?;
         match self.homeserver.token_error(response.status()) {
-            Some(error) => Err(error),
+            Some(error) => Err(error.into()),
             None => Ok(response),
         }
     }

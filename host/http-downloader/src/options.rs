@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use crate::accepted_types::TypePattern;
 use crate::access_rules::AccessRules;
+use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::homeserver::Homeserver;
+use crate::origin_header::OriginHeader;
 use crate::resolver::{Resolve, SystemResolver};
 
 /// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
@@ -42,7 +44,7 @@ pub struct HttpOptions {
     pub first_byte_timeout: Duration,
     /// How long an origin may pause within a body. 30 seconds by default.
     pub pause_timeout: Duration,
-    /// The time for a whole download. 300 seconds by default.
+    /// The time for a whole download, without what it waits for permits. 300 seconds by default.
     pub download_timeout: Duration,
     /// The lowest rate of a body, in bytes per second, as an average over each [`min_rate_window`](Self::min_rate_window). A body that
     /// ends within the first window is fast enough. 512 by default; 0 for no limit.
@@ -63,6 +65,8 @@ pub struct HttpOptions {
     pub spool_dir: Option<PathBuf>,
     /// The `User-Agent` of requests. `media-cache/` and the version by default.
     pub user_agent: String,
+    /// Further headers of requests, in place of those that are sent otherwise (`Accept: */*` and the `User-Agent`). None by default.
+    pub origin_headers: Vec<OriginHeader>,
     /// The pseudonym in the `Via` of requests (RFC 9110, section 7.6.3), by which a service recognises requests of its own. None by
     /// default.
     pub via: Option<String>,
@@ -72,6 +76,8 @@ pub struct HttpOptions {
     pub access: AccessRules,
     /// Resolves host names. The system's resolver by default.
     pub resolver: Arc<dyn Resolve>,
+    /// Limits how many downloads run at once, together with the other downloaders that have the same. No limit by default.
+    pub limiter: Option<ConcurrencyLimiter>,
     /// The homeserver through which Matrix media (`mxc://server/id`) is fetched. It may have any address. None by default.
     pub matrix_homeserver: Option<Homeserver>,
 }
@@ -95,10 +101,12 @@ impl Default for HttpOptions {
             spool_above: 4 * 1024 * 1024,
             spool_dir: None,
             user_agent: concat!("media-cache/", env!("CARGO_PKG_VERSION")).to_owned(),
+            origin_headers: Vec::new(),
             via: None,
             progress: None,
             access: AccessRules::default(),
             resolver: Arc::new(SystemResolver),
+            limiter: None,
             matrix_homeserver: None,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use headers::{Date, Header};
 use http::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 
@@ -48,7 +47,7 @@ pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> 
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Some(text.parse().unwrap_or(u32::MAX));
     }
-    let date: SystemTime = Date::decode(&mut std::iter::once(value)).ok()?.into();
+    let date = httpdate::parse_http_date(text).ok()?;
     let wait = date.duration_since(now).unwrap_or_default();
     Some(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX))
 }

@@ -1,5 +1,6 @@
 //! Tests of the downloader against scripted origins.
 
+mod concurrency;
 mod downloads;
 mod framing;
 mod http2;

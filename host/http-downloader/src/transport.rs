@@ -2,6 +2,8 @@
 //! means.
 
 use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,16 +11,21 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName
 use http::{Request, Response, Uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use crate::access_rules::Denied;
+use crate::address_claim::{AddressBusy, AddressClaim, on_behalf_of};
 use crate::byte_counter::HeadTooLarge;
+use crate::concurrency_limiter::Permit;
 use crate::connector::{ConnectTimedOut, Connector};
 use crate::error_cause::{find_cause, root_cause};
+use crate::kept_addresses::KeptAddresses;
 use crate::options::HttpOptions;
+use crate::origin_header::{self, OriginHeader};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
@@ -50,10 +57,32 @@ impl OriginRequest {
     }
 }
 
+/// Why there is no response.
+pub(crate) enum SendError {
+    /// There is no permit of the address at the moment. The connection was not used.
+    AddressBusy(IpAddr),
+    /// The request failed.
+    Failed(FetchError),
+}
+
+impl From<FetchError> for SendError {
+    fn from(error: FetchError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<AddressBusy> for SendError {
+    fn from(AddressBusy(address): AddressBusy) -> Self {
+        Self::AddressBusy(address)
+    }
+}
+
 /// Sends requests: each HTTP/1 request over its own connection, HTTP/2 requests over connections that are kept.
 pub(crate) struct Transport {
     client: Client<Connector, Empty<Bytes>>,
+    kept: KeptAddresses,
     headers: HeaderMap,
+    origin_headers: Vec<OriginHeader>,
     connect_timeout: Duration,
     first_byte_timeout: Duration,
     max_headers: usize,
@@ -73,38 +102,71 @@ impl Transport {
             .build(Connector::new(options, tls));
         Ok(Self {
             client,
+            kept: KeptAddresses::default(),
             headers: request_headers(options)?,
+            origin_headers: options.origin_headers.clone(),
             connect_timeout: options.connect_timeout,
             first_byte_timeout: options.first_byte_timeout,
             max_headers: options.max_origin_headers,
         })
     }
 
-    /// Sends a request, and waits for the headers of the response.
-    pub(crate) async fn send(&self, request: &OriginRequest) -> Result<Response<Incoming>, FetchError> {
+    /// Sends a request for the download that has this permit, and waits for the headers of the response.
+    pub(crate) async fn send(
+        &self,
+        request: &OriginRequest,
+        permit: Option<&Arc<Permit>>,
+    ) -> Result<Response<Incoming>, SendError> {
         let limit = self.first_byte_timeout;
-        let too_slow = |_| Err(FetchError::TimedOut(format!("{} did not answer within {limit:?}", request.target.host())));
-        timeout(limit, self.send_until_processed(request)).await.unwrap_or_else(too_slow)
+        let too_slow = |_| Err(FetchError::TimedOut(format!("{} did not answer within {limit:?}", request.target.host())).into());
+        timeout(limit, on_behalf_of(permit, self.send_until_processed(request))).await.unwrap_or_else(too_slow)
     }
 
-    async fn send_until_processed(&self, request: &OriginRequest) -> Result<Response<Incoming>, FetchError> {
+    /// The headers of a request.
+    fn headers_of(&self, request: &OriginRequest) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        origin_header::apply(&self.origin_headers, request.target.url(), &mut headers);
+        if let Some(authorization) = &request.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        headers.extend(request.conditions.clone());
+        headers
+    }
+
+    /// Whether a request carries credentials, so that its response may be meant for their owner only.
+    pub(crate) fn sends_credentials(&self, request: &OriginRequest) -> bool {
+        let chosen = origin_header::apply(&self.origin_headers, request.target.url(), &mut HeaderMap::new());
+        chosen || request.authorization.is_some()
+    }
+
+    async fn send_until_processed(&self, request: &OriginRequest) -> Result<Response<Incoming>, SendError> {
         let target = &request.target;
         let uri = Uri::try_from(target.url().as_str()).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
+        let headers = self.headers_of(request);
         let mut attempts = 0;
         loop {
             attempts += 1;
             let mut attempt = Request::new(Empty::new());
             *attempt.uri_mut() = uri.clone();
-            *attempt.headers_mut() = self.headers.clone();
-            if let Some(authorization) = &request.authorization {
-                attempt.headers_mut().insert(AUTHORIZATION, authorization.clone());
+            *attempt.headers_mut() = headers.clone();
+            let connection = capture_connection(&mut attempt);
+            let claim = AddressClaim::current();
+            if let Some(address) = self.kept.of(&uri) {
+                claim.claim(address)?;
             }
-            attempt.headers_mut().extend(request.conditions.clone());
-            match self.client.request(attempt).await {
+            let response = tokio::select! {
+                biased;
+                busy = claim.refused(connection) => return Err(busy.into()),
+                response = self.client.request(attempt) => response,
+            };
+            match response {
                 Ok(response) if response.headers().len() > self.max_headers => {
-                    return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)));
+                    return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)).into());
                 }
-                Ok(response) => return Ok(response),
+                Ok(response) => {
+                    self.kept.note(&uri, &response);
+                    return Ok(response);
+                }
                 Err(error) if attempts < MAX_ATTEMPTS && is_unprocessed(&error) => {}
                 Err(error) => return Err(self.no_response(target, &error)),
             }
@@ -112,10 +174,13 @@ impl Transport {
     }
 
     /// Why there is no response.
-    fn no_response(&self, target: &Target, error: &Error) -> FetchError {
+    fn no_response(&self, target: &Target, error: &Error) -> SendError {
+        if let Some(busy) = find_cause::<AddressBusy>(error) {
+            return (*busy).into();
+        }
         let (host, cause) = (target.host(), root_cause(error));
         let io = find_cause::<io::Error>(error).map(io::Error::kind);
-        if let Some(denied) = find_cause::<Denied>(error) {
+        let failure = if let Some(denied) = find_cause::<Denied>(error) {
             FetchError::Refused(denied.to_string())
         } else if find_cause::<ConnectTimedOut>(error).is_some() || (error.is_connect() && io == Some(io::ErrorKind::TimedOut)) {
             FetchError::TimedOut(format!("connecting to {host} took longer than {:?}", self.connect_timeout))
@@ -123,7 +188,8 @@ impl Transport {
             FetchError::BrokenAnswer(format!("{host}: {cause}"))
         } else {
             FetchError::Unreachable(format!("{host}: {cause}"))
-        }
+        };
+        failure.into()
     }
 }
 

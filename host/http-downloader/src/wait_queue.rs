@@ -1,80 +1,71 @@
 //! Decides which download starts next. It is synchronous: it counts permits and wakes waiters, and never waits itself.
 //!
-//! A download first needs a permit of its host, then one of all. One that waits for its host takes no permit from others, so a slow
-//! host delays only downloads from that host. At each of the two stages, waiters are served in the order of their arrival.
+//! A download needs a permit of each of its groups (its host, its registrable domain, and the address that it connects to), then one of
+//! all. One that waits for a group takes no general permit, so a slow host, domain or address delays only its own downloads. Everywhere,
+//! waiters are served in the order of their arrival.
+//!
+//! The address is known only while a download connects, and a redirect leads to another host. A download that then lacks a permit
+//! returns its general permit and waits again, ahead of those that arrived later.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::address_block::AddressBlock;
+use crate::limit_group::LimitGroup;
+use crate::limiter_options::{LimiterCounts, LimiterOptions};
 use media_cache_interfaces::FetchError;
 
 /// The shortest and the longest wait that a refused caller is advised, in seconds.
 const RETRY_AFTER_SECONDS: (f64, f64) = (1.0, 60.0);
 
-/// The limits of a [`ConcurrencyLimiter`](crate::concurrency_limiter::ConcurrencyLimiter).
-#[derive(Clone, Copy, Debug)]
-pub struct LimiterOptions {
-    /// The number of concurrent downloads. 64 by default.
-    pub max_downloads: NonZeroUsize,
-    /// The number of concurrent downloads from one host. 8 by default.
-    pub max_downloads_per_host: NonZeroUsize,
-    /// The number of downloads that wait; one host may have half of them. 1024 by default.
-    pub max_queued_downloads: usize,
-    /// How long a download waits. 30 seconds by default.
-    pub max_queue_time: Duration,
-}
-
-impl Default for LimiterOptions {
-    fn default() -> Self {
-        const MAX_DOWNLOADS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
-        const MAX_DOWNLOADS_PER_HOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
-        Self {
-            max_downloads: MAX_DOWNLOADS,
-            max_downloads_per_host: MAX_DOWNLOADS_PER_HOST,
-            max_queued_downloads: 1024,
-            max_queue_time: Duration::from_secs(30),
-        }
-    }
-}
-
-/// The counts of a [`ConcurrencyLimiter`](crate::concurrency_limiter::ConcurrencyLimiter).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LimiterCounts {
-    /// Downloads in progress.
-    pub active: usize,
-    /// Downloads that wait.
-    pub queued: usize,
-    /// Downloads that were refused since the start, because the queue was full or they had waited for too long.
-    pub refused: u64,
-}
-
 /// Identifies a download, in the order of arrival.
 pub(crate) type DownloadId = u64;
 
-/// The active and the queued downloads. It has an entry only for hosts with downloads.
+/// Resolves when a download may start.
+pub(crate) type Start = oneshot::Receiver<()>;
+
+/// The active and the queued downloads. It has an entry only for groups with downloads.
 pub(crate) struct WaitQueue {
     options: LimiterOptions,
     next_id: DownloadId,
     active: usize,
     refused: u64,
-    hosts: HashMap<Box<str>, HostQueue>,
-    /// Downloads with a permit of their host that wait for one of all.
-    ready: BTreeMap<DownloadId, oneshot::Sender<()>>,
-    /// The number of downloads that wait for a permit of their host.
-    waiting_for_host: usize,
+    downloads: HashMap<DownloadId, Download>,
+    groups: HashMap<LimitGroup, Permits>,
+    /// Downloads with the permits of all their groups that wait for one of all.
+    ready: BTreeSet<DownloadId>,
     /// A moving average of how long a download takes.
     average_duration: Duration,
 }
 
+struct Download {
+    groups: Vec<LimitGroup>,
+    /// The number of groups, from the first, whose permits it has.
+    acquired: usize,
+    state: State,
+    start: Option<oneshot::Sender<()>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Waits for a permit of the group after the acquired ones.
+    Waiting,
+    /// Waits for a general permit.
+    Ready,
+    Active,
+    /// Has no permits and waits for none, as it was refused.
+    Refused,
+}
+
+/// The permits of a group.
 #[derive(Default)]
-struct HostQueue {
-    /// Permits in use, by active and by ready downloads.
-    permits: usize,
-    /// Downloads that wait for a permit of this host. Unless this is empty, all permits are in use.
-    waiting: VecDeque<(DownloadId, oneshot::Sender<()>)>,
+struct Permits {
+    used: usize,
+    /// Downloads that wait for a permit. Unless this is empty, all permits are in use.
+    waiting: BTreeSet<DownloadId>,
 }
 
 impl WaitQueue {
@@ -84,63 +75,77 @@ impl WaitQueue {
             next_id: 0,
             active: 0,
             refused: 0,
-            hosts: HashMap::new(),
-            ready: BTreeMap::new(),
-            waiting_for_host: 0,
+            downloads: HashMap::new(),
+            groups: HashMap::new(),
+            ready: BTreeSet::new(),
             average_duration: Duration::ZERO,
         }
     }
 
     pub(crate) fn counts(&self) -> LimiterCounts {
-        LimiterCounts { active: self.active, queued: self.queued(), refused: self.refused }
+        let mut counts =
+            LimiterCounts { active: self.active, queued: self.ready.len(), refused: self.refused, ..Default::default() };
+        for (group, permits) in &self.groups {
+            let waiting = permits.waiting.len();
+            counts.queued += waiting;
+            *match group {
+                LimitGroup::Host(_) => &mut counts.queued_for_host,
+                LimitGroup::Domain(_) => &mut counts.queued_for_domain,
+                LimitGroup::Address(_) => &mut counts.queued_for_address,
+            } += waiting;
+        }
+        counts
     }
 
-    /// Adds a download. The receiver resolves when it may start. Refuses it if it would have to wait and the queue is full.
-    pub(crate) fn enqueue(&mut self, host: &str) -> Result<(DownloadId, oneshot::Receiver<()>), FetchError> {
-        let (permits, waiting) = self.hosts.get(host).map_or((0, 0), |host| (host.permits, host.waiting.len()));
-        let host_has_permit = permits < self.options.max_downloads_per_host.get();
-        let must_wait = !host_has_permit || self.active == self.options.max_downloads.get();
-        let max_waiting_per_host = self.options.max_queued_downloads.div_ceil(2);
-        if must_wait && (self.queued() >= self.options.max_queued_downloads || waiting >= max_waiting_per_host) {
-            return Err(self.refuse(host));
-        }
+    /// Adds a download. Refuses it if it would have to wait and the queue is full.
+    pub(crate) fn enqueue(&mut self, groups: Vec<LimitGroup>) -> Result<(DownloadId, Start), FetchError> {
+        self.check_room(&groups)?;
         let id = self.next_id;
         self.next_id += 1;
-        let (start, started) = oneshot::channel();
-        let host = self.hosts.entry(host.into()).or_default();
-        if host_has_permit {
-            host.permits += 1;
-            self.ready.insert(id, start);
-        } else {
-            host.waiting.push_back((id, start));
-            self.waiting_for_host += 1;
+        self.downloads.insert(id, Download { groups: Vec::new(), acquired: 0, state: State::Refused, start: None });
+        Ok((id, self.restart(id, groups)))
+    }
+
+    /// Gives an active download a permit of the address that it connects to, in place of that of another one. `false` if there is none
+    /// at the moment.
+    pub(crate) fn claim(&mut self, id: DownloadId, address: AddressBlock) -> bool {
+        let group = LimitGroup::Address(address);
+        let limit = self.limit(&group);
+        let Some(download) = self.downloads.get_mut(&id) else { return false };
+        if download.groups.contains(&group) {
+            return true;
         }
+        if let Some(other) = download.groups.pop_if(|last| matches!(last, LimitGroup::Address(_))) {
+            download.acquired -= 1;
+            self.release(&other);
+            self.start_ready();
+        }
+        let is_available = self.used(&group) < limit;
+        if let Some(download) = self.downloads.get_mut(&id).filter(|_| is_available) {
+            download.groups.push(group.clone());
+            download.acquired += 1;
+            self.groups.entry(group).or_default().used += 1;
+        }
+        is_available
+    }
+
+    /// Has an active download wait for other groups than before: for those of a redirect, or for an address as well.
+    pub(crate) fn requeue(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Result<Start, FetchError> {
+        self.leave(id);
+        let room = self.check_room(&groups);
         self.start_ready();
-        Ok((id, started))
+        room.map(|()| self.restart(id, groups))
+    }
+
+    /// The groups of a download, the address included if it has one.
+    pub(crate) fn groups(&self, id: DownloadId) -> &[LimitGroup] {
+        self.downloads.get(&id).map_or(&[], |download| &download.groups)
     }
 
     /// Removes a download, wherever it is. `duration` is how long it took, if it was started.
-    pub(crate) fn remove(&mut self, host_name: &str, id: DownloadId, duration: Option<Duration>) {
-        let Some(host) = self.hosts.get_mut(host_name) else { return };
-        if let Some(position) = host.waiting.iter().position(|(waiting, _)| *waiting == id) {
-            host.waiting.remove(position);
-            self.waiting_for_host -= 1;
-            return;
-        }
-        if self.ready.remove(&id).is_none() {
-            self.active -= 1;
-        }
-        match host.waiting.pop_front() {
-            // The next download takes over the permit of the host.
-            Some((next, start)) => {
-                self.waiting_for_host -= 1;
-                self.ready.insert(next, start);
-            }
-            None => host.permits -= 1,
-        }
-        if host.permits == 0 {
-            self.hosts.remove(host_name);
-        }
+    pub(crate) fn remove(&mut self, id: DownloadId, duration: Option<Duration>) {
+        self.leave(id);
+        self.downloads.remove(&id);
         if let Some(duration) = duration {
             let average = self.average_duration;
             self.average_duration = if average.is_zero() { duration } else { (average * 7 + duration) / 8 };
@@ -149,64 +154,124 @@ impl WaitQueue {
     }
 
     /// Counts a refused download, and estimates when a retry may succeed.
-    pub(crate) fn refuse(&mut self, host: &str) -> FetchError {
+    pub(crate) fn refuse(&mut self, groups: &[LimitGroup]) -> FetchError {
         self.refused += 1;
-        let waiting = self.hosts.get(host).map_or(0, |host| host.waiting.len());
         let rounds = |queued: usize, concurrency: NonZeroUsize| (queued / concurrency + 1) as f64;
-        let host_rounds = rounds(waiting, self.options.max_downloads_per_host);
-        let rounds = host_rounds.max(rounds(self.queued(), self.options.max_downloads));
+        let group_rounds = |group: &LimitGroup| rounds(self.waiting(group), self.limit_option(group));
+        let own_rounds = groups.iter().map(group_rounds).fold(0.0, f64::max);
+        let rounds = own_rounds.max(rounds(self.counts().queued, self.options.max_downloads));
         let seconds = self.average_duration.as_secs_f64() * rounds;
         let (shortest, longest) = RETRY_AFTER_SECONDS;
         FetchError::Overloaded(Some(seconds.ceil().clamp(shortest, longest) as u32))
     }
 
-    fn queued(&self) -> usize {
-        self.ready.len() + self.waiting_for_host
+    /// Refuses a download that would have to wait if there is no room in the queue, or none for the group that it would wait for.
+    fn check_room(&mut self, groups: &[LimitGroup]) -> Result<(), FetchError> {
+        let busy = groups.iter().find(|group| self.used(group) >= self.limit(group));
+        let must_wait = busy.is_some() || self.active >= self.options.max_downloads.get();
+        let max_queued = self.options.max_queued_downloads;
+        let is_full =
+            || self.counts().queued >= max_queued || busy.is_some_and(|busy| self.waiting(busy) >= max_queued.div_ceil(2));
+        if must_wait && is_full() { Err(self.refuse(groups)) } else { Ok(()) }
+    }
+
+    /// Has a download without permits wait for these.
+    fn restart(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Start {
+        let (start, started) = oneshot::channel();
+        if let Some(download) = self.downloads.get_mut(&id) {
+            *download = Download { groups, acquired: 0, state: State::Waiting, start: Some(start) };
+        }
+        self.advance(id);
+        self.start_ready();
+        started
+    }
+
+    /// Acquires the permits that a download lacks, up to the first that is not available.
+    fn advance(&mut self, id: DownloadId) {
+        let Some(download) = self.downloads.get_mut(&id) else { return };
+        while let Some(group) = download.groups.get(download.acquired) {
+            let limit = self.options.limit(group).get();
+            let permits = self.groups.entry(group.clone()).or_default();
+            if permits.used >= limit {
+                permits.waiting.insert(id);
+                return;
+            }
+            permits.used += 1;
+            download.acquired += 1;
+        }
+        download.state = State::Ready;
+        self.ready.insert(id);
+    }
+
+    /// Returns the permit of a group. The first that waits for it takes it over.
+    fn release(&mut self, group: &LimitGroup) {
+        let Some(permits) = self.groups.get_mut(group) else { return };
+        match permits.waiting.pop_first() {
+            Some(next) => {
+                if let Some(download) = self.downloads.get_mut(&next) {
+                    download.acquired += 1;
+                }
+                self.advance(next);
+            }
+            None => {
+                permits.used -= 1;
+                if permits.used == 0 {
+                    self.groups.remove(group);
+                }
+            }
+        }
+    }
+
+    /// Returns all permits of a download, and its place in the queue.
+    fn leave(&mut self, id: DownloadId) {
+        let Some(download) = self.downloads.get_mut(&id) else { return };
+        let (groups, acquired, state) = (std::mem::take(&mut download.groups), download.acquired, download.state);
+        (download.acquired, download.state) = (0, State::Refused);
+        match state {
+            State::Waiting => {
+                if let Some(permits) = groups.get(acquired).and_then(|group| self.groups.get_mut(group)) {
+                    permits.waiting.remove(&id);
+                }
+            }
+            State::Ready => {
+                self.ready.remove(&id);
+            }
+            State::Active => self.active -= 1,
+            State::Refused => {}
+        }
+        groups[..acquired].iter().for_each(|group| self.release(group));
     }
 
     /// Starts ready downloads while there are permits.
     fn start_ready(&mut self) {
         while self.active < self.options.max_downloads.get() {
-            let Some((_, start)) = self.ready.pop_first() else { return };
+            let Some(id) = self.ready.pop_first() else { return };
             self.active += 1;
-            // If the receiver is gone, the permit is released when its download is removed.
-            let _ = start.send(());
+            let Some(download) = self.downloads.get_mut(&id) else { continue };
+            download.state = State::Active;
+            // If the receiver is gone, the permits are released when its download is removed.
+            let _ = download.start.take().map(|start| start.send(()));
         }
+    }
+
+    fn limit(&self, group: &LimitGroup) -> usize {
+        self.limit_option(group).get()
+    }
+
+    fn limit_option(&self, group: &LimitGroup) -> NonZeroUsize {
+        self.options.limit(group)
+    }
+
+    fn used(&self, group: &LimitGroup) -> usize {
+        self.groups.get(group).map_or(0, |permits| permits.used)
+    }
+
+    fn waiting(&self, group: &LimitGroup) -> usize {
+        self.groups.get(group).map_or(0, |permits| permits.waiting.len())
     }
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.hosts.is_empty() && self.ready.is_empty() && self.active == 0 && self.waiting_for_host == 0
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn advised_wait_depends_on_the_queue_and_on_how_long_downloads_take() {
-        let advised = |duration: u64, queued: usize| {
-            let mut queue = WaitQueue::new(LimiterOptions {
-                max_downloads: NonZeroUsize::new(2).unwrap(),
-                max_downloads_per_host: NonZeroUsize::MIN,
-                max_queued_downloads: queued,
-                ..LimiterOptions::default()
-            });
-            let (id, _started) = queue.enqueue("a").unwrap();
-            queue.remove("a", id, Some(Duration::from_secs(duration)));
-            let hosts: Vec<String> = (0..queued + 2).map(|host| host.to_string()).collect();
-            let downloads: Vec<_> = hosts.iter().map(|host| queue.enqueue(host).unwrap()).collect();
-            let error = queue.enqueue("z").unwrap_err();
-            drop(downloads);
-            match error {
-                FetchError::Overloaded(Some(seconds)) => seconds,
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(advised(0, 4), 1, "no duration is known yet");
-        assert_eq!(advised(3, 0), 3, "one download has to finish first");
-        assert_eq!(advised(3, 4), 9, "two rounds of two are queued");
-        assert_eq!(advised(100, 4), 60);
+        self.downloads.is_empty() && self.groups.is_empty() && self.ready.is_empty() && self.active == 0
     }
 }

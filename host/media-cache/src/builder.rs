@@ -25,6 +25,7 @@ use crate::host_state::{self, Clock, HostState};
 use crate::inbox::Inbox;
 use crate::open_error::OpenError;
 use crate::options::Options;
+use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::PolicyComponent;
 use crate::policy::engine::PolicyEngine;
 use crate::policy::instance::PolicyInstance;
@@ -54,6 +55,7 @@ pub struct Builder {
     policy: Option<PolicyComponent>,
     policy_options: Vec<(String, String)>,
     policy_limits: PolicyLimits,
+    policy_compiler: Option<Arc<dyn PolicyCompiler>>,
     every_hit_calls: bool,
 }
 
@@ -202,6 +204,13 @@ impl Builder {
         self
     }
 
+    /// What compiles policies that are handed in while the cache runs; see [`Engine::compile_upload`]. Default: this process.
+    #[must_use]
+    pub fn policy_compiler(mut self, compiler: Arc<dyn PolicyCompiler>) -> Self {
+        self.policy_compiler = Some(compiler);
+        self
+    }
+
     /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
@@ -240,7 +249,10 @@ impl Builder {
     }
 
     fn driver(self, directory: &Path, hits: Arc<HitBuffer>) -> Result<(Driver, Arc<Record>), OpenError> {
-        let engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
+        let mut engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
+        if let Some(compiler) = self.policy_compiler {
+            engine = engine.with_policy_compiler(compiler);
+        }
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
         // What takes over should another policy do wrong is there beforehand.
         let lru = engine.built_in_policy(embedded::LRU)?;

@@ -41,6 +41,22 @@ pub enum ComponentError {
         /// What it imports.
         import: String,
     },
+    /// Compiling it takes, or would take, more than it may.
+    #[error("{what} is too costly to compile: {limit}")]
+    TooCostly {
+        /// Which component.
+        what: String,
+        /// The limit that it exceeds.
+        limit: String,
+    },
+    /// It cannot be compiled for a reason that is not its own.
+    #[error("{what} cannot be compiled: {why}")]
+    Compiler {
+        /// Which component.
+        what: String,
+        /// What failed.
+        why: String,
+    },
     /// It is WebAssembly, and not wrapped up as a component.
     #[error("{0} is a core module and not a component; Rust builds components for the target wasm32-wasip2")]
     CoreModule(String),

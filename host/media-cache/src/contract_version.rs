@@ -19,7 +19,7 @@ pub(crate) fn check(what: &str, engine: &Engine, component: &Component) -> Resul
 }
 
 /// Checks the names of interfaces, such as `media-cache:policy/eviction@0.2.0`.
-fn check_names<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ComponentError> {
+pub(crate) fn check_names<'a>(what: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), ComponentError> {
     for name in names {
         let Some((package, rest)) = name.split_once('/') else { continue };
         let Some((_, accepted)) = ACCEPTED.iter().find(|(ours, _)| *ours == package) else { continue };

@@ -210,6 +210,8 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
     let (guest, cache) = (instance.bindings.media_cache_cache_cache().media_cache(), instance.cache);
     match request {
         Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
+        // Whoever handed this in went away before anything was done with it.
+        Request::Put { reply, .. } if reply.is_closed() => {}
         Request::Put { url, media, reply } => {
             let media = accessor.with(|mut state| hand_over(state.get(), &url, *media))?;
             let answer = match guest.call_put(accessor, cache, url, media).await? {

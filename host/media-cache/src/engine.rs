@@ -4,9 +4,13 @@
 //! engine that knows nothing of concurrency.
 
 use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
 
 use crate::cache_engine::{CacheComponent, CacheEngine};
 use crate::component_error::ComponentError;
+use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::engine::PolicyEngine;
 
@@ -15,6 +19,7 @@ use crate::policy::engine::PolicyEngine;
 pub struct Engine {
     caches: CacheEngine,
     policies: PolicyEngine,
+    compiler: Option<Arc<dyn PolicyCompiler>>,
 }
 
 impl Engine {
@@ -26,7 +31,13 @@ impl Engine {
     /// # Errors
     /// When this machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
-        Ok(Self { caches: CacheEngine::new()?, policies: PolicyEngine::new()? })
+        Ok(Self { caches: CacheEngine::new()?, policies: PolicyEngine::new()?, compiler: None })
+    }
+
+    /// This engine, with a compiler for [`compile_upload`](Self::compile_upload).
+    #[must_use]
+    pub fn with_policy_compiler(self, compiler: Arc<dyn PolicyCompiler>) -> Self {
+        Self { compiler: Some(compiler), ..self }
     }
 
     /// The part that compiles and runs policies.
@@ -81,6 +92,21 @@ impl Engine {
     /// When it is not a policy, or imports what a policy may not.
     pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         self.policies.compile(origin, bytes)
+    }
+
+    /// Compiles a policy that somebody handed in: by the compiler of this engine, where dropping the future abandons the work, or
+    /// else on another thread of this process, within the static limits only. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// As for [`compile_policy`](Self::compile_policy), and when compiling takes more than it may.
+    pub async fn compile_upload(&self, bytes: Bytes) -> Result<PolicyComponent, ComponentError> {
+        if let Some(compiler) = &self.compiler {
+            return self.policies.compile_by(&**compiler, PolicyOrigin::Upload, bytes).await;
+        }
+        let policies = self.policies.clone();
+        let compiled = tokio::task::spawn_blocking(move || policies.compile(PolicyOrigin::Upload, &bytes)).await;
+        let interrupted = |_| ComponentError::Compiler { what: PolicyOrigin::Upload.to_string(), why: "it was interrupted".into() };
+        compiled.map_err(interrupted)?
     }
 
     pub(crate) fn caches(&self) -> &CacheEngine {

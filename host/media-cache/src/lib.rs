@@ -8,6 +8,8 @@
 //! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another.
 //! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another. Needs a C++ compiler.
 
+#![deny(unsafe_code)]
+
 mod bindings;
 mod blob_handle;
 mod builder;

@@ -145,6 +145,8 @@ impl From<ComponentError> for Problem {
     fn from(error: ComponentError) -> Self {
         let (status, code) = match error {
             ComponentError::UnknownPolicy(_) => (StatusCode::NOT_FOUND, "unknown-policy"),
+            ComponentError::TooCostly { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "costly-policy"),
+            ComponentError::Compiler { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "compiler-failed"),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
         };
         Self::new(status, code, error.to_string())

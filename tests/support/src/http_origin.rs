@@ -104,7 +104,12 @@ impl Page {
 impl HttpOrigin {
     /// Starts an origin on a free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1").await
+    }
+
+    /// Starts an origin on a free port of another loopback address.
+    pub async fn start_at(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let pages = Pages::default();
         let router = Router::new().fallback(respond).with_state(pages.clone());

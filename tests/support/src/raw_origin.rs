@@ -75,6 +75,12 @@ impl RawOrigin {
         format!("http://{}{path}", self.address)
     }
 
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// How many requests there were for a path.
     #[must_use]
     pub fn requests(&self, path: &str) -> usize {

@@ -172,6 +172,30 @@ impl Service {
         Pid::from_raw(self.child.id().unwrap() as i32).unwrap()
     }
 
+    /// The processes that it has started and that have not ended.
+    #[must_use]
+    pub fn children(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid().as_raw_pid())).unwrap();
+        let children = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        children.flat_map(|children| children.split_whitespace().map(Into::into).collect::<Vec<_>>()).collect()
+    }
+
+    /// How many files without a name it has open.
+    #[must_use]
+    pub fn unnamed_files(&self) -> usize {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_pid())).unwrap();
+        let targets = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        targets.filter(|target| target.to_string_lossy().ends_with(" (deleted)")).count()
+    }
+
+    /// Its resident memory, in KiB.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();

@@ -9,3 +9,16 @@ use std::time::Duration;
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("timed out after a minute")
 }
+
+/// Waits until a condition holds that nobody reports, such as one of another process: it is checked again and again.
+///
+/// # Panics
+/// When it takes longer than a minute.
+pub async fn eventually(mut holds: impl FnMut() -> bool) {
+    soon(async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}

@@ -1,6 +1,8 @@
-//! Secrets that a value can hold in spite of everything: those in a URL.
+//! Secrets that a value can hold in spite of everything: those in a URL, and those in a header.
 
 use std::borrow::Cow;
+
+use media_cache_http_downloader::OriginHeader;
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "***";
@@ -35,6 +37,24 @@ pub fn hide(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
+/// Headers whose values are shown. The value of any other may be a token.
+const PUBLIC_HEADERS: [&str; 4] = ["accept", "accept-language", "referer", "user-agent"];
+
+/// The value of an option with its secrets replaced.
+pub fn value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
+    if option != "origin-header" {
+        return hide(value);
+    }
+    let Ok(header) = value.parse::<OriginHeader>() else { return HIDDEN.into() };
+    let name = header.name().as_str();
+    if PUBLIC_HEADERS.contains(&name) {
+        return hide(value);
+    }
+    // Whatever stands before the name is a host.
+    let end = value.to_ascii_lowercase().find(&format!("{name}:")).map_or(0, |at| at + name.len());
+    format!("{}: {HIDDEN}", &value[..end]).into()
+}
+
 /// Where the first of these characters is, or a character that ends a URL in a text.
 fn end(text: &str, characters: &[char]) -> usize {
     let ends = |c: char| characters.contains(&c) || matches!(c, ',' | '"' | '\'') || c.is_whitespace();
@@ -62,5 +82,20 @@ mod tests {
         ] {
             assert_eq!(hide(text), shown);
         }
+    }
+
+    #[test]
+    fn headers_that_may_hold_a_token_are_shown_without_their_values() {
+        for (text, shown) in [
+            ("User-Agent: bot/1", "User-Agent: bot/1"),
+            ("*.example.org=Referer: https://me:secret@example.org/?a", "*.example.org=Referer: https://***@example.org/?***"),
+            ("example.org=Authorization: Bearer secret", "example.org=Authorization: ***"),
+            ("http://cookie.example=COOKIE:a=secret:b", "http://cookie.example=COOKIE: ***"),
+            ("X-Api-Key: secret", "X-Api-Key: ***"),
+            ("Authorization secret", "***"),
+        ] {
+            assert_eq!(value("origin-header", text), shown);
+        }
+        assert_eq!(value("dir", "Cookie: a"), "Cookie: a");
     }
 }

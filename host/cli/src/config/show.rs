@@ -63,7 +63,7 @@ fn line(setting: &Setting, settings: &Settings) -> String {
     };
     let source = setting.source.describe(settings.file());
     let lossy: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
-    let shown = toml_of(setting.kind, &lossy.iter().map(|value| redact::hide(value)).collect::<Vec<_>>());
+    let shown = toml_of(setting.kind, &lossy.iter().map(|value| redact::value(name, value)).collect::<Vec<_>>());
     if values.iter().any(|value| value.to_str().is_none()) {
         return format!("# {name} = {shown}  # {source}; not UTF-8");
     }

@@ -1,8 +1,10 @@
 //! Origins that use HTTP/2 over TLS.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::{join, join3};
 use h2::Reason;
 use h2::server::SendResponse;
 use http::header::{CONTENT_LENGTH, ETAG};
@@ -10,10 +12,12 @@ use http::{HeaderMap, HeaderValue, Response};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::http_downloader::HttpDownloader;
+use crate::limiter_options::LimiterOptions;
 use crate::options::{HttpOptions, Progress};
 use crate::tests::origin::{allowing_loopback, failure};
 use media_cache_interfaces::{Downloader, FetchError};
@@ -145,4 +149,29 @@ async fn origin_without_a_trusted_certificate_is_unreachable() {
     let url = start_origin(response(announcing(4), &["body"])).await;
     let error = failure(&url, HttpOptions::default()).await;
     assert!(matches!(&error, FetchError::Unreachable(reason) if reason.contains("certificate")), "{error:?}");
+}
+
+#[tokio::test]
+async fn kept_connection_counts_for_its_address() {
+    let limits = LimiterOptions { max_downloads_per_address: NonZeroUsize::MIN, ..LimiterOptions::default() };
+    let limiter = ConcurrencyLimiter::new(limits);
+    let (arrived, mut arrivals) = mpsc::unbounded_channel();
+    let url = start_origin(move |respond| arrived.send(respond).unwrap()).await;
+    let downloader = trusting_downloader(HttpOptions { limiter: Some(limiter.clone()), ..HttpOptions::default() });
+    let answer = response(announcing(5), &["media"]);
+    let (first, respond) = join(downloader.fetch(&url), async { answer(arrivals.recv().await.unwrap()) }).await;
+    assert_eq!((first.unwrap().body.len(), respond), (5, ()));
+    let second = downloader.fetch(&url);
+    let third = downloader.fetch(&url);
+    let observe = async {
+        let second = arrivals.recv().await.unwrap();
+        while limiter.counts().queued_for_address < 1 {
+            tokio::task::yield_now().await;
+        }
+        answer(second);
+        answer(arrivals.recv().await.unwrap());
+    };
+    let (second, third, ()) = join3(second, third, observe).await;
+    assert!(second.is_ok() && third.is_ok(), "{second:?} {third:?}");
+    assert!(limiter.is_idle());
 }

@@ -2,22 +2,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::HeaderValue;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
-use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::http_downloader::HttpDownloader;
-use crate::limited::Limited;
 use crate::options::HttpOptions;
 use crate::retry::{Retry, RetryOptions};
 use crate::target::Target;
 use crate::tests::origin::{allowing_loopback, fetch, next_head, response, send, start_origin};
+use crate::time_limit::TimeLimit;
 use crate::transport::OriginRequest;
-use crate::wait_queue::LimiterOptions;
-use media_cache_interfaces::{CacheControl, Downloader, FetchError, Fetched, FetchedMedia, Validators};
+use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 #[tokio::test]
 async fn request_has_user_agent_via_and_no_other_optional_headers() {
@@ -52,7 +51,7 @@ async fn authorization_is_sent_to_its_target_and_not_along_a_redirect() {
     let downloader = HttpDownloader::new(options).unwrap();
     let request =
         OriginRequest { authorization: Some(HeaderValue::from_static("Bearer token")), ..OriginRequest::anonymous(target) };
-    downloader.follow_redirects(request).await.unwrap();
+    downloader.follow_redirects(request, None, &mut TimeLimit::new(Duration::from_secs(60))).await.unwrap();
     let is_authorized = |head: Option<String>| head.unwrap().to_ascii_lowercase().contains("\r\nauthorization: bearer token\r\n");
     assert!(is_authorized(requests.recv().await));
     assert!(!is_authorized(requests.recv().await));
@@ -128,7 +127,7 @@ async fn conditional_request_has_the_validators_and_may_be_answered_without_a_bo
 }
 
 #[tokio::test]
-async fn decorators_pass_conditional_requests_on() {
+async fn retries_pass_conditional_requests_on() {
     struct Unchanged;
     impl Downloader for Unchanged {
         fn fetch<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
@@ -140,8 +139,33 @@ async fn decorators_pass_conditional_requests_on() {
             Box::pin(async { Ok(Fetched::NotModified(CacheControl::default())) })
         }
     }
-    let limited = Limited::new(Unchanged, ConcurrencyLimiter::new(LimiterOptions::default()));
-    let decorated = Retry::new(limited, RetryOptions::default());
+    let decorated = Retry::new(Unchanged, RetryOptions::default());
     let validators = Validators { etag: Some("\"1\"".into()), last_modified: None };
     assert!(matches!(decorated.fetch_if_changed("test:a", &validators).await, Ok(Fetched::NotModified(_))));
+}
+
+#[tokio::test]
+async fn chosen_headers_apply_to_the_host_of_each_request() {
+    let (heads, mut requests) = mpsc::unbounded_channel();
+    let (port, ports) = tokio::sync::watch::channel(String::new());
+    let address = start_origin(move |stream, head: String| {
+        heads.send(head.to_ascii_lowercase()).unwrap();
+        let location = format!("HTTP/1.1 302 Found\r\nLocation: http://n.localhost:{}/next\r\n\r\n", *ports.borrow());
+        send(stream, if head.starts_with("GET /next") { response("", b"media") } else { location.into() })
+    })
+    .await;
+    port.send_replace(address.split_once(':').unwrap().1.to_owned());
+    let chosen =
+        ["User-Agent: bot/1", "http://127.0.0.1=Authorization: secret", "127.0.0.1=Cookie: secret", "*.localhost=Referer: r"];
+    let origin_headers = chosen.map(|text| text.parse().unwrap()).to_vec();
+    let options = HttpOptions { origin_headers, ..HttpOptions::default() };
+    let media = fetch(&format!("http://{address}/first"), options.clone()).await.unwrap();
+    assert_eq!(media.cache_control.cacheability, Cacheability::Private, "a request before the last had credentials");
+    let (first, next) = (requests.recv().await.unwrap(), requests.recv().await.unwrap());
+    assert!(first.contains("\r\nauthorization: secret\r\n") && first.contains("\r\nuser-agent: bot/1\r\n"), "{first}");
+    assert!(!first.contains("cookie") && !first.contains("referer"), "cookies need https: {first}");
+    assert!(next.contains("\r\nreferer: r\r\n") && next.contains("\r\nuser-agent: bot/1\r\n"), "{next}");
+    assert!(!next.contains("secret"), "{next}");
+    let media = fetch(&format!("http://n.localhost:{}/next", address.split_once(':').unwrap().1), options).await.unwrap();
+    assert_eq!(media.cache_control.cacheability, Cacheability::Public);
 }

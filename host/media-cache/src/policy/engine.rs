@@ -3,14 +3,18 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use media_cache_components as embedded;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::policy::EvictionPolicyPre;
 use crate::component_error::{ComponentError, check_magic, read};
-use crate::contract_version;
+use crate::policy::compile_error::CompileError;
+use crate::policy::compile_job::CompileJob;
+use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
+use crate::policy::component_limits;
 use crate::policy::sandbox::{self, SandboxState};
 
 /// Compiles and runs eviction policies. Cloning it is cheap, and clones share everything.
@@ -61,21 +65,61 @@ impl PolicyEngine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// When it is not a policy, or imports what a policy may not.
+    /// When it is not a policy, imports what a policy may not, or is too large to be compiled.
     pub fn compile(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
         check_magic(&what, bytes)?;
-        let unfit = |error| ComponentError::Unfit { what: what.clone(), world: "eviction-policy", error };
-        let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
-        contract_version::check(&what, &self.0.wasmtime, &component)?;
-        if let Some(import) = sandbox::reaches_for(&component, &self.0.wasmtime) {
-            return Err(ComponentError::Reaches { what, import });
-        }
-        let linked = self.0.linker.instantiate_pre(&component).and_then(EvictionPolicyPre::new);
-        Ok(PolicyComponent::new(linked.map_err(unfit)?, origin, bytes))
+        component_limits::check(&what, bytes)?;
+        let component = Component::new(&self.0.wasmtime, bytes).map_err(|error| unfit(&what, error))?;
+        self.link(&component, origin, bytes)
+    }
+
+    /// Compiles a policy by `compiler`, in another process. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// As for [`compile`](Self::compile), and when that takes more than it may.
+    pub async fn compile_by(
+        &self,
+        compiler: &dyn PolicyCompiler,
+        origin: PolicyOrigin,
+        bytes: Bytes,
+    ) -> Result<PolicyComponent, ComponentError> {
+        let what = origin.to_string();
+        let interrupted = |_| ComponentError::Compiler { what: origin.to_string(), why: "it was interrupted".into() };
+        check_magic(&what, &bytes)?;
+        let checked = bytes.clone();
+        let check = move || component_limits::check(&what, &checked);
+        tokio::task::spawn_blocking(check).await.map_err(interrupted)??;
+        let job = CompileJob::new(bytes.clone());
+        let output = compiler.compile(&job).await.map_err(|error| failed(&origin.to_string(), error))?;
+        let (engine, loaded_as) = (self.clone(), origin.clone());
+        let load = move || {
+            let component = job.load(&engine.0.wasmtime, &output).map_err(|error| failed(&loaded_as.to_string(), error))?;
+            engine.link(&component, loaded_as, &bytes)
+        };
+        tokio::task::spawn_blocking(load).await.map_err(interrupted)?
+    }
+
+    fn link(&self, component: &Component, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
+        let linked = self.0.linker.instantiate_pre(component).and_then(EvictionPolicyPre::new);
+        let linked = linked.map_err(|error| unfit(&origin.to_string(), error))?;
+        Ok(PolicyComponent::new(linked, origin, bytes))
     }
 
     pub(crate) fn wasmtime(&self) -> &Wasmtime {
         &self.0.wasmtime
+    }
+}
+
+fn unfit(what: &str, error: wasmtime::Error) -> ComponentError {
+    ComponentError::Unfit { what: what.into(), world: "eviction-policy", error }
+}
+
+/// The error of a policy that was not compiled.
+fn failed(what: &str, error: CompileError) -> ComponentError {
+    match error {
+        CompileError::TooCostly(limit) => ComponentError::TooCostly { what: what.into(), limit },
+        CompileError::Invalid(why) => unfit(what, wasmtime::Error::msg(why)),
+        CompileError::Broken(why) => ComponentError::Compiler { what: what.into(), why },
     }
 }

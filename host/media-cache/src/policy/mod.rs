@@ -2,7 +2,12 @@
 
 pub(crate) mod active_policy;
 pub(crate) mod commands;
+mod compile_error;
+mod compile_job;
+mod compile_process;
+pub(crate) mod compiler;
 pub(crate) mod component;
+mod component_limits;
 mod description;
 pub(crate) mod engine;
 mod fallback;
@@ -21,6 +26,10 @@ pub(crate) mod tier_handle;
 pub(crate) mod trial;
 pub(crate) mod types;
 
+pub use compile_error::CompileError;
+pub use compile_job::CompileJob;
+pub use compile_process::run_compile_job;
+pub use compiler::PolicyCompiler;
 pub use component::{PolicyComponent, PolicyOrigin};
 pub use engine::PolicyEngine;
 pub use fault::PolicyFault;

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use wasmtime::component::{Component, HasData, HasSelf, Linker, Resource, ResourceTable};
+use wasmtime::component::{HasData, HasSelf, Linker, Resource, ResourceTable};
 use wasmtime::{Engine, ResourceLimiter, Store, UpdateDeadline};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
@@ -231,11 +231,10 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<SandboxState>> 
     Ok(linker)
 }
 
-/// The first import of a component that reaches beyond an inert WASI 0.2.
-pub(crate) fn reaches_for(component: &Component, engine: &Engine) -> Option<String> {
-    let imports = component.component_type();
+/// The first of these imports that reaches beyond an inert WASI 0.2.
+pub(crate) fn reaches_for<'a>(imports: &[&'a str]) -> Option<&'a str> {
     let inert = |name: &str| INERT.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.");
-    imports.imports(engine).map(|(name, _)| name.to_string()).find(|name| !inert(name))
+    imports.iter().copied().find(|name| !inert(name))
 }
 
 /// Looks at the policies of an engine for as long as there is one.

@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use media_cache::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyOrigin, PolicyStatus, SwapError};
+use media_cache::policy::{Description, PolicyChoice, PolicyInstance, PolicyLimits, PolicyStatus, SwapError};
 use media_cache::{MediaCache, embedded};
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
@@ -51,7 +51,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let body = service.uploads().receive(body, &headers, MAX_POLICY_BYTES).await?;
     let cache = service.cache().await?;
     let engine = cache.engine().clone();
-    // The lock covers compiling, which occupies a processor or two.
+    // The lock covers compiling, which occupies a processor or two. If the client disconnects, that ends.
     let lock = service.lock_swap()?;
     let (component, upload) = match name {
         Some(_) if !body.is_empty() => {
@@ -68,7 +68,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
                 .await
                 .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
             let upload = bytes.clone();
-            (run_blocking(move || Ok(engine.compile_policy(PolicyOrigin::Upload, &bytes)?)).await?, Some(upload))
+            (engine.compile_upload(bytes).await?, Some(upload))
         }
     };
     swap(service, cache, Some(PolicyChoice { component, options }), upload, lock).await

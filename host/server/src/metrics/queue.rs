@@ -20,7 +20,19 @@ impl Collector for QueueMetrics {
             counts.active as u64,
         )?;
         encoder.gauge("wait_queue_length", "Downloads that wait for a permit", counts.queued as u64)?;
-        encoder.counter("wait_queue_rejections", "Downloads rejected because the wait queue was full", counts.refused)
+        let of_groups = [
+            ("wait_queue_for_host", "Downloads that wait for others from their host", counts.queued_for_host),
+            ("wait_queue_for_domain", "Downloads that wait for others from their registrable domain", counts.queued_for_domain),
+            ("wait_queue_for_address", "Downloads that wait for others connected to their address", counts.queued_for_address),
+        ];
+        for (name, help, queued) in of_groups {
+            encoder.gauge(name, help, queued as u64)?;
+        }
+        encoder.counter(
+            "wait_queue_rejections",
+            "Downloads rejected because the wait queue was full or they had waited for too long",
+            counts.refused,
+        )
     }
 }
 

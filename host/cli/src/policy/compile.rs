@@ -1,0 +1,176 @@
+//! Compiling uploaded policies in a child process of this program, under resource limits: a component whose compilation takes too much
+//! ends that process, and the service goes on.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use futures::future::BoxFuture;
+use media_cache::policy::{CompileError, CompileJob, PolicyCompiler, run_compile_job};
+use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use crate::storage::MIB;
+
+/// The largest compiled policy, in bytes. One with an interpreter has about a hundred million.
+const MAX_COMPILED_BYTES: u64 = 512 << 20;
+
+/// How much less urgent than serving requests it is to compile a policy.
+const NICENESS: i32 = 10;
+
+/// What compiling an uploaded policy may take.
+#[derive(Args, Clone, Copy)]
+#[command(next_help_heading = "Eviction policy")]
+pub struct CompileLimits {
+    /// Memory that compiling an uploaded policy may take, in MiB; one with an interpreter needs about 500
+    #[arg(long, value_name = "MB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(256..=1 << 20))]
+    policy_compile_memory_mb: u64,
+    /// Processor time that compiling an uploaded policy may take, in seconds, on all processors together
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    policy_compile_cpu_seconds: u64,
+    /// How long compiling an uploaded policy may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    policy_compile_seconds: u64,
+}
+
+impl CompileLimits {
+    /// A compiler with these limits.
+    pub fn compiler(self) -> Arc<dyn PolicyCompiler> {
+        Arc::new(ChildCompiler(self))
+    }
+
+    fn out_of_memory(self) -> CompileError {
+        let limit = self.policy_compile_memory_mb;
+        CompileError::TooCostly(format!("it takes more memory than {limit} MiB (--policy-compile-memory-mb)"))
+    }
+
+    fn out_of_processor_time(self) -> CompileError {
+        let limit = self.policy_compile_cpu_seconds;
+        CompileError::TooCostly(format!("it takes more processor time than {limit} s (--policy-compile-cpu-seconds)"))
+    }
+
+    fn out_of_time(self) -> CompileError {
+        CompileError::TooCostly(format!("it takes longer than {} s (--policy-compile-seconds)", self.policy_compile_seconds))
+    }
+}
+
+/// Compiles each policy in a child process, which ends when its future is dropped.
+struct ChildCompiler(CompileLimits);
+
+impl PolicyCompiler for ChildCompiler {
+    fn compile<'a>(&'a self, job: &'a CompileJob) -> BoxFuture<'a, Result<Vec<u8>, CompileError>> {
+        let Self(limits) = *self;
+        Box::pin(async move {
+            let child = start(limits).map_err(|error| broken("the process that compiles policies cannot be started", &error))?;
+            let limit = Duration::from_secs(limits.policy_compile_seconds);
+            timeout(limit, exchange(child, job, limits)).await.unwrap_or_else(|_| Err(limits.out_of_time()))
+        })
+    }
+}
+
+fn start(limits: CompileLimits) -> io::Result<Child> {
+    Command::new(this_program()?)
+        .args([COMMAND, &limits.policy_compile_memory_mb.to_string(), &limits.policy_compile_cpu_seconds.to_string()])
+        .env_clear()
+        // The allocator would reserve a gigabyte at once, which counts as used.
+        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+}
+
+/// This program as it runs, even if its file has been replaced by another version meanwhile.
+fn this_program() -> io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
+}
+
+/// Sends the job to the child, and receives its output.
+async fn exchange(mut child: Child, job: &CompileJob, limits: CompileLimits) -> Result<Vec<u8>, CompileError> {
+    let failed = |error| broken("the process that compiles policies cannot be talked to", &error);
+    let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(failed(io::ErrorKind::BrokenPipe.into()));
+    };
+    for part in job.input() {
+        // A child that ends early says by its status why.
+        if input.write_all(part).await.is_err() {
+            break;
+        }
+    }
+    drop(input);
+    let mut result = Vec::new();
+    output.take(MAX_COMPILED_BYTES + 1).read_to_end(&mut result).await.map_err(failed)?;
+    if result.len() as u64 > MAX_COMPILED_BYTES {
+        return Err(CompileError::TooCostly(format!("compiled, it has more than {} MiB", MAX_COMPILED_BYTES / MIB)));
+    }
+    match child.wait().await.map_err(failed)? {
+        status if status.success() => Ok(result),
+        status => Err(limits.exceeded(status)),
+    }
+}
+
+impl CompileLimits {
+    /// Which limit a process has exceeded that ended in this way.
+    fn exceeded(self, status: ExitStatus) -> CompileError {
+        use rustix::process::Signal;
+        use std::os::unix::process::ExitStatusExt;
+        match status.signal().and_then(Signal::from_named_raw) {
+            Some(Signal::XCPU) => self.out_of_processor_time(),
+            // The program ends itself where it gets no memory; the system may, too.
+            Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::KILL) => self.out_of_memory(),
+            _ => CompileError::Broken(format!("the process that compiles policies ended with {status}")),
+        }
+    }
+}
+
+fn broken(what: &str, error: &io::Error) -> CompileError {
+    CompileError::Broken(format!("{what}: {error}"))
+}
+
+/// The name of the command, which only this program uses.
+const COMMAND: &str = "compile-policy";
+
+/// `media-cache compile-policy`: compiles the policy of a job on standard input.
+#[derive(Args)]
+pub struct CompilePolicy {
+    memory_mb: u64,
+    cpu_seconds: u64,
+}
+
+impl CompilePolicy {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let limit = |resource, limit: u64| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
+        limit(Resource::Data, self.memory_mb.saturating_mul(MIB)).context("cannot limit the memory")?;
+        // With a hard limit above the soft one, the signal says which limit it was.
+        let time = Rlimit { current: Some(self.cpu_seconds), maximum: Some(self.cpu_seconds.saturating_add(1)) };
+        setrlimit(Resource::Cpu, time).context("cannot limit the processor time")?;
+        limit(Resource::Core, 0).context("cannot limit the size of dumps")?;
+        // It matters little if this is not allowed.
+        let _ = nice(NICENESS);
+        run_compile_job(io::stdin().lock(), io::stdout().lock())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn exceeded_limit_is_named_with_its_option() {
+        let limits = CompileLimits { policy_compile_memory_mb: 64, policy_compile_cpu_seconds: 7, policy_compile_seconds: 9 };
+        let named = |signal| limits.exceeded(ExitStatus::from_raw(signal)).to_string();
+        assert_eq!(named(24), "it takes more processor time than 7 s (--policy-compile-cpu-seconds)");
+        assert_eq!(named(6), "it takes more memory than 64 MiB (--policy-compile-memory-mb)");
+        assert!(matches!(limits.exceeded(ExitStatus::from_raw(1 << 8)), CompileError::Broken(_)));
+    }
+}

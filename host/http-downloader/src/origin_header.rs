@@ -1,0 +1,220 @@
+//! Headers of requests to origins that an operator chooses, for all hosts or for some.
+//!
+//! They apply to each request by its own host, that of a redirect included. Headers that decide where a message ends, or what a response
+//! means, are not among them. Credentials are for named hosts and travel encrypted, unless the operator says otherwise.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::host_pattern::{HostPattern, InvalidHostPattern};
+
+/// A header of requests: `NAME: VALUE` for all hosts, `HOST=NAME: VALUE` for those of a [`HostPattern`]. Without a value, a header that
+/// would be sent otherwise is left out.
+///
+/// `Authorization` and `Cookie` need a host, and are sent over https only; `http://HOST=NAME: VALUE` also sends them unencrypted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OriginHeader {
+    hosts: Option<HostPattern>,
+    /// Whether credentials may be sent over http.
+    unencrypted: bool,
+    name: HeaderName,
+    value: Option<HeaderValue>,
+}
+
+/// The text is not an [`OriginHeader`]. The message never contains the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidOriginHeader {
+    /// It has no colon, or no valid name before it.
+    #[error("a header takes the form `NAME: VALUE`, or `HOST=NAME: VALUE` for some hosts")]
+    Form,
+    /// What stands before `=` matches no host.
+    #[error(transparent)]
+    Host(InvalidHostPattern),
+    /// The value has characters that a header cannot carry.
+    #[error("the value of {0} has characters that a header cannot carry")]
+    Value(HeaderName),
+    /// The header is not for operators to choose.
+    #[error("{name} cannot be chosen: {why}")]
+    Reserved {
+        /// The header.
+        name: HeaderName,
+        /// The reason.
+        why: &'static str,
+    },
+    /// It has credentials, and would be sent to every host.
+    #[error(
+        "{0} has credentials, and every host that a URL names would see them; say whose they are: `example.org={0}: VALUE`, or \
+         `*.example.org={0}: VALUE`"
+    )]
+    CredentialsForAll(HeaderName),
+}
+
+impl OriginHeader {
+    /// The name of the header.
+    #[must_use]
+    pub fn name(&self) -> &HeaderName {
+        &self.name
+    }
+
+    /// Whether it is sent with a request for this URL.
+    fn applies_to(&self, url: &Url) -> bool {
+        let is_host = self.hosts.as_ref().is_none_or(|hosts| url.host().is_some_and(|host| hosts.matches(&host)));
+        is_host && (!is_credential(&self.name) || self.unencrypted || url.scheme() == "https")
+    }
+}
+
+/// Sets the headers of a request for a URL; of several with the same name, the last that applies counts. Returns whether there are
+/// credentials among them.
+pub(crate) fn apply(chosen: &[OriginHeader], url: &Url, headers: &mut HeaderMap) -> bool {
+    for header in chosen.iter().filter(|header| header.applies_to(url)) {
+        match &header.value {
+            Some(value) => drop(headers.insert(header.name.clone(), value.clone())),
+            None => drop(headers.remove(&header.name)),
+        }
+    }
+    headers.keys().any(is_credential)
+}
+
+fn is_credential(name: &HeaderName) -> bool {
+    [AUTHORIZATION, COOKIE].contains(name)
+}
+
+/// Why a header cannot be chosen.
+fn reserved(name: &HeaderName) -> Option<&'static str> {
+    match name.as_str() {
+        "host" => Some("it is the host of the URL"),
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "expect"
+        | "http2-settings" => Some("it changes how messages are sent over the connection"),
+        "accept-encoding" => Some("media is stored as it is, so that no coding is accepted"),
+        "range" => Some("media is fetched as a whole"),
+        "via" => Some("by it, a service recognises requests of its own"),
+        "proxy-authorization" => Some("no proxy is used"),
+        name if name.starts_with("content-") => Some("it describes a body, and these requests have none"),
+        name if name.starts_with("if-") => Some("media is fetched whether it has changed or not"),
+        _ => None,
+    }
+}
+
+impl FromStr for OriginHeader {
+    type Err = InvalidOriginHeader;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, header) = split_host(text);
+        let unencrypted = host.and_then(|host| host.strip_prefix("http://"));
+        let hosts = unencrypted.or(host).map(|host| host.trim().parse().map_err(InvalidOriginHeader::Host)).transpose()?;
+        let (name, value) = header.split_once(':').ok_or(InvalidOriginHeader::Form)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| InvalidOriginHeader::Form)?;
+        if let Some(why) = reserved(&name) {
+            return Err(InvalidOriginHeader::Reserved { name, why });
+        }
+        if hosts.is_none() && is_credential(&name) {
+            return Err(InvalidOriginHeader::CredentialsForAll(name));
+        }
+        let value = match value.trim() {
+            "" => None,
+            value => {
+                let mut value = HeaderValue::from_str(value).map_err(|_| InvalidOriginHeader::Value(name.clone()))?;
+                value.set_sensitive(is_credential(&name));
+                Some(value)
+            }
+        };
+        Ok(Self { hosts, unencrypted: unencrypted.is_some(), name, value })
+    }
+}
+
+/// What stands before the first `=` if that is not part of the value. A name has no `=`, and a host no space.
+fn split_host(text: &str) -> (Option<&str>, &str) {
+    let Some((before, after)) = text.split_once('=') else { return (None, text) };
+    let host = before.strip_prefix("http://").unwrap_or(before).trim();
+    let is_value = host.contains(':') && host.parse::<HostPattern>().is_err();
+    if is_value || !after.contains(':') { (None, text) } else { (Some(before.trim()), after) }
+}
+
+/// Without the value, which may be a secret.
+impl fmt::Debug for OriginHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.hosts {
+            Some(hosts) => write!(f, "OriginHeader({hosts}={})", self.name),
+            None => write!(f, "OriginHeader({})", self.name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The headers of a request for a URL, as `name: value`, and whether there are credentials among them.
+    fn sent(chosen: &[&str], url: &str) -> (Vec<String>, bool) {
+        let chosen: Vec<OriginHeader> = chosen.iter().map(|text| text.parse().unwrap()).collect();
+        let mut headers = HeaderMap::from_iter([(http::header::ACCEPT, HeaderValue::from_static("*/*"))]);
+        let has_credentials = apply(&chosen, &Url::parse(url).unwrap(), &mut headers);
+        let mut lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        lines.sort_unstable();
+        (lines, has_credentials)
+    }
+
+    #[test]
+    fn header_is_sent_to_the_hosts_of_its_pattern() {
+        let chosen =
+            ["Referer: https://all.example/?a=b:c", "*.example.org=Referer: https://example.org/", "a.example.org=Accept:"];
+        assert_eq!(sent(&chosen, "http://other.net/").0, ["accept: */*", "referer: https://all.example/?a=b:c"]);
+        assert_eq!(sent(&chosen, "http://b.example.org./").0, ["accept: */*", "referer: https://example.org/"]);
+        assert_eq!(sent(&chosen, "http://a.example.org/").0, ["referer: https://example.org/"], "without a value it is left out");
+        let by_address = ["2001:db8::1=X-A: 1", "192.0.2.1=X-A: 2", "http://192.0.2.2=X-A: 3"];
+        assert_eq!(sent(&by_address, "http://[2001:db8::1]/").0, ["accept: */*", "x-a: 1"]);
+        assert_eq!(sent(&by_address, "https://192.0.2.1/").0, ["accept: */*", "x-a: 2"]);
+        assert_eq!(sent(&by_address, "https://192.0.2.2/").0, ["accept: */*", "x-a: 3"]);
+        assert_eq!(sent(&["X-A: 1", "example.org=x-a: 2", "X-A: 3"], "http://example.org/").0, ["accept: */*", "x-a: 3"]);
+    }
+
+    #[test]
+    fn credentials_are_for_named_hosts_and_encrypted_connections() {
+        let chosen = ["example.org=Authorization: Bearer secret", "http://plain.example=Cookie: a=b; c=d"];
+        assert_eq!(
+            sent(&chosen, "https://example.org/"),
+            (vec!["accept: */*".into(), "authorization: Bearer secret".into()], true)
+        );
+        assert_eq!(sent(&chosen, "http://plain.example/"), (vec!["accept: */*".into(), "cookie: a=b; c=d".into()], true));
+        for elsewhere in
+            ["http://example.org/", "https://www.example.org/", "https://example.org.evil.example/", "https://evil.net/"]
+        {
+            assert_eq!(sent(&chosen, elsewhere), (vec!["accept: */*".into()], false), "{elsewhere}");
+        }
+        let header: OriginHeader = chosen[0].parse().unwrap();
+        assert_eq!(format!("{header:?}"), "OriginHeader(example.org=authorization)");
+    }
+
+    #[test]
+    fn invalid_header_is_rejected_without_its_value() {
+        let table = [
+            ("", "takes the form `NAME: VALUE`"),
+            ("Referer", "takes the form `NAME: VALUE`"),
+            ("example.org=Referer", "takes the form `NAME: VALUE`"),
+            ("two words: secret", "takes the form `NAME: VALUE`"),
+            ("*=X-A: secret", "*.example.org"),
+            ("X-A: sec\nret", "characters that a header cannot carry"),
+            ("X-A: sec\u{7f}ret", "characters that a header cannot carry"),
+            ("Authorization: secret", "example.org=authorization: VALUE"),
+            ("Cookie: a=secret:1", "example.org=cookie: VALUE"),
+            ("Host: secret", "host of the URL"),
+            ("example.org=Content-Length: 3", "describes a body"),
+            ("Transfer-Encoding: chunked", "over the connection"),
+            ("Connection: close", "over the connection"),
+            ("TE: trailers", "over the connection"),
+            ("Upgrade: h2c", "over the connection"),
+            ("Via: 1.1 secret", "recognises requests"),
+            ("Accept-Encoding: gzip", "no coding is accepted"),
+            ("Range: bytes=0-1", "as a whole"),
+            ("If-None-Match: secret", "whether it has changed"),
+            ("Proxy-Authorization: secret", "no proxy"),
+        ];
+        for (text, expected) in table {
+            let error = text.parse::<OriginHeader>().expect_err(text).to_string();
+            assert!(error.contains(expected) && !error.contains("secret"), "{text}: {error}");
+        }
+    }
+}

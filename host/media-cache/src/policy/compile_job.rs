@@ -1,0 +1,70 @@
+//! Policies that another process compiles: the job that it is given, and loading its result.
+//!
+//! Compiled code is trusted: whoever supplies it runs in this process. So what is loaded has to be what `run_compile_job` wrote, in a
+//! process of the same program, for the very job that this process made. Each job has a key that nobody else knows, and its result is
+//! sealed with it: anything else that arrives, such as a part of a result or that of another job, is refused.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::policy::compile_error::CompileError;
+
+pub(super) const KEY: usize = 32;
+const SEAL: usize = 32;
+
+/// The first byte of a result.
+pub(super) const COMPILED: u8 = 0;
+pub(super) const INVALID: u8 = 1;
+
+/// A policy to compile in another process.
+pub struct CompileJob {
+    key: [u8; KEY],
+    component: Bytes,
+}
+
+impl CompileJob {
+    pub(crate) fn new(component: Bytes) -> Self {
+        let mut key = [0; KEY];
+        for part in key.chunks_mut(8) {
+            part.copy_from_slice(&RandomState::new().build_hasher().finish().to_ne_bytes());
+        }
+        Self { key, component }
+    }
+
+    /// What [`run_compile_job`](crate::policy::run_compile_job) is to read, in two parts.
+    #[must_use]
+    pub fn input(&self) -> [&[u8]; 2] {
+        [&self.key, &self.component]
+    }
+
+    /// Loads what `run_compile_job` wrote for this job.
+    pub(crate) fn load(&self, engine: &Engine, output: &[u8]) -> Result<Component, CompileError> {
+        let broken = || CompileError::Broken("the process that compiles policies returned no complete result".into());
+        let (seal, result) = output.split_at_checked(SEAL).ok_or_else(broken)?;
+        if seal != sealed(&self.key, result) {
+            return Err(broken());
+        }
+        match result {
+            [COMPILED, artifact @ ..] => deserialize(engine, artifact),
+            [INVALID, why @ ..] => Err(CompileError::Invalid(String::from_utf8_lossy(why).into_owned())),
+            _ => Err(broken()),
+        }
+    }
+}
+
+/// Seals a result with the key of its job.
+pub(super) fn sealed(key: &[u8; KEY], result: &[u8]) -> [u8; SEAL] {
+    Sha256::new().chain_update(key).chain_update(Sha256::digest(result)).finalize().into()
+}
+
+#[allow(unsafe_code, reason = "the only way to load compiled code")]
+fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Component, CompileError> {
+    // SAFETY: the artifact is what `precompile_component` returned in a process that knew the key of the job, which is given to no one
+    // but the process that compiles it. Wasmtime itself checks that its version and the configuration of the engine are the same.
+    let component = unsafe { Component::deserialize(engine, artifact) };
+    component.map_err(|error| CompileError::Broken(format!("the compiled policy cannot be loaded: {error:#}")))
+}

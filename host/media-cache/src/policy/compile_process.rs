@@ -1,0 +1,69 @@
+//! The process that compiles a policy for another one.
+
+use std::io::{self, Read, Write};
+
+use crate::policy::compile_job::{COMPILED, INVALID, KEY, sealed};
+use crate::policy::engine::PolicyEngine;
+
+/// Compiles a policy: reads a job, and writes its result. For the process that a
+/// [`PolicyCompiler`](crate::policy::PolicyCompiler) starts, which should be the same program.
+///
+/// # Errors
+/// When the job cannot be read, the result cannot be written, or this machine cannot run WebAssembly. A component that cannot be
+/// compiled is a result as well.
+pub fn run_compile_job(mut job: impl Read, mut result: impl Write) -> io::Result<()> {
+    let mut key = [0; KEY];
+    job.read_exact(&mut key)?;
+    let mut component = Vec::new();
+    job.read_to_end(&mut component)?;
+    let engine = PolicyEngine::new().map_err(io::Error::other)?;
+    let (kind, bytes) = match engine.wasmtime().precompile_component(&component) {
+        Ok(artifact) => (COMPILED, artifact),
+        Err(error) => (INVALID, format!("{error:#}").into_bytes()),
+    };
+    drop(component);
+    let bytes = [&[kind], &bytes[..]].concat();
+    result.write_all(&sealed(&key, &bytes))?;
+    result.write_all(&bytes)?;
+    result.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::policy::compile_error::CompileError;
+    use crate::policy::compile_job::CompileJob;
+
+    fn run(job: &CompileJob) -> Vec<u8> {
+        let mut result = Vec::new();
+        run_compile_job(job.input().concat().as_slice(), &mut result).unwrap();
+        result
+    }
+
+    #[test]
+    fn result_is_loaded_for_its_own_job_only_and_only_as_a_whole() {
+        let engine = PolicyEngine::new().unwrap();
+        let component = Bytes::from_static(crate::embedded::policy("lru").unwrap());
+        let (job, other) = (CompileJob::new(component.clone()), CompileJob::new(component));
+        let result = run(&job);
+        assert!(job.load(engine.wasmtime(), &result).is_ok());
+        let refused = |job: &CompileJob, result: &[u8]| match job.load(engine.wasmtime(), result) {
+            Err(CompileError::Broken(why)) => why.contains("no complete result"),
+            _ => false,
+        };
+        assert!(refused(&other, &result), "it is not the result of this job");
+        assert!(refused(&job, &result[..result.len() - 1]) && refused(&job, &result[1..]) && refused(&job, b""));
+        let mut changed = result;
+        *changed.last_mut().unwrap() ^= 1;
+        assert!(refused(&job, &changed));
+    }
+
+    #[test]
+    fn component_that_cannot_be_compiled_is_a_result() {
+        let job = CompileJob::new(Bytes::from_static(b"\0asm\x0d\0\x01\0\xff"));
+        let loaded = job.load(PolicyEngine::new().unwrap().wasmtime(), &run(&job));
+        assert!(matches!(loaded, Err(CompileError::Invalid(why)) if !why.is_empty()));
+    }
+}

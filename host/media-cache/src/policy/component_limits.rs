@@ -1,0 +1,263 @@
+//! What is checked of a policy before it is compiled: that it is one, and that compiling it will not cost too much.
+//!
+//! Compiling takes time and memory that grow with the number and the size of functions, and, in places, faster than these: with their
+//! locals and their types. The limits are far above what compilers of ordinary languages produce. The largest policies contain an
+//! interpreter: one made by componentize-py 0.25 (18 MB, 40 modules, 13,500 functions, the largest of 427 KB) stays below a quarter of each.
+
+use wasmparser::{FunctionBody, Parser, Payload};
+
+use crate::component_error::ComponentError;
+use crate::contract_version;
+use crate::policy::sandbox;
+
+/// The interface that every policy exports, whatever its version.
+const EVICTION: &str = "media-cache:policy/eviction@";
+
+/// Whatever a component may have, with its nested components and modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limited {
+    Bytes,
+    Modules,
+    Functions,
+    FunctionBytes,
+    Locals,
+    Types,
+    Memories,
+    Tables,
+    Globals,
+    Elements,
+    DataSegments,
+    Names,
+    Definitions,
+}
+
+impl Limited {
+    /// The largest number, and what it counts.
+    const fn limit(self) -> (u64, &'static str) {
+        match self {
+            Self::Bytes => (128 << 20, "bytes"),
+            Self::Modules => (200, "modules and components"),
+            Self::Functions => (100_000, "functions"),
+            Self::FunctionBytes => (2 << 20, "bytes in one function"),
+            Self::Locals => (10_000, "local variables in one function"),
+            Self::Types => (20_000, "types"),
+            Self::Memories => (64, "memories"),
+            Self::Tables => (64, "tables"),
+            Self::Globals => (100_000, "globals"),
+            Self::Elements => (10_000, "element segments"),
+            Self::DataSegments => (100_000, "data segments"),
+            Self::Names => (200_000, "imports and exports"),
+            Self::Definitions => (100_000, "instances and aliases"),
+        }
+    }
+}
+
+/// Whether compiling costs too much, or the bytes are no component.
+enum Rejection {
+    TooCostly(Limited),
+    Invalid(wasmparser::BinaryReaderError),
+}
+
+impl From<wasmparser::BinaryReaderError> for Rejection {
+    fn from(error: wasmparser::BinaryReaderError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+/// Checks a component. `what` names it in errors.
+pub(crate) fn check(what: &str, component: &[u8]) -> Result<(), ComponentError> {
+    let unfit = |error| ComponentError::Unfit { what: what.into(), world: "eviction-policy", error };
+    let contents = Contents::of(component).map_err(|rejection| match rejection {
+        Rejection::TooCostly(limited) => {
+            let (limit, counted) = limited.limit();
+            ComponentError::TooCostly { what: what.into(), limit: format!("it has more than {limit} {counted}") }
+        }
+        Rejection::Invalid(error) => unfit(wasmtime::Error::msg(error.to_string())),
+    })?;
+    contract_version::check_names(what, contents.imports.iter().chain(&contents.exports).copied())?;
+    if !contents.exports.iter().any(|export| export.starts_with(EVICTION)) {
+        return Err(unfit(wasmtime::Error::msg("it does not export `media-cache:policy/eviction`")));
+    }
+    match sandbox::reaches_for(&contents.imports) {
+        Some(import) => Err(ComponentError::Reaches { what: what.into(), import: import.into() }),
+        None => Ok(()),
+    }
+}
+
+/// What a component has.
+#[derive(Default)]
+struct Contents<'a> {
+    /// Names that the component itself imports and exports.
+    imports: Vec<&'a str>,
+    exports: Vec<&'a str>,
+    /// By [`Limited`].
+    counts: [u64; Limited::Definitions as usize + 1],
+    /// How many modules and components enclose what is being read.
+    depth: usize,
+}
+
+impl<'a> Contents<'a> {
+    fn of(component: &'a [u8]) -> Result<Self, Rejection> {
+        let mut contents = Self::default();
+        contents.count(Limited::Bytes, component.len() as u64)?;
+        for payload in Parser::new(0).parse_all(component) {
+            contents.add(payload?)?;
+        }
+        Ok(contents)
+    }
+
+    fn add(&mut self, payload: Payload<'a>) -> Result<(), Rejection> {
+        use Payload as P;
+        match payload {
+            P::ModuleSection { .. } | P::ComponentSection { .. } => {
+                self.depth += 1;
+                self.count(Limited::Modules, 1)
+            }
+            P::End(_) => {
+                self.depth = self.depth.saturating_sub(1);
+                Ok(())
+            }
+            P::ComponentImportSection(section) => {
+                for import in section.into_iter().take(self.names_left()) {
+                    let import = import?;
+                    if self.depth == 0 {
+                        self.imports.push(import.name.name);
+                    }
+                    self.count(Limited::Names, 1)?;
+                }
+                Ok(())
+            }
+            P::ComponentExportSection(section) => {
+                for export in section.into_iter().take(self.names_left()) {
+                    let export = export?;
+                    if self.depth == 0 {
+                        self.exports.push(export.name.name);
+                    }
+                    self.count(Limited::Names, 1)?;
+                }
+                Ok(())
+            }
+            P::CodeSectionEntry(body) => self.add_function(&body),
+            P::TypeSection(section) => self.count(Limited::Types, section.count().into()),
+            P::CoreTypeSection(section) => self.count(Limited::Types, section.count().into()),
+            P::ComponentTypeSection(section) => self.count(Limited::Types, section.count().into()),
+            P::FunctionSection(section) => self.count(Limited::Functions, section.count().into()),
+            P::ComponentCanonicalSection(section) => self.count(Limited::Functions, section.count().into()),
+            P::MemorySection(section) => self.count(Limited::Memories, section.count().into()),
+            P::TableSection(section) => self.count(Limited::Tables, section.count().into()),
+            P::GlobalSection(section) => self.count(Limited::Globals, section.count().into()),
+            P::ElementSection(section) => self.count(Limited::Elements, section.count().into()),
+            P::DataSection(section) => self.count(Limited::DataSegments, section.count().into()),
+            P::ImportSection(section) => self.count(Limited::Names, section.count().into()),
+            P::ExportSection(section) => self.count(Limited::Names, section.count().into()),
+            P::InstanceSection(section) => self.count(Limited::Definitions, section.count().into()),
+            P::ComponentInstanceSection(section) => self.count(Limited::Definitions, section.count().into()),
+            P::ComponentAliasSection(section) => self.count(Limited::Definitions, section.count().into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn add_function(&mut self, body: &FunctionBody<'_>) -> Result<(), Rejection> {
+        at_most(Limited::FunctionBytes, body.range().len() as u64)?;
+        let mut locals = 0;
+        for group in body.get_locals_reader()? {
+            locals += u64::from(group?.0);
+            at_most(Limited::Locals, locals)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, limited: Limited, more: u64) -> Result<(), Rejection> {
+        let count = &mut self.counts[limited as usize];
+        *count = count.saturating_add(more);
+        at_most(limited, *count)
+    }
+
+    /// One more name than there may be.
+    fn names_left(&self) -> usize {
+        let left = Limited::Names.limit().0.saturating_sub(self.counts[Limited::Names as usize]);
+        usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1)
+    }
+}
+
+fn at_most(limited: Limited, count: u64) -> Result<(), Rejection> {
+    if count > limited.limit().0 { Err(Rejection::TooCostly(limited)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number in the format of WebAssembly.
+    fn number(mut number: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        loop {
+            let byte = (number & 0x7f) as u8;
+            number >>= 7;
+            bytes.push(if number == 0 { byte } else { byte | 0x80 });
+            if number == 0 {
+                return bytes;
+            }
+        }
+    }
+
+    fn section(id: u8, contents: &[u8]) -> Vec<u8> {
+        [&[id], &number(contents.len())[..], contents].concat()
+    }
+
+    /// A component with one module with these sections.
+    fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+        let module = [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat();
+        [b"\0asm\x0d\0\x01\0", &section(1, &module)[..]].concat()
+    }
+
+    /// A module's functions, each with so many locals and bytes of instructions.
+    fn functions(count: usize, locals: usize, bytes: usize) -> Vec<u8> {
+        let locals = if locals == 0 { vec![0] } else { [&[1], &number(locals)[..], &[0x7f]].concat() };
+        let body = [&locals[..], &vec![1; bytes], &[0x0b]].concat();
+        let types = section(1, b"\x01\x60\0\0");
+        let declared = section(3, &[number(count), vec![0; count]].concat());
+        let code = section(10, &[number(count), [number(body.len()), body].concat().repeat(count)].concat());
+        component(&[types, declared, code])
+    }
+
+    fn refusal(component: &[u8]) -> String {
+        check("it", component).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn built_in_policies_are_far_below_every_limit() {
+        for (name, component) in media_cache_components::POLICIES {
+            assert!(check(name, component).is_ok(), "{name}");
+            let Ok(contents) = Contents::of(component) else { panic!("{name} cannot be read") };
+            let functions = contents.counts[Limited::Functions as usize];
+            assert!((10..10_000).contains(&functions), "{name} has {functions} functions");
+        }
+    }
+
+    #[test]
+    fn component_beyond_a_limit_is_refused_with_the_limit() {
+        let exactly = refusal(&functions(99_999, 0, 0));
+        assert!(exactly.contains("does not export"), "{exactly}");
+        for (costly, limit) in [
+            (functions(100_001, 0, 0), "it is too costly to compile: it has more than 100000 functions"),
+            (functions(1, 10_001, 0), "more than 10000 local variables in one function"),
+            (functions(1, 0, 2 << 20), "more than 2097152 bytes in one function"),
+            (component(&[section(1, &[number(20_001), b"\x60\0\0".repeat(20_001)].concat())]), "more than 20000 types"),
+            (component(&[section(5, &[number(65), b"\0\x01".repeat(65)].concat())]), "more than 64 memories"),
+            (component(&[section(11, &[number(100_001), b"\x01\0".repeat(100_001)].concat())]), "more than 100000 data segments"),
+            ([&component(&[])[..], &section(1, b"\0asm\x01\0\0\0").repeat(200)].concat(), "more than 200 modules and components"),
+            (vec![0; (128 << 20) + 1], "more than 134217728 bytes"),
+        ] {
+            let refusal = refusal(&costly);
+            assert!(refusal.contains(limit), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn count_that_the_bytes_do_not_have_is_refused_at_once() {
+        let announced = component(&[section(3, &number(u32::MAX as usize))]);
+        assert!(refusal(&announced).contains("more than 100000 functions"));
+        assert!(refusal(&announced[..announced.len() - 2]).contains("is not a component of the world `eviction-policy`"));
+    }
+}
