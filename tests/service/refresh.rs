@@ -3,7 +3,7 @@
 use http::Method;
 use media_cache_test_support::cache_directory::media_file;
 use media_cache_test_support::command::run;
-use media_cache_test_support::http_client::{HttpResponse, media_path, send};
+use media_cache_test_support::http_client::{ADMIN_TOKEN, HttpResponse, media_path, send};
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::{gif, png};
 use media_cache_test_support::random::noise;
@@ -153,7 +153,8 @@ async fn a_refresh_is_administration_and_takes_a_url() {
         assert!(detail.contains(words), "{detail}");
     }
     send(service.request(Method::POST, "/refresh?url=no-url")).await.problem(400);
-    service.get("/refresh?url=https%3A%2F%2Fx.invalid%2Fa").await.problem(405);
+    let get = service.anonymous_request(Method::GET, "/refresh?url=https%3A%2F%2Fx.invalid%2Fa");
+    send(get.bearer_auth(ADMIN_TOKEN)).await.problem(405);
 }
 
 #[tokio::test]
