@@ -77,8 +77,8 @@ async fn values_that_cannot_be_are_said_to_be_wrong_with_the_form_that_is_right(
         ("--deny-address=10.0.0.0/8,", "an address or a range"),
         ("--deny-host=http://example.org/", "without a scheme, a port or a path"),
         ("--allow-host=*.*.example.org", "it takes the form example.org"),
-        ("--allow-port=0", "0 is not in 1..=65535"),
-        ("--deny-port=65536", "65536 is not in 1..=65535"),
+        ("--allow-port=0", "it has to be a number from 1 to 65535"),
+        ("--deny-port=65536", "it has to be a number from 1 to 65535"),
     ] {
         let finished = run(&["serve", argument]).await;
         assert_eq!(finished.code, Some(2), "{argument}: {}", finished.stderr);
