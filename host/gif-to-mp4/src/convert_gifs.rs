@@ -1,7 +1,6 @@
 //! Which GIFs become videos.
 
 use crate::convert_error::ConvertError;
-use crate::converter::Converted;
 use crate::limits::Limits;
 use crate::mp4::Video;
 
@@ -17,6 +16,15 @@ pub enum ConvertGifs {
     Smaller,
     /// None.
     Never,
+}
+
+/// What became of a GIF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Converted {
+    /// A whole MP4 file.
+    Video(Vec<u8>),
+    /// It is to be kept as it is.
+    Keep,
 }
 
 impl ConvertGifs {

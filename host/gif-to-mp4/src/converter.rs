@@ -4,16 +4,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 
 use crate::convert_error::ConvertError;
-use crate::convert_gifs::ConvertGifs;
-
-/// What became of a GIF.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Converted {
-    /// A whole MP4 file.
-    Video(Vec<u8>),
-    /// It is to be kept as it is.
-    Keep,
-}
+use crate::convert_gifs::{ConvertGifs, Converted};
 
 /// Converts GIFs to MP4 videos.
 pub trait Converter: Send + Sync + 'static {

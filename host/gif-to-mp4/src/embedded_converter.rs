@@ -5,8 +5,8 @@ use futures::future::BoxFuture;
 
 use crate::animation::Animation;
 use crate::convert_error::ConvertError;
-use crate::convert_gifs::ConvertGifs;
-use crate::converter::{Converted, Converter};
+use crate::convert_gifs::{ConvertGifs, Converted};
+use crate::converter::Converter;
 use crate::deadline::Deadline;
 use crate::h264_encoder::H264Encoder;
 use crate::limits::Limits;

@@ -48,8 +48,8 @@ mod yuv;
 
 pub use animation::ACCEPTED_TYPES;
 pub use convert_error::ConvertError;
-pub use convert_gifs::ConvertGifs;
-pub use converter::{Converted, Converter};
+pub use convert_gifs::{ConvertGifs, Converted};
+pub use converter::Converter;
 pub use deadline::Deadline;
 #[cfg(feature = "openh264")]
 pub use embedded_converter::{EmbeddedConverter, gif_to_mp4};

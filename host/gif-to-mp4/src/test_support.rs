@@ -9,7 +9,7 @@ use re_mp4::{Mp4, StsdBoxContent};
 
 use crate::bitstream::nal_units;
 use crate::convert_error::ConvertError;
-use crate::converter::Converted;
+use crate::convert_gifs::Converted;
 use crate::deadline::Deadline;
 
 /// Red, green, blue, white.

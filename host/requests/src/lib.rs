@@ -1,14 +1,18 @@
-//! What requests for media say: query parameters, `Range` headers and signatures.
+//! What requests for media say: their heads, query parameters, `Range` and `Via` headers, and signatures.
 //!
 //! Everything here parses untrusted input and knows nothing about servers, so that fuzz targets and other clients can use it.
 
+mod head_scanner;
 mod invalid_request;
+mod pseudonym;
 pub mod query;
 mod range;
 mod secret;
 mod signature;
 
+pub use head_scanner::{HeadScanner, RefusedHead};
 pub use invalid_request::InvalidRequest;
+pub use pseudonym::{Pseudonym, PseudonymError};
 pub use range::Wanted;
 pub use secret::{WeakSecret, check_length};
 pub use signature::{Signature, SigningKeys};

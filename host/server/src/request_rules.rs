@@ -5,21 +5,21 @@
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderValue, Version, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use media_cache_requests::Pseudonym;
 
 use crate::fetch_destination;
 use crate::problem::Problem;
 use crate::uploads;
-use crate::via::{self, Pseudonym};
 
 /// Passes a request on if it conforms to the rules.
 pub(crate) async fn check(State(own): State<Option<Pseudonym>>, request: Request, next: Next) -> Response {
     let checked = check_host(&request)
         .and_then(|()| check_transfer_coding(&request))
         .and_then(|()| fetch_destination::check(request.headers()))
-        .and_then(|()| own.map_or(Ok(()), |own| via::check(&own, request.headers())));
+        .and_then(|()| own.map_or(Ok(()), |own| check_loop(&own, request.headers())));
     match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -40,9 +40,10 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Whether a `Host` is empty, or a host with or without a port.
+/// Whether a `Host` is empty, or a host with or without a port. A comma is where a proxy may have joined two.
 fn is_host(host: &HeaderValue) -> bool {
-    host.is_empty() || (!host.as_bytes().contains(&b'@') && Authority::try_from(host.as_bytes()).is_ok())
+    let is_joined = host.as_bytes().iter().any(|byte| b"@,".contains(byte));
+    host.is_empty() || (!is_joined && Authority::try_from(host.as_bytes()).is_ok())
 }
 
 /// Checks the transfer codings of any request. What else is said about a body matters where it is stored.
@@ -51,6 +52,16 @@ fn check_transfer_coding(request: &Request) -> Result<(), Problem> {
         true => uploads::check_framing(request.headers()),
         false => Ok(()),
     }
+}
+
+/// Refuses a request that this service made itself, directly or through others, and which would wait for itself. Responses carry no
+/// `Via`, since the service is their origin.
+fn check_loop(own: &Pseudonym, headers: &HeaderMap) -> Result<(), Problem> {
+    if own.is_in(headers) {
+        let why = format!("this request comes from this very service, {own} in Via: its URL leads back to the service");
+        return Err(Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

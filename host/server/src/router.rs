@@ -21,7 +21,7 @@ impl Service {
         let group = |is_media: bool| {
             let routes = ROUTES.iter().filter(|route| (route.path == MEDIA) == is_media);
             let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
-            router.method_not_allowed_fallback(no_such_method).route_layer(from_fn_with_state(access.clone(), access::check))
+            router.route_layer(from_fn_with_state(access.clone(), access::check)).method_not_allowed_fallback(no_such_method)
         };
         let media = match cors {
             Some(cors) => group(true).layer(cors),

@@ -11,7 +11,7 @@ use crate::logs::requests::RequestLog;
 use crate::metrics::registry::Metrics;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
-use crate::via::Pseudonym;
+use media_cache_requests::Pseudonym;
 use media_cache_trace::TraceRecorder;
 
 /// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.

@@ -16,7 +16,7 @@ mod transcode;
 pub use download::{cidr, file_name, framing, media_type, retry_after};
 pub use keys::key_rules;
 
-pub use service::{query, range};
+pub use service::{query, range, request_head, via};
 pub use simulate::trace;
 pub use stored::{sidecar, snapshot};
 pub use transcode::{annex_b, canvas, gif};
@@ -42,8 +42,10 @@ pub const PROPERTIES: &[Property] = &[
     Property { name: "media_type", check: media_type },
     Property { name: "query", check: query },
     Property { name: "range", check: range },
+    Property { name: "request_head", check: request_head },
     Property { name: "retry_after", check: retry_after },
     Property { name: "sidecar", check: sidecar },
     Property { name: "snapshot", check: snapshot },
     Property { name: "trace", check: trace },
+    Property { name: "via", check: via },
 ];

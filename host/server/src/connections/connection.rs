@@ -80,7 +80,7 @@ impl Server {
         let (has_partial_request, at_end) = (io.has_partial_request(), io.at_end);
         let mut stream = io.into_inner();
         if let Some(refused) = refused.filter(|_| open.ending == Ending::Invalid) {
-            return respond_and_close(stream, refused.problem, Linger::for_client(&limits), &mut stop).await;
+            return respond_and_close(stream, refused.reason.into(), Linger::for_client(&limits), &mut stop).await;
         }
         match open.ending {
             Ending::SlowHeader if has_partial_request => {

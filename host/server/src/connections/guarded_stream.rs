@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use media_cache_requests::{HeadScanner, RefusedHead};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::connections::counters::Ending;
 use crate::connections::exchange::Exchanges;
-use crate::connections::head_scanner::{HeadScanner, Refused};
 use crate::connections::limits::ClientLimits;
 use crate::connections::min_rate::MinRate;
 use crate::connections::timer::Timer;
@@ -32,7 +32,7 @@ pub(crate) struct GuardedStream {
     pub timed_out: Option<Ending>,
     scanner: HeadScanner,
     /// A request that is not passed on. Those before it are still answered.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusedHead>,
 }
 
 /// A request that is awaited.

@@ -8,7 +8,6 @@ mod connection;
 pub(crate) mod counters;
 mod exchange;
 mod guarded_stream;
-mod head_scanner;
 mod limits;
 mod min_rate;
 mod timer;

@@ -4,9 +4,9 @@
 //! The scanner finds the end of each head, and skips a body of known length. Behind a body in chunks it reads nothing more, because
 //! the connection is closed after the response to such a request. What else is wrong is left to hyper, which reads the same bytes.
 
-use axum::http::StatusCode;
+use http::StatusCode;
 
-use crate::problem::Problem;
+use crate::invalid_request::InvalidRequest;
 
 /// The most bytes of a header line that are kept. No valid length is longer.
 const MAX_LINE: usize = 256;
@@ -14,9 +14,9 @@ const MAX_LINE: usize = 256;
 /// The largest length that hyper accepts.
 const MAX_LENGTH: u64 = u64::MAX - 2;
 
-/// A scanner for one connection.
+/// Reads what a client sends on one connection.
 #[derive(Debug, Default)]
-pub(crate) struct HeadScanner {
+pub struct HeadScanner {
     state: State,
     /// The beginning of the current line.
     line: Vec<u8>,
@@ -48,18 +48,22 @@ enum Body {
 }
 
 /// A request that is refused before hyper has read it.
-#[derive(Debug)]
-pub(crate) struct Refused {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedHead {
     /// Its number on the connection, from 0.
     pub number: u64,
     /// How many of the bytes belong to the requests before it.
     pub before: usize,
-    pub problem: Problem,
+    /// Why.
+    pub reason: InvalidRequest,
 }
 
 impl HeadScanner {
     /// Reads the next bytes of the connection.
-    pub fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// When a request begins or goes on in these bytes that is to be refused. Nothing must be read after that.
+    pub fn read(&mut self, bytes: &[u8]) -> Result<(), RefusedHead> {
         let (mut at, mut head) = (0, 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             match self.state {
@@ -76,7 +80,7 @@ impl HeadScanner {
                     let kept = part.len().min(MAX_LINE + 1 - self.line.len());
                     self.line.extend_from_slice(&part[..kept]);
                     let number = self.heads;
-                    let refuse = |problem| Refused { number, before: head, problem };
+                    let refuse = |reason| RefusedHead { number, before: head, reason };
                     if self.state == State::RequestLine && memchr::memchr(b'#', part).is_some() {
                         return Err(refuse(fragment()));
                     }
@@ -94,7 +98,7 @@ impl HeadScanner {
     }
 
     /// A line ends.
-    fn end_line(&mut self) -> Result<(), Problem> {
+    fn end_line(&mut self) -> Result<(), InvalidRequest> {
         let mut line = std::mem::take(&mut self.line);
         let text = line.strip_suffix(b"\r").unwrap_or(&line);
         match self.state {
@@ -116,7 +120,7 @@ impl HeadScanner {
         Ok(())
     }
 
-    fn read_header(&mut self, line: &[u8]) -> Result<(), Problem> {
+    fn read_header(&mut self, line: &[u8]) -> Result<(), InvalidRequest> {
         let Some(colon) = memchr::memchr(b':', line) else { return Ok(()) };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         let (had, has) = (self.body, Self::announced(name, value, line.len() <= MAX_LINE)?);
@@ -129,7 +133,7 @@ impl HeadScanner {
     }
 
     /// What a header says about the body.
-    fn announced(name: &[u8], value: &[u8], is_whole: bool) -> Result<Body, Problem> {
+    fn announced(name: &[u8], value: &[u8], is_whole: bool) -> Result<Body, InvalidRequest> {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Ok(Body::Chunked);
         }
@@ -146,16 +150,17 @@ impl HeadScanner {
     }
 }
 
-fn fragment() -> Problem {
-    Problem::bad_request("the target of the request has a fragment (#), which HTTP does not allow; percent-encode it as %23")
+fn fragment() -> InvalidRequest {
+    InvalidRequest::bad_request("the target of the request has a fragment (#), which HTTP does not allow; percent-encode it as %23")
 }
 
-fn two_ends() -> Problem {
-    Problem::bad_request("the request says in two ways, as a length and in chunks, where its body ends")
+fn two_ends() -> InvalidRequest {
+    InvalidRequest::bad_request("the request says in two ways, as a length and in chunks, where its body ends")
 }
 
-fn too_long() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the body is longer than anything that can be stored")
+fn too_long() -> InvalidRequest {
+    let detail = "the body is longer than anything that can be stored".to_owned();
+    InvalidRequest { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too-large", detail }
 }
 
 #[cfg(test)]
@@ -167,7 +172,7 @@ mod tests {
         let mut scanner = HeadScanner::default();
         for (index, piece) in bytes.chunks(size).enumerate() {
             if let Err(refused) = scanner.read(piece) {
-                return Some((refused.number, index * size + refused.before, refused.problem.code()));
+                return Some((refused.number, index * size + refused.before, refused.reason.code));
             }
         }
         None

@@ -1,16 +1,11 @@
-//! Refuses loops: a service that requests media from itself, directly or through others (RFC 9110, section 7.6.3).
-//!
-//! The requests of a service carry its pseudonym in `Via`. A request that arrives with it is one of its own, and would wait for
-//! itself. Responses carry no `Via`, since the service is their origin.
+//! The name of a service in `Via`, by which it recognises its own requests (RFC 9110, section 7.6.3).
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, StatusCode, header};
-
-use crate::problem::Problem;
+use http::{HeaderMap, header};
 
 /// The longest pseudonym, in characters.
 const LONGEST: usize = 100;
@@ -38,7 +33,8 @@ impl Pseudonym {
     }
 
     /// Whether a request passed through the service of this name. Names are compared like host names, without case.
-    fn is_in(&self, headers: &HeaderMap) -> bool {
+    #[must_use]
+    pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let values = headers.get_all(header::VIA).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
         // The protocol, who received it, and perhaps a comment.
         let mut received_by = values.filter_map(|hop| hop.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1));
@@ -60,15 +56,6 @@ impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Refuses a request that this service made itself, before anything else is done about it.
-pub(crate) fn check(own: &Pseudonym, headers: &HeaderMap) -> Result<(), Problem> {
-    if own.is_in(headers) {
-        let why = format!("this request comes from this very service, {own} in Via: what it was asked for leads back to it");
-        return Err(Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,0 +1,29 @@
+//! The heads of requests, however they arrive.
+
+use media_cache_requests::{HeadScanner, RefusedHead};
+
+use crate::input::Input;
+
+/// A request that is accepted.
+const ACCEPTED: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// A byte of piece length, and what a client sends.
+pub fn request_head(data: &[u8]) {
+    let mut input = Input::new(data);
+    let piece = usize::from(input.byte()).max(1);
+    let sent = input.rest();
+    let whole = scan([sent]);
+    let in_pieces = scan(sent.chunks(piece));
+    let which = |refused: &Option<RefusedHead>| refused.clone().map(|refused| (refused.number, refused.reason));
+    assert_eq!(which(&whole), which(&in_pieces), "in pieces of {piece}");
+    let Some(refused) = whole else { return };
+    assert!(refused.before <= sent.len() && refused.number <= refused.before as u64);
+    assert_eq!(scan([&sent[..refused.before]]), None, "the requests before it are accepted");
+    let later = scan([&[ACCEPTED, sent].concat()[..]]).map(|later| (later.number, later.before, later.reason));
+    assert_eq!(later, Some((refused.number + 1, refused.before + ACCEPTED.len(), refused.reason)), "behind another request");
+}
+
+fn scan<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Option<RefusedHead> {
+    let mut scanner = HeadScanner::default();
+    pieces.into_iter().find_map(|piece| scanner.read(piece).err())
+}
