@@ -43,7 +43,8 @@ fn check_host(request: &Request) -> Result<(), Problem> {
 /// Whether a `Host` is empty, or a host with or without a port. A comma is where a proxy may have joined two.
 fn is_host(host: &HeaderValue) -> bool {
     let is_joined = host.as_bytes().iter().any(|byte| b"@,".contains(byte));
-    host.is_empty() || (!is_joined && Authority::try_from(host.as_bytes()).is_ok())
+    let is_authority = |authority: Authority| authority.port_u16().is_some() || authority.host().len() == host.len();
+    host.is_empty() || (!is_joined && Authority::try_from(host.as_bytes()).is_ok_and(is_authority))
 }
 
 /// Checks the transfer codings of any request. What else is said about a body matters where it is stored.
