@@ -19,6 +19,12 @@ async fn put_policy(service: &Service, component: Vec<u8>) -> HttpResponse {
     send(service.request(Method::PUT, "/policy").body(component)).await
 }
 
+/// The number of unnamed files of a service that has loaded its cache, for which it makes some.
+async fn unnamed_files_once_loaded(service: &Service) -> usize {
+    service.stats().await;
+    service.unnamed_files()
+}
+
 /// A number in the format of WebAssembly.
 fn number(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -81,7 +87,7 @@ async fn policy_is_compiled_by_a_child_and_works() {
 async fn client_that_disconnects_ends_the_compilation_of_its_policy() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    let files = service.unnamed_files();
+    let files = unnamed_files_once_loaded(&service).await;
     let component = costly(50_000, 100);
     let mut client = RawClient::connect(&service).await;
     let length = component.len();
@@ -99,7 +105,7 @@ async fn client_that_disconnects_ends_the_compilation_of_its_policy() {
 async fn client_that_disconnects_during_an_upload_leaves_nothing_behind() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    let none = service.unnamed_files();
+    let none = unnamed_files_once_loaded(&service).await;
     for path in ["policy".to_owned(), format!("media?url={NOWHERE}")] {
         let mut client = RawClient::connect(&service).await;
         let head = format!("PUT /{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n");
