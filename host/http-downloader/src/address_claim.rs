@@ -15,30 +15,44 @@ use crate::concurrency_limiter::Permit;
 #[error("too many downloads are connected to the same address")]
 pub(crate) struct AddressBusy(pub IpAddr);
 
+/// The permit of a download while one of its requests waits for a response. A connection that is ready later has no use, and must not
+/// change what is claimed for the response.
+type PendingRequest = Arc<Permit>;
+
 tokio::task_local! {
-    /// The permit of the download that a task works for.
-    static PERMIT: Weak<Permit>;
+    /// The claim of the request that a task works for.
+    static CLAIM: AddressClaim;
 }
 
-/// Runs a future in which [`AddressClaim::current`] is that of a download.
-pub(crate) async fn on_behalf_of<F: Future>(permit: Option<&Arc<Permit>>, work: F) -> F::Output {
-    PERMIT.scope(permit.map(Arc::downgrade).unwrap_or_default(), work).await
+/// Runs a request in which [`AddressClaim::current`] is that of a download.
+pub(crate) async fn on_behalf_of<F: Future>(permit: Option<&Arc<Permit>>, request: F) -> F::Output {
+    let pending: Option<Arc<PendingRequest>> = permit.map(|permit| Arc::new(permit.clone()));
+    CLAIM.scope(AddressClaim(pending.as_ref().map(Arc::downgrade)), request).await
 }
 
-/// Claims permits of addresses for a download. Does nothing without a download, or after its end.
+/// Claims permits of addresses for a request. Does nothing without a download, and is refused after the request.
 #[derive(Clone, Default)]
-pub(crate) struct AddressClaim(Weak<Permit>);
+pub(crate) struct AddressClaim(Option<Weak<PendingRequest>>);
 
 impl AddressClaim {
-    /// That of the download that this task works for.
+    /// That of the request that this task works for.
     pub(crate) fn current() -> Self {
-        Self(PERMIT.try_with(Clone::clone).unwrap_or_default())
+        CLAIM.try_with(Clone::clone).unwrap_or_default()
     }
 
     /// Claims a permit of the address of a new connection.
     pub(crate) fn claim(&self, address: IpAddr) -> Result<(), AddressBusy> {
-        let is_claimed = self.0.upgrade().is_none_or(|permit| permit.claim(address));
-        if is_claimed { Ok(()) } else { Err(AddressBusy(address)) }
+        let Some(request) = &self.0 else { return Ok(()) };
+        if request.upgrade().is_some_and(|permit| permit.claim(address)) { Ok(()) } else { Err(AddressBusy(address)) }
+    }
+
+    /// Claims a permit of the address of the connection that the request uses, and returns those of other addresses.
+    fn settle(&self, address: IpAddr) -> Result<(), AddressBusy> {
+        self.claim(address)?;
+        if let Some(permit) = self.0.as_ref().and_then(Weak::upgrade) {
+            permit.settle(address);
+        }
+        Ok(())
     }
 
     /// Claims a permit of the address of whichever connection is used, which may be one that was kept. Resolves only if there is none.
@@ -47,9 +61,32 @@ impl AddressClaim {
         if let Some(connected) = connection.wait_for_connection_metadata().await.as_ref() {
             connected.get_extras(&mut extensions);
         }
-        match extensions.get::<HttpInfo>().map(|info| self.claim(info.remote_addr().ip())) {
+        match extensions.get::<HttpInfo>().map(|info| self.settle(info.remote_addr().ip())) {
             Some(Err(busy)) => busy,
             Some(Ok(())) | None => pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::concurrency_limiter::ConcurrencyLimiter;
+    use crate::limiter_options::LimiterOptions;
+
+    #[tokio::test]
+    async fn connection_that_is_ready_after_the_response_is_refused() {
+        let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
+        let permit = Arc::new(limiter.acquire(Vec::new()).await.unwrap());
+        let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());
+        let late = on_behalf_of(Some(&permit), async {
+            let claim = AddressClaim::current();
+            assert!(claim.claim(second).is_ok() && claim.settle(first).is_ok());
+            claim
+        });
+        assert!(late.await.claim(second).is_err());
+        assert!(AddressClaim::current().claim(second).is_ok(), "there is no download");
+        drop(permit);
+        assert!(limiter.is_idle());
     }
 }

@@ -76,10 +76,15 @@ impl ConcurrencyLimiter {
 }
 
 impl Permit {
-    /// Claims a permit of the address that the download is connected to. `false` if there is none at the moment: the connection has to
-    /// be closed then, since the download must not use it.
+    /// Claims a permit of an address that the download connects to, besides those that it has. `false` if there is none at the moment,
+    /// or the download waits: the connection has to be closed then, since the download must not use it.
     pub(crate) fn claim(&self, address: IpAddr) -> bool {
         self.limiter.queue().claim(self.id, address.into())
+    }
+
+    /// Returns the permits of all addresses but that of the connection that the download uses.
+    pub(crate) fn settle(&self, address: IpAddr) {
+        self.limiter.queue().settle(self.id, address.into());
     }
 
     /// Returns the general permit, and waits for one of this address and then for a general one again.

@@ -4,32 +4,71 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::uri::Authority;
 use http::{Response, Uri, Version};
 use hyper_util::client::legacy::connect::HttpInfo;
 
-/// How many hosts are remembered; beyond that all are forgotten. A host that is not remembered costs a request that is reset.
+/// How many hosts are remembered; beyond that, those that have expired are forgotten, or else all. A host that is not remembered costs a request that is reset.
 const MAX_HOSTS: usize = 1024;
 
-/// By host and port, the address of the last response.
-#[derive(Default)]
-pub(crate) struct KeptAddresses(Mutex<HashMap<Authority, IpAddr>>);
+/// By host and port, the address of the last response, for as long as its connection is kept.
+pub(crate) struct KeptAddresses {
+    keep_idle: Duration,
+    addresses: Mutex<HashMap<Authority, Kept>>,
+}
+
+struct Kept {
+    address: IpAddr,
+    expires: Instant,
+}
 
 impl KeptAddresses {
-    /// The address that a request probably goes to over a kept connection.
-    pub(crate) fn of(&self, uri: &Uri) -> Option<IpAddr> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(uri.authority()?).copied()
+    /// For connections that are kept for so long after their last use.
+    pub(crate) fn new(keep_idle: Duration) -> Self {
+        Self { keep_idle, addresses: Mutex::default() }
     }
 
-    /// Remembers where a response came from.
-    pub(crate) fn note<B>(&self, uri: &Uri, response: &Response<B>) {
+    /// The address that a request at this time probably goes to over a kept connection.
+    pub(crate) fn of(&self, uri: &Uri, now: Instant) -> Option<IpAddr> {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.get(uri.authority()?).filter(|kept| now < kept.expires).map(|kept| kept.address)
+    }
+
+    /// Remembers where the response to a request of this time came from.
+    pub(crate) fn note<B>(&self, uri: &Uri, response: &Response<B>, now: Instant) {
         let address = response.extensions().get::<HttpInfo>().map(|info| info.remote_addr().ip());
-        let (Some(address), Some(authority), Version::HTTP_2) = (address, uri.authority(), response.version()) else { return };
-        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(address), Some(authority), Version::HTTP_2) = (address, uri.authority(), response.version()) {
+            self.insert(authority, address, now);
+        }
+    }
+
+    fn insert(&self, authority: &Authority, address: IpAddr, now: Instant) {
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if addresses.len() >= MAX_HOSTS {
+            addresses.retain(|_, kept| now < kept.expires);
+        }
         if addresses.len() >= MAX_HOSTS {
             addresses.clear();
         }
-        addresses.insert(authority.clone(), address);
+        addresses.insert(authority.clone(), Kept { address, expires: now + self.keep_idle });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_expires_with_its_idle_connection() {
+        let (second, start) = (Duration::from_secs(1), Instant::now());
+        let kept = KeptAddresses::new(30 * second);
+        let (uri, address) = (Uri::from_static("https://a.example/photo"), "192.0.2.1".parse().unwrap());
+        kept.insert(uri.authority().unwrap(), address, start);
+        assert_eq!(kept.of(&uri, start + 29 * second), Some(address));
+        assert_eq!(kept.of(&uri, start + 30 * second), None);
+        kept.insert(uri.authority().unwrap(), address, start + 20 * second);
+        assert_eq!(kept.of(&uri, start + 49 * second), Some(address), "it was used again");
     }
 }

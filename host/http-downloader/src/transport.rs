@@ -4,7 +4,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA};
@@ -102,7 +102,7 @@ impl Transport {
             .build(Connector::new(options, tls));
         Ok(Self {
             client,
-            kept: KeptAddresses::default(),
+            kept: KeptAddresses::new(KEEP_IDLE),
             headers: request_headers(options)?,
             origin_headers: options.origin_headers.clone(),
             connect_timeout: options.connect_timeout,
@@ -150,8 +150,8 @@ impl Transport {
             *attempt.uri_mut() = uri.clone();
             *attempt.headers_mut() = headers.clone();
             let connection = capture_connection(&mut attempt);
-            let claim = AddressClaim::current();
-            if let Some(address) = self.kept.of(&uri) {
+            let (claim, sent) = (AddressClaim::current(), Instant::now());
+            if let Some(address) = self.kept.of(&uri, sent) {
                 claim.claim(address)?;
             }
             let response = tokio::select! {
@@ -164,7 +164,7 @@ impl Transport {
                     return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)).into());
                 }
                 Ok(response) => {
-                    self.kept.note(&uri, &response);
+                    self.kept.note(&uri, &response, sent);
                     return Ok(response);
                 }
                 Err(error) if attempts < MAX_ATTEMPTS && is_unprocessed(&error) => {}

@@ -106,27 +106,31 @@ impl WaitQueue {
         Ok((id, self.restart(id, groups)))
     }
 
-    /// Gives an active download a permit of the address that it connects to, in place of that of another one. `false` if there is none
-    /// at the moment.
+    /// Gives an active download a permit of an address that it connects to, besides those that it has. `false` if there is none at the
+    /// moment, or if the download is not active: a connection may be ready only after its download has gone back to the queue.
     pub(crate) fn claim(&mut self, id: DownloadId, address: AddressBlock) -> bool {
         let group = LimitGroup::Address(address);
-        let limit = self.limit(&group);
-        let Some(download) = self.downloads.get_mut(&id) else { return false };
+        let is_available = self.used(&group) < self.limit(&group);
+        let Some(download) = self.downloads.get_mut(&id).filter(|download| download.state == State::Active) else { return false };
         if download.groups.contains(&group) {
             return true;
         }
-        if let Some(other) = download.groups.pop_if(|last| matches!(last, LimitGroup::Address(_))) {
-            download.acquired -= 1;
-            self.release(&other);
-            self.start_ready();
-        }
-        let is_available = self.used(&group) < limit;
-        if let Some(download) = self.downloads.get_mut(&id).filter(|_| is_available) {
+        if is_available {
             download.groups.push(group.clone());
             download.acquired += 1;
             self.groups.entry(group).or_default().used += 1;
         }
         is_available
+    }
+
+    /// Returns the permits that an active download has of other addresses than the one that it uses.
+    pub(crate) fn settle(&mut self, id: DownloadId, address: AddressBlock) {
+        let is_other = |group: &LimitGroup| matches!(group, LimitGroup::Address(other) if *other != address);
+        let Some(download) = self.downloads.get_mut(&id).filter(|download| download.state == State::Active) else { return };
+        let (others, groups): (Vec<_>, Vec<_>) = std::mem::take(&mut download.groups).into_iter().partition(is_other);
+        (download.acquired, download.groups) = (groups.len(), groups);
+        others.iter().for_each(|group| self.release(group));
+        self.start_ready();
     }
 
     /// Has an active download wait for other groups than before: for those of a redirect, or for an address as well.
@@ -137,7 +141,7 @@ impl WaitQueue {
         room.map(|()| self.restart(id, groups))
     }
 
-    /// The groups of a download, the address included if it has one.
+    /// The groups of a download, its addresses included.
     pub(crate) fn groups(&self, id: DownloadId) -> &[LimitGroup] {
         self.downloads.get(&id).map_or(&[], |download| &download.groups)
     }
@@ -268,6 +272,25 @@ impl WaitQueue {
 
     fn waiting(&self, group: &LimitGroup) -> usize {
         self.groups.get(group).map_or(0, |permits| permits.waiting.len())
+    }
+
+    /// Checks that what is counted is what downloads have and wait for, and within the limits.
+    #[cfg(test)]
+    pub(crate) fn assert_consistent(&self) {
+        let in_state = |state: State| self.downloads.values().filter(|download| download.state == state).count();
+        assert_eq!((self.active, self.ready.len()), (in_state(State::Active), in_state(State::Ready)));
+        assert!(self.active <= self.options.max_downloads.get());
+        for (group, permits) in &self.groups {
+            let holders = self.downloads.values().filter(|download| download.groups[..download.acquired].contains(group)).count();
+            assert_eq!(permits.used, holders, "{group:?}");
+            assert!((1..=self.limit(group)).contains(&permits.used), "{group:?}");
+            let waits = |id: &DownloadId| self.downloads.get(id).is_some_and(|download| download.state == State::Waiting);
+            assert!(permits.waiting.iter().all(waits), "{group:?}");
+        }
+        for download in self.downloads.values() {
+            assert!(download.groups[..download.acquired].iter().all(|group| self.groups.contains_key(group)));
+            assert!(download.state == State::Waiting || download.acquired == download.groups.len());
+        }
     }
 
     #[cfg(test)]

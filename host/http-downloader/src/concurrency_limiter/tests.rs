@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::*;
+use crate::address_block::AddressBlock;
 use crate::limit_group::groups_of;
 
 /// Downloads that start when they have a permit and finish, by URL, when the test says so.
@@ -187,8 +188,11 @@ async fn claim_moves_with_the_connection() {
     let other = downloads.limiter.acquire(groups("http://b/2")).await.unwrap();
     assert!(permit.claim(first) && permit.claim(first), "it has that permit already");
     assert!(!other.claim(first) && other.claim(second));
-    assert!(!permit.claim(second));
-    assert!(other.claim(first), "the claim before was given up");
+    assert!(!permit.claim(second) && !other.claim(first), "a refused claim releases nothing");
+    permit.settle(second);
+    assert!(other.claim(first), "the permit of an unused address was released");
+    other.settle(first);
+    assert!(permit.claim(second));
     drop((permit, other));
     assert!(downloads.limiter.is_idle());
 }
@@ -310,4 +314,58 @@ fn advised_wait_depends_on_the_queue_and_on_how_long_downloads_take() {
     assert_eq!(advised(3, 0), 3, "one download has to finish first");
     assert_eq!(advised(3, 4), 9, "two rounds of two are queued");
     assert_eq!(advised(100, 4), 60);
+}
+
+#[test]
+fn late_connection_of_a_waiting_download_is_refused() {
+    let one = NonZeroUsize::MIN;
+    let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|address| AddressBlock::from(address.parse::<IpAddr>().unwrap()));
+    let mut queue = WaitQueue::new(LimiterOptions { max_downloads_per_address: one, ..options(4, 4, 10) });
+    let (first, _started) = queue.enqueue(groups("http://a/")).unwrap();
+    let (second, _started) = queue.enqueue(groups("http://b/")).unwrap();
+    assert!(queue.claim(first, a) && !queue.claim(second, a));
+    let with_address = [groups("http://b/"), vec![LimitGroup::Address(a)]].concat();
+    let _start = queue.requeue(second, with_address).unwrap();
+    assert!(!queue.claim(second, b) && !queue.claim(second, a));
+    queue.settle(second, b);
+    queue.assert_consistent();
+    queue.remove(second, None);
+    queue.assert_consistent();
+    queue.remove(first, None);
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn counts_match_the_downloads_after_any_operations() {
+    let two = NonZeroUsize::new(2).unwrap();
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut queue = WaitQueue::new(LimiterOptions {
+            max_downloads_per_address: NonZeroUsize::MIN,
+            max_downloads_per_domain: two,
+            ..options(3, 2, 8)
+        });
+        let mut downloads = Vec::new();
+        for _ in 0..200 {
+            let address = AddressBlock::from(IpAddr::from([192, 0, 2, random.u8(0..4)]));
+            let requested = groups(&format!("http://h{}.d{}.example/", random.u8(0..3), random.u8(0..2)));
+            match (random.u8(0..6), random.choice(&downloads).copied()) {
+                (0, _) | (_, None) => downloads.extend(queue.enqueue(requested).map(|(id, _start)| id)),
+                (1, Some(id)) => {
+                    downloads.retain(|other| *other != id);
+                    queue.remove(id, None);
+                }
+                (2, Some(id)) => {
+                    let _ = queue.requeue(id, [requested, vec![LimitGroup::Address(address)]].concat());
+                }
+                (3, Some(id)) => queue.settle(id, address),
+                (_, Some(id)) => {
+                    queue.claim(id, address);
+                }
+            }
+            queue.assert_consistent();
+        }
+        downloads.into_iter().for_each(|id| queue.remove(id, None));
+        assert!(queue.is_empty(), "seed {seed}");
+    }
 }
