@@ -13,7 +13,8 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let given = std::env::var(VARIABLE).ok().filter(|commit| is_commit(commit));
     let commit = given.or_else(packaged).or_else(checked_out).unwrap_or_else(|| "unknown".into());
-    println!("cargo::rustc-env=MEDIA_CACHE_COMMIT={}", commit.get(..12).unwrap_or(&commit));
+    // `cargo run` passes the variable on to the program, which refuses variables of the form MEDIA_CACHE_… that are no options.
+    println!("cargo::rustc-env=BUILD_COMMIT={}", commit.get(..12).unwrap_or(&commit));
 }
 
 /// The commit that the package was made of.

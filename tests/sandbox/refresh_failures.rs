@@ -58,19 +58,33 @@ async fn a_remembered_failure_does_not_keep_a_refresh_from_storing() {
 #[tokio::test]
 async fn media_that_must_not_be_stored_does_not_replace_what_is() {
     let no_store = CacheControl { cacheability: Cacheability::NoStore, ..CacheControl::default() };
-    for is_confirmed in [true, false] {
-        let (rig, cache) = with_first_version().await;
-        if is_confirmed {
-            rig.origin.confirms(URL, no_store);
-        } else {
-            rig.origin.serves(URL, FetchedMedia { cache_control: no_store, ..version(2, "second") });
-        }
+    let (rig, cache) = with_first_version().await;
+    rig.origin.serves(URL, FetchedMedia { cache_control: no_store, ..version(2, "second") });
+    let outcome = cache.refresh(URL).await.unwrap();
+    assert!(matches!(outcome.not_stored, Some(StoreError::NoStore)), "{:?}", outcome.not_stored);
+    assert_eq!(outcome.media.cache_control().cacheability, Cacheability::NoStore);
+    serves(&cache, "first").await;
+    assert_eq!(cache.get(URL).await.unwrap().unwrap().cache_control().cacheability, Cacheability::Public);
+    assert_eq!(stats(&cache).await.refresh_failures, 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_only_restricts_who_may_keep_the_media() {
+    use Cacheability::{NoStore, Private, Public};
+    let with = |cacheability| CacheControl { cacheability, ..CacheControl::default() };
+    for (stored, confirmed, expected) in
+        [(Public, Public, Public), (Public, Private, Private), (Public, NoStore, Private), (Private, Public, Private)]
+    {
+        let rig = CacheRig::create();
+        let cache = rig.open().await;
+        rig.origin.serves(URL, FetchedMedia { cache_control: with(stored), ..version(1, "first") });
+        fill(&cache, &[URL]).await;
+        rig.origin.confirms(URL, with(confirmed));
         let outcome = cache.refresh(URL).await.unwrap();
-        assert!(matches!(outcome.not_stored, Some(StoreError::NoStore)), "{:?}", outcome.not_stored);
-        assert_eq!(outcome.media.cache_control().cacheability, Cacheability::NoStore);
-        serves(&cache, "first").await;
-        assert_eq!(cache.get(URL).await.unwrap().unwrap().cache_control().cacheability, Cacheability::Public);
-        assert_eq!(stats(&cache).await.refresh_failures, 1);
+        assert!(!outcome.modified && outcome.not_stored.is_none(), "{stored:?} {confirmed:?}");
+        cache.close().await.unwrap();
+        let again = rig.open().await.get(URL).await.unwrap().unwrap();
+        assert_eq!(again.cache_control().cacheability, expected, "{stored:?} {confirmed:?}");
     }
 }
 

@@ -54,6 +54,14 @@ async fn requests_before_a_refused_one_are_answered() {
 }
 
 #[tokio::test]
+async fn a_request_behind_one_that_is_no_http_is_not_answered() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve().await;
+    let said = exchange(&service, "GET a b c HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz#x HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(said.starts_with("HTTP/1.1 400 ") && said.matches("HTTP/1.1 ").count() == 1, "{said}");
+}
+
+#[tokio::test]
 async fn an_upload_in_a_transfer_coding_is_not_stored() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;

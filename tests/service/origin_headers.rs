@@ -55,10 +55,26 @@ async fn values_that_may_be_secret_are_not_shown() {
     dir.write("media-cache.toml", file.as_bytes());
     let show = ["config", "show", "--config", "media-cache.toml"];
     let shown = run_in(&dir.path(""), &[], &show).await.succeeded_text();
-    assert!(shown.contains("User-Agent: bot/1") && shown.contains("example.org=Authorization: ***"), "{shown}");
+    assert!(shown.contains("User-Agent: bot/1") && shown.contains("example.org=authorization: ***"), "{shown}");
     assert!(!shown.contains("top-secret"), "{shown}");
 
+    for (header, visible) in [
+        ("example.org=Authorization: Bearer top-secret", "example.org=authorization: ***"),
+        ("http://example.org=X-Api-Key: top-secret", "http://example.org=x-api-key: ***"),
+        ("X-Foo : top-secret x-foo: y", "x-foo: ***"),
+        ("Referer: https://example.org/?top-secret", "Referer: https://example.org/?***"),
+        ("Accept: image/png", "Accept: image/png"),
+    ] {
+        for format in [&[][..], &["--json"]] {
+            let show = [&["config", "show", "--origin-header", header], format].concat();
+            let shown = run_in(&dir.path(""), &[], &show).await.succeeded_text();
+            assert!(shown.contains(visible) && !shown.contains("top-secret"), "{shown}");
+        }
+    }
+
     for (header, why) in [
+        ("Private-Token: top-secret", "every host that a URL names would see them"),
+        ("X-Foo top-secret=a: b", "is not a host"),
         ("Authorization: top-secret", "every host that a URL names would see them"),
         ("Host: top-secret", "it is the host of the URL"),
         ("Range: top-secret", "media is fetched as a whole"),
@@ -68,6 +84,8 @@ async fn values_that_may_be_secret_are_not_shown() {
         let refused = run_in(&dir.path(""), &[], &show).await.failed();
         assert!(refused.contains(why) && !refused.contains("top-secret"), "{refused}");
         let refused = run_in(&dir.path(""), &[("MEDIA_CACHE_ORIGIN_HEADER", header)], &["config", "show"]).await.failed();
+        assert!(refused.contains(why) && !refused.contains("top-secret"), "{refused}");
+        let refused = run_in(&dir.path(""), &[], &["serve", "--origin-header", header]).await.failed();
         assert!(refused.contains(why) && !refused.contains("top-secret"), "{refused}");
     }
 }

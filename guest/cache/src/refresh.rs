@@ -1,7 +1,7 @@
 //! Fetches an entry again, and replaces it if its media has changed. What is stored is served meanwhile, and stays if this fails.
 
 use crate::bindings::exports::media_cache::cache::cache::{RefreshOutcome, Source, StoreError};
-use crate::bindings::media_cache::cache::downloader::{CacheControl, Fetched, FetchedMedia};
+use crate::bindings::media_cache::cache::downloader::{CacheControl, Cacheability, Fetched, FetchedMedia};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::cached_media::{CachedMedia, Refreshed};
@@ -89,7 +89,7 @@ impl Cache {
         let fill = self.lead_fill(&key.digest).await;
         let handle = stored.handle.filter(|handle| self.state.borrow().index.resolve(*handle).is_some())?;
         let metadata = Metadata {
-            cacheability: cache_control.cacheability,
+            cacheability: stricter(stored.metadata.cacheability, cache_control.cacheability),
             // A lifetime that is not stated anew stays.
             max_age: cache_control.max_age.or(stored.metadata.max_age),
             age: cache_control.age,
@@ -121,5 +121,14 @@ impl Cache {
             Ok(Refreshed { media: CachedMedia { not_stored: None, .. }, modified: false }) => counters.refreshes_unmodified += 1,
             Ok(_) | Err(_) => counters.refresh_failures += 1,
         }
+    }
+}
+
+/// Who may keep media that its origin confirmed. A confirmation brings no new media, so it can only restrict who may keep it. What
+/// must not be stored any more stays for the clients of this cache.
+fn stricter(stored: Cacheability, confirmed: Cacheability) -> Cacheability {
+    match (stored, confirmed) {
+        (Cacheability::Public, Cacheability::Public) => Cacheability::Public,
+        _ => Cacheability::Private,
     }
 }

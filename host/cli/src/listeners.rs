@@ -22,7 +22,7 @@ pub struct Listeners {
     /// A file with tokens, one a line: who sends one (`Authorization: Bearer …`) may store, delete, list and replace the policy
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// Where to listen for administration, in the form of `--listen`. Who can connect there needs no token, unless there are tokens, and no signature
+    /// Where to listen for administration, in the form of `--listen`. Clients that can connect there need no token, unless there are tokens, and no signature
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<ListenAddress>,
     /// Web pages whose scripts may read media, by origin, such as `https://example.org`, or `*` for all; every page may display it

@@ -69,7 +69,7 @@ impl Logging {
             }
         }
         if misspelt {
-            tracing::warn!("RUST_LOG says something that is no filter, such as info or media_cache=debug; it is info now");
+            tracing::warn!("invalid RUST_LOG filter; using info (filters are written like info or media_cache=debug)");
         }
     }
 

@@ -44,7 +44,7 @@ pub struct OutboundLimits {
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
     /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     origin_cache_control: OriginCacheControlName,
     /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
     /// several on lines of their own, and `NAME:` leaves one out

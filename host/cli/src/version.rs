@@ -6,6 +6,15 @@ use media_cache::Engine;
 
 /// The version, the commit, and the version of Wasmtime.
 pub static TEXT: LazyLock<String> = LazyLock::new(|| {
-    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("MEDIA_CACHE_COMMIT"));
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), env!("BUILD_COMMIT"));
     format!("{version} (commit {commit}, wasmtime {})", Engine::WASMTIME_VERSION)
 });
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn variable_of_the_build_script_is_not_taken_for_an_option() {
+        // `cargo run` sets it for the program.
+        assert!(!include_str!("../build.rs").contains("rustc-env=MEDIA_CACHE_"));
+    }
+}

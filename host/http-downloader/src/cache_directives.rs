@@ -11,10 +11,12 @@ use media_cache_interfaces::{CacheControl, Cacheability, Validators};
 /// The longest validator that is kept, in bytes.
 const MAX_VALIDATOR_BYTES: usize = 1024;
 
-/// What the headers of a response say about keeping it. An origin that says nothing leaves it to the cache.
-pub(crate) fn cache_control(headers: &HeaderMap, now: SystemTime) -> CacheControl {
+/// What the headers of a response say about keeping it. An origin that says nothing leaves it to the cache. If the request had
+/// credentials, the media is for this cache and its clients, so `private` does not forbid storing it.
+pub(crate) fn cache_control(headers: &HeaderMap, now: SystemTime, had_credentials: bool) -> CacheControl {
     let directives = Directives::read(headers);
-    CacheControl { cacheability: directives.cacheability(), max_age: max_age(&directives, headers, now), age: age(headers) }
+    let cacheability = directives.cacheability(had_credentials);
+    CacheControl { cacheability, max_age: max_age(&directives, headers, now), age: age(headers) }
 }
 
 /// The validators of a response. Invalid ones are dropped, as they could not be sent back.
@@ -55,25 +57,31 @@ impl Directives {
 
     fn add(&mut self, directive: &[u8]) {
         let (name, argument) = match directive.iter().position(|byte| *byte == b'=') {
-            Some(end) => (&directive[..end], Some(unquoted(directive[end + 1..].trim_ascii()))),
+            Some(end) => (&directive[..end], Some(directive[end + 1..].trim_ascii())),
             None => (directive, None),
         };
-        // With a list of headers, these two concern those headers only, none of which is passed on.
-        let is_general = argument.as_ref().is_none_or(|argument| argument.trim_ascii().is_empty());
+        // With a list of headers, which is quoted, these two concern those headers only, none of which is passed on.
+        let is_list = |argument: &[u8]| argument.starts_with(b"\"") && !unquoted(argument).trim_ascii().is_empty();
+        let is_general = !argument.is_some_and(is_list);
         match name.trim_ascii().to_ascii_lowercase().as_slice() {
             b"no-store" => self.no_store = true,
             b"private" => self.private |= is_general,
             b"no-cache" => self.no_cache |= is_general,
             b"must-revalidate" | b"proxy-revalidate" => self.must_revalidate = true,
-            b"max-age" => self.max_age.add(argument.as_deref()),
-            b"s-maxage" => self.s_maxage.add(argument.as_deref()),
+            b"max-age" => self.max_age.add(argument),
+            b"s-maxage" => self.s_maxage.add(argument),
             _ => {}
         }
     }
 
     /// A cache that serves several clients must not reuse a private response, so it is not stored.
-    fn cacheability(&self) -> Cacheability {
-        if self.no_store || self.private { Cacheability::NoStore } else { Cacheability::Public }
+    fn cacheability(&self, had_credentials: bool) -> Cacheability {
+        match (self.no_store, self.private) {
+            (true, _) => Cacheability::NoStore,
+            (false, _) if had_credentials => Cacheability::Private,
+            (false, true) => Cacheability::NoStore,
+            (false, false) => Cacheability::Public,
+        }
     }
 }
 
@@ -83,7 +91,7 @@ struct Lifetime(Option<u32>);
 
 impl Lifetime {
     fn add(&mut self, argument: Option<&[u8]>) {
-        let stated = argument.and_then(delta_seconds).unwrap_or(0);
+        let stated = argument.and_then(|argument| delta_seconds(&unquoted(argument))).unwrap_or(0);
         self.0 = Some(if self.0.is_none_or(|other| other == stated) { stated } else { 0 });
     }
 }
@@ -141,22 +149,36 @@ fn is_entity_tag(text: &str) -> bool {
     opaque.is_some_and(|opaque| opaque.bytes().all(|byte| byte == b'!' || matches!(byte, b'#'..=b'~')))
 }
 
-/// The members of a list, without the white space around them. A comma within a quoted string separates nothing.
+/// The members of a list, without the white space around them. A comma within a quoted string separates nothing. If the end of one
+/// is missing, every comma separates.
 fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (mut in_quotes, mut escaped) = (false, false);
+    let mut quotes = Quotes::default();
+    list.iter().for_each(|byte| quotes.read(*byte));
+    let is_closed = !quotes.is_open;
+    let mut quotes = Quotes::default();
     let members = list.split(move |byte| {
-        match (byte, escaped) {
-            (b'\\', false) if in_quotes => {
-                escaped = true;
-                return false;
-            }
-            (b'"', false) => in_quotes = !in_quotes,
-            _ => {}
-        }
-        escaped = false;
-        *byte == b',' && !in_quotes
+        quotes.read(*byte);
+        *byte == b',' && !(quotes.is_open && is_closed)
     });
     members.map(<[u8]>::trim_ascii)
+}
+
+/// Whether a quoted string is open (RFC 9110, section 5.6.4).
+#[derive(Default)]
+struct Quotes {
+    is_open: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn read(&mut self, byte: u8) {
+        match byte {
+            _ if self.is_escaped => self.is_escaped = false,
+            b'\\' => self.is_escaped = self.is_open,
+            b'"' => self.is_open = !self.is_open,
+            _ => {}
+        }
+    }
 }
 
 /// The text of an argument, which may be a quoted string. One whose end is missing goes on to the end of the value.

@@ -80,13 +80,13 @@ impl HttpDownloader {
         let mut time = TimeLimit::new(self.options.download_timeout);
         let answer = self.follow_redirects(request, permit.as_ref(), &mut time).await?;
         if is_conditional && answer.response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched::NotModified(self.cache_control(answer.response.headers(), answer.had_credentials)));
+            return Ok(Fetched::NotModified(self.cache_control(answer.response.headers(), answer.credentials)));
         }
         self.receive_media(answer, &mut time).await.map(Fetched::Media)
     }
 
     async fn receive_media(&self, answer: Answer, time: &mut TimeLimit) -> Result<FetchedMedia, FetchError> {
-        let Answer { target, response, had_credentials } = answer;
+        let Answer { target, response, credentials } = answer;
         let framing = check_whole_and_plain(&response)?;
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -108,17 +108,20 @@ impl HttpDownloader {
             self.check_type(page, &format!("what comes as {mimetype} is"))?;
         }
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
-        let (cache_control, validators) = (self.cache_control(&headers, had_credentials), cache_directives::validators(&headers));
+        let (cache_control, validators) = (self.cache_control(&headers, credentials), cache_directives::validators(&headers));
         Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
     }
 
-    /// Who may keep a response. What was fetched with the operator's token is for this cache and its clients, whatever the homeserver
-    /// says, which does not know of it.
-    fn cache_control(&self, headers: &HeaderMap, is_authorized: bool) -> CacheControl {
+    /// Who may keep a response. What was fetched with the operator's credentials is for this cache and its clients. A homeserver does
+    /// not know of this cache, so what it says is ignored.
+    fn cache_control(&self, headers: &HeaderMap, credentials: Credentials) -> CacheControl {
+        let had_credentials = credentials != Credentials::None;
         match self.options.origin_cache_control {
-            _ if is_authorized => CacheControl { cacheability: Cacheability::Private, ..CacheControl::default() },
-            OriginCacheControl::Apply => cache_directives::cache_control(headers, SystemTime::now()),
-            OriginCacheControl::Ignore => CacheControl::default(),
+            OriginCacheControl::Apply if credentials != Credentials::Homeserver => {
+                cache_directives::cache_control(headers, SystemTime::now(), had_credentials)
+            }
+            _ if had_credentials => CacheControl { cacheability: Cacheability::Private, ..CacheControl::default() },
+            _ => CacheControl::default(),
         }
     }
 
@@ -144,19 +147,24 @@ impl HttpDownloader {
         check_length(target.url(), self.options.max_url_bytes)
     }
 
-    /// Sends requests until a response is not a redirect. Each target is checked and learns nothing about those before it.
+    /// Sends requests until a response is not a redirect. Each target is checked, and learns nothing about those before it but the
+    /// validators of a conditional request.
     pub(crate) async fn follow_redirects(
         &self,
         mut request: OriginRequest,
         permit: Option<&Arc<Permit>>,
         time: &mut TimeLimit,
     ) -> Result<Answer, FetchError> {
-        let mut had_credentials = false;
+        let mut credentials = Credentials::None;
         for _ in 0..=self.options.max_redirects {
-            had_credentials |= self.transport.sends_credentials(&request);
+            credentials = credentials.max(match &request.authorization {
+                Some(_) => Credentials::Homeserver,
+                None if self.transport.sends_credentials(&request) => Credentials::Chosen,
+                None => Credentials::None,
+            });
             let response = self.send(&request, permit, time).await?;
             let Some(location) = redirect_location(&response) else {
-                return Ok(Answer { target: request.target, response, had_credentials });
+                return Ok(Answer { target: request.target, response, credentials });
             };
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
             let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
@@ -206,8 +214,17 @@ impl HttpDownloader {
 pub(crate) struct Answer {
     target: Target,
     response: Response<Incoming>,
-    /// Whether any request of the download had credentials.
-    had_credentials: bool,
+    credentials: Credentials,
+}
+
+/// The credentials that the requests of a download had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Credentials {
+    None,
+    /// Headers that the operator chose for the origin.
+    Chosen,
+    /// The token for the homeserver.
+    Homeserver,
 }
 
 /// The groups whose limits apply to a request. Matrix media is the only kind that is requested with authorization.

@@ -6,15 +6,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
-use crate::host_pattern::{HostPattern, InvalidHostPattern};
+use crate::host_pattern::HostPattern;
 
 /// A header of requests: `NAME: VALUE` for all hosts, `HOST=NAME: VALUE` for those of a [`HostPattern`]. Without a value, a header that
 /// would be sent otherwise is left out.
 ///
-/// `Authorization` and `Cookie` need a host, and are sent over https only; `http://HOST=NAME: VALUE` also sends them unencrypted.
+/// Credentials need a host, and are sent over https only; `http://HOST=NAME: VALUE` also sends them unencrypted. `Authorization` and
+/// `Cookie` are credentials, and so is every header whose name suggests a secret, such as `X-Api-Key`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OriginHeader {
     hosts: Option<HostPattern>,
@@ -31,8 +32,11 @@ pub enum InvalidOriginHeader {
     #[error("a header takes the form `NAME: VALUE`, or `HOST=NAME: VALUE` for some hosts")]
     Form,
     /// What stands before `=` matches no host.
-    #[error(transparent)]
-    Host(InvalidHostPattern),
+    #[error(
+        "what stands before `=` is not a host; it takes the form example.org, *.example.org, 192.0.2.1 or 2001:db8::1, without a port \
+         or a path"
+    )]
+    Host,
     /// The value has characters that a header cannot carry.
     #[error("the value of {0} has characters that a header cannot carry")]
     Value(HeaderName),
@@ -59,6 +63,13 @@ impl OriginHeader {
         &self.name
     }
 
+    /// The hosts and the name, as they are written before the value: `name` or `HOST=name`.
+    #[must_use]
+    pub fn without_value(&self) -> String {
+        let scheme = if self.unencrypted { "http://" } else { "" };
+        self.hosts.as_ref().map_or_else(|| self.name.to_string(), |hosts| format!("{scheme}{hosts}={}", self.name))
+    }
+
     /// Whether it is sent with a request for this URL.
     fn applies_to(&self, url: &Url) -> bool {
         let is_host = self.hosts.as_ref().is_none_or(|hosts| url.host().is_some_and(|host| hosts.matches(&host)));
@@ -78,8 +89,13 @@ pub(crate) fn apply(chosen: &[OriginHeader], url: &Url, headers: &mut HeaderMap)
     headers.keys().any(is_credential)
 }
 
+/// Words in the names of headers that hold credentials.
+const CREDENTIAL_WORDS: [&str; 9] = ["auth", "token", "key", "secret", "cookie", "session", "credential", "password", "signature"];
+
 fn is_credential(name: &HeaderName) -> bool {
-    [AUTHORIZATION, COOKIE].contains(name)
+    // A `HeaderName` is in lower case.
+    let name = name.as_str();
+    name.starts_with("proxy-") || CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
 }
 
 /// Why a header cannot be chosen.
@@ -104,7 +120,7 @@ impl FromStr for OriginHeader {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (host, header) = split_host(text);
         let unencrypted = host.and_then(|host| host.strip_prefix("http://"));
-        let hosts = unencrypted.or(host).map(|host| host.trim().parse().map_err(InvalidOriginHeader::Host)).transpose()?;
+        let hosts = unencrypted.or(host).map(|host| host.trim().parse().map_err(|_| InvalidOriginHeader::Host)).transpose()?;
         let (name, value) = header.split_once(':').ok_or(InvalidOriginHeader::Form)?;
         let name: HeaderName = name.trim().parse().map_err(|_| InvalidOriginHeader::Form)?;
         if let Some(why) = reserved(&name) {
@@ -136,10 +152,7 @@ fn split_host(text: &str) -> (Option<&str>, &str) {
 /// Without the value, which may be a secret.
 impl fmt::Debug for OriginHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.hosts {
-            Some(hosts) => write!(f, "OriginHeader({hosts}={})", self.name),
-            None => write!(f, "OriginHeader({})", self.name),
-        }
+        write!(f, "OriginHeader({})", self.without_value())
     }
 }
 
@@ -189,6 +202,25 @@ mod tests {
     }
 
     #[test]
+    fn header_whose_name_suggests_a_secret_is_a_credential() {
+        for name in
+            ["X-Api-Key", "PRIVATE-TOKEN", "X-Auth", "Client-Secret", "X-Session-Id", "Cookie2", "X-Credentials", "X-Password"]
+        {
+            let error = format!("{name}: zz").parse::<OriginHeader>().expect_err(name);
+            assert!(matches!(error, InvalidOriginHeader::CredentialsForAll(_)), "{name}: {error}");
+            let chosen = [&*format!("a.org={name}: zz"), &*format!("http://b.org={name}: zz")];
+            assert!(sent(&chosen, "https://a.org/").1 && !sent(&chosen, "http://a.org/").1, "{name}");
+            assert!(sent(&chosen, "http://b.org/").1, "{name}");
+        }
+        for name in ["X-Signature", "Proxy-Status"] {
+            assert!(format!("{name}: zz").parse::<OriginHeader>().is_err(), "{name}");
+        }
+        for name in ["User-Agent", "Accept", "Accept-Language", "Referer", "X-Foo"] {
+            assert!(!sent(&[&format!("{name}: zz")], "http://a.org/").1, "{name}");
+        }
+    }
+
+    #[test]
     fn invalid_header_is_rejected_without_its_value() {
         let table = [
             ("", "takes the form `NAME: VALUE`"),
@@ -196,6 +228,7 @@ mod tests {
             ("example.org=Referer", "takes the form `NAME: VALUE`"),
             ("two words: secret", "takes the form `NAME: VALUE`"),
             ("*=X-A: secret", "*.example.org"),
+            ("X-A secret=a: b", "*.example.org"),
             ("X-A: sec\nret", "characters that a header cannot carry"),
             ("X-A: sec\u{7f}ret", "characters that a header cannot carry"),
             ("Authorization: secret", "example.org=authorization: VALUE"),

@@ -105,6 +105,8 @@ fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
     if Presentation::of(media.mimetype()).is_played() {
         headers.insert(header::CONTENT_SECURITY_POLICY, PLAYER_CONTENT_SECURITY_POLICY);
     }
+    // A request for a style sheet must reach the service, which refuses it, though the browser has the media already.
+    headers.insert(header::VARY, HeaderValue::from_static("sec-fetch-dest"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
     headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
 }
@@ -196,6 +198,7 @@ mod tests {
             ("accept-ranges", "bytes"),
             ("x-cache", "hit"),
             ("cross-origin-resource-policy", "cross-origin"),
+            ("vary", "sec-fetch-dest"),
         ] {
             assert_eq!(headers[name], value, "{name}");
         }

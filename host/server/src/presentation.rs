@@ -1,4 +1,4 @@
-//! How browsers are told to treat media: under which type, and whether to display or to save it.
+//! How media is presented to browsers: under which type, and whether to display or to save it.
 //!
 //! Media comes from strangers and is served from the operator's host, so no browser may run it, or apply it to a page, whatever the
 //! page says. Pixels, sound, video and plain text are displayed. SVG images are saved when they are opened, and displayed by `<img>`,
@@ -17,19 +17,29 @@ const PIXEL_IMAGES: [&str; 12] =
 /// Subtypes of `text` that no browser runs or applies. JavaScript has too many names (MIME Sniffing, section 4.6) to list the others.
 const INERT_TEXT: [&str; 9] = ["calendar", "csv", "markdown", "plain", "rtf", "tab-separated-values", "vcard", "vtt", "x-markdown"];
 
+/// Subtypes of `audio` and `video` that name other URLs, which a player would fetch from their origins; and some that are no media.
+const PLAYLISTS: [&str; 8] =
+    ["html", "javascript", "mpegurl", "scpls", "x-mpegurl", "x-ms-asx", "x-pn-realaudio-plugin", "x-scpls"];
+
 /// Subtypes of `application` that a browser runs or applies, or did so once, besides those that end in `+xml`.
-const ACTIVE_APPLICATIONS: [&str; 28] = [
+const ACTIVE_APPLICATIONS: [&str; 41] = [
     "ecmascript",
+    "hta",
     "http",
     "importmap+json",
     "java-archive",
     "javascript",
     "manifest+json",
     "mbox",
+    "mhtml",
+    "pkix-cert",
     "signed-exchange",
     "speculationrules+json",
+    "svg",
     "vnd.apple.mpegurl",
+    "vnd.mozilla.xul",
     "vnd.ms-xpsdocument",
+    "vnd.wap.xhtml",
     "wasm",
     "webbundle",
     "x-chrome-extension",
@@ -39,17 +49,24 @@ const ACTIVE_APPLICATIONS: [&str; 28] = [
     "x-java-archive",
     "x-java-jnlp-file",
     "x-javascript",
+    "x-mhtml",
     "x-mimearchive",
     "x-mpegurl",
+    "x-ns-proxy-autoconfig",
+    "x-pkcs12",
     "x-shockwave-flash",
     "x-silverlight-app",
+    "x-web-app-manifest+json",
+    "x-x509-ca-cert",
+    "x-x509-user-cert",
     "x-xpinstall",
+    "xhtml",
     "xml",
     "xml-dtd",
     "xml-external-parsed-entity",
 ];
 
-/// How browsers are told to treat media.
+/// How media is presented to browsers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Presentation<'a> {
     /// The `Content-Type`.
@@ -88,8 +105,7 @@ fn is_active(main: &str, sub: &str) -> bool {
     let is_xml = sub.len() >= 4 && sub.as_bytes()[sub.len() - 4..].eq_ignore_ascii_case(b"+xml");
     match main.to_ascii_lowercase().as_str() {
         "image" => is_xml && !sub.eq_ignore_ascii_case("svg+xml"),
-        // A playlist makes a browser fetch other URLs from their origins.
-        "audio" | "video" => is_xml || ["mpegurl", "x-mpegurl"].iter().any(|playlist| sub.eq_ignore_ascii_case(playlist)),
+        "audio" | "video" => is_xml || is_among(&PLAYLISTS, sub),
         "font" | "model" => is_xml,
         "text" => !is_among(&INERT_TEXT, sub),
         "application" => is_xml || is_among(&ACTIVE_APPLICATIONS, sub),
@@ -216,7 +232,16 @@ mod tests {
             "application/speculationrules+json",
             "application/vnd.apple.mpegurl",
             "application/x-shockwave-flash",
+            "application/mhtml",
+            "application/hta",
+            "application/vnd.wap.xhtml",
+            "application/x-web-app-manifest+json",
+            "application/x-ns-proxy-autoconfig",
+            "application/x-x509-ca-cert",
             "audio/x-mpegurl",
+            "audio/x-scpls",
+            "audio/javascript",
+            "video/html",
             "image/png+xml",
             "model/x3d+xml",
             "multipart/x-mixed-replace",

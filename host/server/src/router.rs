@@ -1,4 +1,4 @@
-//! The router of a service, and the layers around its handlers, outermost last: access, CORS, request rules, security headers,
+//! The router of a service, and the layers around its handlers, outermost last: access, request rules, CORS, security headers,
 //! observation.
 
 use std::sync::Arc;
@@ -23,13 +23,14 @@ impl Service {
             let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
             router.route_layer(from_fn_with_state(access.clone(), access::check)).method_not_allowed_fallback(no_such_method)
         };
-        let media = match cors {
-            Some(cors) => group(true).layer(cors),
-            None => group(true),
-        };
         let rules = from_fn_with_state(self.pseudonym().cloned(), request_rules::check);
+        let media = group(true).layer(rules.clone());
+        let media = match cors {
+            Some(cors) => media.layer(cors),
+            None => media,
+        };
         let observed = from_fn_with_state(self.clone(), observe::observe);
-        let routes = media.merge(group(false)).fallback(no_such_path).layer(rules);
+        let routes = media.merge(group(false).fallback(no_such_path).layer(rules));
         routes.layer(map_response(security_headers::add)).layer(observed).with_state(self)
     }
 }

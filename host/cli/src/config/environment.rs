@@ -42,7 +42,7 @@ pub fn read(
         // No value at all is how a list is said that has nothing in it.
         let said = if matches!(kind, Kind::List(_)) && value.is_empty() { Vec::new() } else { vec![value.clone()] };
         if let Some(why) = refusal(command, name, kind, &said) {
-            problems.add(redact::refused(&format!("{variable}={}", redact::value(name, &value.to_string_lossy())), &why));
+            problems.add(redact::refused(&format!("{variable}={}", redact::invalid_value(name, &value.to_string_lossy())), &why));
         }
         values.insert(name.into(), said);
     }

@@ -37,22 +37,27 @@ pub fn hide(text: &str) -> Cow<'_, str> {
     shown.into()
 }
 
+/// The option whose values are headers.
+const HEADER: &str = "origin-header";
+
 /// Headers whose values are shown. The value of any other may be a token.
 const PUBLIC_HEADERS: [&str; 4] = ["accept", "accept-language", "referer", "user-agent"];
 
 /// The value of an option with its secrets replaced.
 pub fn value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
-    if option != "origin-header" {
+    if option != HEADER {
         return hide(value);
     }
     let Ok(header) = value.parse::<OriginHeader>() else { return HIDDEN.into() };
-    let name = header.name().as_str();
-    if PUBLIC_HEADERS.contains(&name) {
+    if PUBLIC_HEADERS.contains(&header.name().as_str()) {
         return hide(value);
     }
-    // Whatever stands before the name is a host.
-    let end = value.to_ascii_lowercase().find(&format!("{name}:")).map_or(0, |at| at + name.len());
-    format!("{}: {HIDDEN}", &value[..end]).into()
+    format!("{}: {HIDDEN}", header.without_value()).into()
+}
+
+/// The value of an option that is invalid with its secrets replaced. Of what does not parse, any part can be a secret.
+pub fn invalid_value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
+    if option == HEADER { HIDDEN.into() } else { hide(value) }
 }
 
 /// Where the first of these characters is, or a character that ends a URL in a text.
@@ -89,12 +94,13 @@ mod tests {
         for (text, shown) in [
             ("User-Agent: bot/1", "User-Agent: bot/1"),
             ("*.example.org=Referer: https://me:secret@example.org/?a", "*.example.org=Referer: https://***@example.org/?***"),
-            ("example.org=Authorization: Bearer secret", "example.org=Authorization: ***"),
-            ("http://cookie.example=COOKIE:a=secret:b", "http://cookie.example=COOKIE: ***"),
-            ("X-Api-Key: secret", "X-Api-Key: ***"),
+            ("example.org=Authorization: Bearer secret", "example.org=authorization: ***"),
+            ("http://cookie.example=COOKIE:a=secret:b", "http://cookie.example=cookie: ***"),
+            ("X-Foo : secret x-foo: y", "x-foo: ***"),
+            ("X-Api-Key: secret", "***"),
             ("Authorization secret", "***"),
         ] {
-            assert_eq!(value("origin-header", text), shown);
+            assert_eq!(value(HEADER, text), shown);
         }
         assert_eq!(value("dir", "Cookie: a"), "Cookie: a");
     }

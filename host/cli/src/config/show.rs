@@ -30,7 +30,7 @@ pub fn json(settings: &Settings) -> Value {
     let described = |setting: &Setting| {
         let values = setting.values.iter().flatten();
         let lossy: Vec<_> = values.map(|value| value.to_string_lossy().into_owned()).collect();
-        let hidden: Vec<_> = lossy.iter().map(|value| redact::hide(value).into_owned()).collect();
+        let hidden: Vec<_> = lossy.iter().map(|value| redact::value(&setting.name, value).into_owned()).collect();
         let value = match (setting.kind, &setting.values) {
             (_, None) => Value::Null,
             (Kind::Flag, Some(_)) => json_of(Scalar::Boolean, hidden.first().map_or("false", String::as_str)),

@@ -85,7 +85,7 @@ impl Reading<'_> {
             return Err(format!("{at}: {name} is not a key that is known{meant}"));
         };
         let written = self.text.get(value.span()).unwrap_or_default();
-        let setting = format!("{at}: {name} = {}", redact::value(name, &one_line(written)));
+        let setting = format!("{at}: {name} = {}", redact::invalid_value(name, &one_line(written)));
         let texts = texts(kind, value.get_ref());
         let texts = texts.ok_or_else(|| redact::refused(&setting, &format!("it has to be {}", kind.expected())))?;
         let values: Vec<OsString> = texts.into_iter().map(Into::into).collect();

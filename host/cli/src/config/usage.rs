@@ -49,6 +49,7 @@ pub fn sentence(error: &clap::Error, path: &[&str], command: &Command) -> Option
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let option = argument.split([' ', '=']).next().unwrap_or_default().trim_matches(['<', '>', '[', ']', '.']);
+            let value = redact::invalid_value(option.trim_start_matches('-'), value);
             redact::refused(&format!("{option} {value}"), &reason(error))
         }
         ErrorKind::UnknownArgument => match argument.strip_prefix("--") {

@@ -67,7 +67,7 @@ impl PolicyCompiler for ChildCompiler {
     fn compile<'a>(&'a self, job: &'a CompileJob) -> BoxFuture<'a, Result<Vec<u8>, CompileError>> {
         let Self(limits) = *self;
         Box::pin(async move {
-            let child = start(limits).map_err(|error| broken("the process that compiles policies cannot be started", &error))?;
+            let child = start(limits).map_err(|error| broken("cannot start the process that compiles policies", &error))?;
             let limit = Duration::from_secs(limits.policy_compile_seconds);
             timeout(limit, exchange(child, job, limits)).await.unwrap_or_else(|_| Err(limits.out_of_time()))
         })
@@ -94,7 +94,7 @@ fn this_program() -> io::Result<PathBuf> {
 
 /// Sends the job to the child, and receives its output.
 async fn exchange(mut child: Child, job: &CompileJob, limits: CompileLimits) -> Result<Vec<u8>, CompileError> {
-    let failed = |error| broken("the process that compiles policies cannot be talked to", &error);
+    let failed = |error| broken("cannot communicate with the process that compiles policies", &error);
     let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(failed(io::ErrorKind::BrokenPipe.into()));
     };

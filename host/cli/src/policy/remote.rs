@@ -210,7 +210,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn client() -> anyhow::Result<Client> {
-    // Whoever came first has said it for the whole process.
+    // The provider is set once for the process: an error means that it is set already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
     // whoever it names.
@@ -225,8 +225,8 @@ fn in_place(policy: &Value) -> Vec<String> {
 }
 
 fn show(policy: &Value) -> Vec<String> {
-    let mut said = Vec::new();
-    let mut line = |name: &str, value: String| said.push(format!("{name:<18} {value}"));
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| lines.push(format!("{name:<18} {value}"));
     line("policy", format!("{} {}", text(&policy["name"]), text(&policy["version"])));
     line("", text(&policy["doc"]).into());
     line("from", text(&policy["origin"]).into());
@@ -251,19 +251,19 @@ fn show(policy: &Value) -> Vec<String> {
     if !swap.is_null() {
         line("swapping to", format!("{}: {} of {} entries seeded", text(&swap["to"]), swap["seeded"], swap["entries"]));
     }
-    said
+    lines
 }
 
 fn list(policies: &Value, in_place: &str) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     for policy in policies["policies"].as_array().into_iter().flatten() {
         let mark = if policy["digest"] == in_place { '*' } else { ' ' };
-        said.push(format!("{mark} {:<10} {}", text(&policy["name"]), text(&policy["doc"])));
+        lines.push(format!("{mark} {:<10} {}", text(&policy["name"]), text(&policy["doc"])));
         for option in policy["options"].as_array().into_iter().flatten() {
-            said.push(format!("               {}={}  {}", text(&option["name"]), text(&option["default"]), text(&option["doc"])));
+            lines.push(format!("               {}={}  {}", text(&option["name"]), text(&option["default"]), text(&option["doc"])));
         }
     }
-    said
+    lines
 }
 
 fn text(value: &Value) -> &str {

@@ -17,7 +17,7 @@ fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
 
 /// What these headers say.
 fn read(lines: &[(&'static str, &'static str)]) -> (Cacheability, Option<u32>) {
-    let CacheControl { cacheability, max_age, .. } = cache_control(&headers(lines), now());
+    let CacheControl { cacheability, max_age, .. } = cache_control(&headers(lines), now(), false);
     (cacheability, max_age)
 }
 
@@ -26,6 +26,15 @@ fn directives(value: &'static str) -> (Cacheability, Option<u32>) {
 }
 
 use Cacheability::{NoStore, Public};
+
+#[test]
+fn media_fetched_with_credentials_is_private_unless_it_must_not_be_stored() {
+    for (value, cacheability) in [("private", Cacheability::Private), ("public", Cacheability::Private), ("no-store", NoStore)] {
+        let CacheControl { cacheability: read, max_age, .. } =
+            cache_control(&headers(&[("cache-control", value), ("cache-control", "max-age=5")]), now(), true);
+        assert_eq!((read, max_age), (cacheability, Some(5)), "{value}");
+    }
+}
 
 #[test]
 fn no_store_and_private_forbid_storing_in_whatever_form() {
@@ -44,7 +53,10 @@ fn no_store_and_private_forbid_storing_in_whatever_form() {
         ("private=\"set-cookie\", private", NoStore),
         (",,\t private ,", NoStore),
         ("private=\"set-cookie\"", Public),
-        ("private=set-cookie", Public),
+        ("private=set-cookie", NoStore),
+        ("private=1", NoStore),
+        ("foo=\"bar, no-store", NoStore),
+        ("foo=\"bar\\\", private", NoStore),
         ("foo=\"no-store\"", Public),
         ("foo=\"a, no-store\"", Public),
         ("foo=\"a\\\", no-store, b\"", Public),
@@ -134,9 +146,9 @@ fn the_age_of_a_response_is_its_first_number_of_seconds() {
     for (value, age) in
         [("30", 30), (" 30 ", 30), ("30, 7", 30), ("99999999999", u32::MAX), ("-1", 0), ("x, 7", 0), ("1.5", 0), ("", 0)]
     {
-        assert_eq!(cache_control(&headers(&[("age", value)]), now()).age, age, "{value:?}");
+        assert_eq!(cache_control(&headers(&[("age", value)]), now(), false).age, age, "{value:?}");
     }
-    assert_eq!(cache_control(&HeaderMap::new(), now()), CacheControl::default());
+    assert_eq!(cache_control(&HeaderMap::new(), now(), false), CacheControl::default());
 }
 
 #[test]

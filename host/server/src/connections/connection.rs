@@ -67,7 +67,8 @@ impl Server {
             }
         };
         let mut io = connection.into_parts().io.into_inner();
-        let refused = io.refused.take().filter(|_| served.is_err());
+        // hyper has answered a request that it cannot parse.
+        let refused = io.refused.take().filter(|_| served.as_ref().is_err_and(|error| !error.is_parse()));
         open.ending = match (io.timed_out, &served) {
             (Some(ending), _) => ending,
             (None, _) if refused.is_some() => Ending::Invalid,
