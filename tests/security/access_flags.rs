@@ -75,6 +75,8 @@ async fn values_that_cannot_be_are_said_to_be_wrong_with_the_form_that_is_right(
         ("--allow-address=127.0.0.1/33", "an address or a range"),
         ("--allow-address=127.0.0.1/8", "neither one address, 127.0.0.1, nor a range, 127.0.0.0/8"),
         ("--deny-address=10.0.0.0/8,", "an address or a range"),
+        ("--deny-address=010.0.0.0/8", "an address or a range"),
+        ("--deny-address=127.0.0.01", "an address or a range"),
         ("--deny-host=http://example.org/", "without a scheme, a port or a path"),
         ("--allow-host=*.*.example.org", "it takes the form example.org"),
         ("--allow-port=0", "it has to be a number from 1 to 65535"),

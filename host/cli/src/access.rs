@@ -49,7 +49,10 @@ fn range(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
-    let range: IpNet = text.parse().map_err(|_| "it takes an address or a range, such as 192.0.2.1, 10.0.0.0/8 or fd00::/8")?;
+    // Some programs read a number with a leading zero as octal, so it is no address.
+    let is_strict = |text: &str| text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
+    let range: Option<IpNet> = text.parse().ok().filter(|_| is_strict(text));
+    let range = range.ok_or("it takes an address or a range, such as 192.0.2.1, 10.0.0.0/8 or fd00::/8")?;
     // Somebody who means one address must not get millions.
     if range.addr() != range.network() {
         return Err(format!("it is neither one address, {}, nor a range, {}", range.addr(), range.trunc()));

@@ -58,7 +58,8 @@ struct ByTheBook<'a> {
 
 impl<'a> ByTheBook<'a> {
     fn new(data: &'a [u8], info: &AnimationInfo) -> Self {
-        Self { decoder: DecodeOptions::new().read_info(data).ok(), model: Model::new(info.width, info.height) }
+        let decoder = DecodeOptions::new().read_info(data).ok().filter(|_| !has_odd_control_block(data));
+        Self { decoder, model: Model::new(info.width, info.height) }
     }
 
     fn check_next(&mut self, canvas: &Canvas) {
@@ -92,4 +93,9 @@ impl<'a> ByTheBook<'a> {
         });
         Some(())
     }
+}
+
+/// Whether a graphic control extension may have more or less than its four bytes. The decoders disagree about those.
+fn has_odd_control_block(data: &[u8]) -> bool {
+    data.windows(8).any(|bytes| bytes.starts_with(&[0x21, 0xf9]) && (bytes[2] != 4 || bytes[7] != 0))
 }
