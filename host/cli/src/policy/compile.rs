@@ -154,6 +154,7 @@ impl CompilePolicy {
         limit(Resource::Core, 0).context("cannot limit the size of dumps")?;
         // It matters little if this is not allowed.
         let _ = nice(NICENESS);
+        #[expect(clippy::disallowed_methods, reason = "the output is a compiled policy for the service, and not for a terminal")]
         run_compile_job(io::stdin().lock(), io::stdout().lock())?;
         Ok(ExitCode::SUCCESS)
     }
