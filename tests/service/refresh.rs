@@ -78,7 +78,7 @@ async fn a_refresh_that_fails_names_the_reason_and_keeps_what_is_stored() {
         let answer = refresh(&service, &url).await;
         assert_eq!(answer.code(), code);
         let detail = answer.problem(status);
-        assert!(detail.ends_with("; what is stored for the URL is kept"), "{detail}");
+        assert!(detail.ends_with("; anything stored for the URL is kept"), "{detail}");
         assert_eq!(service.media(&url).await.is("hit").body, png(1));
         assert_eq!(dir.sidecar(&url), sidecar);
     }

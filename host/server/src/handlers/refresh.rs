@@ -32,5 +32,5 @@ pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<
 
 /// A refresh that failed.
 fn kept(problem: Problem) -> Problem {
-    problem.and("what is stored for the URL is kept")
+    problem.and("anything stored for the URL is kept")
 }
