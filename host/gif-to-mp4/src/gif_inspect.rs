@@ -15,7 +15,7 @@ const DEFAULT_DELAY: u16 = 10;
 
 /// Walks through the blocks of a GIF and applies the limits.
 ///
-/// A file that ends after a complete frame is accepted, whatever follows; [`GifBlocks`] says where that is.
+/// A file that ends after a complete frame is accepted, whatever follows; `GifBlocks` says where that is.
 pub fn inspect_gif(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<AnimationInfo, ConvertError> {
     limits.check_input(gif.len())?;
     let mut blocks = GifBlocks::open(gif)?;

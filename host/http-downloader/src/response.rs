@@ -41,7 +41,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     retry_after_seconds(headers.get(RETRY_AFTER)?, now)
 }
 
-/// See [`retry_after`].
+/// The seconds that a `Retry-After` asks for at this time, for the fuzz target.
 pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
