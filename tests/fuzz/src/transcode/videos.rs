@@ -58,7 +58,7 @@ struct ByTheBook<'a> {
 
 impl<'a> ByTheBook<'a> {
     fn new(data: &'a [u8], info: &AnimationInfo) -> Self {
-        let decoder = DecodeOptions::new().read_info(data).ok().filter(|_| !has_odd_control_block(data));
+        let decoder = DecodeOptions::new().read_info(data).ok().filter(|_| !has_disputed_control_block(data));
         Self { decoder, model: Model::new(info.width, info.height) }
     }
 
@@ -95,7 +95,8 @@ impl<'a> ByTheBook<'a> {
     }
 }
 
-/// Whether a graphic control extension may have more or less than its four bytes. The decoders disagree about those.
-fn has_odd_control_block(data: &[u8]) -> bool {
-    data.windows(8).any(|bytes| bytes.starts_with(&[0x21, 0xf9]) && (bytes[2] != 4 || bytes[7] != 0))
+/// Whether a graphic control extension may have more or less than its four bytes, or a disposal of 4. The decoders disagree about those.
+fn has_disputed_control_block(data: &[u8]) -> bool {
+    let is_disputed = |bytes: &[u8]| bytes[2] != 4 || bytes[7] != 0 || bytes[3] >> 2 & 7 == 4;
+    data.windows(8).any(|bytes| bytes.starts_with(&[0x21, 0xf9]) && is_disputed(bytes))
 }
