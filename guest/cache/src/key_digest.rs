@@ -47,9 +47,7 @@ impl KeyDigest {
     pub fn sidecar_file(&self) -> String {
         format!("{self}.json")
     }
-}
 
-impl KeyDigest {
     /// The name of the file with bytes that are to replace those of the entry.
     #[must_use]
     pub fn new_media_file(&self) -> String {

@@ -6,7 +6,8 @@
 /// These are the code points with the property `Default_Ignorable_Code_Point` of Unicode 16 (among them fillers, variation selectors,
 /// joiners and tags), all others of the categories `Cc`, `Cf`, `Zl` and `Zp` (controls, format characters, separators), the blank
 /// Braille pattern, and noncharacters.
-pub(crate) fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     let is_noncharacter = u32::from(c) & 0xfffe == 0xfffe;
     is_noncharacter
         || matches!(

@@ -12,4 +12,5 @@ mod invisible;
 mod type_extension;
 
 pub use clean::{FALLBACK, clean_filename, clean_or_fallback};
+pub use invisible::is_invisible;
 pub use type_extension::{converted_name, match_extension};

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::HumanBytes;
 use media_cache::{Blob, SpooledBody};
-use media_cache_http_downloader::{clean_filename, filename_for, match_extension, media_type};
+use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use url::Url;
@@ -49,7 +49,7 @@ impl Put {
         let body = body(&self.file, limit).await.with_context(|| format!("cannot read {}", self.file.display()))?;
         anyhow::ensure!(!body.is_empty(), "{} is empty", self.file.display());
         anyhow::ensure!(body.len() <= limit, "{} is too large: the limit is {limit} bytes; see --max-body-mb", self.file.display());
-        let mimetype = media_type(self.mimetype.as_deref(), &body.head(8192)?);
+        let mimetype = media_type(self.mimetype.as_deref(), &body.head(SNIFFED_BYTES)?);
         let own_name = self.file.file_name().map(|name| name.to_string_lossy().into_owned()).filter(|name| name != "-");
         let given = self.filename.or(own_name).as_deref().and_then(clean_filename);
         let filename = given.map(|name| match_extension(&name, &mimetype));

@@ -3,6 +3,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use media_cache_file_names::is_invisible;
 use serde_json::Value;
 
 /// Displays text as one line, with hidden characters as `\n`, `\u{202e}` and the like.
@@ -19,8 +20,8 @@ pub struct Escaping<W>(pub W);
 
 impl<W: Write> Write for Escaping<W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for piece in text.split_inclusive(is_hidden) {
-            let last = piece.chars().next_back().filter(|last| is_hidden(*last));
+        for piece in text.split_inclusive(is_invisible) {
+            let last = piece.chars().next_back().filter(|last| is_invisible(*last));
             self.0.write_str(&piece[..piece.len() - last.map_or(0, char::len_utf8)])?;
             if let Some(last) = last {
                 write!(self.0, "{}", last.escape_default())?;
@@ -35,7 +36,7 @@ impl<W: Write> Write for Escaping<W> {
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
-        if character == '\n' || !is_hidden(character) {
+        if character == '\n' || !is_invisible(character) {
             escaped.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
@@ -51,16 +52,6 @@ pub fn json_line(value: &Value) -> String {
     json(&value.to_string())
 }
 
-/// Whether a character ends a line, controls a terminal, changes the direction of text, or is invisible: control characters, and
-/// those of the Unicode property `Default_Ignorable_Code_Point`, which contains the bidirectional controls, and a few that are blank.
-fn is_hidden(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}')
-        || matches!(character, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(character, '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}')
-        || matches!(character, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn every_control_and_every_bidirectional_character_is_hidden() {
+    fn every_control_and_every_bidirectional_character_is_invisible() {
         let controls = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}');
         let bidirectional = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').chain("\u{200e}\u{200f}\u{61c}".chars());
         let invisible = "\u{200b}\u{2060}\u{feff}\u{3164}\u{115f}\u{2800}\u{ad}\u{e007f}".chars();
@@ -89,7 +80,7 @@ mod tests {
         let value = serde_json::json!({ "a\u{202e}": ["\u{1b}\u{9b}\u{7f}\n", "\u{e0041}", "ä"] });
         for text in [json_line(&value), json(&format!("{value:#}"))] {
             assert!(text.contains("a\\u202e") && text.contains("\\udb40\\udc41") && text.contains('ä'), "{text}");
-            assert!(text.chars().all(|character| character == '\n' || !is_hidden(character)), "{text}");
+            assert!(text.chars().all(|character| character == '\n' || !is_invisible(character)), "{text}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
         }
     }

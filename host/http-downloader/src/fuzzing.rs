@@ -3,5 +3,4 @@
 pub use crate::encoded_text::decode_plain;
 pub use crate::framing::{ChunkedBody, ResponseHead};
 pub use crate::header_parameters::parameter;
-pub use crate::media_type::SNIFFED_BYTES;
 pub use crate::response::retry_after_seconds;

@@ -73,7 +73,7 @@ pub use host_pattern::{HostPattern, InvalidHostPattern};
 pub use http_downloader::HttpDownloader;
 pub use limiter_options::{LimiterCounts, LimiterOptions};
 pub use media_cache_file_names::{clean_filename, match_extension};
-pub use media_type::media_type;
+pub use media_type::{SNIFFED_BYTES, media_type};
 pub use options::{HttpOptions, OriginCacheControl, Progress};
 pub use origin_header::{InvalidOriginHeader, OriginHeader};
 pub use registered_types::registered_type;

@@ -31,6 +31,7 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
     let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
     let version = Version { tag, modified: media.stored_at().min(UNIX_EPOCH + LAST_DATE) };
+    let presentation = Presentation::of(media.mimetype());
     match version.condition(request) {
         Some(StatusCode::NOT_MODIFIED) => {
             let mut response = StatusCode::NOT_MODIFIED.into_response();
@@ -38,7 +39,7 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
                 // The length of the 200 response, as it is the only one that is allowed (RFC 9110, section 8.6). hyper would add 0.
                 response.headers_mut().insert(header::CONTENT_LENGTH, media.body.len().into());
             }
-            describe_version(response.headers_mut(), &media, version);
+            describe_version(response.headers_mut(), &media, version, presentation);
             response.extensions_mut().insert(media.source);
             return Ok(response);
         }
@@ -69,8 +70,8 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     if status == StatusCode::PARTIAL_CONTENT {
         insert(headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
     }
-    describe_content(headers, &media);
-    describe_version(headers, &media, version);
+    describe_content(headers, &media, presentation);
+    describe_version(headers, &media, version, presentation);
     Ok(response)
 }
 
@@ -88,21 +89,21 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderVal
 }
 
 /// Adds headers about the bytes.
-fn describe_content(headers: &mut HeaderMap, media: &Media) {
-    let Presentation { content_type, is_inline } = Presentation::of(media.mimetype());
+fn describe_content(headers: &mut HeaderMap, media: &Media, presentation: Presentation<'_>) {
+    let Presentation { content_type, is_inline } = presentation;
     insert(headers, header::CONTENT_TYPE, content_type);
     insert(headers, header::CONTENT_DISPOSITION, &content_disposition(is_inline, media.filename()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
 }
 
 /// Adds headers about the version, how long it may be cached, and where it came from.
-fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version) {
+fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version, presentation: Presentation<'_>) {
     headers.typed_insert(version.tag);
     headers.typed_insert(LastModified::from(version.modified));
     caching::describe(headers, media.cache_control(), media.stored_at());
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    if Presentation::of(media.mimetype()).is_played() {
+    if presentation.is_played() {
         headers.insert(header::CONTENT_SECURITY_POLICY, PLAYER_CONTENT_SECURITY_POLICY);
     }
     // A request for a style sheet must reach the service, which refuses it, though the browser has the media already.

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use media_cache_http_downloader::{clean_filename, filename_for, match_extension, media_type};
+use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use url::Url;
 
@@ -15,9 +15,6 @@ use crate::media_response::respond;
 use crate::problem::Problem;
 use crate::service::Service;
 use crate::uploads::{check_unmodified, not_kept};
-
-/// The number of leading bytes from which a media type is guessed.
-const SNIFFED: usize = 8192;
 
 /// The media type of a form. `curl --data` sends it by default, so it says nothing about the body.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -51,7 +48,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     if body.is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "empty-body", "the body is empty"));
     }
-    let head = body.head(SNIFFED).map_err(not_kept)?;
+    let head = body.head(SNIFFED_BYTES).map_err(not_kept)?;
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mimetype = media_type(declared.filter(|declared| *declared != FORM), &head);
     let given = filename.as_deref().and_then(clean_filename).map(|name| match_extension(&name, &mimetype));

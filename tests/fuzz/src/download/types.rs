@@ -1,6 +1,6 @@
 //! Media types, of whatever headers and bodies say.
 
-use media_cache_http_downloader::fuzzing::SNIFFED_BYTES;
+use media_cache_http_downloader::SNIFFED_BYTES;
 use media_cache_http_downloader::media_type as type_of;
 
 use crate::input::{Input, text};
