@@ -21,7 +21,15 @@ use crate::workspace::Crate;
 /// dependencies are exempt.
 const LAYERS: &[&[&str]] = &[
     &["guest/file-names", "guest/key-rules", "guest/policy-structures"],
-    &["guest/policy-sdk", "host/interfaces", "host/component-builder", "host/gif-to-mp4", "host/requests", "host/trace"],
+    &[
+        "guest/entry-files",
+        "guest/policy-sdk",
+        "host/interfaces",
+        "host/component-builder",
+        "host/gif-to-mp4",
+        "host/requests",
+        "host/trace",
+    ],
     &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader"],
     &["host/media-cache"],
     &["host/simulator", "host/conformance", "host/server"],

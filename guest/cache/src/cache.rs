@@ -7,6 +7,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
+use media_cache_entry_files::{DigestHasher, KeyDigest};
+
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
@@ -17,7 +19,6 @@ use crate::disk_health::DiskHealth;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::Index;
-use crate::key_digest::{DigestHasher, KeyDigest};
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use media_cache_entry_files::Metadata;
+
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::entry::Entry;
-use crate::metadata::Metadata;
+use crate::origin_metadata::OriginMetadata;
 use crate::state::State;
 
 /// Media, and whether it is stored.

@@ -1,10 +1,11 @@
 //! Saves the index for the next start.
 
+use media_cache_entry_files::SNAPSHOT;
+
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::Cache;
 use crate::disk::describe;
-use crate::file_kind::SNAPSHOT;
 use crate::single_flight::Role;
 use crate::snapshot;
 

@@ -1,8 +1,9 @@
 //! Deletes the files of entries that are no longer in the index.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::cache::Cache;
 use crate::disk::{Disk, describe};
-use crate::key_digest::KeyDigest;
 use crate::single_flight::Role;
 
 /// Entries whose files could not all be deleted. What remains takes up space, and the next start may find it again.

@@ -3,7 +3,7 @@
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
-use crate::file_kind::TEMPORARY;
+use media_cache_entry_files::TEMPORARY;
 use wit_bindgen::StreamResult;
 
 /// The open directory.

@@ -1,12 +1,13 @@
 //! The disk tier: the stored entries, as far as evicting them goes.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::cache::Cache;
 use crate::counters::Counters;
 use crate::eviction_tier::{Eviction, TierEntries};
 use crate::index::{Index, Slot};
-use crate::key_digest::KeyDigest;
 use crate::memory_tier::MemoryTier;
 use crate::policy::Policy;
 use crate::state::State;

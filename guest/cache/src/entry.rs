@@ -2,11 +2,10 @@
 
 use std::rc::Rc;
 
+use media_cache_entry_files::{KeyDigest, Metadata, Sidecar};
+
 use crate::bindings::media_cache::policy::eviction;
-use crate::key_digest::KeyDigest;
-use crate::media_type::media_kind;
-use crate::metadata::Metadata;
-use crate::sidecar::Sidecar;
+use crate::media_kind::media_kind;
 
 /// The block in which disk usage is counted, in bytes.
 pub const BLOCK: u64 = 4096;

@@ -3,7 +3,7 @@
 //! Failures are remembered by the URL as given, not by entry: that one signature was rejected says nothing about another, and nobody
 //! can keep others from an entry by requesting it wrongly.
 
-use crate::key_digest::{DigestMap, KeyDigest};
+use media_cache_entry_files::{DigestMap, KeyDigest};
 
 /// The limit of remembered failures.
 const LIMIT: usize = 4096;

@@ -2,12 +2,13 @@
 
 use std::hash::BuildHasherDefault;
 
+use media_cache_entry_files::{DigestHasher, KeyDigest};
+
 use crate::bindings::exports::media_cache::cache::cache::{Source, StoreError};
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
-use crate::key_digest::{DigestHasher, KeyDigest};
 use crate::lookup_key::LookupKey;
 use crate::single_flight::{Leader, Role};
 

@@ -1,11 +1,12 @@
 //! Serves what is stored.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source};
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::index::Slot;
-use crate::key_digest::KeyDigest;
 use crate::read_back::ReadBack;
 use crate::single_flight::Role;
 

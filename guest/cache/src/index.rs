@@ -3,9 +3,9 @@
 //! Entries are in numbered slots, which are reused, and are linked in the order of use. A policy identifies an entry by the number of
 //! its slot. Together with the generation of the slot, the number is a handle, which never identifies another entry.
 
+use media_cache_entry_files::{DigestMap, KeyDigest, Sidecar};
+
 use crate::entry::Entry;
-use crate::key_digest::{DigestMap, KeyDigest};
-use crate::sidecar::Sidecar;
 
 /// The number of a slot.
 pub type Slot = u32;

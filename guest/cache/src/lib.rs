@@ -2,7 +2,8 @@
 //!
 //! The WIT documents what it guarantees. Its modules, from the bottom up:
 //!
-//! - names and formats: [`hex`], [`key_digest`], [`file_kind`], [`lookup_key`], [`media_type`], [`metadata`], `json_surrogates`, [`sidecar`], [`snapshot`];
+//! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`snapshot`]; those of the two files of an entry are in the crate
+//!   `media-cache-entry-files`;
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
@@ -30,20 +31,16 @@ pub mod entry_filter;
 pub mod eviction_tier;
 pub mod failure_memory;
 pub mod failure_ttl;
-pub mod file_kind;
 mod fill;
 pub mod get;
 pub mod get_or_download;
 pub mod health;
-pub mod hex;
 pub mod index;
-mod json_surrogates;
-pub mod key_digest;
 pub mod listing;
 pub mod lookup_key;
-pub mod media_type;
+pub mod media_kind;
 pub mod memory_tier;
-pub mod metadata;
+pub mod origin_metadata;
 pub mod pending_writes;
 pub mod policy;
 pub mod put;
@@ -56,7 +53,6 @@ pub mod remove_matching;
 mod replace;
 mod reservation;
 pub mod settings;
-pub mod sidecar;
 pub mod sidecar_file;
 pub mod single_flight;
 pub mod snapshot;

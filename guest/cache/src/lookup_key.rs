@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use media_cache_entry_files::KeyDigest;
 use media_cache_key_rules::{KeyRules, check_url};
-
-use crate::key_digest::KeyDigest;
 
 /// What a request is for.
 pub struct LookupKey<'a> {

@@ -4,9 +4,10 @@
 //! that of the new body, or of the body in place where there is no new one, what is left of the renames is done. Anything else was
 //! interrupted before both were written, and the new files are removed: the old ones are untouched.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::disk::Disk;
-use crate::key_digest::KeyDigest;
 use crate::sidecar_file::read_sidecar;
 
 /// Which new files of an entry exist.

@@ -1,13 +1,15 @@
 //! Fetches an entry again, and replaces it if its media has changed. What is stored is served meanwhile, and stays if this fails.
 
+use media_cache_entry_files::{Cacheability, Metadata};
+
 use crate::bindings::exports::media_cache::cache::cache::{RefreshOutcome, Source, StoreError};
-use crate::bindings::media_cache::cache::downloader::{CacheControl, Cacheability, Fetched, FetchedMedia};
+use crate::bindings::media_cache::cache::downloader::{CacheControl, Fetched, FetchedMedia};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::cached_media::{CachedMedia, Refreshed};
 use crate::clock;
 use crate::lookup_key::LookupKey;
-use crate::metadata::Metadata;
+use crate::origin_metadata::OriginMetadata;
 use crate::replace::Replaced;
 use crate::single_flight::Role;
 
@@ -89,7 +91,7 @@ impl Cache {
         let fill = self.lead_fill(&key.digest).await;
         let handle = stored.handle.filter(|handle| self.state.borrow().index.resolve(*handle).is_some())?;
         let metadata = Metadata {
-            cacheability: stricter(stored.metadata.cacheability, cache_control.cacheability),
+            cacheability: stricter(stored.metadata.cacheability, cache_control.cacheability.into()),
             // A lifetime that is not stated anew stays.
             max_age: cache_control.max_age.or(stored.metadata.max_age),
             age: cache_control.age,

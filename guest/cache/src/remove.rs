@@ -1,9 +1,10 @@
 //! Removes one entry.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cache::Cache;
 use crate::entry::Entry;
-use crate::key_digest::KeyDigest;
 use crate::state::State;
 
 /// The outcome of removing an entry from the index.

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::Cache;
 use crate::entry::Entry;
 use crate::entry_filter::Filter;
 use crate::index::Slot;
-use crate::key_digest::KeyDigest;
 use crate::state::State;
 
 /// The number of slots that are searched at a time.

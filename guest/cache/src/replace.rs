@@ -4,9 +4,10 @@
 //! digest of its body, by which a start completes or undoes what was interrupted: see `recovery`. An unchanged body stays, and only
 //! the sidecar is replaced, which takes one rename.
 
+use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar};
+
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
@@ -14,9 +15,7 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::entry::{Entry, disk_size};
 use crate::index::Slot;
-use crate::key_digest::KeyDigest;
 use crate::lookup_key::LookupKey;
-use crate::sidecar::Sidecar;
 use crate::state::State;
 
 /// An entry with new files.

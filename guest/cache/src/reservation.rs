@@ -1,6 +1,7 @@
 //! Reserves space for an entry that is being written.
 
 use futures::channel::oneshot;
+use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
@@ -10,7 +11,6 @@ use crate::disk_tier::StoredEntries;
 use crate::entry::Entry;
 use crate::eviction_tier::Verdict;
 use crate::index::Slot;
-use crate::key_digest::KeyDigest;
 use crate::state::State;
 
 /// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, the space is

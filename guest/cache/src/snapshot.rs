@@ -4,13 +4,10 @@
 //! remains the source of truth: an entry without its files is not taken from here, one that is missing here is read from its
 //! sidecar, and the sidecar of each is compared when it is read for the first time. Unreadable lines are skipped.
 
+use media_cache_entry_files::{KeyDigest, Metadata, decode_hex, encode_hex, is_validator, stored_cacheability};
 use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
-use crate::hex::{decode_hex, encode_hex};
-use crate::key_digest::KeyDigest;
-use crate::metadata::{Metadata, is_validator, stored_cacheability};
-use crate::sidecar::is_default;
 
 /// The first line. A file with any other is of another version, and is not read.
 const HEADER: &str = r#"{"media-cache-index":1}"#;
@@ -118,13 +115,18 @@ pub fn read<B>(text: &[u8]) -> impl Iterator<Item = Entry<B>> + '_ {
     lines.take_while(move |_| ours).filter_map(|line| serde_json::from_slice::<Line>(line).ok()).map(|line| line.into_entry())
 }
 
+/// For fields that are written only if they differ from the default.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 #[cfg(test)]
 mod tests {
     use std::rc::Rc;
 
+    use media_cache_entry_files::{Cacheability, Sidecar};
+
     use super::*;
-    use crate::bindings::media_cache::cache::downloader::Cacheability;
-    use crate::sidecar::Sidecar;
 
     fn entry(url: &str, body_digest: Option<[u8; 32]>) -> Entry<()> {
         let metadata = Metadata::new("image/png".into(), "a \"b\".png", 1);

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use media_cache_entry_files::{DigestMap, FileKind, KeyDigest, SNAPSHOT};
+
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::Policy;
@@ -10,8 +12,6 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::{Disk, blames_the_file, describe};
 use crate::entry::Entry;
-use crate::file_kind::{FileKind, SNAPSHOT};
-use crate::key_digest::{DigestMap, KeyDigest};
 use crate::recovery::{NewFiles, Recovered, recover};
 use crate::sidecar_file::read_sidecar;
 use crate::single_flight::Role;
@@ -221,9 +221,9 @@ async fn entry_of_sidecar(disk: &Disk, digest: KeyDigest, pair: Pair) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use media_cache_entry_files::{Metadata, Sidecar};
+
     use super::*;
-    use crate::metadata::Metadata;
-    use crate::sidecar::Sidecar;
 
     #[test]
     fn a_listing_sorts_out_the_files_of_the_cache() {

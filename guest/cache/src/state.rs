@@ -1,5 +1,7 @@
 //! What a cache knows, and the few steps that change both tiers at once.
 
+use media_cache_entry_files::KeyDigest;
+
 use crate::bindings::exports::media_cache::cache::cache::Source;
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -10,7 +12,6 @@ use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::{Index, Slot};
-use crate::key_digest::KeyDigest;
 use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;
 

@@ -2,18 +2,17 @@
 
 use std::rc::Rc;
 
+use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar};
+
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::downloader::Cacheability;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::entry::{Entry, disk_size};
-use crate::key_digest::KeyDigest;
 use crate::lookup_key::LookupKey;
-use crate::sidecar::Sidecar;
 
 impl Cache {
     /// Stores media and returns its handle. Space is freed before anything is written, so that the budget holds at all times.

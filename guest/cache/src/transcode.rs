@@ -1,11 +1,11 @@
 //! Converts media before it is stored, if the host's transcoder accepts its type. By default that makes videos of GIFs.
 
+use media_cache_entry_files::{essence, is_media_type};
 use media_cache_file_names::converted_name;
 
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::transcoder::{self, Conversion, Transcoded};
 use crate::cache::Cache;
-use crate::media_type::{essence, is_media_type};
 
 const GIF: &str = "image/gif";
 

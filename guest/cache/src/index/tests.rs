@@ -1,5 +1,6 @@
+use media_cache_entry_files::Metadata;
+
 use super::*;
-use crate::metadata::Metadata;
 
 fn entry(url: &str, size: u64) -> Entry<()> {
     let metadata = Metadata::new("image/png".into(), "a.png", 0);

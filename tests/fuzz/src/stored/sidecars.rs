@@ -1,7 +1,6 @@
 //! Sidecars.
 
-use media_cache_component::metadata::Metadata;
-use media_cache_component::sidecar::Sidecar;
+use media_cache_entry_files::{Metadata, Sidecar};
 
 use crate::input::{Input, text};
 

@@ -1,10 +1,8 @@
 //! Snapshots of the index.
 
 use media_cache_component::entry::Entry;
-use media_cache_component::key_digest::KeyDigest;
-use media_cache_component::metadata::Metadata;
-use media_cache_component::sidecar::Sidecar;
 use media_cache_component::snapshot::{read, write};
+use media_cache_entry_files::{KeyDigest, Metadata, Sidecar};
 
 use crate::input::{Input, text};
 

@@ -1,8 +1,7 @@
-//! What is known about media besides its bytes. It is the same everywhere: in a response, the index, a sidecar and the snapshot.
+//! What is known about media besides its bytes. It is the same everywhere: in a response, the index and a sidecar.
 
 use media_cache_file_names::clean_or_fallback;
 
-use crate::bindings::media_cache::cache::downloader::{CacheControl, Cacheability, Validators};
 use crate::media_type::is_media_type;
 
 /// The type of media of which no type is known.
@@ -10,6 +9,17 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// The longest validator that is kept, in bytes.
 const LONGEST_VALIDATOR: usize = 1024;
+
+/// Who may keep media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cacheability {
+    /// Any cache.
+    Public,
+    /// Caches of a single user, such as a browser, and this one.
+    Private,
+    /// Nobody. Such media has no sidecar.
+    NoStore,
+}
 
 /// What is known about media besides its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,35 +62,10 @@ impl Metadata {
         }
     }
 
-    /// Adds what the origin said. Invalid validators are dropped.
-    #[must_use]
-    pub fn with_origin(self, cache_control: CacheControl, validators: Validators) -> Self {
-        Self {
-            cacheability: cache_control.cacheability,
-            max_age: cache_control.max_age,
-            age: cache_control.age,
-            etag: validators.etag.filter(|text| is_validator(text)),
-            last_modified: validators.last_modified.filter(|text| is_validator(text)),
-            ..self
-        }
-    }
-
     /// Whether shared caches must not keep the media.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.cacheability != Cacheability::Public
-    }
-
-    /// What the origin said about keeping the media.
-    #[must_use]
-    pub fn cache_control(&self) -> CacheControl {
-        CacheControl { cacheability: self.cacheability, max_age: self.max_age, age: self.age }
-    }
-
-    /// What identifies this version of the media to its origin.
-    #[must_use]
-    pub fn validators(&self) -> Validators {
-        Validators { etag: self.etag.clone(), last_modified: self.last_modified.clone() }
     }
 }
 
@@ -101,21 +86,6 @@ pub fn is_validator(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn with(validator: &str) -> Metadata {
-        let validators = Validators { etag: Some(validator.into()), last_modified: Some(validator.into()) };
-        let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60), age: 5 };
-        Metadata::new("image/png".into(), "../a.png", 1).with_origin(cache_control, validators)
-    }
-
-    #[test]
-    fn metadata_keeps_what_the_origin_said() {
-        let metadata = with("W/\"an etag\"");
-        assert_eq!((metadata.cacheability, metadata.max_age), (Cacheability::Private, Some(60)));
-        assert_eq!(metadata.validators().etag.as_deref(), Some("W/\"an etag\""));
-        assert_eq!(metadata.validators().last_modified.as_deref(), Some("W/\"an etag\""));
-        assert_eq!((metadata.cache_control().max_age, metadata.cache_control().age), (Some(60), 5));
-    }
-
     #[test]
     fn stored_media_of_matrix_is_private() {
         for (cache_key, is_private, expected) in [
@@ -130,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_file_name_is_cleaned() {
-        assert_eq!(with("x").filename, "a.png");
+        assert_eq!(Metadata::new(String::new(), "../a.png", 0).filename, "a.png");
         assert_eq!(Metadata::new(String::new(), "..", 0).filename, "media");
     }
 
@@ -150,11 +120,10 @@ mod tests {
     }
 
     #[test]
-    fn validators_that_are_too_long_or_not_visible_ascii_are_dropped() {
-        assert!(with(&"e".repeat(1024)).etag.is_some());
+    fn validators_are_short_visible_ascii() {
+        assert!(is_validator("W/\"an etag\"") && is_validator(&"e".repeat(1024)));
         for invalid in ["", "a\nb", "a\tb", "café", "\x7f", &"e".repeat(1025)] {
-            let metadata = with(invalid);
-            assert_eq!((metadata.etag, metadata.last_modified), (None, None), "{invalid:?}");
+            assert!(!is_validator(invalid), "{invalid:?}");
         }
     }
 }

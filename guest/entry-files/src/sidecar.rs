@@ -14,7 +14,7 @@ use crate::json_surrogates::mend_surrogates;
 use crate::metadata::{Metadata, is_validator, stored_cacheability};
 
 /// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
-pub const LARGEST: u64 = 128 * 1024;
+pub const LARGEST_SIDECAR: u64 = 128 * 1024;
 
 /// The latest time in milliseconds since 1970, in the year 73,000, that differs from the milliseconds before and after it when it is
 /// written as seconds with fractions. Later times become this one.
@@ -57,7 +57,7 @@ struct Written<'a> {
 }
 
 /// For fields that are written only if they differ from the default.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -115,8 +115,8 @@ impl Sidecar {
     /// If it would be larger than what is read back.
     pub fn to_checked_json(&self) -> Result<Vec<u8>, String> {
         let json = self.to_json();
-        if json.len() as u64 > LARGEST {
-            return Err(format!("the sidecar has {} bytes, and {LARGEST} is the most", json.len()));
+        if json.len() as u64 > LARGEST_SIDECAR {
+            return Err(format!("the sidecar has {} bytes, and {LARGEST_SIDECAR} is the most", json.len()));
         }
         Ok(json)
     }

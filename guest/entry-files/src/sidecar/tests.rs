@@ -1,5 +1,5 @@
 use super::*;
-use crate::bindings::media_cache::cache::downloader::Cacheability;
+use crate::metadata::Cacheability;
 
 fn plain() -> Sidecar {
     Sidecar {
