@@ -3,7 +3,7 @@
 use std::fs;
 
 use media_cache::{CacheControl, Cacheability, FetchedMedia, StoreError, Validators};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, SNAPSHOT, files_exist, sidecar};
+use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, files_exist, sidecar};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::stats;
@@ -19,15 +19,15 @@ fn media(cacheability: Cacheability) -> FetchedMedia {
 
 #[tokio::test]
 async fn private_media_stays_private_after_a_restart() {
-    // With the snapshot, and from the sidecar alone.
-    for with_snapshot in [true, false] {
+    // With the log, and from the sidecar alone.
+    for with_log in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
         rig.origin.serves("test:a", media(Cacheability::Private));
         let first = cache.get_or_download("test:a").await.unwrap();
         cache.close().await.unwrap();
-        if !with_snapshot {
-            fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
+        if !with_log {
+            fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
         }
         let cache = rig.open().await;
         let from_disk = cache.get("test:a").await.unwrap().unwrap();

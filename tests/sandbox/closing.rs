@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use futures::FutureExt;
 use media_cache::CacheError;
-use media_cache_test_support::cache_directory::{BOTH, LOCK, SNAPSHOT, files_exist, listing};
+use media_cache_test_support::cache_directory::{BOTH, LOCK, OWN_DIRECTORY, files_exist, listing};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::order;
@@ -57,7 +57,7 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     assert_eq!(body(&answer.unwrap()).await, text("test:a"));
     closed.unwrap();
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
-    assert_eq!(rig.open().await.load_report().from_index, 2);
+    assert_eq!(rig.open().await.load_report().unwrap().from_index, 2);
 }
 
 #[tokio::test]
@@ -73,16 +73,18 @@ async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
     drop(cache);
     latch.open();
     let cache = rig.open_when_free().await;
-    assert_eq!((cache.load_report().entries, cache.load_report().from_index), (1, 1));
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().from_index), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"]);
 }
 
 #[tokio::test]
-async fn an_empty_cache_leaves_no_more_than_its_own_two_files() {
+async fn an_empty_cache_leaves_no_more_than_its_lock_and_its_index_log() {
     let rig = CacheRig::create();
     rig.open().await.close().await.unwrap();
     let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
-    assert_eq!(names, [SNAPSHOT, LOCK]);
+    assert_eq!(names, [OWN_DIRECTORY, LOCK]);
+    let own: Vec<_> = listing(&rig.directory().join(OWN_DIRECTORY)).into_keys().collect();
+    assert_eq!(own, ["index.log"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::fs;
 
 use media_cache::{MediaCache, Source};
 use media_cache_test_support::cache_directory::{
-    BOTH, NEITHER, SNAPSHOT, files_exist, media_file, sidecar_file, write_python_entry,
+    BOTH, INDEX_LOG, NEITHER, files_exist, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
@@ -140,16 +140,31 @@ async fn what_is_at_hand_is_served_although_its_file_is_gone() {
 }
 
 #[tokio::test]
-async fn a_damaged_sidecar_does_not_matter_until_the_next_start_without_snapshot() {
-    let (rig, cache) = with_one_entry().await;
-    fill(&cache, &["test:b"]).await;
+async fn a_damaged_sidecar_matters_once_the_entry_is_no_longer_resident() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a", "test:b"]).await;
     fs::write(sidecar_file(&rig.directory(), "test:a"), "no more than a few words").unwrap();
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
     cache.close().await.unwrap();
 
-    fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
     let cache = rig.open().await;
-    assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 1));
+    // The directory has not changed, so nothing was looked at.
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (2, 0));
+    assert!(cache.get("test:a").await.unwrap().is_none());
+    assert_eq!(order(&cache).await, ["test:b"]);
+    assert_eq!((stats(&cache).await.damaged, files_exist(&rig.directory(), "test:a")), (1, NEITHER));
+}
+
+#[tokio::test]
+async fn a_damaged_sidecar_is_found_by_a_start_without_index_log() {
+    let (rig, cache) = with_one_entry().await;
+    fill(&cache, &["test:b"]).await;
+    cache.close().await.unwrap();
+    fs::write(sidecar_file(&rig.directory(), "test:a"), "no more than a few words").unwrap();
+    fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
+    let cache = rig.open().await;
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (1, 1));
     assert_eq!(order(&cache).await, ["test:b"]);
     assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
 }

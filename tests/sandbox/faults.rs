@@ -40,7 +40,7 @@ async fn with_its_directory_gone_the_cache_answers_from_the_network() {
 #[tokio::test]
 async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behind() {
     // A directory by one of the names that a write needs.
-    for name in ["dat.tmp", "dat", "json.tmp", "json"] {
+    for name in ["dat", "json.tmp", "json"] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
         fill(&cache, &["test:good"]).await;
@@ -69,7 +69,7 @@ async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behin
 async fn all_who_wait_are_served_what_could_not_be_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("json.tmp")).unwrap();
     let answers = futures::future::join_all((0..20).map(|_| cache.get_or_download("test:a"))).await;
     for answer in answers {
         assert_eq!(body(&answer.unwrap()).await, text("test:a"));
@@ -81,7 +81,7 @@ async fn all_who_wait_are_served_what_could_not_be_stored() {
 async fn what_cannot_be_written_says_what_failed() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("json.tmp")).unwrap();
     let outcome = cache.put("test:a", "mine", "text/plain", "a.txt").await.unwrap();
     let Some(StoreError::Disk(why)) = outcome.not_stored else { panic!("{:?}", outcome.not_stored) };
     assert!(why.contains("cannot store the entry"), "{why}");
@@ -138,7 +138,7 @@ async fn failed_writes_do_not_eat_the_room_of_others() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
     fill(&cache, &["test:a", "test:b"]).await;
-    fs::create_dir(media_file(&rig.directory(), "test:x").with_extension("dat.tmp")).unwrap();
+    fs::create_dir(media_file(&rig.directory(), "test:x").with_extension("json.tmp")).unwrap();
     for _ in 0..10 {
         cache.get_or_download("test:x").await.unwrap();
     }

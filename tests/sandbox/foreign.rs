@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use media_cache_test_support::cache_directory::{
-    NEITHER, SNAPSHOT, disk_usage, file_stem, files_exist, listing, media_file, sidecar_file, write_python_entry,
+    NEITHER, disk_usage, file_stem, files_exist, listing, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
@@ -27,13 +27,13 @@ async fn leftovers_of_interrupted_writes_are_removed() {
         format!("{}.dat.tmp", file_stem("test:a")),
         format!("{}.json.tmp", file_stem("test:a")),
         format!("{}.dat.tmp", file_stem("test:b")),
-        format!("{SNAPSHOT}.tmp"),
+        "media-cache.index".to_owned(),
     ];
     for name in &leftovers {
         fs::write(directory.join(name), "half of somethi").unwrap();
     }
     let cache = rig.open().await;
-    let report = cache.load_report();
+    let report = cache.load_report().unwrap();
     assert_eq!((report.leftovers, report.damaged, report.entries), (4, 0, 1));
     assert_eq!(disk_usage(&directory), (SMALL, 2));
 }
@@ -46,7 +46,7 @@ async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
     good_entry(&directory, "test:bad");
     damage(&directory);
     let cache = rig.open().await;
-    let report = cache.load_report();
+    let report = cache.load_report().unwrap();
     assert_eq!((report.entries, report.damaged, report.leftovers), (1, 1, 0), "{what}");
     assert_eq!(files_exist(&directory, "test:bad"), NEITHER, "{what}");
     assert_eq!(order(&cache).await, ["test:good"], "{what}");
@@ -141,7 +141,10 @@ async fn what_is_not_ours_is_left_as_it_is() {
     let inside = listing(&directory.join("subdirectory"));
 
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(SMALL))).await;
-    assert_eq!((cache.load_report().entries, cache.load_report().leftovers, cache.load_report().damaged), (1, 0, 0));
+    assert_eq!(
+        (cache.load_report().unwrap().entries, cache.load_report().unwrap().leftovers, cache.load_report().unwrap().damaged),
+        (1, 0, 0)
+    );
     fill(&cache, &["test:b", "test:c"]).await;
     cache.remove("test:c").await.unwrap();
     cache.close().await.unwrap();
@@ -152,7 +155,7 @@ async fn what_is_not_ours_is_left_as_it_is() {
         after.remove(OsStr::new(name));
     }
     let names: Vec<_> = after.into_keys().collect();
-    assert_eq!(names, ["media-cache.index", "media-cache.lock", "subdirectory"], "and of ours there is nothing left");
+    assert_eq!(names, [".media-cache", "media-cache.lock", "subdirectory"], "and of ours there is nothing left");
     assert_eq!(listing(&directory.join("subdirectory")), inside);
     assert_eq!(fs::read(directory.join("subdirectory/deeper/file.tmp")).unwrap(), b"nor is this");
 }
@@ -167,7 +170,7 @@ async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
         fs::create_dir(&odd).unwrap();
         fs::write(odd.join("inside"), "somebody's").unwrap();
         let cache = rig.open().await;
-        assert_eq!((cache.load_report().entries, cache.load_report().leftovers), (1, 0), "{extension}");
+        assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().leftovers), (1, 0), "{extension}");
         assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
         cache.close().await.unwrap();
         assert_eq!(fs::read(odd.join("inside")).unwrap(), b"somebody's", "{extension}");
@@ -182,6 +185,6 @@ async fn a_foreign_file_whose_name_is_no_text_is_left_as_it_is() {
     let odd = directory.join(OsStr::from_bytes(b"caf\xe9.jpg"));
     fs::write(&odd, "an old picture").unwrap();
     let cache = rig.open().await;
-    assert_eq!(cache.load_report().entries, 1);
+    assert_eq!(cache.load_report().unwrap().entries, 1);
     assert_eq!(fs::read(odd).unwrap(), b"an old picture");
 }

@@ -40,7 +40,7 @@ async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
         write_python_entry(&directory, url, media, mimetype, filename, ts);
     }
     let cache = rig.open().await;
-    let report = cache.load_report();
+    let report = cache.load_report().unwrap();
     assert_eq!((report.entries, report.damaged, report.leftovers, report.from_index), (9, 0, 0, 0));
     assert_eq!(order(&cache).await, THEIRS.map(|(url, ..)| url), "the oldest is the coldest");
     assert_eq!(stats(&cache).await.disk_bytes, 9 * SMALL - 4096, "one has no media at all");
@@ -85,7 +85,7 @@ async fn their_entries_keep_their_order_over_a_restart_of_ours() {
     let before = order(&cache).await;
     cache.close().await.unwrap();
     let cache = rig.open().await;
-    assert_eq!((cache.load_report().from_index, order(&cache).await), (9, before));
+    assert_eq!((cache.load_report().unwrap().from_index, order(&cache).await), (9, before));
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn fields_that_are_missing_or_unknown_do_no_harm() {
         fs::write(media_file(&directory, url), "bytes").unwrap();
     }
     let cache = rig.open().await;
-    assert_eq!((cache.load_report().entries, cache.load_report().damaged), (6, 0));
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (6, 0));
     for (url, _) in sidecars {
         let found = cache.get(url).await.unwrap().unwrap();
         assert_eq!((found.mimetype(), found.filename()), ("application/octet-stream", "media"), "{url}");
@@ -122,7 +122,7 @@ async fn a_file_name_with_half_a_character_is_picked_up_all_the_same() {
     let json = fs::read_to_string(sidecar_file(&directory, "test:a")).unwrap().replace('?', "\\udce9");
     fs::write(sidecar_file(&directory, "test:a"), json).unwrap();
     let cache = rig.open().await;
-    assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 0));
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (1, 0));
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
 }
 

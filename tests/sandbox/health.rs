@@ -4,10 +4,11 @@ use std::fs::{self, File};
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_cache::{Blob, Health, MediaCache};
-use media_cache_test_support::cache_directory::media_file;
+use media_cache::{Blob, CacheError, Health, MediaCache, StoreError};
+use media_cache_test_support::cache_directory::{NEITHER, files_exist, make_undeletable, media_file, sidecar_file};
 use media_cache_test_support::cache_requests::fill;
-use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_rig::{CacheRig, SMALL};
+use media_cache_test_support::cache_state::stats;
 
 async fn degradation(cache: &MediaCache) -> Option<(String, u64)> {
     match cache.health().await.unwrap() {
@@ -22,18 +23,47 @@ async fn a_disk_that_fails_is_reported_until_something_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     assert_eq!(degradation(&cache).await, None);
-    let blocked = media_file(&rig.directory(), "test:a").with_extension("dat.tmp");
+    let blocked = media_file(&rig.directory(), "test:a").with_extension("json.tmp");
     fs::create_dir(&blocked).unwrap();
     let since = rig.clock.wall().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64;
     for _ in 0..2 {
         cache.get_or_download("test:a").await.unwrap();
         let (reason, failed_at) = degradation(&cache).await.unwrap();
         assert!(reason.starts_with("cannot store the entry: "), "{reason}");
-        assert_eq!(failed_at, since, "the first failure counts");
-        rig.clock.advance(Duration::from_secs(1));
+        assert_eq!(failed_at, since);
     }
     fill(&cache, &["test:b"]).await;
     assert_eq!(degradation(&cache).await, None);
+}
+
+#[tokio::test]
+async fn a_disk_that_works_again_is_noticed_without_a_request() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let blocked = media_file(&rig.directory(), "test:a").with_extension("json.tmp");
+    fs::create_dir(&blocked).unwrap();
+    cache.get_or_download("test:a").await.unwrap();
+    assert!(degradation(&cache).await.is_some());
+    rig.clock.advance(Duration::from_secs(1));
+    cache.checkpoint().await.unwrap();
+    assert_eq!(degradation(&cache).await, None);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_deleted_count_until_they_are() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    make_undeletable(&rig.directory(), "test:a");
+    assert!(matches!(cache.remove("test:a").await, Err(CacheError::Store(StoreError::Disk(_)))));
+    let (reason, _) = degradation(&cache).await.unwrap();
+    assert!(reason.starts_with("cannot delete "), "{reason}");
+    assert_eq!((stats(&cache).await.entries, stats(&cache).await.disk_bytes), (0, SMALL));
+    fs::remove_dir(sidecar_file(&rig.directory(), "test:a")).unwrap();
+    rig.clock.advance(Duration::from_secs(1));
+    cache.checkpoint().await.unwrap();
+    assert_eq!(degradation(&cache).await, None);
+    assert_eq!((stats(&cache).await.disk_bytes, files_exist(&rig.directory(), "test:a")), (0, NEITHER));
 }
 
 #[tokio::test]

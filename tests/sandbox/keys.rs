@@ -83,7 +83,7 @@ async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
     assert_eq!(written["url"], PLAIN);
 
     let cache = open(&rig, "discord").await;
-    assert_eq!((cache.load_report().entries, cache.load_report().damaged), (1, 0));
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (1, 0));
     assert!(cache.get(&signed(2)).await.unwrap().is_some());
     cache.close().await.unwrap();
 

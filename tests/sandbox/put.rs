@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::join_all;
 use media_cache::{Blob, CacheError, Source, StoreError};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, SNAPSHOT, files_exist, media_file};
+use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, files_exist, media_file};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{entries, order, stats};
@@ -178,7 +178,7 @@ async fn what_has_a_very_long_name_survives_a_restart_or_is_not_stored_at_all() 
     let filename = "n".repeat(140_000);
     let outcome = cache.put("test:a", "bytes", "text/plain", &filename).await.unwrap();
     cache.close().await.unwrap();
-    std::fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
+    std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     let cache = rig.open().await;
     assert_eq!(cache.get("test:a").await.unwrap().is_some(), outcome.not_stored.is_none(), "as the put said");
 }

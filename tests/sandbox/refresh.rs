@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join3;
 use media_cache::{CacheControl, FetchedMedia, MediaCache, RefreshOutcome, Source, Validators};
-use media_cache_test_support::cache_directory::{BOTH, SNAPSHOT, copy_files, disk_usage, files_exist, media_file, sidecar};
+use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, copy_files, disk_usage, files_exist, media_file, sidecar};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{Found, found, order, stats};
@@ -216,7 +216,7 @@ async fn a_file_that_is_being_sent_stays_readable() {
 }
 
 #[tokio::test]
-async fn a_snapshot_from_before_the_refresh_is_not_believed() {
+async fn a_log_from_before_the_refresh_is_not_believed() {
     // Both versions have the same size, so that only the sidecar tells them apart.
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
@@ -229,9 +229,9 @@ async fn a_snapshot_from_before_the_refresh_is_not_believed() {
         cache.refresh(URL).await.unwrap();
         let crashed = CacheRig::create();
         copy_files(&rig.directory(), &crashed.directory());
-        assert!(crashed.directory().join(SNAPSHOT).exists());
+        assert!(crashed.directory().join(INDEX_LOG).exists());
         let cache = crashed.open().await;
-        assert_eq!(found(&cache), Found { entries: 1, from_index: 1, ..Found::default() });
+        assert_eq!(found(&cache), Found { entries: 1, ..Found::default() });
         serves(&cache, if is_confirmed { "first" } else { "other" }).await;
         let media = cache.get(URL).await.unwrap().unwrap();
         let max_age = media.cache_control().max_age;

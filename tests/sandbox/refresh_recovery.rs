@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use media_cache::FetchedMedia;
-use media_cache_test_support::cache_directory::{LOCK, SNAPSHOT, disk_usage, listing, media_file, sidecar, sidecar_file};
+use media_cache_test_support::cache_directory::{
+    INDEX_LOG, LOCK, OWN_DIRECTORY, disk_usage, listing, media_file, sidecar, sidecar_file,
+};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{Found, found, stats};
@@ -29,19 +31,19 @@ fn media(bytes: &str) -> FetchedMedia {
     fetched(bytes.to_owned(), "image/png", "a.png")
 }
 
-/// An entry before and after a refresh, and the snapshot from before.
+/// An entry before and after a refresh, and the log from before.
 async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves(URL, media(old));
     cache.get_or_download(URL).await.unwrap();
     cache.close().await.unwrap();
-    let (before, snapshot) = (Version::read(&rig.directory()), fs::read(rig.directory().join(SNAPSHOT)).unwrap());
+    let (before, log) = (Version::read(&rig.directory()), fs::read(rig.directory().join(INDEX_LOG)).unwrap());
     let cache = rig.open().await;
     rig.origin.serves(URL, media(new));
     assert!(cache.refresh(URL).await.unwrap().modified);
     cache.close().await.unwrap();
-    (before, Version::read(&rig.directory()), snapshot)
+    (before, Version::read(&rig.directory()), log)
 }
 
 /// The bytes of a file, by its extension.
@@ -80,17 +82,18 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
 async fn every_state_between_two_steps_of_a_refresh_becomes_one_version() {
     // Of another size, and of the same, where only the digest tells them apart.
     for (old_bytes, new_bytes) in [("the first version", "the second"), ("version 1", "version 2")] {
-        let (old, new, snapshot) = versions(old_bytes, new_bytes).await;
+        let (old, new, log) = versions(old_bytes, new_bytes).await;
         for (number, (files, is_new, leftovers)) in states(&old, &new).into_iter().enumerate() {
-            for with_snapshot in [false, true] {
-                let case = format!("state {number} of {new_bytes:?}, {with_snapshot}");
+            for with_log in [false, true] {
+                let case = format!("state {number} of {new_bytes:?}, {with_log}");
                 let rig = CacheRig::create();
                 fs::create_dir_all(rig.directory()).unwrap();
                 for (extension, bytes) in &files {
                     fs::write(media_file(&rig.directory(), URL).with_extension(extension), bytes).unwrap();
                 }
-                if with_snapshot {
-                    fs::write(rig.directory().join(SNAPSHOT), &snapshot).unwrap();
+                if with_log {
+                    fs::create_dir(rig.directory().join(OWN_DIRECTORY)).unwrap();
+                    fs::write(rig.directory().join(INDEX_LOG), &log).unwrap();
                 }
                 let cache = rig.open().await;
                 let loaded = found(&cache);
@@ -125,7 +128,8 @@ async fn new_files_of_an_entry_that_is_not_there_are_removed_or_become_it() {
         }
         let cache = rig.open().await;
         assert_eq!(found(&cache), Found { entries, leftovers, ..Found::default() }, "{extensions:?}");
-        let names = listing(&rig.directory()).into_keys().filter(|name| *name != *LOCK).count();
+        let names =
+            listing(&rig.directory()).into_keys().filter(|name| ![LOCK, OWN_DIRECTORY].map(Into::into).contains(name)).count();
         assert_eq!(names as u64, 2 * entries, "{extensions:?}");
     }
 }

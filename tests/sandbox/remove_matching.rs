@@ -1,7 +1,9 @@
 //! Removing all entries of a host, with a prefix, or altogether.
 
+use std::fs;
+
 use media_cache::{CacheError, EntryFilter, FetchError, MediaCache, StoreError};
-use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, make_undeletable};
+use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, make_undeletable, media_file};
 use media_cache_test_support::cache_requests::{failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
@@ -74,7 +76,10 @@ async fn files_that_cannot_be_deleted_are_reported_and_the_others_removed() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &URLS).await;
-    make_undeletable(&rig.directory(), URLS[0]);
+    // A directory in place of the media cannot be deleted either, and the sidecar says that the entry matches.
+    let media = media_file(&rig.directory(), URLS[0]);
+    fs::remove_file(&media).unwrap();
+    fs::create_dir(&media).unwrap();
     let error = cache.remove_matching(EntryFilter::Host("a.example".into())).await.unwrap_err();
     let CacheError::Store(StoreError::Disk(reason)) = error else { panic!("{error}") };
     assert!(reason.starts_with("1 of 2 entries were not removed: cannot delete "), "{reason}");

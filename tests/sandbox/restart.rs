@@ -4,7 +4,7 @@ use std::fs;
 
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{
-    BOTH, NEITHER, SNAPSHOT, copy_files, disk_usage, files_exist, media_file, sidecar_file, write_python_entry,
+    BOTH, INDEX_LOG, NEITHER, copy_files, disk_usage, files_exist, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
@@ -24,7 +24,7 @@ async fn everything_is_found_again() {
     assert_eq!(found(&cache), Found { entries: 3, from_index: 3, ..Found::default() });
     let fresh = stats(&cache).await;
     assert_eq!((fresh.entries, fresh.disk_bytes, fresh.resident_entries), (3, 3 * SMALL, 0));
-    assert_eq!((fresh.hits, fresh.misses, fresh.stored), (0, 0, 0), "counters start anew");
+    assert_eq!((fresh.hits, fresh.misses, fresh.stored), (0, 3, 3), "counters continue");
     for url in ["test:a", "test:b", "test:c"] {
         let found = cache.get_or_download(url).await.unwrap();
         assert_eq!((body(&found).await, found.source), (text(url), Source::Disk));
@@ -34,12 +34,12 @@ async fn everything_is_found_again() {
 }
 
 #[tokio::test]
-async fn without_the_snapshot_the_order_is_that_of_storing() {
+async fn without_the_index_log_the_order_is_that_of_storing() {
     let rig = CacheRig::after_a_run(&["test:b", "test:c", "test:a"]).await;
     let cache = rig.open().await;
     cache.get("test:b").await.unwrap().unwrap();
     cache.close().await.unwrap();
-    fs::remove_file(rig.directory().join(SNAPSHOT)).unwrap();
+    fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     let cache = rig.open().await;
     assert_eq!(found(&cache), Found { entries: 3, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:b", "test:c", "test:a"]);
@@ -61,17 +61,17 @@ async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
 
 #[tokio::test]
 async fn bytes_that_changed_meanwhile_are_never_served() {
-    for with_snapshot in [true, false] {
+    for with_log in [true, false] {
         let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
         let directory = rig.directory();
         let mut changed = text("test:a");
         changed.reverse();
         fs::write(media_file(&directory, "test:a"), changed).unwrap();
-        if !with_snapshot {
-            fs::remove_file(directory.join(SNAPSHOT)).unwrap();
+        if !with_log {
+            fs::remove_file(directory.join(INDEX_LOG)).unwrap();
         }
         let cache = rig.open().await;
-        assert_eq!(cache.load_report().entries, 2, "a start does not read media");
+        assert_eq!(cache.load_report().unwrap().entries, 2, "a start does not read media");
         assert!(cache.get("test:a").await.unwrap().is_none());
         assert_eq!((stats(&cache).await.damaged, files_exist(&directory, "test:a")), (1, NEITHER));
     }
@@ -95,7 +95,7 @@ async fn a_smaller_budget_evicts_the_coldest() {
     cache.get("test:a").await.unwrap().unwrap();
     cache.close().await.unwrap();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL + 4095))).await;
-    let report = cache.load_report();
+    let report = cache.load_report().unwrap();
     assert_eq!((report.entries, report.evicted, report.damaged), (2, 2, 0));
     assert_eq!(order(&cache).await, ["test:d", "test:a"]);
     assert_eq!(disk_usage(&rig.directory()), (2 * SMALL, 4));
@@ -111,7 +111,7 @@ async fn a_budget_smaller_than_an_entry_evicts_that_entry() {
     fill(&cache, &["test:large"]).await;
     cache.close().await.unwrap();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
-    assert_eq!((cache.load_report().entries, cache.load_report().evicted), (1, 1));
+    assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().evicted), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"], "the colder one has room");
     assert_eq!(disk_usage(&rig.directory()), (SMALL, 2));
 }
@@ -123,9 +123,9 @@ async fn all_numbers_of_a_report_are_exact_together() {
     fs::remove_file(media_file(&directory, "test:e")).unwrap();
     write_python_entry(&directory, "test:added", b"added", "image/png", "a.png", "1800000000");
     fs::write(media_file(&directory, "test:b").with_extension("dat.tmp"), "half of somethi").unwrap();
-    fs::write(directory.join(format!("{SNAPSHOT}.tmp")), "half of somethi").unwrap();
+    fs::write(directory.join("media-cache.index"), "what earlier versions wrote").unwrap();
     let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
-    let report = cache.load_report();
+    let report = cache.load_report().unwrap();
     assert_eq!((report.leftovers, report.damaged, report.evicted), (2, 1, 2));
     assert_eq!((report.entries, order(&cache).await.len()), (3, 3));
     assert!(report.from_index <= report.entries, "{} of {} entries", report.from_index, report.entries);

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use headers::{Date, Expires, Header, HeaderMapExt};
 use http::HeaderMap;
-use media_cache_test_support::cache_directory::SNAPSHOT;
+use media_cache_test_support::cache_directory::INDEX_LOG;
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -78,7 +78,7 @@ async fn a_stored_response_is_sent_with_its_age() {
     let mut sidecar = dir.sidecar(&url);
     sidecar["ts"] = (sidecar["ts"].as_f64().unwrap() - 3.0).into();
     std::fs::write(dir.sidecar_file(&url), sidecar.to_string()).unwrap();
-    std::fs::remove_file(dir.cache().join(SNAPSHOT)).unwrap();
+    std::fs::remove_file(dir.cache().join(INDEX_LOG)).unwrap();
     let answer = dir.serve().await.media(&url).await.is("hit");
     let age: u64 = answer.header("age").parse().unwrap_or_else(|error| panic!("{error}: {:?}", answer.headers));
     assert!((3..100).contains(&age), "{age}");

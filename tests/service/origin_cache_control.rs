@@ -1,7 +1,7 @@
 //! What an origin says about keeping its media is applied here, and passed on to clients.
 
 use http::Method;
-use media_cache_test_support::cache_directory::SNAPSHOT;
+use media_cache_test_support::cache_directory::INDEX_LOG;
 use media_cache_test_support::http_client::{HttpResponse, send};
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::png;
@@ -111,7 +111,7 @@ async fn the_age_of_media_counts_on_through_a_restart() {
     let service = dir.serve().await;
     service.media(&url).await.is("miss");
     service.stop().await;
-    std::fs::remove_file(dir.cache().join(SNAPSHOT)).unwrap();
+    std::fs::remove_file(dir.cache().join(INDEX_LOG)).unwrap();
     let mut sidecar = dir.sidecar(&url);
     assert_eq!((&sidecar["max_age"], &sidecar["age"], &sidecar["etag"]), (&6000.into(), &30.into(), &"\"1\"".into()));
     sidecar["ts"] = (sidecar["ts"].as_f64().unwrap() - 1000.0).into();

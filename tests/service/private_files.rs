@@ -51,7 +51,7 @@ async fn all_that_a_service_writes_is_for_its_owner_alone() {
     let upload = service.request(http::Method::PUT, "/policy").body(component);
     assert_eq!(send(upload).await.status, 200);
     service.stop().await;
-    // Two of the entry, the snapshot, the lock, what is remembered of the policy, and its component.
+    // Two of the entry, the index log, the lock, what is remembered of the policy, and its component.
     assert_eq!(assert_private(&dir.cache()), 6, "{:?}", dir.names());
     assert_eq!(mode(&trace), 0o600);
 }

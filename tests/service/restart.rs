@@ -1,6 +1,6 @@
 //! What a service knew when it was stopped, the next one knows.
 
-use media_cache_test_support::cache_directory::SNAPSHOT;
+use media_cache_test_support::cache_directory::INDEX_LOG;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, photo, png};
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -68,7 +68,7 @@ async fn the_order_of_use_decides_what_goes_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_snapshot_that_is_gone_or_damaged_costs_nothing_but_the_order() {
+async fn an_index_log_that_is_gone_or_damaged_costs_the_order_and_nothing_else() {
     let dir = ServiceDirectory::create();
     let urls: Vec<String> = (0..3).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     let service = dir.serve().await;
@@ -76,11 +76,11 @@ async fn a_snapshot_that_is_gone_or_damaged_costs_nothing_but_the_order() {
         assert_eq!(service.put(url, "image/png", png(seed)).await.status, 201);
     }
     service.stop().await;
-    let snapshot = dir.cache().join(SNAPSHOT);
+    let log = dir.cache().join(INDEX_LOG);
     for damage in [None, Some(&b"\xff\x00 this is not it\n{}\n"[..]), Some(b"")] {
         match damage {
-            None => std::fs::remove_file(&snapshot).unwrap(),
-            Some(bytes) => std::fs::write(&snapshot, bytes).unwrap(),
+            None => std::fs::remove_file(&log).unwrap(),
+            Some(bytes) => std::fs::write(&log, bytes).unwrap(),
         }
         let service = dir.serve().await;
         for (url, seed) in urls.iter().zip(0..) {

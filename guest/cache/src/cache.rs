@@ -4,6 +4,7 @@
 //! meanwhile, so it is read again afterwards.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
@@ -12,6 +13,7 @@ use media_cache_entry_files::{DigestHasher, KeyDigest};
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cached_media::{CachedMedia, Refreshed};
 use crate::counters::Counters;
 use crate::disk::Disk;
@@ -19,9 +21,12 @@ use crate::disk_health::DiskHealth;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::Index;
+use crate::index_log::IndexLog;
+use crate::load::Loading;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;
+use crate::remains::Remains;
 use crate::settings::Settings;
 use crate::single_flight;
 use crate::state::State;
@@ -33,11 +38,20 @@ pub struct Cache {
     pub(crate) settings: Settings,
     pub(crate) state: RefCell<State>,
     pub(crate) disk: RefCell<Option<Rc<Disk>>>,
+    /// What was found, once everything is loaded.
     pub(crate) report: Cell<Option<LoadReport>>,
     /// The media types that the transcoder accepts, from the first fetch on.
     pub(crate) accepted_types: OnceCell<Vec<String>>,
     pub(crate) loads: SingleFlight<(), Result<LoadReport, String>>,
+    /// Opening the directory, which is how a load begins.
+    pub(crate) opening: SingleFlight<(), Result<(), String>>,
+    /// The index log, while nothing is being written to it.
+    pub(crate) log: RefCell<Option<IndexLog>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
+    /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks).
+    pub(crate) tried_again: Cell<u64>,
+    /// Making everything that was written durable.
+    pub(crate) syncs: SingleFlight<(), Result<(), ErrorCode>>,
     /// Fetches, by the URL as given.
     pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
     /// Fetches and puts, by entry. One that fails ends without a result.
@@ -65,6 +79,9 @@ impl Cache {
             counters: Counters::default(),
             writes: PendingWrites::default(),
             disk_health: DiskHealth::default(),
+            replacing: HashMap::new(),
+            remains: Remains::default(),
+            loading: Some(Loading::default()),
         };
         Self {
             settings,
@@ -73,7 +90,11 @@ impl Cache {
             report: Cell::default(),
             accepted_types: OnceCell::default(),
             loads: SingleFlight::default(),
+            opening: SingleFlight::default(),
+            log: RefCell::default(),
             checkpoints: SingleFlight::default(),
+            tried_again: Cell::default(),
+            syncs: SingleFlight::default(),
             downloads: SingleFlight::default(),
             fills: SingleFlight::default(),
             refreshes: SingleFlight::default(),

@@ -7,7 +7,7 @@ use media_cache_entry_files::Metadata;
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
-use crate::entry::Entry;
+use crate::memory_tier::Resident;
 use crate::origin_metadata::OriginMetadata;
 use crate::state::State;
 
@@ -42,8 +42,9 @@ impl Refreshed {
 impl CachedMedia {
     /// The media of an entry.
     #[must_use]
-    pub fn stored(entry: &Entry<Blob>, body: Blob, handle: u64) -> Self {
-        Self { body, metadata: Rc::clone(&entry.metadata), handle: Some(handle), not_stored: None }
+    pub fn stored(resident: &Resident, handle: u64) -> Self {
+        let Resident { body, metadata, .. } = resident;
+        Self { body: body.share(), metadata: Rc::clone(metadata), handle: Some(handle), not_stored: None }
     }
 
     /// Media that is not stored yet. `cost` is the time in milliseconds that its fetch took, 0 if unknown.
@@ -68,17 +69,17 @@ impl CachedMedia {
     /// The response to a request. After a miss, the tier may hold the bytes in a file of its own while these are still in the file that
     /// the downloader filled; these are returned then, since their digest is known already, and the media does not count as resident.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
-        let entry = self.handle.and_then(|handle| state.index.resolve(handle)).and_then(|slot| state.index.get(slot));
-        let resident = entry.and_then(|entry| entry.resident.as_ref());
+        let slot = self.handle.and_then(|handle| state.index.resolve(handle));
+        let resident = slot.and_then(|slot| state.memory_tier.get(slot));
         // The entry may have been refreshed meanwhile, and then has other bytes.
-        let is_current = entry.is_some_and(|entry| Rc::ptr_eq(&entry.metadata, &self.metadata));
-        let resident = resident.filter(|resident| is_current && (source != Source::Origin || resident.in_memory()));
+        let resident = resident.filter(|resident| Rc::ptr_eq(&resident.metadata, &self.metadata));
+        let resident = resident.map(|resident| &resident.body).filter(|body| source != Source::Origin || body.in_memory());
         Media {
             mimetype: self.metadata.mimetype.clone(),
             filename: self.metadata.filename.clone(),
             source,
             stored_at: self.metadata.stored_at,
-            handle: self.handle.filter(|_| entry.is_some()),
+            handle: self.handle.filter(|_| slot.is_some()),
             resident: resident.is_some(),
             cache_control: self.metadata.cache_control(),
             validators: self.metadata.validators(),

@@ -1,33 +1,85 @@
-//! Saves the index for the next start.
-
-use media_cache_entry_files::SNAPSHOT;
+//! Saves what only memory knows.
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
-use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::Cache;
-use crate::disk::describe;
+use crate::clock;
+use crate::disk::{Disk, describe};
+use crate::disk_health::Operation;
+use crate::index_log::LOG;
 use crate::single_flight::Role;
-use crate::snapshot;
 
 impl Cache {
     /// See the WIT.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.save(false).await
+    }
+
+    /// See the WIT.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.save(true).await
+    }
+
+    async fn save(&self, close: bool) -> Result<(), StoreError> {
+        if self.report.get().is_none() && self.loads.is_led(&()) {
+            // The log has more than what is known yet.
+            return Ok(());
+        }
         self.ensure_loaded().await?;
-        // One at a time, since they write the same file; and each writes for itself, since it knows more than the one before.
+        // One at a time; and each saves for itself, since it knows more than the one before.
         let leader = loop {
             match self.checkpoints.join(&()) {
                 Role::Leader(leader) => break leader,
                 Role::Follower(written) => drop(written.await),
             }
         };
-        let text = {
-            let index = &self.state.borrow().index;
-            let entries = index.coldest_first().filter_map(|slot| index.get(slot)).filter(|entry| entry.committed);
-            snapshot::write(entries)
-        };
         let disk = self.open_disk()?;
-        let written = disk.write(SNAPSHOT.into(), &Blob::from_bytes(&text)).await;
+        self.try_again(&disk).await;
+        let saved = self.save_index(&disk, close).await;
+        {
+            let health = &mut self.state.borrow_mut().disk_health;
+            match &saved {
+                Ok(()) => health.succeeded(Operation::Log),
+                Err(reason) => health.failed(Operation::Log, reason.clone(), clock::now()),
+            }
+        }
         leader.finish(|| ());
-        written.map_err(|error| StoreError::Disk(format!("cannot write {SNAPSHOT}: {}", describe(&error))))
+        saved.map_err(StoreError::Disk)
+    }
+
+    async fn save_index(&self, disk: &Disk, close: bool) -> Result<(), String> {
+        let mut log = self.log.borrow_mut().take();
+        if let Some(log) = &mut log {
+            // What is appended to a file that was deleted is lost.
+            log.outdated |= match disk.own() {
+                Ok(own) => !own.exists(LOG).await,
+                Err(_) => true,
+            };
+        }
+        let entries = self.state.borrow().index.len();
+        let mut saved = match &mut log {
+            Some(log) if !log.is_outdated(entries) => self.append(log).await,
+            _ => match self.rewrite(disk, log.as_mut()).await {
+                Ok(new) => {
+                    log = Some(new);
+                    Ok(())
+                }
+                Err(reason) => {
+                    // What has changed is not known any more, so it takes all of it again.
+                    log.iter_mut().for_each(|log| log.outdated = true);
+                    Err(reason)
+                }
+            },
+        };
+        if close
+            && saved.is_ok()
+            && let Some(log) = &mut log
+        {
+            saved = match disk.modified() {
+                Ok(modified) => self.append_closed(log, modified).await,
+                Err(error) => Err(format!("cannot inspect the directory: {}", describe(&error))),
+            };
+        }
+        *self.log.borrow_mut() = log;
+        saved
     }
 }

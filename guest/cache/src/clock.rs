@@ -14,3 +14,8 @@ pub fn now() -> u64 {
 pub fn ticks() -> u64 {
     monotonic_clock::now()
 }
+
+/// Waits for this many nanoseconds.
+pub async fn wait(nanoseconds: u64) {
+    monotonic_clock::wait_for(nanoseconds).await;
+}

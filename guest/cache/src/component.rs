@@ -59,6 +59,10 @@ impl GuestMediaCache for Cache {
         self.checkpoint().await
     }
 
+    async fn close(&self) -> Result<(), StoreError> {
+        self.close().await
+    }
+
     fn stats(&self) -> Stats {
         self.stats()
     }

@@ -1,29 +1,72 @@
-//! What the cache counts. A new counter has a field here and one in the WIT.
+//! What the cache counts. A new counter has a line here and a field in the WIT.
 
 use crate::bindings::exports::media_cache::cache::cache::Stats;
 
-/// Counters since the cache was created; see `stats` in the WIT.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub hits: u64,
-    pub disk_hits: u64,
-    pub misses: u64,
-    pub coalesced: u64,
-    pub remembered_failures: u64,
-    pub downloads: u64,
-    pub download_failures: u64,
-    pub stored: u64,
-    pub evictions: u64,
-    pub refused: u64,
-    pub oversize: u64,
-    pub no_store: u64,
-    pub store_failures: u64,
-    pub damaged: u64,
-    pub refreshes_modified: u64,
-    pub refreshes_unmodified: u64,
-    pub refresh_failures: u64,
-    pub transcoded: u64,
-    pub transcode_failures: u64,
+/// Declares the counters. The index log has them in this order, so new ones come last.
+macro_rules! counters {
+    ($($name:ident,)+) => {
+        /// Counters; see `stats` in the WIT.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $(#[allow(missing_docs, reason = "documented in the WIT")] pub $name: u64,)+
+        }
+
+        impl Counters {
+            /// All values, in order.
+            #[must_use]
+            pub fn values(&self) -> Vec<u64> {
+                vec![$(self.$name,)+]
+            }
+
+            /// Adds values, which come in order. Those that are missing count as 0.
+            pub fn add(&mut self, values: &[u64]) {
+                let mut values = values.iter();
+                $(self.$name = self.$name.saturating_add(values.next().copied().unwrap_or(0));)+
+            }
+
+            /// The counters, with 0 for everything that is not counted here.
+            #[must_use]
+            pub fn stats(&self) -> Stats {
+                Stats {
+                    $($name: self.$name,)+
+                    entries: 0,
+                    resident_entries: 0,
+                    media_bytes: 0,
+                    disk_bytes: 0,
+                    max_disk_bytes: 0,
+                    memory_bytes: 0,
+                    max_memory_bytes: 0,
+                    max_memory_items: 0,
+                }
+            }
+        }
+    };
+}
+
+counters! {
+    hits,
+    disk_hits,
+    misses,
+    coalesced,
+    remembered_failures,
+    downloads,
+    download_failures,
+    stored,
+    evictions,
+    memory_evictions,
+    refused,
+    oversize,
+    no_store,
+    store_failures,
+    damaged,
+    refreshes_modified,
+    refreshes_unmodified,
+    refresh_failures,
+    transcoded,
+    transcode_failures,
+    policy_rejected_ids,
+    policy_shortfalls,
+    not_ready,
 }
 
 impl Counters {
@@ -31,40 +74,19 @@ impl Counters {
     pub fn count_evictions(&mut self, entries: usize) {
         self.evictions += entries as u64;
     }
+}
 
-    /// The counters, with 0 for everything that is not counted here.
-    pub fn stats(&self) -> Stats {
-        Stats {
-            hits: self.hits,
-            disk_hits: self.disk_hits,
-            misses: self.misses,
-            coalesced: self.coalesced,
-            remembered_failures: self.remembered_failures,
-            downloads: self.downloads,
-            download_failures: self.download_failures,
-            stored: self.stored,
-            evictions: self.evictions,
-            refused: self.refused,
-            oversize: self.oversize,
-            no_store: self.no_store,
-            store_failures: self.store_failures,
-            damaged: self.damaged,
-            refreshes_modified: self.refreshes_modified,
-            refreshes_unmodified: self.refreshes_unmodified,
-            refresh_failures: self.refresh_failures,
-            transcoded: self.transcoded,
-            transcode_failures: self.transcode_failures,
-            entries: 0,
-            resident_entries: 0,
-            media_bytes: 0,
-            disk_bytes: 0,
-            max_disk_bytes: 0,
-            memory_bytes: 0,
-            max_memory_bytes: 0,
-            max_memory_items: 0,
-            memory_evictions: 0,
-            policy_rejected_ids: 0,
-            policy_shortfalls: 0,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_are_restored_from_their_values() {
+        let counters = Counters { hits: 3, policy_shortfalls: 9, ..Counters::default() };
+        let mut restored = Counters { hits: 1, ..Counters::default() };
+        restored.add(&counters.values());
+        assert_eq!(restored, Counters { hits: 4, policy_shortfalls: 9, ..Counters::default() });
+        restored.add(&[1]);
+        assert_eq!((restored.hits, restored.policy_shortfalls), (5, 9));
     }
 }

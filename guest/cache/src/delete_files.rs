@@ -3,10 +3,13 @@
 use media_cache_entry_files::KeyDigest;
 
 use crate::cache::Cache;
+use crate::clock;
 use crate::disk::{Disk, describe};
+use crate::disk_health::Operation;
+use crate::disk_tier::Evicted;
 use crate::single_flight::Role;
 
-/// Entries whose files could not all be deleted. What remains takes up space, and the next start may find it again.
+/// Entries whose files could not all be deleted. What remains takes up space, and counts until it is deleted.
 #[derive(Debug)]
 pub(crate) struct DeleteFailure {
     /// The number of entries.
@@ -15,41 +18,65 @@ pub(crate) struct DeleteFailure {
     pub reason: String,
 }
 
+/// The number of entries whose files are deleted without letting other calls proceed.
+const SLICE: usize = 16;
+
 impl Cache {
-    /// Deletes the files of evicted or damaged entries. A failure is not reported: the next start finds what remains.
-    pub(crate) async fn delete_evicted(&self, digests: impl IntoIterator<Item = KeyDigest>) {
-        let _ = self.delete_files(digests).await;
+    /// Deletes the files of evicted or damaged entries. A failure is reported by the health of the cache only.
+    pub(crate) async fn delete_evicted(&self, entries: impl IntoIterator<Item = Evicted>) {
+        let _ = self.delete_files(entries).await;
     }
 
-    /// Deletes the files of entries, the sidecar first, since there is no entry without it.
-    pub(crate) async fn delete_files(&self, digests: impl IntoIterator<Item = KeyDigest>) -> Result<(), DeleteFailure> {
+    /// Deletes the files of entries, the sidecar first, since there is no entry without it. Returns whether there were any sidecars.
+    pub(crate) async fn delete_files(&self, entries: impl IntoIterator<Item = Evicted>) -> Result<bool, DeleteFailure> {
         // All deletions are pending from now on: nobody may write under these names while the first ones are deleted.
-        let pending: Vec<_> = digests.into_iter().map(|digest| (digest, self.pending_deletes.join(&digest))).collect();
-        let Some(disk) = self.disk.borrow().clone() else { return Ok(()) };
-        let mut failure: Option<DeleteFailure> = None;
-        for (digest, role) in pending {
-            // Whoever deletes the same files already does all there is to do.
-            if let Role::Leader(leader) = role {
-                let deleted = delete_pair(&disk, digest).await;
-                leader.finish(|| ());
-                if let Err(reason) = deleted {
-                    failure.get_or_insert(DeleteFailure { entries: 0, reason }).entries += 1;
-                }
+        let pending: Vec<_> = entries.into_iter().map(|entry| (entry, self.pending_deletes.join(&entry.digest))).collect();
+        let Some(disk) = self.disk.borrow().clone() else { return Ok(false) };
+        let (mut failure, mut deleted_any): (Option<DeleteFailure>, bool) = (None, false);
+        for (number, (entry, role)) in pending.into_iter().enumerate() {
+            // Another call that deletes the same files already does all there is to do.
+            let Role::Leader(leader) = role else { continue };
+            let deleted = delete_pair(&disk, entry.digest).await;
+            self.record_deleted(entry, &deleted);
+            leader.finish(|| ());
+            match deleted {
+                Ok(existed) => deleted_any |= existed,
+                Err(reason) => failure.get_or_insert(DeleteFailure { entries: 0, reason }).entries += 1,
+            }
+            if number % SLICE == SLICE - 1 {
+                wit_bindgen::yield_async().await;
             }
         }
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(deleted_any), Err)
+    }
+
+    fn record_deleted(&self, entry: Evicted, deleted: &Result<bool, String>) {
+        let state = &mut *self.state.borrow_mut();
+        match deleted {
+            Ok(_) => {
+                state.remains.deleted(&entry.digest);
+                if state.remains.some(1).is_empty() {
+                    state.disk_health.succeeded(Operation::Delete);
+                }
+            }
+            Err(reason) => {
+                state.remains.add_undeleted(entry.digest, entry.disk_size);
+                state.disk_health.failed(Operation::Delete, reason.clone(), clock::now());
+            }
+        }
     }
 }
 
-/// Tries to delete both files, even if one of them cannot be deleted.
-async fn delete_pair(disk: &Disk, digest: KeyDigest) -> Result<(), String> {
-    let mut outcome = Ok(());
-    for name in [digest.sidecar_file(), digest.media_file()] {
-        if let Err(error) = disk.remove(name.clone()).await
-            && outcome.is_ok()
-        {
-            outcome = Err(format!("cannot delete {name}: {}", describe(&error)));
+/// Tries to delete both files, even if one of them cannot be deleted. Returns whether there was a sidecar.
+async fn delete_pair(disk: &Disk, digest: KeyDigest) -> Result<bool, String> {
+    let [sidecar, media] = [digest.sidecar_file(), digest.media_file()];
+    let outcomes = [disk.remove(sidecar.clone()).await, disk.remove(media.clone()).await];
+    let mut existed = false;
+    for (number, (name, outcome)) in [sidecar, media].into_iter().zip(outcomes).enumerate() {
+        match outcome {
+            Ok(removed) => existed |= removed && number == 0,
+            Err(error) => return Err(format!("cannot delete {name}: {}", describe(&error))),
         }
     }
-    outcome
+    Ok(existed)
 }

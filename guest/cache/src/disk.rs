@@ -1,14 +1,22 @@
 //! The directory of the entries, through the component's preopened directory. Nothing else in the cache touches the file system.
 
-use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::wasi::filesystem::preopens;
-use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, DescriptorType, ErrorCode, OpenFlags, PathFlags};
 use media_cache_entry_files::TEMPORARY;
-use wit_bindgen::StreamResult;
+
+use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::storage::{self, FileContent, Listing, Space, Stamp};
+use crate::bindings::wasi::filesystem::preopens;
+use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use crate::settings::Durability;
+
+/// The directory for everything of ours but the entries.
+const OWN_DIRECTORY: &str = ".media-cache";
 
 /// The open directory.
 pub struct Disk {
     directory: Descriptor,
+    /// Or why it cannot be used.
+    own: Result<Descriptor, String>,
+    durability: Durability,
 }
 
 impl Disk {
@@ -16,43 +24,55 @@ impl Disk {
     ///
     /// # Errors
     /// Names the directory and what failed.
-    pub async fn open(path: &str) -> Result<Self, String> {
+    pub async fn open(path: &str, durability: Durability) -> Result<Self, String> {
         let root = preopens::get_directories().into_iter().next();
         let (mut directory, _) = root.ok_or("the component was given no directory")?;
         for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-            let fails =
-                |what: &str, error: ErrorCode| format!("cannot {what} the directory {path:?} at {name:?}: {}", describe(&error));
-            match directory.create_directory_at(name.into()).await {
-                Ok(()) | Err(ErrorCode::Exist) => {}
-                Err(error) => return Err(fails("create", error)),
-            }
-            let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
-            let opened = directory.open_at(PathFlags::SYMLINK_FOLLOW, name.into(), OpenFlags::DIRECTORY, flags).await;
-            directory = opened.map_err(|error| fails("open", error))?;
+            directory = open_directory(&directory, name).await.map_err(|reason| format!("in {path:?}, {reason}"))?;
         }
-        Ok(Self { directory })
+        // Without it, as on read-only media, what is stored can still be served.
+        let own = open_directory(&directory, OWN_DIRECTORY).await;
+        Ok(Self { directory, own, durability })
     }
 
-    /// The names of the regular files in the directory. Anything else is not ours, whatever its name is, and opening a pipe could
-    /// block forever.
+    /// The directory for everything of ours but the entries.
+    ///
+    /// # Errors
+    /// Says why it cannot be used.
+    pub fn own(&self) -> Result<Own<'_>, String> {
+        self.own.as_ref().map(Own).map_err(Clone::clone)
+    }
+
+    /// Lists the regular files in the directory. Anything else is not ours, whatever its name is.
     ///
     /// # Errors
     /// The error of the file system.
-    pub async fn names(&self) -> Result<Vec<String>, ErrorCode> {
-        const BATCH: usize = 1024;
-        let (mut entries, outcome) = self.directory.read_directory();
-        let mut names = Vec::new();
-        loop {
-            let (state, batch) = entries.read(Vec::with_capacity(BATCH)).await;
-            let files = batch.into_iter().filter(|entry| matches!(entry.type_, DescriptorType::RegularFile));
-            names.extend(files.map(|entry| entry.name));
-            if !matches!(state, StreamResult::Complete(_)) {
-                break;
-            }
-        }
-        drop(entries);
-        outcome.await?;
-        Ok(names)
+    pub fn list(&self) -> Result<Listing, ErrorCode> {
+        storage::list_files(&self.directory)
+    }
+
+    /// When an entry of the directory was last created, renamed or deleted, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub fn modified(&self) -> Result<u64, ErrorCode> {
+        storage::directory_stamp(&self.directory).map(|stamp| stamp.modified)
+    }
+
+    /// The space of the file system.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub fn space(&self) -> Result<Space, ErrorCode> {
+        storage::free_space(&self.directory)
+    }
+
+    /// Makes everything that was written durable.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn sync(&self) -> Result<(), ErrorCode> {
+        storage::sync(&self.directory).await
     }
 
     /// The bytes of a file.
@@ -65,6 +85,11 @@ impl Disk {
         Blob::from_file(&file)
     }
 
+    /// The content of small files, in the order of their names.
+    pub async fn read_small(&self, names: Vec<String>, max_bytes: u32) -> Vec<Result<FileContent, ErrorCode>> {
+        storage::read_files(&self.directory, names, max_bytes).await
+    }
+
     /// The size of a file in bytes.
     ///
     /// # Errors
@@ -73,26 +98,65 @@ impl Disk {
         Ok(self.directory.stat_at(PathFlags::empty(), name).await?.size)
     }
 
-    /// Writes a file under a temporary name and then renames it, so that a file with the final name is always complete.
+    /// Writes a new file under its final name. An existing file stays as it is, and is the error [`ErrorCode::Exist`].
     ///
     /// # Errors
     /// The error of the file system. Nothing remains of the file.
-    pub async fn write(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
-        let temporary = format!("{name}{TEMPORARY}");
-        let written = self.write_and_rename(temporary.clone(), name, bytes).await;
+    pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
+        let (create, flags) = (OpenFlags::CREATE | OpenFlags::EXCLUSIVE, DescriptorFlags::READ | DescriptorFlags::WRITE);
+        let file = self.directory.open_at(PathFlags::empty(), name.clone(), create, flags).await?;
+        let mut written = bytes.write_to(&file).await;
+        if written.is_ok() && self.durability == Durability::Always {
+            written = file.sync().await;
+        }
         if written.is_err() {
-            // If even this fails, the next start removes it.
-            let _ = self.remove(temporary).await;
+            // If even this fails, the file has no sidecar, and the next start removes it.
+            let _ = self.remove(name).await;
         }
         written
     }
 
-    async fn write_and_rename(&self, temporary: String, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
-        let (create, flags) = (OpenFlags::CREATE | OpenFlags::TRUNCATE, DescriptorFlags::READ | DescriptorFlags::WRITE);
-        let file = self.directory.open_at(PathFlags::empty(), temporary.clone(), create, flags).await?;
-        bytes.write_to(&file).await?;
-        drop(file);
-        self.rename(temporary, name).await
+    /// Writes a new file in place of what has its name, if anything has.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub async fn create_anew(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
+        match self.create(name.clone(), bytes).await {
+            Err(ErrorCode::Exist) => {
+                // It may be a link to a file of somebody else, which must not be written to.
+                self.remove(name.clone()).await?;
+                self.create(name, bytes).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Writes a file under a temporary name and then renames it, so that a file with the final name is always complete.
+    ///
+    /// # Errors
+    /// The error of the file system. Nothing remains of the file.
+    pub async fn write(&self, name: String, bytes: &Blob) -> Result<Stamp, ErrorCode> {
+        let temporary = format!("{name}{TEMPORARY}");
+        self.create_anew(temporary.clone(), bytes).await?;
+        let stamp = self.stamp(temporary.clone()).await;
+        let renamed = match stamp {
+            Ok(stamp) => self.rename(temporary.clone(), name).await.map(|()| stamp),
+            Err(error) => Err(error),
+        };
+        if renamed.is_err() {
+            // If even this fails, the next start removes it.
+            let _ = self.remove(temporary).await;
+        }
+        renamed
+    }
+
+    async fn stamp(&self, name: String) -> Result<Stamp, ErrorCode> {
+        let stat = self.directory.stat_at(PathFlags::empty(), name).await?;
+        let modified = stat.data_modification_timestamp.map_or(0, |time| {
+            let seconds = u64::try_from(time.seconds).unwrap_or(0);
+            seconds.saturating_mul(1_000_000_000).saturating_add(time.nanoseconds.into())
+        });
+        Ok(Stamp { size: stat.size, modified })
     }
 
     /// Renames a file. An existing file with the new name is replaced.
@@ -100,18 +164,78 @@ impl Disk {
     /// # Errors
     /// The error of the file system.
     pub async fn rename(&self, from: String, to: String) -> Result<(), ErrorCode> {
-        self.directory.rename_at(from, &self.directory, to).await
+        self.directory.rename_at(from, &self.directory, to).await?;
+        match self.durability {
+            Durability::Always => self.directory.sync().await,
+            Durability::None | Durability::Batch => Ok(()),
+        }
     }
 
-    /// Deletes a file. A missing file is not an error.
+    /// Deletes a file. A missing file is not an error. Returns whether there was one.
     ///
     /// # Errors
     /// The error of the file system.
-    pub async fn remove(&self, name: String) -> Result<(), ErrorCode> {
-        match self.directory.unlink_file_at(name).await {
-            Err(ErrorCode::NoEntry) => Ok(()),
-            outcome => outcome,
-        }
+    pub async fn remove(&self, name: String) -> Result<bool, ErrorCode> {
+        remove(&self.directory, name).await
+    }
+}
+
+/// The directory for everything of ours but the entries.
+pub struct Own<'a>(&'a Descriptor);
+
+impl Own<'_> {
+    /// Opens a file for reading and writing. With `create`, it must not exist yet.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn open(&self, name: &str, create: bool) -> Result<Descriptor, ErrorCode> {
+        let open = if create { OpenFlags::CREATE | OpenFlags::EXCLUSIVE } else { OpenFlags::empty() };
+        self.0.open_at(PathFlags::empty(), name.into(), open, DescriptorFlags::READ | DescriptorFlags::WRITE).await
+    }
+
+    /// Whether there is a file with this name.
+    pub async fn exists(&self, name: &str) -> bool {
+        self.0.stat_at(PathFlags::empty(), name.into()).await.is_ok()
+    }
+
+    /// Renames a file. An existing file with the new name is replaced.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn rename(&self, from: &str, to: &str) -> Result<(), ErrorCode> {
+        self.0.rename_at(from.into(), self.0, to.into()).await
+    }
+
+    /// Deletes a file. A missing file is not an error. Returns whether there was one.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn remove(&self, name: &str) -> Result<bool, ErrorCode> {
+        remove(self.0, name.into()).await
+    }
+}
+
+async fn remove(directory: &Descriptor, name: String) -> Result<bool, ErrorCode> {
+    match directory.unlink_file_at(name).await {
+        Ok(()) => Ok(true),
+        Err(ErrorCode::NoEntry) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens a directory, which is created if it does not exist.
+async fn open_directory(parent: &Descriptor, name: &str) -> Result<Descriptor, String> {
+    let fails = |what: &str, error: ErrorCode| format!("cannot {what} the directory {name:?}: {}", describe(&error));
+    let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
+    let open = async || parent.open_at(PathFlags::SYMLINK_FOLLOW, name.into(), OpenFlags::DIRECTORY, flags).await;
+    // Creating comes second: trying to would fail in a directory that cannot be written to.
+    match open().await {
+        Err(ErrorCode::NoEntry) => {}
+        opened => return opened.map_err(|error| fails("open", error)),
+    }
+    match parent.create_directory_at(name.into()).await {
+        Ok(()) | Err(ErrorCode::Exist) => open().await.map_err(|error| fails("open", error)),
+        Err(error) => Err(fails("create", error)),
     }
 }
 
@@ -119,7 +243,7 @@ impl Disk {
 /// the file.
 #[must_use]
 pub fn blames_the_file(error: &ErrorCode) -> bool {
-    matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop)
+    matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop | ErrorCode::FileTooLarge)
 }
 
 /// Describes an error of the file system for people.

@@ -1,27 +1,69 @@
-//! Remembers whether the last use of the disk failed.
+//! Remembers what fails about the disk, until it works again.
 
-/// The failure of the disk, until it works again.
+/// What can fail independently of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Loading the directory.
+    Load,
+    /// Storing an entry.
+    Store,
+    /// Deleting files.
+    Delete,
+    /// Writing the index log.
+    Log,
+}
+
+const OPERATIONS: [Operation; 4] = [Operation::Load, Operation::Store, Operation::Delete, Operation::Log];
+
+/// The failures of the disk.
 #[derive(Debug, Default)]
 pub struct DiskHealth {
-    failure: Option<(String, u64)>,
+    failures: [Option<(String, u64)>; OPERATIONS.len()],
 }
 
 impl DiskHealth {
-    /// Records a failure at a time in milliseconds since 1970. Of consecutive failures, the latest reason and the earliest time
-    /// count.
-    pub fn failed(&mut self, reason: String, now: u64) {
-        let since = self.failure.as_ref().map_or(now, |(_, since)| *since);
-        self.failure = Some((reason, since));
+    /// Records a failure at a time in milliseconds since 1970. Of consecutive failures of an operation, the latest reason and the earliest
+    /// time count.
+    pub fn failed(&mut self, operation: Operation, reason: String, now: u64) {
+        let failure = &mut self.failures[operation as usize];
+        let since = failure.as_ref().map_or(now, |(_, since)| *since);
+        *failure = Some((reason, since));
     }
 
-    /// Records that the disk works.
-    pub fn succeeded(&mut self) {
-        self.failure = None;
+    /// Records that an operation works.
+    pub fn succeeded(&mut self, operation: Operation) {
+        self.failures[operation as usize] = None;
     }
 
-    /// What failed and how, and since when, if the disk fails.
+    /// Whether the last operation of this kind failed.
+    #[must_use]
+    pub fn fails(&self, operation: Operation) -> bool {
+        self.failures[operation as usize].is_some()
+    }
+
+    /// What failed and how, and since when anything does, if the disk fails.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, u64)> {
-        self.failure.as_ref().map(|(reason, since)| (reason.as_str(), *since))
+        let since = self.failures.iter().flatten().map(|(_, since)| *since).min()?;
+        self.failures.iter().flatten().next().map(|(reason, _)| (reason.as_str(), since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_lasts_until_the_same_operation_succeeds() {
+        let mut health = DiskHealth::default();
+        health.failed(Operation::Log, "the disk is full".into(), 5);
+        health.failed(Operation::Store, "permission denied".into(), 7);
+        health.failed(Operation::Store, "the disk is full again".into(), 9);
+        assert_eq!(health.failure(), Some(("the disk is full again", 5)));
+        health.succeeded(Operation::Log);
+        assert_eq!(health.failure(), Some(("the disk is full again", 7)));
+        assert!(health.fails(Operation::Store) && !health.fails(Operation::Log));
+        health.succeeded(Operation::Store);
+        assert_eq!(health.failure(), None);
     }
 }

@@ -2,28 +2,41 @@
 
 use media_cache_entry_files::KeyDigest;
 
-use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::cache::Cache;
 use crate::counters::Counters;
+use crate::entry::Entry;
 use crate::eviction_tier::{Eviction, TierEntries};
 use crate::index::{Index, Slot};
 use crate::memory_tier::MemoryTier;
 use crate::policy::Policy;
 use crate::state::State;
 
+/// An entry that was evicted, and whose files are to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evicted {
+    pub digest: KeyDigest,
+    pub disk_size: u64,
+}
+
+impl From<&Entry> for Evicted {
+    fn from(entry: &Entry) -> Self {
+        Self { digest: entry.digest, disk_size: entry.disk_size() }
+    }
+}
+
 /// The stored entries.
 pub(crate) struct StoredEntries<'a, P> {
-    pub index: &'a mut Index<Blob>,
+    pub index: &'a mut Index,
     pub memory_tier: &'a mut MemoryTier<P>,
     pub counters: &'a mut Counters,
     /// Whose files to delete.
-    pub evicted: Vec<KeyDigest>,
+    pub evicted: Vec<Evicted>,
 }
 
 impl Cache {
     /// Evicts entries of this many bytes, or all if there are fewer, and returns whose files to delete.
-    pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<KeyDigest> {
+    pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<Evicted> {
         let State { index, disk_tier, memory_tier, counters, .. } = &mut *self.state.borrow_mut();
         let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         disk_tier.evict(bytes, &mut stored);
@@ -38,11 +51,10 @@ impl<P: Policy> TierEntries for StoredEntries<'_, P> {
             None => Eviction::Unknown,
             Some(entry) if entry.is_being_written() => Eviction::InUse(entry.for_policy(id, entry.disk_size())),
             Some(_) => self.index.remove(slot).map_or(Eviction::Unknown, |entry| {
-                let freed = entry.disk_size();
-                self.evicted.push(entry.digest);
+                self.evicted.push(Evicted::from(&entry));
                 self.counters.count_evictions(1);
-                self.memory_tier.release(slot, entry.resident);
-                Eviction::Freed(freed)
+                self.memory_tier.release(slot);
+                Eviction::Freed(entry.disk_size())
             }),
         }
     }

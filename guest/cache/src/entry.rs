@@ -1,10 +1,10 @@
-//! A stored entry, as the index and the policies see it.
+//! An entry as the index has it: what deciding about it takes, and nothing else. A million entries should take little memory, so what
+//! only a response needs (URL, media type, file name) stays in the sidecar, from which it is read together with the media.
 
-use std::rc::Rc;
+use media_cache_entry_files::{KeyDigest, Sidecar};
 
-use media_cache_entry_files::{KeyDigest, Metadata, Sidecar};
-
-use crate::bindings::media_cache::policy::eviction;
+use crate::bindings::media_cache::cache::storage::Stamp;
+use crate::bindings::media_cache::policy::eviction::{self, MediaKind};
 use crate::media_kind::media_kind;
 
 /// The block in which disk usage is counted, in bytes.
@@ -17,67 +17,124 @@ pub fn disk_size(media: u64, sidecar: u64) -> u64 {
     blocks(media).saturating_add(blocks(sidecar))
 }
 
-/// A stored entry. `B` is a handle to bytes.
-pub struct Entry<B> {
-    /// The digest of the cache key, which names the files.
-    pub digest: KeyDigest,
-    /// The cache key.
-    pub url: String,
-    /// What is known about the media, shared with the requests for it.
-    pub metadata: Rc<Metadata>,
-    /// The size of the media in bytes.
-    pub size: u64,
-    /// The size of the sidecar in bytes.
-    pub sidecar_size: u64,
-    /// When the entry was last requested, or stored.
-    pub accessed_at: u64,
-    /// Requests for the entry since it was stored.
-    pub hits: u64,
-    /// Requests that waited for the fill. 0 after a restart.
-    pub waiters: u32,
-    /// The SHA-256 digest of the media, if it is known.
-    pub body_digest: Option<[u8; 32]>,
-    /// Whether both files are written. Until then the entry only reserves space.
-    pub committed: bool,
-    /// Whether this comes from the snapshot. The sidecar has the last word, when the entry is read for the first time.
-    pub from_snapshot: bool,
-    /// The bytes, while the entry is resident: in memory or as an open file.
-    pub resident: Option<B>,
-    /// The bytes, while the files are being replaced.
-    pub replacing: Option<B>,
+/// How far an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// The index log or a listing of the directory says that it exists. Loading the directory verifies that.
+    Unverified,
+    /// Its files are being written. Until then it only reserves space.
+    Reserved,
+    /// Both files exist.
+    Stored,
+    /// Both files exist, and are being replaced.
+    Replacing,
 }
 
-impl<B> Entry<B> {
-    /// A committed entry that nobody has requested yet.
+/// An entry in the index.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The digest of the cache key, which names the files.
+    pub digest: KeyDigest,
+    /// The size of the media in bytes.
+    pub size: u64,
+    /// When the entry was last requested, or stored.
+    pub accessed_at: u64,
+    /// When the sidecar was last written, in nanoseconds since 1970, as the file system says.
+    pub sidecar_modified: u64,
+    /// The size of the sidecar in bytes.
+    pub sidecar_size: u32,
+    /// Requests for the entry since it was stored.
+    pub hits: u32,
+    /// How long the fetch took, in milliseconds. 0 if unknown.
+    pub cost: u32,
+    /// Requests that waited for the fill. 0 after a restart.
+    pub waiters: u32,
+    /// What kind of media it is.
+    pub kind: MediaKind,
+    /// How far it is.
+    pub state: EntryState,
+    /// Whether the policy of the disk tier tracks it.
+    pub tracked: bool,
+    /// Whether the index log has all of this but the time of the last request and the hits.
+    pub logged: bool,
+    /// Which of its files a listing has found, while the directory is being loaded.
+    pub found: FoundFiles,
+}
+
+/// Which files of an entry a listing has found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoundFiles {
+    /// The media.
+    pub media: bool,
+    /// The sidecar.
+    pub sidecar: bool,
+    /// Whether a file differs from what the index log says.
+    pub differ: bool,
+}
+
+impl Entry {
+    /// An entry that nobody has requested yet, as its sidecar describes it.
     #[must_use]
-    pub fn from_sidecar(digest: KeyDigest, sidecar: Sidecar, sidecar_size: u64) -> Self {
+    pub fn new(digest: KeyDigest, sidecar: &Sidecar, stamp: Stamp, state: EntryState) -> Self {
         Self {
             digest,
-            url: sidecar.url,
-            accessed_at: sidecar.metadata.stored_at,
-            metadata: sidecar.metadata,
             size: sidecar.size,
-            sidecar_size,
+            accessed_at: sidecar.metadata.stored_at,
+            sidecar_modified: stamp.modified,
+            sidecar_size: sidecar_size(stamp),
             hits: 0,
+            cost: sidecar.metadata.cost,
             waiters: 0,
-            body_digest: sidecar.body_digest,
-            committed: true,
-            from_snapshot: false,
-            resident: None,
-            replacing: None,
+            kind: media_kind(&sidecar.metadata.mimetype),
+            state,
+            tracked: false,
+            logged: false,
+            found: FoundFiles::default(),
         }
+    }
+
+    /// An entry of which nothing is known but its name.
+    #[must_use]
+    pub fn unverified(digest: KeyDigest) -> Self {
+        Self {
+            digest,
+            size: 0,
+            accessed_at: 0,
+            sidecar_modified: 0,
+            sidecar_size: 0,
+            hits: 0,
+            cost: 0,
+            waiters: 0,
+            kind: MediaKind::Other,
+            state: EntryState::Unverified,
+            tracked: false,
+            logged: false,
+            found: FoundFiles::default(),
+        }
+    }
+
+    /// Whether both of its files exist, as far as we know.
+    #[must_use]
+    pub fn is_stored(&self) -> bool {
+        matches!(self.state, EntryState::Stored | EntryState::Replacing)
     }
 
     /// Whether its files are being written, so that it can be neither evicted nor removed.
     #[must_use]
     pub fn is_being_written(&self) -> bool {
-        !self.committed || self.replacing.is_some()
+        matches!(self.state, EntryState::Reserved | EntryState::Replacing)
+    }
+
+    /// Whether this is the version of the sidecar that the entry was read from.
+    #[must_use]
+    pub fn has_sidecar(&self, stamp: Stamp) -> bool {
+        self.sidecar_modified == stamp.modified && u64::from(self.sidecar_size) == stamp.size
     }
 
     /// The disk usage of the entry.
     #[must_use]
     pub fn disk_size(&self) -> u64 {
-        disk_size(self.size, self.sidecar_size)
+        disk_size(self.size, self.sidecar_size.into())
     }
 
     /// The entry as a policy sees it, with its id and its size in the unit of the tier.
@@ -87,36 +144,34 @@ impl<B> Entry<B> {
             id,
             fingerprint: self.digest.fingerprint(),
             size,
-            hits: self.hits,
+            hits: self.hits.into(),
             accessed_at: self.accessed_at,
-            cost: self.metadata.cost,
+            cost: self.cost,
             waiters: self.waiters,
-            kind: media_kind(&self.metadata.mimetype),
+            kind: self.kind,
         }
     }
+}
+
+/// The size of a sidecar. One that is too large to be read counts as far as 32 bits go.
+pub(crate) fn sidecar_size(stamp: Stamp) -> u32 {
+    u32::try_from(stamp.size).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bindings::media_cache::policy::eviction::MediaKind;
 
     #[test]
-    fn disk_usage_is_counted_in_whole_blocks_for_both_files() {
+    fn disk_usage_is_counted_in_blocks() {
         assert_eq!(disk_size(0, 1), 4096);
         assert_eq!(disk_size(1, 1), 8192);
-        assert_eq!(disk_size(4096, 4096), 8192);
-        assert_eq!(disk_size(4097, 200), 12288);
+        assert_eq!(disk_size(4096, 4097), 12288);
+        assert_eq!(disk_size(u64::MAX, 1), u64::MAX);
     }
 
     #[test]
-    fn a_policy_sees_cost_waiters_and_kind() {
-        let metadata = Metadata { cost: 250, ..Metadata::new("video/mp4".into(), "a.mp4", 7) };
-        let sidecar = Sidecar { url: "https://x/a".into(), size: 10, body_digest: None, metadata: metadata.into() };
-        let entry = Entry::<()> { waiters: 3, hits: 2, ..Entry::from_sidecar(KeyDigest::of("https://x/a"), sidecar, 100) };
-        let seen = entry.for_policy(5, 8192);
-        assert_eq!((seen.id, seen.size, seen.hits, seen.accessed_at), (5, 8192, 2, 7));
-        assert_eq!((seen.cost, seen.waiters, seen.kind), (250, 3, MediaKind::Video));
-        assert_eq!(seen.fingerprint, KeyDigest::of("https://x/a").fingerprint());
+    fn an_entry_is_small() {
+        assert!(size_of::<Entry>() <= 80, "{}", size_of::<Entry>());
     }
 }

@@ -61,7 +61,8 @@ impl Cache {
             StoreError::Refused => counters.refused += 1,
             StoreError::Oversize(_) => counters.oversize += 1,
             StoreError::NoStore => counters.no_store += 1,
-            StoreError::Disk(_) | StoreError::NotReady | StoreError::InvalidUrl(_) => counters.store_failures += 1,
+            StoreError::NotReady => counters.not_ready += 1,
+            StoreError::Disk(_) | StoreError::InvalidUrl(_) => counters.store_failures += 1,
         }
     }
 }

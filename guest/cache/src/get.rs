@@ -6,16 +6,17 @@ use crate::bindings::exports::media_cache::cache::cache::{Media, Source};
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
-use crate::index::Slot;
+use crate::entry::EntryState;
 use crate::read_back::ReadBack;
 use crate::single_flight::Role;
+use crate::state::State;
 
 /// Where the bytes of an entry are.
 enum Location {
-    /// In the memory tier, or held by whoever replaces the files.
+    /// In the memory tier, or kept while the files are being replaced.
     Resident(CachedMedia),
-    /// Only on disk.
-    OnDisk(Slot),
+    /// Only on disk; or perhaps on disk, while the directory is being loaded.
+    OnDisk,
     /// Nowhere: nothing is stored.
     Absent,
 }
@@ -24,7 +25,7 @@ impl Cache {
     /// See the WIT.
     pub async fn get(&self, url: &str) -> Option<Media> {
         // Without its directory the cache is empty.
-        let _ = self.ensure_loaded().await;
+        let _ = self.ensure_open().await;
         let media = self.hit(&self.lookup_key(url).digest).await;
         if media.is_none() {
             self.state.borrow_mut().counters.misses += 1;
@@ -43,20 +44,20 @@ impl Cache {
     /// What is stored, from memory or disk, without counting or moving anything.
     pub(crate) async fn find(&self, digest: &KeyDigest) -> Option<(CachedMedia, Source)> {
         loop {
-            let slot = match self.locate(digest) {
+            match self.state.borrow().locate(digest) {
                 Location::Resident(media) => return Some((media, Source::Memory)),
                 Location::Absent => return None,
-                Location::OnDisk(slot) => slot,
-            };
+                Location::OnDisk => {}
+            }
             // If the entry is dropped, the next round finds nothing, or what was stored meanwhile.
             match self.reads.join(digest) {
-                Role::Leader(leader) => match self.read_back(slot).await {
+                Role::Leader(leader) => match self.read_back(*digest).await {
                     ReadBack::Complete(media) => {
                         leader.finish(|| Some(media.share()));
                         return Some((media, Source::Disk));
                     }
-                    ReadBack::Gone => leader.finish(|| None),
-                    ReadBack::Unreadable => return None,
+                    ReadBack::Changed => leader.finish(|| None),
+                    ReadBack::Absent | ReadBack::Unreadable => return None,
                 },
                 Role::Follower(result) => {
                     if let Ok(Some(media)) = result.await {
@@ -66,15 +67,27 @@ impl Cache {
             }
         }
     }
+}
 
+impl State {
     fn locate(&self, digest: &KeyDigest) -> Location {
-        let state = self.state.borrow();
-        let Some(slot) = state.index.find(digest) else { return Location::Absent };
-        match state.index.get(slot) {
-            Some(entry) if entry.committed => match entry.resident.as_ref().or(entry.replacing.as_ref()) {
-                Some(blob) => Location::Resident(CachedMedia::stored(entry, blob.share(), state.index.handle(slot))),
-                None => Location::OnDisk(slot),
-            },
+        let Some(slot) = self.index.find(digest) else { return self.locate_unknown(digest) };
+        match self.index.get(slot).map(|entry| entry.state) {
+            Some(EntryState::Stored | EntryState::Replacing) => {
+                match self.memory_tier.get(slot).or_else(|| self.replacing.get(&slot)) {
+                    Some(resident) => Location::Resident(CachedMedia::stored(resident, self.index.handle(slot))),
+                    None => Location::OnDisk,
+                }
+            }
+            Some(EntryState::Unverified) => Location::OnDisk,
+            Some(EntryState::Reserved) | None => Location::Absent,
+        }
+    }
+
+    /// While the directory is being loaded, an entry need not be in the index.
+    fn locate_unknown(&self, digest: &KeyDigest) -> Location {
+        match &self.loading {
+            Some(loading) if !loading.removed.contains_key(digest) => Location::OnDisk,
             _ => Location::Absent,
         }
     }

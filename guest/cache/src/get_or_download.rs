@@ -12,7 +12,7 @@ impl Cache {
     pub async fn get_or_download(&self, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // Without its directory the cache is empty, and the origin still answers.
-        let _ = self.ensure_loaded().await;
+        let _ = self.ensure_open().await;
         let mut counted = false;
         loop {
             if let Some(media) = self.hit(&key.digest).await {

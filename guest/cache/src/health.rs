@@ -23,6 +23,7 @@ fn health(disk: &DiskHealth, loaded: bool) -> Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk_health::Operation;
 
     #[test]
     fn a_cache_is_recovering_until_it_is_loaded() {
@@ -34,15 +35,15 @@ mod tests {
     #[test]
     fn a_cache_is_degraded_from_the_first_failure_to_the_next_success() {
         let mut disk = DiskHealth::default();
-        disk.failed("the disk is full".into(), 5);
-        disk.failed("permission denied".into(), 9);
+        disk.failed(Operation::Store, "the disk is full".into(), 5);
+        disk.failed(Operation::Store, "permission denied".into(), 9);
         for loaded in [false, true] {
             let Health::Degraded(degradation) = health(&disk, loaded) else { panic!("the disk failed") };
             assert_eq!((degradation.reason.as_str(), degradation.since), ("permission denied", 5));
         }
-        disk.succeeded();
+        disk.succeeded(Operation::Store);
         assert!(matches!(health(&disk, true), Health::Storing));
-        disk.failed("the disk is full".into(), 12);
+        disk.failed(Operation::Store, "the disk is full".into(), 12);
         assert!(matches!(health(&disk, true), Health::Degraded(Degradation { since: 12, .. })));
     }
 }

@@ -2,19 +2,33 @@
 //!
 //! Entries are in numbered slots, which are reused, and are linked in the order of use. A policy identifies an entry by the number of
 //! its slot. Together with the generation of the slot, the number is a handle, which never identifies another entry.
+//!
+//! The index also notes what the index log has to learn: which entries were used since the last time, by a cursor, and which were removed.
 
-use media_cache_entry_files::{DigestMap, KeyDigest, Sidecar};
+mod digest_table;
+mod lists;
 
-use crate::entry::Entry;
+use media_cache_entry_files::KeyDigest;
+use media_cache_policy_structures::Chunks;
+
+use crate::bindings::media_cache::cache::storage::Stamp;
+use crate::entry::{Entry, EntryState, FoundFiles, sidecar_size};
+use crate::index::digest_table::DigestTable;
+pub use crate::index::lists::Cursor;
+use crate::index::lists::{List, Lists};
 
 /// The number of a slot.
 pub type Slot = u32;
 
 const NONE: Slot = Slot::MAX;
 
-struct Node<B> {
-    entry: Option<Entry<B>>,
+/// The number of removed entries that are noted for the index log. If there are more, it is rewritten.
+const MAX_REMOVED: usize = 1 << 16;
+
+struct Node {
+    entry: Option<Entry>,
     generation: u32,
+    list: List,
     /// The number of its last use. Increases from the oldest to the newest.
     used: u64,
     older: Slot,
@@ -22,39 +36,21 @@ struct Node<B> {
 }
 
 /// The entries of a cache.
-pub struct Index<B> {
-    nodes: Vec<Node<B>>,
+#[derive(Default)]
+pub struct Index {
+    nodes: Chunks<Node>,
     free: Vec<Slot>,
-    by_digest: DigestMap<Slot>,
-    oldest: Slot,
-    newest: Slot,
-    uses: u64,
+    by_digest: DigestTable,
+    lists: Lists,
     disk_bytes: u64,
     media_bytes: u64,
     /// Disk space of files that are to replace those of entries.
     reserved: u64,
-    /// Where the latest listing continues. If that entry moves, the bookmark moves to the next one.
-    bookmark: Slot,
+    removed: Vec<KeyDigest>,
+    removed_too_many: bool,
 }
 
-impl<B> Default for Index<B> {
-    fn default() -> Self {
-        Self {
-            nodes: Vec::new(),
-            free: Vec::new(),
-            by_digest: DigestMap::default(),
-            oldest: NONE,
-            newest: NONE,
-            uses: 0,
-            disk_bytes: 0,
-            media_bytes: 0,
-            reserved: 0,
-            bookmark: NONE,
-        }
-    }
-}
-
-impl<B> Index<B> {
+impl Index {
     /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -64,13 +60,13 @@ impl<B> Index<B> {
     /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_digest.is_empty()
+        self.len() == 0
     }
 
     /// The disk usage of all entries in bytes, and of the files that are to replace theirs.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
-        self.disk_bytes + self.reserved
+        self.disk_bytes.saturating_add(self.reserved)
     }
 
     /// Counts the disk space of files that are to replace those of an entry.
@@ -90,70 +86,189 @@ impl<B> Index<B> {
     }
 
     /// Adds an entry as the most recently used. There must be none with the same digest.
-    pub fn insert(&mut self, entry: Entry<B>) -> Slot {
-        debug_assert!(!self.by_digest.contains_key(&entry.digest));
-        self.disk_bytes += entry.disk_size();
-        self.media_bytes += entry.size;
-        let digest = entry.digest;
+    pub fn insert(&mut self, entry: Entry) -> Slot {
+        let slot = self.add(entry);
+        self.lists.link_newest(&mut self.nodes, slot);
+        slot
+    }
+
+    /// Adds an entry that the index log knows as the most recently used so far. It is older than all that were used since the start.
+    pub fn insert_earlier(&mut self, entry: Entry) -> Slot {
+        let slot = self.add(entry);
+        self.lists.link_earlier(&mut self.nodes, slot);
+        slot
+    }
+
+    /// Adds an entry whose place in the order of use is not known yet.
+    pub fn insert_found(&mut self, entry: Entry) -> Slot {
+        let slot = self.add(entry);
+        self.lists.link_found(&mut self.nodes, slot);
+        slot
+    }
+
+    fn add(&mut self, entry: Entry) -> Slot {
+        debug_assert!(self.find(&entry.digest).is_none());
+        self.disk_bytes = self.disk_bytes.saturating_add(entry.disk_size());
+        self.media_bytes = self.media_bytes.saturating_add(entry.size);
+        let fingerprint = entry.digest.fingerprint();
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
-                self.nodes.push(Node { entry: None, generation: 0, used: 0, older: NONE, newer: NONE });
+                let node = Node { entry: None, generation: 0, list: List::Used, used: 0, older: NONE, newer: NONE };
+                self.nodes.push(node);
                 (self.nodes.len() - 1) as Slot
             }
         };
-        self.by_digest.insert(digest, slot);
         self.nodes[slot as usize].entry = Some(entry);
-        self.link_newest(slot);
+        let nodes = &self.nodes;
+        self.by_digest.insert(fingerprint, slot, |slot| digest_in(nodes, slot).unwrap_or(KeyDigest::from_bytes([0; 32])));
         slot
     }
 
     /// Removes an entry.
-    pub fn remove(&mut self, slot: Slot) -> Option<Entry<B>> {
+    pub fn remove(&mut self, slot: Slot) -> Option<Entry> {
         let entry = self.nodes.get_mut(slot as usize)?.entry.take()?;
-        self.unlink(slot);
-        self.by_digest.remove(&entry.digest);
-        self.disk_bytes -= entry.disk_size();
-        self.media_bytes -= entry.size;
+        self.lists.unlink(&mut self.nodes, slot);
+        self.by_digest.remove(entry.digest.fingerprint(), slot);
+        self.disk_bytes = self.disk_bytes.saturating_sub(entry.disk_size());
+        self.media_bytes = self.media_bytes.saturating_sub(entry.size);
         self.nodes[slot as usize].generation = self.nodes[slot as usize].generation.wrapping_add(1);
         self.free.push(slot);
+        if entry.logged {
+            match self.removed.len() {
+                ..MAX_REMOVED => self.removed.push(entry.digest),
+                _ => self.removed_too_many = true,
+            }
+        }
         Some(entry)
     }
 
     /// The slot of the entry with this digest.
     #[must_use]
     pub fn find(&self, digest: &KeyDigest) -> Option<Slot> {
-        self.by_digest.get(digest).copied()
+        self.by_digest.find(digest.fingerprint(), |slot| digest_in(&self.nodes, slot) == Some(*digest))
+    }
+
+    /// The slot of the entry with this fingerprint.
+    #[must_use]
+    pub fn find_fingerprint(&self, fingerprint: u64) -> Option<Slot> {
+        let is_it = |slot| digest_in(&self.nodes, slot).is_some_and(|digest| digest.fingerprint() == fingerprint);
+        self.by_digest.find(fingerprint, is_it)
     }
 
     /// The entry in a slot.
     #[must_use]
-    pub fn get(&self, slot: Slot) -> Option<&Entry<B>> {
+    pub fn get(&self, slot: Slot) -> Option<&Entry> {
         self.nodes.get(slot as usize)?.entry.as_ref()
     }
 
     /// The entry in a slot, to change anything but its digest and sizes.
-    pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry<B>> {
+    pub fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
         self.nodes.get_mut(slot as usize)?.entry.as_mut()
     }
 
-    /// Describes an entry anew, as its sidecar does. It keeps its slot, its place in the order of use, and its hits.
-    pub fn describe(&mut self, slot: Slot, sidecar: Sidecar, sidecar_size: u64) {
+    /// Describes an entry anew, with all but its order of use, its hits and what was found of it. It keeps its slot.
+    pub fn describe(&mut self, slot: Slot, new: &Entry) {
         let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };
         let (old_disk_size, old_size) = (entry.disk_size(), entry.size);
-        (entry.metadata, entry.body_digest) = (sidecar.metadata, sidecar.body_digest);
-        (entry.size, entry.sidecar_size) = (sidecar.size, sidecar_size);
-        entry.from_snapshot = false;
-        self.disk_bytes = self.disk_bytes - old_disk_size + entry.disk_size();
-        self.media_bytes = self.media_bytes - old_size + entry.size;
+        (entry.size, entry.sidecar_size, entry.sidecar_modified) = (new.size, new.sidecar_size, new.sidecar_modified);
+        (entry.cost, entry.kind, entry.logged) = (new.cost, new.kind, false);
+        self.disk_bytes = self.disk_bytes.saturating_sub(old_disk_size).saturating_add(entry.disk_size());
+        self.media_bytes = self.media_bytes.saturating_sub(old_size).saturating_add(entry.size);
+    }
+
+    /// Notes that a listing has found the media of an entry.
+    pub fn found_media(&mut self, slot: Slot, size: u64) {
+        self.found(slot, |entry| {
+            entry.found.differ |= entry.size != size;
+            (entry.size, entry.found.media) = (size, true);
+        });
+    }
+
+    /// Notes that a listing has found the sidecar of an entry.
+    pub fn found_sidecar(&mut self, slot: Slot, stamp: Stamp) {
+        self.found(slot, |entry| {
+            entry.found.differ |= !entry.has_sidecar(stamp);
+            (entry.sidecar_size, entry.sidecar_modified, entry.found.sidecar) = (sidecar_size(stamp), stamp.modified, true);
+        });
+    }
+
+    fn found(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
+        let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };
+        let (old_disk_size, old_size) = (entry.disk_size(), entry.size);
+        change(entry);
+        self.disk_bytes = self.disk_bytes.saturating_sub(old_disk_size).saturating_add(entry.disk_size());
+        self.media_bytes = self.media_bytes.saturating_sub(old_size).saturating_add(entry.size);
+    }
+
+    /// Forgets which files a listing has found.
+    pub fn forget_found(&mut self, slot: Slot) {
+        if let Some(entry) = self.get_mut(slot) {
+            entry.found = FoundFiles::default();
+        }
     }
 
     /// Makes an entry the most recently used.
     pub fn promote(&mut self, slot: Slot) {
-        if self.get(slot).is_some() && self.newest != slot {
-            self.unlink(slot);
-            self.link_newest(slot);
+        let unflushed = self.lists.cursor(Cursor::Unflushed);
+        if self.get(slot).is_some() && (self.lists.newest(List::Used) != slot || unflushed == NONE) {
+            self.lists.unlink(&mut self.nodes, slot);
+            self.lists.link_newest(&mut self.nodes, slot);
         }
+    }
+
+    /// Makes an entry the most recently used so far, as the index log says. One that was used since the start stays where it is.
+    pub fn promote_earlier(&mut self, slot: Slot) {
+        if self.get(slot).is_some_and(|entry| entry.state == EntryState::Unverified) {
+            self.lists.unlink(&mut self.nodes, slot);
+            self.lists.link_earlier(&mut self.nodes, slot);
+        }
+    }
+
+    /// Moves a found entry to its place in the order of use: right before the cursor, or right before all that were used since the
+    /// start. Returns whether there was such an entry. `number` numbers the entries that are placed like this.
+    pub fn place_found(&mut self, slot: Slot, cursor: Cursor, number: u64) -> bool {
+        let is_found = self.nodes.get(slot as usize).is_some_and(|node| node.entry.is_some() && node.list == List::Found);
+        if is_found {
+            self.lists.unlink(&mut self.nodes, slot);
+            let newer = match self.lists.cursor(cursor) {
+                NONE => self.lists.cursor(Cursor::Unflushed),
+                newer => newer,
+            };
+            self.lists.link_before(&mut self.nodes, slot, newer, number);
+        }
+        is_found
+    }
+
+    /// Numbers the use of an entry that was not used since the start.
+    pub fn renumber(&mut self, slot: Slot, number: u64) {
+        if let Some(node) = self.nodes.get_mut(slot as usize) {
+            node.used = number;
+        }
+    }
+
+    /// Whether an entry was not used since the start.
+    #[must_use]
+    pub fn is_earlier(&self, slot: Slot) -> bool {
+        self.used(slot) < lists::FIRST_USE
+    }
+
+    /// Where a cursor is.
+    #[must_use]
+    pub fn cursor(&self, cursor: Cursor) -> Option<Slot> {
+        existing(self.lists.cursor(cursor))
+    }
+
+    /// Puts a cursor at an entry, or at the end.
+    pub fn set_cursor(&mut self, cursor: Cursor, slot: Option<Slot>) {
+        self.lists.set_cursor(cursor, slot.unwrap_or(NONE));
+    }
+
+    /// The entry at a cursor, which moves on to the next one.
+    pub fn advance(&mut self, cursor: Cursor) -> Option<Slot> {
+        let slot = self.cursor(cursor)?;
+        self.lists.set_cursor(cursor, self.nodes[slot as usize].newer);
+        Some(slot)
     }
 
     /// Identifies the entry in a slot, and never another one.
@@ -176,23 +291,31 @@ impl<B> Index<B> {
         self.nodes.len() as Slot
     }
 
-    /// The slots in use, least recently used first.
+    /// The least recently used entry.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Slot> {
+        existing(self.lists.oldest(List::Used))
+    }
+
+    /// The slots in use, least recently used first, without those that a listing has only just found.
     pub fn coldest_first(&self) -> impl Iterator<Item = Slot> + '_ {
-        self.from(self.oldest)
+        self.from(self.lists.oldest(List::Used))
     }
 
     /// Up to `limit` slots, least recently used first, whose last use came after `after`; and the `after` of the next page, if there
     /// is one.
     pub fn page(&mut self, after: Option<u64>, limit: usize) -> (Vec<Slot>, Option<u64>) {
         let after = after.unwrap_or(0);
-        // Uses are numbered from 1, so the bookmark is right if no entry is between it and `after`.
-        let marked = self.nodes.get(self.bookmark as usize).filter(|node| node.entry.is_some() && node.used > after);
+        // Uses are numbered from 1, so the cursor is right if no entry is between it and `after`.
+        let listing = self.lists.cursor(Cursor::Listing);
+        let marked = self.nodes.get(listing as usize).filter(|node| node.entry.is_some() && node.used > after);
         let fits = marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after));
-        let start = if fits { Some(self.bookmark) } else { self.coldest_first().find(|slot| self.used(*slot) > after) };
+        let start = if fits { Some(listing) } else { self.coldest_first().find(|slot| self.used(*slot) > after) };
         let mut slots: Vec<Slot> = start.into_iter().flat_map(|slot| self.from(slot)).take(limit.saturating_add(1)).collect();
-        self.bookmark = if slots.len() > limit { slots.pop().unwrap_or(NONE) } else { NONE };
-        let next = (self.bookmark != NONE).then(|| slots.last().map(|slot| self.used(*slot))).flatten();
-        (slots, next)
+        let next = if slots.len() > limit { slots.pop() } else { None };
+        self.set_cursor(Cursor::Listing, next);
+        let after = next.and_then(|_| slots.last().map(|slot| self.used(*slot)));
+        (slots, after)
     }
 
     /// The number of the last use of the entry in a slot.
@@ -201,37 +324,31 @@ impl<B> Index<B> {
         self.nodes.get(slot as usize).map_or(0, |node| node.used)
     }
 
+    /// Entries that the index log has and that were removed since the last time.
+    pub fn take_removed(&mut self) -> Removed {
+        let (entries, all) = (std::mem::take(&mut self.removed), !std::mem::take(&mut self.removed_too_many));
+        Removed { entries, all }
+    }
+
     fn from(&self, slot: Slot) -> impl Iterator<Item = Slot> + '_ {
-        let existing = |slot: Slot| (slot != NONE).then_some(slot);
         std::iter::successors(existing(slot), move |slot| existing(self.nodes[*slot as usize].newer))
     }
+}
 
-    fn link_newest(&mut self, slot: Slot) {
-        self.uses += 1;
-        let newest = self.newest;
-        let node = &mut self.nodes[slot as usize];
-        (node.used, node.older, node.newer) = (self.uses, newest, NONE);
-        match self.nodes.get_mut(newest as usize) {
-            Some(older) => older.newer = slot,
-            None => self.oldest = slot,
-        }
-        self.newest = slot;
-    }
+/// Entries that were removed.
+pub struct Removed {
+    /// Their digests.
+    pub entries: Vec<KeyDigest>,
+    /// Whether these are all.
+    pub all: bool,
+}
 
-    fn unlink(&mut self, slot: Slot) {
-        let Node { older, newer, .. } = self.nodes[slot as usize];
-        if self.bookmark == slot {
-            self.bookmark = newer;
-        }
-        match self.nodes.get_mut(older as usize) {
-            Some(node) => node.newer = newer,
-            None => self.oldest = newer,
-        }
-        match self.nodes.get_mut(newer as usize) {
-            Some(node) => node.older = older,
-            None => self.newest = older,
-        }
-    }
+fn existing(slot: Slot) -> Option<Slot> {
+    (slot != NONE).then_some(slot)
+}
+
+fn digest_in(nodes: &Chunks<Node>, slot: Slot) -> Option<KeyDigest> {
+    nodes.get(slot as usize).and_then(|node| node.entry.as_ref()).map(|entry| entry.digest)
 }
 
 #[cfg(test)]

@@ -2,14 +2,14 @@
 //!
 //! The WIT documents what it guarantees. Its modules, from the bottom up:
 //!
-//! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`snapshot`]; those of the two files of an entry are in the crate
+//! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`index_log`]; those of the two files of an entry are in the crate
 //!   `media-cache-entry-files`;
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
 //!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `reservation`, `replace`, `disk_tier`,
-//!   `delete_files`, [`remove`], [`remove_matching`], [`record_hits`], [`startup_scan`], `recovery`, [`listing`], [`checkpoint`],
+//!   `delete_files`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, [`listing`], [`checkpoint`],
 //!   [`stats`], [`health`];
 //! - `component`, which exports it.
 
@@ -20,7 +20,7 @@ pub mod checkpoint;
 pub mod clock;
 #[cfg(target_family = "wasm")]
 mod component;
-mod counters;
+pub mod counters;
 mod delete_files;
 pub mod disk;
 pub mod disk_health;
@@ -36,7 +36,9 @@ pub mod get;
 pub mod get_or_download;
 pub mod health;
 pub mod index;
+pub mod index_log;
 pub mod listing;
+mod load;
 pub mod lookup_key;
 pub mod media_kind;
 pub mod memory_tier;
@@ -48,6 +50,7 @@ mod read_back;
 pub mod record_hits;
 mod recovery;
 pub mod refresh;
+mod remains;
 pub mod remove;
 pub mod remove_matching;
 mod replace;
@@ -55,9 +58,8 @@ mod reservation;
 pub mod settings;
 pub mod sidecar_file;
 pub mod single_flight;
-pub mod snapshot;
-pub mod startup_scan;
 mod state;
 pub mod stats;
 mod store;
 pub mod transcode;
+mod try_again;

@@ -1,28 +1,46 @@
 //! Lists entries in pages.
 
+use media_cache_entry_files::LARGEST_SIDECAR;
+
 use crate::bindings::exports::media_cache::cache::cache::{Listed, Page};
 use crate::cache::Cache;
+use crate::entry::Entry;
+use crate::sidecar_file::{StampedSidecar, parse_sidecar};
 
 impl Cache {
     /// See the WIT.
     pub async fn entries(&self, after: Option<u64>, limit: u32) -> Page {
         let _ = self.ensure_loaded().await;
+        let (entries, next) = self.page(after, limit);
+        let Ok(disk) = self.open_disk() else { return Page { entries: Vec::new(), next: None } };
+        // The sidecars have the rest. One that cannot be read is not listed.
+        let names = entries.iter().map(|(entry, _)| entry.digest.sidecar_file()).collect();
+        let sidecars = disk.read_small(names, LARGEST_SIDECAR as u32).await;
+        let described = entries.iter().zip(sidecars).filter_map(|((entry, resident), content)| {
+            let sidecar = parse_sidecar(&content.ok()?, entry.digest)?;
+            Some(listed(entry, sidecar, *resident))
+        });
+        Page { entries: described.collect(), next }
+    }
+
+    fn page(&self, after: Option<u64>, limit: u32) -> (Vec<(Entry, bool)>, Option<u64>) {
         let state = &mut *self.state.borrow_mut();
         let (slots, next) = state.index.page(after, limit.max(1) as usize);
-        let committed = slots.into_iter().filter_map(|slot| state.index.get(slot)).filter(|entry| entry.committed);
-        let entries = committed
-            .map(|entry| Listed {
-                url: entry.url.clone(),
-                mimetype: entry.metadata.mimetype.clone(),
-                filename: entry.metadata.filename.clone(),
-                size: entry.size,
-                disk_size: entry.disk_size(),
-                stored_at: entry.metadata.stored_at,
-                accessed_at: entry.accessed_at,
-                hits: entry.hits,
-                resident: entry.resident.is_some(),
-            })
-            .collect();
-        Page { entries, next }
+        let stored = slots.into_iter().filter_map(|slot| Some((slot, state.index.get(slot).filter(|entry| entry.is_stored())?)));
+        (stored.map(|(slot, entry)| (entry.clone(), state.memory_tier.get(slot).is_some())).collect(), next)
+    }
+}
+
+fn listed(entry: &Entry, (sidecar, _): StampedSidecar, resident: bool) -> Listed {
+    Listed {
+        mimetype: sidecar.metadata.mimetype.clone(),
+        filename: sidecar.metadata.filename.clone(),
+        stored_at: sidecar.metadata.stored_at,
+        url: sidecar.url,
+        size: entry.size,
+        disk_size: entry.disk_size(),
+        accessed_at: entry.accessed_at,
+        hits: entry.hits.into(),
+        resident,
     }
 }

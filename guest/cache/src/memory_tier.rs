@@ -1,4 +1,11 @@
 //! The memory tier: which entries are resident, within a number of items and a number of bytes.
+//!
+//! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use media_cache_entry_files::Metadata;
 
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
@@ -6,18 +13,30 @@ use crate::eviction_tier::{Eviction, EvictionTier, TierEntries, Verdict};
 use crate::index::{Index, Slot};
 use crate::policy::Policy;
 
-/// The memory tier. The index has the residents' handles.
+/// The memory tier.
 pub struct MemoryTier<P> {
     eviction: EvictionTier<P>,
     max_items: u32,
     max_bytes: u64,
-    usage: Usage,
+    residents: Residents,
 }
 
-/// What the residents add up to.
-#[derive(Clone, Copy, Default)]
-struct Usage {
-    items: u32,
+/// Media that is served without looking at the disk.
+pub struct Resident {
+    /// The bytes, in memory or as an open file.
+    pub body: Blob,
+    /// What is known about them.
+    pub metadata: Rc<Metadata>,
+    /// Their SHA-256 digest, if it is known.
+    pub body_digest: Option<[u8; 32]>,
+}
+
+#[derive(Default)]
+struct Residents {
+    by_slot: HashMap<Slot, (Resident, u32)>,
+    /// The slots of the residents by their ids.
+    slots: Vec<Option<Slot>>,
+    free: Vec<u32>,
     bytes: u64,
     evictions: u64,
 }
@@ -25,7 +44,7 @@ struct Usage {
 impl<P: Policy> MemoryTier<P> {
     /// An empty tier.
     pub fn new(eviction: EvictionTier<P>, max_items: u32, max_bytes: u64) -> Self {
-        Self { eviction, max_items, max_bytes, usage: Usage::default() }
+        Self { eviction, max_items, max_bytes, residents: Residents::default() }
     }
 
     /// Whether an entry of this size is resident in memory. A larger one is resident as an open file.
@@ -34,22 +53,28 @@ impl<P: Policy> MemoryTier<P> {
         size <= self.max_bytes / 8
     }
 
+    /// What is resident of an entry.
+    #[must_use]
+    pub fn get(&self, slot: Slot) -> Option<&Resident> {
+        self.residents.by_slot.get(&slot).map(|(resident, _)| resident)
+    }
+
     /// Residents.
     #[must_use]
     pub fn items(&self) -> u32 {
-        self.usage.items
+        self.residents.len()
     }
 
     /// Bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.usage.bytes
+        self.residents.bytes
     }
 
     /// Entries evicted from this tier.
     #[must_use]
     pub fn evictions(&self) -> u64 {
-        self.usage.evictions
+        self.residents.evictions
     }
 
     /// Ids in answers of the policy that were ignored, and entries that were evicted because it named too few.
@@ -58,39 +83,69 @@ impl<P: Policy> MemoryTier<P> {
         (self.eviction.rejected, self.eviction.shortfalls)
     }
 
-    /// Records a request for a resident.
+    /// Records a request for an entry, if it is resident.
     pub fn accessed(&mut self, slot: Slot, at: u64) {
-        self.eviction.accessed(slot.into(), at);
+        if let Some((_, id)) = self.residents.by_slot.get(&slot) {
+            self.eviction.accessed((*id).into(), at);
+        }
     }
 
     /// Makes an entry resident if the policy admits it.
-    pub fn place(&mut self, index: &mut Index<Blob>, slot: Slot, blob: Blob) {
-        let Some(entry) = index.get(slot).filter(|entry| entry.resident.is_none() && self.max_items > 0) else { return };
-        let candidate = entry.for_policy(slot.into(), 1);
-        let needed = (self.usage.items + 1).saturating_sub(self.max_items);
-        let verdict = self.eviction.place(candidate, needed.into(), &mut Residents { index, usage: &mut self.usage });
-        if verdict != Verdict::Admitted {
+    pub fn place(&mut self, index: &Index, slot: Slot, resident: Resident) {
+        let Some(entry) = index.get(slot).filter(|_| self.get(slot).is_none() && self.max_items > 0) else { return };
+        let id = self.residents.free_id();
+        let candidate = entry.for_policy(id.into(), 1);
+        let needed = (self.residents.len() + 1).saturating_sub(self.max_items);
+        if self.eviction.place(candidate, needed.into(), &mut self.residents.in_order(index)) != Verdict::Admitted {
             return;
         }
-        self.usage.items += 1;
-        self.usage.bytes += bytes_in_memory(&blob);
-        if let Some(entry) = index.get_mut(slot) {
-            entry.resident = Some(blob);
-        }
-        while self.usage.bytes > self.max_bytes {
-            if !self.eviction.evict(1, &mut Residents { index, usage: &mut self.usage }) {
+        self.residents.insert(slot, id, resident);
+        while self.residents.bytes > self.max_bytes {
+            if !self.eviction.evict(1, &mut self.residents.in_order(index)) {
                 break;
             }
         }
     }
 
-    /// Releases the bytes of an entry that was removed from the index.
-    pub fn release(&mut self, slot: Slot, resident: Option<Blob>) {
-        if let Some(blob) = resident {
-            self.usage.items -= 1;
-            self.usage.bytes -= bytes_in_memory(&blob);
-            self.eviction.removed(slot.into());
+    /// Releases the bytes of an entry, if it is resident.
+    pub fn release(&mut self, slot: Slot) {
+        if let Some(id) = self.residents.remove(slot) {
+            self.eviction.removed(id.into());
         }
+    }
+}
+
+impl Residents {
+    fn len(&self) -> u32 {
+        self.by_slot.len() as u32
+    }
+
+    /// The id of the next resident.
+    fn free_id(&self) -> u32 {
+        self.free.last().copied().unwrap_or(self.slots.len() as u32)
+    }
+
+    fn insert(&mut self, slot: Slot, id: u32, resident: Resident) {
+        // The decision may have freed ids since.
+        match self.free.iter().rposition(|free| *free == id) {
+            Some(at) => drop(self.free.swap_remove(at)),
+            None => self.slots.resize(id as usize + 1, None),
+        }
+        self.slots[id as usize] = Some(slot);
+        self.bytes += bytes_in_memory(&resident.body);
+        self.by_slot.insert(slot, (resident, id));
+    }
+
+    fn remove(&mut self, slot: Slot) -> Option<u32> {
+        let (resident, id) = self.by_slot.remove(&slot)?;
+        self.bytes -= bytes_in_memory(&resident.body);
+        self.slots[id as usize] = None;
+        self.free.push(id);
+        Some(id)
+    }
+
+    fn in_order<'a>(&'a mut self, index: &'a Index) -> InOrder<'a> {
+        InOrder { residents: self, index }
     }
 }
 
@@ -98,24 +153,26 @@ fn bytes_in_memory(blob: &Blob) -> u64 {
     if blob.in_memory() { blob.size() } else { 0 }
 }
 
-/// The residents of an index.
-struct Residents<'a> {
-    index: &'a mut Index<Blob>,
-    usage: &'a mut Usage,
+/// The residents, with the index that knows the order of their use.
+struct InOrder<'a> {
+    residents: &'a mut Residents,
+    index: &'a Index,
 }
 
-impl TierEntries for Residents<'_> {
+impl TierEntries for InOrder<'_> {
     fn evict(&mut self, id: EntryId) -> Eviction {
-        let entry = Slot::try_from(id).ok().and_then(|slot| self.index.get_mut(slot));
-        let Some(blob) = entry.and_then(|entry| entry.resident.take()) else { return Eviction::Unknown };
-        self.usage.items -= 1;
-        self.usage.bytes -= bytes_in_memory(&blob);
-        self.usage.evictions += 1;
-        Eviction::Freed(1)
+        let slot = usize::try_from(id).ok().and_then(|id| self.residents.slots.get(id).copied().flatten());
+        match slot.and_then(|slot| self.residents.remove(slot)) {
+            Some(_) => {
+                self.residents.evictions += 1;
+                Eviction::Freed(1)
+            }
+            None => Eviction::Unknown,
+        }
     }
 
     fn coldest(&self) -> Option<EntryId> {
-        let is_resident = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.resident.is_some());
-        self.index.coldest_first().find(is_resident).map(EntryId::from)
+        let (_, (_, id)) = self.residents.by_slot.iter().min_by_key(|(slot, _)| self.index.used(**slot))?;
+        Some((*id).into())
     }
 }

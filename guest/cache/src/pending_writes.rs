@@ -10,6 +10,12 @@ pub struct PendingWrites {
 }
 
 impl PendingWrites {
+    /// The disk size of all of them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Counts a write of this disk size.
     pub fn begin(&mut self, bytes: u64) {
         self.bytes += bytes;

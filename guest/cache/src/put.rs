@@ -5,12 +5,17 @@ use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::cache::Cache;
 use crate::clock;
 
+/// How long a put waits for the directory to be loaded, in nanoseconds.
+const MAX_WAIT: u64 = 1_000_000_000;
+
 impl Cache {
     /// See the WIT.
     pub async fn put(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, StoreError> {
         let key = self.parse_key(url).map_err(StoreError::InvalidUrl)?;
         // Without its directory the cache is empty, and stores nothing.
-        let _ = self.ensure_loaded().await;
+        if self.ensure_open().await.is_ok() {
+            self.wait_until_loaded(MAX_WAIT).await;
+        }
         let fill = match self.find_or_lead(&key.digest).await {
             Ok(fill) => fill,
             Err((stored, source)) => {

@@ -1,97 +1,96 @@
-//! Reads an entry's bytes from disk, verifies them, and makes the entry resident.
+//! Reads an entry from disk, verifies it, and makes it resident.
+//!
+//! The sidecar is read together with the media, each time: it has the media type, the file name and the digest of the bytes, and another
+//! program may have replaced both files.
+
+use media_cache_entry_files::{KeyDigest, Sidecar};
 
 use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
-use crate::disk::blames_the_file;
-use crate::index::Slot;
-use crate::sidecar_file::read_sidecar;
+use crate::disk::{Disk, blames_the_file};
+use crate::disk_tier::Evicted;
+use crate::entry::{Entry, EntryState};
+use crate::memory_tier::Resident;
+use crate::sidecar_file::{StampedSidecar, read_sidecar};
 use crate::state::State;
 
 /// The outcome of reading an entry.
 pub(crate) enum ReadBack {
     Complete(CachedMedia),
-    /// The entry no longer exists.
-    Gone,
+    /// The entry was dropped, or has changed meanwhile.
+    Changed,
+    /// There is no such entry.
+    Absent,
     /// The entry exists, and cannot be read now.
     Unreadable,
 }
 
-/// The outcome of reading a file.
+/// The outcome of reading the files.
 enum Checked {
-    /// The expected bytes, with their digest if it is known.
-    Intact(Blob, Option<[u8; 32]>),
-    /// Other bytes, or no file.
+    /// The sidecar, its version, and the bytes that it describes, with their digest if it is known.
+    Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>),
+    /// A file is missing, or they do not fit each other.
     Damaged,
-    /// The file could not be read, for a reason that need not be its own.
+    /// A file could not be read, for a reason that need not be its own.
     Unreadable,
 }
 
 impl Cache {
-    /// Reads the bytes of an entry. If they are damaged, the entry is dropped.
-    pub(crate) async fn read_back(&self, slot: Slot) -> ReadBack {
-        self.compare_sidecar(slot).await;
-        let (handle, name, size, digest) = {
-            let state = self.state.borrow();
-            let Some(entry) = state.index.get(slot) else { return ReadBack::Gone };
-            (state.index.handle(slot), entry.digest.media_file(), entry.size, entry.body_digest)
-        };
-        let read = self.read_checked(name, size, digest).await;
-        let damaged = match (read, &mut *self.state.borrow_mut()) {
-            (Checked::Intact(blob, digest), state) => {
-                return state.make_resident(handle, blob, digest).map_or(ReadBack::Gone, ReadBack::Complete);
-            }
-            (Checked::Unreadable, _) => return ReadBack::Unreadable,
-            (Checked::Damaged, state) => {
-                // Whoever removed the entry meanwhile has deleted its files.
-                let Some(slot) = state.index.resolve(handle) else { return ReadBack::Gone };
-                if state.index.get(slot).is_some_and(|entry| entry.replacing.is_some()) {
-                    return ReadBack::Gone;
-                }
-                state.counters.damaged += 1;
-                state.remove_entry(slot)
-            }
-        };
-        self.delete_evicted(damaged).await;
-        ReadBack::Gone
-    }
-
-    /// Describes an entry of the snapshot as its sidecar does, which may have been written since.
-    async fn compare_sidecar(&self, slot: Slot) {
-        let (handle, digest) = {
-            let state = self.state.borrow();
-            match state.index.get(slot).filter(|entry| entry.from_snapshot) {
-                Some(entry) => (state.index.handle(slot), entry.digest),
-                None => return,
-            }
-        };
-        let Some(disk) = self.disk.borrow().clone() else { return };
-        // Without a sidecar that can be read, the digest in the snapshot is what the bytes have to agree with.
-        let Ok(Some((sidecar, sidecar_size))) = read_sidecar(&disk, digest.sidecar_file(), digest).await else { return };
-        let state = &mut *self.state.borrow_mut();
-        let Some(slot) = state.index.resolve(handle) else { return };
-        if state.index.get(slot).is_some_and(|entry| entry.from_snapshot && entry.size == sidecar.size) {
-            state.index.describe(slot, sidecar, sidecar_size);
+    /// Reads an entry. If it is damaged, it is dropped.
+    pub(crate) async fn read_back(&self, digest: KeyDigest) -> ReadBack {
+        let Some(disk) = self.disk.borrow().clone() else { return ReadBack::Unreadable };
+        while let Some(deleted) = self.pending_deletes.follow(&digest) {
+            let _ = deleted.await;
         }
+        let before = self.state.borrow().handle_of(&digest);
+        let checked = self.read_checked(&disk, digest).await;
+        let dropped = {
+            let state = &mut *self.state.borrow_mut();
+            if state.handle_of(&digest) != before || state.is_replaced(&digest) {
+                return ReadBack::Changed;
+            }
+            match checked {
+                Checked::Intact(sidecar, stamp, body, body_digest) => {
+                    let resident = Resident { body, metadata: sidecar.metadata.clone(), body_digest };
+                    return state.make_resident(digest, &(sidecar, stamp), resident);
+                }
+                Checked::Unreadable => return ReadBack::Unreadable,
+                Checked::Damaged => match state.drop_damaged(&digest) {
+                    Some(files) => files,
+                    None => return ReadBack::Absent,
+                },
+            }
+        };
+        self.delete_evicted([dropped]).await;
+        ReadBack::Changed
     }
 
-    /// Reads a file that should have this size and digest.
-    async fn read_checked(&self, name: String, size: u64, expected: Option<[u8; 32]>) -> Checked {
-        let Some(disk) = self.disk.borrow().clone() else { return Checked::Unreadable };
-        let blob = match disk.read(name).await {
-            Ok(blob) if blob.size() == size => blob,
+    async fn read_checked(&self, disk: &Disk, digest: KeyDigest) -> Checked {
+        let (sidecar, stamp) = match read_sidecar(disk, digest.sidecar_file(), digest).await {
+            Ok(Some(sidecar)) => sidecar,
+            Ok(None) => return Checked::Damaged,
+            Err(error) if blames_the_file(&error) => return Checked::Damaged,
+            Err(_) => return Checked::Unreadable,
+        };
+        let blob = match disk.read(digest.media_file()).await {
+            Ok(blob) if blob.size() == sidecar.size => blob,
             Ok(_) => return Checked::Damaged,
             Err(error) if blames_the_file(&error) => return Checked::Damaged,
             Err(_) => return Checked::Unreadable,
         };
-        let in_memory = self.state.borrow().memory_tier.fits_in_memory(size);
+        let in_memory = self.state.borrow().memory_tier.fits_in_memory(sidecar.size);
         let Ok(blob) = (if in_memory { blob.load().await } else { Ok(blob) }) else { return Checked::Unreadable };
+        let expected = sidecar.body_digest;
         if expected.is_none() && !blob.in_memory() {
-            return Checked::Intact(blob, None);
+            return Checked::Intact(sidecar, stamp, blob, None);
         }
-        let digest = blob.digest().await.ok().and_then(|digest| <[u8; 32]>::try_from(digest).ok());
-        match digest {
-            Some(digest) if expected.is_none_or(|expected| expected == digest) => Checked::Intact(blob, Some(digest)),
+        let body_digest = blob.digest().await.ok().and_then(|digest| <[u8; 32]>::try_from(digest).ok());
+        match body_digest {
+            Some(digest) if expected.is_none_or(|expected| expected == digest) => {
+                Checked::Intact(sidecar, stamp, blob, Some(digest))
+            }
             Some(_) => Checked::Damaged,
             None => Checked::Unreadable,
         }
@@ -99,13 +98,57 @@ impl Cache {
 }
 
 impl State {
-    /// Makes an entry resident with bytes that were read from disk. `None` if it no longer exists.
-    fn make_resident(&mut self, handle: u64, blob: Blob, digest: Option<[u8; 32]>) -> Option<CachedMedia> {
-        let slot = self.index.resolve(handle)?;
-        let entry = self.index.get_mut(slot)?;
-        entry.body_digest = entry.body_digest.or(digest);
-        let media = CachedMedia::stored(entry, blob.share(), handle);
-        self.memory_tier.place(&mut self.index, slot, blob);
-        Some(media)
+    fn handle_of(&self, digest: &KeyDigest) -> Option<u64> {
+        self.index.find(digest).map(|slot| self.index.handle(slot))
+    }
+
+    /// Whether the files are being replaced. The old ones are served then, from where they are kept.
+    fn is_replaced(&self, digest: &KeyDigest) -> bool {
+        let entry = self.index.find(digest).and_then(|slot| self.index.get(slot));
+        entry.is_some_and(Entry::is_being_written)
+    }
+
+    /// Makes an entry resident with what was read from disk. While the directory is being loaded, it may be new to the index.
+    fn make_resident(&mut self, digest: KeyDigest, sidecar: &StampedSidecar, resident: Resident) -> ReadBack {
+        let (sidecar, stamp) = sidecar;
+        let slot = match self.index.find(&digest) {
+            Some(slot) => slot,
+            None if self.loading.as_ref().is_some_and(|loading| !loading.removed.contains_key(&digest)) => {
+                self.index.insert(Entry::new(digest, sidecar, *stamp, EntryState::Unverified))
+            }
+            None => return ReadBack::Changed,
+        };
+        let Some(entry) = self.index.get(slot) else { return ReadBack::Changed };
+        let is_verified = entry.is_stored();
+        if entry.size != sidecar.size || !entry.has_sidecar(*stamp) {
+            self.describe(slot, &Entry::new(digest, sidecar, *stamp, EntryState::Stored));
+            self.index.promote(slot);
+        }
+        if !is_verified {
+            self.index.promote(slot);
+            self.track_verified(slot);
+        }
+        let media = CachedMedia::stored(&resident, self.index.handle(slot));
+        self.memory_tier.place(&self.index, slot, resident);
+        ReadBack::Complete(media)
+    }
+
+    /// An entry was read before the load came to it.
+    fn track_verified(&mut self, slot: crate::index::Slot) {
+        let restored = self.loading.as_ref().is_none_or(|loading| loading.restored);
+        let Some(entry) = self.index.get_mut(slot) else { return };
+        entry.state = EntryState::Stored;
+        if restored && !entry.tracked {
+            entry.tracked = true;
+            let entry = entry.for_policy(slot.into(), entry.disk_size());
+            self.disk_tier.restore(&[entry]);
+        }
+    }
+
+    /// Drops an entry whose files are damaged, and returns them. Those that nobody has verified yet are left to the load.
+    fn drop_damaged(&mut self, digest: &KeyDigest) -> Option<Evicted> {
+        let slot = self.index.find(digest).filter(|slot| self.index.get(*slot).is_some_and(Entry::is_stored))?;
+        self.counters.damaged += 1;
+        self.take_entry(slot)
     }
 }

@@ -18,7 +18,7 @@ impl Cache {
     pub async fn refresh(&self, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // Without its directory the cache is empty, and the origin still answers.
-        let _ = self.ensure_loaded().await;
+        let _ = self.ensure_open().await;
         let result = loop {
             match self.refreshes.join(&key.request_digest()) {
                 Role::Leader(leader) => {

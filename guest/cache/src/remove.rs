@@ -4,12 +4,17 @@ use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cache::Cache;
+use crate::disk_tier::Evicted;
 use crate::entry::Entry;
 use crate::state::State;
 
 /// The outcome of removing an entry from the index.
 enum Removal {
-    Removed,
+    /// These files are to be deleted. `known` says whether the index knew the entry.
+    Remove {
+        files: Evicted,
+        known: bool,
+    },
     Absent,
     /// The entry is being written.
     InUse,
@@ -18,13 +23,13 @@ enum Removal {
 impl Cache {
     /// See the WIT.
     pub async fn remove(&self, url: &str) -> Result<bool, StoreError> {
-        let loaded = self.ensure_loaded().await;
+        let opened = self.ensure_open().await;
         let key = self.lookup_key(url);
         self.state.borrow_mut().failures.forget(&key.request_digest());
-        loaded?;
-        loop {
+        opened?;
+        let (files, known) = loop {
             let fill = match self.state.borrow_mut().remove_committed(&key.digest) {
-                Removal::Removed => break,
+                Removal::Remove { files, known } => break (files, known),
                 Removal::Absent => return Ok(false),
                 Removal::InUse => self.fills.follow(&key.digest),
             };
@@ -32,9 +37,9 @@ impl Cache {
                 Some(written) => drop(written.await),
                 None => return Ok(false),
             }
-        }
-        match self.delete_files([key.digest]).await {
-            Ok(()) => Ok(true),
+        };
+        match self.delete_files([files]).await {
+            Ok(existed) => Ok(known || existed),
             Err(failure) => Err(StoreError::Disk(failure.reason)),
         }
     }
@@ -42,11 +47,31 @@ impl Cache {
 
 impl State {
     fn remove_committed(&mut self, digest: &KeyDigest) -> Removal {
-        let Some(slot) = self.index.find(digest) else { return Removal::Absent };
-        if self.index.get(slot).is_some_and(Entry::is_being_written) {
-            return Removal::InUse;
+        match self.index.find(digest) {
+            Some(slot) => {
+                let Some(entry) = self.index.get(slot) else { return Removal::Absent };
+                if entry.is_being_written() {
+                    return Removal::InUse;
+                }
+                let (files, known) = (Evicted::from(entry), entry.is_stored());
+                self.remove_entry(slot);
+                Removal::Remove { files, known }
+            }
+            // While the directory is being loaded, the files are looked for by their names; and what could not be deleted is tried again.
+            None => {
+                let looked_for = self.loading.as_mut().is_some_and(|loading| loading.removed.insert(*digest, ()).is_none());
+                if looked_for || self.remains.has(digest) {
+                    return Removal::Remove { files: Evicted { digest: *digest, disk_size: 0 }, known: false };
+                }
+                Removal::Absent
+            }
         }
+    }
+
+    /// Removes an entry that is neither being written nor gone, and returns its files.
+    pub(crate) fn take_entry(&mut self, slot: crate::index::Slot) -> Option<Evicted> {
+        let files = self.index.get(slot).filter(|entry| !entry.is_being_written()).map(|entry: &Entry| Evicted::from(entry))?;
         self.remove_entry(slot);
-        Removal::Removed
+        Some(files)
     }
 }

@@ -2,18 +2,40 @@
 
 use std::ops::Range;
 
-use media_cache_entry_files::KeyDigest;
+use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR};
 
 use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, StoreError};
-use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::cache::Cache;
-use crate::entry::Entry;
+use crate::disk::{blames_the_file, describe};
+use crate::disk_tier::Evicted;
 use crate::entry_filter::Filter;
 use crate::index::Slot;
+use crate::sidecar_file::parse_sidecar;
 use crate::state::State;
 
 /// The number of slots that are searched at a time.
 const SLICE: Slot = 256;
+
+/// An entry that may match.
+struct Candidate {
+    handle: u64,
+    digest: KeyDigest,
+}
+
+/// What was removed, and what was not.
+#[derive(Default)]
+struct Removals {
+    matched: u64,
+    failed: u64,
+    reason: Option<String>,
+}
+
+impl Removals {
+    fn fail(&mut self, entries: u64, reason: String) {
+        self.failed += entries;
+        self.reason.get_or_insert(reason);
+    }
+}
 
 impl Cache {
     /// See the WIT.
@@ -24,50 +46,88 @@ impl Cache {
             self.state.borrow_mut().failures.clear();
         }
         loaded?;
-        let (mut matched, mut failed, mut reason) = (0, 0, None);
+        let mut removals = Removals::default();
         let mut start: Slot = 0;
         // Entries keep their slots however they are used, so that one pass over the slots omits nothing.
         while start < self.state.borrow().index.slot_count() {
             let end = start.saturating_add(SLICE);
-            let (removed, replacing) = self.state.borrow_mut().remove_slice(&filter, start..end);
-            matched += removed.len() as u64;
-            if let Err(failure) = self.delete_files(removed).await {
-                failed += failure.entries;
-                reason.get_or_insert(failure.reason);
-            }
-            match replacing {
-                // Its files are being replaced, and can be deleted then.
-                Some(digest) => self.wait_for_fill(&digest).await,
-                None => start = end,
-            }
+            let candidates = self.state.borrow().stored_in(start..end);
+            let matching = self.matching(&filter, candidates, &mut removals).await?;
+            self.remove_all(matching, &mut removals).await;
+            start = end;
             wit_bindgen::yield_async().await;
         }
+        let Removals { matched, failed, reason } = removals;
         match reason {
             None => Ok(matched),
             Some(reason) => Err(StoreError::Disk(format!("{failed} of {matched} entries were not removed: {reason}"))),
         }
     }
-}
 
-impl Cache {
-    /// Waits until nobody writes the entry.
-    async fn wait_for_fill(&self, digest: &KeyDigest) {
-        if let Some(written) = self.fills.follow(digest) {
-            let _ = written.await;
+    /// The candidates whose cache keys match. Their sidecars have these.
+    async fn matching(
+        &self,
+        filter: &Filter,
+        candidates: Vec<Candidate>,
+        removals: &mut Removals,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        if matches!(filter, Filter::All) {
+            return Ok(candidates);
         }
+        let names = candidates.iter().map(|candidate| candidate.digest.sidecar_file()).collect();
+        let sidecars = self.open_disk()?.read_small(names, LARGEST_SIDECAR as u32).await;
+        let mut matching = Vec::new();
+        for (candidate, sidecar) in candidates.into_iter().zip(sidecars) {
+            match sidecar.map(|content| parse_sidecar(&content, candidate.digest)) {
+                Ok(Some((sidecar, _))) if filter.matches(&sidecar.url) => matching.push(candidate),
+                // Without a sidecar there is no entry, which shows when it is requested.
+                Ok(_) => {}
+                Err(error) if blames_the_file(&error) => {}
+                Err(error) => {
+                    removals.matched += 1;
+                    removals.fail(1, format!("cannot read {}: {}", candidate.digest.sidecar_file(), describe(&error)));
+                }
+            }
+        }
+        Ok(matching)
+    }
+
+    async fn remove_all(&self, matching: Vec<Candidate>, removals: &mut Removals) {
+        let mut files = Vec::new();
+        for Candidate { handle, digest } in matching {
+            // While its files are being replaced, they cannot be deleted.
+            while let Some(written) = self.follow_replacement(handle, &digest) {
+                let _ = written.await;
+            }
+            files.extend(self.state.borrow_mut().take_stored(handle));
+        }
+        removals.matched += files.len() as u64;
+        if let Err(failure) = self.delete_files(files).await {
+            removals.fail(failure.entries, failure.reason);
+        }
+    }
+
+    fn follow_replacement(
+        &self,
+        handle: u64,
+        digest: &KeyDigest,
+    ) -> Option<futures::channel::oneshot::Receiver<crate::cached_media::CachedMedia>> {
+        let state = self.state.borrow();
+        let entry = state.index.resolve(handle).and_then(|slot| state.index.get(slot))?;
+        if entry.is_being_written() { self.fills.follow(digest) } else { None }
     }
 }
 
 impl State {
-    /// Removes the committed entries in these slots that match, and returns whose files to delete; and one that matches and is being
-    /// replaced, if there is any.
-    fn remove_slice(&mut self, filter: &Filter, slots: Range<Slot>) -> (Vec<KeyDigest>, Option<KeyDigest>) {
-        let is_match = |entry: &Entry<Blob>| entry.committed && filter.matches(&entry.url);
-        let matching: Vec<Slot> = slots.filter(|slot| self.index.get(*slot).is_some_and(is_match)).collect();
-        let replacing = matching.iter().filter_map(|slot| self.index.get(*slot)).find(|entry| entry.replacing.is_some());
-        let replacing = replacing.map(|entry| entry.digest);
-        let idle = |slot: &Slot| self.index.get(*slot).is_some_and(|entry| entry.replacing.is_none());
-        let idle: Vec<Slot> = matching.into_iter().filter(idle).collect();
-        (idle.into_iter().filter_map(|slot| self.remove_entry(slot)).collect(), replacing)
+    /// The entries in these slots that are stored.
+    fn stored_in(&self, slots: Range<Slot>) -> Vec<Candidate> {
+        let stored = slots.filter_map(|slot| Some((slot, self.index.get(slot).filter(|entry| entry.is_stored())?)));
+        stored.map(|(slot, entry)| Candidate { handle: self.index.handle(slot), digest: entry.digest }).collect()
+    }
+
+    /// Removes an entry that still exists, and returns its files.
+    fn take_stored(&mut self, handle: u64) -> Option<Evicted> {
+        let slot = self.index.resolve(handle)?;
+        self.take_entry(slot)
     }
 }

@@ -4,18 +4,24 @@
 //! digest of its body, by which a start completes or undoes what was interrupted: see `recovery`. An unchanged body stays, and only
 //! the sidecar is replaced, which takes one rename.
 
+use std::rc::Rc;
+
 use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar};
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::Disk;
-use crate::entry::{Entry, disk_size};
+use crate::disk_health::Operation;
+use crate::entry::{Entry, EntryState, disk_size};
 use crate::index::Slot;
 use crate::lookup_key::LookupKey;
+use crate::memory_tier::Resident;
+use crate::sidecar_file::read_sidecar;
 use crate::state::State;
 
 /// An entry with new files.
@@ -41,42 +47,54 @@ impl Cache {
             return Err(StoreError::NoStore);
         }
         let disk = self.open_disk()?;
+        if self.report.get().is_none() {
+            return Err(StoreError::NotReady);
+        }
         let sidecar = self.describe_media(key, media).await?;
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
         let Some((old, _)) = self.find(&key.digest).await else { return self.store_again(key, media).await };
-        let modified = !self.has_body(&key.digest, media.handle, &sidecar);
+        let modified = !self.has_body(&key.digest, media.handle, &sidecar).await;
         let new_size = disk_size(if modified { sidecar.size } else { 0 }, json.len() as u64);
-        let Some(replacement) = self.begin_replacement(&key.digest, old.body, new_size).await? else {
+        let Some(replacement) = self.begin_replacement(&disk, &key.digest, old, new_size).await? else {
             return self.store_again(key, media).await;
         };
-        let json_blob = Blob::from_bytes(&json);
+        let json = Blob::from_bytes(&json);
         let body = modified.then_some(&media.body);
-        let mut written = write_new(&disk, key.digest, body, &json_blob).await;
-        if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) {
-            // The disk has less space than the budget allows. Others are evicted for what this entry needs.
-            let victims = self.evict_from_disk(new_size);
-            self.delete_evicted(victims).await;
-            written = write_new(&disk, key.digest, body, &json_blob).await;
+        let mut written = write_new(&disk, key.digest, body, &json).await;
+        if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, new_size).await {
+            written = write_new(&disk, key.digest, body, &json).await;
         }
         if modified && written.is_ok() {
-            // Whoever reads the file now expects the old bytes. From now on, the handle to them is served.
+            // A read that is in progress expects the old bytes. From now on, what was kept of them is served.
             while let Some(read) = self.reads.follow(&key.digest) {
                 let _ = read.await;
             }
-            written = disk.rename(key.digest.new_media_file(), key.digest.media_file()).await;
+            let renamed = disk.rename(key.digest.new_media_file(), key.digest.media_file()).await;
+            written = renamed.and(written);
         }
-        if let Err(error) = written {
-            remove_new(&disk, key.digest).await;
-            return Err(self.disk_failed("replace the entry", &error));
+        let stamp = match written {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                remove_new(&disk, key.digest).await;
+                return Err(self.disk_failed("replace the entry", &error));
+            }
+        };
+        let mut committed = Ok(());
+        if modified {
+            committed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
         }
-        if modified && let Err(error) = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await {
+        if committed.is_ok() {
+            committed = self.make_durable(&disk).await;
+        }
+        match committed {
+            Ok(()) => self.state.borrow_mut().disk_health.succeeded(Operation::Store),
             // The new body is in place. The next start completes the rest.
-            let _ = self.disk_failed("replace the sidecar", &error);
-        } else {
-            self.state.borrow_mut().disk_health.succeeded();
+            Err(error) => drop(self.disk_failed("replace the sidecar", &error)),
         }
         let resident = if modified { self.resident_body(&disk, key.digest, &media.body).await } else { None };
-        Ok(Replaced { handle: replacement.commit(sidecar, json.len() as u64, resident), modified })
+        let resident =
+            resident.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
+        Ok(Replaced { handle: replacement.commit(&sidecar, stamp, resident), modified })
     }
 
     async fn store_again(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Replaced, StoreError> {
@@ -84,16 +102,34 @@ impl Cache {
     }
 
     /// Whether an entry has the body that a sidecar describes. `handle` is that of the media, if it is stored.
-    fn has_body(&self, digest: &KeyDigest, handle: Option<u64>, sidecar: &Sidecar) -> bool {
-        let State { index, .. } = &*self.state.borrow();
-        let Some((slot, entry)) = index.find(digest).and_then(|slot| Some((slot, index.get(slot)?))) else { return false };
-        let is_same = entry.body_digest.is_some() && entry.body_digest == sidecar.body_digest && entry.size == sidecar.size;
-        is_same || handle == Some(index.handle(slot))
+    async fn has_body(&self, digest: &KeyDigest, handle: Option<u64>, sidecar: &Sidecar) -> bool {
+        let stored = {
+            let state = self.state.borrow();
+            let Some(slot) = state.index.find(digest) else { return false };
+            if handle == Some(state.index.handle(slot)) {
+                return true;
+            }
+            // What has just been found is resident, unless the memory tier refused it.
+            state.memory_tier.get(slot).map(|resident| resident.body_digest)
+        };
+        let stored = match stored {
+            Some(digest) => digest,
+            None => match self.open_disk() {
+                Ok(disk) => stored_digest(&disk, *digest).await,
+                Err(_) => None,
+            },
+        };
+        stored.is_some() && stored == sidecar.body_digest
     }
 
     /// Reserves space for the new files of an entry. `old` is served until they are in place. `None` if the entry has been evicted.
-    async fn begin_replacement(&self, digest: &KeyDigest, old: Blob, new_size: u64) -> Result<Option<Replacement<'_>>, StoreError> {
-        let budget = self.settings.max_disk_bytes;
+    async fn begin_replacement(
+        &self,
+        disk: &Disk,
+        digest: &KeyDigest,
+        old: CachedMedia,
+        new_size: u64,
+    ) -> Result<Option<Replacement<'_>>, StoreError> {
         let old_size = {
             let state = self.state.borrow();
             let entry = state.index.find(digest).and_then(|slot| state.index.get(slot));
@@ -101,23 +137,22 @@ impl Cache {
         };
         // The new bytes count until the old ones are gone.
         let both = new_size.saturating_add(old_size);
-        if both > budget {
-            return Err(StoreError::Oversize(budget));
+        if both > self.settings.max_disk_bytes {
+            return Err(StoreError::Oversize(self.settings.max_disk_bytes));
         }
         while let Some(changed) = self.wait_for_space(both) {
             let _ = changed.await;
         }
+        let budget = self.reachable_budget(disk, both)?;
         let (replacement, excess) = {
-            let State { index, writes, .. } = &mut *self.state.borrow_mut();
-            let Some(slot) = index.find(digest).filter(|slot| index.get(*slot).is_some_and(|entry| entry.committed)) else {
-                return Ok(None);
-            };
-            if let Some(entry) = index.get_mut(slot) {
-                entry.replacing = Some(old);
-            }
-            index.reserve(new_size);
-            writes.begin(both);
-            (Replacement { cache: self, slot, new_size, old_size }, index.disk_bytes().saturating_sub(budget))
+            let state = &mut *self.state.borrow_mut();
+            let Some(slot) = state.index.find(digest) else { return Ok(None) };
+            let Some(entry) = state.index.get_mut(slot).filter(|entry| entry.is_stored()) else { return Ok(None) };
+            entry.state = EntryState::Replacing;
+            state.replacing.insert(slot, Resident { body: old.body, metadata: old.metadata, body_digest: None });
+            state.index.reserve(new_size);
+            state.writes.begin(both);
+            (Replacement { cache: self, slot, new_size, old_size }, state.disk_bytes().saturating_sub(budget))
         };
         if excess > 0 {
             let victims = self.evict_from_disk(excess);
@@ -129,44 +164,59 @@ impl Cache {
 
 impl Replacement<'_> {
     /// Makes the new files those of the entry, which becomes the most recently used. Returns its handle.
-    fn commit(self, sidecar: Sidecar, sidecar_size: u64, resident: Option<Blob>) -> u64 {
+    fn commit(self, sidecar: &Sidecar, stamp: Stamp, resident: Option<Resident>) -> u64 {
         let state = &mut *self.cache.state.borrow_mut();
-        let State { index, disk_tier, memory_tier, counters, .. } = state;
         // What is resident is released even if the bytes are the same: a host may serve it with what was known about it before.
-        let released = index.get_mut(self.slot).and_then(|entry| entry.resident.take());
-        memory_tier.release(self.slot, released);
-        index.describe(self.slot, sidecar, sidecar_size);
-        index.promote(self.slot);
-        // The policy learns the new size.
-        disk_tier.removed(self.slot.into());
-        if let Some(entry) = index.get_mut(self.slot) {
+        state.memory_tier.release(self.slot);
+        if let Some(digest) = state.index.get(self.slot).map(|entry| entry.digest) {
+            state.describe(self.slot, &Entry::new(digest, sidecar, stamp, EntryState::Stored));
+        }
+        state.index.promote(self.slot);
+        if let Some(entry) = state.index.get_mut(self.slot) {
             entry.accessed_at = clock::now();
-            disk_tier.restore(&[entry.for_policy(self.slot.into(), entry.disk_size())]);
         }
-        if let Some(blob) = resident {
-            counters.stored += 1;
-            memory_tier.place(index, self.slot, blob);
+        if let Some(resident) = resident {
+            state.counters.stored += 1;
+            state.memory_tier.place(&state.index, self.slot, resident);
         }
-        index.handle(self.slot)
+        state.index.handle(self.slot)
     }
 }
 
 impl Drop for Replacement<'_> {
     fn drop(&mut self) {
-        let State { index, writes, .. } = &mut *self.cache.state.borrow_mut();
-        index.release(self.new_size);
-        writes.end(self.new_size + self.old_size);
-        if let Some(entry) = index.get_mut(self.slot) {
-            entry.replacing = None;
+        let state = &mut *self.cache.state.borrow_mut();
+        state.index.release(self.new_size);
+        state.writes.end(self.new_size + self.old_size);
+        state.replacing.remove(&self.slot);
+        if let Some(entry) = state.index.get_mut(self.slot) {
+            entry.state = EntryState::Stored;
         }
     }
 }
 
-/// Writes the new files. Without a body, the sidecar takes its place at once.
-async fn write_new(disk: &Disk, digest: KeyDigest, body: Option<&Blob>, sidecar: &Blob) -> Result<(), ErrorCode> {
+impl State {
+    /// Describes an entry anew. The policy learns of its new size.
+    pub(crate) fn describe(&mut self, slot: Slot, new: &Entry) {
+        self.index.describe(slot, new);
+        if let Some(entry) = self.index.get(slot).filter(|entry| entry.tracked) {
+            self.disk_tier.removed(slot.into());
+            self.disk_tier.restore(&[entry.for_policy(slot.into(), entry.disk_size())]);
+        }
+    }
+}
+
+/// The digest of an entry's media, if its sidecar has it.
+async fn stored_digest(disk: &Disk, digest: KeyDigest) -> Option<[u8; 32]> {
+    let (sidecar, _) = read_sidecar(disk, digest.sidecar_file(), digest).await.ok()??;
+    sidecar.body_digest
+}
+
+/// Writes the new files, and returns the version of the sidecar. Without a body, the sidecar takes its place at once.
+async fn write_new(disk: &Disk, digest: KeyDigest, body: Option<&Blob>, sidecar: &Blob) -> Result<Stamp, ErrorCode> {
     match body {
         Some(body) => {
-            disk.write(digest.new_media_file(), body).await?;
+            disk.create_anew(digest.new_media_file(), body).await?;
             disk.write(digest.new_sidecar_file(), sidecar).await
         }
         None => disk.write(digest.sidecar_file(), sidecar).await,

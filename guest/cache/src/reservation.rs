@@ -1,16 +1,16 @@
 //! Reserves space for an entry that is being written.
 
 use futures::channel::oneshot;
-use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
-use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::bindings::media_cache::policy::eviction;
 use crate::cache::Cache;
-use crate::disk_tier::StoredEntries;
-use crate::entry::Entry;
+use crate::disk_tier::{Evicted, StoredEntries};
+use crate::entry::{Entry, EntryState};
 use crate::eviction_tier::Verdict;
 use crate::index::Slot;
+use crate::memory_tier::Resident;
 use crate::state::State;
 
 /// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, the space is
@@ -28,9 +28,11 @@ impl Cache {
         self.state.borrow_mut().writes.wait_for_space(disk_size, self.settings.max_disk_bytes)
     }
 
-    /// Reserves space for an entry, and returns whose files to delete for it.
-    pub(crate) fn reserve(&self, entry: Entry<Blob>) -> (Result<Reservation<'_>, StoreError>, Vec<KeyDigest>) {
-        let State { index, disk_tier, memory_tier, counters, writes, .. } = &mut *self.state.borrow_mut();
+    /// Reserves space for an entry within a budget, and returns whose files to delete for it.
+    pub(crate) fn reserve(&self, entry: Entry, budget: u64) -> (Result<Reservation<'_>, StoreError>, Vec<Evicted>) {
+        let state = &mut *self.state.borrow_mut();
+        let remains = state.remains.disk_bytes();
+        let State { index, disk_tier, memory_tier, counters, writes, .. } = state;
         if index.find(&entry.digest).is_some() {
             return (Err(StoreError::Disk("the entry is stored already, and cannot be read now".into())), Vec::new());
         }
@@ -39,13 +41,16 @@ impl Cache {
         let candidate = entry.for_policy(0, disk_size);
         let slot = index.insert(entry);
         let candidate = eviction::Entry { id: slot.into(), ..candidate };
-        let needed = index.disk_bytes().saturating_sub(self.settings.max_disk_bytes);
+        let needed = index.disk_bytes().saturating_add(remains).saturating_sub(budget);
         let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         let verdict = disk_tier.place(candidate, needed, &mut stored);
         let evicted = stored.evicted;
         let reservation = match verdict {
             Verdict::Admitted => {
                 writes.begin(disk_size);
+                if let Some(entry) = index.get_mut(slot) {
+                    entry.tracked = true;
+                }
                 Ok(Reservation { cache: self, slot, disk_size, committed: false })
             }
             Verdict::Refused => Err(StoreError::Refused),
@@ -59,17 +64,19 @@ impl Cache {
 }
 
 impl Reservation<'_> {
-    /// Makes the entry available: both of its files are written. Returns its handle.
-    pub(crate) fn commit(mut self, resident: Option<Blob>) -> u64 {
+    /// Makes the entry available: both of its files are written, and this is the version of its sidecar. Returns its handle.
+    pub(crate) fn commit(mut self, sidecar: Stamp, resident: Option<Resident>) -> u64 {
         self.committed = true;
         let state = &mut *self.cache.state.borrow_mut();
         state.writes.end(self.disk_size);
         state.counters.stored += 1;
         if let Some(entry) = state.index.get_mut(self.slot) {
-            entry.committed = true;
+            (entry.state, entry.sidecar_modified) = (EntryState::Stored, sidecar.modified);
         }
-        if let Some(blob) = resident {
-            state.memory_tier.place(&mut state.index, self.slot, blob);
+        // From now on the index log has it.
+        state.index.promote(self.slot);
+        if let Some(resident) = resident {
+            state.memory_tier.place(&state.index, self.slot, resident);
         }
         state.index.handle(self.slot)
     }

@@ -2,6 +2,7 @@
 
 use media_cache_key_rules::{KeyRules, ParameterRule};
 
+pub use crate::bindings::exports::media_cache::cache::cache::Durability;
 use crate::bindings::exports::media_cache::cache::cache::{self, Options};
 use crate::failure_ttl::FailureTtl;
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub key_rules: KeyRules,
     /// Pairs of name and value.
     pub policy_options: Vec<(String, String)>,
+    /// What an entry survives once it is stored.
+    pub durability: Durability,
 }
 
 impl From<Options> for Settings {
@@ -36,6 +39,7 @@ impl From<Options> for Settings {
             failure_ttl: FailureTtl::new(options.failure_memory_ms, options.max_retry_after_ms),
             key_rules: key_rules(options.key_rules),
             policy_options: options.policy_options,
+            durability: options.durability.unwrap_or(Durability::None),
         }
     }
 }

@@ -52,6 +52,11 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
         Some(receiver)
     }
 
+    /// Whether there is work for `key`.
+    pub fn is_led(&self, key: &K) -> bool {
+        self.followers.borrow().contains_key(key)
+    }
+
     /// The number of followers that wait for the work for `key`.
     pub fn waiting(&self, key: &K) -> usize {
         let followers = self.followers.borrow();

@@ -1,9 +1,10 @@
 //! What a cache knows, and the few steps that change both tiers at once.
 
+use std::collections::HashMap;
+
 use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::exports::media_cache::cache::cache::Source;
-use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
 use crate::counters::Counters;
@@ -12,18 +13,26 @@ use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::{Index, Slot};
-use crate::memory_tier::MemoryTier;
+use crate::load::Loading;
+use crate::memory_tier::{MemoryTier, Resident};
 use crate::pending_writes::PendingWrites;
+use crate::remains::Remains;
 
 /// What changes.
 pub(crate) struct State {
-    pub index: Index<Blob>,
+    pub index: Index,
     pub disk_tier: EvictionTier<Policy>,
     pub memory_tier: MemoryTier<Policy>,
     pub failures: FailureMemory<FetchError>,
     pub counters: Counters,
     pub writes: PendingWrites,
     pub disk_health: DiskHealth,
+    /// What is served of entries whose files are being replaced.
+    pub replacing: HashMap<Slot, Resident>,
+    /// Files that could not be deleted or read.
+    pub remains: Remains,
+    /// What matters until the directory is loaded, and `None` from then on.
+    pub loading: Option<Loading>,
 }
 
 impl State {
@@ -32,20 +41,22 @@ impl State {
         self.counters.hits += 1;
         self.counters.disk_hits += u64::from(source == Source::Disk);
         if let Some(entry) = handle.and_then(|handle| self.touch(handle, source, now)) {
-            entry.hits += 1;
+            entry.hits = entry.hits.saturating_add(1);
         }
     }
 
     /// Makes an entry the most recently used, if it still exists. The memory tier sees a request only if the entry was resident: one
     /// that was read from disk has just been placed there.
-    pub fn touch(&mut self, handle: u64, source: Source, now: u64) -> Option<&mut Entry<Blob>> {
+    pub fn touch(&mut self, handle: u64, source: Source, now: u64) -> Option<&mut Entry> {
         let slot = self.index.resolve(handle)?;
         self.index.promote(slot);
-        self.disk_tier.accessed(slot.into(), now);
+        if source == Source::Memory {
+            self.memory_tier.accessed(slot, now);
+        }
         let entry = self.index.get_mut(slot)?;
         entry.accessed_at = now;
-        if source == Source::Memory && entry.resident.is_some() {
-            self.memory_tier.accessed(slot, now);
+        if entry.tracked {
+            self.disk_tier.accessed(slot.into(), now);
         }
         Some(entry)
     }
@@ -53,8 +64,28 @@ impl State {
     /// Removes an entry from both tiers, and returns whose files to delete.
     pub fn remove_entry(&mut self, slot: Slot) -> Option<KeyDigest> {
         let entry = self.index.remove(slot)?;
-        self.memory_tier.release(slot, entry.resident);
-        self.disk_tier.removed(slot.into());
+        self.memory_tier.release(slot);
+        if entry.tracked {
+            self.disk_tier.removed(slot.into());
+        }
+        if let Some(loading) = &mut self.loading {
+            loading.removed.insert(entry.digest, ());
+        }
         Some(entry.digest)
+    }
+
+    /// The counters, with those of the tiers.
+    pub fn all_counters(&self) -> Counters {
+        let (rejected, shortfalls) = self.memory_tier.policy_faults();
+        let mut counters = self.counters.clone();
+        counters.memory_evictions += self.memory_tier.evictions();
+        counters.policy_rejected_ids += self.disk_tier.rejected + rejected;
+        counters.policy_shortfalls += self.disk_tier.shortfalls + shortfalls;
+        counters
+    }
+
+    /// The disk usage of everything that the cache knows of.
+    pub fn disk_bytes(&self) -> u64 {
+        self.index.disk_bytes().saturating_add(self.remains.disk_bytes())
     }
 }

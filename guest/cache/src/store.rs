@@ -1,4 +1,4 @@
-//! Stores an entry: space is reserved first, then the media is written, then the sidecar, which commits it.
+//! Stores an entry: space is reserved first, then the media is written under its final name, then the sidecar, which commits it.
 
 use std::rc::Rc;
 
@@ -6,13 +6,21 @@ use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar};
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::{Disk, describe};
-use crate::entry::{Entry, disk_size};
+use crate::disk_health::Operation;
+use crate::entry::{Entry, EntryState, disk_size};
 use crate::lookup_key::LookupKey;
+use crate::memory_tier::Resident;
+use crate::settings::Durability;
+use crate::single_flight::Role;
+
+/// How long media that was fetched waits for the directory to be loaded, in nanoseconds. Then it is served and not stored.
+const MAX_WAIT: u64 = 20_000_000;
 
 impl Cache {
     /// Stores media and returns its handle. Space is freed before anything is written, so that the budget holds at all times.
@@ -21,11 +29,15 @@ impl Cache {
             return Err(StoreError::NoStore);
         }
         let disk = self.open_disk()?;
-        let (digest, budget) = (key.digest, self.settings.max_disk_bytes);
+        if !self.wait_until_loaded(MAX_WAIT).await {
+            return Err(StoreError::NotReady);
+        }
+        let digest = key.digest;
         let sidecar = self.describe_media(key, media).await?;
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
-        let sidecar_size = json.len() as u64;
-        let disk_size = disk_size(sidecar.size, sidecar_size);
+        let stamp = Stamp { size: json.len() as u64, modified: 0 };
+        let disk_size = disk_size(sidecar.size, stamp.size);
+        let budget = self.settings.max_disk_bytes;
         if disk_size > budget {
             return Err(StoreError::Oversize(budget));
         }
@@ -34,26 +46,58 @@ impl Cache {
         while let Some(changed) = self.wait_for_space(disk_size).or_else(|| self.pending_deletes.follow(&digest)) {
             let _ = changed.await;
         }
-        let entry = Entry { waiters: self.waiters(key), committed: false, ..Entry::from_sidecar(digest, sidecar, sidecar_size) };
-        let (reservation, victims) = self.reserve(entry);
+        let budget = self.reachable_budget(&disk, disk_size)?;
+        let entry = Entry { waiters: self.waiters(key), ..Entry::new(digest, &sidecar, stamp, EntryState::Reserved) };
+        let (reservation, victims) = self.reserve(entry, budget);
         self.delete_evicted(victims).await;
         let reservation = reservation?;
         let json = Blob::from_bytes(&json);
-        let mut written = write(&disk, digest, &media.body, &json).await;
-        if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) {
-            // The disk has less space than the budget allows. Others are evicted for what this entry needs.
-            let victims = self.evict_from_disk(disk_size);
-            self.delete_evicted(victims).await;
-            written = write(&disk, digest, &media.body, &json).await;
+        let mut written = self.write(&disk, digest, &media.body, &json).await;
+        if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, disk_size).await {
+            written = self.write(&disk, digest, &media.body, &json).await;
         }
-        if let Err(error) = written {
-            drop(reservation);
-            self.delete_evicted([digest]).await;
-            return Err(self.disk_failed("store the entry", &error));
+        let stamp = match written {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                // Whatever was written has no sidecar, and `write` has removed it.
+                drop(reservation);
+                return Err(self.disk_failed("store the entry", &error));
+            }
+        };
+        let body = self.resident_body(&disk, digest, &media.body).await;
+        let resident = body.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
+        self.state.borrow_mut().disk_health.succeeded(Operation::Store);
+        Ok(reservation.commit(stamp, resident))
+    }
+
+    /// The budget, as far as the disk has space for it. Nothing is evicted for an entry that would not fit even then.
+    pub(crate) fn reachable_budget(&self, disk: &Disk, needed: u64) -> Result<u64, StoreError> {
+        let budget = self.settings.max_disk_bytes;
+        // If it cannot be known, writing shows whether there is space.
+        let Ok(space) = disk.space() else { return Ok(budget) };
+        let budget = budget.min(self.state.borrow().disk_bytes().saturating_add(space.available));
+        if needed > budget {
+            return Err(self.disk_failed("store the entry", &ErrorCode::InsufficientSpace));
         }
-        let resident = self.resident_body(&disk, digest, &media.body).await;
-        self.state.borrow_mut().disk_health.succeeded();
-        Ok(reservation.commit(resident))
+        Ok(budget)
+    }
+
+    /// Evicts entries where the disk has less space than it seemed to have, unless even all of them do not suffice. Returns whether there is
+    /// enough space now.
+    pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
+        // Where a quota applies, the file system may seem to have space.
+        let available = disk.space().map_or(0, |space| space.available);
+        let missing = needed.saturating_sub(available).max(1);
+        let stored = {
+            let state = self.state.borrow();
+            state.index.disk_bytes().saturating_sub(state.writes.bytes())
+        };
+        if missing > stored {
+            return false;
+        }
+        let victims = self.evict_from_disk(missing);
+        self.delete_evicted(victims).await;
+        true
     }
 
     /// The open directory.
@@ -89,12 +133,55 @@ impl Cache {
 
     pub(crate) fn disk_failed(&self, action: &str, error: &ErrorCode) -> StoreError {
         let reason = format!("cannot {action}: {}", describe(error));
-        self.state.borrow_mut().disk_health.failed(reason.clone(), clock::now());
+        self.state.borrow_mut().disk_health.failed(Operation::Store, reason.clone(), clock::now());
         StoreError::Disk(reason)
     }
-}
 
-async fn write(disk: &Disk, digest: KeyDigest, media: &Blob, sidecar: &Blob) -> Result<(), ErrorCode> {
-    disk.write(digest.media_file(), media).await?;
-    disk.write(digest.sidecar_file(), sidecar).await
+    /// Writes both files. After an error, nothing remains of them.
+    async fn write(&self, disk: &Disk, digest: KeyDigest, media: &Blob, sidecar: &Blob) -> Result<Stamp, ErrorCode> {
+        match disk.create(digest.media_file(), media).await {
+            Err(ErrorCode::Exist) => {
+                // The index does not know these files: another program put them there, or they could not be read or deleted.
+                disk.remove(digest.sidecar_file()).await?;
+                disk.create_anew(digest.media_file(), media).await?;
+            }
+            created => created?,
+        }
+        let committed = match disk.write(digest.sidecar_file(), sidecar).await {
+            Ok(stamp) => self.make_durable(disk).await.map(|()| stamp),
+            Err(error) => Err(error),
+        };
+        if committed.is_err() {
+            // If even this fails, the health of the disk says so, and the next start removes what remains.
+            for name in [digest.sidecar_file(), digest.media_file()] {
+                let _ = disk.remove(name).await;
+            }
+        } else {
+            self.state.borrow_mut().remains.deleted(&digest);
+        }
+        committed
+    }
+
+    /// Waits until what was written is durable, if the options say so. Entries that are stored at the same time share one operation.
+    pub(crate) async fn make_durable(&self, disk: &Disk) -> Result<(), ErrorCode> {
+        if self.settings.durability != Durability::Batch {
+            return Ok(());
+        }
+        let mut began_before = false;
+        loop {
+            match self.syncs.join(&()) {
+                Role::Leader(leader) => {
+                    let synced = disk.sync().await;
+                    leader.finish(|| synced.clone());
+                    return synced;
+                }
+                Role::Follower(synced) => match synced.await {
+                    // One that had begun before may not include what was written since.
+                    Ok(_) if !began_before => began_before = true,
+                    Ok(synced) => return synced,
+                    Err(_) => {}
+                },
+            }
+        }
+    }
 }

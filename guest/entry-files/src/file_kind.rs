@@ -2,8 +2,8 @@
 
 use crate::key_digest::KeyDigest;
 
-/// The name of the snapshot of the index.
-pub const SNAPSHOT: &str = "media-cache.index";
+/// The name of the index that earlier versions wrote. A start removes it.
+pub const OLD_INDEX: &str = "media-cache.index";
 
 /// Appended to the name of a file until it is complete.
 pub const TEMPORARY: &str = ".tmp";
@@ -19,8 +19,8 @@ pub enum FileKind {
     NewMedia(KeyDigest),
     /// The sidecar that is to replace that of an entry.
     NewSidecar(KeyDigest),
-    /// The snapshot of the index.
-    Snapshot,
+    /// The index that earlier versions wrote.
+    OldIndex,
     /// The temporary file of an interrupted write.
     Leftover,
     /// Another file, which is never touched.
@@ -40,7 +40,7 @@ impl FileKind {
             Some((hex, "json")) => KeyDigest::from_hex(hex).map(Self::Sidecar),
             Some((hex, "dat.new")) => KeyDigest::from_hex(hex).map(Self::NewMedia),
             Some((hex, "json.new")) => KeyDigest::from_hex(hex).map(Self::NewSidecar),
-            _ => (name == SNAPSHOT).then_some(Self::Snapshot),
+            _ => (name == OLD_INDEX).then_some(Self::OldIndex),
         };
         match kind {
             Some(_) if temporary => Self::Leftover,
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(FileKind::of(&format!("{}.tmp", digest.new_media_file())), FileKind::Leftover);
         assert_eq!(FileKind::of(&format!("{HEX}.dat.tmp")), FileKind::Leftover);
         assert_eq!(FileKind::of(&format!("{HEX}.json.tmp")), FileKind::Leftover);
-        assert_eq!(FileKind::of("media-cache.index"), FileKind::Snapshot);
+        assert_eq!(FileKind::of("media-cache.index"), FileKind::OldIndex);
         assert_eq!(FileKind::of("media-cache.index.tmp"), FileKind::Leftover);
         let upper = HEX.to_uppercase();
         for name in [

@@ -29,6 +29,18 @@ impl KeyDigest {
         decode_hex(hex).map(Self)
     }
 
+    /// The digest with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes of the digest.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// By which a policy recognises an entry that it evicted earlier.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {

@@ -14,7 +14,7 @@ mod media_type;
 mod metadata;
 mod sidecar;
 
-pub use file_kind::{FileKind, SNAPSHOT, TEMPORARY};
+pub use file_kind::{FileKind, OLD_INDEX, TEMPORARY};
 pub use hex::{decode_hex, encode_hex};
 pub use key_digest::{DigestHasher, DigestMap, KeyDigest};
 pub use media_type::{essence, is_media_type};

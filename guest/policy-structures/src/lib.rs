@@ -1,12 +1,14 @@
-//! Data structures for eviction policies: queues in a slab, a heap, and ghosts. Every operation takes constant or logarithmic time.
+//! Data structures for eviction policies: queues in a slab, a heap, and ghosts, and an array that grows in chunks. Every operation takes constant or logarithmic time.
 //!
 //! This crate depends on neither WebAssembly nor WIT, so hosts can use the same structures.
 
+mod chunks;
 mod fingerprints;
 mod ghosts;
 mod heap;
 mod slab;
 
+pub use chunks::Chunks;
 pub use fingerprints::{FingerprintHasher, FingerprintMap, spread};
 pub use ghosts::Ghosts;
 pub use heap::Heap;

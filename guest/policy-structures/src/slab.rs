@@ -5,6 +5,8 @@
 /// Identifies an entry while it is tracked. Ids are small, dense and start at 0. They are reused.
 pub type EntryId = u64;
 
+use crate::chunks::Chunks;
+
 const NONE: u32 = u32::MAX;
 
 /// Ids from this one are ignored: they are not dense, and arrays for them would not fit into memory.
@@ -12,7 +14,7 @@ pub const MAX_ENTRIES: u64 = 1 << 24;
 
 /// Tracked entries, each in one [`Queue`], with a value `T` of the policy.
 pub struct Slab<T> {
-    nodes: Vec<Node<T>>,
+    nodes: Chunks<Node<T>>,
 }
 
 #[derive(Clone, Copy)]
@@ -67,7 +69,7 @@ impl Queue {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { nodes: Vec::new() }
+        Self { nodes: Chunks::default() }
     }
 }
 
@@ -78,8 +80,8 @@ impl<T: Copy + Default> Slab<T> {
             return;
         }
         let at = id as usize;
-        if at >= self.nodes.len() {
-            self.nodes.resize(at + 1, Node { size: 0, older: NONE, newer: NONE, queue: 0, value: T::default() });
+        while self.nodes.len() <= at {
+            self.nodes.push(Node { size: 0, older: NONE, newer: NONE, queue: 0, value: T::default() });
         }
         let node = &mut self.nodes[at];
         (node.size, node.value) = (size, value);

@@ -11,6 +11,7 @@ mod config;
 mod config_command;
 mod connections;
 mod download_queue;
+mod durability;
 mod engine;
 mod failure_memory;
 mod get;

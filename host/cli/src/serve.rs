@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::policy::RememberedPolicy;
-use media_cache::{Builder, CacheError, MediaCache, OpenError, PolicySpec, PreparedCache};
+use media_cache::{Builder, MediaCache, OpenError, PolicySpec, PreparedCache};
 use media_cache_http_downloader::ConcurrencyLimiter;
 use media_cache_server::logs::Logged;
 use media_cache_server::metrics::Metrics;
@@ -23,6 +23,7 @@ use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
 use crate::download_queue::DownloadLimits;
+use crate::durability::DurabilityOption;
 use crate::failure_memory::FailureMemory;
 use crate::ingest::Ingest;
 use crate::listen_address::ListenAddress;
@@ -35,8 +36,8 @@ use crate::policy::CompileLimits;
 use crate::sandbox::Sandbox;
 use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
 
-/// How often the snapshot is written while the service runs, so that a crash forgets little.
-const CHECKPOINT: Duration = Duration::from_secs(300);
+/// How long requests wait for the directory to be loaded. A larger one is served while it is being loaded.
+const SMALL_DIRECTORY: Duration = Duration::from_millis(200);
 
 /// Connections at once to the listener for administration. The files for them are among those that are kept for everything else.
 const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
@@ -63,6 +64,8 @@ pub struct Serve {
     listeners: Listeners,
     #[command(flatten)]
     storage: Storage,
+    #[command(flatten)]
+    durability: DurabilityOption,
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
@@ -140,26 +143,18 @@ impl Serve {
         let mut server = tokio::spawn(join_all(servers));
 
         let cache = tokio::select! {
-            cache = prepared.open() => cache?,
+            cache = prepared.start() => cache?,
             _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
             _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
         };
         remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
-        let report = cache.load_report();
-        tracing::info!(
-            entries = report.entries,
-            from_index = report.from_index,
-            leftovers = report.leftovers,
-            damaged = report.damaged,
-            evicted = report.evicted,
-            "{} is loaded",
-            cache.directory().display()
-        );
+        tokio::spawn(log_loaded(cache.clone()));
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
+        // A small directory is loaded before the first request is answered.
+        let _ = tokio::time::timeout(SMALL_DIRECTORY, cache.loaded()).await;
         loaded.send_replace(Some(cache.clone()));
-        tokio::spawn(write_checkpoints(cache.clone(), stopped));
         tokio::spawn(allocator::tick());
 
         tokio::select! {
@@ -228,7 +223,7 @@ impl Serve {
     fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.memory.configure(self.storage.builder_with(self.max_size_mb, policy)?);
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
-        Ok(self.failure_memory.configure(builder))
+        Ok(self.failure_memory.configure(self.durability.configure(builder)))
     }
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
@@ -258,22 +253,18 @@ fn concerns_policy(error: &anyhow::Error) -> bool {
     error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
 }
 
-async fn wait_for(mut stopped: watch::Receiver<bool>) {
-    // Where the sender is gone, so is the reason to go on.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn write_checkpoints(cache: MediaCache, stopped: watch::Receiver<bool>) {
-    let mut times = tokio::time::interval_at(tokio::time::Instant::now() + CHECKPOINT, CHECKPOINT);
-    loop {
-        tokio::select! {
-            () = wait_for(stopped.clone()) => return,
-            _ = times.tick() => {}
-        }
-        match cache.checkpoint().await {
-            Ok(()) => {}
-            Err(CacheError::Closed) => return,
-            Err(error) => tracing::warn!("the checkpoint could not be written: {error}"),
-        }
-    }
+/// Logs what was found, once the directory is loaded.
+async fn log_loaded(cache: MediaCache) {
+    let directory = cache.directory().to_owned();
+    // It may be closed first, and must not be kept open by this.
+    let Ok(report) = cache.loaded().await else { return };
+    tracing::info!(
+        entries = report.entries,
+        from_index = report.from_index,
+        leftovers = report.leftovers,
+        damaged = report.damaged,
+        evicted = report.evicted,
+        "{} is loaded",
+        directory.display()
+    );
 }

@@ -21,7 +21,7 @@ pub struct Stats {
 impl Stats {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let cache = self.storage.open_for_reading().await?;
-        let document = stats_document(&cache.status().await?, &cache.load_report());
+        let document = stats_document(&cache.status().await?, cache.load_report());
         cache.close().await?;
         if self.json {
             output::json_value(&document)?

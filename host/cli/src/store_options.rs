@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 use media_cache::MediaCache;
 use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions};
 
+use crate::durability::DurabilityOption;
 use crate::ingest::Ingest;
 use crate::progress;
 use crate::storage::Storage;
@@ -19,6 +20,8 @@ pub struct StoreOptions {
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
     storage: Storage,
+    #[command(flatten)]
+    durability: DurabilityOption,
     #[command(flatten)]
     pub ingest: Ingest,
 }
@@ -33,7 +36,7 @@ impl StoreOptions {
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
         let builder = builder.downloader(self.ingest.downloader(limiter, Some(bar.clone()), None)?);
-        let builder = builder.shared_transcoder(self.ingest.transcoder());
+        let builder = self.durability.configure(builder.shared_transcoder(self.ingest.transcoder()));
         Ok((self.storage.open(builder, &bar).await?, bar))
     }
 }

@@ -37,7 +37,7 @@ async fn main() -> anyhow::Result<()> {
 
     let cache = open().await?;
     let found = cache.get("demo:mars").await?.map(|media| media.source);
-    println!("after a restart, with {} entries: {found:?}", cache.load_report().entries);
+    println!("after a restart, with {} entries: {found:?}", cache.loaded().await?.entries);
     cache.close().await?;
     Ok(())
 }

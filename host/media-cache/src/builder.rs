@@ -23,6 +23,8 @@ use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::{self, Clock, HostState};
 use crate::inbox::Inbox;
+use crate::loading::Loaded;
+use crate::media::Durability;
 use crate::open_error::OpenError;
 use crate::options::Options;
 use crate::policy::compiler::PolicyCompiler;
@@ -131,6 +133,13 @@ impl Builder {
     #[must_use]
     pub fn policy_option(mut self, name: &str, value: &str) -> Self {
         self.policy_options.push((name.into(), value.into()));
+        self
+    }
+
+    /// What an entry survives once it is stored. Default: the end of the process, not a power loss.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = Some(durability);
         self
     }
 
@@ -283,7 +292,8 @@ impl Builder {
         };
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
-        Ok((Driver { engine, component, options, make_state, hits, restarts }, record))
+        let loaded = Loaded::default();
+        Ok((Driver { engine, component, options, make_state, hits, restarts, loaded }, record))
     }
 }
 

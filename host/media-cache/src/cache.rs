@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
+use crate::loading::Loaded;
 use crate::media::{
     Delivered, EntryFilter, Health, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError,
 };
@@ -16,7 +17,6 @@ use crate::policy::record::{PolicyStatus, PolicyTotals};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::policy::swap_error::SwapError;
-use crate::private_files;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia};
@@ -27,7 +27,7 @@ pub enum CacheError {
     /// The download failed.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// The entry could not be stored or removed, or the snapshot could not be written.
+    /// The entry could not be stored or removed, or the index log could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
     /// The component broke down while it served the request. It is started again; asking once more is worth a try.
@@ -46,14 +46,14 @@ pub fn describe(error: &StoreError) -> String {
         StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
         StoreError::Refused => "the eviction policy did not want it".into(),
         StoreError::NoStore => "its origin says that it must not be stored".into(),
-        StoreError::NotReady => "the cache is on standby; try again later".into(),
+        StoreError::NotReady => "the directory is still being loaded; try again later".into(),
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
 }
 
 /// A cache. Cloning it is cheap, and clones are the same cache.
 ///
-/// When the last clone is dropped the cache finishes what is under way and writes its snapshot, on its own thread;
+/// When the last clone is dropped the cache finishes what is in progress and completes its index log, on its own thread;
 /// [`close`](Self::close) does the same and waits for it.
 #[derive(Clone)]
 pub struct MediaCache(pub(crate) Arc<Shared>);
@@ -67,7 +67,7 @@ pub(crate) struct Shared {
     pub directory: PathBuf,
     pub engine: Engine,
     pub swapper: Arc<Swapper>,
-    pub report: LoadReport,
+    pub loaded: Loaded,
     pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -78,10 +78,21 @@ impl MediaCache {
         &self.0.directory
     }
 
-    /// What was found when the cache was opened.
+    /// What was found when the directory was loaded. `None` while it is being loaded.
     #[must_use]
-    pub fn load_report(&self) -> LoadReport {
-        self.0.report
+    pub fn load_report(&self) -> Option<LoadReport> {
+        self.0.loaded.report()
+    }
+
+    /// Waits until the directory is loaded, and returns what was found.
+    ///
+    /// # Errors
+    /// [`CacheError::Closed`] if the cache is closed first.
+    pub async fn loaded(&self) -> Result<LoadReport, CacheError> {
+        tokio::select! {
+            report = self.0.loaded.wait() => Ok(report),
+            () = self.0.requests.closed() => Err(CacheError::Closed),
+        }
     }
 
     /// What `url` has in common with all URLs of the same entry: the URL that it is stored and listed under.
@@ -181,14 +192,13 @@ impl MediaCache {
         self.call_with_retry(|reply| Request::Entries { after, limit, reply }).await
     }
 
-    /// Writes down the order of use and the hits, so that the next start is fast and forgets nothing.
+    /// Appends to the index log what only memory knows: the order of use, the hits and the counters. This happens by itself twice a second
+    /// while requests arrive.
     ///
     /// # Errors
-    /// [`CacheError::Store`] where it cannot be written.
+    /// [`CacheError::Store`] if it cannot be written.
     pub async fn checkpoint(&self) -> Result<(), CacheError> {
-        let written = self.call(Request::Checkpoint).await?;
-        private_files::restrict_snapshot(&self.0.directory);
-        written.map_err(CacheError::Store)
+        self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
     }
 
     /// What the cache counts, and how its policy is.
@@ -254,13 +264,12 @@ impl MediaCache {
         self.0.requests.is_closed()
     }
 
-    /// Finishes what is under way, writes the snapshot, and gives the directory back. Clones are closed with it.
+    /// Finishes what is in progress, completes the index log, and releases the directory. Clones are closed with it.
     ///
     /// # Errors
-    /// [`CacheError::Store`] where the snapshot cannot be written; [`CacheError::Closed`] where the cache was closed before.
+    /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] where the cache was closed before.
     pub async fn close(&self) -> Result<(), CacheError> {
         let written = self.call(Request::Close).await;
-        private_files::restrict_snapshot(&self.0.directory);
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread has said its last word; all that is left to it is to give back the lock.

@@ -39,6 +39,7 @@ impl DirectoryLock {
         let file = private_files::open(&directory.join(FILE)).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {
+                private_files::create_own_directory(directory).map_err(unusable)?;
                 private_files::warn_if_others_read(directory);
                 Ok(Self { _file: file })
             }

@@ -10,6 +10,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use wasmtime::Store;
@@ -17,11 +18,13 @@ use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
 
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::cache::describe;
 use crate::cache_engine::CacheComponent;
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
+use crate::loading::{LoadTask, Loaded};
 use crate::media::{Delivered, PutOutcome, Refreshed, Status, StoreError};
 use crate::request::{Reply, Request};
 use crate::transfer::{hand_over, receive};
@@ -37,7 +40,15 @@ pub(crate) struct Driver {
     pub make_state: MakeState,
     pub hits: Arc<HitBuffer>,
     pub restarts: Arc<AtomicU64>,
+    /// Whether the directory is loaded.
+    pub loaded: Loaded,
 }
+
+/// How often the index log is appended to, while requests arrive.
+const CHECKPOINT: Duration = Duration::from_millis(500);
+
+/// Without requests, it is every so many times. That finds out whether a disk that failed works again.
+const IDLE_CHECKPOINTS: u32 = 10;
 
 /// How many instances in a row may break down without having answered anything.
 const MAX_FRUITLESS_INSTANCES: u32 = 3;
@@ -100,8 +111,6 @@ impl Driver {
     async fn instantiate(&self) -> wasmtime::Result<(Store<HostState>, Bindings)> {
         let engine = self.engine.caches();
         let mut store = Store::new(engine.wasmtime(), (self.make_state)()?);
-        // The snapshot of a million entries is handed over in one piece, and is more than what a call may hand over by default.
-        store.set_hostcall_fuel(usize::MAX);
         let bindings = Bindings::instantiate_async(&mut store, &self.component.0, engine.linker()).await?;
         Ok((store, bindings))
     }
@@ -120,20 +129,32 @@ impl Driver {
         let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered });
         // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
         let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
+        accessor.spawn(LoadTask { bindings: bindings.clone(), cache, loaded: self.loaded.clone() })?;
         let mut closing = None;
-        while let Some(message) = inbox.next().await {
+        let mut checkpoints = Checkpoints::new(instance.clone());
+        loop {
+            let message = tokio::select! {
+                message = inbox.next() => message,
+                () = checkpoints.tick() => {
+                    self.flush_hits(accessor, bindings, cache).await?;
+                    checkpoints.spawn(accessor)?;
+                    continue;
+                }
+            };
             self.flush_hits(accessor, bindings, cache).await?;
             let request = match message {
-                Message::Request(Request::Close(reply)) => {
+                None => break,
+                Some(Message::Request(Request::Close(reply))) => {
                     closing = Some(reply);
                     break;
                 }
-                Message::Request(request) => request,
-                Message::Command(command) => {
+                Some(Message::Request(request)) => request,
+                Some(Message::Command(command)) => {
                     accessor.with(|mut state| command(&mut state.get().policy));
                     continue;
                 }
             };
+            checkpoints.requested = true;
             accessor.spawn(Task { request, instance: instance.clone(), _under_way: under_way.clone() })?;
         }
         // Whoever asked after the end was asked for is told so; tasks must not wait for an answer to what nobody will serve.
@@ -141,9 +162,9 @@ impl Driver {
         drop(under_way);
         let _ = all_done.recv().await;
         self.flush_hits(accessor, bindings, cache).await?;
-        let written = guest.call_checkpoint(accessor, cache).await?;
+        let written = guest.call_close(accessor, cache).await?;
         if let Err(error) = &written {
-            tracing::warn!("the checkpoint could not be written, the next start takes longer: {error}");
+            tracing::warn!("the index log is not complete, so the next start takes longer: {}", describe(error));
         }
         Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
     }
@@ -156,6 +177,57 @@ impl Driver {
         }
         let hits = handles.into_iter().map(|handle| wit::Hit { handle, source: wit::Source::Memory }).collect();
         bindings.media_cache_cache_cache().media_cache().call_record_hits(accessor, cache, hits).await
+    }
+}
+
+/// When the index log is appended to.
+struct Checkpoints {
+    instance: Arc<Instance>,
+    interval: tokio::time::Interval,
+    /// Whether a request has arrived since the last time.
+    requested: bool,
+    /// How often none had.
+    idle: u32,
+    in_progress: Arc<AtomicBool>,
+}
+
+impl Checkpoints {
+    fn new(instance: Arc<Instance>) -> Self {
+        let mut interval = tokio::time::interval(CHECKPOINT);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        Self { instance, interval, requested: false, idle: 0, in_progress: Arc::default() }
+    }
+
+    /// Waits until it is time.
+    async fn tick(&mut self) {
+        self.interval.tick().await;
+    }
+
+    fn spawn(&mut self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
+        self.idle = if std::mem::take(&mut self.requested) { 0 } else { self.idle + 1 };
+        if !self.idle.is_multiple_of(IDLE_CHECKPOINTS) || self.in_progress.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        accessor.spawn(CheckpointTask { instance: self.instance.clone(), in_progress: self.in_progress.clone() })?;
+        Ok(())
+    }
+}
+
+/// Appends to the index log. Whether that fails is part of the health of the cache.
+struct CheckpointTask {
+    instance: Arc<Instance>,
+    in_progress: Arc<AtomicBool>,
+}
+
+impl AccessorTask<HostState> for CheckpointTask {
+    async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
+        let Instance { bindings, cache, .. } = &*self.instance;
+        let saved = bindings.media_cache_cache_cache().media_cache().call_checkpoint(accessor, *cache).await?;
+        if let Err(error) = saved {
+            tracing::debug!("the index log cannot be written: {}", describe(&error));
+        }
+        self.in_progress.store(false, Ordering::Relaxed);
+        Ok(())
     }
 }
 
@@ -209,7 +281,6 @@ fn take(accessor: &Accessor<HostState>, media: wit::Media) -> wasmtime::Result<D
 async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
     let (guest, cache) = (instance.bindings.media_cache_cache_cache().media_cache(), instance.cache);
     match request {
-        Request::Load(reply) => drop(reply.send(guest.call_ensure_loaded(accessor, cache).await?)),
         // Whoever handed this in went away before anything was done with it.
         Request::Put { reply, .. } if reply.is_closed() => {}
         Request::Put { url, media, reply } => {

@@ -29,6 +29,7 @@ mod hit_buffer;
 mod host_state;
 mod imports;
 mod inbox;
+mod loading;
 mod media;
 mod open_error;
 mod options;
@@ -48,8 +49,8 @@ pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
 pub use media::{
-    Degradation, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, RefreshOutcome, Source, Stats,
-    Status, StoreError,
+    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, RefreshOutcome, Source,
+    Stats, Status, StoreError,
 };
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]

@@ -16,6 +16,7 @@ pub(crate) struct Options {
     pub failure_memory: Vec<(FailureKind, Duration)>,
     pub max_retry_after: Option<Duration>,
     pub key_rules: KeyRules,
+    pub durability: Option<component::Durability>,
 }
 
 impl Options {
@@ -35,6 +36,7 @@ impl Options {
             max_retry_after_ms: self.max_retry_after.map(milliseconds),
             key_rules: self.key_rules.into(),
             policy_options: Vec::new(),
+            durability: self.durability,
         }
     }
 }

@@ -1,17 +1,16 @@
 //! A cache between being configured and being open.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::cache::{CacheError, MediaCache, Shared, describe};
+use crate::cache::{CacheError, MediaCache, Shared};
 use crate::directory_lock::DirectoryLock;
 use crate::driver::Driver;
 use crate::hit_buffer::HitBuffer;
 use crate::inbox::Inbox;
-use crate::media::LoadReport;
 use crate::open_error::OpenError;
 use crate::policy::swap::Swapper;
 use crate::request::Request;
@@ -31,32 +30,49 @@ pub struct PreparedCache {
 }
 
 impl PreparedCache {
-    /// Starts the component, and finds out what is stored.
+    /// Starts the component and loads the directory.
     ///
     /// # Errors
     /// [`OpenError::Start`], [`OpenError::Thread`] and [`OpenError::Load`].
     pub async fn open(self) -> Result<MediaCache, OpenError> {
+        let directory = self.directory.clone();
+        let cache = self.start().await?;
+        let loaded = tokio::select! {
+            loaded = cache.0.loaded.first() => loaded,
+            () = cache.0.requests.closed() => Err(CacheError::BrokeDown.to_string()),
+        };
+        if let Err(why) = loaded {
+            // The directory is free again afterwards.
+            let _ = cache.close().await;
+            return Err(OpenError::Load { directory, why });
+        }
+        Ok(cache)
+    }
+
+    /// Starts the component, which then loads the directory while it serves requests: see `ensure-loaded` in `wit/cache/cache.wit`.
+    /// [`MediaCache::loaded`] waits for the end of that. If the directory cannot be loaded, that is tried again.
+    ///
+    /// # Errors
+    /// [`OpenError::Start`] and [`OpenError::Thread`].
+    pub async fn start(self) -> Result<MediaCache, OpenError> {
         let Self { directory, lock, driver, requests, inbox, key_rules, residents, hits, swapper } = self;
-        let engine = driver.engine.clone();
+        let (engine, loaded) = (driver.engine.clone(), driver.loaded.clone());
         let (ready, started) = oneshot::channel();
         let thread = start_thread(driver, inbox, ready, lock)?;
-        let loaded = match started.await {
-            Ok(Ok(())) => load(&requests, &directory).await,
+        let started = match started.await {
+            Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(OpenError::Start(error)),
             Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
         };
-        let report = match loaded {
-            Ok(report) => report,
-            Err(error) => {
-                // With the last sender the thread ends, and with the thread the directory is free again.
-                drop(requests);
-                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-                return Err(error);
-            }
-        };
+        if let Err(error) = started {
+            // With the last sender the thread ends, and with the thread the directory is free again.
+            drop(requests);
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            return Err(error);
+        }
         tokio::spawn(hits.clone().keep_flushing());
         let thread = Mutex::new(Some(thread));
-        Ok(MediaCache(Arc::new(Shared { requests, key_rules, residents, hits, directory, report, engine, swapper, thread })))
+        Ok(MediaCache(Arc::new(Shared { requests, key_rules, residents, hits, directory, loaded, engine, swapper, thread })))
     }
 }
 
@@ -73,14 +89,6 @@ fn start_thread(
         drop(lock);
     };
     std::thread::Builder::new().name("media-cache".into()).spawn(run).map_err(OpenError::Thread)
-}
-
-async fn load(requests: &mpsc::Sender<Request>, directory: &Path) -> Result<LoadReport, OpenError> {
-    let (reply, answer) = oneshot::channel();
-    let failed = |why: String| OpenError::Load { directory: directory.into(), why };
-    requests.send(Request::Load(reply)).await.map_err(|_| failed(CacheError::Closed.to_string()))?;
-    let report = answer.await.map_err(|_| failed(CacheError::BrokeDown.to_string()))?;
-    report.map_err(|error| failed(describe(&error)))
 }
 
 #[cfg(test)]

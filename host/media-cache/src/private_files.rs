@@ -1,13 +1,13 @@
 //! What the cache writes is for its owner alone: URLs and media say what people look at. A directory that is created has mode 0700,
 //! and files have 0600. The permissions of a directory that exists are its owner's decision; one that others can read is reported.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// The snapshot of the cache component, which is created by the component: WASI knows no file modes.
-const SNAPSHOT: &str = "media-cache.index";
+/// The directory for everything of ours but the entries and the lock.
+const OWN_DIRECTORY: &str = ".media-cache";
 
 /// Creates a directory, and its parents, where they do not exist.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
@@ -19,15 +19,10 @@ pub(crate) fn open(file: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file)
 }
 
-/// Restricts the snapshot in a directory. A program that embeds the cache may have a umask that lets others read it.
-pub(crate) fn restrict_snapshot(directory: &Path) {
-    let snapshot = directory.join(SNAPSHOT);
-    match std::fs::set_permissions(&snapshot, Permissions::from_mode(0o600)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!("cannot restrict {} to its owner: {error}", snapshot.display());
-        }
-        _ => {}
-    }
+/// Creates the directory for everything of ours but the entries and the lock, since WASI knows no modes. What the component creates in it
+/// is private, whatever the umask is.
+pub(crate) fn create_own_directory(directory: &Path) -> io::Result<()> {
+    create_directory(&directory.join(OWN_DIRECTORY))
 }
 
 /// Logs a warning if others than its owner can read a directory or search it. The names of files follow from URLs, so searching is
@@ -41,6 +36,8 @@ pub(crate) fn warn_if_others_read(directory: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -62,16 +59,5 @@ mod tests {
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
         create_directory(root.path()).unwrap();
         assert_eq!(mode(root.path()), 0o755);
-    }
-
-    #[test]
-    fn the_snapshot_is_restricted_and_may_be_missing() {
-        let root = tempfile::tempdir().unwrap();
-        restrict_snapshot(root.path());
-        let snapshot = root.path().join(SNAPSHOT);
-        std::fs::write(&snapshot, "").unwrap();
-        std::fs::set_permissions(&snapshot, Permissions::from_mode(0o644)).unwrap();
-        restrict_snapshot(root.path());
-        assert_eq!(mode(&snapshot), 0o600);
     }
 }

@@ -3,14 +3,13 @@
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
-use crate::media::{Delivered, EntryFilter, Health, LoadReport, Page, PutOutcome, Refreshed, Status, StoreError};
+use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Status, StoreError};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
 /// What a cache can be asked.
 pub(crate) enum Request {
-    Load(Reply<Result<LoadReport, StoreError>>),
     Get {
         url: String,
         reply: Reply<Option<Delivered>>,
@@ -47,6 +46,6 @@ pub(crate) enum Request {
     Status(Reply<Status>),
     /// Every request does this; this one does nothing else.
     FlushHits(Reply<()>),
-    /// Finish what is under way, write the checkpoint, and end.
+    /// Finish what is in progress, complete the index log, and end.
     Close(Reply<Result<(), StoreError>>),
 }

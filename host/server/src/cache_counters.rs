@@ -107,6 +107,11 @@ pub(crate) const COUNTERS: &[Counters] = &[
         &[series("", "storage", "no_store", |stats| stats.no_store)],
     ),
     plain(
+        "not_ready",
+        "Media served and not stored because the directory was still being loaded",
+        &[series("", "storage", "not_ready", |stats| stats.not_ready)],
+    ),
+    plain(
         "store_failures",
         "Media served and not stored because the disk failed",
         &[series("", "storage", "failures", |stats| stats.store_failures)],

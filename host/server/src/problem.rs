@@ -126,7 +126,9 @@ impl From<StoreError> for Problem {
             StoreError::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
             StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
         };
-        Self::new(status, code, format!("nothing was stored: {}", describe(&error)))
+        // The directory is loaded soon.
+        let retry_after = matches!(error, StoreError::NotReady).then_some(2);
+        Self { retry_after, ..Self::new(status, code, format!("nothing was stored: {}", describe(&error))) }
     }
 }
 

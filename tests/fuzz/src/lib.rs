@@ -18,7 +18,7 @@ pub use keys::key_rules;
 
 pub use service::{query, range, request_head, via};
 pub use simulate::trace;
-pub use stored::{sidecar, snapshot};
+pub use stored::{index_log, sidecar};
 pub use transcode::{annex_b, canvas, gif};
 
 /// Something that holds whatever it is given.
@@ -38,6 +38,7 @@ pub const PROPERTIES: &[Property] = &[
     Property { name: "file_name", check: file_name },
     Property { name: "framing", check: framing },
     Property { name: "gif", check: gif },
+    Property { name: "index_log", check: index_log },
     Property { name: "key_rules", check: key_rules },
     Property { name: "media_type", check: media_type },
     Property { name: "query", check: query },
@@ -45,7 +46,6 @@ pub const PROPERTIES: &[Property] = &[
     Property { name: "request_head", check: request_head },
     Property { name: "retry_after", check: retry_after },
     Property { name: "sidecar", check: sidecar },
-    Property { name: "snapshot", check: snapshot },
     Property { name: "trace", check: trace },
     Property { name: "via", check: via },
 ];

@@ -1,7 +1,7 @@
-//! What is read from the directory: sidecars and snapshots, which other programs and accidents may have written.
+//! What is read from the directory: sidecars and index logs, which other programs and accidents may have written.
 
+mod index_logs;
 mod sidecars;
-mod snapshots;
 
+pub use index_logs::index_log;
 pub use sidecars::sidecar;
-pub use snapshots::snapshot;

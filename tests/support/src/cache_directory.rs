@@ -12,8 +12,11 @@ use crate::sha256::sha256;
 /// The file that a cache locks.
 pub const LOCK: &str = "media-cache.lock";
 
+/// The directory for everything of the cache but the entries and the lock.
+pub const OWN_DIRECTORY: &str = ".media-cache";
+
 /// The file with the order of use.
-pub const SNAPSHOT: &str = "media-cache.index";
+pub const INDEX_LOG: &str = ".media-cache/index.log";
 
 /// What [`files_exist`] answers for an entry that is stored.
 pub const BOTH: (bool, bool) = (true, true);
@@ -81,7 +84,7 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
     for entry in fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
-        if name == LOCK || name == SNAPSHOT {
+        if name == LOCK || name == OWN_DIRECTORY {
             continue;
         }
         let (stem, extension) = name.split_once('.').unwrap();
@@ -96,8 +99,14 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
 pub fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if from.is_dir() {
+            copy_files(&from, &to);
+        } else {
+            let modified = fs::metadata(&from).unwrap().modified().unwrap();
+            fs::copy(from, &to).unwrap();
+            fs::File::options().append(true).open(to).unwrap().set_modified(modified).unwrap();
+        }
     }
 }
 

@@ -84,6 +84,11 @@ impl CacheRig {
         set(self.builder()).open().await.unwrap()
     }
 
+    /// Starts a cache with some settings, which then loads the directory.
+    pub async fn start_with(&self, set: impl FnOnce(Builder) -> Builder) -> MediaCache {
+        set(self.builder()).prepare().unwrap().start().await.unwrap()
+    }
+
     /// Opens the directory as soon as another cache has released it. No event signals that.
     pub async fn open_when_free(&self) -> MediaCache {
         let open = async {

@@ -33,7 +33,7 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
 pub struct Found {
     /// Entries.
     pub entries: u64,
-    /// Of those, how many were in the snapshot.
+    /// Of those, how many were taken from the index log.
     pub from_index: u64,
     /// Unfinished files that were removed.
     pub leftovers: u64,
@@ -45,7 +45,7 @@ pub struct Found {
 
 /// What the start of a cache found in the directory.
 pub fn found(cache: &MediaCache) -> Found {
-    let LoadReport { entries, from_index, leftovers, damaged, evicted } = cache.load_report();
+    let LoadReport { entries, from_index, leftovers, damaged, evicted } = cache.load_report().unwrap();
     Found { entries, from_index, leftovers, damaged, evicted }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binary::binary;
-use crate::cache_directory::{self, BOTH, LOCK, NEITHER, SNAPSHOT, disk_size};
+use crate::cache_directory::{self, BOTH, INDEX_LOG, LOCK, NEITHER, OWN_DIRECTORY, disk_size};
 use crate::command::{CommandOutput, finish};
 use crate::service_process::Service;
 
@@ -80,11 +80,18 @@ impl ServiceDirectory {
         self.listed().await.iter().map(|entry| entry["url"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The names of all files of the cache, sorted.
+    /// Whether the cache has an index log.
+    #[must_use]
+    pub fn has_index_log(&self) -> bool {
+        self.cache().join(INDEX_LOG).exists()
+    }
+
+    /// The names of all files of the cache but those in its own directory, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.cache()).unwrap();
-        let mut names: Vec<String> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> = names.filter(|name| name != OWN_DIRECTORY).collect();
         names.sort();
         names
     }
@@ -97,7 +104,7 @@ impl ServiceDirectory {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return 0,
             files => files.unwrap().map(Result::unwrap),
         };
-        let entries = files.filter(|file| ![SNAPSHOT, LOCK].map(Into::into).contains(&file.file_name()));
+        let entries = files.filter(|file| ![OWN_DIRECTORY, LOCK].map(Into::into).contains(&file.file_name()));
         entries.filter_map(|file| file.metadata().ok()).map(|metadata| disk_size(metadata.len())).sum()
     }
 

@@ -1,33 +1,39 @@
-use media_cache_entry_files::Metadata;
-
 use super::*;
 
-fn entry(url: &str, size: u64) -> Entry<()> {
-    let metadata = Metadata::new("image/png".into(), "a.png", 0);
-    Entry::from_sidecar(KeyDigest::of(url), Sidecar { url: url.into(), size, body_digest: None, metadata: metadata.into() }, 100)
+/// The digest of an entry that a letter stands for.
+fn digest(letter: char) -> KeyDigest {
+    KeyDigest::from_bytes([letter as u8; 32])
 }
 
-fn urls(index: &Index<()>) -> String {
-    index.coldest_first().map(|slot| index.get(slot).unwrap().url.as_str()).collect()
+fn entry(letter: char, size: u64) -> Entry {
+    Entry { size, sidecar_size: 100, state: EntryState::Stored, ..Entry::unverified(digest(letter)) }
 }
 
-fn filled(urls: &str) -> Index<()> {
+fn letter(index: &Index, slot: Slot) -> char {
+    index.get(slot).unwrap().digest.as_bytes()[0].into()
+}
+
+fn letters(index: &Index) -> String {
+    index.coldest_first().map(|slot| letter(index, slot)).collect()
+}
+
+fn filled(letters: &str) -> Index {
     let mut index = Index::default();
-    for url in urls.chars() {
-        index.insert(entry(&url.to_string(), 10));
+    for letter in letters.chars() {
+        index.insert(entry(letter, 10));
     }
     index
 }
 
-fn slot(index: &Index<()>, url: &str) -> Slot {
-    index.find(&KeyDigest::of(url)).unwrap()
+fn slot(index: &Index, letter: char) -> Slot {
+    index.find(&digest(letter)).unwrap()
 }
 
 #[test]
 fn disk_usage_and_media_bytes_add_up() {
     let mut index = filled("ab");
     assert_eq!((index.disk_bytes(), index.media_bytes()), (16384, 20));
-    index.remove(slot(&index, "a"));
+    index.remove(slot(&index, 'a'));
     assert_eq!((index.disk_bytes(), index.media_bytes(), index.len()), (8192, 10, 1));
 }
 
@@ -35,16 +41,16 @@ fn disk_usage_and_media_bytes_add_up() {
 fn an_entry_that_is_described_anew_keeps_its_handle_and_counts_with_its_new_size() {
     let mut index = filled("ab");
     let handle = index.handle(0);
-    let metadata = Metadata::new("image/webp".into(), "b.webp", 7);
-    let sidecar = Sidecar { url: "a".into(), size: 5000, body_digest: Some([1; 32]), metadata: metadata.into() };
+    let new = Entry { cost: 7, sidecar_size: 200, sidecar_modified: 9, ..entry('a', 5000) };
+    index.get_mut(0).unwrap().hits = 3;
     index.reserve(12288);
-    index.describe(0, sidecar, 200);
+    index.describe(0, &new);
     assert_eq!((index.disk_bytes(), index.media_bytes()), (12288 + 8192 + 12288, 5010));
     index.release(12288);
     assert_eq!((index.disk_bytes(), index.resolve(handle)), (20480, Some(0)));
     let entry = index.get(0).unwrap();
-    assert_eq!((entry.size, entry.metadata.mimetype.as_str(), entry.body_digest), (5000, "image/webp", Some([1; 32])));
-    assert_eq!(urls(&index), "ab");
+    assert_eq!((entry.size, entry.cost, entry.sidecar_modified, entry.hits), (5000, 7, 9, 3));
+    assert_eq!(letters(&index), "ab");
     index.remove(0);
     assert_eq!((index.disk_bytes(), index.media_bytes()), (8192, 10));
 }
@@ -52,18 +58,18 @@ fn an_entry_that_is_described_anew_keeps_its_handle_and_counts_with_its_new_size
 #[test]
 fn a_used_entry_becomes_the_newest() {
     let mut index = filled("abcd");
-    index.promote(slot(&index, "b"));
-    assert_eq!(urls(&index), "acdb");
-    index.promote(slot(&index, "a"));
-    index.promote(slot(&index, "a"));
-    assert_eq!(urls(&index), "cdba");
-    index.remove(slot(&index, "d"));
-    index.remove(slot(&index, "a"));
-    index.remove(slot(&index, "c"));
-    assert_eq!(urls(&index), "b");
-    index.remove(slot(&index, "b"));
-    assert_eq!(urls(&index), "");
-    assert_eq!(index.insert(entry("z", 1)), 1, "slots are reused, the last freed first");
+    index.promote(slot(&index, 'b'));
+    assert_eq!(letters(&index), "acdb");
+    index.promote(slot(&index, 'a'));
+    index.promote(slot(&index, 'a'));
+    assert_eq!(letters(&index), "cdba");
+    index.remove(slot(&index, 'd'));
+    index.remove(slot(&index, 'a'));
+    index.remove(slot(&index, 'c'));
+    assert_eq!(letters(&index), "b");
+    index.remove(slot(&index, 'b'));
+    assert_eq!(letters(&index), "");
+    assert_eq!(index.insert(entry('z', 1)), 1, "slots are reused, the last freed first");
 }
 
 #[test]
@@ -73,7 +79,7 @@ fn a_handle_never_identifies_the_next_entry_in_a_slot() {
     assert_eq!(index.resolve(first), Some(0));
     index.remove(0);
     assert_eq!(index.resolve(first), None);
-    assert_eq!(index.insert(entry("b", 1)), 0);
+    assert_eq!(index.insert(entry('b', 1)), 0);
     assert_eq!(index.resolve(first), None);
     assert_ne!(index.handle(0), first);
     assert_eq!(index.resolve(u64::MAX), None);
@@ -87,11 +93,11 @@ fn a_listing_omits_nothing_while_entries_move() {
     let mut round = 0;
     loop {
         let (slots, more) = index.page(next, 2);
-        seen.extend(slots.iter().map(|slot| index.get(*slot).unwrap().url.as_str()));
+        seen.extend(slots.iter().map(|slot| letter(&index, *slot)));
         match round {
-            0 => index.promote(slot(&index, "c")),
-            1 => drop(index.remove(slot(&index, "f"))),
-            2 => index.promote(slot(&index, "a")),
+            0 => index.promote(slot(&index, 'c')),
+            1 => drop(index.remove(slot(&index, 'f'))),
+            2 => index.promote(slot(&index, 'a')),
             _ => {}
         }
         round += 1;
@@ -112,4 +118,85 @@ fn a_listing_continues_without_its_bookmark() {
     assert_eq!(slots, [2, 3]);
     let (slots, end) = index.page(other, 9);
     assert_eq!((slots, end), (vec![4, 5], None));
+}
+
+#[test]
+fn a_cursor_moves_on_with_the_entry_after_it() {
+    let mut index = filled("abcd");
+    index.set_cursor(Cursor::Compaction, index.oldest());
+    let mut seen = String::new();
+    for round in 0.. {
+        let Some(next) = index.advance(Cursor::Compaction) else { break };
+        seen.push(letter(&index, next));
+        match round {
+            0 => index.promote(slot(&index, 'b')),
+            1 => drop(index.remove(slot(&index, 'd'))),
+            _ => {}
+        }
+    }
+    assert_eq!(seen, "acb");
+}
+
+#[test]
+fn the_unflushed_entries_are_those_used_since_the_cursor_passed() {
+    let mut index = filled("abc");
+    let unflushed = |index: &mut Index| -> String {
+        std::iter::from_fn(|| index.advance(Cursor::Unflushed).map(|slot| letter(index, slot))).collect()
+    };
+    assert_eq!(unflushed(&mut index), "abc");
+    assert_eq!(unflushed(&mut index), "");
+    index.promote(slot(&index, 'c'));
+    index.promote(slot(&index, 'a'));
+    index.promote(slot(&index, 'a'));
+    assert_eq!(unflushed(&mut index), "ca");
+    index.promote(slot(&index, 'b'));
+    index.remove(slot(&index, 'b'));
+    assert_eq!(unflushed(&mut index), "");
+}
+
+#[test]
+fn removed_entries_that_the_log_has_are_noted() {
+    let mut index = filled("abc");
+    for slot in [0, 2] {
+        index.get_mut(slot).unwrap().logged = true;
+        index.remove(slot);
+    }
+    index.remove(1);
+    let Removed { entries, all } = index.take_removed();
+    assert_eq!((entries, all), (vec![digest('a'), digest('c')], true));
+    assert!(index.take_removed().entries.is_empty());
+}
+
+#[test]
+fn found_entries_take_their_place_before_those_used_since_the_start() {
+    let mut index = Index::default();
+    let unverified = |letter| Entry { state: EntryState::Unverified, ..entry(letter, 1) };
+    index.insert_earlier(unverified('a'));
+    let found = index.insert_found(unverified('f'));
+    index.insert(entry('z', 1));
+    index.insert_earlier(unverified('b'));
+    assert_eq!(letters(&index), "abz");
+    index.promote_earlier(slot(&index, 'a'));
+    assert_eq!(letters(&index), "baz");
+    index.set_cursor(Cursor::Loading, Some(slot(&index, 'a')));
+    assert!(index.place_found(found, Cursor::Loading, 2));
+    assert!(!index.place_found(found, Cursor::Loading, 3), "it has its place");
+    assert_eq!(letters(&index), "bfaz");
+    index.set_cursor(Cursor::Loading, None);
+    let last = index.insert_found(unverified('g'));
+    assert!(index.place_found(last, Cursor::Loading, 9));
+    assert_eq!(letters(&index), "bfagz");
+}
+
+#[test]
+fn the_table_of_digests_finds_what_is_there_while_it_grows() {
+    let mut index = Index::default();
+    let digests: Vec<KeyDigest> = (0..20_000).map(|number: u32| KeyDigest::of(&number.to_string())).collect();
+    let slots: Vec<Slot> = digests.iter().map(|digest| index.insert(Entry::unverified(*digest))).collect();
+    digests.iter().zip(&slots).step_by(2).for_each(|(_, slot)| drop(index.remove(*slot)));
+    for (number, (digest, slot)) in digests.iter().zip(slots).enumerate() {
+        let expected = (number % 2 == 1).then_some(slot);
+        assert_eq!((index.find(digest), index.find_fingerprint(digest.fingerprint())), (expected, expected));
+    }
+    assert_eq!(index.len(), 10_000);
 }

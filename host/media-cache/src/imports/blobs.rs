@@ -20,7 +20,7 @@ impl HostState {
         Ok(self.table.get(handle)?.blob.clone())
     }
 
-    fn open_file(&self, descriptor: &Resource<Descriptor>) -> Fallible<Arc<std::fs::File>> {
+    pub(super) fn open_file(&self, descriptor: &Resource<Descriptor>) -> Fallible<Arc<std::fs::File>> {
         Ok(match self.table.get(descriptor)? {
             Descriptor::File(file) => Ok(file.file.clone()),
             Descriptor::Dir(_) => Err(ErrorCode::IsDirectory),

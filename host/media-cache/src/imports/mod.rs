@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod downloader;
 mod eviction;
 mod failures;
+pub(crate) mod storage;
 mod transcoder;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -21,6 +22,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
     directory::list_all_directories(linker)?;
     cache_package::blobs::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::downloader::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
+    cache_package::storage::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::transcoder::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     policy_package::eviction::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     Ok(())

@@ -17,7 +17,7 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Res
     query::none(&uri)?;
     let cache = service.cache().await?;
     let status = cache.status().await?;
-    Ok(Json(stats_document(&status, &cache.load_report())).into_response())
+    Ok(Json(stats_document(&status, cache.load_report())).into_response())
 }
 
 /// Bytes as mebibytes, to two places.
@@ -35,9 +35,9 @@ fn hit_rate(stats: &Stats) -> f64 {
     if requests == 0 { 0.0 } else { round(stats.hits as f64 / requests as f64, 10_000.0) }
 }
 
-/// The counters of a cache as a JSON object, as `/stats` has them. The key `media_cache` holds what admin pages poll for.
+/// The counters of a cache as a JSON object, as `/stats` has them. `load` is null while the directory is being loaded. The key `media_cache` holds what admin pages poll for.
 #[must_use]
-pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
+pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
     let Status { cache, policy, blob_handles, restarts } = status;
     let mut document = json!({
         "media_cache": {
@@ -68,13 +68,13 @@ pub fn stats_document(status: &Status, report: &LoadReport) -> Value {
             "fallbacks": policy.fallbacks,
         },
         "component": { "blob_handles": blob_handles, "restarts": restarts },
-        "load": {
+        "load": report.map(|report| json!({
             "entries": report.entries,
             "from_index": report.from_index,
             "leftovers": report.leftovers,
             "damaged": report.damaged,
             "evicted": report.evicted,
-        },
+        })),
     });
     for series in COUNTERS.iter().flat_map(|counters| counters.series) {
         if let Some((section, key)) = series.stats {

@@ -1,0 +1,121 @@
+//! The order of use: doubly linked lists through the slots, with cursors that stay valid whatever happens to the entry they are at.
+
+use media_cache_policy_structures::Chunks;
+
+use super::{NONE, Node, Slot};
+
+/// A list of slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum List {
+    /// All entries in the order of use, except those in the other list.
+    Used,
+    /// Entries that a listing has found, whose place in the order of use is not known yet.
+    Found,
+}
+
+/// A place in the order of use that somebody comes back to. If its entry moves, the cursor moves on to the next one.
+#[derive(Clone, Copy, Debug)]
+pub enum Cursor {
+    /// Where the latest listing continues.
+    Listing,
+    /// The first entry that was used since the index log was last appended to.
+    Unflushed,
+    /// The next entry that goes into a new index log.
+    Compaction,
+    /// The next entry that the policy learns of, while the directory is being loaded.
+    Loading,
+}
+
+const CURSORS: usize = 4;
+
+pub(super) struct Lists {
+    ends: [(Slot, Slot); 2],
+    cursors: [Slot; CURSORS],
+    /// The number of the last use.
+    uses: u64,
+    /// The number of the last use that the index log knows of, while it is being read.
+    earlier_uses: u64,
+}
+
+/// Uses are numbered from here on. Those that the index log knows of are numbered from 1.
+pub(super) const FIRST_USE: u64 = 1 << 40;
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self { ends: [(NONE, NONE); 2], cursors: [NONE; CURSORS], uses: FIRST_USE, earlier_uses: 0 }
+    }
+}
+
+impl Lists {
+    pub fn oldest(&self, list: List) -> Slot {
+        self.ends[list as usize].0
+    }
+
+    pub fn newest(&self, list: List) -> Slot {
+        self.ends[list as usize].1
+    }
+
+    pub fn cursor(&self, cursor: Cursor) -> Slot {
+        self.cursors[cursor as usize]
+    }
+
+    pub fn set_cursor(&mut self, cursor: Cursor, slot: Slot) {
+        self.cursors[cursor as usize] = slot;
+    }
+
+    /// Links a slot as the most recently used.
+    pub fn link_newest(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
+        self.uses += 1;
+        self.link(nodes, List::Used, slot, NONE, self.uses);
+        let unflushed = &mut self.cursors[Cursor::Unflushed as usize];
+        if *unflushed == NONE {
+            *unflushed = slot;
+        }
+    }
+
+    /// Links a slot as the most recently used of those that were not used since the start.
+    pub fn link_earlier(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
+        self.earlier_uses += 1;
+        self.link(nodes, List::Used, slot, self.cursor(Cursor::Unflushed), self.earlier_uses);
+    }
+
+    /// Links a slot right before another one.
+    pub fn link_before(&mut self, nodes: &mut Chunks<Node>, slot: Slot, newer: Slot, number: u64) {
+        self.link(nodes, List::Used, slot, newer, number);
+    }
+
+    /// Links a slot whose place in the order of use is not known.
+    pub fn link_found(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
+        self.link(nodes, List::Found, slot, NONE, 0);
+    }
+
+    fn link(&mut self, nodes: &mut Chunks<Node>, list: List, slot: Slot, newer: Slot, used: u64) {
+        let older = nodes.get(newer as usize).map_or(self.newest(list), |node| node.older);
+        let node = &mut nodes[slot as usize];
+        (node.used, node.older, node.newer, node.list) = (used, older, newer, list);
+        match nodes.get_mut(older as usize) {
+            Some(node) => node.newer = slot,
+            None => self.ends[list as usize].0 = slot,
+        }
+        match nodes.get_mut(newer as usize) {
+            Some(node) => node.older = slot,
+            None => self.ends[list as usize].1 = slot,
+        }
+    }
+
+    pub fn unlink(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
+        let Node { older, newer, list, .. } = nodes[slot as usize];
+        for cursor in self.cursors.iter_mut().filter(|cursor| **cursor == slot) {
+            *cursor = newer;
+        }
+        match nodes.get_mut(older as usize) {
+            Some(node) => node.newer = newer,
+            None => self.ends[list as usize].0 = newer,
+        }
+        match nodes.get_mut(newer as usize) {
+            Some(node) => node.older = older,
+            None => self.ends[list as usize].1 = older,
+        }
+    }
+}

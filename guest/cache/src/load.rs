@@ -1,0 +1,183 @@
+//! Loads the directory, while requests are served from it.
+//!
+//! The index log says what is stored, and in which order it was used. If the directory has not changed since it was closed, that stands.
+//! Otherwise a listing says which files there are, and the sidecars of entries that the log does not know as they are now are read. Then
+//! the policy learns of all entries, coldest first, and those that exceed the budget are evicted. All of this happens in slices of a few
+//! milliseconds. A request for an entry that is not verified yet reads its two files by their names.
+
+mod budget;
+mod order;
+mod scan;
+mod verify;
+
+use std::rc::Rc;
+
+use futures::future::{Either, select};
+use media_cache_entry_files::DigestMap;
+
+use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
+use crate::bindings::media_cache::policy::eviction::Policy;
+use crate::cache::Cache;
+use crate::clock;
+use crate::disk::Disk;
+use crate::disk_health::Operation;
+use crate::index::Slot;
+use crate::index_log::IndexLog;
+use crate::single_flight::Role;
+
+/// The number of slots that are visited without letting other calls proceed.
+const SLICE: Slot = 8192;
+
+/// What matters until the directory is loaded.
+#[derive(Default)]
+pub(crate) struct Loading {
+    /// Entries that were removed meanwhile, whatever the log and the listing say.
+    pub removed: DigestMap<()>,
+    /// Hits that the log knows of entries that were requested before it was read that far.
+    pub earlier_hits: DigestMap<u32>,
+    /// Whether the policy has learned of all entries.
+    pub restored: bool,
+}
+
+impl Cache {
+    /// See the WIT.
+    pub async fn ensure_loaded(&self) -> Result<LoadReport, StoreError> {
+        loop {
+            if let Some(report) = self.report.get() {
+                return Ok(report);
+            }
+            let result = match self.loads.join(&()) {
+                Role::Leader(leader) => {
+                    let result = self.load().await;
+                    self.record_load(&result);
+                    leader.finish(|| result.clone());
+                    result
+                }
+                Role::Follower(result) => match result.await {
+                    Ok(result) => result,
+                    Err(_) => continue,
+                },
+            };
+            return result.map_err(StoreError::Disk);
+        }
+    }
+
+    /// Waits until files can be read by their names. If nobody loads the directory, this does.
+    pub(crate) async fn ensure_open(&self) -> Result<(), StoreError> {
+        loop {
+            if self.report.get().is_some() {
+                return Ok(());
+            }
+            match self.opening.follow(&()) {
+                Some(opened) => match opened.await {
+                    Ok(opened) => return opened.map_err(StoreError::Disk),
+                    // Nobody opens it any more.
+                    Err(_) => {}
+                },
+                None if self.loads.is_led(&()) => return Ok(()),
+                None => return self.ensure_loaded().await.map(drop),
+            }
+        }
+    }
+
+    /// Waits until the directory is loaded, but not longer than this, in nanoseconds. Returns whether it is.
+    pub(crate) async fn wait_until_loaded(&self, limit: u64) -> bool {
+        if self.report.get().is_none()
+            && let Some(loaded) = self.loads.follow(&())
+        {
+            let wait = std::pin::pin!(clock::wait(limit));
+            match select(loaded, wait).await {
+                Either::Left(_) | Either::Right(_) => {}
+            }
+        }
+        self.report.get().is_some()
+    }
+
+    fn record_load(&self, result: &Result<LoadReport, String>) {
+        let health = &mut self.state.borrow_mut().disk_health;
+        match result {
+            Ok(_) => health.succeeded(Operation::Load),
+            Err(reason) => health.failed(Operation::Load, reason.clone(), clock::now()),
+        }
+    }
+
+    async fn load(&self) -> Result<LoadReport, String> {
+        let disk = self.open().await?;
+        let loaded = self.load_from(&disk).await;
+        if loaded.is_err() {
+            *self.disk.borrow_mut() = None;
+        }
+        loaded
+    }
+
+    async fn open(&self) -> Result<Rc<Disk>, String> {
+        let Role::Leader(opening) = self.opening.join(&()) else { return Err("the directory is being opened".into()) };
+        let opened = match self.check_policy() {
+            Ok(()) => Disk::open(&self.settings.directory, self.settings.durability).await.map(Rc::new),
+            Err(reason) => Err(reason),
+        };
+        *self.disk.borrow_mut() = opened.as_ref().ok().cloned();
+        opening.finish(|| opened.as_ref().map(drop).map_err(Clone::clone));
+        opened
+    }
+
+    async fn load_from(&self, disk: &Disk) -> Result<LoadReport, String> {
+        // Before anything is created or deleted.
+        let modified = disk.modified().ok();
+        let read = self.read_log(disk).await;
+        let unchanged = read.as_ref().is_some_and(|read| read.closed.is_some() && read.closed == modified);
+        let mut report = LoadReport { entries: 0, from_index: 0, leftovers: 0, damaged: 0, evicted: 0 };
+        let mut found = order::Found::default();
+        if !unchanged {
+            let replacements = self.scan(disk, &mut report).await?;
+            self.recover_all(disk, replacements, &mut report).await;
+            found = self.verify(disk, &mut report).await;
+        }
+        // These the log does not have, and they are not the most recently used.
+        let lacking = !found.is_empty() || report.damaged > 0;
+        self.restore(found, &mut report).await;
+        self.state.borrow_mut().loading.get_or_insert_default().restored = true;
+        self.evict_to_budget(&mut report).await;
+        report.from_index = self.count_logged().await;
+        self.begin_log(read.map(|read| read.log), lacking);
+        report.entries = self.state.borrow().index.len() as u64;
+        self.report.set(Some(report));
+        Ok(report)
+    }
+
+    /// The number of entries that are as the log says.
+    async fn count_logged(&self) -> u64 {
+        let (mut count, mut start): (_, Slot) = (0, 0);
+        while start < self.state.borrow().index.slot_count() {
+            let end = start.saturating_add(SLICE);
+            {
+                let index = &self.state.borrow().index;
+                count += (start..end).filter(|slot| index.get(*slot).is_some_and(|entry| entry.logged)).count() as u64;
+            }
+            start = end;
+            wit_bindgen::yield_async().await;
+        }
+        count
+    }
+
+    /// Ends what matters only until the directory is loaded.
+    fn begin_log(&self, mut log: Option<IndexLog>, lacking: bool) {
+        let state = &mut *self.state.borrow_mut();
+        for (digest, hits) in state.loading.take().unwrap_or_default().earlier_hits {
+            if let Some(entry) = state.index.find(&digest).and_then(|slot| state.index.get_mut(slot)) {
+                entry.hits = entry.hits.saturating_add(hits);
+            }
+        }
+        if let Some(log) = &mut log {
+            log.outdated |= lacking;
+            state.counters.add(&log.counters);
+        }
+        *self.log.borrow_mut() = log;
+    }
+
+    /// Reports a policy that cannot be created with its options.
+    fn check_policy(&self) -> Result<(), String> {
+        let created = Policy::create(self.settings.max_disk_bytes, &self.settings.policy_options);
+        created.map(drop).map_err(|reason| format!("the eviction policy cannot be used: {reason}"))
+    }
+}

@@ -1,0 +1,113 @@
+//! Finds out which files there are, by one listing of the directory.
+
+use media_cache_entry_files::{DigestMap, FileKind, KeyDigest};
+
+use crate::bindings::exports::media_cache::cache::cache::LoadReport;
+use crate::bindings::media_cache::cache::storage::ListedFile;
+use crate::cache::Cache;
+use crate::disk::{Disk, describe};
+use crate::entry::{Entry, EntryState};
+use crate::index::Slot;
+use crate::load::SLICE;
+use crate::recovery::{NewFiles, Recovered, recover};
+use crate::state::State;
+
+/// The number of files that are listed at a time.
+const PAGE: u32 = 1024;
+
+/// Files that a listing has found and that are not those of an entry.
+#[derive(Default)]
+struct Others {
+    replacements: DigestMap<NewFiles>,
+    /// Files to delete.
+    leftovers: Vec<String>,
+}
+
+impl Cache {
+    /// Notes in the index which files there are. Returns replacements of entries that were interrupted.
+    pub(super) async fn scan(&self, disk: &Disk, report: &mut LoadReport) -> Result<DigestMap<NewFiles>, String> {
+        self.forget_earlier_scan().await;
+        let failed = |error| format!("cannot list the directory: {}", describe(&error));
+        let listing = disk.list().map_err(failed)?;
+        let mut others = Others::default();
+        loop {
+            let page = listing.next(PAGE).await.map_err(failed)?;
+            if page.is_empty() {
+                break;
+            }
+            let state = &mut *self.state.borrow_mut();
+            page.into_iter().for_each(|file| state.found(file, &mut others));
+        }
+        for name in others.leftovers {
+            report.leftovers += u64::from(matches!(disk.remove(name).await, Ok(true)));
+        }
+        Ok(others.replacements)
+    }
+
+    /// A scan that failed may have found some of the files.
+    async fn forget_earlier_scan(&self) {
+        let mut start = 0;
+        while start < self.state.borrow().index.slot_count() {
+            let index = &mut self.state.borrow_mut().index;
+            (start..start.saturating_add(SLICE)).for_each(|slot| index.forget_found(slot));
+            start = start.saturating_add(SLICE);
+            wit_bindgen::yield_async().await;
+        }
+    }
+
+    /// Completes or undoes replacements that were interrupted.
+    pub(super) async fn recover_all(&self, disk: &Disk, replacements: DigestMap<NewFiles>, report: &mut LoadReport) {
+        for (digest, new) in replacements {
+            match recover(disk, digest, new).await {
+                Ok(Recovered::Completed) => self.state.borrow_mut().found_anew(digest),
+                Ok(Recovered::Undone(files)) => report.leftovers += files,
+                // They stay where they are, for a start that can read them.
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl State {
+    fn found(&mut self, file: ListedFile, others: &mut Others) {
+        match FileKind::of(&file.name) {
+            FileKind::Media(digest) => {
+                if let Some(slot) = self.slot_of_found(digest) {
+                    self.index.found_media(slot, file.stamp.size);
+                }
+            }
+            FileKind::Sidecar(digest) => {
+                if let Some(slot) = self.slot_of_found(digest) {
+                    self.index.found_sidecar(slot, file.stamp);
+                }
+            }
+            FileKind::NewMedia(digest) => others.replacements.entry(digest).or_default().media = true,
+            FileKind::NewSidecar(digest) => others.replacements.entry(digest).or_default().sidecar = true,
+            FileKind::OldIndex | FileKind::Leftover => others.leftovers.push(file.name),
+            FileKind::Foreign => {}
+        }
+    }
+
+    /// The slot of an entry that a file was found of. `None` if the entry was read since the start, or removed.
+    fn slot_of_found(&mut self, digest: KeyDigest) -> Option<Slot> {
+        match self.index.find(&digest) {
+            Some(slot) => self.index.get(slot).is_some_and(|entry| entry.state == EntryState::Unverified).then_some(slot),
+            None if self.loading.as_ref().is_some_and(|loading| loading.removed.contains_key(&digest)) => None,
+            None => Some(self.index.insert_found(Entry::unverified(digest))),
+        }
+    }
+
+    /// The files of an entry are others than before.
+    fn found_anew(&mut self, digest: KeyDigest) {
+        if let Some(slot) = self.index.find(&digest).filter(|slot| self.index.get(*slot).is_some_and(Entry::is_stored)) {
+            self.index.remove(slot);
+            self.memory_tier.release(slot);
+        }
+        if let Some(slot) = self.slot_of_found(digest)
+            && let Some(entry) = self.index.get_mut(slot)
+        {
+            // Its size is not known, so both are looked at again.
+            (entry.found.media, entry.found.sidecar) = (false, true);
+        }
+    }
+}

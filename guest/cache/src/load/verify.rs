@@ -1,0 +1,181 @@
+//! Verifies what the index log and the listing say about entries: an entry exists if its sidecar says so and its media has the size
+//! that the sidecar states.
+
+use std::ops::Range;
+
+use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR};
+
+use crate::bindings::exports::media_cache::cache::cache::LoadReport;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::cache::Cache;
+use crate::disk::{Disk, blames_the_file};
+use crate::disk_tier::Evicted;
+use crate::entry::{Entry, EntryState, FoundFiles};
+use crate::index::Slot;
+use crate::load::order::Found;
+use crate::sidecar_file::{StampedSidecar, parse_sidecar};
+use crate::state::State;
+
+/// The number of slots that are visited at a time.
+const SLICE: Slot = 512;
+
+/// An entry whose sidecar has to be read.
+struct Unread {
+    handle: u64,
+    digest: KeyDigest,
+}
+
+/// What a slice of the index needs.
+#[derive(Default)]
+struct Todo {
+    unread: Vec<Unread>,
+    /// Entries of which one file is missing.
+    incomplete: Vec<Unread>,
+}
+
+impl Cache {
+    /// Verifies all entries in the index. Returns those that the index log does not know, which have no place in the order of use yet.
+    pub(super) async fn verify(&self, disk: &Disk, report: &mut LoadReport) -> Found {
+        let mut found = Found::default();
+        let mut start: Slot = 0;
+        while start < self.state.borrow().index.slot_count() {
+            let end = start.saturating_add(SLICE);
+            let Todo { mut unread, incomplete } = self.state.borrow_mut().verify_slots(start..end);
+            let mut damaged = Vec::new();
+            for entry in incomplete {
+                // The listing may have come in between the two.
+                match size_of_both(disk, entry.digest).await {
+                    Ok(Some(size)) => {
+                        self.state.borrow_mut().found_both(entry.handle, size);
+                        unread.push(entry);
+                    }
+                    Ok(None) => damaged.push(entry.handle),
+                    Err(_) => self.state.borrow_mut().set_aside(entry.handle),
+                }
+            }
+            damaged.extend(self.read_sidecars(disk, unread, &mut found).await);
+            let files: Vec<Evicted> = {
+                let state = &mut *self.state.borrow_mut();
+                damaged.into_iter().filter_map(|handle| state.take_unverified(handle)).collect()
+            };
+            report.damaged += files.len() as u64;
+            self.delete_evicted(files).await;
+            start = end;
+            wit_bindgen::yield_async().await;
+        }
+        found
+    }
+
+    /// Reads the sidecars of entries. Returns those that are damaged.
+    async fn read_sidecars(&self, disk: &Disk, entries: Vec<Unread>, found: &mut Found) -> Vec<u64> {
+        if entries.is_empty() {
+            return Vec::new();
+        }
+        let names = entries.iter().map(|entry| entry.digest.sidecar_file()).collect();
+        let contents = disk.read_small(names, LARGEST_SIDECAR as u32).await;
+        let mut damaged = Vec::new();
+        for (Unread { handle, digest }, content) in entries.into_iter().zip(contents) {
+            let is_damaged = match content {
+                Ok(content) => {
+                    let sidecar = parse_sidecar(&content, digest);
+                    !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
+                }
+                Err(error) if blames_the_file(&error) => true,
+                // That says nothing about the entry. It stays where it is, for a start that can read it.
+                Err(_) => {
+                    self.state.borrow_mut().set_aside(handle);
+                    false
+                }
+            };
+            if is_damaged {
+                damaged.push(handle);
+            }
+        }
+        damaged
+    }
+}
+
+/// The size of the media, if both files of an entry exist.
+async fn size_of_both(disk: &Disk, digest: KeyDigest) -> Result<Option<u64>, ErrorCode> {
+    let sizes = [disk.size(digest.sidecar_file()).await, disk.size(digest.media_file()).await];
+    let mut media = 0;
+    for size in sizes {
+        match size {
+            Ok(size) => media = size,
+            Err(error) if blames_the_file(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(media))
+}
+
+impl State {
+    /// Verifies the entries in these slots, as far as that takes no look at files.
+    fn verify_slots(&mut self, slots: Range<Slot>) -> Todo {
+        let mut todo = Todo::default();
+        for slot in slots {
+            let handle = self.index.handle(slot);
+            let Some(entry) = self.index.get_mut(slot).filter(|entry| entry.state == EntryState::Unverified) else { continue };
+            let unread = Unread { handle, digest: entry.digest };
+            match entry.found {
+                FoundFiles { media: true, sidecar: true, differ: false } if entry.logged => {
+                    entry.state = EntryState::Stored;
+                }
+                FoundFiles { media: true, sidecar: true, .. } => todo.unread.push(unread),
+                FoundFiles { media: false, sidecar: false, .. } => drop(self.index.remove(slot)),
+                FoundFiles { .. } => todo.incomplete.push(unread),
+            }
+        }
+        todo
+    }
+
+    /// Both files of an entry exist, and the media has this size.
+    fn found_both(&mut self, handle: u64, size: u64) {
+        if let Some(slot) = self.index.resolve(handle) {
+            self.index.found_media(slot, size);
+        }
+    }
+
+    /// An entry has a sidecar. Returns whether that fits its media.
+    fn verified(&mut self, handle: u64, (sidecar, stamp): &StampedSidecar, found: &mut Found) -> bool {
+        let Some(slot) = self.index.resolve(handle) else { return true };
+        // If it was requested meanwhile, that verified it.
+        let Some(known) = self.index.get(slot).filter(|entry| entry.state == EntryState::Unverified).cloned() else { return true };
+        if sidecar.size != known.size {
+            return false;
+        }
+        let entry = Entry::new(known.digest, sidecar, *stamp, EntryState::Stored);
+        self.index.describe(slot, &entry);
+        let Some(described) = self.index.get_mut(slot) else { return true };
+        described.state = EntryState::Stored;
+        if known.logged {
+            // It keeps its place in the order of use, and its hits.
+            described.accessed_at = known.accessed_at.max(entry.accessed_at);
+            found.note_changed();
+        } else {
+            described.accessed_at = entry.accessed_at;
+            found.push(entry.accessed_at, slot);
+        }
+        true
+    }
+
+    /// An entry cannot be read now. Its files count, and stay.
+    fn set_aside(&mut self, handle: u64) {
+        let files = self.take_unverified(handle);
+        if let Some(files) = files {
+            self.remains.add_unreadable(files.disk_size);
+            if let Some(loading) = &mut self.loading {
+                loading.removed.remove(&files.digest);
+            }
+        }
+    }
+
+    /// Removes an entry that nobody has requested meanwhile.
+    fn take_unverified(&mut self, handle: u64) -> Option<Evicted> {
+        let slot = self.index.resolve(handle)?;
+        let entry = self.index.get(slot).filter(|entry| entry.state == EntryState::Unverified)?;
+        let files = Evicted::from(entry);
+        self.remove_entry(slot);
+        Some(files)
+    }
+}

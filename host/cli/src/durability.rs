@@ -1,0 +1,33 @@
+//! What an entry survives once it is stored.
+
+use clap::{Args, ValueEnum};
+use media_cache::{Builder, Durability};
+
+/// What an entry survives. For commands that store something.
+#[derive(Args)]
+#[command(next_help_heading = "Storage")]
+pub struct DurabilityOption {
+    /// What an entry survives once it is stored: `none` the end of the process, `batch` a power loss, with one `syncfs` for all entries
+    /// that are stored at the same time, `always` a power loss, with `fsync` for each file
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    durability: Level,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Level {
+    #[default]
+    None,
+    Batch,
+    Always,
+}
+
+impl DurabilityOption {
+    /// Sets the durability of entries.
+    pub fn configure(&self, builder: Builder) -> Builder {
+        builder.durability(match self.durability {
+            Level::None => Durability::None,
+            Level::Batch => Durability::Batch,
+            Level::Always => Durability::Always,
+        })
+    }
+}

@@ -1,0 +1,227 @@
+//! The interface `storage`: file operations for many files at once, off the store's thread.
+//!
+//! Files are opened by name below an open directory, without following links and without blocking, and only regular files are read: a
+//! pipe or a device with the name of one of ours is an error.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use wasmtime::component::{Accessor, HasSelf, Resource};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
+
+use crate::bindings::cache::media_cache::cache::storage::{
+    FileContent, Host, HostListing, HostListingWithStore, HostWithStore, ListedFile, Space, Stamp,
+};
+use crate::host_state::HostState;
+
+type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
+
+/// Up to this many files are read on the calling thread.
+const FEW: usize = 2;
+
+/// The number of threads that read many files.
+const READERS: usize = 8;
+
+/// A listing of a directory that has been begun.
+pub struct Listing(Arc<Mutex<Dir>>);
+
+impl HostState {
+    /// A directory of the component, to be used on any thread.
+    fn directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
+        Ok(match self.table.get(descriptor)? {
+            // The component's may be one that only paths can be opened from (`O_PATH`).
+            Descriptor::Dir(directory) => {
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                rustix::fs::openat(&*directory.dir, ".", flags, Mode::empty()).map_err(code)
+            }
+            Descriptor::File(_) => Err(ErrorCode::NotDirectory),
+        })
+    }
+}
+
+impl Host for HostState {
+    fn list_files(&mut self, directory: Resource<Descriptor>) -> Fallible<Resource<Listing>> {
+        let listing = match self.directory(&directory)? {
+            Ok(directory) => Dir::new(directory).map_err(code),
+            Err(error) => Err(error),
+        };
+        match listing {
+            Ok(listing) => Ok(Ok(self.table.push(Listing(Arc::new(Mutex::new(listing))))?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    fn directory_stamp(&mut self, directory: Resource<Descriptor>) -> Fallible<Stamp> {
+        Ok(match self.directory(&directory)? {
+            Ok(directory) => rustix::fs::fstat(directory).map(|stat| stamp(&stat)).map_err(code),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn free_space(&mut self, directory: Resource<Descriptor>) -> Fallible<Space> {
+        Ok(match self.directory(&directory)? {
+            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(code).map(|stat| Space {
+                available: stat.f_bavail.saturating_mul(stat.f_frsize),
+                total: stat.f_blocks.saturating_mul(stat.f_frsize),
+            }),
+            Err(error) => Err(error),
+        })
+    }
+}
+
+impl HostListing for HostState {
+    fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {
+        self.table.delete(listing)?;
+        Ok(())
+    }
+}
+
+impl<T: Send + 'static> HostListingWithStore<T> for HasSelf<HostState> {
+    async fn next(store: &Accessor<T, Self>, listing: Resource<Listing>, limit: u32) -> Fallible<Vec<ListedFile>> {
+        let directory = store.with(|mut state| state.get().table.get(&listing).map(|listing| listing.0.clone()))?;
+        let next = move || next_files(&mut directory.lock().unwrap_or_else(PoisonError::into_inner), limit as usize);
+        off_thread(store, next).await
+    }
+}
+
+impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
+    async fn read_files(
+        store: &Accessor<T, Self>,
+        directory: Resource<Descriptor>,
+        names: Vec<String>,
+        max_bytes: u32,
+    ) -> wasmtime::Result<Vec<Result<FileContent, ErrorCode>>> {
+        let directory = match store.with(|mut state| state.get().directory(&directory))? {
+            Ok(directory) => Arc::new(directory),
+            Err(error) => return Ok(names.iter().map(|_| Err(error.clone())).collect()),
+        };
+        let read = move |names: &[String]| -> Vec<_> { names.iter().map(|name| read_file(&*directory, name, max_bytes)).collect() };
+        if names.len() <= FEW {
+            return Ok(read(&names));
+        }
+        let runtime = store.with(|mut state| state.get().runtime.clone());
+        let share = names.len().div_ceil(READERS);
+        let readers = names.chunks(share).map(|names| {
+            let (names, read) = (names.to_vec(), read.clone());
+            let length = names.len();
+            (length, runtime.spawn_blocking(move || read(&names)))
+        });
+        let mut files = Vec::with_capacity(names.len());
+        for (length, reader) in readers.collect::<Vec<_>>() {
+            match reader.await {
+                Ok(read) => files.extend(read),
+                Err(error) => files.extend((0..length).map(|_| Err(interrupted(&error)))),
+            }
+        }
+        Ok(files)
+    }
+
+    async fn read_at(store: &Accessor<T, Self>, file: Resource<Descriptor>, offset: u64, count: u32) -> Fallible<Vec<u8>> {
+        match store.with(|mut state| state.get().open_file(&file))? {
+            Ok(file) => off_thread(store, move || read_at(&file, offset, count)).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn write_at(store: &Accessor<T, Self>, file: Resource<Descriptor>, offset: u64, bytes: Vec<u8>) -> Fallible<()> {
+        match store.with(|mut state| state.get().open_file(&file))? {
+            Ok(file) => off_thread(store, move || file.write_all_at(&bytes, offset).map_err(ErrorCode::from)).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn sync(store: &Accessor<T, Self>, directory: Resource<Descriptor>) -> Fallible<()> {
+        match store.with(|mut state| state.get().directory(&directory))? {
+            Ok(directory) => off_thread(store, move || rustix::fs::syncfs(directory).map_err(code)).await,
+            Err(error) => Ok(Err(error)),
+        }
+    }
+}
+
+/// Runs work on a thread for blocking work.
+async fn off_thread<S: Send + 'static, T: Send + 'static>(
+    store: &Accessor<S, HasSelf<HostState>>,
+    work: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
+) -> Fallible<T> {
+    let runtime = store.with(|mut state| state.get().runtime.clone());
+    Ok(runtime.spawn_blocking(work).await.unwrap_or_else(|error| Err(interrupted(&error))))
+}
+
+fn interrupted(error: &tokio::task::JoinError) -> ErrorCode {
+    ErrorCode::Other(Some(format!("the operation was interrupted: {error}")))
+}
+
+fn code(errno: rustix::io::Errno) -> ErrorCode {
+    io::Error::from(errno).into()
+}
+
+/// The next regular files of a listing.
+fn next_files(directory: &mut Dir, limit: usize) -> Result<Vec<ListedFile>, ErrorCode> {
+    let mut files = Vec::new();
+    while files.len() < limit {
+        let Some(entry) = directory.next() else { break };
+        let entry = entry.map_err(code)?;
+        // No component could name a file whose name is not UTF-8.
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
+            continue;
+        }
+        match rustix::fs::statat(directory.fd().map_err(code)?, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: stamp(&stat) }),
+            Ok(_) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(code(error)),
+        }
+    }
+    Ok(files)
+}
+
+/// The content of a small regular file.
+fn read_file(directory: impl AsFd, name: &str, max_bytes: u32) -> Result<FileContent, ErrorCode> {
+    if name.contains('/') {
+        return Err(ErrorCode::Invalid);
+    }
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(code)?);
+    let stat = rustix::fs::fstat(&file).map_err(code)?;
+    if !is_regular(&stat) {
+        return Err(ErrorCode::Invalid);
+    }
+    let mut stamp = stamp(&stat);
+    if stamp.size > max_bytes.into() {
+        return Err(ErrorCode::FileTooLarge);
+    }
+    // One more than it has, to see whether it grows.
+    let bytes = read_at(&file, 0, max_bytes.min(stamp.size as u32).saturating_add(1))?;
+    stamp.size = bytes.len() as u64;
+    if stamp.size > max_bytes.into() { Err(ErrorCode::FileTooLarge) } else { Ok(FileContent { bytes, stamp }) }
+}
+
+fn read_at(file: &File, offset: u64, count: u32) -> Result<Vec<u8>, ErrorCode> {
+    let mut bytes = vec![0; count as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+fn stamp(stat: &Stat) -> Stamp {
+    let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
+    let modified = seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(stat.st_mtime_nsec).unwrap_or(0));
+    Stamp { size: u64::try_from(stat.st_size).unwrap_or(0), modified }
+}
