@@ -93,6 +93,8 @@ fn start_thread(
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::media::Source;
     use media_cache_interfaces::{FetchError, FetchedMedia};
