@@ -26,7 +26,7 @@ async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
     assert_eq!(refused.status, 413, "the flag outweighs the file");
     assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 3.0, "the file outweighs the default");
     service.stop().await;
-    assert!(!dir.path("named by the file").exists() && dir.path("named by the environment/media-cache.index").exists());
+    assert!(!dir.path("named by the file").exists() && dir.path("named by the environment/media-cache.lock").exists());
 }
 
 #[tokio::test]

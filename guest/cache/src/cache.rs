@@ -4,7 +4,7 @@
 //! meanwhile, so it is read again afterwards.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
@@ -21,8 +21,8 @@ use crate::disk_health::DiskHealth;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::Index;
-use crate::index_log::IndexLog;
-use crate::load::Loading;
+use crate::index_log::log_file::IndexLog;
+use crate::loading::Loading;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::MemoryTier;
 use crate::pending_writes::PendingWrites;
@@ -79,7 +79,7 @@ impl Cache {
             counters: Counters::default(),
             writes: PendingWrites::default(),
             disk_health: DiskHealth::default(),
-            replacing: HashMap::new(),
+            replacing: BTreeMap::new(),
             remains: Remains::default(),
             loading: Some(Loading::default()),
         };

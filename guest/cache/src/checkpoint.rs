@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::disk_health::Operation;
-use crate::index_log::LOG;
+use crate::index_log::log_file::LOG;
 use crate::single_flight::Role;
 
 impl Cache {

@@ -7,6 +7,7 @@
 
 mod digest_table;
 mod lists;
+mod node;
 
 use media_cache_entry_files::KeyDigest;
 use media_cache_policy_structures::Chunks;
@@ -15,25 +16,15 @@ use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::entry::{Entry, EntryState, FoundFiles, sidecar_size};
 use crate::index::digest_table::DigestTable;
 pub use crate::index::lists::Cursor;
-use crate::index::lists::{List, Lists};
+use crate::index::lists::Lists;
+pub use crate::index::node::Slot;
+use crate::index::node::{List, NONE, Node};
 
-/// The number of a slot.
-pub type Slot = u32;
-
-const NONE: Slot = Slot::MAX;
+/// The number of slots that may be visited without letting other calls proceed.
+pub const SLICE: Slot = 8192;
 
 /// The number of removed entries that are noted for the index log. If there are more, it is rewritten.
 const MAX_REMOVED: usize = 1 << 16;
-
-struct Node {
-    entry: Option<Entry>,
-    generation: u32,
-    list: List,
-    /// The number of its last use. Increases from the oldest to the newest.
-    used: u64,
-    older: Slot,
-    newer: Slot,
-}
 
 /// The entries of a cache.
 #[derive(Default)]

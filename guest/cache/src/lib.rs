@@ -39,6 +39,7 @@ pub mod index;
 pub mod index_log;
 pub mod listing;
 mod load;
+mod loading;
 pub mod lookup_key;
 pub mod media_kind;
 pub mod memory_tier;

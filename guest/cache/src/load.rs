@@ -13,7 +13,6 @@ mod verify;
 use std::rc::Rc;
 
 use futures::future::{Either, select};
-use media_cache_entry_files::DigestMap;
 
 use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
 use crate::bindings::media_cache::policy::eviction::Policy;
@@ -21,23 +20,9 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
-use crate::index::Slot;
-use crate::index_log::IndexLog;
+use crate::index::{SLICE, Slot};
+use crate::index_log::log_file::IndexLog;
 use crate::single_flight::Role;
-
-/// The number of slots that are visited without letting other calls proceed.
-const SLICE: Slot = 8192;
-
-/// What matters until the directory is loaded.
-#[derive(Default)]
-pub(crate) struct Loading {
-    /// Entries that were removed meanwhile, whatever the log and the listing say.
-    pub removed: DigestMap<()>,
-    /// Hits that the log knows of entries that were requested before it was read that far.
-    pub earlier_hits: DigestMap<u32>,
-    /// Whether the policy has learned of all entries.
-    pub restored: bool,
-}
 
 impl Cache {
     /// See the WIT.

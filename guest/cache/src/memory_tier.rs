@@ -2,7 +2,7 @@
 //!
 //! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use media_cache_entry_files::Metadata;
@@ -33,7 +33,7 @@ pub struct Resident {
 
 #[derive(Default)]
 struct Residents {
-    by_slot: HashMap<Slot, (Resident, u32)>,
+    by_slot: BTreeMap<Slot, (Resident, u32)>,
     /// The slots of the residents by their ids.
     slots: Vec<Option<Slot>>,
     free: Vec<u32>,

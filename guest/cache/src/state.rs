@@ -1,6 +1,6 @@
 //! What a cache knows, and the few steps that change both tiers at once.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use media_cache_entry_files::KeyDigest;
 
@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
 use crate::index::{Index, Slot};
-use crate::load::Loading;
+use crate::loading::Loading;
 use crate::memory_tier::{MemoryTier, Resident};
 use crate::pending_writes::PendingWrites;
 use crate::remains::Remains;
@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub writes: PendingWrites,
     pub disk_health: DiskHealth,
     /// What is served of entries whose files are being replaced.
-    pub replacing: HashMap<Slot, Resident>,
+    pub replacing: BTreeMap<Slot, Resident>,
     /// Files that could not be deleted or read.
     pub remains: Remains,
     /// What matters until the directory is loaded, and `None` from then on.

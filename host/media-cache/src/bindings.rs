@@ -13,7 +13,7 @@ pub mod cache {
         with: {
             "wasi": wasmtime_wasi::p3::bindings,
             "media-cache:cache/blobs.blob": crate::blob_handle::BlobHandle,
-            "media-cache:cache/storage.listing": crate::imports::storage::Listing,
+            "media-cache:cache/storage.listing": crate::listing::Listing,
             "media-cache:policy/eviction.policy": crate::policy::tier_handle::TierHandle,
         },
     });

@@ -29,6 +29,8 @@ mod hit_buffer;
 mod host_state;
 mod imports;
 mod inbox;
+mod listing;
+mod load_task;
 mod loading;
 mod media;
 mod open_error;

@@ -2,17 +2,7 @@
 
 use media_cache_policy_structures::Chunks;
 
-use super::{NONE, Node, Slot};
-
-/// A list of slots.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum List {
-    /// All entries in the order of use, except those in the other list.
-    Used,
-    /// Entries that a listing has found, whose place in the order of use is not known yet.
-    Found,
-}
+use crate::index::node::{List, NONE, Node, Slot};
 
 /// A place in the order of use that somebody comes back to. If its entry moves, the cursor moves on to the next one.
 #[derive(Clone, Copy, Debug)]

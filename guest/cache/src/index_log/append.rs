@@ -7,8 +7,8 @@ use crate::cache::Cache;
 use crate::disk::describe;
 use crate::index::Cursor;
 use crate::index_log::frame::{HEAD, write_frame};
+use crate::index_log::log_file::{IndexLog, LOG};
 use crate::index_log::record::{put_accessed, put_closed, put_counters, put_removed, put_stored};
-use crate::index_log::{IndexLog, LOG};
 
 /// The number of entries in a frame.
 const FRAME: usize = 1024;

@@ -5,8 +5,8 @@ use crate::cache::Cache;
 use crate::disk::Disk;
 use crate::entry::EntryState;
 use crate::index_log::frame::{Read, read_frame};
+use crate::index_log::log_file::{IndexLog, LOG};
 use crate::index_log::record::{Record, read_records};
-use crate::index_log::{IndexLog, LOG};
 use crate::state::State;
 
 /// The bytes that are read at a time.

@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::index::Cursor;
-use crate::index_log::{IndexLog, LOG, NEW_LOG};
+use crate::index_log::log_file::{IndexLog, LOG, NEW_LOG};
 
 /// How long the old log goes without what has changed meanwhile, in nanoseconds.
 const PATIENCE: u64 = 500_000_000;

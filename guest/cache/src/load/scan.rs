@@ -7,8 +7,7 @@ use crate::bindings::media_cache::cache::storage::ListedFile;
 use crate::cache::Cache;
 use crate::disk::{Disk, describe};
 use crate::entry::{Entry, EntryState};
-use crate::index::Slot;
-use crate::load::SLICE;
+use crate::index::{SLICE, Slot};
 use crate::recovery::{NewFiles, Recovered, recover};
 use crate::state::State;
 

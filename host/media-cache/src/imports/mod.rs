@@ -5,7 +5,7 @@ pub(crate) mod directory;
 mod downloader;
 mod eviction;
 mod failures;
-pub(crate) mod storage;
+mod storage;
 mod transcoder;
 
 use wasmtime::component::{HasSelf, Linker};

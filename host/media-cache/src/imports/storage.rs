@@ -18,6 +18,7 @@ use crate::bindings::cache::media_cache::cache::storage::{
     FileContent, Host, HostListing, HostListingWithStore, HostWithStore, ListedFile, Space, Stamp,
 };
 use crate::host_state::HostState;
+use crate::listing::Listing;
 
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
@@ -26,9 +27,6 @@ const FEW: usize = 2;
 
 /// The number of threads that read many files.
 const READERS: usize = 8;
-
-/// A listing of a directory that has been begun.
-pub struct Listing(Arc<Mutex<Dir>>);
 
 impl HostState {
     /// A directory of the component, to be used on any thread.

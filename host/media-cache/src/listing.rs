@@ -1,0 +1,8 @@
+//! Listings of a directory that a component has begun.
+
+use std::sync::{Arc, Mutex};
+
+use rustix::fs::Dir;
+
+/// A listing of a directory.
+pub struct Listing(pub(crate) Arc<Mutex<Dir>>);

@@ -1,0 +1,41 @@
+//! Has the component load its directory.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
+
+use crate::bindings::cache::MediaCache as Bindings;
+use crate::cache::describe;
+use crate::host_state::HostState;
+use crate::loading::Loaded;
+
+/// The time between two attempts.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Loads the directory, as often as it takes.
+pub(crate) struct LoadTask {
+    pub bindings: Arc<Bindings>,
+    pub cache: ResourceAny,
+    pub loaded: Loaded,
+}
+
+impl AccessorTask<HostState> for LoadTask {
+    async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
+        let guest = self.bindings.media_cache_cache_cache().media_cache();
+        loop {
+            match guest.call_ensure_loaded(accessor, self.cache).await? {
+                Ok(report) => {
+                    self.loaded.succeeded(report);
+                    return Ok(());
+                }
+                Err(error) => {
+                    let why = describe(&error);
+                    tracing::warn!("the directory cannot be loaded, which is tried again: {why}");
+                    self.loaded.failed(why);
+                }
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
