@@ -21,7 +21,7 @@ const SAMPLES: u32 = 120;
 type Change = (&'static str, &'static str, f64, f64);
 
 /// Situations: the only alert that fires, and the series that differ.
-const INCIDENTS: [(&str, &[Change]); 8] = [
+const INCIDENTS: [(&str, &[Change]); 9] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
     ("MediaCacheComponentRestarts", &[("media_cache_component_restarts_total", "", 0.0, 1.0)]),
@@ -29,6 +29,7 @@ const INCIDENTS: [(&str, &[Change]); 8] = [
     ("MediaCacheDiskFails", &[("media_cache_store_failures_total", "", 0.0, 1.0)]),
     ("MediaCacheDownloadsFail", &[("media_cache_downloads_total", "outcome=\"unreachable\"", 0.0, 60.0)]),
     ("MediaCacheDownloadsFail", &[("media_cache_downloads_total", "outcome=\"origin-status\"", 0.0, 60.0)]),
+    ("MediaCacheLogLinesLost", &[("media_cache_log_lines_lost_total", "reason=\"write-failed\"", 0.0, 1.0)]),
     ("MediaCacheFileDescriptors", &[("process_open_fds", "", 900.0, 0.0), ("process_max_fds", "", 1024.0, 0.0)]),
 ];
 

@@ -1,12 +1,15 @@
 //! A service that is told to stop finishes what is under way, takes on nothing new, and writes down what it knows.
 
+use std::os::unix::fs::PermissionsExt;
+
 use futures::future::join;
+use media_cache_test_support::http_client::ADMIN_TOKEN;
 use media_cache_test_support::http_origin::HttpOrigin;
-use media_cache_test_support::images::{png, poster};
+use media_cache_test_support::images::{gif, png, poster};
 use media_cache_test_support::raw_client::RawClient;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::{Service, Signal};
-use media_cache_test_support::soon::soon;
+use media_cache_test_support::soon::{eventually, soon};
 use tokio::net::TcpStream;
 
 /// Comes back when new connections are refused.
@@ -102,23 +105,75 @@ async fn connections_on_which_nothing_happens_hold_nothing_up() {
     idle.until_closed().await;
 }
 
+/// Asserts that a stopped service has written down what is stored.
+async fn assert_remembered(dir: &ServiceDirectory, entries: u64) {
+    let service = dir.serve().await;
+    let load = &service.stats().await["load"];
+    assert_eq!((&load["entries"], &load["from_index"]), (&entries.into(), &entries.into()));
+    service.stop().await;
+}
+
 #[tokio::test]
-async fn a_second_signal_does_not_wait_for_what_is_under_way() {
+async fn signals_in_quick_succession_are_one() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let url = origin.serves("/picture.png", "image/png", png(1));
+    let latch = origin.hold("/picture.png");
+    let service = dir.serve().await;
+    let stopping = async {
+        latch.reached().await;
+        for signal in [Signal::TERM, Signal::TERM, Signal::INT] {
+            service.signal(signal);
+        }
+        until_refused(&service).await;
+        latch.open();
+    };
+    let (answer, ()) = join(service.media(&url), stopping).await;
+    assert_eq!(answer.is("miss").body, png(1));
+    assert_eq!(service.wait().await.code(), Some(0));
+    assert_remembered(&dir, 1).await;
+}
+
+#[tokio::test]
+async fn a_later_signal_ends_the_wait_for_clients_and_the_cache_is_closed_all_the_same() {
     for second in [Signal::TERM, Signal::INT] {
         let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
         let url = origin.serves("/picture.png", "image/png", png(1));
         let latch = origin.hold("/picture.png");
-        let service = dir.serve().await;
+        let service = dir.serve_with(&["--grace-seconds", "3600"]).await;
+        assert_eq!(service.put("https://nowhere.invalid/other.png", "image/png", png(2)).await.status, 201);
         let asking = tokio::spawn(service.media_request(http::Method::GET, &url).send());
         latch.reached().await;
         service.signal(Signal::TERM);
-        service.wait_for_log("finishing what is under way").await;
-        service.signal(second);
-        service.wait_for_log("stopped before everything was finished").await;
-        assert_eq!(service.wait().await.code(), Some(1));
+        let words = "1 connections are still open and a further signal asks not to wait for them; they are closed";
+        eventually(|| {
+            service.signal(second);
+            service.log().iter().any(|line| line.contains(words))
+        })
+        .await;
+        assert_eq!(service.wait().await.code(), Some(0));
         assert!(soon(asking).await.unwrap().is_err());
-        assert_eq!(dir.disk_usage(), 0, "{:?}", dir.names());
+        assert_remembered(&dir, 1).await;
     }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_close_its_cache_exits_at_the_limit_with_a_status_of_its_own() {
+    let dir = ServiceDirectory::create();
+    // A converter that never finishes, and ends with the service.
+    let converter = dir.write("ffmpeg", b"#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.1; done\n");
+    std::fs::set_permissions(&converter, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path("").display(), std::env::var("PATH").unwrap());
+    dir.write("admin-token", ADMIN_TOKEN.as_bytes());
+    let arguments = ["--listen", "127.0.0.1:0", "--admin-token-file", "admin-token", "--transcoder", "ffmpeg"];
+    let limits = ["--gif-max-seconds", "3600", "--grace-seconds", "1", "--shutdown-limit-seconds", "1"];
+    let service = Service::start_in(&dir.path(""), &[("PATH", &path)], &[&arguments[..], &limits].concat()).await;
+    let request = service.media_request(http::Method::PUT, "https://nowhere.invalid/a.gif");
+    let putting = tokio::spawn(request.header("content-type", "image/gif").body(gif(&[10, 10])).send());
+    eventually(|| !service.children().is_empty()).await;
+    service.signal(Signal::TERM);
+    service.wait_for_log("the service has not stopped within 2 s and exits without closing the cache").await;
+    assert_eq!(service.wait().await.code(), Some(3));
+    assert!(soon(putting).await.unwrap().is_err());
 }
 
 #[tokio::test]

@@ -33,8 +33,9 @@ pub struct Cli {
 enum Command {
     /// Run the HTTP service
     ///
-    /// The address is the first line on standard output. Logs go to standard error; RUST_LOG chooses how much, `info` unless it is
-    /// set. SIGTERM and Ctrl-C finish what is under way; a second one waits for nothing.
+    /// The address is the first line on standard output. Logs go to standard error. SIGTERM and Ctrl-C finish what is under way; a
+    /// second one, at least a second later, does not wait for clients. SIGHUP reads the configuration file and the files with keys
+    /// and tokens again.
     ///
     /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
     Serve(Box<Serve>),
@@ -77,6 +78,18 @@ pub fn run() -> anyhow::Result<ExitCode> {
     cli.run(settings)
 }
 
+/// The options of `serve` as they are now: with the same arguments and environment, and the files as they have become.
+///
+/// # Errors
+/// With a sentence for the user.
+fn serve_options() -> anyhow::Result<(Serve, Settings)> {
+    let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
+    match cli.command {
+        Command::Serve(serve) => Ok((*serve, settings)),
+        _ => anyhow::bail!("the arguments are not those of a service"),
+    }
+}
+
 impl Cli {
     /// Does what was said.
     ///
@@ -92,7 +105,7 @@ impl Cli {
         let outcome = runtime.block_on(async {
             match command {
                 Command::CompilePolicy(compile) => compile.run(),
-                Command::Serve(serve) => serve.run(&settings).await,
+                Command::Serve(serve) => serve.run(settings, serve_options).await,
                 Command::Sign(sign) => sign.run(),
                 Command::Get(get) => get.run().await,
                 Command::Put(put) => put.run().await,

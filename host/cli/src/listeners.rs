@@ -48,17 +48,30 @@ impl Listeners {
     /// # Errors
     /// With a sentence for the user: where a file cannot be used, and where this would let in the world by mistake.
     pub async fn access(&self, listen: &ResolvedAddress) -> anyhow::Result<ListenerAccess> {
+        let admin_address = self.admin_address().await?;
+        let (main, admin) = self.access_at(listen, admin_address.as_ref())?;
+        Ok(ListenerAccess { main, admin: admin_address.zip(admin) })
+    }
+
+    /// What may be asked at `listen`, and at `admin_listen`, whatever the options say of the latter. Reads the files.
+    ///
+    /// # Errors
+    /// As for [`access`](Self::access).
+    pub fn access_at(
+        &self,
+        listen: &ResolvedAddress,
+        admin_listen: Option<&ResolvedAddress>,
+    ) -> anyhow::Result<(Access, Option<Access>)> {
         let signing_keys = signing_keys(&self.signing_key_file)?;
         let admin_tokens = self.admin_token_file.as_deref().map(admin_tokens).transpose()?.unwrap_or_default();
-        let admin_address = self.admin_address().await?;
-        self.check(listen, admin_address.as_ref(), &admin_tokens)?;
+        self.check(listen, admin_listen, &admin_tokens)?;
         let listener = if listen.is_loopback() { Listener::Loopback } else { Listener::Public };
         let allow_origins = AllowedOrigins(self.allow_origin.clone());
         let main = Access { signing_keys, admin_tokens, allow_origins, listener, administration: None };
         // Web pages have no access to administration.
         let admin = Access { listener: Listener::Administration, allow_origins: AllowedOrigins::default(), ..main.clone() };
-        let admin = admin_address.map(|address| (address, admin));
-        Ok(ListenerAccess { main, admin })
+        let admin = admin_listen.map(|_| admin);
+        Ok((main, admin))
     }
 
     /// What keeps a service from having this access and from listening, all of it.

@@ -1,15 +1,26 @@
-//! The log of the service, on standard error.
+//! The log of the service, on standard error. Whoever logs never waits: see [`LossyWriter`].
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::{self, Write as _};
-use std::io;
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::str::FromStr;
+use std::sync::Arc;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
-use media_cache_server::logs::{LogRequests, LogUrls, RequestLog};
+use media_cache_server::logs::{LogRequests, LogUrls, LossyWriter, RequestLog};
+use rustix::event::{PollFd, PollFlags, poll};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
+use crate::output;
 use crate::visible::{self, Escaping};
+
+/// The most bytes of the log that wait to be written.
+const QUEUE_BYTES: usize = 4 << 20;
 
 /// How much is logged, and how.
 #[derive(Args)]
@@ -18,6 +29,9 @@ pub struct Logging {
     /// How the log is written: a line for people, or a JSON object a line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
+    /// What is logged, such as `warn` or `info,media_cache=debug`; otherwise RUST_LOG says so, or else it is `info`
+    #[arg(long, value_name = "FILTER")]
+    log_filter: Option<LogFilter>,
     /// Which requests are logged: `misses` are all but hits and polled pages, `all` takes longer than serving a hit
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     log_requests: Requests,
@@ -50,26 +64,86 @@ enum Urls {
     Full,
 }
 
+/// Which events are logged.
+#[derive(Clone)]
+struct LogFilter(String);
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // An empty filter would log nothing, which is written `off`.
+        let is_filter = !text.trim().is_empty() && EnvFilter::try_new(text).is_ok();
+        if is_filter { Ok(Self(text.into())) } else { Err("it is not a filter, such as info or info,media_cache=debug".into()) }
+    }
+}
+
+/// The log of this process.
+#[derive(Clone)]
+pub struct Log {
+    /// Where it is written.
+    pub writer: LossyWriter,
+    set_filter: Arc<dyn Fn(EnvFilter) + Send + Sync>,
+}
+
+impl Log {
+    /// Logs what these options choose from now on.
+    pub fn set_filter(&self, logging: &Logging) {
+        (self.set_filter)(logging.filter().0);
+    }
+}
+
 impl Logging {
-    /// Begins to log. `RUST_LOG` chooses how much, `info` unless it is set.
-    pub fn start(&self) {
-        let chosen = EnvFilter::try_from_default_env();
-        let misspelt = chosen.is_err() && std::env::var_os(EnvFilter::DEFAULT_ENV).is_some();
-        let filter = chosen.unwrap_or_else(|_| EnvFilter::new("info"));
-        let ansi = io::IsTerminal::is_terminal(&io::stderr());
-        // If nobody reads the log any more, there is nobody to tell: to write that to standard error would be a panic.
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
-        match self.log_format {
+    /// Begins to log, panics included. What else is printed on standard error is a part of the log from now on.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn start(&self) -> anyhow::Result<Log> {
+        let (filter, misspelt) = self.filter();
+        // A file of its own: nobody else has to wait for a lock that the thread has while it writes.
+        let stderr = io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error for the log")?;
+        let report =
+            |lost| tracing::warn!(lost, "lines of the log were lost, because it was read too slowly or could not be written");
+        let writer = LossyWriter::start(Sink(stderr.into()), QUEUE_BYTES, report).context("cannot start the thread of the log")?;
+        output::notes_through(writer.clone());
+        let ansi = io::stderr().is_terminal();
+        let subscriber = tracing_subscriber::fmt().log_internal_errors(false);
+        let set_filter: Arc<dyn Fn(EnvFilter) + Send + Sync> = match self.log_format {
             LogFormat::Text => {
-                let subscriber = subscriber.fmt_fields(debug_fn(write_field).delimited(" "));
-                subscriber.with_ansi(ansi).with_writer(io::stderr).init();
+                let subscriber = subscriber.fmt_fields(debug_fn(write_field).delimited(" ")).with_ansi(ansi);
+                let writer = writer.clone();
+                let subscriber = subscriber.with_writer(move || writer.clone());
+                let subscriber = subscriber.with_env_filter(filter).with_filter_reloading();
+                let handle = subscriber.reload_handle();
+                subscriber.init();
+                Arc::new(move |filter| drop(handle.reload(filter)))
             }
             LogFormat::Json => {
-                subscriber.json().flatten_event(true).with_span_list(false).with_writer(|| VisibleJson).init();
+                let writer = writer.clone();
+                let subscriber = subscriber.json().flatten_event(true).with_span_list(false);
+                let subscriber = subscriber.with_writer(move || VisibleJson(writer.clone()));
+                let subscriber = subscriber.with_env_filter(filter).with_filter_reloading();
+                let handle = subscriber.reload_handle();
+                subscriber.init();
+                Arc::new(move |filter| drop(handle.reload(filter)))
             }
-        }
+        };
+        log_panics();
         if misspelt {
             tracing::warn!("invalid RUST_LOG filter; using info (filters are written like info or media_cache=debug)");
+        }
+        Ok(Log { writer, set_filter })
+    }
+
+    /// Which events are logged, and whether RUST_LOG should say so and is invalid.
+    fn filter(&self) -> (EnvFilter, bool) {
+        let info = || EnvFilter::new("info");
+        match &self.log_filter {
+            Some(LogFilter(filter)) => (EnvFilter::try_new(filter).unwrap_or_else(|_| info()), false),
+            None => match EnvFilter::try_from_default_env() {
+                Ok(filter) => (filter, false),
+                Err(_) => (info(), std::env::var_os(EnvFilter::DEFAULT_ENV).is_some()),
+            },
         }
     }
 
@@ -90,6 +164,17 @@ impl Logging {
     }
 }
 
+/// Logs panics, which would otherwise be written to standard error at once, however long that takes.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(backtrace));
+        let location = panic.location().map(tracing::field::display);
+        let message = panic.payload_as_str().unwrap_or("without a message");
+        tracing::error!(location, thread = std::thread::current().name(), backtrace, "panicked: {message}");
+    }));
+}
+
 /// Writes a field so that an event is one line, whatever is in it: what strangers send must not pass for an event of its own, nor
 /// move the cursor of a terminal.
 fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
@@ -99,16 +184,36 @@ fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &d
     }
 }
 
-/// Standard error for JSON, whose strings may have hidden characters. An event is written in one piece.
-struct VisibleJson;
+/// The log for JSON, whose strings may have hidden characters. An event is written in one piece.
+struct VisibleJson(LossyWriter);
 
-impl io::Write for VisibleJson {
+impl Write for VisibleJson {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(visible::json(&String::from_utf8_lossy(event)).as_bytes())?;
+        self.0.write_all(visible::json(&String::from_utf8_lossy(event)).as_bytes())?;
         Ok(event.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        self.0.flush()
+    }
+}
+
+/// Standard error. It blocks even if another process that shares it has set it not to.
+struct Sink(File);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod allocator;
+mod announcement;
 mod capacity;
 mod checks;
 mod command_line;
@@ -25,6 +26,7 @@ mod ls;
 mod matrix;
 mod memory;
 mod metrics;
+mod notify;
 mod outbound;
 mod output;
 mod plot_file;
@@ -32,11 +34,15 @@ mod policy;
 mod progress;
 mod put;
 mod refresh;
+mod reload;
+mod replaceable_downloader;
 mod rm;
 mod sandbox;
 mod secrets;
 mod serve;
+mod shutdown;
 mod sign;
+mod signals;
 mod simulate;
 mod stats;
 mod storage;
@@ -52,6 +58,12 @@ use crate::output::OutputError;
 
 fn main() -> ExitCode {
     user_files::make_private();
+    let code = run();
+    output::flush_log();
+    code
+}
+
+fn run() -> ExitCode {
     let error = match command_line::run() {
         Ok(code) => return code,
         Err(error) => error,

@@ -3,10 +3,19 @@
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
 
+use media_cache_server::logs::LossyWriter;
 use serde_json::Value;
 
 use crate::visible::{Visible, json, json_line};
+
+/// How long the end of the process waits for a log that nobody reads.
+pub const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+
+/// What writes to standard error, once there is a log.
+static LOG: OnceLock<LossyWriter> = OnceLock::new();
 
 /// Standard output cannot be written to.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +69,31 @@ pub fn is_terminal() -> bool {
 
 /// Prints a line for people on standard error. If nobody reads that, there is nobody to tell.
 pub fn note(text: impl Display) {
-    let _ = io::stderr().write_all(format!("{}\n", Visible(text)).as_bytes());
+    to_stderr(&format!("{}\n", Visible(text)));
 }
 
 /// Prints a JSON value on a line on standard error.
 pub fn json_note(value: &Value) {
-    let _ = io::stderr().write_all(format!("{}\n", json_line(value)).as_bytes());
+    to_stderr(&format!("{}\n", json_line(value)));
+}
+
+fn to_stderr(line: &str) {
+    let _ = match LOG.get() {
+        Some(log) => log.clone().write_all(line.as_bytes()),
+        None => io::stderr().write_all(line.as_bytes()),
+    };
+}
+
+/// Prints on standard error through the log from now on.
+pub fn notes_through(log: LossyWriter) {
+    let _ = LOG.set(log);
+}
+
+/// Waits until the log is written, if there is one, for as long as the end of a process may wait for that.
+pub fn flush_log() {
+    if let Some(log) = LOG.get() {
+        log.flush_within(FLUSH_LIMIT);
+    }
 }
 
 /// Prints what went wrong on standard error. Lines after the first are indented, so that none passes for another message.

@@ -11,14 +11,14 @@ use clap::Args;
 use futures::future::join_all;
 use media_cache::policy::RememberedPolicy;
 use media_cache::{Builder, MediaCache, OpenError, PolicySpec, PreparedCache};
-use media_cache_http_downloader::ConcurrencyLimiter;
-use media_cache_server::logs::Logged;
+use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
-use media_cache_server::{ClientLimits, Connections, Extras, Pseudonym, Service, serve_connections};
-use tokio::signal::unix::{SignalKind, signal};
+use media_cache_server::{ClientLimits, Connections, Extras, Service, SharedAccess, serve_connections};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::allocator;
+use crate::announcement::announce;
 use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
@@ -31,9 +31,13 @@ use crate::listeners::{ListenerAccess, Listeners};
 use crate::logging::Logging;
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
-use crate::output::{self, OutputError};
+use crate::notify::{Notifier, runs_tasks};
 use crate::policy::CompileLimits;
+use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
+use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
+use crate::shutdown::{Running, ShutdownTimes};
+use crate::signals::Signals;
 use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
 
 /// How long requests wait for the directory to be loaded. A larger one is served while it is being loaded.
@@ -54,9 +58,8 @@ pub struct Serve {
     /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
     #[arg(long, value_name = "MB", help_heading = "Storage", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
     max_size_mb: NonZeroU64,
-    /// How long clients have, after SIGTERM, to take what they asked for
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    grace_seconds: u64,
+    #[command(flatten)]
+    shutdown: ShutdownTimes,
     /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
     #[arg(long, value_name = "FILE")]
     record_trace: Option<PathBuf>,
@@ -88,64 +91,90 @@ pub struct Serve {
 
 /// What the cache of a service shares with the rest of it.
 struct Shared<'a> {
-    own: &'a Pseudonym,
+    downloader: &'a ReplaceableDownloader,
     metrics: &'a Metrics,
-    limiter: &'a ConcurrencyLimiter,
+    request_log: &'a SharedRequestLog,
 }
 
 impl Serve {
-    /// Serves until it is told to stop.
-    pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
-        self.logging.start();
-        settings.log();
+    /// Serves until it is told to stop. `read_options` returns the options as they are now, with their settings.
+    pub async fn run(self, settings: Settings, read_options: fn() -> anyhow::Result<(Self, Settings)>) -> anyhow::Result<ExitCode> {
+        let log = self.logging.start()?;
+        let (times, times_now) = watch::channel(self.shutdown);
         // Signals count from here on, so that one that comes while the cache is loading is not lost.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
+        let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
+        settings.log();
         let listen = self.listen.resolve().await?;
-        let ListenerAccess { main, admin } = self.listeners.access(&listen).await?;
+        let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
         let limits = self.connections.limits(self.memory.items().into())?;
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
         let address = listener.local_addr()?;
         let mut announcement = format!("listening on http://{address}\n");
-        let mut endpoints = vec![(listener, main, limits)];
+        let mut endpoints = Vec::new();
+        let (mut admin_access, mut admin_listen) = (None, None);
         if let Some((admin, access)) = admin {
             let listener = admin.listen().await?;
             let address = listener.local_addr()?;
             announcement += &format!("administration on http://{address}\n");
-            endpoints.iter_mut().for_each(|(_, access, _)| access.administration = Some(address));
-            endpoints.push((listener, access, admin_limits));
+            main.administration = Some(address);
+            let access = SharedAccess::from(access);
+            endpoints.push((listener, access.clone(), admin_limits));
+            (admin_access, admin_listen) = (Some(access), Some((admin, address)));
         }
+        let main = SharedAccess::from(main);
+        endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = RememberedPolicy::new(&self.storage.dir, self.storage.policy.clone());
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
-        let prepared = self.prepare(&remembered, &Shared { own: &pseudonym, metrics: &metrics, limiter: &limiter })?;
-        match output::raw(announcement.as_bytes()) {
-            // Somebody who does not read the address can be served all the same.
-            Ok(()) | Err(OutputError::Closed) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let downloader = self.ingest.downloader(limiter.clone(), None, Some(pseudonym.to_string()))?;
+        let downloader = ReplaceableDownloader::new(Arc::new(downloader));
+        let request_log = SharedRequestLog::from(self.logging.of_requests());
+        let shared = Shared { downloader: &downloader, metrics: &metrics, request_log: &request_log };
+        let prepared = self.prepare(&remembered, &shared)?;
+        announce(announcement).await;
 
         let (loaded, loading) = watch::channel(None);
         let (stop, stopped) = watch::channel(false);
         let connections = Connections::default();
         metrics.watch_connections(connections.clone());
         metrics.watch_queue(limiter.clone());
-        let (pseudonym, request_log) = (Some(pseudonym), self.logging.of_requests());
-        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym, metrics, request_log };
+        metrics.watch_log(log.writer.clone());
+        let parts = ReloadableParts {
+            main,
+            admin: admin_access,
+            downloader,
+            log,
+            request_log: request_log.clone(),
+            times,
+            listen,
+            admin_listen,
+            max_body_mb: self.ingest.max_body_mb(),
+            limiter: limiter.clone(),
+            via: pseudonym.to_string(),
+        };
+        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym: Some(pseudonym), metrics, request_log };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
         let servers = endpoints.into_iter().map(|(listener, access, limits)| {
             serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
         });
-        let mut server = tokio::spawn(join_all(servers));
+        let server = tokio::spawn(join_all(servers));
+        notifier.ready(format!("listening on http://{address}, and loading {}", self.storage.dir.display())).await;
+        let read_options = move || read_options().map(|(serve, settings)| (serve.reloadable(), settings));
+        let reloader = Reloader { read_options, settings, parts: Arc::new(parts), notifier: notifier.clone() };
+        let reloader = tokio::spawn(reloader.run(signals.reload()));
 
         let cache = tokio::select! {
             cache = prepared.start() => cache?,
-            _ = terminate.recv() => return Ok(ExitCode::SUCCESS),
-            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
+            () = signals.stop_requested() => {
+                reloader.abort();
+                notifier.stopping("stopping before the cache was started").await;
+                return Ok(ExitCode::SUCCESS);
+            }
         };
         remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
         tokio::spawn(log_loaded(cache.clone()));
@@ -155,36 +184,23 @@ impl Serve {
         // A small directory is loaded before the first request is answered.
         let _ = tokio::time::timeout(SMALL_DIRECTORY, cache.loaded()).await;
         loaded.send_replace(Some(cache.clone()));
+        notifier.status(format!("serving on http://{address}")).await;
         tokio::spawn(allocator::tick());
 
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        signals.stop_requested().await;
         tracing::info!("finishing what is under way");
+        reloader.abort();
         stop.send_replace(true);
-        let finished = async {
-            match tokio::time::timeout(Duration::from_secs(self.grace_seconds), &mut server).await {
-                Ok(served) => drop(served?),
-                Err(_) => {
-                    // A client that never finished its request, or never takes its answer, must not hold up the end.
-                    let open = connections.stats().open;
-                    tracing::warn!("{open} connections are still open after {} s, and are closed", self.grace_seconds);
-                    server.abort();
-                    // Nor must a download that nobody waits for any more.
-                    limiter.close();
-                }
-            }
-            cache.close().await?;
-            anyhow::Ok(())
-        };
-        tokio::select! {
-            finished = finished => finished?,
-            _ = terminate.recv() => anyhow::bail!("stopped before everything was finished"),
-            _ = interrupt.recv() => anyhow::bail!("stopped before everything was finished"),
-        }
+        notifier.stopping("finishing what is under way").await;
+        let grace = times_now.borrow().grace();
+        Running { server, connections, limiter, cache }.finish(grace, &mut signals).await?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The options that have something to reload.
+    fn reloadable(self) -> ReloadableOptions {
+        ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
     }
 
     /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
@@ -212,10 +228,9 @@ impl Serve {
     }
 
     fn prepare_with(&self, policy: &PolicySpec, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
-        let downloader = self.ingest.downloader(shared.limiter.clone(), None, Some(shared.own.to_string()))?;
-        let downloader = Logged::new(Arc::new(downloader), self.logging.of_requests().urls);
+        let downloader = Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone());
         let builder = self.configure(policy)?.downloader(shared.metrics.measured(Arc::new(downloader)));
-        let transcoder = Logged::new(self.ingest.transcoder(), self.logging.of_requests().urls);
+        let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
         let transcoder = shared.metrics.measured(Arc::new(transcoder));
         Ok(builder.transcoder(transcoder).prepare()?)
     }

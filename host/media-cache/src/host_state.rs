@@ -11,6 +11,7 @@ use wasmtime_wasi::{FsPerms, HostMonotonicClock, HostWallClock, WasiCtx, WasiCtx
 use media_cache_interfaces::{Blob, Downloader, Transcoder};
 
 use crate::blob_handle::BlobHandle;
+use crate::component_log::ComponentLog;
 use crate::hit_buffer::HitBuffer;
 use crate::policy::slot::PolicySlot;
 
@@ -69,7 +70,7 @@ pub(crate) fn wasi(directory: &Path, clock: Option<Arc<dyn Clock>>) -> wasmtime:
     wasi.allow_blocking_current_thread(true);
     wasi.preopened_dir(directory, "/", FsPerms::ReadWrite)?;
     // What a component says before it traps is worth having.
-    wasi.inherit_stderr();
+    wasi.stderr(ComponentLog::default());
     if let Some(clock) = clock {
         wasi.wall_clock(SuppliedClock(clock.clone())).monotonic_clock(SuppliedClock(clock));
     }

@@ -17,6 +17,7 @@ mod built_in;
 mod cache;
 mod cache_engine;
 mod component_error;
+mod component_log;
 mod contract_version;
 pub mod defaults;
 mod directory_lock;

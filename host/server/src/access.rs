@@ -4,16 +4,12 @@
 //! request requires administration rights.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 
 use crate::admin_tokens::{AdminTokens, Credentials};
-use crate::caching::{self, Restriction};
+use crate::caching::Restriction;
 use crate::cors::AllowedOrigins;
 use crate::csrf;
 use crate::media_query::MediaQuery;
@@ -57,17 +53,15 @@ fn requirement(method: &Method, path: &str) -> Requirement {
     }
 }
 
-/// Passes a request on, or refuses it.
-pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
-    match access.authorize(request.method(), request.uri(), request.headers(), SystemTime::now()) {
-        Ok(restriction) => caching::restrict(next.run(request).await, restriction),
-        Err(problem) => problem.into_response(),
-    }
-}
-
 impl Access {
     /// Decides whether a request is answered, and whether media may be kept less than usual.
-    fn authorize(&self, method: &Method, uri: &Uri, headers: &HeaderMap, now: SystemTime) -> Result<Option<Restriction>, Problem> {
+    pub(crate) fn authorize(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        now: SystemTime,
+    ) -> Result<Option<Restriction>, Problem> {
         let requirement = requirement(method, uri.path());
         if requirement == Requirement::Nothing {
             return Ok(None);
@@ -130,6 +124,7 @@ mod tests {
     use std::time::Duration;
 
     use axum::body::Body;
+    use axum::extract::Request;
     use tokio::sync::watch;
     use tower_service::Service as _;
 

@@ -27,6 +27,7 @@ mod router;
 mod routes;
 mod security_headers;
 mod service;
+mod shared_access;
 mod uploads;
 
 pub use access::{Access, Listener};
@@ -37,3 +38,4 @@ pub use handlers::{MAX_POLICY_BYTES, entry_document, stats_document};
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};
 pub use media_cache_trace::TraceRecorder;
 pub use service::{Extras, Service};
+pub use shared_access::SharedAccess;

@@ -1,34 +1,27 @@
 //! The router of a service, and the layers around its handlers, outermost last: access, request rules, CORS, security headers,
 //! observation.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 
-use crate::access::{self, Access};
 use crate::problem::Problem;
 use crate::routes::{MEDIA, ROUTES};
 use crate::service::Service;
+use crate::shared_access::{self, SharedAccess};
 use crate::{observe, request_rules, security_headers};
 
 impl Service {
     /// The routes, restricted to what `access` allows. A service with several listeners has a router for each.
-    pub fn router(self, access: Access) -> Router {
-        let cors = access.allow_origins.layer();
-        let access = Arc::new(access);
+    pub fn router(self, access: impl Into<SharedAccess>) -> Router {
+        let access = access.into();
         let group = |is_media: bool| {
             let routes = ROUTES.iter().filter(|route| (route.path == MEDIA) == is_media);
             let router = routes.fold(Router::new(), |router, route| router.route(route.path, (route.handlers)()));
-            router.route_layer(from_fn_with_state(access.clone(), access::check)).method_not_allowed_fallback(no_such_method)
+            router.route_layer(from_fn_with_state(access.clone(), shared_access::check)).method_not_allowed_fallback(no_such_method)
         };
         let rules = from_fn_with_state(self.pseudonym().cloned(), request_rules::check);
-        let media = group(true).layer(rules.clone());
-        let media = match cors {
-            Some(cors) => media.layer(cors),
-            None => media,
-        };
+        let media = group(true).layer(rules.clone()).layer(access.cors());
         let observed = from_fn_with_state(self.clone(), observe::observe);
         let routes = media.merge(group(false).fallback(no_such_path).layer(rules));
         routes.layer(map_response(security_headers::add)).layer(observed).with_state(self)

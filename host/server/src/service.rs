@@ -7,7 +7,7 @@ use media_cache::MediaCache;
 use media_cache::policy::{RememberedPolicy, SwapError};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-use crate::logs::requests::RequestLog;
+use crate::logs::requests::{RequestLog, SharedRequestLog};
 use crate::metrics::registry::Metrics;
 use crate::problem::Problem;
 use crate::uploads::Uploads;
@@ -40,7 +40,7 @@ pub struct Extras {
     /// The metrics of the service, which should be the same that measure the downloads and transcoding of the cache.
     pub metrics: Metrics,
     /// Which requests are logged, and how.
-    pub request_log: RequestLog,
+    pub request_log: SharedRequestLog,
 }
 
 impl Service {
@@ -94,7 +94,7 @@ impl Service {
     }
 
     pub(crate) fn request_log(&self) -> RequestLog {
-        self.0.extras.request_log
+        self.0.extras.request_log.get()
     }
 
     /// Excludes other swaps of the policy until the guard is dropped.

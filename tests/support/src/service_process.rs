@@ -70,6 +70,14 @@ impl Service {
         Self::spawn(command, directory.with_file_name("admin-token")).await
     }
 
+    /// Starts a service on a free port, with an administration token, whose log goes elsewhere.
+    pub async fn start_logging_to(directory: &Path, stderr: impl Into<Stdio>, arguments: &[&str]) -> Self {
+        let token_file = write_admin_token(directory);
+        let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
+        command.arg(directory).arg("--admin-token-file").arg(&token_file).args(arguments).stderr(stderr);
+        Self::spawn(command, token_file).await
+    }
+
     /// Starts a service in a working directory with environment variables and no arguments of ours.
     pub async fn start_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = binary(["serve"]);
@@ -89,7 +97,7 @@ impl Service {
 
     async fn spawn(command: Command, token_file: PathBuf) -> Self {
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
-        let log = collect(child.stderr.take().unwrap());
+        let log = child.stderr.take().map_or_else(|| watch::channel(Vec::new()).1, collect);
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = soon(stdout.next_line()).await.unwrap();
         let address = first.as_deref().and_then(|line| line.strip_prefix("listening on http://"));

@@ -88,6 +88,20 @@ impl Settings {
         self.file.as_deref()
     }
 
+    /// The names of the options whose values differ from those of `other`, settings of the same command.
+    pub fn differing(&self, other: &Self) -> Vec<String> {
+        let both = self.settings.iter().zip(&other.settings);
+        both.filter(|(setting, other)| setting.values != other.values).map(|(setting, _)| setting.name.clone()).collect()
+    }
+
+    /// Takes the values of these options from `other`, settings of the same command.
+    pub fn adopt(&mut self, other: &Self, names: &[String]) {
+        let both = self.settings.iter_mut().zip(&other.settings);
+        for (setting, other) in both.filter(|(setting, _)| names.contains(&setting.name)) {
+            setting.values.clone_from(&other.values);
+        }
+    }
+
     /// Says in the log where the options come from.
     pub fn log(&self) {
         let count = |is: fn(&Source) -> bool| self.settings.iter().filter(|setting| is(&setting.source)).count();

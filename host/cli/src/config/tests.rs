@@ -8,6 +8,7 @@ use clap::{Command, CommandFactory};
 
 use crate::command_line::Cli;
 use crate::config::option::{FILE, JSON, Kind, Scalar, options, refusal, variable};
+use crate::config::reloadable::RELOADABLE;
 use crate::config::resolve::{resolve, service};
 use crate::config::settings::{Settings, Source};
 use crate::config::show::document;
@@ -29,6 +30,7 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("failure-memory", ["gone=1", "all=0,not-found=5", "unavailable=7"]),
     ("key-rules", ["discord", "fragments,host-case", "*.example.org:sig+expires"]),
     ("listen", ["127.0.0.1:1", "[::1]:2", "127.0.0.1:0"]),
+    ("log-filter", ["debug", "info,media_cache=trace", "off"]),
     ("matrix-homeserver", ["https://matrix.example.org/", "http://localhost:8008/", "https://example.org/matrix"]),
     ("matrix-token-file", ["a", "b", "c"]),
     ("metrics-host", ["example.com", "*.example.com,example.org", "example.net"]),
@@ -228,6 +230,18 @@ fn the_documents_list_all_options() {
     let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
     let expected = table();
     assert_eq!(listed.split("\n\n## ").next().unwrap().trim(), expected.trim(), "the list has to be:\n{expected}");
+}
+
+#[test]
+fn the_documents_list_the_options_that_can_change() {
+    let program = program();
+    let names: Vec<_> = options(service(&program)).map(|(name, ..)| name).filter(|name| RELOADABLE.contains(name)).collect();
+    assert_eq!(names.len(), RELOADABLE.len(), "{names:?}");
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
+    let text = std::fs::read_to_string(documents).unwrap();
+    let (_, listed) = text.split_once("<!-- reloadable options -->\n\n").unwrap();
+    let expected = RELOADABLE.map(|name| format!("`{name}`")).join(", ");
+    assert_eq!(listed.lines().next().unwrap(), expected, "the list has to be:\n{expected}");
 }
 
 /// The options of the service, a table for each heading.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use futures::future::BoxFuture;
 use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
-use crate::logs::urls::LogUrls;
+use crate::logs::requests::SharedRequestLog;
 
 /// Decorates a [`Downloader`] so that every download is logged, or a [`Transcoder`](media_cache::Transcoder) so that every conversion
 /// is.
@@ -15,14 +15,14 @@ use crate::logs::urls::LogUrls;
 /// the URL as the lines of these requests.
 pub struct Logged<D: ?Sized> {
     pub(super) inner: Arc<D>,
-    pub(super) urls: LogUrls,
+    pub(super) log: SharedRequestLog,
 }
 
 impl<D: ?Sized> Logged<D> {
-    /// Logs the downloads or conversions of `inner`, with as much of their URLs as `urls` says.
+    /// Logs the downloads or conversions of `inner`, with as much of their URLs as of those of requests.
     #[must_use]
-    pub fn new(inner: Arc<D>, urls: LogUrls) -> Self {
-        Self { inner, urls }
+    pub fn new(inner: Arc<D>, log: SharedRequestLog) -> Self {
+        Self { inner, log }
     }
 }
 
@@ -54,7 +54,7 @@ impl<D: ?Sized> Logged<D> {
     /// Logs a download that has ended: with media, with none since it has not changed, or with a failure.
     fn log(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
         let seconds = begun.elapsed().as_secs_f64();
-        let logged = self.urls.describe(url);
+        let logged = self.log.get().urls.describe(url);
         let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
         match fetched {
             Ok(Some(FetchedMedia { body, mimetype, .. })) => {

@@ -4,10 +4,12 @@
 //! know them. By default a URL is identified by its fingerprint, which is the same for the same URL, and its host.
 
 mod downloads;
+mod lossy_writer;
 pub(crate) mod requests;
 mod transcodes;
 mod urls;
 
 pub use downloads::Logged;
-pub use requests::{LogRequests, RequestLog};
+pub use lossy_writer::{LossyWriter, LostLines};
+pub use requests::{LogRequests, RequestLog, SharedRequestLog};
 pub use urls::LogUrls;

@@ -1,5 +1,8 @@
 //! Which requests are logged.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
 use crate::logs::urls::LogUrls;
 
 /// Which requests are logged. Each choice includes those before it.
@@ -25,9 +28,58 @@ pub struct RequestLog {
     pub urls: LogUrls,
 }
 
+/// What is logged of requests, which can be changed while the service runs. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct SharedRequestLog {
+    requests: Arc<AtomicU8>,
+    urls: Arc<AtomicU8>,
+}
+
+impl SharedRequestLog {
+    /// What is logged from now on.
+    pub fn set(&self, log: RequestLog) {
+        self.requests.store(log.requests as u8, Relaxed);
+        self.urls.store(log.urls as u8, Relaxed);
+    }
+
+    /// What is logged.
+    #[must_use]
+    pub fn get(&self) -> RequestLog {
+        let choices = [LogRequests::None, LogRequests::Errors, LogRequests::Misses, LogRequests::All];
+        let requests = choices.into_iter().find(|choice| *choice as u8 == self.requests.load(Relaxed));
+        let urls = [LogUrls::Host, LogUrls::Path, LogUrls::Full].into_iter().find(|urls| *urls as u8 == self.urls.load(Relaxed));
+        RequestLog { requests: requests.unwrap_or_default(), urls: urls.unwrap_or_default() }
+    }
+}
+
+impl From<RequestLog> for SharedRequestLog {
+    fn from(log: RequestLog) -> Self {
+        Self { requests: Arc::new(AtomicU8::new(log.requests as u8)), urls: Arc::new(AtomicU8::new(log.urls as u8)) }
+    }
+}
+
+impl Default for SharedRequestLog {
+    fn default() -> Self {
+        RequestLog::default().into()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_choice_can_be_shared() {
+        let shared = SharedRequestLog::default();
+        assert_eq!(shared.get(), RequestLog::default());
+        for requests in [LogRequests::None, LogRequests::Errors, LogRequests::Misses, LogRequests::All] {
+            for urls in [LogUrls::Host, LogUrls::Path, LogUrls::Full] {
+                let log = RequestLog { requests, urls };
+                shared.clone().set(log);
+                assert_eq!((shared.get(), SharedRequestLog::from(log).get()), (log, log));
+            }
+        }
+    }
 
     #[test]
     fn each_choice_of_requests_includes_the_one_before() {

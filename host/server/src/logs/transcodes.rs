@@ -18,7 +18,7 @@ impl<T: Transcoder + ?Sized> Transcoder for Logged<T> {
             let (begun, bytes) = (Instant::now(), body.len());
             let transcoded = self.inner.transcode(original).await;
             let seconds = begun.elapsed().as_secs_f64();
-            let logged = url.map(|url| self.urls.describe(url));
+            let logged = url.map(|url| self.log.get().urls.describe(url));
             let (key, host, url) = match &logged {
                 Some(logged) => (Some(logged.fingerprint.as_str()), logged.host.as_deref(), logged.text.as_deref()),
                 None => (None, None, None),

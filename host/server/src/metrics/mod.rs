@@ -15,6 +15,7 @@ mod durations;
 mod encode;
 pub(crate) mod exposition;
 mod in_progress;
+mod log;
 mod measured;
 mod process;
 mod queue;

@@ -11,10 +11,12 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::connections::counters::Connections;
+use crate::logs::LossyWriter;
 use crate::metrics::cache::CacheMetrics;
 use crate::metrics::connections::ConnectionMetrics;
 use crate::metrics::downloads::Downloads;
 use crate::metrics::exposition::{self, Format};
+use crate::metrics::log::LogMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
 use crate::metrics::requests::Requests;
@@ -96,6 +98,11 @@ impl Metrics {
     /// Reports the queue of a download limiter from now on, too.
     pub fn watch_queue(&self, limiter: ConcurrencyLimiter) {
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(QueueMetrics(limiter)));
+    }
+
+    /// Reports the lost lines of the log from now on, too.
+    pub fn watch_log(&self, log: LossyWriter) {
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(LogMetrics(log)));
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -1,0 +1,38 @@
+//! A downloader whose options can change while the service runs.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::future::BoxFuture;
+use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
+
+/// A downloader that can be replaced. Downloads under way end with the one with which they began. Clones are the same.
+#[derive(Clone)]
+pub struct ReplaceableDownloader(Arc<RwLock<Arc<dyn Downloader>>>);
+
+impl ReplaceableDownloader {
+    /// Downloads with this one at first.
+    pub fn new(downloader: Arc<dyn Downloader>) -> Self {
+        Self(Arc::new(RwLock::new(downloader)))
+    }
+
+    /// Downloads with this one from now on.
+    pub fn replace(&self, downloader: Arc<dyn Downloader>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = downloader;
+    }
+
+    fn current(&self) -> Arc<dyn Downloader> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Downloader for ReplaceableDownloader {
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
+        let downloader = self.current();
+        Box::pin(async move { downloader.fetch(url).await })
+    }
+
+    fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
+        let downloader = self.current();
+        Box::pin(async move { downloader.fetch_if_changed(url, validators).await })
+    }
+}

@@ -1,0 +1,68 @@
+//! How a service ends: no new connections, time for clients to take what they asked for, and then a clean close of the cache.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, value_parser};
+use media_cache::MediaCache;
+use media_cache_http_downloader::ConcurrencyLimiter;
+use media_cache_server::Connections;
+use tokio::task::JoinHandle;
+
+use crate::signals::Signals;
+
+/// How long it may take to end.
+#[derive(Args, Clone, Copy)]
+pub struct ShutdownTimes {
+    /// How long clients have, after SIGTERM, to take what they asked for
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    grace_seconds: u64,
+    /// How long closing the cache may take after that; then the service exits with status 3, whatever hangs
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
+    shutdown_limit_seconds: u64,
+}
+
+impl ShutdownTimes {
+    /// How long clients have to take what they asked for.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_seconds)
+    }
+
+    /// How long everything else may take.
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.shutdown_limit_seconds)
+    }
+}
+
+/// What a service that ends consists of.
+pub struct Running {
+    pub server: JoinHandle<Vec<()>>,
+    pub connections: Connections,
+    pub limiter: ConcurrencyLimiter,
+    pub cache: MediaCache,
+}
+
+impl Running {
+    /// Waits for the server, which has been told to stop, but not longer than `grace` or a further signal; then closes the cache.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn finish(mut self, grace: Duration, signals: &mut Signals) -> anyhow::Result<()> {
+        let why = tokio::select! {
+            served = &mut self.server => {
+                served?;
+                None
+            }
+            () = tokio::time::sleep(grace) => Some(format!("after {} s", grace.as_secs())),
+            () = signals.hastened() => Some("and a further signal asks not to wait for them".into()),
+        };
+        if let Some(why) = why {
+            // A client that never finished its request, or never takes its answer, must not hold up the end.
+            tracing::warn!("{} connections are still open {why}; they are closed", self.connections.stats().open);
+            self.server.abort();
+            // Nor must a download that nobody waits for any more.
+            self.limiter.close();
+        }
+        self.cache.close().await.context("the cache could not be closed")
+    }
+}

@@ -1,0 +1,145 @@
+//! Signals, and the hard limit of a shutdown. A thread of its own with a runtime of its own handles them, so that they work whatever
+//! hangs elsewhere.
+//!
+//! The first SIGTERM or SIGINT asks the service to stop. Those that follow within a second are repetitions: supervisors and terminals
+//! send several. A later one ends the wait for clients, and nothing else: no signal keeps the cache from being closed. SIGHUP asks
+//! the service to reload what can be reloaded.
+
+use std::io;
+use std::process;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use media_cache_server::logs::LossyWriter;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::output::FLUSH_LIMIT;
+use crate::shutdown::ShutdownTimes;
+
+/// The exit status of a service that did not end in time.
+const EXCEEDED_LIMIT: i32 = 3;
+
+/// For how long signals are repetitions of the first.
+const REPETITIONS: Duration = Duration::from_secs(1);
+
+/// How long exiting may take.
+const EXIT_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the signals so far ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    Run,
+    Stop,
+    StopSoon,
+}
+
+/// The signals that this process gets.
+pub struct Signals {
+    wish: watch::Receiver<Wish>,
+    reload: Arc<Notify>,
+}
+
+impl Signals {
+    /// Handles signals from now on. Once one asks the service to stop, the process ends within the times that `times` has then.
+    ///
+    /// # Errors
+    /// When the system is out of resources.
+    pub fn handle(times: watch::Receiver<ShutdownTimes>, log: LossyWriter) -> io::Result<Self> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let (sender, wish) = watch::channel(Wish::Run);
+        let reload = Arc::new(Notify::new());
+        let entered = runtime.enter();
+        let handler = Handler {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            wish: sender,
+            reload: reload.clone(),
+            times,
+            log,
+        };
+        drop(entered);
+        thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(handler.run()))?;
+        Ok(Self { wish, reload })
+    }
+
+    /// Resolves once a signal has asked the service to stop.
+    pub async fn stop_requested(&mut self) {
+        self.wished(Wish::Stop).await;
+    }
+
+    /// Resolves once a further signal has asked it not to wait for clients.
+    pub async fn hastened(&mut self) {
+        self.wished(Wish::StopSoon).await;
+    }
+
+    /// Is notified whenever a signal asks the service to reload.
+    pub fn reload(&self) -> Arc<Notify> {
+        self.reload.clone()
+    }
+
+    async fn wished(&mut self, wished: Wish) {
+        // The thread has the sender as long as the process lives.
+        let _ = self.wish.wait_for(|wish| *wish >= wished).await;
+    }
+}
+
+struct Handler {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    wish: watch::Sender<Wish>,
+    reload: Arc<Notify>,
+    times: watch::Receiver<ShutdownTimes>,
+    log: LossyWriter,
+}
+
+impl Handler {
+    async fn run(mut self) {
+        while !self.asks_to_stop().await {
+            self.reload.notify_one();
+        }
+        let begun = Instant::now();
+        let times = *self.times.borrow();
+        self.wish.send_replace(Wish::Stop);
+        let mut deadline = begun + times.grace() + times.limit();
+        loop {
+            let asks_to_stop = tokio::select! {
+                asks_to_stop = self.asks_to_stop() => asks_to_stop,
+                () = sleep_until(deadline) => self.exit(begun.elapsed()),
+            };
+            if !asks_to_stop {
+                tracing::info!("SIGHUP is ignored: the service is stopping");
+            } else if begun.elapsed() >= REPETITIONS && *self.wish.borrow() == Wish::Stop {
+                deadline = deadline.min(Instant::now() + times.limit());
+                self.wish.send_replace(Wish::StopSoon);
+            }
+        }
+    }
+
+    /// Waits for the next signal. False if it is one to reload.
+    async fn asks_to_stop(&mut self) -> bool {
+        tokio::select! {
+            _ = self.terminate.recv() => true,
+            _ = self.interrupt.recv() => true,
+            _ = self.hangup.recv() => false,
+        }
+    }
+
+    /// Ends the process, whatever its other threads do.
+    fn exit(&self, after: Duration) -> ! {
+        tracing::error!("the service has not stopped within {} s and exits without closing the cache", after.as_secs());
+        self.log.flush_within(FLUSH_LIMIT);
+        // What is run at the exit of a process can hang, too.
+        let killed = thread::Builder::new().spawn(|| {
+            thread::sleep(EXIT_LIMIT);
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+        });
+        drop(killed);
+        process::exit(EXCEEDED_LIMIT)
+    }
+}

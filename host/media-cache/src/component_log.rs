@@ -1,0 +1,95 @@
+//! What a cache component writes to standard error, such as why it breaks down, as events of the log: the store's thread must not
+//! wait for a reader of standard error.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+/// The most bytes of a line that are logged as one event.
+const MAX_LINE: usize = 4096;
+
+/// A standard error that logs each line.
+#[derive(Clone, Default)]
+pub(crate) struct ComponentLog(Arc<Mutex<PartialLine>>);
+
+/// What has been written of a line that has not ended.
+#[derive(Default)]
+struct PartialLine(Vec<u8>);
+
+impl PartialLine {
+    /// Adds bytes, and passes on each line that ends. One that is too long ends where it becomes so.
+    fn write(&mut self, bytes: &[u8], mut ended: impl FnMut(&[u8])) {
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.0.push(*byte);
+            }
+            if (*byte == b'\n' || self.0.len() == MAX_LINE) && !self.0.is_empty() {
+                ended(&self.0);
+                self.0.clear();
+            }
+        }
+    }
+}
+
+fn log(line: &[u8]) {
+    tracing::warn!("the cache component says: {}", String::from_utf8_lossy(line));
+}
+
+impl Drop for PartialLine {
+    fn drop(&mut self) {
+        self.write(b"\n", log);
+    }
+}
+
+impl ComponentLog {
+    fn line(&self) -> MutexGuard<'_, PartialLine> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl IsTerminal for ComponentLog {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for ComponentLog {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for ComponentLog {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.line().write(bytes, log);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_logged_when_they_end_or_are_too_long() {
+        let (mut line, mut logged) = (PartialLine::default(), Vec::new());
+        for bytes in [&b"first"[..], b" line\nsecond\n\nth", b"ird", &[b'x'; MAX_LINE], b"\n"] {
+            line.write(bytes, |line| logged.push(String::from_utf8(line.to_vec()).unwrap()));
+        }
+        assert_eq!(logged[..2], ["first line", "second"]);
+        assert_eq!(logged[2], format!("third{}", "x".repeat(MAX_LINE - 5)));
+        assert_eq!((logged.len(), &*logged[3]), (4, "xxxxx"));
+    }
+}

@@ -1,0 +1,132 @@
+//! The access control of a listener as it is now: it can be replaced while the listener serves. A request is decided by one version
+//! of it, and requests on connections that are already open by the new version too.
+
+use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::future::{BoxFuture, Either};
+use tower_http::cors::CorsLayer;
+use tower_layer::{Layer, layer_fn};
+use tower_service::Service;
+
+use crate::access::Access;
+use crate::caching;
+
+/// The access control of a listener, which can be replaced. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct SharedAccess(Arc<RwLock<Arc<Version>>>);
+
+#[derive(Debug)]
+struct Version {
+    access: Access,
+    cors: Option<CorsLayer>,
+}
+
+impl From<Access> for Version {
+    fn from(access: Access) -> Self {
+        Self { cors: access.allow_origins.layer(), access }
+    }
+}
+
+impl From<Access> for SharedAccess {
+    fn from(access: Access) -> Self {
+        Self(Arc::new(RwLock::new(Arc::new(access.into()))))
+    }
+}
+
+impl SharedAccess {
+    /// Decides all requests from now on by `access`.
+    pub fn replace(&self, access: Access) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access.into());
+    }
+
+    fn current(&self) -> Arc<Version> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The layer that answers preflights and adds the headers of CORS, as long as there are allowed origins.
+    pub(crate) fn cors<S>(&self) -> impl Layer<S, Service = CurrentCors<S>> + Clone + use<S> {
+        let access = self.clone();
+        layer_fn(move |inner| CurrentCors { inner, access: access.clone() })
+    }
+}
+
+/// Passes a request on, or refuses it.
+pub(crate) async fn check(State(access): State<SharedAccess>, request: Request, next: Next) -> Response {
+    let current = access.current();
+    match current.access.authorize(request.method(), request.uri(), request.headers(), SystemTime::now()) {
+        Ok(restriction) => caching::restrict(next.run(request).await, restriction),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// A service with the CORS layer of the current access control, if that has one.
+#[derive(Clone)]
+pub(crate) struct CurrentCors<S> {
+    inner: S,
+    access: SharedAccess,
+}
+
+impl<S> Service<Request> for CurrentCors<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, BoxFuture<'static, Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match &self.access.current().cors {
+            None => Either::Left(self.inner.call(request)),
+            Some(cors) => {
+                // The service that is ready is used up, and the clone takes its place.
+                let clone = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, clone);
+                Either::Right(Box::pin(cors.layer(ready).call(request)))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::StatusCode;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::admin_tokens::AdminTokens;
+    use crate::cors::{AllowedOrigin, AllowedOrigins};
+    use crate::service::{self, Extras};
+
+    #[tokio::test]
+    async fn requests_are_decided_by_the_access_control_that_was_set_last() {
+        let access = SharedAccess::from(Access::default());
+        let service = service::Service::new(watch::channel(None).1, 1000, Extras::default());
+        let mut router = service.router(access.clone());
+        let mut send = async |method: &str| {
+            let request = Request::builder().method(method).uri("/media?url=https%3A%2F%2Fexample.com%2F");
+            let request = request.header("authorization", "Bearer 0123456789abcdef").header("origin", "https://example.org");
+            let response = router.call(request.body(Body::empty()).unwrap()).await.unwrap();
+            (response.status(), response.headers().contains_key("access-control-allow-origin"))
+        };
+        assert_eq!(send("DELETE").await, (StatusCode::FORBIDDEN, false));
+        let admin_tokens = AdminTokens::new(["0123456789abcdef"]).unwrap();
+        let allow_origins = AllowedOrigins(vec![AllowedOrigin::Any]);
+        access.replace(Access { admin_tokens, allow_origins, ..Access::default() });
+        // Passed on, to a cache that is never loaded.
+        assert_eq!(send("DELETE").await, (StatusCode::SERVICE_UNAVAILABLE, true));
+        access.replace(Access::default());
+        assert_eq!(send("DELETE").await, (StatusCode::FORBIDDEN, false));
+    }
+}
