@@ -134,7 +134,8 @@ impl Sender {
     fn check_vitals(&mut self) {
         // All of them are called, since each may look at what has happened since the last time.
         let was_alive = self.is_alive;
-        self.is_alive = self.vitals.iter_mut().fold(true, |is_alive, vital| vital() && is_alive);
+        let alive: Vec<bool> = self.vitals.iter_mut().map(|vital| vital()).collect();
+        self.is_alive = !alive.contains(&false);
         if self.is_alive {
             self.send_all(&[NotifyState::Watchdog]);
         } else if was_alive {
