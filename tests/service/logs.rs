@@ -12,9 +12,10 @@ use serde_json::Value;
 /// What stands wherever something secret may stand.
 const SECRET: &str = "s3cr3t";
 
-/// The lines about requests, of a service that logs JSON, once the last of them is about this path.
+/// The lines about requests, of a service that logs JSON, once one of them has this outcome.
 async fn request_lines(service: &Service, outcome: &str) -> Vec<Value> {
-    service.wait_for_log(&format!("\"outcome\":\"{outcome}\"")).await;
+    // Lines about downloads have no number of bytes after it.
+    service.wait_for_log(&format!("\"outcome\":\"{outcome}\",\"bytes\":")).await;
     let lines = service.log();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")));
     lines.filter(|line| line["message"] == "request").collect()

@@ -41,6 +41,7 @@ mod sandbox;
 mod secrets;
 mod serve;
 mod shutdown;
+mod shutdown_times;
 mod sign;
 mod signals;
 mod simulate;

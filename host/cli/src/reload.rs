@@ -22,7 +22,7 @@ use crate::listeners::Listeners;
 use crate::logging::{Log, Logging};
 use crate::notify::Notifier;
 use crate::replaceable_downloader::ReplaceableDownloader;
-use crate::shutdown::ShutdownTimes;
+use crate::shutdown_times::ShutdownTimes;
 
 /// How long reading the files may take: one of them may be a pipe, or on a mount that hangs.
 const READING_LIMIT: Duration = Duration::from_secs(10);

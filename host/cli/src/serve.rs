@@ -36,7 +36,8 @@ use crate::policy::CompileLimits;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
-use crate::shutdown::{Running, ShutdownTimes};
+use crate::shutdown::Running;
+use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
 use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
 

@@ -3,36 +3,12 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, value_parser};
 use media_cache::MediaCache;
 use media_cache_http_downloader::ConcurrencyLimiter;
 use media_cache_server::Connections;
 use tokio::task::JoinHandle;
 
 use crate::signals::Signals;
-
-/// How long it may take to end.
-#[derive(Args, Clone, Copy)]
-pub struct ShutdownTimes {
-    /// How long clients have, after SIGTERM, to take what they asked for
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    grace_seconds: u64,
-    /// How long closing the cache may take after that; then the service exits with status 3, whatever hangs
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
-    shutdown_limit_seconds: u64,
-}
-
-impl ShutdownTimes {
-    /// How long clients have to take what they asked for.
-    pub fn grace(&self) -> Duration {
-        Duration::from_secs(self.grace_seconds)
-    }
-
-    /// How long everything else may take.
-    pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.shutdown_limit_seconds)
-    }
-}
 
 /// What a service that ends consists of.
 pub struct Running {

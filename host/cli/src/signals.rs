@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::output::FLUSH_LIMIT;
-use crate::shutdown::ShutdownTimes;
+use crate::shutdown_times::ShutdownTimes;
 
 /// The exit status of a service that did not end in time.
 const EXCEEDED_LIMIT: i32 = 3;

@@ -116,7 +116,10 @@ mod tests {
         let mut router = service.router(access.clone());
         let mut send = async |method: &str| {
             let request = Request::builder().method(method).uri("/media?url=https%3A%2F%2Fexample.com%2F");
-            let request = request.header("authorization", "Bearer 0123456789abcdef").header("origin", "https://example.org");
+            let request = request
+                .header("host", "127.0.0.1:8080")
+                .header("authorization", "Bearer 0123456789abcdef")
+                .header("origin", "https://example.org");
             let response = router.call(request.body(Body::empty()).unwrap()).await.unwrap();
             (response.status(), response.headers().contains_key("access-control-allow-origin"))
         };
