@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod downloader;
 mod eviction;
 mod failures;
+mod open_at;
 mod storage;
 mod transcoder;
 
@@ -20,6 +21,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
     wasmtime_wasi::p3::clocks::add_to_linker(linker)?;
     wasmtime_wasi::p3::filesystem::add_to_linker(linker)?;
     directory::list_all_directories(linker)?;
+    open_at::open_without_blocking(linker)?;
     cache_package::blobs::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::downloader::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::storage::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
