@@ -8,12 +8,15 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
+
+use crate::file_stamp::{Change, FileStamp};
 
 /// A SHA-256 digest.
 pub type Sha256Digest = [u8; 32];
@@ -36,6 +39,9 @@ pub struct Blob(Arc<Inner>);
 struct Inner {
     source: Source,
     digest: OnceCell<Sha256Digest>,
+    /// Of a file, as it was when the digest was computed or confirmed, or before.
+    stamp: Mutex<Option<FileStamp>>,
+    is_condemned: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -46,13 +52,14 @@ enum Source {
 
 impl<B: Into<Bytes>> From<B> for Blob {
     fn from(bytes: B) -> Self {
-        Self::new(Source::Memory(bytes.into()))
+        Self::new(Source::Memory(bytes.into()), None)
     }
 }
 
 impl Blob {
-    fn new(source: Source) -> Self {
-        Self(Arc::new(Inner { source, digest: OnceCell::new() }))
+    fn new(source: Source, stamp: Option<FileStamp>) -> Self {
+        let (stamp, is_condemned) = (Mutex::new(stamp), AtomicBool::new(false));
+        Self(Arc::new(Inner { source, digest: OnceCell::new(), stamp, is_condemned }))
     }
 
     /// The bytes of an open file, at its current length.
@@ -64,7 +71,8 @@ impl Blob {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok(Self::new(Source::File { file, len: metadata.len() }))
+        let stamp = FileStamp::of(&metadata);
+        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp)))
     }
 
     /// The length in bytes.
@@ -144,6 +152,39 @@ impl Blob {
     #[must_use]
     pub fn known_digest(&self) -> Option<Sha256Digest> {
         self.0.digest.get().copied()
+    }
+
+    /// Whether the bytes are still those that the blob began with, as far as the times and the size of its file tell. A file whose
+    /// times alone have changed is read and compared with the digest, if that is known. True for bytes in memory.
+    pub async fn is_intact(&self) -> bool {
+        let Source::File { file, len } = &self.0.source else { return true };
+        let Ok(now) = file.metadata().map(|metadata| FileStamp::of(&metadata)) else { return false };
+        let before = *self.stamp();
+        match before.map_or(Change::Bytes, |before| before.change_to(&now)) {
+            Change::None => return true,
+            Change::Names => {}
+            Change::Times => {
+                // Without a digest nothing was promised. Once it is known, this is asked again.
+                let Some(digest) = self.known_digest() else { return true };
+                let source = self.0.source.clone();
+                if !run(*len, move || source.digest()).await.is_ok_and(|read| read == digest) {
+                    return false;
+                }
+            }
+            Change::Bytes => return false,
+        }
+        *self.stamp() = Some(now);
+        true
+    }
+
+    /// Marks the bytes as no longer those that they should be. False if that was done before, to this blob or a clone.
+    #[must_use]
+    pub fn condemn(&self) -> bool {
+        !self.0.is_condemned.swap(true, Ordering::Relaxed)
+    }
+
+    fn stamp(&self) -> MutexGuard<'_, Option<FileStamp>> {
+        self.0.stamp.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bytes in `range`, clipped to the blob, in chunks. A file that has become shorter ends the stream with an error.
@@ -284,6 +325,34 @@ mod tests {
         assert!(blob.bytes().await.is_err());
         assert!(blob.digest().await.is_err());
         assert!(collect(&blob, 0..10).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn file_that_another_program_changes_is_not_intact() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let open = || {
+            std::fs::write(&path, "0123456789").unwrap();
+            let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+            File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
+            Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap()
+        };
+        for changed in ["9876543210", "0123", "0123456789+"] {
+            let blob = open();
+            blob.digest().await.unwrap();
+            assert!(blob.is_intact().await);
+            std::fs::write(&path, changed).unwrap();
+            assert!(!blob.is_intact().await, "{changed}");
+        }
+        let blob = open();
+        blob.digest().await.unwrap();
+        std::fs::write(&path, "0123456789").unwrap();
+        assert!(blob.is_intact().await, "the bytes are the same");
+        std::fs::hard_link(&path, directory.path().join("another")).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(blob.is_intact().await, "names are not bytes");
+        assert!(Blob::from("bytes").is_intact().await);
+        assert!(blob.clone().condemn() && !blob.condemn(), "only once");
     }
 
     #[test]

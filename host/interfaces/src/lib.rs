@@ -6,6 +6,7 @@ mod blob;
 mod downloader;
 mod failure;
 mod fetched_media;
+mod file_stamp;
 mod spooled_body;
 mod transcoder;
 
