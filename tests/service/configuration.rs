@@ -93,7 +93,7 @@ async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
     let said = run_in(&dir.path(""), &[], &["ls", "--config", "missing.toml"]).await.failed();
     assert!(said.contains("cannot read the configuration missing.toml: No such file"), "{said}");
     let said = run_in(&dir.path(""), &[("MEDIA_CACHE_CONFIG", ".")], &["ls"]).await.failed();
-    assert!(said.contains("cannot read the configuration .: Is a directory"), "{said}");
+    assert!(said.contains("cannot read the configuration .: it is a directory and not a regular file"), "{said}");
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod crash;
 mod errors;
 mod gif;
 mod headers;
+mod health;
 mod http_rules;
 mod json_output;
 mod keys;

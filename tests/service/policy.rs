@@ -167,7 +167,7 @@ async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["digest"], sha256(lru()));
     service.stop().await;
-    let uploads = std::fs::read_dir(dir.cache().join("media-cache.policies")).unwrap();
+    let uploads = std::fs::read_dir(dir.cache().join(".media-cache/policies")).unwrap();
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
@@ -187,7 +187,7 @@ async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_nam
     // One that is remembered from before an update.
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
     service.stop().await;
-    let uploads = std::fs::read_dir(dir.cache().join("media-cache.policies")).unwrap();
+    let uploads = std::fs::read_dir(dir.cache().join(".media-cache/policies")).unwrap();
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), of_version_0_1(lru())).unwrap());
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");

@@ -24,6 +24,7 @@ type Change = (&'static str, &'static str, f64, f64);
 const INCIDENTS: [(&str, &[Change]); 9] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
+    ("MediaCacheDegraded", &[("media_cache_health", "state=\"degraded\"", 1.0, 0.0)]),
     ("MediaCacheComponentRestarts", &[("media_cache_component_restarts_total", "", 0.0, 1.0)]),
     ("MediaCachePolicyDisabled", &[("media_cache_policy_fallbacks_total", "", 0.0, 1.0)]),
     ("MediaCacheDiskFails", &[("media_cache_store_failures_total", "", 0.0, 1.0)]),

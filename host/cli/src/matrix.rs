@@ -6,6 +6,8 @@ use anyhow::Context;
 use clap::Args;
 use media_cache_http_downloader::{Homeserver, HomeserverUrl};
 
+use crate::secrets;
+
 /// Through whom Matrix media is fetched. For commands that download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
@@ -25,7 +27,7 @@ impl Matrix {
     /// With a sentence for the user.
     pub fn homeserver(&self) -> anyhow::Result<Option<Homeserver>> {
         let (Some(url), Some(file)) = (&self.matrix_homeserver, &self.matrix_token_file) else { return Ok(None) };
-        let token = std::fs::read_to_string(file).with_context(|| format!("cannot read the access token in {}", file.display()))?;
+        let token = secrets::text(file).with_context(|| format!("cannot read the access token in {}", file.display()))?;
         let homeserver = Homeserver::new(url.clone(), token.trim());
         Ok(Some(homeserver.with_context(|| format!("the file {} has no access token in it", file.display()))?))
     }

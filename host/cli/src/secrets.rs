@@ -1,9 +1,11 @@
 //! Files with keys and tokens.
 
-use std::io::Read;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::Context;
+use media_cache::{Pipes, read_small_file};
 use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
 
 /// The most bytes of a file with secrets. What is larger is another file.
@@ -42,17 +44,25 @@ fn lines_of_tokens(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     read(file, |token| AdminTokens::new([token]).map(drop))
 }
 
+/// All text of a file with a secret.
+///
+/// # Errors
+/// Any error of the operating system, and [`ErrorKind::InvalidData`] if it is not UTF-8.
+pub fn text(file: &Path) -> std::io::Result<String> {
+    let text = read_small_file(file, LARGEST, Pipes::Accepted)?;
+    String::from_utf8(text).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
 /// The secrets in a file, one a line. Empty lines, lines that begin with `#`, and blanks at both ends of a line are for people.
 fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow::Result<Vec<Vec<u8>>> {
     let name = file.display();
-    let mut text = Vec::new();
-    let opened = std::fs::File::open(file).with_context(|| format!("cannot read {name}"))?;
-    warn_if_others_read(file, &opened);
-    opened.take(LARGEST + 1).read_to_end(&mut text).with_context(|| format!("cannot read {name}"))?;
-    anyhow::ensure!(
-        text.len() as u64 <= LARGEST,
-        "{name} has more than {LARGEST} bytes; it is to have a key or a token on each line"
-    );
+    warn_if_others_read(file);
+    let text = match read_small_file(file, LARGEST, Pipes::Accepted) {
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            anyhow::bail!("{name} has more than {LARGEST} bytes; it is to have a key or a token on each line")
+        }
+        text => text.with_context(|| format!("cannot read {name}"))?,
+    };
     let mut secrets = Vec::new();
     for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
         let line = line.trim_ascii();
@@ -67,9 +77,8 @@ fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow:
 }
 
 /// A secret that others on this machine can read is none.
-fn warn_if_others_read(name: &Path, file: &std::fs::File) {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
+fn warn_if_others_read(name: &Path) {
+    let mode = name.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
         tracing::warn!(
             "{} can be read by others than its owner (mode {:o}); `chmod 600` changes that",

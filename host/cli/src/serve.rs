@@ -177,7 +177,9 @@ impl Serve {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        remembered.forget_the_outdated().context("cannot forget the policy that was chosen before")?;
+        if let Err(error) = remembered.forget_the_outdated() {
+            tracing::warn!("cannot tidy up what is remembered of the policy: {error}");
+        }
         tokio::spawn(log_loaded(cache.clone()));
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);

@@ -2,8 +2,8 @@
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use media_cache_components as embedded;
@@ -13,11 +13,13 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use wasmtime::component::ResourceTable;
 
+use crate::availability::Availability;
 use crate::built_in;
 use crate::cache::MediaCache;
 use crate::cache_engine::CacheComponent;
 use crate::defaults;
 use crate::directory_lock::DirectoryLock;
+use crate::directory_watch::DirectoryWatch;
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
@@ -27,6 +29,7 @@ use crate::loading::Loaded;
 use crate::media::Durability;
 use crate::open_error::OpenError;
 use crate::options::Options;
+use crate::pass_through::PassThrough;
 use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::PolicyComponent;
 use crate::policy::engine::PolicyEngine;
@@ -38,6 +41,7 @@ use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::prepared::PreparedCache;
 use crate::resident_index::ResidentIndex;
+use crate::watchdog::MAX_SILENCE;
 
 /// Requests that wait for the component's thread at most; who comes later waits before the door.
 const QUEUE: usize = 1024;
@@ -59,6 +63,7 @@ pub struct Builder {
     policy_limits: PolicyLimits,
     policy_compiler: Option<Arc<dyn PolicyCompiler>>,
     every_hit_calls: bool,
+    max_silence: Option<Duration>,
 }
 
 impl MediaCache {
@@ -227,6 +232,14 @@ impl Builder {
         self
     }
 
+    /// How long the cache may fail to respond, for example because its disk hangs, before requests are passed through to the network
+    /// without it. Default 5 seconds.
+    #[must_use]
+    pub fn max_silence(mut self, time: Duration) -> Self {
+        self.max_silence = Some(time);
+        self
+    }
+
     /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
     /// runtime, which downloads and transcoding then run on.
     ///
@@ -245,19 +258,26 @@ impl Builder {
     pub fn prepare(self) -> Result<PreparedCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
-        let limits = self.policy_limits;
+        let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
         let key_rules = self.options.key_rules.clone();
         let residents = (!self.every_hit_calls).then(ResidentIndex::default);
         let (requests, received_requests) = mpsc::channel(QUEUE);
         let (commands, received_commands) = mpsc::channel(1);
         let hits = Arc::new(HitBuffer::new(requests.downgrade()));
-        let (driver, record) = self.driver(&directory, hits.clone())?;
+        let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone())?;
         let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });
         let inbox = Inbox { requests: received_requests, commands: received_commands };
-        Ok(PreparedCache { directory, lock, driver, requests, inbox, key_rules, residents, hits, swapper })
+        let prepared =
+            PreparedCache { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence };
+        Ok(prepared)
     }
 
-    fn driver(self, directory: &Path, hits: Arc<HitBuffer>) -> Result<(Driver, Arc<Record>), OpenError> {
+    fn driver(
+        self,
+        directory: &Path,
+        lock: DirectoryLock,
+        hits: Arc<HitBuffer>,
+    ) -> Result<(Driver, Arc<Record>, PassThrough), OpenError> {
         let mut engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
         if let Some(compiler) = self.policy_compiler {
             engine = engine.with_policy_compiler(compiler);
@@ -272,6 +292,16 @@ impl Builder {
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
         // Asked here, not on the driver's thread: it is the caller's code, and may be slow or panic.
         let accepted_types = transcoder.accepted_types();
+        let pass_through = PassThrough {
+            downloader: downloader.clone(),
+            transcoder: transcoder.clone(),
+            accepted_types: accepted_types.clone(),
+            runtime: Handle::current(),
+            fetches: Mutex::default(),
+            requests: AtomicU64::new(0),
+        };
+        let availability = Arc::<Availability>::default();
+        let watch = Arc::new(DirectoryWatch::new(directory.to_owned(), lock, availability.clone()));
         let make_state = {
             let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());
@@ -292,8 +322,9 @@ impl Builder {
         };
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
-        let loaded = Loaded::default();
-        Ok((Driver { engine, component, options, make_state, hits, restarts, loaded }, record))
+        let (loaded, directory) = (Loaded::default(), watch);
+        let driver = Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory };
+        Ok((driver, record, pass_through))
     }
 }
 

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::availability::{Availability, Outage};
 use crate::engine::Engine;
+use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
 use crate::loading::Loaded;
-use crate::media::{
-    Delivered, EntryFilter, Health, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError,
-};
+use crate::media::{Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError};
+use crate::pass_through::PassThrough;
 use crate::policy::record::{PolicyStatus, PolicyTotals};
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
@@ -20,6 +23,9 @@ use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia};
+
+/// How often an entry is asked for whose file turns out to be changed.
+const ATTEMPTS: usize = 2;
 
 /// Why a cache did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +39,9 @@ pub enum CacheError {
     /// The component broke down while it served the request. It is started again; asking once more is worth a try.
     #[error("the cache component broke down over this request; the log says why")]
     BrokeDown,
+    /// The component cannot be asked for now. Media is still served from memory and from the network.
+    #[error("the cache is degraded: {0}")]
+    Unavailable(Outage),
     /// The cache was closed.
     #[error("the cache is closed")]
     Closed,
@@ -69,6 +78,15 @@ pub(crate) struct Shared {
     pub swapper: Arc<Swapper>,
     pub loaded: Loaded,
     pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    pub availability: Arc<Availability>,
+    pub pass_through: PassThrough,
+    pub history: HealthHistory,
+    /// The status that the component gave last.
+    pub latest_status: Mutex<Option<Status>>,
+    /// Entries that were removed since another program changed their files while they were open.
+    pub changed_files: AtomicU64,
+    /// Locked while such an entry is removed.
+    pub dropping: tokio::sync::Mutex<()>,
 }
 
 impl MediaCache {
@@ -104,28 +122,44 @@ impl MediaCache {
     /// What is stored for `url`, if anything; see `get` in `wit/cache/cache.wit`.
     ///
     /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`], or [`CacheError::Unavailable`].
     pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
         let key = self.key(url);
-        if let Some(media) = self.resident(&key) {
-            return Ok(Some(media));
+        for _ in 0..ATTEMPTS {
+            let media = match self.resident(&key) {
+                Some(media) => media,
+                None => match self.call_with_retry(|reply| Request::Get { url: url.into(), reply }).await? {
+                    Some(delivered) => self.remember(&key, delivered),
+                    None => return Ok(None),
+                },
+            };
+            if self.is_intact(url, &media).await {
+                return Ok(Some(media));
+            }
         }
-        let found = self.call_with_retry(|reply| Request::Get { url: url.into(), reply }).await?;
-        Ok(found.map(|delivered| self.remember(&key, delivered)))
+        Ok(None)
     }
 
     /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
-    /// it goes on when whoever asked goes away.
+    /// it goes on when whoever asked goes away. While the component cannot be asked, what is not in memory is downloaded and not stored.
     ///
     /// # Errors
-    /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`].
     pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
         let key = self.key(url);
-        if let Some(media) = self.resident(&key) {
-            return Ok(media);
+        for _ in 0..ATTEMPTS {
+            let media = match self.resident(&key) {
+                Some(media) => media,
+                None => match self.call_with_retry(|reply| Request::GetOrDownload { url: url.into(), reply }).await {
+                    Err(CacheError::Unavailable(_) | CacheError::BrokeDown) => break,
+                    answer => self.remember(&key, answer??),
+                },
+            };
+            if self.is_intact(url, &media).await {
+                return Ok(media);
+            }
         }
-        let delivered = self.call_with_retry(|reply| Request::GetOrDownload { url: url.into(), reply }).await??;
-        Ok(self.remember(&key, delivered))
+        Ok(self.0.pass_through.fetch(url).await?)
     }
 
     /// Fetches `url` again, conditionally if its origin sent validators, and replaces what is stored; see `refresh` in
@@ -175,14 +209,6 @@ impl MediaCache {
         self.call_with_retry(remove).await?.map_err(CacheError::Store)
     }
 
-    /// Whether new media is being stored.
-    ///
-    /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
-    pub async fn health(&self) -> Result<Health, CacheError> {
-        self.call_with_retry(Request::Health).await
-    }
-
     /// The entries, the least recently used first: at most `limit` of them, from the start, or after what a page before said in
     /// `next`.
     ///
@@ -199,14 +225,6 @@ impl MediaCache {
     /// [`CacheError::Store`] if it cannot be written.
     pub async fn checkpoint(&self) -> Result<(), CacheError> {
         self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
-    }
-
-    /// What the cache counts, and how its policy is.
-    ///
-    /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
-    pub async fn status(&self) -> Result<Status, CacheError> {
-        self.call_with_retry(Request::Status).await
     }
 
     /// How the eviction policy is. Asks nobody and waits for nothing.
@@ -240,7 +258,11 @@ impl MediaCache {
     /// # Errors
     /// See [`SwapError`]. Nothing has changed then.
     pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
-        self.0.swapper.clone().swap(choice.into()).await
+        tokio::select! {
+            biased;
+            outage = self.0.availability.next_outage() => Err(SwapError::Unavailable(outage.reason)),
+            swapped = self.0.swapper.clone().swap(choice.into()) => swapped,
+        }
     }
 
     /// Puts the policy back in place that was there before the last swap, with its options.
@@ -258,18 +280,19 @@ impl MediaCache {
         &self.0.engine
     }
 
-    /// Whether the cache was closed, or broke down so often that it was given up. Nothing is answered any more.
+    /// Whether the cache was closed. Nothing is answered any more.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.requests.is_closed()
     }
 
-    /// Finishes what is in progress, completes the index log, and releases the directory. Clones are closed with it.
+    /// Finishes what is in progress, completes the index log, and releases the directory. Clones are closed with it. This waits for as long
+    /// as that takes, and forever if the disk hangs; [`close_within`](Self::close_within) gives up. Dropping the future gives up, too.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] where the cache was closed before.
     pub async fn close(&self) -> Result<(), CacheError> {
-        let written = self.call(Request::Close).await;
+        let written = self.ask(Request::Close).await;
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // The thread has said its last word; all that is left to it is to give back the lock.
@@ -278,14 +301,47 @@ impl MediaCache {
         written?.map_err(CacheError::Store)
     }
 
+    /// The same, and gives up after some time. The directory is then still in use, for as long as the process lives.
+    ///
+    /// # Errors
+    /// As for [`close`](Self::close); [`CacheError::Unavailable`] if it takes longer.
+    pub async fn close_within(&self, limit: Duration) -> Result<(), CacheError> {
+        let begun = SystemTime::now();
+        let late = |_| {
+            let reason = format!("closing the cache takes longer than {} s", limit.as_secs_f32());
+            CacheError::Unavailable(self.0.availability.outage().unwrap_or(Outage { reason, since: begun }))
+        };
+        tokio::time::timeout(limit, self.close()).await.map_err(late)?
+    }
+
     /// A hit without a call: the component holds the bytes, and so do we.
     fn resident(&self, key: &str) -> Option<Media> {
         let (media, handle) = self.0.residents.as_ref()?.get(key)?;
-        if self.is_closed() {
+        // A file may be on the disk that hangs.
+        let is_in_memory = media.body.in_memory().is_some();
+        if self.is_closed() || (!is_in_memory && self.0.availability.outage().is_some()) {
             return None;
         }
         self.0.hits.add(handle);
         Some(media)
+    }
+
+    /// Whether the bytes of media are those that the component gave, as far as the file that they are in tells. If not, the entry is
+    /// removed, so that the next request fetches it again.
+    async fn is_intact(&self, url: &str, media: &Media) -> bool {
+        if media.body.is_intact().await {
+            return true;
+        }
+        // All who found it changed wait until the first of them has removed it.
+        let _first = self.0.dropping.lock().await;
+        if media.body.condemn() {
+            self.0.changed_files.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("another program changed the file of an entry while it was open; the entry is removed");
+            if let Err(error) = self.remove(url).await {
+                tracing::warn!("an entry whose file was changed cannot be removed: {error}");
+            }
+        }
+        false
     }
 
     fn remember(&self, key: &str, delivered: Delivered) -> Media {
@@ -295,14 +351,33 @@ impl MediaCache {
         delivered.media
     }
 
-    async fn call<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+    /// Asks the component, unless it cannot be asked or that turns out meanwhile.
+    pub(crate) async fn call<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+        let availability = &self.0.availability;
+        if self.is_closed() {
+            return Err(CacheError::Closed);
+        }
+        if let Some(outage) = availability.outage() {
+            return Err(CacheError::Unavailable(outage));
+        }
+        tokio::select! {
+            biased;
+            answer = self.ask(request) => match (answer, availability.outage()) {
+                (Err(CacheError::BrokeDown), Some(outage)) => Err(CacheError::Unavailable(outage)),
+                (answer, _) => answer,
+            },
+            outage = availability.next_outage() => Err(CacheError::Unavailable(outage)),
+        }
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         let (reply, answer) = oneshot::channel();
         self.0.requests.send(request(reply)).await.map_err(|_| CacheError::Closed)?;
         answer.await.map_err(|_| if self.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
     }
 
     /// Asks, and asks once more where the component broke down, perhaps over another request.
-    async fn call_with_retry<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
+    pub(crate) async fn call_with_retry<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         match self.call(&request).await {
             Err(CacheError::BrokeDown) => self.call(&request).await,
             answer => answer,

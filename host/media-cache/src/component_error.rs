@@ -4,6 +4,8 @@ use std::path::Path;
 
 use media_cache_components as embedded;
 
+use crate::small_file::{Pipes, read_small_file};
+
 /// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentError {
@@ -75,9 +77,13 @@ pub enum ComponentError {
     },
 }
 
+/// The largest file that is read as a component, in bytes.
+const MAX_BYTES: u64 = 64 << 20;
+
 /// Reads the file of a component.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
-    std::fs::read(path).map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
+    read_small_file(path, MAX_BYTES, Pipes::Accepted)
+        .map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
 }
 
 /// Distinguishes a wrong file from a wrong component, about which much more can be said.

@@ -1,10 +1,12 @@
 //! One process at a time owns a directory.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::private_files;
+use crate::small_file::open_without_blocking;
 
 /// The file that is locked. It is left in place: removing it would let two processes lock two files of the same name.
 const FILE: &str = "media-cache.lock";
@@ -12,7 +14,21 @@ const FILE: &str = "media-cache.lock";
 /// A directory that is ours until this is dropped, or the process ends.
 #[derive(Debug)]
 pub(crate) struct DirectoryLock {
-    _file: File,
+    /// Locked. While it is open, no other file has its number.
+    file: File,
+    directory: File,
+}
+
+/// What became of a directory that was ours.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Ours,
+    /// There is no such directory, or it cannot be looked at; the text says why.
+    Gone(String),
+    /// There is another directory in its place.
+    DirectoryReplaced,
+    /// The lock file was removed or replaced, so that another process may have the directory.
+    LockReplaced,
 }
 
 /// Why a directory is not ours.
@@ -22,9 +38,9 @@ pub enum LockError {
     #[error("{} is in use by another media-cache; stop that one, ask it over HTTP, or use another directory", .0.display())]
     InUse(PathBuf),
     /// It cannot be made, or the lock file cannot be opened.
-    #[error("cannot use the directory {}: {error}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     Unusable {
-        /// The directory.
+        /// The directory, or the lock file in it.
         path: PathBuf,
         /// What the operating system says.
         error: io::Error,
@@ -34,19 +50,48 @@ pub enum LockError {
 impl DirectoryLock {
     /// Makes the directory where it is not there, and takes it.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
-        let unusable = |error| LockError::Unusable { path: directory.into(), error };
-        private_files::create_directory(directory).map_err(unusable)?;
-        let file = private_files::open(&directory.join(FILE)).map_err(unusable)?;
+        private_files::create_directory(directory).map_err(|error| unusable(directory, error))?;
+        let lock = Self::acquire_existing(directory)?;
+        private_files::warn_if_others_read(directory);
+        Ok(lock)
+    }
+
+    /// Takes a directory that exists.
+    pub fn acquire_existing(directory: &Path) -> Result<Self, LockError> {
+        let options = &mut File::options();
+        let opened = open_without_blocking(options.read(true), directory).map_err(|error| unusable(directory, error))?;
+        let lock_file = directory.join(FILE);
+        let file = private_files::open(&lock_file).map_err(|error| unusable(&lock_file, error))?;
         match file.try_lock() {
             Ok(()) => {
-                private_files::create_own_directory(directory).map_err(unusable)?;
-                private_files::warn_if_others_read(directory);
-                Ok(Self { _file: file })
+                private_files::create_own_directory(directory).map_err(|error| unusable(directory, error))?;
+                Ok(Self { file, directory: opened })
             }
             Err(TryLockError::WouldBlock) => Err(LockError::InUse(directory.into())),
-            Err(TryLockError::Error(error)) => Err(unusable(error)),
+            Err(TryLockError::Error(error)) => Err(unusable(&lock_file, error)),
         }
     }
+
+    /// What became of the directory.
+    pub fn standing(&self, directory: &Path) -> Standing {
+        match (directory.metadata(), self.directory.metadata()) {
+            (Ok(named), Ok(ours)) if is_same(&named, &ours) => {}
+            (Ok(_), Ok(_)) => return Standing::DirectoryReplaced,
+            (Err(error), _) | (_, Err(error)) => return Standing::Gone(error.to_string()),
+        }
+        match (directory.join(FILE).symlink_metadata(), self.file.metadata()) {
+            (Ok(named), Ok(ours)) if is_same(&named, &ours) => Standing::Ours,
+            _ => Standing::LockReplaced,
+        }
+    }
+}
+
+fn unusable(path: &Path, error: io::Error) -> LockError {
+    LockError::Unusable { path: path.into(), error }
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 #[cfg(test)]

@@ -16,10 +16,13 @@ use tokio::sync::mpsc;
 use wasmtime::Store;
 use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
 
+use crate::availability::{Availability, Trouble};
+use crate::backoff::Backoff;
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::cache::describe;
 use crate::cache_engine::CacheComponent;
+use crate::directory_watch::DirectoryWatch;
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
@@ -43,6 +46,8 @@ pub(crate) struct Driver {
     pub restarts: Arc<AtomicU64>,
     /// Whether the directory is loaded.
     pub loaded: Loaded,
+    pub availability: Arc<Availability>,
+    pub directory: Arc<DirectoryWatch>,
 }
 
 /// How often the index log is appended to, while requests arrive.
@@ -51,8 +56,8 @@ const CHECKPOINT: Duration = Duration::from_millis(500);
 /// Without requests, it is every so many times. That finds out whether a disk that failed works again.
 const IDLE_CHECKPOINTS: u32 = 10;
 
-/// How many instances in a row may break down without having answered anything.
-const MAX_FRUITLESS_INSTANCES: u32 = 3;
+/// How often a directory is asked for that another process has.
+const LOCK_RETRY: Duration = Duration::from_secs(1);
 
 /// Why a run of an instance ended.
 enum End {
@@ -60,51 +65,84 @@ enum End {
     Abandoned,
     /// Somebody asked for it, and waits.
     Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
+    /// There is another directory in place of its own.
+    Replaced,
 }
 
 impl Driver {
     /// Runs until the last sender is gone, or a `Close`. `ready` is told when the first instance is there.
+    ///
+    /// If there can be no instance, or each breaks down at once, requests are refused until the next attempt.
     pub async fn run(self, mut inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
         let mut ready = Some(ready);
-        let mut fruitless = 0;
+        let mut backoff = Backoff::default();
         loop {
-            let (mut store, bindings) = match self.instantiate().await {
-                Ok(instance) => instance,
-                Err(error) => {
-                    match ready.take() {
-                        Some(ready) => drop(ready.send(Err(error))),
-                        None => tracing::error!("the cache component cannot be started again: {error:?}"),
-                    }
+            while !self.directory.is_ours() {
+                self.availability.begin(Trouble::Down, "another process has the directory");
+                if !self.pause(LOCK_RETRY, &mut inbox).await {
                     return;
                 }
-            };
-            if let Some(ready) = ready.take() {
-                let _ = ready.send(Ok(()));
             }
-            let bindings = Arc::new(bindings);
             let answered = Arc::new(AtomicBool::new(false));
-            let serve = async |accessor: &Accessor<HostState>| self.serve(accessor, &bindings, &mut inbox, &answered).await;
-            let outcome = store.run_concurrent(serve).await;
-            match outcome.flatten() {
+            let outcome = match (self.instantiate().await, ready.take()) {
+                (Ok(instance), ready) => {
+                    let _ = ready.map(|ready| ready.send(Ok(())));
+                    self.run_instance(instance, &mut inbox, &answered).await
+                }
+                (Err(error), None) => Err(error),
+                (Err(error), Some(ready)) => return drop(ready.send(Err(error))),
+            };
+            // The handles of one instance mean nothing to the next.
+            self.hits.forget_handles();
+            let trap = match outcome {
                 Ok(End::Abandoned) => return,
-                Ok(End::Closed(reply, result)) => {
-                    // The store goes first: with it go the open files.
-                    drop(store);
-                    let _ = reply.send(result);
+                Ok(End::Closed(reply, result)) => return drop(reply.send(result)),
+                Ok(End::Replaced) => continue,
+                Err(trap) => trap,
+            };
+            self.restarts.fetch_add(1, Ordering::Relaxed);
+            tracing::error!("the cache component broke down and is started again: {trap:?}");
+            if let Some(pause) = backoff.pause(answered.load(Ordering::Relaxed)) {
+                let cause = trap.root_cause().to_string();
+                let cause = cause.lines().next().unwrap_or_default();
+                self.availability.begin(Trouble::Down, format!("the cache component does not start: {cause}"));
+                if !self.pause(pause, &mut inbox).await {
                     return;
                 }
-                Err(trap) => {
-                    self.restarts.fetch_add(1, Ordering::Relaxed);
-                    // The handles of one instance mean nothing to the next.
-                    drop(store);
-                    drop(self.hits.take());
-                    fruitless = if answered.load(Ordering::Relaxed) { 0 } else { fruitless + 1 };
-                    if fruitless >= MAX_FRUITLESS_INSTANCES || inbox.requests.is_closed() {
-                        tracing::error!("the cache component broke down and is given up: {trap:?}");
-                        return;
-                    }
-                    tracing::error!("the cache component broke down and is started again: {trap:?}");
+            }
+        }
+    }
+
+    /// Runs an instance to its end. With it go its open files.
+    async fn run_instance(
+        &self,
+        (mut store, bindings): (Store<HostState>, Bindings),
+        inbox: &mut Inbox,
+        answered: &Arc<AtomicBool>,
+    ) -> wasmtime::Result<End> {
+        let bindings = Arc::new(bindings);
+        let serve = async |accessor: &Accessor<HostState>| self.serve(accessor, &bindings, inbox, answered).await;
+        store.run_concurrent(serve).await.flatten()
+    }
+
+    /// Refuses whatever is asked for some time. False if there is nobody left to ask.
+    async fn pause(&self, time: Duration, inbox: &mut Inbox) -> bool {
+        let over = tokio::time::sleep(time);
+        tokio::pin!(over);
+        loop {
+            let message = tokio::select! {
+                () = &mut over => return true,
+                message = inbox.next() => message,
+            };
+            match message {
+                None => return false,
+                Some(Message::Request(Request::Close(reply))) => {
+                    let why = "there is no instance of the cache component that could save the index";
+                    let _ = reply.send(Err(StoreError::Disk(why.into())));
+                    return false;
                 }
+                // Dropping it answers it.
+                Some(_) => {}
             }
         }
     }
@@ -126,15 +164,21 @@ impl Driver {
     ) -> wasmtime::Result<End> {
         let guest = bindings.media_cache_cache_cache().media_cache();
         let cache = guest.call_constructor(accessor, self.options.clone()).await?;
-        let (restarts, answered) = (self.restarts.clone(), answered.clone());
-        let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered });
+        let (restarts, answered, availability) = (self.restarts.clone(), answered.clone(), self.availability.clone());
+        let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered, availability });
         // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
         let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
-        accessor.spawn(LoadTask { bindings: bindings.clone(), cache, loaded: self.loaded.clone() })?;
+        let on_loaded = {
+            let instance = instance.clone();
+            Box::new(move || instance.has_answered())
+        };
+        accessor.spawn(LoadTask { bindings: bindings.clone(), cache, loaded: self.loaded.clone(), on_loaded })?;
         let mut closing = None;
         let mut checkpoints = Checkpoints::new(instance.clone());
         loop {
             let message = tokio::select! {
+                biased;
+                () = self.directory.replaced() => return Ok(End::Replaced),
                 message = inbox.next() => message,
                 () = checkpoints.tick() => {
                     self.flush_hits(accessor, bindings, cache).await?;
@@ -246,11 +290,20 @@ struct Instance {
     restarts: Arc<AtomicU64>,
     /// Whether this instance has answered anything.
     answered: Arc<AtomicBool>,
+    availability: Arc<Availability>,
+}
+
+impl Instance {
+    fn has_answered(&self) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.availability.end(Trouble::Down);
+        }
+    }
 }
 
 impl AccessorTask<HostState> for Task {
     async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
-        let Instance { bindings, cache, answered, .. } = &*self.instance;
+        let Instance { bindings, cache, .. } = &*self.instance;
         let guest = bindings.media_cache_cache_cache().media_cache();
         // Whoever asked may have gone away; then nobody gets the answer.
         match self.request {
@@ -268,7 +321,7 @@ impl AccessorTask<HostState> for Task {
             // Boxed, since the future of the largest request would otherwise be moved with each of the others.
             request => Box::pin(serve_other(request, accessor, &self.instance)).await?,
         }
-        answered.store(true, Ordering::Relaxed);
+        self.instance.has_answered();
         Ok(())
     }
 }
@@ -282,8 +335,10 @@ fn take(accessor: &Accessor<HostState>, media: wit::Media) -> wasmtime::Result<D
 async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
     let (guest, cache) = (instance.bindings.media_cache_cache_cache().media_cache(), instance.cache);
     match request {
-        // Whoever handed this in went away before anything was done with it.
+        // Whoever asked for this went away before anything was done about it.
         Request::Put { reply, .. } if reply.is_closed() => {}
+        Request::Remove { reply, .. } if reply.is_closed() => {}
+        Request::RemoveMatching { reply, .. } if reply.is_closed() => {}
         Request::Put { url, media, reply } => {
             let media = accessor.with(|mut state| hand_over(state.get(), &url, *media))?;
             let answer = match guest.call_put(accessor, cache, url, media).await? {

@@ -10,21 +10,26 @@
 
 #![deny(unsafe_code)]
 
+mod availability;
+mod backoff;
 mod bindings;
 mod blob_handle;
 mod builder;
 mod built_in;
 mod cache;
 mod cache_engine;
+mod cache_health;
 mod component_error;
 mod component_log;
 mod contract_version;
 pub mod defaults;
 mod directory_lock;
+mod directory_watch;
 mod driver;
 mod engine;
 #[cfg(feature = "gif")]
 pub mod gif;
+mod health;
 mod histogram;
 mod hit_buffer;
 mod host_state;
@@ -36,13 +41,18 @@ mod loading;
 mod media;
 mod open_error;
 mod options;
+mod pass_through;
 pub mod policy;
 mod prepared;
 mod private_files;
 mod request;
 mod resident_index;
+mod small_file;
+mod supervision;
 mod transfer;
+mod watchdog;
 
+pub use availability::Outage;
 pub use builder::Builder;
 pub use cache::{CacheError, MediaCache, describe};
 pub use cache_engine::CacheComponent;
@@ -68,6 +78,7 @@ pub use media_cache_key_rules::{
 pub use open_error::OpenError;
 pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use prepared::PreparedCache;
+pub use small_file::{Pipes, read_small_file};
 
 /// The programs in the README compile.
 #[cfg(doctest)]

@@ -18,21 +18,25 @@ pub(crate) struct LoadTask {
     pub bindings: Arc<Bindings>,
     pub cache: ResourceAny,
     pub loaded: Loaded,
+    /// Called once the directory is loaded.
+    pub on_loaded: Box<dyn FnOnce() + Send + Sync>,
 }
 
 impl AccessorTask<HostState> for LoadTask {
     async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
-        let guest = self.bindings.media_cache_cache_cache().media_cache();
+        let Self { bindings, cache, loaded, on_loaded } = self;
+        let guest = bindings.media_cache_cache_cache().media_cache();
         loop {
-            match guest.call_ensure_loaded(accessor, self.cache).await? {
+            match guest.call_ensure_loaded(accessor, cache).await? {
                 Ok(report) => {
-                    self.loaded.succeeded(report);
+                    loaded.succeeded(report);
+                    on_loaded();
                     return Ok(());
                 }
                 Err(error) => {
                     let why = describe(&error);
                     tracing::warn!("the directory cannot be loaded, which is tried again: {why}");
-                    self.loaded.failed(why);
+                    loaded.failed(why);
                 }
             }
             tokio::time::sleep(RETRY).await;

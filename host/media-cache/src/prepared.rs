@@ -1,25 +1,32 @@
 //! A cache between being configured and being open.
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::cache::{CacheError, MediaCache, Shared};
-use crate::directory_lock::DirectoryLock;
 use crate::driver::Driver;
+use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
 use crate::inbox::Inbox;
 use crate::open_error::OpenError;
+use crate::pass_through::PassThrough;
 use crate::policy::swap::Swapper;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
+use crate::supervision;
+use crate::watchdog::Heartbeat;
+
+/// How long closing may take after a directory could not be loaded.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// A cache that has its directory, and has loaded nothing yet. Nobody else can have the directory until this is dropped.
 pub struct PreparedCache {
     pub(crate) directory: PathBuf,
-    pub(crate) lock: DirectoryLock,
     pub(crate) driver: Driver,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) inbox: Inbox,
@@ -27,6 +34,8 @@ pub struct PreparedCache {
     pub(crate) residents: Option<ResidentIndex>,
     pub(crate) hits: Arc<HitBuffer>,
     pub(crate) swapper: Arc<Swapper>,
+    pub(crate) pass_through: PassThrough,
+    pub(crate) max_silence: Duration,
 }
 
 impl PreparedCache {
@@ -39,11 +48,12 @@ impl PreparedCache {
         let cache = self.start().await?;
         let loaded = tokio::select! {
             loaded = cache.0.loaded.first() => loaded,
+            outage = cache.0.availability.next_outage() => Err(outage.reason),
             () = cache.0.requests.closed() => Err(CacheError::BrokeDown.to_string()),
         };
         if let Err(why) = loaded {
-            // The directory is free again afterwards.
-            let _ = cache.close().await;
+            // The directory is free again afterwards, unless the thread hangs.
+            let _ = cache.close_within(CLOSE_LIMIT).await;
             return Err(OpenError::Load { directory, why });
         }
         Ok(cache)
@@ -55,10 +65,11 @@ impl PreparedCache {
     /// # Errors
     /// [`OpenError::Start`] and [`OpenError::Thread`].
     pub async fn start(self) -> Result<MediaCache, OpenError> {
-        let Self { directory, lock, driver, requests, inbox, key_rules, residents, hits, swapper } = self;
-        let (engine, loaded) = (driver.engine.clone(), driver.loaded.clone());
+        let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence } = self;
+        let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let (ready, started) = oneshot::channel();
-        let thread = start_thread(driver, inbox, ready, lock)?;
+        let heartbeat = Arc::<Heartbeat>::default();
+        let thread = start_thread(driver, inbox, ready, heartbeat.clone())?;
         let started = match started.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(OpenError::Start(error)),
@@ -70,23 +81,41 @@ impl PreparedCache {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
             return Err(error);
         }
-        tokio::spawn(hits.clone().keep_flushing());
-        let thread = Mutex::new(Some(thread));
-        Ok(MediaCache(Arc::new(Shared { requests, key_rules, residents, hits, directory, loaded, engine, swapper, thread })))
+        let cache = MediaCache(Arc::new(Shared {
+            requests,
+            key_rules,
+            residents,
+            hits,
+            directory,
+            loaded,
+            engine,
+            swapper,
+            thread: Mutex::new(Some(thread)),
+            availability,
+            pass_through,
+            history: HealthHistory::default(),
+            latest_status: Mutex::default(),
+            changed_files: AtomicU64::new(0),
+            dropping: tokio::sync::Mutex::default(),
+        }));
+        supervision::start(&cache, heartbeat, max_silence);
+        Ok(cache)
     }
 }
 
-/// Runs the driver on a thread of its own, which holds the lock to its end.
+/// Runs the driver on a thread of its own, which holds the directory to its end.
 fn start_thread(
     driver: Driver,
     inbox: Inbox,
     ready: oneshot::Sender<wasmtime::Result<()>>,
-    lock: DirectoryLock,
+    heartbeat: Arc<Heartbeat>,
 ) -> Result<std::thread::JoinHandle<()>, OpenError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(OpenError::Thread)?;
     let run = move || {
-        runtime.block_on(driver.run(inbox, ready));
-        drop(lock);
+        runtime.block_on(async move {
+            tokio::spawn(driver.directory.clone().keep_watching(heartbeat));
+            driver.run(inbox, ready).await;
+        });
     };
     std::thread::Builder::new().name("media-cache".into()).spawn(run).map_err(OpenError::Thread)
 }
@@ -96,9 +125,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::media::Source;
+    use crate::media::{Health, Source};
     use media_cache_interfaces::{FetchError, FetchedMedia};
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::Ordering;
 
     async fn echo(url: String) -> Result<FetchedMedia, FetchError> {
         Ok(FetchedMedia::new(url, "text/plain", "echo.txt"))
@@ -146,6 +175,41 @@ mod tests {
         let error = prepared.open().await.map(|_| ()).unwrap_err();
         assert!(matches!(error, OpenError::Load { .. }), "{error}");
         open().open().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_component_that_breaks_down_over_and_over_is_tried_again_later_and_media_is_served_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
+        let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
+        let made = AtomicU64::new(0);
+        prepared.driver.make_state = Box::new(move || {
+            let mut state = make_state()?;
+            match made.fetch_add(1, Ordering::Relaxed) {
+                0 => state.table.set_max_capacity(8),
+                1..=3 => state.table.set_max_capacity(1),
+                _ => {}
+            }
+            Ok(state)
+        });
+        let cache = prepared.open().await.unwrap();
+        let mut number = 0;
+        while cache.passed_through() == 0 {
+            let name = format!("x:{number}");
+            assert_eq!(cache.get_or_download(&name).await.unwrap().body.bytes().await.unwrap(), name);
+            number += 1;
+        }
+        let outage = cache.0.availability.next_outage().await;
+        assert!(outage.reason.contains("the cache component does not start"), "{outage}");
+        let put = cache.put("x:put", "bytes", "text/plain", "a.txt").await;
+        assert!(matches!(put, Err(CacheError::Unavailable(_))), "{put:?}");
+        let recovered = async { cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.map(|_| ()) };
+        let degraded = async { cache.watch_health().wait_for(|health| matches!(health, Health::Degraded(_))).await.map(|_| ()) };
+        degraded.await.unwrap();
+        recovered.await.unwrap();
+        assert_eq!(cache.status().await.unwrap().restarts, 4);
+        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
+        cache.close().await.unwrap();
     }
 
     #[tokio::test]

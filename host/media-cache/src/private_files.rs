@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use crate::small_file::{not_a_file, open_without_blocking};
+
 /// The directory for everything of ours but the entries and the lock.
 const OWN_DIRECTORY: &str = ".media-cache";
 
@@ -14,9 +16,11 @@ pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// Opens a file for writing, and creates it where it does not exist.
+/// Opens a regular file for writing, and creates it where it does not exist. Anything else by this name is an error.
 pub(crate) fn open(file: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(file)
+    let opened = open_without_blocking(OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600), file)?;
+    let kind = opened.metadata()?.file_type();
+    if kind.is_file() { Ok(opened) } else { Err(not_a_file(kind)) }
 }
 
 /// Creates the directory for everything of ours but the entries and the lock, since WASI knows no modes. What the component creates in it
@@ -59,5 +63,14 @@ mod tests {
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
         create_directory(root.path()).unwrap();
         assert_eq!(mode(root.path()), 0o755);
+    }
+
+    #[test]
+    fn a_pipe_or_a_directory_is_not_opened() {
+        let root = tempfile::tempdir().unwrap();
+        let pipe = root.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        assert_eq!(open(&pipe).unwrap_err().to_string(), "it is a pipe and not a regular file");
+        assert!(open(root.path()).is_err());
     }
 }

@@ -9,7 +9,10 @@ use axum::response::{IntoResponse, Response};
 use media_cache::policy::SwapError;
 use media_cache::{CacheError, ComponentError, FetchError, StoreError, describe};
 use media_cache_requests::InvalidRequest;
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// After how many seconds a client may ask a degraded cache again.
+const RETRY_DEGRADED: u32 = 5;
 
 /// A problem.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub(crate) struct Problem {
     detail: String,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
+    /// Further members of the document.
+    members: Vec<(&'static str, Value)>,
     /// Whether the detail may quote the request, such as an unknown parameter.
     quotes: bool,
 }
@@ -26,7 +31,20 @@ pub(crate) struct Problem {
 impl Problem {
     /// `code` is for programs, in kebab case and stable; `detail` is for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), retry_after: None, challenge: None, quotes: status.is_client_error() }
+        let (detail, quotes) = (detail.into(), status.is_client_error());
+        Self { status, code, detail, retry_after: None, challenge: None, members: Vec::new(), quotes }
+    }
+
+    /// A 503 since the cache is degraded, with a `Retry-After`.
+    pub fn degraded(reason: &str) -> Self {
+        let why = format!("the cache is degraded: {reason}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "degraded", why).with_retry_after(RETRY_DEGRADED)
+    }
+
+    /// Adds members to the document.
+    pub fn with_members(mut self, members: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        self.members.extend(members);
+        self
     }
 
     /// Adds a `Retry-After` in seconds.
@@ -74,6 +92,9 @@ impl Problem {
     pub fn body(&self, request_id: Option<&str>) -> Body {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let mut document = json!({ "title": title, "status": self.status.as_u16(), "code": self.code, "detail": self.detail });
+        for (name, value) in &self.members {
+            document[*name] = value.clone();
+        }
         if let Some(id) = request_id {
             document["request_id"] = id.into();
         }
@@ -112,7 +133,8 @@ impl From<FetchError> for Problem {
         };
         // Every status of the library is one of HTTP.
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-        Self { status, code: error.name(), detail: error.to_string(), retry_after, challenge: None, quotes: false }
+        let problem = Self { quotes: false, ..Self::new(status, error.name(), error.to_string()) };
+        Self { retry_after, ..problem }
     }
 }
 
@@ -138,6 +160,7 @@ impl From<CacheError> for Problem {
             CacheError::Fetch(error) => error.into(),
             CacheError::Store(error) => error.into(),
             CacheError::BrokeDown => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broke-down", error.to_string()),
+            CacheError::Unavailable(outage) => Self::degraded(&outage.reason),
             CacheError::Closed => Self::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down"),
         }
     }
@@ -163,6 +186,7 @@ impl From<SwapError> for Problem {
             SwapError::Unfit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
             SwapError::Fault(_) => (StatusCode::UNPROCESSABLE_ENTITY, "faulty-policy"),
             SwapError::CannotKeepUp => (StatusCode::UNPROCESSABLE_ENTITY, "slow-policy"),
+            SwapError::Unavailable(reason) => return Self::degraded(&reason),
             SwapError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "broke-down"),
             SwapError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
         };

@@ -1,12 +1,11 @@
 //! What a file says.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
 use clap::Command;
+use media_cache::{Pipes, read_small_file};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -39,11 +38,7 @@ pub fn read(path: &Path, command: &Command, problems: &mut Problems) -> Vec<Sett
 }
 
 fn text_of(path: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(std::io::Error::other(format!("it is larger than {MAX_BYTES} bytes")));
-    }
+    let bytes = read_small_file(path, MAX_BYTES, Pipes::Accepted)?;
     String::from_utf8(bytes).map_err(|error| {
         std::io::Error::other(format!("it is not UTF-8, beginning with byte {}", error.utf8_error().valid_up_to()))
     })

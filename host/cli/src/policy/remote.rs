@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{HumanBytes, HumanDuration};
-use media_cache::PolicySpec;
 use media_cache::policy::PolicyOrigin;
+use media_cache::{Pipes, PolicySpec, read_small_file};
 use media_cache_server::MAX_POLICY_BYTES;
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
@@ -202,10 +202,9 @@ fn hint(code: &str) -> &'static str {
 
 /// A component. What is none is not worth sending.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let component = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let component = read_small_file(path, MAX_POLICY_BYTES, Pipes::Accepted);
+    let component = component.with_context(|| format!("cannot read the policy {}", path.display()))?;
     anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
-    let (size, limit) = (component.len() as u64, MAX_POLICY_BYTES);
-    anyhow::ensure!(size <= limit, "{} has {size} bytes, and a service takes {limit} at most", path.display());
     Ok(component)
 }
 

@@ -1,7 +1,9 @@
 //! The policy that was chosen while a service ran, so that the next start has it again.
 //!
-//! Beside the entries, `media-cache.policy.json` says which policy it is, and `media-cache.policies/{digest}.wasm` is one that was handed
-//! in as bytes. These have a directory of their own: that of the entries is too large to be looked through.
+//! In the directory of the entries, `.media-cache/policy.json` says which policy it is, and `.media-cache/policies/{digest}.wasm` is one
+//! that was handed in as bytes. Older versions had `media-cache.policy.json` and `media-cache.policies/`, which are moved.
+//!
+//! None of this is worth a start that fails: what cannot be read is reported, and the policy is the configured one.
 
 use std::fs;
 use std::io;
@@ -12,9 +14,19 @@ use serde::{Deserialize, Serialize};
 use crate::policy::component::PolicyOrigin;
 use crate::policy::spec::{PolicyChoice, PolicySpec};
 use crate::private_files;
+use crate::small_file::{Pipes, read_small_file};
 
-const FILE: &str = "media-cache.policy.json";
-const UPLOADS: &str = "media-cache.policies";
+const FILE: &str = ".media-cache/policy.json";
+const UPLOADS: &str = ".media-cache/policies";
+
+/// What is ours in the directory, besides the entries and the lock.
+const OURS: &str = ".media-cache";
+
+const OLD_FILE: &str = "media-cache.policy.json";
+const OLD_UPLOADS: &str = "media-cache.policies";
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What a cache's directory remembers of its policy.
 #[derive(Clone, Debug)]
@@ -42,10 +54,7 @@ impl RememberedPolicy {
     /// where the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<PolicySpec> {
-        let text = fs::read(self.directory.join(FILE)).ok()?;
-        let remembered: Remembered = serde_json::from_slice(&text)
-            .inspect_err(|error| tracing::warn!("{FILE} cannot be read, and the policy is the configured one: {error}"))
-            .ok()?;
+        let remembered = self.read()?;
         let mut chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         if let PolicyOrigin::File(path) = &mut chosen.origin {
             // What was handed in lies here, wherever that is by now.
@@ -54,13 +63,57 @@ impl RememberedPolicy {
         Some(chosen)
     }
 
-    /// Forgets the choice if another policy was configured since it was made.
+    /// What is in the file, or in that of an older version.
+    fn read(&self) -> Option<Remembered> {
+        for name in [FILE, OLD_FILE] {
+            let path = self.directory.join(name);
+            let text = match read_small_file(&path, MAX_BYTES, Pipes::Refused) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    warn_of(&path, &error);
+                    continue;
+                }
+            };
+            match serde_json::from_slice(&text) {
+                Ok(remembered) => return Some(remembered),
+                Err(error) => warn_of(&path, &error),
+            }
+        }
+        None
+    }
+
+    /// Moves what an older version remembered, and forgets the choice if another policy was configured since it was made. To be called by
+    /// the owner of the directory.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// When something cannot be moved or removed.
     pub fn forget_the_outdated(&self) -> io::Result<()> {
+        self.move_old_files()?;
         let path = self.directory.join(FILE);
-        if path.exists() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
+        if path.is_file() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
+    }
+
+    fn move_old_files(&self) -> io::Result<()> {
+        let (old_file, old_uploads) = (self.directory.join(OLD_FILE), self.directory.join(OLD_UPLOADS));
+        let uploads = self.directory.join(UPLOADS);
+        if old_uploads.is_dir() && !uploads.exists() {
+            private_files::create_directory(&self.directory.join(OURS))?;
+            fs::rename(&old_uploads, &uploads)?;
+        }
+        if !old_file.is_file() {
+            return Ok(());
+        }
+        if let Some(mut remembered) = self.read().filter(|_| !self.directory.join(FILE).exists()) {
+            if let PolicyOrigin::File(path) = &mut remembered.chosen.origin
+                && let Ok(name) = path.strip_prefix(OLD_UPLOADS)
+            {
+                *path = Path::new(UPLOADS).join(name);
+            }
+            private_files::create_directory(&uploads)?;
+            self.write(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
+        }
+        fs::remove_file(old_file)
     }
 
     /// Remembers the choice, and `upload`, which is its component where that was just handed in. Components that were handed in and are
@@ -112,6 +165,10 @@ impl RememberedPolicy {
     }
 }
 
+fn warn_of(path: &Path, error: &dyn std::error::Error) {
+    tracing::warn!("the policy that was chosen before is forgotten, since {} cannot be read: {error}", path.display());
+}
+
 fn upload_name(digest: &str) -> String {
     format!("{UPLOADS}/{digest}.wasm")
 }
@@ -140,6 +197,45 @@ mod tests {
         assert_eq!(memory.recall(), None, "a later choice is not undone by an earlier one");
         fs::write(directory.path().join(FILE), "{").unwrap();
         assert_eq!(memory.recall(), None);
+    }
+
+    #[test]
+    fn what_an_older_version_remembered_is_recalled_and_moved() {
+        let directory = tempfile::tempdir().unwrap();
+        let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
+        let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());
+        let upload = PolicyChoice::from(engine.compile(PolicyOrigin::Upload, lru).unwrap());
+        memory.remember(&upload, Some(lru), None).unwrap();
+        // Back to how it was.
+        let (file, old_file) = (directory.path().join(FILE), directory.path().join(OLD_FILE));
+        fs::write(&old_file, fs::read_to_string(&file).unwrap().replace(UPLOADS, OLD_UPLOADS)).unwrap();
+        fs::rename(directory.path().join(UPLOADS), directory.path().join(OLD_UPLOADS)).unwrap();
+        fs::remove_dir_all(directory.path().join(OURS)).unwrap();
+        assert!(memory.recall().unwrap().compile(&engine).is_ok(), "before it is moved");
+        memory.forget_the_outdated().unwrap();
+        assert!(!old_file.exists() && !directory.path().join(OLD_UPLOADS).exists());
+        let recalled = memory.recall().unwrap();
+        assert_eq!(recalled.origin, PolicyOrigin::File(memory.upload(&upload.component.digest())));
+        assert!(recalled.compile(&engine).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_a_small_file_is_not_recalled() {
+        for name in [FILE, OLD_FILE] {
+            let directory = tempfile::tempdir().unwrap();
+            let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
+            let path = directory.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            assert_eq!(memory.recall(), None);
+            memory.forget_the_outdated().unwrap();
+            fs::remove_dir(&path).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+            assert_eq!(memory.recall(), None);
+            memory.forget_the_outdated().unwrap();
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, vec![b' '; MAX_BYTES as usize + 1]).unwrap();
+            assert_eq!(memory.recall(), None);
+        }
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub enum SwapError {
     /// The cache component broke down meanwhile.
     #[error("the cache component broke down meanwhile; asking once more is worth a try")]
     Interrupted,
+    /// The cache component cannot be asked; the text says why.
+    #[error("no policy can be put in place while the cache is degraded: {0}")]
+    Unavailable(String),
     /// The cache was closed.
     #[error("the cache is closed")]
     Closed,

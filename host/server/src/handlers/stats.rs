@@ -8,16 +8,20 @@ use media_cache::{LoadReport, Stats, Status};
 use serde_json::{Value, json};
 
 use crate::cache_counters::COUNTERS;
+use crate::handlers::health::health_document;
 use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;
 
-/// `GET /stats`: the counters of the cache and the state of its policy.
+/// `GET /stats`: the counters of the cache, its health, and the state of its policy. While the cache does not respond, these are the
+/// counters as of the last time.
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
     let cache = service.cache().await?;
-    let status = cache.status().await?;
-    Ok(Json(stats_document(&status, cache.load_report())).into_response())
+    let (status, health) = (cache.status().await?, cache.health().await?);
+    let mut document = stats_document(&status, cache.load_report());
+    document["health"] = health_document(&cache, &health);
+    Ok(Json(document).into_response())
 }
 
 /// Bytes as mebibytes, to two places.

@@ -13,6 +13,9 @@ pub(crate) trait Encode {
     /// Counters that differ in one label.
     fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result;
 
+    /// Gauges that differ in one label.
+    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result;
+
     /// A gauge without labels.
     fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result;
 
@@ -33,6 +36,14 @@ impl Encode for DescriptorEncoder<'_> {
         let mut encoder = self.encode_descriptor(name, &sentence(help), None, MetricType::Counter)?;
         for (which, value) in values {
             encoder.encode_family(&[(label, *which)])?.encode_counter::<NoLabelSet, _, u64>(value, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result {
+        let mut encoder = self.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
+        for (which, value) in values {
+            encoder.encode_family(&[(label, *which)])?.encode_gauge(value)?;
         }
         Ok(())
     }

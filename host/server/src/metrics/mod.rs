@@ -14,6 +14,7 @@ mod downloads;
 mod durations;
 mod encode;
 pub(crate) mod exposition;
+mod health;
 mod in_progress;
 mod log;
 mod measured;

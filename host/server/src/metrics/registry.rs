@@ -11,11 +11,13 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::connections::counters::Connections;
+use crate::handlers::health;
 use crate::logs::LossyWriter;
 use crate::metrics::cache::CacheMetrics;
 use crate::metrics::connections::ConnectionMetrics;
 use crate::metrics::downloads::Downloads;
 use crate::metrics::exposition::{self, Format};
+use crate::metrics::health::HealthMetrics;
 use crate::metrics::log::LogMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
@@ -35,6 +37,7 @@ struct Inner {
     downloads: Downloads,
     transcodes: Transcodes,
     cache: Arc<CacheMetrics>,
+    health: Arc<HealthMetrics>,
     ready: Gauge,
 }
 
@@ -59,8 +62,10 @@ impl Metrics {
         ours.register("ready", "Whether the cache is loaded and serves: 1 if so, else 0", ready.clone());
         let cache = Arc::new(CacheMetrics::default());
         ours.register_collector(Box::new(cache.clone()));
+        let health = Arc::new(HealthMetrics::default());
+        ours.register_collector(Box::new(health.clone()));
         registry.register_collector(Box::new(Process::starting()));
-        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, ready }))
+        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, health, ready }))
     }
 
     /// All metrics as text.
@@ -79,11 +84,18 @@ impl Metrics {
     /// Gets the counters of the cache, if it is loaded. They are reported until the next time, even if the cache no longer responds
     /// then.
     pub async fn refresh(&self, cache: Option<&MediaCache>) {
+        let health = match cache {
+            Some(cache) => Some((cache, cache.health().await)),
+            None => None,
+        };
         let status = match cache {
             Some(cache) => cache.status().await.map(|status| (status, cache.policy_totals())).ok(),
             None => None,
         };
         self.0.ready.set(status.is_some().into());
+        if let Some((cache, Ok(health))) = health {
+            self.0.health.update(health::state(&health), cache);
+        }
         if let Some((status, policy_totals)) = status {
             self.0.cache.update(status, policy_totals);
         }

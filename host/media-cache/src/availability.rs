@@ -1,0 +1,174 @@
+//! Whether the component can be asked, and whether it can store, as the host sees it. The driver's thread, its watchdog and the watch
+//! over the directory write this; requests read it, without the driver.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use crate::media::Degradation;
+
+/// Why the cache cannot be asked, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// For people.
+    pub reason: String,
+    /// When it began.
+    pub since: SystemTime,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl From<Outage> for Degradation {
+    fn from(Outage { reason, since }: Outage) -> Self {
+        Self { reason, since: milliseconds(since) }
+    }
+}
+
+/// A time in milliseconds since 1970.
+fn milliseconds(time: SystemTime) -> u64 {
+    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What can go wrong on the host's side. Several may at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The driver's thread does not come back from something.
+    Unresponsive,
+    /// There is no instance of the component.
+    Down,
+    /// The directory is gone or cannot be written. The component serves all the same.
+    Directory,
+}
+
+/// Whether the disk is to be tried out, and how that went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DiskTrial {
+    Wanted,
+    Over { succeeded: bool },
+}
+
+/// The troubles of now.
+pub(crate) struct Availability {
+    troubles: Mutex<[Option<Outage>; 3]>,
+    /// The first of those for which the component cannot be asked.
+    outage: watch::Sender<Option<Outage>>,
+    disk_trial: watch::Sender<DiskTrial>,
+}
+
+impl Default for Availability {
+    fn default() -> Self {
+        let disk_trial = watch::Sender::new(DiskTrial::Over { succeeded: true });
+        Self { troubles: Mutex::default(), outage: watch::Sender::new(None), disk_trial }
+    }
+}
+
+impl Availability {
+    /// Records trouble. If there was the same before, its time stays and its reason is replaced.
+    pub fn begin(&self, trouble: Trouble, reason: impl Into<String>) {
+        let mut troubles = self.lock();
+        let slot = &mut troubles[trouble as usize];
+        let since = slot.as_ref().map_or_else(SystemTime::now, |outage| outage.since);
+        *slot = Some(Outage { reason: reason.into(), since });
+        self.publish(&troubles);
+    }
+
+    /// Records that this trouble is over, or never was.
+    pub fn end(&self, trouble: Trouble) {
+        let mut troubles = self.lock();
+        if troubles[trouble as usize].take().is_some() {
+            self.publish(&troubles);
+        }
+    }
+
+    /// Why the component cannot be asked now, if it cannot.
+    pub fn outage(&self) -> Option<Outage> {
+        self.outage.borrow().clone()
+    }
+
+    /// Waits until the component cannot be asked.
+    pub async fn next_outage(&self) -> Outage {
+        let mut outages = self.outage.subscribe();
+        loop {
+            if let Some(outage) = outages.borrow_and_update().clone() {
+                return outage;
+            }
+            // The sender is in `self`, so there is always another change to wait for.
+            let _ = outages.changed().await;
+        }
+    }
+
+    /// What is wrong with the directory, if anything is known to be.
+    pub fn directory_trouble(&self) -> Option<Outage> {
+        self.lock()[Trouble::Directory as usize].clone()
+    }
+
+    /// Has whoever watches over the directory store something in it, and returns whether that succeeded. False if it cannot be tried.
+    pub async fn try_disk(&self) -> bool {
+        let mut trial = self.disk_trial.subscribe();
+        self.disk_trial.send_replace(DiskTrial::Wanted);
+        tokio::select! {
+            over = trial.wait_for(|trial| *trial != DiskTrial::Wanted) => {
+                over.is_ok_and(|trial| *trial == DiskTrial::Over { succeeded: true })
+            }
+            _ = self.next_outage() => false,
+        }
+    }
+
+    /// Tries out the disk if that is wanted.
+    pub fn serve_trial(&self, trial: impl FnOnce() -> bool) {
+        if *self.disk_trial.borrow() == DiskTrial::Wanted {
+            self.disk_trial.send_replace(DiskTrial::Over { succeeded: trial() });
+        }
+    }
+
+    fn publish(&self, troubles: &[Option<Outage>; 3]) {
+        let [unresponsive, down, _] = troubles;
+        let outage = unresponsive.as_ref().or(down.as_ref());
+        self.outage.send_if_modified(|current| {
+            let is_new = current.as_ref() != outage;
+            if is_new {
+                *current = outage.cloned();
+            }
+            is_new
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Option<Outage>; 3]> {
+        self.troubles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_outage_lasts_until_all_its_causes_are_over() {
+        let availability = Availability::default();
+        availability.begin(Trouble::Directory, "gone");
+        assert_eq!(availability.outage(), None, "the component can be asked");
+        availability.begin(Trouble::Down, "down");
+        availability.begin(Trouble::Unresponsive, "silent");
+        assert_eq!(availability.next_outage().await.reason, "silent");
+        availability.end(Trouble::Unresponsive);
+        assert_eq!(availability.outage().unwrap().reason, "down");
+        availability.end(Trouble::Down);
+        assert_eq!((availability.outage(), availability.directory_trouble().unwrap().reason.as_str()), (None, "gone"));
+    }
+
+    #[test]
+    fn the_first_time_and_the_last_reason_count() {
+        let availability = Availability::default();
+        availability.begin(Trouble::Down, "first");
+        let first = availability.outage().unwrap();
+        availability.begin(Trouble::Down, "second");
+        assert_eq!(availability.outage(), Some(Outage { reason: "second".into(), ..first }));
+    }
+}

@@ -1,0 +1,39 @@
+//! How long to wait before the next instance of a component that breaks down over and over.
+
+use std::time::Duration;
+
+/// How many instances in a row may break down without having answered anything before there is a pause.
+const MAX_FRUITLESS_INSTANCES: u32 = 3;
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Counts instances that broke down.
+#[derive(Default)]
+pub(crate) struct Backoff {
+    fruitless: u32,
+}
+
+impl Backoff {
+    /// The pause after an instance that broke down, if there is to be one.
+    pub fn pause(&mut self, had_answered: bool) -> Option<Duration> {
+        self.fruitless = if had_answered { 0 } else { self.fruitless.saturating_add(1) };
+        let doublings = self.fruitless.checked_sub(MAX_FRUITLESS_INSTANCES)?;
+        Some(SHORTEST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_until_an_instance_answers() {
+        let mut backoff = Backoff::default();
+        let mut pauses = |answers: &[bool]| -> Vec<u64> {
+            answers.iter().map(|answered| backoff.pause(*answered).map_or(0, |pause| pause.as_secs())).collect()
+        };
+        assert_eq!(pauses(&[false; 10]), [0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pauses(&[true, false, false, false]), [0, 0, 0, 1]);
+    }
+}

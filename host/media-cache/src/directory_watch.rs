@@ -1,0 +1,190 @@
+//! Watches over the directory: it may be removed, replaced, unmounted or made read-only while the cache has it open.
+//!
+//! A replaced directory, or a replaced lock file, needs a new lock and a new instance of the component. As long as the directory is
+//! gone, or another process has the new one, the instance there is goes on with what it has open. Only if another process may use the
+//! same directory does it end at once.
+//!
+//! All this runs on the driver's thread: if the file system hangs, the watchdog finds out.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::fs::{Access, FallocateFlags, access, fallocate};
+use rustix::io::Errno;
+use tokio::sync::Notify;
+
+use crate::availability::{Availability, Trouble};
+use crate::directory_lock::{DirectoryLock, Standing};
+use crate::watchdog::Heartbeat;
+
+/// How often the directory is looked at.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often the thread beats in between.
+const BEATS: u32 = 10;
+
+/// How much is stored to find out whether a disk works again.
+const TRIAL_BYTES: usize = 1 << 20;
+
+/// A directory that is locked, and watched.
+pub(crate) struct DirectoryWatch {
+    path: PathBuf,
+    /// `None` while another process has the lock of this very directory.
+    lock: Mutex<Option<DirectoryLock>>,
+    availability: Arc<Availability>,
+    /// Notified when the instance of the component has to end, since another directory or lock took the place of its own.
+    replaced: Notify,
+}
+
+impl DirectoryWatch {
+    pub fn new(path: PathBuf, lock: DirectoryLock, availability: Arc<Availability>) -> Self {
+        Self { path, lock: Mutex::new(Some(lock)), availability, replaced: Notify::new() }
+    }
+
+    /// Whether the directory may be used.
+    pub fn is_ours(&self) -> bool {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Waits until the instance of the component has to end.
+    pub async fn replaced(&self) {
+        self.replaced.notified().await;
+    }
+
+    /// Beats, and looks at the directory, for as long as the thread runs.
+    pub async fn keep_watching(self: Arc<Self>, heartbeat: Arc<Heartbeat>) {
+        let mut beats = tokio::time::interval(INTERVAL / BEATS);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for beat in (0..BEATS).cycle() {
+            beats.tick().await;
+            if beat == 0 {
+                self.look();
+            }
+            heartbeat.beat();
+        }
+    }
+
+    fn look(&self) {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = lock.as_ref().map_or(Standing::LockReplaced, |lock| lock.standing(&self.path));
+        match standing {
+            Standing::Ours => {}
+            Standing::Gone(error) => {
+                let gone = format!("the directory {} is gone ({error})", self.path.display());
+                return self.availability.begin(Trouble::Directory, gone);
+            }
+            Standing::DirectoryReplaced | Standing::LockReplaced => match DirectoryLock::acquire_existing(&self.path) {
+                Ok(new) => {
+                    tracing::warn!(
+                        "{} or its lock was replaced; the cache starts again with what is there now",
+                        self.path.display()
+                    );
+                    *lock = Some(new);
+                    self.replaced.notify_one();
+                }
+                Err(error) => {
+                    if standing == Standing::LockReplaced && lock.take().is_some() {
+                        self.replaced.notify_one();
+                    }
+                    return self.availability.begin(Trouble::Directory, error.to_string());
+                }
+            },
+        }
+        match check_writable(&self.path) {
+            Ok(()) => {
+                self.availability.end(Trouble::Directory);
+                self.availability.serve_trial(|| store_something(&self.path).is_ok());
+            }
+            Err(why) => {
+                let unusable = format!("nothing can be stored in the directory {}: {why}", self.path.display());
+                self.availability.begin(Trouble::Directory, unusable);
+            }
+        }
+    }
+}
+
+/// Checks that files may be created in a directory, as far as that shows without creating one.
+fn check_writable(directory: &Path) -> std::io::Result<()> {
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+/// Allocates space for a file without a name.
+fn store_something(directory: &Path) -> std::io::Result<()> {
+    let mut file = tempfile::tempfile_in(directory)?;
+    match fallocate(&file, FallocateFlags::empty(), 0, TRIAL_BYTES as u64) {
+        Err(Errno::OPNOTSUPP) => file.write_all(&vec![0; TRIAL_BYTES]),
+        outcome => Ok(outcome?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn watch(path: &Path) -> (Arc<Availability>, DirectoryWatch) {
+        let availability = Arc::<Availability>::default();
+        let lock = DirectoryLock::acquire(path).unwrap();
+        (availability.clone(), DirectoryWatch::new(path.into(), lock, availability))
+    }
+
+    fn trouble(availability: &Availability) -> String {
+        availability.directory_trouble().map_or_else(String::new, |trouble| trouble.reason)
+    }
+
+    async fn is_replaced(watch: &DirectoryWatch) -> bool {
+        futures::FutureExt::now_or_never(watch.replaced()).is_some()
+    }
+
+    #[tokio::test]
+    async fn a_removed_directory_is_waited_for_and_a_new_one_is_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cache");
+        let (availability, watch) = watch(&path);
+        watch.look();
+        assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", false));
+        fs::remove_dir_all(&path).unwrap();
+        watch.look();
+        assert!(trouble(&availability).contains("is gone"), "{}", trouble(&availability));
+        assert!(!path.exists() && !is_replaced(&watch).await && watch.is_ours());
+        fs::create_dir(&path).unwrap();
+        watch.look();
+        assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));
+        assert!(DirectoryLock::acquire(&path).is_err(), "it is locked");
+    }
+
+    #[tokio::test]
+    async fn a_new_directory_that_another_has_is_waited_for() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cache");
+        let (availability, watch) = watch(&path);
+        fs::rename(&path, root.path().join("old")).unwrap();
+        let other = DirectoryLock::acquire(&path).unwrap();
+        watch.look();
+        assert!(trouble(&availability).contains("in use by another"), "{}", trouble(&availability));
+        assert!(watch.is_ours() && !is_replaced(&watch).await, "the old one is still there");
+        drop(other);
+        watch.look();
+        assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));
+    }
+
+    #[tokio::test]
+    async fn a_directory_whose_lock_another_has_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cache");
+        let (availability, watch) = watch(&path);
+        fs::remove_file(path.join("media-cache.lock")).unwrap();
+        let other = DirectoryLock::acquire(&path).unwrap();
+        watch.look();
+        assert!(trouble(&availability).contains("in use by another"), "{}", trouble(&availability));
+        assert!(!watch.is_ours() && is_replaced(&watch).await);
+        watch.look();
+        assert!(!watch.is_ours() && !is_replaced(&watch).await);
+        drop(other);
+        watch.look();
+        assert!(watch.is_ours() && is_replaced(&watch).await && trouble(&availability).is_empty());
+    }
+}

@@ -1,0 +1,217 @@
+//! Fetches media without the component, while that cannot be asked. Nothing is stored, and no failure is remembered.
+//!
+//! Concurrent requests for a URL are coalesced. The download ends when the last of them goes away, since nobody else would have it.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use media_cache_file_names::{clean_or_fallback, converted_name};
+use media_cache_interfaces::{Conversion, Downloader, FetchError, FetchedMedia, Original, Transcoded, Transcoder};
+use media_cache_key_rules::check_url;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::media::{Media, MediaInfo, Source};
+
+type Answer = Result<Media, FetchError>;
+type Fetch = BoxFuture<'static, Answer>;
+
+/// Fetches media past the cache.
+pub(crate) struct PassThrough {
+    pub downloader: Arc<dyn Downloader>,
+    pub transcoder: Arc<dyn Transcoder>,
+    pub accepted_types: Vec<String>,
+    /// Where downloads and transcoding run.
+    pub runtime: Handle,
+    pub fetches: Mutex<HashMap<String, WeakShared<Fetch>>>,
+    /// How many requests were answered this way.
+    pub requests: AtomicU64,
+}
+
+impl PassThrough {
+    /// Fetches the media at a URL.
+    pub async fn fetch(&self, url: &str) -> Answer {
+        check_url(url).map_err(FetchError::InvalidUrl)?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        // Dropped after the future that is waited for.
+        let _forget = Forget { fetches: &self.fetches, url };
+        self.join(url).await
+    }
+
+    fn join(&self, url: &str) -> Shared<Fetch> {
+        let mut fetches = lock(&self.fetches);
+        if let Some(fetch) = fetches.get(url).and_then(WeakShared::upgrade) {
+            return fetch;
+        }
+        let (downloader, transcoder) = (self.downloader.clone(), self.transcoder.clone());
+        let (accepted_types, owned) = (self.accepted_types.clone(), url.to_owned());
+        let fetching = async move {
+            let media = downloader.fetch(&owned).await?;
+            if media.body.is_empty() {
+                return Err(FetchError::EmptyBody);
+            }
+            Ok(delivered(convert(&*transcoder, &accepted_types, &owned, media).await))
+        };
+        let task = AbortOnDrop(self.runtime.spawn(fetching));
+        let fetch = task.boxed().shared();
+        fetches.extend(fetch.downgrade().map(|weak| (url.to_owned(), weak)));
+        fetch
+    }
+}
+
+/// Forgets a fetch that nobody waits for any more.
+struct Forget<'a> {
+    fetches: &'a Mutex<HashMap<String, WeakShared<Fetch>>>,
+    url: &'a str,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        let mut fetches = lock(self.fetches);
+        if fetches.get(self.url).is_some_and(|fetch| fetch.upgrade().is_none()) {
+            fetches.remove(self.url);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A task that ends with whoever waits for it.
+struct AbortOnDrop(JoinHandle<Answer>);
+
+impl Future for AbortOnDrop {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let broke_off = |error| Err(FetchError::Other(format!("the downloader broke off: {error}")));
+        Pin::new(&mut self.0).poll(context).map(|joined| joined.unwrap_or_else(broke_off))
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Converts media as the component would. What cannot be converted stays as it is.
+async fn convert(transcoder: &dyn Transcoder, accepted_types: &[String], url: &str, media: FetchedMedia) -> FetchedMedia {
+    let head = media.body.head(6).unwrap_or_default();
+    let Some(mimetype) = accepted_type(&media.mimetype, &head, accepted_types) else { return media };
+    let original = Original { body: media.body.clone(), mimetype, url: Some(url) };
+    match transcoder.transcode(original).await {
+        Ok(Transcoded::Converted(Conversion { body, mimetype, extension })) if !body.is_empty() => {
+            let filename = converted_name(&media.filename, &mimetype, &extension);
+            FetchedMedia { body, mimetype, filename, ..media }
+        }
+        _ => media,
+    }
+}
+
+/// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.
+fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Option<&'a str> {
+    let is_gif = head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a");
+    let source_type = if is_gif { "image/gif" } else { mimetype.split(';').next().unwrap_or_default().trim() };
+    accepted.iter().find(|accepted| accepted.eq_ignore_ascii_case(source_type)).map(String::as_str)
+}
+
+fn delivered(media: FetchedMedia) -> Media {
+    let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
+    let filename = clean_or_fallback(&filename);
+    let info = MediaInfo { mimetype, filename, stored_at: SystemTime::now(), cache_control, validators };
+    Media::new(info, body, Source::Origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use media_cache_interfaces::{Blob, NoTranscoder};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    fn pass_through(downloader: impl Downloader) -> PassThrough {
+        PassThrough {
+            downloader: Arc::new(downloader),
+            transcoder: Arc::new(NoTranscoder),
+            accepted_types: Vec::new(),
+            runtime: Handle::current(),
+            fetches: Mutex::default(),
+            requests: AtomicU64::new(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn concurrent_requests_are_one_download_and_later_ones_another() {
+        let downloads = Arc::new(AtomicUsize::new(0));
+        let counted = downloads.clone();
+        let pass = pass_through(move |url: String| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::task::yield_now().await;
+                Ok(FetchedMedia::new(url, "text/plain", "../a.txt"))
+            }
+        });
+        for round in 1..3 {
+            let answers = futures::future::join_all((0..20).map(|_| pass.fetch("x:a"))).await;
+            for answer in answers {
+                let media = answer.unwrap();
+                assert_eq!((media.filename(), media.source), ("a.txt", Source::Origin));
+                assert_eq!(media.body.bytes().await.unwrap(), "x:a");
+            }
+            assert_eq!(downloads.load(Ordering::Relaxed), round);
+        }
+        assert_eq!((lock(&pass.fetches).len(), pass.requests.load(Ordering::Relaxed)), (0, 40));
+    }
+
+    #[tokio::test]
+    async fn download_ends_with_the_last_request_for_it() {
+        let (started, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        struct Told(Arc<Notify>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                self.0.notify_one();
+            }
+        }
+        let (start, end) = (started.clone(), ended.clone());
+        let pass = pass_through(move |_: String| {
+            let (start, told) = (start.clone(), Told(end.clone()));
+            async move {
+                start.notify_one();
+                let _told = told;
+                std::future::pending().await
+            }
+        });
+        {
+            let mut request = std::pin::pin!(pass.fetch("x:a"));
+            tokio::select! {
+                _ = &mut request => panic!("nothing was served"),
+                () = started.notified() => {}
+            }
+        }
+        ended.notified().await;
+        assert!(lock(&pass.fetches).is_empty());
+    }
+
+    #[tokio::test]
+    async fn failures_and_empty_bodies_are_passed_on() {
+        let pass = pass_through(|url: String| async move {
+            match url.as_str() {
+                "x:empty" => Ok(FetchedMedia::new(Blob::from(""), "image/png", "a.png")),
+                _ => Err(FetchError::NotFound),
+            }
+        });
+        assert_eq!(pass.fetch("x:empty").await.unwrap_err(), FetchError::EmptyBody);
+        assert_eq!(pass.fetch("x:missing").await.unwrap_err(), FetchError::NotFound);
+        assert!(matches!(pass.fetch("no URL").await.unwrap_err(), FetchError::InvalidUrl(_)));
+    }
+}

@@ -1,0 +1,111 @@
+//! Finds out that the driver's thread does not come back: from a mount that hangs, or a component that loops.
+//!
+//! Nothing can interrupt such a thread. While it is away, requests are answered without it; once it returns, all is as before.
+//!
+//! The thread beats while it is free, and the watchdog counts for how long it does not. It counts its own turns, not time: if the
+//! whole process was stopped, or had no processor, both were.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc::WeakSender;
+use tokio::time::MissedTickBehavior;
+
+use crate::availability::{Availability, Trouble};
+use crate::request::Request;
+
+/// How long the thread may be away, unless a builder says otherwise.
+pub(crate) const MAX_SILENCE: Duration = Duration::from_secs(5);
+
+/// How often the watchdog looks before it decides.
+const LOOKS: u32 = 10;
+
+/// The signs of life of a thread.
+#[derive(Default)]
+pub(crate) struct Heartbeat {
+    beats: AtomicU64,
+}
+
+impl Heartbeat {
+    /// The thread is free.
+    pub fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts how often in a row there was no new beat.
+#[derive(Default)]
+struct Silence {
+    beats: u64,
+    looks: u32,
+}
+
+impl Silence {
+    /// Whether the thread has become silent, or has ended its silence, since the last look. `None` if neither.
+    fn look(&mut self, beats: u64) -> Option<bool> {
+        if self.beats != beats {
+            let was_silent = self.looks >= LOOKS;
+            *self = Self { beats, looks: 0 };
+            return was_silent.then_some(false);
+        }
+        self.looks = self.looks.saturating_add(1);
+        (self.looks == LOOKS).then_some(true)
+    }
+}
+
+/// Watches the thread for as long as it takes requests and there is anybody who might ask it something.
+pub(crate) async fn watch(
+    heartbeat: Arc<Heartbeat>,
+    availability: Arc<Availability>,
+    max_silence: Duration,
+    askers: WeakSender<Request>,
+) {
+    let mut looks = tokio::time::interval((max_silence / LOOKS).max(Duration::from_millis(1)));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silence = Silence::default();
+    while askers.upgrade().is_some_and(|asker| !asker.is_closed()) {
+        looks.tick().await;
+        match silence.look(heartbeat.beats.load(Ordering::Relaxed)) {
+            Some(true) => {
+                let seconds = max_silence.as_secs_f32();
+                let reason = format!("the cache does not respond for more than {seconds} s; its disk may hang");
+                availability.begin(Trouble::Unresponsive, reason);
+            }
+            Some(false) => availability.end(Trouble::Unresponsive),
+            None => {}
+        }
+    }
+    availability.end(Trouble::Unresponsive);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_is_silent_after_ten_looks_without_a_beat_and_until_the_next() {
+        let mut silence = Silence::default();
+        let mut looks = |beats: u64, count: usize| -> Vec<Option<bool>> { (0..count).map(|_| silence.look(beats)).collect() };
+        assert_eq!(looks(1, 10), [None; 10], "the first look found a beat");
+        assert_eq!(looks(2, 1), [None]);
+        assert_eq!(looks(2, 10), [vec![None; 9], vec![Some(true)]].concat());
+        assert_eq!(looks(2, 100), [None; 100]);
+        assert_eq!(looks(3, 2), [Some(false), None]);
+    }
+
+    #[tokio::test]
+    async fn thread_that_takes_no_requests_any_more_is_not_watched() {
+        let availability = Arc::<Availability>::default();
+        let (asker, requests) = tokio::sync::mpsc::channel(1);
+        let watching = watch(Arc::default(), availability.clone(), Duration::from_millis(10), asker.downgrade());
+        let outage = async {
+            let outage = availability.next_outage().await;
+            drop(requests);
+            outage
+        };
+        let ((), outage) = tokio::join!(watching, outage);
+        assert!(outage.reason.contains("does not respond"));
+        assert_eq!(availability.outage(), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! A cache whose component cannot be asked, or whose directory is gone: it serves what it can, says what is wrong, and recovers.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use media_cache::{CacheError, Health, MediaCache, Source, SwapError};
+use media_cache_test_skip as skip;
+use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
+
+/// Waits until the cache is degraded, and returns why.
+async fn degraded(cache: &MediaCache) -> String {
+    let mut health = cache.watch_health();
+    let health = soon(health.wait_for(|health| matches!(health, Health::Degraded(_)))).await.unwrap().clone();
+    match health {
+        Health::Degraded(degradation) => degradation.reason,
+        _ => unreachable!(),
+    }
+}
+
+/// Waits until the cache stores.
+async fn storing(cache: &MediaCache) {
+    soon(cache.watch_health().wait_for(|health| matches!(health, Health::Storing))).await.unwrap();
+}
+
+/// A rig and a cache whose component responds within a fifth of a second, or is given up until it does.
+async fn impatient() -> (CacheRig, MediaCache) {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_silence(Duration::from_millis(200))).await;
+    storing(&cache).await;
+    (rig, cache)
+}
+
+#[tokio::test]
+async fn cache_that_does_not_respond_serves_from_memory_and_from_the_network() {
+    let (rig, cache) = impatient().await;
+    fill(&cache, &["test:a"]).await;
+    let stopped = rig.clock.stop();
+    let waiting = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_download("test:waiting").await }
+    });
+    let media = soon(waiting).await.unwrap().unwrap();
+    assert_eq!((body(&media).await, media.source), (text("test:waiting"), Source::Origin), "it was waiting when the thread hung");
+    assert!(degraded(&cache).await.contains("does not respond"));
+    assert_eq!(cache.get_or_download("test:a").await.unwrap().source, Source::Memory);
+    assert_eq!(rig.origin.requests("test:a"), 1);
+    let latch = rig.origin.hold("test:b");
+    let requests = futures::future::join_all((0..20).map(|_| cache.get_or_download("test:b")));
+    let open = async {
+        latch.reached().await;
+        latch.open();
+    };
+    let (answers, ()) = soon(futures::future::join(requests, open)).await;
+    assert!(answers.into_iter().all(|answer| answer.is_ok_and(|media| media.source == Source::Origin)));
+    assert_eq!(rig.origin.requests("test:b"), 1, "requests are coalesced");
+    assert_eq!(cache.passed_through(), 21);
+    let unavailable = |error: CacheError| assert!(matches!(error, CacheError::Unavailable(_)), "{error}");
+    unavailable(cache.put("test:c", "mine", "text/plain", "c.txt").await.unwrap_err());
+    unavailable(cache.remove("test:a").await.unwrap_err());
+    unavailable(cache.entries(None, 10).await.unwrap_err());
+    unavailable(cache.close_within(Duration::from_millis(10)).await.unwrap_err());
+    let lru = ENGINE.built_in_policy("lru").unwrap();
+    assert!(matches!(cache.swap_policy(lru).await, Err(SwapError::Unavailable(_))));
+    assert_eq!(cache.status().await.unwrap().cache.max_memory_items, 64, "the counts are those of the last time");
+    assert!(matches!(cache.health().await.unwrap(), Health::Degraded(_)));
+    drop(stopped);
+}
+
+#[tokio::test]
+async fn cache_that_responds_again_is_as_before() {
+    let (rig, cache) = impatient().await;
+    fill(&cache, &["test:a"]).await;
+    let stopped = rig.clock.stop();
+    cache.get_or_download("test:a").await.unwrap();
+    assert!(degraded(&cache).await.contains("does not respond"));
+    drop(stopped);
+    storing(&cache).await;
+    fill(&cache, &["test:b"]).await;
+    assert_eq!(files_exist(&rig.directory(), "test:b"), BOTH);
+    let status = cache.status().await.unwrap();
+    assert_eq!((status.restarts, status.cache.hits), (0, 1), "no instance was lost, and no hit");
+    assert!(cache.degraded_time() > Duration::ZERO);
+    soon(cache.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn directory_that_was_removed_and_created_again_is_used_again() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["test:a"]).await;
+    fs::remove_dir_all(rig.directory()).unwrap();
+    assert!(degraded(&cache).await.contains("is gone"));
+    assert_eq!(body(&cache.get_or_download("test:b").await.unwrap()).await, text("test:b"));
+    assert!(!rig.directory().exists());
+    fs::create_dir(rig.directory()).unwrap();
+    storing(&cache).await;
+    fill(&cache, &["test:a", "test:c"]).await;
+    assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:c")), (BOTH, BOTH));
+    assert!(rig.builder().open().await.is_err(), "it is locked");
+    soon(cache.close()).await.unwrap();
+    assert_eq!(rig.open().await.load_report().entries, 2);
+}
+
+/// A directory in which nothing can be created or removed until this is dropped.
+struct Immutable<'a>(&'a Path);
+
+impl<'a> Immutable<'a> {
+    /// `None` if the test is to be skipped.
+    fn make(directory: &'a Path) -> Option<Self> {
+        let changed = Command::new("chattr").arg("+i").arg(directory).output().is_ok_and(|output| output.status.success());
+        (!skip::unless(changed, "the right to make a directory immutable")).then_some(Self(directory))
+    }
+}
+
+impl Drop for Immutable<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("chattr").arg("-i").arg(self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_without_it() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    storing(&cache).await;
+    let directory = rig.directory();
+    let Some(immutable) = Immutable::make(&directory) else { return };
+    let reason = degraded(&cache).await;
+    assert!(reason.contains("nothing can be stored") && reason.contains("not permitted"), "{reason}");
+    assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
+    drop(immutable);
+    storing(&cache).await;
+    fill(&cache, &["test:a"]).await;
+    assert_eq!(files_exist(&directory, "test:a"), BOTH);
+}
+
+#[tokio::test]
+async fn disk_that_failed_is_found_to_work_again_without_traffic() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let blocked = media_file(&rig.directory(), "test:a").with_extension("dat.tmp");
+    fs::create_dir(&blocked).unwrap();
+    cache.get_or_download("test:a").await.unwrap();
+    assert!(degraded(&cache).await.contains("cannot store the entry"));
+    storing(&cache).await;
+}
