@@ -14,6 +14,7 @@ mod cors;
 mod csrf;
 mod fetch_destination;
 mod handlers;
+mod health_document;
 pub mod logs;
 mod media_query;
 mod media_response;

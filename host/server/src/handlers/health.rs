@@ -4,9 +4,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use media_cache::{Degradation, Health, MediaCache};
-use serde_json::{Value, json};
+use media_cache::{Degradation, Health};
+use serde_json::json;
 
+use crate::health_document::{seconds, state};
 use crate::problem::Problem;
 use crate::service::Service;
 
@@ -29,32 +30,4 @@ pub(crate) async fn ready(State(service): State<Service>) -> Result<Response, Pr
         ])),
         health => Ok(Json(json!({ "status": "ready", "state": state(&health) })).into_response()),
     }
-}
-
-/// The health of a cache as a JSON object: its state and, if that is degraded, why and since when, in seconds since 1970.
-pub(crate) fn health_document(cache: &MediaCache, health: &Health) -> Value {
-    let mut document = json!({
-        "state": state(health),
-        "degraded_seconds": cache.degraded_time().as_secs_f64(),
-        "passed_through": cache.passed_through(),
-    });
-    if let Health::Degraded(Degradation { reason, since }) = health {
-        document["reason"] = reason.as_str().into();
-        document["since"] = seconds(*since).into();
-    }
-    document
-}
-
-/// The name of a state, in documents and metrics.
-pub(crate) fn state(health: &Health) -> &'static str {
-    match health {
-        Health::Storing => "storing",
-        Health::Degraded(_) => "degraded",
-        Health::Recovering => "recovering",
-    }
-}
-
-/// A time in milliseconds as seconds with fractions.
-fn seconds(milliseconds: u64) -> f64 {
-    milliseconds as f64 / 1000.0
 }

@@ -8,7 +8,7 @@ use media_cache::{LoadReport, Stats, Status};
 use serde_json::{Value, json};
 
 use crate::cache_counters::COUNTERS;
-use crate::handlers::health::health_document;
+use crate::health_document::health_document;
 use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;

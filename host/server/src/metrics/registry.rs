@@ -11,7 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::connections::counters::Connections;
-use crate::handlers::health;
+use crate::health_document::state;
 use crate::logs::LossyWriter;
 use crate::metrics::cache::CacheMetrics;
 use crate::metrics::connections::ConnectionMetrics;
@@ -94,7 +94,7 @@ impl Metrics {
         };
         self.0.ready.set(status.is_some().into());
         if let Some((cache, Ok(health))) = health {
-            self.0.health.update(health::state(&health), cache);
+            self.0.health.update(state(&health), cache);
         }
         if let Some((status, policy_totals)) = status {
             self.0.cache.update(status, policy_totals);
