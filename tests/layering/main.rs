@@ -30,7 +30,7 @@ const LAYERS: &[&[&str]] = &[
         "host/requests",
         "host/trace",
     ],
-    &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader"],
+    &["guest/policies/*", "guest/cache", "host/components", "host/http-downloader", "host/maintenance"],
     &["host/media-cache"],
     &["host/simulator", "host/conformance", "host/server"],
     &["host/cli"],

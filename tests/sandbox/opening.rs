@@ -22,7 +22,7 @@ async fn a_directory_is_used_by_one_cache_at_a_time() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let refused = error(rig.builder().open().await);
-    assert!(matches!(refused, OpenError::Lock(LockError::InUse(_))), "{refused}");
+    assert!(matches!(refused, OpenError::Lock(LockError::InUse { .. })), "{refused}");
     fill(&cache, &["test:a"]).await;
     cache.close().await.unwrap();
     let cache = rig.open().await;

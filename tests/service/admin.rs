@@ -22,6 +22,7 @@ fn administration() -> Vec<(Method, String)> {
         (Method::PUT, "/policy?name=sieve".into()),
         (Method::POST, "/policy/rollback".into()),
         (Method::DELETE, media_path(NOWHERE)),
+        (Method::DELETE, "/entries?host=nowhere.invalid".into()),
     ]
 }
 

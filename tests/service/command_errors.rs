@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-const COMMANDS: [&str; 6] = ["serve", "get", "put", "rm", "ls", "stats"];
+const COMMANDS: [&str; 9] = ["serve", "get", "put", "rm", "ls", "stats", "verify", "export", "import"];
 
 #[tokio::test]
 async fn a_download_that_fails_is_told_with_its_url_and_its_reason() {
@@ -64,9 +64,8 @@ async fn a_directory_that_a_service_has_is_left_to_it() {
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
     let file = dir.write("file.png", &png(2));
-    for arguments in
-        [&["get", NOWHERE][..], &["put", NOWHERE, file.to_str().unwrap()], &["rm", NOWHERE], &["ls"], &["ls", "--json"], &["stats"]]
-    {
+    let (other, file) = ("https://nowhere.invalid/other.png", file.to_str().unwrap());
+    for arguments in [&["get", other][..], &["put", NOWHERE, file], &["rm", NOWHERE], &["ls"], &["ls", "--json"], &["stats"]] {
         let said = dir.run(arguments).await.failed();
         assert!(said.contains("in use by another media-cache") && said.contains("ask it over HTTP"), "{said}");
         assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");

@@ -127,7 +127,9 @@ async fn ls_lists_the_least_recently_used_first() {
     for (url, seed) in urls.iter().zip(0..) {
         dir.run_with_input(&["put", url, "-"], &photo(seed)).await.succeeded();
     }
-    dir.run(&["get", &urls[0]]).await.succeeded();
+    let service = dir.serve().await;
+    service.media(&urls[0]).await.is("hit");
+    service.stop().await;
     let said = dir.run(&["ls"]).await.succeeded_text();
     let lines: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["SIZE", "HITS", "TYPE", "URL"]);
@@ -141,7 +143,9 @@ async fn ls_lists_the_least_recently_used_first() {
 async fn ls_has_all_there_is_to_know_as_json() {
     let dir = ServiceDirectory::create();
     dir.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
-    dir.run(&["get", NOWHERE]).await.succeeded();
+    let service = dir.serve().await;
+    service.media(NOWHERE).await.is("hit");
+    service.stop().await;
     let [entry] = dir.listed().await.try_into().unwrap();
     let stored = dir.sidecar(NOWHERE)["ts"].as_f64().unwrap();
     assert_eq!((&entry["url"], &entry["mimetype"]), (&NOWHERE.into(), &"image/png".into()));
@@ -210,7 +214,8 @@ async fn a_budget_that_is_given_is_kept() {
         std::fs::write(dir.sidecar_file(&url(seed)), sidecar.to_string()).unwrap();
     }
     assert_eq!(dir.order().await.len(), 20);
-    dir.run(&["get", &url(19), "--max-size-mb", "1"]).await.succeeded();
+    let put = ["put", &url(19), "-", "--max-size-mb", "1"];
+    dir.run_with_input(&put, &photo(19)).await.succeeded();
     let fitting = (1 << 20) / (26 * 4096);
     assert_eq!(dir.order().await, (20 - fitting..20).map(url).collect::<Vec<_>>(), "those that were used last");
     assert!(dir.disk_usage() <= 1 << 20);

@@ -50,6 +50,7 @@ async fn put_and_rm_say_what_became_of_each_url() {
 #[tokio::test]
 async fn stats_are_the_same_on_one_line() {
     let dir = ServiceDirectory::create();
+    dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
     let compact = dir.run(&["stats", "--json"]).await.succeeded_text();
     let indented = dir.run(&["stats"]).await.succeeded_text();
     assert_eq!(compact.lines().count(), 1);

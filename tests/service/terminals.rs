@@ -51,6 +51,7 @@ async fn errors_show_what_is_hidden_in_urls_and_arguments() {
     let (dir, other) = (ServiceDirectory::create(), format!("https://nowhere.invalid/{HOSTILE}"));
     let file = dir.write("a.png", &png(1));
     let file = file.to_str().unwrap();
+    dir.run(&["put", "https://nowhere.invalid/a.png", file]).await.succeeded();
     for arguments in
         [&["rm", &other][..], &["rm", "--json", &other], &["get", &other], &["put", HOSTILE, file], &["ls", "--component", HOSTILE]]
     {

@@ -4,13 +4,16 @@ use media_cache_test_support::command::run;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 /// All commands with a directory, and what they need besides.
-const WITH_A_DIRECTORY: [&[&str]; 10] = [
+const WITH_A_DIRECTORY: [&[&str]; 13] = [
     &["serve"],
     &["get", "https://example.com/"],
     &["put", "https://example.com/", "file"],
     &["rm", "https://example.com/"],
     &["ls"],
     &["stats"],
+    &["verify"],
+    &["export", "file"],
+    &["import", "file"],
     &["config", "show"],
     &["config", "check"],
     &["policy", "new", "mine"],
@@ -19,7 +22,7 @@ const WITH_A_DIRECTORY: [&[&str]; 10] = [
 
 #[tokio::test]
 async fn an_option_that_is_misspelt_gets_a_suggestion_in_every_command() {
-    for command in &WITH_A_DIRECTORY[..9] {
+    for command in &WITH_A_DIRECTORY[..12] {
         for misspelt in [&["--dri", "x"][..], &["--dri=x"], &["--dirr", "x"]] {
             let said = run(&[command, misspelt].concat()).await.failed_with(2);
             let option = &misspelt[0].split('=').next().unwrap();

@@ -1,21 +1,11 @@
 //! An entry as the index has it: what deciding about it takes, and nothing else. A million entries should take little memory, so what
 //! only a response needs (URL, media type, file name) stays in the sidecar, from which it is read together with the media.
 
-use media_cache_entry_files::{KeyDigest, Sidecar};
+use media_cache_entry_files::{KeyDigest, Sidecar, disk_size};
 
 use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::bindings::media_cache::policy::eviction::{self, MediaKind};
 use crate::media_kind::media_kind;
-
-/// The block in which disk usage is counted, in bytes.
-pub const BLOCK: u64 = 4096;
-
-/// The disk usage of both files of an entry, in whole blocks.
-#[must_use]
-pub fn disk_size(media: u64, sidecar: u64) -> u64 {
-    let blocks = |bytes: u64| bytes.div_ceil(BLOCK).saturating_mul(BLOCK);
-    blocks(media).saturating_add(blocks(sidecar))
-}
 
 /// How far an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

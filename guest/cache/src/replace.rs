@@ -6,7 +6,7 @@
 
 use std::rc::Rc;
 
-use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar};
+use media_cache_entry_files::{Cacheability, KeyDigest, Sidecar, disk_size};
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::blobs::Blob;
@@ -17,7 +17,7 @@ use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
-use crate::entry::{Entry, EntryState, disk_size};
+use crate::entry::{Entry, EntryState};
 use crate::index::Slot;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;

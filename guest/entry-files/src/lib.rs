@@ -6,6 +6,7 @@
 //! The cache component writes these files. This crate knows nothing about WebAssembly, so that programs on the host can read and check
 //! a directory without a component.
 
+mod disk_size;
 mod file_kind;
 mod hex;
 mod json_surrogates;
@@ -14,6 +15,7 @@ mod media_type;
 mod metadata;
 mod sidecar;
 
+pub use disk_size::{BLOCK, disk_size};
 pub use file_kind::{FileKind, OLD_INDEX, TEMPORARY};
 pub use hex::{decode_hex, encode_hex};
 pub use key_digest::{DigestHasher, DigestMap, KeyDigest};

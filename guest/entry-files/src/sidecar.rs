@@ -121,6 +121,12 @@ impl Sidecar {
         Ok(json)
     }
 
+    /// The same sidecar with a digest of the body.
+    #[must_use]
+    pub fn with_body_digest(self, digest: [u8; 32]) -> Self {
+        Self { body_digest: Some(digest), ..self }
+    }
+
     /// Reads the content of a file, whoever wrote it. `None` if it describes no entry.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {

@@ -8,6 +8,7 @@
 //! The cache component applies the rules, and so does its host, which serves hits by itself. Both use this crate, so both compute the
 //! same cache keys.
 
+mod entry_filter;
 mod host_pattern;
 mod key_rules;
 mod parameter_rule;
@@ -18,6 +19,7 @@ mod rule_names;
 mod url_parts;
 mod url_text;
 
+pub use entry_filter::{EntryFilter, InvalidHost};
 pub use host_pattern::HostPattern;
 pub use key_rules::KeyRules;
 pub use parameter_rule::ParameterRule;

@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{self, Settings};
 use crate::config_command::Config;
+use crate::export::Export;
 use crate::get::Get;
+use crate::import::Import;
 use crate::ls::Ls;
 use crate::policy::{CompilePolicy, Policy};
 use crate::put::Put;
@@ -16,6 +18,7 @@ use crate::serve::Serve;
 use crate::sign::Sign;
 use crate::simulate::Simulate;
 use crate::stats::Stats;
+use crate::verify::Verify;
 use crate::version;
 
 /// A cache for downloaded media: the same URL is never fetched twice.
@@ -45,7 +48,7 @@ enum Command {
     Get(Get),
     /// Store a file for a URL
     Put(Put),
-    /// Remove what is stored for URLs
+    /// Remove what is stored for URLs, for a host, or below a prefix
     Rm(Rm),
     /// Have a running service fetch the media of a URL again
     Refresh(Refresh),
@@ -53,6 +56,20 @@ enum Command {
     Ls(Ls),
     /// Say how much is stored
     Stats(Stats),
+    /// Read all that is stored, and report what is damaged
+    ///
+    /// It changes nothing, unless --repair is given, and can run next to a service. The exit status is 0 if everything is intact, or was
+    /// repaired, and 3 if something is damaged.
+    Verify(Verify),
+    /// Write what is stored into an archive
+    ///
+    /// The archive is a tar file with the two files of each entry. It can be written next to a running service. The exit status is 1 if
+    /// damaged entries were left out.
+    Export(Export),
+    /// Store the entries of an archive, except those that are stored already
+    ///
+    /// An import that was interrupted continues when it is run again. The exit status is 1 if an entry could not be stored.
+    Import(Box<Import>),
     /// Replay a trace of requests through eviction policies, and say what each would miss
     ///
     /// All policies run at all capacities, in the sandbox that they have in the service. The exit status is 1 if one of them breaks
@@ -109,10 +126,13 @@ impl Cli {
                 Command::Sign(sign) => sign.run(),
                 Command::Get(get) => get.run().await,
                 Command::Put(put) => put.run().await,
-                Command::Rm(rm) => rm.run().await,
+                Command::Rm(rm) => rm.run(),
                 Command::Refresh(refresh) => refresh.run().await,
                 Command::Ls(ls) => ls.run().await,
                 Command::Stats(stats) => stats.run().await,
+                Command::Verify(verify) => verify.run(),
+                Command::Export(export) => export.run(),
+                Command::Import(import) => import.run().await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run().await,
                 Command::Config(config) => config.run(&settings).await,

@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::Args;
 use futures::TryStreamExt;
 use indicatif::HumanBytes;
-use media_cache::{Blob, Media, Source};
+use media_cache::{Blob, Source};
+use media_cache_entry_files::Metadata;
+use media_cache_maintenance::StoredEntry;
 use serde_json::{Value, json};
 
 use crate::store_options::StoreOptions;
@@ -36,47 +38,71 @@ impl Get {
         if file.is_none() && output::is_terminal() {
             anyhow::bail!("these bytes are not for a terminal; say where they are to go with -o FILE, or with `-o - |`");
         }
+        // What is stored is read from its files. The cache is opened to download.
+        if let Some(StoredEntry { sidecar, body, .. }) = self.store.storage.stored(&self.url) {
+            let body = Blob::from_file(body.into()).with_context(|| format!("cannot read what is stored for {}", self.url))?;
+            let Metadata { mimetype, filename, .. } = Metadata::clone(&sidecar.metadata);
+            let got = Got { key: sidecar.url, mimetype, filename, body, source: Source::Disk };
+            return got.write(file.as_deref(), self.json).await;
+        }
         let (cache, bar) = self.store.open().await?;
         let got = cache.get_or_download(&self.url).await;
         bar.finish_and_clear();
         let media = got.with_context(|| format!("cannot get {}", self.url))?;
-        if self.json && file.is_none() {
-            output::json_note(&document(&cache.key(&self.url), &media));
-        } else if !self.json {
-            output::note(description(&media));
-        }
-        let written = match &file {
-            Some(file) => save(&media.body, file).await.with_context(|| format!("cannot write {}", file.display())),
-            None => print(&media.body).await,
-        };
-        let document = document(&cache.key(&self.url), &media);
+        let (mimetype, filename) = (media.mimetype().to_owned(), media.filename().to_owned());
+        let got = Got { key: self.store.storage.key(&self.url), mimetype, filename, body: media.body, source: media.source };
+        let written = got.write(file.as_deref(), self.json).await;
         cache.close().await?;
-        written?;
-        if self.json && file.is_some() {
-            output::json_value(&document)?;
-        }
-        Ok(ExitCode::SUCCESS)
+        written
     }
 }
 
-/// What was got, for people.
-fn description(media: &Media) -> String {
-    let from = match media.source {
-        Source::Origin => "downloaded",
-        Source::Memory | Source::Disk => "from the cache",
-    };
-    format!("{}, {}, {}, {from}", media.filename(), media.mimetype(), HumanBytes(media.body.len()))
+/// What was got.
+struct Got {
+    key: String,
+    mimetype: String,
+    filename: String,
+    body: Blob,
+    source: Source,
 }
 
-/// What was got, for programs.
-fn document(key: &str, media: &Media) -> Value {
-    let source = match media.source {
-        Source::Origin => "origin",
-        Source::Memory => "memory",
-        Source::Disk => "disk",
-    };
-    let (mimetype, filename) = (media.mimetype(), media.filename());
-    json!({ "url": key, "mimetype": mimetype, "filename": filename, "size": media.body.len(), "source": source })
+impl Got {
+    /// Writes the bytes, and says what they are.
+    async fn write(&self, file: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
+        if json && file.is_none() {
+            output::json_note(&self.document());
+        } else if !json {
+            output::note(self.description());
+        }
+        match file {
+            Some(file) => save(&self.body, file).await.with_context(|| format!("cannot write {}", file.display()))?,
+            None => print(&self.body).await?,
+        }
+        if json && file.is_some() {
+            output::json_value(&self.document())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What was got, for people.
+    fn description(&self) -> String {
+        let from = match self.source {
+            Source::Origin => "downloaded",
+            Source::Memory | Source::Disk => "from the cache",
+        };
+        format!("{}, {}, {}, {from}", self.filename, self.mimetype, HumanBytes(self.body.len()))
+    }
+
+    /// What was got, for programs.
+    fn document(&self) -> Value {
+        let source = match self.source {
+            Source::Origin => "origin",
+            Source::Memory => "memory",
+            Source::Disk => "disk",
+        };
+        let (url, mimetype, filename) = (&self.key, &self.mimetype, &self.filename);
+        json!({ "url": url, "mimetype": mimetype, "filename": filename, "size": self.body.len(), "source": source })
+    }
 }
 
 async fn save(body: &Blob, file: &Path) -> anyhow::Result<()> {

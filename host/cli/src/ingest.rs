@@ -19,9 +19,8 @@ use crate::storage::MIB;
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Ingest {
-    /// The largest body that is downloaded or put, in MiB
-    #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
-    max_body_mb: u64,
+    #[command(flatten)]
+    limit: BodyLimit,
     #[command(flatten)]
     retries: Retries,
     #[command(flatten)]
@@ -32,6 +31,22 @@ pub struct Ingest {
     outbound: OutboundLimits,
     #[command(flatten)]
     gif: GifOptions,
+}
+
+/// How large a body may be.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+pub struct BodyLimit {
+    /// The largest body that is downloaded, put or imported, in MiB
+    #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
+    max_body_mb: u64,
+}
+
+impl BodyLimit {
+    /// The same in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.max_body_mb.saturating_mul(MIB)
+    }
 }
 
 impl Ingest {
@@ -86,11 +101,11 @@ impl Ingest {
 
     /// Room that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
     pub fn room(&self) -> u64 {
-        self.max_body_mb.max(self.gif.max_video_mb()).saturating_add(1)
+        self.limit.max_body_mb.max(self.gif.max_video_mb()).saturating_add(1)
     }
 
     /// The largest body that is downloaded or put, in bytes.
     pub fn max_body_bytes(&self) -> u64 {
-        self.max_body_mb.saturating_mul(MIB)
+        self.limit.bytes()
     }
 }

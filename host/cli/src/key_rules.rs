@@ -2,6 +2,7 @@
 
 use clap::Args;
 use media_cache::KeyRules;
+use media_cache_entry_files::KeyDigest;
 
 /// What makes URLs the same entry. Every command that is given a URL has to know.
 #[derive(Args)]
@@ -17,5 +18,10 @@ impl KeyRuleOptions {
     /// All of them together.
     pub fn rules(&self) -> KeyRules {
         self.key_rules.iter().cloned().collect()
+    }
+
+    /// The digest of the entry of a URL.
+    pub fn digest(&self, url: &str) -> KeyDigest {
+        KeyDigest::of(&self.rules().key(url))
     }
 }

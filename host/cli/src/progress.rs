@@ -10,6 +10,7 @@ use crate::visible::Visible;
 const SPINNER: &str = "{spinner} {wide_msg}";
 const DOWNLOAD: &str = "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}";
 const REPLAY: &str = "{wide_bar} {percent:>3} % {per_sec}, {eta}";
+const READING: &str = "{spinner} {bytes} read, {bytes_per_sec}";
 const SEEDING: &str = "{spinner} {wide_bar} {human_pos}/{human_len} seeded";
 
 /// A spinner, which turns once it has a message.
@@ -38,6 +39,19 @@ pub fn downloaded(bar: &ProgressBar, received: u64, total: Option<u64>) {
 /// A bar for so many requests that are replayed.
 pub fn replay(requests: u64) -> ProgressBar {
     ProgressBar::new(requests).with_style(style(REPLAY))
+}
+
+/// A bar for entries, whose number is set when it is known.
+pub fn entries() -> ProgressBar {
+    ProgressBar::new(0).with_style(style(REPLAY))
+}
+
+/// A bar for bytes that are read, or a spinner if their number is not known.
+pub fn bytes(total: Option<u64>) -> ProgressBar {
+    match total {
+        Some(total) => ProgressBar::new(total).with_style(style(DOWNLOAD)),
+        None => ProgressBar::new_spinner().with_style(style(READING)),
+    }
 }
 
 /// A bar for the entries with which a policy is seeded.
@@ -121,6 +135,12 @@ mod tests {
             drawn(38, &spinner(), |bar| downloaded(bar, 1 << 40, None)),
             drawn(38, &spinner(), |bar| downloaded(bar, 1023 << 20, Some((1 << 30) - 1))),
             drawn(38, &replay(1 << 40), |bar| bar.set_position(123_456_789)),
+            drawn(38, &entries(), |bar| {
+                bar.set_length(1_000_000);
+                bar.set_position(999_999);
+            }),
+            drawn(38, &bytes(Some(1 << 50)), |bar| bar.set_position(1 << 49)),
+            drawn(38, &bytes(None), |bar| bar.set_position(1 << 49)),
             drawn(38, &seeding(), |bar| {
                 bar.set_length(1_000_000);
                 bar.set_position(999_999);
@@ -129,7 +149,7 @@ mod tests {
         for lines in &lines {
             assert!(!lines.is_empty() && lines.iter().all(|line| line.trim_end().chars().count() <= 38), "{lines:?}");
         }
-        assert!(lines[0][0].contains("loading /a/very") && lines[4].last().unwrap().contains("seeded"), "{lines:?}");
+        assert!(lines[0][0].contains("loading /a/very") && lines[7].last().unwrap().contains("seeded"), "{lines:?}");
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Refresh {
 impl Refresh {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let query = [("url".to_owned(), self.url)];
-        let refreshed = self.server.ask(Method::POST, self.server.url("refresh", &query)?, None).await?;
+        let refreshed = self.server.ask(Method::POST, "refresh", &query, None).await?;
         self.server.print(&refreshed, describe)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -128,7 +128,7 @@ impl Serve {
         let main = SharedAccess::from(main);
         endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
-        let remembered = RememberedPolicy::new(&self.storage.dir, self.storage.policy.clone());
+        let remembered = RememberedPolicy::new(self.storage.dir(), self.storage.policy.clone());
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
@@ -246,7 +246,7 @@ impl Serve {
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
-        let directory = check_directory(&self.storage.dir).err();
+        let directory = check_directory(self.storage.dir()).err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let clients = self.connections.limits(self.memory.items().into()).err();
         let converter = self.ingest.check_converter().await.err();

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults};
+use media_cache_maintenance::{EntryDirectory, StoredEntry};
 
-use crate::config::ConfigurationFile;
+use crate::directory::CacheDirectory;
 use crate::engine::engine;
 use crate::key_rules::KeyRuleOptions;
 use crate::progress;
@@ -23,10 +24,7 @@ pub const DEFAULT_MAX_SIZE_MB: u64 = defaults::MAX_DISK_BYTES.get() / MIB;
 #[command(next_help_heading = "Storage")]
 pub struct Storage {
     #[command(flatten)]
-    config: ConfigurationFile,
-    /// The directory with the entries; made if it is not there
-    #[arg(long, value_name = "DIR", default_value = defaults::DIRECTORY)]
-    pub dir: PathBuf,
+    directory: CacheDirectory,
     /// A cache component to use in place of the built-in one
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
@@ -43,6 +41,23 @@ pub struct Storage {
 pub struct UnusablePolicy(ComponentError);
 
 impl Storage {
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.directory.dir
+    }
+
+    /// What is stored for a URL, read from its files: without the index of the cache, and also next to a running service. Nothing if its
+    /// files are damaged.
+    pub fn stored(&self, url: &str) -> Option<StoredEntry> {
+        let directory = EntryDirectory::existing(self.dir()).ok()?;
+        directory.entry(self.key_rules.digest(url)).ok().flatten()
+    }
+
+    /// What a URL has in common with all URLs of the same entry.
+    pub fn key(&self, url: &str) -> String {
+        self.key_rules.rules().key(url).into_owned()
+    }
+
     /// A cache at this place with a budget in MiB, for a command that neither downloads nor transcodes.
     ///
     /// # Errors
@@ -57,7 +72,7 @@ impl Storage {
     /// With a sentence for the user.
     pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let engine = engine()?;
-        let mut builder = MediaCache::builder().directory(&self.dir).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
+        let mut builder = MediaCache::builder().directory(self.dir()).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
         builder = builder.key_rules(self.key_rules.rules());
         if let Some(file) = &self.component {
             builder = builder.component(engine.cache_from_file(file)?);
@@ -72,7 +87,7 @@ impl Storage {
     /// A budget in MiB that evicts nothing: what the directory holds and `more` MiB, or the default where that is larger. Looking at
     /// a cache, or adding a thing to it, must not empty it because nobody said how large it may be.
     pub fn ample_budget(&self, more: u64) -> NonZeroU64 {
-        let needed = mebibytes_in(&self.dir).saturating_add(more);
+        let needed = mebibytes_in(self.dir()).saturating_add(more);
         NonZeroU64::new(needed.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
     }
 
@@ -81,7 +96,7 @@ impl Storage {
     /// # Errors
     /// With a sentence for the user.
     pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
-        progress::spin(bar, &format!("loading {}", self.dir.display()));
+        progress::spin(bar, &format!("loading {}", self.dir().display()));
         let opened = builder.open().await;
         bar.set_message("");
         if opened.is_err() {
@@ -90,11 +105,12 @@ impl Storage {
         Ok(opened?)
     }
 
-    /// Opens the cache for a command that stores nothing.
+    /// Opens the cache, which has to exist, for a command that needs the order of use and the counters in its index.
     ///
     /// # Errors
     /// With a sentence for the user.
     pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
+        self.directory.existing()?;
         let bar = progress::spinner();
         let cache = self.open(self.builder(self.ample_budget(0))?, &bar).await?;
         bar.finish_and_clear();

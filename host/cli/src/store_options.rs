@@ -19,7 +19,7 @@ pub struct StoreOptions {
     #[arg(long, value_name = "MB", help_heading = "Storage")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
-    storage: Storage,
+    pub storage: Storage,
     #[command(flatten)]
     durability: DurabilityOption,
     #[command(flatten)]

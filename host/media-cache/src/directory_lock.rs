@@ -13,7 +13,7 @@ const FILE: &str = "media-cache.lock";
 
 /// A directory that is ours until this is dropped, or the process ends.
 #[derive(Debug)]
-pub(crate) struct DirectoryLock {
+pub struct DirectoryLock {
     /// Locked. While it is open, no other file has its number.
     file: File,
     directory: File,
@@ -35,8 +35,17 @@ pub(crate) enum Standing {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process has it.
-    #[error("{} is in use by another media-cache; stop that one, ask it over HTTP, or use another directory", .0.display())]
-    InUse(PathBuf),
+    #[error(
+        "{} is in use by another media-cache{}; stop that one, ask it over HTTP, or use another directory",
+        path.display(),
+        holder.map_or_else(String::new, |holder| format!(" (process {holder})"))
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// The process, if the operating system says which one it is.
+        holder: Option<u32>,
+    },
     /// It cannot be made, or the lock file cannot be opened.
     #[error("cannot use {}: {error}", path.display())]
     Unusable {
@@ -48,7 +57,16 @@ pub enum LockError {
 }
 
 impl DirectoryLock {
+    /// Whether a directory was ever taken: it is that of a cache then.
+    #[must_use]
+    pub fn is_in(directory: &Path) -> bool {
+        directory.join(FILE).exists()
+    }
+
     /// Makes the directory where it is not there, and takes it.
+    ///
+    /// # Errors
+    /// If another process has it, or it cannot be made or written to.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         private_files::create_directory(directory).map_err(|error| unusable(directory, error))?;
         let lock = Self::acquire_existing(directory)?;
@@ -67,7 +85,7 @@ impl DirectoryLock {
                 private_files::create_own_directory(directory).map_err(|error| unusable(directory, error))?;
                 Ok(Self { file, directory: opened })
             }
-            Err(TryLockError::WouldBlock) => Err(LockError::InUse(directory.into())),
+            Err(TryLockError::WouldBlock) => Err(LockError::InUse { path: directory.into(), holder: holder(&file) }),
             Err(TryLockError::Error(error)) => Err(unusable(&lock_file, error)),
         }
     }
@@ -94,6 +112,21 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
+/// The process that has locked a file, as Linux lists it.
+fn holder(file: &File) -> Option<u32> {
+    let metadata = file.metadata().ok()?;
+    let (device, inode) = (metadata.dev(), metadata.ino());
+    let (major, minor) = ((device >> 8) & 0xfff | (device >> 32) & !0xfff, device & 0xff | (device >> 12) & !0xff);
+    let id = format!("{major:02x}:{minor:02x}:{inode}");
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        // A number, `FLOCK`, `ADVISORY`, `WRITE`, the process, the file. Those that wait have an arrow after the number.
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (kind, process, file) = (fields.get(1)?, fields.get(4)?, fields.get(5)?);
+        (*kind == "FLOCK" && *file == id).then(|| process.parse().ok().filter(|process| *process > 0))?
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +138,9 @@ mod tests {
         let lock = DirectoryLock::acquire(&directory).unwrap();
         let second = DirectoryLock::acquire(&directory).unwrap_err();
         assert!(second.to_string().contains("in use by another media-cache"), "{second}");
+        if let LockError::InUse { holder: Some(holder), .. } = second {
+            assert_eq!(holder, std::process::id());
+        }
         drop(lock);
         DirectoryLock::acquire(&directory).unwrap();
     }

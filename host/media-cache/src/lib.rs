@@ -57,7 +57,7 @@ pub use builder::Builder;
 pub use cache::{CacheError, MediaCache, describe};
 pub use cache_engine::CacheComponent;
 pub use component_error::ComponentError;
-pub use directory_lock::LockError;
+pub use directory_lock::{DirectoryLock, LockError};
 pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;

@@ -2,6 +2,8 @@
 
 use axum::http::Uri;
 
+use media_cache::{CacheControl, Cacheability, Validators};
+
 use crate::problem::Problem;
 use media_cache_requests::Signature;
 use media_cache_requests::query;
@@ -10,8 +12,18 @@ use media_cache_requests::query;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MediaQuery {
     pub url: String,
-    pub filename: Option<String>,
     pub signature: Option<Signature>,
+}
+
+/// The query of a PUT: the URL, and what is known about the media that neither its bytes nor its type say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct PutQuery {
+    pub url: String,
+    pub filename: Option<String>,
+    /// Who may keep it, and for how long it is fresh.
+    pub cache_control: CacheControl,
+    /// What its origin knows it by.
+    pub validators: Validators,
 }
 
 /// What to do about a URL that was not encoded. To ignore a part of it would be to fetch another URL than was meant.
@@ -23,13 +35,7 @@ impl MediaQuery {
     pub fn of_get(uri: &Uri) -> Result<Self, Problem> {
         let [url, signature, expires] = query::read(uri, ["url", "signature", "expires"], HINT)?;
         let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
-        Ok(Self { url: required(url)?, filename: None, signature })
-    }
-
-    /// The query of a PUT.
-    pub fn of_put(uri: &Uri) -> Result<Self, Problem> {
-        let [url, filename] = query::read(uri, ["url", "filename"], HINT)?;
-        Ok(Self { url: required(url)?, filename, signature: None })
+        Ok(Self { url: required(url)?, signature })
     }
 
     /// The query of a refresh.
@@ -40,8 +46,29 @@ impl MediaQuery {
     /// The query of a DELETE.
     pub fn of_delete(uri: &Uri) -> Result<Self, Problem> {
         let [url] = query::read(uri, ["url"], HINT)?;
-        Ok(Self { url: required(url)?, filename: None, signature: None })
+        Ok(Self { url: required(url)?, signature: None })
     }
+}
+
+impl PutQuery {
+    /// The query of a request.
+    pub fn read(uri: &Uri) -> Result<Self, Problem> {
+        let names = ["url", "filename", "private", "max-age", "age", "etag", "last-modified"];
+        let [url, filename, private, max_age, age, etag, last_modified] = query::read(uri, names, HINT)?;
+        let cacheability = match private.as_deref() {
+            None | Some("false") => Cacheability::Public,
+            Some("true") => Cacheability::Private,
+            Some(_) => return Err(Problem::bad_request("`private` has to be `true` or `false`")),
+        };
+        let (max_age, age) = (seconds("max-age", max_age)?, seconds("age", age)?.unwrap_or(0));
+        let cache_control = CacheControl { cacheability, max_age, age };
+        Ok(Self { url: required(url)?, filename, cache_control, validators: Validators { etag, last_modified } })
+    }
+}
+
+fn seconds(name: &str, text: Option<String>) -> Result<Option<u32>, Problem> {
+    let wrong = |_| Problem::bad_request(format!("`{name}` has to be a number of seconds"));
+    text.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
 fn required(url: Option<String>) -> Result<String, Problem> {
@@ -55,7 +82,7 @@ mod tests {
 
     fn put(query: &str) -> Result<(String, Option<String>), String> {
         let uri: Uri = format!("/media?{query}").parse().unwrap();
-        MediaQuery::of_put(&uri).map(|query| (query.url, query.filename)).map_err(|problem| format!("{problem:?}"))
+        PutQuery::read(&uri).map(|query| (query.url, query.filename)).map_err(|problem| format!("{problem:?}"))
     }
 
     #[test]
@@ -79,8 +106,21 @@ mod tests {
             ("url=a&signature=b", false, false, false),
         ] {
             let uri: Uri = format!("/media?{query}").parse().unwrap();
-            let read = [MediaQuery::of_get(&uri), MediaQuery::of_put(&uri), MediaQuery::of_delete(&uri)];
-            assert_eq!(read.map(|query| query.is_ok()), [get, put, delete], "{query}");
+            let read = [MediaQuery::of_get(&uri).is_ok(), PutQuery::read(&uri).is_ok(), MediaQuery::of_delete(&uri).is_ok()];
+            assert_eq!(read, [get, put, delete], "{query}");
+        }
+    }
+
+    #[test]
+    fn a_put_says_who_may_keep_the_media_and_how_its_origin_knows_it() {
+        let read = |query: &str| PutQuery::read(&format!("/media?url=a&{query}").parse().unwrap());
+        let put = read("private=true&max-age=60&age=5&etag=%22a%22&last-modified=now").unwrap();
+        let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60), age: 5 };
+        let validators = Validators { etag: Some("\"a\"".into()), last_modified: Some("now".into()) };
+        assert_eq!((put.cache_control, put.validators), (cache_control, validators));
+        assert_eq!(read("").unwrap().cache_control, CacheControl::default());
+        for wrong in ["private=yes", "max-age=-1", "age=1.5", "age="] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -74,6 +74,19 @@ impl Problem {
         }
     }
 
+    /// A removal of several entries that failed, in part or because it says nothing that an entry could match.
+    pub fn entries_not_deleted(error: CacheError) -> Self {
+        match error {
+            CacheError::Store(StoreError::InvalidUrl(why)) => Self::bad_request(why),
+            CacheError::Store(error) => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "not-deleted",
+                format!("not everything could be deleted: {}", describe(&error)),
+            ),
+            other => other.into(),
+        }
+    }
+
     /// Adds to the detail.
     pub fn and(self, more: &str) -> Self {
         Self { detail: format!("{}; {more}", self.detail), ..self }

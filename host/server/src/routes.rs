@@ -39,7 +39,7 @@ use Requirement::{Administration, Loopback, Nothing, Signature};
 pub(crate) const ROUTES: &[Route] = &[
     Route { path: MEDIA, to_read: Signature, is_polled: false, handlers: || get(media::get).put(media::put).delete(media::delete) },
     Route { path: REFRESH, to_read: Administration, is_polled: false, handlers: || post(refresh::refresh) },
-    Route { path: "/entries", to_read: Administration, is_polled: false, handlers: || get(entries::list) },
+    Route { path: "/entries", to_read: Administration, is_polled: false, handlers: || get(entries::list).delete(entries::delete) },
     Route { path: "/policies", to_read: Administration, is_polled: false, handlers: || get(policy::list) },
     Route { path: "/policy", to_read: Administration, is_polled: false, handlers: || get(policy::show).put(policy::put) },
     Route { path: "/policy/rollback", to_read: Administration, is_polled: false, handlers: || post(policy::roll_back) },

@@ -94,7 +94,7 @@ impl CacheRig {
         let open = async {
             loop {
                 match self.builder().open().await {
-                    Err(OpenError::Lock(LockError::InUse(_))) => tokio::task::yield_now().await,
+                    Err(OpenError::Lock(LockError::InUse { .. })) => tokio::task::yield_now().await,
                     opened => return opened.unwrap(),
                 }
             }

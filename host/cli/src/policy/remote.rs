@@ -1,7 +1,7 @@
 //! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -11,14 +11,14 @@ use indicatif::{HumanBytes, HumanDuration};
 use media_cache::policy::PolicyOrigin;
 use media_cache::{Pipes, PolicySpec, read_small_file};
 use media_cache_server::MAX_POLICY_BYTES;
-use reqwest::{Client, Method, Response};
+use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
 use crate::config::ConfigurationFile;
 use crate::output::{self, OutputError};
 use crate::progress;
-use crate::secrets::first_token;
+use crate::service_client::{ServiceClient, TokenFile, service_address};
 
 /// How often the progress of a swap is asked for.
 const POLL: Duration = Duration::from_millis(200);
@@ -29,11 +29,10 @@ pub struct Server {
     #[command(flatten)]
     config: ConfigurationFile,
     /// Where the service listens
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = address)]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = service_address)]
     server: Url,
-    /// A file with a token of the service, where it wants one; the first in it is sent
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    token: TokenFile,
     /// Print what the service answers, as JSON
     #[arg(long)]
     json: bool,
@@ -71,7 +70,7 @@ pub struct Rollback {
 
 impl Show {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
+        let policy = self.server.ask(Method::GET, "policy", &[], None).await?;
         self.server.print(&policy, show)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -79,8 +78,8 @@ impl Show {
 
 impl List {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let policies = self.server.ask(Method::GET, self.server.url("policies", &[])?, None).await?;
-        let policy = self.server.ask(Method::GET, self.server.url("policy", &[])?, None).await?;
+        let policies = self.server.ask(Method::GET, "policies", &[], None).await?;
+        let policy = self.server.ask(Method::GET, "policy", &[], None).await?;
         self.server.print(&policies, |policies| list(policies, text(&policy["digest"])))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -96,7 +95,7 @@ impl Swap {
                 None
             }
         };
-        let swap = self.server.ask(Method::PUT, self.server.url("policy", &query)?, component);
+        let swap = self.server.ask(Method::PUT, "policy", &query, component);
         let policy = self.server.while_showing_progress(swap).await?;
         self.server.print(&policy, in_place)?;
         Ok(ExitCode::SUCCESS)
@@ -105,7 +104,7 @@ impl Swap {
 
 impl Rollback {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let swap = self.server.ask(Method::POST, self.server.url("policy/rollback", &[])?, None);
+        let swap = self.server.ask(Method::POST, "policy/rollback", &[], None);
         let policy = self.server.while_showing_progress(swap).await?;
         self.server.print(&policy, in_place)?;
         Ok(ExitCode::SUCCESS)
@@ -113,44 +112,25 @@ impl Rollback {
 }
 
 impl Server {
-    /// The URL of a path of the service.
-    pub fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
-        let server = self.server.as_str().trim_end_matches('/');
-        let mut url: Url =
-            format!("{server}/{path}").parse().with_context(|| format!("{server} is not the address of a service"))?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        Ok(url)
+    fn client(&self) -> anyhow::Result<ServiceClient> {
+        ServiceClient::new(self.server.clone(), &self.token)
     }
 
-    /// Sends a request, and takes apart what comes back.
-    pub async fn ask(&self, method: Method, url: Url, body: Option<Vec<u8>>) -> anyhow::Result<Value> {
-        let request = client()?.request(method, url);
-        let request = match &self.token_file {
-            Some(file) => request.bearer_auth(first_token(file)?),
+    /// Sends a request for a path, and returns the document that the service answers with.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(String, String)],
+        component: Option<Vec<u8>>,
+    ) -> anyhow::Result<Value> {
+        let client = self.client()?;
+        let request = client.request(method, client.url(path, query)?);
+        let request = match component {
+            Some(component) => request.header("content-type", "application/wasm").body(component),
             None => request,
         };
-        let request = match body {
-            Some(body) => request.header("content-type", "application/wasm").body(body),
-            None => request,
-        };
-        let sent = request.send().await.map_err(reqwest::Error::without_url);
-        let response = sent.with_context(|| format!("cannot reach a service at {}; --server says where it is", self.server))?;
-        self.read(response).await.with_context(|| format!("the service at {} did not do it", self.server))
-    }
-
-    async fn read(&self, response: Response) -> anyhow::Result<Value> {
-        let status = response.status();
-        let body = response.bytes().await.map_err(reqwest::Error::without_url).context("its answer broke off")?;
-        let answer: Option<Value> = serde_json::from_slice(&body).ok();
-        match answer {
-            Some(answer) if status.is_success() => Ok(answer),
-            Some(problem) if problem["detail"].is_string() => {
-                anyhow::bail!("{}{}", text(&problem["detail"]), hint(text(&problem["code"])))
-            }
-            _ => anyhow::bail!("it answered {status}, and not as media-cache does"),
-        }
+        client.ask(request).await
     }
 
     /// Waits for a swap, and shows how far it is where somebody can see it.
@@ -159,11 +139,10 @@ impl Server {
             return swap.await;
         }
         let bar = progress::seeding();
-        let status = self.url("policy", &[])?;
         let watch = async {
             loop {
                 tokio::time::sleep(POLL).await;
-                let asked = self.ask(Method::GET, status.clone(), None).await;
+                let asked = self.ask(Method::GET, "policy", &[], None).await;
                 if let Some(progress) = asked.ok().as_ref().map(|policy| &policy["swap"]).filter(|swap| !swap.is_null()) {
                     bar.set_length(progress["entries"].as_u64().unwrap_or(0));
                     bar.set_position(progress["seeded"].as_u64().unwrap_or(0));
@@ -184,36 +163,12 @@ impl Server {
     }
 }
 
-fn address(text: &str) -> Result<Url, String> {
-    let url: Option<Url> = text.parse().ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| "it has to begin with http:// or https://".into())
-}
-
-/// What to do about a refusal.
-fn hint(code: &str) -> &'static str {
-    match code {
-        "no-token" => "\n--token-file says in which file there is one",
-        "wrong-token" => "\n--token-file has to name a file that begins with a token of the service",
-        "administration-off" => "\n--server has to say where the service has its --admin-listen, if it has one",
-        _ => "",
-    }
-}
-
 /// A component. What is none is not worth sending.
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let component = read_small_file(path, MAX_POLICY_BYTES, Pipes::Accepted);
     let component = component.with_context(|| format!("cannot read the policy {}", path.display()))?;
     anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
     Ok(component)
-}
-
-fn client() -> anyhow::Result<Client> {
-    // The provider is set once for the process: an error means that it is set already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
-    // whoever it names.
-    Ok(Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?)
 }
 
 fn in_place(policy: &Value) -> Vec<String> {

@@ -1,10 +1,10 @@
-//! `/entries`: what is stored, a page at a time.
+//! `/entries`: lists what is stored, a page at a time, and deletes what matches a filter.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use media_cache::Listed;
+use media_cache::{EntryFilter, Listed};
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
@@ -25,6 +25,26 @@ pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Res
     let next = page.next.map(|next| next.to_string());
     let entries: Vec<Value> = page.entries.iter().map(entry_document).collect();
     Ok(Json(json!({ "entries": entries, "next": next })).into_response())
+}
+
+/// `DELETE /entries`: removes the entries of a host, those below a prefix, or all.
+pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    let filter = filter(&uri)?;
+    let removed = service.cache().await?.remove_matching(filter).await.map_err(Problem::entries_not_deleted)?;
+    Ok(Json(json!({ "removed": removed })).into_response())
+}
+
+/// What a query selects. It has to say exactly one thing, so that nothing is deleted by a misunderstanding.
+fn filter(uri: &Uri) -> Result<EntryFilter, Problem> {
+    const HINT: &str = "there are `host`, `prefix` and `all`";
+    match query::read(uri, ["host", "prefix", "all"], HINT)? {
+        [Some(host), None, None] => Ok(EntryFilter::Host(host)),
+        [None, Some(prefix), None] if !prefix.is_empty() => Ok(EntryFilter::Prefix(prefix)),
+        [None, Some(_), None] => Err(Problem::bad_request("`prefix` is empty; `all=true` deletes all entries")),
+        [None, None, Some(all)] if all == "true" => Ok(EntryFilter::All),
+        [None, None, Some(_)] => Err(Problem::bad_request("`all` can only be `true`")),
+        _ => Err(Problem::bad_request("say which entries to delete by exactly one of `host=…`, `prefix=…` and `all=true`")),
+    }
 }
 
 fn window(uri: &Uri) -> Result<(Option<u64>, u32), Problem> {
@@ -60,6 +80,25 @@ pub fn entry_document(entry: &Listed) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_is_exactly_one_parameter() {
+        let filter = |query: &str| filter(&format!("/entries?{query}").parse().unwrap()).map_err(|problem| format!("{problem:?}"));
+        assert!(matches!(filter("host=*.x.org"), Ok(EntryFilter::Host(host)) if host == "*.x.org"));
+        assert!(matches!(filter("prefix=https%3A%2F%2Fx.org%2F"), Ok(EntryFilter::Prefix(prefix)) if prefix == "https://x.org/"));
+        assert!(matches!(filter("all=true"), Ok(EntryFilter::All)));
+        for (query, why) in [
+            ("", "exactly one of"),
+            ("host=a&prefix=b", "exactly one of"),
+            ("host=a&all=true", "exactly one of"),
+            ("prefix=", "`prefix` is empty"),
+            ("all=false", "only be `true`"),
+            ("all", "only be `true`"),
+            ("hosts=a", "there are `host`, `prefix` and `all`"),
+        ] {
+            assert!(filter(query).as_ref().is_err_and(|said| said.contains(why)), "{query}");
+        }
+    }
 
     #[test]
     fn a_page_is_described_by_after_and_limit() {

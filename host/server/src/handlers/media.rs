@@ -5,12 +5,13 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use media_cache::FetchedMedia;
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use url::Url;
 
 use crate::caching;
-use crate::media_query::MediaQuery;
+use crate::media_query::{MediaQuery, PutQuery};
 use crate::media_response::respond;
 use crate::problem::Problem;
 use crate::service::Service;
@@ -39,7 +40,7 @@ fn not_stored() -> Problem {
 
 /// `PUT`: stores the body.
 pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let MediaQuery { url, filename, .. } = MediaQuery::of_put(&uri)?;
+    let PutQuery { url, filename, cache_control, validators } = PutQuery::read(&uri)?;
     check_unmodified(&headers)?;
     let parsed = Url::parse(&url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
@@ -53,7 +54,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let mimetype = media_type(declared.filter(|declared| *declared != FORM), &head);
     let given = filename.as_deref().and_then(clean_filename).map(|name| match_extension(&name, &mimetype));
     let filename = given.unwrap_or_else(|| filename_for(None, &parsed, &mimetype));
-    let outcome = cache.put(&url, body, &mimetype, &filename).await?;
+    let outcome = cache.put_media(&url, FetchedMedia { body, mimetype, filename, cache_control, validators }).await?;
     if let Some(why) = outcome.not_stored {
         return Err(why.into());
     }

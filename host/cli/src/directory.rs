@@ -1,0 +1,56 @@
+//! The directory of a cache, for commands that work on its files and need no component.
+//!
+//! Which commands do that, and what they need, is decided here: those that only read take the directory as it is, also next to a running
+//! service, and make nothing; those that write hold its lock.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use media_cache::{DirectoryLock, defaults};
+use media_cache_maintenance::EntryDirectory;
+
+use crate::config::ConfigurationFile;
+
+/// Which directory it is.
+#[derive(Args)]
+#[command(next_help_heading = "Storage")]
+pub struct CacheDirectory {
+    #[command(flatten)]
+    config: ConfigurationFile,
+    /// The directory with the entries; commands that store something make it if it is not there
+    #[arg(long, value_name = "DIR", default_value = defaults::DIRECTORY)]
+    pub dir: PathBuf,
+}
+
+impl CacheDirectory {
+    /// The directory, to read from it. It has to exist and to be that of a cache.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn existing(&self) -> anyhow::Result<EntryDirectory> {
+        let directory = EntryDirectory::existing(&self.dir).context("--dir says where a cache is")?;
+        let unreadable = || format!("cannot list the directory {}", self.dir.display());
+        let is_cache = DirectoryLock::is_in(&self.dir) || directory.has_entries().with_context(unreadable)?;
+        anyhow::ensure!(is_cache, "there is no cache in {}; --dir says where one is", self.dir.display());
+        Ok(directory)
+    }
+
+    /// The directory, to write to it, and its lock. It has to exist and to be that of a cache.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn owned(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
+        let directory = self.existing()?;
+        Ok((directory, DirectoryLock::acquire(&self.dir)?))
+    }
+
+    /// The directory, to add to it, and its lock. It is made if it is not there.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn created(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
+        let lock = DirectoryLock::acquire(&self.dir)?;
+        Ok((EntryDirectory::existing(&self.dir)?, lock))
+    }
+}

@@ -1,0 +1,112 @@
+//! `media-cache import`.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::HumanBytes;
+use media_cache_maintenance::{Destination, DirectoryImport, ImportError, ImportEvent, ImportSummary, Limits, import};
+use serde_json::json;
+use url::Url;
+
+use crate::directory::CacheDirectory;
+use crate::ingest::BodyLimit;
+use crate::service_client::{ServiceClient, TokenFile, service_address};
+use crate::service_import::ServiceImport;
+use crate::storage::MIB;
+use crate::{output, progress};
+
+/// How much is read at a time, in bytes.
+const BUFFER: usize = 256 << 10;
+
+/// `media-cache import`.
+#[derive(Args)]
+pub struct Import {
+    /// The archive of an export; `-` for standard input
+    file: PathBuf,
+    /// Import into a running service instead of a directory
+    #[arg(long, value_name = "URL", conflicts_with = "dir", value_parser = service_address)]
+    server: Option<Url>,
+    #[command(flatten)]
+    token: TokenFile,
+    /// Print the numbers as a JSON object
+    #[arg(long)]
+    json: bool,
+    /// The budget on disk, in MiB; entries that do not fit are not imported. There is none, unless it is given
+    #[arg(long, value_name = "MB", help_heading = "Storage")]
+    max_size_mb: Option<NonZeroU64>,
+    #[command(flatten)]
+    limit: BodyLimit,
+    #[command(flatten)]
+    directory: CacheDirectory,
+}
+
+impl Import {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Handle::current();
+        // It waits for the archive, for the disk and for the service.
+        tokio::task::spawn_blocking(move || match &self.server {
+            Some(server) => {
+                let client = ServiceClient::new(server.clone(), &self.token)?;
+                self.run_into(&mut ServiceImport::new(client, runtime))
+            }
+            None => {
+                let (directory, _lock) = self.directory.created()?;
+                let budget = self.max_size_mb.map(|budget| budget.get().saturating_mul(MIB));
+                let unusable = || format!("cannot import into {}", self.directory.dir.display());
+                let mut import = DirectoryImport::new(directory, budget).with_context(unusable)?;
+                let imported = self.run_into(&mut import);
+                import.sync().with_context(unusable)?;
+                imported
+            }
+        })
+        .await?
+    }
+
+    fn run_into(&self, destination: &mut dyn Destination) -> anyhow::Result<ExitCode> {
+        let archive = self.file.display();
+        let (input, length): (Box<dyn Read>, Option<u64>) = if self.file.as_os_str() == "-" {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(&self.file).with_context(|| format!("cannot open {archive}"))?;
+            let length = file.metadata().ok().filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
+            (Box::new(file), length)
+        };
+        let bar = progress::bytes(length);
+        let mut input = bar.wrap_read(BufReader::with_capacity(BUFFER, input));
+        let mut observer = |event: ImportEvent<'_>| {
+            if let ImportEvent::Refused(name, why) = event {
+                bar.suspend(|| output::problem(format_args!("{name} is not imported: {why}")));
+            }
+        };
+        let limits = Limits { max_body_bytes: self.limit.bytes() };
+        let (summary, ended) = import(&mut input, &limits, destination, &mut observer);
+        bar.finish_and_clear();
+        self.print(&summary)?;
+        ended.map_err(|error| match error {
+            ImportError::Archive(error) => anyhow::Error::from(error).context(format!("cannot import all of {archive}")),
+            ImportError::Destination(why) => anyhow::anyhow!("the import ended early: {why}"),
+        })?;
+        Ok(if summary.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn print(&self, summary: &ImportSummary) -> anyhow::Result<()> {
+        let ImportSummary { imported, bytes, known, kept, refused } = *summary;
+        if self.json {
+            let document = json!({ "imported": imported, "bytes": bytes, "known": known, "kept": kept, "refused": refused });
+            return Ok(output::json_value(&document)?);
+        }
+        let mut text = format!("imported {imported} entries ({})", HumanBytes(bytes));
+        for (count, what) in [(known, "were there already"), (kept, "have other bytes, which stay"), (refused, "were not imported")]
+        {
+            if count > 0 {
+                text += &format!("; {count} {what}");
+            }
+        }
+        Ok(output::line(text)?)
+    }
+}

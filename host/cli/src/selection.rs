@@ -1,0 +1,32 @@
+//! Which entries a command is for.
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use media_cache_maintenance::EntryFilter;
+
+/// Which entries a command is for. At most one of these can be given.
+#[derive(Args)]
+#[group(multiple = false)]
+pub struct Selection {
+    /// The entries of a host, on any port: `cdn.example.org`, or `*.example.org` for every host below it
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    host: Option<EntryFilter>,
+    /// The entries whose URL begins with this text
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    prefix: Option<String>,
+    /// All entries
+    #[arg(long)]
+    all: bool,
+}
+
+impl Selection {
+    /// The entries that are meant, if anything was said.
+    pub fn filter(self) -> Option<EntryFilter> {
+        let prefix = self.prefix.map(EntryFilter::Prefix);
+        self.host.or(prefix).or_else(|| self.all.then_some(EntryFilter::All))
+    }
+}
+
+fn host(text: &str) -> Result<EntryFilter, String> {
+    EntryFilter::host(text).map_err(|error| error.to_string())
+}

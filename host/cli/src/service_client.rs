@@ -1,0 +1,127 @@
+//! Requests to a running service.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use url::Url;
+
+use crate::secrets::first_token;
+
+/// What a service knows its administrators by.
+#[derive(Args)]
+pub struct TokenFile {
+    /// A file with a token of the service, where it wants one; the first in it is sent
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// A running service.
+pub struct ServiceClient {
+    address: Url,
+    token: Option<String>,
+    client: Client,
+}
+
+/// What a service answered.
+pub enum Answer {
+    /// It did what it was asked, and this is its document.
+    Done(Value),
+    /// It did not.
+    Refused {
+        /// The status of the answer.
+        status: StatusCode,
+        /// Why, and what to do.
+        detail: String,
+    },
+}
+
+impl ServiceClient {
+    /// The service at an address, with a token if there is one.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub fn new(address: Url, token: &TokenFile) -> anyhow::Result<Self> {
+        let token = token.token_file.as_deref().map(first_token).transpose()?;
+        Ok(Self { address, token, client: client()? })
+    }
+
+    /// The URL of a path of the service.
+    pub fn url(&self, path: &str, query: &[(String, String)]) -> anyhow::Result<Url> {
+        let server = self.address.as_str().trim_end_matches('/');
+        let mut url: Url =
+            format!("{server}/{path}").parse().with_context(|| format!("{server} is not the address of a service"))?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        Ok(url)
+    }
+
+    /// A request with the token.
+    pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self.client.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let sent = request.send().await.map_err(reqwest::Error::without_url);
+        sent.with_context(|| format!("cannot reach a service at {}; --server says where it is", self.address))
+    }
+
+    /// Takes an answer apart.
+    pub async fn read(&self, response: Response) -> anyhow::Result<Answer> {
+        let status = response.status();
+        let body = response.bytes().await.map_err(reqwest::Error::without_url);
+        let body = body.with_context(|| format!("the answer of the service at {} broke off", self.address))?;
+        let answer: Option<Value> = serde_json::from_slice(&body).ok();
+        Ok(match answer {
+            Some(answer) if status.is_success() => Answer::Done(answer),
+            Some(problem) if problem["detail"].is_string() => {
+                let text = |key: &str| problem[key].as_str().unwrap_or_default();
+                Answer::Refused { status, detail: format!("{}{}", text("detail"), hint(text("code"))) }
+            }
+            _ => Answer::Refused { status, detail: format!("it answered {status}, and not as media-cache does") },
+        })
+    }
+
+    /// Sends a request, and returns the document that the service answers with.
+    pub async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Value> {
+        match self.read(self.send(request).await?).await? {
+            Answer::Done(answer) => Ok(answer),
+            Answer::Refused { detail, .. } => {
+                Err(anyhow::anyhow!(detail).context(format!("the service at {} did not do it", self.address)))
+            }
+        }
+    }
+}
+
+/// The address of a service.
+pub fn service_address(text: &str) -> Result<Url, String> {
+    let url: Option<Url> = text.parse().ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "it has to begin with http:// or https://".into())
+}
+
+/// What to do about a refusal.
+fn hint(code: &str) -> &'static str {
+    match code {
+        "no-token" => "\n--token-file says in which file there is one",
+        "wrong-token" => "\n--token-file has to name a file that begins with a token of the service",
+        "administration-off" => "\n--server has to say where the service has its --admin-listen, if it has one",
+        _ => "",
+    }
+}
+
+fn client() -> anyhow::Result<Client> {
+    // The provider is set once for the process: an error means that it is set already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
+    // whoever it names.
+    Ok(Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?)
+}

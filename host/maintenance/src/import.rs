@@ -1,0 +1,251 @@
+//! Reads entries from an archive into a destination.
+//!
+//! Nothing in an archive is trusted: a name is never a path ([`archive`]), a sidecar has to be that of its name, a
+//! body has to have the size and the digest in the sidecar, and both have limits. An entry that is not as it should be is reported and left
+//! out; an archive that is not one ends the import, and what came before it stays.
+
+use std::io::{self, Read};
+
+use media_cache_entry_files::{FileKind, KeyDigest, LARGEST_SIDECAR, Sidecar};
+use sha2::{Digest, Sha256};
+
+use crate::archive::{self, ArchiveError};
+
+/// What an import accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub max_body_bytes: u64,
+}
+
+/// An entry of an archive.
+#[derive(Debug)]
+pub struct Incoming {
+    /// The digest of its cache key.
+    pub digest: KeyDigest,
+    /// The parsed sidecar. It has the size and the digest of the body.
+    pub sidecar: Sidecar,
+    /// The bytes of the sidecar.
+    pub json: Vec<u8>,
+    /// The SHA-256 digest that the body has to have.
+    pub body_digest: [u8; 32],
+}
+
+/// Whether an entry is stored already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Nothing is stored for the URL.
+    Absent,
+    /// The same body is stored.
+    Same,
+    /// Another body is stored. It stays.
+    Different,
+}
+
+/// Why an entry was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreFailure {
+    /// This one was not, but others may be.
+    #[error("{0}")]
+    Refused(String),
+    /// There is no use in trying others.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// Where entries are imported to.
+pub trait Destination {
+    /// Whether an entry is stored already.
+    ///
+    /// # Errors
+    /// If that cannot be found out.
+    fn presence(&mut self, entry: &Incoming) -> Result<Presence, StoreFailure>;
+
+    /// Stores an entry that is absent. The entry must not be visible before [`IncomingBody::check`] has succeeded.
+    ///
+    /// # Errors
+    /// If it cannot be stored. Nothing of it is left then.
+    fn store(&mut self, entry: &Incoming, body: &mut IncomingBody<'_>) -> Result<(), StoreFailure>;
+}
+
+/// What was imported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportSummary {
+    /// Entries that were stored.
+    pub imported: u64,
+    /// The bytes of their bodies.
+    pub bytes: u64,
+    /// Entries that were stored already, with the same body.
+    pub known: u64,
+    /// Entries of which another body was stored already. It stays.
+    pub kept: u64,
+    /// Entries that were not stored.
+    pub refused: u64,
+}
+
+/// How far an import is.
+#[derive(Debug)]
+pub enum ImportEvent<'a> {
+    /// An entry with a body of so many bytes was read.
+    Done(u64),
+    /// An entry was not stored: its URL, or the name of its file, and why.
+    Refused(&'a str, &'a str),
+}
+
+/// Why an import cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The archive is not one, or ends too early.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The destination takes no more entries.
+    #[error("{0}")]
+    Destination(String),
+}
+
+/// The body of an entry in an archive.
+pub struct IncomingBody<'a> {
+    input: &'a mut dyn Read,
+    left: u64,
+    hasher: Sha256,
+    expected: [u8; 32],
+    failure: Option<ArchiveError>,
+}
+
+impl IncomingBody<'_> {
+    /// Whether all of it was read, and has the digest that the sidecar says.
+    ///
+    /// # Errors
+    /// If it has another one.
+    pub fn check(&self) -> Result<(), StoreFailure> {
+        let found: [u8; 32] = self.hasher.clone().finalize().into();
+        if self.left == 0 && found == self.expected {
+            return Ok(());
+        }
+        Err(StoreFailure::Refused("the body does not have the SHA-256 digest that the sidecar says".into()))
+    }
+}
+
+impl Read for IncomingBody<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let read = match self.input.read(&mut buffer[..wanted]) {
+            Ok(0) => {
+                self.failure = Some(ArchiveError::Truncated);
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            Ok(read) => read,
+            Err(error) => {
+                let kind = error.kind();
+                if kind != io::ErrorKind::Interrupted {
+                    self.failure = Some(error.into());
+                }
+                return Err(kind.into());
+            }
+        };
+        self.left -= read as u64;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Imports all entries of an archive. Returns what was imported also if it ended early; to run it again continues it.
+pub fn import(
+    input: &mut dyn Read,
+    limits: &Limits,
+    destination: &mut dyn Destination,
+    observer: &mut dyn FnMut(ImportEvent<'_>),
+) -> (ImportSummary, Result<(), ImportError>) {
+    let mut summary = ImportSummary::default();
+    loop {
+        match import_next(input, limits, destination, &mut summary, observer) {
+            Ok(true) => {}
+            Ok(false) => return (summary, Ok(())),
+            Err(error) => return (summary, Err(error)),
+        }
+    }
+}
+
+/// Imports the next entry. Says whether there was one.
+fn import_next(
+    input: &mut dyn Read,
+    limits: &Limits,
+    destination: &mut dyn Destination,
+    summary: &mut ImportSummary,
+    observer: &mut dyn FnMut(ImportEvent<'_>),
+) -> Result<bool, ImportError> {
+    let Some(member) = archive::next_member(input)? else { return Ok(false) };
+    let FileKind::Sidecar(digest) = member.kind else {
+        return Err(ArchiveError::Invalid(format!("{} comes without its sidecar before it", member.name)).into());
+    };
+    if member.size > LARGEST_SIDECAR {
+        return Err(ArchiveError::Invalid(format!("{} is larger than a sidecar can be", member.name)).into());
+    }
+    let mut json = Vec::new();
+    input.take(member.size).read_to_end(&mut json).map_err(ArchiveError::from)?;
+    archive::skip(input, member.size - json.len() as u64, member.size)?;
+    let body = archive::next_member(input)?.filter(|body| body.kind == FileKind::Media(digest));
+    let body = body.ok_or_else(|| ArchiveError::Invalid(format!("{} is not followed by its body", member.name)))?;
+
+    let sidecar = Sidecar::from_json(&json).filter(|sidecar| KeyDigest::of(&sidecar.url) == digest);
+    let name = sidecar.as_ref().map_or_else(|| digest.to_string(), |sidecar| sidecar.url.clone());
+    let parsed = check(digest, sidecar, json, body.size, limits);
+    let expected = parsed.as_ref().map_or([0; 32], |entry| entry.body_digest);
+    let mut reader = IncomingBody { input, left: body.size, hasher: Sha256::new(), expected, failure: None };
+    let outcome = match parsed {
+        Ok(entry) => store(&entry, destination, &mut reader, summary),
+        Err(why) => Err(StoreFailure::Refused(why)),
+    };
+    let IncomingBody { left, failure, .. } = reader;
+    if let Some(failure) = failure {
+        return Err(failure.into());
+    }
+    match outcome {
+        Ok(()) => {}
+        Err(StoreFailure::Refused(why)) => {
+            summary.refused += 1;
+            observer(ImportEvent::Refused(&name, &why));
+        }
+        Err(StoreFailure::Fatal(why)) => return Err(ImportError::Destination(why)),
+    }
+    archive::skip(input, left, body.size)?;
+    observer(ImportEvent::Done(body.size));
+    Ok(true)
+}
+
+/// The entry of these files, if it may be imported.
+fn check(digest: KeyDigest, sidecar: Option<Sidecar>, json: Vec<u8>, size: u64, limits: &Limits) -> Result<Incoming, String> {
+    let sidecar = sidecar.ok_or("the sidecar does not describe this entry")?;
+    if sidecar.size != size {
+        return Err(format!("the body has {size} bytes, and the sidecar says {}", sidecar.size));
+    }
+    if size > limits.max_body_bytes {
+        return Err(format!("the body has {size} bytes, and the limit is {}", limits.max_body_bytes));
+    }
+    let body_digest = sidecar.body_digest.ok_or("the sidecar has no digest of the body")?;
+    Ok(Incoming { digest, sidecar, json, body_digest })
+}
+
+fn store(
+    entry: &Incoming,
+    destination: &mut dyn Destination,
+    body: &mut IncomingBody<'_>,
+    summary: &mut ImportSummary,
+) -> Result<(), StoreFailure> {
+    match destination.presence(entry)? {
+        Presence::Same => summary.known += 1,
+        Presence::Different => summary.kept += 1,
+        Presence::Absent => {
+            destination.store(entry, body)?;
+            summary.imported += 1;
+            summary.bytes += entry.sidecar.size;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

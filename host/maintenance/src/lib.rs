@@ -1,0 +1,34 @@
+//! Maintenance of the directory of a media cache: natively on the files, without a component and without an index.
+//!
+//! [`EntryDirectory`] is a directory that exists. What only reads ([`EntryDirectory::entry`], [`verify`], [`export`]) creates and
+//! changes nothing, and may run next to a service that has the directory. What writes ([`EntryDirectory::remove`],
+//! [`EntryDirectory::remove_matching`], a [`verify`] that repairs, [`DirectoryImport`]) needs the lock of the directory, which the
+//! caller holds meanwhile.
+
+mod archive;
+mod body;
+mod check;
+mod damage;
+mod directory;
+mod directory_import;
+mod export;
+mod import;
+mod rate_limiter;
+mod remove;
+mod repair;
+#[cfg(test)]
+mod test_directory;
+mod verify;
+
+pub use archive::ArchiveError;
+pub use check::StoredEntry;
+pub use damage::Damage;
+pub use directory::{DirectoryError, EntryDirectory};
+pub use directory_import::DirectoryImport;
+pub use export::{ExportError, ExportEvent, ExportSummary, Exporter};
+pub use import::{
+    Destination, ImportError, ImportEvent, ImportSummary, Incoming, IncomingBody, Limits, Presence, StoreFailure, import,
+};
+pub use media_cache_key_rules::{EntryFilter, InvalidHost};
+pub use remove::{RemovalSummary, RemoveError};
+pub use verify::{Finding, Observer, Outcome, Summary, VerifyOptions, verify};

@@ -1,0 +1,51 @@
+//! Limits how many bytes several threads read a second.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A limit that threads share. Each piece is paid for after it was read, by waiting until it would have been read at the limit.
+pub(crate) struct RateLimiter {
+    bytes_per_second: Option<u64>,
+    /// Until when the pieces so far take at the limit.
+    paid_until: Mutex<Instant>,
+}
+
+impl RateLimiter {
+    /// A limit in bytes a second; none for no limit.
+    pub fn new(bytes_per_second: Option<u64>) -> Self {
+        Self { bytes_per_second, paid_until: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits as long as so many bytes take.
+    pub fn wait(&self, bytes: usize) {
+        let pause = self.reserve(bytes, Instant::now());
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+    }
+
+    /// Reserves the time that so many bytes take, and returns how long it is until they are paid for.
+    fn reserve(&self, bytes: usize, now: Instant) -> Duration {
+        let Some(rate) = self.bytes_per_second else { return Duration::ZERO };
+        let time = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
+        let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
+        // Time in which nothing was read is not saved up.
+        *paid_until = (*paid_until).max(now) + time;
+        paid_until.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_paid_for_at_the_rate_and_idle_time_is_not_saved_up() {
+        let limiter = RateLimiter::new(Some(1000));
+        let start = Instant::now() + Duration::from_secs(60);
+        assert_eq!(limiter.reserve(500, start), Duration::from_millis(500));
+        assert_eq!(limiter.reserve(1000, start), Duration::from_millis(1500));
+        assert_eq!(limiter.reserve(1000, start + Duration::from_secs(9)), Duration::from_secs(1));
+        assert_eq!(RateLimiter::new(None).reserve(usize::MAX, start), Duration::ZERO);
+    }
+}

@@ -1,0 +1,62 @@
+//! Repairs what a check found. The caller holds the lock of the directory, so that nobody else writes.
+
+use std::fs;
+use std::io;
+
+use media_cache_entry_files::KeyDigest;
+
+use crate::body;
+use crate::damage::Damage;
+use crate::directory::EntryDirectory;
+use crate::remove::RemoveError;
+
+/// The new files of a refresh, which are whole.
+pub(crate) struct NewFiles {
+    /// Whether the body is new, too. Otherwise it is the one in place.
+    has_body: bool,
+}
+
+impl EntryDirectory {
+    /// Deletes the files of a damaged entry, or those that belong to none. An interrupted refresh is completed if its new files are whole,
+    /// and otherwise undone; the entry stays. What cannot be read is not deleted, since that may be no fault of the file.
+    pub(crate) fn repair(&self, digest: KeyDigest, damage: &Damage) -> Result<(), RemoveError> {
+        match damage {
+            Damage::Unreadable { file, .. } => {
+                let error = io::Error::other("it is kept, since it cannot be read");
+                Err(RemoveError { file: file.clone(), error })
+            }
+            Damage::UnfinishedRefresh => match self.new_files(digest) {
+                Ok(Some(new)) => self.complete_refresh(digest, &new),
+                _ => {
+                    self.delete(digest.new_sidecar_file())?;
+                    self.delete(digest.new_media_file()).map(drop)
+                }
+            },
+            _ => self.remove(digest).map(drop),
+        }
+    }
+
+    /// The new files of a refresh, if the new sidecar is that of the new body, or of the body in place where there is no new one. The next
+    /// start of a service completes such a refresh.
+    pub(crate) fn new_files(&self, digest: KeyDigest) -> Result<Option<NewFiles>, Damage> {
+        let Some(new) = self.read_sidecar(&digest.new_sidecar_file(), digest)? else { return Ok(None) };
+        let (has_body, body) = match self.open(&digest.new_media_file())? {
+            Some(body) => (true, Some(body)),
+            None => (false, self.open(&digest.media_file())?),
+        };
+        let Some((mut body, metadata)) = body else { return Ok(None) };
+        let found = body::digest(&mut body, |_| {}).map_err(|error| Damage::Unreadable { file: digest.media_file(), error })?;
+        let is_whole = metadata.len() == new.sidecar.size && new.sidecar.body_digest == Some(found);
+        Ok(is_whole.then_some(NewFiles { has_body }))
+    }
+
+    fn complete_refresh(&self, digest: KeyDigest, new: &NewFiles) -> Result<(), RemoveError> {
+        let rename = |from: String, to: String| {
+            fs::rename(self.file(&from), self.file(&to)).map_err(|error| RemoveError { file: from, error })
+        };
+        if new.has_body {
+            rename(digest.new_media_file(), digest.media_file())?;
+        }
+        rename(digest.new_sidecar_file(), digest.sidecar_file())
+    }
+}
