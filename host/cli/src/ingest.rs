@@ -78,12 +78,12 @@ impl Ingest {
     /// The same with another limit on bodies, in MiB.
     #[must_use]
     pub fn with_max_body_mb(self, max_body_mb: u64) -> Self {
-        Self { max_body_mb, ..self }
+        Self { limit: BodyLimit { max_body_mb }, ..self }
     }
 
     /// The largest body that is downloaded or put, in MiB.
     pub fn max_body_mb(&self) -> u64 {
-        self.max_body_mb
+        self.limit.max_body_mb
     }
 
     /// The transcoder of these options.

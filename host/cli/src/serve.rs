@@ -164,7 +164,7 @@ impl Serve {
             serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
         });
         let server = tokio::spawn(join_all(servers));
-        notifier.ready(format!("listening on http://{address}, and loading {}", self.storage.dir.display())).await;
+        notifier.ready(format!("listening on http://{address}, and loading {}", self.storage.dir().display())).await;
         let read_options = move || read_options().map(|(serve, settings)| (serve.reloadable(), settings));
         let reloader = Reloader { read_options, settings, parts: Arc::new(parts), notifier: notifier.clone() };
         let reloader = tokio::spawn(reloader.run(signals.reload()));

@@ -91,7 +91,7 @@ impl DirectoryLock {
     }
 
     /// What became of the directory.
-    pub fn standing(&self, directory: &Path) -> Standing {
+    pub(crate) fn standing(&self, directory: &Path) -> Standing {
         match (directory.metadata(), self.directory.metadata()) {
             (Ok(named), Ok(ours)) if is_same(&named, &ours) => {}
             (Ok(_), Ok(_)) => return Standing::DirectoryReplaced,
