@@ -85,20 +85,23 @@ impl Image {
 
     /// Codes of the smallest width, with a clear code as soon as they would become wider.
     fn compressed(&self) -> Vec<u8> {
-        let (clear, width) = (1 << self.code_size, u32::from(self.code_size) + 1);
+        let (clear, smallest) = (1 << self.code_size, u32::from(self.code_size) + 1);
+        // With a code size of 1, the next entry of the table needs a wider code at once.
+        let width = if self.code_size == 1 { 3 } else { smallest };
         // The decoder's table grows with each code but the first, and is full for this width with as many entries as there are colours,
         // less the two special codes.
         let room = usize::max(clear - 2, 1);
-        let mut codes: Vec<usize> = Vec::new();
+        let mut codes: Vec<(usize, u32)> = Vec::new();
         for group in self.pixels.chunks(room) {
-            codes.push(clear);
-            codes.extend(group.iter().map(|&index| usize::from(index)));
+            codes.push((clear, if codes.is_empty() { smallest } else { width }));
+            codes.extend(group.iter().map(|&index| (usize::from(index), smallest)));
         }
         if self.end_code {
             // With a table that may be full, the width of the end code would be another.
-            codes.extend([clear, clear + 1]);
+            codes.extend([(clear, width), (clear + 1, smallest)]);
         }
-        let mut bits: Vec<bool> = codes.iter().flat_map(|code| (0..width).map(move |bit| (code >> bit) & 1 == 1)).collect();
+        let mut bits: Vec<bool> =
+            codes.iter().flat_map(|&(code, width)| (0..width).map(move |bit| (code >> bit) & 1 == 1)).collect();
         bits.resize(bits.len().next_multiple_of(8), false);
         let bytes: Vec<u8> =
             bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, &bit| (byte << 1) | u8::from(bit))).collect();

@@ -8,7 +8,7 @@
 //! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
 //! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames,
-//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` decompresses, `gif_frames` composites, `yuv` converts the colours,
+//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `yuv` converts the colours,
 //! `h264_encoder` or `ffmpeg_converter` encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
 //!
 //! # Features
@@ -40,6 +40,7 @@ mod gif_pixels;
 mod h264_encoder;
 mod level;
 mod limits;
+mod lzw;
 mod mp4;
 #[cfg(test)]
 mod test_support;

@@ -2,6 +2,7 @@
 
 mod drawing;
 mod model;
+mod reference;
 mod streams;
 mod videos;
 

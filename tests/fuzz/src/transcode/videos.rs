@@ -1,35 +1,49 @@
 //! GIFs, from their bytes to pictures for an encoder.
 
-use gif::{DecodeOptions, Decoder};
 use media_cache_gif_to_mp4::Deadline;
-use media_cache_gif_to_mp4::fuzzing::{AnimationInfo, Canvas, DisposalMethod, GifFrames, I420, Image, VideoFormat, inspect_gif};
+use media_cache_gif_to_mp4::fuzzing::{AnimationInfo, GifFrames, I420, Image, VideoFormat, inspect_gif};
 
 use super::LIMITS;
 use super::model::Model;
+use super::reference::{Frame, Reference};
 
 /// All of it as a GIF.
 pub fn gif(data: &[u8]) {
     let Ok(info) = inspect_gif(data, &LIMITS, &Deadline::starting_now(LIMITS.wall_time)) else { return };
     check_limits(data, &info);
     let Ok(mut frames) = GifFrames::new(data, &info) else { unreachable!("it was opened before") };
-    let mut by_the_book = ByTheBook::new(data, &info);
+    let Some(reference) = Reference::read(data) else { unreachable!("it has frames") };
+    check_headers(&info, &reference);
+    let mut model = Model::new(info.width, info.height);
     let mut picture = I420::new(VideoFormat::for_canvas(info.width, info.height));
-    let mut seen = 0;
-    loop {
-        match frames.next_canvas() {
-            Ok(Some(canvas)) => {
-                by_the_book.check_next(canvas);
-                picture.convert(canvas);
-                check_picture(&picture);
-            }
-            // The inspection does not look at image data, which may be damaged. In the last of several frames that is no error.
-            Err(_) => return assert!(seen == 0 || seen + 1 < info.delays.len(), "a damaged frame before the last"),
-            Ok(None) => {
-                return assert!((info.delays.len().max(2) - 1..=info.delays.len()).contains(&seen), "all frames but a damaged one");
-            }
-        }
-        seen += 1;
+    for (number, frame) in reference.frames.iter().enumerate() {
+        // The inspection does not look at image data, which may be damaged. In the last of several frames that is no error.
+        let Some(indices) = frame.indices() else {
+            let is_dropped = number > 0 && number + 1 == reference.frames.len();
+            return match frames.next_canvas() {
+                Ok(None) => assert!(is_dropped, "frame {number} is damaged"),
+                Ok(Some(_)) => unreachable!("frame {number} is damaged"),
+                Err(error) => assert!(!is_dropped, "frame {number}: {error}"),
+            };
+        };
+        let Ok(Some(canvas)) = frames.next_canvas() else { unreachable!("frame {number} is complete") };
+        model.draw(&image(frame, &indices));
+        model.check(canvas);
+        picture.convert(canvas);
+        check_picture(&picture);
     }
+    assert!(matches!(frames.next_canvas(), Ok(None)), "no frames behind the last");
+}
+
+fn image<'a>(frame: &'a Frame<'a>, indices: &'a [u8]) -> Image<'a> {
+    let Frame { left, top, width, palette, transparent, disposal, .. } = *frame;
+    Image { left, top, width, indices, palette, transparent, disposal }
+}
+
+fn check_headers(info: &AnimationInfo, reference: &Reference<'_>) {
+    assert_eq!((u32::from(info.width), u32::from(info.height)), (reference.width, reference.height));
+    let delays = reference.frames.iter().map(|frame| if frame.delay < 2 { 10 } else { frame.delay });
+    assert_eq!(info.delays, delays.collect::<Vec<_>>());
 }
 
 fn check_limits(data: &[u8], info: &AnimationInfo) {
@@ -47,56 +61,4 @@ fn check_picture(picture: &I420) {
     assert!(luma.len() >= 256 && luma.len() == blue.len() * 4 && blue.len() == red.len());
     assert!(luma.iter().all(|luma| (16..=235).contains(luma)));
     assert!(blue.iter().chain(red).all(|chroma| (16..=240).contains(chroma)));
-}
-
-/// The same pictures by other means: the decoder of another project, and the model of a canvas. That decoder is stricter; the pictures
-/// are compared up to the first frame that it rejects.
-struct ByTheBook<'a> {
-    decoder: Option<Decoder<&'a [u8]>>,
-    model: Model,
-}
-
-impl<'a> ByTheBook<'a> {
-    fn new(data: &'a [u8], info: &AnimationInfo) -> Self {
-        let decoder = DecodeOptions::new().read_info(data).ok().filter(|_| !has_disputed_control_block(data));
-        Self { decoder, model: Model::new(info.width, info.height) }
-    }
-
-    fn check_next(&mut self, canvas: &Canvas) {
-        match self.decoder.as_mut().and_then(|decoder| Self::draw_next(decoder, &mut self.model)) {
-            Some(()) => self.model.check(canvas),
-            None => self.decoder = None,
-        }
-    }
-
-    fn draw_next(decoder: &mut Decoder<&[u8]>, model: &mut Model) -> Option<()> {
-        let frame = decoder.next_frame_info().ok()??.clone();
-        let mut indices = vec![0; usize::from(frame.width) * usize::from(frame.height)];
-        assert!(indices.len() as u64 <= LIMITS.canvas_pixels);
-        // The decoder takes an image without pixels for a mistake, and browsers do not.
-        if !indices.is_empty() {
-            decoder.read_into_buffer(&mut indices).ok()?;
-        }
-        let global = decoder.global_palette().unwrap_or_default();
-        model.draw(&Image {
-            left: frame.left.into(),
-            top: frame.top.into(),
-            width: frame.width.into(),
-            indices: &indices,
-            palette: frame.palette.as_deref().unwrap_or(global),
-            transparent: frame.transparent,
-            disposal: match frame.dispose {
-                gif::DisposalMethod::Any | gif::DisposalMethod::Keep => DisposalMethod::Keep,
-                gif::DisposalMethod::Background => DisposalMethod::Background,
-                gif::DisposalMethod::Previous => DisposalMethod::Previous,
-            },
-        });
-        Some(())
-    }
-}
-
-/// Whether a graphic control extension may have more or less than its four bytes, or a disposal of 4. The decoders disagree about those.
-fn has_disputed_control_block(data: &[u8]) -> bool {
-    let is_disputed = |bytes: &[u8]| bytes[2] != 4 || bytes[7] != 0 || bytes[3] >> 2 & 7 == 4;
-    data.windows(8).any(|bytes| bytes.starts_with(&[0x21, 0xf9]) && is_disputed(bytes))
 }
