@@ -4,6 +4,7 @@
 //!
 //! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`index_log`]; those of the two files of an entry are in the crate
 //!   `media-cache-entry-files`;
+//! - for tests: `mutants`;
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
@@ -43,6 +44,7 @@ mod loading;
 pub mod lookup_key;
 pub mod media_kind;
 pub mod memory_tier;
+mod mutants;
 pub mod origin_metadata;
 pub mod pending_writes;
 pub mod policy;

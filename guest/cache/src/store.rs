@@ -16,6 +16,7 @@ use crate::disk_health::Operation;
 use crate::entry::{Entry, EntryState};
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
+use crate::mutants::Mutant;
 use crate::settings::Durability;
 use crate::single_flight::Role;
 
@@ -146,6 +147,15 @@ impl Cache {
                 disk.create_anew(digest.media_file(), media).await?;
             }
             created => created?,
+        }
+        if let Some(disk) = self.disk.borrow().clone().filter(|_| Mutant::AcknowledgesEarly.is_on()) {
+            let sidecar = sidecar.share();
+            let stamp = Stamp { size: sidecar.size(), modified: 0 };
+            wit_bindgen::spawn_local(async move {
+                clock::wait(Mutant::DELAY).await;
+                let _ = disk.write(digest.sidecar_file(), &sidecar).await;
+            });
+            return Ok(stamp);
         }
         let committed = match disk.write(digest.sidecar_file(), sidecar).await {
             Ok(stamp) => self.make_durable(disk).await.map(|()| stamp),

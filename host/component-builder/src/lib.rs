@@ -8,7 +8,7 @@
 //!
 //! What is built from source describes itself: see [`Component`].
 //!
-//! Crates that are never published, such as test fixtures, always build from source: [`build_examples`].
+//! Crates that are never published, such as test fixtures, always build from source: [`build_examples`], [`build_with_features`].
 //!
 //! # The nested build
 //!
@@ -88,6 +88,17 @@ pub fn build_examples(package: &str, sources: &[&str]) -> Result<PathBuf, Error>
     let manifest_directory = manifest_directory()?;
     let workspace = workspace(&manifest_directory).ok_or_else(|| Error::NoSources(manifest_directory.clone()))?;
     Ok(build(workspace, &["--package", package, "--examples"], sources)?.join("examples"))
+}
+
+/// Builds the component of `package` with features, and returns its file. `sources` is as for [`find_or_build`].
+///
+/// # Errors
+///
+/// As for [`build_examples`].
+pub fn build_with_features(package: &str, features: &str, sources: &[&str]) -> Result<PathBuf, Error> {
+    let manifest_directory = manifest_directory()?;
+    let workspace = workspace(&manifest_directory).ok_or_else(|| Error::NoSources(manifest_directory.clone()))?;
+    Ok(build(workspace, &["--package", package, "--features", features], sources)?.join(file_name(package)))
 }
 
 /// The name of the file that holds a package's component. Cargo writes the same name, so `target/wasm32-wasip2/component/` can

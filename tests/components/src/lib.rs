@@ -1,4 +1,5 @@
-//! Policies for the tests: hostile ones, built from `hostile/` with this crate, and one in C, which is checked in (see `c/build.sh`).
+//! Components for the tests: hostile policies, built from `hostile/` with this crate; one in C, which is checked in (see `c/build.sh`);
+//! and the cache component with faults.
 
 macro_rules! hostile {
     ($name:literal) => {
@@ -66,3 +67,24 @@ pub static COMPLAINS_ENDLESSLY: &[u8] = hostile!("complains_endlessly");
 pub static REACHES_OUT: &[u8] = hostile!("reaches_out");
 /// CLOCK, written in C.
 pub static CLOCK: &[u8] = include_bytes!("../c/clock.wasm");
+
+/// The cache component with faults that are switched off. See `guest/cache/src/mutants.rs`.
+static MUTANTS: &[u8] = include_bytes!(env!("MUTANTS"));
+
+/// The text in the component that ends with the number of the fault that is switched on.
+const SWITCH: &[u8] = b"media-cache mutant: ";
+
+/// The cache component with the fault of this number switched on. With 0, it has none.
+///
+/// # Panics
+/// If the switch is not in the component exactly once, or if there is no such fault.
+#[must_use]
+pub fn cache_with_fault(number: u8) -> Vec<u8> {
+    assert!(number < 10);
+    let places: Vec<usize> =
+        MUTANTS.windows(SWITCH.len()).enumerate().filter(|(_, bytes)| *bytes == SWITCH).map(|(at, _)| at).collect();
+    let [place] = places[..] else { panic!("the switch is at {places:?}") };
+    let mut component = MUTANTS.to_vec();
+    component[place + SWITCH.len()] = b'0' + number;
+    component
+}

@@ -13,6 +13,7 @@ use crate::disk_tier::Evicted;
 use crate::entry::{Entry, EntryState, FoundFiles};
 use crate::index::Slot;
 use crate::load::order::Found;
+use crate::mutants::Mutant;
 use crate::sidecar_file::{StampedSidecar, parse_sidecar};
 use crate::state::State;
 
@@ -78,7 +79,9 @@ impl Cache {
             let is_damaged = match content {
                 Ok(content) => {
                     let sidecar = parse_sidecar(&content, digest);
-                    !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
+                    // A sidecar that the index does not know as it is.
+                    Mutant::TrustsTheIndex.is_on()
+                        || !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
                 }
                 Err(error) if blames_the_file(&error) => true,
                 // That says nothing about the entry. It stays where it is, for a start that can read it.

@@ -1,0 +1,110 @@
+//! What was found, counted and described.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::{Contradiction, State, Subject};
+
+/// Kinds of faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Media that was acknowledged is gone.
+    Lost,
+    /// Media that was deleted is served again.
+    Reappeared,
+    /// A body, type or name that was not valid for its URL then.
+    Wrong,
+    /// A file that belongs to no entry.
+    Orphan,
+    /// More than the budget was used.
+    OverBudget,
+    /// A failure that the response does not report.
+    Unreported,
+    /// The service did not start, did not stop properly, or broke.
+    Broken,
+}
+
+/// What was found in all rounds so far.
+#[derive(Default)]
+pub struct Findings {
+    round: AtomicU64,
+    acknowledged: AtomicU64,
+    evicted: AtomicU64,
+    faults: Mutex<Vec<(Fault, String)>>,
+    refused: Mutex<BTreeMap<String, u64>>,
+}
+
+impl Findings {
+    pub fn begin_round(&self, round: u64) {
+        self.round.store(round, Ordering::SeqCst);
+    }
+
+    pub fn acknowledge_put(&self) {
+        self.acknowledged.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub fn evict(&self, entries: u64) {
+        self.evicted.fetch_add(entries, Ordering::SeqCst);
+    }
+
+    pub fn report(&self, fault: Fault, what: &str) {
+        let round = self.round.load(Ordering::SeqCst);
+        self.faults.lock().unwrap().push((fault, format!("round {round}: {fault:?}: {what}")));
+    }
+
+    /// A request was refused with this status, which is no fault.
+    pub fn refused(&self, what: &str, status: u16) {
+        *self.refused.lock().unwrap().entry(format!("{what} {status}")).or_default() += 1;
+    }
+
+    /// Compares what a response has with the model.
+    pub fn judge(&self, subject: &Subject, since: usize, observed: State) {
+        let Err(contradiction) = subject.check(since, observed) else { return };
+        let fault = match contradiction {
+            Contradiction::Lost => Fault::Lost,
+            Contradiction::Reappeared => Fault::Reappeared,
+            Contradiction::Wrong => Fault::Wrong,
+        };
+        self.report(fault, &format!("{subject:?} is {observed:?}"));
+        // Reported once.
+        subject.is([observed]);
+    }
+
+    /// The same, for what was so before a request that changes it.
+    pub fn judge_before(&self, subject: &Subject, since: usize, observed: State, evicts: bool) {
+        if !evicts && subject.was(since, observed).is_err() {
+            self.report(Fault::Lost, &format!("{subject:?} was {observed:?}"));
+        }
+    }
+
+    pub fn wrong(&self, subject: &Subject, what: &str) {
+        self.report(Fault::Wrong, &format!("{subject:?} is no version of it: {what}"));
+    }
+
+    pub fn unreported(&self, subject: &Subject) {
+        self.report(Fault::Unreported, &format!("{subject:?} was deleted, and its media could not be"));
+    }
+
+    /// Everything that was found.
+    pub fn faults(&self) -> Vec<(Fault, String)> {
+        self.faults.lock().unwrap().clone()
+    }
+
+    /// How many of one kind were found.
+    pub fn count(&self, fault: Fault) -> usize {
+        self.faults().iter().filter(|(kind, _)| *kind == fault).count()
+    }
+
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged.load(Ordering::SeqCst)
+    }
+
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::SeqCst)
+    }
+
+    pub fn refusals(&self) -> BTreeMap<String, u64> {
+        self.refused.lock().unwrap().clone()
+    }
+}

@@ -1,0 +1,89 @@
+//! A service is killed again and again while clients use it, and between two services other programs damage its files. Whatever was
+//! acknowledged is there after the next start, whatever was deleted is not, and no response is ever wrong.
+//!
+//! `MEDIA_CACHE_CRASH_ROUNDS` is the number of rounds, `MEDIA_CACHE_CRASH_SEED` where the random numbers begin. A seed repeats what
+//! is done, but not when: a fault that depends on the moment of a kill may take a few runs to come again.
+
+mod campaign;
+mod clients;
+mod damage;
+mod disk;
+mod findings;
+mod model;
+
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime};
+
+use campaign::Campaign;
+use findings::{Fault, Findings};
+use media_cache_test_components::cache_with_fault;
+
+/// Rounds of an ordinary run of the tests.
+const ROUNDS: u64 = 20;
+
+/// Rounds within which a known fault has to be found.
+const MUTANT_ROUNDS: u64 = 200;
+
+/// Faults after which more rounds say nothing new.
+const ENOUGH: usize = 50;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, and has to be a number")))
+}
+
+fn seed() -> u64 {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    variable("MEDIA_CACHE_CRASH_SEED").unwrap_or(now as u64)
+}
+
+/// Runs rounds until there are enough of them, or of faults. Prints what happened.
+async fn run(seed: u64, rounds: u64, component: Option<PathBuf>, is_enough: impl Fn(&Findings) -> bool) -> Vec<(Fault, String)> {
+    let started = Instant::now();
+    let mut campaign = Campaign::new(seed, component).await;
+    let mut done = 0;
+    while done < rounds && !is_enough(campaign.findings()) {
+        done += 1;
+        campaign.round(done).await;
+    }
+    let (findings, tally) = (campaign.findings(), &campaign.tally);
+    println!(
+        "seed {seed}: {done} rounds, {} kills, {} stops, {} acknowledged, {} evicted, {} lost, {} samples of the budget, {:.0} s",
+        tally.kills,
+        tally.stops,
+        findings.acknowledged(),
+        findings.evicted(),
+        findings.count(Fault::Lost),
+        campaign.samples(),
+        started.elapsed().as_secs_f64(),
+    );
+    println!("refused, which is no fault: {:?}", findings.refusals());
+    let faults = findings.faults();
+    faults.iter().for_each(|(_, fault)| println!("{fault}"));
+    faults
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_media_survives_kills_and_deleted_media_does_not() {
+    let seed = seed();
+    let faults =
+        run(seed, variable("MEDIA_CACHE_CRASH_ROUNDS").unwrap_or(ROUNDS), None, |findings| findings.faults().len() >= ENOUGH).await;
+    assert!(faults.is_empty(), "{} faults with seed {seed}", faults.len());
+}
+
+/// A harness that finds nothing may be blind.
+#[tokio::test(flavor = "multi_thread")]
+async fn components_with_a_known_fault_are_caught() {
+    let directory = tempfile::tempdir().unwrap();
+    for (number, what, expected) in [
+        (1, "acknowledges before the sidecar is written", &[Fault::Lost][..]),
+        (2, "trusts the saved index more than sidecars", &[Fault::Lost, Fault::Wrong]),
+        (3, "ignores what it cannot delete", &[Fault::Unreported, Fault::Reappeared]),
+    ] {
+        let component = directory.path().join(format!("{number}.wasm"));
+        std::fs::write(&component, cache_with_fault(number)).unwrap();
+        println!("a component that {what}:");
+        let is_caught = |findings: &Findings| expected.iter().any(|fault| findings.count(*fault) > 0);
+        let faults = run(seed(), MUTANT_ROUNDS, Some(component), is_caught).await;
+        assert!(faults.iter().any(|(fault, _)| expected.contains(fault)), "nobody noticed a component that {what}");
+    }
+}
