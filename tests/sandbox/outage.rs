@@ -104,7 +104,7 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
     assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:c")), (BOTH, BOTH));
     assert!(rig.builder().open().await.is_err(), "it is locked");
     soon(cache.close()).await.unwrap();
-    assert_eq!(rig.open().await.load_report().entries, 2);
+    assert_eq!(rig.open().await.load_report().unwrap().entries, 2);
 }
 
 /// A directory in which nothing can be created or removed until this is dropped.

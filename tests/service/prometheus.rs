@@ -21,7 +21,7 @@ const SAMPLES: u32 = 120;
 type Change = (&'static str, &'static str, f64, f64);
 
 /// Situations: the only alert that fires, and the series that differ.
-const INCIDENTS: [(&str, &[Change]); 9] = [
+const INCIDENTS: [(&str, &[Change]); 10] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
     ("MediaCacheDegraded", &[("media_cache_health", "state=\"degraded\"", 1.0, 0.0)]),

@@ -54,11 +54,12 @@ impl Cache {
                 return Ok(());
             }
             match self.opening.follow(&()) {
-                Some(opened) => match opened.await {
-                    Ok(opened) => return opened.map_err(StoreError::Disk),
-                    // Nobody opens it any more.
-                    Err(_) => {}
-                },
+                Some(opened) => {
+                    // Otherwise nobody opens it any more.
+                    if let Ok(opened) = opened.await {
+                        return opened.map_err(StoreError::Disk);
+                    }
+                }
                 None if self.loads.is_led(&()) => return Ok(()),
                 None => return self.ensure_loaded().await.map(drop),
             }

@@ -83,7 +83,8 @@ pub fn cache_with_fault(number: u8) -> Vec<u8> {
     assert!(number < 10);
     let places: Vec<usize> =
         MUTANTS.windows(SWITCH.len()).enumerate().filter(|(_, bytes)| *bytes == SWITCH).map(|(at, _)| at).collect();
-    let [place] = places[..] else { panic!("the switch is at {places:?}") };
+    assert_eq!(places.len(), 1, "the switch is at {places:?}");
+    let place = places[0];
     let mut component = MUTANTS.to_vec();
     component[place + SWITCH.len()] = b'0' + number;
     component

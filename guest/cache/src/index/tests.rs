@@ -193,7 +193,9 @@ fn the_table_of_digests_finds_what_is_there_while_it_grows() {
     let mut index = Index::default();
     let digests: Vec<KeyDigest> = (0..20_000).map(|number: u32| KeyDigest::of(&number.to_string())).collect();
     let slots: Vec<Slot> = digests.iter().map(|digest| index.insert(Entry::unverified(*digest))).collect();
-    digests.iter().zip(&slots).step_by(2).for_each(|(_, slot)| drop(index.remove(*slot)));
+    digests.iter().zip(&slots).step_by(2).for_each(|(_, slot)| {
+        index.remove(*slot);
+    });
     for (number, (digest, slot)) in digests.iter().zip(slots).enumerate() {
         let expected = (number % 2 == 1).then_some(slot);
         assert_eq!((index.find(digest), index.find_fingerprint(digest.fingerprint())), (expected, expected));

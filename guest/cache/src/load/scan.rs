@@ -47,8 +47,10 @@ impl Cache {
     async fn forget_earlier_scan(&self) {
         let mut start = 0;
         while start < self.state.borrow().index.slot_count() {
-            let index = &mut self.state.borrow_mut().index;
-            (start..start.saturating_add(SLICE)).for_each(|slot| index.forget_found(slot));
+            {
+                let index = &mut self.state.borrow_mut().index;
+                (start..start.saturating_add(SLICE)).for_each(|slot| index.forget_found(slot));
+            }
             start = start.saturating_add(SLICE);
             wit_bindgen::yield_async().await;
         }

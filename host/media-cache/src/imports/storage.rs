@@ -220,6 +220,6 @@ fn is_regular(stat: &Stat) -> bool {
 
 fn stamp(stat: &Stat) -> Stamp {
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let modified = seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(stat.st_mtime_nsec).unwrap_or(0));
+    let modified = seconds.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec);
     Stamp { size: u64::try_from(stat.st_size).unwrap_or(0), modified }
 }
