@@ -144,7 +144,7 @@ async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_wi
 async fn disk_that_failed_is_found_to_work_again_without_traffic() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    let blocked = media_file(&rig.directory(), "test:a").with_extension("dat.tmp");
+    let blocked = media_file(&rig.directory(), "test:a").with_extension("json.tmp");
     fs::create_dir(&blocked).unwrap();
     cache.get_or_download("test:a").await.unwrap();
     assert!(degraded(&cache).await.contains("cannot store the entry"));
