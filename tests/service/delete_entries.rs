@@ -1,7 +1,6 @@
 //! `DELETE /entries`.
 
 use http::Method;
-use media_cache_test_support::cache_directory::make_undeletable;
 use media_cache_test_support::http_client::{HttpResponse, send};
 use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -60,7 +59,9 @@ async fn a_filter_that_is_wrong_deletes_nothing() {
 async fn entries_that_cannot_be_deleted_are_counted() {
     let dir = ServiceDirectory::create();
     let service = service(&dir).await;
-    make_undeletable(&dir.cache(), URLS[0]);
+    let media = dir.media_file(URLS[0]);
+    std::fs::remove_file(&media).unwrap();
+    std::fs::create_dir(&media).unwrap();
     let answer = delete(&service, "host=a.invalid").await;
     assert_eq!(answer.json()["code"], "not-deleted");
     let detail = answer.problem(500);

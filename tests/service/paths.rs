@@ -14,7 +14,7 @@ async fn the_service_says_that_it_is_alive_and_ready() {
     // Statistics are there when the cache is.
     service.stats().await;
     let ready = service.get("/readyz").await;
-    assert_eq!((ready.status, ready.json()), (200, json!({ "status": "ready" })));
+    assert_eq!((ready.status, ready.json()), (200, json!({ "status": "ready", "state": "storing" })));
 }
 
 #[tokio::test]

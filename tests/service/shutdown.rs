@@ -151,7 +151,9 @@ async fn a_later_signal_ends_the_wait_for_clients_and_the_cache_is_closed_all_th
         })
         .await;
         assert_eq!(service.wait().await.code(), Some(0));
-        assert!(soon(asking).await.unwrap().is_err());
+        // The download is abandoned as well, and its client may learn of that before its connection is closed.
+        let answer = soon(asking).await.unwrap();
+        assert!(answer.as_ref().is_err() || answer.is_ok_and(|answer| answer.status() == 503));
         assert_remembered(&dir, 1).await;
     }
 }

@@ -178,7 +178,7 @@ async fn a_service_full_of_slow_clients_stops_when_its_grace_is_over() {
     waiting.send_get(&media_path(&url)).await;
     latch.reached().await;
     service.signal(Signal::TERM);
-    service.wait_for_log("connections are still open after 1 s, and are closed").await;
+    service.wait_for_log("connections are still open after 1 s; they are closed").await;
     latch.open();
     assert_eq!(service.wait().await.code(), Some(0));
     assert_eq!(silent.read_to_end().await, "");

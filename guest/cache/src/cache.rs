@@ -49,7 +49,7 @@ pub struct Cache {
     pub(crate) log: RefCell<Option<IndexLog>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
     /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks).
-    pub(crate) tried_again: Cell<u64>,
+    pub(crate) tried_again: Cell<Option<u64>>,
     /// Making everything that was written durable.
     pub(crate) syncs: SingleFlight<(), Result<(), ErrorCode>>,
     /// Fetches, by the URL as given.

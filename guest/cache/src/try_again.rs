@@ -25,11 +25,11 @@ impl Cache {
             let state = &mut *self.state.borrow_mut();
             let now = clock::ticks();
             if !(state.disk_health.fails(Operation::Delete) || state.disk_health.fails(Operation::Store))
-                || now < self.tried_again.get().saturating_add(INTERVAL)
+                || self.tried_again.get().is_some_and(|last| now < last.saturating_add(INTERVAL))
             {
                 return;
             }
-            self.tried_again.set(now);
+            self.tried_again.set(Some(now));
             (state.remains.some(DELETIONS), state.disk_health.fails(Operation::Store))
         };
         self.delete_evicted(deletions.into_iter().map(|digest| Evicted { digest, disk_size: 0 })).await;

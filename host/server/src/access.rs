@@ -176,6 +176,7 @@ mod tests {
                 let uri = match path {
                     "/media" => "/media?url=https%3A%2F%2Fexample.com%2Fa.png",
                     "/refresh" => "/refresh?url=https%3A%2F%2Fexample.com%2Fa.png",
+                    "/entries" if method == Method::DELETE => "/entries?all=true",
                     _ => path,
                 };
                 let send = async |access: &Access, uri: &str, token: Option<&str>| send(access, &method, uri, token).await.as_u16();
