@@ -1,6 +1,6 @@
 //! Maintenance of the directory of a media cache: natively on the files, without a component and without an index.
 //!
-//! [`EntryDirectory`] is a directory that exists. What only reads ([`EntryDirectory::entry`], [`verify`], [`export`]) creates and
+//! [`EntryDirectory`] is a directory that exists. What only reads ([`EntryDirectory::entry`], [`verify`], [`Exporter`]) creates and
 //! changes nothing, and may run next to a service that has the directory. What writes ([`EntryDirectory::remove`],
 //! [`EntryDirectory::remove_matching`], a [`verify`] that repairs, [`DirectoryImport`]) needs the lock of the directory, which the
 //! caller holds meanwhile.
