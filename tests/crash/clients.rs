@@ -1,4 +1,4 @@
-//! Clients that use the service at random until they are told to stop, and compare each response with the model.
+//! Clients that use the service at random until they are stopped, and compare each response with the model.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use media_cache::{CacheError, Health, MediaCache, Source, SwapError};
 use media_cache_test_skip as skip;
-use media_cache_test_support::cache_directory::{BOTH, files_exist, media_file};
+use media_cache_test_support::cache_directory::{BOTH, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
 use media_cache_test_support::scripted_origin::text;
@@ -144,15 +144,4 @@ async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_wi
     storing(&cache).await;
     fill(&cache, &["test:a"]).await;
     assert_eq!(files_exist(&directory, "test:a"), BOTH);
-}
-
-#[tokio::test]
-async fn disk_that_failed_is_found_to_work_again_without_traffic() {
-    let rig = CacheRig::create();
-    let cache = rig.open().await;
-    let blocked = media_file(&rig.directory(), "test:a").with_extension("json.tmp");
-    fs::create_dir(&blocked).unwrap();
-    cache.get_or_download("test:a").await.unwrap();
-    assert!(degraded(&cache).await.contains("cannot store the entry"));
-    storing(&cache).await;
 }

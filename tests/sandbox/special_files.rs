@@ -1,4 +1,4 @@
-//! Files that change or are replaced while the cache runs: by pipes, which would block whoever opens them, or by other bytes.
+//! Files that change or are replaced while the cache runs: by pipes, which would block the thread that opens them, or by other bytes.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -20,7 +20,7 @@ const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 /// Far less than the times that a service has to end.
 const PROMPT: Duration = Duration::from_secs(20);
 
-/// A pipe that is full, so that whoever writes to it waits for the reader.
+/// A pipe that is full, so that every write waits for the reader.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let flags = fcntl_getfl(&writer).unwrap();

@@ -43,7 +43,7 @@ enum State {
 }
 
 impl Notifier {
-    /// The manager that the environment names. It is told that the service is alive while all of `vitals` are true.
+    /// The manager that the environment names. It is notified that the service is alive while all of `vitals` are true.
     ///
     /// # Errors
     /// When there can be no further thread.

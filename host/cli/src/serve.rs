@@ -98,7 +98,7 @@ struct Shared<'a> {
 }
 
 impl Serve {
-    /// Serves until it is told to stop. `read_options` returns the options as they are now, with their settings.
+    /// Serves until a signal stops it. `read_options` returns the options as they are now, with their settings.
     pub async fn run(self, settings: Settings, read_options: fn() -> anyhow::Result<(Self, Settings)>) -> anyhow::Result<ExitCode> {
         let log = self.logging.start()?;
         let (times, times_now) = watch::channel(self.shutdown);

@@ -20,7 +20,7 @@ pub(crate) fn pieces(input: &mut impl Read, mut each: impl FnMut(&[u8]) -> io::R
     }
 }
 
-/// The SHA-256 digest of all that is left to read. `read` is told how many bytes were read each time.
+/// The SHA-256 digest of everything that is left to read. `read` is called with the number of bytes of each read.
 pub(crate) fn digest(input: &mut impl Read, mut read: impl FnMut(usize)) -> io::Result<[u8; 32]> {
     let mut digest = Sha256::new();
     pieces(input, |piece| {

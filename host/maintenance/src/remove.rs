@@ -51,7 +51,7 @@ impl EntryDirectory {
         Ok(sidecar || body)
     }
 
-    /// Removes all entries that match. `failed` is told of each that could not be removed. A sidecar that cannot be read matches
+    /// Removes all entries that match. `failed` is called for each that could not be removed. A sidecar that cannot be read matches
     /// nothing but [`EntryFilter::All`], which also deletes files that belong to no entry.
     ///
     /// # Errors

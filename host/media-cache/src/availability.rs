@@ -77,6 +77,11 @@ impl Availability {
         let since = slot.as_ref().map_or_else(SystemTime::now, |outage| outage.since);
         *slot = Some(Outage { reason: reason.into(), since });
         self.publish(&troubles);
+        drop(troubles);
+        if trouble == Trouble::Directory {
+            // It cannot be tried out, and somebody may wait for that.
+            self.serve_trial(|| false);
+        }
     }
 
     /// Records that this trouble is over, or never was.
@@ -109,7 +114,7 @@ impl Availability {
         self.lock()[Trouble::Directory as usize].clone()
     }
 
-    /// Has whoever watches over the directory store something in it, and returns whether that succeeded. False if it cannot be tried.
+    /// Has the watch of the directory store something in it, and returns whether that succeeded. False if it cannot be tried.
     pub async fn try_disk(&self) -> bool {
         let mut trial = self.disk_trial.subscribe();
         self.disk_trial.send_replace(DiskTrial::Wanted);
@@ -170,5 +175,14 @@ mod tests {
         let first = availability.outage().unwrap();
         availability.begin(Trouble::Down, "second");
         assert_eq!(availability.outage(), Some(Outage { reason: "second".into(), ..first }));
+    }
+
+    #[tokio::test]
+    async fn a_trial_of_the_disk_fails_while_the_directory_is_in_trouble() {
+        let availability = Availability::default();
+        let mut trial = std::pin::pin!(availability.try_disk());
+        assert_eq!(futures::FutureExt::now_or_never(trial.as_mut()), None);
+        availability.begin(Trouble::Directory, "gone");
+        assert_eq!(futures::FutureExt::now_or_never(trial), Some(false));
     }
 }

@@ -141,7 +141,7 @@ impl MediaCache {
     }
 
     /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
-    /// it goes on when whoever asked goes away. While the component cannot be asked, what is not in memory is downloaded and not stored.
+    /// it continues if the first client disconnects. While the component cannot be asked, what is not in memory is downloaded and not stored.
     ///
     /// # Errors
     /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`].

@@ -29,7 +29,7 @@ impl MediaCache {
         }
     }
 
-    /// The state as it was found last; it is looked for once a second. The receiver is told of each look.
+    /// The state as it was found last; it is looked for once a second. The receiver is notified each time.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.0.history.subscribe()

@@ -1,6 +1,6 @@
 //! Fetches media without the component, while that cannot be asked. Nothing is stored, and no failure is remembered.
 //!
-//! Concurrent requests for a URL are coalesced. The download ends when the last of them goes away, since nobody else would have it.
+//! Concurrent requests for a URL are coalesced. The download ends when the last of them is cancelled, since nobody else needs it.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -84,7 +84,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that ends with the future that waits for it.
 struct AbortOnDrop(JoinHandle<Answer>);
 
 impl Future for AbortOnDrop {

@@ -205,7 +205,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(60);
 
-    /// Sends what is written, so that the receiver decides when a write ends; and fails as it is told.
+    /// Sends what is written, so that the receiver decides when a write ends, and how.
     struct Scripted {
         written: SyncSender<String>,
         outcomes: Receiver<io::Result<usize>>,
