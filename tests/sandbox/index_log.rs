@@ -250,3 +250,13 @@ async fn a_log_stays_small_however_often_entries_are_used() {
     let hits: Vec<u64> = entries(&cache).await.iter().map(|entry| entry.hits).collect();
     assert_eq!(hits, [10_000, 10_000]);
 }
+
+#[tokio::test]
+async fn entries_are_found_where_another_directory_was_copied_over_with_its_log_and_its_times() {
+    let (rig, other) = (CacheRig::after_a_run(&["test:a"]).await, CacheRig::after_a_run(&["test:b"]).await);
+    copy_files(&other.directory(), &rig.directory());
+    let modified = fs::metadata(other.directory()).unwrap().modified().unwrap();
+    fs::File::open(rig.directory()).unwrap().set_modified(modified).unwrap();
+    let cache = rig.open().await;
+    assert_eq!(found(&cache), Found { entries: 2, from_index: 1, ..Found::default() });
+}

@@ -81,6 +81,7 @@ impl Cache {
             disk_health: DiskHealth::default(),
             replacing: BTreeMap::new(),
             remains: Remains::default(),
+            unfinished: false,
             loading: Some(Loading::default()),
         };
         Self {

@@ -20,7 +20,7 @@ impl Cache {
     }
 
     async fn save(&self, close: bool) -> Result<(), StoreError> {
-        if self.report.get().is_none() && self.loads.is_led(&()) {
+        if self.report.get().is_none() && (close || self.loads.is_led(&())) {
             // The log has more than what is known yet.
             return Ok(());
         }
@@ -70,12 +70,17 @@ impl Cache {
                 }
             },
         };
+        let is_finished = {
+            let state = self.state.borrow();
+            state.remains.is_empty() && !state.unfinished
+        };
         if close
+            && is_finished
             && saved.is_ok()
             && let Some(log) = &mut log
         {
-            saved = match disk.modified() {
-                Ok(modified) => self.append_closed(log, modified).await,
+            saved = match disk.version().await {
+                Ok(version) => self.append_closed(log, version).await,
                 Err(error) => Err(format!("cannot inspect the directory: {}", describe(&error))),
             };
         }

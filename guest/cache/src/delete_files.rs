@@ -35,8 +35,18 @@ impl Cache {
         let Some(disk) = self.disk.borrow().clone() else { return Ok(false) };
         let (mut failure, mut deleted_any): (Option<DeleteFailure>, bool) = (None, false);
         for (number, (entry, role)) in pending.into_iter().enumerate() {
-            // Another call that deletes the same files already does all there is to do.
-            let Role::Leader(leader) = role else { continue };
+            let leader = match role {
+                Role::Leader(leader) => leader,
+                // Another call deletes the same files already, and then they are gone, or not.
+                Role::Follower(deleted) => {
+                    let _ = deleted.await;
+                    if self.state.borrow().remains.has(&entry.digest) {
+                        let reason = || format!("cannot delete the files of {}", entry.digest);
+                        failure.get_or_insert_with(|| DeleteFailure { entries: 0, reason: reason() }).entries += 1;
+                    }
+                    continue;
+                }
+            };
             let deleted = delete_pair(&disk, entry.digest).await;
             self.record_deleted(entry, &deleted);
             leader.finish(|| ());
@@ -55,8 +65,8 @@ impl Cache {
         let state = &mut *self.state.borrow_mut();
         match deleted {
             Ok(_) => {
-                state.remains.deleted(&entry.digest);
-                if state.remains.some(1).is_empty() {
+                state.remains.forget(&entry.digest);
+                if state.remains.undeleted().next().is_none() {
                     state.disk_health.succeeded(Operation::Delete);
                 }
             }

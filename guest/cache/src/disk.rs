@@ -51,12 +51,15 @@ impl Disk {
         storage::list_files(&self.directory)
     }
 
-    /// When an entry of the directory was last created, renamed or deleted, in nanoseconds since 1970.
+    /// A number that identifies the directory and its last change: when an entry of it was created, renamed or deleted. A copy of it has
+    /// another one, even with the same times.
     ///
     /// # Errors
     /// The error of the file system.
-    pub fn modified(&self) -> Result<u64, ErrorCode> {
-        storage::directory_stamp(&self.directory).map(|stamp| stamp.modified)
+    pub async fn version(&self) -> Result<u64, ErrorCode> {
+        let identity = self.directory.metadata_hash().await?;
+        let modified = storage::directory_stamp(&self.directory)?.modified;
+        Ok(identity.lower ^ identity.upper.rotate_left(32) ^ modified)
     }
 
     /// The space of the file system.

@@ -109,9 +109,9 @@ impl Cache {
 
     async fn load_from(&self, disk: &Disk) -> Result<LoadReport, String> {
         // Before anything is created or deleted.
-        let modified = disk.modified().ok();
+        let version = disk.version().await.ok();
         let read = self.read_log(disk).await;
-        let unchanged = read.as_ref().is_some_and(|read| read.closed.is_some() && read.closed == modified);
+        let unchanged = read.as_ref().is_some_and(|read| read.closed.is_some() && read.closed == version);
         let mut report = LoadReport { entries: 0, from_index: 0, leftovers: 0, damaged: 0, evicted: 0 };
         let mut found = order::Found::default();
         if !unchanged {
@@ -122,7 +122,6 @@ impl Cache {
         // These the log does not have, and they are not the most recently used.
         let lacking = !found.is_empty() || report.damaged > 0;
         self.restore(found, &mut report).await;
-        self.state.borrow_mut().loading.get_or_insert_default().restored = true;
         self.evict_to_budget(&mut report).await;
         report.from_index = self.count_logged().await;
         self.begin_log(read.map(|read| read.log), lacking);

@@ -118,6 +118,7 @@ impl State {
             }
             None => return ReadBack::Changed,
         };
+        self.remains.forget(&digest);
         let Some(entry) = self.index.get(slot) else { return ReadBack::Changed };
         let is_verified = entry.is_stored();
         if entry.size != sidecar.size || !entry.has_sidecar(*stamp) {

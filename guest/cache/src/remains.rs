@@ -1,47 +1,72 @@
-//! Files of entries that are no longer in the index, and that could not be deleted, or files of entries that could not be read. They
-//! take up space, so they count against the budget, and deleting them is tried again.
+//! Files of entries that are no longer in the index, and that could not be deleted, or that could not be read. They take up space, so they
+//! count against the budget, and deleting them is tried again.
 
 use media_cache_entry_files::{DigestMap, KeyDigest};
+
+use crate::disk_tier::Evicted;
 
 /// The files, by entry.
 #[derive(Default)]
 pub struct Remains {
-    undeleted: DigestMap<u64>,
+    files: DigestMap<Remainder>,
     disk_bytes: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Remainder {
+    disk_size: u64,
+    /// Whether they are to be deleted. Others stay where they are, for a start that can read them.
+    undeleted: bool,
 }
 
 impl Remains {
     /// Notes that files of an entry, of this disk size, could not be deleted.
     pub fn add_undeleted(&mut self, digest: KeyDigest, disk_size: u64) {
-        let known = self.undeleted.entry(digest).or_default();
-        // Whoever tries again may not know how much it is.
-        let more = disk_size.saturating_sub(*known);
-        *known += more;
+        self.add(digest, disk_size).undeleted = true;
+    }
+
+    /// Notes that files of an entry could not be read when the directory was loaded.
+    pub fn add_unreadable(&mut self, digest: KeyDigest, disk_size: u64) {
+        self.add(digest, disk_size);
+    }
+
+    fn add(&mut self, digest: KeyDigest, disk_size: u64) -> &mut Remainder {
+        let known = self.files.entry(digest).or_default();
+        // Who tries again may not know how much it is.
+        let more = disk_size.saturating_sub(known.disk_size);
+        known.disk_size += more;
         self.disk_bytes = self.disk_bytes.saturating_add(more);
+        known
     }
 
-    /// Notes that files of an entry could not be read when the directory was loaded. They stay where they are, for a start that can.
-    pub fn add_unreadable(&mut self, disk_size: u64) {
-        self.disk_bytes = self.disk_bytes.saturating_add(disk_size);
-    }
-
-    /// Notes that the files of an entry are gone.
-    pub fn deleted(&mut self, digest: &KeyDigest) {
-        if let Some(disk_size) = self.undeleted.remove(digest) {
-            self.disk_bytes = self.disk_bytes.saturating_sub(disk_size);
+    /// Notes that the files of an entry are gone, or are those of an entry in the index.
+    pub fn forget(&mut self, digest: &KeyDigest) {
+        if let Some(known) = self.files.remove(digest) {
+            self.disk_bytes = self.disk_bytes.saturating_sub(known.disk_size);
         }
     }
 
-    /// Whether files of this entry could not be deleted.
+    /// Whether there are files of this entry.
     #[must_use]
     pub fn has(&self, digest: &KeyDigest) -> bool {
-        self.undeleted.contains_key(digest)
+        self.files.contains_key(digest)
     }
 
-    /// Up to `limit` entries whose files could not be deleted.
+    /// Whether there are no files.
     #[must_use]
-    pub fn some(&self, limit: usize) -> Vec<KeyDigest> {
-        self.undeleted.keys().take(limit).copied().collect()
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The entries whose files could not be deleted.
+    pub fn undeleted(&self) -> impl Iterator<Item = KeyDigest> + '_ {
+        self.files.iter().filter(|(_, remainder)| remainder.undeleted).map(|(digest, _)| *digest)
+    }
+
+    /// All files.
+    #[must_use]
+    pub(crate) fn all(&self) -> Vec<Evicted> {
+        self.files.iter().map(|(digest, remainder)| Evicted { digest: *digest, disk_size: remainder.disk_size }).collect()
     }
 
     /// The disk usage of the files.
@@ -57,15 +82,18 @@ mod tests {
 
     #[test]
     fn files_count_until_they_are_deleted() {
-        let (mut remains, [a, b]) = (Remains::default(), ["a", "b"].map(KeyDigest::of));
+        let (mut remains, [a, b, c]) = (Remains::default(), ["a", "b", "c"].map(KeyDigest::of));
         remains.add_undeleted(a, 4096);
         remains.add_undeleted(a, 8192);
         remains.add_undeleted(a, 0);
         remains.add_undeleted(b, 4096);
-        remains.add_unreadable(12288);
-        assert_eq!(remains.disk_bytes(), 24576);
-        remains.deleted(&a);
-        remains.deleted(&a);
-        assert_eq!((remains.disk_bytes(), remains.has(&a), remains.some(9)), (16384, false, vec![b]));
+        remains.add_unreadable(c, 12288);
+        assert_eq!((remains.disk_bytes(), remains.all().len()), (24576, 3));
+        remains.forget(&a);
+        remains.forget(&a);
+        assert_eq!((remains.disk_bytes(), remains.has(&a), remains.has(&c)), (16384, false, true));
+        assert_eq!(remains.undeleted().collect::<Vec<_>>(), [b]);
+        [b, c].iter().for_each(|digest| remains.forget(digest));
+        assert!(remains.is_empty() && remains.disk_bytes() == 0);
     }
 }

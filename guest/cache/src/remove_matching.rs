@@ -57,6 +57,14 @@ impl Cache {
             start = end;
             wit_bindgen::yield_async().await;
         }
+        if matches!(filter, Filter::All) {
+            // Nor does the index know entries that could not be read or deleted.
+            let files = self.state.borrow().remains.all();
+            removals.matched += files.len() as u64;
+            if let Err(failure) = self.delete_files(files).await {
+                removals.fail(failure.entries, failure.reason);
+            }
+        }
         let Removals { matched, failed, reason } = removals;
         match reason {
             None => Ok(matched),
@@ -92,18 +100,22 @@ impl Cache {
         Ok(matching)
     }
 
-    async fn remove_all(&self, matching: Vec<Candidate>, removals: &mut Removals) {
-        let mut files = Vec::new();
-        for Candidate { handle, digest } in matching {
-            // While its files are being replaced, they cannot be deleted.
-            while let Some(written) = self.follow_replacement(handle, &digest) {
-                let _ = written.await;
+    async fn remove_all(&self, mut matching: Vec<Candidate>, removals: &mut Removals) {
+        while !matching.is_empty() {
+            // While files are being replaced, they cannot be deleted.
+            for Candidate { handle, digest } in &matching {
+                while let Some(written) = self.follow_replacement(*handle, digest) {
+                    let _ = written.await;
+                }
             }
-            files.extend(self.state.borrow_mut().take_stored(handle));
-        }
-        removals.matched += files.len() as u64;
-        if let Err(failure) = self.delete_files(files).await {
-            removals.fail(failure.entries, failure.reason);
+            // Nothing may come between the removal from the index and the beginning of the deletion: another call could store an entry
+            // under the same name.
+            let (files, replaced) = self.state.borrow_mut().take_all(matching);
+            matching = replaced;
+            removals.matched += files.len() as u64;
+            if let Err(failure) = self.delete_files(files).await {
+                removals.fail(failure.entries, failure.reason);
+            }
         }
     }
 
@@ -125,9 +137,16 @@ impl State {
         stored.map(|(slot, entry)| Candidate { handle: self.index.handle(slot), digest: entry.digest }).collect()
     }
 
-    /// Removes an entry that still exists, and returns its files.
-    fn take_stored(&mut self, handle: u64) -> Option<Evicted> {
-        let slot = self.index.resolve(handle)?;
-        self.take_entry(slot)
+    /// Removes the entries that still exist, and returns their files; and those that are being replaced.
+    fn take_all(&mut self, candidates: Vec<Candidate>) -> (Vec<Evicted>, Vec<Candidate>) {
+        let (mut files, mut replaced) = (Vec::new(), Vec::new());
+        for candidate in candidates {
+            let Some(slot) = self.index.resolve(candidate.handle) else { continue };
+            match self.take_entry(slot) {
+                Some(taken) => files.push(taken),
+                None => replaced.push(candidate),
+            }
+        }
+        (files, replaced)
     }
 }

@@ -76,6 +76,7 @@ impl Cache {
             Ok(stamp) => stamp,
             Err(error) => {
                 remove_new(&disk, key.digest).await;
+                self.state.borrow_mut().unfinished = true;
                 return Err(self.disk_failed("replace the entry", &error));
             }
         };
@@ -89,7 +90,10 @@ impl Cache {
         match committed {
             Ok(()) => self.state.borrow_mut().disk_health.succeeded(Operation::Store),
             // The new body is in place. The next start completes the rest.
-            Err(error) => drop(self.disk_failed("replace the sidecar", &error)),
+            Err(error) => {
+                self.state.borrow_mut().unfinished = true;
+                drop(self.disk_failed("replace the sidecar", &error));
+            }
         }
         let resident = if modified { self.resident_body(&disk, key.digest, &media.body).await } else { None };
         let resident =

@@ -52,6 +52,9 @@ impl Cache {
         let (reservation, victims) = self.reserve(entry, budget);
         self.delete_evicted(victims).await;
         let reservation = reservation?;
+        if self.state.borrow().disk_bytes() > self.settings.max_disk_bytes {
+            return Err(StoreError::Disk("entries that were evicted could not be deleted".into()));
+        }
         let json = Blob::from_bytes(&json);
         let mut written = self.write(&disk, digest, &media.body, &json).await;
         if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, disk_size).await {
@@ -62,6 +65,7 @@ impl Cache {
             Err(error) => {
                 // Whatever was written has no sidecar, and `write` has removed it.
                 drop(reservation);
+                self.state.borrow_mut().unfinished = true;
                 return Err(self.disk_failed("store the entry", &error));
             }
         };
@@ -167,7 +171,7 @@ impl Cache {
                 let _ = disk.remove(name).await;
             }
         } else {
-            self.state.borrow_mut().remains.deleted(&digest);
+            self.state.borrow_mut().remains.forget(&digest);
         }
         committed
     }

@@ -30,7 +30,12 @@ impl Cache {
                 return;
             }
             self.tried_again.set(Some(now));
-            (state.remains.some(DELETIONS), state.disk_health.fails(Operation::Store))
+            if state.remains.undeleted().next().is_none() {
+                state.disk_health.succeeded(Operation::Delete);
+            }
+            // An entry that is being stored under the same name has its own files there.
+            let deletions = state.remains.undeleted().filter(|digest| state.index.find(digest).is_none()).take(DELETIONS);
+            (deletions.collect::<Vec<_>>(), state.disk_health.fails(Operation::Store))
         };
         self.delete_evicted(deletions.into_iter().map(|digest| Evicted { digest, disk_size: 0 })).await;
         if store && self.can_write(disk).await {

@@ -58,9 +58,12 @@ impl Lists {
     pub fn link_newest(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
         self.uses += 1;
         self.link(nodes, List::Used, slot, NONE, self.uses);
-        let unflushed = &mut self.cursors[Cursor::Unflushed as usize];
-        if *unflushed == NONE {
-            *unflushed = slot;
+        // Those that were at the end come to it next.
+        for cursor in [Cursor::Unflushed, Cursor::Compaction, Cursor::Loading] {
+            let cursor = &mut self.cursors[cursor as usize];
+            if *cursor == NONE {
+                *cursor = slot;
+            }
         }
     }
 

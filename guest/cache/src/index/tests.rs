@@ -202,3 +202,13 @@ fn the_table_of_digests_finds_what_is_there_while_it_grows() {
     }
     assert_eq!(index.len(), 10_000);
 }
+
+#[test]
+fn a_cursor_that_was_at_the_last_entry_comes_to_it_again_after_its_use() {
+    let mut index = filled("ab");
+    index.set_cursor(Cursor::Unflushed, None);
+    index.set_cursor(Cursor::Compaction, Some(slot(&index, 'b')));
+    index.promote(slot(&index, 'b'));
+    assert_eq!(index.advance(Cursor::Compaction), Some(slot(&index, 'b')));
+    assert_eq!(index.advance(Cursor::Compaction), None);
+}

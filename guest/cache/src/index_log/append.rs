@@ -33,10 +33,10 @@ impl Cache {
         }
     }
 
-    /// Appends that nothing changes any more.
-    pub(crate) async fn append_closed(&self, log: &mut IndexLog, modified: u64) -> Result<(), String> {
+    /// Appends that nothing changes any more in a directory of this version.
+    pub(crate) async fn append_closed(&self, log: &mut IndexLog, version: u64) -> Result<(), String> {
         let mut records = Vec::new();
-        put_closed(&mut records, modified);
+        put_closed(&mut records, version);
         self.append_frame(log, &records).await
     }
 

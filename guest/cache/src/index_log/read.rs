@@ -19,7 +19,7 @@ const SLICE: usize = 4096;
 pub(crate) struct ReadLog {
     /// The log, to be appended to.
     pub log: IndexLog,
-    /// If the directory was closed cleanly, when it was last changed then.
+    /// If the directory was closed cleanly, its version then.
     pub closed: Option<u64>,
 }
 
@@ -58,13 +58,14 @@ impl Cache {
                 }
             }
         }
+        let closed = closed.filter(|_| !log.outdated);
         Some(ReadLog { log, closed })
     }
 
     async fn apply_all(&self, records: &[u8], closed: &mut Option<u64>, counters: &mut Vec<u64>) -> Result<(), ()> {
         for (number, record) in read_records(records).enumerate() {
             *closed = match record? {
-                Record::Closed(modified) => Some(modified),
+                Record::Closed(version) => Some(version),
                 Record::Counters(values) => {
                     *counters = values;
                     None

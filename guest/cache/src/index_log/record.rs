@@ -29,7 +29,7 @@ pub enum Record {
     },
     /// The counters.
     Counters(Vec<u64>),
-    /// The directory was closed, and this is when it was last changed, in nanoseconds since 1970. Nothing follows.
+    /// The directory was closed, and had this version: see `Disk::version`. Nothing follows.
     Closed(u64),
 }
 
@@ -69,9 +69,9 @@ pub fn put_counters(out: &mut Vec<u8>, values: &[u64]) {
 }
 
 /// Appends the end of the log.
-pub fn put_closed(out: &mut Vec<u8>, modified: u64) {
+pub fn put_closed(out: &mut Vec<u8>, version: u64) {
     out.push(CLOSED);
-    out.extend(modified.to_le_bytes());
+    out.extend(version.to_le_bytes());
 }
 
 /// Reads records until the end, or until something is no record, which is the error.

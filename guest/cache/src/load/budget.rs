@@ -9,11 +9,15 @@ const SLICE: u64 = 1 << 20;
 impl Cache {
     /// Evicts entries until what is stored is within the budget.
     pub(super) async fn evict_to_budget(&self, report: &mut LoadReport) {
+        let mut before = u64::MAX;
         loop {
-            let excess = self.state.borrow().disk_bytes().saturating_sub(self.settings.max_disk_bytes);
-            if excess == 0 {
+            let stored = self.state.borrow().disk_bytes();
+            let excess = stored.saturating_sub(self.settings.max_disk_bytes);
+            // If nothing can be deleted, evicting more does not help.
+            if excess == 0 || stored >= before {
                 return;
             }
+            before = stored;
             let victims = self.evict_from_disk(excess.min(SLICE));
             if victims.is_empty() {
                 // The rest cannot be deleted, or is being used.

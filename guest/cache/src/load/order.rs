@@ -127,7 +127,11 @@ impl State {
             page.push(entry.for_policy(slot.into(), entry.disk_size()));
         }
         self.disk_tier.restore(&page);
-        (oversize, page.len() < PAGE)
+        let last = page.len() < PAGE;
+        if last && let Some(loading) = &mut self.loading {
+            loading.restored = true;
+        }
+        (oversize, last)
     }
 
     /// The next entry in the order of use. A found one takes its place in it.

@@ -38,7 +38,10 @@ impl Cache {
             page.into_iter().for_each(|file| state.found(file, &mut others));
         }
         for name in others.leftovers {
-            report.leftovers += u64::from(matches!(disk.remove(name).await, Ok(true)));
+            match disk.remove(name).await {
+                Ok(removed) => report.leftovers += u64::from(removed),
+                Err(_) => self.state.borrow_mut().unfinished = true,
+            }
         }
         Ok(others.replacements)
     }
@@ -62,8 +65,8 @@ impl Cache {
             match recover(disk, digest, new).await {
                 Ok(Recovered::Completed) => self.state.borrow_mut().found_anew(digest),
                 Ok(Recovered::Undone(files)) => report.leftovers += files,
-                // They stay where they are, for a start that can read them.
-                Err(_) => {}
+                // They stay where they are, for a start that can read them; and so does the entry.
+                Err(_) => self.state.borrow_mut().set_aside_digest(digest),
             }
         }
     }

@@ -162,11 +162,20 @@ impl State {
         true
     }
 
+    /// The same, by the digest.
+    pub(super) fn set_aside_digest(&mut self, digest: KeyDigest) {
+        self.unfinished = true;
+        if let Some(handle) = self.index.find(&digest).map(|slot| self.index.handle(slot)) {
+            self.set_aside(handle);
+        }
+    }
+
     /// An entry cannot be read now. Its files count, and stay.
     fn set_aside(&mut self, handle: u64) {
         let files = self.take_unverified(handle);
         if let Some(files) = files {
-            self.remains.add_unreadable(files.disk_size);
+            self.remains.add_unreadable(files.digest, files.disk_size);
+            self.unfinished = true;
             if let Some(loading) = &mut self.loading {
                 loading.removed.remove(&files.digest);
             }

@@ -171,8 +171,8 @@ fn next_files(directory: &mut Dir, limit: usize) -> Result<Vec<ListedFile>, Erro
         }
         match rustix::fs::statat(directory.fd().map_err(code)?, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: stamp(&stat) }),
-            Ok(_) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(code(error)),
+            // One of an entry that cannot be inspected is looked at again when it is missed.
+            Ok(_) | Err(_) => {}
         }
     }
     Ok(files)
