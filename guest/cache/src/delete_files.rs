@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::disk_health::Operation;
-use crate::disk_tier::Evicted;
+use crate::entry::Evicted;
 use crate::mutants::Mutant;
 use crate::single_flight::Role;
 

@@ -1,29 +1,14 @@
 //! The disk tier: the stored entries, as far as evicting them goes.
 
-use media_cache_entry_files::KeyDigest;
-
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::cache::Cache;
 use crate::counters::Counters;
-use crate::entry::Entry;
+use crate::entry::Evicted;
 use crate::eviction_tier::{Eviction, TierEntries};
 use crate::index::{Index, Slot};
 use crate::memory_tier::MemoryTier;
 use crate::policy::Policy;
 use crate::state::State;
-
-/// An entry that was evicted, and whose files are to be deleted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Evicted {
-    pub digest: KeyDigest,
-    pub disk_size: u64,
-}
-
-impl From<&Entry> for Evicted {
-    fn from(entry: &Entry) -> Self {
-        Self { digest: entry.digest, disk_size: entry.disk_size() }
-    }
-}
 
 /// The stored entries.
 pub(crate) struct StoredEntries<'a, P> {

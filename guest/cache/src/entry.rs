@@ -143,6 +143,19 @@ impl Entry {
     }
 }
 
+/// An entry that was evicted, and whose files are to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evicted {
+    pub digest: KeyDigest,
+    pub disk_size: u64,
+}
+
+impl From<&Entry> for Evicted {
+    fn from(entry: &Entry) -> Self {
+        Self { digest: entry.digest, disk_size: entry.disk_size() }
+    }
+}
+
 /// The size of a sidecar. One that is too large to be read counts as far as 32 bits go.
 pub(crate) fn sidecar_size(stamp: Stamp) -> u32 {
     u32::try_from(stamp.size).unwrap_or(u32::MAX)

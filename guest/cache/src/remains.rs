@@ -3,7 +3,7 @@
 
 use media_cache_entry_files::{DigestMap, KeyDigest};
 
-use crate::disk_tier::Evicted;
+use crate::entry::Evicted;
 
 /// The files, by entry.
 #[derive(Default)]

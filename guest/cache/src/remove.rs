@@ -4,8 +4,7 @@ use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cache::Cache;
-use crate::disk_tier::Evicted;
-use crate::entry::Entry;
+use crate::entry::{Entry, Evicted};
 use crate::state::State;
 
 /// The outcome of removing an entry from the index.

@@ -7,7 +7,7 @@ use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR};
 use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, StoreError};
 use crate::cache::Cache;
 use crate::disk::{blames_the_file, describe};
-use crate::disk_tier::Evicted;
+use crate::entry::Evicted;
 use crate::entry_filter::Filter;
 use crate::index::Slot;
 use crate::sidecar_file::parse_sidecar;

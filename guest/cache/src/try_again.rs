@@ -7,7 +7,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
-use crate::disk_tier::Evicted;
+use crate::entry::Evicted;
 
 /// The size of the file that is written to find out whether files can be, in bytes.
 const PROBE_BYTES: usize = 16 * 1024;

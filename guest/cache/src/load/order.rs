@@ -8,8 +8,7 @@ use std::collections::BinaryHeap;
 
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::cache::Cache;
-use crate::disk_tier::Evicted;
-use crate::entry::EntryState;
+use crate::entry::{EntryState, Evicted};
 use crate::index::{Cursor, Slot};
 use crate::state::State;
 
