@@ -116,6 +116,7 @@ impl Cache {
             if let Err(failure) = self.delete_files(files).await {
                 removals.fail(failure.entries, failure.reason);
             }
+            wit_bindgen::yield_async().await;
         }
     }
 
