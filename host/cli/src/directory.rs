@@ -29,7 +29,7 @@ impl CacheDirectory {
     /// # Errors
     /// With a sentence for the user.
     pub fn existing(&self) -> anyhow::Result<EntryDirectory> {
-        let directory = EntryDirectory::existing(&self.dir).context("--dir says where a cache is")?;
+        let directory = EntryDirectory::existing(&self.dir).context("no cache was found, and --dir names its directory")?;
         let unreadable = || format!("cannot list the directory {}", self.dir.display());
         let is_cache = DirectoryLock::is_in(&self.dir) || directory.has_entries().with_context(unreadable)?;
         anyhow::ensure!(is_cache, "there is no cache in {}; --dir says where one is", self.dir.display());
