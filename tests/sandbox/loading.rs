@@ -7,7 +7,7 @@ use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
 use media_cache_test_support::cache_state::{order, stats};
 
 /// So many that loading them takes a while.
-const ENTRIES: u64 = 6000;
+const ENTRIES: u64 = 12_000;
 
 fn url(number: u64) -> String {
     format!("test:{number}")
