@@ -160,17 +160,15 @@ impl Index {
 
     /// Describes an entry anew, with all but its order of use, its hits and what was found of it. It keeps its slot.
     pub fn describe(&mut self, slot: Slot, new: &Entry) {
-        let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };
-        let (old_disk_size, old_size) = (entry.disk_size(), entry.size);
-        (entry.size, entry.sidecar_size, entry.sidecar_modified) = (new.size, new.sidecar_size, new.sidecar_modified);
-        (entry.cost, entry.kind, entry.logged) = (new.cost, new.kind, false);
-        self.disk_bytes = self.disk_bytes.saturating_sub(old_disk_size).saturating_add(entry.disk_size());
-        self.media_bytes = self.media_bytes.saturating_sub(old_size).saturating_add(entry.size);
+        self.change(slot, |entry| {
+            (entry.size, entry.sidecar_size, entry.sidecar_modified) = (new.size, new.sidecar_size, new.sidecar_modified);
+            (entry.cost, entry.kind, entry.logged) = (new.cost, new.kind, false);
+        });
     }
 
     /// Notes that a listing has found the media of an entry.
     pub fn found_media(&mut self, slot: Slot, size: u64) {
-        self.found(slot, |entry| {
+        self.change(slot, |entry| {
             entry.found.differ |= entry.size != size;
             (entry.size, entry.found.media) = (size, true);
         });
@@ -178,13 +176,14 @@ impl Index {
 
     /// Notes that a listing has found the sidecar of an entry.
     pub fn found_sidecar(&mut self, slot: Slot, stamp: Stamp) {
-        self.found(slot, |entry| {
+        self.change(slot, |entry| {
             entry.found.differ |= !entry.has_sidecar(stamp);
             (entry.sidecar_size, entry.sidecar_modified, entry.found.sidecar) = (sidecar_size(stamp), stamp.modified, true);
         });
     }
 
-    fn found(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
+    /// Changes an entry, whose sizes may differ afterwards.
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };
         let (old_disk_size, old_size) = (entry.disk_size(), entry.size);
         change(entry);

@@ -122,6 +122,6 @@ fn client() -> anyhow::Result<Client> {
     // The provider is set once for the process: an error means that it is set already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
-    // whoever it names.
+    // another service.
     Ok(Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?)
 }
