@@ -7,7 +7,7 @@ use std::sync::Arc;
 use media_cache::{Blob, CacheError, Source, StoreError};
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, media_file};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
@@ -136,7 +136,7 @@ async fn out_of_file_descriptors() {
 #[tokio::test]
 async fn failed_writes_do_not_eat_the_room_of_others() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     fs::create_dir(media_file(&rig.directory(), "test:x").with_extension("json.tmp")).unwrap();
     for _ in 0..10 {

@@ -9,7 +9,7 @@ use media_cache_test_support::cache_directory::{
     NEITHER, disk_usage, file_stem, files_exist, listing, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, stats};
 
 const TS: &str = "1732286259.25";
@@ -140,7 +140,7 @@ async fn what_is_not_ours_is_left_as_it_is() {
     let before = listing(&directory);
     let inside = listing(&directory.join("subdirectory"));
 
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, SMALL)).await;
     assert_eq!(
         (cache.load_report().unwrap().entries, cache.load_report().unwrap().leftovers, cache.load_report().unwrap().damaged),
         (1, 0, 0)

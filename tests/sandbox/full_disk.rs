@@ -1,11 +1,8 @@
 //! A disk with less room than the budget allows. Each test mounts a small file system of its own.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use media_cache::{CacheError, StoreError};
-use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, listing};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
@@ -13,25 +10,7 @@ use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::soon::soon;
 
-/// A file system of 256 KiB.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None` if the test is to be skipped, since only root may mount file systems.
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(at).output();
-        let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
-        (!skip::unless(mounted, "the right to mount a tmpfs")).then(|| Self(at.into()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, since the cache may have files open still.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::small_disk::SmallDisk;
 
 /// A rig on a small disk. Each entry of it takes 36 KiB, so that seven have room.
 fn rig(urls: &[&str]) -> Option<(SmallDisk, CacheRig)> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use media_cache::{CacheError, Health, StoreError};
 use media_cache_test_support::cache_directory::{INDEX_LOG, copy_files, disk_usage, media_file, sidecar_file};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{Found, entries, found, order, stats};
 use media_cache_test_support::scripted_origin::text;
 
@@ -91,10 +91,10 @@ async fn the_order_survives_a_clock_that_was_set_back() {
 #[tokio::test]
 async fn the_order_that_survived_decides_who_is_evicted() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     cache.get("test:a").await.unwrap().unwrap();
     cache.close().await.unwrap();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:d", "test:e"]).await;
     assert_eq!(order(&cache).await, ["test:a", "test:d", "test:e"]);
 }
@@ -175,7 +175,7 @@ async fn the_log_of_another_directory_deletes_and_evicts_nothing() {
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.close().await.unwrap();
     fs::copy(other.directory().join(INDEX_LOG), rig.directory().join(INDEX_LOG)).unwrap();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     assert_eq!(found(&cache), Found { entries: 2, ..Found::default() });
     assert_eq!(stats(&cache).await.disk_bytes, 2 * SMALL);
     for url in ["test:a", "test:b"] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use media_cache::FetchError;
 use media_cache::MediaCache;
 use media_cache_test_support::cache_directory::media_file;
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{stats, until};
 use media_cache_test_support::random::{Random, noise};
 use media_cache_test_support::scripted_origin::fetched;
@@ -45,8 +45,7 @@ async fn mixed_requests(rig: &CacheRig, cache: &MediaCache, count: usize) {
 
 async fn handles_after_mixed_requests(items: u32, memory: u64) -> (usize, u64) {
     let rig = CacheRig::create();
-    let set =
-        |builder: media_cache::Builder| builder.max_disk_bytes(bytes(12 * SMALL)).max_memory_items(items).max_memory_bytes(memory);
+    let set = |builder: media_cache::Builder| entry_budget(builder, 12 * SMALL).max_memory_items(items).max_memory_bytes(memory);
     let cache = rig.open_with(set).await;
     mixed_requests(&rig, &cache, 4000).await;
     let stats = stats(&cache).await;

@@ -3,25 +3,25 @@
 use media_cache::StoreError;
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, sidecar_file};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::random::noise;
 
 #[tokio::test]
 async fn entries_that_fit_to_the_byte_evict_nothing() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     rig.origin.serves_bytes("test:c", noise(1, 4096));
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     let full = stats(&cache).await;
-    assert_eq!((full.disk_bytes, full.max_disk_bytes, full.evictions), (3 * SMALL, 3 * SMALL, 0));
+    assert_eq!((full.disk_bytes, full.max_entry_bytes, full.evictions), (3 * SMALL, 3 * SMALL, 0));
     assert_eq!(disk_usage(&rig.directory()), (3 * SMALL, 6));
 }
 
 #[tokio::test]
 async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     rig.origin.serves_bytes("test:c", noise(1, 4097));
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     assert_eq!(order(&cache).await, ["test:b", "test:c"]);
@@ -35,7 +35,7 @@ async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
 #[tokio::test]
 async fn a_budget_one_byte_short_holds_one_entry_less() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL - 1))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL - 1)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     assert_eq!(order(&cache).await, ["test:b", "test:c"]);
 }
@@ -64,7 +64,7 @@ async fn disk_use_is_counted_in_blocks_of_both_files() {
 #[tokio::test]
 async fn a_large_newcomer_evicts_as_many_as_it_needs() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(5 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 5 * SMALL)).await;
     fill(&cache, &["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     rig.origin.serves_bytes("test:f", noise(1, 20_000));
     fill(&cache, &["test:f"]).await;
@@ -75,7 +75,7 @@ async fn a_large_newcomer_evicts_as_many_as_it_needs() {
 #[tokio::test]
 async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     let large = noise(1, 5 * 4096 + 1);
     rig.origin.serves_bytes("test:large", large.clone());
@@ -96,7 +96,7 @@ async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
 #[tokio::test]
 async fn what_takes_the_whole_budget_to_the_byte_is_stored() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     rig.origin.serves_bytes("test:large", noise(1, 5 * 4096));
     fill(&cache, &["test:large"]).await;
@@ -108,7 +108,7 @@ async fn what_takes_the_whole_budget_to_the_byte_is_stored() {
 #[tokio::test]
 async fn a_budget_too_small_for_anything_stores_nothing() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(1))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 1)).await;
     fill(&cache, &["test:a", "test:a"]).await;
     assert_eq!((stats(&cache).await.oversize, rig.origin.requests("test:a")), (2, 2));
     assert_eq!(disk_usage(&rig.directory()), (0, 0));
@@ -117,7 +117,7 @@ async fn a_budget_too_small_for_anything_stores_nothing() {
 #[tokio::test]
 async fn downloads_that_end_at_once_share_the_budget() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     let urls: Vec<String> = (0..40).map(|number| format!("test:{number}")).collect();
     for answer in futures::future::join_all(urls.iter().map(|url| cache.get_or_download(url))).await {
         answer.unwrap();

@@ -3,7 +3,7 @@
 use media_cache::{Source, StoreError};
 use media_cache_test_support::cache_directory::{NEITHER, files_exist, media_file, sidecar_file, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, stats};
 
 /// So many that loading them takes a while.
@@ -83,7 +83,7 @@ async fn new_media_is_served_and_not_stored_until_the_space_that_is_left_is_know
 async fn a_start_with_half_the_budget_evicts_while_it_serves() {
     let rig = rig();
     let half = ENTRIES / 2;
-    let cache = rig.start_with(|builder| builder.max_disk_bytes(bytes(half * SMALL))).await;
+    let cache = rig.start_with(|builder| entry_budget(builder, half * SMALL)).await;
     let media = cache.get(&url(0)).await.unwrap().unwrap();
     assert_eq!((body(&media).await, cache.load_report().is_none()), (url(0).into_bytes(), true));
     let report = cache.loaded().await.unwrap();

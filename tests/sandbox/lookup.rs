@@ -7,7 +7,7 @@ use futures::FutureExt;
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{NEITHER, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::scripted_origin::{fetched, text};
 
@@ -41,7 +41,7 @@ async fn the_least_recently_used_goes_first_whatever_used_the_others() {
     // With 0 every hit is a call into the component, with 64 the host serves them by itself.
     for items in [0, 64] {
         let rig = CacheRig::create();
-        let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL)).max_memory_items(items)).await;
+        let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL).max_memory_items(items)).await;
         fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
         cache.get("test:a").await.unwrap().unwrap();
         cache.put("test:c", "others", "text/plain", "c.txt").await.unwrap();
@@ -73,7 +73,7 @@ async fn a_miss_moves_nothing() {
 #[tokio::test]
 async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_counts() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     {
         let stopped = rig.clock.stop();
@@ -98,7 +98,7 @@ async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_coun
 #[tokio::test]
 async fn hits_during_a_download_count_before_its_victims_are_chosen() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     let latch = rig.origin.hold("test:c");
     let hit = async {

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod budget;
 mod cacheability;
 mod closing;
 mod damage;
@@ -30,5 +31,6 @@ mod refresh_recovery;
 mod remove_matching;
 mod restart;
 mod single_flight;
+mod small_disk;
 mod special_files;
 mod workload;

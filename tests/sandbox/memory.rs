@@ -3,7 +3,7 @@
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, resident, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
@@ -114,7 +114,7 @@ async fn an_open_file_counts_as_an_item() {
 #[tokio::test]
 async fn what_leaves_the_disk_leaves_memory_too() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.remove("test:b").await.unwrap();
     let stats = stats(&cache).await;

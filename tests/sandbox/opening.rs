@@ -5,7 +5,7 @@ use std::fs;
 use media_cache::{Engine, LockError, MediaCache, OpenError, embedded};
 use media_cache_test_support::cache_directory::disk_usage;
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes, entry_budget};
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
@@ -69,7 +69,7 @@ async fn a_start_that_fails_gives_the_directory_back() {
 #[tokio::test]
 async fn several_caches_of_one_process_keep_to_themselves() {
     let (one, other) = (CacheRig::create(), CacheRig::create());
-    let first = one.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let first = one.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     let second = other.open().await;
     fill(&first, &["test:a", "test:b", "test:c"]).await;
     fill(&second, &["test:a"]).await;
@@ -87,6 +87,8 @@ async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
     let defaults = stats(&rig.open().await).await;
     assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));
     use media_cache::defaults as library;
+    let reserved = library::reserved_by_default(defaults.max_disk_bytes);
+    assert_eq!((reserved, defaults.max_entry_bytes), (defaults.max_disk_bytes / 8, defaults.max_disk_bytes - reserved));
     let library = (library::MAX_DISK_BYTES.get(), library::MAX_MEMORY_ITEMS, library::MAX_MEMORY_BYTES);
     assert_eq!(library, (defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes));
     let rig = CacheRig::create();

@@ -6,7 +6,7 @@ use futures::future::join;
 use media_cache::{CacheControl, CacheError, Cacheability, EntryFilter, FetchError, FetchedMedia, Health, MediaCache, StoreError};
 use media_cache_test_support::cache_directory::{disk_usage, media_file, sidecar_file};
 use media_cache_test_support::cache_requests::{body, failure, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::fetched;
@@ -113,7 +113,7 @@ async fn an_entry_that_is_removed_during_its_refresh_is_stored_anew() {
 #[tokio::test]
 async fn both_copies_count_against_the_budget() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(4 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL)).await;
     rig.origin.serves(URL, version(1, "first"));
     fill(&cache, &["test:b", "test:c", "test:d", URL]).await;
     rig.origin.serves(URL, version(2, noise(1, 8000)));

@@ -7,7 +7,7 @@ use media_cache_test_support::cache_directory::{
     BOTH, INDEX_LOG, NEITHER, copy_files, disk_usage, files_exist, media_file, sidecar_file, write_python_entry,
 };
 use media_cache_test_support::cache_requests::{body, fill};
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{Found, entries, found, order, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
@@ -94,7 +94,7 @@ async fn a_smaller_budget_evicts_the_coldest() {
     let cache = rig.open().await;
     cache.get("test:a").await.unwrap().unwrap();
     cache.close().await.unwrap();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL + 4095))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL + 4095)).await;
     let report = cache.load_report().unwrap();
     assert_eq!((report.entries, report.evicted, report.damaged), (2, 2, 0));
     assert_eq!(order(&cache).await, ["test:d", "test:a"]);
@@ -110,7 +110,7 @@ async fn a_budget_smaller_than_an_entry_evicts_that_entry() {
     rig.origin.serves_bytes("test:large", noise(1, 100_000));
     fill(&cache, &["test:large"]).await;
     cache.close().await.unwrap();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(2 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().evicted), (1, 1));
     assert_eq!(order(&cache).await, ["test:a"], "the colder one has room");
     assert_eq!(disk_usage(&rig.directory()), (SMALL, 2));
@@ -124,7 +124,7 @@ async fn all_numbers_of_a_report_are_exact_together() {
     write_python_entry(&directory, "test:added", b"added", "image/png", "a.png", "1800000000");
     fs::write(media_file(&directory, "test:b").with_extension("dat.tmp"), "half of somethi").unwrap();
     fs::write(directory.join("media-cache.index"), "what earlier versions wrote").unwrap();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(3 * SMALL))).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     let report = cache.load_report().unwrap();
     assert_eq!((report.leftovers, report.damaged, report.evicted), (2, 1, 2));
     assert_eq!((report.entries, order(&cache).await.len()), (3, 3));

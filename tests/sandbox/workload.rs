@@ -4,7 +4,7 @@
 use media_cache::{CacheError, MediaCache, StoreError};
 use media_cache_test_support::cache_directory::disk_usage;
 use media_cache_test_support::cache_requests::body;
-use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, resident, stats};
 use media_cache_test_support::random::{Random, noise};
 
@@ -117,7 +117,7 @@ async fn run(seed: u64, items: u32, requests: usize) {
     let rig = CacheRig::create();
     let mut model = Model { items: items as usize, ..Model::default() };
     let mut random = Random(seed);
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(items)).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(items)).await;
     for number in 0..requests {
         one_request(&mut random, &rig, &cache, &mut model).await;
         let context = format!("after request {number} of seed {seed} with {items} items");
@@ -153,7 +153,7 @@ async fn with_all_items_in_memory_all_is_as_the_model_says() {
 #[tokio::test]
 async fn requests_at_once_keep_the_budget_and_leave_nothing_behind() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(4)).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(4)).await;
     let urls: Vec<String> = (0..48).map(|number| format!("test:{number}")).collect();
     for url in &urls {
         rig.origin.serves_bytes(url, media_of(url));

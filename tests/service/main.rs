@@ -17,6 +17,7 @@ mod connections;
 mod cors;
 mod crash;
 mod delete_entries;
+mod disk_space;
 mod errors;
 mod gif;
 mod headers;

@@ -21,7 +21,7 @@ async fn who_finds_the_queue_full_is_told_to_come_back_and_that_is_not_remembere
     let meanwhile = async {
         latch.reached().await;
         let answer = service.media(&other).await;
-        assert!(answer.problem(503).contains("too many downloads are waiting"), "{}", answer.text());
+        assert!(answer.problem(503).contains("there is no capacity for this download now"), "{}", answer.text());
         assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&"overloaded".into(), "1"));
         service.media(&stored).await.is("hit");
         assert_eq!(origin.requests("/other"), 0);

@@ -54,7 +54,7 @@ async fn the_order_of_use_and_the_hits_outlive_a_restart() {
 async fn the_order_of_use_decides_what_goes_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..10).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
-    let budget = ["--max-size-mb", "1"];
+    let budget = ["--max-size-mb", "2", "--reserved-mb", "1"];
     let service = dir.serve_with(&budget).await;
     for url in &urls[..9] {
         service.media(url).await.is("miss");

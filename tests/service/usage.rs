@@ -56,6 +56,7 @@ async fn a_value_that_cannot_be_is_refused_in_a_sentence() {
         (&["serve", "--transcoder", "ffmpge"], "--transcoder ffmpge: it is one of embedded, ffmpeg, none; perhaps ffmpeg"),
         (&["serve", "--max-size-mb", "0"], "--max-size-mb 0: it has to be at least 1"),
         (&["serve", "--max-size-mb", "much"], "--max-size-mb much: it is not a whole number that is not negative"),
+        (&["serve", "--min-free", "101%"], "--min-free 101%: \"101%\" is not a percentage from 0% to 100%"),
         (&["serve", "--max-redirects", "21"], "--max-redirects 21: it has to be a number from 0 to 20"),
         (&["serve", "--allow-port", "0"], "--allow-port 0: it has to be a number "),
         (&["serve", "--allow-address", "10.0.0.1/8"], "--allow-address 10.0.0.1/8: it is neither one address, 10.0.0.1, nor"),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use media_cache::{MediaCache, StoreError, embedded};
 use media_cache_test_support::cache_directory::disk_usage;
 use media_cache_test_support::cache_requests::body;
-use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{entries, order};
 use media_cache_test_support::random::{Random, noise};
 
@@ -58,7 +58,7 @@ async fn requests_and_swaps_at_once_lose_nothing_and_keep_the_budget() {
     for number in 0..URLS {
         rig.origin.serves_bytes(&format!("test:{number}"), media_of(number));
     }
-    let cache = rig.open_with(|builder| builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(ITEMS)).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(ITEMS)).await;
     let (counted, done) = (Counted::default(), AtomicBool::new(false));
     let tasks = (0..TASKS).map(async |seed| {
         let mut random = Random(seed);

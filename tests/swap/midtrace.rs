@@ -1,9 +1,8 @@
 //! A live cache does after a swap what the simulator says that it would do.
 
-use std::num::NonZeroU64;
-
 use media_cache::{Engine, FetchError, FetchedMedia, MediaCache, NoTranscoder, PolicyChoice, PolicyLimits};
 use media_cache_simulator::{Replay, Sandboxed, Seed, Trace};
+use media_cache_test_support::cache_rig::entry_budget;
 use media_cache_test_support::workspace::workspace_path;
 
 const BUDGET: u64 = 32 << 20;
@@ -50,7 +49,7 @@ async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
     let directory = tempfile::tempdir().unwrap();
     let builder = MediaCache::builder().engine(engine.clone()).directory(directory.path()).downloader(download);
     let builder = builder.transcoder(NoTranscoder).max_memory_items(0);
-    let cache = builder.max_disk_bytes(NonZeroU64::new(BUDGET).unwrap()).open().await.unwrap();
+    let cache = entry_budget(builder, BUDGET).open().await.unwrap();
     let misses = async |urls: &[String]| {
         let before = cache.status().await.unwrap().cache.misses;
         for url in urls {

@@ -8,7 +8,7 @@ use media_cache::policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicyOri
 use media_cache::{Builder, MediaCache, Source};
 use media_cache_test_support::cache_directory::disk_usage;
 use media_cache_test_support::cache_requests::body;
-use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, resident};
 use media_cache_test_support::random::Random;
 use media_cache_test_support::scripted_origin::text;
@@ -21,7 +21,7 @@ pub const ITEMS: usize = 4;
 /// Few of everything, so that little is needed for an eviction and not much time for a fault.
 pub fn small(builder: Builder) -> Builder {
     let limits = PolicyLimits { memory_bytes: 32 << 20, call_time: Duration::from_millis(50) };
-    builder.max_disk_bytes(bytes(ENTRIES as u64 * SMALL)).max_memory_items(ITEMS as u32).policy_limits(limits)
+    entry_budget(builder, ENTRIES as u64 * SMALL).max_memory_items(ITEMS as u32).policy_limits(limits)
 }
 
 /// A policy, compiled for the caches of these tests; once, since that takes longer than most of them.
@@ -115,7 +115,7 @@ pub async fn evicts_by_use(cache: &MediaCache) {
     let (full_disk, full_memory) = (on_disk.len(), at_hand.len());
     // What is missing to a full tier is missing because the policy before did not want it.
     let status = cache.status().await.unwrap().cache;
-    let (room, items) = ((status.max_disk_bytes / SMALL) as usize, status.max_memory_items as usize);
+    let (room, items) = ((status.max_entry_bytes / SMALL) as usize, status.max_memory_items as usize);
     for number in 0..2 * full_disk.max(full_memory) {
         let url = format!("test:new-{number}");
         cache.get_or_download(&url).await.unwrap();

@@ -6,7 +6,7 @@ use media_cache::policy::{PolicyLimits, PolicyOrigin, PolicySpec, PolicyStatus, 
 use media_cache::{Builder, MediaCache};
 use media_cache_test_components as components;
 use media_cache_test_support::cache_requests::fill;
-use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, entry_budget};
 use media_cache_test_support::cache_state::order;
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
@@ -24,7 +24,7 @@ const ENTRIES: u64 = 60;
 
 /// A cache with entries enough to keep a slow policy busy for some tenths of a second.
 async fn filled(rig: &CacheRig) -> MediaCache {
-    let set = |builder: Builder| patient(builder).max_disk_bytes(bytes(ENTRIES * SMALL)).max_memory_items(ENTRIES as u32);
+    let set = |builder: Builder| entry_budget(patient(builder), ENTRIES * SMALL).max_memory_items(ENTRIES as u32);
     let cache = rig.open_with(set).await;
     for number in 0..ENTRIES {
         fill(&cache, &[&format!("test:{number}")]).await;

@@ -47,6 +47,8 @@ pub struct Cache {
     pub(crate) opening: SingleFlight<(), Result<(), String>>,
     /// The index log, while nothing is being written to it.
     pub(crate) log: RefCell<Option<IndexLog>>,
+    /// The disk space of the index log in bytes: that of the log, and that of the one that is to take its place.
+    pub(crate) log_bytes: Cell<[u64; 2]>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
     /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks).
     pub(crate) tried_again: Cell<Option<u64>>,
@@ -69,7 +71,7 @@ impl Cache {
     pub fn with(settings: Settings) -> Self {
         // The first load reports a policy that cannot be created with these options. Until then, LRU decides.
         let policy = |capacity: u64| Policy::create(capacity.max(1), &settings.policy_options).ok();
-        let disk_tier = EvictionTier::new(policy(settings.max_disk_bytes));
+        let disk_tier = EvictionTier::new(policy(settings.max_entry_bytes()));
         let memory_eviction = EvictionTier::new(policy(settings.max_memory_items.into()));
         let state = State {
             index: Index::default(),
@@ -93,6 +95,7 @@ impl Cache {
             loads: SingleFlight::default(),
             opening: SingleFlight::default(),
             log: RefCell::default(),
+            log_bytes: Cell::default(),
             checkpoints: SingleFlight::default(),
             tried_again: Cell::default(),
             syncs: SingleFlight::default(),

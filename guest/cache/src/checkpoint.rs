@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::disk_health::Operation;
-use crate::index_log::log_file::LOG;
+use crate::index_log::log_file::{IndexLog, LOG};
 use crate::single_flight::Role;
 
 impl Cache {
@@ -34,6 +34,7 @@ impl Cache {
         };
         let disk = self.open_disk()?;
         self.try_again(&disk).await;
+        self.evict_to_budget(&disk).await;
         let saved = self.save_index(&disk, close).await;
         {
             let health = &mut self.state.borrow_mut().disk_health;
@@ -57,19 +58,23 @@ impl Cache {
         }
         let entries = self.state.borrow().index.len();
         let mut saved = match &mut log {
-            Some(log) if !log.is_outdated(entries) => self.append(log).await,
-            _ => match self.rewrite(disk, log.as_mut()).await {
-                Ok(new) => {
-                    log = Some(new);
-                    Ok(())
+            Some(log) if !log.is_outdated(entries, self.settings.reserved_disk_bytes) => self.append(log).await,
+            _ => {
+                self.log_bytes.set([self.log_bytes.get()[0], IndexLog::expected_bytes(entries)]);
+                match self.rewrite(disk, log.as_mut()).await {
+                    Ok(new) => {
+                        log = Some(new);
+                        Ok(())
+                    }
+                    Err(reason) => {
+                        // What has changed is not known any more, so it takes all of it again.
+                        log.iter_mut().for_each(|log| log.outdated = true);
+                        Err(reason)
+                    }
                 }
-                Err(reason) => {
-                    // What has changed is not known any more, so it takes all of it again.
-                    log.iter_mut().for_each(|log| log.outdated = true);
-                    Err(reason)
-                }
-            },
+            }
         };
+        self.log_bytes.set([log.as_ref().map_or(0, |log| log.bytes), 0]);
         let is_finished = {
             let state = self.state.borrow();
             state.remains.is_empty() && !state.unfinished

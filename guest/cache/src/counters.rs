@@ -34,6 +34,8 @@ macro_rules! counters {
                     media_bytes: 0,
                     disk_bytes: 0,
                     max_disk_bytes: 0,
+                    max_entry_bytes: 0,
+                    other_disk_bytes: 0,
                     memory_bytes: 0,
                     max_memory_bytes: 0,
                     max_memory_items: 0,

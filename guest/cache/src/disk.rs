@@ -3,7 +3,7 @@
 use media_cache_entry_files::TEMPORARY;
 
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::storage::{self, FileContent, Listing, Space, Stamp};
+use crate::bindings::media_cache::cache::storage::{self, FileContent, Listing, Space, Stamp, Usage};
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 use crate::settings::Durability;
@@ -70,6 +70,14 @@ impl Disk {
         storage::free_space(&self.directory)
     }
 
+    /// The space that the host takes up.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub fn host_usage(&self) -> Result<Usage, ErrorCode> {
+        storage::host_usage(&self.directory)
+    }
+
     /// Makes everything that was written durable.
     ///
     /// # Errors
@@ -106,17 +114,7 @@ impl Disk {
     /// # Errors
     /// The error of the file system. Nothing remains of the file.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
-        let (create, flags) = (OpenFlags::CREATE | OpenFlags::EXCLUSIVE, DescriptorFlags::READ | DescriptorFlags::WRITE);
-        let file = self.directory.open_at(PathFlags::empty(), name.clone(), create, flags).await?;
-        let mut written = bytes.write_to(&file).await;
-        if written.is_ok() && self.durability == Durability::Always {
-            written = file.sync().await;
-        }
-        if written.is_err() {
-            // If even this fails, the file has no sidecar, and the next start removes it.
-            let _ = self.remove(name).await;
-        }
-        written
+        storage::persist(bytes, &self.directory, name, self.durability == Durability::Always).await
     }
 
     /// Writes a new file in place of what has its name, if anything has.

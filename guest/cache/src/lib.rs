@@ -9,12 +9,13 @@
 //! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
-//!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `reservation`, `replace`, `disk_tier`,
+//!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `budget`, `reservation`, `replace`, `disk_tier`,
 //!   `delete_files`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, [`listing`], [`checkpoint`],
 //!   [`stats`], [`health`];
 //! - `component`, which exports it.
 
 pub mod bindings;
+mod budget;
 pub mod cache;
 pub mod cached_media;
 pub mod checkpoint;

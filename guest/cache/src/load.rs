@@ -5,7 +5,6 @@
 //! the policy learns of all entries, coldest first, and those that exceed the budget are evicted. All of this happens in slices of a few
 //! milliseconds. A request for an entry that is not verified yet reads its two files by their names.
 
-mod budget;
 mod order;
 mod scan;
 mod verify;
@@ -21,7 +20,7 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
 use crate::index::{SLICE, Slot};
-use crate::index_log::log_file::IndexLog;
+use crate::index_log::log_file::{IndexLog, NEW_LOG};
 use crate::single_flight::Role;
 
 impl Cache {
@@ -122,8 +121,12 @@ impl Cache {
         // These the log does not have, and they are not the most recently used.
         let lacking = !found.is_empty() || report.damaged > 0;
         self.restore(found, &mut report).await;
-        self.evict_to_budget(&mut report).await;
+        report.evicted += self.evict_to_budget(disk).await;
         report.from_index = self.count_logged().await;
+        if let Ok(own) = disk.own() {
+            // If it cannot be deleted, writing the log anew says so.
+            let _ = own.remove(NEW_LOG).await;
+        }
         self.begin_log(read.map(|read| read.log), lacking);
         report.entries = self.state.borrow().index.len() as u64;
         self.report.set(Some(report));
@@ -157,12 +160,13 @@ impl Cache {
             log.outdated |= lacking;
             state.counters.add(&log.counters);
         }
+        self.log_bytes.set([log.as_ref().map_or(0, |log| log.bytes), 0]);
         *self.log.borrow_mut() = log;
     }
 
     /// Reports a policy that cannot be created with its options.
     fn check_policy(&self) -> Result<(), String> {
-        let created = Policy::create(self.settings.max_disk_bytes, &self.settings.policy_options);
+        let created = Policy::create(self.settings.max_entry_bytes(), &self.settings.policy_options);
         created.map(drop).map_err(|reason| format!("the eviction policy cannot be used: {reason}"))
     }
 }

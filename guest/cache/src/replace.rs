@@ -141,8 +141,8 @@ impl Cache {
         };
         // The new bytes count until the old ones are gone.
         let both = new_size.saturating_add(old_size);
-        if both > self.settings.max_disk_bytes {
-            return Err(StoreError::Oversize(self.settings.max_disk_bytes));
+        if both > self.settings.max_entry_bytes() {
+            return Err(StoreError::Oversize(self.settings.max_entry_bytes()));
         }
         while let Some(changed) = self.wait_for_space(both) {
             let _ = changed.await;

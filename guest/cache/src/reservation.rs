@@ -25,7 +25,7 @@ pub(crate) struct Reservation<'a> {
 impl Cache {
     /// A signal to wait for, if the writes in progress leave less space than this.
     pub(crate) fn wait_for_space(&self, disk_size: u64) -> Option<oneshot::Receiver<()>> {
-        self.state.borrow_mut().writes.wait_for_space(disk_size, self.settings.max_disk_bytes)
+        self.state.borrow_mut().writes.wait_for_space(disk_size, self.settings.max_entry_bytes())
     }
 
     /// Reserves space for an entry within a budget, and returns whose files to delete for it.

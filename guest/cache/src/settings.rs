@@ -13,8 +13,10 @@ const MIB: u64 = 1 << 20;
 pub struct Settings {
     /// Below the first preopened directory.
     pub directory: String,
-    /// In bytes, at least 1.
+    /// The disk budget in bytes, at least 1.
     pub max_disk_bytes: u64,
+    /// The part of it that is reserved for everything but entries, in bytes.
+    pub reserved_disk_bytes: u64,
     /// 0: none.
     pub max_memory_items: u32,
     /// In bytes.
@@ -29,11 +31,21 @@ pub struct Settings {
     pub durability: Durability,
 }
 
+impl Settings {
+    /// The budget of the entries in bytes, at least 1.
+    #[must_use]
+    pub fn max_entry_bytes(&self) -> u64 {
+        self.max_disk_bytes - self.reserved_disk_bytes
+    }
+}
+
 impl From<Options> for Settings {
     fn from(options: Options) -> Self {
+        let max_disk_bytes = options.max_disk_bytes.unwrap_or(500 * MIB).max(1);
         Self {
             directory: options.directory.unwrap_or_else(|| "media_cache".into()),
-            max_disk_bytes: options.max_disk_bytes.unwrap_or(500 * MIB).max(1),
+            max_disk_bytes,
+            reserved_disk_bytes: options.reserved_disk_bytes.unwrap_or(max_disk_bytes / 8).min(max_disk_bytes - 1),
             max_memory_items: options.max_memory_items.unwrap_or(64),
             max_memory_bytes: options.max_memory_bytes.unwrap_or(256 * MIB),
             failure_ttl: FailureTtl::new(options.failure_memory_ms, options.max_retry_after_ms),

@@ -13,6 +13,8 @@ impl Cache {
             media_bytes: state.index.media_bytes(),
             disk_bytes: state.disk_bytes(),
             max_disk_bytes: self.settings.max_disk_bytes,
+            max_entry_bytes: self.settings.max_entry_bytes(),
+            other_disk_bytes: self.other_disk_bytes(),
             memory_bytes: state.memory_tier.bytes(),
             max_memory_bytes: self.settings.max_memory_bytes,
             max_memory_items: self.settings.max_memory_items,

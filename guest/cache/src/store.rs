@@ -38,7 +38,7 @@ impl Cache {
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
         let stamp = Stamp { size: json.len() as u64, modified: 0 };
         let disk_size = disk_size(sidecar.size, stamp.size);
-        let budget = self.settings.max_disk_bytes;
+        let budget = self.settings.max_entry_bytes();
         if disk_size > budget {
             return Err(StoreError::Oversize(budget));
         }
@@ -52,8 +52,8 @@ impl Cache {
         let (reservation, victims) = self.reserve(entry, budget);
         self.delete_evicted(victims).await;
         let reservation = reservation?;
-        if self.state.borrow().disk_bytes() > self.settings.max_disk_bytes {
-            return Err(StoreError::Disk("entries that were evicted could not be deleted".into()));
+        if !self.is_within_budget().await {
+            return Err(StoreError::Disk("entries that were evicted could not be deleted, or are still open".into()));
         }
         let json = Blob::from_bytes(&json);
         let mut written = self.write(&disk, digest, &media.body, &json).await;
@@ -73,36 +73,6 @@ impl Cache {
         let resident = body.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
         self.state.borrow_mut().disk_health.succeeded(Operation::Store);
         Ok(reservation.commit(stamp, resident))
-    }
-
-    /// The budget, as far as the disk has space for it. Nothing is evicted for an entry that would not fit even then.
-    pub(crate) fn reachable_budget(&self, disk: &Disk, needed: u64) -> Result<u64, StoreError> {
-        let budget = self.settings.max_disk_bytes;
-        // If it cannot be known, writing shows whether there is space.
-        let Ok(space) = disk.space() else { return Ok(budget) };
-        let budget = budget.min(self.state.borrow().disk_bytes().saturating_add(space.available));
-        if needed > budget {
-            return Err(self.disk_failed("store the entry", &ErrorCode::InsufficientSpace));
-        }
-        Ok(budget)
-    }
-
-    /// Evicts entries where the disk has less space than it seemed to have, unless even all of them do not suffice. Returns whether there is
-    /// enough space now.
-    pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
-        // Where a quota applies, the file system may seem to have space.
-        let available = disk.space().map_or(0, |space| space.available);
-        let missing = needed.saturating_sub(available).max(1);
-        let stored = {
-            let state = self.state.borrow();
-            state.index.disk_bytes().saturating_sub(state.writes.bytes())
-        };
-        if missing > stored {
-            return false;
-        }
-        let victims = self.evict_from_disk(missing);
-        self.delete_evicted(victims).await;
-        true
     }
 
     /// The open directory.

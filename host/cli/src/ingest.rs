@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use media_cache::{Downloader, Transcoder};
+use media_cache::{Downloader, Spool, Transcoder};
 use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Retry};
 
 use crate::access::Access;
@@ -50,13 +50,14 @@ impl BodyLimit {
 }
 
 impl Ingest {
-    /// The downloader of these options, which share this limiter. `progress`, where it is given, shows how downloads get on;
+    /// The downloader of these options, which share this limiter. Large bodies arrive in `spool`. `progress`, where it is given, shows how downloads get on;
     /// `via` names the service that they are made for.
     ///
     /// # Errors
     /// With a sentence for the user.
     pub fn downloader(
         &self,
+        spool: Arc<Spool>,
         limiter: ConcurrencyLimiter,
         progress: Option<ProgressBar>,
         via: Option<String>,
@@ -67,6 +68,7 @@ impl Ingest {
             matrix_homeserver: self.matrix.homeserver()?,
             progress: progress.map(|bar| Arc::new(move |received, total| progress::downloaded(&bar, received, total)) as _),
             via,
+            spool,
             limiter: Some(limiter),
             ..self.outbound.options()
         };

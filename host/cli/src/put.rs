@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 use indicatif::HumanBytes;
-use media_cache::{Blob, SpooledBody};
+use media_cache::{Blob, Spool, SpooledBody};
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -94,12 +94,12 @@ async fn body(file: &Path, limit: u64) -> std::io::Result<Blob> {
 
 async fn spooled(input: impl AsyncRead + Unpin, limit: u64) -> std::io::Result<Blob> {
     let mut input = input.take(limit.saturating_add(1));
-    let mut body = SpooledBody::new(SPOOL_ABOVE, std::env::temp_dir());
+    let mut body = SpooledBody::new(SPOOL_ABOVE, Spool::temporary(), None);
     loop {
         let mut piece = Vec::with_capacity(PIECE);
         if input.read_buf(&mut piece).await? == 0 {
-            return body.finish().await;
+            return body.finish().await.map_err(std::io::Error::other);
         }
-        body.append(piece.into()).await?;
+        body.append(piece.into()).await.map_err(std::io::Error::other)?;
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use media_cache::Downloader;
+use media_cache::{Downloader, Spool};
 use media_cache_http_downloader::ConcurrencyLimiter;
 use media_cache_server::logs::SharedRequestLog;
 use media_cache_server::{Access, SharedAccess};
@@ -50,6 +50,8 @@ pub struct ReloadableParts {
     /// The limit on bodies, which cannot change.
     pub max_body_mb: u64,
     pub limiter: ConcurrencyLimiter,
+    /// Where large bodies arrive.
+    pub spool: Arc<Spool>,
     pub via: String,
 }
 
@@ -70,7 +72,7 @@ impl ReloadableParts {
         let (mut main, admin) = listeners.access_at(&self.listen, admin_listen)?;
         main.administration = self.admin_listen.as_ref().map(|(_, address)| *address);
         let ingest = ingest.with_max_body_mb(self.max_body_mb);
-        let downloader = Arc::new(ingest.downloader(self.limiter.clone(), None, Some(self.via.clone()))?);
+        let downloader = Arc::new(ingest.downloader(self.spool.clone(), self.limiter.clone(), None, Some(self.via.clone()))?);
         Ok(Replacements { main, admin, downloader, logging, times })
     }
 

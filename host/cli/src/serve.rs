@@ -1,6 +1,6 @@
 //! `media-cache serve`.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::policy::RememberedPolicy;
-use media_cache::{Builder, MediaCache, OpenError, PolicySpec, PreparedCache};
+use media_cache::{Builder, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{ClientLimits, Connections, Extras, Service, SharedAccess, serve_connections};
@@ -22,6 +22,7 @@ use crate::announcement::announce;
 use crate::checks::{check_directory, check_trace, open_trace};
 use crate::config::Settings;
 use crate::connections::ConnectionLimits;
+use crate::disk_space::DiskSpace;
 use crate::download_queue::DownloadLimits;
 use crate::durability::DurabilityOption;
 use crate::failure_memory::FailureMemory;
@@ -39,7 +40,7 @@ use crate::sandbox::Sandbox;
 use crate::shutdown::Running;
 use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
-use crate::storage::{DEFAULT_MAX_SIZE_MB, Storage, UnusablePolicy};
+use crate::storage::{Storage, UnusablePolicy};
 
 /// How long requests wait for the directory to be loaded. A larger one is served while it is being loaded.
 const SMALL_DIRECTORY: Duration = Duration::from_millis(200);
@@ -56,9 +57,12 @@ pub struct Serve {
     /// Where to listen: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
-    /// The budget on disk, in MiB; both files of an entry count, in blocks of 4 KiB
-    #[arg(long, value_name = "MB", help_heading = "Storage", default_value_t = NonZeroU64::new(DEFAULT_MAX_SIZE_MB).unwrap_or(NonZeroU64::MIN))]
-    max_size_mb: NonZeroU64,
+    #[command(flatten)]
+    storage: Storage,
+    #[command(flatten)]
+    disk_space: DiskSpace,
+    #[command(flatten)]
+    durability: DurabilityOption,
     #[command(flatten)]
     shutdown: ShutdownTimes,
     /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
@@ -66,10 +70,6 @@ pub struct Serve {
     record_trace: Option<PathBuf>,
     #[command(flatten)]
     listeners: Listeners,
-    #[command(flatten)]
-    storage: Storage,
-    #[command(flatten)]
-    durability: DurabilityOption,
     #[command(flatten)]
     sandbox: Sandbox,
     #[command(flatten)]
@@ -93,6 +93,7 @@ pub struct Serve {
 /// What the cache of a service shares with the rest of it.
 struct Shared<'a> {
     downloader: &'a ReplaceableDownloader,
+    spool: &'a Arc<Spool>,
     metrics: &'a Metrics,
     request_log: &'a SharedRequestLog,
 }
@@ -106,6 +107,7 @@ impl Serve {
         let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
         let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
         settings.log();
+        self.disk_space.check()?;
         let listen = self.listen.resolve().await?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
@@ -132,10 +134,11 @@ impl Serve {
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
-        let downloader = self.ingest.downloader(limiter.clone(), None, Some(pseudonym.to_string()))?;
+        let spool = self.disk_space.spool(self.storage.dir());
+        let downloader = self.ingest.downloader(spool.clone(), limiter.clone(), None, Some(pseudonym.to_string()))?;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
-        let shared = Shared { downloader: &downloader, metrics: &metrics, request_log: &request_log };
+        let shared = Shared { downloader: &downloader, spool: &spool, metrics: &metrics, request_log: &request_log };
         let prepared = self.prepare(&remembered, &shared)?;
         announce(announcement).await;
 
@@ -156,6 +159,7 @@ impl Serve {
             admin_listen,
             max_body_mb: self.ingest.max_body_mb(),
             limiter: limiter.clone(),
+            spool,
             via: pseudonym.to_string(),
         };
         let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym: Some(pseudonym), metrics, request_log };
@@ -232,14 +236,15 @@ impl Serve {
 
     fn prepare_with(&self, policy: &PolicySpec, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
         let downloader = Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone());
-        let builder = self.configure(policy)?.downloader(shared.metrics.measured(Arc::new(downloader)));
+        let builder = self.configure(policy)?.spool(shared.spool.clone()).downloader(shared.metrics.measured(Arc::new(downloader)));
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
         let transcoder = shared.metrics.measured(Arc::new(transcoder));
         Ok(builder.transcoder(transcoder).prepare()?)
     }
 
     fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
-        let builder = self.memory.configure(self.storage.builder_with(self.max_size_mb, policy)?);
+        let builder =
+            self.memory.configure(self.disk_space.configure(self.storage.builder_with(self.disk_space.max_size_mb(), policy)?));
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
         Ok(self.failure_memory.configure(self.durability.configure(builder)))
     }
@@ -247,19 +252,22 @@ impl Serve {
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
         let directory = check_directory(self.storage.dir()).err();
+        let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
         let clients = self.connections.limits(self.memory.items().into()).err();
         let converter = self.ingest.check_converter().await.err();
         let cache = self.try_out().await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, trace, clients, converter, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, clients, converter, cache].into_iter().flatten());
         problems
     }
 
     /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
     async fn try_out(&self) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
-        let downloader = self.ingest.downloader(self.downloads.limiter(), None, Some(self.listeners.pseudonym().to_string()))?;
+        let spool = Spool::temporary();
+        let downloader =
+            self.ingest.downloader(spool, self.downloads.limiter(), None, Some(self.listeners.pseudonym().to_string()))?;
         let cache = self.configure(&self.storage.policy)?.downloader(downloader);
         let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
         Ok(cache.close().await?)

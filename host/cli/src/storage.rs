@@ -88,7 +88,9 @@ impl Storage {
     /// a cache, or adding a thing to it, must not empty it because nobody said how large it may be.
     pub fn ample_budget(&self, more: u64) -> NonZeroU64 {
         let needed = mebibytes_in(self.dir()).saturating_add(more);
-        NonZeroU64::new(needed.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
+        // An eighth of a budget is not for entries.
+        let budget = needed.saturating_add(needed / 7 + 1);
+        NonZeroU64::new(budget.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
     }
 
     /// Opens the cache while a spinner turns, where there is somebody to see it.
@@ -118,7 +120,8 @@ impl Storage {
     }
 }
 
-const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {
+/// A MiB.
+pub const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {
     Some(mebibyte) => mebibyte,
     None => NonZeroU64::MIN,
 };

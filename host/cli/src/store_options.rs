@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use media_cache::MediaCache;
+use media_cache::{FreeSpaceFloor, MediaCache, spool_in};
 use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions};
 
 use crate::durability::DurabilityOption;
@@ -15,7 +15,7 @@ use crate::storage::Storage;
 /// The options of commands that may store an entry.
 #[derive(Args)]
 pub struct StoreOptions {
-    /// The budget on disk, in MiB; unless it is given, nothing is evicted
+    /// The disk budget for all files of the cache, in MiB; unless it is given, nothing is evicted
     #[arg(long, value_name = "MB", help_heading = "Storage")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
@@ -35,7 +35,8 @@ impl StoreOptions {
         let bar = progress::spinner();
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
-        let builder = builder.downloader(self.ingest.downloader(limiter, Some(bar.clone()), None)?);
+        let spool = spool_in(self.storage.dir(), FreeSpaceFloor::default());
+        let builder = builder.spool(spool.clone()).downloader(self.ingest.downloader(spool, limiter, Some(bar.clone()), None)?);
         let builder = self.durability.configure(builder.shared_transcoder(self.ingest.transcoder()));
         Ok((self.storage.open(builder, &bar).await?, bar))
     }

@@ -13,7 +13,7 @@ use crate::error_cause::{find_cause, root_cause};
 use crate::framing_rules::BodyFraming;
 use crate::min_rate::MinRate;
 use crate::options::HttpOptions;
-use media_cache_interfaces::{Blob, FetchError, SpooledBody};
+use media_cache_interfaces::{Blob, FetchError, SpoolError, SpooledBody};
 
 /// How many bytes of a body are received before its start is checked. The header of the second frame of any MP3 is among them.
 const CHECKED_BYTES: usize = 1500;
@@ -40,7 +40,7 @@ pub(crate) async fn receive(
     if announced.is_some_and(|length| length > options.max_body_bytes) {
         return Err(too_large);
     }
-    let mut spooled = SpooledBody::new(options.spool_above, options.spool_dir());
+    let mut spooled = SpooledBody::new(options.spool_above, options.spool.clone(), announced);
     let mut rate = MinRate::new(options);
     let mut received = 0;
     let mut start = Vec::new();
@@ -144,6 +144,11 @@ fn wrong_length(announced: u64, received: u64) -> FetchError {
     if received < announced { FetchError::ShortBody(text) } else { FetchError::OverlongBody(text) }
 }
 
-fn spool_failed(error: io::Error) -> FetchError {
-    FetchError::Other(format!("the body cannot be kept in a temporary file: {error}"))
+/// When a body may have space again that has none now, in seconds.
+const SPACE_AGAIN: u32 = 2;
+
+/// The failure of a body that cannot be kept. It says nothing about the origin.
+fn spool_failed(error: SpoolError) -> FetchError {
+    tracing::warn!("a body cannot be received: {error}");
+    FetchError::Overloaded(Some(SPACE_AGAIN))
 }

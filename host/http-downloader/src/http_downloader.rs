@@ -47,18 +47,16 @@ pub struct HttpDownloader {
 }
 
 impl HttpDownloader {
-    /// Creates a downloader. Blocks for a moment, as it reads the system's certificates and creates a temporary file.
+    /// Creates a downloader. Blocks for a moment, as it reads the system's certificates.
     ///
     /// # Errors
-    /// When the options, the system's certificates or the spool directory cannot be used.
+    /// When the options or the system's certificates cannot be used.
     pub fn new(options: HttpOptions) -> Result<Self, HttpSetupError> {
         Self::with_tls(options, system_tls().map_err(HttpSetupError::Certificates)?)
     }
 
     /// Creates a downloader that verifies origins by this configuration.
     pub(crate) fn with_tls(options: HttpOptions, mut tls: ClientConfig) -> Result<Self, HttpSetupError> {
-        let dir = options.spool_dir();
-        tempfile::tempfile_in(&dir).map_err(|error| HttpSetupError::SpoolDir(dir, error))?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let homeserver = options.matrix_homeserver.clone();
         let matrix = homeserver.map(|homeserver| MatrixClient::new(homeserver, &options, tls.clone())).transpose()?;

@@ -1,6 +1,5 @@
 //! The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader). Those with a command line flag are named after it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::homeserver::Homeserver;
 use crate::origin_header::OriginHeader;
 use crate::resolver::{Resolve, SystemResolver};
+use media_cache_interfaces::Spool;
 
 /// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
@@ -61,8 +61,9 @@ pub struct HttpOptions {
     pub origin_cache_control: OriginCacheControl,
     /// The largest body that is kept in memory, in bytes; a larger one goes to a file. 4 MiB by default.
     pub spool_above: u64,
-    /// The directory of those files, which have no names. The system's directory for temporary files by default.
-    pub spool_dir: Option<PathBuf>,
+    /// Where those files are, which have no names. A cache that stores what is downloaded has its own: see `Builder::spool` in the crate
+    /// `media-cache`. The system's directory for temporary files by default.
+    pub spool: Arc<Spool>,
     /// The `User-Agent` of requests. `media-cache/` and the version by default.
     pub user_agent: String,
     /// Further headers of requests, in place of those that are sent otherwise (`Accept: */*` and the `User-Agent`). None by default.
@@ -99,7 +100,7 @@ impl Default for HttpOptions {
             accept_types: TypePattern::defaults(),
             origin_cache_control: OriginCacheControl::default(),
             spool_above: 4 * 1024 * 1024,
-            spool_dir: None,
+            spool: Spool::temporary(),
             user_agent: concat!("media-cache/", env!("CARGO_PKG_VERSION")).to_owned(),
             origin_headers: Vec::new(),
             via: None,
@@ -109,12 +110,5 @@ impl Default for HttpOptions {
             limiter: None,
             matrix_homeserver: None,
         }
-    }
-}
-
-impl HttpOptions {
-    /// The directory of large bodies.
-    pub(crate) fn spool_dir(&self) -> PathBuf {
-        self.spool_dir.clone().unwrap_or_else(std::env::temp_dir)
     }
 }

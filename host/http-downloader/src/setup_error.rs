@@ -1,8 +1,5 @@
 //! Why an [`HttpDownloader`](crate::http_downloader::HttpDownloader) cannot be created.
 
-use std::io;
-use std::path::PathBuf;
-
 use http::header::{HeaderName, InvalidHeaderValue};
 
 /// Why an [`HttpDownloader`](crate::http_downloader::HttpDownloader) cannot be created.
@@ -14,7 +11,4 @@ pub enum HttpSetupError {
     /// An option has characters that its header cannot carry.
     #[error("what is to be sent as the header {0} cannot be sent")]
     Header(HeaderName, #[source] InvalidHeaderValue),
-    /// No temporary file can be created for large bodies.
-    #[error("no temporary file can be made in {}", .0.display())]
-    SpoolDir(PathBuf, #[source] io::Error),
 }

@@ -7,9 +7,9 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::file_stamp::{Change, FileStamp};
+use crate::spool::Reservation;
 
 /// A SHA-256 digest.
 pub type Sha256Digest = [u8; 32];
@@ -35,10 +36,17 @@ const MAX_INLINE_BYTES: u64 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
 
+/// A blob that others may drop.
+#[derive(Clone, Debug)]
+pub struct WeakBlob(Weak<Inner>);
+
 #[derive(Debug)]
 struct Inner {
     source: Source,
     digest: OnceCell<Sha256Digest>,
+    /// Of a body in a file without a name: the space that is reserved for it.
+    reservation: Mutex<Option<Reservation>>,
+    is_released: AtomicBool,
     /// Of a file, as it was when the digest was computed or confirmed, or before.
     stamp: Mutex<Option<FileStamp>>,
     is_condemned: AtomicBool,
@@ -52,14 +60,27 @@ enum Source {
 
 impl<B: Into<Bytes>> From<B> for Blob {
     fn from(bytes: B) -> Self {
-        Self::new(Source::Memory(bytes.into()), None)
+        Self::new(Source::Memory(bytes.into()), None, OnceCell::new(), None)
     }
 }
 
 impl Blob {
-    fn new(source: Source, stamp: Option<FileStamp>) -> Self {
-        let (stamp, is_condemned) = (Mutex::new(stamp), AtomicBool::new(false));
-        Self(Arc::new(Inner { source, digest: OnceCell::new(), stamp, is_condemned }))
+    fn new(source: Source, stamp: Option<FileStamp>, digest: OnceCell<Sha256Digest>, reservation: Option<Reservation>) -> Self {
+        let (is_released, is_condemned) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (stamp, reservation) = (Mutex::new(stamp), Mutex::new(reservation));
+        Self(Arc::new(Inner { source, digest, reservation, is_released, stamp, is_condemned }))
+    }
+
+    /// Bytes in memory whose digest is known.
+    pub(crate) fn with_digest(bytes: impl Into<Bytes>, digest: Sha256Digest) -> Self {
+        Self::new(Source::Memory(bytes.into()), None, OnceCell::new_with(Some(digest)), None)
+    }
+
+    /// A body that has arrived in a file without a name.
+    pub(crate) fn arrived(file: Arc<File>, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        let source = Source::File { file, len: metadata.len() };
+        Ok(Self::new(source, Some(FileStamp::of(&metadata)), OnceCell::new_with(Some(digest)), Some(reservation)))
     }
 
     /// The bytes of an open file, at its current length.
@@ -72,7 +93,7 @@ impl Blob {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let stamp = FileStamp::of(&metadata);
-        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp)))
+        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp), OnceCell::new(), None))
     }
 
     /// The length in bytes.
@@ -97,6 +118,47 @@ impl Blob {
             Source::Memory(bytes) => Some(bytes),
             Source::File { .. } => None,
         }
+    }
+
+    /// The file without a name in which the bytes arrived, as long as space is reserved for it.
+    #[must_use]
+    pub fn arrived_file(&self) -> Option<Arc<File>> {
+        match &self.0.source {
+            Source::File { file, .. } if self.reservation().is_some() => Some(file.clone()),
+            Source::File { .. } | Source::Memory(_) => None,
+        }
+    }
+
+    /// Notes that the file in which the bytes arrived has a name now, and is accounted for as that of an entry.
+    pub fn end_arrival(&self) {
+        self.reservation().take();
+    }
+
+    /// Notes that a cache no longer holds these bytes. Returns whether they are in a file, so that they may take up space that nothing
+    /// else accounts for, and this is the first time.
+    #[must_use]
+    pub fn release(&self) -> bool {
+        matches!(self.0.source, Source::File { .. }) && !self.0.is_released.swap(true, Ordering::Relaxed)
+    }
+
+    /// The disk space of a file that was removed while it is open, in bytes; 0 if it has a name, or space is reserved for it.
+    #[must_use]
+    pub fn removed_bytes(&self) -> u64 {
+        let Source::File { file, .. } = &self.0.source else { return 0 };
+        if self.reservation().is_some() {
+            return 0;
+        }
+        file.metadata().ok().filter(|metadata| metadata.nlink() == 0).map_or(0, |metadata| metadata.blocks().saturating_mul(512))
+    }
+
+    /// The same bytes, for one who does not need them to stay.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBlob {
+        WeakBlob(Arc::downgrade(&self.0))
+    }
+
+    fn reservation(&self) -> MutexGuard<'_, Option<Reservation>> {
+        self.0.reservation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first `count` bytes, or all if there are fewer. Blocks while it reads a file, so use it for small counts only.
@@ -224,6 +286,14 @@ impl Blob {
     }
 }
 
+impl WeakBlob {
+    /// The blob, if anybody holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Blob> {
+        self.0.upgrade().map(Blob)
+    }
+}
+
 impl Source {
     fn digest(&self) -> io::Result<Sha256Digest> {
         match self {
@@ -243,7 +313,7 @@ impl Source {
 }
 
 /// Copies `len` bytes from the start of one file to the start of another.
-fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
+pub(crate) fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
     let mut position = 0;
     while position < len {
         let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize)?;

@@ -179,7 +179,7 @@ fn fmt_unavailable(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Re
 }
 
 fn fmt_overloaded(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "too many downloads are waiting; try again {}", later(*seconds))
+    write!(f, "there is no capacity for this download now; try again {}", later(*seconds))
 }
 
 fn later(seconds: Option<u32>) -> String {
@@ -257,7 +257,12 @@ mod tests {
             (FetchError::TooManyRedirects(5), 502, "too-many-redirects", "the origin redirected more than 5 times"),
             (FetchError::Unavailable(None), 503, "unavailable", "the origin is busy; try again later"),
             (FetchError::Unavailable(Some(1)), 503, "unavailable", "the origin is busy; try again in 1 second"),
-            (FetchError::Overloaded(Some(30)), 503, "overloaded", "too many downloads are waiting; try again in 30 seconds"),
+            (
+                FetchError::Overloaded(Some(30)),
+                503,
+                "overloaded",
+                "there is no capacity for this download now; try again in 30 seconds",
+            ),
             (FetchError::Custom(7), 502, "custom", "the caller's own downloader failed (failure 7)"),
             (FetchError::Other(text()), 502, "other", "the download failed: because"),
         ];

@@ -1,46 +1,55 @@
 //! A body that is received chunk by chunk: in memory while it is small, then in a file without a name. Receiving a body takes little
-//! memory, however large it is.
+//! memory, however large it is, and its digest is computed on the way.
 
 use std::fs::File;
 use std::io;
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::io::{AsyncWriteExt, BufWriter};
+use sha2::{Digest, Sha256};
 
-use crate::blob::Blob;
+use crate::blob::{Blob, copy};
+use crate::spool::{Reservation, Spool, SpoolError};
 
-/// The buffer in front of the file, in bytes: each write to the file is a trip to another thread.
+/// The bytes that are written to the file at a time: each write is a trip to another thread.
 const WRITE_BUFFER: usize = 256 * 1024;
+
+/// The space that is reserved at a time for a body whose length is not known, in bytes.
+const STEP: u64 = 1 << 20;
 
 /// The part of a body that has been received so far.
 pub struct SpooledBody {
     max_memory_bytes: u64,
-    dir: PathBuf,
+    spool: Arc<Spool>,
+    announced: Option<u64>,
+    hasher: Sha256,
     memory: Vec<u8>,
-    file: Option<BufWriter<tokio::fs::File>>,
+    file: Option<SpooledFile>,
 }
 
 impl SpooledBody {
-    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file in `dir`.
+    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file. Space for it is reserved at once if its length was
+    /// announced, otherwise as it arrives.
     #[must_use]
-    pub fn new(max_memory_bytes: u64, dir: PathBuf) -> Self {
-        Self { max_memory_bytes, dir, memory: Vec::new(), file: None }
+    pub fn new(max_memory_bytes: u64, spool: Arc<Spool>, announced: Option<u64>) -> Self {
+        Self { max_memory_bytes, spool, announced, hasher: Sha256::new(), memory: Vec::new(), file: None }
     }
 
     /// Appends a chunk.
     ///
     /// # Errors
-    /// When the file cannot be created or written.
-    pub async fn append(&mut self, chunk: Bytes) -> io::Result<()> {
-        if self.file.is_none() && (self.memory.len() + chunk.len()) as u64 > self.max_memory_bytes {
-            let file = self.file.insert(BufWriter::with_capacity(WRITE_BUFFER, unnamed_file(&self.dir).await?));
-            file.write_all(&mem::take(&mut self.memory)).await?;
+    /// When there is no space for it, or the file cannot be created or written.
+    pub async fn append(&mut self, chunk: Bytes) -> Result<(), SpoolError> {
+        self.hasher.update(&chunk);
+        let received = (self.memory.len() + chunk.len()) as u64;
+        if self.file.is_none() && received > self.max_memory_bytes {
+            let file = SpooledFile::create(&self.spool, received.max(self.announced.unwrap_or(0))).await?;
+            self.file.insert(file).append(&mem::take(&mut self.memory)).await?;
         }
         match &mut self.file {
-            Some(file) => file.write_all(&chunk).await,
+            Some(file) => file.append(&chunk).await,
             None => {
                 self.memory.extend_from_slice(&chunk);
                 Ok(())
@@ -52,40 +61,117 @@ impl SpooledBody {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn finish(mut self) -> io::Result<Blob> {
+    pub async fn finish(mut self) -> Result<Blob, SpoolError> {
+        let digest = self.hasher.finalize().into();
         match self.file {
             Some(mut file) => {
                 file.flush().await?;
-                Blob::from_file(Arc::new(file.into_inner().into_std().await))
+                file.reservation.shrink(file.written);
+                let blob = Blob::arrived(file.file, digest, file.reservation);
+                blob.map_err(|error| SpoolError::Io { directory: self.spool.directory().to_owned(), error })
             }
             None => {
                 // The cache accounts for a body by its length, so it must not occupy more.
                 self.memory.shrink_to_fit();
-                Ok(Blob::from(self.memory))
+                Ok(Blob::with_digest(self.memory, digest))
             }
         }
     }
 }
 
-/// Creates a file without a name, which is removed when it is closed.
-async fn unnamed_file(dir: &Path) -> io::Result<tokio::fs::File> {
-    let dir = dir.to_owned();
-    let file: File = tokio::task::spawn_blocking(move || tempfile::tempfile_in(dir)).await.map_err(io::Error::other)??;
-    Ok(file.into())
+/// A file without a name, with space reserved for it.
+struct SpooledFile {
+    file: Arc<File>,
+    reservation: Reservation,
+    /// The bytes in the file.
+    written: u64,
+    buffer: Vec<u8>,
+}
+
+impl SpooledFile {
+    async fn create(spool: &Arc<Spool>, bytes: u64) -> Result<Self, SpoolError> {
+        let mut reservation = spool.reserve(bytes)?;
+        let file = match reservation.create_file().await {
+            Err(_) if reservation.can_overflow() => {
+                reservation = reservation.overflow(bytes)?;
+                reservation.create_file().await?
+            }
+            created => created?,
+        };
+        Ok(Self { file, reservation, written: 0, buffer: Vec::new() })
+    }
+
+    async fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let received = self.written + (self.buffer.len() + bytes.len()) as u64;
+        let missing = received.saturating_sub(self.reservation.bytes());
+        if missing > 0 && !self.reservation.grow(missing.next_multiple_of(STEP)) {
+            self.relocate(received.next_multiple_of(STEP)).await?;
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= WRITE_BUFFER { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), SpoolError> {
+        if let Err(error) = self.write().await {
+            if !self.reservation.can_overflow() {
+                return Err(error);
+            }
+            self.relocate(self.reservation.bytes()).await?;
+            self.write().await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is in the buffer, which keeps it if that fails.
+    async fn write(&mut self) -> Result<(), SpoolError> {
+        let (file, buffer, position) = (self.file.clone(), mem::take(&mut self.buffer), self.written);
+        let write = move || {
+            let written = file.write_all_at(&buffer, position);
+            (buffer, written)
+        };
+        let (buffer, written) = match tokio::task::spawn_blocking(write).await {
+            Ok(written) => written,
+            Err(error) => (Vec::new(), Err(io::Error::other(error))),
+        };
+        self.buffer = buffer;
+        written.map_err(|error| self.reservation.failed(error))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Goes on in a file where the bodies are that do not fit in the directory.
+    async fn relocate(&mut self, bytes: u64) -> Result<(), SpoolError> {
+        let reservation = self.reservation.overflow(bytes)?;
+        let file = reservation.create_file().await?;
+        let (from, to, written) = (self.file.clone(), file.clone(), self.written);
+        let copied = tokio::task::spawn_blocking(move || copy(&from, &to, written)).await;
+        copied.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| reservation.failed(error))?;
+        (self.file, self.reservation) = (file, reservation);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::free_space_floor::FreeSpaceFloor;
 
     async fn receive(chunks: &[&'static str], max_memory_bytes: u64) -> Blob {
         let dir = tempfile::tempdir().unwrap();
-        let mut body = SpooledBody::new(max_memory_bytes, dir.path().to_owned());
+        let spool = Spool::new(dir.path().to_owned(), FreeSpaceFloor::default());
+        let mut body = SpooledBody::new(max_memory_bytes, spool, None);
         for chunk in chunks {
             body.append(Bytes::from_static(chunk.as_bytes())).await.unwrap();
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a spooled file has no name");
         body.finish().await.unwrap()
+    }
+
+    fn chunk(length: usize) -> Bytes {
+        (0..length).map(|index| (index % 251) as u8).collect::<Vec<_>>().into()
     }
 
     #[tokio::test]
@@ -99,8 +185,74 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn missing_directory_is_an_error() {
-        let mut body = SpooledBody::new(0, "/nonexistent/spool".into());
-        assert!(body.append(Bytes::from_static(b"bytes")).await.is_err());
+    async fn digest_is_computed_while_the_body_arrives() {
+        for limit in [0, 6] {
+            let body = receive(&["one", "two"], limit).await;
+            assert_eq!(body.known_digest(), Some(Sha256::digest("onetwo").into()));
+        }
+    }
+
+    #[tokio::test]
+    async fn space_is_reserved_while_the_body_arrives_and_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        for (announced, reserved) in
+            [(None, [0, 10, STEP + 10, STEP + 10]), (Some(STEP + 10), [0, STEP + 10, STEP + 10, STEP + 10])]
+        {
+            let spool = Spool::new(dir.path().to_owned(), FreeSpaceFloor::default());
+            let mut body = SpooledBody::new(5, spool.clone(), announced);
+            for (length, reserved) in [5, 5, 5, STEP as usize - 5].into_iter().zip(reserved) {
+                body.append(chunk(length)).await.unwrap();
+                assert_eq!(spool.arriving_bytes(), reserved, "{announced:?}");
+            }
+            let body = body.finish().await.unwrap();
+            assert_eq!(spool.arriving_bytes(), STEP + 10);
+            let other = body.clone();
+            drop(body);
+            assert_eq!(spool.arriving_bytes(), STEP + 10, "it is in use");
+            drop(other);
+            assert_eq!(spool.arriving_bytes(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn body_that_outgrows_the_allowance_is_complete_elsewhere() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(dir.path().to_owned(), FreeSpaceFloor::default());
+        spool.set_allowance(STEP);
+        let mut body = SpooledBody::new(0, spool.clone(), None);
+        let chunks: Vec<Bytes> = (1..=8).map(|number| chunk(number * 100_000)).collect();
+        for chunk in &chunks {
+            body.append(chunk.clone()).await.unwrap();
+        }
+        let body = body.finish().await.unwrap();
+        assert_eq!(body.bytes().await.unwrap(), chunks.concat());
+        assert_eq!(spool.arriving_bytes(), 0, "it is not in the directory");
+        let mut second = SpooledBody::new(0, spool.clone(), Some(2 * STEP));
+        let full = second.append(chunk(1)).await.unwrap_err();
+        assert!(matches!(full, SpoolError::Full { .. }), "{full}");
+        drop(body);
+        SpooledBody::new(0, spool, Some(2 * STEP)).append(chunk(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn directory_that_cannot_be_used_is_not_needed() {
+        let spool = Spool::new("/dev/null/spool".into(), FreeSpaceFloor::default());
+        let mut body = SpooledBody::new(0, spool, None);
+        body.append(chunk(10)).await.unwrap();
+        assert_eq!(body.finish().await.unwrap().bytes().await.unwrap(), chunk(10));
+    }
+
+    #[tokio::test]
+    async fn full_disk_costs_nothing_of_the_body() {
+        // Writing to it fails, opening it does not.
+        let full = Path::new("/dev/full");
+        let spool = Spool::new(tempfile::tempdir().unwrap().path().to_owned(), FreeSpaceFloor::default());
+        let mut file = SpooledFile::create(&spool, STEP).await.unwrap();
+        file.append(&chunk(WRITE_BUFFER)).await.unwrap();
+        file.file = Arc::new(File::options().read(true).write(true).open(full).unwrap());
+        file.written = 0;
+        file.append(&chunk(10)).await.unwrap();
+        file.flush().await.unwrap();
+        assert_eq!((file.written, file.reservation.can_overflow()), (10, false));
     }
 }

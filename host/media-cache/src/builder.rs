@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use media_cache_components as embedded;
-use media_cache_interfaces::{Downloader, FailureKind, Transcoder};
+use media_cache_interfaces::{Downloader, FailureKind, FreeSpaceFloor, Spool, Transcoder};
 use media_cache_key_rules::KeyRules;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -20,6 +20,7 @@ use crate::cache_engine::CacheComponent;
 use crate::defaults;
 use crate::directory_lock::DirectoryLock;
 use crate::directory_watch::DirectoryWatch;
+use crate::disk_usage::{DiskUsage, RemovedFiles, spool_in};
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
@@ -40,6 +41,7 @@ use crate::policy::slot::PolicySlot;
 use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::prepared::PreparedCache;
+use crate::private_files::OWN_DIRECTORY;
 use crate::resident_index::ResidentIndex;
 use crate::watchdog::MAX_SILENCE;
 
@@ -64,6 +66,8 @@ pub struct Builder {
     policy_compiler: Option<Arc<dyn PolicyCompiler>>,
     every_hit_calls: bool,
     max_silence: Option<Duration>,
+    min_free: FreeSpaceFloor,
+    spool: Option<Arc<Spool>>,
 }
 
 impl MediaCache {
@@ -82,10 +86,34 @@ impl Builder {
         self
     }
 
-    /// The budget on disk, in bytes; both files of an entry count, in blocks of 4096. Default [`MAX_DISK_BYTES`](crate::defaults::MAX_DISK_BYTES).
+    /// The disk budget in bytes, for all files of the cache. Default [`MAX_DISK_BYTES`](crate::defaults::MAX_DISK_BYTES).
     #[must_use]
     pub fn max_disk_bytes(mut self, bytes: NonZeroU64) -> Self {
         self.options.max_disk_bytes = Some(bytes);
+        self
+    }
+
+    /// The part of the disk budget in bytes that is reserved for everything but entries: bodies that are arriving in files, the index
+    /// log, removed files that are still open, and what is remembered of policies. The rest is for entries, both files of each in blocks
+    /// of 4096 bytes. At least one byte is left for them. Default [an eighth](crate::defaults::reserved_by_default) of the budget.
+    #[must_use]
+    pub fn reserved_disk_bytes(mut self, bytes: u64) -> Self {
+        self.options.reserved_disk_bytes = Some(bytes);
+        self
+    }
+
+    /// The free space that the cache leaves on its file system, whatever the budget is. If others use it, entries are evicted. Default: none.
+    #[must_use]
+    pub fn min_free(mut self, floor: FreeSpaceFloor) -> Self {
+        self.min_free = floor;
+        self
+    }
+
+    /// Where large bodies arrive. The cache sets its allowance: three quarters of what is reserved of the disk budget. Default: in the
+    /// directory of the cache. A downloader of your own has to be given the same one.
+    #[must_use]
+    pub fn spool(mut self, spool: Arc<Spool>) -> Self {
+        self.spool = Some(spool);
         self
     }
 
@@ -264,11 +292,29 @@ impl Builder {
         let (requests, received_requests) = mpsc::channel(QUEUE);
         let (commands, received_commands) = mpsc::channel(1);
         let hits = Arc::new(HitBuffer::new(requests.downgrade()));
-        let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone())?;
+        let own_directory = directory.join(OWN_DIRECTORY);
+        let spool = self.spool.clone().unwrap_or_else(|| spool_in(&directory, self.min_free));
+        spool.set_allowance(self.options.reserved_disk_bytes() / 4 * 3);
+        let usage = {
+            let (spool, removed, min_free) = (spool.clone(), Arc::<RemovedFiles>::default(), self.min_free);
+            move || DiskUsage::new(spool.clone(), removed.clone(), min_free, own_directory.clone())
+        };
+        let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone(), &spool, usage)?;
         let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });
         let inbox = Inbox { requests: received_requests, commands: received_commands };
-        let prepared =
-            PreparedCache { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence };
+        let prepared = PreparedCache {
+            directory,
+            driver,
+            requests,
+            inbox,
+            key_rules,
+            residents,
+            hits,
+            swapper,
+            pass_through,
+            max_silence,
+            spool,
+        };
         Ok(prepared)
     }
 
@@ -277,6 +323,8 @@ impl Builder {
         directory: &Path,
         lock: DirectoryLock,
         hits: Arc<HitBuffer>,
+        spool: &Arc<Spool>,
+        usage: impl Fn() -> DiskUsage + Send + 'static,
     ) -> Result<(Driver, Arc<Record>, PassThrough), OpenError> {
         let mut engine = self.engine.map_or_else(Engine::new, Ok).map_err(OpenError::Start)?;
         if let Some(compiler) = self.policy_compiler {
@@ -288,7 +336,7 @@ impl Builder {
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
-        let downloader = self.downloader.map_or_else(built_in::downloader, Ok)?;
+        let downloader = self.downloader.map_or_else(|| built_in::downloader(spool), Ok)?;
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
         // Asked here, not on the driver's thread: it is the caller's code, and may be slow or panic.
         let accepted_types = transcoder.accepted_types();
@@ -316,6 +364,7 @@ impl Builder {
                     policy: PolicySlot::new(engine.clone(), limits, record.clone()),
                     runtime: runtime.clone(),
                     hits: hits.clone(),
+                    disk_usage: usage(),
                     handles: Arc::default(),
                 })
             }

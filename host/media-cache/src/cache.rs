@@ -22,7 +22,7 @@ use crate::policy::swap::Swapper;
 use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
-use media_cache_interfaces::{Blob, FetchError, FetchedMedia};
+use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
 
 /// How often an entry is asked for whose file turns out to be changed.
 const ATTEMPTS: usize = 2;
@@ -52,7 +52,7 @@ pub enum CacheError {
 pub fn describe(error: &StoreError) -> String {
     match error {
         StoreError::InvalidUrl(why) => why.clone(),
-        StoreError::Oversize(budget) => format!("it is larger than the whole budget of {budget} bytes"),
+        StoreError::Oversize(budget) => format!("it is larger than the budget of all entries, {budget} bytes"),
         StoreError::Refused => "the eviction policy did not want it".into(),
         StoreError::NoStore => "its origin says that it must not be stored".into(),
         StoreError::NotReady => "the directory is still being loaded; try again later".into(),
@@ -74,6 +74,7 @@ pub(crate) struct Shared {
     pub residents: Option<ResidentIndex>,
     pub hits: Arc<HitBuffer>,
     pub directory: PathBuf,
+    pub spool: Arc<Spool>,
     pub engine: Engine,
     pub swapper: Arc<Swapper>,
     pub loaded: Loaded,
@@ -94,6 +95,12 @@ impl MediaCache {
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         &self.0.directory
+    }
+
+    /// Where large bodies arrive, for those who receive what they put.
+    #[must_use]
+    pub fn spool(&self) -> &Arc<Spool> {
+        &self.0.spool
     }
 
     /// What was found when the directory was loaded. `None` while it is being loaded.

@@ -11,6 +11,12 @@ pub const MAX_DISK_BYTES: NonZeroU64 = match NonZeroU64::new(500 << 20) {
     None => NonZeroU64::MIN,
 };
 
+/// The part of the disk budget that is reserved for everything but entries, in bytes: an eighth.
+#[must_use]
+pub const fn reserved_by_default(max_disk_bytes: u64) -> u64 {
+    max_disk_bytes / 8
+}
+
 /// The limit of items in the memory tier.
 pub const MAX_MEMORY_ITEMS: u32 = 64;
 

@@ -12,6 +12,7 @@ use media_cache_interfaces::{Blob, Downloader, Transcoder};
 
 use crate::blob_handle::BlobHandle;
 use crate::component_log::ComponentLog;
+use crate::disk_usage::DiskUsage;
 use crate::hit_buffer::HitBuffer;
 use crate::policy::slot::PolicySlot;
 
@@ -26,6 +27,7 @@ pub struct HostState {
     /// Where downloads and transcoding run.
     pub(crate) runtime: Handle,
     pub(crate) hits: Arc<HitBuffer>,
+    pub(crate) disk_usage: DiskUsage,
     /// Shared by all handles that the component holds, which counts them.
     pub(crate) handles: Arc<()>,
 }
@@ -44,7 +46,9 @@ impl HostState {
 
     /// Takes back a handle that the component gave away.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
-        Ok(self.table.delete(handle)?.blob)
+        let blob = self.table.delete(handle)?.blob;
+        self.disk_usage.removed.watch(&blob);
+        Ok(blob)
     }
 }
 

@@ -25,6 +25,7 @@ mod contract_version;
 pub mod defaults;
 mod directory_lock;
 mod directory_watch;
+mod disk_usage;
 mod driver;
 mod engine;
 #[cfg(feature = "gif")]
@@ -58,6 +59,7 @@ pub use cache::{CacheError, MediaCache, describe};
 pub use cache_engine::CacheComponent;
 pub use component_error::ComponentError;
 pub use directory_lock::{DirectoryLock, LockError};
+pub use disk_usage::spool_in;
 pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
@@ -69,8 +71,9 @@ pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
-    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, Fetched, FetchedMedia, NoDownloader,
-    NoTranscoder, Original, SpooledBody, TranscodeError, Transcoded, Transcoder, UnknownFailureKind, Validators,
+    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, Fetched, FetchedMedia, FreeSpaceFloor,
+    NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody, TranscodeError, Transcoded, Transcoder,
+    UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

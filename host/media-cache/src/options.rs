@@ -7,10 +7,12 @@ use media_cache_interfaces::FailureKind;
 use media_cache_key_rules::{KeyRules, ParameterRule};
 
 use crate::bindings::cache::exports::media_cache::cache::cache as component;
+use crate::defaults::{self, reserved_by_default};
 
 #[derive(Default)]
 pub(crate) struct Options {
     pub max_disk_bytes: Option<NonZeroU64>,
+    pub reserved_disk_bytes: Option<u64>,
     pub max_memory_items: Option<u32>,
     pub max_memory_bytes: Option<u64>,
     pub failure_memory: Vec<(FailureKind, Duration)>,
@@ -22,14 +24,25 @@ pub(crate) struct Options {
 impl Options {
     /// The capacities that the policy will be asked to rank, as far as they are not left to the component.
     pub fn capacities(&self) -> impl Iterator<Item = u64> + use<> {
-        let (disk, memory) = (self.max_disk_bytes.map(NonZeroU64::get), self.max_memory_items.map(u64::from));
-        [Some(1), disk, memory].into_iter().flatten()
+        let (disk, memory) = (self.max_disk_bytes(), self.max_memory_items.map(u64::from));
+        [Some(1), Some(disk - self.reserved_disk_bytes()), memory].into_iter().flatten()
+    }
+
+    fn max_disk_bytes(&self) -> u64 {
+        self.max_disk_bytes.unwrap_or(defaults::MAX_DISK_BYTES).get()
+    }
+
+    /// The part of the budget that is reserved for everything but entries, in bytes.
+    pub fn reserved_disk_bytes(&self) -> u64 {
+        let budget = self.max_disk_bytes();
+        self.reserved_disk_bytes.unwrap_or_else(|| reserved_by_default(budget)).min(budget - 1)
     }
 
     pub fn for_component(self) -> component::Options {
         component::Options {
             directory: Some(".".into()),
             max_disk_bytes: self.max_disk_bytes.map(NonZeroU64::get),
+            reserved_disk_bytes: Some(self.reserved_disk_bytes()),
             max_memory_items: self.max_memory_items,
             max_memory_bytes: self.max_memory_bytes,
             failure_memory_ms: self.failure_memory.into_iter().map(|(kind, time)| (kind.into(), milliseconds(time))).collect(),

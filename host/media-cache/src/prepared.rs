@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use media_cache_interfaces::Spool;
 use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +37,7 @@ pub struct PreparedCache {
     pub(crate) swapper: Arc<Swapper>,
     pub(crate) pass_through: PassThrough,
     pub(crate) max_silence: Duration,
+    pub(crate) spool: Arc<Spool>,
 }
 
 impl PreparedCache {
@@ -65,7 +67,8 @@ impl PreparedCache {
     /// # Errors
     /// [`OpenError::Start`] and [`OpenError::Thread`].
     pub async fn start(self) -> Result<MediaCache, OpenError> {
-        let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence } = self;
+        let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence, spool } =
+            self;
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let (ready, started) = oneshot::channel();
         let heartbeat = Arc::<Heartbeat>::default();
@@ -87,6 +90,7 @@ impl PreparedCache {
             residents,
             hits,
             directory,
+            spool,
             loaded,
             engine,
             swapper,

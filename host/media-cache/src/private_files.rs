@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::small_file::{not_a_file, open_without_blocking};
 
 /// The directory for everything of ours but the entries and the lock.
-const OWN_DIRECTORY: &str = ".media-cache";
+pub(crate) const OWN_DIRECTORY: &str = ".media-cache";
 
 /// Creates a directory, and its parents, where they do not exist.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {

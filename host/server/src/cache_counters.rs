@@ -98,7 +98,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "oversize",
-        "Media served and not stored because it exceeds the whole budget",
+        "Media served and not stored because it exceeds the budget of all entries",
         &[series("", "storage", "oversize", |stats| stats.oversize)],
     ),
     plain(

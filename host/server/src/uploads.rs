@@ -1,11 +1,12 @@
 //! Receives the bodies of PUT requests: a limited number at once, each within a size limit and in little memory.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
-use media_cache::{Blob, SpooledBody};
+use media_cache::{Blob, Spool, SpoolError, SpooledBody};
 use media_cache_http_downloader::{BodySender, FramingError};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -30,8 +31,8 @@ impl Default for Uploads {
 }
 
 impl Uploads {
-    /// Receives the body of a request, of at most `limit` bytes.
-    pub async fn receive(&self, body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
+    /// Receives the body of a request, of at most `limit` bytes. A large one arrives in `spool`.
+    pub async fn receive(&self, spool: &Arc<Spool>, body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
         let too_large = || {
             let why = format!("the body is larger than the limit of {limit} bytes");
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", why)
@@ -41,7 +42,7 @@ impl Uploads {
             return Err(too_large());
         }
         let _permit = self.permit()?;
-        let mut spooled = SpooledBody::new(SPOOL_ABOVE, std::env::temp_dir());
+        let mut spooled = SpooledBody::new(SPOOL_ABOVE, spool.clone(), announced);
         let mut chunks = body.into_data_stream();
         let mut received = 0;
         while let Some(chunk) = chunks.next().await {
@@ -50,9 +51,9 @@ impl Uploads {
             if received > limit {
                 return Err(too_large());
             }
-            spooled.append(chunk).await.map_err(not_kept)?;
+            spooled.append(chunk).await.map_err(not_received)?;
         }
-        spooled.finish().await.map_err(not_kept)
+        spooled.finish().await.map_err(not_received)
     }
 
     fn permit(&self) -> Result<SemaphorePermit<'_>, Problem> {
@@ -93,8 +94,18 @@ fn incomplete(error: axum::Error) -> Problem {
     }
 }
 
-/// The problem of a body that cannot be written to its temporary file, or read from it.
+fn not_received(error: SpoolError) -> Problem {
+    match error {
+        SpoolError::Full { .. } => {
+            let why = format!("the body cannot be received now: {error}");
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", why).with_retry_after(1)
+        }
+        SpoolError::Io { .. } => Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", error.to_string()),
+    }
+}
+
+/// The problem of a body that cannot be read from its temporary file.
 pub(crate) fn not_kept(error: io::Error) -> Problem {
-    let why = format!("the body cannot be kept in a temporary file: {error}");
+    let why = format!("the body cannot be read from a temporary file: {error}");
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", why)
 }

@@ -103,6 +103,15 @@ impl CacheRig {
     }
 }
 
+/// What is reserved of the budget for everything but entries by [`entry_budget`], in bytes.
+const RESERVED: u64 = 1 << 20;
+
+/// Sets the budget of the entries, in bytes.
+#[must_use]
+pub fn entry_budget(builder: Builder, entry_bytes: u64) -> Builder {
+    builder.max_disk_bytes(bytes(entry_bytes + RESERVED)).reserved_disk_bytes(RESERVED)
+}
+
 /// A number of bytes, which is not zero.
 #[must_use]
 pub fn bytes(number: u64) -> NonZeroU64 {

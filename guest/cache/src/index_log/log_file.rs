@@ -1,18 +1,21 @@
 //! The file of the index log.
 
+use std::ops::RangeInclusive;
+
 use crate::bindings::wasi::filesystem::types::Descriptor;
 
 /// The name of the log.
 pub(crate) const LOG: &str = "index.log";
 
 /// The name of the log that is to take its place.
-pub(super) const NEW_LOG: &str = "index.log.new";
+pub(crate) const NEW_LOG: &str = "index.log.new";
 
 /// The bytes of a record about an entry.
 const RECORD_BYTES: u64 = 70;
 
-/// The size up to which a log is never written anew.
-const SMALL: u64 = 1 << 18;
+/// The size up to which a log is never written anew is a part of the disk space that is reserved for everything but entries, within limits.
+const SMALL_SHARE: u64 = 16;
+const SMALL: RangeInclusive<u64> = 4096..=1 << 18;
 
 /// A log that can be appended to.
 pub(crate) struct IndexLog {
@@ -21,7 +24,7 @@ pub(crate) struct IndexLog {
     /// The number of the next frame.
     pub(super) frames: u32,
     /// Where the next frame begins.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// The counters that it has.
     pub counters: Vec<u64>,
     /// Whether it lacks something that cannot be appended.
@@ -29,8 +32,14 @@ pub(crate) struct IndexLog {
 }
 
 impl IndexLog {
-    /// Whether it should be written anew, with this number of entries.
-    pub fn is_outdated(&self, entries: usize) -> bool {
-        self.outdated || self.bytes > SMALL + 2 * RECORD_BYTES * entries as u64
+    /// Whether it should be written anew, with this number of entries and this reserved disk space.
+    pub fn is_outdated(&self, entries: usize, reserved: u64) -> bool {
+        let small = (reserved / SMALL_SHARE).clamp(*SMALL.start(), *SMALL.end());
+        self.outdated || self.bytes > small + 2 * RECORD_BYTES * entries as u64
+    }
+
+    /// About the size of one that has just been written anew, in bytes.
+    pub fn expected_bytes(entries: usize) -> u64 {
+        *SMALL.start() + (RECORD_BYTES + 1) * entries as u64
     }
 }

@@ -92,7 +92,7 @@ impl Cache {
             index.set_cursor(Cursor::Loading, oldest);
         }
         loop {
-            let (oversize, last) = self.state.borrow_mut().restore_page(&mut sorted, &mut number, self.settings.max_disk_bytes);
+            let (oversize, last) = self.state.borrow_mut().restore_page(&mut sorted, &mut number, self.settings.max_entry_bytes());
             report.evicted += oversize.len() as u64;
             self.delete_evicted(oversize).await;
             if last {
@@ -104,7 +104,7 @@ impl Cache {
 }
 
 impl State {
-    /// Restores the next page. Returns entries that exceed the whole budget, and whether this was the last page.
+    /// Restores the next page. Returns entries that exceed the budget of all entries, and whether this was the last page.
     fn restore_page(&mut self, sorted: &mut Sorted, number: &mut u64, budget: u64) -> (Vec<Evicted>, bool) {
         let (mut page, mut oversize) = (Vec::with_capacity(PAGE), Vec::new());
         while page.len() < PAGE {

@@ -33,11 +33,13 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("log-filter", ["debug", "info,media_cache=trace", "off"]),
     ("matrix-homeserver", ["https://matrix.example.org/", "http://localhost:8008/", "https://example.org/matrix"]),
     ("matrix-token-file", ["a", "b", "c"]),
+    ("min-free", ["2GiB", "5%", "500000"]),
     ("metrics-host", ["example.com", "*.example.com,example.org", "example.net"]),
     ("origin-header", ["User-Agent: a", "example.org=Referer: https://example.org/", "Accept: image/png"]),
     ("policy", ["sieve", "gdsf:beta=0.5", "w-tinylfu:window=10"]),
     ("record-trace", ["a.csv", "b.csv", "c.csv"]),
     ("signing-key-file", ["a", "b,c", "d"]),
+    ("spool-dir", ["a", "b", "c"]),
     ("via", ["a", "b", "c"]),
 ];
 

@@ -1,6 +1,5 @@
 //! What a download returns, and why there is none.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use http::header::{USER_AGENT, VIA};
@@ -12,7 +11,7 @@ use crate::http_downloader::HttpDownloader;
 use crate::options::{HttpOptions, OriginCacheControl, Progress};
 use crate::setup_error::HttpSetupError;
 use crate::tests::origin::{OK_HEAD, failure, fetch, origin_sending, response, send, start_origin};
-use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError};
+use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, FreeSpaceFloor, Spool};
 
 #[tokio::test]
 async fn download_has_a_body_a_type_and_a_name() {
@@ -41,7 +40,7 @@ async fn large_body_goes_to_a_file_without_a_name() {
     let progress: Progress = Arc::new(move |received, total| seen.lock().unwrap().push((received, total)));
     let options = HttpOptions {
         spool_above: sent.len() as u64 - 1,
-        spool_dir: Some(dir.path().to_owned()),
+        spool: Spool::new(dir.path().to_owned(), FreeSpaceFloor::default()),
         progress: Some(progress),
         ..HttpOptions::default()
     };
@@ -61,6 +60,20 @@ async fn large_body_goes_to_a_file_without_a_name() {
         fetch(&origin_sending(response("", b"GIF89a\x01\0")).await, HttpOptions { spool_above: 0, ..options }).await.unwrap();
     assert!(small.body.in_memory().is_none());
     assert_eq!((small.body.bytes().await.unwrap(), small.mimetype.as_str()), ((&b"GIF89a\x01\0"[..]).into(), "image/gif"));
+}
+
+#[tokio::test]
+async fn missing_space_for_a_body_says_nothing_about_its_origin() {
+    let url = origin_sending(response("", &[b'x'; 1000])).await;
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::new(dir.path().to_owned(), FreeSpaceFloor::default());
+    spool.set_allowance(999);
+    let options = HttpOptions { spool_above: 0, spool, ..HttpOptions::default() };
+    // One body may be elsewhere.
+    let first = fetch(&url, options.clone()).await.unwrap();
+    assert!(matches!(failure(&url, options.clone()).await, FetchError::Overloaded(Some(_))));
+    drop(first);
+    fetch(&url, options).await.unwrap();
 }
 
 #[tokio::test]
@@ -105,10 +118,6 @@ async fn private_address_is_not_connected_to() {
 
 #[test]
 fn invalid_options_are_setup_errors() {
-    let missing = HttpOptions { spool_dir: Some("/nonexistent/spool".into()), ..HttpOptions::default() };
-    assert!(
-        matches!(HttpDownloader::new(missing), Err(HttpSetupError::SpoolDir(dir, _)) if dir == Path::new("/nonexistent/spool"))
-    );
     let split = HttpOptions { user_agent: "two\r\nlines".into(), ..HttpOptions::default() };
     assert!(matches!(HttpDownloader::new(split), Err(HttpSetupError::Header(USER_AGENT, _))));
     let split = HttpOptions { via: Some("two\r\nlines".into()), ..HttpOptions::default() };

@@ -16,7 +16,7 @@ use media_cache_interfaces::Blob;
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
 impl HostState {
-    fn blob(&self, handle: &Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
+    pub(super) fn blob(&self, handle: &Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
         Ok(self.table.get(handle)?.blob.clone())
     }
 

@@ -6,6 +6,7 @@ mod downloader;
 mod eviction;
 mod failures;
 mod open_at;
+mod persist;
 mod storage;
 mod transcoder;
 

@@ -15,9 +15,11 @@ use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 
 use crate::bindings::cache::media_cache::cache::storage::{
-    FileContent, Host, HostListing, HostListingWithStore, HostWithStore, ListedFile, Space, Stamp,
+    FileContent, Host, HostListing, HostListingWithStore, HostWithStore, ListedFile, Space, Stamp, Usage,
 };
+use crate::blob_handle::BlobHandle;
 use crate::host_state::HostState;
+use crate::imports::persist::{create, is_name, link, remove};
 use crate::listing::Listing;
 
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
@@ -62,13 +64,26 @@ impl Host for HostState {
     }
 
     fn free_space(&mut self, directory: Resource<Descriptor>) -> Fallible<Space> {
+        let min_free = self.disk_usage.min_free;
         Ok(match self.directory(&directory)? {
-            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(code).map(|stat| Space {
-                available: stat.f_bavail.saturating_mul(stat.f_frsize),
-                total: stat.f_blocks.saturating_mul(stat.f_frsize),
+            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(code).map(|stat| {
+                let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+                let total = stat.f_blocks.saturating_mul(stat.f_frsize);
+                let floor = min_free.bytes_of(total);
+                Space { available: free.saturating_sub(floor), missing: floor.saturating_sub(free), total }
             }),
             Err(error) => Err(error),
         })
+    }
+
+    fn host_usage(&mut self, directory: Resource<Descriptor>) -> Fallible<Usage> {
+        self.table.get(&directory)?;
+        let usage = &mut self.disk_usage;
+        Ok(usage.host_files().map_err(ErrorCode::from).map(|host_files| Usage {
+            arriving: usage.arriving_bytes(),
+            removed: usage.removed.bytes(),
+            host_files,
+        }))
     }
 }
 
@@ -131,6 +146,45 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             Ok(file) => off_thread(store, move || file.write_all_at(&bytes, offset).map_err(ErrorCode::from)).await,
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    async fn persist(
+        store: &Accessor<T, Self>,
+        body: Resource<BlobHandle>,
+        directory: Resource<Descriptor>,
+        name: String,
+        durable: bool,
+    ) -> Fallible<()> {
+        let (body, directory) = store.with(|mut state| {
+            let state = state.get();
+            wasmtime::Result::<_>::Ok((state.blob(&body)?, state.directory(&directory)?))
+        })?;
+        let directory = match directory {
+            Ok(directory) if is_name(&name) => directory,
+            Ok(_) => return Ok(Err(ErrorCode::Invalid)),
+            Err(error) => return Ok(Err(error)),
+        };
+        let linked = body.arrived_file().map(|file| link(&file, &directory, &name).map(|linked| linked.then_some(file)));
+        let file = match linked.transpose().map(Option::flatten) {
+            Ok(Some(file)) => {
+                body.end_arrival();
+                Ok(file)
+            }
+            Ok(None) => match create(&directory, &name) {
+                Ok(file) => body.write_to(file.clone()).await.map(|()| file),
+                Err(error) => return Ok(Err(error.into())),
+            },
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let synced = match file {
+            Ok(file) if durable => off_thread(store, move || file.sync_all().map_err(ErrorCode::from)).await?,
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        if synced.is_err() {
+            remove(&directory, &name);
+        }
+        Ok(synced)
     }
 
     async fn sync(store: &Accessor<T, Self>, directory: Resource<Descriptor>) -> Fallible<()> {

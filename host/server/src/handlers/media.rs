@@ -45,7 +45,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let parsed = Url::parse(&url)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
     let cache = service.cache().await?;
-    let body = service.uploads().receive(body, &headers, service.max_body_bytes()).await?;
+    let body = service.uploads().receive(cache.spool(), body, &headers, service.max_body_bytes()).await?;
     if body.is_empty() {
         return Err(Problem::new(StatusCode::BAD_REQUEST, "empty-body", "the body is empty"));
     }

@@ -48,8 +48,8 @@ pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Res
 pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let (name, options) = name_and_options(&uri)?;
     check_unmodified(&headers)?;
-    let body = service.uploads().receive(body, &headers, MAX_POLICY_BYTES).await?;
     let cache = service.cache().await?;
+    let body = service.uploads().receive(cache.spool(), body, &headers, MAX_POLICY_BYTES).await?;
     let engine = cache.engine().clone();
     // The lock covers compiling, which occupies a processor or two. If the client disconnects, that ends.
     let lock = service.lock_swap()?;

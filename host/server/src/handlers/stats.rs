@@ -52,6 +52,8 @@ pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
             "disk_bytes": cache.disk_bytes,
             "max_disk_bytes": cache.max_disk_bytes,
             "max_size_mb": mebibytes(cache.max_disk_bytes),
+            "max_entry_bytes": cache.max_entry_bytes,
+            "other_disk_bytes": cache.other_disk_bytes,
             "memory_bytes": cache.memory_bytes,
             "max_memory_bytes": cache.max_memory_bytes,
             "max_memory_items": cache.max_memory_items,

@@ -1,0 +1,171 @@
+//! The disk budget covers everything that a cache takes up, not only its entries.
+
+use std::fs;
+
+use media_cache::{Builder, FetchedMedia, FreeSpaceFloor, MediaCache, SpooledBody, StoreError};
+use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, files_exist, media_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::soon::soon;
+
+use crate::small_disk::SmallDisk;
+
+const BLOCK: u64 = 4096;
+
+/// What an index log takes up that has few entries, in bytes.
+const LOG: u64 = BLOCK;
+
+/// The free space that is to stay on a file system of 256 KiB, in bytes.
+const FLOOR: u64 = 192 << 10;
+
+/// A budget of so many blocks, of which some are reserved.
+fn budget(builder: Builder, blocks: u64, reserved: u64) -> Builder {
+    builder.max_disk_bytes(bytes(blocks * BLOCK)).reserved_disk_bytes(reserved * BLOCK)
+}
+
+/// A body of so many blocks that has arrived in a file.
+async fn arrived(cache: &MediaCache, blocks: u64) -> FetchedMedia {
+    let mut spooled = SpooledBody::new(0, cache.spool().clone(), Some(blocks * BLOCK));
+    spooled.append(noise(1, (blocks * BLOCK) as usize).into()).await.unwrap();
+    FetchedMedia::new(spooled.finish().await.unwrap(), "video/mp4", "a.mp4")
+}
+
+/// The disk space of everything but entries and the index log, in blocks.
+async fn other_blocks(cache: &MediaCache) -> u64 {
+    // Otherwise it depends on the time whether there is a log.
+    cache.checkpoint().await.unwrap();
+    (stats(cache).await.other_disk_bytes - LOG) / BLOCK
+}
+
+/// What the first time adds to the index log counts at the second.
+async fn save_twice(cache: &MediaCache) {
+    for _ in 0..2 {
+        cache.checkpoint().await.unwrap();
+    }
+}
+
+async fn urls_of(cache: &MediaCache, count: usize) -> Vec<String> {
+    let urls: Vec<String> = (0..count).map(|number| format!("test:{number}")).collect();
+    fill(cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    urls
+}
+
+#[tokio::test]
+async fn index_log_counts_and_entries_have_what_is_not_reserved() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 12, 4)).await;
+    urls_of(&cache, 6).await;
+    cache.checkpoint().await.unwrap();
+    let stats = stats(&cache).await;
+    assert_eq!((stats.entries, stats.max_entry_bytes, stats.other_disk_bytes), (4, 8 * BLOCK, LOG));
+    assert_eq!(fs::metadata(rig.directory().join(INDEX_LOG)).unwrap().len().next_multiple_of(BLOCK), LOG);
+}
+
+#[tokio::test]
+async fn entries_have_less_while_everything_else_exceeds_what_is_reserved() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 10, 0)).await;
+    urls_of(&cache, 5).await;
+    save_twice(&cache).await;
+    assert_eq!(stats(&cache).await.entries, 4, "a block of log is too much");
+}
+
+#[tokio::test]
+async fn removed_file_counts_until_nobody_reads_it() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 20, 2).max_memory_bytes(BLOCK)).await;
+    rig.origin.serves_bytes("test:large", noise(1, 10 * BLOCK as usize));
+    fill(&cache, &["test:large"]).await;
+    let open = cache.get("test:large").await.unwrap().unwrap();
+    assert!(open.body.in_memory().is_none());
+    assert!(cache.remove("test:large").await.unwrap());
+    assert_eq!(files_exist(&rig.directory(), "test:large"), NEITHER);
+    assert_eq!(other_blocks(&cache).await, 10);
+    urls_of(&cache, 9).await;
+    save_twice(&cache).await;
+    assert_eq!((stats(&cache).await.entries, other_blocks(&cache).await), (4, 10), "9 blocks are left for entries");
+    assert_eq!(body(&open).await, noise(1, 10 * BLOCK as usize));
+    drop(open);
+    urls_of(&cache, 9).await;
+    assert_eq!((stats(&cache).await.entries, other_blocks(&cache).await), (9, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_stored_while_open_files_take_up_the_budget() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 20, 2).max_memory_bytes(BLOCK)).await;
+    rig.origin.serves_bytes("test:large", noise(1, 17 * BLOCK as usize));
+    fill(&cache, &["test:large"]).await;
+    let open = cache.get("test:large").await.unwrap().unwrap();
+    assert!(cache.remove("test:large").await.unwrap());
+    rig.origin.serves_bytes("test:medium", noise(1, 4 * BLOCK as usize));
+    let outcome = cache.put("test:medium", noise(2, 4 * BLOCK as usize), "image/png", "a.png").await.unwrap();
+    assert!(matches!(&outcome.not_stored, Some(StoreError::Disk(why)) if why.contains("open files")), "{:?}", outcome.not_stored);
+    assert_eq!(body(&cache.get_or_download("test:medium").await.unwrap()).await, noise(1, 4 * BLOCK as usize));
+    drop((open, outcome));
+    fill(&cache, &["test:medium"]).await;
+    assert_eq!(order(&cache).await, ["test:medium"]);
+}
+
+#[tokio::test]
+async fn body_in_a_file_counts_while_it_arrives_and_is_stored_without_a_copy() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 64, 32)).await;
+    let media = arrived(&cache, 10).await;
+    assert_eq!(other_blocks(&cache).await, 10);
+    let outcome = cache.put_media("test:video", media.clone()).await.unwrap();
+    assert!(outcome.not_stored.is_none(), "{:?}", outcome.not_stored);
+    assert_eq!(fs::read(media_file(&rig.directory(), "test:video")).unwrap(), noise(1, 10 * BLOCK as usize));
+    assert_eq!((other_blocks(&cache).await, stats(&cache).await.disk_bytes), (0, 11 * BLOCK));
+    // It is the same file, so what is written to it shows in what arrived.
+    fs::write(media_file(&rig.directory(), "test:video"), [b'x'; 10 * BLOCK as usize]).unwrap();
+    assert_eq!(media.body.bytes().await.unwrap(), [b'x'; 10 * BLOCK as usize][..]);
+}
+
+#[tokio::test]
+async fn body_that_exceeds_the_allowance_is_stored_all_the_same() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| budget(builder, 64, 32)).await;
+    let media = arrived(&cache, 25).await;
+    assert_eq!(other_blocks(&cache).await, 0, "three quarters of what is reserved are for arriving bodies");
+    assert!(cache.put_media("test:video", media).await.unwrap().not_stored.is_none());
+    assert_eq!(files_exist(&rig.directory(), "test:video"), BOTH);
+    assert_eq!(stats(&cache).await.disk_bytes, 26 * BLOCK);
+}
+
+#[tokio::test]
+async fn files_of_the_host_count() {
+    let rig = CacheRig::create();
+    fs::create_dir_all(rig.directory().join(".media-cache/policies")).unwrap();
+    fs::write(rig.directory().join(".media-cache/policies/uploaded.wasm"), noise(1, 9000)).unwrap();
+    let cache = rig.open().await;
+    assert_eq!(other_blocks(&cache).await, 3);
+}
+
+#[tokio::test]
+async fn remainder_of_an_interrupted_compaction_is_removed() {
+    let rig = CacheRig::after_a_run(&["test:a"]).await;
+    let remainder = rig.directory().join(INDEX_LOG).with_extension("log.new");
+    fs::write(&remainder, noise(1, 100_000)).unwrap();
+    let cache = rig.open().await;
+    assert!(!remainder.exists());
+    assert_eq!(other_blocks(&cache).await, 0);
+}
+
+#[tokio::test]
+async fn free_space_floor_is_held_by_evicting() {
+    let rig = CacheRig::create();
+    let Some(_disk) = SmallDisk::mount(&rig.directory()) else { return };
+    let cache = rig.open_with(|builder| builder.min_free(FreeSpaceFloor::Bytes(FLOOR))).await;
+    let urls = urls_of(&cache, 10).await;
+    let free = || FreeSpaceFloor::default().space_above(&rig.directory()).unwrap();
+    let stored = stats(&cache).await;
+    assert_eq!((stored.entries, stored.store_failures, free()), (8, 0, FLOOR));
+    assert_eq!(order(&cache).await, urls[2..], "the least recently used were evicted");
+    fs::write(rig.directory().join("foreign"), noise(1, 2 * SMALL as usize)).unwrap();
+    save_twice(&cache).await;
+    assert_eq!((stats(&cache).await.entries, free()), (5, FLOOR + BLOCK), "the index log takes up a block");
+    soon(cache.close()).await.unwrap();
+}

@@ -1,0 +1,98 @@
+//! Where large bodies arrive, and the options of the disk space.
+
+use media_cache_test_support::http_origin::{HttpOrigin, Page};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::soon::soon;
+
+const MIB: usize = 1 << 20;
+
+const URL: &str = "https://nowhere.invalid/video.mp4";
+
+async fn other_disk_bytes(service: &Service) -> u64 {
+    service.stats().await["media_cache"]["other_disk_bytes"].as_u64().unwrap()
+}
+
+/// Begins to put 6 MiB, of which 5 are sent.
+async fn begin_put(service: &Service) -> RawClient {
+    let mut client = RawClient::connect(service).await;
+    client.send_put_head(URL, &format!("Content-Length: {}", 6 * MIB)).await;
+    client.send(noise(1, 5 * MIB)).await;
+    client
+}
+
+#[tokio::test]
+async fn large_body_counts_against_the_budget_from_its_announcement_on() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-size-mb", "100"]).await;
+    let mut client = begin_put(&service).await;
+    soon(async { while other_disk_bytes(&service).await < 6 * MIB as u64 {} }).await;
+    assert_eq!(service.stats().await["media_cache"]["disk_bytes"], 0);
+    client.send(noise(2, MIB)).await;
+    assert!(client.read_response().await.starts_with("HTTP/1.1 201"));
+    let (stored, expected) = (std::fs::read(dir.media_file(URL)).unwrap(), [noise(1, 5 * MIB), noise(2, MIB)].concat());
+    assert!(stored == expected, "other bytes were stored");
+    assert!(other_disk_bytes(&service).await < MIB as u64);
+}
+
+#[tokio::test]
+async fn interrupted_body_gives_its_space_back() {
+    let dir = ServiceDirectory::create();
+    let service = dir.serve_with(&["--max-size-mb", "100"]).await;
+    let client = begin_put(&service).await;
+    soon(async { while other_disk_bytes(&service).await < 6 * MIB as u64 {} }).await;
+    drop(client);
+    soon(async { while other_disk_bytes(&service).await >= MIB as u64 {} }).await;
+    assert!(!dir.holds(URL));
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_allowance_are_stored_one_at_a_time() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--max-size-mb", "64", "--reserved-mb", "4", "--retries", "0"]).await;
+    let video = noise(3, 5 * MIB);
+    let url = origin.answers("/video.mp4", Page::of("video/mp4", video.clone()));
+    let mut client = begin_put(&service).await;
+    soon(async {
+        // The one that arrives takes the place that there is beyond the allowance.
+        while service.unnamed_files() == 0 {}
+    })
+    .await;
+    let refused = service.media(&url).await;
+    assert!(refused.problem(503).contains("no capacity for this download"), "{}", refused.text());
+    assert_eq!(service.put(&url, "video/mp4", video.clone()).await.status, 503);
+    client.send(noise(2, MIB)).await;
+    assert!(client.read_response().await.starts_with("HTTP/1.1 201"));
+    assert!(service.media(&url).await.is("miss").body == video);
+    assert!(service.media(&url).await.is("hit").body == video);
+    assert!(dir.holds(URL) && dir.holds(&url));
+}
+
+#[tokio::test]
+async fn spool_directory_elsewhere_does_not_count() {
+    let dir = ServiceDirectory::create();
+    let spool = dir.path("spool");
+    let service = dir.serve_with(&["--max-size-mb", "100", "--spool-dir", spool.to_str().unwrap()]).await;
+    let mut client = begin_put(&service).await;
+    soon(async { while service.unnamed_files() == 0 {} }).await;
+    assert!(spool.is_dir() && other_disk_bytes(&service).await < MIB as u64);
+    client.send(noise(2, MIB)).await;
+    assert!(client.read_response().await.starts_with("HTTP/1.1 201"));
+    assert!(dir.holds(URL));
+}
+
+#[tokio::test]
+async fn disk_space_that_cannot_be_is_refused_at_the_start() {
+    let dir = ServiceDirectory::create();
+    let spool = dir.write("a file", b"");
+    for (arguments, sentence) in [
+        (["--reserved-mb", "500"], "--reserved-mb 500 has to be less than --max-size-mb 500"),
+        (["--spool-dir", spool.to_str().unwrap()], "--spool-dir: cannot create a file in"),
+    ] {
+        let failed = dir.run(&["serve", arguments[0], arguments[1]]).await;
+        assert_eq!(failed.code, Some(1), "{failed:?}");
+        assert!(failed.stderr.contains(sentence), "{failed:?}");
+    }
+}
