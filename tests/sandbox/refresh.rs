@@ -221,6 +221,7 @@ async fn a_log_from_before_the_refresh_is_not_believed() {
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
         cache.checkpoint().await.unwrap();
+        let log = fs::read(rig.directory().join(INDEX_LOG)).unwrap();
         if is_confirmed {
             rig.origin.confirms(URL, CacheControl { max_age: Some(7), ..CacheControl::default() });
         } else {
@@ -229,7 +230,7 @@ async fn a_log_from_before_the_refresh_is_not_believed() {
         cache.refresh(URL).await.unwrap();
         let crashed = CacheRig::create();
         copy_files(&rig.directory(), &crashed.directory());
-        assert!(crashed.directory().join(INDEX_LOG).exists());
+        fs::write(crashed.directory().join(INDEX_LOG), log).unwrap();
         let cache = crashed.open().await;
         assert_eq!(found(&cache), Found { entries: 1, ..Found::default() });
         serves(&cache, if is_confirmed { "first" } else { "other" }).await;

@@ -3,66 +3,81 @@
 use media_cache_entry_files::BLOCK;
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
+use crate::bindings::media_cache::cache::storage;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
+use crate::clock;
 use crate::disk::Disk;
+use crate::disk_health::Operation;
 
 /// The bytes that are evicted without letting other calls proceed, at least.
 const SLICE: u64 = 1 << 20;
 
+/// How long evicting entries may take to show in the free space of a file system, in nanoseconds.
+const SETTLING: u64 = 10_000_000_000;
+
 impl Cache {
-    /// The disk space of everything but entries, in bytes. What the host cannot tell does not count.
+    /// The disk space of everything but entries, in bytes.
     pub(crate) fn other_disk_bytes(&self) -> u64 {
-        let disk = self.disk.borrow().clone();
-        let usage = disk.and_then(|disk| disk.host_usage().ok());
-        let of_host = usage.map_or(0, |usage| usage.arriving.saturating_add(usage.removed).saturating_add(usage.host_files));
+        let usage = storage::host_usage();
+        let of_host = usage.arriving.saturating_add(usage.removed).saturating_add(usage.host_files);
         let of_log = self.log_bytes.get().map(|bytes| bytes.next_multiple_of(BLOCK));
         of_log.into_iter().fold(of_host, u64::saturating_add)
     }
 
     /// What is left of the budget for entries, in bytes: less than usual while everything else takes up more than is reserved for it.
-    pub(crate) fn entry_budget(&self) -> u64 {
-        let other = self.other_disk_bytes().max(self.settings.reserved_disk_bytes);
-        self.settings.max_disk_bytes.saturating_sub(other)
+    /// `arrived` bytes of that become those of an entry.
+    fn entry_budget(&self, arrived: u64) -> u64 {
+        let other = self.other_disk_bytes().saturating_sub(arrived);
+        self.settings.max_disk_bytes.saturating_sub(other.max(self.settings.reserved_disk_bytes))
     }
 
-    /// The same, as far as the disk has space for it. Nothing is evicted for an entry that would not fit even then.
-    pub(crate) fn reachable_budget(&self, disk: &Disk, needed: u64) -> Result<u64, StoreError> {
-        let budget = self.entry_budget();
+    /// The same, as far as the disk has space for it. Nothing is evicted for an entry that would not fit even then. `arrived` bytes of
+    /// what is needed are on the disk already.
+    pub(crate) fn reachable_budget(&self, disk: &Disk, needed: u64, arrived: u64) -> Result<u64, StoreError> {
+        let budget = self.entry_budget(arrived);
         if needed > budget {
-            return Err(StoreError::Disk(format!("open files, the index and other bodies leave {budget} bytes for entries")));
+            return Err(StoreError::NoSpace(budget));
         }
         // If it cannot be known, writing shows whether there is space.
         let Ok(space) = disk.space() else { return Ok(budget) };
         let used = self.state.borrow().disk_bytes();
-        let budget = budget.min(used.saturating_add(space.available).saturating_sub(space.missing));
+        let budget = budget.min(used.saturating_add(space.available).saturating_add(arrived));
         if needed > budget {
             return Err(self.disk_failed("store the entry", &ErrorCode::InsufficientSpace));
         }
         Ok(budget)
     }
 
-    /// Whether what is stored is within the budget. Entries that were evicted to achieve this may still be open, so others are.
-    pub(crate) async fn is_within_budget(&self) -> bool {
-        let excess = || self.state.borrow().disk_bytes().saturating_sub(self.entry_budget());
-        if excess() > 0 {
-            let victims = self.evict_from_disk(excess());
+    /// Evicts entries if the budget does not hold: those that were evicted before may still be open. Returns whether it holds.
+    pub(crate) async fn enforce_budget(&self, arrived: u64) -> bool {
+        let excess = |deleting: u64| {
+            let used = self.state.borrow().disk_bytes().saturating_add(deleting);
+            used.saturating_sub(self.entry_budget(arrived))
+        };
+        // Files that other calls are deleting take up space until then.
+        loop {
+            let deleting = self.state.borrow().deleting_bytes;
+            if deleting == 0 || excess(deleting) == 0 {
+                break;
+            }
+            wit_bindgen::yield_async().await;
+        }
+        let more = excess(0);
+        if more > 0 && !self.state.borrow().disk_health.fails(Operation::Delete) {
+            let victims = self.evict_from_disk(more);
             self.delete_evicted(victims).await;
         }
-        excess() == 0
+        excess(0) == 0
     }
 
-    /// Evicts entries where the disk has less space than it seemed to have, unless even all of them do not suffice. Returns whether there is
+    /// Evicts entries after a write failed for lack of space, unless evicting all of them would not be enough. Returns whether there is
     /// enough space now.
     pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
         // Where a quota applies, the file system may seem to have space.
         let available = disk.space().map_or(0, |space| space.available);
         let missing = needed.saturating_sub(available).max(1);
-        let stored = {
-            let state = self.state.borrow();
-            state.index.disk_bytes().saturating_sub(state.writes.bytes())
-        };
-        if missing > stored {
+        if missing > self.evictable_bytes() {
             return false;
         }
         let victims = self.evict_from_disk(missing);
@@ -70,27 +85,57 @@ impl Cache {
         true
     }
 
-    /// Evicts entries until what is stored is within the budget, and the host has the free space that it wants, in slices between which
-    /// other calls proceed. Returns the number of entries.
-    pub(crate) async fn evict_to_budget(&self, disk: &Disk) -> u64 {
+    /// Evicts entries until what is stored is within the budget, in slices between which other calls proceed. Returns the number of
+    /// entries.
+    pub(crate) async fn evict_to_budget(&self) -> u64 {
         let (mut evicted, mut before) = (0, u64::MAX);
         loop {
             let stored = self.state.borrow().disk_bytes();
-            let missing = disk.space().map_or(0, |space| space.missing);
-            let excess = stored.saturating_sub(self.entry_budget()).max(missing);
-            // If nothing can be deleted, evicting more does not help.
-            if excess == 0 || stored >= before {
+            let excess = stored.saturating_sub(self.entry_budget(0));
+            // If files cannot be deleted, evicting more does not help.
+            if excess == 0 || stored >= before || self.state.borrow().disk_health.fails(Operation::Delete) {
                 return evicted;
             }
             before = stored;
-            let victims = self.evict_from_disk(excess.min(SLICE));
-            if victims.is_empty() {
-                // The rest cannot be deleted, or is being used.
-                return evicted;
-            }
-            evicted += victims.len() as u64;
-            self.delete_evicted(victims).await;
-            wit_bindgen::yield_async().await;
+            evicted += self.evict_slice(excess).await;
         }
+    }
+
+    /// Evicts entries if the file system has less free space than the host wants, unless evicting all of them would not be enough. If that
+    /// does not show at once, it is looked at again later.
+    pub(crate) async fn evict_to_free_space(&self, disk: &Disk) {
+        let missing = disk.space().map_or(0, |space| space.missing);
+        let now = clock::ticks();
+        if missing == 0
+            || missing > self.evictable_bytes()
+            || self.evicted_for_space.get().is_some_and(|last| now < last.saturating_add(SETTLING))
+        {
+            return;
+        }
+        self.evicted_for_space.set(Some(now));
+        let target = self.state.borrow().disk_bytes().saturating_sub(missing);
+        let mut before = u64::MAX;
+        loop {
+            let stored = self.state.borrow().disk_bytes();
+            if stored <= target || stored >= before || self.state.borrow().disk_health.fails(Operation::Delete) {
+                return;
+            }
+            before = stored;
+            self.evict_slice(stored - target).await;
+        }
+    }
+
+    /// Evicts a part of so many bytes. Returns the number of entries.
+    async fn evict_slice(&self, bytes: u64) -> u64 {
+        let victims = self.evict_from_disk(bytes.min(SLICE));
+        let evicted = victims.len() as u64;
+        self.delete_evicted(victims).await;
+        wit_bindgen::yield_async().await;
+        evicted
+    }
+
+    fn evictable_bytes(&self) -> u64 {
+        let state = self.state.borrow();
+        state.index.disk_bytes().saturating_sub(state.writes.bytes())
     }
 }

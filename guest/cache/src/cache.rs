@@ -49,6 +49,8 @@ pub struct Cache {
     pub(crate) log: RefCell<Option<IndexLog>>,
     /// The disk space of the index log in bytes: that of the log, and that of the one that is to take its place.
     pub(crate) log_bytes: Cell<[u64; 2]>,
+    /// When entries were evicted last because the file system had too little free space, by [`clock::ticks`](crate::clock::ticks).
+    pub(crate) evicted_for_space: Cell<Option<u64>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
     /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks).
     pub(crate) tried_again: Cell<Option<u64>>,
@@ -83,6 +85,7 @@ impl Cache {
             disk_health: DiskHealth::default(),
             replacing: BTreeMap::new(),
             remains: Remains::default(),
+            deleting_bytes: 0,
             unfinished: false,
             loading: Some(Loading::default()),
         };
@@ -96,6 +99,7 @@ impl Cache {
             opening: SingleFlight::default(),
             log: RefCell::default(),
             log_bytes: Cell::default(),
+            evicted_for_space: Cell::default(),
             checkpoints: SingleFlight::default(),
             tried_again: Cell::default(),
             syncs: SingleFlight::default(),

@@ -34,7 +34,8 @@ impl Cache {
         };
         let disk = self.open_disk()?;
         self.try_again(&disk).await;
-        self.evict_to_budget(&disk).await;
+        self.evict_to_budget().await;
+        self.evict_to_free_space(&disk).await;
         let saved = self.save_index(&disk, close).await;
         {
             let health = &mut self.state.borrow_mut().disk_health;

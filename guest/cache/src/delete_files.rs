@@ -33,6 +33,7 @@ impl Cache {
         // All deletions are pending from now on: nobody may write under these names while the first ones are deleted.
         let pending: Vec<_> = entries.into_iter().map(|entry| (entry, self.pending_deletes.join(&entry.digest))).collect();
         let Some(disk) = self.disk.borrow().clone() else { return Ok(false) };
+        self.state.borrow_mut().deleting_bytes += pending.iter().map(|(entry, _)| entry.disk_size).sum::<u64>();
         let (mut failure, mut deleted_any): (Option<DeleteFailure>, bool) = (None, false);
         for (number, (entry, role)) in pending.into_iter().enumerate() {
             let leader = match role {
@@ -40,6 +41,7 @@ impl Cache {
                 // Another call deletes the same files already, and then they are gone, or not.
                 Role::Follower(deleted) => {
                     let _ = deleted.await;
+                    self.state.borrow_mut().deleting_bytes -= entry.disk_size;
                     if self.state.borrow().remains.has(&entry.digest) {
                         let reason = || format!("cannot delete the files of {}", entry.digest);
                         failure.get_or_insert_with(|| DeleteFailure { entries: 0, reason: reason() }).entries += 1;
@@ -63,6 +65,7 @@ impl Cache {
 
     fn record_deleted(&self, entry: Evicted, deleted: &Result<bool, String>) {
         let state = &mut *self.state.borrow_mut();
+        state.deleting_bytes -= entry.disk_size;
         match deleted {
             Ok(_) => {
                 state.remains.forget(&entry.digest);

@@ -3,7 +3,7 @@
 use media_cache_entry_files::TEMPORARY;
 
 use crate::bindings::media_cache::cache::blobs::Blob;
-use crate::bindings::media_cache::cache::storage::{self, FileContent, Listing, Space, Stamp, Usage};
+use crate::bindings::media_cache::cache::storage::{self, FileContent, Listing, Space, Stamp};
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 use crate::settings::Durability;
@@ -68,14 +68,6 @@ impl Disk {
     /// The error of the file system.
     pub fn space(&self) -> Result<Space, ErrorCode> {
         storage::free_space(&self.directory)
-    }
-
-    /// The space that the host takes up.
-    ///
-    /// # Errors
-    /// The error of the file system.
-    pub fn host_usage(&self) -> Result<Usage, ErrorCode> {
-        storage::host_usage(&self.directory)
     }
 
     /// Makes everything that was written durable.

@@ -62,7 +62,7 @@ impl Cache {
             StoreError::Oversize(_) => counters.oversize += 1,
             StoreError::NoStore => counters.no_store += 1,
             StoreError::NotReady => counters.not_ready += 1,
-            StoreError::Disk(_) | StoreError::InvalidUrl(_) => counters.store_failures += 1,
+            StoreError::Disk(_) | StoreError::NoSpace(_) | StoreError::InvalidUrl(_) => counters.store_failures += 1,
         }
     }
 }

@@ -121,7 +121,7 @@ impl Cache {
         // These the log does not have, and they are not the most recently used.
         let lacking = !found.is_empty() || report.damaged > 0;
         self.restore(found, &mut report).await;
-        report.evicted += self.evict_to_budget(disk).await;
+        report.evicted += self.evict_to_budget().await;
         report.from_index = self.count_logged().await;
         if let Ok(own) = disk.own() {
             // If it cannot be deleted, writing the log anew says so.

@@ -32,6 +32,13 @@ pub(crate) struct Replaced {
     pub modified: bool,
 }
 
+/// The disk space that a replacement takes, in bytes.
+struct Needed {
+    new_size: u64,
+    /// The part of it that is on the disk already.
+    arrived: u64,
+}
+
 /// An entry that is being replaced. Until this is dropped it can be neither evicted nor removed, and its new files take up space.
 struct Replacement<'a> {
     cache: &'a Cache,
@@ -55,7 +62,8 @@ impl Cache {
         let Some((old, _)) = self.find(&key.digest).await else { return self.store_again(key, media).await };
         let modified = !self.has_body(&key.digest, media.handle, &sidecar).await;
         let new_size = disk_size(if modified { sidecar.size } else { 0 }, json.len() as u64);
-        let Some(replacement) = self.begin_replacement(&disk, &key.digest, old, new_size).await? else {
+        let arrived = if modified { media.body.arrived_bytes() } else { 0 };
+        let Some(replacement) = self.begin_replacement(&disk, &key.digest, old, Needed { new_size, arrived }).await? else {
             return self.store_again(key, media).await;
         };
         let json = Blob::from_bytes(&json);
@@ -132,7 +140,7 @@ impl Cache {
         disk: &Disk,
         digest: &KeyDigest,
         old: CachedMedia,
-        new_size: u64,
+        Needed { new_size, arrived }: Needed,
     ) -> Result<Option<Replacement<'_>>, StoreError> {
         let old_size = {
             let state = self.state.borrow();
@@ -147,7 +155,7 @@ impl Cache {
         while let Some(changed) = self.wait_for_space(both) {
             let _ = changed.await;
         }
-        let budget = self.reachable_budget(disk, both)?;
+        let budget = self.reachable_budget(disk, both, arrived)?;
         let (replacement, excess) = {
             let state = &mut *self.state.borrow_mut();
             let Some(slot) = state.index.find(digest) else { return Ok(None) };
@@ -161,6 +169,9 @@ impl Cache {
         if excess > 0 {
             let victims = self.evict_from_disk(excess);
             self.delete_evicted(victims).await;
+        }
+        if !self.enforce_budget(arrived).await {
+            return Err(StoreError::Disk("entries that were evicted could not be deleted, or are still open".into()));
         }
         Ok(Some(replacement))
     }

@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub replacing: BTreeMap<Slot, Resident>,
     /// Files that could not be deleted or read.
     pub remains: Remains,
+    /// The disk space of files that are being deleted, in bytes.
+    pub deleting_bytes: u64,
     /// Whether something is left for the next start to do, which then has to look at the directory.
     pub unfinished: bool,
     /// What matters until the directory is loaded, and `None` from then on.

@@ -47,12 +47,13 @@ impl Cache {
         while let Some(changed) = self.wait_for_space(disk_size).or_else(|| self.pending_deletes.follow(&digest)) {
             let _ = changed.await;
         }
-        let budget = self.reachable_budget(&disk, disk_size)?;
+        let arrived = media.body.arrived_bytes();
+        let budget = self.reachable_budget(&disk, disk_size, arrived)?;
         let entry = Entry { waiters: self.waiters(key), ..Entry::new(digest, &sidecar, stamp, EntryState::Reserved) };
         let (reservation, victims) = self.reserve(entry, budget);
         self.delete_evicted(victims).await;
         let reservation = reservation?;
-        if !self.is_within_budget().await {
+        if !self.enforce_budget(arrived).await {
             return Err(StoreError::Disk("entries that were evicted could not be deleted, or are still open".into()));
         }
         let json = Blob::from_bytes(&json);

@@ -1,4 +1,4 @@
-//! Free space, as it is said on a command line: a size, or a percentage of the file system.
+//! Free space, as given on the command line: a size, or a percentage of the file system.
 
 use std::str::FromStr;
 
@@ -10,13 +10,13 @@ use crate::capacity::{Capacity, CapacityError};
 #[derive(Clone, Copy, Debug)]
 pub struct MinFree(pub FreeSpaceFloor);
 
-/// Why a text is no free space.
+/// Why a value is not a valid amount of free space.
 #[derive(Debug, thiserror::Error)]
 pub enum MinFreeError {
-    /// It is no percentage.
+    /// Not a percentage.
     #[error("{0:?} is not a percentage from 0% to 100%, without a fraction")]
     Percentage(String),
-    /// It is no size.
+    /// Not a size.
     #[error(transparent)]
     Size(#[from] CapacityError),
 }

@@ -126,10 +126,23 @@ pub const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {
     None => NonZeroU64::MIN,
 };
 
-/// What the files in a directory take up, in blocks of 4 KiB, in whole MiB. What cannot be read does not count.
+/// What the files in a directory and those below it take up, in blocks of 4 KiB, in whole MiB. What cannot be read does not count.
 fn mebibytes_in(directory: &Path) -> u64 {
+    bytes_in(directory).div_ceil(MIB)
+}
+
+fn bytes_in(directory: &Path) -> u64 {
     let files = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let sizes = files.filter_map(|file| file.metadata().ok()).filter(|metadata| metadata.is_file());
-    let bytes: u64 = sizes.map(|metadata| metadata.len().next_multiple_of(4096)).sum();
-    bytes.div_ceil(MIB)
+    let sizes = files.filter_map(|file| file.metadata().ok().map(|metadata| (file.path(), metadata)));
+    sizes
+        .map(|(path, metadata)| {
+            if metadata.is_dir() {
+                bytes_in(&path)
+            } else if metadata.is_file() {
+                metadata.len().next_multiple_of(4096)
+            } else {
+                0
+            }
+        })
+        .sum()
 }

@@ -36,7 +36,7 @@ const MAX_INLINE_BYTES: u64 = 16 * 1024;
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
 
-/// A blob that others may drop.
+/// A weak reference to a [`Blob`].
 #[derive(Clone, Debug)]
 pub struct WeakBlob(Weak<Inner>);
 
@@ -76,9 +76,12 @@ impl Blob {
         Self::new(Source::Memory(bytes.into()), None, OnceCell::new_with(Some(digest)), None)
     }
 
-    /// A body that has arrived in a file without a name.
-    pub(crate) fn arrived(file: Arc<File>, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
+    /// A body of this length that has arrived in a file without a name.
+    pub(crate) fn arrived(file: Arc<File>, len: u64, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
         let metadata = file.metadata()?;
+        if metadata.len() != len {
+            return Err(io::Error::other("the file does not have what was written to it"));
+        }
         let source = Source::File { file, len: metadata.len() };
         Ok(Self::new(source, Some(FileStamp::of(&metadata)), OnceCell::new_with(Some(digest)), Some(reservation)))
     }
@@ -129,6 +132,12 @@ impl Blob {
         }
     }
 
+    /// The disk space in the directory of a spool that the bytes take up, in bytes, as long as it is reserved for them.
+    #[must_use]
+    pub fn arrived_bytes(&self) -> u64 {
+        self.reservation().as_ref().map_or(0, Reservation::bytes_in_directory)
+    }
+
     /// Notes that the file in which the bytes arrived has a name now, and is accounted for as that of an entry.
     pub fn end_arrival(&self) {
         self.reservation().take();
@@ -141,17 +150,19 @@ impl Blob {
         matches!(self.0.source, Source::File { .. }) && !self.0.is_released.swap(true, Ordering::Relaxed)
     }
 
-    /// The disk space of a file that was removed while it is open, in bytes; 0 if it has a name, or space is reserved for it.
+    /// The file that the bytes are in, if it was removed while it is open: what identifies it, and its disk space in bytes. `None` if it
+    /// has a name, or space is reserved for it.
     #[must_use]
-    pub fn removed_bytes(&self) -> u64 {
-        let Source::File { file, .. } = &self.0.source else { return 0 };
+    pub fn removed_file(&self) -> Option<((u64, u64), u64)> {
+        let Source::File { file, .. } = &self.0.source else { return None };
         if self.reservation().is_some() {
-            return 0;
+            return None;
         }
-        file.metadata().ok().filter(|metadata| metadata.nlink() == 0).map_or(0, |metadata| metadata.blocks().saturating_mul(512))
+        let metadata = file.metadata().ok().filter(|metadata| metadata.nlink() == 0)?;
+        Some(((metadata.dev(), metadata.ino()), metadata.blocks().saturating_mul(512)))
     }
 
-    /// The same bytes, for one who does not need them to stay.
+    /// A weak reference, which does not keep the bytes alive.
     #[must_use]
     pub fn downgrade(&self) -> WeakBlob {
         WeakBlob(Arc::downgrade(&self.0))

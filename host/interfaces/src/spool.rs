@@ -2,16 +2,20 @@
 //!
 //! A cache's spool is in its own directory, so that a body can be stored without copying it, and what is arriving counts against the
 //! budget of the disk. A body for which the allowance or the disk has no space goes to the system's directory for temporary files
-//! instead, as long as no more than the allowance, or one body, is there.
+//! instead, up to a limit.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs::{DirBuilder, File};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::free_space_floor::FreeSpaceFloor;
+
+/// The space for bodies that do not fit in the directory, in bytes: so much, or a single larger body.
+const OVERFLOW: u64 = 1 << 30;
 
 /// The directories of bodies that are arriving, and the space that they take up.
 #[derive(Debug)]
@@ -19,7 +23,7 @@ pub struct Spool {
     directory: PathBuf,
     overflow: Option<PathBuf>,
     floor: FreeSpaceFloor,
-    /// In bytes, for each of the directories.
+    /// In bytes, for the directory.
     allowance: AtomicU64,
     reserved: Mutex<Reserved>,
 }
@@ -48,14 +52,9 @@ enum Place {
 /// Why a body cannot be received.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// Bodies that are arriving take up the whole allowance. Trying again later may succeed.
-    #[error("other large bodies are arriving, and {needed} more bytes exceed the {allowance} bytes for all of them")]
-    Full {
-        /// What there is no space for, in bytes.
-        needed: u64,
-        /// The space for bodies that are arriving, in bytes.
-        allowance: u64,
-    },
+    /// Other bodies that are arriving, or other files, take up the space. Trying again later may succeed.
+    #[error("there is no space for {0} more bytes next to other large bodies that are arriving")]
+    Full(u64),
     /// The file system failed.
     #[error("the body cannot be written to a temporary file in {}: {error}", directory.display())]
     Io {
@@ -73,8 +72,8 @@ impl Spool {
         Arc::new(Self::with(env::temp_dir(), None, FreeSpaceFloor::default(), u64::MAX))
     }
 
-    /// A spool in a directory, which is created when it is needed, on a file system of which so much stays free. Until there is an
-    /// [allowance](Self::set_allowance), it has no limit.
+    /// A spool in a directory on a file system of which so much stays free. The directory is created when it is needed, if its parent
+    /// exists. Until there is an [allowance](Self::set_allowance), it has no limit.
     #[must_use]
     pub fn new(directory: PathBuf, floor: FreeSpaceFloor) -> Arc<Self> {
         Arc::new(Self::with(directory, Some(env::temp_dir()), floor, u64::MAX))
@@ -106,7 +105,13 @@ impl Spool {
     /// # Errors
     /// The error of the file system.
     pub fn check(&self) -> io::Result<()> {
-        unnamed_file(&self.directory).map(drop)
+        let existed = self.directory.exists();
+        let checked = unnamed_file(&self.directory).map(drop);
+        if !existed {
+            // If it is in use already, it stays.
+            let _ = std::fs::remove_dir(&self.directory);
+        }
+        checked
     }
 
     /// Reserves space in the directory, or else in the one for what does not fit.
@@ -115,20 +120,21 @@ impl Spool {
             .into_iter()
             .find(|place| self.take(*place, 0, bytes))
             .map(|place| Reservation { spool: self.clone(), bytes, place })
-            .ok_or_else(|| self.full(bytes))
+            .ok_or(SpoolError::Full(bytes))
     }
 
     /// Takes `more` bytes for a body that has `own` bytes there already. Returns whether there is space.
     fn take(&self, place: Place, own: u64, more: u64) -> bool {
-        let allowance = self.allowance.load(Ordering::Relaxed);
-        if place == Place::Overflow && self.overflow.is_none() || place == Place::Directory && !self.has_free(more) {
-            return false;
-        }
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let reserved = reserved.bytes(place);
-        let fits = reserved.saturating_add(more) <= allowance || place == Place::Overflow && *reserved == own;
+        let total = reserved.saturating_add(more);
+        let fits = match place {
+            // What is reserved may not be written yet.
+            Place::Directory => total <= self.allowance.load(Ordering::Relaxed) && self.has_free(total),
+            Place::Overflow => self.overflow.is_some() && (total <= OVERFLOW || *reserved == own),
+        };
         if fits {
-            *reserved = reserved.saturating_add(more);
+            *reserved = total;
         }
         fits
     }
@@ -142,10 +148,6 @@ impl Spool {
     /// Whether the file system has so much free space. If that cannot be known, writing will show it.
     fn has_free(&self, bytes: u64) -> bool {
         self.floor.space_above(&self.directory).is_none_or(|available| bytes <= available)
-    }
-
-    fn full(&self, needed: u64) -> SpoolError {
-        SpoolError::Full { needed, allowance: self.allowance.load(Ordering::Relaxed) }
     }
 }
 
@@ -161,6 +163,11 @@ impl Reservation {
     /// The reserved bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Those in the directory.
+    pub fn bytes_in_directory(&self) -> u64 {
+        if self.place == Place::Directory { self.bytes } else { 0 }
     }
 
     /// Reserves more, in the same place. Returns whether there is space.
@@ -182,7 +189,7 @@ impl Reservation {
     /// Reserves this space where the bodies go that do not fit in the directory. An error if it is there already.
     pub fn overflow(&self, bytes: u64) -> Result<Self, SpoolError> {
         if self.place == Place::Overflow || !self.spool.take(Place::Overflow, 0, bytes) {
-            return Err(self.spool.full(bytes));
+            return Err(SpoolError::Full(bytes));
         }
         Ok(Self { spool: self.spool.clone(), bytes, place: Place::Overflow })
     }
@@ -218,11 +225,12 @@ impl Drop for Reservation {
     }
 }
 
-/// Creates a file without a name, which is removed when it is closed. A missing directory is created.
+/// Creates a file without a name, which is removed when it is closed. A missing directory is created, but not its parents: that of a
+/// cache may have been moved away, and is not replaced by this.
 fn unnamed_file(directory: &Path) -> io::Result<File> {
     match tempfile::tempfile_in(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(directory)?;
+            DirBuilder::new().mode(0o700).create(directory)?;
             tempfile::tempfile_in(directory)
         }
         created => created,
@@ -255,15 +263,27 @@ mod tests {
     fn body_that_does_not_fit_goes_elsewhere_if_it_is_alone_there_or_fits() {
         let (directory, overflow) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let spool = spool(directory.path(), Some(overflow.path()), 100);
-        let mut large = spool.reserve(150).unwrap();
+        let mut large = spool.reserve(OVERFLOW + 1).unwrap();
         assert_eq!((large.place, spool.arriving_bytes()), (Place::Overflow, 0));
         assert!(large.grow(50), "it is alone");
         assert!(spool.reserve(101).is_err() && large.overflow(1).is_err());
         assert_eq!(spool.reserve(100).unwrap().place, Place::Directory);
         drop(large);
-        let kept = [spool.reserve(101).unwrap(), spool.reserve(90).unwrap()];
-        assert!(kept[1].overflow(90).is_err(), "the other is there");
-        assert_eq!(kept.map(|reservation| reservation.place), [Place::Overflow, Place::Directory]);
+        let kept = [spool.reserve(101).unwrap(), spool.reserve(OVERFLOW - 101).unwrap(), spool.reserve(90).unwrap()];
+        assert!(kept[2].overflow(90).is_err(), "the others are there");
+        assert_eq!(kept.map(|reservation| reservation.place), [Place::Overflow, Place::Overflow, Place::Directory]);
+    }
+
+    #[test]
+    fn directory_is_private_and_created_only_below_one_that_exists() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().unwrap();
+        unnamed_file(&root.path().join("new")).unwrap();
+        assert_eq!(root.path().join("new").metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(unnamed_file(&root.path().join("a/b")).is_err() && !root.path().join("a").exists());
+        let spool = spool(&root.path().join("checked"), None, 0);
+        spool.check().unwrap();
+        assert!(!root.path().join("checked").exists(), "a check leaves nothing");
     }
 
     #[test]

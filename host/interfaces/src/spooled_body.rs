@@ -67,7 +67,7 @@ impl SpooledBody {
             Some(mut file) => {
                 file.flush().await?;
                 file.reservation.shrink(file.written);
-                let blob = Blob::arrived(file.file, digest, file.reservation);
+                let blob = Blob::arrived(file.file, file.written, digest, file.reservation);
                 blob.map_err(|error| SpoolError::Io { directory: self.spool.directory().to_owned(), error })
             }
             None => {
@@ -112,32 +112,31 @@ impl SpooledFile {
     }
 
     async fn flush(&mut self) -> Result<(), SpoolError> {
-        if let Err(error) = self.write().await {
-            if !self.reservation.can_overflow() {
-                return Err(error);
+        match self.write().await? {
+            Err(error) if !self.reservation.can_overflow() => Err(self.reservation.failed(error)),
+            Err(_) => {
+                self.relocate(self.reservation.bytes()).await?;
+                self.write().await?.map_err(|error| self.reservation.failed(error))
             }
-            self.relocate(self.reservation.bytes()).await?;
-            self.write().await?;
+            Ok(()) => Ok(()),
         }
-        Ok(())
     }
 
-    /// Writes what is in the buffer, which keeps it if that fails.
-    async fn write(&mut self) -> Result<(), SpoolError> {
+    /// Writes what is in the buffer, which keeps it if the file system fails.
+    async fn write(&mut self) -> Result<io::Result<()>, SpoolError> {
         let (file, buffer, position) = (self.file.clone(), mem::take(&mut self.buffer), self.written);
         let write = move || {
             let written = file.write_all_at(&buffer, position);
             (buffer, written)
         };
-        let (buffer, written) = match tokio::task::spawn_blocking(write).await {
-            Ok(written) => written,
-            Err(error) => (Vec::new(), Err(io::Error::other(error))),
-        };
+        let written = tokio::task::spawn_blocking(write).await;
+        let (buffer, written) = written.map_err(|error| self.reservation.failed(io::Error::other(error)))?;
         self.buffer = buffer;
-        written.map_err(|error| self.reservation.failed(error))?;
-        self.written += self.buffer.len() as u64;
-        self.buffer.clear();
-        Ok(())
+        if written.is_ok() {
+            self.written += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(written)
     }
 
     /// Goes on in a file where the bodies are that do not fit in the directory.
@@ -227,11 +226,11 @@ mod tests {
         let body = body.finish().await.unwrap();
         assert_eq!(body.bytes().await.unwrap(), chunks.concat());
         assert_eq!(spool.arriving_bytes(), 0, "it is not in the directory");
-        let mut second = SpooledBody::new(0, spool.clone(), Some(2 * STEP));
-        let full = second.append(chunk(1)).await.unwrap_err();
-        assert!(matches!(full, SpoolError::Full { .. }), "{full}");
+        let mut large = SpooledBody::new(0, spool.clone(), Some(2 << 30));
+        let full = large.append(chunk(1)).await.unwrap_err();
+        assert!(matches!(full, SpoolError::Full(_)), "{full}");
         drop(body);
-        SpooledBody::new(0, spool, Some(2 * STEP)).append(chunk(1)).await.unwrap();
+        SpooledBody::new(0, spool, Some(2 << 30)).append(chunk(1)).await.unwrap();
     }
 
     #[tokio::test]

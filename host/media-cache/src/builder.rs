@@ -109,8 +109,8 @@ impl Builder {
         self
     }
 
-    /// Where large bodies arrive. The cache sets its allowance: three quarters of what is reserved of the disk budget. Default: in the
-    /// directory of the cache. A downloader of your own has to be given the same one.
+    /// Where large bodies arrive. If that is in the directory of the cache, as it is by default, the cache sets its allowance: at most three
+    /// quarters of what is reserved of the disk budget. So caches do not share a spool; a downloader of your own should use the same one.
     #[must_use]
     pub fn spool(mut self, spool: Arc<Spool>) -> Self {
         self.spool = Some(spool);
@@ -294,10 +294,10 @@ impl Builder {
         let hits = Arc::new(HitBuffer::new(requests.downgrade()));
         let own_directory = directory.join(OWN_DIRECTORY);
         let spool = self.spool.clone().unwrap_or_else(|| spool_in(&directory, self.min_free));
-        spool.set_allowance(self.options.reserved_disk_bytes() / 4 * 3);
         let usage = {
             let (spool, removed, min_free) = (spool.clone(), Arc::<RemovedFiles>::default(), self.min_free);
-            move || DiskUsage::new(spool.clone(), removed.clone(), min_free, own_directory.clone())
+            let reserved = self.options.reserved_disk_bytes();
+            move || DiskUsage::new(spool.clone(), reserved, removed.clone(), min_free, own_directory.clone())
         };
         let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone(), &spool, usage)?;
         let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });

@@ -56,6 +56,9 @@ pub fn describe(error: &StoreError) -> String {
         StoreError::Refused => "the eviction policy did not want it".into(),
         StoreError::NoStore => "its origin says that it must not be stored".into(),
         StoreError::NotReady => "the directory is still being loaded; try again later".into(),
+        StoreError::NoSpace(left) => {
+            format!("there is no space for it now: open files, the index and arriving bodies leave {left} bytes for entries")
+        }
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
 }

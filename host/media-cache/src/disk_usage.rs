@@ -1,5 +1,6 @@
 //! The disk space that a cache takes up outside of its entries, as far as only the host knows of it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -11,68 +12,113 @@ use media_cache_interfaces::{Blob, FreeSpaceFloor, Spool, WeakBlob};
 
 use crate::private_files::OWN_DIRECTORY;
 
-/// The files of the component in our directory, which it accounts for, begin with this.
-const INDEX_LOG: &str = "index.log";
+/// The files of the component in our directory, which it accounts for.
+const INDEX_LOG: [&str; 2] = ["index.log", "index.log.new"];
 
 /// How long a count of the host's files is used. They rarely change.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
-/// What only the host knows of the disk space.
+/// Disk usage that only the host can measure.
 pub(crate) struct DiskUsage {
     spool: Arc<Spool>,
+    /// What is reserved of the budget for everything but entries, if the spool is in our directory, in bytes.
+    reserved: Option<u64>,
     pub removed: Arc<RemovedFiles>,
     /// What stays free on the file system.
     pub min_free: FreeSpaceFloor,
     /// The one for everything but the entries.
     own_directory: PathBuf,
-    host_files: Option<(Instant, u64)>,
+    files: Option<(Instant, OwnFiles)>,
+}
+
+/// The disk space of the files in our directory, in bytes.
+#[derive(Clone, Copy, Default)]
+struct OwnFiles {
+    of_host: u64,
+    index_log: u64,
+}
+
+/// The disk space of everything that only the host can measure, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HostUsage {
+    pub arriving: u64,
+    pub removed: u64,
+    pub host_files: u64,
 }
 
 /// What disk space is counted in, in bytes.
 const BLOCK: u64 = 4096;
 
 impl DiskUsage {
-    pub fn new(spool: Arc<Spool>, removed: Arc<RemovedFiles>, min_free: FreeSpaceFloor, own_directory: PathBuf) -> Self {
-        Self { spool, removed, min_free, own_directory, host_files: None }
+    /// `reserved` is what is reserved of the budget for everything but entries, in bytes.
+    pub fn new(
+        spool: Arc<Spool>,
+        reserved: u64,
+        removed: Arc<RemovedFiles>,
+        min_free: FreeSpaceFloor,
+        own_directory: PathBuf,
+    ) -> Self {
+        let is_inside = absolute(spool.directory()).starts_with(absolute(&own_directory));
+        Self { spool, reserved: is_inside.then_some(reserved), removed, min_free, own_directory, files: None }
     }
 
-    /// The disk space of bodies that are arriving there, in bytes.
-    pub fn arriving_bytes(&self) -> u64 {
-        let counts = self.spool.directory().starts_with(&self.own_directory);
-        if counts { self.spool.arriving_bytes().next_multiple_of(BLOCK) } else { 0 }
+    /// What takes up disk space now. Bodies that are arriving may then take up what is left of the part of the budget that is reserved, at
+    /// most three quarters of it.
+    pub fn measure(&mut self) -> HostUsage {
+        let (files, removed) = (self.own_files(), self.removed.bytes());
+        let mut arriving = 0;
+        if let Some(reserved) = self.reserved {
+            arriving = self.spool.arriving_bytes().next_multiple_of(BLOCK);
+            let left = reserved.saturating_sub(files.of_host).saturating_sub(files.index_log).saturating_sub(removed);
+            self.spool.set_allowance(left.min(reserved / 4 * 3));
+        }
+        HostUsage { arriving, removed, host_files: files.of_host }
     }
 
-    /// The disk space of the host's files in the directory of the cache, in bytes, not older than a second.
-    pub fn host_files(&mut self) -> io::Result<u64> {
-        if let Some((counted, bytes)) = self.host_files
+    /// The files in our directory, as they were a second ago or later. If they cannot be counted, they are what they were.
+    fn own_files(&mut self) -> OwnFiles {
+        if let Some((counted, files)) = self.files
             && counted.elapsed() < COUNTED_FOR
         {
-            return Ok(bytes);
+            return files;
         }
-        let bytes = disk_size_of_files(&self.own_directory)?;
-        self.host_files = Some((Instant::now(), bytes));
-        Ok(bytes)
+        let mut files = OwnFiles::default();
+        if count_files(&self.own_directory, true, &mut files).is_err() {
+            files = self.files.map_or(files, |(_, files)| files);
+        }
+        self.files = Some((Instant::now(), files));
+        files
     }
 }
 
-/// The disk space of the files in a directory and those below it, without those of the index log.
-fn disk_size_of_files(directory: &Path) -> io::Result<u64> {
+/// A path that says the same from any working directory. Its last component may not exist yet.
+fn absolute(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (path.canonicalize(), parent.canonicalize(), path.file_name()) {
+        (Ok(path), ..) => path,
+        (_, Ok(parent), Some(name)) => parent.join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Adds up the disk space of the files in a directory and those below it.
+fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
-    let mut bytes = 0;
     for entry in entries {
         let entry = entry?;
         // Whatever is removed meanwhile takes up nothing.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
-            bytes += disk_size_of_files(&entry.path())?;
-        } else if metadata.is_file() && !entry.file_name().as_encoded_bytes().starts_with(INDEX_LOG.as_bytes()) {
-            bytes += metadata.blocks() * 512;
+            count_files(&entry.path(), false, files)?;
+        } else if metadata.is_file() {
+            let is_log = is_own && INDEX_LOG.iter().any(|name| entry.file_name() == *name);
+            *(if is_log { &mut files.index_log } else { &mut files.of_host }) += metadata.blocks() * 512;
         }
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// Where large bodies arrive for a cache in this directory: within it. See [`Builder::spool`](crate::Builder::spool).
@@ -96,7 +142,7 @@ struct Watched {
 const FEW: usize = 64;
 
 impl RemovedFiles {
-    /// Watches a blob that the component has released or given to a caller.
+    /// Watches a blob whose handle the component has dropped, or passed to a caller.
     pub fn watch(&self, blob: &Blob) {
         if !blob.release() {
             return;
@@ -111,15 +157,16 @@ impl RemovedFiles {
 
     /// The disk space of removed files that are still open, in bytes.
     pub fn bytes(&self) -> u64 {
-        let mut bytes = 0;
+        // A file may be open several times.
+        let mut files = HashMap::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).blobs.retain(|blob| match blob.upgrade() {
             Some(blob) => {
-                bytes += blob.removed_bytes();
+                files.extend(blob.removed_file());
                 true
             }
             None => false,
         });
-        bytes
+        files.values().sum()
     }
 }
 
@@ -130,19 +177,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_files_count_in_blocks_without_the_index_log() {
+    fn files_of_the_host_and_of_the_component_count_in_blocks() {
         let root = tempfile::tempdir().unwrap();
         let own = root.path().join("own");
-        let mut usage = DiskUsage::new(Spool::temporary(), Arc::default(), FreeSpaceFloor::default(), own.clone());
-        assert_eq!(usage.host_files().unwrap(), 0, "there is no directory");
+        let spool = Spool::new(own.clone(), FreeSpaceFloor::default());
+        let mut usage = DiskUsage::new(spool, 1 << 20, Arc::default(), FreeSpaceFloor::default(), own.clone());
+        assert_eq!(usage.measure().host_files, 0, "there is no directory");
         fs::create_dir_all(own.join("policies")).unwrap();
-        for (name, bytes) in [("policy.json", 10), ("policies/a", 4097), ("index.log", 5000), ("index.log.new", 5000)] {
+        for (name, bytes) in
+            [("policy.json", 10), ("policies/a", 4097), ("index.log", 5000), ("index.log.new", 5000), ("policies/index.log", 1)]
+        {
             fs::write(own.join(name), vec![b'x'; bytes]).unwrap();
         }
         std::os::unix::fs::symlink("/proc/kcore", own.join("link")).unwrap();
-        assert_eq!(usage.host_files().unwrap(), 0, "it was counted just before");
-        usage.host_files = None;
-        assert_eq!(usage.host_files().unwrap(), 3 * 4096);
+        assert_eq!(usage.measure().host_files, 0, "it was counted just before");
+        usage.files = None;
+        assert_eq!(usage.measure(), HostUsage { arriving: 0, removed: 0, host_files: 4 * 4096 });
+        let files = usage.own_files();
+        assert_eq!((files.of_host, files.index_log), (4 * 4096, 4 * 4096));
+        usage.files = None;
+        fs::remove_dir_all(&own).unwrap();
+        fs::write(&own, "no directory").unwrap();
+        assert_eq!(usage.measure().host_files, 0);
+    }
+
+    #[test]
+    fn spool_is_inside_however_its_directory_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let own = root.path().join("own");
+        let usage = |spool: PathBuf| {
+            let spool = Spool::new(spool, FreeSpaceFloor::default());
+            DiskUsage::new(spool, 1, Arc::default(), FreeSpaceFloor::default(), own.clone()).reserved
+        };
+        assert_eq!((usage(root.path().join("./own")), usage(root.path().join("other"))), (Some(1), None));
+        fs::create_dir(&own).unwrap();
+        assert_eq!((usage(own.join("../own")), usage(root.path().join("own2"))), (Some(1), None));
     }
 
     #[test]
@@ -153,12 +222,14 @@ mod tests {
         let removed = RemovedFiles::default();
         let open = || Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
         let (blob, other) = (open(), open());
-        [&blob, &blob.clone()].iter().for_each(|blob| removed.watch(blob));
+        [&blob, &blob.clone(), &other].iter().for_each(|blob| removed.watch(blob));
         removed.watch(&Blob::from("memory"));
         assert_eq!(removed.bytes(), 0, "it has a name");
         fs::remove_file(&path).unwrap();
+        assert_eq!(removed.bytes(), 8192, "it is one file");
+        drop(blob);
         assert_eq!(removed.bytes(), 8192);
-        drop((blob, other));
+        drop(other);
         assert_eq!(removed.bytes(), 0);
     }
 

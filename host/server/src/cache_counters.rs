@@ -113,7 +113,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "store_failures",
-        "Media served and not stored because the disk failed",
+        "Media served and not stored because the disk failed, or everything but entries left no space",
         &[series("", "storage", "failures", |stats| stats.store_failures)],
     ),
     plain(

@@ -159,6 +159,7 @@ impl From<StoreError> for Problem {
             StoreError::Refused => (StatusCode::INSUFFICIENT_STORAGE, "not-admitted"),
             StoreError::NoStore => (StatusCode::INSUFFICIENT_STORAGE, "no-store"),
             StoreError::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
+            StoreError::NoSpace(_) => (StatusCode::INSUFFICIENT_STORAGE, "no-space"),
             StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
         };
         // The directory is loaded soon.

@@ -96,7 +96,7 @@ fn incomplete(error: axum::Error) -> Problem {
 
 fn not_received(error: SpoolError) -> Problem {
     match error {
-        SpoolError::Full { .. } => {
+        SpoolError::Full(_) => {
             let why = format!("the body cannot be received now: {error}");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", why).with_retry_after(1)
         }

@@ -188,12 +188,13 @@ impl Service {
         children.flat_map(|children| children.split_whitespace().map(Into::into).collect::<Vec<_>>()).collect()
     }
 
-    /// How many files without a name it has open.
+    /// How many files without a name it has open, besides those in memory.
     #[must_use]
     pub fn unnamed_files(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_pid())).unwrap();
         let targets = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
-        targets.filter(|target| target.to_string_lossy().ends_with(" (deleted)")).count()
+        let on_disk = targets.filter(|target| !target.to_string_lossy().starts_with("/memfd:"));
+        on_disk.filter(|target| target.to_string_lossy().ends_with(" (deleted)")).count()
     }
 
     /// Its resident memory, in KiB.

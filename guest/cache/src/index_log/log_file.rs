@@ -13,7 +13,7 @@ pub(crate) const NEW_LOG: &str = "index.log.new";
 /// The bytes of a record about an entry.
 const RECORD_BYTES: u64 = 70;
 
-/// The size up to which a log is never written anew is a part of the disk space that is reserved for everything but entries, within limits.
+/// A log up to this share of the disk space that is reserved for everything but entries, within limits, is never written anew.
 const SMALL_SHARE: u64 = 16;
 const SMALL: RangeInclusive<u64> = 4096..=1 << 18;
 

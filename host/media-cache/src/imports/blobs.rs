@@ -51,6 +51,10 @@ impl HostBlob for HostState {
         Ok(self.blob(&blob)?.len())
     }
 
+    fn arrived_bytes(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<u64> {
+        Ok(self.blob(&blob)?.arrived_bytes())
+    }
+
     fn in_memory(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<bool> {
         Ok(self.blob(&blob)?.in_memory().is_some())
     }

@@ -24,9 +24,11 @@ pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<
     });
     match linked {
         Ok(()) => Ok(true),
-        // Another file system, one without links, or a file that had a name before.
-        Err(Errno::XDEV | Errno::NOENT | Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
-        Err(error) => Err(error.into()),
+        Err(error @ (Errno::EXIST | Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::IO | Errno::NAMETOOLONG)) => {
+            Err(error.into())
+        }
+        // For example another file system, one without links, a file that had a name before, or a security policy.
+        Err(_) => Ok(false),
     }
 }
 

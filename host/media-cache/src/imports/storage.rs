@@ -18,6 +18,7 @@ use crate::bindings::cache::media_cache::cache::storage::{
     FileContent, Host, HostListing, HostListingWithStore, HostWithStore, ListedFile, Space, Stamp, Usage,
 };
 use crate::blob_handle::BlobHandle;
+use crate::disk_usage::HostUsage;
 use crate::host_state::HostState;
 use crate::imports::persist::{create, is_name, link, remove};
 use crate::listing::Listing;
@@ -76,14 +77,9 @@ impl Host for HostState {
         })
     }
 
-    fn host_usage(&mut self, directory: Resource<Descriptor>) -> Fallible<Usage> {
-        self.table.get(&directory)?;
-        let usage = &mut self.disk_usage;
-        Ok(usage.host_files().map_err(ErrorCode::from).map(|host_files| Usage {
-            arriving: usage.arriving_bytes(),
-            removed: usage.removed.bytes(),
-            host_files,
-        }))
+    fn host_usage(&mut self) -> wasmtime::Result<Usage> {
+        let HostUsage { arriving, removed, host_files } = self.disk_usage.measure();
+        Ok(Usage { arriving, removed, host_files })
     }
 }
 
@@ -168,6 +164,8 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         let file = match linked.transpose().map(Option::flatten) {
             Ok(Some(file)) => {
                 body.end_arrival();
+                // If storing it fails after all, it is a removed file that is open.
+                store.with(|mut state| state.get().disk_usage.removed.watch(&body));
                 Ok(file)
             }
             Ok(None) => match create(&directory, &name) {
