@@ -371,8 +371,8 @@ impl Builder {
         };
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
-        let (loaded, directory) = (Loaded::default(), watch);
-        let driver = Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory };
+        let (loaded, directory, slices) = (Loaded::default(), watch, Arc::default());
+        let driver = Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory, slices };
         Ok((driver, record, pass_through))
     }
 }

@@ -10,6 +10,7 @@ use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::availability::{Availability, Outage};
+use crate::driver_slices::DriverSlices;
 use crate::engine::Engine;
 use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
@@ -83,6 +84,7 @@ pub(crate) struct Shared {
     pub loaded: Loaded,
     pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     pub availability: Arc<Availability>,
+    pub slices: Arc<DriverSlices>,
     pub pass_through: PassThrough,
     pub history: HealthHistory,
     /// The status that the component gave last.

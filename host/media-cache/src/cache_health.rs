@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::cache::{CacheError, MediaCache};
+use crate::driver_slices::SlicesSnapshot;
 use crate::media::{Health, Status};
 use crate::request::Request;
 
@@ -45,6 +46,12 @@ impl MediaCache {
     #[must_use]
     pub fn passed_through(&self) -> u64 {
         self.0.pass_through.requests.load(Ordering::Relaxed)
+    }
+
+    /// How long the cache's thread works without looking for new requests, by what is in progress.
+    #[must_use]
+    pub fn driver_slices(&self) -> Vec<SlicesSnapshot> {
+        self.0.slices.snapshot()
     }
 
     /// What the cache counts, and how its policy is. While the component cannot be asked, these are the latest counts.

@@ -23,6 +23,7 @@ use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::cache::describe;
 use crate::cache_engine::CacheComponent;
 use crate::directory_watch::DirectoryWatch;
+use crate::driver_slices::{DriverSlices, Work};
 use crate::engine::Engine;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
@@ -48,6 +49,7 @@ pub(crate) struct Driver {
     pub loaded: Loaded,
     pub availability: Arc<Availability>,
     pub directory: Arc<DirectoryWatch>,
+    pub slices: Arc<DriverSlices>,
 }
 
 /// How often the index log is appended to, while requests arrive.
@@ -121,8 +123,8 @@ impl Driver {
         answered: &Arc<AtomicBool>,
     ) -> wasmtime::Result<End> {
         let bindings = Arc::new(bindings);
-        let serve = async |accessor: &Accessor<HostState>| self.serve(accessor, &bindings, inbox, answered).await;
-        store.run_concurrent(serve).await.flatten()
+        let serve = async |accessor: &Accessor<HostState>| self.slices.look(self.serve(accessor, &bindings, inbox, answered)).await;
+        self.slices.run(store.run_concurrent(serve)).await.flatten()
     }
 
     /// Refuses whatever is asked for some time. False if there is nobody left to ask.
@@ -165,14 +167,16 @@ impl Driver {
         let guest = bindings.media_cache_cache_cache().media_cache();
         let cache = guest.call_constructor(accessor, self.options.clone()).await?;
         let (restarts, answered, availability) = (self.restarts.clone(), answered.clone(), self.availability.clone());
-        let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered, availability });
+        let slices = self.slices.clone();
+        let instance = Arc::new(Instance { bindings: bindings.clone(), cache, restarts, answered, availability, slices });
         // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
         let (under_way, mut all_done) = mpsc::channel::<Infallible>(1);
         let on_loaded = {
             let instance = instance.clone();
             Box::new(move || instance.has_answered())
         };
-        accessor.spawn(LoadTask { bindings: bindings.clone(), cache, loaded: self.loaded.clone(), on_loaded })?;
+        let (loaded, slices) = (self.loaded.clone(), self.slices.clone());
+        accessor.spawn(LoadTask { bindings: bindings.clone(), cache, loaded, on_loaded, slices })?;
         let mut closing = None;
         let mut checkpoints = Checkpoints::new(instance.clone());
         loop {
@@ -195,6 +199,7 @@ impl Driver {
                 }
                 Some(Message::Request(request)) => request,
                 Some(Message::Command(command)) => {
+                    let _seeding = self.slices.during(Work::Policy);
                     accessor.with(|mut state| command(&mut state.get().policy));
                     continue;
                 }
@@ -266,7 +271,8 @@ struct CheckpointTask {
 
 impl AccessorTask<HostState> for CheckpointTask {
     async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
-        let Instance { bindings, cache, .. } = &*self.instance;
+        let Instance { bindings, cache, slices, .. } = &*self.instance;
+        let _checkpoint = slices.during(Work::Checkpoint);
         let saved = bindings.media_cache_cache_cache().media_cache().call_checkpoint(accessor, *cache).await?;
         if let Err(error) = saved {
             tracing::debug!("the index log cannot be written: {}", describe(&error));
@@ -291,6 +297,7 @@ struct Instance {
     /// Whether this instance has answered anything.
     answered: Arc<AtomicBool>,
     availability: Arc<Availability>,
+    slices: Arc<DriverSlices>,
 }
 
 impl Instance {
@@ -360,9 +367,11 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
         }
         Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
         Request::Entries { after, limit, reply } => {
+            let _listing = instance.slices.during(Work::Listing);
             drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
         }
         Request::RemoveMatching { filter, reply } => {
+            let _removal = instance.slices.during(Work::Removal);
             drop(reply.send(guest.call_remove_matching(accessor, cache, filter).await?));
         }
         Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),

@@ -27,6 +27,7 @@ mod directory_lock;
 mod directory_watch;
 mod disk_usage;
 mod driver;
+mod driver_slices;
 mod engine;
 #[cfg(feature = "gif")]
 pub mod gif;
@@ -60,6 +61,7 @@ pub use cache_engine::CacheComponent;
 pub use component_error::ComponentError;
 pub use directory_lock::{DirectoryLock, LockError};
 pub use disk_usage::spool_in;
+pub use driver_slices::SlicesSnapshot;
 pub use engine::Engine;
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;

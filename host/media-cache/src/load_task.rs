@@ -7,6 +7,7 @@ use wasmtime::component::{Accessor, AccessorTask, ResourceAny};
 
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::cache::describe;
+use crate::driver_slices::{DriverSlices, Work};
 use crate::host_state::HostState;
 use crate::loading::Loaded;
 
@@ -20,11 +21,13 @@ pub(crate) struct LoadTask {
     pub loaded: Loaded,
     /// Called once the directory is loaded.
     pub on_loaded: Box<dyn FnOnce() + Send + Sync>,
+    pub slices: Arc<DriverSlices>,
 }
 
 impl AccessorTask<HostState> for LoadTask {
     async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
-        let Self { bindings, cache, loaded, on_loaded } = self;
+        let Self { bindings, cache, loaded, on_loaded, slices } = self;
+        let _load = slices.during(Work::Load);
         let guest = bindings.media_cache_cache_cache().media_cache();
         loop {
             match guest.call_ensure_loaded(accessor, cache).await? {

@@ -70,6 +70,7 @@ impl PreparedCache {
         let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence, spool } =
             self;
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
+        let slices = driver.slices.clone();
         let (ready, started) = oneshot::channel();
         let heartbeat = Arc::<Heartbeat>::default();
         let thread = start_thread(driver, inbox, ready, heartbeat.clone())?;
@@ -96,6 +97,7 @@ impl PreparedCache {
             swapper,
             thread: Mutex::new(Some(thread)),
             availability,
+            slices,
             pass_through,
             history: HealthHistory::default(),
             latest_status: Mutex::default(),

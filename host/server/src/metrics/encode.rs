@@ -5,6 +5,8 @@ use std::fmt;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
+use crate::metrics::durations::DurationsSnapshot;
+
 /// Encodes a whole family of metrics with one call.
 pub(crate) trait Encode {
     /// A counter without labels. The name is without `_total`, which is added.
@@ -14,7 +16,7 @@ pub(crate) trait Encode {
     fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result;
 
     /// Gauges that differ in one label.
-    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result;
+    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, impl EncodeGaugeValue)]) -> fmt::Result;
 
     /// A gauge without labels.
     fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result;
@@ -24,6 +26,9 @@ pub(crate) trait Encode {
 
     /// Any other metric without labels.
     fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result;
+
+    /// Histograms that differ in one label.
+    fn histograms(&mut self, name: &str, help: &str, label: &str, values: &[(&str, DurationsSnapshot<'_>)]) -> fmt::Result;
 }
 
 impl Encode for DescriptorEncoder<'_> {
@@ -40,7 +45,7 @@ impl Encode for DescriptorEncoder<'_> {
         Ok(())
     }
 
-    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) -> fmt::Result {
+    fn gauges(&mut self, name: &str, help: &str, label: &str, values: &[(&str, impl EncodeGaugeValue)]) -> fmt::Result {
         let mut encoder = self.encode_descriptor(name, &sentence(help), None, MetricType::Gauge)?;
         for (which, value) in values {
             encoder.encode_family(&[(label, *which)])?.encode_gauge(value)?;
@@ -58,6 +63,14 @@ impl Encode for DescriptorEncoder<'_> {
 
     fn metric(&mut self, name: &str, help: &str, metric: &impl EncodeMetric) -> fmt::Result {
         metric.encode(self.encode_descriptor(name, &sentence(help), None, metric.metric_type())?)
+    }
+
+    fn histograms(&mut self, name: &str, help: &str, label: &str, values: &[(&str, DurationsSnapshot<'_>)]) -> fmt::Result {
+        let mut encoder = self.encode_descriptor(name, &sentence(help), None, MetricType::Histogram)?;
+        for (which, durations) in values {
+            durations.encode(encoder.encode_family(&[(label, *which)])?)?;
+        }
+        Ok(())
     }
 }
 

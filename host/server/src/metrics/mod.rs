@@ -11,6 +11,7 @@
 mod cache;
 mod connections;
 mod downloads;
+mod driver;
 mod durations;
 mod encode;
 pub(crate) mod exposition;

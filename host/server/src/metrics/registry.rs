@@ -16,6 +16,7 @@ use crate::logs::LossyWriter;
 use crate::metrics::cache::CacheMetrics;
 use crate::metrics::connections::ConnectionMetrics;
 use crate::metrics::downloads::Downloads;
+use crate::metrics::driver::DriverMetrics;
 use crate::metrics::exposition::{self, Format};
 use crate::metrics::health::HealthMetrics;
 use crate::metrics::log::LogMetrics;
@@ -38,6 +39,7 @@ struct Inner {
     transcodes: Transcodes,
     cache: Arc<CacheMetrics>,
     health: Arc<HealthMetrics>,
+    driver: Arc<DriverMetrics>,
     ready: Gauge,
 }
 
@@ -64,8 +66,10 @@ impl Metrics {
         ours.register_collector(Box::new(cache.clone()));
         let health = Arc::new(HealthMetrics::default());
         ours.register_collector(Box::new(health.clone()));
+        let driver = Arc::new(DriverMetrics::default());
+        ours.register_collector(Box::new(driver.clone()));
         registry.register_collector(Box::new(Process::starting()));
-        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, health, ready }))
+        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, health, driver, ready }))
     }
 
     /// All metrics as text.
@@ -93,6 +97,9 @@ impl Metrics {
             None => None,
         };
         self.0.ready.set(status.is_some().into());
+        if let Some(cache) = cache {
+            self.0.driver.update(cache.driver_slices());
+        }
         if let Some((cache, Ok(health))) = health {
             self.0.health.update(state(&health), cache);
         }
