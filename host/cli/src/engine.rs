@@ -1,14 +1,16 @@
 //! What runs components.
 
+use std::path::PathBuf;
+
 use media_cache::Engine;
 use media_cache::policy::PolicyEngine;
 
-/// What runs components.
+/// What runs components. Compiled built-in ones are kept in the user's directory for caches, if there is one.
 ///
 /// # Errors
 /// With a sentence for the user.
 pub fn engine() -> anyhow::Result<Engine> {
-    started(Engine::new())
+    started(compiled_directory().map_or_else(Engine::new, Engine::keeping_compiled))
 }
 
 /// What runs policies alone, for commands without a cache.
@@ -17,6 +19,13 @@ pub fn engine() -> anyhow::Result<Engine> {
 /// With a sentence for the user.
 pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
     started(PolicyEngine::new())
+}
+
+/// Where compiled components are kept: below `$XDG_CACHE_HOME`, by default `~/.cache`.
+fn compiled_directory() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+    Some(caches.join("media-cache/compiled"))
 }
 
 fn started<T, E: std::fmt::Display>(engine: Result<T, E>) -> anyhow::Result<T> {

@@ -8,6 +8,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::cache::MediaCachePre;
+use crate::compiled_components::CompiledComponents;
 use crate::component_error::{ComponentError, check_magic, read};
 use crate::contract_version;
 use crate::host_state::HostState;
@@ -21,6 +22,7 @@ struct Inner {
     wasmtime: Wasmtime,
     linker: Linker<HostState>,
     built_in: OnceLock<CacheComponent>,
+    compiled: CompiledComponents,
 }
 
 /// A cache component, compiled.
@@ -28,11 +30,12 @@ struct Inner {
 pub struct CacheComponent(pub(crate) Component);
 
 impl CacheEngine {
-    pub fn new() -> wasmtime::Result<Self> {
+    /// Compiled built-in components are kept in `compiled`.
+    pub fn new(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(&Config::new())?;
         let mut linker = Linker::new(&wasmtime);
         imports::add_to_linker(&mut linker)?;
-        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in: OnceLock::new() })))
+        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in: OnceLock::new(), compiled })))
     }
 
     /// The built-in cache. It is compiled once.
@@ -40,7 +43,8 @@ impl CacheEngine {
         if let Some(compiled) = self.0.built_in.get() {
             return Ok(compiled.clone());
         }
-        let compiled = self.compile("the built-in cache", embedded::CACHE)?;
+        let compile = || self.0.compiled.compile(&self.0.wasmtime, embedded::CACHE);
+        let compiled = self.compile_with("the built-in cache", embedded::CACHE, compile)?;
         Ok(self.0.built_in.get_or_init(|| compiled).clone())
     }
 
@@ -51,9 +55,18 @@ impl CacheEngine {
 
     /// Compiles a cache component. `what` names it in errors.
     pub fn compile(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        self.compile_with(what, bytes, || Component::new(&self.0.wasmtime, bytes))
+    }
+
+    fn compile_with(
+        &self,
+        what: &str,
+        bytes: &[u8],
+        compile: impl FnOnce() -> wasmtime::Result<Component>,
+    ) -> Result<CacheComponent, ComponentError> {
         check_magic(what, bytes)?;
         let unfit = |error| ComponentError::Unfit { what: what.into(), world: "media-cache", error };
-        let component = Component::new(&self.0.wasmtime, bytes).map_err(unfit)?;
+        let component = compile().map_err(unfit)?;
         contract_version::check(what, &self.0.wasmtime, &component)?;
         self.0.linker.instantiate_pre(&component).and_then(MediaCachePre::new).map_err(unfit)?;
         Ok(CacheComponent(component))

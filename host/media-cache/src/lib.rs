@@ -19,6 +19,8 @@ mod built_in;
 mod cache;
 mod cache_engine;
 mod cache_health;
+mod compiled_code;
+mod compiled_components;
 mod component_error;
 mod component_log;
 mod contract_version;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::compiled_code::deserialize;
 use crate::policy::compile_error::CompileError;
 
 pub(super) const KEY: usize = 32;
@@ -49,7 +50,8 @@ impl CompileJob {
             return Err(broken());
         }
         match result {
-            [COMPILED, artifact @ ..] => deserialize(engine, artifact),
+            [COMPILED, artifact @ ..] => deserialize(engine, artifact)
+                .map_err(|error| CompileError::Broken(format!("the compiled policy cannot be loaded: {error:#}"))),
             [INVALID, why @ ..] => Err(CompileError::Invalid(String::from_utf8_lossy(why).into_owned())),
             _ => Err(broken()),
         }
@@ -59,12 +61,4 @@ impl CompileJob {
 /// Seals a result with the key of its job.
 pub(super) fn sealed(key: &[u8; KEY], result: &[u8]) -> [u8; SEAL] {
     Sha256::new().chain_update(key).chain_update(Sha256::digest(result)).finalize().into()
-}
-
-#[allow(unsafe_code, reason = "the only way to load compiled code")]
-fn deserialize(engine: &Engine, artifact: &[u8]) -> Result<Component, CompileError> {
-    // SAFETY: the artifact is what `precompile_component` returned in a process that knew the key of the job, which is given to no one
-    // but the process that compiles it. Wasmtime itself checks that its version and the configuration of the engine are the same.
-    let component = unsafe { Component::deserialize(engine, artifact) };
-    component.map_err(|error| CompileError::Broken(format!("the compiled policy cannot be loaded: {error:#}")))
 }

@@ -9,6 +9,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::policy::EvictionPolicyPre;
+use crate::compiled_components::CompiledComponents;
 use crate::component_error::{ComponentError, check_magic, read};
 use crate::policy::compile_error::CompileError;
 use crate::policy::compile_job::CompileJob;
@@ -25,6 +26,7 @@ struct Inner {
     wasmtime: Wasmtime,
     linker: Linker<SandboxState>,
     built_in: Box<[OnceLock<PolicyComponent>]>,
+    compiled: CompiledComponents,
 }
 
 impl PolicyEngine {
@@ -33,11 +35,16 @@ impl PolicyEngine {
     /// # Errors
     /// When this machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
+        Self::with_compiled(CompiledComponents::default())
+    }
+
+    /// The same, and compiled built-in policies are kept in `compiled`.
+    pub(crate) fn with_compiled(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
         sandbox::keep_ticking(&wasmtime)?;
         let linker = sandbox::linker(&wasmtime)?;
         let built_in = embedded::POLICIES.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in })))
+        Ok(Self(Arc::new(Inner { wasmtime, linker, built_in, compiled })))
     }
 
     /// A policy that comes with this library. It is compiled once.
@@ -50,7 +57,9 @@ impl PolicyEngine {
         if let Some(compiled) = cell.get() {
             return Ok(compiled.clone());
         }
-        let compiled = self.compile(PolicyOrigin::BuiltIn(name.into()), bytes)?;
+        let origin = PolicyOrigin::BuiltIn(name.into());
+        let component = self.0.compiled.compile(&self.0.wasmtime, bytes).map_err(|error| unfit(name, error))?;
+        let compiled = self.link(&component, origin, bytes)?;
         Ok(cell.get_or_init(|| compiled).clone())
     }
 

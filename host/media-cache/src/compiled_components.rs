@@ -1,0 +1,229 @@
+//! Keeps compiled components from one start to the next, since compiling them takes longer than all else until the first hit.
+//!
+//! Compiled code is trusted: whoever supplies it runs in this process. So it is kept in a directory of its own, which has to belong to the
+//! user of this process alone, as do the files in it. A file is named by the digest of the component and of everything else that the
+//! result of compiling depends on, and has a checksum. A directory or a file that cannot be used costs time, and nothing else.
+
+use std::fs::{DirBuilder, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::compiled_code::deserialize;
+
+const CHECKSUM: usize = 32;
+
+/// The end of the names of files.
+const SUFFIX: &str = ".compiled";
+
+/// The number of files that are kept. A program has one for each component that it has used.
+const MAX_FILES: usize = 32;
+
+/// Where compiled components are kept, if anywhere.
+#[derive(Clone, Default)]
+pub(crate) struct CompiledComponents(Option<Arc<Path>>);
+
+impl CompiledComponents {
+    /// Keeps them in this directory, which is created if it does not exist.
+    pub fn within(directory: PathBuf) -> Self {
+        Self(Some(directory.into()))
+    }
+
+    /// Compiles a component that comes with this program, or loads it if it was compiled before.
+    pub fn compile(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
+        let Some(path) = self.0.as_deref() else { return Component::new(engine, component) };
+        let directory = match open_private(path) {
+            Ok(directory) => directory,
+            Err(error) => {
+                tracing::debug!("compiled components are not kept: {}: {error}", path.display());
+                return Component::new(engine, component);
+            }
+        };
+        let name = file_name(engine, component);
+        if let Some(loaded) = load(&directory, &name).and_then(|artifact| deserialize(engine, &artifact).ok()) {
+            return Ok(loaded);
+        }
+        let compiled = Component::new(engine, component)?;
+        if let Err(error) = save(path, &directory, &name, &compiled.serialize()?) {
+            tracing::debug!("a compiled component is not kept in {}: {error}", path.display());
+        }
+        Ok(compiled)
+    }
+}
+
+/// Depends on the component, on Wasmtime and its settings, and on this program.
+fn file_name(engine: &Engine, component: &[u8]) -> String {
+    let mut settings = DigestHasher(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH).hash(&mut settings);
+    let digest = settings.0.chain_update(Sha256::digest(component)).finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).chain([SUFFIX.to_owned()]).collect()
+}
+
+struct DigestHasher(Sha256);
+
+impl Hasher for DigestHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+/// Opens the directory, if it is our own and closed to all others.
+fn open_private(path: &Path) -> io::Result<OwnedFd> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::open(path, flags, Mode::empty())?;
+    let stat = rustix::fs::fstat(&directory)?;
+    if is_ours(&stat) { Ok(directory) } else { Err(io::Error::other("others than the user of this process can use it")) }
+}
+
+fn is_ours(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o077 == 0
+}
+
+/// Reads a file that was saved completely.
+fn load(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty()).ok()?);
+    let stat = rustix::fs::fstat(&file).ok()?;
+    if !is_ours(&stat) || FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let mut checksum = [0; CHECKSUM];
+    file.read_exact(&mut checksum).ok()?;
+    let mut artifact = Vec::with_capacity(usize::try_from(stat.st_size).unwrap_or(0));
+    file.read_to_end(&mut artifact).ok()?;
+    (Sha256::digest(&artifact).as_slice() == checksum).then_some(artifact)
+}
+
+/// Saves a file under a temporary name and then renames it.
+fn save(path: &Path, directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
+    let temporary = format!("{name}.{}.tmp", std::process::id());
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::openat(&directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = file.write_all(&Sha256::digest(artifact)).and_then(|()| file.write_all(artifact));
+    let renamed = written.and_then(|()| Ok(rustix::fs::renameat(&directory, &temporary, &directory, name)?));
+    if renamed.is_err() {
+        let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
+    }
+    renamed.and_then(|()| remove_oldest(path))
+}
+
+/// Removes what other versions of the program have left.
+fn remove_oldest(path: &Path) -> io::Result<()> {
+    let mut files = Vec::new();
+    for file in path.read_dir()? {
+        let file = file?;
+        files.push((file.metadata()?.modified()?, file.path()));
+    }
+    files.sort();
+    let excess = files.len().saturating_sub(MAX_FILES);
+    files.iter().take(excess).try_for_each(|(_, file)| std::fs::remove_file(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A component without anything, and one with a custom section.
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    const OTHER: &[u8] = b"\0asm\x0d\0\x01\0\0\x02\x01a";
+
+    /// The files that are kept.
+    fn files(directory: &Path) -> Vec<PathBuf> {
+        directory.read_dir().unwrap().map(|file| file.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn component_is_compiled_once_and_loaded_from_then_on() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("a/b");
+        let kept = CompiledComponents::within(directory.clone());
+        let engine = Engine::default();
+        kept.compile(&engine, COMPONENT).unwrap();
+        let [file] = files(&directory).try_into().unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let artifact = load(File::open(&directory).unwrap(), file.file_name().unwrap().to_str().unwrap()).unwrap();
+        assert!(deserialize(&engine, &artifact).is_ok());
+        let written = file.metadata().unwrap().modified().unwrap();
+        kept.compile(&engine, COMPONENT).unwrap();
+        assert_eq!((files(&directory), file.metadata().unwrap().modified().unwrap()), (vec![file.clone()], written));
+        let other = Engine::new(wasmtime::Config::new().epoch_interruption(true)).unwrap();
+        kept.compile(&other, COMPONENT).unwrap();
+        kept.compile(&engine, OTHER).unwrap();
+        assert_eq!(files(&directory).len(), 3, "other settings and other components have files of their own");
+    }
+
+    #[test]
+    fn damaged_file_is_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("kept");
+        let kept = CompiledComponents::within(directory.clone());
+        let engine = Engine::default();
+        kept.compile(&engine, COMPONENT).unwrap();
+        let [file] = files(&directory).try_into().unwrap();
+        let intact = std::fs::read(&file).unwrap();
+        for damaged in [&[][..], &intact[..intact.len() - 1], &[&intact[..100], &[!intact[100]], &intact[101..]].concat()] {
+            std::fs::write(&file, damaged).unwrap();
+            kept.compile(&engine, COMPONENT).unwrap();
+            assert_eq!(std::fs::read(&file).unwrap(), intact);
+        }
+    }
+
+    #[test]
+    fn file_or_directory_that_others_can_use_is_not_trusted() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("kept");
+        let kept = CompiledComponents::within(directory.clone());
+        let engine = Engine::default();
+        kept.compile(&engine, COMPONENT).unwrap();
+        let [file] = files(&directory).try_into().unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let loads = || load(File::open(&directory).unwrap(), &name).is_some();
+        assert!(loads());
+        std::fs::set_permissions(&file, Permissions::from_mode(0o620)).unwrap();
+        assert!(!loads());
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        std::fs::rename(&file, directory.join("other")).unwrap();
+        std::os::unix::fs::symlink("other", &file).unwrap();
+        assert!(!loads());
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o770)).unwrap();
+        assert!(open_private(&directory).is_err());
+        assert!(kept.compile(&engine, COMPONENT).is_ok());
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink(&directory, &link).unwrap();
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o700)).unwrap();
+        assert!(open_private(&directory).is_ok() && open_private(&link).is_err());
+    }
+
+    #[test]
+    fn oldest_files_are_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("kept");
+        let kept = CompiledComponents::within(directory.clone());
+        let engine = Engine::default();
+        kept.compile(&engine, COMPONENT).unwrap();
+        let [file] = files(&directory).try_into().unwrap();
+        for number in 0..2 * MAX_FILES {
+            std::fs::write(directory.join(number.to_string()), "").unwrap();
+        }
+        std::fs::remove_file(&file).unwrap();
+        kept.compile(&engine, COMPONENT).unwrap();
+        assert!(file.exists() && files(&directory).len() == MAX_FILES);
+    }
+}
