@@ -53,6 +53,7 @@ mod shutdown_times;
 mod sign;
 mod signals;
 mod simulate;
+mod small_directory;
 mod stats;
 mod storage;
 mod store_options;

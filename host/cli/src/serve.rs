@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -40,10 +39,8 @@ use crate::sandbox::Sandbox;
 use crate::shutdown::Running;
 use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
+use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
-
-/// How long requests wait for the directory to be loaded. A larger one is served while it is being loaded.
-const SMALL_DIRECTORY: Duration = Duration::from_millis(200);
 
 /// Connections at once to the listener for administration. The files for them are among those that are kept for everything else.
 const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
@@ -188,8 +185,7 @@ impl Serve {
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), %address, policy = policy.as_str(), "serving");
-        // A small directory is loaded before the first request is answered.
-        let _ = tokio::time::timeout(SMALL_DIRECTORY, cache.loaded()).await;
+        small_directory::wait_until_loaded(&cache).await;
         loaded.send_replace(Some(cache.clone()));
         notifier.status(format!("serving on http://{address}")).await;
         tokio::spawn(allocator::tick());

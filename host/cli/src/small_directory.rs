@@ -1,0 +1,48 @@
+//! Has a small directory loaded before the first request is answered, so that what is stored is counted and listed from the first moment, and
+//! a PUT right after the start is not refused. A large directory is loaded while requests are served.
+
+use std::path::Path;
+use std::time::Duration;
+
+use media_cache::MediaCache;
+
+/// The number of files in a small directory. They are loaded within a few milliseconds, unless the machine is busy.
+const FILES: usize = 2000;
+
+/// How long requests wait even so.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Waits until the directory of a cache is loaded, if it is a small one.
+pub async fn wait_until_loaded(cache: &MediaCache) {
+    let directory = cache.directory().to_owned();
+    let look = tokio::task::spawn_blocking(move || is_small(&directory));
+    let wait = async {
+        if look.await.is_ok_and(|is_small| is_small) {
+            cache.loaded().await.ok();
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, wait).await;
+}
+
+/// Whether the directory has few files. One that cannot be listed has none.
+fn is_small(directory: &Path) -> bool {
+    directory.read_dir().map_or(0, |files| files.take(FILES + 1).count()) <= FILES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directory_is_small_up_to_a_number_of_files() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(is_small(directory.path()) && is_small(&directory.path().join("missing")));
+        let fill = |numbers: std::ops::Range<usize>| {
+            numbers.for_each(|number| std::fs::write(directory.path().join(number.to_string()), "").unwrap());
+        };
+        fill(0..FILES);
+        assert!(is_small(directory.path()));
+        fill(FILES..FILES + 1);
+        assert!(!is_small(directory.path()));
+    }
+}
