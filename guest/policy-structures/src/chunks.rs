@@ -43,6 +43,16 @@ impl<T> Chunks<T> {
         }
     }
 
+    /// Removes the last item.
+    pub fn pop(&mut self) -> Option<T> {
+        let item = self.chunks.last_mut()?.pop()?;
+        self.len -= 1;
+        if self.len.is_multiple_of(CHUNK) {
+            self.chunks.pop();
+        }
+        Some(item)
+    }
+
     /// The item at a position.
     #[must_use]
     pub fn get(&self, at: usize) -> Option<&T> {
@@ -83,5 +93,15 @@ mod tests {
         assert!((0..chunks.len()).all(|at| chunks[at] == at && chunks.get(at) == Some(&at)));
         assert_eq!(chunks.get(chunks.len()), None);
         assert_eq!(std::ptr::from_ref(&chunks[7]), address);
+    }
+
+    #[test]
+    fn the_last_item_is_removed_first() {
+        let mut chunks = Chunks::default();
+        for len in [0, 1, CHUNK, CHUNK + 1, 2 * CHUNK] {
+            (0..len).for_each(|number| chunks.push(number));
+            assert!((0..len).rev().all(|number| chunks.pop() == Some(number) && chunks.len() == number));
+            assert_eq!((chunks.pop(), chunks.is_empty()), (None, true));
+        }
     }
 }

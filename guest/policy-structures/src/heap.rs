@@ -3,7 +3,9 @@
 //! A key can be raised but not lowered, which makes raising cheap: the new key is noted, and the heap keeps the old one, which is not
 //! greater. Only an entry that reaches the top with an outdated key sinks to its place. A popular entry costs no more than any other.
 
+use crate::chunks::Chunks;
 use crate::slab::{EntryId, MAX_ENTRIES};
+use crate::sparse::Sparse;
 
 /// Four children per node make fewer levels than two, and are adjacent in memory.
 const CHILDREN: usize = 4;
@@ -13,8 +15,8 @@ const NOWHERE: u32 = u32::MAX;
 /// Tracked entries, each with a key and a value `T` of the policy. Raising takes constant time, all else logarithmic time.
 pub struct Heap<K, T> {
     /// The key of a node is not greater than those of its children.
-    nodes: Vec<Node<K>>,
-    slots: Vec<Slot<K, T>>,
+    nodes: Chunks<Node<K>>,
+    slots: Sparse<Slot<K, T>>,
 }
 
 #[derive(Clone, Copy)]
@@ -32,9 +34,9 @@ struct Slot<K, T> {
     value: T,
 }
 
-impl<K, T> Default for Heap<K, T> {
+impl<K: Copy + Default, T: Copy + Default> Default for Heap<K, T> {
     fn default() -> Self {
-        Self { nodes: Vec::new(), slots: Vec::new() }
+        Self { nodes: Chunks::default(), slots: Sparse::new(Slot { key: K::default(), at: NOWHERE, value: T::default() }) }
     }
 }
 
@@ -44,11 +46,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         if id >= MAX_ENTRIES {
             return;
         }
-        let at = id as usize;
-        if at >= self.slots.len() {
-            self.slots.resize(at + 1, Slot { key, at: NOWHERE, value });
-        }
-        self.slots[at] = Slot { key, at: NOWHERE, value };
+        *self.slots.at(id as usize) = Slot { key, at: NOWHERE, value };
         self.nodes.push(Node { key, id: id as u32 });
         self.rise(self.nodes.len() - 1);
     }
@@ -56,8 +54,8 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
     /// Removes the entry with the least key.
     pub fn pop(&mut self) -> Option<(EntryId, K, T)> {
         loop {
-            let Node { key, id } = *self.nodes.first()?;
-            let slot = &mut self.slots[id as usize];
+            let Node { key, id } = *self.nodes.get(0)?;
+            let slot = self.slots.at(id as usize);
             if key < slot.key {
                 self.nodes[0].key = slot.key;
                 self.sink(0);
@@ -90,8 +88,9 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
 
     /// Replaces a node by the last one.
     fn cut(&mut self, at: usize) {
-        self.nodes.swap_remove(at);
+        let Some(last) = self.nodes.pop() else { return };
         if at < self.nodes.len() {
+            self.nodes[at] = last;
             self.sink(at);
             self.rise(at);
         }
@@ -134,7 +133,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
 
     fn put(&mut self, at: usize, node: Node<K>) {
         self.nodes[at] = node;
-        self.slots[node.id as usize].at = at as u32;
+        self.slots.at(node.id as usize).at = at as u32;
     }
 }
 
@@ -205,6 +204,6 @@ mod tests {
             heap.push(id, 1, 'a');
             heap.remove(id);
         }
-        assert_eq!((heap.pop(), heap.slots.len()), (None, 0));
+        assert_eq!((heap.pop(), heap.slots.allocated()), (None, 0));
     }
 }

@@ -7,6 +7,7 @@ mod fingerprints;
 mod ghosts;
 mod heap;
 mod slab;
+mod sparse;
 
 pub use chunks::Chunks;
 pub use fingerprints::{FingerprintHasher, FingerprintMap, spread};

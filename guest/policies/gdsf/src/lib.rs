@@ -33,7 +33,7 @@ pub struct Gdsf {
 /// The priority and the number of the access that set it: of equal priorities, the older access is evicted first.
 type Priority = (f64, u64);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Meta {
     size: u64,
     /// The divisor of the frequency: `size / size^beta`.

@@ -262,13 +262,15 @@ mod tests {
     fn where_not_even_the_lru_works_everything_is_admitted_and_the_cache_chooses() {
         let mut slot = slot(choice(components::NAMES_TOO_FEW));
         let tier = slot.create(3).unwrap();
-        // A place in the arrays of either would take more memory than there is.
-        slot.restore(&tier, &[entry(0), entry(5_000_000)]);
+        // Either would need more memory for them than there is.
+        let others = 2..800_000;
+        let entries: Vec<Entry> = std::iter::once(0).chain(others.clone()).map(entry).collect();
+        slot.restore(&tier, &entries);
         let status = slot.status();
         assert_eq!(status.fallbacks, 2);
         assert!(status.last_fault.unwrap().why.contains("16 MiB"));
         assert_eq!(slot.place(&tier, &[], entry(1), 1), Placement::Admit(Vec::new()));
-        slot.observe(&tier, &[Event::Removed(5_000_000)]);
+        slot.observe(&tier, &others.map(Event::Removed).collect::<Vec<_>>());
         assert!(slot.evict(&tier, &[], 1).is_empty());
         assert_eq!(slot.create(3).map(|other| slot.drop_tier(other)), Ok(()));
 

@@ -1,0 +1,61 @@
+//! An array of which only those parts take memory that are used.
+
+/// The number of items in a part. A large one would take long to fill with default values: the first thousand ids may be anywhere.
+const PART: usize = 64;
+
+/// An array whose items have a default value until they are written. Writing one takes memory for those near to it only, and moves none.
+pub struct Sparse<T> {
+    parts: Vec<Option<Box<[T]>>>,
+    default: T,
+}
+
+impl<T: Copy> Sparse<T> {
+    /// An array of items with this value.
+    pub const fn new(default: T) -> Self {
+        Self { parts: Vec::new(), default }
+    }
+
+    /// The item at a position, if it or one near to it was ever written.
+    pub fn get(&self, at: usize) -> Option<&T> {
+        self.parts.get(at / PART)?.as_ref()?.get(at % PART)
+    }
+
+    /// The item at a position, if it or one near to it was ever written.
+    pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
+        self.parts.get_mut(at / PART)?.as_mut()?.get_mut(at % PART)
+    }
+
+    /// The item at a position, to write it.
+    pub fn at(&mut self, at: usize) -> &mut T {
+        if at / PART >= self.parts.len() {
+            self.parts.resize_with(at / PART + 1, || None);
+        }
+        let default = self.default;
+        &mut self.parts[at / PART].get_or_insert_with(|| [default; PART].into())[at % PART]
+    }
+
+    /// The number of items that take memory.
+    #[cfg(test)]
+    pub fn allocated(&self) -> usize {
+        self.parts.iter().flatten().count() * PART
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_have_the_default_until_they_are_written_and_take_memory_only_near_those() {
+        let mut sparse = Sparse::new('-');
+        assert!(sparse.get(0).is_none() && sparse.get_mut(1 << 20).is_none() && sparse.allocated() == 0);
+        *sparse.at(10 * PART) = 'a';
+        *sparse.at(1) = 'b';
+        *sparse.at(10 * PART + 1) = 'c';
+        let got = [0, 1, PART, 10 * PART, 10 * PART + 1, 11 * PART].map(|at| sparse.get(at).copied());
+        assert_eq!(got, [Some('-'), Some('b'), None, Some('a'), Some('c'), None]);
+        assert_eq!(sparse.allocated(), 2 * PART);
+        *sparse.get_mut(0).unwrap() = 'd';
+        assert_eq!(sparse.at(0), &'d');
+    }
+}
