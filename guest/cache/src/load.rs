@@ -5,6 +5,7 @@
 //! the policy learns of all entries, coldest first, and those that exceed the budget are evicted. All of this happens in slices of a few
 //! milliseconds. A request for an entry that is not verified yet reads its two files by their names.
 
+mod by_time;
 mod order;
 mod scan;
 mod verify;

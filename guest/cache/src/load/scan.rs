@@ -1,5 +1,6 @@
 //! Finds out which files there are, by one listing of the directory.
 
+use futures::future::join;
 use media_cache_entry_files::{DigestMap, FileKind, KeyDigest};
 
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
@@ -29,13 +30,12 @@ impl Cache {
         let failed = |error| format!("cannot list the directory: {}", describe(&error));
         let listing = disk.list().map_err(failed)?;
         let mut others = Others::default();
-        loop {
-            let page = listing.next(PAGE).await.map_err(failed)?;
-            if page.is_empty() {
-                break;
-            }
-            let state = &mut *self.state.borrow_mut();
-            page.into_iter().for_each(|file| state.found(file, &mut others));
+        let mut page = listing.next(PAGE).await.map_err(failed)?;
+        while !page.is_empty() {
+            // The host reads the next page meanwhile.
+            let note = async { self.state.borrow_mut().found_all(page, &mut others) };
+            let (next, ()) = join(listing.next(PAGE), note).await;
+            page = next.map_err(failed)?;
         }
         for name in others.leftovers {
             match disk.remove(name).await {
@@ -73,6 +73,10 @@ impl Cache {
 }
 
 impl State {
+    fn found_all(&mut self, page: Vec<ListedFile>, others: &mut Others) {
+        page.into_iter().for_each(|file| self.found(file, others));
+    }
+
     fn found(&mut self, file: ListedFile, others: &mut Others) {
         match FileKind::of(&file.name) {
             FileKind::Media(digest) => {

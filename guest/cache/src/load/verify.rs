@@ -3,21 +3,27 @@
 
 use std::ops::Range;
 
+use futures::future::join;
 use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR};
 
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
+use crate::bindings::media_cache::cache::storage::FileContent;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::disk::{Disk, blames_the_file};
 use crate::entry::{Entry, EntryState, Evicted, FoundFiles};
 use crate::index::Slot;
+use crate::load::by_time::{ByTime, Sorted};
 use crate::load::order::Found;
 use crate::mutants::Mutant;
 use crate::sidecar_file::{StampedSidecar, parse_sidecar};
 use crate::state::State;
 
 /// The number of slots that are visited at a time.
-const SLICE: Slot = 512;
+const SLICE: Slot = 2048;
+
+/// The number of sidecars that are read at a time.
+const BATCH: usize = 256;
 
 /// An entry whose sidecar has to be read.
 struct Unread {
@@ -25,56 +31,64 @@ struct Unread {
     digest: KeyDigest,
 }
 
-/// What a slice of the index needs.
-#[derive(Default)]
-struct Todo {
-    unread: Vec<Unread>,
-    /// Entries of which one file is missing.
-    incomplete: Vec<Unread>,
-}
+/// An entry, and what its sidecar says.
+type ReadSidecar = (Unread, Result<FileContent, ErrorCode>);
 
 impl Cache {
     /// Verifies all entries in the index. Returns those that the index log does not know, which have no place in the order of use yet.
     pub(super) async fn verify(&self, disk: &Disk, report: &mut LoadReport) -> Found {
-        let mut found = Found::default();
+        let mut unread = ByTime::default();
         let mut start: Slot = 0;
         while start < self.state.borrow().index.slot_count() {
             let end = start.saturating_add(SLICE);
-            let Todo { mut unread, incomplete } = self.state.borrow_mut().verify_slots(start..end);
+            let incomplete = self.state.borrow_mut().verify_slots(start..end, &mut unread);
             let mut damaged = Vec::new();
             for entry in incomplete {
                 // The listing may have come in between the two.
                 match size_of_both(disk, entry.digest).await {
-                    Ok(Some(size)) => {
-                        self.state.borrow_mut().found_both(entry.handle, size);
-                        unread.push(entry);
-                    }
+                    Ok(Some(size)) => self.state.borrow_mut().found_both(entry.handle, size, &mut unread),
                     Ok(None) => damaged.push(entry.handle),
                     Err(_) => self.state.borrow_mut().set_aside(entry.handle),
                 }
             }
-            damaged.extend(self.read_sidecars(disk, unread, &mut found).await);
-            let files: Vec<Evicted> = {
-                let state = &mut *self.state.borrow_mut();
-                damaged.into_iter().filter_map(|handle| state.take_unverified(handle)).collect()
-            };
-            report.damaged += files.len() as u64;
-            self.delete_evicted(files).await;
+            self.drop_damaged_files(damaged, report).await;
             start = end;
+            wit_bindgen::yield_async().await;
+        }
+        self.verify_unread(disk, unread.into_sorted(), report).await
+    }
+
+    /// Verifies entries by their sidecars. Files that were written one after the other are close to each other on a disk, which reads them
+    /// several times as fast in that order.
+    async fn verify_unread(&self, disk: &Disk, mut unread: Sorted, report: &mut LoadReport) -> Found {
+        let mut found = Found::default();
+        let mut read = Vec::new();
+        while !unread.is_empty() || !read.is_empty() {
+            let next = self.state.borrow().next_unread(&mut unread);
+            // The host reads the next sidecars while these are checked.
+            let check = async { self.check_sidecars(read, &mut found) };
+            let (next, damaged) = join(read_sidecars(disk, next), check).await;
+            read = next;
+            self.drop_damaged_files(damaged, report).await;
             wit_bindgen::yield_async().await;
         }
         found
     }
 
-    /// Reads the sidecars of entries. Returns those that are damaged.
-    async fn read_sidecars(&self, disk: &Disk, entries: Vec<Unread>, found: &mut Found) -> Vec<u64> {
-        if entries.is_empty() {
-            return Vec::new();
-        }
-        let names = entries.iter().map(|entry| entry.digest.sidecar_file()).collect();
-        let contents = disk.read_small(names, LARGEST_SIDECAR as u32).await;
+    /// Removes damaged entries that nobody has requested meanwhile.
+    async fn drop_damaged_files(&self, damaged: Vec<u64>, report: &mut LoadReport) {
+        let files: Vec<Evicted> = {
+            let state = &mut *self.state.borrow_mut();
+            damaged.into_iter().filter_map(|handle| state.take_unverified(handle)).collect()
+        };
+        report.damaged += files.len() as u64;
+        self.delete_evicted(files).await;
+    }
+
+    /// Checks entries by their sidecars. Returns those that are damaged.
+    fn check_sidecars(&self, sidecars: Vec<ReadSidecar>, found: &mut Found) -> Vec<u64> {
         let mut damaged = Vec::new();
-        for (Unread { handle, digest }, content) in entries.into_iter().zip(contents) {
+        for (Unread { handle, digest }, content) in sidecars {
             let is_damaged = match content {
                 Ok(content) => {
                     let sidecar = parse_sidecar(&content, digest);
@@ -97,6 +111,15 @@ impl Cache {
     }
 }
 
+async fn read_sidecars(disk: &Disk, entries: Vec<Unread>) -> Vec<ReadSidecar> {
+    if entries.is_empty() {
+        return Vec::new();
+    }
+    let names = entries.iter().map(|entry| entry.digest.sidecar_file()).collect();
+    let contents = disk.read_small(names, LARGEST_SIDECAR as u32).await;
+    entries.into_iter().zip(contents).collect()
+}
+
 /// The size of the media, if both files of an entry exist.
 async fn size_of_both(disk: &Disk, digest: KeyDigest) -> Result<Option<u64>, ErrorCode> {
     let sizes = [disk.size(digest.sidecar_file()).await, disk.size(digest.media_file()).await];
@@ -112,29 +135,37 @@ async fn size_of_both(disk: &Disk, digest: KeyDigest) -> Result<Option<u64>, Err
 }
 
 impl State {
-    /// Verifies the entries in these slots, as far as that takes no look at files.
-    fn verify_slots(&mut self, slots: Range<Slot>) -> Todo {
-        let mut todo = Todo::default();
+    /// Verifies the entries in these slots, as far as that takes no look at files. Returns those of which one file is missing.
+    fn verify_slots(&mut self, slots: Range<Slot>, unread: &mut ByTime) -> Vec<Unread> {
+        let mut incomplete = Vec::new();
         for slot in slots {
             let handle = self.index.handle(slot);
             let Some(entry) = self.index.get_mut(slot).filter(|entry| entry.state == EntryState::Unverified) else { continue };
-            let unread = Unread { handle, digest: entry.digest };
             match entry.found {
                 FoundFiles { media: true, sidecar: true, differ: false } if entry.logged => {
                     entry.state = EntryState::Stored;
                 }
-                FoundFiles { media: true, sidecar: true, .. } => todo.unread.push(unread),
+                FoundFiles { media: true, sidecar: true, .. } => unread.push(entry.sidecar_modified, slot),
                 FoundFiles { media: false, sidecar: false, .. } => drop(self.index.remove(slot)),
-                FoundFiles { .. } => todo.incomplete.push(unread),
+                FoundFiles { .. } => incomplete.push(Unread { handle, digest: entry.digest }),
             }
         }
-        todo
+        incomplete
+    }
+
+    /// The next entries whose sidecars are to be read. Some may have been requested meanwhile, which verified them.
+    fn next_unread(&self, unread: &mut Sorted) -> Vec<Unread> {
+        let slots = std::iter::from_fn(|| unread.pop()).take(BATCH);
+        let entries = slots.filter_map(|(_, slot)| Some((slot, self.index.get(slot)?)));
+        let unverified = entries.filter(|(_, entry)| entry.state == EntryState::Unverified);
+        unverified.map(|(slot, entry)| Unread { handle: self.index.handle(slot), digest: entry.digest }).collect()
     }
 
     /// Both files of an entry exist, and the media has this size.
-    fn found_both(&mut self, handle: u64, size: u64) {
+    fn found_both(&mut self, handle: u64, size: u64, unread: &mut ByTime) {
         if let Some(slot) = self.index.resolve(handle) {
             self.index.found_media(slot, size);
+            unread.push(self.index.get(slot).map_or(0, |entry| entry.sidecar_modified), slot);
         }
     }
 
