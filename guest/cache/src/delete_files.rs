@@ -19,9 +19,6 @@ pub(crate) struct DeleteFailure {
     pub reason: String,
 }
 
-/// The number of entries whose files are deleted without letting other calls proceed.
-const SLICE: usize = 16;
-
 impl Cache {
     /// Deletes the files of evicted or damaged entries. A failure is reported by the health of the cache only.
     pub(crate) async fn delete_evicted(&self, entries: impl IntoIterator<Item = Evicted>) {
@@ -49,15 +46,16 @@ impl Cache {
                     continue;
                 }
             };
+            if number > 0 {
+                // A deletion takes milliseconds where the disk is busy.
+                wit_bindgen::yield_async().await;
+            }
             let deleted = delete_pair(&disk, entry.digest).await;
             self.record_deleted(entry, &deleted);
             leader.finish(|| ());
             match deleted {
                 Ok(existed) => deleted_any |= existed,
                 Err(reason) => failure.get_or_insert(DeleteFailure { entries: 0, reason }).entries += 1,
-            }
-            if number % SLICE == SLICE - 1 {
-                wit_bindgen::yield_async().await;
             }
         }
         failure.map_or(Ok(deleted_any), Err)
