@@ -15,6 +15,7 @@ mod full_disk;
 mod gif;
 mod health;
 mod index_log;
+mod integrity;
 mod keys;
 mod leaks;
 mod limits;

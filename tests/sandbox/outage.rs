@@ -141,6 +141,8 @@ async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_wi
     assert!(reason.contains("nothing can be stored") && reason.contains("not permitted"), "{reason}");
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
     drop(immutable);
+    // What failed is tried again after a second.
+    rig.clock.advance(Duration::from_secs(1));
     storing(&cache).await;
     fill(&cache, &["test:a"]).await;
     assert_eq!(files_exist(&directory, "test:a"), BOTH);

@@ -73,11 +73,13 @@ impl Cache {
 
     /// Evicts entries after a write failed for lack of space, unless evicting all of them would not be enough. Returns whether there is
     /// enough space now.
+    ///
+    /// If the disk has failed since something was stored last, this has not helped, and would in time evict everything.
     pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
-        // Where a quota applies, the file system may seem to have space.
         let available = disk.space().map_or(0, |space| space.available);
-        let missing = needed.saturating_sub(available).max(1);
-        if missing > self.evictable_bytes() {
+        // Where a quota applies, the file system may seem to have space.
+        let missing = if available >= needed { needed } else { needed - available };
+        if missing > self.evictable_bytes() || self.state.borrow().disk_health.fails(Operation::Store) {
             return false;
         }
         let victims = self.evict_from_disk(missing);

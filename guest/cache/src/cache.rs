@@ -52,8 +52,8 @@ pub struct Cache {
     /// When entries were evicted last because the file system had too little free space, by [`clock::ticks`](crate::clock::ticks).
     pub(crate) evicted_for_space: Cell<Option<u64>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
-    /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks).
-    pub(crate) tried_again: Cell<Option<u64>>,
+    /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks), which begins with 0.
+    pub(crate) tried_again: Cell<u64>,
     /// Making everything that was written durable.
     pub(crate) syncs: SingleFlight<(), Result<(), ErrorCode>>,
     /// Fetches, by the URL as given.
@@ -86,6 +86,7 @@ impl Cache {
             replacing: BTreeMap::new(),
             remains: Remains::default(),
             deleting_bytes: 0,
+            unreadable: None,
             unfinished: false,
             loading: Some(Loading::default()),
         };

@@ -52,7 +52,7 @@ impl Cache {
         let mut log = self.log.borrow_mut().take();
         if let Some(log) = &mut log {
             // What is appended to a file that was deleted is lost.
-            log.outdated |= match disk.own() {
+            log.outdated |= match disk.own().await {
                 Ok(own) => !own.exists(LOG).await,
                 Err(_) => true,
             };
@@ -78,7 +78,7 @@ impl Cache {
         self.log_bytes.set([log.as_ref().map_or(0, |log| log.bytes), 0]);
         let is_finished = {
             let state = self.state.borrow();
-            state.remains.is_empty() && !state.unfinished
+            state.remains.is_empty() && !state.unfinished && disk.leftovers().is_empty()
         };
         if close
             && is_finished

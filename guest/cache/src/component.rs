@@ -2,7 +2,7 @@
 
 use crate::bindings::exports::media_cache::cache::cache::{
     EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, RefreshOutcome, Stats,
-    StoreError,
+    StoreError, Verified,
 };
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -45,6 +45,10 @@ impl GuestMediaCache for Cache {
 
     async fn refresh(&self, url: String, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
         self.refresh(&url, context).await
+    }
+
+    async fn verify(&self, url: String) -> Verified {
+        self.verify(&url).await
     }
 
     fn record_hits(&self, hits: Vec<Hit>) {

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::disk_health::Operation;
 use crate::entry::Evicted;
+use crate::leftovers::delete_new_files;
 use crate::mutants::Mutant;
 use crate::single_flight::Role;
 
@@ -67,7 +68,8 @@ impl Cache {
         match deleted {
             Ok(_) => {
                 state.remains.forget(&entry.digest);
-                if state.remains.undeleted().next().is_none() {
+                let has_leftovers = self.disk.borrow().as_ref().is_some_and(|disk| !disk.leftovers().is_empty());
+                if !has_leftovers && state.remains.undeleted().next().is_none() {
                     state.disk_health.succeeded(Operation::Delete);
                 }
             }
@@ -81,6 +83,10 @@ impl Cache {
 
 /// Tries to delete both files, even if one of them cannot be deleted. Returns whether there was a sidecar.
 async fn delete_pair(disk: &Disk, digest: KeyDigest) -> Result<bool, String> {
+    // Otherwise the next start could take them for the entry.
+    delete_new_files(disk, digest)
+        .await
+        .map_err(|error| format!("cannot delete the new files of {digest}: {}", describe(&error)))?;
     let [sidecar, media] = [digest.sidecar_file(), digest.media_file()];
     let outcomes = [disk.remove(sidecar.clone()).await, disk.remove(media.clone()).await];
     let mut existed = false;

@@ -1,5 +1,9 @@
 //! The directory of the entries, through the component's preopened directory. Nothing else in the cache touches the file system.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use media_cache_entry_files::TEMPORARY;
 
 use crate::bindings::media_cache::cache::blobs::Blob;
@@ -14,9 +18,11 @@ const OWN_DIRECTORY: &str = ".media-cache";
 /// The open directory.
 pub struct Disk {
     directory: Descriptor,
-    /// Or why it cannot be used.
-    own: Result<Descriptor, String>,
+    /// Opened when it is needed first.
+    own: RefCell<Option<Rc<Descriptor>>>,
     durability: Durability,
+    /// Files that nobody needs, and that could not be deleted, with the reason.
+    leftovers: RefCell<BTreeMap<String, String>>,
 }
 
 impl Disk {
@@ -30,17 +36,21 @@ impl Disk {
         for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
             directory = open_directory(&directory, name).await.map_err(|reason| format!("in {path:?}, {reason}"))?;
         }
-        // Without it, as on read-only media, what is stored can still be served.
-        let own = open_directory(&directory, OWN_DIRECTORY).await;
-        Ok(Self { directory, own, durability })
+        Ok(Self { directory, own: RefCell::default(), durability, leftovers: RefCell::default() })
     }
 
-    /// The directory for everything of ours but the entries.
+    /// The directory for everything of ours but the entries. Without it, as on read-only media, what is stored can still be served.
     ///
     /// # Errors
     /// Says why it cannot be used.
-    pub fn own(&self) -> Result<Own<'_>, String> {
-        self.own.as_ref().map(Own).map_err(Clone::clone)
+    pub async fn own(&self) -> Result<Own, String> {
+        let opened = self.own.borrow().clone();
+        let own = match opened {
+            Some(own) => own,
+            None => Rc::new(open_directory(&self.directory, OWN_DIRECTORY).await?),
+        };
+        *self.own.borrow_mut() = Some(Rc::clone(&own));
+        Ok(Own(own))
     }
 
     /// Lists the regular files in the directory. Anything else is not ours, whatever its name is.
@@ -104,9 +114,13 @@ impl Disk {
     /// Writes a new file under its final name. An existing file stays as it is, and is the error [`ErrorCode::Exist`].
     ///
     /// # Errors
-    /// The error of the file system. Nothing remains of the file.
+    /// The error of the file system. Nothing remains of the file, or it is a leftover.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
-        storage::persist(bytes, &self.directory, name, self.durability == Durability::Always).await
+        let created = storage::persist(bytes, &self.directory, name.clone(), self.durability == Durability::Always).await;
+        if created.is_ok() {
+            self.leftovers.borrow_mut().remove(&name);
+        }
+        created
     }
 
     /// Writes a new file in place of what has its name, if anything has.
@@ -127,7 +141,7 @@ impl Disk {
     /// Writes a file under a temporary name and then renames it, so that a file with the final name is always complete.
     ///
     /// # Errors
-    /// The error of the file system. Nothing remains of the file.
+    /// As for [`create`](Self::create); or else it has its final name, and that may not be durable.
     pub async fn write(&self, name: String, bytes: &Blob) -> Result<Stamp, ErrorCode> {
         let temporary = format!("{name}{TEMPORARY}");
         self.create_anew(temporary.clone(), bytes).await?;
@@ -136,11 +150,13 @@ impl Disk {
             Ok(stamp) => self.rename(temporary.clone(), name).await.map(|()| stamp),
             Err(error) => Err(error),
         };
-        if renamed.is_err() {
-            // If even this fails, the next start removes it.
-            let _ = self.remove(temporary).await;
+        match renamed {
+            Ok(stamp) => self.sync_renames().await.map(|()| stamp),
+            Err(error) => {
+                self.clean_up(temporary).await;
+                Err(error)
+            }
         }
-        renamed
     }
 
     async fn stamp(&self, name: String) -> Result<Stamp, ErrorCode> {
@@ -157,7 +173,18 @@ impl Disk {
     /// # Errors
     /// The error of the file system.
     pub async fn rename(&self, from: String, to: String) -> Result<(), ErrorCode> {
-        self.directory.rename_at(from, &self.directory, to).await?;
+        self.directory.rename_at(from.clone(), &self.directory, to.clone()).await?;
+        for name in [from, to] {
+            self.leftovers.borrow_mut().remove(&name);
+        }
+        Ok(())
+    }
+
+    /// Makes renames durable, if that is to be done each time.
+    ///
+    /// # Errors
+    /// The error of the file system. The files have their new names all the same.
+    pub async fn sync_renames(&self) -> Result<(), ErrorCode> {
         match self.durability {
             Durability::Always => self.directory.sync().await,
             Durability::None | Durability::Batch => Ok(()),
@@ -169,14 +196,53 @@ impl Disk {
     /// # Errors
     /// The error of the file system.
     pub async fn remove(&self, name: String) -> Result<bool, ErrorCode> {
-        remove(&self.directory, name).await
+        let removed = remove(&self.directory, name.clone()).await?;
+        self.leftovers.borrow_mut().remove(&name);
+        Ok(removed)
+    }
+
+    /// Deletes a file that nobody needs. If that fails, it is a leftover. Returns whether there was one.
+    pub async fn clean_up(&self, name: String) -> bool {
+        match self.remove(name.clone()).await {
+            Ok(removed) => removed,
+            // That is not ours.
+            Err(ErrorCode::IsDirectory) => false,
+            Err(error) => {
+                let reason = format!("cannot delete {name}: {}", describe(&error));
+                self.leftovers.borrow_mut().insert(name, reason);
+                false
+            }
+        }
+    }
+
+    /// Notes that a file is not needed, and may be there.
+    pub fn leave(&self, name: String, error: &ErrorCode) {
+        self.leftovers.borrow_mut().insert(name, describe(error));
+    }
+
+    /// The files that nobody needs, and that could not be deleted.
+    #[must_use]
+    pub fn leftovers(&self) -> Vec<String> {
+        self.leftovers.borrow().keys().cloned().collect()
+    }
+
+    /// Whether a file is one of them.
+    #[must_use]
+    pub fn is_leftover(&self, name: &str) -> bool {
+        self.leftovers.borrow().contains_key(name)
+    }
+
+    /// Why one of them could not be deleted, if there are any.
+    #[must_use]
+    pub fn leftover_reason(&self) -> Option<String> {
+        self.leftovers.borrow().values().next().cloned()
     }
 }
 
 /// The directory for everything of ours but the entries.
-pub struct Own<'a>(&'a Descriptor);
+pub struct Own(Rc<Descriptor>);
 
-impl Own<'_> {
+impl Own {
     /// Opens a file for reading and writing. With `create`, it must not exist yet.
     ///
     /// # Errors
@@ -196,7 +262,7 @@ impl Own<'_> {
     /// # Errors
     /// The error of the file system.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), ErrorCode> {
-        self.0.rename_at(from.into(), self.0, to.into()).await
+        self.0.rename_at(from.into(), &self.0, to.into()).await
     }
 
     /// Deletes a file. A missing file is not an error. Returns whether there was one.
@@ -204,7 +270,7 @@ impl Own<'_> {
     /// # Errors
     /// The error of the file system.
     pub async fn remove(&self, name: &str) -> Result<bool, ErrorCode> {
-        remove(self.0, name.into()).await
+        remove(&self.0, name.into()).await
     }
 }
 

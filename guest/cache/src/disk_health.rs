@@ -7,13 +7,15 @@ pub enum Operation {
     Load,
     /// Storing an entry.
     Store,
+    /// Reading an entry.
+    Read,
     /// Deleting files.
     Delete,
     /// Writing the index log.
     Log,
 }
 
-const OPERATIONS: [Operation; 4] = [Operation::Load, Operation::Store, Operation::Delete, Operation::Log];
+const OPERATIONS: [Operation; 5] = [Operation::Load, Operation::Store, Operation::Read, Operation::Delete, Operation::Log];
 
 /// The failures of the disk.
 #[derive(Debug, Default)]

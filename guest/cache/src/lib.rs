@@ -10,8 +10,8 @@
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
 //!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `budget`, `reservation`, `replace`, `disk_tier`,
-//!   `delete_files`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, [`listing`], [`checkpoint`],
-//!   [`stats`], [`health`];
+//!   `delete_files`, `leftovers`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, [`listing`], [`checkpoint`],
+//!   [`stats`], [`health`], [`verify`];
 //! - `component`, which exports it.
 
 pub mod bindings;
@@ -39,6 +39,7 @@ pub mod get_or_download;
 pub mod health;
 pub mod index;
 pub mod index_log;
+mod leftovers;
 pub mod listing;
 mod load;
 mod loading;
@@ -67,3 +68,4 @@ pub mod stats;
 mod store;
 pub mod transcode;
 mod try_again;
+pub mod verify;

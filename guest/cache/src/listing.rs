@@ -4,6 +4,7 @@ use media_cache_entry_files::LARGEST_SIDECAR;
 
 use crate::bindings::exports::media_cache::cache::cache::{Listed, Page};
 use crate::cache::Cache;
+use crate::disk::blames_the_file;
 use crate::entry::Entry;
 use crate::sidecar_file::{StampedSidecar, parse_sidecar};
 
@@ -13,12 +14,16 @@ impl Cache {
         let _ = self.ensure_loaded().await;
         let (entries, next) = self.page(after, limit);
         let Ok(disk) = self.open_disk() else { return Page { entries: Vec::new(), next: None } };
-        // The sidecars have the rest. One that cannot be read is not listed.
+        // The sidecars have the rest. One that cannot be read is not listed, which the health says.
         let names = entries.iter().map(|(entry, _)| entry.digest.sidecar_file()).collect();
         let sidecars = disk.read_small(names, LARGEST_SIDECAR as u32).await;
-        let described = entries.iter().zip(sidecars).filter_map(|((entry, resident), content)| {
-            let sidecar = parse_sidecar(&content.ok()?, entry.digest)?;
-            Some(listed(entry, sidecar, *resident))
+        let described = entries.iter().zip(sidecars).filter_map(|((entry, resident), content)| match content {
+            Ok(content) => Some(listed(entry, parse_sidecar(&content, entry.digest)?, *resident)),
+            Err(error) if blames_the_file(&error) => None,
+            Err(error) => {
+                self.state.borrow_mut().read_failed(entry.digest, &entry.digest.sidecar_file(), &error);
+                None
+            }
         });
         Page { entries: described.collect(), next }
     }

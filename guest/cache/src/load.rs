@@ -117,14 +117,14 @@ impl Cache {
         if !unchanged {
             let replacements = self.scan(disk, &mut report).await?;
             self.recover_all(disk, replacements, &mut report).await;
-            found = self.verify(disk, &mut report).await;
+            found = self.verify_all(disk, &mut report).await;
         }
         // These the log does not have, and they are not the most recently used.
         let lacking = !found.is_empty() || report.damaged > 0;
         self.restore(found, &mut report).await;
         report.evicted += self.evict_to_budget().await;
         report.from_index = self.count_logged().await;
-        if let Ok(own) = disk.own() {
+        if let Ok(own) = disk.own().await {
             // If it cannot be deleted, writing the log anew says so.
             let _ = own.remove(NEW_LOG).await;
         }

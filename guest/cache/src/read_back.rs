@@ -7,6 +7,7 @@ use media_cache_entry_files::{KeyDigest, Sidecar};
 
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::storage::Stamp;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::disk::{Disk, blames_the_file};
@@ -32,8 +33,8 @@ enum Checked {
     Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>),
     /// A file is missing, or they do not fit each other.
     Damaged,
-    /// A file could not be read, for a reason that need not be its own.
-    Unreadable,
+    /// This file could not be read, for a reason that need not be its own.
+    Unreadable(String, ErrorCode),
 }
 
 impl Cache {
@@ -44,7 +45,10 @@ impl Cache {
             let _ = deleted.await;
         }
         let before = self.state.borrow().handle_of(&digest);
-        let checked = self.read_checked(&disk, digest).await;
+        let mut checked = read_checked(self, &disk, digest).await;
+        if matches!(checked, Checked::Damaged) && self.complete_replacement(&disk, digest).await {
+            checked = read_checked(self, &disk, digest).await;
+        }
         let dropped = {
             let state = &mut *self.state.borrow_mut();
             if state.handle_of(&digest) != before || state.is_replaced(&digest) {
@@ -52,10 +56,14 @@ impl Cache {
             }
             match checked {
                 Checked::Intact(sidecar, stamp, body, body_digest) => {
+                    state.read_succeeded();
                     let resident = Resident { body, metadata: sidecar.metadata.clone(), body_digest };
                     return state.make_resident(digest, &(sidecar, stamp), resident);
                 }
-                Checked::Unreadable => return ReadBack::Unreadable,
+                Checked::Unreadable(file, error) => {
+                    state.read_failed(digest, &file, &error);
+                    return ReadBack::Unreadable;
+                }
                 Checked::Damaged => match state.drop_damaged(&digest) {
                     Some(files) => files,
                     None => return ReadBack::Absent,
@@ -66,43 +74,49 @@ impl Cache {
         ReadBack::Changed
     }
 
-    async fn read_checked(&self, disk: &Disk, digest: KeyDigest) -> Checked {
-        let (sidecar, stamp) = match read_sidecar(disk, digest.sidecar_file(), digest).await {
-            Ok(Some(sidecar)) => sidecar,
-            Ok(None) => return Checked::Damaged,
-            Err(error) if blames_the_file(&error) => return Checked::Damaged,
-            Err(_) => return Checked::Unreadable,
-        };
-        let blob = match disk.read(digest.media_file()).await {
-            Ok(blob) if blob.size() == sidecar.size => blob,
-            Ok(_) => return Checked::Damaged,
-            Err(error) if blames_the_file(&error) => return Checked::Damaged,
-            Err(_) => return Checked::Unreadable,
-        };
-        let in_memory = self.state.borrow().memory_tier.fits_in_memory(sidecar.size);
-        let Ok(blob) = (if in_memory { blob.load().await } else { Ok(blob) }) else { return Checked::Unreadable };
-        let expected = sidecar.body_digest;
-        if expected.is_none() && !blob.in_memory() {
-            return Checked::Intact(sidecar, stamp, blob, None);
-        }
-        let body_digest = blob.digest().await.ok().and_then(|digest| <[u8; 32]>::try_from(digest).ok());
-        match body_digest {
-            Some(digest) if expected.is_none_or(|expected| expected == digest) => {
-                Checked::Intact(sidecar, stamp, blob, Some(digest))
-            }
-            Some(_) => Checked::Damaged,
-            None => Checked::Unreadable,
-        }
+    /// Whether the entry can be read now, or is no longer what could not be read.
+    pub(crate) async fn can_be_read(&self, disk: &Disk, digest: KeyDigest) -> bool {
+        !matches!(read_checked(self, disk, digest).await, Checked::Unreadable(..))
+    }
+}
+
+async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked {
+    let [sidecar_file, media_file] = [digest.sidecar_file(), digest.media_file()];
+    let (sidecar, stamp) = match read_sidecar(disk, sidecar_file.clone(), digest).await {
+        Ok(Some(sidecar)) => sidecar,
+        Ok(None) => return Checked::Damaged,
+        Err(error) if blames_the_file(&error) => return Checked::Damaged,
+        Err(error) => return Checked::Unreadable(sidecar_file, error),
+    };
+    let blob = match disk.read(media_file.clone()).await {
+        Ok(blob) if blob.size() == sidecar.size => blob,
+        Ok(_) => return Checked::Damaged,
+        Err(error) if blames_the_file(&error) => return Checked::Damaged,
+        Err(error) => return Checked::Unreadable(media_file, error),
+    };
+    let in_memory = cache.state.borrow().memory_tier.fits_in_memory(sidecar.size);
+    let blob = match if in_memory { blob.load().await } else { Ok(blob) } {
+        Ok(blob) => blob,
+        Err(error) => return Checked::Unreadable(media_file, error),
+    };
+    let expected = sidecar.body_digest;
+    if expected.is_none() && !blob.in_memory() {
+        return Checked::Intact(sidecar, stamp, blob, None);
+    }
+    match blob.digest().await.map(<[u8; 32]>::try_from) {
+        Ok(Ok(digest)) if expected.is_none_or(|expected| expected == digest) => Checked::Intact(sidecar, stamp, blob, Some(digest)),
+        Ok(_) => Checked::Damaged,
+        Err(error) => Checked::Unreadable(media_file, error),
     }
 }
 
 impl State {
-    fn handle_of(&self, digest: &KeyDigest) -> Option<u64> {
+    pub(crate) fn handle_of(&self, digest: &KeyDigest) -> Option<u64> {
         self.index.find(digest).map(|slot| self.index.handle(slot))
     }
 
     /// Whether the files are being replaced. The old ones are served then, from where they are kept.
-    fn is_replaced(&self, digest: &KeyDigest) -> bool {
+    pub(crate) fn is_replaced(&self, digest: &KeyDigest) -> bool {
         let entry = self.index.find(digest).and_then(|slot| self.index.get(slot));
         entry.is_some_and(Entry::is_being_written)
     }
@@ -146,7 +160,7 @@ impl State {
     }
 
     /// Drops an entry whose files are damaged, and returns them. Those that nobody has verified yet are left to the load.
-    fn drop_damaged(&mut self, digest: &KeyDigest) -> Option<Evicted> {
+    pub(crate) fn drop_damaged(&mut self, digest: &KeyDigest) -> Option<Evicted> {
         let slot = self.index.find(digest).filter(|slot| self.index.get(*slot).is_some_and(Entry::is_stored))?;
         self.counters.damaged += 1;
         self.take_entry(slot)

@@ -17,6 +17,14 @@ pub(crate) struct NewFiles {
     pub sidecar: bool,
 }
 
+impl NewFiles {
+    /// The names of those that exist.
+    pub fn names(self, digest: KeyDigest) -> impl Iterator<Item = String> {
+        let sidecar = self.sidecar.then(|| digest.new_sidecar_file());
+        sidecar.into_iter().chain(self.media.then(|| digest.new_media_file()))
+    }
+}
+
 /// What became of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recovered {
@@ -34,6 +42,7 @@ pub(crate) async fn recover(disk: &Disk, digest: KeyDigest, new: NewFiles) -> Re
             disk.rename(digest.new_media_file(), digest.media_file()).await?;
         }
         disk.rename(digest.new_sidecar_file(), digest.sidecar_file()).await?;
+        disk.sync_renames().await?;
         return Ok(Recovered::Completed);
     }
     disk.remove(digest.new_sidecar_file()).await?;

@@ -58,6 +58,17 @@ impl Remains {
         self.files.is_empty()
     }
 
+    /// The entries whose files could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = KeyDigest> + '_ {
+        self.files.iter().filter(|(_, remainder)| !remainder.undeleted).map(|(digest, _)| *digest)
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_unreadable(&self) -> bool {
+        self.unreadable().next().is_some()
+    }
+
     /// The entries whose files could not be deleted.
     pub fn undeleted(&self) -> impl Iterator<Item = KeyDigest> + '_ {
         self.files.iter().filter(|(_, remainder)| remainder.undeleted).map(|(digest, _)| *digest)
@@ -89,11 +100,12 @@ mod tests {
         remains.add_undeleted(b, 4096);
         remains.add_unreadable(c, 12288);
         assert_eq!((remains.disk_bytes(), remains.all().len()), (24576, 3));
+        assert_eq!(remains.unreadable().collect::<Vec<_>>(), [c]);
         remains.forget(&a);
         remains.forget(&a);
         assert_eq!((remains.disk_bytes(), remains.has(&a), remains.has(&c)), (16384, false, true));
         assert_eq!(remains.undeleted().collect::<Vec<_>>(), [b]);
         [b, c].iter().for_each(|digest| remains.forget(digest));
-        assert!(remains.is_empty() && remains.disk_bytes() == 0);
+        assert!(remains.is_empty() && !remains.has_unreadable() && remains.disk_bytes() == 0);
     }
 }

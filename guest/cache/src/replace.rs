@@ -68,6 +68,8 @@ impl Cache {
         };
         let json = Blob::from_bytes(&json);
         let body = modified.then_some(&media.body);
+        // Otherwise the new sidecar of an earlier replacement could be taken for that of this one.
+        self.complete_replacement(&disk, key.digest).await;
         let mut written = write_new(&disk, key.digest, body, &json).await;
         if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, new_size).await {
             written = write_new(&disk, key.digest, body, &json).await;
@@ -83,27 +85,35 @@ impl Cache {
         let stamp = match written {
             Ok(stamp) => stamp,
             Err(error) => {
-                remove_new(&disk, key.digest).await;
+                for name in [key.digest.new_sidecar_file(), key.digest.new_media_file()] {
+                    disk.clean_up(name).await;
+                }
                 self.state.borrow_mut().unfinished = true;
+                self.report_leftovers(&disk);
                 return Err(self.disk_failed("replace the entry", &error));
             }
         };
         let mut committed = Ok(());
         if modified {
-            committed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
+            committed = disk.sync_renames().await;
+            let renamed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
+            if let Err(error) = &renamed {
+                // It is put in place before the entry is read, or by the next start.
+                disk.leave(key.digest.new_sidecar_file(), error);
+            }
+            committed = committed.and(renamed);
+            committed = committed.and(disk.sync_renames().await);
         }
-        if committed.is_ok() {
-            committed = self.make_durable(&disk).await;
-        }
+        committed = committed.and(self.make_durable(&disk).await);
         match committed {
             Ok(()) => self.state.borrow_mut().disk_health.succeeded(Operation::Store),
-            // The new body is in place. The next start completes the rest.
+            // The new body is in place.
             Err(error) => {
                 self.state.borrow_mut().unfinished = true;
                 drop(self.disk_failed("replace the sidecar", &error));
             }
         }
-        let resident = if modified { self.resident_body(&disk, key.digest, &media.body).await } else { None };
+        let resident = if modified { self.resident_body(&disk, key.digest, &media.body, sidecar.body_digest).await } else { None };
         let resident =
             resident.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
         Ok(Replaced { handle: replacement.commit(&sidecar, stamp, resident), modified })
@@ -235,12 +245,5 @@ async fn write_new(disk: &Disk, digest: KeyDigest, body: Option<&Blob>, sidecar:
             disk.write(digest.new_sidecar_file(), sidecar).await
         }
         None => disk.write(digest.sidecar_file(), sidecar).await,
-    }
-}
-
-/// Removes new files that were not put in place. If this fails, the next start removes them.
-async fn remove_new(disk: &Disk, digest: KeyDigest) {
-    for name in [digest.new_sidecar_file(), digest.new_media_file()] {
-        let _ = disk.remove(name).await;
     }
 }

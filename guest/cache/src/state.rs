@@ -7,8 +7,11 @@ use media_cache_entry_files::KeyDigest;
 use crate::bindings::exports::media_cache::cache::cache::Source;
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::clock;
 use crate::counters::Counters;
-use crate::disk_health::DiskHealth;
+use crate::disk::describe;
+use crate::disk_health::{DiskHealth, Operation};
 use crate::entry::Entry;
 use crate::eviction_tier::EvictionTier;
 use crate::failure_memory::FailureMemory;
@@ -33,6 +36,8 @@ pub(crate) struct State {
     pub remains: Remains,
     /// The disk space of files that are being deleted, in bytes.
     pub deleting_bytes: u64,
+    /// An entry in the index that could not be read last.
+    pub unreadable: Option<KeyDigest>,
     /// Whether something is left for the next start to do, which then has to look at the directory.
     pub unfinished: bool,
     /// What matters until the directory is loaded, and `None` from then on.
@@ -76,6 +81,19 @@ impl State {
             loading.removed.insert(entry.digest, ());
         }
         Some(entry.digest)
+    }
+
+    /// Notes that an entry cannot be read now, for a reason that need not be its own.
+    pub fn read_failed(&mut self, digest: KeyDigest, file: &str, error: &ErrorCode) {
+        self.unreadable = Some(digest);
+        self.disk_health.failed(Operation::Read, format!("cannot read {file}: {}", describe(error)), clock::now());
+    }
+
+    /// Notes that an entry was read.
+    pub fn read_succeeded(&mut self) {
+        if self.unreadable.take().is_some() && !self.remains.has_unreadable() {
+            self.disk_health.succeeded(Operation::Read);
+        }
     }
 
     /// The counters, with those of the tiers.

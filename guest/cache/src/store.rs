@@ -13,7 +13,8 @@ use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::disk::{Disk, describe};
 use crate::disk_health::Operation;
-use crate::entry::{Entry, EntryState};
+use crate::entry::{Entry, EntryState, Evicted};
+use crate::leftovers::delete_new_files;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
 use crate::mutants::Mutant;
@@ -67,10 +68,11 @@ impl Cache {
                 // Whatever was written has no sidecar, and `write` has removed it.
                 drop(reservation);
                 self.state.borrow_mut().unfinished = true;
+                self.report_leftovers(&disk);
                 return Err(self.disk_failed("store the entry", &error));
             }
         };
-        let body = self.resident_body(&disk, digest, &media.body).await;
+        let body = self.resident_body(&disk, digest, &media.body, sidecar.body_digest).await;
         let resident = body.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
         self.state.borrow_mut().disk_health.succeeded(Operation::Store);
         Ok(reservation.commit(stamp, resident))
@@ -100,11 +102,20 @@ impl Cache {
     }
 
     /// The bytes for the memory tier: in memory, or else the file that was just written.
-    pub(crate) async fn resident_body(&self, disk: &Disk, digest: KeyDigest, body: &Blob) -> Option<Blob> {
+    pub(crate) async fn resident_body(
+        &self,
+        disk: &Disk,
+        digest: KeyDigest,
+        body: &Blob,
+        expected: Option<[u8; 32]>,
+    ) -> Option<Blob> {
         if body.in_memory() && self.state.borrow().memory_tier.fits_in_memory(body.size()) {
             return Some(body.share());
         }
-        disk.read(digest.media_file()).await.ok()
+        let file = disk.read(digest.media_file()).await.ok()?;
+        // Whoever serves the file has to know its digest, to notice that another program changes it.
+        let written = file.digest().await.ok()?;
+        (expected.is_some_and(|expected| written == expected)).then_some(file)
     }
 
     pub(crate) fn disk_failed(&self, action: &str, error: &ErrorCode) -> StoreError {
@@ -115,6 +126,7 @@ impl Cache {
 
     /// Writes both files. After an error, nothing remains of them.
     async fn write(&self, disk: &Disk, digest: KeyDigest, media: &Blob, sidecar: &Blob) -> Result<Stamp, ErrorCode> {
+        delete_new_files(disk, digest).await?;
         match disk.create(digest.media_file(), media).await {
             Err(ErrorCode::Exist) => {
                 // The index does not know these files: another program put them there, or they could not be read or deleted.
@@ -137,9 +149,13 @@ impl Cache {
             Err(error) => Err(error),
         };
         if committed.is_err() {
-            // If even this fails, the health of the disk says so, and the next start removes what remains.
-            for name in [digest.sidecar_file(), digest.media_file()] {
-                let _ = disk.remove(name).await;
+            match disk.remove(digest.sidecar_file()).await {
+                // A directory that is in the way of the sidecar is not ours.
+                Ok(_) | Err(ErrorCode::IsDirectory) => drop(disk.clean_up(digest.media_file()).await),
+                Err(_) => {
+                    let disk_size = disk_size(media.size(), sidecar.size());
+                    self.delete_evicted([Evicted { digest, disk_size }]).await;
+                }
             }
         } else {
             self.state.borrow_mut().remains.forget(&digest);

@@ -1,13 +1,17 @@
 //! Finds out whether the disk works again, without waiting for a request that needs it.
 
-use media_cache_entry_files::{KeyDigest, TEMPORARY};
+use media_cache_entry_files::KeyDigest;
 
 use crate::bindings::media_cache::cache::blobs::Blob;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
 use crate::clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, blames_the_file};
 use crate::disk_health::Operation;
-use crate::entry::Evicted;
+use crate::entry::{Entry, EntryState, Evicted};
+use crate::recovery::{NewFiles, recover};
+use crate::sidecar_file::{StampedSidecar, read_sidecar};
+use crate::state::State;
 
 /// The size of the file that is written to find out whether files can be, in bytes.
 const PROBE_BYTES: usize = 16 * 1024;
@@ -15,39 +19,137 @@ const PROBE_BYTES: usize = 16 * 1024;
 /// The time between two attempts, in nanoseconds.
 const INTERVAL: u64 = 1_000_000_000;
 
-/// The number of entries whose files are deleted in one attempt.
-const DELETIONS: usize = 64;
+/// The number of entries whose files are deleted or read in one attempt.
+const ENTRIES: usize = 64;
+
+/// What is to be tried again.
+struct Failed {
+    undeleted: Vec<KeyDigest>,
+    store: bool,
+    /// Entries that could not be read when the directory was loaded.
+    set_aside: Vec<KeyDigest>,
+    unreadable: Option<KeyDigest>,
+}
 
 impl Cache {
-    /// Tries again what failed: to delete files, and to write one.
+    /// Tries again what failed: to delete files, to write an entry, and to read entries.
     pub(crate) async fn try_again(&self, disk: &Disk) {
-        let (deletions, store) = {
-            let state = &mut *self.state.borrow_mut();
-            let now = clock::ticks();
-            if !(state.disk_health.fails(Operation::Delete) || state.disk_health.fails(Operation::Store))
-                || self.tried_again.get().is_some_and(|last| now < last.saturating_add(INTERVAL))
-            {
-                return;
-            }
-            self.tried_again.set(Some(now));
-            if state.remains.undeleted().next().is_none() {
-                state.disk_health.succeeded(Operation::Delete);
-            }
-            // An entry that is being stored under the same name has its own files there.
-            let deletions = state.remains.undeleted().filter(|digest| state.index.find(digest).is_none()).take(DELETIONS);
-            (deletions.collect::<Vec<_>>(), state.disk_health.fails(Operation::Store))
-        };
-        self.delete_evicted(deletions.into_iter().map(|digest| Evicted { digest, disk_size: 0 })).await;
+        let Some(Failed { undeleted, store, set_aside, unreadable }) = self.failed(disk) else { return };
+        self.delete_leftovers(disk).await;
+        self.delete_evicted(undeleted.into_iter().map(|digest| Evicted { digest, disk_size: 0 })).await;
         if store && self.can_write(disk).await {
             self.state.borrow_mut().disk_health.succeeded(Operation::Store);
         }
+        for digest in set_aside {
+            self.find_again(disk, digest).await;
+        }
+        if let Some(digest) = unreadable
+            && self.can_be_read(disk, digest).await
+        {
+            self.state.borrow_mut().unreadable = None;
+        }
+        {
+            let state = &mut *self.state.borrow_mut();
+            if state.unreadable.is_none() && !state.remains.has_unreadable() {
+                state.disk_health.succeeded(Operation::Read);
+            }
+            if state.remains.undeleted().next().is_none() {
+                state.disk_health.succeeded(Operation::Delete);
+            }
+        }
+        self.report_leftovers(disk);
     }
 
+    fn failed(&self, disk: &Disk) -> Option<Failed> {
+        let state = &mut *self.state.borrow_mut();
+        let now = clock::ticks();
+        let fails = [Operation::Delete, Operation::Store, Operation::Read].into_iter().any(|kind| state.disk_health.fails(kind));
+        if !(fails || disk.leftover_reason().is_some()) || now < self.tried_again.get().saturating_add(INTERVAL) {
+            return None;
+        }
+        self.tried_again.set(now);
+        // An entry that is being stored under the same name has its own files there.
+        let is_unknown = |digest: &KeyDigest| state.index.find(digest).is_none();
+        Some(Failed {
+            undeleted: state.remains.undeleted().filter(is_unknown).take(ENTRIES).collect(),
+            store: state.disk_health.fails(Operation::Store),
+            set_aside: state.remains.unreadable().filter(is_unknown).take(ENTRIES).collect(),
+            unreadable: state.unreadable,
+        })
+    }
+
+    /// Does all that storing an entry takes.
     async fn can_write(&self, disk: &Disk) -> bool {
-        // If it is left behind, a start removes it, as any temporary file.
-        let name = format!("{}{TEMPORARY}", KeyDigest::of("").media_file());
-        let written = disk.create_anew(name.clone(), &Blob::from_bytes(&[0; PROBE_BYTES])).await;
-        let removed = disk.remove(name).await;
-        written.is_ok() && removed.is_ok()
+        // No URL has these names. If they are left behind, a start removes them, as any entry with such a sidecar.
+        let names = [KeyDigest::of("").sidecar_file(), KeyDigest::of("").media_file()];
+        let [sidecar, media] = names.clone();
+        let mut written = disk.create_anew(media, &Blob::from_bytes(&[0; PROBE_BYTES])).await;
+        if written.is_ok() {
+            written = disk.write(sidecar, &Blob::from_bytes(b"{}")).await.map(drop);
+        }
+        if written.is_ok() {
+            written = self.make_durable(disk).await;
+        }
+        let is_stored = written.is_ok();
+        for name in names {
+            disk.clean_up(name).await;
+        }
+        is_stored
+    }
+
+    /// Puts an entry into the index that could not be read when the directory was loaded.
+    async fn find_again(&self, disk: &Disk, digest: KeyDigest) {
+        let Ok(found) = read_set_aside(disk, digest).await else { return };
+        let unused = {
+            let state = &mut *self.state.borrow_mut();
+            if state.index.find(&digest).is_some() || !state.remains.has(&digest) {
+                return;
+            }
+            match &found {
+                Some(sidecar) => state.add_found(digest, sidecar),
+                None => state.counters.damaged += 1,
+            }
+            found.is_none().then_some(Evicted { digest, disk_size: 0 })
+        };
+        self.delete_evicted(unused).await;
+        self.evict_to_budget().await;
+    }
+}
+
+impl State {
+    fn add_found(&mut self, digest: KeyDigest, (sidecar, stamp): &StampedSidecar) {
+        self.remains.forget(&digest);
+        let entry = Entry { tracked: true, ..Entry::new(digest, sidecar, *stamp, EntryState::Stored) };
+        let slot = self.index.insert(entry);
+        if let Some(entry) = self.index.get(slot) {
+            self.disk_tier.restore(&[entry.for_policy(slot.into(), entry.disk_size())]);
+        }
+        self.index.promote(slot);
+    }
+}
+
+/// The sidecar of an entry, if its files fit each other. A replacement that was interrupted is completed or undone first.
+async fn read_set_aside(disk: &Disk, digest: KeyDigest) -> Result<Option<StampedSidecar>, ErrorCode> {
+    let new = NewFiles {
+        media: size(disk, digest.new_media_file()).await?.is_some(),
+        sidecar: size(disk, digest.new_sidecar_file()).await?.is_some(),
+    };
+    if new != NewFiles::default() {
+        recover(disk, digest, new).await?;
+    }
+    let sidecar = match read_sidecar(disk, digest.sidecar_file(), digest).await {
+        Err(error) if blames_the_file(&error) => None,
+        read => read?,
+    };
+    let media = size(disk, digest.media_file()).await?;
+    Ok(sidecar.filter(|(sidecar, _)| media == Some(sidecar.size)))
+}
+
+/// The size of a file, if there is one.
+async fn size(disk: &Disk, name: String) -> Result<Option<u64>, ErrorCode> {
+    match disk.size(name).await {
+        Ok(size) => Ok(Some(size)),
+        Err(error) if blames_the_file(&error) => Ok(None),
+        Err(error) => Err(error),
     }
 }

@@ -22,6 +22,7 @@ mod get;
 mod gif;
 mod import;
 mod ingest;
+mod integrity_check;
 mod key_rules;
 mod listen_address;
 mod listeners;

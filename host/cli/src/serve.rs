@@ -26,6 +26,7 @@ use crate::download_queue::DownloadLimits;
 use crate::durability::DurabilityOption;
 use crate::failure_memory::FailureMemory;
 use crate::ingest::Ingest;
+use crate::integrity_check::IntegrityCheck;
 use crate::listen_address::ListenAddress;
 use crate::listeners::{ListenerAccess, Listeners};
 use crate::logging::Logging;
@@ -60,6 +61,8 @@ pub struct Serve {
     disk_space: DiskSpace,
     #[command(flatten)]
     durability: DurabilityOption,
+    #[command(flatten)]
+    integrity_check: IntegrityCheck,
     #[command(flatten)]
     shutdown: ShutdownTimes,
     /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
@@ -242,7 +245,8 @@ impl Serve {
         let builder =
             self.memory.configure(self.disk_space.configure(self.storage.builder_with(self.disk_space.max_size_mb(), policy)?));
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
-        Ok(self.failure_memory.configure(self.durability.configure(builder)))
+        let builder = self.integrity_check.configure(self.durability.configure(builder));
+        Ok(self.failure_memory.configure(builder))
     }
 
     /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.

@@ -29,9 +29,6 @@ const COPY_CHUNK: usize = 256 * 1024;
 /// thousands of slow readers.
 const STREAM_CHUNK: usize = 64 * 1024;
 
-/// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
-const MAX_INLINE_BYTES: u64 = 16 * 1024;
-
 /// Immutable bytes, in memory or in an open file.
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
@@ -65,6 +62,9 @@ impl<B: Into<Bytes>> From<B> for Blob {
 }
 
 impl Blob {
+    /// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+    pub const MAX_INLINE_BYTES: u64 = 16 * 1024;
+
     fn new(source: Source, stamp: Option<FileStamp>, digest: OnceCell<Sha256Digest>, reservation: Option<Reservation>) -> Self {
         let (is_released, is_condemned) = (AtomicBool::new(false), AtomicBool::new(false));
         let (stamp, reservation) = (Mutex::new(stamp), Mutex::new(reservation));
@@ -120,6 +120,15 @@ impl Blob {
         match &self.0.source {
             Source::Memory(bytes) => Some(bytes),
             Source::File { .. } => None,
+        }
+    }
+
+    /// The file that the bytes are in, unless they are in memory.
+    #[must_use]
+    pub fn file(&self) -> Option<&Arc<File>> {
+        match &self.0.source {
+            Source::Memory(_) => None,
+            Source::File { file, .. } => Some(file),
         }
     }
 
@@ -342,7 +351,7 @@ fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
 
 /// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
 async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    if bytes <= MAX_INLINE_BYTES {
+    if bytes <= Blob::MAX_INLINE_BYTES {
         return work();
     }
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
@@ -369,7 +378,7 @@ mod tests {
     #[tokio::test]
     async fn blob_of_a_file_equals_the_blob_of_its_bytes() {
         // Below and above the size from which work moves to another thread and streams have several chunks.
-        for length in [0, 1, MAX_INLINE_BYTES as usize, 3 * STREAM_CHUNK + 1] {
+        for length in [0, 1, Blob::MAX_INLINE_BYTES as usize, 3 * STREAM_CHUNK + 1] {
             let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
             let (memory, file) = (Blob::from(bytes.clone()), Blob::from_file(file_of(&bytes)).unwrap());
             assert!(memory.in_memory().is_some() && file.in_memory().is_none());

@@ -47,25 +47,16 @@ pub(crate) enum Trouble {
     Directory,
 }
 
-/// Whether the disk is to be tried out, and how that went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DiskTrial {
-    Wanted,
-    Over { succeeded: bool },
-}
-
 /// The troubles of now.
 pub(crate) struct Availability {
     troubles: Mutex<[Option<Outage>; 3]>,
     /// The first of those for which the component cannot be asked.
     outage: watch::Sender<Option<Outage>>,
-    disk_trial: watch::Sender<DiskTrial>,
 }
 
 impl Default for Availability {
     fn default() -> Self {
-        let disk_trial = watch::Sender::new(DiskTrial::Over { succeeded: true });
-        Self { troubles: Mutex::default(), outage: watch::Sender::new(None), disk_trial }
+        Self { troubles: Mutex::default(), outage: watch::Sender::new(None) }
     }
 }
 
@@ -77,11 +68,6 @@ impl Availability {
         let since = slot.as_ref().map_or_else(SystemTime::now, |outage| outage.since);
         *slot = Some(Outage { reason: reason.into(), since });
         self.publish(&troubles);
-        drop(troubles);
-        if trouble == Trouble::Directory {
-            // It cannot be tried out, and somebody may wait for that.
-            self.serve_trial(|| false);
-        }
     }
 
     /// Records that this trouble is over, or never was.
@@ -112,25 +98,6 @@ impl Availability {
     /// What is wrong with the directory, if anything is known to be.
     pub fn directory_trouble(&self) -> Option<Outage> {
         self.lock()[Trouble::Directory as usize].clone()
-    }
-
-    /// Has the watch of the directory store something in it, and returns whether that succeeded. False if it cannot be tried.
-    pub async fn try_disk(&self) -> bool {
-        let mut trial = self.disk_trial.subscribe();
-        self.disk_trial.send_replace(DiskTrial::Wanted);
-        tokio::select! {
-            over = trial.wait_for(|trial| *trial != DiskTrial::Wanted) => {
-                over.is_ok_and(|trial| *trial == DiskTrial::Over { succeeded: true })
-            }
-            _ = self.next_outage() => false,
-        }
-    }
-
-    /// Tries out the disk if that is wanted.
-    pub fn serve_trial(&self, trial: impl FnOnce() -> bool) {
-        if *self.disk_trial.borrow() == DiskTrial::Wanted {
-            self.disk_trial.send_replace(DiskTrial::Over { succeeded: trial() });
-        }
     }
 
     fn publish(&self, troubles: &[Option<Outage>; 3]) {
@@ -175,14 +142,5 @@ mod tests {
         let first = availability.outage().unwrap();
         availability.begin(Trouble::Down, "second");
         assert_eq!(availability.outage(), Some(Outage { reason: "second".into(), ..first }));
-    }
-
-    #[tokio::test]
-    async fn a_trial_of_the_disk_fails_while_the_directory_is_in_trouble() {
-        let availability = Availability::default();
-        let mut trial = std::pin::pin!(availability.try_disk());
-        assert_eq!(futures::FutureExt::now_or_never(trial.as_mut()), None);
-        availability.begin(Trouble::Directory, "gone");
-        assert_eq!(futures::FutureExt::now_or_never(trial), Some(false));
     }
 }

@@ -23,6 +23,7 @@ use crate::directory_watch::DirectoryWatch;
 use crate::disk_usage::{DiskUsage, RemovedFiles, spool_in};
 use crate::driver::Driver;
 use crate::engine::Engine;
+use crate::file_faults::FaultHook;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::{self, Clock, HostState};
 use crate::inbox::Inbox;
@@ -43,6 +44,7 @@ use crate::policy::swap::Swapper;
 use crate::prepared::PreparedCache;
 use crate::private_files::OWN_DIRECTORY;
 use crate::resident_index::ResidentIndex;
+use crate::slow_operations::SlowOperations;
 use crate::watchdog::MAX_SILENCE;
 
 /// Requests that wait for the component's thread at most; who comes later waits before the door.
@@ -68,6 +70,8 @@ pub struct Builder {
     max_silence: Option<Duration>,
     min_free: FreeSpaceFloor,
     spool: Option<Arc<Spool>>,
+    integrity_check_rate: Option<NonZeroU64>,
+    faults: FaultHook,
 }
 
 impl MediaCache {
@@ -268,6 +272,23 @@ impl Builder {
         self
     }
 
+    /// Has all entries be read and compared with their digests in the background, at most once a day, at this many bytes a second.
+    /// What is damaged is removed; [`integrity`](MediaCache::integrity) says what was found. Default: that is done only when an entry is
+    /// read.
+    #[must_use]
+    pub fn integrity_check_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
+        self.integrity_check_rate = Some(bytes_per_second);
+        self
+    }
+
+    /// Has operations on files fail. For tests of what the cache does about that.
+    #[cfg(feature = "fault-injection")]
+    #[must_use]
+    pub fn file_faults(mut self, faults: Arc<dyn crate::file_faults::FileFaults>) -> Self {
+        self.faults.faults = Some(faults);
+        self
+    }
+
     /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
     /// runtime, which downloads and transcoding then run on.
     ///
@@ -287,6 +308,7 @@ impl Builder {
         let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
         let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
+        let integrity_check_rate = self.integrity_check_rate;
         let key_rules = self.options.key_rules.clone();
         let residents = (!self.every_hit_calls).then(ResidentIndex::default);
         let (requests, received_requests) = mpsc::channel(QUEUE);
@@ -302,7 +324,7 @@ impl Builder {
         let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone(), &spool, usage)?;
         let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });
         let inbox = Inbox { requests: received_requests, commands: received_commands };
-        let prepared = PreparedCache {
+        Ok(PreparedCache {
             directory,
             driver,
             requests,
@@ -314,8 +336,8 @@ impl Builder {
             pass_through,
             max_silence,
             spool,
-        };
-        Ok(prepared)
+            integrity_check_rate,
+        })
     }
 
     fn driver(
@@ -350,10 +372,11 @@ impl Builder {
         };
         let availability = Arc::<Availability>::default();
         let watch = Arc::new(DirectoryWatch::new(directory.to_owned(), lock, availability.clone()));
+        let operations = Arc::<SlowOperations>::default();
         let make_state = {
             let (engine, record, hits) = (engine.policies().clone(), record.clone(), hits.clone());
             let (directory, runtime) = (directory.to_owned(), Handle::current());
-            let clock = self.clock;
+            let (clock, faults, operations) = (self.clock, self.faults, operations.clone());
             move || {
                 Ok(HostState {
                     wasi: host_state::wasi(&directory, clock.clone())?,
@@ -366,13 +389,16 @@ impl Builder {
                     hits: hits.clone(),
                     disk_usage: usage(),
                     handles: Arc::default(),
+                    faults: faults.clone(),
+                    operations: operations.clone(),
                 })
             }
         };
         let options = self.options.for_component();
         let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
         let (loaded, directory, slices) = (Loaded::default(), watch, Arc::default());
-        let driver = Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory, slices };
+        let driver =
+            Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory, slices, operations };
         Ok((driver, record, pass_through))
     }
 }

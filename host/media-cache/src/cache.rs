@@ -14,6 +14,7 @@ use crate::driver_slices::DriverSlices;
 use crate::engine::Engine;
 use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
+use crate::integrity::Integrity;
 use crate::loading::Loaded;
 use crate::media::{Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError};
 use crate::pass_through::PassThrough;
@@ -87,6 +88,7 @@ pub(crate) struct Shared {
     pub slices: Arc<DriverSlices>,
     pub pass_through: PassThrough,
     pub history: HealthHistory,
+    pub integrity: Integrity,
     /// The status that the component gave last.
     pub latest_status: Mutex<Option<Status>>,
     /// Entries that were removed since another program changed their files while they were open.

@@ -24,10 +24,7 @@ impl MediaCache {
         if let Some(trouble) = self.0.availability.directory_trouble() {
             return Ok(Health::Degraded(trouble.into()));
         }
-        match component {
-            Health::Degraded(_) if self.0.history.works_after(self.store_failures().await?) => Ok(Health::Storing),
-            health => Ok(health),
-        }
+        Ok(component)
     }
 
     /// The state as it was found last; it is looked for once a second. The receiver is notified each time.
@@ -75,7 +72,7 @@ impl MediaCache {
         }
     }
 
-    /// Finds out the state, and records it. If the component reports that the disk fails, the disk is tried out.
+    /// Finds out the state, and records it. If the component reports that the disk fails, it tries again what failed.
     pub(crate) async fn record_health(&self) -> Result<(), CacheError> {
         let health = self.health().await?;
         let is_in_doubt = matches!(health, Health::Degraded(_))
@@ -84,16 +81,10 @@ impl MediaCache {
         self.0.history.record(health);
         // So that there is something to say when the component cannot be asked.
         self.status().await?;
-        if is_in_doubt {
-            let failures = self.store_failures().await?;
-            if self.0.availability.try_disk().await && self.load_report().is_some() {
-                self.0.history.set_works_after(failures);
-            }
+        if is_in_doubt && self.load_report().is_some() {
+            // If it fails, that is a part of the health.
+            let _ = self.checkpoint().await;
         }
         Ok(())
-    }
-
-    async fn store_failures(&self) -> Result<u64, CacheError> {
-        Ok(self.status().await?.cache.store_failures)
     }
 }

@@ -6,13 +6,11 @@
 //!
 //! All this runs on the driver's thread: if the file system hangs, the watchdog finds out.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::{Access, FallocateFlags, access, fallocate};
-use rustix::io::Errno;
+use rustix::fs::{Access, access};
 use tokio::sync::Notify;
 
 use crate::availability::{Availability, Trouble};
@@ -24,9 +22,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often the thread beats in between.
 const BEATS: u32 = 10;
-
-/// How much is stored to find out whether a disk works again.
-const TRIAL_BYTES: usize = 1 << 20;
 
 /// A directory that is locked, and watched.
 pub(crate) struct DirectoryWatch {
@@ -93,10 +88,7 @@ impl DirectoryWatch {
             },
         }
         match check_writable(&self.path) {
-            Ok(()) => {
-                self.availability.end(Trouble::Directory);
-                self.availability.serve_trial(|| store_something(&self.path).is_ok());
-            }
+            Ok(()) => self.availability.end(Trouble::Directory),
             Err(why) => {
                 let unusable = format!("nothing can be stored in the directory {}: {why}", self.path.display());
                 self.availability.begin(Trouble::Directory, unusable);
@@ -108,15 +100,6 @@ impl DirectoryWatch {
 /// Checks that files may be created in a directory, as far as that shows without creating one.
 fn check_writable(directory: &Path) -> std::io::Result<()> {
     Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
-}
-
-/// Allocates space for a file without a name.
-fn store_something(directory: &Path) -> std::io::Result<()> {
-    let mut file = tempfile::tempfile_in(directory)?;
-    match fallocate(&file, FallocateFlags::empty(), 0, TRIAL_BYTES as u64) {
-        Err(Errno::OPNOTSUPP) => file.write_all(&vec![0; TRIAL_BYTES]),
-        outcome => Ok(outcome?),
-    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ use crate::load_task::LoadTask;
 use crate::loading::Loaded;
 use crate::media::{Delivered, PutOutcome, Refreshed, Status, StoreError};
 use crate::request::{Reply, Request};
+use crate::slow_operations::SlowOperations;
 use crate::transfer::{hand_over, receive};
 
 /// Makes the data of a new store.
@@ -50,6 +51,8 @@ pub(crate) struct Driver {
     pub availability: Arc<Availability>,
     pub directory: Arc<DirectoryWatch>,
     pub slices: Arc<DriverSlices>,
+    /// The operations that other threads do for the component.
+    pub operations: Arc<SlowOperations>,
 }
 
 /// How often the index log is appended to, while requests arrive.
@@ -366,6 +369,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             drop(reply.send(answer));
         }
         Request::Remove { url, reply } => drop(reply.send(guest.call_remove(accessor, cache, url).await?)),
+        Request::Verify { url, reply } => drop(reply.send(guest.call_verify(accessor, cache, url).await?)),
         Request::Entries { after, limit, reply } => {
             let _listing = instance.slices.during(Work::Listing);
             drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));

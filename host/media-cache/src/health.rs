@@ -27,8 +27,6 @@ struct Times {
     logged: Option<(String, Instant)>,
     /// Whether the log is to say that the trouble is over.
     is_announced: bool,
-    /// How many stores had failed when it turned out that the disk works again.
-    works_after: Option<u64>,
 }
 
 impl Default for HealthHistory {
@@ -47,16 +45,6 @@ impl HealthHistory {
     pub fn degraded_time(&self) -> Duration {
         let times = self.lock();
         times.before + times.degraded.map_or(Duration::ZERO, |since| since.elapsed())
-    }
-
-    /// Whether the disk was found to work after this many failures.
-    pub fn works_after(&self, failures: u64) -> bool {
-        self.lock().works_after == Some(failures)
-    }
-
-    /// Records that the disk works after this many failures.
-    pub fn set_works_after(&self, failures: u64) {
-        self.lock().works_after = Some(failures);
     }
 
     /// Records the state, and logs it if it is news.

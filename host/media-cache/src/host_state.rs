@@ -13,8 +13,10 @@ use media_cache_interfaces::{Blob, Downloader, Transcoder};
 use crate::blob_handle::BlobHandle;
 use crate::component_log::ComponentLog;
 use crate::disk_usage::DiskUsage;
+use crate::file_faults::FaultHook;
 use crate::hit_buffer::HitBuffer;
 use crate::policy::slot::PolicySlot;
+use crate::slow_operations::SlowOperations;
 
 /// What a cache component's store holds.
 pub struct HostState {
@@ -30,6 +32,10 @@ pub struct HostState {
     pub(crate) disk_usage: DiskUsage,
     /// Shared by all handles that the component holds, which counts them.
     pub(crate) handles: Arc<()>,
+    /// What every operation on a file passes.
+    pub(crate) faults: FaultHook,
+    /// The operations that other threads do for the component.
+    pub(crate) operations: Arc<SlowOperations>,
 }
 
 impl HostState {

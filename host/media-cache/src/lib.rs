@@ -7,6 +7,7 @@
 //!
 //! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another.
 //! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another. Needs a C++ compiler.
+//! - `fault-injection`: lets tests have operations on files fail.
 
 #![deny(unsafe_code)]
 
@@ -31,6 +32,7 @@ mod disk_usage;
 mod driver;
 mod driver_slices;
 mod engine;
+mod file_faults;
 #[cfg(feature = "gif")]
 pub mod gif;
 mod health;
@@ -39,6 +41,8 @@ mod hit_buffer;
 mod host_state;
 mod imports;
 mod inbox;
+mod integrity;
+mod integrity_check;
 mod listing;
 mod load_task;
 mod loading;
@@ -51,6 +55,7 @@ mod prepared;
 mod private_files;
 mod request;
 mod resident_index;
+mod slow_operations;
 mod small_file;
 mod supervision;
 mod transfer;
@@ -65,11 +70,14 @@ pub use directory_lock::{DirectoryLock, LockError};
 pub use disk_usage::spool_in;
 pub use driver_slices::SlicesSnapshot;
 pub use engine::Engine;
+#[cfg(feature = "fault-injection")]
+pub use file_faults::{FileFaults, FileOperation};
 pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
+pub use integrity::IntegrityReport;
 pub use media::{
     Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, RefreshOutcome, Source,
-    Stats, Status, StoreError,
+    Stats, Status, StoreError, Verified,
 };
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::SystemTime;
 
 pub use crate::bindings::cache::exports::media_cache::cache::cache::{
-    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError,
+    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError, Verified,
 };
 
 use crate::policy::record::PolicyStatus;

@@ -1,5 +1,6 @@
 //! A cache between being configured and being open.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
@@ -14,6 +15,8 @@ use crate::driver::Driver;
 use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
 use crate::inbox::Inbox;
+use crate::integrity::Integrity;
+use crate::integrity_check;
 use crate::open_error::OpenError;
 use crate::pass_through::PassThrough;
 use crate::policy::swap::Swapper;
@@ -38,6 +41,8 @@ pub struct PreparedCache {
     pub(crate) pass_through: PassThrough,
     pub(crate) max_silence: Duration,
     pub(crate) spool: Arc<Spool>,
+    /// In bytes a second.
+    pub(crate) integrity_check_rate: Option<NonZeroU64>,
 }
 
 impl PreparedCache {
@@ -67,12 +72,12 @@ impl PreparedCache {
     /// # Errors
     /// [`OpenError::Start`] and [`OpenError::Thread`].
     pub async fn start(self) -> Result<MediaCache, OpenError> {
-        let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, max_silence, spool } =
-            self;
+        let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, spool, .. } = self;
+        let (max_silence, integrity_check_rate) = (self.max_silence, self.integrity_check_rate);
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
         let slices = driver.slices.clone();
         let (ready, started) = oneshot::channel();
-        let heartbeat = Arc::<Heartbeat>::default();
+        let heartbeat = Arc::new(Heartbeat::new(driver.operations.clone()));
         let thread = start_thread(driver, inbox, ready, heartbeat.clone())?;
         let started = match started.await {
             Ok(Ok(())) => Ok(()),
@@ -100,11 +105,15 @@ impl PreparedCache {
             slices,
             pass_through,
             history: HealthHistory::default(),
+            integrity: Integrity::default(),
             latest_status: Mutex::default(),
             changed_files: AtomicU64::new(0),
             dropping: tokio::sync::Mutex::default(),
         }));
         supervision::start(&cache, heartbeat, max_silence);
+        if let Some(rate) = integrity_check_rate {
+            integrity_check::start(&cache, rate);
+        }
         Ok(cache)
     }
 }

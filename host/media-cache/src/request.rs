@@ -3,7 +3,7 @@
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
-use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Status, StoreError};
+use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Status, StoreError, Verified};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -31,6 +31,10 @@ pub(crate) enum Request {
     Remove {
         url: String,
         reply: Reply<Result<bool, StoreError>>,
+    },
+    Verify {
+        url: String,
+        reply: Reply<Verified>,
     },
     Entries {
         after: Option<u64>,

@@ -1,4 +1,5 @@
-//! Finds out that the driver's thread does not come back: from a mount that hangs, or a component that loops.
+//! Finds out that the driver's thread does not come back: from a mount that hangs, or a component that loops. The same applies to a
+//! thread that does a file operation for it.
 //!
 //! Nothing can interrupt such a thread. While it is away, requests are answered without it; once it returns, all is as before.
 //!
@@ -14,6 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::availability::{Availability, Trouble};
 use crate::request::Request;
+use crate::slow_operations::SlowOperations;
 
 /// How long the thread may be away, unless a builder says otherwise.
 pub(crate) const MAX_SILENCE: Duration = Duration::from_secs(5);
@@ -21,13 +23,18 @@ pub(crate) const MAX_SILENCE: Duration = Duration::from_secs(5);
 /// How often the watchdog looks before it decides.
 const LOOKS: u32 = 10;
 
-/// The signs of life of a thread.
+/// The signs of life of a thread, and of those that do operations for it.
 #[derive(Default)]
 pub(crate) struct Heartbeat {
     beats: AtomicU64,
+    operations: Arc<SlowOperations>,
 }
 
 impl Heartbeat {
+    pub fn new(operations: Arc<SlowOperations>) -> Self {
+        Self { beats: AtomicU64::new(0), operations }
+    }
+
     /// The thread is free.
     pub fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
@@ -64,16 +71,21 @@ pub(crate) async fn watch(
     let mut looks = tokio::time::interval((max_silence / LOOKS).max(Duration::from_millis(1)));
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut silence = Silence::default();
+    let (mut is_silent, mut is_away) = (false, false);
     while askers.upgrade().is_some_and(|asker| !asker.is_closed()) {
         looks.tick().await;
-        match silence.look(heartbeat.beats.load(Ordering::Relaxed)) {
-            Some(true) => {
-                let seconds = max_silence.as_secs_f32();
+        let changed = silence.look(heartbeat.beats.load(Ordering::Relaxed));
+        is_silent = changed.unwrap_or(is_silent);
+        let (was_away, seconds) = (is_away, max_silence.as_secs_f32());
+        let is_stuck = heartbeat.operations.look(LOOKS);
+        is_away = is_silent || is_stuck;
+        match (was_away, is_away) {
+            (false, true) => {
                 let reason = format!("the cache does not respond for more than {seconds} s; its disk may hang");
                 availability.begin(Trouble::Unresponsive, reason);
             }
-            Some(false) => availability.end(Trouble::Unresponsive),
-            None => {}
+            (true, false) => availability.end(Trouble::Unresponsive),
+            _ => {}
         }
     }
     availability.end(Trouble::Unresponsive);

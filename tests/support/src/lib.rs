@@ -12,6 +12,7 @@ pub mod cache_rig;
 pub mod cache_state;
 pub mod canary_listener;
 pub mod command;
+pub mod file_faults;
 pub mod homeserver;
 pub mod http_client;
 pub mod http_origin;

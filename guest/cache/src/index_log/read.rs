@@ -26,7 +26,7 @@ pub(crate) struct ReadLog {
 impl Cache {
     /// Puts into the index what the log says. Nothing of it is verified. `None` if there is no log that can be read.
     pub(crate) async fn read_log(&self, disk: &Disk) -> Option<ReadLog> {
-        let file = disk.own().ok()?.open(LOG, false).await.ok()?;
+        let file = disk.own().await.ok()?.open(LOG, false).await.ok()?;
         let mut log = IndexLog { file, generation: 0, frames: 0, bytes: 0, counters: Vec::new(), outdated: false };
         let mut closed = None;
         let (mut buffer, mut start, mut ended) = (Vec::new(), 0, false);

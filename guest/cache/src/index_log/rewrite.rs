@@ -21,7 +21,7 @@ struct RemovedSince {
 impl Cache {
     /// Writes a new log and puts it in the place of `old`, which is kept up to date until then.
     pub(crate) async fn rewrite(&self, disk: &Disk, old: Option<&mut IndexLog>) -> Result<IndexLog, String> {
-        let own = disk.own()?;
+        let own = disk.own().await?;
         let failed = |error| format!("cannot write {NEW_LOG}: {}", describe(&error));
         own.remove(NEW_LOG).await.map_err(failed)?;
         let file = own.open(NEW_LOG, true).await.map_err(failed)?;

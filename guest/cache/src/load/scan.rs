@@ -38,11 +38,9 @@ impl Cache {
             page = next.map_err(failed)?;
         }
         for name in others.leftovers {
-            match disk.remove(name).await {
-                Ok(removed) => report.leftovers += u64::from(removed),
-                Err(_) => self.state.borrow_mut().unfinished = true,
-            }
+            report.leftovers += u64::from(disk.clean_up(name).await);
         }
+        self.report_leftovers(disk);
         Ok(others.replacements)
     }
 
@@ -65,10 +63,16 @@ impl Cache {
             match recover(disk, digest, new).await {
                 Ok(Recovered::Completed) => self.state.borrow_mut().found_anew(digest),
                 Ok(Recovered::Undone(files)) => report.leftovers += files,
-                // They stay where they are, for a start that can read them; and so does the entry.
-                Err(_) => self.state.borrow_mut().set_aside_digest(digest),
+                // They stay where they are, until they can be read; and so does the entry.
+                Err(error) => {
+                    for name in new.names(digest) {
+                        disk.leave(name, &error);
+                    }
+                    self.state.borrow_mut().set_aside_digest(digest, &error);
+                }
             }
         }
+        self.report_leftovers(disk);
     }
 }
 

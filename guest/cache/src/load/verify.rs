@@ -10,7 +10,9 @@ use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::cache::storage::FileContent;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
 use crate::cache::Cache;
-use crate::disk::{Disk, blames_the_file};
+use crate::clock;
+use crate::disk::{Disk, blames_the_file, describe};
+use crate::disk_health::Operation;
 use crate::entry::{Entry, EntryState, Evicted, FoundFiles};
 use crate::index::Slot;
 use crate::load::by_time::{ByTime, Sorted};
@@ -36,7 +38,7 @@ type ReadSidecar = (Unread, Result<FileContent, ErrorCode>);
 
 impl Cache {
     /// Verifies all entries in the index. Returns those that the index log does not know, which have no place in the order of use yet.
-    pub(super) async fn verify(&self, disk: &Disk, report: &mut LoadReport) -> Found {
+    pub(super) async fn verify_all(&self, disk: &Disk, report: &mut LoadReport) -> Found {
         let mut unread = ByTime::default();
         let mut start: Slot = 0;
         while start < self.state.borrow().index.slot_count() {
@@ -48,7 +50,7 @@ impl Cache {
                 match size_of_both(disk, entry.digest).await {
                     Ok(Some(size)) => self.state.borrow_mut().found_both(entry.handle, size, &mut unread),
                     Ok(None) => damaged.push(entry.handle),
-                    Err(_) => self.state.borrow_mut().set_aside(entry.handle),
+                    Err(error) => self.state.borrow_mut().set_aside(entry.handle, &error),
                 }
             }
             self.drop_damaged_files(damaged, report).await;
@@ -97,9 +99,9 @@ impl Cache {
                         || !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
                 }
                 Err(error) if blames_the_file(&error) => true,
-                // That says nothing about the entry. It stays where it is, for a start that can read it.
-                Err(_) => {
-                    self.state.borrow_mut().set_aside(handle);
+                // That says nothing about the entry. It stays where it is, until it can be read.
+                Err(error) => {
+                    self.state.borrow_mut().set_aside(handle, &error);
                     false
                 }
             };
@@ -193,19 +195,21 @@ impl State {
     }
 
     /// The same, by the digest.
-    pub(super) fn set_aside_digest(&mut self, digest: KeyDigest) {
+    pub(super) fn set_aside_digest(&mut self, digest: KeyDigest, error: &ErrorCode) {
         self.unfinished = true;
         if let Some(handle) = self.index.find(&digest).map(|slot| self.index.handle(slot)) {
-            self.set_aside(handle);
+            self.set_aside(handle, error);
         }
     }
 
     /// An entry cannot be read now. Its files count, and stay.
-    fn set_aside(&mut self, handle: u64) {
+    fn set_aside(&mut self, handle: u64, error: &ErrorCode) {
         let files = self.take_unverified(handle);
         if let Some(files) = files {
             self.remains.add_unreadable(files.digest, files.disk_size);
             self.unfinished = true;
+            let reason = format!("cannot read the files of {}: {}", files.digest, describe(error));
+            self.disk_health.failed(Operation::Read, reason, clock::now());
             if let Some(loading) = &mut self.loading {
                 loading.removed.remove(&files.digest);
             }

@@ -1,6 +1,6 @@
 //! The interface `blobs`: handles in the component's table, bytes on the host's side.
 
-use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use wasmtime::component::{Accessor, HasSelf, Resource};
@@ -11,6 +11,8 @@ use crate::bindings::cache::media_cache::cache::blobs::{Host, HostBlob, HostBlob
 
 use crate::blob_handle::BlobHandle;
 use crate::host_state::HostState;
+use crate::imports::error_code::error_code;
+use crate::slow_operations::SlowOperation;
 use media_cache_interfaces::Blob;
 
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
@@ -41,9 +43,9 @@ impl HostBlob for HostState {
             // As for anything else that is not a regular file.
             Err(_) => return Ok(Err(ErrorCode::Invalid)),
         };
-        match Blob::from_file(file) {
+        match self.faults.before_on("inspect", file.as_fd()).and_then(|()| Blob::from_file(file)) {
             Ok(blob) => Ok(Ok(self.push_blob(Arc::new(blob))?)),
-            Err(error) => Ok(Err(error.into())),
+            Err(error) => Ok(Err(error_code(error))),
         }
     }
 
@@ -60,7 +62,9 @@ impl HostBlob for HostState {
     }
 
     fn head(&mut self, blob: Resource<BlobHandle>, count: u32) -> Fallible<Vec<u8>> {
-        Ok(self.blob(&blob)?.head(count as usize).map(Into::into).map_err(ErrorCode::from))
+        let blob = self.blob(&blob)?;
+        let begun = blob.file().map_or(Ok(()), |file| self.faults.before_on("read", file.as_fd()));
+        Ok(begun.and_then(|()| blob.head(count as usize)).map(Into::into).map_err(error_code))
     }
 
     fn share(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
@@ -77,14 +81,23 @@ impl HostBlob for HostState {
 impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
     async fn digest(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> Fallible<Vec<u8>> {
         let blob = store.with(|mut state| state.get().blob(&blob))?;
-        Ok(blob.digest().await.map(|digest| digest.to_vec()).map_err(ErrorCode::from))
+        let file = blob.file().filter(|_| blob.known_digest().is_none()).cloned();
+        let _under_way = match before(store, "read", file, blob.len()).await {
+            Ok(under_way) => under_way,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(blob.digest().await.map(|digest| digest.to_vec()).map_err(error_code))
     }
 
     async fn load(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> Fallible<Resource<BlobHandle>> {
         let blob = store.with(|mut state| state.get().blob(&blob))?;
+        let _under_way = match before(store, "read", blob.file().cloned(), blob.len()).await {
+            Ok(under_way) => under_way,
+            Err(error) => return Ok(Err(error)),
+        };
         match blob.load().await {
             Ok(loaded) => store.with(|mut state| state.get().push_blob(Arc::new(loaded))).map(Ok),
-            Err(error) => Ok(Err(error.into())),
+            Err(error) => Ok(Err(error_code(error))),
         }
     }
 
@@ -93,10 +106,36 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             let state = state.get();
             wasmtime::Result::<_>::Ok((state.blob(&blob)?, state.open_file(&file)?))
         })?;
-        let written: Result<(), io::Error> = match file {
-            Ok(file) => blob.write_to(file).await,
+        let file = match file {
+            Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(written.map_err(ErrorCode::from))
+        let _under_way = match before(store, "write", Some(file.clone()), blob.len()).await {
+            Ok(under_way) => under_way,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(blob.write_to(file).await.map_err(error_code))
     }
+}
+
+/// An operation on this many bytes of a file is about to begin, unless they are in memory. It is under way until the result is dropped.
+pub(super) async fn before<T: Send + 'static>(
+    store: &Accessor<T, HasSelf<HostState>>,
+    action: &'static str,
+    file: Option<Arc<std::fs::File>>,
+    bytes: u64,
+) -> Result<Option<SlowOperation>, ErrorCode> {
+    let Some(file) = file else { return Ok(None) };
+    let (faults, operations, runtime) = store.with(|mut state| {
+        let state = state.get();
+        (state.faults.clone(), state.operations.clone(), state.runtime.clone())
+    });
+    let begun = move || faults.before_on(action, file.as_fd()).map_err(error_code);
+    if !cfg!(feature = "fault-injection") || bytes <= Blob::MAX_INLINE_BYTES {
+        return begun().map(|()| (bytes > Blob::MAX_INLINE_BYTES).then(|| operations.begin(bytes)));
+    }
+    // Where the operation itself is going to run.
+    let under_way = operations.begin(bytes);
+    runtime.spawn_blocking(begun).await.map_err(|error| ErrorCode::Other(Some(error.to_string())))??;
+    Ok(Some(under_way))
 }

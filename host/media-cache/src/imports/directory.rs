@@ -12,6 +12,7 @@ use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p3::bindings::filesystem::types::{DescriptorType, DirectoryEntry, ErrorCode};
 
 use crate::host_state::HostState;
+use crate::imports::error_code::error_code;
 
 type Listing = (StreamReader<DirectoryEntry>, FutureReader<Result<(), ErrorCode>>);
 
@@ -28,7 +29,7 @@ pub(crate) fn list_all_directories(linker: &mut Linker<HostState>) -> wasmtime::
 
 fn read_directory(mut store: StoreContextMut<'_, HostState>, directory: &Resource<Descriptor>) -> wasmtime::Result<Listing> {
     let listed = match store.data().table.get(directory)? {
-        Descriptor::Dir(directory) => list(directory.dir.as_raw_fd()).map_err(ErrorCode::from),
+        Descriptor::Dir(directory) => list(directory.dir.as_raw_fd()).map_err(error_code),
         Descriptor::File(_) => Err(ErrorCode::NotDirectory),
     };
     let (entries, outcome) = match listed {

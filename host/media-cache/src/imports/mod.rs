@@ -3,8 +3,10 @@
 mod blobs;
 pub(crate) mod directory;
 mod downloader;
+mod error_code;
 mod eviction;
 mod failures;
+mod names;
 mod open_at;
 mod persist;
 mod storage;
@@ -23,6 +25,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
     wasmtime_wasi::p3::filesystem::add_to_linker(linker)?;
     directory::list_all_directories(linker)?;
     open_at::open_without_blocking(linker)?;
+    names::use_names(linker)?;
     cache_package::blobs::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::downloader::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     cache_package::storage::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;

@@ -18,6 +18,7 @@ use wasmtime_wasi::p3::bindings::filesystem::types::{DescriptorFlags, ErrorCode,
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use crate::host_state::HostState;
+use crate::imports::error_code::error_code;
 
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
@@ -52,6 +53,10 @@ fn open_at(
     if mode.contains(OpenMode::WRITE) && directory.perms != FsPerms::ReadWrite {
         return Ok(Err(ErrorCode::NotPermitted));
     }
+    let action = if how.contains(OpenFlags::CREATE) { "create" } else { "open" };
+    if let Err(error) = state.faults.before(action, path) {
+        return Ok(Err(error_code(error)));
+    }
     let perms = directory.perms;
     let descriptor = match open(directory.dir.as_fd(), path, how, access) {
         Ok(Opened::File(file)) => Descriptor::File(OpenFile::new(file, perms, mode, true)),
@@ -66,7 +71,8 @@ fn create_directory_at(state: &mut HostState, directory: &Resource<Descriptor>, 
     if directory.perms != FsPerms::ReadWrite {
         return Ok(Err(ErrorCode::NotPermitted));
     }
-    Ok(create_directory(directory.dir.as_fd(), path))
+    let created = state.faults.before("create", path).map_err(error_code);
+    Ok(created.and_then(|()| create_directory(directory.dir.as_fd(), path)))
 }
 
 /// What was opened.
@@ -108,7 +114,11 @@ fn open(directory: BorrowedFd<'_>, path: &str, how: OpenFlags, access: Descripto
     flags.set(OFlags::DIRECTORY, how.contains(OpenFlags::DIRECTORY) || path.ends_with('/'));
     let (parent, name) = resolve(directory, path)?;
     let parent = parent.as_ref().map_or(directory, AsFd::as_fd);
-    let file = openat(parent, name, flags, Mode::RUSR | Mode::WUSR).map_err(error_code)?;
+    let file = openat(parent, name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| match error {
+        // A socket, a device without a driver, or a pipe that nobody reads.
+        Errno::NXIO | Errno::NODEV => ErrorCode::Invalid,
+        error => error_code(error),
+    })?;
     let status = fstat(&file).map_err(error_code)?;
     match FileType::from_raw_mode(status.st_mode) {
         FileType::Directory => Ok(Opened::Directory(file.into())),
@@ -130,7 +140,7 @@ fn create_directory(directory: BorrowedFd<'_>, path: &str) -> Result<(), ErrorCo
 }
 
 /// Opens the directory that the last component of a path is in, unless that is `directory` itself, and returns that component.
-fn resolve<'a>(directory: BorrowedFd<'_>, path: &'a str) -> Result<(Option<OwnedFd>, &'a str), ErrorCode> {
+pub(super) fn resolve<'a>(directory: BorrowedFd<'_>, path: &'a str) -> Result<(Option<OwnedFd>, &'a str), ErrorCode> {
     let mut components = path.split('/').filter(|component| !matches!(*component, "" | "."));
     if path.is_empty() {
         return Err(ErrorCode::NoEntry);
@@ -146,14 +156,6 @@ fn resolve<'a>(directory: BorrowedFd<'_>, path: &'a str) -> Result<(Option<Owned
         parent = Some(openat(above, component, flags, Mode::empty()).map_err(error_code)?);
     }
     Ok((parent, name))
-}
-
-fn error_code(error: Errno) -> ErrorCode {
-    match error {
-        // A socket, a device without a driver, or a pipe that nobody reads.
-        Errno::NXIO | Errno::NODEV => ErrorCode::Invalid,
-        other => std::io::Error::from(other).into(),
-    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ use crate::bindings::cache::media_cache::cache::storage::{
 };
 use crate::blob_handle::BlobHandle;
 use crate::disk_usage::HostUsage;
+use crate::file_faults::FaultHook;
 use crate::host_state::HostState;
+use crate::imports::blobs::before;
+use crate::imports::error_code::error_code;
 use crate::imports::persist::{create, is_name, link, remove};
 use crate::listing::Listing;
 
@@ -27,6 +30,12 @@ type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
 /// Up to this many files are read on the calling thread.
 const FEW: usize = 2;
+
+/// What the directory of the entries is called where files have names.
+pub(super) const DIRECTORY: &str = "directory";
+
+/// How much a sync may have to write, also for other programs.
+const SYNC_BYTES: u64 = 16 << 20;
 
 /// The number of threads that read many files.
 const READERS: usize = 8;
@@ -38,17 +47,33 @@ impl HostState {
             // The component's may be one that only paths can be opened from (`O_PATH`).
             Descriptor::Dir(directory) => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                rustix::fs::openat(&*directory.dir, ".", flags, Mode::empty()).map_err(code)
+                rustix::fs::openat(&*directory.dir, ".", flags, Mode::empty()).map_err(error_code)
             }
             Descriptor::File(_) => Err(ErrorCode::NotDirectory),
+        })
+    }
+
+    /// An open file or directory, to be used on any thread.
+    pub(super) fn owned(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
+        match self.table.get(descriptor)? {
+            Descriptor::Dir(_) => self.directory(descriptor),
+            Descriptor::File(file) => Ok(file.file.try_clone().map(OwnedFd::from).map_err(error_code)),
+        }
+    }
+
+    /// The same for a directory that an operation is about to begin on.
+    fn directory_for(&self, action: &'static str, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
+        Ok(match self.faults.before(action, DIRECTORY) {
+            Ok(()) => self.directory(descriptor)?,
+            Err(error) => Err(error_code(error)),
         })
     }
 }
 
 impl Host for HostState {
     fn list_files(&mut self, directory: Resource<Descriptor>) -> Fallible<Resource<Listing>> {
-        let listing = match self.directory(&directory)? {
-            Ok(directory) => Dir::new(directory).map_err(code),
+        let listing = match self.directory_for("open", &directory)? {
+            Ok(directory) => Dir::new(directory).map_err(error_code),
             Err(error) => Err(error),
         };
         match listing {
@@ -58,16 +83,16 @@ impl Host for HostState {
     }
 
     fn directory_stamp(&mut self, directory: Resource<Descriptor>) -> Fallible<Stamp> {
-        Ok(match self.directory(&directory)? {
-            Ok(directory) => rustix::fs::fstat(directory).map(|stat| stamp(&stat)).map_err(code),
+        Ok(match self.directory_for("inspect", &directory)? {
+            Ok(directory) => rustix::fs::fstat(directory).map(|stat| stamp(&stat)).map_err(error_code),
             Err(error) => Err(error),
         })
     }
 
     fn free_space(&mut self, directory: Resource<Descriptor>) -> Fallible<Space> {
         let min_free = self.disk_usage.min_free;
-        Ok(match self.directory(&directory)? {
-            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(code).map(|stat| {
+        Ok(match self.directory_for("measure", &directory)? {
+            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(error_code).map(|stat| {
                 let free = stat.f_bavail.saturating_mul(stat.f_frsize);
                 let total = stat.f_blocks.saturating_mul(stat.f_frsize);
                 let floor = min_free.bytes_of(total);
@@ -92,9 +117,15 @@ impl HostListing for HostState {
 
 impl<T: Send + 'static> HostListingWithStore<T> for HasSelf<HostState> {
     async fn next(store: &Accessor<T, Self>, listing: Resource<Listing>, limit: u32) -> Fallible<Vec<ListedFile>> {
-        let directory = store.with(|mut state| state.get().table.get(&listing).map(|listing| listing.0.clone()))?;
-        let next = move || next_files(&mut directory.lock().unwrap_or_else(PoisonError::into_inner), limit as usize);
-        off_thread(store, next).await
+        let (directory, faults) = store.with(|mut state| {
+            let state = state.get();
+            state.table.get(&listing).map(|listing| (listing.0.clone(), state.faults.clone()))
+        })?;
+        let next = move || {
+            faults.before("list", DIRECTORY).map_err(error_code)?;
+            next_files(&mut directory.lock().unwrap_or_else(PoisonError::into_inner), limit as usize)
+        };
+        off_thread(store, 0, next).await
     }
 }
 
@@ -109,11 +140,20 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             Ok(directory) => Arc::new(directory),
             Err(error) => return Ok(names.iter().map(|_| Err(error.clone())).collect()),
         };
-        let read = move |names: &[String]| -> Vec<_> { names.iter().map(|name| read_file(&*directory, name, max_bytes)).collect() };
+        let (faults, operations) = store.with(|mut state| {
+            let state = state.get();
+            (state.faults.clone(), state.operations.clone())
+        });
+        let read_one = move |name: &String| {
+            faults.before("read", name).map_err(error_code)?;
+            read_file(&*directory, name, max_bytes)
+        };
+        let read = move |names: &[String]| -> Vec<_> { names.iter().map(&read_one).collect() };
         if names.len() <= FEW {
             return Ok(read(&names));
         }
         let runtime = store.with(|mut state| state.get().runtime.clone());
+        let _under_way = operations.begin(0);
         let share = names.len().div_ceil(READERS);
         let readers = names.chunks(share).map(|names| {
             let (names, read) = (names.to_vec(), read.clone());
@@ -131,15 +171,27 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
     }
 
     async fn read_at(store: &Accessor<T, Self>, file: Resource<Descriptor>, offset: u64, count: u32) -> Fallible<Vec<u8>> {
-        match store.with(|mut state| state.get().open_file(&file))? {
-            Ok(file) => off_thread(store, move || read_at(&file, offset, count)).await,
+        match open_file(store, &file)? {
+            Ok((file, faults)) => {
+                let read = move || {
+                    faults.before_on("read", file.as_fd()).map_err(error_code)?;
+                    read_at(&file, offset, count)
+                };
+                off_thread(store, count.into(), read).await
+            }
             Err(error) => Ok(Err(error)),
         }
     }
 
     async fn write_at(store: &Accessor<T, Self>, file: Resource<Descriptor>, offset: u64, bytes: Vec<u8>) -> Fallible<()> {
-        match store.with(|mut state| state.get().open_file(&file))? {
-            Ok(file) => off_thread(store, move || file.write_all_at(&bytes, offset).map_err(ErrorCode::from)).await,
+        match open_file(store, &file)? {
+            Ok((file, faults)) => {
+                let length = bytes.len() as u64;
+                let write = move || {
+                    faults.before_on("write", file.as_fd()).and_then(|()| file.write_all_at(&bytes, offset)).map_err(error_code)
+                };
+                off_thread(store, length, write).await
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -160,8 +212,12 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             Ok(_) => return Ok(Err(ErrorCode::Invalid)),
             Err(error) => return Ok(Err(error)),
         };
+        let faults = store.with(|mut state| state.get().faults.clone());
+        if let Err(error) = faults.before("create", &name) {
+            return Ok(Err(error_code(error)));
+        }
         let linked = body.arrived_file().map(|file| link(&file, &directory, &name).map(|linked| linked.then_some(file)));
-        let file = match linked.transpose().map(Option::flatten) {
+        let written = match linked.transpose().map(Option::flatten) {
             Ok(Some(file)) => {
                 body.end_arrival();
                 // If storing it fails after all, it is a removed file that is open.
@@ -169,15 +225,21 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
                 Ok(file)
             }
             Ok(None) => match create(&directory, &name) {
-                Ok(file) => body.write_to(file.clone()).await.map(|()| file),
-                Err(error) => return Ok(Err(error.into())),
+                Ok(file) => match before(store, "write", Some(file.clone()), body.len()).await {
+                    Ok(_under_way) => body.write_to(file.clone()).await.map(|()| file).map_err(error_code),
+                    Err(error) => Err(error),
+                },
+                Err(error) => return Ok(Err(error_code(error))),
             },
-            Err(error) => return Ok(Err(error.into())),
+            Err(error) => return Ok(Err(error_code(error))),
         };
-        let synced = match file {
-            Ok(file) if durable => off_thread(store, move || file.sync_all().map_err(ErrorCode::from)).await?,
+        let synced = match written {
+            Ok(file) if durable => {
+                let sync = move || faults.before_on("sync", file.as_fd()).and_then(|()| file.sync_all()).map_err(error_code);
+                off_thread(store, 0, sync).await?
+            }
             Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         if synced.is_err() {
             remove(&directory, &name);
@@ -186,19 +248,32 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
     }
 
     async fn sync(store: &Accessor<T, Self>, directory: Resource<Descriptor>) -> Fallible<()> {
-        match store.with(|mut state| state.get().directory(&directory))? {
-            Ok(directory) => off_thread(store, move || rustix::fs::syncfs(directory).map_err(code)).await,
+        match store.with(|mut state| state.get().directory_for("sync", &directory))? {
+            Ok(directory) => off_thread(store, SYNC_BYTES, move || rustix::fs::syncfs(directory).map_err(error_code)).await,
             Err(error) => Ok(Err(error)),
         }
     }
 }
 
-/// Runs work on a thread for blocking work.
-async fn off_thread<S: Send + 'static, T: Send + 'static>(
+/// An open file, and what an operation on it passes first.
+fn open_file<T: 'static>(store: &Accessor<T, HasSelf<HostState>>, file: &Resource<Descriptor>) -> Fallible<(Arc<File>, FaultHook)> {
+    store.with(|mut state| {
+        let state = state.get();
+        Ok(state.open_file(file)?.map(|file| (file, state.faults.clone())))
+    })
+}
+
+/// Runs work on this many bytes on a thread for blocking work.
+pub(super) async fn off_thread<S: Send + 'static, T: Send + 'static>(
     store: &Accessor<S, HasSelf<HostState>>,
+    bytes: u64,
     work: impl FnOnce() -> Result<T, ErrorCode> + Send + 'static,
 ) -> Fallible<T> {
-    let runtime = store.with(|mut state| state.get().runtime.clone());
+    let (runtime, operations) = store.with(|mut state| {
+        let state = state.get();
+        (state.runtime.clone(), state.operations.clone())
+    });
+    let _under_way = operations.begin(bytes);
     Ok(runtime.spawn_blocking(work).await.unwrap_or_else(|error| Err(interrupted(&error))))
 }
 
@@ -206,22 +281,18 @@ fn interrupted(error: &tokio::task::JoinError) -> ErrorCode {
     ErrorCode::Other(Some(format!("the operation was interrupted: {error}")))
 }
 
-fn code(errno: rustix::io::Errno) -> ErrorCode {
-    io::Error::from(errno).into()
-}
-
 /// The next regular files of a listing.
 fn next_files(directory: &mut Dir, limit: usize) -> Result<Vec<ListedFile>, ErrorCode> {
     let mut files = Vec::new();
     while files.len() < limit {
         let Some(entry) = directory.next() else { break };
-        let entry = entry.map_err(code)?;
+        let entry = entry.map_err(error_code)?;
         // No component could name a file whose name is not UTF-8.
         let Ok(name) = entry.file_name().to_str() else { continue };
         if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
             continue;
         }
-        match rustix::fs::statat(directory.fd().map_err(code)?, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(directory.fd().map_err(error_code)?, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: stamp(&stat) }),
             // One of an entry that cannot be inspected is looked at again when it is missed.
             Ok(_) | Err(_) => {}
@@ -236,8 +307,8 @@ fn read_file(directory: impl AsFd, name: &str, max_bytes: u32) -> Result<FileCon
         return Err(ErrorCode::Invalid);
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(code)?);
-    let stat = rustix::fs::fstat(&file).map_err(code)?;
+    let file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty()).map_err(error_code)?);
+    let stat = rustix::fs::fstat(&file).map_err(error_code)?;
     if !is_regular(&stat) {
         return Err(ErrorCode::Invalid);
     }
@@ -259,7 +330,7 @@ fn read_at(file: &File, offset: u64, count: u32) -> Result<Vec<u8>, ErrorCode> {
             Ok(0) => break,
             Ok(read) => filled += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error_code(error)),
         }
     }
     bytes.truncate(filled);

@@ -17,6 +17,7 @@ mod encode;
 pub(crate) mod exposition;
 mod health;
 mod in_progress;
+mod integrity;
 mod log;
 mod measured;
 mod process;

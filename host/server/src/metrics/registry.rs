@@ -19,6 +19,7 @@ use crate::metrics::downloads::Downloads;
 use crate::metrics::driver::DriverMetrics;
 use crate::metrics::exposition::{self, Format};
 use crate::metrics::health::HealthMetrics;
+use crate::metrics::integrity::IntegrityMetrics;
 use crate::metrics::log::LogMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
@@ -40,6 +41,7 @@ struct Inner {
     cache: Arc<CacheMetrics>,
     health: Arc<HealthMetrics>,
     driver: Arc<DriverMetrics>,
+    integrity: Arc<IntegrityMetrics>,
     ready: Gauge,
 }
 
@@ -68,8 +70,11 @@ impl Metrics {
         ours.register_collector(Box::new(health.clone()));
         let driver = Arc::new(DriverMetrics::default());
         ours.register_collector(Box::new(driver.clone()));
+        let integrity = Arc::new(IntegrityMetrics::default());
+        ours.register_collector(Box::new(integrity.clone()));
         registry.register_collector(Box::new(Process::starting()));
-        Self(Arc::new(Inner { registry: Mutex::new(registry), requests, downloads, transcodes, cache, health, driver, ready }))
+        let registry = Mutex::new(registry);
+        Self(Arc::new(Inner { registry, requests, downloads, transcodes, cache, health, driver, integrity, ready }))
     }
 
     /// All metrics as text.
@@ -102,6 +107,7 @@ impl Metrics {
         }
         if let Some((cache, Ok(health))) = health {
             self.0.health.update(state(&health), cache);
+            self.0.integrity.update(cache.integrity());
         }
         if let Some((status, policy_totals)) = status {
             self.0.cache.update(status, policy_totals);

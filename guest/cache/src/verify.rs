@@ -1,0 +1,81 @@
+//! Checks an entry in full, without serving it: neither the order of use changes nor what is resident.
+
+use media_cache_entry_files::KeyDigest;
+
+use crate::bindings::exports::media_cache::cache::cache::Verified;
+use crate::bindings::wasi::filesystem::types::ErrorCode;
+use crate::cache::Cache;
+use crate::disk::{Disk, blames_the_file};
+use crate::sidecar_file::read_sidecar;
+use crate::single_flight::Role;
+
+/// How often an entry is looked at that seems to be damaged. Another program may have replaced both files meanwhile.
+const LOOKS: u32 = 2;
+
+/// The outcome of reading both files.
+enum Files {
+    /// They fit each other, and have this many bytes.
+    Intact(u64),
+    Damaged,
+    /// This one cannot be read.
+    Unreadable(String, ErrorCode),
+}
+
+impl Cache {
+    /// See the WIT.
+    pub async fn verify(&self, url: &str) -> Verified {
+        let digest = self.lookup_key(url).digest;
+        // Until the directory is loaded, the load verifies entries.
+        let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
+        // Whoever replaces the files waits for reads in progress.
+        let Role::Leader(read) = self.reads.join(&digest) else { return Verified::InUse };
+        let Some(before) = self.state.borrow().handle_of(&digest) else { return Verified::Absent };
+        let mut files = read_files(&disk, digest).await;
+        for _ in 1..LOOKS {
+            if matches!(files, Files::Damaged) {
+                self.complete_replacement(&disk, digest).await;
+                files = read_files(&disk, digest).await;
+            }
+        }
+        let dropped = {
+            let state = &mut *self.state.borrow_mut();
+            if state.handle_of(&digest) != Some(before) || state.is_replaced(&digest) {
+                return Verified::InUse;
+            }
+            match files {
+                Files::Intact(bytes) => return Verified::Intact(bytes),
+                Files::Unreadable(file, error) => {
+                    state.read_failed(digest, &file, &error);
+                    return Verified::Unreadable;
+                }
+                Files::Damaged => state.drop_damaged(&digest),
+            }
+        };
+        read.finish(|| None);
+        self.delete_evicted(dropped).await;
+        Verified::Damaged
+    }
+}
+
+async fn read_files(disk: &Disk, digest: KeyDigest) -> Files {
+    let [sidecar_file, media_file] = [digest.sidecar_file(), digest.media_file()];
+    let (sidecar, stamp) = match read_sidecar(disk, sidecar_file.clone(), digest).await {
+        Ok(Some(sidecar)) => sidecar,
+        Ok(None) => return Files::Damaged,
+        Err(error) if blames_the_file(&error) => return Files::Damaged,
+        Err(error) => return Files::Unreadable(sidecar_file, error),
+    };
+    let blob = match disk.read(media_file.clone()).await {
+        Ok(blob) if blob.size() == sidecar.size => blob,
+        Ok(_) => return Files::Damaged,
+        Err(error) if blames_the_file(&error) => return Files::Damaged,
+        Err(error) => return Files::Unreadable(media_file, error),
+    };
+    // Another program's sidecar may have no digest.
+    let Some(expected) = sidecar.body_digest else { return Files::Intact(stamp.size) };
+    match blob.digest().await {
+        Ok(found) if found == expected => Files::Intact(stamp.size + sidecar.size),
+        Ok(_) => Files::Damaged,
+        Err(error) => Files::Unreadable(media_file, error),
+    }
+}

@@ -1,0 +1,28 @@
+//! The background check of what is stored.
+
+use std::num::NonZeroU64;
+
+use clap::Args;
+use media_cache::Builder;
+
+/// Slow enough to be noticed by nobody (half a percent of a processor without instructions for SHA-256), and fast enough for 86 GB a day.
+const DEFAULT_RATE: u64 = 1_000_000;
+
+/// How fast what is stored is checked. For commands that run long enough.
+#[derive(Args)]
+#[command(next_help_heading = "Storage")]
+pub struct IntegrityCheck {
+    /// How much of what is stored is read and compared with its digest in the background, in bytes a second; 0 for nothing
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_RATE)]
+    integrity_check_rate: u64,
+}
+
+impl IntegrityCheck {
+    /// Sets how fast entries are checked.
+    pub fn configure(&self, builder: Builder) -> Builder {
+        match NonZeroU64::new(self.integrity_check_rate) {
+            Some(rate) => builder.integrity_check_rate(rate),
+            None => builder,
+        }
+    }
+}

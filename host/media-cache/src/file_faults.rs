@@ -1,0 +1,72 @@
+//! Faults of the disk, for tests. Every operation of the component on a file passes here first. Without the feature `fault-injection`
+//! this does nothing, and costs nothing.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+#[cfg(feature = "fault-injection")]
+pub use injection::{FileFaults, FileOperation};
+
+/// What an operation passes before it begins.
+#[derive(Clone, Default)]
+pub(crate) struct FaultHook {
+    #[cfg(feature = "fault-injection")]
+    pub faults: Option<std::sync::Arc<dyn FileFaults>>,
+}
+
+#[cfg(not(feature = "fault-injection"))]
+#[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one uses and wraps them")]
+impl FaultHook {
+    /// An operation is about to begin on the file with this name.
+    pub const fn before(&self, _action: &'static str, _file: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// An operation is about to begin on this open file.
+    pub const fn before_on(&self, _action: &'static str, _file: BorrowedFd<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+mod injection {
+    use std::os::fd::AsRawFd;
+
+    use super::{BorrowedFd, FaultHook, io};
+
+    /// Decides which operations on files fail. For tests of what a cache does about that.
+    pub trait FileFaults: Send + Sync + 'static {
+        /// Called before each operation, on the thread that is to do it. It may take any time, as a disk may.
+        ///
+        /// # Errors
+        /// The error of the operation, which is not done then.
+        fn before(&self, operation: &FileOperation) -> io::Result<()>;
+    }
+
+    /// An operation of a cache on a file.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FileOperation {
+        /// What is done, such as `create`.
+        pub action: &'static str,
+        /// The name of the file, without the directory that it is in.
+        pub file: String,
+    }
+
+    impl FaultHook {
+        /// An operation is about to begin on the file with this name.
+        pub fn before(&self, action: &'static str, file: &str) -> io::Result<()> {
+            let Some(faults) = &self.faults else { return Ok(()) };
+            faults.before(&FileOperation { action, file: file.into() })
+        }
+
+        /// An operation is about to begin on this open file.
+        pub fn before_on(&self, action: &'static str, file: BorrowedFd<'_>) -> io::Result<()> {
+            if self.faults.is_none() {
+                return Ok(());
+            }
+            let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            self.before(action, name.strip_suffix(" (deleted)").unwrap_or(&name))
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The errors of the operating system as the component sees them, so that people are told what happened: wasmtime-wasi makes an
+//! input/output error of a read-only file system, a quota, and a process without file descriptors.
+
+use std::io;
+
+use rustix::io::Errno;
+use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
+
+/// The error code of an error.
+pub(crate) fn error_code(error: impl Into<io::Error>) -> ErrorCode {
+    let error = error.into();
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::ROFS) => ErrorCode::ReadOnly,
+        Some(Errno::DQUOT) => ErrorCode::Quota,
+        Some(Errno::XDEV) => ErrorCode::CrossDevice,
+        Some(Errno::TXTBSY) => ErrorCode::TextFileBusy,
+        Some(Errno::MFILE | Errno::NFILE) => ErrorCode::Other(Some("too many files are open".into())),
+        Some(Errno::STALE) => ErrorCode::Other(Some("the file is no longer on the server".into())),
+        _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_disk_are_told_apart() {
+        let code = |errno: Errno| format!("{:?}", error_code(errno));
+        assert_eq!(
+            [Errno::ROFS, Errno::DQUOT, Errno::NOSPC, Errno::IO].map(code),
+            ["ReadOnly", "Quota", "InsufficientSpace", "Io"].map(|name| format!("ErrorCode::{name}"))
+        );
+        assert!(code(Errno::MFILE).contains("too many files are open"));
+        assert!(matches!(error_code(io::ErrorKind::UnexpectedEof), ErrorCode::Io));
+    }
+}

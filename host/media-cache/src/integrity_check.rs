@@ -1,0 +1,116 @@
+//! Checks all entries in the background, so that media which a disk has damaged is noticed before somebody needs it, and is fetched
+//! again. An entry is checked by the component, which drops it if it is damaged.
+//!
+//! The limit is an average: an entry is read at once, and its bytes are paid for afterwards.
+
+use std::num::NonZeroU64;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::cache::{CacheError, MediaCache, Shared};
+use crate::integrity::IntegrityReport;
+use crate::media::Verified;
+use crate::request::Request;
+
+/// How often all entries are checked, at most.
+const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The entries that are listed at a time.
+const PAGE: u32 = 64;
+
+/// What an entry counts for besides its bytes: opening and reading two files.
+const BYTES_PER_ENTRY: u64 = 8192;
+
+/// The longest time that one entry is paid for. The limit would be of no use for entries of gigabytes, and nothing would be checked
+/// for days.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
+
+/// How long to wait while the cache cannot be asked.
+const RETRY: Duration = Duration::from_secs(10);
+
+impl MediaCache {
+    /// What the background check has found since the cache was opened.
+    #[must_use]
+    pub fn integrity(&self) -> IntegrityReport {
+        self.0.integrity.report()
+    }
+}
+
+/// Checks all entries, again and again, for as long as anybody has the cache. `rate` is in bytes a second.
+pub(crate) async fn keep_checking(cache: Weak<Shared>, rate: NonZeroU64) {
+    loop {
+        let began = Instant::now();
+        match check_all(&cache, rate).await {
+            Ok(()) => {}
+            Err(CacheError::Closed) => return,
+            Err(error) => {
+                tracing::debug!("the background check is interrupted: {error}");
+                sleep(RETRY).await;
+                continue;
+            }
+        }
+        sleep_until(began + INTERVAL).await;
+    }
+}
+
+/// Checks all entries once.
+async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheError> {
+    loop {
+        // It must not be kept open by this.
+        let loaded = open(cache)?.0.loaded.clone();
+        if loaded.report().is_some() {
+            break;
+        }
+        sleep(RETRY.min(Duration::from_secs(1))).await;
+    }
+    let mut after = None;
+    loop {
+        let page = open(cache)?.entries(after, PAGE).await?;
+        for entry in page.entries {
+            let pause = {
+                let cache = open(cache)?;
+                let verified = cache.call(|reply| Request::Verify { url: entry.url.clone(), reply }).await?;
+                if matches!(verified, Verified::Damaged) {
+                    tracing::warn!(
+                        "the media of an entry is damaged; the entry is removed, and fetched again when it is requested"
+                    );
+                }
+                pause(cache.0.integrity.count(&verified) + BYTES_PER_ENTRY, rate)
+            };
+            sleep(pause).await;
+        }
+        after = page.next;
+        if after.is_none() {
+            open(cache)?.0.integrity.complete_pass();
+            return Ok(());
+        }
+    }
+}
+
+fn open(cache: &Weak<Shared>) -> Result<MediaCache, CacheError> {
+    cache.upgrade().map(MediaCache).filter(|cache| !cache.is_closed()).ok_or(CacheError::Closed)
+}
+
+/// How long so many bytes take at a rate.
+fn pause(bytes: u64, rate: NonZeroU64) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / rate.get() as f64).min(LONGEST_PAUSE)
+}
+
+/// Starts the check.
+pub(crate) fn start(cache: &MediaCache, rate: NonZeroU64) {
+    tokio::spawn(keep_checking(Arc::downgrade(&cache.0), rate));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_take_as_long_as_the_rate_says_but_no_longer_than_an_hour() {
+        let rate = NonZeroU64::new(1000).unwrap();
+        assert_eq!(pause(500, rate), Duration::from_millis(500));
+        assert_eq!(pause(u64::MAX, rate), LONGEST_PAUSE);
+    }
+}

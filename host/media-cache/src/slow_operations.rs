@@ -1,0 +1,80 @@
+//! Finds out that a file operation on another thread does not come back, for example from a mount that hangs. Nothing can interrupt it.
+//!
+//! The component goes on meanwhile, but whoever waits for that operation would wait forever, and the next ones would hang as well. So
+//! the watchdog treats it as it treats a driver that does not come back: requests are answered without the component.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The bytes for which an operation has as much time as one without any. A body of gigabytes takes its time on any disk.
+const BYTES_PER_LIMIT: u64 = 4 << 20;
+
+/// The operations that are under way.
+#[derive(Default)]
+pub(crate) struct SlowOperations(Mutex<Running>);
+
+#[derive(Default)]
+struct Running {
+    next: u64,
+    operations: HashMap<u64, Age>,
+}
+
+struct Age {
+    looks: u64,
+    /// How many times the limit it may take.
+    limits: u64,
+}
+
+/// An operation that is under way until this is dropped.
+pub(crate) struct SlowOperation {
+    operations: Arc<SlowOperations>,
+    number: u64,
+}
+
+impl SlowOperations {
+    /// An operation on this many bytes begins.
+    pub fn begin(self: &Arc<Self>, bytes: u64) -> SlowOperation {
+        let mut running = self.lock();
+        let number = running.next;
+        running.next += 1;
+        running.operations.insert(number, Age { looks: 0, limits: 1 + bytes / BYTES_PER_LIMIT });
+        SlowOperation { operations: self.clone(), number }
+    }
+
+    /// Looks at all of them. Whether one has been under way for longer than it may be: this many looks, or more if it has many bytes.
+    pub fn look(&self, limit: u32) -> bool {
+        let mut is_stuck = false;
+        for age in self.lock().operations.values_mut() {
+            age.looks += 1;
+            is_stuck |= age.looks > age.limits.saturating_mul(limit.into());
+        }
+        is_stuck
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Running> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for SlowOperation {
+    fn drop(&mut self) {
+        self.operations.lock().operations.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_stuck_after_as_many_looks_as_its_bytes_may_take() {
+        let operations = Arc::<SlowOperations>::default();
+        let (small, large) = (operations.begin(0), operations.begin(2 * BYTES_PER_LIMIT));
+        let looks = |count: usize| -> Vec<bool> { (0..count).map(|_| operations.look(10)).collect() };
+        assert_eq!(looks(12), [vec![false; 10], vec![true; 2]].concat());
+        drop(small);
+        assert_eq!(looks(20), [vec![false; 18], vec![true; 2]].concat());
+        drop(large);
+        assert_eq!(looks(1), [false]);
+    }
+}

@@ -1,0 +1,103 @@
+//! Every operation of the cache on a file fails in turn, with each kind of error, or hangs. What callers get, what the health of the
+//! cache says, and whether it recovers is a row in `docs/faults.md`.
+//!
+//! Which operations there are is observed: the workload runs once while nothing fails.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod directory;
+mod table;
+mod workload;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
+use media_cache_test_support::file_faults::Fault;
+use media_cache_test_support::workspace::workspace_file;
+use rustix::io::Errno;
+
+use directory::PreparedDirectory;
+use table::{Row, table};
+use workload::{Run, run};
+
+/// The errors, and what the reason has to say of each.
+const ERRORS: [(&str, Errno, &str); 4] = [
+    ("EIO", Errno::IO, "input/output error"),
+    ("ENOSPC", Errno::NOSPC, "disk is full"),
+    ("EROFS", Errno::ROFS, "read-only"),
+    ("EMFILE", Errno::MFILE, "too many files are open"),
+];
+
+/// How often an operation is waited for that is to hang. On a machine that is busy, the cache may fail to respond before that.
+const ATTEMPTS: usize = 3;
+
+/// How many runs there are at a time.
+const AT_ONCE: usize = 4;
+
+/// Runs the workload without faults.
+async fn observe(directory: &PreparedDirectory) -> (Run, BTreeSet<String>) {
+    let undisturbed = run(directory, None).await;
+    assert_eq!(undisturbed.reported, None, "nothing fails");
+    let operations = undisturbed.seen.clone();
+
+    assert!(operations.len() > 30, "{operations:?}");
+    (undisturbed, operations)
+}
+
+/// Runs all cases, and then fails if one of them failed.
+async fn all<C: Debug, T>(cases: impl IntoIterator<Item = C>, run: impl AsyncFn(C) -> T) -> Vec<T> {
+    let run = &run;
+    let runs = stream::iter(cases).map(async |case| {
+        let name = format!("{case:?}");
+        AssertUnwindSafe(run(case)).catch_unwind().await.map_err(|_| name)
+    });
+    let outcomes: Vec<Result<T, String>> = runs.buffered(AT_ONCE).collect().await;
+    let failed: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert!(failed.is_empty(), "these fail, for the reasons above: {failed:#?}");
+    outcomes.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_operation_that_fails_is_a_row_of_the_table() {
+    let directory = PreparedDirectory::make().await;
+    let (undisturbed, operations) = observe(&directory).await;
+    let cases = operations.iter().flat_map(|operation| ERRORS.map(|error| (operation.clone(), error)));
+    let directory = &directory;
+    let undisturbed = &undisturbed;
+    let rows: Vec<Row> = all(cases, async |(operation, (error, errno, words))| {
+        let failed = run(directory, Some((operation.clone(), Fault::Error(errno)))).await;
+        assert!(failed.failed > 0, "{operation} did not happen");
+        Row::new(operation, error, words, undisturbed, &failed)
+    })
+    .await;
+    let expected = table(&rows);
+    let documented = workspace_file("docs/faults.md");
+    let documented = documented.split("<!-- operations -->\n\n").nth(1).unwrap_or_default();
+    assert_eq!(documented.trim(), expected.trim(), "docs/faults.md has to say:\n\n{expected}\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn operations_that_hang_are_reported_and_requests_are_answered_without_them() {
+    let directory = PreparedDirectory::make().await;
+    let (undisturbed, operations) = observe(&directory).await;
+    let (directory, undisturbed) = (&directory, &undisturbed);
+    all(operations, async |operation| {
+        let mut hung = run(directory, Some((operation.clone(), Fault::Hang))).await;
+        for _ in 1..ATTEMPTS {
+            if hung.failed == 0 {
+                hung = run(directory, Some((operation.clone(), Fault::Hang))).await;
+            }
+        }
+        assert!(hung.failed > 0, "{operation} did not happen");
+        let reported = hung.reported.clone().unwrap_or_default();
+        assert!(reported.contains("does not respond"), "{operation}: {reported}");
+        for (step, outcome) in &hung.outcomes {
+            let is_allowed = Some(outcome) == undisturbed.outcome(step) || outcome.is_without_the_cache();
+            assert!(is_allowed, "{operation}: {step}: {outcome}");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,422 @@
+//! Everything that a cache does with files, step by step, while one operation fails; and what has to hold afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_cache::{
+    Blob, CacheControl, CacheError, Durability, EntryFilter, Health, Media, MediaCache, PutOutcome, Source, StoreError, Validators,
+};
+use media_cache_test_support::cache_directory::{copy_files, disk_usage};
+use media_cache_test_support::cache_requests::body;
+use media_cache_test_support::cache_rig::{CacheRig, bytes};
+use media_cache_test_support::cache_state::{entries as listed, stats};
+use media_cache_test_support::file_faults::{Fault, FaultyDisk};
+use media_cache_test_support::random::noise;
+use media_cache_test_support::scripted_origin::{fetched, text};
+use media_cache_test_support::soon::soon;
+
+use crate::directory::{LARGE, PreparedDirectory, entries};
+
+/// Enough for all but the last entry.
+const BUDGET: u64 = 800_000;
+
+/// How long a cache may not respond, where operations hang.
+const MAX_SILENCE: Duration = Duration::from_millis(300);
+
+/// What a caller got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    Done,
+    Stored,
+    Hit,
+    Miss,
+    NotStored,
+    Unmodified,
+    NotLoaded,
+    Incomplete,
+    Failed,
+    Unavailable,
+}
+
+impl Outcome {
+    /// Whether it is what callers get while the cache does not respond.
+    pub fn is_without_the_cache(self) -> bool {
+        matches!(self, Self::NotStored | Self::Unavailable | Self::NotLoaded | Self::Hit)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "done",
+            Self::Stored => "stored",
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::NotStored => "served, not stored",
+            Self::Unmodified => "unmodified",
+            Self::NotLoaded => "not loaded",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "error",
+            Self::Unavailable => "unavailable",
+        })
+    }
+}
+
+/// What became of the workload.
+#[derive(Clone, Debug, Default)]
+pub struct Run {
+    /// The outcome of each step.
+    pub outcomes: Vec<(&'static str, Outcome)>,
+    /// The first reason for which the cache was degraded after a step.
+    pub reported: Option<String>,
+    /// Operations that were done or failed.
+    pub seen: BTreeSet<String>,
+    /// How many failed.
+    pub failed: usize,
+}
+
+impl Run {
+    /// The outcome of a step.
+    pub fn outcome(&self, step: &str) -> Option<&Outcome> {
+        self.outcomes.iter().find(|(name, _)| *name == step).map(|(_, outcome)| outcome)
+    }
+}
+
+/// A cache that is being used, and what it has acknowledged.
+struct Stage<'a> {
+    rig: &'a CacheRig,
+    directory: PathBuf,
+    cache: MediaCache,
+    run: Run,
+    /// The media of each URL that is stored, or was deleted, as far as that was acknowledged.
+    acknowledged: BTreeMap<&'static str, Option<Vec<u8>>>,
+}
+
+/// Runs the workload in a copy of a directory, while an operation fails.
+pub async fn run(directory: &PreparedDirectory, fault: Option<(String, Fault)>) -> Run {
+    let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));
+    let _end = EndFaults(disk.clone());
+    directory.copy_to(&rig.directory());
+    let hangs = matches!(fault, Some((_, Fault::Hang)));
+    if let Some((operation, fault)) = fault {
+        disk.fail(move |name| (name == operation).then_some(fault));
+    }
+    let silence = if hangs { MAX_SILENCE } else { Duration::from_secs(60) };
+    let open = async |directory: &Path, durability| {
+        let builder = rig.builder().directory(directory).max_silence(silence).durability(durability);
+        let builder = builder.max_disk_bytes(bytes(BUDGET)).max_memory_items(2).max_memory_bytes(LARGE as u64 * 4);
+        builder.file_faults(disk.clone()).prepare().unwrap().start().await.unwrap()
+    };
+    rig.origin.serves_bytes("test:large", noise(1, LARGE));
+    let cache = open(&rig.directory(), Durability::Batch).await;
+    let acknowledged = entries().map(|(url, media)| (url, Some(media))).into();
+    let mut stage = Stage { rig: &rig, directory: rig.directory(), cache, run: Run::default(), acknowledged };
+    stage.use_all().await;
+    // The directory is new, and each entry is made durable by itself.
+    let directory = rig.root().join("durable");
+    let cache = open(&directory, Durability::Always).await;
+    let mut durable = Stage { rig: &rig, directory, cache, run: stage.run.clone(), acknowledged: BTreeMap::new() };
+    durable.use_durable().await;
+    disk.work();
+    for stage in [&mut stage, &mut durable] {
+        stage.recover().await;
+        stage.check().await;
+        stage.restart(&disk).await;
+    }
+    let Stage { mut run, .. } = durable;
+    (run.seen, run.failed) = (disk.seen(), disk.failed());
+    run
+}
+
+/// Ends all faults when it is dropped, so that a test that fails does not hang.
+struct EndFaults(Arc<FaultyDisk>);
+
+impl Drop for EndFaults {
+    fn drop(&mut self) {
+        self.0.work();
+    }
+}
+
+impl Stage<'_> {
+    async fn step(&mut self, name: &'static str, outcome: Outcome) {
+        self.run.outcomes.push((name, outcome));
+        if let Ok(Health::Degraded(degradation)) = soon(self.cache.health()).await {
+            self.run.reported.get_or_insert(degradation.reason);
+        }
+    }
+
+    async fn use_all(&mut self) {
+        let outcome = self.load().await;
+        self.step("start", outcome).await;
+        for (name, url) in [("get", "test:a"), ("get of a large entry", "test:large")] {
+            let outcome = self.get(url).await;
+            self.step(name, outcome).await;
+        }
+        let outcome = self.get_or_download("test:new").await;
+        self.step("download", outcome).await;
+        for (name, url, media) in [("put", "test:put", text("put")), ("put of a large entry", "test:large-put", noise(2, LARGE))] {
+            let outcome = self.put(url, media).await;
+            self.step(name, outcome).await;
+        }
+        for (name, url) in [("refresh", "test:c"), ("refresh of what is the same", "test:refreshed")] {
+            let outcome = self.refresh(url).await;
+            self.step(name, outcome).await;
+        }
+        let outcome = self.remove("test:d").await;
+        self.step("delete", outcome).await;
+        let outcome = self.remove_matching().await;
+        self.step("delete by prefix", outcome).await;
+        let outcome = self.list().await;
+        self.step("list", outcome).await;
+        for name in ["save", "save again"] {
+            let outcome = self.save().await;
+            self.step(name, outcome).await;
+            let _ = self.put("test:between", text("between")).await;
+        }
+        let outcome = self.put("test:last", noise(3, 4 * LARGE)).await;
+        self.step("put that evicts", outcome).await;
+    }
+
+    async fn use_durable(&mut self) {
+        let outcome = self.load().await;
+        self.step("start in a new directory", outcome).await;
+        let outcome = self.put("test:c", text("put")).await;
+        self.step("durable put", outcome).await;
+        let outcome = self.refresh("test:c").await;
+        self.step("durable refresh", outcome).await;
+    }
+
+    async fn load(&self) -> Outcome {
+        soon(async {
+            loop {
+                if self.cache.load_report().is_some() {
+                    return Outcome::Done;
+                }
+                match self.cache.health().await {
+                    // For another reason, it may be loaded all the same.
+                    Ok(Health::Degraded(degradation))
+                        if ["the directory", "does not respond"].iter().any(|words| degradation.reason.contains(words)) =>
+                    {
+                        return Outcome::NotLoaded;
+                    }
+                    Err(error) => panic!("{error}"),
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Media is never other than it should be.
+    async fn compare(&self, url: &str, media: &Media, expected: &[u8]) {
+        assert!(body(media).await == expected, "wrong body of {url}");
+    }
+
+    async fn get(&mut self, url: &'static str) -> Outcome {
+        match soon(self.cache.get(url)).await {
+            Ok(Some(media)) => {
+                let expected = self.acknowledged[url].clone().unwrap();
+                self.compare(url, &media, &expected).await;
+                Outcome::Hit
+            }
+            Ok(None) => Outcome::Miss,
+            Err(CacheError::Unavailable(_)) => Outcome::Unavailable,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn get_or_download(&mut self, url: &'static str) -> Outcome {
+        let media = soon(self.cache.get_or_download(url)).await.unwrap();
+        self.compare(url, &media, &text(url)).await;
+        assert_eq!(media.source, Source::Origin);
+        match soon(self.cache.get(url)).await {
+            Ok(Some(media)) => {
+                self.compare(url, &media, &text(url)).await;
+                self.acknowledged.insert(url, Some(text(url)));
+                Outcome::Stored
+            }
+            _ => Outcome::NotStored,
+        }
+    }
+
+    async fn put(&mut self, url: &'static str, media: Vec<u8>) -> Outcome {
+        let blob = if media.len() < LARGE { Blob::from(media.clone()) } else { in_a_file(&media) };
+        match soon(self.cache.put(url, blob, "image/png", "a.png")).await {
+            Ok(PutOutcome { not_stored: None, .. }) => {
+                self.acknowledged.insert(url, Some(media));
+                Outcome::Stored
+            }
+            Ok(PutOutcome { not_stored: Some(StoreError::Disk(_) | StoreError::NotReady), .. }) => Outcome::NotStored,
+            Err(CacheError::Unavailable(_)) => {
+                // It may have been stored all the same, later.
+                self.acknowledged.remove(url);
+                Outcome::Unavailable
+            }
+            other => panic!("{url}: {other:?}"),
+        }
+    }
+
+    async fn refresh(&mut self, url: &'static str) -> Outcome {
+        let is_new = url == "test:c";
+        let media = if is_new { noise(4, 5_000) } else { b"new".to_vec() };
+        self.rig.origin.serves(
+            url,
+            media_cache::FetchedMedia {
+                validators: Validators { etag: Some("\"1\"".into()), ..Validators::default() },
+                cache_control: CacheControl { max_age: Some(60), ..CacheControl::default() },
+                ..fetched(media.clone(), "image/png", "a.png")
+            },
+        );
+        match soon(self.cache.refresh(url)).await {
+            Ok(outcome) => {
+                self.compare(url, &outcome.media, &media).await;
+                if outcome.not_stored.is_none() {
+                    self.acknowledged.insert(url, Some(media));
+                }
+                match (outcome.not_stored, outcome.modified) {
+                    (Some(_), _) => Outcome::NotStored,
+                    (None, true) => Outcome::Stored,
+                    (None, false) => Outcome::Unmodified,
+                }
+            }
+            Err(CacheError::Unavailable(_)) => {
+                self.acknowledged.remove(url);
+                Outcome::Unavailable
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn remove(&mut self, url: &'static str) -> Outcome {
+        match soon(self.cache.remove(url)).await {
+            Ok(_) => {
+                self.acknowledged.insert(url, None);
+                Outcome::Done
+            }
+            Err(error) => {
+                self.acknowledged.remove(url);
+                failed(&error)
+            }
+        }
+    }
+
+    async fn remove_matching(&mut self) -> Outcome {
+        match soon(self.cache.remove_matching(EntryFilter::Prefix("test:large-p".into()))).await {
+            Ok(_) => {
+                self.acknowledged.insert("test:large-put", None);
+                Outcome::Done
+            }
+            Err(error) => {
+                self.acknowledged.remove("test:large-put");
+                failed(&error)
+            }
+        }
+    }
+
+    async fn list(&self) -> Outcome {
+        match soon(self.cache.entries(None, 100)).await {
+            Ok(page) => {
+                let stored = stats(&self.cache).await.entries;
+                if page.entries.len() as u64 == stored && self.cache.load_report().is_some() {
+                    Outcome::Done
+                } else {
+                    Outcome::Incomplete
+                }
+            }
+            Err(error) => failed(&error),
+        }
+    }
+
+    async fn save(&self) -> Outcome {
+        match soon(self.cache.checkpoint()).await {
+            Ok(()) => Outcome::Done,
+            Err(error) => failed(&error),
+        }
+    }
+
+    /// Waits until the cache stores again, now that nothing fails any more.
+    async fn recover(&self) {
+        soon(self.cache.loaded()).await.unwrap();
+        let stores_again = async {
+            loop {
+                // What failed is tried again once a second.
+                self.rig.clock.advance(Duration::from_secs(1));
+                let _ = self.cache.checkpoint().await;
+                match self.cache.health().await.unwrap() {
+                    Health::Storing => return,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        soon(stores_again).await;
+    }
+
+    /// All that was acknowledged holds, but for what was evicted.
+    async fn check(&mut self) {
+        let evicted = stats(&self.cache).await.evictions + self.cache.load_report().unwrap().evicted;
+        let mut missing = Vec::new();
+        for (url, expected) in &self.acknowledged {
+            match (soon(self.cache.get(url)).await.unwrap(), expected) {
+                (Some(media), Some(expected)) => self.compare(url, &media, expected).await,
+                (Some(_), None) => panic!("{url} was deleted"),
+                (None, Some(_)) => missing.push(*url),
+                (None, None) => {}
+            }
+        }
+        assert!(missing.len() as u64 <= evicted, "{missing:?} are lost, and {evicted} were evicted; {:?}", self.run);
+        self.check_files(&self.directory).await;
+    }
+
+    /// The files are those of the entries, and within the budget.
+    async fn check_files(&self, directory: &Path) {
+        let sizes = async || listed(&self.cache).await.iter().map(|entry| entry.disk_size).sum::<u64>();
+        // A write that hung may be under way still.
+        let written = async {
+            while stats(&self.cache).await.disk_bytes != sizes().await {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon(written).await;
+        let ((used, _), listed) = (disk_usage(directory), sizes().await);
+        assert!(used == listed && used <= BUDGET, "{used} bytes are used, and {listed} are known; {:?}", self.run);
+    }
+
+    /// The same holds after a crash, and after a restart.
+    async fn restart(&mut self, disk: &Arc<FaultyDisk>) {
+        let crashed = self.directory.with_extension("crashed");
+        copy_files(&self.directory, &crashed);
+        soon(self.cache.close()).await.unwrap();
+        for directory in [crashed, self.directory.clone()] {
+            let builder = self.rig.builder().directory(&directory).max_disk_bytes(bytes(BUDGET)).file_faults(disk.clone());
+            self.cache = builder.durability(Durability::Always).open().await.unwrap();
+            for (url, expected) in self.acknowledged.clone() {
+                match (self.cache.get(url).await.unwrap(), expected) {
+                    (Some(media), Some(expected)) => self.compare(url, &media, &expected).await,
+                    (Some(_), None) => panic!("{url} was deleted"),
+                    (None, _) => {}
+                }
+            }
+            self.check_files(&directory).await;
+            assert!(matches!(self.put("test:after", text("after")).await, Outcome::Stored));
+            soon(self.cache.close()).await.unwrap();
+        }
+    }
+}
+
+fn failed(error: &CacheError) -> Outcome {
+    match error {
+        CacheError::Unavailable(_) => Outcome::Unavailable,
+        CacheError::Store(_) => Outcome::Failed,
+        other => panic!("{other}"),
+    }
+}
+
+/// Bytes in a file without a name.
+fn in_a_file(media: &[u8]) -> Blob {
+    let file = tempfile::tempfile().unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, media, 0).unwrap();
+    Blob::from_file(Arc::new(file)).unwrap()
+}

@@ -1,0 +1,87 @@
+//! A disk that fails as a test says, and notes what a cache does with it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::{Condvar, Mutex};
+
+use media_cache::{FileFaults, FileOperation};
+use rustix::io::Errno;
+
+/// What becomes of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails with this error.
+    Error(Errno),
+    /// It does not return until all faults end.
+    Hang,
+}
+
+/// Decides about an operation by its [`name`].
+type Plan = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
+
+/// Makes operations on files fail.
+#[derive(Default)]
+pub struct FaultyDisk {
+    state: Mutex<State>,
+    ended: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    plan: Option<Plan>,
+    seen: BTreeSet<String>,
+    failed: usize,
+}
+
+/// What an operation is called: what is done and to which kind of file, such as `create *.dat`. The digests of entries, which begin the
+/// names of their files, are left out.
+#[must_use]
+pub fn name(operation: &FileOperation) -> String {
+    let file = match operation.file.split_once('.') {
+        Some((stem, rest)) if stem.len() == 64 => format!("*.{rest}"),
+        // A file without a name.
+        _ if operation.file.starts_with('#') => "body to be stored".into(),
+        _ => operation.file.clone(),
+    };
+    format!("{} {file}", operation.action)
+}
+
+impl FaultyDisk {
+    /// From now on, a plan decides which operations fail.
+    pub fn fail(&self, plan: impl FnMut(&str) -> Option<Fault> + Send + 'static) {
+        self.state.lock().unwrap().plan = Some(Box::new(plan));
+    }
+
+    /// From now on, no operation fails, and those that hang are done.
+    pub fn work(&self) {
+        self.state.lock().unwrap().plan = None;
+        self.ended.notify_all();
+    }
+
+    /// The names of all operations so far, whether they failed or not.
+    pub fn seen(&self) -> BTreeSet<String> {
+        self.state.lock().unwrap().seen.clone()
+    }
+
+    /// How many operations have failed, or hung.
+    pub fn failed(&self) -> usize {
+        self.state.lock().unwrap().failed
+    }
+}
+
+impl FileFaults for FaultyDisk {
+    fn before(&self, operation: &FileOperation) -> io::Result<()> {
+        let (name, mut state) = (name(operation), self.state.lock().unwrap());
+        let fault = state.plan.as_mut().and_then(|plan| plan(&name));
+        state.seen.insert(name);
+        state.failed += usize::from(fault.is_some());
+        match fault {
+            None => Ok(()),
+            Some(Fault::Error(errno)) => Err(errno.into()),
+            Some(Fault::Hang) => {
+                drop(self.ended.wait_while(state, |state| state.plan.is_some()).unwrap());
+                Ok(())
+            }
+        }
+    }
+}
