@@ -95,7 +95,8 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
     (bytes, count)
 }
 
-/// Copies the files as they are at this moment, which is what a crash leaves.
+/// Copies the files as they are at this moment, which is what a crash leaves. Those that are deleted or renamed meanwhile, as a cache
+/// does with its log in the background, are left out.
 pub fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -103,8 +104,12 @@ pub fn copy_files(from: &Path, to: &Path) {
         if from.is_dir() {
             copy_files(&from, &to);
         } else {
-            let modified = fs::metadata(&from).unwrap().modified().unwrap();
-            fs::copy(from, &to).unwrap();
+            let Ok(metadata) = fs::metadata(&from) else { continue };
+            let modified = metadata.modified().unwrap();
+            match fs::copy(from, &to) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                copied => copied.unwrap(),
+            };
             fs::File::options().append(true).open(to).unwrap().set_modified(modified).unwrap();
         }
     }

@@ -1,0 +1,239 @@
+//! A cache, what is done to it, and what has to be true of all of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_cache::{Builder, Health, MediaCache, Stats};
+use media_cache_test_support::cache_directory::{copy_files, disk_usage, files_exist};
+use media_cache_test_support::cache_rig::{CacheRig, bytes};
+use media_cache_test_support::cache_state::entries;
+use media_cache_test_support::file_faults::{Fault, FaultyDisk};
+use media_cache_test_support::random::Random;
+use media_cache_test_support::soon::soon;
+use rustix::io::Errno;
+
+use crate::subject::Subject;
+
+/// A budget that is never reached, and one that does not suffice, in bytes.
+const BUDGETS: [u64; 2] = [64 << 20, 400 << 10];
+
+/// URLs that are put, and as many that are downloaded.
+const SUBJECTS: u32 = 28;
+
+/// The most operations during which the disk fails.
+const FAULTY: u64 = 60;
+
+/// The time between two operations, in milliseconds at most.
+const PAUSE: u64 = 100;
+
+const ERRORS: [Errno; 4] = [Errno::IO, Errno::NOSPC, Errno::ROFS, Errno::MFILE];
+
+/// What happened, for people.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub operations: u64,
+    pub restarts: u64,
+    pub kills: u64,
+    pub faults: usize,
+    pub swaps: u64,
+    pub damaged: u64,
+    pub evicted: u64,
+    pub missing: u64,
+}
+
+/// A cache, its directory and its model.
+pub struct Campaign {
+    pub random: Random,
+    pub rig: CacheRig,
+    pub cache: MediaCache,
+    pub subjects: Vec<Subject>,
+    pub tally: Tally,
+    pub disk: Arc<FaultyDisk>,
+    /// For how many operations the disk goes on failing.
+    pub faulty: u64,
+    /// Whether files were damaged since the start. Requests that notice are counted more than once.
+    pub has_damage: bool,
+    directory: PathBuf,
+    evicts: bool,
+    seed: u64,
+    /// Requests since the counters were read last.
+    pub requests: u64,
+    /// Hits and misses then.
+    counted: u64,
+    /// Evictions of earlier runs, and of the load of this one.
+    evicted_before: u64,
+}
+
+impl Campaign {
+    pub async fn begin(seed: u64) -> Self {
+        let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));
+        let directory = rig.root().join("0");
+        let subjects: Vec<Subject> = (0..2 * SUBJECTS).map(|number| Subject::new(number, number >= SUBJECTS)).collect();
+        for subject in subjects.iter().filter(|subject| subject.has_origin) {
+            rig.origin.serves_bytes(&subject.url, subject.media(subject.version));
+        }
+        let cache = configure(&rig, &directory, &disk, false).open().await.unwrap();
+        Self {
+            random: Random(seed),
+            rig,
+            cache,
+            subjects,
+            tally: Tally::default(),
+            disk,
+            faulty: 0,
+            has_damage: false,
+            directory,
+            evicts: false,
+            seed,
+            requests: 0,
+            counted: 0,
+            evicted_before: 0,
+        }
+    }
+
+    /// What a failure has to say.
+    pub fn context(&self) -> String {
+        let Self { seed, tally, evicts, faulty, .. } = self;
+        format!("operation {} of seed {seed}, evicts: {evicts}, faulty: {faulty}", tally.operations)
+    }
+
+    /// One operation.
+    pub async fn operate(&mut self) {
+        self.tally.operations += 1;
+        self.rig.clock.advance(Duration::from_millis(self.random.below(PAUSE)));
+        self.random_operation().await;
+        if self.faulty > 0 {
+            self.faulty -= 1;
+            if self.faulty == 0 {
+                self.recover().await;
+                self.verify().await;
+            }
+        }
+    }
+
+    /// The disk begins to fail: any operation now and then, or one of them always.
+    pub fn begin_faults(&mut self) {
+        self.faulty = 1 + self.random.below(FAULTY);
+        let errno = ERRORS[self.random.below(ERRORS.len() as u64) as usize];
+        let seen: Vec<String> = self.disk.seen().into_iter().collect();
+        let one = seen[self.random.below(seen.len() as u64) as usize].clone();
+        let (always, mut random) = (self.random.below(2) == 0, Random(self.random.number()));
+        self.disk.fail(move |name| {
+            let fails = if always { name == one } else { random.below(10) == 0 };
+            fails.then_some(Fault::Error(errno))
+        });
+    }
+
+    /// The disk works again, and waits until the cache has noticed.
+    pub async fn recover(&mut self) {
+        self.faulty = 0;
+        self.disk.work();
+        soon(self.cache.loaded()).await.unwrap();
+        let stores_again = async {
+            loop {
+                self.rig.clock.advance(Duration::from_secs(1));
+                let _ = self.cache.checkpoint().await;
+                match self.cache.health().await.unwrap() {
+                    Health::Storing => return,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        soon(stores_again).await;
+    }
+
+    /// Compares everything with the model. Nothing may fail meanwhile.
+    pub async fn verify(&mut self) {
+        if self.faulty > 0 {
+            self.recover().await;
+        }
+        for number in 0..self.subjects.len() {
+            self.get(number).await;
+        }
+        let stats = self.stats().await;
+        let listed = entries(&self.cache).await;
+        let size: u64 = listed.iter().map(|entry| entry.disk_size).sum();
+        let ((used, files), context) = (disk_usage(&self.directory), self.context());
+        for subject in &self.subjects {
+            let exist = files_exist(&self.directory, &subject.url);
+            let is_listed = listed.iter().any(|entry| entry.url == subject.url);
+            assert_eq!(exist, (is_listed, is_listed), "files of {subject:?}, {context}");
+        }
+        assert_eq!((used, files as u64), (size, 2 * listed.len() as u64), "files and entries, {context}");
+        assert_eq!((stats.disk_bytes, stats.entries), (size, listed.len() as u64), "counters and entries, {context}");
+        assert!(used <= BUDGETS[usize::from(self.evicts)], "{used} bytes are used, {context}");
+        self.compare_counters(&stats);
+    }
+
+    /// Every request is a hit or a miss.
+    fn compare_counters(&mut self, stats: &Stats) {
+        if !self.has_damage {
+            assert_eq!(stats.hits + stats.misses, self.counted + self.requests, "hits and misses, {}", self.context());
+        }
+        (self.counted, self.requests) = (stats.hits + stats.misses, 0);
+    }
+
+    pub async fn stats(&self) -> Stats {
+        let status = self.cache.status().await.unwrap();
+        assert_eq!((status.restarts, status.policy.fallbacks), (0, 0), "a component failed, {}", self.context());
+        status.cache
+    }
+
+    /// An entry is missing that was stored. It has to have been evicted.
+    pub async fn miss(&mut self, number: usize) {
+        self.tally.missing += 1;
+        self.tally.evicted = self.evicted_before + self.stats().await.evictions;
+        let Tally { missing, evicted, .. } = self.tally;
+        let subject = &self.subjects[number];
+        assert!(missing <= evicted, "{subject:?} is lost, {missing} are missing, {evicted} were evicted, {}", self.context());
+    }
+
+    /// Ends the run in one way or the other, and opens the directory again, perhaps with another budget, or while the disk fails.
+    pub async fn restart(&mut self) {
+        let is_kill = self.random.below(2) == 0;
+        let counts = self.stats().await;
+        if is_kill {
+            // What is there at this moment is all that is left.
+            let to = self.rig.root().join(self.tally.operations.to_string());
+            copy_files(&self.directory, &to);
+            let _ = self.cache.close().await;
+            std::fs::remove_dir_all(std::mem::replace(&mut self.directory, to)).unwrap();
+            self.tally.kills += 1;
+        } else {
+            let _ = self.cache.close().await;
+            self.tally.restarts += 1;
+        }
+        for subject in &mut self.subjects {
+            subject.note(format!("{}: {}", self.tally.operations, if is_kill { "killed" } else { "closed" }));
+        }
+        let was_faulty = self.faulty > 0;
+        self.evicts = self.random.below(3) == 0;
+        let builder = configure(&self.rig, &self.directory, &self.disk, self.evicts);
+        self.cache = builder.prepare().unwrap().start().await.unwrap();
+        if !was_faulty {
+            soon(self.cache.loaded()).await.unwrap();
+        }
+        // Counters of the last moments may be missing, and evictions with them.
+        let now = self.stats().await;
+        let lost = counts.evictions.saturating_sub(now.evictions);
+        self.evicted_before += lost;
+        if !(is_kill || was_faulty || self.has_damage) {
+            self.compare_counters(&now);
+        }
+        (self.counted, self.requests, self.has_damage) = (now.hits + now.misses, 0, was_faulty);
+        if !was_faulty {
+            self.verify().await;
+        }
+    }
+
+    /// The file of an entry, for damage.
+    pub fn media_file(&self, number: usize) -> PathBuf {
+        media_cache_test_support::cache_directory::media_file(&self.directory, &self.subjects[number].url)
+    }
+}
+
+fn configure(rig: &CacheRig, directory: &std::path::Path, disk: &Arc<FaultyDisk>, evicts: bool) -> Builder {
+    let builder = rig.builder().directory(directory).max_silence(Duration::from_secs(60)).file_faults(disk.clone());
+    builder.max_disk_bytes(bytes(BUDGETS[usize::from(evicts)])).max_memory_items(8).max_memory_bytes(8 * 32_000)
+}

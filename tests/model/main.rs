@@ -1,0 +1,38 @@
+//! Random operations on a cache, one after the other, against a model of what has to hold: no wrong body, nothing that was acknowledged is
+//! lost unless it was evicted, nothing that was deleted returns, the counters add up, and the budget is held. Meanwhile the cache is
+//! closed, killed and opened again, its policy is replaced, its disk fails, and files are damaged.
+//!
+//! `MEDIA_CACHE_MODEL_OPERATIONS` is the number of operations, `MEDIA_CACHE_MODEL_SEED` where the random numbers begin, which repeats a
+//! run. A failure says both.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod campaign;
+mod operations;
+mod subject;
+
+use std::time::{Instant, SystemTime};
+
+use campaign::Campaign;
+
+/// Operations of an ordinary run of the tests.
+const OPERATIONS: u64 = 12_000;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, and has to be a number")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_done_to_a_cache_the_model_holds() {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
+    let seed = variable("MEDIA_CACHE_MODEL_SEED").unwrap_or(now as u64);
+    let operations = variable("MEDIA_CACHE_MODEL_OPERATIONS").unwrap_or(OPERATIONS);
+    println!("seed {seed}, {operations} operations");
+    let started = Instant::now();
+    let mut campaign = Campaign::begin(seed).await;
+    for _ in 0..operations {
+        campaign.operate().await;
+    }
+    campaign.verify().await;
+    println!("{:?}, {:.0} s", campaign.tally, started.elapsed().as_secs_f64());
+}

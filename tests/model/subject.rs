@@ -1,0 +1,77 @@
+//! What each URL may have: the account of the test.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use media_cache_test_support::random::Random;
+
+/// A version of the media of a URL, or `None` if nothing is stored.
+pub type State = Option<u32>;
+
+/// Sizes of media in bytes: below and above a block, above what is read in place, and above what is kept in memory.
+const LENGTHS: [usize; 7] = [1, 500, 4_096, 4_097, 9_000, 20_000, 70_000];
+
+/// How much of what was done is kept.
+const HISTORY: usize = 12;
+
+/// A URL, and what may be stored for it.
+#[derive(Debug)]
+pub struct Subject {
+    pub number: u32,
+    pub url: String,
+    /// Whether the cache downloads it. Otherwise it is put.
+    pub has_origin: bool,
+    /// The last version that was made.
+    pub version: u32,
+    /// The states that are possible now.
+    pub possible: BTreeSet<State>,
+    /// What was done to it last, for failures.
+    history: VecDeque<String>,
+}
+
+impl Subject {
+    pub fn new(number: u32, has_origin: bool) -> Self {
+        let kind = if has_origin { "get" } else { "put" };
+        let possible = BTreeSet::from([None]);
+        Self { number, url: format!("test:{kind}/{number}"), has_origin, version: 1, possible, history: VecDeque::new() }
+    }
+
+    /// The media of a version. All versions of a URL have the same size, so that a size proves nothing.
+    pub fn media(&self, version: u32) -> Vec<u8> {
+        let length = LENGTHS[self.number as usize % LENGTHS.len()];
+        if length == 1 {
+            return vec![version as u8];
+        }
+        let pattern = Random(u64::from(self.number) << 32 | u64::from(version)).number().to_le_bytes();
+        let mut media = pattern.repeat(length.div_ceil(pattern.len()));
+        media.truncate(length);
+        media
+    }
+
+    /// The possible version that this is.
+    pub fn recognise(&self, media: &[u8]) -> Option<u32> {
+        self.possible.iter().flatten().copied().find(|version| self.media(*version) == media)
+    }
+
+    /// Notes what was done to it.
+    pub fn note(&mut self, what: String) {
+        self.history.push_back(what);
+        if self.history.len() > HISTORY {
+            self.history.pop_front();
+        }
+    }
+
+    /// It has this state.
+    pub fn is(&mut self, state: State) {
+        self.possible = BTreeSet::from([state]);
+    }
+
+    /// It may have this state as well.
+    pub fn may_be(&mut self, state: State) {
+        self.possible.insert(state);
+    }
+
+    /// Whether something was acknowledged, and nothing since that could have removed it.
+    pub fn must_be_stored(&self) -> bool {
+        !self.possible.contains(&None)
+    }
+}
