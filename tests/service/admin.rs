@@ -21,6 +21,8 @@ fn administration() -> Vec<(Method, String)> {
         (Method::GET, "/policies".into()),
         (Method::PUT, "/policy?name=sieve".into()),
         (Method::POST, "/policy/rollback".into()),
+        (Method::GET, "/component".into()),
+        (Method::PUT, "/component?name=built-in".into()),
         (Method::DELETE, media_path(NOWHERE)),
         (Method::DELETE, "/entries?host=nowhere.invalid".into()),
     ]

@@ -11,6 +11,7 @@ mod coalescing;
 mod command_errors;
 mod command_line;
 mod compiling;
+mod component;
 mod conditions;
 mod configuration;
 mod connections;

@@ -5,6 +5,7 @@
 
 mod c;
 mod churn;
+mod component;
 mod hostile;
 mod midtrace;
 mod replacing;

@@ -25,11 +25,13 @@ use crate::index_log::log_file::IndexLog;
 use crate::loading::Loading;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::MemoryTier;
+use crate::on_standby::Standby;
 use crate::pending_writes::PendingWrites;
 use crate::remains::Remains;
 use crate::settings::Settings;
 use crate::single_flight;
 use crate::state::State;
+use crate::write_permits::WritePermits;
 
 type SingleFlight<K, T> = single_flight::SingleFlight<K, T, BuildHasherDefault<DigestHasher>>;
 
@@ -64,6 +66,12 @@ pub struct Cache {
     pub(crate) refreshes: SingleFlight<KeyDigest, Result<Refreshed, FetchError>>,
     /// Reads from disk, by entry.
     pub(crate) reads: SingleFlight<KeyDigest, Option<CachedMedia>>,
+    /// Permits to change the directory.
+    pub(crate) permits: WritePermits,
+    /// Going on standby, and ending that.
+    pub(crate) transitions: SingleFlight<(), ()>,
+    /// What matters on standby.
+    pub(crate) on_standby: RefCell<Standby>,
     /// Deletions of files, by entry. Until one ends, nothing may be written under the same name.
     pub(crate) pending_deletes: SingleFlight<KeyDigest, ()>,
 }
@@ -108,6 +116,9 @@ impl Cache {
             fills: SingleFlight::default(),
             refreshes: SingleFlight::default(),
             reads: SingleFlight::default(),
+            permits: WritePermits::default(),
+            transitions: SingleFlight::default(),
+            on_standby: RefCell::default(),
             pending_deletes: SingleFlight::default(),
         }
     }

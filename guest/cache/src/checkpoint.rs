@@ -11,15 +11,16 @@ use crate::single_flight::Role;
 impl Cache {
     /// See the WIT.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        self.save(false).await
+        if self.is_on_standby() { Err(StoreError::NotReady) } else { self.save(false).await }
     }
 
     /// See the WIT.
     pub async fn close(&self) -> Result<(), StoreError> {
-        self.save(true).await
+        if self.is_on_standby() { Err(StoreError::NotReady) } else { self.save(true).await }
     }
 
-    async fn save(&self, close: bool) -> Result<(), StoreError> {
+    /// Saves the index. With `close`, nothing may be written afterwards.
+    pub(crate) async fn save(&self, close: bool) -> Result<(), StoreError> {
         if self.report.get().is_none() && (close || self.loads.is_led(&())) {
             // The log has more than what is known yet.
             return Ok(());

@@ -1,8 +1,8 @@
 //! Exports the cache. This file only adapts signatures.
 
 use crate::bindings::exports::media_cache::cache::cache::{
-    EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, RefreshOutcome, Stats,
-    StoreError, Verified,
+    EarlierHits, EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, RefreshOutcome,
+    Stats, StoreError, Verified,
 };
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -73,6 +73,22 @@ impl GuestMediaCache for Cache {
 
     fn health(&self) -> Health {
         self.health()
+    }
+
+    async fn standby(&self) -> Result<LoadReport, StoreError> {
+        self.standby().await
+    }
+
+    async fn activate(&self, predecessor: Option<Stats>) -> Result<(), StoreError> {
+        self.activate(predecessor).await
+    }
+
+    fn add_counters(&self, counters: Stats) {
+        self.add_counters(&counters);
+    }
+
+    fn record_earlier_hits(&self, hits: Vec<EarlierHits>) {
+        self.record_earlier_hits(&hits);
     }
 }
 

@@ -18,6 +18,12 @@ macro_rules! counters {
                 vec![$(self.$name,)+]
             }
 
+            /// Those of `stats`.
+            #[must_use]
+            pub fn from(stats: &Stats) -> Self {
+                Self { $($name: stats.$name,)+ }
+            }
+
             /// Adds values, which come in order. Those that are missing count as 0.
             pub fn add(&mut self, values: &[u64]) {
                 let mut values = values.iter();

@@ -56,6 +56,10 @@ impl Cache {
     }
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {
+        if self.is_on_standby() {
+            // The host puts it into the successor, which counts it.
+            return;
+        }
         let counters = &mut self.state.borrow_mut().counters;
         match error {
             StoreError::Refused => counters.refused += 1,

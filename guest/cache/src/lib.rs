@@ -6,12 +6,13 @@
 //!   `media-cache-entry-files`;
 //! - for tests: `mutants`;
 //! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
-//! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`];
+//! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`],
+//!   [`write_permits`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], and one file for each call and each step: [`get`], `read_back`,
 //!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, [`transcode`], `store`, `budget`, `reservation`, `replace`, `disk_tier`,
-//!   `delete_files`, `leftovers`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, [`listing`], [`checkpoint`],
-//!   [`stats`], [`health`], [`verify`];
+//!   `delete_files`, `leftovers`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, `standby`, `on_standby`,
+//!   [`listing`], [`checkpoint`], [`stats`], [`health`], [`verify`];
 //! - `component`, which exports it.
 
 pub mod bindings;
@@ -47,6 +48,7 @@ pub mod lookup_key;
 pub mod media_kind;
 pub mod memory_tier;
 mod mutants;
+mod on_standby;
 pub mod origin_metadata;
 pub mod pending_writes;
 pub mod policy;
@@ -63,9 +65,11 @@ mod reservation;
 pub mod settings;
 pub mod sidecar_file;
 pub mod single_flight;
+mod standby;
 mod state;
 pub mod stats;
 mod store;
 pub mod transcode;
 mod try_again;
 pub mod verify;
+pub mod write_permits;

@@ -24,12 +24,23 @@ use crate::index::{SLICE, Slot};
 use crate::index_log::log_file::{IndexLog, NEW_LOG};
 use crate::single_flight::Role;
 
+/// A directory that was loaded.
+pub(crate) struct Loaded {
+    /// What was found.
+    pub report: LoadReport,
+    /// The counters in the index log.
+    pub counters: Vec<u64>,
+}
+
 impl Cache {
     /// See the WIT.
     pub async fn ensure_loaded(&self) -> Result<LoadReport, StoreError> {
         loop {
             if let Some(report) = self.report.get() {
                 return Ok(report);
+            }
+            if self.is_on_standby() {
+                return Err(StoreError::NotReady);
             }
             let result = match self.loads.join(&()) {
                 Role::Leader(leader) => {
@@ -50,7 +61,7 @@ impl Cache {
     /// Waits until files can be read by their names. If nobody loads the directory, this does.
     pub(crate) async fn ensure_open(&self) -> Result<(), StoreError> {
         loop {
-            if self.report.get().is_some() {
+            if self.report.get().is_some() || self.is_on_standby() {
                 return Ok(());
             }
             match self.opening.follow(&()) {
@@ -89,14 +100,19 @@ impl Cache {
 
     async fn load(&self) -> Result<LoadReport, String> {
         let disk = self.open().await?;
-        let loaded = self.load_from(&disk).await;
-        if loaded.is_err() {
-            *self.disk.borrow_mut() = None;
+        match self.load_from(&disk).await {
+            Ok(Loaded { report, counters }) => {
+                self.state.borrow_mut().counters.add(&counters);
+                Ok(report)
+            }
+            Err(reason) => {
+                *self.disk.borrow_mut() = None;
+                Err(reason)
+            }
         }
-        loaded
     }
 
-    async fn open(&self) -> Result<Rc<Disk>, String> {
+    pub(crate) async fn open(&self) -> Result<Rc<Disk>, String> {
         let Role::Leader(opening) = self.opening.join(&()) else { return Err("the directory is being opened".into()) };
         let opened = match self.check_policy() {
             Ok(()) => Disk::open(&self.settings.directory, self.settings.durability).await.map(Rc::new),
@@ -107,7 +123,8 @@ impl Cache {
         opened
     }
 
-    async fn load_from(&self, disk: &Disk) -> Result<LoadReport, String> {
+    /// Loads the open directory.
+    pub(crate) async fn load_from(&self, disk: &Disk) -> Result<Loaded, String> {
         // Before anything is created or deleted.
         let version = disk.version().await.ok();
         let read = self.read_log(disk).await;
@@ -128,10 +145,10 @@ impl Cache {
             // If it cannot be deleted, writing the log anew says so.
             let _ = own.remove(NEW_LOG).await;
         }
-        self.begin_log(read.map(|read| read.log), lacking);
+        let counters = self.begin_log(read.map(|read| read.log), lacking);
         report.entries = self.state.borrow().index.len() as u64;
         self.report.set(Some(report));
-        Ok(report)
+        Ok(Loaded { report, counters })
     }
 
     /// The number of entries that are as the log says.
@@ -149,8 +166,8 @@ impl Cache {
         count
     }
 
-    /// Ends what matters only until the directory is loaded.
-    fn begin_log(&self, mut log: Option<IndexLog>, lacking: bool) {
+    /// Ends what matters only until the directory is loaded. Returns the counters in the index log.
+    pub(crate) fn begin_log(&self, mut log: Option<IndexLog>, lacking: bool) -> Vec<u64> {
         let state = &mut *self.state.borrow_mut();
         for (digest, hits) in state.loading.take().unwrap_or_default().earlier_hits {
             if let Some(entry) = state.index.find(&digest).and_then(|slot| state.index.get_mut(slot)) {
@@ -159,10 +176,11 @@ impl Cache {
         }
         if let Some(log) = &mut log {
             log.outdated |= lacking;
-            state.counters.add(&log.counters);
         }
         self.log_bytes.set([log.as_ref().map_or(0, |log| log.bytes), 0]);
+        let counters = log.as_ref().map(|log| log.counters.clone()).unwrap_or_default();
         *self.log.borrow_mut() = log;
+        counters
     }
 
     /// Reports a policy that cannot be created with its options.

@@ -1,4 +1,4 @@
-//! Faults that the crash harness has to find, or else it finds nothing. Only the feature `mutants`, which is for tests, has them.
+//! Faults that the crash harness has to find, or else it finds nothing, and faults from which a host has to recover. Only the feature `mutants`, which is for tests, has them.
 //!
 //! One build has all of them, each switched off. A test switches one on by the last byte of [`SWITCH`] in the component's file.
 
@@ -11,6 +11,10 @@ pub(crate) enum Mutant {
     TrustsTheIndex = b'2' as isize,
     /// A file that cannot be deleted counts as deleted.
     IgnoresFailedDeletes = b'3' as isize,
+    /// `activate` loads what it has to, and then traps.
+    TrapsWhenActivated = b'4' as isize,
+    /// The same, but it is an error.
+    FailsToActivate = b'5' as isize,
 }
 
 #[cfg(feature = "mutants")]

@@ -46,7 +46,8 @@ impl Cache {
         }
         let before = self.state.borrow().handle_of(&digest);
         let mut checked = read_checked(self, &disk, digest).await;
-        if matches!(checked, Checked::Damaged) && self.complete_replacement(&disk, digest).await {
+        let permit = self.permits.acquire();
+        if matches!(checked, Checked::Damaged) && permit.is_some() && self.complete_replacement(&disk, digest).await {
             checked = read_checked(self, &disk, digest).await;
         }
         let dropped = {
@@ -64,6 +65,8 @@ impl Cache {
                     state.read_failed(digest, &file, &error);
                     return ReadBack::Unreadable;
                 }
+                // The successor finds out.
+                Checked::Damaged if permit.is_none() => return ReadBack::Unreadable,
                 Checked::Damaged => match state.drop_damaged(&digest) {
                     Some(files) => files,
                     None => return ReadBack::Absent,

@@ -117,6 +117,10 @@ impl Cache {
     }
 
     fn count_refresh(&self, result: &Result<Refreshed, FetchError>) {
+        if self.is_on_standby() && result.is_ok() {
+            // The host repeats it in the successor, which counts it.
+            return;
+        }
         let counters = &mut self.state.borrow_mut().counters;
         match result {
             Ok(Refreshed { media: CachedMedia { not_stored: None, .. }, modified: true }) => counters.refreshes_modified += 1,

@@ -26,6 +26,7 @@ impl Cache {
         let key = self.lookup_key(url);
         self.state.borrow_mut().failures.forget(&key.request_digest());
         opened?;
+        let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
         let (files, known) = loop {
             let fill = match self.state.borrow_mut().remove_committed(&key.digest) {
                 Removal::Remove { files, known } => break (files, known),

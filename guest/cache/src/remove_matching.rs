@@ -46,6 +46,7 @@ impl Cache {
             self.state.borrow_mut().failures.clear();
         }
         loaded?;
+        let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
         let mut removals = Removals::default();
         let mut start: Slot = 0;
         // Entries keep their slots however they are used, so that one pass over the slots omits nothing.

@@ -57,6 +57,7 @@ impl Cache {
         if self.report.get().is_none() {
             return Err(StoreError::NotReady);
         }
+        let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
         let sidecar = self.describe_media(key, media).await?;
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
         let Some((old, _)) = self.find(&key.digest).await else { return self.store_again(key, media).await };

@@ -54,6 +54,15 @@ impl State {
         }
     }
 
+    /// Counts hits on bytes that an earlier instance held. If the entry exists, it becomes the most recently used.
+    pub fn record_earlier_hits(&mut self, digest: &KeyDigest, hits: u32, now: u64) {
+        self.counters.hits += u64::from(hits);
+        let handle = self.index.find(digest).map(|slot| self.index.handle(slot));
+        if let Some(entry) = handle.and_then(|handle| self.touch(handle, Source::Memory, now)) {
+            entry.hits = entry.hits.saturating_add(hits);
+        }
+    }
+
     /// Makes an entry the most recently used, if it still exists. The memory tier sees a request only if the entry was resident: one
     /// that was read from disk has just been placed there.
     pub fn touch(&mut self, handle: u64, source: Source, now: u64) -> Option<&mut Entry> {

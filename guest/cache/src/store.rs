@@ -34,6 +34,7 @@ impl Cache {
         if !self.wait_until_loaded(MAX_WAIT).await {
             return Err(StoreError::NotReady);
         }
+        let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
         let digest = key.digest;
         let sidecar = self.describe_media(key, media).await?;
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;

@@ -31,8 +31,9 @@ impl Cache {
         let Role::Leader(read) = self.reads.join(&digest) else { return Verified::InUse };
         let Some(before) = self.state.borrow().handle_of(&digest) else { return Verified::Absent };
         let mut files = read_files(&disk, digest).await;
+        let permit = self.permits.acquire();
         for _ in 1..LOOKS {
-            if matches!(files, Files::Damaged) {
+            if matches!(files, Files::Damaged) && permit.is_some() {
                 self.complete_replacement(&disk, digest).await;
                 files = read_files(&disk, digest).await;
             }
@@ -48,6 +49,7 @@ impl Cache {
                     state.read_failed(digest, &file, &error);
                     return Verified::Unreadable;
                 }
+                Files::Damaged if permit.is_none() => return Verified::InUse,
                 Files::Damaged => state.drop_damaged(&digest),
             }
         };

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::component_command::Component;
 use crate::config::{self, Settings};
 use crate::config_command::Config;
 use crate::export::Export;
@@ -78,6 +79,9 @@ enum Command {
     /// Look at the eviction policy of a running service, replace it, and write one
     #[command(subcommand)]
     Policy(Policy),
+    /// Look at the cache component of a running service, and replace it
+    #[command(subcommand)]
+    Component(Component),
     /// Compile a policy for a service, in a process of its own
     #[command(hide = true)]
     CompilePolicy(CompilePolicy),
@@ -135,6 +139,7 @@ impl Cli {
                 Command::Import(import) => import.run().await,
                 Command::Simulate(simulate) => simulate.run(),
                 Command::Policy(policy) => policy.run().await,
+                Command::Component(component) => component.run().await,
                 Command::Config(config) => config.run(&settings).await,
             }
         });

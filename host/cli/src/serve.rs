@@ -8,8 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
-use media_cache::policy::RememberedPolicy;
-use media_cache::{Builder, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
+use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{ClientLimits, Connections, Extras, Service, SharedAccess, serve_connections};
@@ -24,6 +23,7 @@ use crate::connections::ConnectionLimits;
 use crate::disk_space::DiskSpace;
 use crate::download_queue::DownloadLimits;
 use crate::durability::DurabilityOption;
+use crate::engine::engine;
 use crate::failure_memory::FailureMemory;
 use crate::ingest::Ingest;
 use crate::integrity_check::IntegrityCheck;
@@ -35,6 +35,7 @@ use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::policy::CompileLimits;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
+use crate::remembered::Remembered;
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
 use crate::shutdown::Running;
@@ -130,7 +131,7 @@ impl Serve {
         let main = SharedAccess::from(main);
         endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
-        let remembered = RememberedPolicy::new(self.storage.dir(), self.storage.policy.clone());
+        let remembered = Remembered::new(&self.storage);
         // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
@@ -162,7 +163,14 @@ impl Serve {
             spool,
             via: pseudonym.to_string(),
         };
-        let extras = Extras { remembered: Some(remembered.clone()), recorder, pseudonym: Some(pseudonym), metrics, request_log };
+        let extras = Extras {
+            remembered: Some(remembered.policy.clone()),
+            remembered_component: Some(remembered.component.clone()),
+            recorder,
+            pseudonym: Some(pseudonym),
+            metrics,
+            request_log,
+        };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
         let servers = endpoints.into_iter().map(|(listener, access, limits)| {
             serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
@@ -181,9 +189,7 @@ impl Serve {
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        if let Err(error) = remembered.forget_the_outdated() {
-            tracing::warn!("cannot tidy up what is remembered of the policy: {error}");
-        }
+        remembered.forget_the_outdated();
         tokio::spawn(log_loaded(cache.clone()));
         let policy = cache.policy();
         let policy = format!("{} {}", policy.name, policy.version);
@@ -209,10 +215,14 @@ impl Serve {
         ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
     }
 
-    /// A cache that has its directory, with the policy that was chosen while the service ran before, if that can still be had.
-    fn prepare(&self, remembered: &RememberedPolicy, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
-        if let Some(chosen) = remembered.recall() {
-            let why = match self.prepare_with(&chosen, shared) {
+    /// A cache that has its directory, with the component and the policy that were chosen while the service ran before, if these can still
+    /// be had.
+    fn prepare(&self, remembered: &Remembered, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
+        let engine = engine()?;
+        let component = remembered.component(&engine, &self.storage)?;
+        let prepare_with = |policy: &PolicySpec| self.prepare_with(engine.clone(), component.clone(), policy, shared);
+        if let Some(chosen) = remembered.policy.recall() {
+            let why = match prepare_with(&chosen) {
                 Ok(cache) => {
                     tracing::info!(
                         "the policy is {chosen}, which was chosen while the service ran; {} is not",
@@ -228,22 +238,29 @@ impl Serve {
                 self.storage.policy
             );
         }
-        let cache = self.prepare_with(&self.storage.policy, shared)?;
+        let cache = prepare_with(&self.storage.policy)?;
         tracing::info!("the policy is {}", self.storage.policy);
         Ok(cache)
     }
 
-    fn prepare_with(&self, policy: &PolicySpec, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
+    fn prepare_with(
+        &self,
+        engine: Engine,
+        component: CacheComponent,
+        policy: &PolicySpec,
+        shared: &Shared<'_>,
+    ) -> anyhow::Result<PreparedCache> {
         let downloader = Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone());
-        let builder = self.configure(policy)?.spool(shared.spool.clone()).downloader(shared.metrics.measured(Arc::new(downloader)));
+        let builder = self.configure(engine, component, policy)?.spool(shared.spool.clone());
+        let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
         let transcoder = shared.metrics.measured(Arc::new(transcoder));
         Ok(builder.transcoder(transcoder).prepare()?)
     }
 
-    fn configure(&self, policy: &PolicySpec) -> anyhow::Result<Builder> {
-        let builder =
-            self.memory.configure(self.disk_space.configure(self.storage.builder_with(self.disk_space.max_size_mb(), policy)?));
+    fn configure(&self, engine: Engine, component: CacheComponent, policy: &PolicySpec) -> anyhow::Result<Builder> {
+        let builder = self.storage.builder_with(engine, component, self.disk_space.max_size_mb(), policy)?;
+        let builder = self.memory.configure(self.disk_space.configure(builder));
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
         let builder = self.integrity_check.configure(self.durability.configure(builder));
         Ok(self.failure_memory.configure(builder))
@@ -268,7 +285,9 @@ impl Serve {
         let spool = Spool::temporary();
         let downloader =
             self.ingest.downloader(spool, self.downloads.limiter(), None, Some(self.listeners.pseudonym().to_string()))?;
-        let cache = self.configure(&self.storage.policy)?.downloader(downloader);
+        let engine = engine()?;
+        let component = engine.cache(&self.storage.component())?;
+        let cache = self.configure(engine, component, &self.storage.policy)?.downloader(downloader);
         let cache = cache.shared_transcoder(self.ingest.transcoder()).directory(empty.path()).open().await?;
         Ok(cache.close().await?)
     }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use media_cache::{Builder, ComponentError, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults};
+use media_cache::{
+    Builder, CacheComponent, ComponentError, ComponentOrigin, Engine, MediaCache, NoDownloader, NoTranscoder, PolicySpec, defaults,
+};
 use media_cache_maintenance::{EntryDirectory, StoredEntry};
 
 use crate::directory::CacheDirectory;
@@ -63,20 +65,29 @@ impl Storage {
     /// # Errors
     /// With a sentence for the user.
     pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
-        self.builder_with(max_size_mb, &self.policy)
+        let engine = engine()?;
+        let component = engine.cache(&self.component())?;
+        self.builder_with(engine, component, max_size_mb, &self.policy)
     }
 
-    /// The same, with a policy other than the one that was said.
+    /// The cache component that was said.
+    pub fn component(&self) -> ComponentOrigin {
+        self.component.clone().map_or(ComponentOrigin::BuiltIn, ComponentOrigin::File)
+    }
+
+    /// The same, with a component and a policy other than those that were said.
     ///
     /// # Errors
     /// With a sentence for the user.
-    pub fn builder_with(&self, max_size_mb: NonZeroU64, policy: &PolicySpec) -> anyhow::Result<Builder> {
-        let engine = engine()?;
+    pub fn builder_with(
+        &self,
+        engine: Engine,
+        component: CacheComponent,
+        max_size_mb: NonZeroU64,
+        policy: &PolicySpec,
+    ) -> anyhow::Result<Builder> {
         let mut builder = MediaCache::builder().directory(self.dir()).max_disk_bytes(max_size_mb.saturating_mul(MEBIBYTE));
-        builder = builder.key_rules(self.key_rules.rules());
-        if let Some(file) = &self.component {
-            builder = builder.component(engine.cache_from_file(file)?);
-        }
+        builder = builder.key_rules(self.key_rules.rules()).component(component);
         builder = builder.policy(policy.compile(engine.policies()).map_err(UnusablePolicy)?);
         for (name, value) in &policy.options {
             builder = builder.policy_option(name, value);

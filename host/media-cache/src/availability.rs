@@ -95,6 +95,18 @@ impl Availability {
         }
     }
 
+    /// Waits until the component's thread does not come back from something.
+    pub async fn next_silence(&self) -> Outage {
+        let mut outages = self.outage.subscribe();
+        loop {
+            outages.mark_unchanged();
+            if let Some(outage) = self.lock()[Trouble::Unresponsive as usize].clone() {
+                return outage;
+            }
+            let _ = outages.changed().await;
+        }
+    }
+
     /// What is wrong with the directory, if anything is known to be.
     pub fn directory_trouble(&self) -> Option<Outage> {
         self.lock()[Trouble::Directory as usize].clone()
@@ -129,8 +141,10 @@ mod tests {
         availability.begin(Trouble::Down, "down");
         availability.begin(Trouble::Unresponsive, "silent");
         assert_eq!(availability.next_outage().await.reason, "silent");
+        assert_eq!(availability.next_silence().await.reason, "silent");
         availability.end(Trouble::Unresponsive);
         assert_eq!(availability.outage().unwrap().reason, "down");
+        assert!(futures::FutureExt::now_or_never(availability.next_silence()).is_none());
         availability.end(Trouble::Down);
         assert_eq!((availability.outage(), availability.directory_trouble().unwrap().reason.as_str()), (None, "gone"));
     }

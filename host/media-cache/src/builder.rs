@@ -1,5 +1,6 @@
 //! How a cache is made.
 
+use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -16,7 +17,8 @@ use wasmtime::component::ResourceTable;
 use crate::availability::Availability;
 use crate::built_in;
 use crate::cache::MediaCache;
-use crate::cache_engine::CacheComponent;
+use crate::component::cache_component::CacheComponent;
+use crate::component::record::ComponentRecord;
 use crate::defaults;
 use crate::directory_lock::DirectoryLock;
 use crate::directory_watch::DirectoryWatch;
@@ -43,7 +45,10 @@ use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
 use crate::prepared::PreparedCache;
 use crate::private_files::OWN_DIRECTORY;
+use crate::request::Request;
 use crate::resident_index::ResidentIndex;
+use crate::retired::RetiredInstances;
+use crate::serving::Serving;
 use crate::slow_operations::SlowOperations;
 use crate::watchdog::MAX_SILENCE;
 
@@ -310,10 +315,12 @@ impl Builder {
         let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
         let integrity_check_rate = self.integrity_check_rate;
         let key_rules = self.options.key_rules.clone();
-        let residents = (!self.every_hit_calls).then(ResidentIndex::default);
+        let residents = (!self.every_hit_calls).then(Arc::<ResidentIndex>::default);
         let (requests, received_requests) = mpsc::channel(QUEUE);
         let (commands, received_commands) = mpsc::channel(1);
         let hits = Arc::new(HitBuffer::new(requests.downgrade()));
+        let hit_path = HitPath { hits: hits.clone(), residents: residents.clone() };
+        let (handovers, received_handovers) = mpsc::unbounded_channel();
         let own_directory = directory.join(OWN_DIRECTORY);
         let spool = self.spool.clone().unwrap_or_else(|| spool_in(&directory, self.min_free));
         let usage = {
@@ -321,9 +328,14 @@ impl Builder {
             let reserved = self.options.reserved_disk_bytes();
             move || DiskUsage::new(spool.clone(), reserved, removed.clone(), min_free, own_directory.clone())
         };
-        let (driver, record, pass_through) = self.driver(&directory, lock, hits.clone(), &spool, usage)?;
+        let (driver, record, pass_through) = self.driver(&directory, lock, hit_path, handovers, &spool, usage)?;
         let swapper = Arc::new(Swapper { engine: driver.engine.policies().clone(), limits, record, commands });
-        let inbox = Inbox { requests: received_requests, commands: received_commands };
+        let inbox = Inbox {
+            requests: received_requests,
+            commands: received_commands,
+            handovers: received_handovers,
+            postponed: VecDeque::new(),
+        };
         Ok(PreparedCache {
             directory,
             driver,
@@ -344,7 +356,8 @@ impl Builder {
         self,
         directory: &Path,
         lock: DirectoryLock,
-        hits: Arc<HitBuffer>,
+        HitPath { hits, residents }: HitPath,
+        handovers: mpsc::UnboundedSender<Request>,
         spool: &Arc<Spool>,
         usage: impl Fn() -> DiskUsage + Send + 'static,
     ) -> Result<(Driver, Arc<Record>, PassThrough), OpenError> {
@@ -379,6 +392,7 @@ impl Builder {
             let (clock, faults, operations) = (self.clock, self.faults, operations.clone());
             move || {
                 Ok(HostState {
+                    instance: 0,
                     wasi: host_state::wasi(&directory, clock.clone())?,
                     table: ResourceTable::new(),
                     downloader: downloader.clone(),
@@ -394,13 +408,36 @@ impl Builder {
                 })
             }
         };
-        let options = self.options.for_component();
-        let (make_state, restarts) = (Box::new(make_state), Arc::new(AtomicU64::new(0)));
-        let (loaded, directory, slices) = (Loaded::default(), watch, Arc::default());
-        let driver =
-            Driver { engine, component, options, make_state, hits, restarts, loaded, availability, directory, slices, operations };
+        let serving = Serving {
+            hits,
+            residents,
+            directory: watch,
+            key_rules: self.options.key_rules.clone(),
+            components: Arc::new(ComponentRecord::new(component)),
+            policies: record.clone(),
+            retired: RetiredInstances::default(),
+        };
+        let driver = Driver {
+            engine,
+            options: self.options.for_component(),
+            make_state: Box::new(make_state),
+            restarts: Arc::default(),
+            instances: AtomicU64::new(0),
+            loaded: Loaded::default(),
+            availability,
+            handovers,
+            slices: Arc::default(),
+            operations,
+            serving,
+        };
         Ok((driver, record, pass_through))
     }
+}
+
+/// Where hits go that bypass the component.
+struct HitPath {
+    hits: Arc<HitBuffer>,
+    residents: Option<Arc<ResidentIndex>>,
 }
 
 /// Makes sure that a policy starts and takes its options, and begins the record of it.

@@ -10,6 +10,7 @@ use media_cache_key_rules::KeyRules;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::availability::{Availability, Outage};
+use crate::component::record::ComponentRecord;
 use crate::driver_slices::DriverSlices;
 use crate::engine::Engine;
 use crate::health::HealthHistory;
@@ -18,10 +19,7 @@ use crate::integrity::Integrity;
 use crate::loading::Loaded;
 use crate::media::{Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError};
 use crate::pass_through::PassThrough;
-use crate::policy::record::{PolicyStatus, PolicyTotals};
-use crate::policy::spec::PolicyChoice;
 use crate::policy::swap::Swapper;
-use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
@@ -76,12 +74,13 @@ pub(crate) struct Shared {
     pub requests: mpsc::Sender<Request>,
     pub key_rules: KeyRules,
     /// `None` where every hit is to call the component.
-    pub residents: Option<ResidentIndex>,
+    pub residents: Option<Arc<ResidentIndex>>,
     pub hits: Arc<HitBuffer>,
     pub directory: PathBuf,
     pub spool: Arc<Spool>,
     pub engine: Engine,
     pub swapper: Arc<Swapper>,
+    pub components: Arc<ComponentRecord>,
     pub loaded: Loaded,
     pub thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     pub availability: Arc<Availability>,
@@ -241,53 +240,6 @@ impl MediaCache {
         self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
     }
 
-    /// How the eviction policy is. Asks nobody and waits for nothing.
-    #[must_use]
-    pub fn policy(&self) -> PolicyStatus {
-        self.0.swapper.record.status()
-    }
-
-    /// What all policies did since the cache was opened, replaced ones included.
-    #[must_use]
-    pub fn policy_totals(&self) -> PolicyTotals {
-        self.0.swapper.record.totals()
-    }
-
-    /// The eviction policy in place, and its options.
-    #[must_use]
-    pub fn policy_choice(&self) -> PolicyChoice {
-        self.0.swapper.record.choice()
-    }
-
-    /// The eviction policy that a rollback would bring back, and its options.
-    #[must_use]
-    pub fn previous_policy(&self) -> Option<PolicyChoice> {
-        self.0.swapper.record.previous()
-    }
-
-    /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
-    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
-    /// asked goes away; [`policy`](Self::policy) says how far it is.
-    ///
-    /// # Errors
-    /// See [`SwapError`]. Nothing has changed then.
-    pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
-        tokio::select! {
-            biased;
-            outage = self.0.availability.next_outage() => Err(SwapError::Unavailable(outage.reason)),
-            swapped = self.0.swapper.clone().swap(choice.into()) => swapped,
-        }
-    }
-
-    /// Puts the policy back in place that was there before the last swap, with its options.
-    ///
-    /// # Errors
-    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
-    pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
-        let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
-        self.swap_policy(previous).await
-    }
-
     /// The engine that the cache runs in, which compiles policies for it.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -336,7 +288,7 @@ impl MediaCache {
         if self.is_closed() || (!is_in_memory && self.0.availability.outage().is_some()) {
             return None;
         }
-        self.0.hits.add(handle);
+        self.0.hits.add(key, handle);
         Some(media)
     }
 

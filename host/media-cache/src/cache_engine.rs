@@ -9,10 +9,17 @@ use wasmtime::{Config, Engine as Wasmtime};
 
 use crate::bindings::cache::MediaCachePre;
 use crate::compiled_components::CompiledComponents;
+use crate::component::cache_component::CacheComponent;
+use crate::component::description::ComponentDescription;
+use crate::component::origin::ComponentOrigin;
 use crate::component_error::{ComponentError, check_magic, read};
 use crate::contract_version;
 use crate::host_state::HostState;
 use crate::imports;
+use crate::policy::component_limits;
+
+/// The world of cache components.
+const WORLD: &str = "media-cache";
 
 /// Compiles and runs cache components. Cloning it is cheap, and clones share everything.
 #[derive(Clone)]
@@ -24,10 +31,6 @@ struct Inner {
     built_in: OnceLock<CacheComponent>,
     compiled: CompiledComponents,
 }
-
-/// A cache component, compiled.
-#[derive(Clone)]
-pub struct CacheComponent(pub(crate) Component);
 
 impl CacheEngine {
     /// Compiled built-in components are kept in `compiled`.
@@ -44,32 +47,35 @@ impl CacheEngine {
             return Ok(compiled.clone());
         }
         let compile = || self.0.compiled.compile(&self.0.wasmtime, embedded::CACHE);
-        let compiled = self.compile_with("the built-in cache", embedded::CACHE, compile)?;
+        let compiled = self.compile_with(ComponentOrigin::BuiltIn, embedded::CACHE, compile)?;
         Ok(self.0.built_in.get_or_init(|| compiled).clone())
     }
 
     /// Reads and compiles a cache component.
     pub fn read(&self, path: &Path) -> Result<CacheComponent, ComponentError> {
-        self.compile(&path.display().to_string(), &read(path)?)
+        self.compile(ComponentOrigin::File(path.into()), &read(path)?)
     }
 
-    /// Compiles a cache component. `what` names it in errors.
-    pub fn compile(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
-        self.compile_with(what, bytes, || Component::new(&self.0.wasmtime, bytes))
+    /// Compiles a cache component. `origin` names it in errors.
+    pub fn compile(&self, origin: ComponentOrigin, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        self.compile_with(origin, bytes, || Component::new(&self.0.wasmtime, bytes))
     }
 
     fn compile_with(
         &self,
-        what: &str,
+        origin: ComponentOrigin,
         bytes: &[u8],
         compile: impl FnOnce() -> wasmtime::Result<Component>,
     ) -> Result<CacheComponent, ComponentError> {
+        let what = origin.to_string();
+        let what = what.as_str();
         check_magic(what, bytes)?;
-        let unfit = |error| ComponentError::Unfit { what: what.into(), world: "media-cache", error };
+        component_limits::check_cost(what, WORLD, bytes)?;
+        let unfit = |error| ComponentError::Unfit { what: what.into(), world: WORLD, error };
         let component = compile().map_err(unfit)?;
         contract_version::check(what, &self.0.wasmtime, &component)?;
         self.0.linker.instantiate_pre(&component).and_then(MediaCachePre::new).map_err(unfit)?;
-        Ok(CacheComponent(component))
+        Ok(CacheComponent::new(component, ComponentDescription::of(origin, bytes)))
     }
 
     pub fn wasmtime(&self) -> &Wasmtime {

@@ -66,7 +66,7 @@ impl MediaCache {
             }
             Err(CacheError::Unavailable(outage)) => {
                 let status = latest.clone().ok_or(CacheError::Unavailable(outage))?;
-                Ok(Status { policy: self.policy(), ..status })
+                Ok(Status { component: self.component(), policy: self.policy(), ..status })
             }
             Err(error) => Err(error),
         }

@@ -31,7 +31,7 @@ pub enum ComponentError {
         accepted: String,
     },
     /// It was handed in as bytes, which are not there any more.
-    #[error("the uploaded policy is not there any more")]
+    #[error("what was uploaded is not there any more")]
     Gone,
     /// A policy that wants more than a policy has.
     #[error(

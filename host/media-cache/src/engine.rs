@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::cache_engine::{CacheComponent, CacheEngine};
+use crate::cache_engine::CacheEngine;
 use crate::compiled_components::CompiledComponents;
+use crate::component::cache_component::CacheComponent;
+use crate::component::origin::ComponentOrigin;
 use crate::component_error::ComponentError;
 use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
@@ -78,12 +80,36 @@ impl Engine {
         self.caches.read(path)
     }
 
-    /// Compiles a cache component. `what` names it in errors.
+    /// Compiles the cache component from this place.
     ///
     /// # Errors
-    /// When it is not a cache component.
-    pub fn compile_cache(&self, what: &str, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
-        self.caches.compile(what, bytes)
+    /// When it cannot be read any more, or is not a cache component.
+    pub fn cache(&self, origin: &ComponentOrigin) -> Result<CacheComponent, ComponentError> {
+        match origin {
+            ComponentOrigin::BuiltIn => self.built_in_cache(),
+            ComponentOrigin::File(path) => self.cache_from_file(path),
+            ComponentOrigin::Upload => Err(ComponentError::Gone),
+        }
+    }
+
+    /// Compiles a cache component. `origin` names it in errors and in the status.
+    ///
+    /// # Errors
+    /// When it is not a cache component, or compiling it costs too much.
+    pub fn compile_cache(&self, origin: ComponentOrigin, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
+        self.caches.compile(origin, bytes)
+    }
+
+    /// Compiles a cache component that somebody handed in, on another thread of this process, within the static limits. Must be called
+    /// within a Tokio runtime.
+    ///
+    /// # Errors
+    /// As for [`compile_cache`](Self::compile_cache).
+    pub async fn compile_cache_upload(&self, bytes: Bytes) -> Result<CacheComponent, ComponentError> {
+        let caches = self.caches.clone();
+        let compiled = tokio::task::spawn_blocking(move || caches.compile(ComponentOrigin::Upload, &bytes)).await;
+        let what = ComponentOrigin::Upload.to_string();
+        compiled.map_err(|_| ComponentError::Compiler { what, why: "it was interrupted".into() })?
     }
 
     /// A policy that comes with this library. It is compiled once.
@@ -123,6 +149,11 @@ impl Engine {
         let compiled = tokio::task::spawn_blocking(move || policies.compile(PolicyOrigin::Upload, &bytes)).await;
         let interrupted = |_| ComponentError::Compiler { what: PolicyOrigin::Upload.to_string(), why: "it was interrupted".into() };
         compiled.map_err(interrupted)?
+    }
+
+    /// Whether a component was compiled by this engine.
+    pub(crate) fn has_compiled(&self, component: &CacheComponent) -> bool {
+        wasmtime::Engine::same(self.caches.wasmtime(), component.compiled().engine())
     }
 
     pub(crate) fn caches(&self) -> &CacheEngine {

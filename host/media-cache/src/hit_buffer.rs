@@ -2,13 +2,18 @@
 //!
 //! The buffer is flushed after a twentieth of a second, before the next request, and before the decision that follows a download,
 //! whichever comes first. So the order of use and the counters are exact.
+//!
+//! A handle means nothing to another instance of the component. So what is still here when another instance begins to serve, and what
+//! comes with a handle of an instance before, is delivered by URL.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::request::Request;
+use crate::resident_index::{ResidentHandle, ResidentIndex};
 
 /// For how long a hit stays untold at most, while nothing else happens.
 const MAX_DELAY: Duration = Duration::from_millis(50);
@@ -21,19 +26,33 @@ const NO_ENTRY: u64 = u64::MAX;
 
 /// Hits that the component was not told of yet.
 pub(crate) struct HitBuffer {
-    handles: Mutex<Vec<u64>>,
+    hits: Mutex<Hits>,
     added: Notify,
     driver: mpsc::WeakSender<Request>,
 }
 
+#[derive(Default)]
+struct Hits {
+    /// The instance that serves.
+    instance: u64,
+    /// Its handles, the oldest hit first.
+    handles: Vec<u64>,
+    /// Hits on what earlier instances held, by URL.
+    earlier: HashMap<Box<str>, u32>,
+}
+
 impl HitBuffer {
     pub fn new(driver: mpsc::WeakSender<Request>) -> Self {
-        Self { handles: Mutex::default(), added: Notify::new(), driver }
+        Self { hits: Mutex::default(), added: Notify::new(), driver }
     }
 
-    /// Notes a hit. If the component has taken none for very long, it is not noted.
-    pub fn add(&self, handle: u64) {
-        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Notes a hit on the entry of `url`. If the component has taken none for very long, it is not noted.
+    pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle) {
+        let mut hits = self.lock();
+        if hits.instance != instance {
+            return hits.add_earlier(url);
+        }
+        let handles = &mut hits.handles;
         if handles.len() == MAX_HITS {
             return;
         }
@@ -48,17 +67,30 @@ impl HitBuffer {
 
     /// Takes the hits, the oldest first.
     pub fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().handles)
     }
 
-    /// The handles so far mean nothing to the instance that follows. Their hits still count.
-    pub fn forget_handles(&self) {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner).fill(NO_ENTRY);
+    /// Takes the hits on what earlier instances held: URLs, and how often they were hit.
+    pub fn take_earlier(&self) -> HashMap<Box<str>, u32> {
+        std::mem::take(&mut self.lock().earlier)
+    }
+
+    /// Another instance serves from now on. What is resident in the one before is not served any more; the hits on it still count.
+    pub fn begin_instance(&self, instance: u64, residents: Option<&ResidentIndex>) {
+        let mut hits = self.lock();
+        hits.instance = instance;
+        let urls = residents.map(|residents| residents.begin_instance(instance)).unwrap_or_default();
+        for handle in std::mem::take(&mut hits.handles) {
+            match urls.get(&handle) {
+                Some(url) => hits.add_earlier(url),
+                None => hits.handles.push(NO_ENTRY),
+            }
+        }
     }
 
     /// Has the component told of all hits so far. Comes back at once where there are none, or no component any more.
     pub async fn flush(&self) {
-        if self.handles.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        if self.lock().handles.is_empty() {
             return;
         }
         let Some(driver) = self.driver.upgrade() else { return };
@@ -67,6 +99,10 @@ impl HitBuffer {
             drop(driver);
             let _ = done.await;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Hits> {
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells the component of hits for as long as it is there.
@@ -80,23 +116,56 @@ impl HitBuffer {
     }
 }
 
+impl Hits {
+    fn add_earlier(&mut self, url: &str) {
+        if let Some(count) = self.earlier.get_mut(url) {
+            *count = count.saturating_add(1);
+        } else if self.earlier.len() < MAX_HITS {
+            self.earlier.insert(url.into(), 1);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::resident_index::tests::delivered;
+
+    const fn of(instance: u64, handle: u64) -> ResidentHandle {
+        ResidentHandle { instance, handle }
+    }
 
     #[tokio::test]
     async fn hits_are_taken_in_order_and_nobody_waits_for_a_component_that_is_gone() {
         let (sender, receiver) = mpsc::channel(1);
         let hits = HitBuffer::new(sender.downgrade());
-        hits.add(9);
-        hits.forget_handles();
-        hits.add(3);
-        hits.add(1);
+        hits.add("a", of(0, 9));
+        hits.begin_instance(1, None);
+        hits.add("b", of(1, 3));
+        hits.add("a", of(1, 1));
         drop(receiver);
         hits.flush().await;
         drop(sender);
         hits.flush().await;
         assert_eq!(hits.take(), [NO_ENTRY, 3, 1]);
         assert!(hits.take().is_empty());
+    }
+
+    #[test]
+    fn hits_on_what_an_earlier_instance_held_are_delivered_by_url() {
+        let (sender, _receiver) = mpsc::channel(1);
+        let (hits, residents) = (HitBuffer::new(sender.downgrade()), ResidentIndex::default());
+        let (_blob, answer) = delivered(0, Some(9));
+        residents.insert("a", &answer);
+        hits.add("a", of(0, 9));
+        hits.add("gone", of(0, 8));
+        hits.begin_instance(1, Some(&residents));
+        assert!(residents.get("a").is_none(), "the earlier instance no longer decides what is served");
+        hits.add("a", of(0, 9));
+        hits.add("b", of(0, 7));
+        assert_eq!(hits.take(), [NO_ENTRY], "a hit counts even if nobody knows what it was for");
+        assert_eq!(hits.take_earlier(), [("a".into(), 2), ("b".into(), 1)].into());
+        assert!(hits.take_earlier().is_empty());
     }
 }

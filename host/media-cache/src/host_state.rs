@@ -20,6 +20,8 @@ use crate::slow_operations::SlowOperations;
 
 /// What a cache component's store holds.
 pub struct HostState {
+    /// The number of the instance of the component.
+    pub(crate) instance: u64,
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) downloader: Arc<dyn Downloader>,

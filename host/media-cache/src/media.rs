@@ -7,8 +7,9 @@ pub use crate::bindings::cache::exports::media_cache::cache::cache::{
     Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError, Verified,
 };
 
+use crate::component::record::ComponentStatus;
 use crate::policy::record::PolicyStatus;
-use media_cache_interfaces::{Blob, CacheControl, Validators};
+use media_cache_interfaces::{Blob, CacheControl, FetchedMedia, Validators};
 
 /// Media as a cache serves it. Cloning it is cheap.
 #[derive(Clone, Debug)]
@@ -81,6 +82,18 @@ impl Media {
         &self.info.validators
     }
 
+    /// The media as one that fetched it would hand it in.
+    pub(crate) fn into_fetched(self) -> FetchedMedia {
+        let Self { info, body, .. } = self;
+        FetchedMedia {
+            body,
+            mimetype: info.mimetype.clone(),
+            filename: info.filename.clone(),
+            cache_control: info.cache_control,
+            validators: info.validators.clone(),
+        }
+    }
+
     /// What is known about it, to share.
     pub(crate) fn info(&self) -> &Arc<MediaInfo> {
         &self.info
@@ -114,6 +127,8 @@ pub struct RefreshOutcome {
 pub struct Status {
     /// What the cache counts.
     pub cache: Stats,
+    /// What the host knows of the component.
+    pub component: ComponentStatus,
     /// What the host knows of the policy.
     pub policy: PolicyStatus,
     /// Blobs that the component holds. While nothing is under way these are the resident entries and no more.
@@ -126,6 +141,8 @@ pub struct Status {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub media: Media,
+    /// The instance of the component that did.
+    pub instance: u64,
     pub handle: Option<u64>,
     /// Alive for as long as the component holds the blob.
     pub resident: Weak<Blob>,

@@ -35,7 +35,7 @@ pub struct PreparedCache {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) inbox: Inbox,
     pub(crate) key_rules: KeyRules,
-    pub(crate) residents: Option<ResidentIndex>,
+    pub(crate) residents: Option<Arc<ResidentIndex>>,
     pub(crate) hits: Arc<HitBuffer>,
     pub(crate) swapper: Arc<Swapper>,
     pub(crate) pass_through: PassThrough,
@@ -75,7 +75,7 @@ impl PreparedCache {
         let Self { directory, driver, requests, inbox, key_rules, residents, hits, swapper, pass_through, spool, .. } = self;
         let (max_silence, integrity_check_rate) = (self.max_silence, self.integrity_check_rate);
         let (engine, loaded, availability) = (driver.engine.clone(), driver.loaded.clone(), driver.availability.clone());
-        let slices = driver.slices.clone();
+        let (slices, components) = (driver.slices.clone(), driver.serving.components.clone());
         let (ready, started) = oneshot::channel();
         let heartbeat = Arc::new(Heartbeat::new(driver.operations.clone()));
         let thread = start_thread(driver, inbox, ready, heartbeat.clone())?;
@@ -100,6 +100,7 @@ impl PreparedCache {
             loaded,
             engine,
             swapper,
+            components,
             thread: Mutex::new(Some(thread)),
             availability,
             slices,
@@ -128,7 +129,7 @@ fn start_thread(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(OpenError::Thread)?;
     let run = move || {
         runtime.block_on(async move {
-            tokio::spawn(driver.directory.clone().keep_watching(heartbeat));
+            tokio::spawn(driver.serving.directory.clone().keep_watching(heartbeat));
             driver.run(inbox, ready).await;
         });
     };
@@ -140,7 +141,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::component::origin::ComponentOrigin;
+    use crate::component::swap_error::ComponentSwapError;
     use crate::media::{Health, Source};
+    use media_cache_components as embedded;
     use media_cache_interfaces::{FetchError, FetchedMedia};
     use std::sync::atomic::Ordering;
 
@@ -223,6 +227,42 @@ mod tests {
         degraded.await.unwrap();
         recovered.await.unwrap();
         assert_eq!(cache.status().await.unwrap().restarts, 4);
+        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
+        cache.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn component_that_does_not_start_any_more_can_be_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
+        let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
+        let (made, components) = (AtomicU64::new(0), prepared.driver.serving.components.clone());
+        prepared.driver.make_state = Box::new(move || {
+            let mut state = make_state()?;
+            match made.fetch_add(1, Ordering::Relaxed) {
+                0 => state.table.set_max_capacity(8),
+                _ if components.status().swaps == 0 => state.table.set_max_capacity(1),
+                _ => {}
+            }
+            Ok(state)
+        });
+        let cache = prepared.open().await.unwrap();
+        let mut number = 0;
+        while cache.passed_through() == 0 {
+            cache.get_or_download(&format!("x:{number}")).await.unwrap();
+            number += 1;
+        }
+        cache.0.availability.next_outage().await;
+        let other = cache.engine().compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
+        // An attempt to start may be under way.
+        let swapped = loop {
+            match cache.swap_component(other.clone()).await {
+                Err(ComponentSwapError::Loading | ComponentSwapError::Interrupted) => tokio::task::yield_now().await,
+                swapped => break swapped.unwrap(),
+            }
+        };
+        assert_eq!(swapped.swaps, 1);
+        cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.unwrap();
         assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
         cache.close().await.unwrap();
     }

@@ -2,7 +2,7 @@
 //! and files have 0600. The permissions of a directory that exists are its owner's decision; one that others can read is reported.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -21,6 +21,15 @@ pub(crate) fn open(file: &Path) -> io::Result<File> {
     let opened = open_without_blocking(OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600), file)?;
     let kind = opened.metadata()?.file_type();
     if kind.is_file() { Ok(opened) } else { Err(not_a_file(kind)) }
+}
+
+/// Writes a file whole or not at all, next to where it is to be.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Creates the directory for everything of ours but the entries and the lock, since WASI knows no modes. What the component creates in it

@@ -3,7 +3,9 @@
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
 
-use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Status, StoreError, Verified};
+use crate::component::cache_component::CacheComponent;
+use crate::component::swap_error::ComponentSwapError;
+use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Stats, Status, StoreError, Verified};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -28,6 +30,14 @@ pub(crate) enum Request {
         media: Box<FetchedMedia>,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
+    /// Store what an instance fetched that was on standby when it arrived, and answer the request for it.
+    Admit {
+        url: String,
+        media: Box<FetchedMedia>,
+        reply: Reply<Result<Delivered, FetchError>>,
+        /// Dropped once that is done.
+        stored: Option<Reply<()>>,
+    },
     Remove {
         url: String,
         reply: Reply<Result<bool, StoreError>>,
@@ -50,6 +60,37 @@ pub(crate) enum Request {
     Status(Reply<Status>),
     /// Every request does this; this one does nothing else.
     FlushHits(Reply<()>),
+    /// Count what a replaced instance has counted.
+    AddCounters(Box<Stats>),
+    /// Replace the component.
+    Replace {
+        component: CacheComponent,
+        reply: Reply<Result<(), ComponentSwapError>>,
+    },
     /// Finish what is in progress, complete the index log, and end.
     Close(Reply<Result<(), StoreError>>),
+}
+
+impl Request {
+    /// Whether an instance on standby can serve this as well as one that is active.
+    pub fn suits_standby(&self) -> bool {
+        match self {
+            Self::Get { .. }
+            | Self::GetOrDownload { .. }
+            | Self::Entries { .. }
+            | Self::Health(_)
+            | Self::Status(_)
+            | Self::FlushHits(_) => true,
+            Self::Refresh { .. }
+            | Self::Put { .. }
+            | Self::Admit { .. }
+            | Self::Remove { .. }
+            | Self::RemoveMatching { .. }
+            | Self::Verify { .. }
+            | Self::Checkpoint(_)
+            | Self::AddCounters(_)
+            | Self::Replace { .. }
+            | Self::Close(_) => false,
+        }
+    }
 }

@@ -29,6 +29,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
         validators: from_component(media.validators),
     };
     Ok(Delivered {
+        instance: state.instance,
         handle: media.handle.filter(|_| media.resident),
         resident: Arc::downgrade(&body),
         media: Media::new(info, Blob::clone(&body), media.source),

@@ -35,7 +35,7 @@ pub use access::{Access, Listener};
 pub use admin_tokens::AdminTokens;
 pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
 pub use cors::{AllowedOrigin, AllowedOrigins, InvalidOrigin};
-pub use handlers::{MAX_POLICY_BYTES, entry_document, stats_document};
+pub use handlers::{BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, stats_document};
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};
 pub use media_cache_trace::TraceRecorder;
 pub use service::{Extras, Service};

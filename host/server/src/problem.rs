@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use media_cache::policy::SwapError;
-use media_cache::{CacheError, ComponentError, FetchError, StoreError, describe};
+use media_cache::{CacheError, ComponentError, ComponentSwapError, FetchError, StoreError, describe};
 use media_cache_requests::InvalidRequest;
 use serde_json::{Value, json};
 
@@ -187,6 +187,26 @@ impl From<ComponentError> for Problem {
             ComponentError::TooCostly { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "costly-policy"),
             ComponentError::Compiler { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "compiler-failed"),
             _ => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-policy"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<ComponentSwapError> for Problem {
+    fn from(error: ComponentSwapError) -> Self {
+        let (status, code) = match error {
+            ComponentSwapError::Busy => (StatusCode::CONFLICT, "swap-under-way"),
+            ComponentSwapError::NothingBefore => (StatusCode::CONFLICT, "no-previous-component"),
+            ComponentSwapError::Start(_) => (StatusCode::UNPROCESSABLE_ENTITY, "faulty-component"),
+            ComponentSwapError::Activate(_) => (StatusCode::UNPROCESSABLE_ENTITY, "faulty-component"),
+            ComponentSwapError::Save(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
+            ComponentSwapError::Loading => {
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", error.to_string());
+                return Self { retry_after: Some(2), ..problem };
+            }
+            ComponentSwapError::Unavailable(reason) => return Self::degraded(&reason),
+            ComponentSwapError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "broke-down"),
+            ComponentSwapError::Closed => (StatusCode::SERVICE_UNAVAILABLE, "shutting-down"),
         };
         Self::new(status, code, error.to_string())
     }

@@ -2,7 +2,7 @@
 
 use axum::routing::{MethodRouter, get, post};
 
-use crate::handlers::{entries, health, media, metrics, policy, refresh, stats};
+use crate::handlers::{component, entries, health, media, metrics, policy, refresh, stats};
 use crate::service::Service;
 
 /// The path of media, which nearly all requests are for.
@@ -43,6 +43,8 @@ pub(crate) const ROUTES: &[Route] = &[
     Route { path: "/policies", to_read: Administration, is_polled: false, handlers: || get(policy::list) },
     Route { path: "/policy", to_read: Administration, is_polled: false, handlers: || get(policy::show).put(policy::put) },
     Route { path: "/policy/rollback", to_read: Administration, is_polled: false, handlers: || post(policy::roll_back) },
+    Route { path: "/component", to_read: Administration, is_polled: false, handlers: || get(component::show).put(component::put) },
+    Route { path: "/component/rollback", to_read: Administration, is_polled: false, handlers: || post(component::roll_back) },
     Route { path: "/stats", to_read: Loopback, is_polled: true, handlers: || get(stats::show) },
     Route { path: "/metrics", to_read: Loopback, is_polled: true, handlers: || get(metrics::scrape) },
     Route { path: "/healthz", to_read: Nothing, is_polled: true, handlers: || get(health::alive) },

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use media_cache::MediaCache;
+use media_cache::component::RememberedComponent;
 use media_cache::policy::{RememberedPolicy, SwapError};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
@@ -22,7 +23,7 @@ struct Shared {
     cache: watch::Receiver<Option<MediaCache>>,
     max_body_bytes: u64,
     extras: Extras,
-    /// Locked while the policy is being replaced.
+    /// Locked while the policy or the cache component is being replaced.
     swap: Arc<Mutex<()>>,
     uploads: Uploads,
 }
@@ -32,6 +33,8 @@ struct Shared {
 pub struct Extras {
     /// Where the chosen policy is kept for the next start.
     pub remembered: Option<RememberedPolicy>,
+    /// Where the cache component is kept for the next start.
+    pub remembered_component: Option<RememberedComponent>,
     /// Records every request for media.
     pub recorder: Option<TraceRecorder>,
     /// The name of the service in the `Via` of its own requests:
@@ -85,6 +88,10 @@ impl Service {
         self.0.extras.remembered.as_ref()
     }
 
+    pub(crate) fn remembered_component(&self) -> Option<&RememberedComponent> {
+        self.0.extras.remembered_component.as_ref()
+    }
+
     pub(crate) fn pseudonym(&self) -> Option<&Pseudonym> {
         self.0.extras.pseudonym.as_ref()
     }
@@ -97,7 +104,7 @@ impl Service {
         self.0.extras.request_log.get()
     }
 
-    /// Excludes other swaps of the policy until the guard is dropped.
+    /// Excludes other swaps, of the policy or of the cache component, until the guard is dropped.
     pub(crate) fn lock_swap(&self) -> Result<OwnedMutexGuard<()>, SwapError> {
         self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }

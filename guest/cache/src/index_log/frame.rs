@@ -26,6 +26,13 @@ pub fn write_frame(generation: u64, number: u32, records: &[u8]) -> Vec<u8> {
     frame
 }
 
+/// The generation of a file that begins with these bytes.
+#[must_use]
+pub fn generation_of(bytes: &[u8]) -> Option<u64> {
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    rest.first_chunk().copied().map(u64::from_le_bytes)
+}
+
 /// What begins at the start of `bytes`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Read<'a> {
@@ -78,6 +85,7 @@ mod tests {
         let frame = write_frame(7, 3, b"records");
         let intact = Read::Frame { generation: 7, records: b"records", length: frame.len() };
         assert_eq!(read_frame(&frame, None, 3), intact);
+        assert_eq!((generation_of(&frame), generation_of(b"mc-log\x00\x02generation")), (Some(7), None));
         assert_eq!(read_frame(&[&frame[..], b"more"].concat(), Some(7), 3), intact);
         assert_eq!(read_frame(&frame, Some(8), 3), Read::Damaged, "another generation");
         assert_eq!(read_frame(&frame, Some(7), 4), Read::Damaged, "another number");

@@ -31,7 +31,20 @@ pub(crate) struct IndexLog {
     pub outdated: bool,
 }
 
+/// What the log said, besides what is in the index now.
+pub(crate) struct ReadLog {
+    /// The log, to be appended to.
+    pub log: IndexLog,
+    /// If the directory was closed cleanly, its version then.
+    pub closed: Option<u64>,
+}
+
 impl IndexLog {
+    /// Its generation, and where it ends.
+    pub fn end(&self) -> (u64, u64) {
+        (self.generation, self.bytes)
+    }
+
     /// Whether it should be written anew, with this number of entries and this reserved disk space.
     pub fn is_outdated(&self, entries: usize, reserved: u64) -> bool {
         let small = (reserved / SMALL_SHARE).clamp(*SMALL.start(), *SMALL.end());

@@ -1,11 +1,12 @@
-//! Reads the index log at the start.
+//! Reads the index log at the start. On standby, it is read up to where it ends now, and then from there on.
 
 use crate::bindings::media_cache::cache::storage;
+use crate::bindings::wasi::filesystem::types::Descriptor;
 use crate::cache::Cache;
 use crate::disk::Disk;
 use crate::entry::EntryState;
-use crate::index_log::frame::{Read, read_frame};
-use crate::index_log::log_file::{IndexLog, LOG};
+use crate::index_log::frame::{HEAD, Read, generation_of, read_frame};
+use crate::index_log::log_file::{IndexLog, LOG, ReadLog};
 use crate::index_log::record::{Record, read_records};
 use crate::state::State;
 
@@ -15,27 +16,33 @@ const CHUNK: u32 = 1 << 20;
 /// The number of records that are applied without letting other calls proceed.
 const SLICE: usize = 4096;
 
-/// What the log said, besides what is in the index now.
-pub(crate) struct ReadLog {
-    /// The log, to be appended to.
-    pub log: IndexLog,
-    /// If the directory was closed cleanly, its version then.
-    pub closed: Option<u64>,
-}
-
 impl Cache {
     /// Puts into the index what the log says. Nothing of it is verified. `None` if there is no log that can be read.
     pub(crate) async fn read_log(&self, disk: &Disk) -> Option<ReadLog> {
-        let file = disk.own().await.ok()?.open(LOG, false).await.ok()?;
-        let mut log = IndexLog { file, generation: 0, frames: 0, bytes: 0, counters: Vec::new(), outdated: false };
-        let mut closed = None;
+        let mut read = self.begin_log_read(disk).await?;
+        if !self.continue_log_read(&mut read).await {
+            // Something was lost, so it is written anew rather than appended to.
+            (read.log.outdated, read.closed) = (true, None);
+        }
+        Some(read)
+    }
+
+    /// Opens the log. `None` if there is none that can be read.
+    pub(crate) async fn begin_log_read(&self, disk: &Disk) -> Option<ReadLog> {
+        let file = open_log(disk).await?;
+        let log = IndexLog { file, generation: 0, frames: 0, bytes: 0, counters: Vec::new(), outdated: false };
+        Some(ReadLog { log, closed: None })
+    }
+
+    /// Reads what follows. Returns whether all of it is intact, so that it can be appended to.
+    pub(crate) async fn continue_log_read(&self, ReadLog { log, closed }: &mut ReadLog) -> bool {
         let (mut buffer, mut start, mut ended) = (Vec::new(), 0, false);
         loop {
             let generation = (log.frames > 0).then_some(log.generation);
             match read_frame(buffer.get(start..).unwrap_or_default(), generation, log.frames) {
                 Read::Frame { generation, records, length } => {
                     log.generation = generation;
-                    log.outdated |= self.apply_all(records, &mut closed, &mut log.counters).await.is_err();
+                    log.outdated |= self.apply_all(records, closed, &mut log.counters).await.is_err();
                     log.frames += 1;
                     log.bytes += length as u64;
                     start += length;
@@ -43,23 +50,26 @@ impl Cache {
                 Read::Incomplete if !ended => {
                     buffer.drain(..start);
                     start = 0;
-                    let Ok(more) = storage::read_at(&log.file, log.bytes + buffer.len() as u64, CHUNK).await else {
-                        (log.outdated, closed) = (true, None);
-                        break;
-                    };
+                    let Ok(more) = storage::read_at(&log.file, log.bytes + buffer.len() as u64, CHUNK).await else { return false };
                     ended = more.len() < CHUNK as usize;
                     buffer.extend(more);
                 }
-                Read::Incomplete if start == buffer.len() && log.frames > 0 => break,
-                Read::Incomplete | Read::Damaged => {
-                    // Something was lost, so it is written anew rather than appended to.
-                    (log.outdated, closed) = (true, None);
-                    break;
-                }
+                Read::Incomplete => return start == buffer.len() && log.frames > 0 && !log.outdated,
+                Read::Damaged => return false,
             }
         }
-        let closed = closed.filter(|_| !log.outdated);
-        Some(ReadLog { log, closed })
+    }
+
+    /// Whether the log in place is the one that was read.
+    pub(crate) async fn is_same_log(&self, disk: &Disk, read: &ReadLog) -> bool {
+        let Some(file) = open_log(disk).await else { return false };
+        read.log.frames > 0 && generation_in(&file).await == Some(read.log.generation)
+    }
+
+    /// Whether the log in place has this generation and ends after this number of bytes.
+    pub(crate) async fn log_ends_at(&self, disk: &Disk, (generation, bytes): (u64, u64)) -> bool {
+        let Some(file) = open_log(disk).await else { return false };
+        generation_in(&file).await == Some(generation) && storage::read_at(&file, bytes, 1).await.is_ok_and(|more| more.is_empty())
     }
 
     async fn apply_all(&self, records: &[u8], closed: &mut Option<u64>, counters: &mut Vec<u64>) -> Result<(), ()> {
@@ -84,6 +94,15 @@ impl Cache {
     }
 }
 
+async fn open_log(disk: &Disk) -> Option<Descriptor> {
+    disk.own().await.ok()?.open(LOG, false).await.ok()
+}
+
+/// The generation of the log in a file.
+async fn generation_in(file: &Descriptor) -> Option<u64> {
+    generation_of(&storage::read_at(file, 0, HEAD as u32).await.ok()?)
+}
+
 impl State {
     /// Puts into the index what a record says. What happened to an entry since the start stands.
     fn apply(&mut self, record: Record) {
@@ -96,10 +115,14 @@ impl State {
                         (known.accessed_at, known.hits, known.logged) = (entry.accessed_at, entry.hits, true);
                     }
                     self.index.promote_earlier(slot);
+                    self.track_on_standby(slot);
                 }
                 Some(_) => drop(loading.earlier_hits.insert(entry.digest, entry.hits)),
                 None if loading.removed.contains_key(&entry.digest) => {}
-                None => drop(self.index.insert_earlier(entry)),
+                None => {
+                    let slot = self.index.insert_earlier(entry);
+                    self.track_on_standby(slot);
+                }
             },
             Record::Removed(digest) => {
                 let slot = self.index.find(&digest);
@@ -110,7 +133,9 @@ impl State {
                         // The log knows.
                         entry.logged = false;
                     }
-                    self.index.remove(slot);
+                    if self.index.remove(slot).is_some_and(|entry| entry.tracked) {
+                        self.disk_tier.removed(slot.into());
+                    }
                 }
                 loading.earlier_hits.remove(&digest);
             }
@@ -119,6 +144,9 @@ impl State {
                 match self.index.get_mut(slot) {
                     Some(entry) if entry.state == EntryState::Unverified => {
                         (entry.accessed_at, entry.hits) = (at, hits);
+                        if entry.tracked {
+                            self.disk_tier.accessed(slot.into(), at);
+                        }
                         self.index.promote_earlier(slot);
                     }
                     Some(entry) => drop(loading.earlier_hits.insert(entry.digest, hits)),

@@ -58,7 +58,53 @@ impl Cache {
     }
 }
 
+impl Cache {
+    /// Has the policy of the disk tier learn of what the index log says, coldest first. From then on, it learns of each record.
+    pub(crate) async fn track_logged(&self) {
+        {
+            let index = &mut self.state.borrow_mut().index;
+            let oldest = index.oldest();
+            index.set_cursor(Cursor::Loading, oldest);
+        }
+        while !self.state.borrow_mut().track_page() {
+            wit_bindgen::yield_async().await;
+        }
+    }
+}
+
 impl State {
+    /// Tracks the next page. Returns whether it was the last one.
+    fn track_page(&mut self) -> bool {
+        let mut page = Vec::with_capacity(PAGE);
+        while page.len() < PAGE {
+            let Some(slot) = self.index.advance(Cursor::Loading) else { break };
+            if let Some(entry) = self.index.get_mut(slot).filter(|entry| !entry.tracked) {
+                entry.tracked = true;
+                page.push(entry.for_policy(slot.into(), entry.disk_size()));
+            }
+        }
+        self.disk_tier.restore(&page);
+        let last = page.len() < PAGE;
+        if last && let Some(loading) = &mut self.loading {
+            loading.restored = true;
+        }
+        last
+    }
+
+    /// On standby, has the policy learn of an entry as the index log describes it now.
+    pub(crate) fn track_on_standby(&mut self, slot: Slot) {
+        if self.loading.as_ref().is_none_or(|loading| !loading.restored) {
+            return;
+        }
+        let Some(entry) = self.index.get_mut(slot) else { return };
+        let was_tracked = std::mem::replace(&mut entry.tracked, true);
+        let entry = entry.for_policy(slot.into(), entry.disk_size());
+        if was_tracked {
+            self.disk_tier.removed(slot.into());
+        }
+        self.disk_tier.restore(&[entry]);
+    }
+
     /// Restores the next page. Returns entries that exceed the budget of all entries, and whether this was the last page.
     fn restore_page(&mut self, sorted: &mut Sorted, number: &mut u64, budget: u64) -> (Vec<Evicted>, bool) {
         let (mut page, mut oversize) = (Vec::with_capacity(PAGE), Vec::new());

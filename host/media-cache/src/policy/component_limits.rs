@@ -1,4 +1,4 @@
-//! What is checked of a policy before it is compiled: that it is one, and that compiling it will not cost too much.
+//! What is checked of a component before it is compiled: that compiling it will not cost too much, and of a policy, that it is one.
 //!
 //! Compiling takes time and memory that grow with the number and the size of functions, and, in places, faster than these: with their
 //! locals and their types. The limits are far above what compilers of ordinary languages produce. The largest policies contain an
@@ -9,6 +9,9 @@ use wasmparser::{FunctionBody, Parser, Payload};
 use crate::component_error::ComponentError;
 use crate::contract_version;
 use crate::policy::sandbox;
+
+/// The world of policies.
+const WORLD: &str = "eviction-policy";
 
 /// The interface that every policy exports, whatever its version.
 const EVICTION: &str = "media-cache:policy/eviction@";
@@ -64,16 +67,27 @@ impl From<wasmparser::BinaryReaderError> for Rejection {
     }
 }
 
-/// Checks a component. `what` names it in errors.
-pub(crate) fn check(what: &str, component: &[u8]) -> Result<(), ComponentError> {
-    let unfit = |error| ComponentError::Unfit { what: what.into(), world: "eviction-policy", error };
-    let contents = Contents::of(component).map_err(|rejection| match rejection {
+/// Checks what compiling a component of a world costs. `what` names it in errors.
+pub(crate) fn check_cost(what: &str, world: &'static str, component: &[u8]) -> Result<(), ComponentError> {
+    contents(what, world, component).map(drop)
+}
+
+fn contents<'a>(what: &str, world: &'static str, component: &'a [u8]) -> Result<Contents<'a>, ComponentError> {
+    Contents::of(component).map_err(|rejection| match rejection {
         Rejection::TooCostly(limited) => {
             let (limit, counted) = limited.limit();
             ComponentError::TooCostly { what: what.into(), limit: format!("it has more than {limit} {counted}") }
         }
-        Rejection::Invalid(error) => unfit(wasmtime::Error::msg(error.to_string())),
-    })?;
+        Rejection::Invalid(error) => {
+            ComponentError::Unfit { what: what.into(), world, error: wasmtime::Error::msg(error.to_string()) }
+        }
+    })
+}
+
+/// Checks a policy. `what` names it in errors.
+pub(crate) fn check(what: &str, component: &[u8]) -> Result<(), ComponentError> {
+    let contents = contents(what, WORLD, component)?;
+    let unfit = |error| ComponentError::Unfit { what: what.into(), world: WORLD, error };
     contract_version::check_names(what, contents.imports.iter().chain(&contents.exports).copied())?;
     if !contents.exports.iter().any(|export| export.starts_with(EVICTION)) {
         return Err(unfit(wasmtime::Error::msg("it does not export `media-cache:policy/eviction`")));

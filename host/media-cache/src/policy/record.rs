@@ -61,6 +61,8 @@ struct Facts {
     fallbacks: u64,
     last_fault: Option<FaultReport>,
     swap: Option<SwapProgress>,
+    /// Whether the cache component is being replaced, which takes its policy along.
+    component_swap: bool,
 }
 
 /// What a policy did wrong.
@@ -135,6 +137,7 @@ impl Record {
             fallbacks: 0,
             last_fault: None,
             swap: None,
+            component_swap: false,
         };
         let all_calls = Histogram::new(CALL_BOUNDS);
         Self { facts: Mutex::new(facts), usage: Usage::default(), all_calls, all_rejected: AtomicU64::new(0) }
@@ -150,10 +153,29 @@ impl Record {
         self.facts().previous.clone()
     }
 
-    /// Begins a swap, if none is under way.
+    /// A record of its own for another instance of the same policy.
+    pub(super) fn detached(&self) -> Self {
+        let facts = self.facts();
+        Self::new(facts.choice.clone(), facts.description.clone())
+    }
+
+    /// Begins to replace the cache component, if the policy is not being replaced. Until the end, it cannot be.
+    pub fn begin_component_swap(&self) -> bool {
+        let mut facts = self.facts();
+        let free = facts.swap.is_none() && !facts.component_swap;
+        facts.component_swap |= free;
+        free
+    }
+
+    /// Ends what [`begin_component_swap`](Self::begin_component_swap) began.
+    pub fn end_component_swap(&self) {
+        self.facts().component_swap = false;
+    }
+
+    /// Begins a swap, if none is under way, nor one of the cache component.
     pub fn begin_swap(&self, to: &PolicyChoice) -> bool {
         let mut facts = self.facts();
-        let free = facts.swap.is_none();
+        let free = facts.swap.is_none() && !facts.component_swap;
         if free {
             facts.swap = Some(SwapProgress { to: to.component.origin().clone(), seeded: 0, entries: 0, since: SystemTime::now() });
         }
@@ -290,9 +312,14 @@ mod tests {
         record.progress(3, 0);
         let swap = record.status().swap.unwrap();
         assert_eq!((swap.seeded, swap.entries), (7, 9));
+        assert!(!record.begin_component_swap());
         record.end_swap();
         assert!(record.begin_swap(&choice(&[])));
         assert_eq!(record.status().swap.unwrap().seeded, 0);
+        record.end_swap();
+        assert!(record.begin_component_swap() && !record.begin_component_swap() && !record.begin_swap(&choice(&[])));
+        record.end_component_swap();
+        assert!(record.begin_swap(&choice(&[])));
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl RememberedPolicy {
                 *path = Path::new(UPLOADS).join(name);
             }
             private_files::create_directory(&uploads)?;
-            self.write(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
+            private_files::write_whole(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
         }
         fs::remove_file(old_file)
     }
@@ -126,7 +126,7 @@ impl RememberedPolicy {
         private_files::create_directory(&uploads)?;
         let digest = choice.component.digest();
         if let Some(component) = upload {
-            self.write(&self.upload(&digest), component)?;
+            private_files::write_whole(&self.upload(&digest), component)?;
         }
         let origin = match choice.component.origin() {
             PolicyOrigin::BuiltIn(name) => PolicyOrigin::BuiltIn(name.clone()),
@@ -138,7 +138,7 @@ impl RememberedPolicy {
         };
         let chosen = PolicySpec { origin, options: choice.options.clone() };
         let remembered = Remembered { configured: self.configured.clone(), chosen };
-        self.write(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
+        private_files::write_whole(&self.directory.join(FILE), &serde_json::to_vec(&remembered)?)?;
         let not_built_in = |choice: &&PolicyChoice| !matches!(choice.component.origin(), PolicyOrigin::BuiltIn(_));
         let choices = [Some(choice), previous].into_iter().flatten().filter(not_built_in);
         let needed: Vec<PathBuf> = choices.map(|choice| self.upload(&choice.component.digest())).collect();
@@ -153,15 +153,6 @@ impl RememberedPolicy {
 
     fn upload(&self, digest: &str) -> PathBuf {
         self.directory.join(upload_name(digest))
-    }
-
-    /// Writes a file whole or not at all.
-    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(self.directory.join(UPLOADS))?;
-        io::Write::write_all(&mut file, bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::policy::trial::TrialError;
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
     /// One swap at a time.
-    #[error("another policy is being put in place; wait until it is there")]
+    #[error("another policy, or another cache component, is being put in place; wait until it is there")]
     Busy,
     /// There was no policy before this one.
     #[error("there is no policy to go back to: none was replaced since the cache was opened")]

@@ -42,7 +42,7 @@ fn hit_rate(stats: &Stats) -> f64 {
 /// The counters of a cache as a JSON object, as `/stats` has them. `load` is null while the directory is being loaded. The key `media_cache` holds what admin pages poll for.
 #[must_use]
 pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
-    let Status { cache, policy, blob_handles, restarts } = status;
+    let Status { cache, component, policy, blob_handles, restarts } = status;
     let mut document = json!({
         "media_cache": {
             "total_entries": cache.entries,
@@ -73,7 +73,15 @@ pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
             "swaps": policy.swaps,
             "fallbacks": policy.fallbacks,
         },
-        "component": { "blob_handles": blob_handles, "restarts": restarts },
+        "component": {
+            "name": component.current.name,
+            "version": component.current.version,
+            "origin": component.current.origin.to_string(),
+            "blob_handles": blob_handles,
+            "restarts": restarts,
+            "swaps": component.swaps,
+            "failed_swaps": component.failed_swaps,
+        },
         "load": report.map(|report| json!({
             "entries": report.entries,
             "from_index": report.from_index,

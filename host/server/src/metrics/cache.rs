@@ -102,6 +102,15 @@ impl Collector for CacheMetrics {
         }
         encoder.gauge("blob_handles", "Blobs that the component holds", status.blob_handles as u64)?;
         encoder.counter("component_restarts", "Restarts of the cache component after a trap", status.restarts)?;
+        let component = &status.component;
+        let labels = [("name", component.current.name.as_str()), ("version", &component.current.version)];
+        encoder.info("component", "The name and version of the active cache component", &labels)?;
+        encoder.counter("component_swaps", "Swaps of the cache component on request", component.swaps)?;
+        encoder.counter(
+            "component_swap_failures",
+            "Swaps of the cache component that failed, so that the one in place stayed",
+            component.failed_swaps,
+        )?;
         let policy = &status.policy;
         let labels = [("name", policy.name.as_str()), ("version", &policy.version)];
         encoder.info("policy", "The name and version of the active eviction policy", &labels)?;

@@ -1,0 +1,113 @@
+//! `media-cache component show|swap|rollback`: the cache component of a service that runs.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use media_cache::{Pipes, read_small_file};
+use media_cache_server::{BUILT_IN, MAX_COMPONENT_BYTES};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::policy::Server;
+
+/// What can be done with the cache component.
+#[derive(Subcommand)]
+pub enum Component {
+    /// Say which cache component a running service has
+    Show(Show),
+    /// Put another cache component in place of that of a running service
+    ///
+    /// It loads the index log next to the one in place, and then takes over: no request fails, and no hit is lost. If it cannot, the one
+    /// in place stays. The next start uses it, too, unless --component says something else then.
+    Swap(Swap),
+    /// Put the cache component before the present one back in place
+    Rollback(Rollback),
+}
+
+/// `media-cache component show`.
+#[derive(Args)]
+pub struct Show {
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `media-cache component swap`.
+#[derive(Args)]
+pub struct Swap {
+    /// The component's file, or `built-in` for the one that comes with the service
+    #[arg(value_name = "FILE")]
+    component: PathBuf,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// `media-cache component rollback`.
+#[derive(Args)]
+pub struct Rollback {
+    #[command(flatten)]
+    server: Server,
+}
+
+impl Component {
+    /// Does what was said.
+    ///
+    /// # Errors
+    /// With a sentence for the user.
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Show(Show { server }) => {
+                let component = server.ask(Method::GET, "component", &[], None).await?;
+                server.print(&component, show)?;
+            }
+            Self::Swap(Swap { component, server }) => {
+                let (query, component) = if component == Path::new(BUILT_IN) {
+                    (vec![("name".to_owned(), BUILT_IN.to_owned())], None)
+                } else {
+                    (Vec::new(), Some(read(&component)?))
+                };
+                let component = server.ask(Method::PUT, "component", &query, component).await?;
+                server.print(&component, in_place)?;
+            }
+            Self::Rollback(Rollback { server }) => {
+                let component = server.ask(Method::POST, "component/rollback", &[], None).await?;
+                server.print(&component, in_place)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A component. What is none is not worth sending.
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let component = read_small_file(path, MAX_COMPONENT_BYTES, Pipes::Accepted);
+    let component = component.with_context(|| format!("cannot read the cache component {}", path.display()))?;
+    anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
+    Ok(component)
+}
+
+fn in_place(component: &Value) -> Vec<String> {
+    vec![format!("{} {} is in place", text(&component["name"]), text(&component["version"]))]
+}
+
+fn show(component: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: String| lines.push(format!("{name:<18} {value}"));
+    line("component", format!("{} {}", text(&component["name"]), text(&component["version"])));
+    line("from", text(&component["origin"]).into());
+    line("digest", text(&component["digest"]).into());
+    line("swaps", component["swaps"].to_string());
+    line("failed swaps", component["failed_swaps"].to_string());
+    for (name, key) in [("before", "previous"), ("swapping to", "swap")] {
+        let other = &component[key];
+        if !other.is_null() {
+            line(name, format!("{} {} ({})", text(&other["name"]), text(&other["version"]), text(&other["origin"])));
+        }
+    }
+    lines
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("")
+}

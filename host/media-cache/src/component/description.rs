@@ -1,0 +1,101 @@
+//! What a cache component says about itself, in the custom sections of its file, and what is known of it besides.
+//!
+//! That is shown to people and logged. So what is too long, or has control characters, is left out.
+
+use sha2::{Digest, Sha256};
+use wasmparser::{BinaryReader, Parser, Payload};
+
+use crate::component::origin::ComponentOrigin;
+
+/// The longest name or version, in bytes.
+const MAX_BYTES: usize = 64;
+
+/// The section with the name. Its subsection 0 is the name of the component itself.
+const NAME: &str = "component-name";
+
+const VERSION: &str = "version";
+
+/// A cache component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentDescription {
+    /// What it calls itself. Empty if it does not say.
+    pub name: String,
+    /// Its version. Empty if it does not say.
+    pub version: String,
+    /// Where it comes from.
+    pub origin: ComponentOrigin,
+    /// The SHA-256 of the component, in hexadecimal.
+    pub digest: String,
+}
+
+impl ComponentDescription {
+    /// Describes a component.
+    pub(crate) fn of(origin: ComponentOrigin, component: &[u8]) -> Self {
+        let digest = Sha256::digest(component).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut description = Self { name: String::new(), version: String::new(), origin, digest };
+        let mut depth = 0;
+        for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
+            match payload {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) if depth > 0 => depth -= 1,
+                Payload::CustomSection(section) if depth == 0 => match section.name() {
+                    NAME => description.name = name_in(section.data()).and_then(printable).unwrap_or_default(),
+                    VERSION => description.version = str::from_utf8(section.data()).ok().and_then(printable).unwrap_or_default(),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        description
+    }
+}
+
+fn name_in(data: &[u8]) -> Option<&str> {
+    let mut reader = BinaryReader::new(data, 0);
+    let is_name = reader.read_u8().ok()? == 0;
+    reader.read_var_u32().ok()?;
+    reader.read_string().ok().filter(|_| is_name)
+}
+
+fn printable(text: &str) -> Option<String> {
+    (text.len() <= MAX_BYTES && !text.contains(char::is_control)).then(|| text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use media_cache_components as embedded;
+
+    fn describe(component: &[u8]) -> (String, String) {
+        let ComponentDescription { name, version, .. } = ComponentDescription::of(ComponentOrigin::Upload, component);
+        (name, version)
+    }
+
+    /// A component with another custom section.
+    fn with_section(component: &[u8], name: &str, data: &[u8]) -> Vec<u8> {
+        let mut body = vec![name.len() as u8];
+        body.extend([name.as_bytes(), data].concat());
+        let size = [body.len() as u8 | 0x80, (body.len() >> 7) as u8];
+        [component, &[0], &size, &body].concat()
+    }
+
+    #[test]
+    fn the_built_in_cache_says_what_it_is() {
+        let (name, version) = describe(embedded::CACHE);
+        assert_eq!((name.as_str(), version.as_str()), ("media-cache-component", env!("CARGO_PKG_VERSION")));
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_left_out() {
+        let empty = b"\0asm\x0d\0\x01\0";
+        assert_eq!(describe(empty), (String::new(), String::new()));
+        assert_eq!(describe(&with_section(empty, VERSION, b"1.2.3")).1, "1.2.3");
+        assert_eq!(describe(&with_section(empty, NAME, b"\0\x04\x03abc")).0, "abc");
+        for version in ["1\n2".into(), "x".repeat(MAX_BYTES + 1)] {
+            assert_eq!(describe(&with_section(empty, VERSION, version.as_bytes())).1, "");
+        }
+        for name in [&b"\0\x04\x09abc"[..], b"", b"\x01\x04\x03abc"] {
+            assert_eq!(describe(&with_section(empty, NAME, name)).0, "");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The cache component as something that can be replaced: what is known of it, and why it was not replaced.
+
+pub(crate) mod cache_component;
+pub(crate) mod description;
+pub(crate) mod origin;
+pub(crate) mod record;
+mod remembered;
+pub(crate) mod swap_error;
+
+pub use cache_component::CacheComponent;
+pub use description::ComponentDescription;
+pub use origin::ComponentOrigin;
+pub use record::ComponentStatus;
+pub use remembered::RememberedComponent;
+pub use swap_error::ComponentSwapError;

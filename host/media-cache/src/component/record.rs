@@ -1,0 +1,101 @@
+//! What is known of the component of a cache, whatever becomes of its instances: readable at any time, by any thread.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::component::cache_component::CacheComponent;
+use crate::component::description::ComponentDescription;
+
+/// What is known of the component of a cache.
+pub(crate) struct ComponentRecord(Mutex<Facts>);
+
+struct Facts {
+    current: CacheComponent,
+    previous: Option<CacheComponent>,
+    since: SystemTime,
+    swaps: u64,
+    failed_swaps: u64,
+    swap: Option<ComponentDescription>,
+}
+
+/// What there is to say of the component of a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentStatus {
+    /// The component in place.
+    pub current: ComponentDescription,
+    /// When it took over.
+    pub since: SystemTime,
+    /// The component that a rollback would bring back.
+    pub previous: Option<ComponentDescription>,
+    /// How often the component was replaced since the cache was opened.
+    pub swaps: u64,
+    /// How often it should have been replaced and was not.
+    pub failed_swaps: u64,
+    /// The component that is being put in place.
+    pub swap: Option<ComponentDescription>,
+}
+
+impl ComponentRecord {
+    pub fn new(current: CacheComponent) -> Self {
+        let since = SystemTime::now();
+        Self(Mutex::new(Facts { current, previous: None, since, swaps: 0, failed_swaps: 0, swap: None }))
+    }
+
+    /// The component in place.
+    pub fn current(&self) -> CacheComponent {
+        self.facts().current.clone()
+    }
+
+    /// The component that was there before the last swap.
+    pub fn previous(&self) -> Option<CacheComponent> {
+        self.facts().previous.clone()
+    }
+
+    /// Begins a swap, if none is under way.
+    pub fn begin_swap(&self, to: &CacheComponent) -> bool {
+        let mut facts = self.facts();
+        let free = facts.swap.is_none();
+        if free {
+            facts.swap = Some(to.description().clone());
+        }
+        free
+    }
+
+    /// Ends a swap, however it went.
+    pub fn end_swap(&self) {
+        self.facts().swap = None;
+    }
+
+    /// A swap came to nothing.
+    pub fn failed(&self) {
+        self.facts().failed_swaps += 1;
+    }
+
+    /// Another component has taken over.
+    pub fn swapped(&self, component: CacheComponent) {
+        let mut facts = self.facts();
+        // To ask twice for the same is not to give up what was there before.
+        if facts.current.description().digest != component.description().digest {
+            facts.previous = Some(facts.current.clone());
+        }
+        (facts.current, facts.since) = (component, SystemTime::now());
+        facts.swaps += 1;
+    }
+
+    /// What there is to say.
+    pub fn status(&self) -> ComponentStatus {
+        let facts = self.facts();
+        ComponentStatus {
+            current: facts.current.description().clone(),
+            since: facts.since,
+            previous: facts.previous.as_ref().map(|previous| previous.description().clone()),
+            swaps: facts.swaps,
+            failed_swaps: facts.failed_swaps,
+            swap: facts.swap.clone(),
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

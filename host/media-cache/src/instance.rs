@@ -1,0 +1,101 @@
+//! An instance of the cache component, as everything that calls it sees it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, watch};
+use wasmtime::component::{Accessor, ResourceAny};
+
+use crate::availability::{Availability, Trouble};
+use crate::bindings::cache::MediaCache as Bindings;
+use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::component::record::ComponentRecord;
+use crate::driver_slices::DriverSlices;
+use crate::fetching::Fetching;
+use crate::hit_buffer::HitBuffer;
+use crate::host_state::HostState;
+use crate::request::Request;
+
+/// Whether an instance stores what it fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It does.
+    Active,
+    /// It does not, since another one is about to take over, or has just failed to.
+    OnStandby,
+    /// Another instance has taken over.
+    Retired,
+}
+
+/// An instance of the component.
+pub(crate) struct Instance {
+    pub bindings: Arc<Bindings>,
+    pub cache: ResourceAny,
+    pub restarts: Arc<AtomicU64>,
+    pub components: Arc<ComponentRecord>,
+    /// Whether this instance has answered anything.
+    pub answered: Arc<AtomicBool>,
+    /// Whether the directory is loaded.
+    pub loaded: AtomicBool,
+    pub availability: Arc<Availability>,
+    pub slices: Arc<DriverSlices>,
+    pub standing: watch::Sender<Standing>,
+    pub fetching: Arc<Fetching>,
+    /// Requests that have to be repeated by the instance that has taken over.
+    pub handovers: mpsc::UnboundedSender<Request>,
+}
+
+impl Instance {
+    /// What can be called.
+    pub fn guest(&self) -> wit::GuestMediaCache<'_> {
+        self.bindings.media_cache_cache_cache().media_cache()
+    }
+
+    /// The instance has answered, so the component works.
+    pub fn has_answered(&self) {
+        if !self.answered.swap(true, Ordering::Relaxed) {
+            self.availability.end(Trouble::Down);
+        }
+    }
+
+    /// The directory is loaded.
+    pub fn has_loaded(&self) {
+        self.loaded.store(true, Ordering::Relaxed);
+        self.has_answered();
+    }
+
+    /// Whether the directory is loaded.
+    pub fn is_loaded(&self) -> bool {
+        self.loaded.load(Ordering::Relaxed)
+    }
+
+    /// How the instance stands.
+    pub fn standing(&self) -> Standing {
+        *self.standing.borrow()
+    }
+
+    /// Waits until the instance is active, or is retired.
+    pub async fn next_standing(&self) -> Standing {
+        let mut standing = self.standing.subscribe();
+        let decided = standing.wait_for(|standing| *standing != Standing::OnStandby).await.map(|standing| *standing);
+        // The sender is in `self`.
+        decided.unwrap_or(Standing::Retired)
+    }
+
+    /// Tells the component of the hits that it was not asked for.
+    pub async fn flush_hits(&self, accessor: &Accessor<HostState>, buffer: &HitBuffer) -> wasmtime::Result<()> {
+        let handles = buffer.take();
+        if !handles.is_empty() {
+            let hits = handles.into_iter().map(|handle| wit::Hit { handle, source: wit::Source::Memory }).collect();
+            self.guest().call_record_hits(accessor, self.cache, hits).await?;
+        }
+        if self.is_loaded() {
+            let earlier = buffer.take_earlier();
+            if !earlier.is_empty() {
+                let hits = earlier.into_iter().map(|(url, hits)| wit::EarlierHits { url: url.into(), hits }).collect();
+                self.guest().call_record_earlier_hits(accessor, self.cache, hits).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Replacing what a cache runs, while it serves: its eviction policy, and its component.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::cache::{MediaCache, Shared};
+use crate::component::cache_component::CacheComponent;
+use crate::component::record::{ComponentRecord, ComponentStatus};
+use crate::component::swap_error::ComponentSwapError;
+use crate::policy::record::{PolicyStatus, PolicyTotals, Record};
+use crate::policy::spec::PolicyChoice;
+use crate::policy::swap_error::SwapError;
+use crate::request::Request;
+
+impl MediaCache {
+    /// How the eviction policy is. Asks nobody and waits for nothing.
+    #[must_use]
+    pub fn policy(&self) -> PolicyStatus {
+        self.0.swapper.record.status()
+    }
+
+    /// What all policies did since the cache was opened, replaced ones included.
+    #[must_use]
+    pub fn policy_totals(&self) -> PolicyTotals {
+        self.0.swapper.record.totals()
+    }
+
+    /// The eviction policy in place, and its options.
+    #[must_use]
+    pub fn policy_choice(&self) -> PolicyChoice {
+        self.0.swapper.record.choice()
+    }
+
+    /// The eviction policy that a rollback would bring back, and its options.
+    #[must_use]
+    pub fn previous_policy(&self) -> Option<PolicyChoice> {
+        self.0.swapper.record.previous()
+    }
+
+    /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
+    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
+    /// asked goes away; [`policy`](Self::policy) says how far it is.
+    ///
+    /// # Errors
+    /// See [`SwapError`]. Nothing has changed then.
+    pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
+        tokio::select! {
+            biased;
+            outage = self.0.availability.next_outage() => Err(SwapError::Unavailable(outage.reason)),
+            swapped = self.0.swapper.clone().swap(choice.into()) => swapped,
+        }
+    }
+
+    /// Puts the policy back in place that was there before the last swap, with its options.
+    ///
+    /// # Errors
+    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
+    pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
+        let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
+        self.swap_policy(previous).await
+    }
+
+    /// The cache component in place, and what became of swaps. Asks nobody and waits for nothing.
+    #[must_use]
+    pub fn component(&self) -> ComponentStatus {
+        self.0.components.status()
+    }
+
+    /// The cache component in place.
+    #[must_use]
+    pub fn current_component(&self) -> CacheComponent {
+        self.0.components.current()
+    }
+
+    /// The cache component that a rollback would bring back.
+    #[must_use]
+    pub fn previous_component(&self) -> Option<CacheComponent> {
+        self.0.components.previous()
+    }
+
+    /// Replaces the cache component while the cache goes on serving. No request fails, and entries, their order of use, hits and counters
+    /// are kept; residents and remembered failures are not. The new component must have been compiled by the same
+    /// [`engine`](Self::engine). It loads the index log next to the old one, and takes over in a moment in which changes wait. Downloads
+    /// in progress are finished by the old one, and stored by the new one. If the old one does not start any more, the new one takes its
+    /// place at once.
+    ///
+    /// This goes on when whoever asked goes away; [`component`](Self::component) says so.
+    ///
+    /// # Errors
+    /// See [`ComponentSwapError`]. The component that was there serves as before.
+    pub async fn swap_component(&self, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
+        let swap = tokio::spawn(replace(self.0.clone(), component));
+        tokio::select! {
+            biased;
+            // One that does not start can be replaced.
+            outage = self.0.availability.next_silence() => Err(ComponentSwapError::Unavailable(outage.reason)),
+            swapped = swap => swapped.unwrap_or(Err(ComponentSwapError::Interrupted)),
+        }
+    }
+
+    /// Puts the cache component back in place that was there before the last swap.
+    ///
+    /// # Errors
+    /// As for [`swap_component`](Self::swap_component); [`ComponentSwapError::NothingBefore`] where there was none.
+    pub async fn rollback_component(&self) -> Result<ComponentStatus, ComponentSwapError> {
+        let previous = self.previous_component().ok_or(ComponentSwapError::NothingBefore)?;
+        self.swap_component(previous).await
+    }
+}
+
+/// Makes way for the next swap when it is dropped.
+struct SwapGuard<'a> {
+    components: &'a ComponentRecord,
+    policies: &'a Record,
+}
+
+impl<'a> SwapGuard<'a> {
+    fn begin(cache: &'a Shared, to: &CacheComponent) -> Option<Self> {
+        let (components, policies) = (&*cache.components, &*cache.swapper.record);
+        if !components.begin_swap(to) {
+            return None;
+        }
+        if !policies.begin_component_swap() {
+            components.end_swap();
+            return None;
+        }
+        Some(Self { components, policies })
+    }
+}
+
+impl Drop for SwapGuard<'_> {
+    fn drop(&mut self) {
+        self.policies.end_component_swap();
+        self.components.end_swap();
+    }
+}
+
+async fn replace(cache: Arc<Shared>, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
+    let guard = SwapGuard::begin(&cache, &component).ok_or(ComponentSwapError::Busy)?;
+    let (before, to) = (named(&cache.components.current()), named(&component));
+    let swapped = request_swap(&cache, component).await;
+    drop(guard);
+    match &swapped {
+        Ok(()) => tracing::info!("replaced the cache component {before} by {to}"),
+        Err(error) => {
+            cache.components.failed();
+            tracing::warn!("kept the cache component {before}; {to} cannot replace it: {error}");
+        }
+    }
+    swapped.map(|()| cache.components.status())
+}
+
+async fn request_swap(cache: &Shared, component: CacheComponent) -> Result<(), ComponentSwapError> {
+    if !cache.engine.has_compiled(&component) {
+        return Err(ComponentSwapError::Start("it was compiled by another engine".into()));
+    }
+    // One that does not start will never have loaded anything.
+    if cache.loaded.report().is_none() && cache.availability.outage().is_none() {
+        return Err(ComponentSwapError::Loading);
+    }
+    let (reply, answer) = oneshot::channel();
+    cache.requests.send(Request::Replace { component, reply }).await.map_err(|_| ComponentSwapError::Closed)?;
+    answer.await.unwrap_or_else(|_| match cache.requests.is_closed() {
+        false => Err(ComponentSwapError::Interrupted),
+        true => Err(ComponentSwapError::Closed),
+    })
+}
+
+/// Name, version and origin of a component.
+fn named(component: &CacheComponent) -> String {
+    let description = component.description();
+    format!("{} {} ({})", description.name, description.version, description.origin)
+}

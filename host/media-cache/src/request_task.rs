@@ -1,0 +1,246 @@
+//! Serves a request with an instance of the component.
+//!
+//! If the instance goes on standby meanwhile, it stores nothing any more. What it fetched is then stored by the instance that takes over,
+//! and what it did not do is repeated there.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::future::BoxFuture;
+use media_cache_interfaces::{Cacheability, FetchError, FetchedMedia};
+use tokio::sync::mpsc;
+use wasmtime::component::{Accessor, AccessorTask};
+
+use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::driver_slices::Work;
+use crate::fetching::Fetch;
+use crate::host_state::HostState;
+use crate::instance::{Instance, Standing};
+use crate::media::{Delivered, Media, PutOutcome, Refreshed, Source, Status, StoreError};
+use crate::request::{Reply, Request};
+use crate::transfer::{hand_over, receive};
+
+/// A request that is being served.
+pub(crate) struct RequestTask {
+    pub request: Request,
+    pub instance: Arc<Instance>,
+    /// A request that may fetch something.
+    pub fetch: Option<Fetch>,
+    /// What it has to wait for.
+    pub after: Option<BoxFuture<'static, ()>>,
+    pub under_way: mpsc::Sender<Infallible>,
+}
+
+impl AccessorTask<HostState> for RequestTask {
+    async fn run(self, accessor: &Accessor<HostState>) -> wasmtime::Result<()> {
+        let Self { request, instance, fetch: _fetch, after, under_way: _under_way } = self;
+        if let Some(after) = after {
+            after.await;
+            if instance.next_standing().await == Standing::Retired {
+                // What it waited for is stored by another instance.
+                drop(instance.handovers.send(request));
+                return Ok(());
+            }
+        }
+        let mut unanswered = serve(request, accessor, &instance).await?;
+        instance.has_answered();
+        while let Some(request) = unanswered.take() {
+            match instance.next_standing().await {
+                Standing::Active | Standing::OnStandby => unanswered = serve(request, accessor, &instance).await?,
+                Standing::Retired => repeat(request, &instance).await,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Has the instance that has taken over serve a request, and waits for that.
+async fn repeat(request: Request, instance: &Instance) {
+    let Request::Admit { url, media, reply, .. } = request else {
+        // If nobody takes it, the driver has ended, which drops it.
+        return drop(instance.handovers.send(request));
+    };
+    // The fetch is not over before its media is stored.
+    let (stored, storing) = tokio::sync::oneshot::channel();
+    let _ = instance.handovers.send(Request::Admit { url, media, reply, stored: Some(stored) });
+    let _ = storing.await;
+}
+
+/// Serves a request. Returns it if it has to be served again, since the instance went on standby.
+async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<Option<Request>> {
+    let (guest, cache) = (instance.guest(), instance.cache);
+    // Whoever asked may have gone away; then nobody gets the answer.
+    match request {
+        Request::Get { url, reply } => {
+            let media = guest.call_get(accessor, cache, url).await?;
+            drop(reply.send(media.map(|media| take(accessor, media)).transpose()?));
+        }
+        Request::GetOrDownload { url, reply } => {
+            // Only if the instance goes on standby is it needed again.
+            let media = match guest.call_get_or_download(accessor, cache, url.clone(), None).await? {
+                Ok(media) => media,
+                Err(error) => {
+                    drop(reply.send(Err(error.into())));
+                    return Ok(None);
+                }
+            };
+            let is_stored = media.handle.is_some();
+            let delivered = take(accessor, media)?;
+            if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
+                let media = Box::new(delivered.media.into_fetched());
+                return Ok(Some(Request::Admit { url, media, reply, stored: None }));
+            }
+            drop(reply.send(Ok(delivered)));
+        }
+        // Boxed, since the future of the largest request would otherwise be moved with each of the others.
+        request => return Box::pin(serve_other(request, accessor, instance)).await,
+    }
+    Ok(None)
+}
+
+fn may_be_stored(media: &Media) -> bool {
+    media.cache_control().cacheability != Cacheability::NoStore
+}
+
+/// Takes delivered media out of the component's table.
+fn take(accessor: &Accessor<HostState>, media: wit::Media) -> wasmtime::Result<Delivered> {
+    accessor.with(|mut state| receive(state.get(), media))
+}
+
+/// Serves a request other than the most frequent ones.
+async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<Option<Request>> {
+    let (guest, cache) = (instance.guest(), instance.cache);
+    let is_refused =
+        |error: Option<&StoreError>| matches!(error, Some(StoreError::NotReady)) && instance.standing() != Standing::Active;
+    match request {
+        // Whoever asked for this went away before anything was done about it.
+        Request::Put { reply, .. } if reply.is_closed() => {}
+        Request::Remove { reply, .. } if reply.is_closed() => {}
+        Request::RemoveMatching { reply, .. } if reply.is_closed() => {}
+        Request::Put { url, media, reply } => {
+            let given = accessor.with(|mut state| hand_over(state.get(), &url, FetchedMedia::clone(&media)))?;
+            let answer = match guest.call_put(accessor, cache, url.clone(), given).await? {
+                Ok(wit::PutOutcome { media: kept, known, not_stored }) => {
+                    let kept = take(accessor, kept)?.media;
+                    if is_refused(not_stored.as_ref()) {
+                        return Ok(Some(Request::Put { url, media, reply }));
+                    }
+                    Ok(PutOutcome { media: kept, known, not_stored })
+                }
+                Err(error) => Err(error),
+            };
+            drop(reply.send(answer));
+        }
+        Request::Admit { url, media, reply, stored } => {
+            let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media)).await?;
+            match delivered {
+                Ok(None) => return Ok(Some(Request::Admit { url, media, reply, stored })),
+                Ok(Some(delivered)) => drop(reply.send(Ok(delivered))),
+                Err(why) => drop(reply.send(Err(FetchError::InvalidUrl(why)))),
+            }
+            drop(stored);
+        }
+        Request::Refresh { url, reply } => {
+            let answer = match guest.call_refresh(accessor, cache, url.clone(), None).await? {
+                Ok(wit::RefreshOutcome { media, modified, not_stored }) => {
+                    let media = take(accessor, media)?;
+                    if is_refused(not_stored.as_ref()) {
+                        return Ok(Some(Request::Refresh { url, reply }));
+                    }
+                    Ok(Refreshed { media, modified, not_stored })
+                }
+                Err(error) => Err(error.into()),
+            };
+            drop(reply.send(answer));
+        }
+        Request::Remove { url, reply } => {
+            let removed = guest.call_remove(accessor, cache, url.clone()).await?;
+            if is_refused(removed.as_ref().err()) {
+                return Ok(Some(Request::Remove { url, reply }));
+            }
+            drop(reply.send(removed));
+        }
+        Request::RemoveMatching { filter, reply } => {
+            let _removal = instance.slices.during(Work::Removal);
+            let removed = guest.call_remove_matching(accessor, cache, filter.clone()).await?;
+            if is_refused(removed.as_ref().err()) {
+                return Ok(Some(Request::RemoveMatching { filter, reply }));
+            }
+            drop(reply.send(removed));
+        }
+        Request::Checkpoint(reply) => {
+            let saved = guest.call_checkpoint(accessor, cache).await?;
+            if is_refused(saved.as_ref().err()) {
+                return Ok(Some(Request::Checkpoint(reply)));
+            }
+            drop(reply.send(saved));
+        }
+        request => serve_question(request, accessor, instance).await?,
+    }
+    Ok(None)
+}
+
+/// Stores what an instance on standby has fetched. `None` if this one is on standby as well; the error is that of an invalid URL.
+async fn admit(
+    accessor: &Accessor<HostState>,
+    instance: &Instance,
+    url: &str,
+    media: FetchedMedia,
+) -> wasmtime::Result<Result<Option<Delivered>, String>> {
+    let media = accessor.with(|mut state| hand_over(state.get(), url, media))?;
+    Ok(match instance.guest().call_put(accessor, instance.cache, url.into(), media).await? {
+        Ok(wit::PutOutcome { media, not_stored, .. }) => {
+            let mut delivered = take(accessor, media)?;
+            delivered.media.source = Source::Origin;
+            let is_refused = matches!(not_stored, Some(StoreError::NotReady)) && instance.standing() != Standing::Active;
+            Ok((!is_refused).then_some(delivered))
+        }
+        Err(error) => Err(crate::cache::describe(&error)),
+    })
+}
+
+/// Serves a request that changes nothing.
+async fn serve_question(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
+    let (guest, cache) = (instance.guest(), instance.cache);
+    match request {
+        Request::Verify { url, reply } => drop(reply.send(guest.call_verify(accessor, cache, url).await?)),
+        Request::Entries { after, limit, reply } => {
+            let _listing = instance.slices.during(Work::Listing);
+            drop(reply.send(guest.call_entries(accessor, cache, after, limit).await?));
+        }
+        Request::Health(reply) => drop(reply.send(guest.call_health(accessor, cache).await?)),
+        Request::Status(reply) => answer_status(reply, accessor, instance).await?,
+        Request::FlushHits(reply) => drop(reply.send(())),
+        Request::AddCounters(counters) => guest.call_add_counters(accessor, cache, *counters).await?,
+        // These are served elsewhere: above, and by the loop that starts the tasks.
+        Request::Get { .. }
+        | Request::GetOrDownload { .. }
+        | Request::Put { .. }
+        | Request::Admit { .. }
+        | Request::Refresh { .. }
+        | Request::Remove { .. }
+        | Request::RemoveMatching { .. }
+        | Request::Checkpoint(_)
+        | Request::Replace { .. }
+        | Request::Close(_) => {}
+    }
+    Ok(())
+}
+
+async fn answer_status(reply: Reply<Status>, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
+    let stats = instance.guest().call_stats(accessor, instance.cache).await?;
+    let status = accessor.with(|mut state| {
+        let state = state.get();
+        Status {
+            cache: stats,
+            component: instance.components.status(),
+            policy: state.policy.status(),
+            // One is the state's own.
+            blob_handles: Arc::strong_count(&state.handles) - 1,
+            restarts: instance.restarts.load(Ordering::Relaxed),
+        }
+    });
+    drop(reply.send(status));
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! What an instance of the component does while it has the inbox: it starts a task for each request, until it is closed or replaced.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use media_cache_key_rules::KeyRules;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use wasmtime::component::Accessor;
+
+use crate::bindings::cache::exports::media_cache::cache::cache as wit;
+use crate::cache::describe;
+use crate::checkpoints::Checkpoints;
+use crate::component::cache_component::CacheComponent;
+use crate::component::record::ComponentRecord;
+use crate::component::swap_error::ComponentSwapError;
+use crate::counters::counted_since;
+use crate::directory_watch::DirectoryWatch;
+use crate::driver_slices::Work;
+use crate::hit_buffer::HitBuffer;
+use crate::host_state::HostState;
+use crate::inbox::{Inbox, Message};
+use crate::instance::{Instance, Standing};
+use crate::media::StoreError;
+use crate::policy::record::Record;
+use crate::request::{Reply, Request};
+use crate::request_task::RequestTask;
+use crate::resident_index::ResidentIndex;
+use crate::retired::{Retired, RetiredInstances};
+use crate::succession::{NewSuccessor, Phase, Switched, succession};
+
+/// For how long requests wait while a successor is activated. After that, those that change nothing are served by the predecessor.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+
+/// The most requests that are postponed until a successor is active. Further ones stay in the inbox.
+const MAX_POSTPONED: usize = 1024;
+
+/// What all instances of a cache share.
+pub(crate) struct Serving {
+    pub hits: Arc<HitBuffer>,
+    pub residents: Option<Arc<ResidentIndex>>,
+    pub directory: Arc<DirectoryWatch>,
+    pub key_rules: KeyRules,
+    pub components: Arc<ComponentRecord>,
+    pub policies: Arc<Record>,
+    pub retired: RetiredInstances,
+}
+
+/// Why an instance ended.
+pub(crate) enum End {
+    /// Everybody went away.
+    Abandoned,
+    /// Somebody asked for it, and waits.
+    Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
+    /// The directory is not what it was, so that it takes another instance.
+    Outdated,
+    /// Another instance has the inbox.
+    Retired,
+}
+
+/// A successor that is getting ready.
+struct Switch<'a> {
+    ready: Pin<Box<dyn Future<Output = wasmtime::Result<Switched>> + 'a>>,
+    component: CacheComponent,
+    reply: Reply<Result<(), ComponentSwapError>>,
+}
+
+impl Switch<'_> {
+    /// Waits until the successor of a switch is ready, or is given up. If there is no switch, this takes forever.
+    async fn outcome(switch: &mut Option<Self>) -> wasmtime::Result<Switched> {
+        match switch {
+            Some(switch) => (&mut switch.ready).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The tasks of an instance.
+struct Tasks {
+    // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
+    under_way: mpsc::Sender<Infallible>,
+    all_done: mpsc::Receiver<Infallible>,
+}
+
+impl Tasks {
+    async fn finish(mut self) {
+        drop(self.under_way);
+        let _ = self.all_done.recv().await;
+    }
+}
+
+impl Serving {
+    /// Serves requests with one instance, for as long as it has the inbox.
+    pub async fn serve(
+        &self,
+        accessor: &Accessor<HostState>,
+        instance: &Arc<Instance>,
+        inbox: &mut Option<Inbox>,
+        successors: &mpsc::UnboundedSender<NewSuccessor>,
+    ) -> wasmtime::Result<End> {
+        let (under_way, all_done) = mpsc::channel(1);
+        let tasks = Tasks { under_way, all_done };
+        let mut checkpoints = Checkpoints::new(instance.clone());
+        let phase = Cell::new(Phase::Serving);
+        let mut switch: Option<Switch<'_>> = None;
+        let (mut is_abandoned, mut deadline) = (false, Instant::now());
+        let closing = loop {
+            let Some(messages) = inbox.as_mut() else { return Ok(End::Retired) };
+            if phase.get() != Phase::Finished {
+                deadline = Instant::now() + MAX_WAIT;
+            }
+            let waits = phase.get() == Phase::Finished && Instant::now() < deadline;
+            let receives = !waits && !is_abandoned && messages.postponed.len() < MAX_POSTPONED;
+            let message = tokio::select! {
+                biased;
+                () = self.directory.replaced() => return Ok(End::Outdated),
+                switched = Switch::outcome(&mut switch) => {
+                    let switched = switched?;
+                    let Some(Switch { component, reply, .. }) = switch.take() else { continue };
+                    match switched {
+                        Switched::Kept(error) => drop(reply.send(Err(error))),
+                        Switched::Lost(error) => {
+                            drop(reply.send(Err(error)));
+                            return Ok(End::Outdated);
+                        }
+                        Switched::Ready { takeover, counters } => {
+                            let retired = self.retired.add(instance.fetching.clone());
+                            instance.standing.send_replace(Standing::Retired);
+                            if let Some(Err(back)) = inbox.take().map(|inbox| takeover.send(inbox)) {
+                                *inbox = Some(back);
+                                drop(reply.send(Err(ComponentSwapError::Activate("it broke down".into()))));
+                                return Ok(End::Outdated);
+                            }
+                            self.components.swapped(component);
+                            let _ = reply.send(Ok(()));
+                            return self.retire(accessor, instance, tasks, &counters, retired).await;
+                        }
+                    }
+                    if is_abandoned {
+                        break None;
+                    }
+                    continue;
+                }
+                message = messages.next(phase.get() == Phase::Serving), if receives => message,
+                () = sleep_until(deadline), if waits => continue,
+                () = checkpoints.tick() => {
+                    if phase.get() == Phase::Serving {
+                        instance.flush_hits(accessor, &self.hits).await?;
+                        checkpoints.spawn(accessor)?;
+                    }
+                    continue;
+                }
+            };
+            let serves = phase.get() == Phase::Serving;
+            if serves {
+                instance.flush_hits(accessor, &self.hits).await?;
+            }
+            match message {
+                None if serves => break None,
+                None => is_abandoned = true,
+                Some(Message::Request(request)) if !serves && !self.suits_standby(instance, &request) => {
+                    messages.postponed.push_back(request);
+                }
+                Some(Message::Request(Request::Close(reply))) => break Some(reply),
+                Some(Message::Request(Request::Replace { reply, .. })) if switch.is_some() => {
+                    drop(reply.send(Err(ComponentSwapError::Busy)));
+                }
+                // After a trap, it is loaded again.
+                Some(Message::Request(Request::Replace { reply, .. })) if !instance.is_loaded() => {
+                    drop(reply.send(Err(ComponentSwapError::Loading)));
+                }
+                Some(Message::Request(Request::Replace { component, reply })) => {
+                    let (successor, succession) = succession();
+                    let ready = Box::pin(successor.get_ready(accessor, instance, &self.hits, &phase));
+                    // If nobody starts it, the successor is gone, which is an error.
+                    let _ = successors.send(NewSuccessor { component: component.clone(), succession });
+                    switch = Some(Switch { ready, component, reply });
+                }
+                Some(Message::Request(request)) => {
+                    checkpoints.requested = true;
+                    self.start(accessor, instance, request, &tasks)?;
+                }
+                Some(Message::Command(command)) => {
+                    let _seeding = instance.slices.during(Work::Policy);
+                    accessor.with(|mut state| command(&mut state.get().policy));
+                }
+            }
+        };
+        // A successor that is not ready ends with this.
+        drop(switch);
+        if let Some(inbox) = inbox {
+            self.take_handovers(accessor, instance, inbox, &tasks).await?;
+        }
+        tasks.finish().await;
+        instance.flush_hits(accessor, &self.hits).await?;
+        let written = instance.guest().call_close(accessor, instance.cache).await?;
+        if let Err(error) = &written {
+            tracing::warn!("the index log is not complete, so the next start takes longer: {}", describe(error));
+        }
+        Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
+    }
+
+    /// Whether an instance that is not active any more should serve a request.
+    fn suits_standby(&self, instance: &Instance, request: &Request) -> bool {
+        match request {
+            // It may have been fetched already, and is stored by the successor.
+            Request::GetOrDownload { url, .. } => !instance.fetching.has(&self.key_rules.key(url)),
+            request => request.suits_standby(),
+        }
+    }
+
+    /// Starts a task that serves a request.
+    fn start(
+        &self,
+        accessor: &Accessor<HostState>,
+        instance: &Arc<Instance>,
+        request: Request,
+        tasks: &Tasks,
+    ) -> wasmtime::Result<()> {
+        let (mut fetch, mut after) = (None, None);
+        if let Request::GetOrDownload { url, .. } = &request {
+            let key = self.key_rules.key(url);
+            after = self.retired.end_of(&key);
+            fetch = Some(instance.fetching.begin(key.into_owned()));
+        }
+        let (instance, under_way) = (instance.clone(), tasks.under_way.clone());
+        accessor.spawn(RequestTask { request, instance, fetch, after, under_way })?;
+        Ok(())
+    }
+
+    /// Takes only what instances that were replaced hand over, until they have ended. Whoever asked after the end was asked for is told
+    /// so; tasks must not wait for an answer to what nobody will serve.
+    async fn take_handovers(
+        &self,
+        accessor: &Accessor<HostState>,
+        instance: &Arc<Instance>,
+        inbox: &mut Inbox,
+        tasks: &Tasks,
+    ) -> wasmtime::Result<()> {
+        inbox.close().await;
+        loop {
+            let request = tokio::select! {
+                biased;
+                Some(request) = inbox.handovers.recv() => request,
+                () = self.retired.all_ended() => return Ok(()),
+            };
+            self.start(accessor, instance, request, tasks)?;
+        }
+    }
+
+    /// Finishes what an instance that was replaced still has to do, and hands over what it has counted since `before`.
+    async fn retire(
+        &self,
+        accessor: &Accessor<HostState>,
+        instance: &Arc<Instance>,
+        tasks: Tasks,
+        before: &wit::Stats,
+        _retired: Retired,
+    ) -> wasmtime::Result<End> {
+        // What becomes of its policy no longer concerns anybody.
+        accessor.with(|mut state| state.get().policy.detach());
+        tasks.finish().await;
+        let after = instance.guest().call_stats(accessor, instance.cache).await?;
+        // If nobody takes it, the cache is closed.
+        let _ = instance.handovers.send(Request::AddCounters(Box::new(counted_since(before, &after))));
+        Ok(End::Retired)
+    }
+}

@@ -1,0 +1,137 @@
+//! `/component`: shows the cache component, and replaces it while the service runs.
+
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use media_cache::{CacheComponent, ComponentDescription, ComponentError, ComponentStatus, ComponentSwapError, MediaCache};
+use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
+
+use crate::problem::Problem;
+use crate::service::Service;
+use crate::uploads::check_unmodified;
+use media_cache_requests::query;
+
+/// The largest component that is accepted, in bytes.
+pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
+
+/// The name of the component that comes with the service.
+pub const BUILT_IN: &str = "built-in";
+
+/// `GET /component`: the state of the component.
+pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    Ok(document(&service.cache().await?.component()))
+}
+
+/// `PUT /component`: replaces the component with the one in the body, or with the built-in one if `name` says so.
+pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let is_built_in = is_built_in(&uri)?;
+    check_unmodified(&headers)?;
+    let cache = service.cache().await?;
+    let body = service.uploads().receive(cache.spool(), body, &headers, MAX_COMPONENT_BYTES).await?;
+    let engine = cache.engine().clone();
+    // The lock covers compiling, which occupies all processors for a moment.
+    let lock = service.lock_swap()?;
+    let (component, upload) = match (is_built_in, body.is_empty()) {
+        (true, false) => return Err(Problem::bad_request("there is both a name and a body")),
+        (true, true) => (engine.built_in_cache().map_err(unfit)?, None),
+        (false, true) => {
+            let hint = format!("send a component as the body, or say ?name={BUILT_IN}");
+            return Err(Problem::bad_request(format!("there is no cache component in the request; {hint}")));
+        }
+        (false, false) => {
+            let bytes = body
+                .bytes()
+                .await
+                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
+            (engine.compile_cache_upload(bytes.clone()).await.map_err(unfit)?, Some(bytes))
+        }
+    };
+    swap(service, cache, Some(component), upload, lock).await
+}
+
+/// `POST /component/rollback`: brings the previous component back.
+pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
+    query::none(&uri)?;
+    let cache = service.cache().await?;
+    let lock = service.lock_swap()?;
+    swap(service, cache, None, None, lock).await
+}
+
+/// Replaces the component, with the previous one if there is no `component`, and remembers that for the next start. It runs to its
+/// end even if the client disconnects.
+async fn swap(
+    service: Service,
+    cache: MediaCache,
+    component: Option<CacheComponent>,
+    upload: Option<Bytes>,
+    lock: OwnedMutexGuard<()>,
+) -> Result<Response, Problem> {
+    let swap = async move {
+        let swapped = match component {
+            Some(component) => cache.swap_component(component).await,
+            None => cache.rollback_component().await,
+        }?;
+        let remember = move || remember(&service, &cache, upload.as_deref());
+        // `remember` logs its own errors.
+        let _ = tokio::task::spawn_blocking(remember).await;
+        drop(lock);
+        Ok(swapped)
+    };
+    let swapped = tokio::spawn(swap).await.unwrap_or(Err(ComponentSwapError::Interrupted));
+    Ok(document(&swapped?))
+}
+
+fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
+    let Some(memory) = service.remembered_component() else { return };
+    let written = memory.remember(&cache.current_component(), upload, cache.previous_component().as_ref());
+    written.unwrap_or_else(|error| tracing::warn!("the cache component cannot be kept for the next start: {error}"));
+}
+
+/// Whether the query names the built-in component.
+fn is_built_in(uri: &Uri) -> Result<bool, Problem> {
+    let mut is_built_in = false;
+    for parameter in query::parameters(uri.query().unwrap_or_default()) {
+        match parameter? {
+            (name, value) if name == "name" && value == BUILT_IN && !is_built_in => is_built_in = true,
+            (name, value) => return Err(Problem::bad_request(format!("{name}={value} is not a parameter of this"))),
+        }
+    }
+    Ok(is_built_in)
+}
+
+fn unfit(error: ComponentError) -> Problem {
+    let (status, code) = match error {
+        ComponentError::TooCostly { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "costly-component"),
+        ComponentError::Compiler { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "compiler-failed"),
+        _ => (StatusCode::UNPROCESSABLE_ENTITY, "unfit-component"),
+    };
+    Problem::new(status, code, error.to_string())
+}
+
+fn document(status: &ComponentStatus) -> Response {
+    let mut document = described(&status.current);
+    document["since"] = json!(seconds(status.since));
+    document["swaps"] = json!(status.swaps);
+    document["failed_swaps"] = json!(status.failed_swaps);
+    document["previous"] = status.previous.as_ref().map_or(Value::Null, described);
+    document["swap"] = status.swap.as_ref().map_or(Value::Null, described);
+    Json(document).into_response()
+}
+
+fn described(component: &ComponentDescription) -> Value {
+    let ComponentDescription { name, version, origin, digest } = component;
+    json!({ "name": name, "version": version, "origin": origin.to_string(), "digest": digest })
+}
+
+/// Seconds since 1970, to the millisecond.
+fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    since.as_millis() as f64 / 1000.0
+}

@@ -1,0 +1,339 @@
+//! The cache component takes the place of another build of itself while the cache serves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures::future::{join, join_all};
+use media_cache::{
+    Builder, CacheComponent, CacheError, ComponentError, ComponentOrigin, ComponentSwapError, Engine, MediaCache, Source, Stats,
+    embedded,
+};
+use media_cache_test_components as components;
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
+use media_cache_test_support::cache_state::{entries, order, stats, until};
+use media_cache_test_support::old_contract::of_version_0_1;
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
+
+/// The built-in cache, said to be of another version: another component, with other bytes.
+fn of_version(version: &str) -> Vec<u8> {
+    let section = [&[7], &b"version"[..], version.as_bytes()].concat();
+    [embedded::CACHE, &[0, section.len() as u8], &section].concat()
+}
+
+fn compile(component: &[u8]) -> Result<CacheComponent, ComponentError> {
+    ENGINE.compile_cache(ComponentOrigin::Upload, component)
+}
+
+static OTHER: LazyLock<CacheComponent> = LazyLock::new(|| compile(&of_version("9.9.9")).unwrap());
+static TRAPS_WHEN_ACTIVATED: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(4)).unwrap());
+static FAILS_TO_ACTIVATE: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(5)).unwrap());
+
+/// Everything that the cache counts, and what it has.
+fn counted(stats: &Stats) -> String {
+    // What is resident does not take part in a swap, and the index log grows.
+    format!("{:?}", Stats { resident_entries: 0, memory_bytes: 0, other_disk_bytes: 0, ..*stats })
+}
+
+/// What is listed, other than what is resident.
+async fn listing(cache: &MediaCache) -> Vec<(String, u64, u64)> {
+    entries(cache).await.into_iter().map(|entry| (entry.url, entry.hits, entry.accessed_at)).collect()
+}
+
+#[tokio::test]
+async fn swap_keeps_entries_order_hits_and_counters() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["x:a", "x:b", "x:c", "x:d"]).await;
+    cache.remove("x:d").await.unwrap();
+    fill(&cache, &["x:b", "x:b", "x:a"]).await;
+    let before = (listing(&cache).await, counted(&stats(&cache).await));
+
+    let status = cache.swap_component(OTHER.clone()).await.unwrap();
+    assert_eq!((status.current.version.as_str(), status.current.origin, status.swaps), ("9.9.9", ComponentOrigin::Upload, 1));
+    assert_eq!(status.previous.unwrap().origin, ComponentOrigin::BuiltIn);
+    assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
+
+    // And again after a restart, in which each counter counts once.
+    assert_eq!(cache.get("x:b").await.unwrap().unwrap().source, Source::Disk);
+    let before = (listing(&cache).await, counted(&stats(&cache).await));
+    cache.close().await.unwrap();
+    let cache = rig.open().await;
+    assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
+}
+
+#[tokio::test]
+async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["x:a", "x:b"]).await;
+    for swaps in 1..5 {
+        fill(&cache, &["x:a", "x:b"]).await;
+        // These are answered without the component, before, while and after it is replaced.
+        let keep_asking = AtomicBool::new(true);
+        let ask = async {
+            let mut asked = 0;
+            while keep_asking.load(Ordering::Relaxed) {
+                assert!(cache.get("x:a").await.unwrap().is_some());
+                asked += 1;
+                tokio::task::yield_now().await;
+            }
+            asked
+        };
+        let hits = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect::<BTreeMap<_, _>>()["x:a"];
+        let total = stats(&cache).await.hits;
+        let swap = async {
+            let swapped = cache.swap_component(OTHER.clone()).await;
+            keep_asking.store(false, Ordering::Relaxed);
+            swapped
+        };
+        let (swapped, asked) = join(swap, ask).await;
+        assert_eq!(swapped.unwrap().swaps, swaps);
+        // A request for what is not in memory has the hits delivered.
+        cache.get("x:none").await.unwrap();
+        let listed = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect::<BTreeMap<_, _>>();
+        assert_eq!((listed["x:a"], stats(&cache).await.hits), (hits + asked, total + asked), "{swaps}");
+    }
+}
+
+#[tokio::test]
+async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the_new_one() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let latch = rig.origin.hold("x:slow");
+    let download = |cache: &MediaCache| {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get_or_download("x:slow").await })
+    };
+    let first = download(&cache);
+    latch.reached().await;
+    let second = download(&cache);
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    let third = download(&cache);
+    // The new component serves meanwhile.
+    fill(&cache, &["x:a"]).await;
+    assert_eq!(cache.get("x:slow").await.unwrap().map(drop), None);
+    cache.rollback_component().await.unwrap();
+    latch.open();
+    for download in [first, second, third] {
+        let media = soon(download).await.unwrap().unwrap();
+        assert_eq!(body(&media).await, text("x:slow"));
+    }
+    assert_eq!(rig.origin.requests("x:slow"), 1, "nothing is fetched twice");
+    assert!(cache.get("x:slow").await.unwrap().unwrap().source != Source::Origin, "it is stored");
+    // What the old ones have counted is known once they have ended.
+    let stats = until(&cache, |stats| stats.downloads == 2).await;
+    assert_eq!((stats.hits + stats.misses, stats.stored, stats.not_ready), (6, 2, 0), "{stats:?}");
+}
+
+#[tokio::test]
+async fn refresh_in_progress_is_repeated_by_the_new_component() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["x:a", "x:a", "x:a"]).await;
+    rig.origin.serves_bytes("x:a", b"new".to_vec());
+    let latch = rig.origin.hold("x:a");
+    let refresh = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.refresh("x:a").await })
+    };
+    latch.reached().await;
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    latch.open();
+    let outcome = soon(refresh).await.unwrap().unwrap();
+    assert!(outcome.modified && outcome.not_stored.is_none(), "{outcome:?}");
+    assert_eq!(body(&cache.get("x:a").await.unwrap().unwrap()).await, b"new");
+    let listed = entries(&cache).await;
+    assert_eq!((listed.len(), listed[0].hits), (1, 3), "it is the same entry");
+    let stats = until(&cache, |stats| stats.downloads == 3).await;
+    assert_eq!((stats.refreshes_modified, stats.refresh_failures, stats.refreshes_unmodified), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn closing_waits_for_downloads_that_an_old_component_still_has_to_finish() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let latch = rig.origin.hold("x:slow");
+    let download = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get_or_download("x:slow").await.map(drop) })
+    };
+    latch.reached().await;
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    let close = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.close().await })
+    };
+    soon(async {
+        while !cache.is_closed() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    latch.open();
+    soon(close).await.unwrap().unwrap();
+    download.await.unwrap().unwrap();
+    let cache = rig.open().await;
+    assert_eq!(order(&cache).await, ["x:slow"]);
+    assert_eq!((stats(&cache).await.downloads, stats(&cache).await.misses), (1, 1));
+}
+
+/// Asks for everything at once, again and again, until a swap is over. Returns how many requests there were.
+async fn under_load(cache: &MediaCache, swaps: impl Future<Output = ()>) -> u64 {
+    const CLIENTS: u64 = 6;
+    let (over, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let clients = (0..CLIENTS).map(|client| {
+        let (cache, over, requests) = (cache.clone(), over.clone(), requests.clone());
+        tokio::spawn(async move {
+            for round in 0.. {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let url = format!("x:{}", (round * (client + 3) + client) % 40);
+                let media = cache.get_or_download(&url).await.unwrap();
+                assert_eq!(body(&media).await, text(&url));
+                requests.fetch_add(1, Ordering::Relaxed);
+                let put = format!("x:put-{client}-{}", round % 8);
+                let outcome = cache.put(&put, put.clone(), "text/plain", "a.txt").await.unwrap();
+                assert!(outcome.not_stored.is_none(), "{outcome:?}");
+                if round % 5 == 0 {
+                    assert!(cache.remove(&put).await.unwrap(), "{put} was stored");
+                }
+                if round % 9 == 0 {
+                    cache.refresh(&url).await.unwrap();
+                }
+            }
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    swaps.await;
+    over.store(true, Ordering::Relaxed);
+    for client in join_all(clients).await {
+        client.unwrap();
+    }
+    requests.load(Ordering::Relaxed)
+}
+
+fn small(builder: Builder) -> Builder {
+    builder.max_disk_bytes(bytes(64 * SMALL)).max_memory_items(8)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_while_the_component_is_replaced_under_load() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(small).await;
+    let requests = under_load(&cache, async {
+        for number in 1..=6 {
+            let swapped =
+                if number % 2 == 1 { cache.swap_component(OTHER.clone()).await } else { cache.rollback_component().await };
+            assert_eq!(swapped.unwrap().swaps, number);
+        }
+    })
+    .await;
+    // The old instances end by themselves.
+    let stats = until(&cache, |stats| stats.hits + stats.misses >= requests).await;
+    assert_eq!(stats.hits + stats.misses, requests, "each request counts once");
+    assert_eq!((stats.damaged, stats.store_failures, stats.download_failures, stats.not_ready), (0, 0, 0, 0));
+    let listed = order(&cache).await;
+    assert_eq!((listed.len() as u64, stats.disk_bytes), (stats.entries, stats.entries * SMALL));
+    cache.close().await.unwrap();
+    let reopened = rig.open_with(small).await;
+    assert_eq!(order(&reopened).await, listed);
+}
+
+#[tokio::test]
+async fn component_that_cannot_be_activated_leaves_the_old_one_serving() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["x:a", "x:b", "x:a"]).await;
+    for (component, why) in [(&*FAILS_TO_ACTIVATE, "a fault that a test switched on"), (&*TRAPS_WHEN_ACTIVATED, "unreachable")] {
+        let before = (listing(&cache).await, format!("{:?}", stats(&cache).await));
+        let error = cache.swap_component(component.clone()).await.unwrap_err();
+        assert!(matches!(&error, ComponentSwapError::Activate(text) if text.contains(why)), "{error}");
+        assert_eq!((listing(&cache).await, format!("{:?}", stats(&cache).await)), before, "not even what is resident has changed");
+        let status = cache.component();
+        assert_eq!((status.current.origin, status.swaps, status.swap), (ComponentOrigin::BuiltIn, 0, None));
+        assert!(matches!(cache.rollback_component().await, Err(ComponentSwapError::NothingBefore)));
+    }
+    assert_eq!(cache.component().failed_swaps, 2);
+    fill(&cache, &["x:c", "x:b"]).await;
+    assert_eq!(order(&cache).await, ["x:a", "x:c", "x:b"]);
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    assert_eq!(order(&cache).await, ["x:a", "x:c", "x:b"]);
+    cache.close().await.unwrap();
+    assert_eq!(order(&rig.open().await).await, ["x:a", "x:c", "x:b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_fails_while_components_fail_to_take_over_under_load() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(small).await;
+    let requests = under_load(&cache, async {
+        for component in [&*FAILS_TO_ACTIVATE, &*TRAPS_WHEN_ACTIVATED, &*FAILS_TO_ACTIVATE] {
+            cache.swap_component(component.clone()).await.unwrap_err();
+        }
+    })
+    .await;
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits + stats.misses, stats.store_failures, stats.not_ready), (requests, 0, 0), "{stats:?}");
+}
+
+#[tokio::test]
+async fn log_that_was_lost_meanwhile_is_made_up_for() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fill(&cache, &["x:a", "x:b", "x:c", "x:a"]).await;
+    cache.checkpoint().await.unwrap();
+    let before = (listing(&cache).await, counted(&stats(&cache).await));
+    // So the new component starts with nothing, and the old one writes the log anew when it goes on standby.
+    std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
+    // What another program adds is found: its files are the truth.
+    std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
+    cache.rollback_component().await.unwrap();
+    assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
+}
+
+#[tokio::test]
+async fn what_is_no_cache_component_is_told_what_it_is_not() {
+    let error = |component: &[u8]| compile(component).map(drop).unwrap_err();
+    assert!(matches!(error(b"#!/bin/sh"), ComponentError::NotWasm(_)));
+    assert!(matches!(error(b"\0asm\x01\0\0\0"), ComponentError::CoreModule(_)));
+    let policy = error(embedded::policy("lru").unwrap());
+    assert!(policy.to_string().contains("is not a component of the world `media-cache`"), "{policy}");
+    let old = error(&of_version_0_1(embedded::CACHE));
+    assert!(matches!(&old, ComponentError::OtherVersion { .. }), "{old}");
+    let cut = error(&embedded::CACHE[..embedded::CACHE.len() / 2]);
+    assert!(matches!(&cut, ComponentError::Unfit { .. }), "{cut}");
+}
+
+#[tokio::test]
+async fn component_that_another_engine_compiled_is_refused() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let foreign = Engine::new().unwrap().built_in_cache().unwrap();
+    let error = cache.swap_component(foreign).await.unwrap_err();
+    assert!(error.to_string().contains("it was compiled by another engine"), "{error}");
+    cache.swap_component(OTHER.clone()).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_swap_is_under_way_at_a_time() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let lru = ENGINE.built_in_policy("lru").unwrap();
+    let (first, second) = join(cache.swap_component(OTHER.clone()), cache.swap_component(OTHER.clone())).await;
+    assert!(first.is_ok() != second.is_ok(), "{first:?}, {second:?}");
+    assert!(matches!(first.and(second), Err(ComponentSwapError::Busy)));
+    let (component, policy) = join(cache.swap_component(OTHER.clone()), cache.swap_policy(lru.clone())).await;
+    assert!(component.is_ok() || policy.is_ok());
+    cache.swap_policy(lru).await.unwrap();
+    fill(&cache, &["x:a"]).await;
+    cache.close().await.unwrap();
+    assert!(matches!(cache.swap_component(OTHER.clone()).await, Err(ComponentSwapError::Closed)));
+    assert!(matches!(cache.get("x:a").await, Err(CacheError::Closed)));
+}
