@@ -37,6 +37,7 @@ pub struct Tally {
     pub kills: u64,
     pub faults: usize,
     pub swaps: u64,
+    pub component_swaps: u64,
     pub damaged: u64,
     pub evicted: u64,
     pub missing: u64,

@@ -24,6 +24,7 @@ enum Operation {
     List,
     Checkpoint,
     SwapPolicy,
+    SwapComponent,
     Damage,
     BeginFaults,
     Restart,
@@ -31,7 +32,7 @@ enum Operation {
 }
 
 /// How often each operation is chosen. An operation is added here, and in [`Campaign::random_operation`].
-const WEIGHTS: [(Operation, u64); 15] = [
+const WEIGHTS: [(Operation, u64); 16] = [
     (Operation::Get, 280),
     (Operation::GetOrDownload, 200),
     (Operation::Burst, 10),
@@ -43,6 +44,7 @@ const WEIGHTS: [(Operation, u64); 15] = [
     (Operation::List, 20),
     (Operation::Checkpoint, 20),
     (Operation::SwapPolicy, 4),
+    (Operation::SwapComponent, 3),
     (Operation::Damage, 3),
     (Operation::BeginFaults, 10),
     (Operation::Restart, 5),
@@ -69,6 +71,7 @@ impl Campaign {
             Operation::List => self.list().await,
             Operation::Checkpoint => drop(self.cache.checkpoint().await),
             Operation::SwapPolicy => self.swap_policy().await,
+            Operation::SwapComponent => self.swap_component().await,
             Operation::Damage => self.damage(number),
             Operation::BeginFaults if self.faulty == 0 => self.begin_faults(),
             Operation::BeginFaults => {}
@@ -278,6 +281,15 @@ impl Campaign {
         let name = POLICIES[self.random.below(POLICIES.len() as u64) as usize];
         self.cache.swap_policy(ENGINE.built_in_policy(name).unwrap()).await.unwrap();
         self.tally.swaps += 1;
+    }
+
+    async fn swap_component(&mut self) {
+        match self.cache.swap_component(ENGINE.built_in_cache().unwrap()).await {
+            Ok(_) => self.tally.component_swaps += 1,
+            // What the component in place has not saved, another one would not know.
+            Err(_) if self.faulty > 0 => {}
+            Err(error) => panic!("the component cannot be replaced: {error}, {}", self.context()),
+        }
     }
 
     /// Another program changes a byte of an entry. What is in memory is still right.

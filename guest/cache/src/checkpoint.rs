@@ -33,6 +33,10 @@ impl Cache {
                 Role::Follower(written) => drop(written.await),
             }
         };
+        if !close && self.is_on_standby() {
+            // It went on standby meanwhile, and nothing may be written any more.
+            return Err(StoreError::NotReady);
+        }
         let disk = self.open_disk()?;
         self.try_again(&disk).await;
         self.evict_to_budget().await;

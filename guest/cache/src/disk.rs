@@ -117,8 +117,11 @@ impl Disk {
     /// The error of the file system. Nothing remains of the file, or it is a leftover.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         let created = storage::persist(bytes, &self.directory, name.clone(), self.durability == Durability::Always).await;
-        if created.is_ok() {
-            self.leftovers.borrow_mut().remove(&name);
+        match &created {
+            Ok(()) => drop(self.leftovers.borrow_mut().remove(&name)),
+            Err(ErrorCode::Exist) => {}
+            // The host may have been unable to remove what it had begun.
+            Err(_) => drop(self.clean_up(name).await),
         }
         created
     }

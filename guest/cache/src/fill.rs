@@ -56,7 +56,7 @@ impl Cache {
     }
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {
-        if self.is_on_standby() {
+        if self.is_on_standby() && matches!(error, StoreError::NotReady) {
             // The host puts it into the successor, which counts it.
             return;
         }

@@ -117,7 +117,8 @@ impl Cache {
     }
 
     fn count_refresh(&self, result: &Result<Refreshed, FetchError>) {
-        if self.is_on_standby() && result.is_ok() {
+        let is_refused = matches!(result, Ok(Refreshed { media: CachedMedia { not_stored: Some(StoreError::NotReady), .. }, .. }));
+        if self.is_on_standby() && is_refused {
             // The host repeats it in the successor, which counts it.
             return;
         }

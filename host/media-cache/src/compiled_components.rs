@@ -4,15 +4,16 @@
 //! user of this process alone, as do the files in it. A file is named by the digest of the component and of everything else that the
 //! result of compiling depends on, and has a checksum. A directory or a file that cannot be used costs time, and nothing else.
 
+use std::ffi::CString;
 use std::fs::{DirBuilder, File};
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -52,7 +53,7 @@ impl CompiledComponents {
             return Ok(loaded);
         }
         let compiled = Component::new(engine, component)?;
-        if let Err(error) = save(path, &directory, &name, &compiled.serialize()?) {
+        if let Err(error) = save(&directory, &name, &compiled.serialize()?) {
             tracing::debug!("a compiled component is not kept in {}: {error}", path.display());
         }
         Ok(compiled)
@@ -109,8 +110,8 @@ fn load(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
 }
 
 /// Saves a file under a temporary name and then renames it.
-fn save(path: &Path, directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
-    let temporary = format!("{name}.{}.tmp", std::process::id());
+fn save(directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
+    let temporary = format!("{name}.{:016x}.tmp", RandomState::new().hash_one(std::process::id()));
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(&directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?);
     let written = file.write_all(&Sha256::digest(artifact)).and_then(|()| file.write_all(artifact));
@@ -118,19 +119,24 @@ fn save(path: &Path, directory: impl AsFd, name: &str, artifact: &[u8]) -> io::R
     if renamed.is_err() {
         let _ = rustix::fs::unlinkat(&directory, &temporary, AtFlags::empty());
     }
-    renamed.and_then(|()| remove_oldest(path))
+    renamed.and_then(|()| remove_oldest(directory))
 }
 
-/// Removes what other versions of the program have left.
-fn remove_oldest(path: &Path) -> io::Result<()> {
+/// Removes what other versions of the program have left, and processes that were killed.
+fn remove_oldest(directory: impl AsFd) -> io::Result<()> {
     let mut files = Vec::new();
-    for file in path.read_dir()? {
-        let file = file?;
-        files.push((file.metadata()?.modified()?, file.path()));
+    for file in Dir::read_from(&directory)? {
+        let name = file?.file_name().to_owned();
+        if !name.to_bytes().windows(SUFFIX.len()).any(|part| part == SUFFIX.as_bytes()) {
+            continue;
+        }
+        let stat = rustix::fs::statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+        files.push((stat.st_mtime, stat.st_mtime_nsec, name));
     }
     files.sort();
     let excess = files.len().saturating_sub(MAX_FILES);
-    files.iter().take(excess).try_for_each(|(_, file)| std::fs::remove_file(file))
+    let remove = |(.., name): &(_, _, CString)| Ok(rustix::fs::unlinkat(&directory, name, AtFlags::empty())?);
+    files.iter().take(excess).try_for_each(remove)
 }
 
 #[cfg(test)]
@@ -220,10 +226,12 @@ mod tests {
         kept.compile(&engine, COMPONENT).unwrap();
         let [file] = files(&directory).try_into().unwrap();
         for number in 0..2 * MAX_FILES {
-            std::fs::write(directory.join(number.to_string()), "").unwrap();
+            std::fs::write(directory.join(format!("{number}{SUFFIX}")), "").unwrap();
         }
+        let foreign = directory.join("another program's");
+        std::fs::write(&foreign, "").unwrap();
         std::fs::remove_file(&file).unwrap();
         kept.compile(&engine, COMPONENT).unwrap();
-        assert!(file.exists() && files(&directory).len() == MAX_FILES);
+        assert!(file.exists() && foreign.exists() && files(&directory).len() == MAX_FILES + 1);
     }
 }

@@ -23,7 +23,7 @@ use crate::backoff::Backoff;
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::component::cache_component::CacheComponent;
-use crate::driver_slices::DriverSlices;
+use crate::driver_slices::{DriverSlices, Work};
 use crate::engine::Engine;
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
@@ -164,6 +164,7 @@ impl Driver {
                 handovers: self.handovers.clone(),
             });
             if let Some(takes_over) = succession.as_mut() {
+                let _load = self.slices.during(Work::Load);
                 *inbox = takes_over.succeed(accessor, &instance, &self.serving.policies).await?;
                 if inbox.is_none() {
                     return Ok(End::Retired);

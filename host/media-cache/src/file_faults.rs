@@ -17,6 +17,11 @@ pub(crate) struct FaultHook {
 #[cfg(not(feature = "fault-injection"))]
 #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one uses and wraps them")]
 impl FaultHook {
+    /// Whether anything may fail.
+    pub const fn is_set(&self) -> bool {
+        false
+    }
+
     /// An operation is about to begin on the file with this name.
     pub const fn before(&self, _action: &'static str, _file: &str) -> io::Result<()> {
         Ok(())
@@ -53,6 +58,11 @@ mod injection {
     }
 
     impl FaultHook {
+        /// Whether anything may fail.
+        pub const fn is_set(&self) -> bool {
+            self.faults.is_some()
+        }
+
         /// An operation is about to begin on the file with this name.
         pub fn before(&self, action: &'static str, file: &str) -> io::Result<()> {
             let Some(faults) = &self.faults else { return Ok(()) };

@@ -8,7 +8,7 @@ use crate::media::Verified;
 /// What the background check has found since the cache was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntegrityReport {
-    /// Entries that were read in full, and were as they should be.
+    /// Entries that were read in full and whose files fit each other. Media is compared with its digest, if that is known.
     pub intact: u64,
     /// The bytes that were read of them.
     pub bytes: u64,
@@ -36,20 +36,18 @@ impl Integrity {
         *self.lock()
     }
 
-    /// Counts a check, and returns how many bytes were read.
-    pub fn count(&self, verified: &Verified) -> u64 {
+    /// Counts a check.
+    pub fn count(&self, verified: &Verified) {
         let mut report = self.lock();
         match verified {
             Verified::Intact(bytes) => {
                 report.intact += 1;
                 report.bytes += bytes;
-                return *bytes;
             }
             Verified::Damaged => report.damaged += 1,
             Verified::Unreadable => report.unreadable += 1,
             Verified::Absent | Verified::InUse => {}
         }
-        0
     }
 
     /// All entries were checked.

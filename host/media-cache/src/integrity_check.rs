@@ -1,7 +1,7 @@
-//! Checks all entries in the background, so that media which a disk has damaged is noticed before somebody needs it, and is fetched
-//! again. An entry is checked by the component, which drops it if it is damaged.
+//! Checks all entries in the background, to find damaged media before somebody needs it. An entry is checked by the component, which
+//! drops it if it is damaged. Entries that cannot be read are only reported.
 //!
-//! The limit is an average: an entry is read at once, and its bytes are paid for afterwards.
+//! The limit is an average: an entry is read at once, and then the check pauses in proportion to its bytes.
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
@@ -65,9 +65,20 @@ async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheEr
         }
         sleep(RETRY.min(Duration::from_secs(1))).await;
     }
+    // Entries that are used meanwhile are listed again, so that the end of the list may never be reached.
+    let mut left = open(cache)?.status().await?.cache.entries;
     let mut after = None;
     loop {
-        let page = open(cache)?.entries(after, PAGE).await?;
+        let page = match open(cache)?.entries(after, PAGE).await {
+            Err(CacheError::Closed) => return Err(CacheError::Closed),
+            Err(error) => {
+                tracing::debug!("the background check is interrupted: {error}");
+                sleep(RETRY).await;
+                continue;
+            }
+            page => page?,
+        };
+        left = left.saturating_sub(page.entries.len() as u64);
         for entry in page.entries {
             let pause = {
                 let cache = open(cache)?;
@@ -77,12 +88,14 @@ async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheEr
                         "the media of an entry is damaged; the entry is removed, and fetched again when it is requested"
                     );
                 }
-                pause(cache.0.integrity.count(&verified) + BYTES_PER_ENTRY, rate)
+                cache.0.integrity.count(&verified);
+                let bytes = if matches!(verified, Verified::Absent | Verified::InUse) { 0 } else { entry.size };
+                pause(bytes + BYTES_PER_ENTRY, rate)
             };
             sleep(pause).await;
         }
         after = page.next;
-        if after.is_none() {
+        if after.is_none() || left == 0 {
             open(cache)?.0.integrity.complete_pass();
             return Ok(());
         }

@@ -31,6 +31,11 @@ impl RetiredInstances {
         Retired { instances: self.clone(), fetching }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Waits until there are none.
     pub async fn all_ended(&self) {
         loop {

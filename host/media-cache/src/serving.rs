@@ -38,6 +38,9 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 /// The most requests that are postponed until a successor is active. Further ones stay in the inbox.
 const MAX_POSTPONED: usize = 1024;
 
+/// The most instances that were replaced and have not ended. Each takes up memory for an index and the items in memory.
+const MAX_RETIRED: usize = 2;
+
 /// What all instances of a cache share.
 pub(crate) struct Serving {
     pub hits: Arc<HitBuffer>,
@@ -165,7 +168,9 @@ impl Serving {
                     messages.postponed.push_back(request);
                 }
                 Some(Message::Request(Request::Close(reply))) => break Some(reply),
-                Some(Message::Request(Request::Replace { reply, .. })) if switch.is_some() => {
+                Some(Message::Request(Request::Replace { reply, .. }))
+                    if switch.is_some() || self.retired.count() >= MAX_RETIRED =>
+                {
                     drop(reply.send(Err(ComponentSwapError::Busy)));
                 }
                 // After a trap, it is loaded again.

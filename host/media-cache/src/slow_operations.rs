@@ -1,7 +1,7 @@
-//! Finds out that a file operation on another thread does not come back, for example from a mount that hangs. Nothing can interrupt it.
+//! Detects file operations that hang on another thread, for example because a mount does. Nothing can interrupt them.
 //!
 //! The component goes on meanwhile, but whoever waits for that operation would wait forever, and the next ones would hang as well. So
-//! the watchdog treats it as it treats a driver that does not come back: requests are answered without the component.
+//! the watchdog treats it as it treats a driver that hangs: requests are answered without the component.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,8 @@ pub(crate) struct SlowOperations(Mutex<Running>);
 #[derive(Default)]
 struct Running {
     next: u64,
+    /// How many have ended since the last look.
+    ended: u64,
     operations: HashMap<u64, Age>,
 }
 
@@ -41,11 +43,14 @@ impl SlowOperations {
         SlowOperation { operations: self.clone(), number }
     }
 
-    /// Looks at all of them. Whether one has been under way for longer than it may be: this many looks, or more if it has many bytes.
+    /// Looks at all of them. Whether one has been under way for longer than it may be: this many looks, or more if it has many bytes. Looks
+    /// between which others have ended do not count: then the disk is only slow, or there are too many at once.
     pub fn look(&self, limit: u32) -> bool {
         let mut is_stuck = false;
-        for age in self.lock().operations.values_mut() {
-            age.looks += 1;
+        let running = &mut *self.lock();
+        let waited = u64::from(std::mem::take(&mut running.ended) == 0);
+        for age in running.operations.values_mut() {
+            age.looks += waited;
             is_stuck |= age.looks > age.limits.saturating_mul(limit.into());
         }
         is_stuck
@@ -58,7 +63,9 @@ impl SlowOperations {
 
 impl Drop for SlowOperation {
     fn drop(&mut self) {
-        self.operations.lock().operations.remove(&self.number);
+        let running = &mut *self.operations.lock();
+        running.operations.remove(&self.number);
+        running.ended += 1;
     }
 }
 
@@ -73,8 +80,19 @@ mod tests {
         let looks = |count: usize| -> Vec<bool> { (0..count).map(|_| operations.look(10)).collect() };
         assert_eq!(looks(12), [vec![false; 10], vec![true; 2]].concat());
         drop(small);
-        assert_eq!(looks(20), [vec![false; 18], vec![true; 2]].concat());
+        assert_eq!(looks(20), [vec![false; 19], vec![true; 1]].concat(), "one look had an operation that ended");
         drop(large);
         assert_eq!(looks(1), [false]);
+    }
+
+    #[test]
+    fn operation_is_not_stuck_while_others_end() {
+        let operations = Arc::<SlowOperations>::default();
+        let _slow = operations.begin(0);
+        for _ in 0..100 {
+            drop(operations.begin(0));
+            assert!(!operations.look(10));
+        }
+        assert_eq!((0..11).filter(|_| operations.look(10)).count(), 1);
     }
 }

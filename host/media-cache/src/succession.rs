@@ -6,9 +6,11 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::OptionFuture;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use wasmtime::component::Accessor;
 
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
@@ -20,6 +22,12 @@ use crate::host_state::HostState;
 use crate::inbox::Inbox;
 use crate::instance::{Instance, Standing};
 use crate::policy::record::Record;
+
+/// How long a successor may take to load the index log, while its predecessor serves.
+const MAX_LOAD: Duration = Duration::from_secs(600);
+
+/// How long it may take to be activated, while changes wait.
+const MAX_ACTIVATION: Duration = Duration::from_secs(60);
 
 /// The predecessor's side.
 pub(crate) struct Successor {
@@ -90,6 +98,10 @@ impl Succession {
     }
 }
 
+fn too_slow(limit: Duration) -> Result<(), String> {
+    Err(format!("it took more than {} seconds", limit.as_secs()))
+}
+
 fn tell(to: &mut Option<oneshot::Sender<Result<(), String>>>, what: Result<(), String>) {
     if let Some(to) = to.take() {
         // If the predecessor is gone, `takeover` says so.
@@ -129,7 +141,9 @@ impl Successor {
     ) -> wasmtime::Result<Switched> {
         let Self { prepared, activate, activated, takeover } = self;
         let broke_down = || Err("it broke down".into());
-        if let Err(why) = prepared.await.unwrap_or_else(|_| broke_down()) {
+        let prepared =
+            timeout(MAX_LOAD, prepared).await.map_or_else(|_| too_slow(MAX_LOAD), |told| told.unwrap_or_else(|_| broke_down()));
+        if let Err(why) = prepared {
             return Ok(Switched::Kept(ComponentSwapError::Start(why)));
         }
         let (guest, cache) = (instance.guest(), instance.cache);
@@ -146,7 +160,10 @@ impl Successor {
         let counters = guest.call_stats(accessor, cache).await?;
         // If the successor is gone, the answer is missing as well.
         let _ = activate.send(counters);
-        let Err(why) = activated.await.unwrap_or_else(|_| broke_down()) else {
+        let activated = timeout(MAX_ACTIVATION, activated)
+            .await
+            .map_or_else(|_| too_slow(MAX_ACTIVATION), |told| told.unwrap_or_else(|_| broke_down()));
+        let Err(why) = activated else {
             return Ok(Switched::Ready { takeover, counters: Box::new(counters) });
         };
         // The successor ends now, before this instance writes again.

@@ -130,8 +130,9 @@ pub(super) async fn before<T: Send + 'static>(
         let state = state.get();
         (state.faults.clone(), state.operations.clone(), state.runtime.clone())
     });
+    let may_fail = faults.is_set();
     let begun = move || faults.before_on(action, file.as_fd()).map_err(error_code);
-    if !cfg!(feature = "fault-injection") || bytes <= Blob::MAX_INLINE_BYTES {
+    if !may_fail || bytes <= Blob::MAX_INLINE_BYTES {
         return begun().map(|()| (bytes > Blob::MAX_INLINE_BYTES).then(|| operations.begin(bytes)));
     }
     // Where the operation itself is going to run.

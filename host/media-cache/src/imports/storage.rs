@@ -236,7 +236,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         let synced = match written {
             Ok(file) if durable => {
                 let sync = move || faults.before_on("sync", file.as_fd()).and_then(|()| file.sync_all()).map_err(error_code);
-                off_thread(store, 0, sync).await?
+                off_thread(store, body.len(), sync).await?
             }
             Ok(_) => Ok(()),
             Err(error) => Err(error),

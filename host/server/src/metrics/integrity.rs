@@ -28,7 +28,11 @@ impl Collector for IntegrityMetrics {
         let checks = [("intact", intact), ("damaged", damaged), ("unreadable", unreadable)];
         encoder.counters("integrity_checks", "Entries that the background check has read, by what it found", "outcome", &checks)?;
         encoder.counter("integrity_checked_bytes", "Bytes that the background check has read of intact entries", bytes)?;
-        encoder.counter("integrity_passes", "Passes of the background check over all entries that were completed", passes)?;
+        encoder.counter(
+            "integrity_passes",
+            "Completed passes of the background check over all entries. Entries in use are skipped until the next one",
+            passes,
+        )?;
         let last = last_pass.and_then(|last| last.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
         let help = "When the last pass of the background check was completed, since 1970; 0 before the first";
         encoder.gauge("integrity_last_pass_seconds", help, last.as_secs_f64())
