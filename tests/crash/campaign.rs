@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use media_cache_test_support::binary::binary;
-use media_cache_test_support::http_client::http_client;
+use media_cache_test_support::http_client::http_client_without_pool;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::random::Random;
 use media_cache_test_support::service_process::{Service, Signal};
@@ -153,7 +153,7 @@ impl Campaign {
             subjects: Arc::clone(&self.subjects),
             origin: Arc::clone(&self.origin),
             findings: Arc::clone(&self.findings),
-            client: http_client(),
+            client: http_client_without_pool(),
             base: format!("http://{}", service.address()),
             directory: self.disk.cache(),
             evicts,

@@ -36,7 +36,7 @@ impl Row {
         Self {
             operation,
             error,
-            callers: or_none(callers.join("; "), "the same as ever"),
+            callers: or_none(callers.join("; "), "unaffected"),
             reported: or_none(reported.unwrap_or_default(), "storing"),
         }
     }

@@ -1,4 +1,4 @@
-//! Files that nobody needs, and that could not be deleted: temporary files, media without a sidecar, and the new files of a replacement.
+//! Unneeded files that could not be deleted: temporary files, media without a sidecar, and the new files of a replacement.
 //! They take up space, and new files would be taken for those of the entry by the next start. So nothing is stored or deleted under
 //! the same name while there are any, and deleting them is tried again.
 

@@ -27,7 +27,7 @@ impl Cache {
         let digest = self.lookup_key(url).digest;
         // Until the directory is loaded, the load verifies entries.
         let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
-        // Whoever replaces the files waits for reads in progress.
+        // A replacement of the files waits for reads in progress.
         let Role::Leader(read) = self.reads.join(&digest) else { return Verified::InUse };
         let Some(before) = self.state.borrow().handle_of(&digest) else { return Verified::Absent };
         let mut files = read_files(&disk, digest).await;

@@ -127,7 +127,7 @@ pub fn spool_in(directory: &Path, floor: FreeSpaceFloor) -> Arc<Spool> {
     Spool::new(directory.join(OWN_DIRECTORY), floor)
 }
 
-/// Files that the component no longer holds, but someone else: they may have been removed, and take up space until they are closed.
+/// Files that the component no longer holds but others do. They may have been removed, and take up space until they are closed.
 #[derive(Default)]
 pub(crate) struct RemovedFiles(Mutex<Watched>);
 

@@ -64,9 +64,9 @@ const LOCK_RETRY: Duration = Duration::from_secs(1);
 /// Instances of a component, one after another.
 struct Line {
     component: CacheComponent,
-    /// Whoever has this serves.
+    /// The line that has this serves.
     inbox: Option<Inbox>,
-    /// Who is told when the first instance is there.
+    /// Notified when the first instance has started.
     ready: Option<Reply<wasmtime::Result<()>>>,
     /// From whom the first instance takes over.
     succession: Option<Succession>,
@@ -181,7 +181,7 @@ impl Driver {
     }
 
     /// Refuses whatever is asked for some time, unless it is to replace the component: there is no instance that would have to hand over
-    /// anything. False if there is nobody left to ask.
+    /// anything. False if all senders are gone.
     async fn pause(&self, time: Duration, inbox: &mut Inbox, component: &mut CacheComponent) -> bool {
         let over = tokio::time::sleep(time);
         tokio::pin!(over);

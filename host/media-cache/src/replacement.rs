@@ -85,7 +85,7 @@ impl MediaCache {
     /// in progress are finished by the old one, and stored by the new one. If the old one does not start any more, the new one takes its
     /// place at once.
     ///
-    /// This goes on when whoever asked goes away; [`component`](Self::component) says so.
+    /// The swap continues if the caller drops this future; [`component`](Self::component) reports its outcome.
     ///
     /// # Errors
     /// See [`ComponentSwapError`]. The component that was there serves as before.

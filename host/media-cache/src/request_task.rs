@@ -58,7 +58,7 @@ impl AccessorTask<HostState> for RequestTask {
 /// Has the instance that has taken over serve a request, and waits for that.
 async fn repeat(request: Request, instance: &Instance) {
     let Request::Admit { url, media, reply, .. } = request else {
-        // If nobody takes it, the driver has ended, which drops it.
+        // If the driver has ended, this drops the request.
         return drop(instance.handovers.send(request));
     };
     // The fetch is not over before its media is stored.
@@ -70,7 +70,7 @@ async fn repeat(request: Request, instance: &Instance) {
 /// Serves a request. Returns it if it has to be served again, since the instance went on standby.
 async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<Option<Request>> {
     let (guest, cache) = (instance.guest(), instance.cache);
-    // Whoever asked may have gone away; then nobody gets the answer.
+    // If the caller is gone, the answer is dropped.
     match request {
         Request::Get { url, reply } => {
             let media = guest.call_get(accessor, cache, url).await?;
@@ -114,7 +114,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
     let is_refused =
         |error: Option<&StoreError>| matches!(error, Some(StoreError::NotReady)) && instance.standing() != Standing::Active;
     match request {
-        // Whoever asked for this went away before anything was done about it.
+        // The caller is gone, and nothing was done yet.
         Request::Put { reply, .. } if reply.is_closed() => {}
         Request::Remove { reply, .. } if reply.is_closed() => {}
         Request::RemoveMatching { reply, .. } if reply.is_closed() => {}

@@ -56,7 +56,7 @@ pub(crate) struct Serving {
 pub(crate) enum End {
     /// Everybody went away.
     Abandoned,
-    /// Somebody asked for it, and waits.
+    /// The cache was closed; the caller waits.
     Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
     /// The directory is not what it was, so that it takes another instance.
     Outdated,
@@ -236,8 +236,8 @@ impl Serving {
         Ok(())
     }
 
-    /// Takes only what instances that were replaced hand over, until they have ended. Whoever asked after the end was asked for is told
-    /// so; tasks must not wait for an answer to what nobody will serve.
+    /// Serves only what replaced instances hand over, until they have ended. Requests that arrive after the cache was closed are refused,
+    /// so that no task waits for an answer that will not come.
     async fn take_handovers(
         &self,
         accessor: &Accessor<HostState>,
@@ -269,7 +269,7 @@ impl Serving {
         accessor.with(|mut state| state.get().policy.detach());
         tasks.finish().await;
         let after = instance.guest().call_stats(accessor, instance.cache).await?;
-        // If nobody takes it, the cache is closed.
+        // If this fails, the cache is closed.
         let _ = instance.handovers.send(Request::AddCounters(Box::new(counted_since(before, &after))));
         Ok(End::Retired)
     }

@@ -2,7 +2,7 @@
 //!
 //! The successor goes on standby, where it loads the index log, while its predecessor serves. Then the predecessor goes on standby, which
 //! completes the log, and the successor is activated with its counters. It has taken over once it has the inbox. Until then, whatever
-//! goes wrong, the predecessor is activated again. If either of the two goes away, the other one notices.
+//! goes wrong, the predecessor is activated again. If either of the two ends, the other one notices.
 
 use std::cell::Cell;
 use std::sync::Arc;

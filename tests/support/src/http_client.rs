@@ -14,9 +14,19 @@ pub const ADMIN_TOKEN: &str = "for-the-tests-and-nothing-else";
 /// An HTTP client without a proxy that follows no redirects.
 #[must_use]
 pub fn http_client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// The same with a connection for each request. One that keeps connections may wait forever for one to a service that was killed.
+#[must_use]
+pub fn http_client_without_pool() -> reqwest::Client {
+    client_builder().pool_max_idle_per_host(0).build().unwrap()
+}
+
+fn client_builder() -> reqwest::ClientBuilder {
     // Nothing here is encrypted, but the client needs a provider, which is one for the process.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
 /// The path of the media of a URL.
