@@ -253,6 +253,7 @@ mod tests {
             number += 1;
         }
         cache.0.availability.next_outage().await;
+        cache.watch_health().wait_for(|health| matches!(health, Health::Degraded(_))).await.unwrap();
         let other = cache.engine().compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
         // An attempt to start may be under way.
         let swapped = loop {
