@@ -29,7 +29,7 @@ impl Row {
             assert!(reason.contains(words), "{operation} with {error}: {reason}");
             without_digests(reason.rsplit_once(": ").map_or(reason, |(what, _)| what))
         });
-        // The body of a caller is not on the cache's disk, and the caller is told.
+        // The body of a caller is not on the cache's disk, and the caller gets the error.
         let is_silent = reported.is_none() && !callers.is_empty() && !operation.ends_with("body to be stored");
         assert!(!is_silent, "{operation} with {error}: nobody reports {callers:?}");
         let or_none = |text: String, none: &str| if text.is_empty() { none.into() } else { text };

@@ -12,7 +12,7 @@ use media_cache::{
 use media_cache_test_support::cache_directory::{copy_files, disk_usage};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::{CacheRig, bytes};
-use media_cache_test_support::cache_state::{entries as listed, stats};
+use media_cache_test_support::cache_state::{entries as listed, recovered, stats};
 use media_cache_test_support::file_faults::{Fault, FaultyDisk};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::{fetched, text};
@@ -339,19 +339,7 @@ impl Stage<'_> {
 
     /// Waits until the cache stores again, now that nothing fails any more.
     async fn recover(&self) {
-        soon(self.cache.loaded()).await.unwrap();
-        let stores_again = async {
-            loop {
-                // What failed is tried again once a second.
-                self.rig.clock.advance(Duration::from_secs(1));
-                let _ = self.cache.checkpoint().await;
-                match self.cache.health().await.unwrap() {
-                    Health::Storing => return,
-                    _ => tokio::task::yield_now().await,
-                }
-            }
-        };
-        soon(stores_again).await;
+        recovered(&self.cache, &self.rig.clock).await;
     }
 
     /// All that was acknowledged holds, but for what was evicted.

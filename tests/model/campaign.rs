@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media_cache::{Builder, Health, MediaCache, Stats};
+use media_cache::{Builder, MediaCache, Stats};
 use media_cache_test_support::cache_directory::{copy_files, disk_usage, files_exist};
 use media_cache_test_support::cache_rig::{CacheRig, bytes};
-use media_cache_test_support::cache_state::entries;
+use media_cache_test_support::cache_state::{entries, recovered};
 use media_cache_test_support::file_faults::{Fault, FaultyDisk};
 use media_cache_test_support::random::Random;
 use media_cache_test_support::soon::soon;
@@ -130,18 +130,7 @@ impl Campaign {
     pub async fn recover(&mut self) {
         self.faulty = 0;
         self.disk.work();
-        soon(self.cache.loaded()).await.unwrap();
-        let stores_again = async {
-            loop {
-                self.rig.clock.advance(Duration::from_secs(1));
-                let _ = self.cache.checkpoint().await;
-                match self.cache.health().await.unwrap() {
-                    Health::Storing => return,
-                    _ => tokio::task::yield_now().await,
-                }
-            }
-        };
-        soon(stores_again).await;
+        recovered(&self.cache, &self.rig.clock).await;
     }
 
     /// Compares everything with the model. Nothing may fail meanwhile.

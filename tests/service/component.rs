@@ -1,4 +1,4 @@
-//! The cache component of a running service: looked at, replaced and brought back, over HTTP and with the commands.
+//! The cache component of a running service: shown, replaced and rolled back, over HTTP and with the commands.
 
 use http::Method;
 use media_cache::embedded;

@@ -64,10 +64,14 @@ impl Cache {
             wit_bindgen::yield_async().await;
         }
         let more = excess(0);
-        if more > 0 && !self.state.borrow().disk_health.fails(Operation::Delete) {
-            let victims = self.evict_from_disk(more);
-            self.delete_evicted(victims).await;
+        if more == 0 {
+            return true;
         }
+        if self.state.borrow().disk_health.fails(Operation::Delete) {
+            return false;
+        }
+        let victims = self.evict_from_disk(more);
+        self.delete_evicted(victims).await;
         excess(0) == 0
     }
 

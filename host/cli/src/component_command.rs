@@ -3,14 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
-use media_cache::{Pipes, read_small_file};
 use media_cache_server::{BUILT_IN, MAX_COMPONENT_BYTES};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::policy::Server;
+use crate::policy::{Server, read_component, text};
 
 /// What can be done with the cache component.
 #[derive(Subcommand)]
@@ -65,7 +63,7 @@ impl Component {
                 let (query, component) = if component == Path::new(BUILT_IN) {
                     (vec![("name".to_owned(), BUILT_IN.to_owned())], None)
                 } else {
-                    (Vec::new(), Some(read(&component)?))
+                    (Vec::new(), Some(read_component("cache component", &component, MAX_COMPONENT_BYTES)?))
                 };
                 let component = server.ask(Method::PUT, "component", &query, component).await?;
                 server.print(&component, in_place)?;
@@ -77,14 +75,6 @@ impl Component {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// A component. What is none is not worth sending.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let component = read_small_file(path, MAX_COMPONENT_BYTES, Pipes::Accepted);
-    let component = component.with_context(|| format!("cannot read the cache component {}", path.display()))?;
-    anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
-    Ok(component)
 }
 
 fn in_place(component: &Value) -> Vec<String> {
@@ -106,8 +96,4 @@ fn show(component: &Value) -> Vec<String> {
         }
     }
     lines
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or("")
 }

@@ -1,6 +1,6 @@
 //! Keeps compiled components from one start to the next, since compiling them takes longer than all else until the first hit.
 //!
-//! Compiled code is trusted: whoever supplies it runs in this process. So it is kept in a directory of its own, which has to belong to the
+//! Compiled code is trusted: it runs in this process, outside of any sandbox. So it is kept in a directory of its own, which has to belong to the
 //! user of this process alone, as do the files in it. A file is named by the digest of the component and of everything else that the
 //! result of compiling depends on, and has a checksum. A directory or a file that cannot be used costs time, and nothing else.
 

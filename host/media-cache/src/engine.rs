@@ -39,7 +39,7 @@ impl Engine {
 
     /// The same, and compiled built-in components are kept in a directory, from which the next engine loads them: that is ten times as
     /// fast as compiling them. The directory is created if it does not exist. It is used if it belongs to the user of this process
-    /// and nobody else can use it (mode 0700): whoever can write to it can run code in this process.
+    /// and nobody else can use it (mode 0700): a user who can write to it can run code in this process.
     ///
     /// # Errors
     /// As for [`new`](Self::new).

@@ -39,8 +39,8 @@ impl MediaCache {
     }
 
     /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
-    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). It goes on when whoever
-    /// asked goes away; [`policy`](Self::policy) says how far it is.
+    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). The swap
+    /// continues if the caller drops this future; [`policy`](Self::policy) says how far it is.
     ///
     /// # Errors
     /// See [`SwapError`]. Nothing has changed then.

@@ -83,7 +83,7 @@ impl Switch<'_> {
 
 /// The tasks of an instance.
 struct Tasks {
-    // Nothing is ever sent: the receiver is told when the last task, and with it the last sender, is gone.
+    // Nothing is ever sent: receiving ends when the last task, and with it the last sender, is gone.
     under_way: mpsc::Sender<Infallible>,
     all_done: mpsc::Receiver<Infallible>,
 }

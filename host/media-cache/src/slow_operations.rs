@@ -1,6 +1,6 @@
 //! Detects file operations that hang on another thread, for example because a mount does. Nothing can interrupt them.
 //!
-//! The component goes on meanwhile, but whoever waits for that operation would wait forever, and the next ones would hang as well. So
+//! The component goes on meanwhile, but calls that need that operation would wait forever, and the next ones would hang as well. So
 //! the watchdog treats it as it treats a driver that hangs: requests are answered without the component.
 
 use std::collections::HashMap;

@@ -29,6 +29,7 @@ mod routes;
 mod security_headers;
 mod service;
 mod shared_access;
+mod timestamp;
 mod uploads;
 
 pub use access::{Access, Listener};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
+use bytes::Bytes;
 use futures::StreamExt;
 use media_cache::{Blob, Spool, SpoolError, SpooledBody};
 use media_cache_http_downloader::{BodySender, FramingError};
@@ -62,6 +63,12 @@ impl Uploads {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-uploads", why).with_retry_after(1)
         })
     }
+}
+
+/// The bytes of a body that was received.
+pub(crate) async fn read_all(body: &Blob) -> Result<Bytes, Problem> {
+    let broke_off = |error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}"));
+    body.bytes().await.map_err(broke_off)
 }
 
 /// Refuses a body that is partial or encoded, since it would be stored as something that it is not.

@@ -1,7 +1,10 @@
 //! The state of a cache of the library: its counters and its entries.
 
-use media_cache::{Listed, LoadReport, MediaCache, Stats};
+use std::time::Duration;
 
+use media_cache::{Health, Listed, LoadReport, MediaCache, Stats};
+
+use crate::manual_clock::ManualClock;
 use crate::soon::soon;
 
 /// The counters of a cache.
@@ -26,6 +29,22 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
         }
     };
     soon(reached).await
+}
+
+/// Waits until a cache stores again, now that nothing fails any more. What failed is tried again once a second by its clock.
+pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
+    soon(cache.loaded()).await.unwrap();
+    let stores_again = async {
+        loop {
+            clock.advance(Duration::from_secs(1));
+            let _ = cache.checkpoint().await;
+            match cache.health().await.unwrap() {
+                Health::Storing => return,
+                _ => tokio::task::yield_now().await,
+            }
+        }
+    };
+    soon(stores_again).await;
 }
 
 /// What a start found in the directory.

@@ -3,6 +3,7 @@
 //! Entries of the index log keep its order, whatever their times are: a clock may have been set back. Others are inserted by time.
 
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
+use crate::bindings::media_cache::policy::eviction;
 use crate::cache::Cache;
 use crate::entry::{EntryState, Evicted};
 use crate::index::{Cursor, Slot};
@@ -83,7 +84,12 @@ impl State {
                 page.push(entry.for_policy(slot.into(), entry.disk_size()));
             }
         }
-        self.disk_tier.restore(&page);
+        self.end_page(&page)
+    }
+
+    /// Has the policy learn of a page of entries. Returns whether it was the last one.
+    fn end_page(&mut self, page: &[eviction::Entry]) -> bool {
+        self.disk_tier.restore(page);
         let last = page.len() < PAGE;
         if last && let Some(loading) = &mut self.loading {
             loading.restored = true;
@@ -126,11 +132,7 @@ impl State {
             entry.tracked = true;
             page.push(entry.for_policy(slot.into(), entry.disk_size()));
         }
-        self.disk_tier.restore(&page);
-        let last = page.len() < PAGE;
-        if last && let Some(loading) = &mut self.loading {
-            loading.restored = true;
-        }
+        let last = self.end_page(&page);
         (oversize, last)
     }
 

@@ -89,7 +89,7 @@ impl Swap {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let mut query = self.policy.options.clone();
         let component = match &self.policy.origin {
-            PolicyOrigin::File(path) => Some(read(path)?),
+            PolicyOrigin::File(path) => Some(read_component("policy", path, MAX_POLICY_BYTES)?),
             origin => {
                 query.insert(0, ("name".into(), origin.to_string()));
                 None
@@ -163,10 +163,10 @@ impl Server {
     }
 }
 
-/// A component. What is none is not worth sending.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let component = read_small_file(path, MAX_POLICY_BYTES, Pipes::Accepted);
-    let component = component.with_context(|| format!("cannot read the policy {}", path.display()))?;
+/// A component to send. `what` it is meant to be is for errors. What is no WebAssembly is not worth sending.
+pub fn read_component(what: &str, path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    let component = read_small_file(path, max_bytes, Pipes::Accepted);
+    let component = component.with_context(|| format!("cannot read the {what} {}", path.display()))?;
     anyhow::ensure!(component.starts_with(b"\0asm"), "{} is not WebAssembly", path.display());
     Ok(component)
 }
@@ -220,7 +220,8 @@ fn list(policies: &Value, in_place: &str) -> Vec<String> {
     lines
 }
 
-fn text(value: &Value) -> &str {
+/// A text in an answer.
+pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("")
 }
 

@@ -1,4 +1,4 @@
-//! The errors of the operating system as the component sees them, so that people are told what happened: wasmtime-wasi makes an
+//! The errors of the operating system as the component sees them, so that messages say what happened: wasmtime-wasi makes an
 //! input/output error of a read-only file system, a quota, and a process without file descriptors.
 
 use std::io;

@@ -1,6 +1,6 @@
 //! Policies that another process compiles: the job that it is given, and loading its result.
 //!
-//! Compiled code is trusted: whoever supplies it runs in this process. So what is loaded has to be what `run_compile_job` wrote, in a
+//! Compiled code is trusted: it runs in this process, outside of any sandbox. So what is loaded has to be what `run_compile_job` wrote, in a
 //! process of the same program, for the very job that this process made. Each job has a key that nobody else knows, and its result is
 //! sealed with it: anything else that arrives, such as a part of a result or that of another job, is refused.
 

@@ -38,7 +38,7 @@ pub(crate) struct Swapper {
 }
 
 impl Swapper {
-    /// Puts a policy in place. It goes on when whoever asked goes away. Must be called within a Tokio runtime.
+    /// Puts a policy in place. It continues if the caller drops this future. Must be called within a Tokio runtime.
     pub async fn swap(self: Arc<Self>, choice: PolicyChoice) -> Result<PolicyStatus, SwapError> {
         if !self.record.begin_swap(&choice) {
             return Err(SwapError::Busy);

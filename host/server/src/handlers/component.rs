@@ -1,7 +1,5 @@
 //! `/component`: shows the cache component, and replaces it while the service runs.
 
-use std::time::{Duration, SystemTime};
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -14,7 +12,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::problem::Problem;
 use crate::service::Service;
-use crate::uploads::check_unmodified;
+use crate::timestamp::seconds;
+use crate::uploads::{check_unmodified, read_all};
 use media_cache_requests::query;
 
 /// The largest component that is accepted, in bytes.
@@ -46,10 +45,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
             return Err(Problem::bad_request(format!("there is no cache component in the request; {hint}")));
         }
         (false, false) => {
-            let bytes = body
-                .bytes()
-                .await
-                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
+            let bytes = read_all(&body).await?;
             (engine.compile_cache_upload(bytes.clone()).await.map_err(unfit)?, Some(bytes))
         }
     };
@@ -128,10 +124,4 @@ fn document(status: &ComponentStatus) -> Response {
 fn described(component: &ComponentDescription) -> Value {
     let ComponentDescription { name, version, origin, digest } = component;
     json!({ "name": name, "version": version, "origin": origin.to_string(), "digest": digest })
-}
-
-/// Seconds since 1970, to the millisecond.
-fn seconds(time: SystemTime) -> f64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    since.as_millis() as f64 / 1000.0
 }

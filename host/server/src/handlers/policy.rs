@@ -1,7 +1,5 @@
 //! `/policy` and `/policies`: shows the eviction policy, lists the built-in ones, and replaces the policy while the service runs.
 
-use std::time::{Duration, SystemTime};
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -15,7 +13,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::problem::Problem;
 use crate::service::Service;
-use crate::uploads::check_unmodified;
+use crate::timestamp::seconds;
+use crate::uploads::{check_unmodified, read_all};
 use media_cache_requests::query;
 
 /// The largest component that is accepted, in bytes. One that contains an interpreter has tens of megabytes.
@@ -63,10 +62,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
             return Err(Problem::bad_request(format!("there is no policy in the request; {hint}")));
         }
         None => {
-            let bytes = body
-                .bytes()
-                .await
-                .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")))?;
+            let bytes = read_all(&body).await?;
             let upload = bytes.clone();
             (engine.compile_upload(bytes).await?, Some(upload))
         }
@@ -172,10 +168,4 @@ fn described(description: &Description, digest: &str) -> Value {
     let Description { name, version, doc, options } = description;
     let options = options.iter().map(|o| json!({ "name": o.name, "default": o.default, "doc": o.doc }));
     json!({ "name": name, "version": version, "doc": doc, "digest": digest, "options": options.collect::<Vec<_>>() })
-}
-
-/// Seconds since 1970, to the millisecond.
-fn seconds(time: SystemTime) -> f64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    since.as_millis() as f64 / 1000.0
 }
