@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use media_cache::{CacheError, Health, MediaCache, Source, SwapError};
+use media_cache::{CacheError, DirectoryLock, Health, MediaCache, Source, SwapError};
 use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
@@ -111,6 +111,23 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
     assert!(rig.builder().open().await.is_err(), "it is locked");
     soon(cache.close()).await.unwrap();
     assert_eq!(rig.open().await.load_report().unwrap().entries, 2);
+}
+
+#[tokio::test]
+async fn directory_that_is_removed_while_another_process_has_it_is_reported_and_used_again() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    fs::remove_file(rig.directory().join("media-cache.lock")).unwrap();
+    let other = DirectoryLock::acquire(&rig.directory()).unwrap();
+    degraded_because(&cache, "in use by another").await;
+    fs::remove_dir_all(rig.directory()).unwrap();
+    degraded_because(&cache, "is gone").await;
+    assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
+    drop(other);
+    fs::create_dir(rig.directory()).unwrap();
+    storing(&cache).await;
+    fill(&cache, &["test:a"]).await;
+    assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
 }
 
 /// A directory in which nothing can be created or removed until this is dropped.

@@ -58,7 +58,7 @@ impl Cache {
         }
     }
 
-    /// Waits until files can be read by their names. If nobody loads the directory, this does.
+    /// Waits until files can be read by their names. If the directory was never opened, and nobody loads it, this does.
     pub(crate) async fn ensure_open(&self) -> Result<(), StoreError> {
         loop {
             if self.report.get().is_some() || self.is_on_standby() {
@@ -71,7 +71,7 @@ impl Cache {
                         return opened.map_err(StoreError::Disk);
                     }
                 }
-                None if self.loads.is_led(&()) => return Ok(()),
+                None if self.loads.is_led(&()) || self.disk.borrow().is_some() => return Ok(()),
                 None => return self.ensure_loaded().await.map(drop),
             }
         }
@@ -100,16 +100,10 @@ impl Cache {
 
     async fn load(&self) -> Result<LoadReport, String> {
         let disk = self.open().await?;
-        match self.load_from(&disk).await {
-            Ok(Loaded { report, counters }) => {
-                self.state.borrow_mut().counters.add(&counters);
-                Ok(report)
-            }
-            Err(reason) => {
-                *self.disk.borrow_mut() = None;
-                Err(reason)
-            }
-        }
+        // If this fails, files can be read by their names all the same.
+        let Loaded { report, counters } = self.load_from(&disk).await?;
+        self.state.borrow_mut().counters.add(&counters);
+        Ok(report)
     }
 
     pub(crate) async fn open(&self) -> Result<Rc<Disk>, String> {

@@ -113,13 +113,13 @@ impl Availability {
     }
 
     fn publish(&self, troubles: &[Option<Outage>; 3]) {
-        let [unresponsive, down, _] = troubles;
-        let outage = unresponsive.as_ref().or(down.as_ref());
+        let [unresponsive, down, directory] = troubles;
+        // Without its directory no instance starts, and that is the reason.
+        let down = down.as_ref().map(|down| Outage { reason: directory.as_ref().unwrap_or(down).reason.clone(), ..down.clone() });
+        let outage = unresponsive.clone().or(down);
         self.outage.send_if_modified(|current| {
-            let is_new = current.as_ref() != outage;
-            if is_new {
-                *current = outage.cloned();
-            }
+            let is_new = *current != outage;
+            *current = outage;
             is_new
         });
     }
@@ -143,7 +143,10 @@ mod tests {
         assert_eq!(availability.next_outage().await.reason, "silent");
         assert_eq!(availability.next_silence().await.reason, "silent");
         availability.end(Trouble::Unresponsive);
+        assert_eq!(availability.outage().unwrap().reason, "gone", "which is why it is down");
+        availability.end(Trouble::Directory);
         assert_eq!(availability.outage().unwrap().reason, "down");
+        availability.begin(Trouble::Directory, "gone");
         assert!(futures::FutureExt::now_or_never(availability.next_silence()).is_none());
         availability.end(Trouble::Down);
         assert_eq!((availability.outage(), availability.directory_trouble().unwrap().reason.as_str()), (None, "gone"));

@@ -90,12 +90,20 @@ impl DirectoryLock {
         }
     }
 
-    /// What became of the directory.
-    pub(crate) fn standing(&self, directory: &Path) -> Standing {
-        match (directory.metadata(), self.directory.metadata()) {
-            (Ok(named), Ok(ours)) if is_same(&named, &ours) => {}
-            (Ok(_), Ok(_)) => return Standing::DirectoryReplaced,
-            (Err(error), _) | (_, Err(error)) => return Standing::Gone(error.to_string()),
+    /// What became of a directory. Without a lock, another process has the lock of what is there now.
+    pub(crate) fn standing(lock: Option<&Self>, directory: &Path) -> Standing {
+        match (lock, directory.metadata()) {
+            (_, Err(error)) => Standing::Gone(error.to_string()),
+            (None, Ok(_)) => Standing::LockReplaced,
+            (Some(lock), Ok(named)) => lock.standing_of(directory, &named),
+        }
+    }
+
+    fn standing_of(&self, directory: &Path, named: &Metadata) -> Standing {
+        match self.directory.metadata() {
+            Ok(ours) if is_same(named, &ours) => {}
+            Ok(_) => return Standing::DirectoryReplaced,
+            Err(error) => return Standing::Gone(error.to_string()),
         }
         match (directory.join(FILE).symlink_metadata(), self.file.metadata()) {
             (Ok(named), Ok(ours)) if is_same(&named, &ours) => Standing::Ours,

@@ -14,7 +14,7 @@ use rustix::fs::{Access, access};
 use tokio::sync::Notify;
 
 use crate::availability::{Availability, Trouble};
-use crate::directory_lock::{DirectoryLock, Standing};
+use crate::directory_lock::{DirectoryLock, LockError, Standing};
 use crate::watchdog::Heartbeat;
 
 /// How often the directory is looked at.
@@ -63,7 +63,7 @@ impl DirectoryWatch {
 
     fn look(&self) {
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = lock.as_ref().map_or(Standing::LockReplaced, |lock| lock.standing(&self.path));
+        let standing = DirectoryLock::standing(lock.as_ref(), &self.path);
         match standing {
             Standing::Ours => {}
             Standing::Gone(error) => {
@@ -80,7 +80,8 @@ impl DirectoryWatch {
                     self.replaced.notify_one();
                 }
                 Err(error) => {
-                    if standing == Standing::LockReplaced && lock.take().is_some() {
+                    let is_in_use = matches!(error, LockError::InUse { .. });
+                    if is_in_use && standing == Standing::LockReplaced && lock.take().is_some() {
                         self.replaced.notify_one();
                     }
                     return self.availability.begin(Trouble::Directory, error.to_string());
@@ -166,8 +167,29 @@ mod tests {
         assert!(!watch.is_ours() && is_replaced(&watch).await);
         watch.look();
         assert!(!watch.is_ours() && !is_replaced(&watch).await);
+        let moved = root.path().join("moved");
+        fs::rename(&path, &moved).unwrap();
+        watch.look();
+        assert!(trouble(&availability).contains("is gone"), "{}", trouble(&availability));
+        fs::rename(&moved, &path).unwrap();
         drop(other);
         watch.look();
         assert!(watch.is_ours() && is_replaced(&watch).await && trouble(&availability).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_directory_whose_lock_cannot_be_made_again_is_kept() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("cache");
+        let (availability, watch) = watch(&path);
+        let lock = path.join("media-cache.lock");
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        watch.look();
+        assert!(trouble(&availability).contains("cannot use"), "{}", trouble(&availability));
+        assert!(watch.is_ours() && !is_replaced(&watch).await, "no other process has it");
+        fs::remove_dir(&lock).unwrap();
+        watch.look();
+        assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));
     }
 }

@@ -180,14 +180,15 @@ impl Driver {
         self.slices.run(store.run_concurrent(serve)).await.flatten()
     }
 
-    /// Refuses whatever is asked for some time, unless it is to replace the component: there is no instance that would have to hand over
-    /// anything. False if all senders are gone.
+    /// Refuses whatever is asked for some time, or until the directory was replaced, unless it is to replace the component: there is no
+    /// instance that would have to hand over anything. False if all senders are gone.
     async fn pause(&self, time: Duration, inbox: &mut Inbox, component: &mut CacheComponent) -> bool {
         let over = tokio::time::sleep(time);
         tokio::pin!(over);
         loop {
             let message = tokio::select! {
                 () = &mut over => return true,
+                () = self.serving.directory.replaced() => return true,
                 message = inbox.next(true) => message,
             };
             match message {
