@@ -23,6 +23,7 @@ mod errors;
 mod gif;
 mod headers;
 mod health;
+mod hit_lane;
 mod http_rules;
 mod json_output;
 mod keys;

@@ -173,7 +173,7 @@ impl Serve {
         };
         let service = Service::new(loading, self.ingest.max_body_bytes(), extras);
         let servers = endpoints.into_iter().map(|(listener, access, limits)| {
-            serve_connections(listener, service.clone().router(access), limits, connections.clone(), stopped.clone())
+            serve_connections(listener, service.clone().routes(access), limits, connections.clone(), stopped.clone())
         });
         let server = tokio::spawn(join_all(servers));
         notifier.ready(format!("listening on http://{address}, and loading {}", self.storage.dir().display())).await;

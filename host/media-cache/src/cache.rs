@@ -282,14 +282,10 @@ impl MediaCache {
 
     /// A hit without a call: the component holds the bytes, and so do we.
     fn resident(&self, key: &str) -> Option<Media> {
-        let (media, handle) = self.0.residents.as_ref()?.get(key)?;
+        let hit = self.peek(key.into())?;
         // A file may be on the disk that hangs.
-        let is_in_memory = media.body.in_memory().is_some();
-        if self.is_closed() || (!is_in_memory && self.0.availability.outage().is_some()) {
-            return None;
-        }
-        self.0.hits.add(key, handle);
-        Some(media)
+        let is_usable = hit.media().body.in_memory().is_some() || self.0.availability.outage().is_none();
+        is_usable.then(|| hit.count())
     }
 
     /// Whether the bytes of media are those that the component gave, as far as the file that they are in tells. If not, the entry is

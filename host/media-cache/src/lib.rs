@@ -61,6 +61,7 @@ mod private_files;
 mod replacement;
 mod request;
 mod request_task;
+mod resident_hit;
 mod resident_index;
 mod retired;
 mod serving;
@@ -86,8 +87,8 @@ pub use histogram::{Histogram, HistogramSnapshot};
 pub use host_state::Clock;
 pub use integrity::IntegrityReport;
 pub use media::{
-    Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome, RefreshOutcome, Source,
-    Stats, Status, StoreError, Verified,
+    Attachment, Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Media, MediaInfo, Page, PutOutcome,
+    RefreshOutcome, Source, Stats, Status, StoreError, Verified,
 };
 pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
@@ -103,6 +104,7 @@ pub use media_cache_key_rules::{
 pub use open_error::OpenError;
 pub use policy::{PolicyChoice, PolicyComponent, PolicyLimits, PolicySpec, PolicyStatus, SwapError};
 pub use prepared::PreparedCache;
+pub use resident_hit::ResidentHit;
 pub use small_file::{Pipes, read_small_file};
 
 /// The programs in the README compile.

@@ -1,6 +1,8 @@
 //! What goes into a cache and comes out of it.
 
-use std::sync::{Arc, Weak};
+use std::any::Any;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
 pub use crate::bindings::cache::exports::media_cache::cache::cache::{
@@ -34,6 +36,32 @@ pub struct MediaInfo {
     pub cache_control: CacheControl,
     /// See [`Media::validators`].
     pub validators: Validators,
+    /// See [`Media::attachment`].
+    pub attachment: Attachment,
+}
+
+/// Something that a server has made from media, such as the head of a response, and keeps with it. The media of all hits in memory has
+/// the same one, from when the entry becomes resident until it is evicted, removed or replaced.
+#[derive(Default)]
+pub struct Attachment(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
+
+impl Attachment {
+    /// What was attached last, if it is of this type.
+    #[must_use]
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?.downcast().ok()
+    }
+
+    /// Attaches a value in place of the one before.
+    pub fn set<T: Any + Send + Sync>(&self, value: Arc<T>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attachment")
+    }
 }
 
 impl MediaInfo {
@@ -41,7 +69,8 @@ impl MediaInfo {
     #[must_use]
     pub fn new(mimetype: impl Into<String>, filename: impl Into<String>, stored_at: SystemTime) -> Self {
         let (cache_control, validators) = (CacheControl::default(), Validators::default());
-        Self { mimetype: mimetype.into(), filename: filename.into(), stored_at, cache_control, validators }
+        let attachment = Attachment::default();
+        Self { mimetype: mimetype.into(), filename: filename.into(), stored_at, cache_control, validators, attachment }
     }
 }
 
@@ -80,6 +109,12 @@ impl Media {
     #[must_use]
     pub fn validators(&self) -> &Validators {
         &self.info.validators
+    }
+
+    /// What a server keeps with it.
+    #[must_use]
+    pub fn attachment(&self) -> &Attachment {
+        &self.info.attachment
     }
 
     /// The media as one that fetched it would hand it in.

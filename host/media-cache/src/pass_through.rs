@@ -17,7 +17,7 @@ use media_cache_key_rules::check_url;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
-use crate::media::{Media, MediaInfo, Source};
+use crate::media::{Attachment, Media, MediaInfo, Source};
 
 type Answer = Result<Media, FetchError>;
 type Fetch = BoxFuture<'static, Answer>;
@@ -126,7 +126,14 @@ fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Opt
 fn delivered(media: FetchedMedia) -> Media {
     let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
     let filename = clean_or_fallback(&filename);
-    let info = MediaInfo { mimetype, filename, stored_at: SystemTime::now(), cache_control, validators };
+    let info = MediaInfo {
+        mimetype,
+        filename,
+        stored_at: SystemTime::now(),
+        cache_control,
+        validators,
+        attachment: Attachment::default(),
+    };
     Media::new(info, body, Source::Origin)
 }
 

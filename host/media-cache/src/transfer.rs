@@ -8,7 +8,7 @@ use media_cache_interfaces::{Blob, CacheControl, Cacheability, FetchedMedia, Val
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
-use crate::media::{Delivered, Media, MediaInfo};
+use crate::media::{Attachment, Delivered, Media, MediaInfo};
 
 /// Takes delivered media out of the component's table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
@@ -27,6 +27,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
             age: media.cache_control.age,
         },
         validators: from_component(media.validators),
+        attachment: Attachment::default(),
     };
     Ok(Delivered {
         instance: state.instance,

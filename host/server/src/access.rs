@@ -72,15 +72,19 @@ impl Access {
         };
         match requirement {
             Requirement::Loopback if self.listener == Listener::Loopback => Ok(None),
-            Requirement::Signature if self.signing_keys.is_empty() => Ok(None),
-            Requirement::Signature => {
-                let MediaQuery { url, signature, .. } = MediaQuery::of_get(uri)?;
-                self.signing_keys.verify(&url, signature.as_ref(), now)?;
-                let lifetime = signature.and_then(|signature| signature.lifetime(now));
-                Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
-            }
+            Requirement::Signature => self.authorize_media(&MediaQuery::of_get(uri)?, now),
             _ => Err(refusal),
         }
+    }
+
+    /// Decides the same for a request for media without a token.
+    pub(crate) fn authorize_media(&self, query: &MediaQuery<'_>, now: SystemTime) -> Result<Option<Restriction>, Problem> {
+        if self.signing_keys.is_empty() {
+            return Ok(None);
+        }
+        self.signing_keys.verify(&query.url, query.signature.as_ref(), now)?;
+        let lifetime = query.signature.and_then(|signature| signature.lifetime(now));
+        Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
     }
 
     /// The problem of a request for administration where there is none: where it is, or else how to turn it on.

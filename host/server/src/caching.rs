@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use axum::http::header::{AGE, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::response::Response;
 use media_cache::{CacheControl, Cacheability};
 
 /// For how long a client may keep media, in seconds. The media of a URL is fetched once, and so changes only after an eviction or a
@@ -36,7 +35,7 @@ pub(crate) enum Restriction {
 
 /// Adds the headers of media that was stored at `stored_at`. `Age` is there if the origin limits the lifetime, and counts from when
 /// the origin made the media.
-pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, stored_at: SystemTime) {
+pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) {
     let value = match (cache_control.cacheability, cache_control.max_age) {
         (Cacheability::NoStore, _) => NO_STORE,
         (Cacheability::Public, None) => PUBLIC,
@@ -44,8 +43,7 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
         (Cacheability::Public, Some(0)) => PUBLIC_NO_CACHE,
         (Cacheability::Private, Some(0)) => PRIVATE_NO_CACHE,
         (cacheability, Some(max_age)) => {
-            let since_stored = SystemTime::now().duration_since(stored_at).unwrap_or_default();
-            let age = u64::from(cache_control.age).saturating_add(since_stored.as_secs());
+            let age = age(cache_control, stored_at, now);
             headers.insert(AGE, age.into());
             // A day from now, in terms of the age.
             let max_age = u64::from(max_age).min(age.saturating_add(MAX_AGE));
@@ -53,6 +51,19 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
         }
     };
     headers.insert(CACHE_CONTROL, value);
+}
+
+/// The age that the headers of media say, if they say one, which changes with time.
+pub(crate) fn changing_age(cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) -> Option<u64> {
+    let CacheControl { cacheability, max_age, .. } = cache_control;
+    let is_said = cacheability != Cacheability::NoStore && max_age.is_some_and(|max_age| max_age > 0);
+    is_said.then(|| age(cache_control, stored_at, now))
+}
+
+/// How old media is, in seconds, since its origin made it.
+fn age(cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) -> u64 {
+    let since_stored = now.duration_since(stored_at).unwrap_or_default();
+    u64::from(cache_control.age).saturating_add(since_stored.as_secs())
 }
 
 fn with_max_age(visibility: &str, max_age: u64) -> HeaderValue {
@@ -67,11 +78,10 @@ pub(crate) fn only_if_cached(request: &HeaderMap) -> bool {
 }
 
 /// Restricts the `Cache-Control` of media, and leaves other responses alone.
-pub(crate) fn restrict(mut response: Response, restriction: Option<Restriction>) -> Response {
-    if let Some(restricted) = restriction.and_then(|restriction| restricted(response.headers(), restriction)) {
-        response.headers_mut().insert(CACHE_CONTROL, restricted);
+pub(crate) fn restrict(headers: &mut HeaderMap, restriction: Option<Restriction>) {
+    if let Some(restricted) = restriction.and_then(|restriction| restricted(headers, restriction)) {
+        headers.insert(CACHE_CONTROL, restricted);
     }
-    response
 }
 
 /// A stricter `Cache-Control` than that of a response, if that is one of media and not strict enough.
@@ -93,24 +103,21 @@ fn restricted(headers: &HeaderMap, restriction: Restriction) -> Option<HeaderVal
 mod tests {
     use std::time::Duration;
 
-    use axum::body::Body;
-
     use super::*;
 
     use Cacheability::{NoStore, Private, Public};
 
-    /// A response with media that was stored a number of seconds ago.
-    fn media(cacheability: Cacheability, max_age: Option<u32>, age: u32, seconds: u64) -> Response {
-        let mut response = Response::new(Body::empty());
+    /// The headers of media that was stored a number of seconds ago.
+    fn media(cacheability: Cacheability, max_age: Option<u32>, age: u32, seconds: u64) -> HeaderMap {
+        let mut headers = HeaderMap::new();
         let cache_control = CacheControl { cacheability, max_age, age };
-        // Not at a whole second, so that a slow test does not come to another one.
-        let stored_at = SystemTime::now() - Duration::from_millis(seconds * 1000 + 200);
-        describe(response.headers_mut(), cache_control, stored_at);
-        response
+        let now = SystemTime::now();
+        describe(&mut headers, cache_control, now - Duration::from_millis(seconds * 1000 + 200), now);
+        headers
     }
 
-    fn headers(response: &Response) -> (&str, Option<&str>) {
-        let text = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+    fn texts(headers: &HeaderMap) -> (&str, Option<&str>) {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap());
         (text(CACHE_CONTROL).unwrap(), text(AGE))
     }
 
@@ -132,8 +139,8 @@ mod tests {
             (NoStore, Some(60), 5, 30, ("private, no-store", None)),
             (NoStore, None, 0, 0, ("private, no-store", None)),
         ] {
-            let response = media(cacheability, max_age, age, seconds);
-            assert_eq!(headers(&response), expected, "{cacheability:?} {max_age:?} {age} {seconds}");
+            let headers = media(cacheability, max_age, age, seconds);
+            assert_eq!(texts(&headers), expected, "{cacheability:?} {max_age:?} {age} {seconds}");
         }
     }
 
@@ -141,7 +148,8 @@ mod tests {
     fn media_from_the_future_has_the_age_of_its_origin() {
         let mut headers = HeaderMap::new();
         let cache_control = CacheControl { cacheability: Public, max_age: Some(60), age: 5 };
-        describe(&mut headers, cache_control, SystemTime::now() + Duration::from_secs(1000));
+        let now = SystemTime::now();
+        describe(&mut headers, cache_control, now + Duration::from_secs(1000), now);
         assert_eq!(headers[AGE], "5");
     }
 
@@ -162,18 +170,21 @@ mod tests {
             ((Public, Some(500), 100), Some(Restriction::Expires(600)), "public, max-age=500"),
             ((Private, Some(500), 100), Some(Restriction::Administration), "private, no-store"),
         ] {
-            let response = restrict(media(cacheability, max_age, 0, seconds), restriction);
-            assert_eq!(headers(&response).0, expected, "{cacheability:?} {max_age:?} {restriction:?}");
+            let mut headers = media(cacheability, max_age, 0, seconds);
+            restrict(&mut headers, restriction);
+            assert_eq!(texts(&headers).0, expected, "{cacheability:?} {max_age:?} {restriction:?}");
         }
     }
 
     #[test]
     fn responses_without_media_are_left_alone() {
         for restriction in [Restriction::Expires(60), Restriction::Administration] {
-            let mut response = Response::new(Body::empty());
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            assert_eq!(headers(&restrict(response, Some(restriction))).0, "no-store");
-            assert!(restrict(Response::new(Body::empty()), Some(restriction)).headers().is_empty());
+            let mut headers = HeaderMap::new();
+            restrict(&mut headers, Some(restriction));
+            assert!(headers.is_empty());
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            restrict(&mut headers, Some(restriction));
+            assert_eq!(texts(&headers).0, "no-store");
         }
     }
 }

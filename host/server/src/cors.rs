@@ -78,6 +78,11 @@ impl FromStr for AllowedOrigin {
 pub struct AllowedOrigins(pub Vec<AllowedOrigin>);
 
 impl AllowedOrigins {
+    /// Whether responses depend on the origin of the page.
+    pub(crate) fn distinguishes(&self) -> bool {
+        !self.0.is_empty() && !self.0.contains(&AllowedOrigin::Any)
+    }
+
     /// The layer that answers preflights and adds the headers, if there are any origins.
     pub(crate) fn layer(&self) -> Option<CorsLayer> {
         if self.0.is_empty() {

@@ -29,12 +29,16 @@ const ACTIVE: [&str; 12] = [
 
 /// Refuses a request whose response would be run or applied.
 pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
-    let active = |value: &[u8]| ACTIVE.into_iter().find(|known| value.trim_ascii().eq_ignore_ascii_case(known.as_bytes()));
     let destination = headers.get_all(SEC_FETCH_DEST).iter().find_map(|value| active(value.as_bytes()));
     let worker = || headers.contains_key(SERVICE_WORKER).then_some("serviceworker");
     let Some(destination) = destination.or_else(worker) else { return Ok(()) };
     let why = format!("a page requests this as {destination}; media is displayed or saved, and never run or applied to a page");
     Err(Problem::new(StatusCode::FORBIDDEN, "active-destination", why))
+}
+
+/// The destination that a `Sec-Fetch-Dest` names, if a response to it would be run or applied.
+pub(crate) fn active(value: &[u8]) -> Option<&'static str> {
+    ACTIVE.into_iter().find(|known| value.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The media cache as an HTTP service.
 //!
-//! A [`Service`] answers requests with a cache that may still be loading. [`Service::router`] has the routes for one listener, and
+//! A [`Service`] answers requests with a cache that may still be loading. [`Service::routes`] has what answers on one listener, and
 //! [`serve_connections`] serves them with limits on slow and numerous clients. [`metrics`] and [`logs`] also contain decorators for
 //! the downloader and the transcoder of the cache.
 
@@ -15,6 +15,7 @@ mod csrf;
 mod fetch_destination;
 mod handlers;
 mod health_document;
+mod hit_lane;
 pub mod logs;
 mod media_query;
 mod media_response;
@@ -31,10 +32,11 @@ mod service;
 mod shared_access;
 mod timestamp;
 mod uploads;
+mod version;
 
 pub use access::{Access, Listener};
 pub use admin_tokens::AdminTokens;
-pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, serve_connections};
+pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, Routes, serve_connections};
 pub use cors::{AllowedOrigin, AllowedOrigins, InvalidOrigin};
 pub use handlers::{BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, stats_document};
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};

@@ -1,5 +1,7 @@
 //! The query of `/media` and `/refresh`: the URL that is requested, and what else each method takes.
 
+use std::borrow::Cow;
+
 use axum::http::Uri;
 
 use media_cache::{CacheControl, Cacheability, Validators};
@@ -10,8 +12,8 @@ use media_cache_requests::query;
 
 /// The query of a request for a URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct MediaQuery {
-    pub url: String,
+pub(crate) struct MediaQuery<'a> {
+    pub url: Cow<'a, str>,
     pub signature: Option<Signature>,
 }
 
@@ -29,23 +31,28 @@ pub(crate) struct PutQuery {
 /// What to do about a URL that was not encoded. To ignore a part of it would be to fetch another URL than was meant.
 const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
 
-impl MediaQuery {
+impl<'a> MediaQuery<'a> {
     /// The query of a GET or HEAD. It may be signed even where it need not be, so that clients can sign before a service requires
     /// it.
-    pub fn of_get(uri: &Uri) -> Result<Self, Problem> {
-        let [url, signature, expires] = query::read(uri, ["url", "signature", "expires"], HINT)?;
+    pub fn of_get(uri: &'a Uri) -> Result<Self, Problem> {
+        Self::read_get(uri.query().unwrap_or_default())
+    }
+
+    /// The same, from the query alone.
+    pub fn read_get(query: &'a str) -> Result<Self, Problem> {
+        let [url, signature, expires] = query::read(query, ["url", "signature", "expires"], HINT)?;
         let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
         Ok(Self { url: required(url)?, signature })
     }
 
     /// The query of a refresh.
-    pub fn of_refresh(uri: &Uri) -> Result<Self, Problem> {
+    pub fn of_refresh(uri: &'a Uri) -> Result<Self, Problem> {
         Self::of_delete(uri)
     }
 
     /// The query of a DELETE.
-    pub fn of_delete(uri: &Uri) -> Result<Self, Problem> {
-        let [url] = query::read(uri, ["url"], HINT)?;
+    pub fn of_delete(uri: &'a Uri) -> Result<Self, Problem> {
+        let [url] = query::read(uri.query().unwrap_or_default(), ["url"], HINT)?;
         Ok(Self { url: required(url)?, signature: None })
     }
 }
@@ -54,7 +61,8 @@ impl PutQuery {
     /// The query of a request.
     pub fn read(uri: &Uri) -> Result<Self, Problem> {
         let names = ["url", "filename", "private", "max-age", "age", "etag", "last-modified"];
-        let [url, filename, private, max_age, age, etag, last_modified] = query::read(uri, names, HINT)?;
+        let values = query::read(uri.query().unwrap_or_default(), names, HINT)?;
+        let [url, filename, private, max_age, age, etag, last_modified] = values.map(|value| value.map(Cow::into_owned));
         let cacheability = match private.as_deref() {
             None | Some("false") => Cacheability::Public,
             Some("true") => Cacheability::Private,
@@ -62,7 +70,8 @@ impl PutQuery {
         };
         let (max_age, age) = (seconds("max-age", max_age)?, seconds("age", age)?.unwrap_or(0));
         let cache_control = CacheControl { cacheability, max_age, age };
-        Ok(Self { url: required(url)?, filename, cache_control, validators: Validators { etag, last_modified } })
+        let url = required(url.map(Cow::from))?.into_owned();
+        Ok(Self { url, filename, cache_control, validators: Validators { etag, last_modified } })
     }
 }
 
@@ -71,7 +80,7 @@ fn seconds(name: &str, text: Option<String>) -> Result<Option<u32>, Problem> {
     text.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
-fn required(url: Option<String>) -> Result<String, Problem> {
+fn required(url: Option<Cow<'_, str>>) -> Result<Cow<'_, str>, Problem> {
     let url = url.filter(|url| !url.is_empty());
     url.ok_or_else(|| Problem::bad_request(format!("the parameter `url` is missing; {HINT}")))
 }

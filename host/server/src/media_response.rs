@@ -1,12 +1,11 @@
-//! Media as a response: whole, a range, or 304 if the client has it already (RFC 9110, sections 13 and 14).
+//! Media as a response: whole, a range, or 304 if the client has it already.
 
 use std::ops::Range;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headers::{ETag, HeaderMapExt, IfMatch, IfModifiedSince, IfNoneMatch, IfUnmodifiedSince, LastModified};
 use media_cache::{Blob, Media, Source};
 
 use crate::caching;
@@ -14,78 +13,76 @@ use crate::content_disposition::content_disposition;
 use crate::presentation::Presentation;
 use crate::problem::Problem;
 use crate::security_headers::{CROSS_ORIGIN_RESOURCE_POLICY, PLAYER_CONTENT_SECURITY_POLICY};
-use media_cache_requests::Wanted;
-
-/// The last second that an HTTP date can express, since 1970. Times come from sidecars, which may contain anything.
-const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
-
-/// The stored version, with which conditions are compared.
-struct Version {
-    tag: ETag,
-    modified: SystemTime,
-}
+use crate::version::{Answer, Version};
 
 /// Responds to a request for media. The source of the media is among the extensions, for [`observe`](crate::observe).
 pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
-    let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
-    let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
-    let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
-    let version = Version { tag, modified: media.stored_at().min(UNIX_EPOCH + LAST_DATE) };
-    let presentation = Presentation::of(media.mimetype());
-    match version.condition(request) {
-        Some(StatusCode::NOT_MODIFIED) => {
-            let mut response = StatusCode::NOT_MODIFIED.into_response();
-            if *method == Method::HEAD {
-                // The length of the 200 response, as it is the only one that is allowed (RFC 9110, section 8.6). hyper would add 0.
-                response.headers_mut().insert(header::CONTENT_LENGTH, media.body.len().into());
-            }
-            describe_version(response.headers_mut(), &media, version, presentation);
-            response.extensions_mut().insert(media.source);
-            return Ok(response);
-        }
-        Some(status) => {
-            let why = "the stored media is another version than the request names";
-            return Err(Problem::new(status, "precondition-failed", why));
-        }
-        None => {}
-    }
-    let length = media.body.len();
-    // `Range` is defined for GET only.
-    let range = single(request, &header::RANGE).filter(|_| *method == Method::GET && version.range_applies(request));
-    let (status, part) = match Wanted::of(range.and_then(|range| range.to_str().ok()), length) {
-        Wanted::All => (StatusCode::OK, 0..length),
-        Wanted::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
-        Wanted::Unsatisfiable => {
-            let why = format!("there are {length} bytes");
-            let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", why).into_response();
-            insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
-            return Ok(response);
-        }
+    let version = Version::of(&media).await?;
+    let (is_head, length) = (*method == Method::HEAD, media.body.len());
+    let answer = version.answer(is_head, request, length);
+    let Some(Head { status, headers, part }) = head(&answer, is_head, &media, &version, SystemTime::now()) else {
+        return refuse(&answer, length);
     };
-    let mut response = Response::new(body(&media.body, part.clone()));
+    let mut response = Response::new(body(&media.body, part));
     *response.status_mut() = status;
+    *response.headers_mut() = headers;
     response.extensions_mut().insert(media.source);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
-    if status == StatusCode::PARTIAL_CONTENT {
-        insert(headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
-    }
-    describe_content(headers, &media, presentation);
-    describe_version(headers, &media, version, presentation);
     Ok(response)
+}
+
+/// The head of a response with media, before what concerns all responses is added.
+pub(crate) struct Head {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The bytes of the body.
+    pub part: Range<u64>,
+}
+
+/// The head of the response to a request that is answered this, or `None` if it is refused.
+pub(crate) fn head(answer: &Answer, is_head: bool, media: &Media, version: &Version, now: SystemTime) -> Option<Head> {
+    let length = media.body.len();
+    let presentation = Presentation::of(media.mimetype());
+    let mut headers = HeaderMap::new();
+    let (status, part) = match answer {
+        Answer::Whole => (StatusCode::OK, 0..length),
+        Answer::Part(part) => (StatusCode::PARTIAL_CONTENT, part.clone()),
+        Answer::NotModified => (StatusCode::NOT_MODIFIED, 0..0),
+        Answer::OtherVersion | Answer::NoSuchRange => return None,
+    };
+    match answer {
+        // The length of the 200 response, as it is the only one that is allowed (RFC 9110, section 8.6). hyper would add 0.
+        Answer::NotModified if is_head => drop(headers.insert(header::CONTENT_LENGTH, length.into())),
+        Answer::NotModified => {}
+        _ => {
+            headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
+            if status == StatusCode::PARTIAL_CONTENT {
+                insert(&mut headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
+            }
+            describe_content(&mut headers, media, presentation);
+        }
+    }
+    describe_version(&mut headers, media, version, presentation, now);
+    Some(Head { status, headers, part })
+}
+
+/// The response to a request that gets no media.
+fn refuse(answer: &Answer, length: u64) -> Result<Response, Problem> {
+    if *answer == Answer::NoSuchRange {
+        let why = format!("there are {length} bytes");
+        let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", why).into_response();
+        insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
+        return Ok(response);
+    }
+    let why = "the stored media is another version than the request names";
+    Err(Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", why))
 }
 
 fn body(blob: &Blob, part: Range<u64>) -> Body {
     match blob.in_memory() {
+        _ if part.is_empty() => Body::empty(),
         Some(bytes) => Body::from(bytes.slice(part.start as usize..part.end as usize)),
         None => Body::from_stream(blob.stream(part)),
     }
-}
-
-/// The value of a header that is no list. Several lines of it are ignored, like one that is malformed.
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).into_iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 /// Adds headers about the bytes.
@@ -97,10 +94,9 @@ fn describe_content(headers: &mut HeaderMap, media: &Media, presentation: Presen
 }
 
 /// Adds headers about the version, how long it may be cached, and where it came from.
-fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version, presentation: Presentation<'_>) {
-    headers.typed_insert(version.tag);
-    headers.typed_insert(LastModified::from(version.modified));
-    caching::describe(headers, media.cache_control(), media.stored_at());
+fn describe_version(headers: &mut HeaderMap, media: &Media, version: &Version, presentation: Presentation<'_>, now: SystemTime) {
+    version.describe(headers);
+    caching::describe(headers, media.cache_control(), media.stored_at(), now);
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     if presentation.is_played() {
@@ -112,42 +108,6 @@ fn describe_version(headers: &mut HeaderMap, media: &Media, version: Version, pr
     headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
 }
 
-impl Version {
-    /// The status with which the conditions of the request end it, if they do (RFC 9110, section 13.2.2).
-    fn condition(&self, request: &HeaderMap) -> Option<StatusCode> {
-        let met = match (request.typed_get::<IfMatch>(), request.typed_get::<IfUnmodifiedSince>()) {
-            (Some(expected), _) => expected.precondition_passes(&self.tag),
-            (None, Some(since)) => since.precondition_passes(self.modified),
-            (None, None) => true,
-        };
-        let changed = match (request.typed_get::<IfNoneMatch>(), request.typed_get::<IfModifiedSince>()) {
-            (Some(known), _) => known.precondition_passes(&self.tag),
-            (None, Some(since)) => since.is_modified(self.modified),
-            (None, None) => true,
-        };
-        match (met, changed) {
-            (false, _) => Some(StatusCode::PRECONDITION_FAILED),
-            (true, false) => Some(StatusCode::NOT_MODIFIED),
-            (true, true) => None,
-        }
-    }
-
-    /// Whether `If-Range`, if there is one, names this very version, so that a range may be served.
-    fn range_applies(&self, request: &HeaderMap) -> bool {
-        let mut ours = HeaderMap::new();
-        ours.typed_insert(self.tag.clone());
-        ours.typed_insert(LastModified::from(self.modified));
-        let named = request.get(header::IF_RANGE);
-        named.is_none_or(|named| ours.get(header::ETAG) == Some(named) || ours.get(header::LAST_MODIFIED) == Some(named))
-    }
-}
-
-/// A strong entity tag: the SHA-256 of the bytes.
-fn tag(digest: &[u8; 32]) -> String {
-    let hex = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
-    format!("\"{}\"", hex.collect::<String>())
-}
-
 /// Adds a header whose value is visible ASCII.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
@@ -157,6 +117,8 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use axum::body::to_bytes;
     use media_cache::MediaInfo;
 

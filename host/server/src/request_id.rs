@@ -7,12 +7,27 @@ use std::time::SystemTime;
 
 use axum::http::HeaderValue;
 
+/// The length of the longest id that is made here, in bytes.
+const LONGEST_GENERATED: usize = 8 + 1 + 16;
+
 /// The longest id that is accepted from a client, in bytes.
 const LONGEST: usize = 64;
 
 /// The id that the client gave the request if it is safe to log, otherwise a new one.
 pub(crate) fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
-    given.filter(|id| is_safe(id.as_bytes())).cloned().unwrap_or_else(generate)
+    given.filter(|id| is_safe(id.as_bytes())).cloned().unwrap_or_else(|| {
+        let mut id = Vec::with_capacity(LONGEST_GENERATED);
+        generate(&mut id);
+        HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    })
+}
+
+/// Writes the same.
+pub(crate) fn write_request_id(given: Option<&[u8]>, to: &mut Vec<u8>) {
+    match given.filter(|id| is_safe(id)) {
+        Some(id) => to.extend_from_slice(id),
+        None => generate(to),
+    }
 }
 
 fn is_safe(id: &[u8]) -> bool {
@@ -20,16 +35,23 @@ fn is_safe(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(plain)
 }
 
-/// A new id: a hash that differs between runs of the service, and a number. It can be guessed.
-fn generate() -> HeaderValue {
+/// Writes a new id: a hash that differs between runs of the service, and a number. It can be guessed.
+fn generate(to: &mut Vec<u8>) {
     static RUN: LazyLock<u32> = LazyLock::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // The time distinguishes the runs on a machine, and the process id the services that start at the same time.
         (since.as_micros() as u32) ^ process::id().rotate_left(16)
     });
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    let id = format!("{:08x}-{:x}", *RUN, NEXT.fetch_add(1, Ordering::Relaxed));
-    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("none"))
+    write_hex((*RUN).into(), 8, to);
+    to.push(b'-');
+    write_hex(NEXT.fetch_add(1, Ordering::Relaxed), 1, to);
+}
+
+/// Writes a number in hexadecimal, with at least this many digits.
+fn write_hex(number: u64, least: u32, to: &mut Vec<u8>) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(least);
+    to.extend((0..digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));
 }
 
 #[cfg(test)]
@@ -55,7 +77,17 @@ mod tests {
 
     #[test]
     fn generated_ids_are_unique() {
-        let made: std::collections::HashSet<String> = (0..1000).map(|_| generate().to_str().unwrap().to_owned()).collect();
+        let made: std::collections::HashSet<String> = (0..1000).map(|_| of(b"")).collect();
         assert_eq!(made.len(), 1000);
+    }
+
+    #[test]
+    fn numbers_are_written_in_hexadecimal() {
+        for number in [0, 1, 15, 16, 255, 256, 0x1234_5678, u64::MAX] {
+            let (mut short, mut long) = (Vec::new(), Vec::new());
+            write_hex(number, 1, &mut short);
+            write_hex(number, 8, &mut long);
+            assert_eq!((short, long), (format!("{number:x}").into_bytes(), format!("{number:08x}").into_bytes()));
+        }
     }
 }

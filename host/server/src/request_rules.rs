@@ -5,7 +5,7 @@
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Version, header};
+use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use media_cache_requests::Pseudonym;
@@ -31,7 +31,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => Err(Problem::bad_request("the request has several Host headers; it must have one")),
-        (Some(host), None) if is_host(host) => Ok(()),
+        (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
         (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a host, with or without a port")),
         (None, _) if request.version() == Version::HTTP_11 => {
             Err(Problem::bad_request("the request has no Host header, which HTTP/1.1 requires"))
@@ -41,10 +41,10 @@ fn check_host(request: &Request) -> Result<(), Problem> {
 }
 
 /// Whether a `Host` is empty, or a host with or without a port. A comma is where a proxy may have joined two.
-fn is_host(host: &HeaderValue) -> bool {
-    let is_joined = host.as_bytes().iter().any(|byte| b"@,".contains(byte));
+pub(crate) fn is_host(host: &[u8]) -> bool {
+    let is_joined = host.iter().any(|byte| b"@,".contains(byte));
     let is_authority = |authority: Authority| authority.port_u16().is_some() || authority.host().len() == host.len();
-    host.is_empty() || (!is_joined && Authority::try_from(host.as_bytes()).is_ok_and(is_authority))
+    host.is_empty() || (!is_joined && Authority::try_from(host).is_ok_and(is_authority))
 }
 
 /// Checks the transfer codings of any request. What else is said about a body matters where it is stored.

@@ -1,10 +1,14 @@
 //! The router of a service, and the layers around its handlers, outermost last: access, request rules, CORS, security headers,
 //! observation.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{from_fn_with_state, map_response};
 
+use crate::connections::Routes;
+use crate::hit_lane::HitLane;
 use crate::problem::Problem;
 use crate::routes::{MEDIA, ROUTES};
 use crate::service::Service;
@@ -12,7 +16,14 @@ use crate::shared_access::{self, SharedAccess};
 use crate::{observe, request_rules, security_headers};
 
 impl Service {
-    /// The routes, restricted to what `access` allows. A service with several listeners has a router for each.
+    /// What answers the requests on a listener, restricted to what `access` allows. A service with several listeners has this for each.
+    pub fn routes(self, access: impl Into<SharedAccess>) -> Routes {
+        let access = access.into();
+        let in_place = Arc::new(HitLane::new(self.clone(), access.clone()));
+        Routes { router: self.router(access), in_place: Some(in_place) }
+    }
+
+    /// The router alone. It answers everything, hits in memory at a higher cost.
     pub fn router(self, access: impl Into<SharedAccess>) -> Router {
         let access = access.into();
         let group = |is_media: bool| {

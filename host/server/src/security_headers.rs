@@ -1,6 +1,6 @@
 //! Headers in every response, media or not, that restrict what browsers and caches do with it.
 
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 /// Media from strangers is displayed and does nothing else: it runs no scripts, loads nothing, and has an opaque origin, so that it
@@ -15,15 +15,19 @@ pub(crate) const PLAYER_CONTENT_SECURITY_POLICY: HeaderValue =
 /// Which sites may embed a response (the Fetch standard, section 3.8).
 pub(crate) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// Adds the headers to a response.
+pub(crate) async fn add(mut response: Response) -> Response {
+    add_to(response.headers_mut());
+    response
+}
+
 /// Adds the headers that the response does not have yet. Other sites may only embed media, whose response already has the header for
 /// that; a page of our own has a policy of its own. Media says how long it may be kept; nothing else may be kept at all.
-pub(crate) async fn add(mut response: Response) -> Response {
-    let headers = response.headers_mut();
+pub(crate) fn add_to(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     // Our URLs contain the URLs of others, and perhaps a signature.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
-    response
 }

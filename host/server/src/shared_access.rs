@@ -2,13 +2,17 @@
 //! of it, and requests on connections that are already open by the new version too.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
 use futures::future::{BoxFuture, Either};
 use tower_http::cors::CorsLayer;
 use tower_layer::{Layer, layer_fn};
@@ -19,17 +23,56 @@ use crate::caching;
 
 /// The access control of a listener, which can be replaced. Clones are the same.
 #[derive(Clone, Debug)]
-pub struct SharedAccess(Arc<RwLock<Arc<Version>>>);
+pub struct SharedAccess(Arc<RwLock<Arc<AccessVersion>>>);
 
+/// The access control of a listener for some time.
 #[derive(Debug)]
-struct Version {
-    access: Access,
+pub(crate) struct AccessVersion {
+    pub access: Access,
+    /// Distinguishes the versions of all listeners.
+    pub number: u64,
     cors: Option<CorsLayer>,
 }
 
-impl From<Access> for Version {
+impl From<Access> for AccessVersion {
     fn from(access: Access) -> Self {
-        Self { cors: access.allow_origins.layer(), access }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { cors: access.allow_origins.layer(), access, number: NEXT.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl AccessVersion {
+    /// Whether the headers of a response depend on the origin of the page.
+    pub fn distinguishes_origins(&self) -> bool {
+        self.access.allow_origins.distinguishes()
+    }
+
+    /// Adds the headers of CORS to those of a response to a GET from a page of this origin. `None` if that takes a response of its own.
+    pub fn add_cors(&self, origin: Option<&HeaderValue>, headers: HeaderMap) -> Option<HeaderMap> {
+        let Some(cors) = &self.cors else { return Some(headers) };
+        let mut request = Request::new(Body::empty());
+        request.headers_mut().extend(origin.map(|origin| (header::ORIGIN, origin.clone())));
+        let mut response = Response::new(Body::empty());
+        *response.headers_mut() = headers;
+        let response = cors.layer(Ready(Some(response))).call(request).now_or_never()?;
+        response.ok().map(|response| response.into_parts().0.headers)
+    }
+}
+
+/// A service that has its one response.
+struct Ready(Option<Response>);
+
+impl Service<Request> for Ready {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _request: Request) -> Self::Future {
+        std::future::ready(Ok(self.0.take().unwrap_or_default()))
     }
 }
 
@@ -45,7 +88,8 @@ impl SharedAccess {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access.into());
     }
 
-    fn current(&self) -> Arc<Version> {
+    /// The access control as it is now.
+    pub(crate) fn current(&self) -> Arc<AccessVersion> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -60,7 +104,11 @@ impl SharedAccess {
 pub(crate) async fn check(State(access): State<SharedAccess>, request: Request, next: Next) -> Response {
     let current = access.current();
     match current.access.authorize(request.method(), request.uri(), request.headers(), SystemTime::now()) {
-        Ok(restriction) => caching::restrict(next.run(request).await, restriction),
+        Ok(restriction) => {
+            let mut response = next.run(request).await;
+            caching::restrict(response.headers_mut(), restriction);
+            response
+        }
         Err(problem) => problem.into_response(),
     }
 }

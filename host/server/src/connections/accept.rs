@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -15,6 +14,7 @@ use crate::connections::close::{Linger, respond_and_close, stopped};
 use crate::connections::connection::Server;
 use crate::connections::counters::{Connections, OpenConnection};
 use crate::connections::limits::ClientLimits;
+use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
 /// The number of connections that are refused at once.
@@ -30,14 +30,14 @@ const RETRY_AFTER: u32 = 1;
 /// How long to wait before accepting again when the system is out of resources.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(200);
 
-/// Serves a router on a listener until `stop` is true, or its sender dropped. Then it stops listening, closes idle connections, and
+/// Serves routes on a listener until `stop` is true, or its sender dropped. Then it stops listening, closes idle connections, and
 /// returns when the others have had their responses. If the future is dropped, they are closed at once.
 ///
 /// Handlers find the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are
 /// supported. Connections are counted in `connections`, which several listeners may share; limits are per listener.
 pub async fn serve_connections(
     listener: TcpListener,
-    router: Router,
+    routes: impl Into<Routes>,
     limits: ClientLimits,
     connections: Connections,
     mut stop: watch::Receiver<bool>,
@@ -45,7 +45,7 @@ pub async fn serve_connections(
     let permits = Arc::new(Semaphore::new(limits.max_connections.get().min(Semaphore::MAX_PERMITS)));
     let refusals = || Arc::new(Semaphore::new(MAX_REFUSALS));
     let mut acceptor = Acceptor { listener, refusals: refusals(), out_of_resources: false };
-    let server = Server { router, limits: Arc::new(limits), stop: stop.clone() };
+    let server = Server { routes: routes.into(), limits: Arc::new(limits), stop: stop.clone() };
     let admission = Admission { server, connections, permits, address_refusals: refusals() };
     let mut tasks = JoinSet::new();
     loop {

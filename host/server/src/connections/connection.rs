@@ -24,7 +24,9 @@ use crate::connections::close::{Linger, linger, reset, respond_and_close, stoppe
 use crate::connections::counters::{Ending, OpenConnection};
 use crate::connections::exchange::Exchanges;
 use crate::connections::guarded_stream::GuardedStream;
+use crate::connections::lane_stream::LaneStream;
 use crate::connections::limits::ClientLimits;
+use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
 /// The most bytes in each of hyper's buffers, unless heads may be larger.
@@ -38,7 +40,7 @@ const UNSENT: u32 = 64 << 10;
 /// What is needed to serve a connection.
 #[derive(Clone)]
 pub(crate) struct Server {
-    pub router: Router,
+    pub routes: Routes,
     pub limits: Arc<ClientLimits>,
     pub stop: watch::Receiver<bool>,
 }
@@ -46,10 +48,11 @@ pub(crate) struct Server {
 impl Server {
     /// Serves a connection to its end.
     pub async fn serve(self, stream: TcpStream, peer: SocketAddr, mut open: OpenConnection) {
-        let Self { router, limits, mut stop } = self;
+        let Self { routes: Routes { router, in_place }, limits, mut stop } = self;
         set_options(&stream, &limits);
         let exchanges = Exchanges::default();
-        let io = TokioIo::new(GuardedStream::new(stream, limits.clone(), exchanges.clone()));
+        let guarded = GuardedStream::new(stream, limits.clone(), exchanges.clone());
+        let io = TokioIo::new(LaneStream::new(guarded, in_place, exchanges.clone(), limits.max_header_bytes));
         let handler = RequestHandler { router, peer, limits: limits.clone(), exchanges: exchanges.clone() };
         let mut connection = http1::Builder::new()
             .max_header_size(limits.max_header_bytes)
@@ -58,15 +61,20 @@ impl Server {
         let mut stopping = false;
         let served = loop {
             tokio::select! {
+                biased;
                 served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
                 () = stopped(&mut stop), if !stopping => {
                     // An idle connection ends at once, and others after the current response.
                     stopping = true;
-                    Pin::new(&mut connection).graceful_shutdown();
+                    exchanges.stop();
+                    // hyper takes the connection for an idle one while a request is answered in place.
+                    if !exchanges.is_in_place() {
+                        Pin::new(&mut connection).graceful_shutdown();
+                    }
                 }
             }
         };
-        let mut io = connection.into_parts().io.into_inner();
+        let mut io = connection.into_parts().io.into_inner().into_inner();
         // hyper has answered a request that it cannot parse.
         let refused = io.refused.take().filter(|_| served.as_ref().is_err_and(|error| !error.is_parse()));
         open.ending = match (io.timed_out, &served) {

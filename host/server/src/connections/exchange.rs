@@ -12,6 +12,8 @@ struct Shared {
     /// Incremented at the beginning and the end of each exchange: even while a request is awaited, odd while one is being answered.
     phase: AtomicU64,
     slow_body: AtomicBool,
+    is_in_place: AtomicBool,
+    is_stopping: AtomicBool,
 }
 
 /// An exchange in progress, from the head of its request until this is dropped.
@@ -22,6 +24,27 @@ impl Exchanges {
     pub fn begin(&self) -> Exchange {
         self.0.phase.fetch_add(1, Ordering::Relaxed);
         Exchange(self.clone())
+    }
+
+    /// Begins the exchange of a request that is answered in place.
+    pub fn begin_in_place(&self) -> InPlaceExchange {
+        self.0.is_in_place.store(true, Ordering::Relaxed);
+        InPlaceExchange(self.begin())
+    }
+
+    /// Whether the exchange in progress is one of a request that is answered in place.
+    pub fn is_in_place(&self) -> bool {
+        self.0.is_in_place.load(Ordering::Relaxed)
+    }
+
+    /// Notes that no request is to follow those that have begun.
+    pub fn stop(&self) {
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no request is to follow.
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_stopping.load(Ordering::Relaxed)
     }
 
     /// The number of the request that is awaited, from 0. `None` while an exchange is in progress.
@@ -38,6 +61,16 @@ impl Exchanges {
     /// Whether the client sent a body too slowly.
     pub fn had_slow_body(&self) -> bool {
         self.0.slow_body.load(Ordering::Relaxed)
+    }
+}
+
+/// An exchange in progress that hyper does not know of.
+pub(crate) struct InPlaceExchange(Exchange);
+
+impl Drop for InPlaceExchange {
+    fn drop(&mut self) {
+        let Self(Exchange(exchanges)) = self;
+        exchanges.0.is_in_place.store(false, Ordering::Relaxed);
     }
 }
 

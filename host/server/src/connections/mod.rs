@@ -8,10 +8,14 @@ mod connection;
 pub(crate) mod counters;
 mod exchange;
 mod guarded_stream;
+pub(crate) mod in_place;
+mod lane_stream;
 mod limits;
 mod min_rate;
+mod routes;
 mod timer;
 
 pub use accept::serve_connections;
 pub use counters::{ConnectionStats, Connections, Ending};
 pub use limits::ClientLimits;
+pub use routes::Routes;

@@ -37,9 +37,9 @@ pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<R
 /// What a query selects. It has to say exactly one thing, so that nothing is deleted by a misunderstanding.
 fn filter(uri: &Uri) -> Result<EntryFilter, Problem> {
     const HINT: &str = "there are `host`, `prefix` and `all`";
-    match query::read(uri, ["host", "prefix", "all"], HINT)? {
-        [Some(host), None, None] => Ok(EntryFilter::Host(host)),
-        [None, Some(prefix), None] if !prefix.is_empty() => Ok(EntryFilter::Prefix(prefix)),
+    match query::read(uri.query().unwrap_or_default(), ["host", "prefix", "all"], HINT)? {
+        [Some(host), None, None] => Ok(EntryFilter::Host(host.into())),
+        [None, Some(prefix), None] if !prefix.is_empty() => Ok(EntryFilter::Prefix(prefix.into())),
         [None, Some(_), None] => Err(Problem::bad_request("`prefix` is empty; `all=true` deletes all entries")),
         [None, None, Some(all)] if all == "true" => Ok(EntryFilter::All),
         [None, None, Some(_)] => Err(Problem::bad_request("`all` can only be `true`")),
@@ -48,7 +48,7 @@ fn filter(uri: &Uri) -> Result<EntryFilter, Problem> {
 }
 
 fn window(uri: &Uri) -> Result<(Option<u64>, u32), Problem> {
-    let [after, limit] = query::read(uri, ["after", "limit"], "there are `after` and `limit`")?;
+    let [after, limit] = query::read(uri.query().unwrap_or_default(), ["after", "limit"], "there are `after` and `limit`")?;
     let wrong = |why: String| Problem::bad_request(why);
     let after = after.map(|text| text.parse().map_err(|_| wrong("`after` has to be the `next` of another page".into())));
     let limit = match limit {

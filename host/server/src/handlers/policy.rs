@@ -117,8 +117,8 @@ fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
     for parameter in query::parameters(uri.query().unwrap_or_default()) {
         let (key, value) = parameter?;
         if key != "name" {
-            options.push((key, value));
-        } else if name.replace(value).is_some() {
+            options.push((key.into(), value.into()));
+        } else if name.replace(value.into_owned()).is_some() {
             return Err(Problem::bad_request("the parameter `name` is there twice"));
         }
     }

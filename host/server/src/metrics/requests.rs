@@ -60,6 +60,7 @@ pub(crate) struct Requests {
     ended: Family<Kind, Counter>,
     first_byte: Family<ByOutcome, Durations>,
     in_progress: Gauge,
+    in_place: Counter,
     memory_hits: MemoryHits,
     sent: [Counter; 3],
 }
@@ -87,6 +88,12 @@ impl Requests {
         );
         registry.register("requests_in_progress", "Requests over HTTP that are not answered yet", in_progress.clone());
         registry.register("served_bytes", "Bytes of media sent to clients, by where they were found", bytes.clone());
+        let in_place = Counter::default();
+        registry.register(
+            "hit_lane_responses",
+            "Hits in memory that were answered as soon as the head of the request was read",
+            in_place.clone(),
+        );
         let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
         // These series exist from the start, so that their first increase is seen as one.
         for source in [Source::Memory, Source::Disk, Source::Origin] {
@@ -98,7 +105,7 @@ impl Requests {
             first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
         };
         let sent = ["memory", "disk", "origin"].map(|source| bytes.get_or_create_owned(&BySource { source }));
-        Self { ended, first_byte, in_progress, memory_hits, sent }
+        Self { ended, first_byte, in_progress, in_place, memory_hits, sent }
     }
 
     /// A request has begun.
@@ -109,6 +116,16 @@ impl Requests {
     /// A request has ended, after `time`. `route` must be one of a fixed set.
     pub fn ended(&self, route: &'static str, method: &Method, outcome: Outcome, time: Duration) {
         self.in_progress.dec();
+        self.count(route, method, outcome, time);
+    }
+
+    /// A request for media was answered with a hit in memory in place, after `time`.
+    pub fn answered_in_place(&self, method: &Method, time: Duration) {
+        self.in_place.inc();
+        self.count(MEDIA, method, Outcome::Media(Source::Memory), time);
+    }
+
+    fn count(&self, route: &'static str, method: &Method, outcome: Outcome, time: Duration) {
         if outcome == Outcome::Media(Source::Memory) && *method == Method::GET && route == MEDIA {
             self.memory_hits.ended.inc();
             self.memory_hits.first_byte.observe(time);

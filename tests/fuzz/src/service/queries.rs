@@ -25,8 +25,10 @@ pub fn query(data: &[u8]) {
 }
 
 fn values(query: &str) -> Option<[Option<String>; 3]> {
+    // A query that is none of a URI does not get this far.
     let uri: Uri = format!("/media?{query}").parse().ok()?;
-    read(&uri, NAMES, "no hint").ok()
+    let values = read(uri.query()?, NAMES, "no hint").ok()?;
+    Some(values.map(|value| value.map(Into::into)))
 }
 
 /// What was read is read again from the way in which clients write it. A signature that is one is 64 digits.

@@ -1,0 +1,277 @@
+//! A connection below hyper, on which hits are answered in place.
+//!
+//! hyper sees only the requests that are left, one at a time, and the next one once the response to it has been flushed. A request with a
+//! body leaves the connection to hyper for good, and so does whatever is no request.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connections::exchange::{Exchanges, InPlaceExchange};
+use crate::connections::guarded_stream::GuardedStream;
+use crate::connections::in_place::{InPlaceResponse, MAX_HEADERS, Received, RespondInPlace, parse};
+
+/// A connection, and what is answered in place on it.
+pub(crate) struct LaneStream {
+    stream: GuardedStream,
+    /// `None` if the connection is hyper's alone.
+    lane: Option<Lane>,
+}
+
+impl LaneStream {
+    pub fn new(
+        stream: GuardedStream,
+        responder: Option<Arc<dyn RespondInPlace>>,
+        exchanges: Exchanges,
+        max_header_bytes: usize,
+    ) -> Self {
+        let lane = responder.map(|responder| Lane {
+            responder,
+            exchanges,
+            max_header_bytes,
+            received: Vec::new(),
+            is_partial: false,
+            for_hyper: 0,
+            with_hyper: With::Lane,
+            sending: None,
+        });
+        Self { stream, lane }
+    }
+
+    /// The connection.
+    pub fn into_inner(self) -> GuardedStream {
+        self.stream
+    }
+}
+
+/// Who has the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum With {
+    /// Requests are awaited here.
+    Lane,
+    /// hyper has a request, until the response is flushed.
+    Hyper,
+    /// hyper gets all that is received from now on.
+    HyperForGood,
+}
+
+struct Lane {
+    responder: Arc<dyn RespondInPlace>,
+    exchanges: Exchanges,
+    max_header_bytes: usize,
+    /// What was received and is neither answered nor passed on.
+    received: Vec<u8>,
+    /// Whether that is a part of a head.
+    is_partial: bool,
+    /// How many of the bytes hyper is to get.
+    for_hyper: usize,
+    with_hyper: With,
+    sending: Option<Sending>,
+}
+
+impl Lane {
+    fn poll_read(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.for_hyper > 0 {
+                let count = self.for_hyper.min(buffer.remaining());
+                buffer.put_slice(&self.received[..count]);
+                self.received.drain(..count);
+                self.for_hyper -= count;
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(sending) = &mut self.sending {
+                ready!(sending.poll(stream, cx, &*self.responder))?;
+                self.sending = None;
+            }
+            if self.with_hyper == With::Hyper {
+                return self.poll_end(stream, cx, buffer);
+            }
+            if self.exchanges.is_stopping() && self.exchanges.awaited() != Some(0) {
+                return Poll::Ready(Ok(()));
+            }
+            if self.received.is_empty() || self.is_partial {
+                let before = buffer.filled().len();
+                ready!(Pin::new(&mut *stream).poll_read(cx, buffer))?;
+                let fresh = &buffer.filled()[before..];
+                if fresh.is_empty() {
+                    // hyper is to find out that it is the end.
+                    self.leave(self.received.len());
+                    if self.for_hyper == 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                } else if self.received.is_empty() {
+                    let used = self.serve(fresh, stream, cx)?;
+                    self.received.extend_from_slice(&fresh[used..]);
+                } else {
+                    self.received.extend_from_slice(fresh);
+                    self.serve_received(stream, cx)?;
+                }
+                buffer.set_filled(before);
+            } else {
+                self.serve_received(stream, cx)?;
+            }
+        }
+    }
+
+    fn serve_received(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>) -> io::Result<()> {
+        let mut received = std::mem::take(&mut self.received);
+        let used = self.serve(&received, stream, cx)?;
+        received.drain(..used);
+        self.received = received;
+        Ok(())
+    }
+
+    /// Waits for the end of the connection, which is all that matters to hyper while it has a request.
+    fn poll_end(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.received.is_empty() {
+            return Poll::Pending;
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(stream).poll_read(cx, buffer))?;
+        let fresh = &buffer.filled()[before..];
+        if fresh.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.received.extend_from_slice(fresh);
+        buffer.set_filled(before);
+        Poll::Pending
+    }
+
+    /// Answers as many requests as can be. Returns how many bytes they had.
+    fn serve(&mut self, received: &[u8], stream: &mut GuardedStream, cx: &mut Context<'_>) -> io::Result<usize> {
+        let mut used = 0;
+        self.is_partial = false;
+        while used < received.len() && self.sending.is_none() {
+            let rest = &received[used..];
+            let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+            match parse(rest, &mut headers, self.max_header_bytes) {
+                Received::Partial => {
+                    self.is_partial = true;
+                    break;
+                }
+                Received::Request(head, length) => {
+                    let Some(response) = self.responder.respond(&head) else {
+                        self.pass(length);
+                        break;
+                    };
+                    used += length;
+                    let mut sending = Sending::new(response, self.exchanges.begin_in_place());
+                    if sending.poll(stream, cx, &*self.responder)?.is_pending() {
+                        self.sending = Some(sending);
+                    }
+                }
+                Received::Other(length) => {
+                    self.pass(length);
+                    break;
+                }
+                Received::Rest => {
+                    self.leave(rest.len());
+                    break;
+                }
+            }
+        }
+        Ok(used)
+    }
+
+    /// Passes a request to hyper.
+    fn pass(&mut self, length: usize) {
+        (self.for_hyper, self.with_hyper) = (length, With::Hyper);
+    }
+
+    /// Leaves the connection to hyper, with bytes that have been received.
+    fn leave(&mut self, length: usize) {
+        (self.for_hyper, self.with_hyper) = (length, With::HyperForGood);
+    }
+
+    /// Whether there is nothing left to do.
+    fn has_left(&self) -> bool {
+        self.with_hyper == With::HyperForGood && self.for_hyper == 0
+    }
+
+    /// hyper has sent all that it had to send.
+    fn flushed(&mut self, cx: &Context<'_>) {
+        if self.with_hyper == With::Hyper && self.for_hyper == 0 && self.exchanges.awaited().is_some() {
+            self.with_hyper = With::Lane;
+            if !self.received.is_empty() {
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+}
+
+/// A response that is being sent.
+struct Sending {
+    head: Bytes,
+    last_lines: Bytes,
+    body: Bytes,
+    _exchange: InPlaceExchange,
+}
+
+impl Sending {
+    fn new(InPlaceResponse { head, last_lines, body }: InPlaceResponse, exchange: InPlaceExchange) -> Self {
+        Self { head, last_lines: last_lines.into(), body, _exchange: exchange }
+    }
+
+    fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, responder: &dyn RespondInPlace) -> Poll<io::Result<()>> {
+        let Self { head, last_lines, body, .. } = self;
+        while !(head.is_empty() && last_lines.is_empty() && body.is_empty()) {
+            let slices = [IoSlice::new(head), IoSlice::new(last_lines), IoSlice::new(body)];
+            let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let before = body.len();
+            for part in [&mut *head, &mut *last_lines, &mut *body] {
+                let count = written.min(part.len());
+                part.advance(count);
+                written -= count;
+            }
+            responder.sent((before - body.len()) as u64);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for LaneStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, lane } = &mut *self;
+        let Some(active) = lane else { return Pin::new(stream).poll_read(cx, buffer) };
+        let read = active.poll_read(stream, cx, buffer);
+        if active.has_left() {
+            *lane = None;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for LaneStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { stream, lane } = &mut *self;
+        ready!(Pin::new(stream).poll_flush(cx))?;
+        if let Some(lane) = lane {
+            lane.flushed(cx);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,135 @@
+//! The headers that the lane knows. A request with any other is left to the router.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::fetch_destination;
+use crate::request_rules::is_host;
+
+/// What the headers of a request say that matters.
+#[derive(Default)]
+pub(crate) struct KnownHeaders<'a> {
+    /// The id that the client gave the request.
+    pub request_id: Option<&'a [u8]>,
+    /// The origin of the page that sent it.
+    pub origin: Option<&'a [u8]>,
+    /// Those that an answer depends on.
+    pub conditions: HeaderMap,
+}
+
+/// What a header is to the lane.
+enum Use {
+    /// Nothing that a hit depends on.
+    Ignored,
+    Host,
+    Connection,
+    Destination,
+    RequestId,
+    Origin,
+    Condition(HeaderName),
+}
+
+impl<'a> KnownHeaders<'a> {
+    /// Reads headers. `None` if the router has to look at them.
+    pub fn read(headers: &[httparse::Header<'a>]) -> Option<Self> {
+        let mut known = Self::default();
+        let mut hosts = 0;
+        for header in headers {
+            match classify(header.name.as_bytes())? {
+                Use::Ignored => {}
+                Use::Host if is_host(header.value) => hosts += 1,
+                Use::Connection if header.value.eq_ignore_ascii_case(b"keep-alive") => {}
+                Use::Destination if fetch_destination::active(header.value).is_none() => {}
+                Use::RequestId if known.request_id.is_none() => known.request_id = Some(header.value),
+                Use::Origin if known.origin.is_none() => known.origin = Some(header.value),
+                Use::Condition(name) => drop(known.conditions.append(name, HeaderValue::from_bytes(header.value).ok()?)),
+                _ => return None,
+            }
+        }
+        (hosts == 1).then_some(known)
+    }
+}
+
+/// The longest name that is known.
+const LONGEST: usize = 32;
+
+fn classify(name: &[u8]) -> Option<Use> {
+    let mut lower = [0; LONGEST];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"host" => Use::Host,
+        b"connection" => Use::Connection,
+        b"sec-fetch-dest" => Use::Destination,
+        b"x-request-id" => Use::RequestId,
+        b"origin" => Use::Origin,
+        b"range" => Use::Condition(header::RANGE),
+        b"if-range" => Use::Condition(header::IF_RANGE),
+        b"if-match" => Use::Condition(header::IF_MATCH),
+        b"if-none-match" => Use::Condition(header::IF_NONE_MATCH),
+        b"if-modified-since" => Use::Condition(header::IF_MODIFIED_SINCE),
+        b"if-unmodified-since" => Use::Condition(header::IF_UNMODIFIED_SINCE),
+        // A hit is as good as any for `cache-control: no-cache`, and all that `only-if-cached` wants.
+        b"cache-control" | b"pragma" => Use::Ignored,
+        b"accept" | b"accept-charset" | b"accept-encoding" | b"accept-language" | b"user-agent" | b"referer" | b"cookie"
+        | b"dnt" => Use::Ignored,
+        b"upgrade-insecure-requests" | b"priority" | b"purpose" | b"save-data" | b"from" | b"x-requested-with" => Use::Ignored,
+        b"sec-fetch-mode" | b"sec-fetch-site" | b"sec-fetch-user" | b"sec-purpose" | b"sec-gpc" => Use::Ignored,
+        b"forwarded" | b"x-forwarded-for" | b"x-forwarded-host" | b"x-forwarded-port" | b"x-forwarded-proto" | b"x-real-ip" => {
+            Use::Ignored
+        }
+        b"traceparent" | b"tracestate" | b"baggage" => Use::Ignored,
+        hint if hint.starts_with(b"sec-ch-") => Use::Ignored,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<'a>(headers: &[(&'a str, &'a str)]) -> Option<KnownHeaders<'a>> {
+        let host = httparse::Header { name: "Host", value: b"x:8080" };
+        let others = headers.iter().map(|(name, value)| httparse::Header { name, value: value.as_bytes() });
+        KnownHeaders::read(&std::iter::once(host).chain(others).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn headers_of_browsers_and_proxies_are_known() {
+        let known = read(&[
+            ("Connection", "Keep-Alive"),
+            ("sec-ch-ua-platform", "\"Linux\""),
+            ("User-Agent", "x"),
+            ("Sec-Fetch-Dest", "image"),
+            ("X-Request-Id", "a"),
+            ("Origin", "https://x.org"),
+            ("If-None-Match", "\"a\""),
+            ("if-none-match", "\"b\""),
+        ])
+        .unwrap();
+        assert_eq!((known.request_id, known.origin), (Some(&b"a"[..]), Some(&b"https://x.org"[..])));
+        let tags: Vec<_> = known.conditions.get_all("if-none-match").iter().collect();
+        assert_eq!(tags, ["\"a\"", "\"b\""]);
+    }
+
+    #[test]
+    fn what_the_router_has_to_look_at_is_left_to_it() {
+        for (name, value) in [
+            ("host", "y"),
+            ("connection", "close"),
+            ("sec-fetch-dest", "script"),
+            ("authorization", "Bearer x"),
+            ("via", "1.1 x"),
+            ("service-worker", "script"),
+            ("x-unknown", "1"),
+            ("range", "bytes=0-\u{7f}"),
+            ("a-name-that-is-longer-than-any-that-is-known", "1"),
+        ] {
+            assert!(read(&[(name, value)]).is_none(), "{name}: {value}");
+        }
+        assert!(read(&[("origin", "a"), ("origin", "b")]).is_none());
+        assert!(read(&[("x-request-id", "a"), ("x-request-id", "b")]).is_none());
+        assert!(KnownHeaders::read(&[]).is_none(), "no host");
+        assert!(KnownHeaders::read(&[httparse::Header { name: "host", value: b"a b" }]).is_none());
+    }
+}

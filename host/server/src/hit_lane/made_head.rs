@@ -1,0 +1,79 @@
+//! Heads of responses, made once for all hits on an entry that have the same.
+
+use std::time::SystemTime;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use bytes::Bytes;
+use media_cache::Media;
+
+use crate::caching::{Restriction, changing_age};
+use crate::security_headers;
+use crate::shared_access::AccessVersion;
+use crate::version::Version;
+
+/// The head of a response with all of the media, but for its last lines.
+pub(crate) struct MadeHead {
+    pub version: Version,
+    pub head: Bytes,
+    age: Option<u64>,
+    restriction: Option<Restriction>,
+    access: u64,
+    origin: Option<HeaderValue>,
+}
+
+/// What such a head depends on besides the media.
+pub(crate) struct HeadKey<'a> {
+    /// The age of the media, if the head says it.
+    age: Option<u64>,
+    restriction: Option<Restriction>,
+    access: &'a AccessVersion,
+    /// Where pages of some origins may read media, that of the page.
+    origin: Option<&'a [u8]>,
+}
+
+impl<'a> HeadKey<'a> {
+    pub fn new(
+        media: &Media,
+        now: SystemTime,
+        restriction: Option<Restriction>,
+        access: &'a AccessVersion,
+        origin: Option<&'a [u8]>,
+    ) -> Self {
+        let age = changing_age(media.cache_control(), media.stored_at(), now);
+        Self { age, restriction, access, origin: origin.filter(|_| access.distinguishes_origins()) }
+    }
+
+    /// Adds to the headers of media what concerns all responses, and writes them.
+    pub fn finish(&self, status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
+        crate::caching::restrict(&mut headers, self.restriction);
+        let origin = self.origin.map(HeaderValue::from_bytes).transpose().ok()?;
+        let mut headers = self.access.add_cors(origin.as_ref(), headers)?;
+        security_headers::add_to(&mut headers);
+        let mut head = Vec::with_capacity(1024);
+        let reason = status.canonical_reason().unwrap_or_default();
+        for part in ["HTTP/1.1 ", status.as_str(), " ", reason, "\r\n"] {
+            head.extend_from_slice(part.as_bytes());
+        }
+        for (name, value) in &headers {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                head.extend_from_slice(part);
+            }
+        }
+        Some(head.into())
+    }
+}
+
+impl MadeHead {
+    pub fn new(version: Version, key: &HeadKey<'_>, head: Bytes) -> Self {
+        let HeadKey { age, restriction, access, origin } = key;
+        let origin = origin.and_then(|origin| HeaderValue::from_bytes(origin).ok());
+        Self { version, head, age: *age, restriction: *restriction, access: access.number, origin }
+    }
+
+    /// Whether it is the head for this.
+    pub fn is_for(&self, key: &HeadKey<'_>) -> bool {
+        let HeadKey { age, restriction, access, origin } = key;
+        (self.age, self.restriction, self.access) == (*age, *restriction, access.number)
+            && self.origin.as_ref().map(HeaderValue::as_bytes) == *origin
+    }
+}

@@ -1,0 +1,113 @@
+//! The hit lane: answers requests for media that is in memory as soon as their head is read, without hyper and the router.
+//!
+//! It decides nothing of its own. Access, conditions, ranges and headers are those of the functions that the router's handlers use, and
+//! whatever it does not know (a header, a method, a refusal) it leaves to them. A head that says nothing special is made once per entry.
+
+mod date;
+mod known_headers;
+mod made_head;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use axum::http::Method;
+use bytes::Bytes;
+use media_cache::Media;
+
+use crate::access::Listener;
+use crate::connections::in_place::{InPlaceResponse, RequestHead, RespondInPlace};
+use crate::hit_lane::date::write_date;
+use crate::hit_lane::known_headers::KnownHeaders;
+use crate::hit_lane::made_head::{HeadKey, MadeHead};
+use crate::logs::requests::LogRequests;
+use crate::media_query::MediaQuery;
+use crate::media_response::head;
+use crate::request_id::write_request_id;
+use crate::service::Service;
+use crate::shared_access::SharedAccess;
+use crate::version::{Answer, Version};
+
+/// What precedes the query of requests for media.
+const TARGET: &str = "/media?";
+
+/// The lane of a listener.
+pub(crate) struct HitLane {
+    service: Service,
+    access: SharedAccess,
+}
+
+impl HitLane {
+    pub fn new(service: Service, access: SharedAccess) -> Self {
+        Self { service, access }
+    }
+
+    fn hit(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
+        let begun = Instant::now();
+        let query = request.target.strip_prefix(TARGET).filter(|query| is_plain(query))?;
+        let headers = KnownHeaders::read(request.headers)?;
+        // What is logged, the router's layers log.
+        if self.service.request_log().requests >= LogRequests::All {
+            return None;
+        }
+        let access = self.access.current();
+        if access.access.listener == Listener::Administration {
+            return None;
+        }
+        let now = SystemTime::now();
+        let query = MediaQuery::read_get(query).ok()?;
+        let restriction = access.access.authorize_media(&query, now).ok()?;
+        let cache = self.service.loaded_cache()?;
+        let hit = cache.resident_hit(&query.url)?;
+        let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
+        let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
+        let media = hit.count();
+        self.service.record(&cache, &query.url, media.body.len());
+        let mut last_lines = Vec::with_capacity(128);
+        last_lines.extend_from_slice(b"x-request-id: ");
+        write_request_id(headers.request_id, &mut last_lines);
+        last_lines.extend_from_slice(b"\r\ndate: ");
+        write_date(now, &mut last_lines);
+        last_lines.extend_from_slice(b"\r\n\r\n");
+        let method = if request.is_head { Method::HEAD } else { Method::GET };
+        self.service.metrics().requests().answered_in_place(&method, begun.elapsed());
+        Some(InPlaceResponse { head, last_lines, body })
+    }
+}
+
+impl RespondInPlace for HitLane {
+    fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
+        self.hit(request)
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.service.metrics().requests().sent(media_cache::Source::Memory).inc_by(bytes);
+    }
+}
+
+/// The head and the body of the response, unless it is a refusal.
+fn respond(media: &Media, headers: &KnownHeaders<'_>, key: HeadKey<'_>, is_head: bool, now: SystemTime) -> Option<(Bytes, Bytes)> {
+    let body = media.body.in_memory()?;
+    let made = media.attachment().get::<MadeHead>();
+    let whole = || if is_head { Bytes::new() } else { body.clone() };
+    if let Some(made) = made.as_ref().filter(|made| headers.conditions.is_empty() && made.is_for(&key)) {
+        return Some((made.head.clone(), whole()));
+    }
+    let version = match &made {
+        Some(made) => made.version.clone(),
+        None => futures::FutureExt::now_or_never(Version::of(media))?.ok()?,
+    };
+    let answer = version.answer(is_head, &headers.conditions, media.body.len());
+    let made = head(&answer, is_head, media, &version, now)?;
+    let part = made.part.start as usize..made.part.end as usize;
+    let head = key.finish(made.status, made.headers)?;
+    if answer != Answer::Whole {
+        return Some((head, if is_head { Bytes::new() } else { body.slice(part) }));
+    }
+    media.attachment().set(Arc::new(MadeHead::new(version, &key, head.clone())));
+    Some((head, whole()))
+}
+
+/// Whether a query consists of characters that need no second look: hyper accepts them in a target.
+fn is_plain(query: &str) -> bool {
+    query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))
+}

@@ -1,0 +1,282 @@
+//! Hits that are answered below hyper: they are the same, byte by byte, as those of the router.
+//!
+//! Each request is sent twice. Once there is a header that only the router takes, and that changes nothing.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use media_cache_test_support::http_client::{http_client, media_path, send};
+use media_cache_test_support::images::png;
+use media_cache_test_support::random::{Random, noise};
+use media_cache_test_support::raw_client::RawClient;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::{Service, write_secret};
+
+use crate::scrape::Scrape;
+
+/// How many requests are sent to each service.
+const REQUESTS: u64 = 1200;
+
+/// How often a request is repeated whose responses differ, since an age or a lifetime may have changed between the two.
+const ATTEMPTS: usize = 3;
+
+/// A header that the lane does not know.
+const FOR_THE_ROUTER: &str = "X-Unknown: 1\r\n";
+
+/// The last request on a connection. Its response shows where that of the one before ends.
+const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+const PAGE: &str = "https://example.org";
+
+const KEY: &str = "correct horse battery staple";
+
+/// A service with entries in memory.
+struct Entries {
+    service: Service,
+    /// Paths of media.
+    paths: Vec<String>,
+    /// Entity tags and times of them, and others.
+    versions: Vec<String>,
+}
+
+impl Entries {
+    async fn store(service: Service, sign: impl Fn(&str) -> Vec<String>) -> Self {
+        let mut versions: Vec<String> =
+            ["*", "\"other\"", "W/\"x\"", "x", "Tue, 14 Nov 2023 22:13:20 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"]
+                .map(String::from)
+                .into();
+        let mut paths = Vec::new();
+        for (name, mimetype, parameters, body) in [
+            ("a.png", "image/png", "", png(1)),
+            ("b%20b.mp4", "video/mp4", "&max-age=1000&age=7", noise(1, 5_000)),
+            ("%C3%A4.svg", "image/svg+xml", "&private=true", b"<svg/>".to_vec()),
+            ("large.bin", "application/pdf", "&max-age=0", noise(2, 300_000)),
+        ] {
+            let url = format!("https://example.org/{name}?x=1&y=%20");
+            let put = format!("{}{parameters}&filename={name}", media_path(&url));
+            let stored = send(service.request(Method::PUT, &put).header("content-type", mimetype).body(body)).await;
+            assert_eq!(stored.status, 201, "{stored:?}");
+            let signed = sign(&url);
+            let path = signed.first().cloned().unwrap_or_else(|| media_path(&url));
+            let found = send(service.anonymous_request(Method::GET, &path)).await.is("hit");
+            versions.extend(["etag", "last-modified"].map(|name| found.header(name).to_owned()));
+            paths.push(media_path(&url));
+            paths.extend(signed);
+        }
+        Self { service, paths, versions }
+    }
+
+    /// A request for media, odd in one way or another, as the lines of its head.
+    fn request(&self, random: &mut Random) -> Vec<String> {
+        let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
+        let method = one(&["GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD", "POST", "get", "BREW"]);
+        let version = one(&["1.1", "1.1", "1.1", "1.1", "1.1", "1.1", "1.1", "1.0", "2.0"]);
+        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let path = one(&paths);
+        let path =
+            match one(&["", "", "", "", "", "", "", "&", "&url=x", "#x", "&x=1", "+", "absolute", "%2F", "\"", "%ff"]).as_str() {
+                "absolute" => format!("http://x{path}"),
+                "%2F" => path.replacen("/media", "/%6Dedia", 1),
+                more => format!("{path}{more}"),
+            };
+        let mut lines = vec![format!("{method} {path} HTTP/{version}")];
+        let host = one(&["Host: x", "Host: x", "Host: x", "host:x:80", "HOST: [::1]:8080 ", "Host: a b", "Host: a,b", "Host:"]);
+        lines.push(host);
+        let versions: Vec<&str> = self.versions.iter().map(String::as_str).collect();
+        for _ in 0..random.below(4) {
+            let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
+            let line = match one(&["condition", "condition", "range", "range", "origin", "id", "browser", "odd"]).as_str() {
+                "condition" => {
+                    let name = one(&[
+                        "If-None-Match",
+                        "If-Match",
+                        "If-Modified-Since",
+                        "If-Unmodified-Since",
+                        "If-Range",
+                        "if-none-match",
+                    ]);
+                    format!("{name}: {}", one(&versions))
+                }
+                "range" => one(&[
+                    "Range: bytes=0-0",
+                    "Range: bytes=2-",
+                    "Range:bytes=-7",
+                    "range: bytes=0-99999999",
+                    "Range: bytes=400000-",
+                    "Range: bytes=5-2",
+                    "Range: bytes=0-1,3-4",
+                    "Range: items=0-1",
+                ]),
+                "origin" => one(&[&format!("Origin: {PAGE}"), "origin: https://other.example", "Origin: null"]),
+                "id" => one(&["X-Request-Id: mine-1", "x-request-id: not safe;", "X-Request-ID:"]),
+                "browser" => one(&[
+                    "Sec-Fetch-Dest: image",
+                    "Sec-Fetch-Dest: script",
+                    "Accept: */*",
+                    "sec-ch-ua: \"x\"",
+                    "Cookie: a=b",
+                    "Connection: keep-alive",
+                    "Connection: Keep-Alive, x",
+                    "Connection: close",
+                    "Cache-Control: only-if-cached",
+                ]),
+                _ => one(&[
+                    "Content-Length: 0",
+                    "Transfer-Encoding: chunked",
+                    "Host: y",
+                    "Via: 1.1 x",
+                    "Authorization: Bearer wrong",
+                    "No colon",
+                    "Name : x",
+                    "X: \u{1}",
+                    "Upgrade: h2c",
+                    "Expect: 100-continue",
+                ]),
+            };
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// What the service answers on a connection, but for dates and the ids that it makes.
+    async fn answer(&self, pieces: &[&[u8]]) -> String {
+        let mut client = RawClient::connect(&self.service).await;
+        for piece in pieces {
+            client.send(piece).await;
+        }
+        let mut ids = 0;
+        let answered = client.read_to_end().await;
+        let lines = answered.split_inclusive("\r\n").map(|line| match line.split_once(": ") {
+            Some(("date", _)) => "date: \r\n".into(),
+            Some(("x-request-id", id)) if !id.starts_with("mine") => {
+                ids += 1;
+                format!("x-request-id: {ids}\r\n")
+            }
+            _ => match line.split_once("\"request_id\":\"") {
+                Some((before, _)) => format!("{before}\r\n"),
+                None => line.to_owned(),
+            },
+        });
+        lines.collect()
+    }
+
+    /// Checks that a request is answered the same in both ways.
+    async fn compare(&self, lines: &[String], end: &str) {
+        let in_lane = format!("{}{end}{end}{LAST}", lines.join(end));
+        let (first, rest) = lines.split_first().unwrap();
+        let by_router = format!("{first}{end}{FOR_THE_ROUTER}{}{end}{end}{LAST}", rest.join(end));
+        for attempt in 1.. {
+            let (one, other) = (self.answer(&[in_lane.as_bytes()]).await, self.answer(&[by_router.as_bytes()]).await);
+            if one == other {
+                return;
+            }
+            assert!(attempt < ATTEMPTS, "{in_lane}\n\n{one}\n\n{other}");
+        }
+    }
+
+    async fn in_place(&self) -> f64 {
+        Scrape::of(&self.service).await.sum("media_cache_hit_lane_responses_total", &[])
+    }
+
+    /// Compares the answers to many requests.
+    async fn compare_many(&self, seed: u64) {
+        let mut random = Random(seed);
+        for _ in 0..REQUESTS {
+            let lines = self.request(&mut random);
+            self.compare(&lines, if random.below(10) == 0 { "\n" } else { "\r\n" }).await;
+        }
+        let in_place = self.in_place().await;
+        assert!(in_place > REQUESTS as f64 / 20.0, "{in_place} of {REQUESTS} took the lane");
+    }
+}
+
+#[tokio::test]
+async fn hits_are_the_same_whether_hyper_reads_them_or_not() {
+    let dir = ServiceDirectory::create();
+    Entries::store(dir.serve().await, |_| Vec::new()).await.compare_many(1).await;
+}
+
+#[tokio::test]
+async fn hits_for_pages_are_the_same_whether_hyper_reads_them_or_not() {
+    for (seed, origins) in [(2, "*"), (3, "https://example.org,https://example.net")] {
+        let dir = ServiceDirectory::create();
+        let service = dir.serve_with(&["--allow-origin", origins]).await;
+        Entries::store(service, |_| Vec::new()).await.compare_many(seed).await;
+    }
+}
+
+#[tokio::test]
+async fn signed_hits_are_the_same_whether_hyper_reads_them_or_not() {
+    let dir = ServiceDirectory::create();
+    let file = dir.path("key");
+    write_secret(&file, KEY);
+    let service = dir.serve_with(&["--signing-key-file", file.to_str().unwrap()]).await;
+    let keys = media_cache_server::SigningKeys::new([KEY]).unwrap();
+    let sign = |url: &str| [None, Some(1), Some(4_102_444_800)].into_iter().filter_map(|expires| keys.sign(url, expires)).collect();
+    Entries::store(service, sign).await.compare_many(4).await;
+}
+
+/// Requests that arrive together, and in two pieces that are divided anywhere.
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
+    let dir = ServiceDirectory::create();
+    let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
+    let hit = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let by_router = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{FOR_THE_ROUTER}\r\n");
+    // These do not say their age.
+    let [image, _, drawing, large] = &entries.paths[..] else { unreachable!() };
+    let with_body = format!("GET {image} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    let pipelines = [
+        [hit(image), hit(drawing), by_router(image), hit(image), LAST.into()].concat(),
+        [by_router(drawing), hit(large), hit(image), by_router(large), hit(drawing), LAST.into()].concat(),
+        ["\r\n".into(), hit(image), with_body, hit(image), LAST.into()].concat(),
+    ];
+    for pipeline in &pipelines {
+        let expected = entries.answer(&[pipeline.as_bytes()]).await;
+        assert_eq!(expected.matches("HTTP/1.1 ").count(), pipeline.matches(" HTTP/1.1").count(), "{pipeline}");
+        let all_by_router = pipeline.replace("Host: x\r\n", &format!("Host: x\r\n{FOR_THE_ROUTER}"));
+        assert_eq!(entries.answer(&[all_by_router.as_bytes()]).await, expected, "{pipeline}");
+        for at in 1..pipeline.len() {
+            let (one, other) = pipeline.as_bytes().split_at(at);
+            assert_eq!(entries.answer(&[one, other]).await, expected, "divided at {at}: {pipeline}");
+        }
+        let bytes: Vec<&[u8]> = pipeline.as_bytes().chunks(1).collect();
+        assert_eq!(entries.answer(&bytes).await, expected, "byte by byte: {pipeline}");
+    }
+    assert!(entries.in_place().await > 1000.0);
+}
+
+/// The headers of a browser do not keep a hit from the lane, and it counts as any other.
+#[tokio::test]
+async fn hits_of_browsers_take_the_lane_and_are_counted() {
+    let dir = ServiceDirectory::create();
+    let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
+    let before = (entries.in_place().await, entries.service.stats().await);
+    let headers = [
+        ("connection", "keep-alive"),
+        ("sec-ch-ua", "\"Chromium\";v=\"130\""),
+        ("sec-ch-ua-mobile", "?0"),
+        ("sec-ch-ua-platform", "\"Linux\""),
+        ("user-agent", "Mozilla/5.0"),
+        ("accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-mode", "no-cors"),
+        ("sec-fetch-dest", "image"),
+        ("referer", PAGE),
+        ("accept-encoding", "gzip, deflate, br, zstd"),
+        ("accept-language", "en"),
+    ];
+    let client = http_client();
+    let ids: BTreeSet<String> = futures::future::join_all((0..20).map(|_| {
+        let url = format!("http://{}{}", entries.service.address(), entries.paths[0]);
+        let request = headers.iter().fold(client.get(url), |request, (name, value)| request.header(*name, *value));
+        async { send(request).await.is("hit").header("x-request-id").to_owned() }
+    }))
+    .await
+    .into_iter()
+    .collect();
+    assert_eq!(ids.len(), 20);
+    assert_eq!(entries.in_place().await - before.0, 20.0);
+    let hits = |stats: &serde_json::Value| stats["media_cache"]["hits"].as_u64().unwrap();
+    assert_eq!(hits(&entries.service.stats().await) - hits(&before.1), 20);
+}
