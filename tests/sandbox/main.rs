@@ -23,6 +23,7 @@ mod loading;
 mod lookup;
 mod memory;
 mod names;
+mod open_files;
 mod opening;
 mod outage;
 mod put;

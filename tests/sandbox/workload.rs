@@ -117,7 +117,7 @@ async fn run(seed: u64, items: u32, requests: usize) {
     let rig = CacheRig::create();
     let mut model = Model { items: items as usize, ..Model::default() };
     let mut random = Random(seed);
-    let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(items)).await;
+    let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(items).max_open_files(0)).await;
     for number in 0..requests {
         one_request(&mut random, &rig, &cache, &mut model).await;
         let context = format!("after request {number} of seed {seed} with {items} items");

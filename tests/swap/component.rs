@@ -35,7 +35,7 @@ static FAILS_TO_ACTIVATE: LazyLock<CacheComponent> = LazyLock::new(|| compile(&c
 /// Everything that the cache counts, and what it has.
 fn counted(stats: &Stats) -> String {
     // What is resident does not take part in a swap, and the index log grows.
-    format!("{:?}", Stats { resident_entries: 0, memory_bytes: 0, other_disk_bytes: 0, ..*stats })
+    format!("{:?}", Stats { resident_entries: 0, open_files: 0, memory_bytes: 0, other_disk_bytes: 0, ..*stats })
 }
 
 /// What is listed, other than what is resident.

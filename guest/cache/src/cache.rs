@@ -86,7 +86,12 @@ impl Cache {
         let state = State {
             index: Index::default(),
             disk_tier,
-            memory_tier: MemoryTier::new(memory_eviction, settings.max_memory_items, settings.max_memory_bytes),
+            memory_tier: MemoryTier::new(
+                memory_eviction,
+                settings.max_memory_items,
+                settings.max_memory_bytes,
+                settings.max_open_files,
+            ),
             failures: FailureMemory::default(),
             counters: Counters::default(),
             writes: PendingWrites::default(),

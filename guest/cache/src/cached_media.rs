@@ -70,6 +70,7 @@ impl CachedMedia {
     /// the downloader filled; these are returned then, since their digest is known already, and the media does not count as resident.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
+        let file = slot.and_then(|slot| state.memory_tier.open_file(slot, &self.metadata)).map(Blob::share);
         let resident = slot.and_then(|slot| state.memory_tier.get(slot));
         // The entry may have been refreshed meanwhile, and then has other bytes.
         let resident = resident.filter(|resident| Rc::ptr_eq(&resident.metadata, &self.metadata));
@@ -81,6 +82,7 @@ impl CachedMedia {
             stored_at: self.metadata.stored_at,
             handle: self.handle.filter(|_| slot.is_some()),
             resident: resident.is_some(),
+            file,
             cache_control: self.metadata.cache_control(),
             validators: self.metadata.validators(),
             body: match resident {

@@ -45,6 +45,8 @@ macro_rules! counters {
                     memory_bytes: 0,
                     max_memory_bytes: 0,
                     max_memory_items: 0,
+                    open_files: 0,
+                    max_open_files: 0,
                 }
             }
         }

@@ -49,6 +49,7 @@ pub mod media_kind;
 pub mod memory_tier;
 mod mutants;
 mod on_standby;
+mod open_files;
 pub mod origin_metadata;
 pub mod pending_writes;
 pub mod policy;

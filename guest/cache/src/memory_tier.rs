@@ -1,4 +1,4 @@
-//! The memory tier: which entries are resident, within a number of items and a number of bytes.
+//! The memory tier: which entries are resident, within a number of items and a number of bytes, and whose files are open besides.
 //!
 //! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
 
@@ -11,6 +11,7 @@ use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::eviction_tier::{Eviction, EvictionTier, TierEntries, Verdict};
 use crate::index::{Index, Slot};
+use crate::open_files::OpenFiles;
 use crate::policy::Policy;
 
 /// The memory tier.
@@ -19,6 +20,7 @@ pub struct MemoryTier<P> {
     max_items: u32,
     max_bytes: u64,
     residents: Residents,
+    open: OpenFiles,
 }
 
 /// Media that is served without looking at the disk.
@@ -43,8 +45,8 @@ struct Residents {
 
 impl<P: Policy> MemoryTier<P> {
     /// An empty tier.
-    pub fn new(eviction: EvictionTier<P>, max_items: u32, max_bytes: u64) -> Self {
-        Self { eviction, max_items, max_bytes, residents: Residents::default() }
+    pub fn new(eviction: EvictionTier<P>, max_items: u32, max_bytes: u64, max_open_files: u32) -> Self {
+        Self { eviction, max_items, max_bytes, residents: Residents::default(), open: OpenFiles::new(max_open_files) }
     }
 
     /// Whether an entry of this size is resident in memory. A larger one is resident as an open file.
@@ -65,6 +67,23 @@ impl<P: Policy> MemoryTier<P> {
         self.residents.len()
     }
 
+    /// Entries whose files are open.
+    #[must_use]
+    pub fn open_files(&self) -> u32 {
+        self.open.count()
+    }
+
+    /// The file of this version of an entry, if it is open.
+    #[must_use]
+    pub fn open_file(&self, slot: Slot, metadata: &Rc<Metadata>) -> Option<&Blob> {
+        self.open.get(slot, metadata)
+    }
+
+    /// Keeps the file of an entry open.
+    pub fn keep_open(&mut self, slot: Slot, file: Blob, metadata: Rc<Metadata>) {
+        self.open.insert(slot, file, metadata);
+    }
+
     /// Bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -81,6 +100,11 @@ impl<P: Policy> MemoryTier<P> {
     #[must_use]
     pub fn policy_faults(&self) -> (u64, u64) {
         (self.eviction.rejected, self.eviction.shortfalls)
+    }
+
+    /// Records a request that was served from the open file of an entry.
+    pub fn used_file(&mut self, slot: Slot) {
+        self.open.used(slot);
     }
 
     /// Records a request for an entry, if it is resident.
@@ -107,8 +131,9 @@ impl<P: Policy> MemoryTier<P> {
         }
     }
 
-    /// Releases the bytes of an entry, if it is resident.
+    /// Releases the bytes of an entry, if it is resident, and closes its file.
     pub fn release(&mut self, slot: Slot) {
+        self.open.close(slot);
         if let Some(id) = self.residents.remove(slot) {
             self.eviction.removed(id.into());
         }

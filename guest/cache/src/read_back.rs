@@ -29,8 +29,8 @@ pub(crate) enum ReadBack {
 
 /// The outcome of reading the files.
 enum Checked {
-    /// The sidecar, its version, and the bytes that it describes, with their digest if it is known.
-    Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>),
+    /// The sidecar, its version, and the bytes that it describes, with their digest if it is known; and the file that they are in.
+    Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>, Blob),
     /// A file is missing, or they do not fit each other.
     Damaged,
     /// This file could not be read, for a reason that need not be its own.
@@ -56,10 +56,10 @@ impl Cache {
                 return ReadBack::Changed;
             }
             match checked {
-                Checked::Intact(sidecar, stamp, body, body_digest) => {
+                Checked::Intact(sidecar, stamp, body, body_digest, file) => {
                     state.read_succeeded();
                     let resident = Resident { body, metadata: sidecar.metadata.clone(), body_digest };
-                    return state.make_resident(digest, &(sidecar, stamp), resident);
+                    return state.make_resident(digest, &(sidecar, stamp), resident, file);
                 }
                 Checked::Unreadable(file, error) => {
                     state.read_failed(digest, &file, &error);
@@ -91,23 +91,25 @@ async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked 
         Err(error) if blames_the_file(&error) => return Checked::Damaged,
         Err(error) => return Checked::Unreadable(sidecar_file, error),
     };
-    let blob = match disk.read(media_file.clone()).await {
-        Ok(blob) if blob.size() == sidecar.size => blob,
+    let file = match disk.read(media_file.clone()).await {
+        Ok(file) if file.size() == sidecar.size => file,
         Ok(_) => return Checked::Damaged,
         Err(error) if blames_the_file(&error) => return Checked::Damaged,
         Err(error) => return Checked::Unreadable(media_file, error),
     };
     let in_memory = cache.state.borrow().memory_tier.fits_in_memory(sidecar.size);
-    let blob = match if in_memory { blob.load().await } else { Ok(blob) } {
+    let blob = match if in_memory { file.load().await } else { Ok(file.share()) } {
         Ok(blob) => blob,
         Err(error) => return Checked::Unreadable(media_file, error),
     };
     let expected = sidecar.body_digest;
     if expected.is_none() && !blob.in_memory() {
-        return Checked::Intact(sidecar, stamp, blob, None);
+        return Checked::Intact(sidecar, stamp, blob, None, file);
     }
     match blob.digest().await.map(<[u8; 32]>::try_from) {
-        Ok(Ok(digest)) if expected.is_none_or(|expected| expected == digest) => Checked::Intact(sidecar, stamp, blob, Some(digest)),
+        Ok(Ok(digest)) if expected.is_none_or(|expected| expected == digest) => {
+            Checked::Intact(sidecar, stamp, blob, Some(digest), file)
+        }
         Ok(_) => Checked::Damaged,
         Err(error) => Checked::Unreadable(media_file, error),
     }
@@ -125,7 +127,7 @@ impl State {
     }
 
     /// Makes an entry resident with what was read from disk. While the directory is being loaded, it may be new to the index.
-    fn make_resident(&mut self, digest: KeyDigest, sidecar: &StampedSidecar, resident: Resident) -> ReadBack {
+    fn make_resident(&mut self, digest: KeyDigest, sidecar: &StampedSidecar, resident: Resident, file: Blob) -> ReadBack {
         let (sidecar, stamp) = sidecar;
         let slot = match self.index.find(&digest) {
             Some(slot) => slot,
@@ -146,6 +148,7 @@ impl State {
             self.track_verified(slot);
         }
         let media = CachedMedia::stored(&resident, self.index.handle(slot));
+        self.memory_tier.keep_open(slot, file, resident.metadata.clone());
         self.memory_tier.place(&self.index, slot, resident);
         ReadBack::Complete(media)
     }

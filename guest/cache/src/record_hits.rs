@@ -10,6 +10,9 @@ impl Cache {
         let (state, now) = (&mut *self.state.borrow_mut(), clock::now());
         for hit in hits.iter().filter(|hit| hit.source != Source::Origin) {
             state.record_hit(Some(hit.handle), hit.source, now);
+            if hit.source == Source::Disk {
+                state.used_file(hit.handle);
+            }
         }
     }
 }

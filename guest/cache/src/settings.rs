@@ -21,6 +21,8 @@ pub struct Settings {
     pub max_memory_items: u32,
     /// In bytes.
     pub max_memory_bytes: u64,
+    /// 0: none.
+    pub max_open_files: u32,
     /// How long failures are remembered.
     pub failure_ttl: FailureTtl,
     /// Which URLs denote the same entry.
@@ -48,6 +50,7 @@ impl From<Options> for Settings {
             reserved_disk_bytes: options.reserved_disk_bytes.unwrap_or(max_disk_bytes / 8).min(max_disk_bytes - 1),
             max_memory_items: options.max_memory_items.unwrap_or(64),
             max_memory_bytes: options.max_memory_bytes.unwrap_or(256 * MIB),
+            max_open_files: options.max_open_files.unwrap_or(256),
             failure_ttl: FailureTtl::new(options.failure_memory_ms, options.max_retry_after_ms),
             key_rules: key_rules(options.key_rules),
             policy_options: options.policy_options,

@@ -54,6 +54,13 @@ impl State {
         }
     }
 
+    /// Notes a hit on the file of an entry that is open. The one for which it was opened is none.
+    pub fn used_file(&mut self, handle: u64) {
+        if let Some(slot) = self.index.resolve(handle) {
+            self.memory_tier.used_file(slot);
+        }
+    }
+
     /// Counts hits on bytes that an earlier instance held. If the entry exists, it becomes the most recently used.
     pub fn record_earlier_hits(&mut self, digest: &KeyDigest, hits: u32, now: u64) {
         self.counters.hits += u64::from(hits);

@@ -18,6 +18,8 @@ impl Cache {
             memory_bytes: state.memory_tier.bytes(),
             max_memory_bytes: self.settings.max_memory_bytes,
             max_memory_items: self.settings.max_memory_items,
+            open_files: state.memory_tier.open_files(),
+            max_open_files: self.settings.max_open_files,
             ..state.all_counters().stats()
         }
     }

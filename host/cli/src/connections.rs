@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, value_parser};
 use media_cache_server::ClientLimits;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::open_file_limit::allowed_files;
 
 /// Files that are open whatever clients do: the directory, listeners, downloads and what they are kept in meanwhile.
 const FILES_OF_OUR_OWN: u64 = 256;
@@ -79,14 +80,4 @@ impl ConnectionLimits {
 
 fn default() -> ClientLimits {
     ClientLimits::default()
-}
-
-/// How many files this process may have open, once it has asked for as many as it can have. The lower limit that it starts with is for
-/// programs that use select(2).
-fn allowed_files() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {
-        return maximum.unwrap_or(u64::MAX);
-    }
-    current.unwrap_or(u64::MAX)
 }

@@ -34,6 +34,7 @@ mod memory;
 mod metrics;
 mod min_free;
 mod notify;
+mod open_file_limit;
 mod outbound;
 mod output;
 mod plot_file;

@@ -112,7 +112,7 @@ impl Serve {
         let listen = self.listen.resolve().await?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
-        let limits = self.connections.limits(self.memory.items().into())?;
+        let limits = self.connections.limits(self.memory.files())?;
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
         let address = listener.local_addr()?;
@@ -271,7 +271,7 @@ impl Serve {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
-        let clients = self.connections.limits(self.memory.items().into()).err();
+        let clients = self.connections.limits(self.memory.files()).err();
         let converter = self.ingest.check_converter().await.err();
         let cache = self.try_out().await.err();
         let mut problems = self.listeners.problems(&self.listen).await;

@@ -5,7 +5,7 @@
 //! use outlives the eviction of its entry.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use rustix::io::ReadWriteFlags;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -213,7 +214,8 @@ impl Blob {
     /// When the file cannot be read, or has become shorter.
     pub async fn load(&self) -> io::Result<Self> {
         let loaded = Self::from(self.bytes().await?);
-        loaded.digest().await?;
+        // As far as the stamp of the file tells, this is its digest as well.
+        let _ = self.0.digest.set(loaded.digest().await?);
         Ok(loaded)
     }
 
@@ -257,6 +259,29 @@ impl Blob {
         }
         *self.stamp() = Some(now);
         true
+    }
+
+    /// Whether the file of the bytes, its times and the number of its names are as they were, so that the bytes are, too. True for bytes in
+    /// memory. Unlike [`is_intact`](Self::is_intact), this never reads the file.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        let Source::File { file, .. } = &self.0.source else { return true };
+        file.metadata().is_ok_and(|metadata| *self.stamp() == Some(FileStamp::of(&metadata)))
+    }
+
+    /// These bytes, if they are in memory or the system has them in its page cache.
+    #[must_use]
+    pub fn cached_bytes(&self, range: Range<u64>) -> Option<Bytes> {
+        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+        match &self.0.source {
+            Source::Memory(bytes) => (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end)),
+            Source::File { file, .. } => {
+                let mut bytes = vec![0; end.checked_sub(start)?];
+                let slices = &mut [IoSliceMut::new(&mut bytes)];
+                let read = rustix::io::preadv2(file, slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
+                (read == bytes.len()).then(|| bytes.into())
+            }
+        }
     }
 
     /// Marks the bytes as no longer those that they should be. False if that was done before, to this blob or a clone.

@@ -141,6 +141,14 @@ impl Builder {
         self
     }
 
+    /// How many files of entries are kept open, so that hits are served from them without the component; 0 for none. Default
+    /// [`MAX_OPEN_FILES`](crate::defaults::MAX_OPEN_FILES).
+    #[must_use]
+    pub fn max_open_files(mut self, files: u32) -> Self {
+        self.options.max_open_files = Some(files);
+        self
+    }
+
     /// For how long a failed download is remembered, of whichever kind; zero for not at all. In whole milliseconds. The default is
     /// another for each kind; see `failure-memory-ms` in `wit/cache/cache.wit`.
     #[must_use]

@@ -21,6 +21,7 @@ use crate::media::{Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, 
 use crate::pass_through::PassThrough;
 use crate::policy::swap::Swapper;
 use crate::request::Request;
+use crate::resident_hit::ResidentHit;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
 
@@ -282,10 +283,7 @@ impl MediaCache {
 
     /// A hit without a call: the component holds the bytes, and so do we.
     fn resident(&self, key: &str) -> Option<Media> {
-        let hit = self.peek(key.into())?;
-        // A file may be on the disk that hangs.
-        let is_usable = hit.media().body.in_memory().is_some() || self.0.availability.outage().is_none();
-        is_usable.then(|| hit.count())
+        self.peek(key.into()).map(ResidentHit::count)
     }
 
     /// Whether the bytes of media are those that the component gave, as far as the file that they are in tells. If not, the entry is

@@ -14,6 +14,6 @@ pub(crate) fn counted_since(before: &Stats, after: &Stats) -> Stats {
         refused oversize no_store not_ready store_failures damaged refreshes_modified refreshes_unmodified refresh_failures transcoded
         transcode_failures policy_rejected_ids policy_shortfalls,
         current: entries resident_entries media_bytes disk_bytes other_disk_bytes max_disk_bytes max_entry_bytes memory_bytes
-        max_memory_bytes max_memory_items
+        max_memory_bytes max_memory_items open_files max_open_files
     )
 }

@@ -23,5 +23,8 @@ pub const MAX_MEMORY_ITEMS: u32 = 64;
 /// The limit of bytes in the memory tier: 256 MiB.
 pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
+/// The limit of files of entries that are kept open.
+pub const MAX_OPEN_FILES: u32 = 256;
+
 /// How long an origin may ask to be left alone, in seconds.
 pub const MAX_RETRY_AFTER_SECONDS: u32 = 600;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::media::Source;
 use crate::request::Request;
 use crate::resident_index::{ResidentHandle, ResidentIndex};
 
@@ -35,8 +36,8 @@ pub(crate) struct HitBuffer {
 struct Hits {
     /// The instance that serves.
     instance: u64,
-    /// Its handles, the oldest hit first.
-    handles: Vec<u64>,
+    /// What its handles were hit in, the oldest hit first.
+    handles: Vec<(u64, Source)>,
     /// Hits on what earlier instances held, by URL.
     earlier: HashMap<Box<str>, u32>,
 }
@@ -47,7 +48,7 @@ impl HitBuffer {
     }
 
     /// Notes a hit on the entry of `url`. If the component has taken none for very long, it is not noted.
-    pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle) {
+    pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle, source: Source) {
         let mut hits = self.lock();
         if hits.instance != instance {
             return hits.add_earlier(url);
@@ -56,7 +57,7 @@ impl HitBuffer {
         if handles.len() == MAX_HITS {
             return;
         }
-        handles.push(handle);
+        handles.push((handle, source));
         if handles.len() == MAX_HITS {
             tracing::warn!("the cache component has taken no hits for so long that further ones are not counted");
         }
@@ -65,8 +66,8 @@ impl HitBuffer {
         }
     }
 
-    /// Takes the hits, the oldest first.
-    pub fn take(&self) -> Vec<u64> {
+    /// Takes the hits, the oldest first: handles, and where the bytes were.
+    pub fn take(&self) -> Vec<(u64, Source)> {
         std::mem::take(&mut self.lock().handles)
     }
 
@@ -80,10 +81,10 @@ impl HitBuffer {
         let mut hits = self.lock();
         hits.instance = instance;
         let urls = residents.map(|residents| residents.begin_instance(instance)).unwrap_or_default();
-        for handle in std::mem::take(&mut hits.handles) {
+        for (handle, source) in std::mem::take(&mut hits.handles) {
             match urls.get(&handle) {
                 Some(url) => hits.add_earlier(url),
-                None => hits.handles.push(NO_ENTRY),
+                None => hits.handles.push((NO_ENTRY, source)),
             }
         }
     }
@@ -140,15 +141,15 @@ mod tests {
     async fn hits_are_taken_in_order_and_nobody_waits_for_a_component_that_is_gone() {
         let (sender, receiver) = mpsc::channel(1);
         let hits = HitBuffer::new(sender.downgrade());
-        hits.add("a", of(0, 9));
+        hits.add("a", of(0, 9), Source::Memory);
         hits.begin_instance(1, None);
-        hits.add("b", of(1, 3));
-        hits.add("a", of(1, 1));
+        hits.add("b", of(1, 3), Source::Disk);
+        hits.add("a", of(1, 1), Source::Memory);
         drop(receiver);
         hits.flush().await;
         drop(sender);
         hits.flush().await;
-        assert_eq!(hits.take(), [NO_ENTRY, 3, 1]);
+        assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory), (3, Source::Disk), (1, Source::Memory)]);
         assert!(hits.take().is_empty());
     }
 
@@ -158,13 +159,13 @@ mod tests {
         let (hits, residents) = (HitBuffer::new(sender.downgrade()), ResidentIndex::default());
         let (_blob, answer) = delivered(0, Some(9));
         residents.insert("a", &answer);
-        hits.add("a", of(0, 9));
-        hits.add("gone", of(0, 8));
+        hits.add("a", of(0, 9), Source::Memory);
+        hits.add("gone", of(0, 8), Source::Memory);
         hits.begin_instance(1, Some(&residents));
         assert!(residents.get("a").is_none(), "the earlier instance no longer decides what is served");
-        hits.add("a", of(0, 9));
-        hits.add("b", of(0, 7));
-        assert_eq!(hits.take(), [NO_ENTRY], "a hit counts even if nobody knows what it was for");
+        hits.add("a", of(0, 9), Source::Memory);
+        hits.add("b", of(0, 7), Source::Memory);
+        assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory)], "a hit counts even if nobody knows what it was for");
         assert_eq!(hits.take_earlier(), [("a".into(), 2), ("b".into(), 1)].into());
         assert!(hits.take_earlier().is_empty());
     }

@@ -84,9 +84,9 @@ impl Instance {
 
     /// Tells the component of the hits that it was not asked for.
     pub async fn flush_hits(&self, accessor: &Accessor<HostState>, buffer: &HitBuffer) -> wasmtime::Result<()> {
-        let handles = buffer.take();
-        if !handles.is_empty() {
-            let hits = handles.into_iter().map(|handle| wit::Hit { handle, source: wit::Source::Memory }).collect();
+        let hits = buffer.take();
+        if !hits.is_empty() {
+            let hits = hits.into_iter().map(|(handle, source)| wit::Hit { handle, source }).collect();
             self.guest().call_record_hits(accessor, self.cache, hits).await?;
         }
         if self.is_loaded() {

@@ -166,7 +166,7 @@ pub struct Status {
     pub component: ComponentStatus,
     /// What the host knows of the policy.
     pub policy: PolicyStatus,
-    /// Blobs that the component holds. While nothing is under way these are the resident entries and no more.
+    /// Blobs that the component holds. While nothing is under way these are the resident entries and the open files, and no more.
     pub blob_handles: usize,
     /// How often the component broke down and was started again.
     pub restarts: u64,
@@ -179,8 +179,10 @@ pub(crate) struct Delivered {
     /// The instance of the component that did.
     pub instance: u64,
     pub handle: Option<u64>,
-    /// Alive for as long as the component holds the blob.
+    /// The bytes of the entry if it is resident. Alive for as long as the component holds them.
     pub resident: Weak<Blob>,
+    /// The file of the entry if it is open. Alive for as long as the component keeps it open.
+    pub file: Weak<Blob>,
 }
 
 /// A refresh as the component handed it over.

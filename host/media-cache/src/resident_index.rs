@@ -1,17 +1,21 @@
-//! Which entries are resident, seen from outside the component, so that hits on them need no call.
+//! Which entries are resident or open, seen from outside the component, so that hits on them need no call.
 //!
-//! For each cache key that was answered there is a weak reference to the blob that the component holds. While the component holds it,
-//! any thread can serve it; when the component releases it (evicted, removed, replaced) the reference is dead, so nothing here can be
-//! stale. A hit that was served this way goes to the [`HitBuffer`](crate::hit_buffer::HitBuffer).
+//! For each cache key that was answered there are weak references to the blobs that the component holds: the bytes, and the open file.
+//! While the component holds one, any thread can serve it; when the component releases it (evicted, removed, replaced) the reference is
+//! dead, so nothing here can be stale. A file that another program changed shows that by its times and names, and is left to the component. A hit that was served this way goes to the [`HitBuffer`](crate::hit_buffer::HitBuffer).
 //!
 //! Only one instance of the component decides what is resident. When another one takes over, all references are dropped, although the
 //! instance before may hold its blobs for a while.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use crate::media::{Delivered, Media, MediaInfo, Source};
 use media_cache_interfaces::Blob;
+
+/// After so many hits on an open file, the component is asked, and may make the entry resident.
+const UNSEEN_HITS: u32 = 63;
 
 /// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
 #[derive(Default)]
@@ -28,8 +32,26 @@ struct Residents {
 
 struct Resident {
     blob: Weak<Blob>,
+    file: Weak<Blob>,
     info: Arc<MediaInfo>,
     handle: u64,
+    /// Hits on the file since the component was asked.
+    file_hits: AtomicU32,
+}
+
+impl Resident {
+    fn is_alive(&self) -> bool {
+        self.blob.strong_count() > 0 || self.file.strong_count() > 0
+    }
+
+    /// The bytes in memory, or else the file, unless it was changed or it is time to ask the component.
+    fn blob(&self) -> Option<(Arc<Blob>, Source)> {
+        if let Some(blob) = self.blob.upgrade() {
+            return Some((blob, Source::Memory));
+        }
+        let file = self.file.upgrade().filter(|_| self.file_hits.load(Ordering::Relaxed) < UNSEEN_HITS)?;
+        file.is_unchanged().then_some((file, Source::Disk))
+    }
 }
 
 /// Identifies a resident entry.
@@ -42,27 +64,44 @@ pub(crate) struct ResidentHandle {
 }
 
 impl ResidentIndex {
-    /// What is resident under `key`, and its handle.
+    /// What is resident or open under `key`, and its handle.
     pub fn get(&self, key: &str) -> Option<(Media, ResidentHandle)> {
         let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let resident = residents.resident.get(key)?;
-        let blob = resident.blob.upgrade()?;
+        let (blob, source) = resident.blob()?;
         let handle = ResidentHandle { instance: residents.instance, handle: resident.handle };
-        Some((Media::new(resident.info.clone(), Blob::clone(&blob), Source::Memory), handle))
+        Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle))
+    }
+
+    /// Counts a hit on the file of an entry.
+    pub fn count_file_hit(&self, key: &str) {
+        let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(resident) = residents.resident.get(key) {
+            resident.file_hits.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Notes what the component answered, if it holds it.
     pub fn insert(&self, key: &str, delivered: &Delivered) {
-        let Some(handle) = delivered.handle.filter(|_| delivered.resident.strong_count() > 0) else { return };
+        let Some(handle) = delivered.handle else { return };
+        let resident = Resident {
+            blob: delivered.resident.clone(),
+            file: delivered.file.clone(),
+            info: delivered.media.info().clone(),
+            handle,
+            file_hits: AtomicU32::new(0),
+        };
+        if !resident.is_alive() {
+            return;
+        }
         let mut residents = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if delivered.instance != residents.instance {
             return;
         }
         if residents.resident.len() >= 2 * residents.live_after_sweep + 64 {
-            residents.resident.retain(|_, resident| resident.blob.strong_count() > 0);
+            residents.resident.retain(|_, resident| resident.is_alive());
             residents.live_after_sweep = residents.resident.len();
         }
-        let resident = Resident { blob: delivered.resident.clone(), info: delivered.media.info().clone(), handle };
         residents.resident.insert(key.into(), resident);
     }
 
@@ -92,7 +131,7 @@ pub(crate) mod tests {
         let info = MediaInfo::new("image/png", "a.png", SystemTime::UNIX_EPOCH);
         let media = Media::new(info, Blob::clone(&blob), Source::Origin);
         let resident = Arc::downgrade(&blob);
-        (blob, Delivered { media, instance, handle, resident })
+        (blob, Delivered { media, instance, handle, resident, file: Weak::new() })
     }
 
     #[test]

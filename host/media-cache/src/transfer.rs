@@ -1,6 +1,6 @@
 //! Media on its way into the component and out of it: handles in its table on one side, bytes on the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use media_cache_interfaces::{Blob, CacheControl, Cacheability, FetchedMedia, Validators};
@@ -13,6 +13,7 @@ use crate::media::{Attachment, Delivered, Media, MediaInfo};
 /// Takes delivered media out of the component's table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let body = state.take_blob(media.body)?;
+    let file = media.file.map(|file| state.take_blob(file)).transpose()?;
     let info = MediaInfo {
         mimetype: media.mimetype,
         filename: media.filename,
@@ -31,8 +32,9 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
     };
     Ok(Delivered {
         instance: state.instance,
-        handle: media.handle.filter(|_| media.resident),
-        resident: Arc::downgrade(&body),
+        handle: media.handle,
+        resident: if media.resident { Arc::downgrade(&body) } else { Weak::new() },
+        file: file.as_ref().map(Arc::downgrade).unwrap_or_default(),
         media: Media::new(info, Blob::clone(&body), media.source),
     })
 }

@@ -33,6 +33,13 @@ pub(crate) enum Restriction {
     Administration,
 }
 
+impl Restriction {
+    /// Whether it can restrict anything: media is kept for no longer than a day anyway.
+    pub fn may_matter(self) -> bool {
+        !matches!(self, Self::Expires(MAX_AGE..))
+    }
+}
+
 /// Adds the headers of media that was stored at `stored_at`. `Age` is there if the origin limits the lifetime, and counts from when
 /// the origin made the media.
 pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) {

@@ -78,9 +78,10 @@ impl FromStr for AllowedOrigin {
 pub struct AllowedOrigins(pub Vec<AllowedOrigin>);
 
 impl AllowedOrigins {
-    /// Whether responses depend on the origin of the page.
-    pub(crate) fn distinguishes(&self) -> bool {
-        !self.0.is_empty() && !self.0.contains(&AllowedOrigin::Any)
+    /// Whether this origin is one of some that are allowed, and not one of all.
+    pub(crate) fn distinguish(&self, origin: &[u8]) -> bool {
+        let is_it = |allowed: &AllowedOrigin| allowed.exact().is_some_and(|allowed| allowed.as_bytes() == origin);
+        !self.0.contains(&AllowedOrigin::Any) && self.0.iter().any(is_it)
     }
 
     /// The layer that answers preflights and adds the headers, if there are any origins.

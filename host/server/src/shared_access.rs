@@ -42,9 +42,9 @@ impl From<Access> for AccessVersion {
 }
 
 impl AccessVersion {
-    /// Whether the headers of a response depend on the origin of the page.
-    pub fn distinguishes_origins(&self) -> bool {
-        self.access.allow_origins.distinguishes()
+    /// Whether the headers of a response to a page of this origin are others than without an origin.
+    pub fn distinguishes(&self, origin: &[u8]) -> bool {
+        self.access.allow_origins.distinguish(origin)
     }
 
     /// Adds the headers of CORS to those of a response to a GET from a page of this origin. `None` if that takes a response of its own.

@@ -67,8 +67,8 @@ impl Server {
                     // An idle connection ends at once, and others after the current response.
                     stopping = true;
                     exchanges.stop();
-                    // hyper takes the connection for an idle one while a request is answered in place.
-                    if !exchanges.is_in_place() {
+                    // hyper takes the connection for an idle one while a request is answered in place, or its head arrives.
+                    if !exchanges.is_in_place() && !exchanges.has_part_of_first() {
                         Pin::new(&mut connection).graceful_shutdown();
                     }
                 }
@@ -81,6 +81,8 @@ impl Server {
             (Some(ending), _) => ending,
             (None, _) if refused.is_some() => Ending::Invalid,
             (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
+            // hyper takes an error that it gets instead of a request for the end of the connection.
+            (None, Ok(())) if io.is_broken => Ending::Broken,
             (None, Ok(())) => Ending::Finished,
             (None, Err(error)) if error.is_parse() => Ending::Invalid,
             (None, Err(_)) => Ending::Broken,

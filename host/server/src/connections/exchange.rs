@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Context;
+
+use futures::task::AtomicWaker;
 
 /// The exchanges of a connection, shared by its parts.
 #[derive(Clone, Default)]
@@ -14,6 +17,9 @@ struct Shared {
     slow_body: AtomicBool,
     is_in_place: AtomicBool,
     is_stopping: AtomicBool,
+    has_partial: AtomicBool,
+    /// The task of the connection, if it waits for the end of the exchange in progress.
+    waiting: AtomicWaker,
 }
 
 /// An exchange in progress, from the head of its request until this is dropped.
@@ -35,6 +41,21 @@ impl Exchanges {
     /// Whether the exchange in progress is one of a request that is answered in place.
     pub fn is_in_place(&self) -> bool {
         self.0.is_in_place.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether a part of a request has arrived that hyper does not know of.
+    pub fn set_partial(&self, has_partial: bool) {
+        self.0.has_partial.store(has_partial, Ordering::Relaxed);
+    }
+
+    /// Whether a part of the first request has arrived that hyper does not know of.
+    pub fn has_part_of_first(&self) -> bool {
+        self.0.has_partial.load(Ordering::Relaxed) && self.awaited() == Some(0)
+    }
+
+    /// Wakes the task of the connection when the exchange in progress ends. hyper does not always look at the connection then.
+    pub fn wake_at_end(&self, cx: &Context<'_>) {
+        self.0.waiting.register(cx.waker());
     }
 
     /// Notes that no request is to follow those that have begun.
@@ -77,5 +98,6 @@ impl Drop for InPlaceExchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.0.0.phase.fetch_add(1, Ordering::Relaxed);
+        self.0.0.waiting.wake();
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct GuardedStream {
     pub at_end: bool,
     /// Which timeout expired, if one did.
     pub timed_out: Option<Ending>,
+    /// Whether a response could not be sent.
+    pub is_broken: bool,
     scanner: HeadScanner,
     /// A request that is not passed on. Those before it are still answered.
     pub refused: Option<RefusedHead>,
@@ -56,6 +58,7 @@ impl GuardedStream {
             awaited: None,
             at_end: false,
             timed_out: None,
+            is_broken: false,
             scanner: HeadScanner::default(),
             refused: None,
         }
@@ -126,7 +129,7 @@ impl GuardedStream {
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),
-            Poll::Ready(Err(_)) => {}
+            Poll::Ready(Err(_)) => self.is_broken = true,
             Poll::Pending => {
                 ready!(self.min_rate.poll_too_slow(&mut self.timer, cx));
                 return Poll::Ready(Err(self.time_out(Ending::SlowReader)));
@@ -148,6 +151,9 @@ impl AsyncRead for GuardedStream {
                 Poll::Ready(Ok(())) => self.received(),
                 Poll::Ready(error) => return Poll::Ready(error),
                 Poll::Pending => {
+                    if self.exchanges.awaited().is_none() {
+                        self.exchanges.wake_at_end(cx);
+                    }
                     self.poll_deadline(cx)?;
                     return Poll::Pending;
                 }

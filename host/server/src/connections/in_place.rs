@@ -1,6 +1,7 @@
 //! Responses that are given below hyper, without waiting: the hit lane.
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 
 /// The largest number of header lines in a request, as in hyper.
 pub(crate) const MAX_HEADERS: usize = 100;
@@ -9,9 +10,6 @@ pub(crate) const MAX_HEADERS: usize = 100;
 pub(crate) trait RespondInPlace: Send + Sync {
     /// The response to a request, if there is one at once. Whatever this leaves, hyper passes to the router.
     fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse>;
-
-    /// Counts bytes of a body that were sent.
-    fn sent(&self, bytes: u64);
 }
 
 /// The head of an HTTP/1.1 request without a body.
@@ -28,6 +26,8 @@ pub(crate) struct InPlaceResponse {
     /// The last lines of the head.
     pub last_lines: Vec<u8>,
     pub body: Bytes,
+    /// Counts the bytes of the body that were sent.
+    pub sent: Counter,
 }
 
 /// What was received on a connection, up to the end of a head.

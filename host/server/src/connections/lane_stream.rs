@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connections::exchange::{Exchanges, InPlaceExchange};
@@ -49,6 +50,9 @@ impl LaneStream {
     }
 }
 
+/// The most bytes of memory that are kept for what arrives next.
+const KEPT: usize = 8 << 10;
+
 /// Who has the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
@@ -85,7 +89,7 @@ impl Lane {
                 return Poll::Ready(Ok(()));
             }
             if let Some(sending) = &mut self.sending {
-                ready!(sending.poll(stream, cx, &*self.responder))?;
+                ready!(sending.poll(stream, cx))?;
                 self.sending = None;
             }
             if self.with_hyper == With::Hyper {
@@ -108,8 +112,11 @@ impl Lane {
                     let used = self.serve(fresh, stream, cx)?;
                     self.received.extend_from_slice(&fresh[used..]);
                 } else {
+                    let old = self.received.len();
                     self.received.extend_from_slice(fresh);
-                    self.serve_received(stream, cx)?;
+                    if may_end(&self.received, old) || self.received.len() >= self.max_header_bytes {
+                        self.serve_received(stream, cx)?;
+                    }
                 }
                 buffer.set_filled(before);
             } else {
@@ -122,13 +129,16 @@ impl Lane {
         let mut received = std::mem::take(&mut self.received);
         let used = self.serve(&received, stream, cx)?;
         received.drain(..used);
-        self.received = received;
+        if !received.is_empty() || received.capacity() <= KEPT {
+            self.received = received;
+        }
         Ok(())
     }
 
     /// Waits for the end of the connection, which is all that matters to hyper while it has a request.
     fn poll_end(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.received.is_empty() {
+            self.exchanges.wake_at_end(cx);
             return Poll::Pending;
         }
         let before = buffer.filled().len();
@@ -145,13 +155,13 @@ impl Lane {
     /// Answers as many requests as can be. Returns how many bytes they had.
     fn serve(&mut self, received: &[u8], stream: &mut GuardedStream, cx: &mut Context<'_>) -> io::Result<usize> {
         let mut used = 0;
-        self.is_partial = false;
+        self.set_partial(false);
         while used < received.len() && self.sending.is_none() {
             let rest = &received[used..];
             let mut headers = [const { MaybeUninit::uninit() }; MAX_HEADERS];
             match parse(rest, &mut headers, self.max_header_bytes) {
                 Received::Partial => {
-                    self.is_partial = true;
+                    self.set_partial(true);
                     break;
                 }
                 Received::Request(head, length) => {
@@ -161,7 +171,7 @@ impl Lane {
                     };
                     used += length;
                     let mut sending = Sending::new(response, self.exchanges.begin_in_place());
-                    if sending.poll(stream, cx, &*self.responder)?.is_pending() {
+                    if sending.poll(stream, cx)?.is_pending() {
                         self.sending = Some(sending);
                     }
                 }
@@ -176,6 +186,13 @@ impl Lane {
             }
         }
         Ok(used)
+    }
+
+    fn set_partial(&mut self, is_partial: bool) {
+        if self.is_partial != is_partial {
+            self.is_partial = is_partial;
+            self.exchanges.set_partial(is_partial);
+        }
     }
 
     /// Passes a request to hyper.
@@ -204,21 +221,28 @@ impl Lane {
     }
 }
 
+/// Whether a head may end in what was received after the first `old` bytes: with an empty line.
+fn may_end(received: &[u8], old: usize) -> bool {
+    let recent = &received[old.saturating_sub(2)..];
+    recent.windows(2).any(|two| two == b"\n\n") || recent.windows(3).any(|three| three == b"\n\r\n")
+}
+
 /// A response that is being sent.
 struct Sending {
     head: Bytes,
     last_lines: Bytes,
     body: Bytes,
+    sent: Counter,
     _exchange: InPlaceExchange,
 }
 
 impl Sending {
-    fn new(InPlaceResponse { head, last_lines, body }: InPlaceResponse, exchange: InPlaceExchange) -> Self {
-        Self { head, last_lines: last_lines.into(), body, _exchange: exchange }
+    fn new(InPlaceResponse { head, last_lines, body, sent }: InPlaceResponse, exchange: InPlaceExchange) -> Self {
+        Self { head, last_lines: last_lines.into(), body, sent, _exchange: exchange }
     }
 
-    fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, responder: &dyn RespondInPlace) -> Poll<io::Result<()>> {
-        let Self { head, last_lines, body, .. } = self;
+    fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { head, last_lines, body, sent, .. } = self;
         while !(head.is_empty() && last_lines.is_empty() && body.is_empty()) {
             let slices = [IoSlice::new(head), IoSlice::new(last_lines), IoSlice::new(body)];
             let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
@@ -231,7 +255,7 @@ impl Sending {
                 part.advance(count);
                 written -= count;
             }
-            responder.sent((before - body.len()) as u64);
+            sent.inc_by((before - body.len()) as u64);
         }
         Poll::Ready(Ok(()))
     }

@@ -57,6 +57,8 @@ pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
             "memory_bytes": cache.memory_bytes,
             "max_memory_bytes": cache.max_memory_bytes,
             "max_memory_items": cache.max_memory_items,
+            "open_files": cache.open_files,
+            "max_open_files": cache.max_open_files,
             "hits": cache.hits,
             "disk_hits": cache.disk_hits,
             "misses": cache.misses,

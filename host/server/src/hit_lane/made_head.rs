@@ -27,7 +27,7 @@ pub(crate) struct HeadKey<'a> {
     age: Option<u64>,
     restriction: Option<Restriction>,
     access: &'a AccessVersion,
-    /// Where pages of some origins may read media, that of the page.
+    /// That of the page, if pages of this origin may read media and others may not.
     origin: Option<&'a [u8]>,
 }
 
@@ -40,7 +40,8 @@ impl<'a> HeadKey<'a> {
         origin: Option<&'a [u8]>,
     ) -> Self {
         let age = changing_age(media.cache_control(), media.stored_at(), now);
-        Self { age, restriction, access, origin: origin.filter(|_| access.distinguishes_origins()) }
+        let restriction = restriction.filter(|restriction| restriction.may_matter());
+        Self { age, restriction, access, origin: origin.filter(|origin| access.distinguishes(origin)) }
     }
 
     /// Adds to the headers of media what concerns all responses, and writes them.

@@ -1,4 +1,5 @@
-//! The hit lane: answers requests for media that is in memory as soon as their head is read, without hyper and the router.
+//! The hit lane: answers requests for media that is in memory or in an open file as soon as their head is read, without hyper and the
+//! router.
 //!
 //! It decides nothing of its own. Access, conditions, ranges and headers are those of the functions that the router's handlers use, and
 //! whatever it does not know (a header, a method, a refusal) it leaves to them. A head that says nothing special is made once per entry.
@@ -7,6 +8,7 @@ mod date;
 mod known_headers;
 mod made_head;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -29,6 +31,12 @@ use crate::version::{Answer, Version};
 
 /// What precedes the query of requests for media.
 const TARGET: &str = "/media?";
+
+/// The largest file that is read at once, in bytes. Larger ones are streamed by the router's handler.
+const LARGEST_FILE: u64 = 256 << 10;
+
+/// The longest query that is looked at, in bytes. hyper accepts a little more.
+const LONGEST_QUERY: usize = 65_000;
 
 /// The lane of a listener.
 pub(crate) struct HitLane {
@@ -61,6 +69,7 @@ impl HitLane {
         let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
         let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
         let media = hit.count();
+        let source = media.source;
         self.service.record(&cache, &query.url, media.body.len());
         let mut last_lines = Vec::with_capacity(128);
         last_lines.extend_from_slice(b"x-request-id: ");
@@ -69,8 +78,9 @@ impl HitLane {
         write_date(now, &mut last_lines);
         last_lines.extend_from_slice(b"\r\n\r\n");
         let method = if request.is_head { Method::HEAD } else { Method::GET };
-        self.service.metrics().requests().answered_in_place(&method, begun.elapsed());
-        Some(InPlaceResponse { head, last_lines, body })
+        self.service.metrics().requests().answered_in_place(&method, source, begun.elapsed());
+        let sent = self.service.metrics().requests().sent(source).clone();
+        Some(InPlaceResponse { head, last_lines, body, sent })
     }
 }
 
@@ -78,36 +88,35 @@ impl RespondInPlace for HitLane {
     fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
         self.hit(request)
     }
-
-    fn sent(&self, bytes: u64) {
-        self.service.metrics().requests().sent(media_cache::Source::Memory).inc_by(bytes);
-    }
 }
 
 /// The head and the body of the response, unless it is a refusal.
 fn respond(media: &Media, headers: &KnownHeaders<'_>, key: HeadKey<'_>, is_head: bool, now: SystemTime) -> Option<(Bytes, Bytes)> {
-    let body = media.body.in_memory()?;
+    let length = media.body.len();
+    // hyper puts the length of nothing elsewhere.
+    if length == 0 || (length > LARGEST_FILE && media.body.in_memory().is_none()) {
+        return None;
+    }
     let made = media.attachment().get::<MadeHead>();
-    let whole = || if is_head { Bytes::new() } else { body.clone() };
+    let body = |part: Range<u64>| if is_head { Some(Bytes::new()) } else { media.body.cached_bytes(part) };
     if let Some(made) = made.as_ref().filter(|made| headers.conditions.is_empty() && made.is_for(&key)) {
-        return Some((made.head.clone(), whole()));
+        return Some((made.head.clone(), body(0..length)?));
     }
     let version = match &made {
         Some(made) => made.version.clone(),
         None => futures::FutureExt::now_or_never(Version::of(media))?.ok()?,
     };
-    let answer = version.answer(is_head, &headers.conditions, media.body.len());
+    let answer = version.answer(is_head, &headers.conditions, length);
     let made = head(&answer, is_head, media, &version, now)?;
-    let part = made.part.start as usize..made.part.end as usize;
     let head = key.finish(made.status, made.headers)?;
-    if answer != Answer::Whole {
-        return Some((head, if is_head { Bytes::new() } else { body.slice(part) }));
+    if answer == Answer::Whole {
+        media.attachment().set(Arc::new(MadeHead::new(version, &key, head.clone())));
     }
-    media.attachment().set(Arc::new(MadeHead::new(version, &key, head.clone())));
-    Some((head, whole()))
+    Some((head, body(made.part)?))
 }
 
-/// Whether a query consists of characters that need no second look: hyper accepts them in a target.
+/// Whether a query is one that hyper accepts in any case: it is not too long, and consists of characters that need no second look.
 fn is_plain(query: &str) -> bool {
-    query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))
+    query.len() <= LONGEST_QUERY
+        && query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))
 }

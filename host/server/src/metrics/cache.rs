@@ -29,6 +29,8 @@ const GAUGES: &[(&str, &str, Count)] = &[
     ("entry_budget_bytes", "The part of the disk budget that is for entries, in bytes", |stats| stats.max_entry_bytes),
     ("resident_entries", "Resident entries", |stats| stats.resident_entries),
     ("resident_entries_limit", "The limit of resident entries", |stats| stats.max_memory_items.into()),
+    ("open_files", "Entries whose files are kept open", |stats| stats.open_files.into()),
+    ("open_files_limit", "The limit of entries whose files are kept open", |stats| stats.max_open_files.into()),
     ("memory_bytes", "Bytes of media in memory", |stats| stats.memory_bytes),
     ("memory_budget_bytes", "The limit of media bytes in memory", |stats| stats.max_memory_bytes),
 ];

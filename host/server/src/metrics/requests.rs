@@ -61,12 +61,13 @@ pub(crate) struct Requests {
     first_byte: Family<ByOutcome, Durations>,
     in_progress: Gauge,
     in_place: Counter,
-    memory_hits: MemoryHits,
+    /// In memory, and on disk.
+    hits: [Hits; 2],
     sent: [Counter; 3],
 }
 
-/// The metrics of hits in memory, looked up in advance so that a hit takes no lock.
-struct MemoryHits {
+/// The metrics of hits, looked up in advance so that a hit takes no lock.
+struct Hits {
     ended: Counter,
     first_byte: Durations,
 }
@@ -91,7 +92,7 @@ impl Requests {
         let in_place = Counter::default();
         registry.register(
             "hit_lane_responses",
-            "Hits in memory that were answered as soon as the head of the request was read",
+            "Hits that were answered as soon as the head of the request was read",
             in_place.clone(),
         );
         let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
@@ -99,13 +100,12 @@ impl Requests {
         for source in [Source::Memory, Source::Disk, Source::Origin] {
             ended.get_or_create_owned(&kind(Outcome::Media(source)));
         }
-        let hit = Outcome::Media(Source::Memory);
-        let memory_hits = MemoryHits {
+        let hits = [Source::Memory, Source::Disk].map(Outcome::Media).map(|hit| Hits {
             ended: ended.get_or_create_owned(&kind(hit)),
             first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
-        };
+        });
         let sent = ["memory", "disk", "origin"].map(|source| bytes.get_or_create_owned(&BySource { source }));
-        Self { ended, first_byte, in_progress, in_place, memory_hits, sent }
+        Self { ended, first_byte, in_progress, in_place, hits, sent }
     }
 
     /// A request has begun.
@@ -119,16 +119,20 @@ impl Requests {
         self.count(route, method, outcome, time);
     }
 
-    /// A request for media was answered with a hit in memory in place, after `time`.
-    pub fn answered_in_place(&self, method: &Method, time: Duration) {
+    /// A request for media was answered with a hit in place, after `time`.
+    pub fn answered_in_place(&self, method: &Method, source: Source, time: Duration) {
         self.in_place.inc();
-        self.count(MEDIA, method, Outcome::Media(Source::Memory), time);
+        self.count(MEDIA, method, Outcome::Media(source), time);
     }
 
     fn count(&self, route: &'static str, method: &Method, outcome: Outcome, time: Duration) {
-        if outcome == Outcome::Media(Source::Memory) && *method == Method::GET && route == MEDIA {
-            self.memory_hits.ended.inc();
-            self.memory_hits.first_byte.observe(time);
+        if let Outcome::Media(source @ (Source::Memory | Source::Disk)) = outcome
+            && *method == Method::GET
+            && route == MEDIA
+        {
+            let hits = &self.hits[usize::from(source == Source::Disk)];
+            hits.ended.inc();
+            hits.first_byte.observe(time);
             return;
         }
         let outcome = outcome.name();

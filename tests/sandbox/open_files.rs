@@ -1,0 +1,129 @@
+//! Entries that are on disk and whose files are open: hits on them need no call of the component.
+
+use std::fs;
+use std::time::Duration;
+
+use media_cache::{MediaCache, Source};
+use media_cache_test_support::cache_directory::{media_file, sidecar_file};
+use media_cache_test_support::cache_requests::{body, fill};
+use media_cache_test_support::cache_rig::CacheRig;
+use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
+
+/// A cache with one entry in memory, `test:b`, and an open file, that of `test:a`.
+async fn with_an_open_file(rig: &CacheRig) -> MediaCache {
+    let cache = rig.open_with(|builder| builder.max_memory_items(1).max_silence(Duration::from_secs(60))).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    for url in ["test:a", "test:b"] {
+        assert_eq!(cache.get(url).await.unwrap().unwrap().source, Source::Disk, "{url} is read, and its file stays open");
+    }
+    assert_eq!(stats(&cache).await.open_files, 2);
+    cache
+}
+
+async fn get(cache: &MediaCache, url: &str) -> Option<(Source, Vec<u8>)> {
+    let media = soon(cache.get(url)).await.unwrap()?;
+    Some((media.source, body(&media).await))
+}
+
+#[tokio::test]
+async fn open_file_is_served_without_the_component_and_the_hits_count() {
+    let rig = CacheRig::create();
+    let cache = with_an_open_file(&rig).await;
+    let before = stats(&cache).await;
+    let stopped = rig.clock.stop();
+    for _ in 0..3 {
+        assert_eq!(get(&cache, "test:a").await, Some((Source::Disk, text("test:a"))));
+    }
+    drop(stopped);
+    let after = stats(&cache).await;
+    assert_eq!((after.hits - before.hits, after.disk_hits - before.disk_hits), (3, 3));
+    assert_eq!(order(&cache).await, ["test:b", "test:a"], "it was used last");
+    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Memory, "it stays in memory");
+}
+
+#[tokio::test]
+async fn open_file_that_is_hit_often_becomes_resident() {
+    let rig = CacheRig::create();
+    let cache = with_an_open_file(&rig).await;
+    let mut hits = 0;
+    while get(&cache, "test:a").await.unwrap().0 == Source::Disk {
+        hits += 1;
+        assert!(hits < 1000, "it never becomes resident");
+    }
+    assert!(hits > 10, "{hits} hits are not often");
+    assert_eq!(stats(&cache).await.resident_entries, 1);
+    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Disk);
+}
+
+#[tokio::test]
+async fn file_that_another_program_changed_is_not_served() {
+    for change in ["overwritten", "replaced", "removed", "linked"] {
+        let rig = CacheRig::create();
+        let cache = with_an_open_file(&rig).await;
+        let (media, sidecar) = (media_file(&rig.directory(), "test:a"), sidecar_file(&rig.directory(), "test:a"));
+        let bytes = text("test:a");
+        let expected = match change {
+            "overwritten" => {
+                fs::write(&media, vec![b'x'; bytes.len()]).unwrap();
+                None
+            }
+            "replaced" => {
+                let other = vec![b'y'; bytes.len()];
+                fs::write(media.with_extension("other"), &other).unwrap();
+                fs::rename(media.with_extension("other"), &media).unwrap();
+                let mut fields: serde_json::Value = serde_json::from_slice(&fs::read(&sidecar).unwrap()).unwrap();
+                fields.as_object_mut().unwrap().remove("digest");
+                fields.as_object_mut().unwrap().remove("sha256");
+                fs::write(&sidecar, fields.to_string()).unwrap();
+                Some((Source::Disk, other))
+            }
+            "removed" => {
+                fs::remove_file(&media).unwrap();
+                None
+            }
+            _ => {
+                fs::hard_link(&media, rig.root().join("another-name")).unwrap();
+                Some((Source::Disk, bytes))
+            }
+        };
+        assert_eq!(get(&cache, "test:a").await, expected, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn file_is_closed_when_its_entry_goes() {
+    let rig = CacheRig::create();
+    let cache = with_an_open_file(&rig).await;
+    assert!(cache.remove("test:a").await.unwrap());
+    assert_eq!(stats(&cache).await.open_files, 1);
+    assert_eq!(get(&cache, "test:a").await, None);
+    rig.origin.serves_bytes("test:b", b"new".to_vec());
+    assert!(cache.refresh("test:b").await.unwrap().modified);
+    assert_eq!(stats(&cache).await.open_files, 0, "its file was replaced");
+    assert_eq!(get(&cache, "test:b").await, Some((Source::Memory, b"new".to_vec())));
+}
+
+#[tokio::test]
+async fn files_that_were_not_used_for_long_are_closed_first() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0).max_open_files(3)).await;
+    let urls: Vec<String> = (0..5).map(|number| format!("test:{number}")).collect();
+    fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let opened = async |url: &str| get(&cache, url).await.unwrap();
+    for url in &urls[..3] {
+        opened(url).await;
+    }
+    // It is used again, so that the second is closed for the fourth.
+    opened(&urls[0]).await;
+    assert_eq!(stats(&cache).await.open_files, 3);
+    opened(&urls[3]).await;
+    assert_eq!(stats(&cache).await.open_files, 3);
+    let _stopped = rig.clock.stop();
+    for url in [&urls[0], &urls[2], &urls[3]] {
+        assert_eq!(opened(url).await, (Source::Disk, text(url)));
+    }
+    let closed = tokio::time::timeout(Duration::from_millis(300), cache.get(&urls[1])).await;
+    assert!(closed.is_err(), "the component would have to be asked");
+}
