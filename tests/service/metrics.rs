@@ -99,7 +99,8 @@ async fn what_the_cache_counts_is_told() {
     assert_eq!(told("disk_bytes", &[]), dir.disk_usage() as f64);
     assert_eq!(told("disk_budget_bytes", &[]), (500u64 << 20) as f64);
     assert_eq!(told("served_bytes_total", &[("source", "disk")]), photo(0).len() as f64);
-    assert_eq!((told("ready", &[]), told("component_restarts_total", &[]), told("blob_handles", &[])), (1.0, 0.0, 2.0));
+    assert_eq!((told("ready", &[]), told("component_restarts_total", &[]), told("blob_handles", &[])), (1.0, 0.0, 3.0));
+    assert_eq!(told("open_files", &[]), 1.0, "that of the hit on disk");
     assert_eq!(told("policy_call_seconds_count", &[]), stats["policy"]["calls"].as_f64().unwrap());
     assert_eq!(told("policy_info", &[("name", "lru")]), 1.0);
 }

@@ -17,10 +17,13 @@ pub struct Memory {
     #[arg(long, value_name = "MB", default_value_t = defaults::MAX_MEMORY_BYTES / MIB)]
     max_memory_mb: u64,
     /// Files of further entries that are kept open, so that hits on them are fast; 0 for none [default: a quarter of the open files
-    /// that are allowed, at most 16384]
+    /// that are allowed beyond 512, at most 16384]
     #[arg(long, value_name = "N")]
     max_open_files: Option<u32>,
 }
+
+/// Open files that are left for everything else in any case.
+const OTHER_FILES: u64 = 512;
 
 /// The most files that are kept open by default.
 const MAX_OPEN_FILES: u64 = 16_384;
@@ -33,7 +36,7 @@ impl Memory {
 
     /// How many of them are of entries that are not in memory.
     fn open_files(&self) -> u32 {
-        let default = || u32::try_from((allowed_files() / 4).min(MAX_OPEN_FILES)).unwrap_or(0);
+        let default = || u32::try_from((allowed_files().saturating_sub(OTHER_FILES) / 4).min(MAX_OPEN_FILES)).unwrap_or(0);
         self.max_open_files.unwrap_or_else(default)
     }
 
