@@ -1,0 +1,71 @@
+-- What wrk sends, and what it reports.
+--
+--   wrk ... --script load.lua URL -- MODE COUNT FIRST BEFORE AFTER [HEADER VALUE]
+--
+-- The target of a request is BEFORE, a number and AFTER. MODE says which number: "cycle" 0 to COUNT - 1 in order and again, "zipf" one
+-- of COUNT at random, with Zipf's distribution and an exponent of 0.8, and "new" FIRST and every number after it. At the end a line
+-- that begins with RESULT has what bench/compare/load.py reads.
+
+local EXPONENT = 0.8
+local threads = {}
+
+function setup(thread)
+  table.insert(threads, thread)
+end
+
+-- The smallest index whose sum is at least the value.
+local function search(sums, value)
+  local low, high = 1, #sums
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if sums[middle] < value then low = middle + 1 else high = middle end
+  end
+  return low
+end
+
+-- wrk calls `request` once to look at it, before it sends any.
+sent = -1
+requested = 0
+
+function init(args)
+  local mode, count, first, before, after = args[1], tonumber(args[2]), tonumber(args[3]), args[4], args[5]
+  local headers = {}
+  if args[6] then headers[args[6]] = args[7] end
+  local render = function(number) return wrk.format("GET", before .. number .. after, headers) end
+
+  local rendered = {}
+  if mode ~= "new" then
+    for number = 0, count - 1 do rendered[number] = render(number) end
+  end
+  local sums = {}
+  if mode == "zipf" then
+    local sum = 0
+    for rank = 1, count do
+      sum = sum + 1 / rank ^ EXPONENT
+      sums[rank] = sum
+    end
+    math.randomseed(first)
+  end
+
+  local choose = {
+    cycle = function() return rendered[requested % count] end,
+    zipf = function() return rendered[search(sums, math.random() * sums[count]) - 1] end,
+    new = function() return render(first + requested) end,
+  }
+  local chosen = choose[mode]
+  function request()
+    local text = chosen()
+    requested = requested + 1
+    sent = sent + 1
+    return text
+  end
+end
+
+function done(summary, latency, requests)
+  local errors = summary.errors
+  local sent = 0
+  for _, thread in ipairs(threads) do sent = sent + thread:get("sent") end
+  print(string.format("RESULT requests=%d sent=%d bytes=%.0f microseconds=%.0f connect=%d read=%d write=%d status=%d timeout=%d p50=%.0f p99=%.0f p999=%.0f",
+    summary.requests, sent, summary.bytes, summary.duration, errors.connect, errors.read, errors.write, errors.status, errors.timeout,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)))
+end

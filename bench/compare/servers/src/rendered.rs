@@ -1,0 +1,32 @@
+//! The response that the servers without a cache give to every request, as another server has given it.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+
+/// A response of which nothing changes.
+#[derive(Clone)]
+pub struct Rendered {
+    /// The status line and the headers, with the empty line at their end.
+    pub head: Bytes,
+    /// The body, as long as the head says.
+    pub body: Bytes,
+}
+
+impl Rendered {
+    /// Reads a response from two files.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn read(head: &str, body: &str) -> Result<Self> {
+        let read = |path: &str| fs::read(path).map(Bytes::from).with_context(|| format!("cannot read {path}"));
+        Ok(Self { head: read(head)?, body: read(body)? })
+    }
+
+    /// The headers, without the status line.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let head = std::str::from_utf8(&self.head).unwrap_or_default();
+        head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()))
+    }
+}
