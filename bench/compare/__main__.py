@@ -27,7 +27,7 @@ from cases import chosen, every_case
 from chart import chart
 from goals import evaluated
 from processes import Failure, run
-from report import machine, print_goals, print_table, summary, versions
+from report import machine, print_counts, print_goals, print_table, summary, versions
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STARTUP = "startup"
@@ -139,6 +139,7 @@ def main():
             print("\nconfigurations, of the first case of each:")
             for name, text in configurations.items():
                 print(f"--- {name}\n{text.rstrip()}")
+            print_counts(bench.results)
             goals = evaluated(bench.results, startup.get("media-cache"))
             print_goals(goals)
             print(f"\n{time.monotonic() - begin:.0f} s")

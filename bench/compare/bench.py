@@ -102,7 +102,7 @@ class Bench:
         # Where few were completed, percentiles say nothing.
         times = {"p50": done.p50, "p99": done.p99, "p999": done.p999} if done.requests >= 20 else {}
         return {"requests": requests, "per_second": requests / done.microseconds * 1e6, "cpu_us": cpu / requests * 1e6,
-                "busy": cpu / done.microseconds * 1e6, "memory": memory, "sent": done.sent, **times, **counted}
+                "busy": cpu / done.microseconds * 1e6, "memory": memory, "sent": done.sent, "answered": done.requests, **times, **counted}
 
     def startup(self, name):
         """Milliseconds from the start of the process to its first response, with an empty directory, at the first and later starts."""

@@ -47,7 +47,7 @@ def time_text(microseconds):
 
 def summary(rounds):
     """The medians over the rounds, and the sum of the requests."""
-    names = {name for values in rounds for name in values if name not in ("sent", "counted", "from_disk", "compared")}
+    names = {name for values in rounds for name in values if name not in ("sent", "answered", "counted", "from_disk", "compared")}
     medians = {name: median(values[name] for values in rounds if name in values) for name in names}
     return {**medians, "requests": sum(values["requests"] for values in rounds)}
 
@@ -59,6 +59,15 @@ def print_table(case, connections, servers):
         of = summary(servers[name])
         print(f"  {name:12}{of['requests']:>10.0f} {of['per_second']:>11.1f} {of['cpu_us']:>8.1f} us {of['busy'] * 100:>4.0f}% "
               f"{time_text(of.get('p50')):>9} {time_text(of.get('p99')):>9} {time_text(of.get('p999')):>9} {of['memory'] / 2**20:>5.0f} MiB")
+
+
+def print_counts(results):
+    """What was checked: the requests of all rounds of ours, and what the service made of them."""
+    checked = [values for servers in results.values() for rounds in servers.values() for values in rounds if "counted" in values]
+    total = lambda name: sum(values[name] for values in checked)
+    if checked:
+        print(f"\nof media-cache, {total('sent'):,} requests were sent, {total('answered'):,} answered before wrk ended, and {total('counted'):,} counted; "
+              f"{total('compared'):,} responses were compared with the origin's")
 
 
 def goal_text(row):

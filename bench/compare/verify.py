@@ -97,7 +97,11 @@ def settled(measure, at_least):
 
 
 class Counts:
-    """Compares the requests that were sent with what the service and the origin counted meanwhile."""
+    """Compares the requests that were sent with what the service and the origin counted meanwhile.
+
+    At its end wrk closes its connections, on each of which a request is under way. Nearly all of these are counted too; but a connection may
+    be gone before its request is read.
+    """
 
     def __init__(self, server, origin):
         self.server, self.origin, self.ours = server, origin, server.name in OURS
@@ -112,14 +116,13 @@ class Counts:
         if self.ours:
             name = "misses" if case.misses else "hits"
             count = settled(lambda: self.since(name), load.sent)
-            if count != load.sent:
-                raise Failure(f"{where}: {load.sent} requests were sent, of which {load.requests} were answered; /stats counts {count} {name}")
+            if not load.requests <= count <= load.sent:
+                raise Failure(f"{where}: {load.sent} requests were sent and {load.requests} answered, but /stats counts {count} {name}")
             # What a bench of the disk should read from it.
             counted = {"counted": count, "from_disk": self.since("disk_hits")}
         fetched = settled(lambda: self.origin.count() - self.fetched, load.requests if case.misses else 0)
         if not case.misses and fetched:
             raise Failure(f"{where}: the origin was contacted {fetched} times for hits")
-        # wrk breaks off at its end: the last request on each connection may have been dropped before the origin heard of it.
         if case.misses and not load.requests <= fetched <= load.sent:
             raise Failure(f"{where}: the origin was contacted {fetched} times, for {load.requests} to {load.sent} misses")
         return counted
