@@ -22,12 +22,13 @@ from statistics import median
 # Nothing but sources belongs next to them.
 sys.dont_write_bytecode = True
 
-from bench import MISS_SECONDS, Bench, missing_programs
+from bench import MISS_SECONDS, Bench
 from cases import chosen, every_case
 from chart import chart
 from goals import evaluated
 from processes import Failure, run
 from report import machine, print_counts, print_goals, print_table, summary, versions
+from servers import NEEDS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STARTUP = "startup"
@@ -44,6 +45,7 @@ def arguments():
     parser.add_argument("--binary", type=Path, metavar="PATH", help="the media-cache to measure, instead of building it")
     parser.add_argument("--base", type=Path, metavar="PATH", help="another build of media-cache, to measure in the same run")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the caches' directories are made and deleted")
+    parser.add_argument("--nginx-tcp-nopush", choices=("on", "off"), default="on", help="see bench/compare/README.md (default: on)")
     parser.add_argument("--require-all", action="store_true", help="fail if a server is not installed, instead of leaving it out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="write a chart of CPU per hit by size, as SVG")
@@ -74,6 +76,8 @@ def build(package):
 
 def prerequisites(options):
     """Which servers are left out, after checking that the rest can be measured."""
+    # Where Debian has nginx and varnishd, which users do not have in their PATH.
+    os.environ["PATH"] += os.pathsep + "/usr/sbin"
     cores = os.sched_getaffinity(0)
     if not {0, 1} <= cores:
         raise Failure(f"this needs the cores 0 and 1, for the servers and the load; there are {sorted(cores)}")
@@ -83,7 +87,7 @@ def prerequisites(options):
     for binary in filter(None, (options.binary, options.base)):
         if not os.access(binary, os.X_OK):
             raise Failure(f"{binary} is not a program")
-    skipped = missing_programs()
+    skipped = [name for name, program in NEEDS.items() if not shutil.which(program)]
     for name in skipped:
         if options.require_all:
             raise Failure(f"{name} is not installed, and --require-all was given")

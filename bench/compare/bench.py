@@ -10,7 +10,7 @@ from cases import CACHES, OURS
 from client import Client
 from load import load
 from processes import SERVER_CORE, Failure, Process, run
-from servers import KINDS, NEEDS, Origin
+from servers import KINDS, Origin
 from verify import Counts, Digests, check, sample
 
 # Rounds of misses are no longer than this, each with an empty cache: so that the default budget of media-cache has room for all of them.
@@ -121,8 +121,3 @@ class Bench:
             if status != 200:
                 raise Failure(f"startup: /healthz is {status}")
         return taken
-
-
-def missing_programs():
-    """The servers whose programs are not installed."""
-    return [name for name, program in NEEDS.items() if not shutil.which(program, path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/bin")]

@@ -127,6 +127,7 @@ class Nginx(Server):
         self.listens_at = f"127.0.0.1:{port}"
         values = {
             "USER": "user root;" if os.geteuid() == 0 else "", "WORK": self.directory, "PORT": port, "ORIGIN": self.bench.origin.address,
+            "NOPUSH": self.bench.options.nginx_tcp_nopush,
             "KEEPALIVE": "keepalive 64; keepalive_requests 1000000000;" if reuse else "",
             "PROXY_CONNECTION": 'proxy_http_version 1.1; proxy_set_header Connection "";' if reuse else "",
         }

@@ -25,7 +25,9 @@ fn main() -> Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     match arguments[..] {
         ["origin"] => epoll::serve(listener, origin::Origin::new()).context("the origin failed"),
-        ["bare", head, body] => epoll::serve(listener, bare::Bare::new(Rendered::read(head, body)?)).context("the bare responder failed"),
+        ["bare", head, body] => {
+            epoll::serve(listener, bare::Bare::new(Rendered::read(head, body)?)).context("the bare responder failed")
+        }
         ["hyper", head, body] => hyper::serve(listener, &Rendered::read(head, body)?).context("hyper failed"),
         _ => bail!(USAGE),
     }

@@ -98,7 +98,12 @@ fn bare_responder_completes_a_response_that_the_client_reads_late() {
 #[test]
 fn hyper_answers_with_the_headers_and_the_body_that_it_is_given() {
     let (head, body) = get(start(|listener| hyper::serve(listener, &rendered()).unwrap()), "/");
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("\r\nx-cache: hit\r\n") && head.contains("\r\ncontent-length: 5\r\n"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\n")
+            && head.contains("\r\nx-cache: hit\r\n")
+            && head.contains("\r\ncontent-length: 5\r\n"),
+        "{head}"
+    );
     assert!(head.contains("\r\ndate: ") && !head.contains("2026 00:00:00"), "{head}");
     assert_eq!(body, BODY);
 }
