@@ -15,23 +15,34 @@ from verify import Counts, Digests, check, sample
 
 # Rounds of misses are no longer than this, each with an empty cache: so that the default budget of media-cache has room for all of them.
 MISS_SECONDS = 2
+# The number of the first new media, beyond that of any other.
+NEW = 1_000_000
 # From this size on requests are counted by the bytes that arrived, since some are always under way.
 COUNTED_BY_BYTES = 1_000_000
 
 
 class Bench:
     def __init__(self, options, binaries, servers_program, skipped):
-        self.options, self.binaries, self.servers_program, self.skipped = options, binaries, servers_program, skipped
+        self.options, self.servers_program, self.skipped = options, servers_program, skipped
         self.work = Path(tempfile.mkdtemp(prefix="compare-", dir=options.dir))
-        self.running, self.origin, self.results, self.next_number = {}, None, {}, 0
-        self.help = {name: run(name, [binary, "serve", "--help"]) for name, binary in binaries.items()}
+        self.binaries, self.running, self.origin, self.results, self.next_number = binaries, {}, None, {}, NEW
 
     def __enter__(self):
+        try:
+            self.prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def prepare(self):
+        # Copies, so that another build meanwhile does not change what is measured.
+        self.binaries = {name: shutil.copy2(binary, self.work / f"{name}-program") for name, binary in self.binaries.items()}
+        self.help = {name: run(name, [binary, "serve", "--help"]) for name, binary in self.binaries.items()}
         # Compiled components are kept there, and not with those of whoever runs the bench.
         os.environ["XDG_CACHE_HOME"] = str(self.work / "compiled")
         self.origin = Origin(self.servers_program, self.work)
         self.digests = Digests(self.origin)
-        return self
 
     def __exit__(self, *_):
         self.stop_servers()

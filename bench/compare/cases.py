@@ -46,6 +46,8 @@ def every_case():
     for variant, title in (("fresh", "a new connection to the origin each"), ("reuse", "connections to the origin reused")):
         cases.append(Case(f"miss-{variant}", f"misses, 10 kB, {title}", SIZES["10k"], against, mode="new", objects=1000, connections=(32,),
                           variant=variant))
+    cases.append(Case("mixed", "16 hot objects, every tenth request a new URL, Chromium's headers, 10 kB", SIZES["10k"], against, mode="mixed",
+                      objects=16, connections=(32,)))
     cases.append(Case("signed", "signed URL, one hot object, 1 kB", SIZES["1k"], OURS, connections=(32,), variant="signed"))
     cases.append(Case("cors", "with CORS, one hot object, 1 kB", SIZES["1k"], OURS, connections=(32,), variant="cors"))
     return cases

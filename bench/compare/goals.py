@@ -75,6 +75,17 @@ GOALS = [
 STARTUP_GOAL, STARTUP_MS = "first response with an empty directory at the second start: within 30 ms", 30
 
 
+LANE_GOAL, LANE_SHARE = "mixed traffic: at least 95 % of hits answered by the hit lane", 0.95
+
+
+def lane_goal(results):
+    """From the metric of the hit lane; open if the build has none."""
+    rounds = results.get(("mixed", 32), {}).get("media-cache", [])
+    shares = [values["lane_share"] for values in rounds if "lane_share" in values]
+    value = median(shares) if shares else None
+    return {"goal": LANE_GOAL, "share": value, "missed": [], "met": None if value is None else value >= LANE_SHARE}
+
+
 def evaluated(results, startup):
     """Each goal with what was measured, and whether it is met; None where something was not measured."""
     rows = []
@@ -85,6 +96,7 @@ def evaluated(results, startup):
         met = False if missed else True if len(known) == len(measured) else None
         details = [{"case": ratio.case, "connections": ratio.connections, "ratio": value, "limit": ratio.limit} for ratio, value in known]
         rows.append({"goal": goal.text, "ratios": details, "missed": missed, "met": met})
+    rows.append(lane_goal(results))
     if startup:
         # The first start compiles the components.
         value = median(startup[1:])

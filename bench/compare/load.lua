@@ -1,10 +1,10 @@
 -- What wrk sends, and what it reports.
 --
---   wrk ... --script load.lua URL -- MODE COUNT FIRST BEFORE AFTER [HEADER VALUE]
+--   wrk ... --script load.lua URL -- MODE COUNT FIRST BEFORE AFTER [HEADER VALUE]...
 --
 -- The target of a request is BEFORE, a number and AFTER. MODE says which number: "cycle" 0 to COUNT - 1 in order and again, "zipf" one
--- of COUNT at random, with Zipf's distribution and an exponent of 0.8, and "new" FIRST and every number after it. At the end a line
--- that begins with RESULT has what bench/compare/load.py reads.
+-- of COUNT at random, with Zipf's distribution and an exponent of 0.8, "new" FIRST and every number after it, and "mixed" the same as
+-- "cycle", but a new number for every tenth request. At the end a line that begins with RESULT has what bench/compare/load.py reads.
 
 local EXPONENT = 0.8
 local threads = {}
@@ -30,7 +30,7 @@ requested = 0
 function init(args)
   local mode, count, first, before, after = args[1], tonumber(args[2]), tonumber(args[3]), args[4], args[5]
   local headers = {}
-  if args[6] then headers[args[6]] = args[7] end
+  for index = 6, #args, 2 do headers[args[index]] = args[index + 1] end
   local render = function(number) return wrk.format("GET", before .. number .. after, headers) end
 
   local rendered = {}
@@ -51,6 +51,10 @@ function init(args)
     cycle = function() return rendered[requested % count] end,
     zipf = function() return rendered[search(sums, math.random() * sums[count]) - 1] end,
     new = function() return render(first + requested) end,
+    mixed = function()
+      if requested % 10 == 9 then return render(first + requested) end
+      return rendered[requested % count]
+    end,
   }
   local chosen = choose[mode]
   function request()

@@ -24,7 +24,7 @@ class Load:
 def load(server, case, connections, seconds, first):
     """Loads a server for some seconds. `first` seeds what is chosen at random, and numbers the first new media."""
     before, after = server.target(case.size)
-    arguments = [case.mode, case.objects, first, before, after, *server.request_header]
+    arguments = [case.mode, case.objects, first, before, after, *(text for header in server.headers.items() for text in header)]
     pinned = ["taskset", "--cpu-list", LOAD_CORE, "setpriv", "--pdeathsig", "TERM"]
     wrk = ["wrk", "--threads", 1, "--connections", connections, "--duration", f"{seconds}s", "--timeout", "60s", "--latency"]
     command = [*pinned, *wrk, "--script", SCRIPT, f"http://{server.address}/", "--", *arguments]

@@ -73,7 +73,9 @@ def print_counts(results):
 def goal_text(row):
     if "milliseconds" in row:
         return f"{row['milliseconds']:.0f} ms"
-    if not row["ratios"]:
+    if row.get("share") is not None:
+        return f"{row['share'] * 100:.1f} %"
+    if not row.get("ratios"):
         return "not measured"
     # The farthest from its limit, and how many there are.
     values = sorted(row["ratios"], key=lambda ratio: ratio["ratio"] / ratio["limit"])

@@ -10,6 +10,13 @@ from processes import LOAD_CORE, Failure, Process, run
 
 HERE = Path(__file__).parent
 ALLOWED_PAGE = "https://page.example"
+# What Chromium sends for an image of another site.
+CHROMIUM = {
+    "sec-ch-ua-platform": '"Linux"', "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24"', "sec-ch-ua-mobile": "?0",
+    "Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors",
+    "Sec-Fetch-Dest": "image", "Referer": "https://page.example/", "Accept-Encoding": "gzip, deflate, br, zstd", "Accept-Language": "en-US,en;q=0.9",
+}
 # Every response is logged to shared memory unless it is masked; nobody logs requests here.
 VARNISH_LOG = ("Begin End Link SessOpen SessClose ReqStart ReqMethod ReqURL ReqProtocol ReqHeader ReqUnset ReqAcct RespProtocol "
                "RespStatus RespReason RespHeader RespUnset VCL_call VCL_return VCL_use Hit HitPass HitMiss Timestamp Length Filters "
@@ -49,11 +56,11 @@ class Origin(Process):
 class Server:
     """A server that runs for one case. `target` is where its media is, before and after its number."""
 
-    request_header = ()
-
     def __init__(self, name, bench, case, directory):
         self.name, self.bench, self.case, self.directory = name, bench, case, Path(directory) / name
         self.directory.mkdir()
+        # Of requests.
+        self.headers = dict(CHROMIUM) if case.mode == "mixed" else {}
         self.process = self.start()
         if not self.process.address:
             self.process.address = self.listens_at
@@ -70,9 +77,6 @@ class Server:
     def path(self, number):
         before, after = self.target(self.case.size)
         return f"{before}{number}{after}"
-
-    def headers(self):
-        return dict([self.request_header]) if self.request_header else {}
 
     def configuration(self):
         """The command, and the files that it reads."""
@@ -93,7 +97,7 @@ class MediaCache(Server):
 
     def start(self):
         command = [self.program, "serve", "--listen", "127.0.0.1:0", "--dir", self.directory / "cache", "--allow-address", "127.0.0.0/8"]
-        if self.case.misses:
+        if self.case.misses or self.case.mode == "mixed":
             # The default logs misses, and hits not.
             command += ["--log-requests", "none"]
             if "--reuse-origin-connections" in self.bench.help[self.name]:
@@ -105,7 +109,7 @@ class MediaCache(Server):
             command += ["--signing-key-file", self.key]
         if self.case.variant == "cors":
             command += ["--allow-origin", ALLOWED_PAGE]
-            self.request_header = ("Origin", ALLOWED_PAGE)
+            self.headers["Origin"] = ALLOWED_PAGE
         return Process(self.name, command, self.bench.work, reports_address=True)
 
     def target(self, size):

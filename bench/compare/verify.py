@@ -33,6 +33,12 @@ def stats(server):
     return json.loads(get(server.address, "/stats").body)["media_cache"]
 
 
+def hit_lane_responses(server):
+    """Hits that were answered below the router; None if the build does not count them."""
+    lines = get(server.address, "/metrics").body.decode().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("media_cache_hit_lane_responses_total ")), None)
+
+
 def documented(case, number, digest):
     """The headers that a response of ours has by its documentation: values, or what a value has to satisfy."""
     headers = {
@@ -61,7 +67,7 @@ def satisfies(value, expected):
 def check(server, client, number, digests):
     """One response: its status and bytes, and the headers if it is ours."""
     case = server.case
-    response, digest = client.get(server.path(number), server.headers()), digests.of(case.size, number)
+    response, digest = client.get(server.path(number), server.headers), digests.of(case.size, number)
     where = f"{case.name}, {server.name}: GET {server.path(number)}"
     if response.status != 200:
         raise Failure(f"{where} was answered with {response.status}: {response.body[:500]}")
@@ -106,6 +112,7 @@ class Counts:
     def __init__(self, server, origin):
         self.server, self.origin, self.ours = server, origin, server.name in OURS
         self.fetched, self.stats = origin.count(), stats(server) if self.ours else {}
+        self.lane = hit_lane_responses(server) if self.ours else None
 
     def since(self, name):
         return stats(self.server)[name] - self.stats[name]
@@ -114,12 +121,16 @@ class Counts:
         case, where = self.server.case, f"{self.server.case.name}, {self.server.name}"
         counted = {}
         if self.ours:
-            name = "misses" if case.misses else "hits"
-            count = settled(lambda: self.since(name), load.sent)
+            name = {"new": "misses", "mixed": "hits and misses"}.get(case.mode, "hits")
+            count = settled(lambda: sum(map(self.since, name.split(" and "))), load.sent)
             if not load.requests <= count <= load.sent:
                 raise Failure(f"{where}: {load.sent} requests were sent and {load.requests} answered, but /stats counts {count} {name}")
             # What a bench of the disk should read from it.
             counted = {"counted": count, "from_disk": self.since("disk_hits")}
+            if self.lane is not None:
+                counted["lane_share"] = (hit_lane_responses(self.server) - self.lane) / max(self.since("hits"), 1)
+        if case.mode == "mixed":
+            return counted
         fetched = settled(lambda: self.origin.count() - self.fetched, load.requests if case.misses else 0)
         if not case.misses and fetched:
             raise Failure(f"{where}: the origin was contacted {fetched} times for hits")
