@@ -6,13 +6,15 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use http::Method;
-use media_cache_test_support::http_client::{http_client, media_path, send};
+use media_cache_test_support::http_client::{ADMIN_TOKEN, http_client, media_path, send};
+use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
 use media_cache_test_support::random::{Random, noise};
 use media_cache_test_support::raw_client::RawClient;
 use media_cache_test_support::service_directory::ServiceDirectory;
-use media_cache_test_support::service_process::{Service, write_secret};
+use media_cache_test_support::service_process::{Service, Signal, write_secret};
 
+use crate::odd_requests::odd_request;
 use crate::scrape::Scrape;
 
 /// How many requests are sent to each service.
@@ -67,78 +69,6 @@ impl Entries {
         Self { service, paths, versions }
     }
 
-    /// A request for media, odd in one way or another, as the lines of its head.
-    fn request(&self, random: &mut Random) -> Vec<String> {
-        let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
-        let method = one(&["GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD", "POST", "get", "BREW"]);
-        let version = one(&["1.1", "1.1", "1.1", "1.1", "1.1", "1.1", "1.1", "1.0", "2.0"]);
-        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
-        let path = one(&paths);
-        let path =
-            match one(&["", "", "", "", "", "", "", "&", "&url=x", "#x", "&x=1", "+", "absolute", "%2F", "\"", "%ff"]).as_str() {
-                "absolute" => format!("http://x{path}"),
-                "%2F" => path.replacen("/media", "/%6Dedia", 1),
-                more => format!("{path}{more}"),
-            };
-        let mut lines = vec![format!("{method} {path} HTTP/{version}")];
-        let host = one(&["Host: x", "Host: x", "Host: x", "host:x:80", "HOST: [::1]:8080 ", "Host: a b", "Host: a,b", "Host:"]);
-        lines.push(host);
-        let versions: Vec<&str> = self.versions.iter().map(String::as_str).collect();
-        for _ in 0..random.below(4) {
-            let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
-            let line = match one(&["condition", "condition", "range", "range", "origin", "id", "browser", "odd"]).as_str() {
-                "condition" => {
-                    let name = one(&[
-                        "If-None-Match",
-                        "If-Match",
-                        "If-Modified-Since",
-                        "If-Unmodified-Since",
-                        "If-Range",
-                        "if-none-match",
-                    ]);
-                    format!("{name}: {}", one(&versions))
-                }
-                "range" => one(&[
-                    "Range: bytes=0-0",
-                    "Range: bytes=2-",
-                    "Range:bytes=-7",
-                    "range: bytes=0-99999999",
-                    "Range: bytes=400000-",
-                    "Range: bytes=5-2",
-                    "Range: bytes=0-1,3-4",
-                    "Range: items=0-1",
-                ]),
-                "origin" => one(&[&format!("Origin: {PAGE}"), "origin: https://other.example", "Origin: null"]),
-                "id" => one(&["X-Request-Id: mine-1", "x-request-id: not safe;", "X-Request-ID:"]),
-                "browser" => one(&[
-                    "Sec-Fetch-Dest: image",
-                    "Sec-Fetch-Dest: script",
-                    "Accept: */*",
-                    "sec-ch-ua: \"x\"",
-                    "Cookie: a=b",
-                    "Connection: keep-alive",
-                    "Connection: Keep-Alive, x",
-                    "Connection: close",
-                    "Cache-Control: only-if-cached",
-                ]),
-                _ => one(&[
-                    "Content-Length: 0",
-                    "Transfer-Encoding: chunked",
-                    "Host: y",
-                    "Via: 1.1 x",
-                    "Authorization: Bearer wrong",
-                    "No colon",
-                    "Name : x",
-                    "X: \u{1}",
-                    "Upgrade: h2c",
-                    "Expect: 100-continue",
-                ]),
-            };
-            lines.push(line);
-        }
-        lines
-    }
-
     /// What the service answers on a connection, but for dates and the ids that it makes.
     async fn answer(&self, pieces: &[&[u8]]) -> String {
         let mut client = RawClient::connect(&self.service).await;
@@ -183,7 +113,7 @@ impl Entries {
     async fn compare_many(&self, seed: u64) {
         let mut random = Random(seed);
         for _ in 0..REQUESTS {
-            let lines = self.request(&mut random);
+            let lines = odd_request(&mut random, &self.paths, &self.versions);
             self.compare(&lines, if random.below(10) == 0 { "\n" } else { "\r\n" }).await;
         }
         let in_place = self.in_place().await;
@@ -282,4 +212,98 @@ async fn hits_of_browsers_take_the_lane_and_are_counted() {
     assert_eq!(entries.in_place().await - before.0, 20.0);
     let hits = |stats: &serde_json::Value| stats["media_cache"]["hits"].as_u64().unwrap();
     assert_eq!(hits(&entries.service.stats().await) - hits(&before.1), 20);
+}
+
+/// Sends requests for hits on one connection, and returns how many took the lane.
+async fn taken(entries: &Entries, requests: &[String]) -> f64 {
+    let before = entries.in_place().await;
+    let mut client = RawClient::connect(&entries.service).await;
+    for request in requests {
+        client.send(format!("{request}\r\n\r\n")).await;
+    }
+    client.send(LAST).await;
+    let answered = client.read_to_end().await;
+    assert_eq!(answered.matches("HTTP/1.1 ").count(), requests.len() + 1, "{answered}");
+    entries.in_place().await - before
+}
+
+#[tokio::test]
+async fn ranges_conditions_and_head_take_the_lane_and_refusals_do_not() {
+    let dir = ServiceDirectory::create();
+    let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
+    let (path, tag) = (&entries.paths[0], &entries.versions[6]);
+    let with = |method: &str, header: &str| format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{header}");
+    let conditions =
+        [format!("If-None-Match: {tag}"), format!("If-Match: {tag}"), "Range: bytes=0-1".into(), "Range: bytes=-1".into()];
+    for condition in &conditions {
+        assert_eq!(taken(&entries, &[with("GET", condition)]).await, 1.0, "{condition}");
+    }
+    assert_eq!(taken(&entries, &[with("HEAD", "Accept: */*")]).await, 1.0);
+    for refused in ["If-Match: \"other\"", "Range: bytes=999999-", "Sec-Fetch-Dest: script", "Via: 1.1 x"] {
+        assert_eq!(taken(&entries, &[with("GET", refused)]).await, 0.0, "{refused}");
+    }
+}
+
+/// A hit on disk takes the lane once the file is open.
+#[tokio::test]
+async fn hits_on_open_files_take_the_lane() {
+    let dir = ServiceDirectory::create();
+    let entries = Entries::store(dir.serve_with(&["--max-memory-items", "0"]).await, |_| Vec::new()).await;
+    let requests: Vec<String> = entries.paths[..3].iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: x")).collect();
+    let before = entries.answer(&[[requests.join("\r\n\r\n"), format!("\r\n\r\n{LAST}")].concat().as_bytes()]).await;
+    assert_eq!(taken(&entries, &requests).await, 3.0);
+    let without_age = |answer: String| answer.lines().filter(|line| !line.starts_with("age:")).collect::<Vec<_>>().join("\n");
+    let after = entries.answer(&[[requests.join("\r\n\r\n"), format!("\r\n\r\n{LAST}")].concat().as_bytes()]).await;
+    assert_eq!(without_age(after), without_age(before));
+    assert_eq!(entries.service.stats().await["media_cache"]["in_memory_entries"], 0);
+}
+
+#[tokio::test]
+async fn hit_behind_a_slow_miss_waits_for_it() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
+    let url = origin.serves("/slow.png", "image/png", png(9));
+    let latch = origin.hold("/slow.png");
+    let mut client = RawClient::connect(&entries.service).await;
+    let (slow, hit) = (media_path(&url), &entries.paths[0]);
+    client.send(format!("GET {slow} HTTP/1.1\r\nHost: x\r\n\r\nGET {hit} HTTP/1.1\r\nHost: x\r\n\r\n{LAST}")).await;
+    latch.reached().await;
+    latch.open();
+    let answered = client.read_to_end().await;
+    let order: Vec<&str> = answered.lines().filter_map(|line| line.strip_prefix("x-cache: ")).collect();
+    assert_eq!(order, ["miss", "hit"], "{answered}");
+}
+
+/// What is sent in place is what is stored at that moment, under the access control of that moment.
+#[tokio::test]
+async fn heads_are_made_anew_when_the_entry_or_the_access_control_changes() {
+    let dir = ServiceDirectory::create();
+    let write = |more: &str| {
+        let common = "listen = \"127.0.0.1:0\"\ndir = \"cache\"\nadmin-token-file = \"admin-token\"\n";
+        dir.write("media-cache.toml", format!("{common}{more}").as_bytes())
+    };
+    write("");
+    dir.write("admin-token", ADMIN_TOKEN.as_bytes());
+    let service = Service::start_in(&dir.path(""), &[("MEDIA_CACHE_CONFIG", "media-cache.toml")], &[]).await;
+    let entries = Entries::store(service, |_| Vec::new()).await;
+    let (service, path) = (&entries.service, &entries.paths[0]);
+    let mut client = RawClient::connect(service).await;
+    let mut hit = async || {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\nOrigin: {PAGE}\r\n\r\n")).await;
+        client.read_response().await
+    };
+    let first = hit().await;
+    assert!(!first.contains("access-control-allow-origin"), "{first}");
+    write(&format!("allow-origin = [\"{PAGE}\"]\n"));
+    service.signal(Signal::HUP);
+    service.wait_for_log("reloaded the configuration").await;
+    assert!(hit().await.contains(&format!("access-control-allow-origin: {PAGE}")));
+    for other in ["second", "third"] {
+        assert_eq!(send(service.request(Method::DELETE, path)).await.status, 204);
+        let put = service.request(Method::PUT, path).header("content-type", "text/plain").body(other);
+        assert_eq!(send(put).await.status, 201);
+        assert!(hit().await.ends_with(other));
+        assert!(hit().await.ends_with(other));
+    }
+    assert_eq!(entries.in_place().await, 4.0, "the first request for each version asks the component");
 }

@@ -1,0 +1,89 @@
+//! Hits that are answered below hyper, and clients that do not read them, disconnect, or are there when the service stops.
+
+use media_cache_test_support::http_client::media_path;
+use media_cache_test_support::images::png;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::{Service, Signal};
+use media_cache_test_support::soon::soon;
+
+use crate::scrape::Scrape;
+
+/// An entry of three megabytes.
+const LARGE: &str = "https://example.com/large.png";
+const LARGE_BYTES: usize = 3 << 20;
+
+/// A service with an entry in memory that no socket has room for, and a client that has asked for it and reads nothing.
+async fn large_hit(dir: &ServiceDirectory, arguments: &[&str]) -> (Service, RawClient) {
+    let service = dir.serve_with(arguments).await;
+    assert_eq!(service.put(LARGE, "image/png", noise(7, LARGE_BYTES)).await.status, 201);
+    service.media(LARGE).await.is("hit");
+    let mut client = RawClient::connect_with_small_buffer(&service).await;
+    client.send_get(&media_path(LARGE)).await;
+    let sent = async || Scrape::of(&service).await.sum("media_cache_served_bytes_total", &[("source", "memory")]);
+    while soon(sent()).await <= LARGE_BYTES as f64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(Scrape::of(&service).await.sum("media_cache_hit_lane_responses_total", &[]), 1.0);
+    (service, client)
+}
+
+#[tokio::test]
+async fn client_that_does_not_read_a_hit_is_cut_off() {
+    let dir = ServiceDirectory::create();
+    let (service, client) = large_hit(&dir, &["--slow-client-seconds", "1"]).await;
+    client.until_reset().await;
+    let ended = async || Scrape::of(&service).await.sum("media_cache_connections_ended_total", &[("ending", "slow_reader")]);
+    while soon(ended()).await == 0.0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn client_that_resets_in_the_middle_of_a_hit_is_counted_as_such() {
+    let dir = ServiceDirectory::create();
+    let (service, client) = large_hit(&dir, &[]).await;
+    drop(client);
+    let ended = async || Scrape::of(&service).await.sum("media_cache_connections_ended_total", &[("ending", "broken")]);
+    while soon(ended()).await == 0.0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn hit_that_is_being_sent_when_the_service_stops_is_sent_to_its_end() {
+    let dir = ServiceDirectory::create();
+    let (service, mut client) = large_hit(&dir, &[]).await;
+    let idle = idle_after_a_hit(&service).await;
+    let mut half = RawClient::connect(&service).await;
+    half.send("GET /healthz HTTP/1.1\r\nHo").await;
+    // Once this is answered, the other connection has been accepted.
+    service.get("/healthz").await;
+    service.signal(Signal::TERM);
+    service.wait_for_log("finishing what is under way").await;
+    half.send("st: x\r\n\r\n").await;
+    assert!(half.read_to_end().await.starts_with("HTTP/1.1 200 "), "the first request on a connection is answered");
+    idle.wait_for_the_end().await;
+    let (received, is_whole) = client.sip(1 << 20).await;
+    assert!(received > LARGE_BYTES && is_whole, "{received}");
+    assert!(service.wait().await.success());
+}
+
+/// A connection that is idle, after a hit that was answered in place.
+async fn idle_after_a_hit(service: &Service) -> Idle {
+    let url = "https://example.com/idle.png";
+    assert_eq!(service.put(url, "image/png", png(3)).await.status, 201);
+    let mut client = RawClient::connect(service).await;
+    client.send_get(&media_path(url)).await;
+    assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
+    Idle(client)
+}
+
+struct Idle(RawClient);
+
+impl Idle {
+    async fn wait_for_the_end(mut self) {
+        assert_eq!(self.0.read_to_end().await, "");
+    }
+}
