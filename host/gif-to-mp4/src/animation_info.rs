@@ -19,13 +19,6 @@ pub struct AnimationInfo {
     pub delays: Vec<u16>,
 }
 
-impl AnimationInfo {
-    /// The delays of the first frames, which are all of them unless the last one is damaged.
-    pub(crate) fn delays_of(&self, frames: usize) -> &[u16] {
-        &self.delays[..frames.min(self.delays.len())]
-    }
-}
-
 /// An inspection of one file, from its canvas to its last frame.
 pub(crate) struct Inspection<'a> {
     info: AnimationInfo,

@@ -11,8 +11,9 @@ use crate::deadline::Deadline;
 use crate::h264_encoder::H264Encoder;
 use crate::limits::Limits;
 use crate::mp4::Video;
+use crate::pictures::Pictures;
 use crate::workers::{self, Workers};
-use crate::yuv::{I420, VideoFormat};
+use crate::yuv::VideoFormat;
 
 /// Converts with the encoder that is linked into the program, at most one job per core at a time.
 #[derive(Debug, Default)]
@@ -54,7 +55,7 @@ impl Converter for EmbeddedConverter {
 
 /// Converts a GIF on the calling thread, if it is one of those that are wanted.
 ///
-/// Frames are streamed: besides the two files, memory holds one canvas, one picture and the state of the encoder.
+/// Frames are streamed: besides the two files, memory holds one canvas, two pictures and the state of the encoder.
 ///
 /// # Errors
 /// See [`ConvertError`]. The deadline is checked between frames.
@@ -70,15 +71,11 @@ pub fn gif_to_mp4(gif: &[u8], which: ConvertGifs, limits: &Limits, deadline: &De
 fn encode(gif: &[u8], animation: &Animation, limits: &Limits, deadline: &Deadline) -> Result<Video, ConvertError> {
     let format = VideoFormat::for_canvas(animation.info.width, animation.info.height);
     let mut encoder = H264Encoder::new(format, limits)?;
-    let mut frames = animation.frames(gif)?;
-    let mut picture = I420::new(format);
-    while let Some(canvas) = frames.next_canvas()? {
-        deadline.check()?;
-        picture.convert(canvas);
-        encoder.encode(&picture)?;
+    let mut pictures = Pictures::new(gif, animation, format)?;
+    while let Some(picture) = pictures.next(deadline)? {
+        encoder.encode(picture)?;
     }
-    let video = encoder.finish();
-    Video::write(&video, format, animation.info.delays_of(video.frames.len()))
+    Video::write(&encoder.finish(), format, &pictures.finish())
 }
 
 #[cfg(test)]
@@ -90,6 +87,7 @@ mod tests {
     use super::*;
     use crate::level::Level;
     use crate::test_support::{PALETTE, Picture, VideoFile, flat, gif, no_deadline, video};
+    use crate::yuv::I420;
 
     /// Converts within the default limits, except for the time: a test may run on a busy machine.
     fn convert(gif: &[u8]) -> Result<Vec<u8>, ConvertError> {
@@ -113,7 +111,8 @@ mod tests {
 
     #[test]
     fn each_frame_is_shown_as_long_as_in_a_browser() {
-        let frames = [0, 1, 2, 3, 7, 10, 333, 65_535, 11].map(|delay| flat(32, 32, 1, delay));
+        let delays = [0, 1, 2, 3, 7, 10, 333, 65_535, 11];
+        let frames: Vec<_> = delays.iter().zip(0..).map(|(&delay, number)| flat(32, 32, number % 2, delay)).collect();
         let video = VideoFile::read(convert(&gif(32, 32, &frames)).unwrap());
         assert_eq!(video.durations(), [10, 10, 2, 3, 7, 10, 333, 65_535, 11]);
         assert_eq!(video.pictures().len(), 9);
@@ -210,13 +209,24 @@ mod tests {
 
     #[test]
     fn long_animation_has_a_keyframe_every_250_frames() {
-        let video = VideoFile::read(convert(&gif(16, 16, &vec![flat(16, 16, 1, 2); 600])).unwrap());
+        let frames: Vec<_> = (0..600_u16).map(|number| flat(16, 16, u8::from(number % 2 == 1), 2)).collect();
+        let video = VideoFile::read(convert(&gif(16, 16, &frames)).unwrap());
         let mut distance = 250;
         for sample in &video.track().samples {
             distance = if sample.is_sync { 0 } else { distance + 1 };
             assert!(distance < 250, "frame {}", sample.id);
         }
         assert_eq!(video.track().samples.len(), 600);
+    }
+
+    #[test]
+    fn frames_that_show_the_same_are_one_sample_that_lasts_as_long() {
+        let frames = [(1, 5), (1, 65_535), (1, 65_535), (2, 7), (2, 8), (1, 9)].map(|(index, delay)| flat(32, 32, index, delay));
+        let video = VideoFile::read(convert(&gif(32, 32, &frames)).unwrap());
+        assert_eq!(video.durations(), [5 + 65_535 + 65_535, 7 + 8, 9]);
+        for (picture, index) in video.pictures().iter().zip([1, 2, 1]) {
+            assert_close(picture.rgb601(3, 3), colour(index));
+        }
     }
 
     #[test]

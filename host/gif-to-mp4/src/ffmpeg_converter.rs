@@ -23,8 +23,9 @@ use crate::deadline::Deadline;
 use crate::level::Level;
 use crate::limits::Limits;
 use crate::mp4::Video;
+use crate::pictures::{Pictures, Shown};
 use crate::workers::{self, Workers};
-use crate::yuv::{I420, Matrix, VideoFormat};
+use crate::yuv::{Matrix, VideoFormat};
 
 /// Pictures that are buffered between the decoder and the pipe.
 const BUFFERED_PICTURES: usize = 2;
@@ -79,11 +80,11 @@ impl FfmpegConverter {
         let max_stream_bytes =
             limits.output_bytes.saturating_add(OVERHEAD_BYTES + animation.info.delays.len() * FRAME_OVERHEAD_BYTES);
         let read = read_video(stdout, max_stream_bytes, &limits);
-        let (frames, (), stream, errors) = tokio::try_join!(decode, write_pictures(stdin, pictures), read, read_errors(stderr))?;
+        let (shown, (), stream, errors) = tokio::try_join!(decode, write_pictures(stdin, pictures), read, read_errors(stderr))?;
         check_exit(&mut child, &errors).await?;
         let finish = move |_: &Deadline| {
             let video = EncodedVideo::from_annex_b(&stream, &limits)?;
-            Video::write(&video, format, animation.info.delays_of(frames))
+            Video::write(&video, format, &shown)
         };
         workers::run(wall_time, finish).await
     }
@@ -143,27 +144,22 @@ fn arguments(format: VideoFormat) -> Vec<String> {
     words.split(' ').map(String::from).collect()
 }
 
-/// Decodes, converts and sends every frame, until the receiver is closed. Returns how many there were.
+/// Decodes, converts and sends every picture, until the receiver is closed. Returns what they show.
 fn decode(
     gif: &[u8],
     animation: &Animation,
     format: VideoFormat,
-    pictures: &mpsc::Sender<Vec<u8>>,
+    sender: &mpsc::Sender<Vec<u8>>,
     deadline: &Deadline,
-) -> Result<usize, ConvertError> {
-    let mut frames = animation.frames(gif)?;
-    let mut picture = I420::new(format);
-    let mut sent = 0;
-    while let Some(canvas) = frames.next_canvas()? {
-        deadline.check()?;
-        picture.convert(canvas);
-        if pictures.blocking_send(picture.bytes.clone()).is_err() {
-            // It will report the reason itself, and has fewer pictures than there are frames.
-            return Ok(animation.info.delays.len());
+) -> Result<Shown, ConvertError> {
+    let mut pictures = Pictures::new(gif, animation, format)?;
+    while let Some(picture) = pictures.next(deadline)? {
+        if sender.blocking_send(picture.bytes.clone()).is_err() {
+            // It will report the reason itself, or have fewer pictures than these.
+            break;
         }
-        sent += 1;
     }
-    Ok(sent)
+    Ok(pictures.finish())
 }
 
 /// Writes the pictures, then closes the pipe. A process that stops reading reports the reason itself, so that is not an error here.

@@ -4,12 +4,13 @@
 //!
 //! * [`Limits`] are checked on the headers, before any memory is spent on pixels, and the wall time between frames;
 //! * a malformed or hostile file ends in a [`ConvertError`], never in a panic, and only memory-safe Rust reads it;
-//! * every frame becomes one sample that lasts exactly as long as browsers show it, including the last one;
+//! * every frame is shown exactly as long as in browsers, including the last one; one that changes nothing prolongs the one before it;
 //! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
 //! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames,
-//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `yuv` converts the colours,
-//! `h264_encoder` or `ffmpeg_converter` encodes, `bitstream` collects the encoded frames, and `mp4` writes the file.
+//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `pictures` joins frames that show the
+//! same, `yuv` converts the colours, `h264_encoder` (with `recode`) or `ffmpeg_converter` encodes, `bitstream` collects the encoded
+//! frames, and `mp4` writes the file.
 //!
 //! # Features
 //!
@@ -42,6 +43,9 @@ mod level;
 mod limits;
 mod lzw;
 mod mp4;
+mod pictures;
+#[cfg(feature = "openh264")]
+mod recode;
 #[cfg(test)]
 mod test_support;
 mod workers;

@@ -11,6 +11,7 @@ use shiguredo_mp4::{BoxSize, BoxType, TrackKind, Uint};
 
 use crate::bitstream::EncodedVideo;
 use crate::convert_error::ConvertError;
+use crate::pictures::Shown;
 use crate::yuv::{Matrix, VideoFormat};
 
 /// Units of time per second: 100.
@@ -20,19 +21,19 @@ const TIMESCALE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 #[derive(Debug)]
 pub(crate) struct Video {
     pub(crate) file: Vec<u8>,
-    /// How many frames it has.
+    /// How many frames of the animation it shows.
     pub(crate) frames: usize,
 }
 
 impl Video {
-    /// The file for a video and the duration of each of its frames, in hundredths of a second.
-    pub(crate) fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u16]) -> Result<Self, ConvertError> {
-        Ok(Self { file: write(video, format, durations)?, frames: durations.len() })
+    /// The file for a video and what it shows.
+    pub(crate) fn write(video: &EncodedVideo, format: VideoFormat, shown: &Shown) -> Result<Self, ConvertError> {
+        Ok(Self { file: write(video, format, &shown.durations)?, frames: shown.frames })
     }
 }
 
 /// The file for a video and the duration of each of its frames, in hundredths of a second.
-pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u16]) -> Result<Vec<u8>, ConvertError> {
+pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u32]) -> Result<Vec<u8>, ConvertError> {
     if video.frames.len() != durations.len() {
         let (frames, expected) = (video.frames.len(), durations.len());
         return Err(ConvertError::Encoder(format!("{expected} frames went in, {frames} came out")));
@@ -59,7 +60,7 @@ struct Muxed {
     boxes: FinalizedBoxes,
 }
 
-fn mux(video: &EncodedVideo, entry: &SampleEntry, durations: &[u16], reserved_for_moov: usize) -> Result<Muxed, MuxError> {
+fn mux(video: &EncodedVideo, entry: &SampleEntry, durations: &[u32], reserved_for_moov: usize) -> Result<Muxed, MuxError> {
     let options = Mp4FileMuxerOptions { reserved_moov_box_size: reserved_for_moov, ..Mp4FileMuxerOptions::default() };
     let mut muxer = Mp4FileMuxer::with_options(options)?;
     let mut file = Vec::with_capacity(muxer.initial_boxes_bytes().len() + video.payload.len());
@@ -73,7 +74,7 @@ fn mux(video: &EncodedVideo, entry: &SampleEntry, durations: &[u16], reserved_fo
             sample_entry: sample_entry.take(),
             keyframe: frame.keyframe,
             timescale: TIMESCALE,
-            duration: u32::from(duration),
+            duration,
             composition_time_offset: None,
             data_offset,
             data_size: frame.size,

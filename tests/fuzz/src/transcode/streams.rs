@@ -16,7 +16,7 @@ pub fn annex_b(data: &[u8]) {
     let Ok(video) = EncodedVideo::from_annex_b(data, &LIMITS) else { return };
     assert!(video.payload.len() <= LIMITS.output_bytes);
     check_frames(&video);
-    let delays: Vec<u16> = (2..).take(video.frames.len()).collect();
+    let delays: Vec<u32> = (2..).take(video.frames.len()).collect();
     let file = write_mp4(&video, VideoFormat::for_canvas(20, 30), &delays);
     // A stream in which there is nothing is none to make a file of.
     let Ok(file) = file else { return assert!(video.frames.is_empty()) };
