@@ -2,6 +2,8 @@
 //!
 //! There is no alpha channel: the canvas starts in the colour of the [`BACKDROP`], and disposal to the background restores it.
 
+use std::ops::Range;
+
 /// Red, green and blue.
 pub type Pixel = [u8; 3];
 
@@ -50,6 +52,7 @@ pub struct Canvas {
     height: usize,
     pixels: Vec<Pixel>,
     disposal: Disposal,
+    changed: Range<usize>,
 }
 
 /// The disposal of the last frame, due before the next one is drawn.
@@ -69,11 +72,30 @@ struct Area {
     height: usize,
 }
 
+impl Area {
+    fn rows(self) -> Range<usize> {
+        self.top..self.top + self.height
+    }
+}
+
+/// The smallest range that has both in it.
+fn around(one: Range<usize>, other: Range<usize>) -> Range<usize> {
+    if one.is_empty() {
+        return other;
+    }
+    if other.is_empty() { one } else { one.start.min(other.start)..one.end.max(other.end) }
+}
+
 impl Canvas {
     /// A canvas in the colour of the backdrop. Both sides are in pixels and at least 1.
     pub fn new(width: u16, height: u16) -> Self {
         let (width, height) = (usize::from(width), usize::from(height));
-        Self { width, height, pixels: vec![BACKDROP; width * height], disposal: Disposal::Keep }
+        Self { width, height, pixels: vec![BACKDROP; width * height], disposal: Disposal::Keep, changed: 0..0 }
+    }
+
+    /// The number of rows.
+    pub(crate) fn height(&self) -> usize {
+        self.height
     }
 
     /// A row of pixels; below the bottom edge, the last row.
@@ -82,10 +104,20 @@ impl Canvas {
         &self.pixels[start..start + self.width]
     }
 
+    /// The rows that may differ from those before the last frame was drawn.
+    pub(crate) fn changed_rows(&self) -> Range<usize> {
+        self.changed.clone()
+    }
+
     /// Disposes of the previous frame and draws the next one, clipped to the canvas.
     pub fn draw(&mut self, image: &Image<'_>) {
+        let disposed = match &self.disposal {
+            Disposal::Keep => 0..0,
+            Disposal::Clear(area) | Disposal::Restore(area, _) => area.rows(),
+        };
         self.dispose();
         let area = self.visible(image);
+        self.changed = around(disposed, area.rows());
         self.disposal = match image.disposal {
             DisposalMethod::Keep => Disposal::Keep,
             DisposalMethod::Background => Disposal::Clear(area),
@@ -222,6 +254,20 @@ mod tests {
             canvas.draw(&image(0, 0, 1, &[1], DisposalMethod::Keep));
             assert_eq!(rows(&canvas)[0], [BLUE, BACKDROP]);
         }
+    }
+
+    #[test]
+    fn changed_rows_are_those_of_the_frame_and_of_what_was_disposed_of() {
+        let mut canvas = Canvas::new(1, 9);
+        let mut changed = |top, rows, disposal| {
+            canvas.draw(&image(0, top, 1, &[0; 9][..rows], disposal));
+            canvas.changed_rows()
+        };
+        assert_eq!(changed(1, 2, DisposalMethod::Keep), 1..3);
+        assert_eq!(changed(6, 1, DisposalMethod::Background), 6..7);
+        assert_eq!(changed(2, 2, DisposalMethod::Previous), 2..7);
+        assert_eq!(changed(8, 4, DisposalMethod::Keep), 2..9);
+        assert!(changed(9, 4, DisposalMethod::Keep).is_empty());
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Converter for EmbeddedConverter {
 
 /// Converts a GIF on the calling thread, if it is one of those that are wanted.
 ///
-/// Frames are streamed: besides the two files, memory holds one canvas, two pictures and the state of the encoder.
+/// Frames are streamed: besides the two files, memory holds one canvas, one picture and the state of the encoder.
 ///
 /// # Errors
 /// See [`ConvertError`]. The deadline is checked between frames.

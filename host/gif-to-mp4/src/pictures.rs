@@ -13,7 +13,6 @@ pub(crate) struct Pictures<'a> {
     frames: AnimationFrames<'a>,
     delays: &'a [u16],
     picture: I420,
-    next: I420,
     shown: Shown,
 }
 
@@ -29,8 +28,8 @@ pub(crate) struct Shown {
 impl<'a> Pictures<'a> {
     /// Starts at the first frame of an inspected file.
     pub(crate) fn new(file: &'a [u8], animation: &'a Animation, format: VideoFormat) -> Result<Self, ConvertError> {
-        let (picture, next) = (I420::new(format), I420::new(format));
-        Ok(Self { frames: animation.frames(file)?, delays: &animation.info.delays, picture, next, shown: Shown::default() })
+        let (frames, picture) = (animation.frames(file)?, I420::new(format));
+        Ok(Self { frames, delays: &animation.info.delays, picture, shown: Shown::default() })
     }
 
     /// The next picture that differs from the last one, or `None` after the last frame.
@@ -40,14 +39,18 @@ impl<'a> Pictures<'a> {
     pub(crate) fn next(&mut self, deadline: &Deadline) -> Result<Option<&I420>, ConvertError> {
         while let Some(canvas) = self.frames.next_canvas()? {
             deadline.check()?;
-            self.next.convert(canvas);
+            let changed = if self.shown.frames == 0 {
+                self.picture.convert(canvas);
+                true
+            } else {
+                self.picture.update(canvas)
+            };
             let delay = self.delays.get(self.shown.frames).copied().unwrap_or_default().into();
             self.shown.frames += 1;
             match self.shown.durations.last_mut() {
-                Some(duration) if self.next.bytes == self.picture.bytes => *duration = duration.saturating_add(delay),
+                Some(duration) if !changed => *duration = duration.saturating_add(delay),
                 _ => {
                     self.shown.durations.push(delay);
-                    std::mem::swap(&mut self.picture, &mut self.next);
                     return Ok(Some(&self.picture));
                 }
             }

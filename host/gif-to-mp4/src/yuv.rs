@@ -3,6 +3,8 @@
 //! Sides are rounded up by repeating the last column and row, never by scaling: every source pixel keeps its place, and the padding
 //! does not bleed a foreign colour into it.
 
+use std::ops::Range;
+
 use crate::canvas::{Canvas, Pixel};
 
 /// The smallest picture that OpenH264 accepts: one macroblock of 16x16 pixels.
@@ -65,19 +67,49 @@ impl I420 {
 
     /// Converts a canvas whose format, by [`VideoFormat::for_canvas`], is the one of this picture.
     pub fn convert(&mut self, canvas: &Canvas) {
+        self.convert_rows(canvas, 0..self.format.height / 2);
+    }
+
+    /// Converts what the last frame may have changed on a canvas that was converted into this picture before that frame was drawn.
+    /// Returns whether the picture has changed.
+    pub(crate) fn update(&mut self, canvas: &Canvas) -> bool {
+        let rows = canvas.changed_rows();
+        // The last row is repeated to the end.
+        let end = if rows.end < canvas.height() { rows.end.div_ceil(2) } else { self.format.height / 2 };
+        self.convert_rows(canvas, rows.start / 2..end)
+    }
+
+    /// Converts these pairs of rows, and returns whether any of them has changed.
+    fn convert_rows(&mut self, canvas: &Canvas, pairs: Range<usize>) -> bool {
         let VideoFormat { width, height, matrix } = self.format;
         let weights = matrix.weights();
-        let (luma, chroma) = self.bytes.split_at_mut(width * height);
-        let (blue, red) = chroma.split_at_mut(chroma.len() / 2);
-        let chroma_rows = blue.chunks_exact_mut(width / 2).zip(red.chunks_exact_mut(width / 2));
-        for (pair, (luma, (blue, red))) in luma.chunks_exact_mut(width * 2).zip(chroma_rows).enumerate() {
+        let (all_luma, chroma) = self.bytes.split_at_mut(width * height);
+        let (all_blue, all_red) = chroma.split_at_mut(chroma.len() / 2);
+        let mut converted = vec![0; width * 3];
+        let mut changed = false;
+        for pair in pairs {
             let (upper, lower) = (canvas.row_or_last(pair * 2), canvas.row_or_last(pair * 2 + 1));
+            let (luma, chroma) = converted.split_at_mut(width * 2);
             let (upper_luma, lower_luma) = luma.split_at_mut(width);
+            let (blue, red) = chroma.split_at_mut(width / 2);
             weights.luma_row(upper, upper_luma);
             weights.luma_row(lower, lower_luma);
             weights.chroma_row(upper, lower, blue, red);
+            changed |= replace(&mut all_luma[pair * width * 2..][..width * 2], luma);
+            changed |= replace(&mut all_blue[pair * width / 2..][..width / 2], blue);
+            changed |= replace(&mut all_red[pair * width / 2..][..width / 2], red);
         }
+        changed
     }
+}
+
+/// Replaces values, and returns whether they have changed.
+fn replace(values: &mut [u8], by: &[u8]) -> bool {
+    let changed = values != by;
+    if changed {
+        values.copy_from_slice(by);
+    }
+    changed
 }
 
 /// Fractional bits of [`Weights`].
@@ -131,16 +163,27 @@ impl Weights {
 
     /// The chroma of two rows: one value per plane for four pixels.
     fn chroma_row(&self, upper: &[Pixel], lower: &[Pixel], blue: &mut [u8], red: &mut [u8]) {
-        let last = upper.len() - 1;
-        for (column, (blue, red)) in blue.iter_mut().zip(red).enumerate() {
-            let (left, right) = ((column * 2).min(last), (column * 2 + 1).min(last));
-            let sum = |channel: usize| {
-                [upper[left], upper[right], lower[left], lower[right]].iter().map(|pixel| i32::from(pixel[channel])).sum()
-            };
-            let sums = [sum(0), sum(1), sum(2)];
-            *blue = scale(self.blue, sums, 2, 128);
-            *red = scale(self.red, sums, 2, 128);
+        let (upper_pairs, lower_pairs) = (upper.as_chunks().0, lower.as_chunks().0);
+        let whole = upper_pairs.len().min(blue.len());
+        let (blue, blue_edge) = blue.split_at_mut(whole);
+        let (red, red_edge) = red.split_at_mut(whole);
+        for (((upper, lower), blue), red) in upper_pairs.iter().zip(lower_pairs).zip(blue).zip(red) {
+            (*blue, *red) = self.chroma(*upper, *lower);
         }
+        if let (Some(&upper), Some(&lower)) = (upper.last(), lower.last()) {
+            let (blue, red) = self.chroma([upper; 2], [lower; 2]);
+            blue_edge.fill(blue);
+            red_edge.fill(red);
+        }
+    }
+
+    /// The chroma of four pixels.
+    fn chroma(&self, upper: [Pixel; 2], lower: [Pixel; 2]) -> (u8, u8) {
+        let sums = [0, 1, 2].map(|channel| {
+            let [upper, lower] = [upper, lower].map(|[left, right]| i32::from(left[channel]) + i32::from(right[channel]));
+            upper + lower
+        });
+        (scale(self.blue, sums, 2, 128), scale(self.red, sums, 2, 128))
     }
 }
 
@@ -236,5 +279,35 @@ mod tests {
         assert_eq!(format(480, 271), (480, 272, Matrix::Bt601));
         assert_eq!(format(1279, 718), (1280, 718, Matrix::Bt601));
         assert_eq!(format(1280, 720), (1280, 720, Matrix::Bt709));
+    }
+
+    #[test]
+    fn update_gives_the_picture_that_a_whole_conversion_would() {
+        let palette: Vec<u8> = (0..=255).flat_map(|value: u8| [value, value.wrapping_mul(7), value.wrapping_mul(31)]).collect();
+        for (width, height) in [(1, 1), (5, 7), (20, 31), (33, 40)] {
+            let mut canvas = Canvas::new(width, height);
+            let mut updated = I420::new(VideoFormat::for_canvas(width, height));
+            updated.convert(&canvas);
+            for number in 0..60_usize {
+                let disposal = [DisposalMethod::Keep, DisposalMethod::Background, DisposalMethod::Previous][number % 3];
+                let (left, top, columns, rows) = (number * 5 % 30, number * 7 % 40, 1 + number % 6, number * 3 % 5);
+                let indices: Vec<u8> = (0..columns * rows).map(|at| ((at + number / 2) * 11 % 256) as u8).collect();
+                canvas.draw(&Image {
+                    left,
+                    top,
+                    width: columns,
+                    indices: &indices,
+                    palette: &palette,
+                    transparent: None,
+                    disposal,
+                });
+                let before = updated.clone();
+                let changed = updated.update(&canvas);
+                let mut whole = I420::new(updated.format);
+                whole.convert(&canvas);
+                assert!(updated == whole, "frame {number} of {width}x{height}");
+                assert_eq!(changed, updated != before, "frame {number} of {width}x{height}");
+            }
+        }
     }
 }
