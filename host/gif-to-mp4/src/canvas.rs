@@ -2,8 +2,6 @@
 //!
 //! There is no alpha channel: the canvas starts in the colour of the [`BACKDROP`], and disposal to the background restores it.
 
-use std::ops::Range;
-
 /// Red, green and blue.
 pub type Pixel = [u8; 3];
 
@@ -52,7 +50,8 @@ pub struct Canvas {
     height: usize,
     pixels: Vec<Pixel>,
     disposal: Disposal,
-    changed: Range<usize>,
+    /// For each row, whether the last frame or the disposal before it may have changed it.
+    changed: Vec<bool>,
 }
 
 /// The disposal of the last frame, due before the next one is drawn.
@@ -72,30 +71,11 @@ struct Area {
     height: usize,
 }
 
-impl Area {
-    fn rows(self) -> Range<usize> {
-        self.top..self.top + self.height
-    }
-}
-
-/// The smallest range that has both in it.
-fn around(one: Range<usize>, other: Range<usize>) -> Range<usize> {
-    if one.is_empty() {
-        return other;
-    }
-    if other.is_empty() { one } else { one.start.min(other.start)..one.end.max(other.end) }
-}
-
 impl Canvas {
     /// A canvas in the colour of the backdrop. Both sides are in pixels and at least 1.
     pub fn new(width: u16, height: u16) -> Self {
         let (width, height) = (usize::from(width), usize::from(height));
-        Self { width, height, pixels: vec![BACKDROP; width * height], disposal: Disposal::Keep, changed: 0..0 }
-    }
-
-    /// The number of rows.
-    pub(crate) fn height(&self) -> usize {
-        self.height
+        Self { width, height, pixels: vec![BACKDROP; width * height], disposal: Disposal::Keep, changed: vec![false; height] }
     }
 
     /// A row of pixels; below the bottom edge, the last row.
@@ -104,20 +84,19 @@ impl Canvas {
         &self.pixels[start..start + self.width]
     }
 
-    /// The rows that may differ from those before the last frame was drawn.
-    pub(crate) fn changed_rows(&self) -> Range<usize> {
-        self.changed.clone()
+    /// Whether a row may differ from what it was before the last frame was drawn; below the bottom edge, that of the last row.
+    pub(crate) fn has_changed(&self, row: usize) -> bool {
+        self.changed[row.min(self.height - 1)]
     }
 
     /// Disposes of the previous frame and draws the next one, clipped to the canvas.
     pub fn draw(&mut self, image: &Image<'_>) {
-        let disposed = match &self.disposal {
-            Disposal::Keep => 0..0,
-            Disposal::Clear(area) | Disposal::Restore(area, _) => area.rows(),
-        };
+        self.changed.fill(false);
+        if let Disposal::Clear(area) | Disposal::Restore(area, _) = &self.disposal {
+            self.changed[area.top..area.top + area.height].fill(true);
+        }
         self.dispose();
         let area = self.visible(image);
-        self.changed = around(disposed, area.rows());
         self.disposal = match image.disposal {
             DisposalMethod::Keep => Disposal::Keep,
             DisposalMethod::Background => Disposal::Clear(area),
@@ -131,12 +110,15 @@ impl Canvas {
             colour.copy_from_slice(entry);
         }
         for (row, indices) in image.indices.chunks_exact(image.width).take(area.height).enumerate() {
-            let pixels = self.row_mut(area, row);
-            for (pixel, &index) in pixels.iter_mut().zip(indices) {
+            let mut changed = false;
+            for (pixel, &index) in self.row_mut(area, row).iter_mut().zip(indices) {
+                let colour = colours[usize::from(index)];
                 if image.transparent != Some(index) {
-                    *pixel = colours[usize::from(index)];
+                    changed |= *pixel != colour;
+                    *pixel = colour;
                 }
             }
+            self.changed[area.top + row] |= changed;
         }
     }
 
@@ -257,17 +239,18 @@ mod tests {
     }
 
     #[test]
-    fn changed_rows_are_those_of_the_frame_and_of_what_was_disposed_of() {
-        let mut canvas = Canvas::new(1, 9);
-        let mut changed = |top, rows, disposal| {
-            canvas.draw(&image(0, top, 1, &[0; 9][..rows], disposal));
-            canvas.changed_rows()
+    fn changed_rows_are_those_of_other_pixels_and_of_what_was_disposed_of() {
+        let mut canvas = Canvas::new(2, 6);
+        let mut changed = |top, indices: &[u8], disposal| {
+            canvas.draw(&image(0, top, 2, indices, disposal));
+            (0..7).map(|row| u8::from(canvas.has_changed(row))).collect::<Vec<_>>()
         };
-        assert_eq!(changed(1, 2, DisposalMethod::Keep), 1..3);
-        assert_eq!(changed(6, 1, DisposalMethod::Background), 6..7);
-        assert_eq!(changed(2, 2, DisposalMethod::Previous), 2..7);
-        assert_eq!(changed(8, 4, DisposalMethod::Keep), 2..9);
-        assert!(changed(9, 4, DisposalMethod::Keep).is_empty());
+        assert_eq!(changed(1, &[0, 0, 1, 1], DisposalMethod::Keep), [0, 1, 1, 0, 0, 0, 0]);
+        assert_eq!(changed(1, &[0, 0, 1, 0], DisposalMethod::Keep), [0, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(changed(0, &[1, 1, 0, 0], DisposalMethod::Previous), [1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(changed(4, &[1, 1, 1, 1], DisposalMethod::Background), [1, 1, 0, 0, 1, 1, 1]);
+        assert_eq!(changed(5, &[1, 1, 1, 1], DisposalMethod::Keep), [0, 0, 0, 0, 1, 1, 1]);
+        assert_eq!(changed(6, &[1, 1], DisposalMethod::Keep), [0; 7]);
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //! Sides are rounded up by repeating the last column and row, never by scaling: every source pixel keeps its place, and the padding
 //! does not bleed a foreign colour into it.
 
-use std::ops::Range;
-
 use crate::canvas::{Canvas, Pixel};
 
 /// The smallest picture that OpenH264 accepts: one macroblock of 16x16 pixels.
@@ -67,27 +65,24 @@ impl I420 {
 
     /// Converts a canvas whose format, by [`VideoFormat::for_canvas`], is the one of this picture.
     pub fn convert(&mut self, canvas: &Canvas) {
-        self.convert_rows(canvas, 0..self.format.height / 2);
+        self.convert_rows(canvas, |_| true);
     }
 
     /// Converts what the last frame may have changed on a canvas that was converted into this picture before that frame was drawn.
     /// Returns whether the picture has changed.
     pub(crate) fn update(&mut self, canvas: &Canvas) -> bool {
-        let rows = canvas.changed_rows();
-        // The last row is repeated to the end.
-        let end = if rows.end < canvas.height() { rows.end.div_ceil(2) } else { self.format.height / 2 };
-        self.convert_rows(canvas, rows.start / 2..end)
+        self.convert_rows(canvas, |pair| canvas.has_changed(pair * 2) || canvas.has_changed(pair * 2 + 1))
     }
 
-    /// Converts these pairs of rows, and returns whether any of them has changed.
-    fn convert_rows(&mut self, canvas: &Canvas, pairs: Range<usize>) -> bool {
+    /// Converts some pairs of rows, and returns whether any of them has changed.
+    fn convert_rows(&mut self, canvas: &Canvas, wanted: impl Fn(usize) -> bool) -> bool {
         let VideoFormat { width, height, matrix } = self.format;
         let weights = matrix.weights();
         let (all_luma, chroma) = self.bytes.split_at_mut(width * height);
         let (all_blue, all_red) = chroma.split_at_mut(chroma.len() / 2);
         let mut converted = vec![0; width * 3];
         let mut changed = false;
-        for pair in pairs {
+        for pair in (0..height / 2).filter(|&pair| wanted(pair)) {
             let (upper, lower) = (canvas.row_or_last(pair * 2), canvas.row_or_last(pair * 2 + 1));
             let (luma, chroma) = converted.split_at_mut(width * 2);
             let (upper_luma, lower_luma) = luma.split_at_mut(width);
@@ -154,7 +149,7 @@ impl Weights {
     /// The luma of one row; the last value is repeated to the end of the output.
     fn luma_row(&self, pixels: &[Pixel], luma: &mut [u8]) {
         for (luma, &pixel) in luma.iter_mut().zip(pixels) {
-            *luma = scale(self.luma, pixel.map(i32::from), 0, 16);
+            *luma = scale(self.luma, [pixel[0].into(), pixel[1].into(), pixel[2].into()], 0, 16);
         }
         if let Some(&last) = luma.get(pixels.len() - 1) {
             luma[pixels.len()..].fill(last);
@@ -178,11 +173,13 @@ impl Weights {
     }
 
     /// The chroma of four pixels.
-    fn chroma(&self, upper: [Pixel; 2], lower: [Pixel; 2]) -> (u8, u8) {
-        let sums = [0, 1, 2].map(|channel| {
-            let [upper, lower] = [upper, lower].map(|[left, right]| i32::from(left[channel]) + i32::from(right[channel]));
-            upper + lower
-        });
+    #[inline]
+    fn chroma(&self, [upper_left, upper_right]: [Pixel; 2], [lower_left, lower_right]: [Pixel; 2]) -> (u8, u8) {
+        let sum = |channel: usize| {
+            let upper = i32::from(upper_left[channel]) + i32::from(upper_right[channel]);
+            upper + i32::from(lower_left[channel]) + i32::from(lower_right[channel])
+        };
+        let sums = [sum(0), sum(1), sum(2)];
         (scale(self.blue, sums, 2, 128), scale(self.red, sums, 2, 128))
     }
 }

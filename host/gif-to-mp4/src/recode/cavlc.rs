@@ -4,7 +4,13 @@ use std::sync::LazyLock;
 
 use super::bits::BitReader;
 use super::cavlc_tables::{COEFFICIENT_TOKENS, RUN_BEFORE, TOTAL_ZEROS, TOTAL_ZEROS_CHROMA_DC};
-use super::macroblock::Block;
+
+/// The coefficients of a block in their order: how many there are, and all of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Block {
+    pub(super) count: u8,
+    pub(super) levels: [i16; 16],
+}
 
 /// Bits of the longest code for a number of zeros, and for a run of zeros with a table.
 const ZEROS_BITS: u32 = 9;

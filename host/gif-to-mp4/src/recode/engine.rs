@@ -51,7 +51,9 @@ impl Engine {
     pub(super) fn even_bit(&mut self, bit: bool) {
         self.low = (self.low << 1) + if bit { self.range } else { 0 };
         self.queue += 1;
-        self.put_byte();
+        if self.queue >= 0 {
+            self.put_byte();
+        }
     }
 
     /// Encodes a number in Exp-Golomb code of this order.
@@ -87,23 +89,27 @@ impl Engine {
         self.bytes
     }
 
+    #[inline]
     fn renormalise(&mut self) {
         // A range has nine bits.
         let shift = self.range.leading_zeros() - 23;
-        self.range <<= shift;
-        self.shift(shift);
+        if shift > 0 {
+            self.range <<= shift;
+            self.shift(shift);
+        }
     }
 
+    #[inline]
     fn shift(&mut self, count: u32) {
         self.low <<= count;
         self.queue += count as i32;
-        self.put_byte();
+        if self.queue >= 0 {
+            self.put_byte();
+        }
     }
 
+    #[inline(never)]
     fn put_byte(&mut self) {
-        if self.queue < 0 {
-            return;
-        }
         let above = self.queue as u32 + 10;
         let complete = self.low >> above;
         self.low &= (1 << above) - 1;

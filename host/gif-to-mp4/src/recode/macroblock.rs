@@ -1,7 +1,7 @@
 //! A macroblock, and reading it from a stream with variable-length codes (CAVLC): ITU-T H.264, 7.3.5 and 9.2.
 
 use super::bits::BitReader;
-use super::cavlc::read_block;
+use super::cavlc::{Block, read_block};
 use super::cavlc_tables::{INTER_PATTERNS, INTRA_PATTERNS};
 
 /// How a macroblock is predicted.
@@ -24,13 +24,6 @@ pub(super) enum Split {
     Above,
     Beside,
     Quarters,
-}
-
-/// The coefficients of a block in their order: how many there are, and all of them.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Block {
-    pub(super) count: u8,
-    pub(super) levels: [i16; 16],
 }
 
 /// A rectangle of blocks with one motion vector.

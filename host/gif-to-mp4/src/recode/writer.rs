@@ -1,7 +1,8 @@
 //! Writes macroblocks with arithmetic codes (CABAC): ITU-T H.264, 9.3.2 and 9.3.3.
 
+use super::cavlc::Block;
 use super::engine::Engine;
-use super::macroblock::{Block, Counts, Kind, Macroblock, Split};
+use super::macroblock::{Counts, Kind, Macroblock, Split};
 use super::neighbours::Neighbours;
 
 /// The first context of each part of a macroblock.
