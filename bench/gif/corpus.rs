@@ -167,7 +167,7 @@ fn terminal(width: i32, height: i32, frames: i32) -> Frames {
         for row in 0..height / 18 {
             let line = (row + frame / 2) as u64;
             let length = 10 + Random::new(line).below(40);
-            picture.text(8, 6 + row * 18, &letters(line, length), 2, if line % 5 == 0 { FLAT[2] } else { [200; 3] });
+            picture.text(8, 6 + row * 18, &letters(line, length), 2, if line.is_multiple_of(5) { FLAT[2] } else { [200; 3] });
         }
         picture
     }))

@@ -84,9 +84,9 @@ impl Picture {
 /// The dots of a made-up letter: strokes, so that it looks like one.
 fn shape(letter: u8) -> u64 {
     const STROKES: [u64; 8] = [
-        0x0000_0000_1f, // top
-        0x1f << 15,     // middle
-        0x1f << 30,     // bottom
+        0x1f,       // top
+        0x1f << 15, // middle
+        0x1f << 30, // bottom
         0x1 | 0x1 << 5 | 0x1 << 10 | 0x1 << 15,
         0x1 << 15 | 0x1 << 20 | 0x1 << 25 | 0x1 << 30,
         0x10 | 0x10 << 5 | 0x10 << 10 | 0x10 << 15,

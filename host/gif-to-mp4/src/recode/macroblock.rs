@@ -111,7 +111,7 @@ impl Macroblock {
             (Some(code @ 1..=24), _) => {
                 let code = code as u8 - 1;
                 self.kind = Kind::Intra16(code % 4);
-                self.pattern = code / 4 % 3 << 4 | if code >= 12 { 15 } else { 0 };
+                self.pattern = (code / 4 % 3) << 4 | if code >= 12 { 15 } else { 0 };
                 self.chroma_mode = u8::try_from(bits.number()?).ok()?;
             }
             // Raw samples, which OpenH264 does not write.

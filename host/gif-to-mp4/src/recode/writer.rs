@@ -180,8 +180,8 @@ impl Writer {
         }
         for motion in &macroblock.motions {
             let nearby = near.motion(motion.area[0], motion.area[1]);
-            for axis in 0..2 {
-                write_motion(engine, context::MOTION[axis], nearby[axis], motion.difference[axis]);
+            for ((context, nearby), difference) in context::MOTION.into_iter().zip(nearby).zip(motion.difference) {
+                write_motion(engine, context, nearby, difference);
             }
             near.set_motion(motion.area, motion.difference);
         }
