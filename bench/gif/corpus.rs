@@ -27,6 +27,7 @@ pub fn corpus() -> Vec<Sample> {
     add("typing", encode(typing(800, 500, 120), Dither::None, Store::Changes, 8));
     add("terminal", encode(terminal(640, 400, 80), Dither::None, Store::Whole, 6));
     add("desktop", encode(desktop(1280, 720, 100), Dither::None, Store::Changes, 5));
+    add("desktop-large", encode(desktop(1680, 1050, 150), Dither::None, Store::Changes, 5));
     add("dashboard", encode(dashboard(1280, 800, 180), Dither::None, Store::Changes, 4));
     add("large-spinner", encode(spinner(1920, 1080, 60), Dither::None, Store::Changes, 3));
     add("long", encode(cartoon(160, 120, 600), Dither::None, Store::Changes, 4));
