@@ -41,7 +41,7 @@ pub struct GifOptions {
     /// The largest GIF that is converted, in MiB, from 1 to 1024
     #[arg(long, value_name = "MB", default_value_t = Limits::default().input_bytes as u64 / MIB, value_parser = range(1, 1024))]
     gif_max_mb: u64,
-    /// The most pixels, width times height, of a GIF that is converted, up to 9437184; a conversion takes about 15 bytes of memory for each
+    /// The most pixels, width times height, of a GIF that is converted, up to 9437184; a conversion takes about 23 bytes of memory for each
     #[arg(long, value_name = "PIXELS", default_value_t = Limits::default().canvas_pixels, value_parser = range(1, MAX_PIXELS))]
     gif_max_pixels: u64,
     /// The longest side of a GIF that is converted, in pixels, up to 8688; the embedded converter takes 3840x2160 at most
