@@ -17,7 +17,9 @@ use crate::health::HealthHistory;
 use crate::hit_buffer::HitBuffer;
 use crate::integrity::Integrity;
 use crate::loading::Loaded;
-use crate::media::{Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Status, StoreError};
+use crate::media::{
+    Delivered, EntryFilter, LoadReport, Media, Page, PutOutcome, RefreshOutcome, Refreshed, Source, Status, StoreError,
+};
 use crate::pass_through::PassThrough;
 use crate::policy::swap::Swapper;
 use crate::request::Request;
@@ -154,6 +156,13 @@ impl MediaCache {
         Ok(None)
     }
 
+    /// What is stored for `url`, if it is in memory or in an open file that nobody has changed, without a call of the component.
+    #[must_use]
+    pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
+        // An open file was looked at already.
+        self.peek(self.key(url)).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
+    }
+
     /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
     /// it continues if the first client disconnects. While the component cannot be asked, what is not in memory is downloaded and not stored.
     ///
@@ -284,6 +293,14 @@ impl MediaCache {
     /// A hit without a call: the component holds the bytes, and so do we.
     fn resident(&self, key: &str) -> Option<Media> {
         self.peek(key.into()).map(ResidentHit::count)
+    }
+
+    /// What is resident or open under a cache key.
+    fn peek<'a>(&'a self, key: Cow<'a, str>) -> Option<ResidentHit<'a>> {
+        let hit = ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits)?;
+        // A file may be on the disk that hangs.
+        let is_usable = hit.media().body.in_memory().is_some() || self.0.availability.outage().is_none();
+        (is_usable && !self.is_closed()).then_some(hit)
     }
 
     /// Whether the bytes of media are those that the component gave, as far as the file that they are in tells. If not, the entry is

@@ -2,19 +2,26 @@
 
 use std::borrow::Cow;
 
-use crate::cache::MediaCache;
+use crate::hit_buffer::HitBuffer;
 use crate::media::{Media, Source};
-use crate::resident_index::ResidentHandle;
+use crate::resident_index::{ResidentHandle, ResidentIndex};
 
 /// A resident or open entry that a request may be answered with. It is a hit once it is [counted](Self::count).
 pub struct ResidentHit<'a> {
-    cache: &'a MediaCache,
     key: Cow<'a, str>,
     media: Media,
     handle: ResidentHandle,
+    residents: &'a ResidentIndex,
+    hits: &'a HitBuffer,
 }
 
-impl ResidentHit<'_> {
+impl<'a> ResidentHit<'a> {
+    /// What is resident or open under a cache key.
+    pub(crate) fn of(key: Cow<'a, str>, residents: &'a ResidentIndex, hits: &'a HitBuffer) -> Option<Self> {
+        let (media, handle) = residents.get(&key)?;
+        Some(Self { key, media, handle, residents, hits })
+    }
+
     /// The media.
     #[must_use]
     pub fn media(&self) -> &Media {
@@ -24,26 +31,10 @@ impl ResidentHit<'_> {
     /// Counts the hit, and returns the media.
     #[must_use]
     pub fn count(self) -> Media {
-        if let (Source::Disk, Some(residents)) = (self.media.source, &self.cache.0.residents) {
-            residents.count_file_hit(&self.key);
+        if self.media.source == Source::Disk {
+            self.residents.count_file_hit(&self.key);
         }
-        self.cache.0.hits.add(&self.key, self.handle, self.media.source);
+        self.hits.add(&self.key, self.handle, self.media.source);
         self.media
-    }
-}
-
-impl MediaCache {
-    /// What is stored for `url`, if it is in memory or in an open file that nobody has changed, without a call of the component.
-    #[must_use]
-    pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
-        self.peek(self.key(url)).filter(|hit| hit.media.body.is_unchanged())
-    }
-
-    /// What is resident or open under a cache key.
-    pub(crate) fn peek<'a>(&'a self, key: Cow<'a, str>) -> Option<ResidentHit<'a>> {
-        let (media, handle) = self.0.residents.as_ref()?.get(&key)?;
-        // A file may be on the disk that hangs.
-        let is_usable = media.body.in_memory().is_some() || self.0.availability.outage().is_none();
-        (is_usable && !self.is_closed()).then_some(ResidentHit { cache: self, key, media, handle })
     }
 }
