@@ -35,4 +35,5 @@ mod restart;
 mod single_flight;
 mod small_disk;
 mod special_files;
+mod unreadable;
 mod workload;

@@ -44,7 +44,7 @@ impl Cache {
     /// time in milliseconds that the fetch took, 0 if there was none.
     pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
         let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
-        match self.store(key, &media).await {
+        match self.store_or_replace(key, &media).await {
             Ok(handle) => media.handle = Some(handle),
             Err(error) => {
                 self.count_not_stored(&error);
@@ -53,6 +53,12 @@ impl Cache {
         }
         fill.finish(|| media.share());
         media
+    }
+
+    /// Stores media. If the entry is stored and could not be read, this replaces it.
+    async fn store_or_replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<u64, StoreError> {
+        let is_stored = self.state.borrow().is_stored(&key.digest);
+        if is_stored { self.replace(key, media).await.map(|replaced| replaced.handle) } else { self.store(key, media).await }
     }
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {

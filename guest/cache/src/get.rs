@@ -73,9 +73,11 @@ impl State {
     fn locate(&self, digest: &KeyDigest) -> Location {
         let Some(slot) = self.index.find(digest) else { return self.locate_unknown(digest) };
         match self.index.get(slot).map(|entry| entry.state) {
-            Some(EntryState::Stored | EntryState::Replacing) => {
+            Some(state @ (EntryState::Stored | EntryState::Replacing)) => {
                 match self.memory_tier.get(slot).or_else(|| self.replacing.get(&slot)) {
                     Some(resident) => Location::Resident(CachedMedia::stored(resident, self.index.handle(slot))),
+                    // It could not be read, and its new files are not in place yet.
+                    None if state == EntryState::Replacing => Location::Absent,
                     None => Location::OnDisk,
                 }
             }

@@ -120,6 +120,11 @@ impl State {
         self.index.find(digest).map(|slot| self.index.handle(slot))
     }
 
+    /// Whether the index has the entry, and both of its files exist.
+    pub(crate) fn is_stored(&self, digest: &KeyDigest) -> bool {
+        self.index.find(digest).and_then(|slot| self.index.get(slot)).is_some_and(Entry::is_stored)
+    }
+
     /// Whether the files are being replaced. The old ones are served then, from where they are kept.
     pub(crate) fn is_replaced(&self, digest: &KeyDigest) -> bool {
         let entry = self.index.find(digest).and_then(|slot| self.index.get(slot));

@@ -3,6 +3,9 @@
 //! A changed body is written as `.dat.new` and its sidecar as `.json.new`; then both are renamed, the body first. The sidecar has the
 //! digest of its body, by which a start completes or undoes what was interrupted: see `recovery`. An unchanged body stays, and only
 //! the sidecar is replaced, which takes one rename.
+//!
+//! An entry that cannot be read is replaced the same way: there is nothing to serve until its new files are in place, and if they cannot
+//! be put there, it stays as it is.
 
 use std::rc::Rc;
 
@@ -48,7 +51,8 @@ struct Replacement<'a> {
 }
 
 impl Cache {
-    /// Replaces an entry with media, or stores it if the entry has been evicted meanwhile. Only the leader of its fill may do this.
+    /// Replaces an entry with media, whether it can be read or not, or stores it if the entry has been evicted meanwhile. Only the leader
+    /// of its fill may do this.
     pub(crate) async fn replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Replaced, StoreError> {
         if media.metadata.cacheability == Cacheability::NoStore {
             return Err(StoreError::NoStore);
@@ -60,8 +64,11 @@ impl Cache {
         let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
         let sidecar = self.describe_media(key, media).await?;
         let json = sidecar.to_checked_json().map_err(StoreError::Disk)?;
-        let Some((old, _)) = self.find(&key.digest).await else { return self.store_again(key, media).await };
-        let modified = !self.has_body(&key.digest, media.handle, &sidecar).await;
+        let old = self.find(&key.digest).await.map(|(old, _)| old);
+        if old.is_none() && !self.state.borrow().is_stored(&key.digest) {
+            return self.store_again(key, media).await;
+        }
+        let modified = old.is_none() || !self.has_body(&key.digest, media.handle, &sidecar).await;
         let new_size = disk_size(if modified { sidecar.size } else { 0 }, json.len() as u64);
         let arrived = if modified { media.body.arrived_bytes() } else { 0 };
         let Some(replacement) = self.begin_replacement(&disk, &key.digest, old, Needed { new_size, arrived }).await? else {
@@ -145,12 +152,13 @@ impl Cache {
         stored.is_some() && stored == sidecar.body_digest
     }
 
-    /// Reserves space for the new files of an entry. `old` is served until they are in place. `None` if the entry has been evicted.
+    /// Reserves space for the new files of an entry. `old` is served until they are in place, unless the entry cannot be read. `None` if
+    /// the entry has been evicted.
     async fn begin_replacement(
         &self,
         disk: &Disk,
         digest: &KeyDigest,
-        old: CachedMedia,
+        old: Option<CachedMedia>,
         Needed { new_size, arrived }: Needed,
     ) -> Result<Option<Replacement<'_>>, StoreError> {
         let old_size = {
@@ -172,7 +180,9 @@ impl Cache {
             let Some(slot) = state.index.find(digest) else { return Ok(None) };
             let Some(entry) = state.index.get_mut(slot).filter(|entry| entry.is_stored()) else { return Ok(None) };
             entry.state = EntryState::Replacing;
-            state.replacing.insert(slot, Resident { body: old.body, metadata: old.metadata, body_digest: None });
+            if let Some(CachedMedia { body, metadata, .. }) = old {
+                state.replacing.insert(slot, Resident { body, metadata, body_digest: None });
+            }
             state.index.reserve(new_size);
             state.writes.begin(both);
             (Replacement { cache: self, slot, new_size, old_size }, state.disk_bytes().saturating_sub(budget))
@@ -196,6 +206,9 @@ impl Replacement<'_> {
         state.memory_tier.release(self.slot);
         if let Some(digest) = state.index.get(self.slot).map(|entry| entry.digest) {
             state.describe(self.slot, &Entry::new(digest, sidecar, stamp, EntryState::Stored));
+            if state.unreadable == Some(digest) {
+                state.read_succeeded();
+            }
         }
         state.index.promote(self.slot);
         if let Some(entry) = state.index.get_mut(self.slot) {

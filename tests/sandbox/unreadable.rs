@@ -1,0 +1,73 @@
+//! Entries that exist, and that the disk cannot read.
+
+use std::sync::Arc;
+
+use media_cache::{Builder, Health, MediaCache, Source};
+use media_cache_test_support::cache_directory::disk_usage;
+use media_cache_test_support::cache_requests::body;
+use media_cache_test_support::cache_rig::{CacheRig, SMALL};
+use media_cache_test_support::cache_state::{entries, recovered, stats};
+use media_cache_test_support::file_faults::{Fault, FaultyDisk};
+use media_cache_test_support::scripted_origin::text;
+use rustix::io::Errno;
+
+/// A rig with these entries on its disk, and that disk.
+async fn rig_with(urls: &[&str]) -> (CacheRig, Arc<FaultyDisk>) {
+    (CacheRig::after_a_run(urls).await, Arc::default())
+}
+
+/// Has every operation with this name fail.
+fn fail(disk: &FaultyDisk, operation: &'static str) {
+    disk.fail(move |name| (name == operation).then_some(Fault::Error(Errno::IO)));
+}
+
+async fn open(rig: &CacheRig, disk: &Arc<FaultyDisk>, set: impl FnOnce(Builder) -> Builder) -> MediaCache {
+    rig.open_with(|builder| set(builder.file_faults(disk.clone()))).await
+}
+
+async fn is_degraded(cache: &MediaCache) -> bool {
+    matches!(cache.health().await.unwrap(), Health::Degraded(_))
+}
+
+#[tokio::test]
+async fn entry_that_cannot_be_read_is_replaced_by_the_media_that_is_fetched() {
+    for operation in ["read *.dat", "read *.json", "open *.dat", "inspect *.dat"] {
+        let (rig, disk) = rig_with(&["test:a", "test:b"]).await;
+        let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
+        rig.origin.serves_bytes("test:a", b"new".to_vec());
+        fail(&disk, operation);
+        assert!(cache.get("test:a").await.unwrap().is_none(), "{operation}");
+        assert!(is_degraded(&cache).await, "{operation}");
+        let media = cache.get_or_download("test:a").await.unwrap();
+        assert_eq!((body(&media).await, media.source), (b"new".to_vec(), Source::Origin), "{operation}");
+        disk.work();
+        assert!(!is_degraded(&cache).await, "{operation}: nothing is left that cannot be read");
+        let media = cache.get("test:a").await.unwrap().unwrap();
+        assert_eq!((body(&media).await, media.source), (b"new".to_vec(), Source::Disk), "{operation}");
+        let counted = stats(&cache).await;
+        assert_eq!((counted.entries, counted.store_failures, counted.damaged), (2, 0, 0), "{operation}");
+        assert_eq!(disk_usage(&rig.directory()), (2 * SMALL, 4), "{operation}");
+        cache.close().await.unwrap();
+        let cache = rig.open().await;
+        assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"new", "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn entry_that_can_be_neither_read_nor_replaced_stays_as_it_is() {
+    for operation in ["create *.dat.new", "create *.json.new.tmp", "rename *.dat.new"] {
+        let (rig, disk) = rig_with(&["test:a"]).await;
+        let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
+        rig.origin.serves_bytes("test:a", b"new".to_vec());
+        disk.fail(move |name| (name == operation || name == "read *.dat").then_some(Fault::Error(Errno::IO)));
+        for requests in 1..3 {
+            assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, b"new", "{operation}");
+            assert_eq!((rig.origin.requests("test:a"), stats(&cache).await.store_failures), (1 + requests, requests as u64));
+        }
+        assert!(is_degraded(&cache).await, "{operation}");
+        disk.work();
+        recovered(&cache, &rig.clock).await;
+        assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "{operation}");
+        assert_eq!((entries(&cache).await.len(), disk_usage(&rig.directory())), (1, (SMALL, 2)), "{operation}");
+    }
+}
