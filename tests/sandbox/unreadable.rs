@@ -1,6 +1,7 @@
 //! Entries that exist, and that the disk cannot read.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use media_cache::{Builder, Health, MediaCache, Source};
 use media_cache_test_support::cache_directory::disk_usage;
@@ -70,4 +71,28 @@ async fn entry_that_can_be_neither_read_nor_replaced_stays_as_it_is() {
         assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "{operation}");
         assert_eq!((entries(&cache).await.len(), disk_usage(&rig.directory())), (1, (SMALL, 2)), "{operation}");
     }
+}
+
+#[tokio::test]
+async fn entry_that_cannot_be_read_is_looked_at_without_reading_all_of_it() {
+    let (rig, disk) = rig_with(&["test:a"]).await;
+    let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
+    fail(&disk, "read *.dat");
+    assert!(cache.get("test:a").await.unwrap().is_none());
+    let looks = Arc::<Mutex<Vec<String>>>::default();
+    let seen = looks.clone();
+    disk.fail(move |name| {
+        seen.lock().unwrap().push(name.into());
+        (name == "read *.dat").then_some(Fault::Error(Errno::IO))
+    });
+    rig.clock.advance(Duration::from_secs(1));
+    cache.checkpoint().await.unwrap();
+    assert!(is_degraded(&cache).await);
+    let done = std::mem::take(&mut *looks.lock().unwrap());
+    // Whoever reads all of it asks for its size first.
+    assert!(done.iter().any(|name| name == "read *.dat") && !done.iter().any(|name| name == "inspect *.dat"), "{done:?}");
+    rig.clock.advance(Duration::from_secs(1));
+    cache.close().await.unwrap();
+    let done = looks.lock().unwrap();
+    assert!(!done.iter().any(|name| name.ends_with(".dat")), "closing reads no media: {done:?}");
 }

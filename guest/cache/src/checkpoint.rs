@@ -38,7 +38,7 @@ impl Cache {
             return Err(StoreError::NotReady);
         }
         let disk = self.open_disk()?;
-        self.try_again(&disk).await;
+        self.try_again(&disk, close).await;
         self.evict_to_budget().await;
         self.evict_to_free_space(&disk).await;
         let saved = self.save_index(&disk, close).await;

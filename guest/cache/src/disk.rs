@@ -15,6 +15,9 @@ use crate::settings::Durability;
 /// The directory for everything of ours but the entries.
 const OWN_DIRECTORY: &str = ".media-cache";
 
+/// How much is read of a file to find out whether that is possible, in bytes.
+const BEGINNING: u32 = 4096;
+
 /// The open directory.
 pub struct Disk {
     directory: Descriptor,
@@ -96,6 +99,15 @@ impl Disk {
         // Links are not followed: nothing that we write is one.
         let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
         Blob::from_file(&file)
+    }
+
+    /// Reads the beginning of a file, to find out whether that is possible.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn read_beginning(&self, name: String) -> Result<(), ErrorCode> {
+        let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
+        storage::read_at(&file, 0, BEGINNING).await.map(drop)
     }
 
     /// The content of small files, in the order of their names.

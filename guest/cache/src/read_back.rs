@@ -76,11 +76,14 @@ impl Cache {
         self.delete_evicted([dropped]).await;
         ReadBack::Changed
     }
+}
 
-    /// Whether the entry can be read now, or is no longer what could not be read.
-    pub(crate) async fn can_be_read(&self, disk: &Disk, digest: KeyDigest) -> bool {
-        !matches!(read_checked(self, disk, digest).await, Checked::Unreadable(..))
-    }
+/// Whether the files of an entry seem to be readable now, or are no longer what could not be read. Of the media, which may be large, only
+/// the beginning is read.
+pub(crate) async fn can_be_read(disk: &Disk, digest: KeyDigest) -> bool {
+    let sidecar = read_sidecar(disk, digest.sidecar_file(), digest).await.map(drop);
+    let media = disk.read_beginning(digest.media_file()).await;
+    [sidecar, media].iter().all(|read| read.as_ref().map_or_else(blames_the_file, |()| true))
 }
 
 async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked {

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::disk::{Disk, blames_the_file};
 use crate::disk_health::Operation;
 use crate::entry::{Entry, EntryState, Evicted};
+use crate::read_back::can_be_read;
 use crate::recovery::{NewFiles, recover};
 use crate::sidecar_file::{StampedSidecar, read_sidecar};
 use crate::state::State;
@@ -32,11 +33,15 @@ struct Failed {
 }
 
 impl Cache {
-    /// Tries again what failed: to delete files, to write an entry, and to read entries.
-    pub(crate) async fn try_again(&self, disk: &Disk) {
+    /// Tries again what failed: to delete files, to write an entry, and to read entries. Where this is the last call, only deleting is
+    /// of use.
+    pub(crate) async fn try_again(&self, disk: &Disk, is_last: bool) {
         let Some(Failed { undeleted, store, set_aside, unreadable }) = self.failed(disk) else { return };
         self.delete_leftovers(disk).await;
         self.delete_evicted(undeleted.into_iter().map(|digest| Evicted { digest, disk_size: 0 })).await;
+        if is_last {
+            return;
+        }
         if store && self.can_write(disk).await {
             self.state.borrow_mut().disk_health.succeeded(Operation::Store);
         }
@@ -44,7 +49,7 @@ impl Cache {
             self.find_again(disk, digest).await;
         }
         if let Some(digest) = unreadable
-            && self.can_be_read(disk, digest).await
+            && can_be_read(disk, digest).await
         {
             self.state.borrow_mut().unreadable = None;
         }
