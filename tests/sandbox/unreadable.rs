@@ -1,10 +1,11 @@
 //! Entries that exist, and that the disk cannot read.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use media_cache::{Builder, Health, MediaCache, Source};
-use media_cache_test_support::cache_directory::disk_usage;
+use media_cache::{Builder, FileFaults, FileOperation, Health, MediaCache, Source};
+use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, sidecar_file};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::{CacheRig, SMALL};
 use media_cache_test_support::cache_state::{entries, recovered, stats};
@@ -95,4 +96,36 @@ async fn entry_that_cannot_be_read_is_looked_at_without_reading_all_of_it() {
     cache.close().await.unwrap();
     let done = looks.lock().unwrap();
     assert!(!done.iter().any(|name| name.ends_with(".dat")), "closing reads no media: {done:?}");
+}
+
+/// Has all sidecars be unreadable but those of these entries.
+struct ReadableSidecars(Mutex<Vec<String>>);
+
+impl FileFaults for ReadableSidecars {
+    fn before(&self, FileOperation { action, file }: &FileOperation) -> io::Result<()> {
+        let is_sidecar = *action == "read" && file.ends_with(".json");
+        if is_sidecar && !self.0.lock().unwrap().contains(file) { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
+    const ENTRIES: usize = 150;
+    let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
+    let rig = CacheRig::after_a_run(&urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    // So that the sidecars have to be read.
+    std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
+    let disk = Arc::new(ReadableSidecars(Mutex::default()));
+    let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+    assert_eq!(stats(&cache).await.entries, 0);
+    let readable: Vec<_> = urls.iter().step_by(5).map(|url| sidecar_file(&rig.directory(), url)).collect();
+    let names = readable.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned());
+    *disk.0.lock().unwrap() = names.collect();
+    // Some of them at a time.
+    for _ in 0..3 {
+        rig.clock.advance(Duration::from_secs(1));
+        cache.checkpoint().await.unwrap();
+    }
+    assert_eq!(stats(&cache).await.entries, readable.len() as u64);
+    assert!(is_degraded(&cache).await, "the others cannot be read");
 }

@@ -1,15 +1,26 @@
 //! Files of entries that are no longer in the index, and that could not be deleted, or that could not be read. They take up space, so they
 //! count against the budget, and deleting them is tried again.
 
-use media_cache_entry_files::{DigestMap, KeyDigest};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use media_cache_entry_files::KeyDigest;
 
 use crate::entry::Evicted;
 
 /// The files, by entry.
 #[derive(Default)]
 pub struct Remains {
-    files: DigestMap<Remainder>,
+    files: BTreeMap<KeyDigest, Remainder>,
     disk_bytes: u64,
+    tried: Tried,
+}
+
+/// The entries that were tried last. The next attempt begins after them, so that each has its turn.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    undeleted: Option<KeyDigest>,
+    unreadable: Option<KeyDigest>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -58,9 +69,9 @@ impl Remains {
         self.files.is_empty()
     }
 
-    /// The entries whose files could not be read.
+    /// The entries whose files could not be read, from the one whose turn it is.
     pub fn unreadable(&self) -> impl Iterator<Item = KeyDigest> + '_ {
-        self.files.iter().filter(|(_, remainder)| !remainder.undeleted).map(|(digest, _)| *digest)
+        self.from(self.tried.unreadable, false)
     }
 
     /// Whether there are any.
@@ -69,9 +80,25 @@ impl Remains {
         self.unreadable().next().is_some()
     }
 
-    /// The entries whose files could not be deleted.
+    /// The entries whose files could not be deleted, from the one whose turn it is.
     pub fn undeleted(&self) -> impl Iterator<Item = KeyDigest> + '_ {
-        self.files.iter().filter(|(_, remainder)| remainder.undeleted).map(|(digest, _)| *digest)
+        self.from(self.tried.undeleted, true)
+    }
+
+    /// Notes the entries up to which files are now tried to be deleted and read again. The next ones come after them.
+    pub fn tried(&mut self, undeleted: Option<&KeyDigest>, unreadable: Option<&KeyDigest>) {
+        let Tried { undeleted: last_undeleted, unreadable: last_unreadable } = self.tried;
+        self.tried = Tried { undeleted: undeleted.copied().or(last_undeleted), unreadable: unreadable.copied().or(last_unreadable) };
+    }
+
+    fn from(&self, last: Option<KeyDigest>, undeleted: bool) -> impl Iterator<Item = KeyDigest> + '_ {
+        let (after, up_to) = match last {
+            Some(last) => (Bound::Excluded(last), Bound::Included(last)),
+            // All of them come after nothing, and none up to that.
+            None => (Bound::Unbounded, Bound::Excluded(KeyDigest::from_bytes([0; 32]))),
+        };
+        let in_turn = self.files.range((after, Bound::Unbounded)).chain(self.files.range((Bound::Unbounded, up_to)));
+        in_turn.filter(move |(_, remainder)| remainder.undeleted == undeleted).map(|(digest, _)| *digest)
     }
 
     /// All files.
@@ -105,6 +132,16 @@ mod tests {
         remains.forget(&a);
         assert_eq!((remains.disk_bytes(), remains.has(&a), remains.has(&c)), (16384, false, true));
         assert_eq!(remains.undeleted().collect::<Vec<_>>(), [b]);
+        remains.add_undeleted(a, 4096);
+        let turns: Vec<_> = (0..4)
+            .map(|_| {
+                let turn = remains.undeleted().next().unwrap();
+                remains.tried(Some(&turn), None);
+                turn
+            })
+            .collect();
+        assert!(turns[0] != turns[1] && turns[..2] == turns[2..], "each has its turn");
+        remains.forget(&a);
         [b, c].iter().for_each(|digest| remains.forget(digest));
         assert!(remains.is_empty() && !remains.has_unreadable() && remains.disk_bytes() == 0);
     }

@@ -47,6 +47,7 @@ impl Cache {
         }
         for digest in set_aside {
             self.find_again(disk, digest).await;
+            wit_bindgen::yield_async().await;
         }
         if let Some(digest) = unreadable
             && can_be_read(disk, digest).await
@@ -75,12 +76,10 @@ impl Cache {
         self.tried_again.set(now);
         // An entry that is being stored under the same name has its own files there.
         let is_unknown = |digest: &KeyDigest| state.index.find(digest).is_none();
-        Some(Failed {
-            undeleted: state.remains.undeleted().filter(is_unknown).take(ENTRIES).collect(),
-            store: state.disk_health.fails(Operation::Store),
-            set_aside: state.remains.unreadable().filter(is_unknown).take(ENTRIES).collect(),
-            unreadable: state.unreadable,
-        })
+        let some = |digests: &mut dyn Iterator<Item = KeyDigest>| digests.filter(is_unknown).take(ENTRIES).collect::<Vec<_>>();
+        let (undeleted, set_aside) = (some(&mut state.remains.undeleted()), some(&mut state.remains.unreadable()));
+        state.remains.tried(undeleted.last(), set_aside.last());
+        Some(Failed { undeleted, store: state.disk_health.fails(Operation::Store), set_aside, unreadable: state.unreadable })
     }
 
     /// Does all that storing an entry takes.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::hex::{decode_hex, encode_hex};
 
 /// The SHA-256 digest of a cache key, or of another URL. Not to be confused with the digest of a body.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyDigest([u8; 32]);
 
 /// A map by [`KeyDigest`]. Digests are uniformly distributed and nobody can choose URLs whose digests collide, so eight of their bytes
