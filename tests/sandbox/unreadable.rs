@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use media_cache::{Builder, FileFaults, FileOperation, Health, MediaCache, Source};
-use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, sidecar_file};
+use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, file_stem, sidecar_file};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::{CacheRig, SMALL};
-use media_cache_test_support::cache_state::{entries, recovered, stats};
+use media_cache_test_support::cache_state::{entries, order, recovered, stats};
 use media_cache_test_support::file_faults::{Fault, FaultyDisk};
 use media_cache_test_support::scripted_origin::text;
 use rustix::io::Errno;
@@ -128,4 +128,37 @@ async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
     }
     assert_eq!(stats(&cache).await.entries, readable.len() as u64);
     assert!(is_degraded(&cache).await, "the others cannot be read");
+}
+
+/// Has the files of an entry be impossible to inspect, until they are not any more.
+struct Uninspectable(Mutex<Option<String>>);
+
+impl FileFaults for Uninspectable {
+    fn before(&self, FileOperation { action, file }: &FileOperation) -> io::Result<()> {
+        let stem = self.0.lock().unwrap();
+        let is_of_it = stem.as_ref().is_some_and(|stem| file.starts_with(stem.as_str()));
+        if is_of_it && ["list", "inspect"].contains(action) { Err(Errno::IO.into()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn entry_whose_files_cannot_be_inspected_is_reported_and_found_again() {
+    for has_log in [true, false] {
+        let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
+        if !has_log {
+            std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
+        }
+        // So that the directory has to be listed.
+        std::fs::write(rig.directory().join("changed"), "").unwrap();
+        let disk = Arc::new(Uninspectable(Mutex::new(Some(file_stem("test:a")))));
+        let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+        assert_eq!(order(&cache).await, ["test:b"], "{has_log}");
+        let Health::Degraded(degradation) = cache.health().await.unwrap() else { panic!("nothing is reported: {has_log}") };
+        let reason = degradation.reason;
+        assert!(reason.starts_with(&format!("cannot read the files of {}", file_stem("test:a"))), "{reason}");
+        *disk.0.lock().unwrap() = None;
+        recovered(&cache, &rig.clock).await;
+        assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "{has_log}");
+        assert_eq!(stats(&cache).await.entries, 2, "{has_log}");
+    }
 }

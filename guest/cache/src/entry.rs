@@ -60,6 +60,8 @@ pub struct FoundFiles {
     pub sidecar: bool,
     /// Whether a file differs from what the index log says.
     pub differ: bool,
+    /// Whether a file could not be inspected.
+    pub uninspected: bool,
 }
 
 impl Entry {

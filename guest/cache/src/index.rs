@@ -182,6 +182,11 @@ impl Index {
         });
     }
 
+    /// Notes that a listing has found a file of an entry that cannot be inspected.
+    pub fn found_uninspected(&mut self, slot: Slot) {
+        self.change(slot, |entry| entry.found.uninspected = true);
+    }
+
     /// Changes an entry, whose sizes may differ afterwards.
     fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Entry)) {
         let Some(entry) = self.nodes.get_mut(slot as usize).and_then(|node| node.entry.as_mut()) else { return };

@@ -83,14 +83,12 @@ impl State {
 
     fn found(&mut self, file: ListedFile, others: &mut Others) {
         match FileKind::of(&file.name) {
-            FileKind::Media(digest) => {
-                if let Some(slot) = self.slot_of_found(digest) {
-                    self.index.found_media(slot, file.stamp.size);
-                }
-            }
-            FileKind::Sidecar(digest) => {
-                if let Some(slot) = self.slot_of_found(digest) {
-                    self.index.found_sidecar(slot, file.stamp);
+            kind @ (FileKind::Media(digest) | FileKind::Sidecar(digest)) => {
+                let Some(slot) = self.slot_of_found(digest) else { return };
+                match (kind, file.stamp) {
+                    (_, None) => self.index.found_uninspected(slot),
+                    (FileKind::Media(_), Some(stamp)) => self.index.found_media(slot, stamp.size),
+                    (_, Some(stamp)) => self.index.found_sidecar(slot, stamp),
                 }
             }
             FileKind::NewMedia(digest) => others.replacements.entry(digest).or_default().media = true,

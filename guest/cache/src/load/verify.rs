@@ -157,14 +157,16 @@ impl State {
         }
     }
 
-    /// Verifies the entries in these slots, as far as that takes no look at files. Returns those of which one file is missing.
+    /// Verifies the entries in these slots, as far as that takes no look at files. Returns those of which a file is missing, or could not
+    /// be inspected.
     fn verify_slots(&mut self, slots: Range<Slot>, unread: &mut ByTime) -> Vec<Unread> {
         let mut incomplete = Vec::new();
         for slot in slots {
             let handle = self.index.handle(slot);
             let Some(entry) = self.index.get_mut(slot).filter(|entry| entry.state == EntryState::Unverified) else { continue };
             match entry.found {
-                FoundFiles { media: true, sidecar: true, differ: false } if entry.logged => {
+                FoundFiles { uninspected: true, .. } => incomplete.push(Unread { handle, digest: entry.digest }),
+                FoundFiles { media: true, sidecar: true, differ: false, .. } if entry.logged => {
                     entry.state = EntryState::Stored;
                 }
                 FoundFiles { media: true, sidecar: true, .. } => unread.push(entry.sidecar_modified, slot),

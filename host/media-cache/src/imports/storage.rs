@@ -123,7 +123,7 @@ impl<T: Send + 'static> HostListingWithStore<T> for HasSelf<HostState> {
         })?;
         let next = move || {
             faults.before("list", DIRECTORY).map_err(error_code)?;
-            next_files(&mut directory.lock().unwrap_or_else(PoisonError::into_inner), limit as usize)
+            next_files(&mut directory.lock().unwrap_or_else(PoisonError::into_inner), limit as usize, &faults)
         };
         off_thread(store, 0, next).await
     }
@@ -282,7 +282,7 @@ fn interrupted(error: &tokio::task::JoinError) -> ErrorCode {
 }
 
 /// The next regular files of a listing.
-fn next_files(directory: &mut Dir, limit: usize) -> Result<Vec<ListedFile>, ErrorCode> {
+fn next_files(directory: &mut Dir, limit: usize, faults: &FaultHook) -> Result<Vec<ListedFile>, ErrorCode> {
     let mut files = Vec::new();
     while files.len() < limit {
         let Some(entry) = directory.next() else { break };
@@ -292,10 +292,14 @@ fn next_files(directory: &mut Dir, limit: usize) -> Result<Vec<ListedFile>, Erro
         if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
             continue;
         }
-        match rustix::fs::statat(directory.fd().map_err(error_code)?, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: stamp(&stat) }),
-            // One of an entry that cannot be inspected is looked at again when it is missed.
-            Ok(_) | Err(_) => {}
+        let directory = directory.fd().map_err(error_code)?;
+        let inspected = faults.before("list", name).and_then(|()| Ok(rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        match inspected {
+            Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: Some(stamp(&stat)) }),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // That says nothing about the others. The component finds out what is wrong with this one.
+            Err(_) => files.push(ListedFile { name: name.into(), stamp: None }),
         }
     }
     Ok(files)
