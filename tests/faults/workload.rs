@@ -13,7 +13,7 @@ use media_cache_test_support::cache_directory::{copy_files, disk_usage};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::{CacheRig, bytes};
 use media_cache_test_support::cache_state::{entries as listed, recovered, stats};
-use media_cache_test_support::file_faults::{Fault, FaultyDisk};
+use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::{fetched, text};
 use media_cache_test_support::soon::soon;
@@ -129,15 +129,6 @@ pub async fn run(directory: &PreparedDirectory, fault: Option<(String, Fault)>) 
     let Stage { mut run, .. } = durable;
     (run.seen, run.failed) = (disk.seen(), disk.failed());
     run
-}
-
-/// Ends all faults when it is dropped, so that a test that fails does not hang.
-struct EndFaults(Arc<FaultyDisk>);
-
-impl Drop for EndFaults {
-    fn drop(&mut self) {
-        self.0.work();
-    }
 }
 
 impl Stage<'_> {

@@ -1,15 +1,19 @@
 //! The background check finds media that the disk has damaged, and disturbs nothing.
 
 use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
 
 use media_cache::{IntegrityReport, MediaCache, Source};
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, media_file, write_python_entry};
 use media_cache_test_support::cache_requests::body;
 use media_cache_test_support::cache_rig::{CacheRig, bytes};
 use media_cache_test_support::cache_state::{order, resident, stats};
+use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
-use media_cache_test_support::soon::eventually;
+use media_cache_test_support::soon::{eventually, soon};
+use tokio::sync::oneshot;
 
 /// Opens a cache that checks entries as fast as it can, and waits until it has checked all.
 async fn checked(rig: &CacheRig) -> (MediaCache, IntegrityReport) {
@@ -94,4 +98,31 @@ async fn requests_and_refreshes_meanwhile_lose_nothing() {
         assert_eq!(body(&cache.get(url).await.unwrap().unwrap()).await, noise(seed as u64, 30_000));
     }
     assert_eq!((cache.integrity().damaged, stats(&cache).await.damaged), (0, 0));
+}
+
+#[tokio::test]
+async fn request_for_an_entry_does_not_wait_until_it_is_checked() {
+    let rig = CacheRig::after_a_run(&["test:a"]).await;
+    let disk = Arc::<FaultyDisk>::default();
+    let _end = EndFaults(disk.clone());
+    let (begun, begins) = oneshot::channel();
+    let mut begun = Some(begun);
+    // The first to read the media is the check, which hangs.
+    disk.fail(move |name| {
+        let is_check = name == "read *.dat" && begun.take().is_some_and(|begun| begun.send(()).is_ok());
+        is_check.then_some(Fault::Hang)
+    });
+    // What is small is read on the thread that would hang.
+    let media = noise(1, 100_000);
+    rig.origin.serves_bytes("test:a", media.clone());
+    let open = |builder: media_cache::Builder| builder.integrity_check_rate(bytes(u64::MAX)).max_silence(Duration::from_secs(60));
+    let cache = rig.open().await;
+    cache.refresh("test:a").await.unwrap();
+    cache.close().await.unwrap();
+    let cache = rig.open_with(|builder| open(builder).file_faults(disk.clone())).await;
+    soon(begins).await.unwrap();
+    assert_eq!(body(&soon(cache.get("test:a")).await.unwrap().unwrap()).await, media);
+    assert_eq!(cache.integrity().intact, 0, "the check is still in progress");
+    disk.work();
+    eventually(|| cache.integrity().intact == 1).await;
 }

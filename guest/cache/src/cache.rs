@@ -66,6 +66,8 @@ pub struct Cache {
     pub(crate) refreshes: SingleFlight<KeyDigest, Result<Refreshed, FetchError>>,
     /// Reads from disk, by entry.
     pub(crate) reads: SingleFlight<KeyDigest, Option<CachedMedia>>,
+    /// Checks of entries, which requests do not wait for.
+    pub(crate) verifications: SingleFlight<KeyDigest, ()>,
     /// Permits to change the directory.
     pub(crate) permits: WritePermits,
     /// Going on standby, and ending that.
@@ -121,6 +123,7 @@ impl Cache {
             fills: SingleFlight::default(),
             refreshes: SingleFlight::default(),
             reads: SingleFlight::default(),
+            verifications: SingleFlight::default(),
             permits: WritePermits::default(),
             transitions: SingleFlight::default(),
             on_standby: RefCell::default(),

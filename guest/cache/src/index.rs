@@ -39,6 +39,8 @@ pub struct Index {
     reserved: u64,
     removed: Vec<KeyDigest>,
     removed_too_many: bool,
+    /// The listing whose cursor is given to another one next.
+    first_listing: u8,
 }
 
 impl Index {
@@ -301,16 +303,34 @@ impl Index {
     /// is one.
     pub fn page(&mut self, after: Option<u64>, limit: usize) -> (Vec<Slot>, Option<u64>) {
         let after = after.unwrap_or(0);
-        // Uses are numbered from 1, so the cursor is right if no entry is between it and `after`.
-        let listing = self.lists.cursor(Cursor::Listing);
-        let marked = self.nodes.get(listing as usize).filter(|node| node.entry.is_some() && node.used > after);
-        let fits = marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after));
-        let start = if fits { Some(listing) } else { self.coldest_first().find(|slot| self.used(*slot) > after) };
-        let mut slots: Vec<Slot> = start.into_iter().flat_map(|slot| self.from(slot)).take(limit.saturating_add(1)).collect();
+        let marked = (0..lists::LISTINGS).find(|listing| self.continues(Cursor::Listing(*listing), after));
+        let start = match marked {
+            Some(listing) => self.lists.cursor(Cursor::Listing(listing)),
+            None => self.coldest_first().find(|slot| self.used(*slot) > after).unwrap_or(NONE),
+        };
+        let mut slots: Vec<Slot> = self.from(start).take(limit.saturating_add(1)).collect();
         let next = if slots.len() > limit { slots.pop() } else { None };
-        self.set_cursor(Cursor::Listing, next);
+        let listing = marked.unwrap_or_else(|| self.begin_listing());
+        self.set_cursor(Cursor::Listing(listing), next);
         let after = next.and_then(|_| slots.last().map(|slot| self.used(*slot)));
         (slots, after)
+    }
+
+    /// Whether a listing that has come as far as `after` continues at this cursor. Uses are numbered from 1, so it does if no entry is
+    /// between it and `after`.
+    fn continues(&self, cursor: Cursor, after: u64) -> bool {
+        let marked = self.nodes.get(self.lists.cursor(cursor) as usize).filter(|node| node.entry.is_some() && node.used > after);
+        marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after))
+    }
+
+    /// The number of a listing that has ended, or else of the one that began first.
+    fn begin_listing(&mut self) -> u8 {
+        let ended = (0..lists::LISTINGS).find(|listing| self.cursor(Cursor::Listing(*listing)).is_none());
+        ended.unwrap_or_else(|| {
+            let first = self.first_listing;
+            self.first_listing = (first + 1) % lists::LISTINGS;
+            first
+        })
     }
 
     /// The number of the last use of the entry in a slot.

@@ -83,9 +83,12 @@ impl Cache {
             written = write_new(&disk, key.digest, body, &json).await;
         }
         if modified && written.is_ok() {
-            // A read that is in progress expects the old bytes. From now on, what was kept of them is served.
+            // A read or a check that is in progress expects the old bytes. From now on, what was kept of them is served.
             while let Some(read) = self.reads.follow(&key.digest) {
                 let _ = read.await;
+            }
+            while let Some(check) = self.verifications.follow(&key.digest) {
+                let _ = check.await;
             }
             let renamed = disk.rename(key.digest.new_media_file(), key.digest.media_file()).await;
             written = renamed.and(written);

@@ -27,8 +27,11 @@ impl Cache {
         let digest = self.lookup_key(url).digest;
         // Until the directory is loaded, the load verifies entries.
         let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
-        // A replacement of the files waits for reads in progress.
-        let Role::Leader(read) = self.reads.join(&digest) else { return Verified::InUse };
+        // Whoever reads it finds out. A replacement of the files waits for a check in progress, and a request does not.
+        let Role::Leader(check) = self.verifications.join(&digest) else { return Verified::InUse };
+        if self.reads.is_led(&digest) {
+            return Verified::InUse;
+        }
         let Some(before) = self.state.borrow().handle_of(&digest) else { return Verified::Absent };
         let mut files = read_files(&disk, digest).await;
         let permit = self.permits.acquire();
@@ -53,7 +56,7 @@ impl Cache {
                 Files::Damaged => state.drop_damaged(&digest),
             }
         };
-        read.finish(|| None);
+        check.finish(|| ());
         self.delete_evicted(dropped).await;
         Verified::Damaged
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use media_cache::{FileFaults, FileOperation};
 use rustix::io::Errno;
@@ -83,5 +83,14 @@ impl FileFaults for FaultyDisk {
                 Ok(())
             }
         }
+    }
+}
+
+/// Ends all faults when it is dropped, so that a test that fails does not hang.
+pub struct EndFaults(pub Arc<FaultyDisk>);
+
+impl Drop for EndFaults {
+    fn drop(&mut self) {
+        self.0.work();
     }
 }

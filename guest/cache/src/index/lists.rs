@@ -7,17 +7,31 @@ use crate::index::node::{List, NONE, Node, Slot};
 /// A place in the order of use that somebody comes back to. If its entry moves, the cursor moves on to the next one.
 #[derive(Clone, Copy, Debug)]
 pub enum Cursor {
-    /// Where the latest listing continues.
-    Listing,
     /// The first entry that was used since the index log was last appended to.
     Unflushed,
     /// The next entry that goes into a new index log.
     Compaction,
     /// The next entry that the policy learns of, while the directory is being loaded.
     Loading,
+    /// Where one of the listings in progress continues.
+    Listing(u8),
 }
 
-const CURSORS: usize = 4;
+/// The number of listings in progress that have a cursor of their own. Further ones have to look for where they continue.
+pub(super) const LISTINGS: u8 = 4;
+
+const CURSORS: usize = 3 + LISTINGS as usize;
+
+impl Cursor {
+    fn number(self) -> usize {
+        match self {
+            Self::Unflushed => 0,
+            Self::Compaction => 1,
+            Self::Loading => 2,
+            Self::Listing(listing) => 3 + usize::from(listing % LISTINGS),
+        }
+    }
+}
 
 pub(super) struct Lists {
     ends: [(Slot, Slot); 2],
@@ -47,11 +61,11 @@ impl Lists {
     }
 
     pub fn cursor(&self, cursor: Cursor) -> Slot {
-        self.cursors[cursor as usize]
+        self.cursors[cursor.number()]
     }
 
     pub fn set_cursor(&mut self, cursor: Cursor, slot: Slot) {
-        self.cursors[cursor as usize] = slot;
+        self.cursors[cursor.number()] = slot;
     }
 
     /// Links a slot as the most recently used.
@@ -60,7 +74,7 @@ impl Lists {
         self.link(nodes, List::Used, slot, NONE, self.uses);
         // Those that were at the end come to it next.
         for cursor in [Cursor::Unflushed, Cursor::Compaction, Cursor::Loading] {
-            let cursor = &mut self.cursors[cursor as usize];
+            let cursor = &mut self.cursors[cursor.number()];
             if *cursor == NONE {
                 *cursor = slot;
             }

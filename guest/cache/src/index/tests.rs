@@ -121,6 +121,25 @@ fn a_listing_continues_without_its_bookmark() {
 }
 
 #[test]
+fn listings_at_the_same_time_have_their_own_bookmarks() {
+    let mut index = filled("abcdefghij");
+    let bookmarks = |index: &Index| (0..lists::LISTINGS).filter_map(|n| index.cursor(Cursor::Listing(n))).collect::<Vec<_>>();
+    let (_, slow) = index.page(None, 2);
+    let (_, fast) = index.page(None, 4);
+    assert_eq!(bookmarks(&index), [2, 4]);
+    let (slots, fast) = index.page(fast, 3);
+    assert_eq!((slots, bookmarks(&index)), (vec![4, 5, 6], vec![2, 7]));
+    let (slots, _) = index.page(slow, 2);
+    assert_eq!((slots, bookmarks(&index)), (vec![2, 3], vec![4, 7]));
+    assert_eq!(index.page(fast, 9), (vec![7, 8, 9], None));
+    assert_eq!(bookmarks(&index), [4], "a listing that has ended needs none");
+    for limit in 1..10 {
+        index.page(None, limit);
+    }
+    assert_eq!(bookmarks(&index).len(), usize::from(lists::LISTINGS), "their number is limited");
+}
+
+#[test]
 fn a_cursor_moves_on_with_the_entry_after_it() {
     let mut index = filled("abcd");
     index.set_cursor(Cursor::Compaction, index.oldest());
