@@ -1,15 +1,20 @@
 //! The disk budget covers everything that a cache takes up, not only its entries.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use media_cache::{Builder, FetchedMedia, FreeSpaceFloor, MediaCache, SpooledBody, StoreError};
+use media_cache::{Builder, FetchedMedia, FreeSpaceFloor, MediaCache, Spool, SpooledBody, StoreError};
+use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, INDEX_LOG, NEITHER, files_exist, media_file};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, bytes};
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::random::noise;
-use media_cache_test_support::soon::soon;
+use media_cache_test_support::soon::{eventually, soon};
+use tempfile::TempDir;
 
 use crate::small_disk::SmallDisk;
 
@@ -182,4 +187,36 @@ async fn free_space_floor_is_held_by_evicting() {
     save_twice(&cache).await;
     assert_eq!(stats(&cache).await.entries, 5);
     soon(cache.close()).await.unwrap();
+}
+
+/// A directory on another file system than the one of a rig. `None` if the test is to be skipped.
+fn elsewhere(rig: &CacheRig) -> Option<TempDir> {
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+    let shared_memory = Path::new("/dev/shm");
+    let is_another = device(shared_memory).is_some_and(|other| device(rig.root()) != Some(other));
+    (!skip::unless(is_another, "a file system in /dev/shm")).then(|| tempfile::tempdir_in(shared_memory).unwrap())
+}
+
+#[tokio::test]
+async fn body_that_arrived_on_another_file_system_takes_up_no_space_there_once_it_is_stored() {
+    for items in [0, 64] {
+        let rig = CacheRig::create();
+        let Some(directory) = elsewhere(&rig) else { return };
+        let spool = Spool::new(directory.path().join("spool"), FreeSpaceFloor::default());
+        let cache = rig.open_with(|builder| builder.spool(spool.clone()).max_memory_items(items)).await;
+        let expected = noise(1, (3 * BLOCK) as usize);
+        let outcome = cache.put_media("test:put", arrived(&cache, 3).await).await.unwrap();
+        assert!(outcome.not_stored.is_none(), "{items}: {:?}", outcome.not_stored);
+        // While it may still be sent.
+        eventually(|| spool.arriving_bytes() == 0).await;
+        assert_eq!(body(&outcome.media).await, expected, "{items}");
+        for refresh in [false, true] {
+            let fetched = Mutex::new(Some(arrived(&cache, 3 + u64::from(refresh)).await));
+            rig.origin.answers("test:a", move || Ok(fetched.lock().unwrap().take().unwrap()));
+            let media =
+                if refresh { cache.refresh("test:a").await.unwrap().media } else { cache.get_or_download("test:a").await.unwrap() };
+            eventually(|| spool.arriving_bytes() == 0).await;
+            assert_eq!(body(&media).await.len() as u64, (3 + u64::from(refresh)) * BLOCK, "{items}");
+        }
+    }
 }

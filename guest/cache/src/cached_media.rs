@@ -66,15 +66,14 @@ impl CachedMedia {
         }
     }
 
-    /// The response to a request. After a miss, the tier may hold the bytes in a file of its own while these are still in the file that
-    /// the downloader filled; these are returned then, since their digest is known already, and the media does not count as resident.
+    /// The response to a request. If the memory tier holds the bytes, it is those that are returned.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
         let file = slot.and_then(|slot| state.memory_tier.open_file(slot, &self.metadata)).map(Blob::share);
         let resident = slot.and_then(|slot| state.memory_tier.get(slot));
         // The entry may have been refreshed meanwhile, and then has other bytes.
         let resident = resident.filter(|resident| Rc::ptr_eq(&resident.metadata, &self.metadata));
-        let resident = resident.map(|resident| &resident.body).filter(|body| source != Source::Origin || body.in_memory());
+        let resident = resident.map(|resident| &resident.body);
         Media {
             mimetype: self.metadata.mimetype.clone(),
             filename: self.metadata.filename.clone(),

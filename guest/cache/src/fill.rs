@@ -11,6 +11,7 @@ use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::lookup_key::LookupKey;
 use crate::single_flight::{Leader, Role};
+use crate::store::Stored;
 
 /// The leader role for filling an entry.
 pub(crate) type FillLeader<'a> = Leader<'a, KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
@@ -45,7 +46,7 @@ impl Cache {
     pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
         let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
         match self.store_or_replace(key, &media).await {
-            Ok(handle) => media.handle = Some(handle),
+            Ok(stored) => stored.note_in(&mut media),
             Err(error) => {
                 self.count_not_stored(&error);
                 media.not_stored = Some(error);
@@ -56,9 +57,9 @@ impl Cache {
     }
 
     /// Stores media. If the entry is stored and could not be read, this replaces it.
-    async fn store_or_replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<u64, StoreError> {
+    async fn store_or_replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Stored, StoreError> {
         let is_stored = self.state.borrow().is_stored(&key.digest);
-        if is_stored { self.replace(key, media).await.map(|replaced| replaced.handle) } else { self.store(key, media).await }
+        if is_stored { self.replace(key, media).await.map(|replaced| replaced.stored) } else { self.store(key, media).await }
     }
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {

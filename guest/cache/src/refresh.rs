@@ -108,7 +108,7 @@ impl Cache {
     /// Records in the media whether it is stored. If not, what was stored before remains.
     fn record_replaced(&self, media: &mut CachedMedia, replaced: Result<Replaced, StoreError>) {
         match replaced {
-            Ok(replaced) => media.handle = Some(replaced.handle),
+            Ok(replaced) => replaced.stored.note_in(media),
             Err(error) => {
                 self.count_not_stored(&error);
                 (media.handle, media.not_stored) = (None, Some(error));

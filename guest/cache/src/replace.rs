@@ -26,11 +26,12 @@ use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
 use crate::sidecar_file::read_sidecar;
 use crate::state::State;
+use crate::store::Stored;
 
 /// An entry with new files.
 pub(crate) struct Replaced {
-    /// Its handle.
-    pub handle: u64,
+    /// Its handle and bytes.
+    pub stored: Stored,
     /// Whether its bytes have changed.
     pub modified: bool,
 }
@@ -125,13 +126,15 @@ impl Cache {
             }
         }
         let resident = if modified { self.resident_body(&disk, key.digest, &media.body, sidecar.body_digest).await } else { None };
+        let body = resident.as_ref().map(Blob::share);
         let resident =
             resident.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
-        Ok(Replaced { handle: replacement.commit(&sidecar, stamp, resident), modified })
+        let handle = replacement.commit(&sidecar, stamp, resident);
+        Ok(Replaced { stored: Stored { handle, body }, modified })
     }
 
     async fn store_again(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Replaced, StoreError> {
-        Ok(Replaced { handle: self.store(key, media).await?, modified: true })
+        Ok(Replaced { stored: self.store(key, media).await?, modified: true })
     }
 
     /// Whether an entry has the body that a sidecar describes. `handle` is that of the media, if it is stored.

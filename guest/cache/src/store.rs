@@ -24,9 +24,28 @@ use crate::single_flight::Role;
 /// How long media that was fetched waits for the directory to be loaded, in nanoseconds. Then it is served and not stored.
 const MAX_WAIT: u64 = 20_000_000;
 
+/// Media that is stored.
+pub(crate) struct Stored {
+    /// The handle of its entry.
+    pub handle: u64,
+    /// Its bytes, where they are stored now. `None` if they cannot be read there.
+    pub body: Option<Blob>,
+}
+
+impl Stored {
+    /// Notes in the media that it is stored. From now on it is read from where it is stored: the file that it arrived in may lie
+    /// elsewhere, and would take up space for as long as it is being sent.
+    pub fn note_in(self, media: &mut CachedMedia) {
+        media.handle = Some(self.handle);
+        if let Some(body) = self.body.filter(|_| !media.body.in_memory()) {
+            media.body = body;
+        }
+    }
+}
+
 impl Cache {
-    /// Stores media and returns its handle. Space is freed before anything is written, so that the budget holds at all times.
-    pub(crate) async fn store(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<u64, StoreError> {
+    /// Stores media. Space is freed before anything is written, so that the budget holds at all times.
+    pub(crate) async fn store(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Stored, StoreError> {
         if media.metadata.cacheability == Cacheability::NoStore {
             return Err(StoreError::NoStore);
         }
@@ -74,9 +93,10 @@ impl Cache {
             }
         };
         let body = self.resident_body(&disk, digest, &media.body, sidecar.body_digest).await;
+        let stored = body.as_ref().map(Blob::share);
         let resident = body.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
         self.state.borrow_mut().disk_health.succeeded(Operation::Store);
-        Ok(reservation.commit(stamp, resident))
+        Ok(Stored { handle: reservation.commit(stamp, resident), body: stored })
     }
 
     /// The open directory.
