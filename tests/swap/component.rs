@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::future::{join, join_all};
 use media_cache::{
@@ -11,11 +12,13 @@ use media_cache::{
     embedded,
 };
 use media_cache_test_components as components;
+use media_cache_test_support::cache_directory::sidecar;
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
 use media_cache_test_support::cache_state::{entries, order, stats, until};
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::scripted_transcoder::video_of;
 use media_cache_test_support::soon::soon;
 
 /// The built-in cache, said to be of another version: another component, with other bytes.
@@ -127,6 +130,47 @@ async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the
     // What the old ones have counted is known once they have ended.
     let stats = until(&cache, |stats| stats.downloads == 2).await;
     assert_eq!((stats.hits + stats.misses, stats.stored, stats.not_ready), (6, 2, 0), "{stats:?}");
+}
+
+#[tokio::test]
+async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let latch = rig.origin.hold("x:slow");
+    let download = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.get_or_download("x:slow").await.map(drop) })
+    };
+    latch.reached().await;
+    cache.swap_component(OTHER.clone()).await.unwrap();
+    rig.clock.advance(Duration::from_secs(7));
+    latch.open();
+    soon(download).await.unwrap().unwrap();
+    assert_eq!(sidecar(&rig.directory(), "x:slow")["cost"], 7000);
+}
+
+#[tokio::test]
+async fn gif_that_is_put_while_the_component_is_replaced_is_converted_and_counted_once() {
+    for (gif, converted, failed) in [("GIF89a", 1, 0), ("GIF89a broken", 0, 1)] {
+        let rig = CacheRig::create();
+        let cache = rig.open().await;
+        let latch = rig.transcoder.hold();
+        let put = {
+            let cache = cache.clone();
+            tokio::spawn(async move { cache.put("x:gif", gif, "image/gif", "a.gif").await })
+        };
+        latch.reached().await;
+        cache.swap_component(OTHER.clone()).await.unwrap();
+        latch.open();
+        let outcome = soon(put).await.unwrap().unwrap();
+        assert!(outcome.not_stored.is_none() && !outcome.known, "{outcome:?}");
+        let expected = if converted == 1 { video_of(gif.as_bytes()) } else { gif.into() };
+        assert_eq!(body(&outcome.media).await, expected);
+        assert_eq!(body(&cache.get("x:gif").await.unwrap().unwrap()).await, expected);
+        assert_eq!(rig.transcoder.requests(), 1, "{gif}");
+        let stats = until(&cache, |stats| stats.transcoded + stats.transcode_failures > 0).await;
+        assert_eq!((stats.transcoded, stats.transcode_failures, stats.stored), (converted, failed, 1), "{gif}");
+    }
 }
 
 #[tokio::test]

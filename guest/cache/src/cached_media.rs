@@ -84,6 +84,7 @@ impl CachedMedia {
             file,
             cache_control: self.metadata.cache_control(),
             validators: self.metadata.validators(),
+            cost: self.metadata.cost,
             body: match resident {
                 Some(resident) if source == Source::Origin => resident.share(),
                 _ => self.body,

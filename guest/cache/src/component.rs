@@ -31,6 +31,10 @@ impl GuestMediaCache for Cache {
         self.put(&url, media).await
     }
 
+    async fn admit(&self, url: String, media: FetchedMedia, cost: u32) -> Result<PutOutcome, StoreError> {
+        self.admit_from_predecessor(&url, media, cost).await
+    }
+
     async fn get_or_download(&self, url: String, context: Option<u64>) -> Result<Media, FetchError> {
         self.get_or_download(&url, context).await
     }

@@ -44,7 +44,19 @@ impl Cache {
     /// Converts media if the transcoder accepts it, stores it, and passes it to the requests that wait for the entry. `cost` is the
     /// time in milliseconds that the fetch took, 0 if there was none.
     pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
-        let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
+        let converted = self.transcode(fetched).await;
+        self.admit_as_it_is(key, fill, converted, cost).await
+    }
+
+    /// The same, without converting it.
+    pub(crate) async fn admit_as_it_is(
+        &self,
+        key: &LookupKey<'_>,
+        fill: FillLeader<'_>,
+        fetched: FetchedMedia,
+        cost: u32,
+    ) -> CachedMedia {
+        let mut media = CachedMedia::fetched(fetched, cost, clock::now());
         match self.store_or_replace(key, &media).await {
             Ok(stored) => stored.note_in(&mut media),
             Err(error) => {

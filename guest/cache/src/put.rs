@@ -8,9 +8,26 @@ use crate::clock;
 /// How long a put waits for the directory to be loaded, in nanoseconds.
 const MAX_WAIT: u64 = 1_000_000_000;
 
+/// What becomes of the media before it is stored.
+enum Preparation {
+    /// It is converted, if the transcoder accepts it.
+    Convert,
+    /// Nothing: that was done before, and this is what the fetch took, in milliseconds.
+    None { cost: u32 },
+}
+
 impl Cache {
     /// See the WIT.
     pub async fn put(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, StoreError> {
+        self.put_prepared(url, media, Preparation::Convert).await
+    }
+
+    /// See `admit` in the WIT.
+    pub async fn admit_from_predecessor(&self, url: &str, media: FetchedMedia, cost: u32) -> Result<PutOutcome, StoreError> {
+        self.put_prepared(url, media, Preparation::None { cost }).await
+    }
+
+    async fn put_prepared(&self, url: &str, media: FetchedMedia, preparation: Preparation) -> Result<PutOutcome, StoreError> {
         let key = self.parse_key(url).map_err(StoreError::InvalidUrl)?;
         // Without its directory the cache is empty, and stores nothing.
         if self.ensure_open().await.is_ok() {
@@ -26,7 +43,10 @@ impl Cache {
                 return Ok(PutOutcome { media: stored.into_media(source, state), known: true, not_stored: None });
             }
         };
-        let media = self.admit(&key, fill, media, 0).await;
+        let media = match preparation {
+            Preparation::Convert => self.admit(&key, fill, media, 0).await,
+            Preparation::None { cost } => self.admit_as_it_is(&key, fill, media, cost).await,
+        };
         let not_stored = media.not_stored.clone();
         Ok(PutOutcome { media: media.into_media(Source::Origin, &self.state.borrow()), known: false, not_stored })
     }

@@ -183,6 +183,8 @@ pub(crate) struct Delivered {
     pub resident: Weak<Blob>,
     /// The file of the entry if it is open. Alive for as long as the component keeps it open.
     pub file: Weak<Blob>,
+    /// What its fetch took, in milliseconds. 0 if unknown.
+    pub cost: u32,
 }
 
 /// A refresh as the component handed it over.

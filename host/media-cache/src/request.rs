@@ -28,12 +28,16 @@ pub(crate) enum Request {
         url: String,
         /// Boxed, since it is much larger than any other request.
         media: Box<FetchedMedia>,
+        /// Whether an instance has converted it already, if that is to be done.
+        is_converted: bool,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
     /// Store what an instance fetched that was on standby when it arrived, and answer the request for it.
     Admit {
         url: String,
         media: Box<FetchedMedia>,
+        /// What the fetch took, in milliseconds.
+        cost: u32,
         reply: Reply<Result<Delivered, FetchError>>,
         /// Dropped once that is done.
         stored: Option<Reply<()>>,

@@ -57,13 +57,13 @@ impl AccessorTask<HostState> for RequestTask {
 
 /// Has the instance that has taken over serve a request, and waits for that.
 async fn repeat(request: Request, instance: &Instance) {
-    let Request::Admit { url, media, reply, .. } = request else {
+    let Request::Admit { url, media, cost, reply, .. } = request else {
         // If the driver has ended, this drops the request.
         return drop(instance.handovers.send(request));
     };
     // The fetch is not over before its media is stored.
     let (stored, storing) = tokio::sync::oneshot::channel();
-    let _ = instance.handovers.send(Request::Admit { url, media, reply, stored: Some(stored) });
+    let _ = instance.handovers.send(Request::Admit { url, media, cost, reply, stored: Some(stored) });
     let _ = storing.await;
 }
 
@@ -88,8 +88,8 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             let is_stored = media.handle.is_some();
             let delivered = take(accessor, media)?;
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
-                let media = Box::new(delivered.media.into_fetched());
-                return Ok(Some(Request::Admit { url, media, reply, stored: None }));
+                let (media, cost) = (Box::new(delivered.media.into_fetched()), delivered.cost);
+                return Ok(Some(Request::Admit { url, media, cost, reply, stored: None }));
             }
             drop(reply.send(Ok(delivered)));
         }
@@ -118,13 +118,19 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
         Request::Put { reply, .. } if reply.is_closed() => {}
         Request::Remove { reply, .. } if reply.is_closed() => {}
         Request::RemoveMatching { reply, .. } if reply.is_closed() => {}
-        Request::Put { url, media, reply } => {
-            let given = accessor.with(|mut state| hand_over(state.get(), &url, FetchedMedia::clone(&media)))?;
-            let answer = match guest.call_put(accessor, cache, url.clone(), given).await? {
+        Request::Put { url, media, is_converted, reply } => {
+            let given = accessor.with(|mut state| hand_over(state.get(), &url, *media))?;
+            let answer = if is_converted {
+                guest.call_admit(accessor, cache, url.clone(), given, 0).await?
+            } else {
+                guest.call_put(accessor, cache, url.clone(), given).await?
+            };
+            let answer = match answer {
                 Ok(wit::PutOutcome { media: kept, known, not_stored }) => {
                     let kept = take(accessor, kept)?.media;
                     if is_refused(not_stored.as_ref()) {
-                        return Ok(Some(Request::Put { url, media, reply }));
+                        let media = Box::new(kept.into_fetched());
+                        return Ok(Some(Request::Put { url, media, is_converted: true, reply }));
                     }
                     Ok(PutOutcome { media: kept, known, not_stored })
                 }
@@ -132,10 +138,10 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             };
             drop(reply.send(answer));
         }
-        Request::Admit { url, media, reply, stored } => {
-            let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media)).await?;
+        Request::Admit { url, media, cost, reply, stored } => {
+            let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media), cost).await?;
             match delivered {
-                Ok(None) => return Ok(Some(Request::Admit { url, media, reply, stored })),
+                Ok(None) => return Ok(Some(Request::Admit { url, media, cost, reply, stored })),
                 Ok(Some(delivered)) => drop(reply.send(Ok(delivered))),
                 Err(why) => drop(reply.send(Err(FetchError::InvalidUrl(why)))),
             }
@@ -187,9 +193,10 @@ async fn admit(
     instance: &Instance,
     url: &str,
     media: FetchedMedia,
+    cost: u32,
 ) -> wasmtime::Result<Result<Option<Delivered>, String>> {
     let media = accessor.with(|mut state| hand_over(state.get(), url, media))?;
-    Ok(match instance.guest().call_put(accessor, instance.cache, url.into(), media).await? {
+    Ok(match instance.guest().call_admit(accessor, instance.cache, url.into(), media, cost).await? {
         Ok(wit::PutOutcome { media, not_stored, .. }) => {
             let mut delivered = take(accessor, media)?;
             delivered.media.source = Source::Origin;
