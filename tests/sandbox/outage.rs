@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use media_cache::{CacheError, DirectoryLock, Health, MediaCache, Source, SwapError};
+use media_cache::{CacheError, ComponentSwapError, DirectoryLock, Health, MediaCache, Source, SwapError};
 use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
@@ -120,6 +120,9 @@ async fn directory_that_is_removed_while_another_process_has_it_is_reported_and_
     fs::remove_file(rig.directory().join("media-cache.lock")).unwrap();
     let other = DirectoryLock::acquire(&rig.directory()).unwrap();
     degraded_because(&cache, "in use by another").await;
+    let built_in = ENGINE.built_in_cache().unwrap();
+    assert!(matches!(cache.swap_component(built_in).await, Err(ComponentSwapError::Unavailable(_))));
+    assert_eq!(cache.component().swaps, 0, "it could not start");
     fs::remove_dir_all(rig.directory()).unwrap();
     degraded_because(&cache, "is gone").await;
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));

@@ -23,6 +23,7 @@ use crate::backoff::Backoff;
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::component::cache_component::CacheComponent;
+use crate::component::swap_error::ComponentSwapError;
 use crate::driver_slices::{DriverSlices, Work};
 use crate::engine::Engine;
 use crate::host_state::HostState;
@@ -61,6 +62,9 @@ pub(crate) struct Driver {
 /// How often a directory is asked for that another process has.
 const LOCK_RETRY: Duration = Duration::from_secs(1);
 
+/// Why a directory cannot be used that another process has.
+const IN_USE: &str = "another process has the directory";
+
 /// Instances of a component, one after another.
 struct Line {
     component: CacheComponent,
@@ -68,8 +72,34 @@ struct Line {
     inbox: Option<Inbox>,
     /// Notified when the first instance has started.
     ready: Option<Reply<wasmtime::Result<()>>>,
+    /// The component in place, while another one is tried, and who is told of the outcome.
+    trial: Option<Trial>,
     /// From whom the first instance takes over.
     succession: Option<Succession>,
+}
+
+/// What matters once an instance has started.
+struct Started<'a> {
+    component: &'a CacheComponent,
+    trial: &'a mut Option<Trial>,
+    succession: &'a mut Option<Succession>,
+}
+
+/// A component is tried in place of one that does not start.
+struct Trial {
+    /// The one that does not start.
+    before: CacheComponent,
+    reply: Reply<Result<(), ComponentSwapError>>,
+}
+
+/// How a pause has ended.
+enum Paused {
+    /// It is time for the next attempt.
+    Over,
+    /// Nobody is there any more.
+    Ended,
+    /// Another component is to be tried.
+    Replace(CacheComponent, Reply<Result<(), ComponentSwapError>>),
 }
 
 impl Driver {
@@ -79,7 +109,7 @@ impl Driver {
     pub async fn run(self, inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
         let (successors, mut new_successors) = mpsc::unbounded_channel();
         let component = self.serving.components.current();
-        let first = Line { component, inbox: Some(inbox), ready: Some(ready), succession: None };
+        let first = Line { component, inbox: Some(inbox), ready: Some(ready), trial: None, succession: None };
         let mut lines = FuturesUnordered::new();
         lines.push(self.run_line(first, &successors));
         loop {
@@ -88,7 +118,7 @@ impl Driver {
                     return;
                 },
                 Some(NewSuccessor { component, succession }) = new_successors.recv() => {
-                    let line = Line { component, inbox: None, ready: None, succession: Some(succession) };
+                    let line = Line { component, inbox: None, ready: None, trial: None, succession: Some(succession) };
                     lines.push(self.run_line(line, &successors));
                 }
             }
@@ -97,22 +127,30 @@ impl Driver {
 
     /// Runs instances of a component, until another component has taken over or everything ends.
     async fn run_line(&self, line: Line, successors: &mpsc::UnboundedSender<NewSuccessor>) {
-        let Line { mut component, mut inbox, mut ready, mut succession } = line;
+        let Line { mut component, mut inbox, mut ready, mut trial, mut succession } = line;
         let mut backoff = Backoff::default();
         loop {
             while let Some(inbox) = &mut inbox
                 && !self.serving.directory.is_ours()
             {
-                self.availability.begin(Trouble::Down, "another process has the directory");
-                if !self.pause(LOCK_RETRY, inbox, &mut component).await {
-                    return;
+                self.availability.begin(Trouble::Down, IN_USE);
+                if let Some(Trial { before, reply }) = trial.take() {
+                    component = before;
+                    drop(reply.send(Err(ComponentSwapError::Unavailable(IN_USE.into()))));
+                }
+                match self.pause(LOCK_RETRY, inbox).await {
+                    Paused::Over => {}
+                    Paused::Ended => return,
+                    // It could not be tried.
+                    Paused::Replace(_, reply) => drop(reply.send(Err(ComponentSwapError::Unavailable(IN_USE.into())))),
                 }
             }
             let answered = Arc::new(AtomicBool::new(false));
             let outcome = match (self.instantiate(&component, succession.is_some()).await, ready.take()) {
                 (Ok(store), ready) => {
                     let _ = ready.map(|ready| ready.send(Ok(())));
-                    self.run_instance(store, &mut inbox, &mut succession, &answered, successors).await
+                    let started = Started { component: &component, trial: &mut trial, succession: &mut succession };
+                    self.run_instance(store, &mut inbox, started, &answered, successors).await
                 }
                 (Err(error), None) => Err(error),
                 (Err(error), Some(ready)) => return drop(ready.send(Err(error))),
@@ -126,13 +164,22 @@ impl Driver {
                 Ok(End::Outdated | End::Retired) => continue,
                 Err(trap) => trap,
             };
+            if let Some(Trial { before, reply }) = trial.take() {
+                component = before;
+                drop(reply.send(Err(ComponentSwapError::Start(cause_of(&trap)))));
+                continue;
+            }
             self.restarts.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the cache component broke down and is started again: {trap:?}");
             if let Some(pause) = backoff.pause(answered.load(Ordering::Relaxed)) {
                 let reason = format!("the cache component does not start: {}", cause_of(&trap));
                 self.availability.begin(Trouble::Down, reason);
-                if !self.pause(pause, inbox, &mut component).await {
-                    return;
+                match self.pause(pause, inbox).await {
+                    Paused::Over => {}
+                    Paused::Ended => return,
+                    Paused::Replace(next, reply) => {
+                        trial = Some(Trial { before: std::mem::replace(&mut component, next), reply });
+                    }
                 }
             }
         }
@@ -143,7 +190,7 @@ impl Driver {
         &self,
         (mut store, bindings): (Store<HostState>, Bindings),
         inbox: &mut Option<Inbox>,
-        succession: &mut Option<Succession>,
+        Started { component, trial, succession }: Started<'_>,
         answered: &Arc<AtomicBool>,
         successors: &mpsc::UnboundedSender<NewSuccessor>,
     ) -> wasmtime::Result<End> {
@@ -163,6 +210,10 @@ impl Driver {
                 fetching: Arc::default(),
                 handovers: self.handovers.clone(),
             });
+            if let Some(Trial { reply, .. }) = trial.take() {
+                self.serving.components.swapped(component.clone());
+                let _ = reply.send(Ok(()));
+            }
             if let Some(takes_over) = succession.as_mut() {
                 let _load = self.slices.during(Work::Load);
                 *inbox = takes_over.succeed(accessor, &instance, &self.serving.policies).await?;
@@ -181,29 +232,24 @@ impl Driver {
     }
 
     /// Refuses whatever is asked for some time, or until the directory was replaced, unless it is to replace the component: there is no
-    /// instance that would have to hand over anything. False if all senders are gone.
-    async fn pause(&self, time: Duration, inbox: &mut Inbox, component: &mut CacheComponent) -> bool {
+    /// instance that would have to hand over anything.
+    async fn pause(&self, time: Duration, inbox: &mut Inbox) -> Paused {
         let over = tokio::time::sleep(time);
         tokio::pin!(over);
         loop {
             let message = tokio::select! {
-                () = &mut over => return true,
-                () = self.serving.directory.replaced() => return true,
+                () = &mut over => return Paused::Over,
+                () = self.serving.directory.replaced() => return Paused::Over,
                 message = inbox.next(true) => message,
             };
             match message {
-                None => return false,
+                None => return Paused::Ended,
                 Some(Message::Request(Request::Close(reply))) => {
                     let why = "there is no instance of the cache component that could save the index";
                     let _ = reply.send(Err(StoreError::Disk(why.into())));
-                    return false;
+                    return Paused::Ended;
                 }
-                Some(Message::Request(Request::Replace { component: next, reply })) => {
-                    *component = next.clone();
-                    self.serving.components.swapped(next);
-                    let _ = reply.send(Ok(()));
-                    return true;
-                }
+                Some(Message::Request(Request::Replace { component, reply })) => return Paused::Replace(component, reply),
                 // Dropping it answers it.
                 Some(_) => {}
             }

@@ -146,7 +146,7 @@ mod tests {
     use crate::media::{Health, Source};
     use media_cache_components as embedded;
     use media_cache_interfaces::{FetchError, FetchedMedia};
-    use std::sync::atomic::Ordering;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     async fn echo(url: String) -> Result<FetchedMedia, FetchError> {
         Ok(FetchedMedia::new(url, "text/plain", "echo.txt"))
@@ -241,7 +241,7 @@ mod tests {
             let mut state = make_state()?;
             match made.fetch_add(1, Ordering::Relaxed) {
                 0 => state.table.set_max_capacity(8),
-                _ if components.status().swaps == 0 => state.table.set_max_capacity(1),
+                _ if components.status().swaps == 0 && components.status().swap.is_none() => state.table.set_max_capacity(1),
                 _ => {}
             }
             Ok(state)
@@ -265,6 +265,46 @@ mod tests {
         assert_eq!(swapped.swaps, 1);
         cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.unwrap();
         assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
+        cache.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn component_that_does_not_start_either_is_not_put_in_place_of_one_that_does_not_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
+        let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
+        let (made, is_broken) = (AtomicU64::new(0), Arc::new(AtomicBool::new(true)));
+        let breaks = is_broken.clone();
+        prepared.driver.make_state = Box::new(move || match made.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                let mut state = make_state()?;
+                state.table.set_max_capacity(8);
+                Ok(state)
+            }
+            _ if breaks.load(Ordering::Relaxed) => Err(wasmtime::Error::msg("it never ran")),
+            _ => make_state(),
+        });
+        let cache = prepared.open().await.unwrap();
+        let mut number = 0;
+        while cache.passed_through() == 0 {
+            cache.get_or_download(&format!("x:{number}")).await.unwrap();
+            number += 1;
+        }
+        cache.0.availability.next_outage().await;
+        let other = cache.engine().compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
+        let error = loop {
+            match cache.swap_component(other.clone()).await {
+                Err(ComponentSwapError::Loading | ComponentSwapError::Interrupted) => tokio::task::yield_now().await,
+                swapped => break swapped.unwrap_err(),
+            }
+        };
+        assert!(matches!(&error, ComponentSwapError::Start(why) if why.contains("it never ran")), "{error}");
+        let status = cache.component();
+        assert_eq!((status.current.origin, status.swaps, status.failed_swaps > 0), (ComponentOrigin::BuiltIn, 0, true));
+        cache.watch_health().wait_for(|health| matches!(health, Health::Degraded(_))).await.unwrap();
+        is_broken.store(false, Ordering::Relaxed);
+        cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.unwrap();
+        assert_eq!(cache.status().await.unwrap().component.current.origin, ComponentOrigin::BuiltIn);
         cache.close().await.unwrap();
     }
 
