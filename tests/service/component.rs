@@ -165,3 +165,32 @@ async fn uploaded_component_outlives_a_restart_until_another_one_is_configured()
     service.media(&picture).await.is("hit");
     assert_eq!(origin.total_requests(), 1);
 }
+
+#[tokio::test]
+async fn uploaded_component_that_does_not_start_any_more_is_not_used_and_stays_remembered() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let picture = origin.serves("/a.png", "image/png", png(1));
+    let service = dir.serve().await;
+    service.media(&picture).await.is("miss");
+    // It takes over from another one, and traps where there is none.
+    let traps = cache_with_fault(6);
+    assert_eq!(put_component(&service, "", &traps).await.status, 200);
+    service.stop().await;
+    let remembered = dir.cache().join(".media-cache/component.json");
+    let before = std::fs::read(&remembered).unwrap();
+    for _ in 0..2 {
+        let service = dir.serve().await;
+        service.wait_for_log("(the built-in cache) runs in its place").await;
+        service.media(&picture).await.is("hit");
+        let shown = component(&service).await;
+        assert_eq!((&shown["origin"], &shown["swaps"]), (&json!("the built-in cache"), &json!(0)));
+        assert_eq!(shown["fallback_from"]["digest"], sha256(&traps));
+        let shown = command(&service, &["show"]).await.succeeded_text();
+        assert!(shown.contains("does not start") && shown.contains(&format!("{}.wasm", sha256(&traps))), "{shown}");
+        service.stop().await;
+        assert_eq!(std::fs::read(&remembered).unwrap(), before);
+    }
+    let service = dir.serve().await;
+    assert_eq!(put_component(&service, "?name=built-in", b"").await.json()["fallback_from"], Value::Null);
+    assert_ne!(std::fs::read(&remembered).unwrap(), before);
+}

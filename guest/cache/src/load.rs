@@ -22,6 +22,7 @@ use crate::disk::Disk;
 use crate::disk_health::Operation;
 use crate::index::{SLICE, Slot};
 use crate::index_log::log_file::{IndexLog, NEW_LOG};
+use crate::mutants::Mutant;
 use crate::single_flight::Role;
 
 /// A directory that was loaded.
@@ -99,6 +100,9 @@ impl Cache {
     }
 
     async fn load(&self) -> Result<LoadReport, String> {
+        if Mutant::TrapsWhenLoaded.is_on() {
+            std::process::abort();
+        }
         let disk = self.open().await?;
         // If this fails, files can be read by their names all the same.
         let Loaded { report, counters } = self.load_from(&disk).await?;

@@ -15,6 +15,8 @@ pub(crate) enum Mutant {
     TrapsWhenActivated = b'4' as isize,
     /// The same, but it is an error.
     FailsToActivate = b'5' as isize,
+    /// Loading the directory traps.
+    TrapsWhenLoaded = b'6' as isize,
 }
 
 #[cfg(feature = "mutants")]

@@ -2,7 +2,7 @@
 
 use media_cache::component::RememberedComponent;
 use media_cache::policy::RememberedPolicy;
-use media_cache::{CacheComponent, Engine};
+use media_cache::{Builder, CacheComponent, Engine};
 
 use crate::storage::Storage;
 
@@ -14,6 +14,26 @@ pub struct Remembered {
     pub component: RememberedComponent,
 }
 
+/// The cache component of a start.
+#[derive(Clone)]
+pub struct StartComponent {
+    /// The one to start.
+    pub component: CacheComponent,
+    /// The one that runs if that does not start.
+    pub fallback: Option<CacheComponent>,
+}
+
+impl StartComponent {
+    /// Sets both in a builder.
+    pub fn configure(self, builder: Builder) -> Builder {
+        let builder = builder.component(self.component);
+        match self.fallback {
+            Some(fallback) => builder.fallback_component(fallback),
+            None => builder,
+        }
+    }
+}
+
 impl Remembered {
     /// What the directory remembers.
     pub fn new(storage: &Storage) -> Self {
@@ -23,27 +43,30 @@ impl Remembered {
         }
     }
 
-    /// The cache component that was chosen while the service ran before, if that can still be had, or else the configured one.
+    /// The cache component that was chosen while the service ran before, if that can still be had, and the configured one in case that it
+    /// does not start; or else the configured one.
     ///
     /// # Errors
     /// When the configured one cannot be used.
-    pub fn component(&self, engine: &Engine, storage: &Storage) -> anyhow::Result<CacheComponent> {
+    pub fn component(&self, engine: &Engine, storage: &Storage) -> anyhow::Result<StartComponent> {
         let configured = storage.component();
         if let Some(chosen) = self.component.recall() {
             match engine.cache(&chosen) {
                 Ok(component) => {
-                    let name = named(&component);
+                    let chosen = component.description();
                     tracing::info!(
-                        "the cache component is {name}, which was chosen while the service ran; {configured} is not used"
+                        "the cache component is {chosen}, which was chosen while the service ran; {configured} is not used"
                     );
-                    return Ok(component);
+                    // What was chosen works without it.
+                    let fallback = engine.cache(&configured).inspect_err(|error| tracing::warn!("{configured}: {error}")).ok();
+                    return Ok(StartComponent { component, fallback });
                 }
                 Err(error) => tracing::error!(
                     "the cache component that was chosen before, {chosen}, cannot be used; it is {configured} now: {error}"
                 ),
             }
         }
-        Ok(engine.cache(&configured)?)
+        Ok(StartComponent { component: engine.cache(&configured)?, fallback: None })
     }
 
     /// Forgets what was chosen before something else was configured. To be called by the owner of the directory.
@@ -56,10 +79,4 @@ impl Remembered {
             }
         }
     }
-}
-
-/// Name, version and origin of a component.
-fn named(component: &CacheComponent) -> String {
-    let description = component.description();
-    format!("{} {} ({})", description.name, description.version, description.origin)
 }

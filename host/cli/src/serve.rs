@@ -35,7 +35,7 @@ use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::policy::CompileLimits;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
-use crate::remembered::Remembered;
+use crate::remembered::{Remembered, StartComponent};
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
 use crate::shutdown::Running;
@@ -246,12 +246,13 @@ impl Serve {
     fn prepare_with(
         &self,
         engine: Engine,
-        component: CacheComponent,
+        component: StartComponent,
         policy: &PolicySpec,
         shared: &Shared<'_>,
     ) -> anyhow::Result<PreparedCache> {
         let downloader = Logged::new(Arc::new(shared.downloader.clone()), shared.request_log.clone());
-        let builder = self.configure(engine, component, policy)?.spool(shared.spool.clone());
+        let builder = self.configure(engine, component.component.clone(), policy)?.spool(shared.spool.clone());
+        let builder = component.configure(builder);
         let builder = builder.downloader(shared.metrics.measured(Arc::new(downloader)));
         let transcoder = Logged::new(self.ingest.transcoder(), shared.request_log.clone());
         let transcoder = shared.metrics.measured(Arc::new(transcoder));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How many instances in a row may break down without having answered anything before there is a pause.
-const MAX_FRUITLESS_INSTANCES: u32 = 3;
+pub(crate) const MAX_FRUITLESS_INSTANCES: u32 = 3;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);

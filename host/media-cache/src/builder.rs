@@ -67,6 +67,7 @@ pub struct Builder {
     clock: Option<Arc<dyn Clock>>,
     engine: Option<Engine>,
     component: Option<CacheComponent>,
+    fallback: Option<CacheComponent>,
     policy: Option<PolicyComponent>,
     policy_options: Vec<(String, String)>,
     policy_limits: PolicyLimits,
@@ -256,6 +257,14 @@ impl Builder {
         self
     }
 
+    /// The cache component that runs if three instances of the other one in a row break down before they have answered anything. The log
+    /// says so, and [`component`](MediaCache::component). Default: none, and starting it is tried again and again.
+    #[must_use]
+    pub fn fallback_component(mut self, component: CacheComponent) -> Self {
+        self.fallback = Some(component);
+        self
+    }
+
     /// What the eviction policy, this one or another later, may use up. Default: see [`PolicyLimits`].
     #[must_use]
     pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
@@ -437,6 +446,7 @@ impl Builder {
             slices: Arc::default(),
             operations,
             serving,
+            fallback: self.fallback,
         };
         Ok((driver, record, pass_through))
     }

@@ -19,7 +19,7 @@ use wasmtime::Store;
 use wasmtime::component::Accessor;
 
 use crate::availability::{Availability, Trouble};
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, MAX_FRUITLESS_INSTANCES};
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::component::cache_component::CacheComponent;
@@ -57,6 +57,8 @@ pub(crate) struct Driver {
     /// The operations that other threads do for the component.
     pub operations: Arc<SlowOperations>,
     pub serving: Serving,
+    /// What runs if the first component does not start.
+    pub fallback: Option<CacheComponent>,
 }
 
 /// How often a directory is asked for that another process has.
@@ -74,6 +76,8 @@ struct Line {
     ready: Option<Reply<wasmtime::Result<()>>>,
     /// The component in place, while another one is tried, and who is told of the outcome.
     trial: Option<Trial>,
+    /// What runs if the component does not start.
+    fallback: Option<CacheComponent>,
     /// From whom the first instance takes over.
     succession: Option<Succession>,
 }
@@ -109,7 +113,8 @@ impl Driver {
     pub async fn run(self, inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
         let (successors, mut new_successors) = mpsc::unbounded_channel();
         let component = self.serving.components.current();
-        let first = Line { component, inbox: Some(inbox), ready: Some(ready), trial: None, succession: None };
+        let (ready, fallback) = (Some(ready), self.fallback.clone());
+        let first = Line { component, inbox: Some(inbox), ready, trial: None, fallback, succession: None };
         let mut lines = FuturesUnordered::new();
         lines.push(self.run_line(first, &successors));
         loop {
@@ -118,7 +123,8 @@ impl Driver {
                     return;
                 },
                 Some(NewSuccessor { component, succession }) = new_successors.recv() => {
-                    let line = Line { component, inbox: None, ready: None, trial: None, succession: Some(succession) };
+                    let succession = Some(succession);
+                    let line = Line { component, inbox: None, ready: None, trial: None, fallback: None, succession };
                     lines.push(self.run_line(line, &successors));
                 }
             }
@@ -127,7 +133,7 @@ impl Driver {
 
     /// Runs instances of a component, until another component has taken over or everything ends.
     async fn run_line(&self, line: Line, successors: &mpsc::UnboundedSender<NewSuccessor>) {
-        let Line { mut component, mut inbox, mut ready, mut trial, mut succession } = line;
+        let Line { mut component, mut inbox, mut ready, mut trial, mut fallback, mut succession } = line;
         let mut backoff = Backoff::default();
         loop {
             while let Some(inbox) = &mut inbox
@@ -152,8 +158,11 @@ impl Driver {
                     let started = Started { component: &component, trial: &mut trial, succession: &mut succession };
                     self.run_instance(store, &mut inbox, started, &answered, successors).await
                 }
-                (Err(error), None) => Err(error),
-                (Err(error), Some(ready)) => return drop(ready.send(Err(error))),
+                (Err(error), Some(ready)) if fallback.is_none() => return drop(ready.send(Err(error))),
+                (Err(error), not_ready) => {
+                    ready = not_ready;
+                    Err(error)
+                }
             };
             let Some(inbox) = &mut inbox else {
                 return end_without_inbox(outcome, succession);
@@ -172,12 +181,24 @@ impl Driver {
             self.restarts.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the cache component broke down and is started again: {trap:?}");
             if let Some(pause) = backoff.pause(answered.load(Ordering::Relaxed)) {
+                if let Some(fallback) = fallback.take() {
+                    let [from, to] = [&component, &fallback].map(|component| component.description().to_string());
+                    tracing::error!(
+                        "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row broke down before they had answered \
+                         anything; {to} runs in its place until another one is put there, or the next start"
+                    );
+                    self.serving.components.fell_back(fallback.clone());
+                    (component, backoff) = (fallback, Backoff::default());
+                    continue;
+                }
                 let reason = format!("the cache component does not start: {}", cause_of(&trap));
                 self.availability.begin(Trouble::Down, reason);
                 match self.pause(pause, inbox).await {
                     Paused::Over => {}
                     Paused::Ended => return,
                     Paused::Replace(next, reply) => {
+                        // What was chosen now is not to be replaced by anything else.
+                        fallback = None;
                         trial = Some(Trial { before: std::mem::replace(&mut component, next), reply });
                     }
                 }

@@ -138,7 +138,7 @@ impl Drop for SwapGuard<'_> {
 
 async fn replace(cache: Arc<Shared>, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
     let guard = SwapGuard::begin(&cache, &component).ok_or(ComponentSwapError::Busy)?;
-    let (before, to) = (named(&cache.components.current()), named(&component));
+    let (before, to) = (cache.components.current().description().to_string(), component.description().to_string());
     let swapped = request_swap(&cache, component).await;
     drop(guard);
     match &swapped {
@@ -165,10 +165,4 @@ async fn request_swap(cache: &Shared, component: CacheComponent) -> Result<(), C
         false => Err(ComponentSwapError::Interrupted),
         true => Err(ComponentSwapError::Closed),
     })
-}
-
-/// Name, version and origin of a component.
-fn named(component: &CacheComponent) -> String {
-    let description = component.description();
-    format!("{} {} ({})", description.name, description.version, description.origin)
 }

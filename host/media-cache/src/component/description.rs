@@ -2,6 +2,8 @@
 //!
 //! That is shown to people and logged. So what is too long, or has control characters, is left out.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 use wasmparser::{BinaryReader, Parser, Payload};
 
@@ -26,6 +28,14 @@ pub struct ComponentDescription {
     pub origin: ComponentOrigin,
     /// The SHA-256 of the component, in hexadecimal.
     pub digest: String,
+}
+
+impl fmt::Display for ComponentDescription {
+    /// Name, version and origin.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, origin, .. } = self;
+        write!(f, "{name} {version} ({origin})")
+    }
 }
 
 impl ComponentDescription {

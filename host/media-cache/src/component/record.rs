@@ -16,6 +16,7 @@ struct Facts {
     swaps: u64,
     failed_swaps: u64,
     swap: Option<ComponentDescription>,
+    fallback_from: Option<ComponentDescription>,
 }
 
 /// What there is to say of the component of a cache.
@@ -33,12 +34,15 @@ pub struct ComponentStatus {
     pub failed_swaps: u64,
     /// The component that is being put in place.
     pub swap: Option<ComponentDescription>,
+    /// The component in whose place the current one runs, because it does not start: see
+    /// [`Builder::fallback_component`](crate::Builder::fallback_component).
+    pub fallback_from: Option<ComponentDescription>,
 }
 
 impl ComponentRecord {
     pub fn new(current: CacheComponent) -> Self {
         let since = SystemTime::now();
-        Self(Mutex::new(Facts { current, previous: None, since, swaps: 0, failed_swaps: 0, swap: None }))
+        Self(Mutex::new(Facts { current, previous: None, since, swaps: 0, failed_swaps: 0, swap: None, fallback_from: None }))
     }
 
     /// The component in place.
@@ -78,8 +82,15 @@ impl ComponentRecord {
         if facts.current.description().digest != component.description().digest {
             facts.previous = Some(facts.current.clone());
         }
-        (facts.current, facts.since) = (component, SystemTime::now());
+        (facts.current, facts.since, facts.fallback_from) = (component, SystemTime::now(), None);
         facts.swaps += 1;
+    }
+
+    /// The component does not start, and this one runs in its place.
+    pub fn fell_back(&self, to: CacheComponent) {
+        let mut facts = self.facts();
+        facts.fallback_from = Some(facts.current.description().clone());
+        (facts.current, facts.since) = (to, SystemTime::now());
     }
 
     /// What there is to say.
@@ -92,6 +103,7 @@ impl ComponentRecord {
             swaps: facts.swaps,
             failed_swaps: facts.failed_swaps,
             swap: facts.swap.clone(),
+            fallback_from: facts.fallback_from.clone(),
         }
     }
 

@@ -118,6 +118,7 @@ fn document(status: &ComponentStatus) -> Response {
     document["failed_swaps"] = json!(status.failed_swaps);
     document["previous"] = status.previous.as_ref().map_or(Value::Null, described);
     document["swap"] = status.swap.as_ref().map_or(Value::Null, described);
+    document["fallback_from"] = status.fallback_from.as_ref().map_or(Value::Null, described);
     Json(document).into_response()
 }
 
