@@ -5,13 +5,16 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use media_cache::{CacheError, ComponentSwapError, DirectoryLock, Health, MediaCache, Source, SwapError};
+use media_cache::component::RememberedComponent;
+use media_cache::{
+    CacheError, ComponentOrigin, ComponentSwapError, DirectoryLock, Health, MediaCache, Source, SwapError, embedded,
+};
 use media_cache_test_skip as skip;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
 use media_cache_test_support::scripted_origin::text;
-use media_cache_test_support::soon::soon;
+use media_cache_test_support::soon::{eventually, soon};
 
 /// Waits until the cache is degraded, and returns why.
 async fn degraded(cache: &MediaCache) -> String {
@@ -93,6 +96,24 @@ async fn cache_that_responds_again_is_as_before() {
     assert_eq!((status.restarts, status.cache.hits), (0, 1), "no instance was lost, and no hit");
     assert!(cache.degraded_time() > Duration::ZERO);
     soon(cache.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn component_that_takes_over_late_is_remembered_although_the_caller_was_told_that_it_did_not() {
+    let (rig, cache) = impatient().await;
+    let memory = RememberedComponent::new(rig.directory(), ComponentOrigin::BuiltIn);
+    let upload = ENGINE.compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
+    let stopped = rig.clock.stop();
+    cache.get_or_download("test:a").await.unwrap();
+    assert!(degraded(&cache).await.contains("does not respond"));
+    let bytes = bytes::Bytes::from_static(embedded::CACHE);
+    let swapped = cache.swap_and_remember_component(upload, memory.clone(), Some(bytes)).await;
+    assert!(matches!(swapped, Err(ComponentSwapError::Unavailable(_))), "{swapped:?}");
+    assert_eq!(memory.recall(), None);
+    drop(stopped);
+    eventually(|| cache.component().swaps == 1 && cache.component().swap.is_none()).await;
+    let Some(ComponentOrigin::File(file)) = memory.recall() else { panic!("nothing is remembered") };
+    assert_eq!(fs::read(file).unwrap(), embedded::CACHE);
 }
 
 #[tokio::test]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::cache::{MediaCache, Shared};
 use crate::component::cache_component::CacheComponent;
 use crate::component::record::{ComponentRecord, ComponentStatus};
+use crate::component::remembered::RememberedComponent;
 use crate::component::swap_error::ComponentSwapError;
 use crate::policy::record::{PolicyStatus, PolicyTotals, Record};
 use crate::policy::spec::PolicyChoice;
@@ -90,7 +92,26 @@ impl MediaCache {
     /// # Errors
     /// See [`ComponentSwapError`]. The component that was there serves as before.
     pub async fn swap_component(&self, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
-        let swap = tokio::spawn(replace(self.0.clone(), component));
+        self.swap(component, None).await
+    }
+
+    /// The same, and remembers the component for the next start, when it has taken over: also if that is after this has returned
+    /// [`ComponentSwapError::Unavailable`], or the caller has dropped the future. `upload` is the component if it was handed in as bytes.
+    /// If it cannot be remembered, the log says so.
+    ///
+    /// # Errors
+    /// As for [`swap_component`](Self::swap_component).
+    pub async fn swap_and_remember_component(
+        &self,
+        component: CacheComponent,
+        memory: RememberedComponent,
+        upload: Option<Bytes>,
+    ) -> Result<ComponentStatus, ComponentSwapError> {
+        self.swap(component, Some(Memory { memory, upload })).await
+    }
+
+    async fn swap(&self, component: CacheComponent, memory: Option<Memory>) -> Result<ComponentStatus, ComponentSwapError> {
+        let swap = tokio::spawn(replace(self.0.clone(), component, memory));
         tokio::select! {
             biased;
             // One that does not start can be replaced.
@@ -136,10 +157,33 @@ impl Drop for SwapGuard<'_> {
     }
 }
 
-async fn replace(cache: Arc<Shared>, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
+/// Where a component is remembered.
+struct Memory {
+    memory: RememberedComponent,
+    upload: Option<Bytes>,
+}
+
+impl Memory {
+    /// Remembers the component that has just been put in place.
+    async fn remember(self, cache: &Shared) {
+        let (current, previous) = (cache.components.current(), cache.components.previous());
+        let remember = move || self.memory.remember(&current, self.upload.as_deref(), previous.as_ref());
+        let written = tokio::task::spawn_blocking(remember).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        written.unwrap_or_else(|error| tracing::warn!("the cache component cannot be kept for the next start: {error}"));
+    }
+}
+
+async fn replace(
+    cache: Arc<Shared>,
+    component: CacheComponent,
+    memory: Option<Memory>,
+) -> Result<ComponentStatus, ComponentSwapError> {
     let guard = SwapGuard::begin(&cache, &component).ok_or(ComponentSwapError::Busy)?;
     let (before, to) = (cache.components.current().description().to_string(), component.description().to_string());
     let swapped = request_swap(&cache, component).await;
+    if let (Ok(()), Some(memory)) = (&swapped, memory) {
+        memory.remember(&cache).await;
+    }
     drop(guard);
     match &swapped {
         Ok(()) => tracing::info!("replaced the cache component {before} by {to}"),

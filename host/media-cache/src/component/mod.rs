@@ -4,7 +4,7 @@ pub(crate) mod cache_component;
 pub(crate) mod description;
 pub(crate) mod origin;
 pub(crate) mod record;
-mod remembered;
+pub(crate) mod remembered;
 pub(crate) mod swap_error;
 
 pub use cache_component::CacheComponent;

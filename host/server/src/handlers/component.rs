@@ -70,24 +70,16 @@ async fn swap(
     lock: OwnedMutexGuard<()>,
 ) -> Result<Response, Problem> {
     let swap = async move {
-        let swapped = match component {
-            Some(component) => cache.swap_component(component).await,
-            None => cache.rollback_component().await,
-        }?;
-        let remember = move || remember(&service, &cache, upload.as_deref());
-        // `remember` logs its own errors.
-        let _ = tokio::task::spawn_blocking(remember).await;
+        let component = component.or_else(|| cache.previous_component()).ok_or(ComponentSwapError::NothingBefore)?;
+        let swapped = match service.remembered_component().cloned() {
+            Some(memory) => cache.swap_and_remember_component(component, memory, upload).await,
+            None => cache.swap_component(component).await,
+        };
         drop(lock);
-        Ok(swapped)
+        swapped
     };
     let swapped = tokio::spawn(swap).await.unwrap_or(Err(ComponentSwapError::Interrupted));
     Ok(document(&swapped?))
-}
-
-fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
-    let Some(memory) = service.remembered_component() else { return };
-    let written = memory.remember(&cache.current_component(), upload, cache.previous_component().as_ref());
-    written.unwrap_or_else(|error| tracing::warn!("the cache component cannot be kept for the next start: {error}"));
 }
 
 /// Whether the query names the built-in component.
