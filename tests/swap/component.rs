@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use media_cache::{
-    Builder, CacheComponent, CacheError, ComponentError, ComponentOrigin, ComponentSwapError, Engine, MediaCache, Source, Stats,
+    Builder, CacheComponent, CacheError, ComponentError, ComponentOrigin, ComponentSwapError, Engine, EntryFilter, MediaCache, Source, Stats,
     embedded,
 };
 use media_cache_test_components as components;
-use media_cache_test_support::cache_directory::sidecar;
+use media_cache_test_support::cache_directory::{disk_usage, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
 use media_cache_test_support::cache_state::{entries, order, stats, until};
@@ -171,6 +171,26 @@ async fn gif_that_is_put_while_the_component_is_replaced_is_converted_and_counte
         let stats = until(&cache, |stats| stats.transcoded + stats.transcode_failures > 0).await;
         assert_eq!((stats.transcoded, stats.transcode_failures, stats.stored), (converted, failed, 1), "{gif}");
     }
+}
+
+#[tokio::test]
+async fn removal_of_many_entries_does_not_delay_the_new_component_which_goes_on_with_it() {
+    const ENTRIES: u64 = 6000;
+    let other = OTHER.clone();
+    let rig = CacheRig::create();
+    for number in 0..ENTRIES {
+        write_python_entry(&rig.directory(), &format!("x:{number}"), b"bytes", "image/png", "a.png", "1700000000.5");
+    }
+    let cache = rig.open().await;
+    let removal = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.remove_matching(EntryFilter::All).await })
+    };
+    until(&cache, |stats| stats.entries < ENTRIES).await;
+    cache.swap_component(other).await.unwrap();
+    assert!(!removal.is_finished(), "nothing waits until all entries are removed");
+    assert_eq!(soon(removal).await.unwrap().unwrap(), ENTRIES, "each counts once");
+    assert_eq!((stats(&cache).await.entries, disk_usage(&rig.directory())), (0, (0, 0)));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::bindings::exports::media_cache::cache::cache::{
     EarlierHits, EntryFilter, Guest, GuestMediaCache, Health, Hit, LoadReport, Media, Options, Page, PutOutcome, RefreshOutcome,
-    Stats, StoreError, Verified,
+    Removal, Stats, StoreError, Verified,
 };
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -43,7 +43,7 @@ impl GuestMediaCache for Cache {
         self.remove(&url).await
     }
 
-    async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
+    async fn remove_matching(&self, filter: EntryFilter) -> Result<Removal, StoreError> {
         self.remove_matching(filter).await
     }
 

@@ -1,10 +1,10 @@
-//! Removes all entries that match a filter, in slices between which other calls proceed.
+//! Removes all entries that match a filter, in slices between which other calls proceed, and the cache may go on standby.
 
 use std::ops::Range;
 
 use media_cache_entry_files::{KeyDigest, LARGEST_SIDECAR};
 
-use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, StoreError};
+use crate::bindings::exports::media_cache::cache::cache::{EntryFilter, Removal, StoreError};
 use crate::cache::Cache;
 use crate::disk::{blames_the_file, describe};
 use crate::entry::Evicted;
@@ -39,37 +39,48 @@ impl Removals {
 
 impl Cache {
     /// See the WIT.
-    pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, StoreError> {
+    pub async fn remove_matching(&self, filter: EntryFilter) -> Result<Removal, StoreError> {
         let loaded = self.ensure_loaded().await;
         let filter = Filter::try_from(filter).map_err(StoreError::InvalidUrl)?;
         if matches!(filter, Filter::All) {
             self.state.borrow_mut().failures.clear();
         }
         loaded?;
-        let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
-        let mut removals = Removals::default();
+        let (mut removals, mut interrupted) = (Removals::default(), false);
         let mut start: Slot = 0;
         // Entries keep their slots however they are used, so that one pass over the slots omits nothing.
         while start < self.state.borrow().index.slot_count() {
+            let Some(permit) = self.permits.acquire() else {
+                interrupted = true;
+                break;
+            };
             let end = start.saturating_add(SLICE);
             let candidates = self.state.borrow().stored_in(start..end);
             let matching = self.matching(&filter, candidates, &mut removals).await?;
             self.remove_all(matching, &mut removals).await;
             start = end;
+            drop(permit);
             wit_bindgen::yield_async().await;
         }
-        if matches!(filter, Filter::All) {
-            // Nor does the index know entries that could not be read or deleted.
-            let files = self.state.borrow().remains.all();
-            removals.matched += files.len() as u64;
-            if let Err(failure) = self.delete_files(files).await {
-                removals.fail(failure.entries, failure.reason);
+        if matches!(filter, Filter::All) && !interrupted {
+            match self.permits.acquire() {
+                Some(_permit) => self.remove_remains(&mut removals).await,
+                None => interrupted = true,
             }
         }
         let Removals { matched, failed, reason } = removals;
         match reason {
-            None => Ok(matched),
+            None => Ok(Removal { removed: matched, interrupted }),
             Some(reason) => Err(StoreError::Disk(format!("{failed} of {matched} entries were not removed: {reason}"))),
+        }
+    }
+
+    /// Removes what the index does not know: entries that could not be read or deleted.
+    async fn remove_remains(&self, removals: &mut Removals) {
+        let files = self.state.borrow().remains.all();
+        removals.matched += files.len() as u64;
+        if let Err(failure) = self.delete_files(files).await {
+            removals.fail(failure.entries, failure.reason);
         }
     }
 

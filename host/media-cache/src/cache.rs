@@ -228,7 +228,7 @@ impl MediaCache {
     /// # Errors
     /// [`CacheError::Store`] if a host cannot match anything, or files could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
     pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, CacheError> {
-        let remove = |reply| Request::RemoveMatching { filter: filter.clone(), reply };
+        let remove = |reply| Request::RemoveMatching { filter: filter.clone(), removed: 0, reply };
         self.call_with_retry(remove).await?.map_err(CacheError::Store)
     }
 

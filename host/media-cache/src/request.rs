@@ -57,6 +57,8 @@ pub(crate) enum Request {
     },
     RemoveMatching {
         filter: EntryFilter,
+        /// The number of entries that an instance has removed already.
+        removed: u64,
         reply: Reply<Result<u64, StoreError>>,
     },
     Health(Reply<Health>),

@@ -167,13 +167,22 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
             }
             drop(reply.send(removed));
         }
-        Request::RemoveMatching { filter, reply } => {
+        Request::RemoveMatching { filter, removed, reply } => {
             let _removal = instance.slices.during(Work::Removal);
-            let removed = guest.call_remove_matching(accessor, cache, filter.clone()).await?;
-            if is_refused(removed.as_ref().err()) {
-                return Ok(Some(Request::RemoveMatching { filter, reply }));
+            let removal = guest.call_remove_matching(accessor, cache, filter.clone()).await?;
+            if is_refused(removal.as_ref().err()) {
+                return Ok(Some(Request::RemoveMatching { filter, removed, reply }));
             }
-            drop(reply.send(removed));
+            match removal {
+                Ok(wit::Removal { removed: more, interrupted }) => {
+                    let removed = removed.saturating_add(more);
+                    if interrupted {
+                        return Ok(Some(Request::RemoveMatching { filter, removed, reply }));
+                    }
+                    drop(reply.send(Ok(removed)));
+                }
+                Err(error) => drop(reply.send(Err(error))),
+            }
         }
         Request::Checkpoint(reply) => {
             let saved = guest.call_checkpoint(accessor, cache).await?;
