@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use futures::future::{join, join_all};
 use media_cache::{
-    Builder, CacheComponent, CacheError, ComponentError, ComponentOrigin, ComponentSwapError, Engine, EntryFilter, MediaCache, Source, Stats,
-    embedded,
+    Builder, CacheComponent, CacheError, ComponentError, ComponentOrigin, ComponentSwapError, Engine, EntryFilter, MediaCache,
+    Source, Stats, embedded,
 };
 use media_cache_test_components as components;
-use media_cache_test_support::cache_directory::{disk_usage, sidecar, write_python_entry};
+use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
 use media_cache_test_support::cache_state::{entries, order, stats, until};
+use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::scripted_transcoder::video_of;
 use media_cache_test_support::soon::soon;
+use tokio::sync::mpsc;
 
 /// The built-in cache, said to be of another version: another component, with other bytes.
 fn of_version(version: &str) -> Vec<u8> {
@@ -100,6 +102,41 @@ async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
         let listed = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect::<BTreeMap<_, _>>();
         assert_eq!((listed["x:a"], stats(&cache).await.hits), (hits + asked, total + asked), "{swaps}");
     }
+}
+
+#[tokio::test]
+async fn hits_while_the_new_component_takes_its_time_are_not_lost() {
+    let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
+    let _end = EndFaults(disk.clone());
+    let cache = rig.open_with(|builder| builder.max_memory_items(0).file_faults(disk.clone())).await;
+    fill(&cache, &["x:a", "x:b", "x:c"]).await;
+    cache.checkpoint().await.unwrap();
+    // Without a log when it starts, the new one has to read the whole log when it takes over.
+    std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
+    let (reads, mut begins) = mpsc::unbounded_channel();
+    disk.fail(move |name| {
+        let is_read = name == "read index.log" && reads.send(()).is_ok();
+        is_read.then_some(Fault::Hang)
+    });
+    let swap = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.swap_component(OTHER.clone()).await })
+    };
+    soon(begins.recv()).await.unwrap();
+    let before = stats(&cache).await;
+    for url in ["x:b", "x:a", "x:b"] {
+        assert_eq!(soon(cache.get(url)).await.unwrap().unwrap().source, Source::Disk);
+    }
+    let meanwhile = stats(&cache).await;
+    assert_eq!((meanwhile.hits, meanwhile.disk_hits), (before.hits + 3, before.disk_hits + 3));
+    assert!(!swap.is_finished(), "the old one has served these");
+    disk.work();
+    soon(swap).await.unwrap().unwrap();
+    let after = stats(&cache).await;
+    assert_eq!((after.hits, after.disk_hits), (meanwhile.hits, meanwhile.disk_hits), "no counter goes back");
+    let listed: BTreeMap<_, _> = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect();
+    assert_eq!((listed["x:a"], listed["x:b"], listed["x:c"]), (1, 2, 0));
+    assert_eq!(order(&cache).await[0], "x:c", "the others were used since");
 }
 
 #[tokio::test]

@@ -88,7 +88,8 @@ impl Remains {
     /// Notes the entries up to which files are now tried to be deleted and read again. The next ones come after them.
     pub fn tried(&mut self, undeleted: Option<&KeyDigest>, unreadable: Option<&KeyDigest>) {
         let Tried { undeleted: last_undeleted, unreadable: last_unreadable } = self.tried;
-        self.tried = Tried { undeleted: undeleted.copied().or(last_undeleted), unreadable: unreadable.copied().or(last_unreadable) };
+        self.tried =
+            Tried { undeleted: undeleted.copied().or(last_undeleted), unreadable: unreadable.copied().or(last_unreadable) };
     }
 
     fn from(&self, last: Option<KeyDigest>, undeleted: bool) -> impl Iterator<Item = KeyDigest> + '_ {

@@ -212,7 +212,9 @@ impl MediaCache {
     /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Closed`], or [`CacheError::BrokeDown`]. If nothing could be stored,
     /// the outcome says why.
     pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
-        self.call(|reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply }).await?.map_err(CacheError::Store)
+        self.call(|reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply })
+            .await?
+            .map_err(CacheError::Store)
     }
 
     /// Removes what is stored for `url`, which is that of all URLs of the same entry, and says whether there was anything.

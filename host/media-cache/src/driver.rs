@@ -29,6 +29,7 @@ use crate::engine::Engine;
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
 use crate::instance::{Instance, Standing};
+use crate::late_hits::LateHits;
 use crate::load_task::LoadTask;
 use crate::loading::Loaded;
 use crate::media::StoreError;
@@ -229,6 +230,7 @@ impl Driver {
                 slices: self.slices.clone(),
                 standing: watch::Sender::new(Standing::Active),
                 fetching: Arc::default(),
+                late_hits: LateHits::default(),
                 handovers: self.handovers.clone(),
             });
             if let Some(Trial { reply, .. }) = trial.take() {

@@ -51,7 +51,7 @@ impl HitBuffer {
     pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle, source: Source) {
         let mut hits = self.lock();
         if hits.instance != instance {
-            return hits.add_earlier(url);
+            return hits.add_earlier(url, 1);
         }
         let handles = &mut hits.handles;
         if handles.len() == MAX_HITS {
@@ -64,6 +64,11 @@ impl HitBuffer {
         if handles.len() == 1 {
             self.added.notify_one();
         }
+    }
+
+    /// Notes hits that an earlier instance has served, on the entry of `url`.
+    pub fn add_earlier(&self, url: &str, count: u32) {
+        self.lock().add_earlier(url, count);
     }
 
     /// Takes the hits, the oldest first: handles, and where the bytes were.
@@ -83,7 +88,7 @@ impl HitBuffer {
         let urls = residents.map(|residents| residents.begin_instance(instance)).unwrap_or_default();
         for (handle, source) in std::mem::take(&mut hits.handles) {
             match urls.get(&handle) {
-                Some(url) => hits.add_earlier(url),
+                Some(url) => hits.add_earlier(url, 1),
                 None => hits.handles.push((NO_ENTRY, source)),
             }
         }
@@ -118,11 +123,11 @@ impl HitBuffer {
 }
 
 impl Hits {
-    fn add_earlier(&mut self, url: &str) {
+    fn add_earlier(&mut self, url: &str, more: u32) {
         if let Some(count) = self.earlier.get_mut(url) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(more);
         } else if self.earlier.len() < MAX_HITS {
-            self.earlier.insert(url.into(), 1);
+            self.earlier.insert(url.into(), more);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::driver_slices::DriverSlices;
 use crate::fetching::Fetching;
 use crate::hit_buffer::HitBuffer;
 use crate::host_state::HostState;
+use crate::late_hits::LateHits;
 use crate::request::Request;
 
 /// Whether an instance stores what it fetches.
@@ -41,6 +42,7 @@ pub(crate) struct Instance {
     pub slices: Arc<DriverSlices>,
     pub standing: watch::Sender<Standing>,
     pub fetching: Arc<Fetching>,
+    pub late_hits: LateHits,
     /// Requests that have to be repeated by the instance that has taken over.
     pub handovers: mpsc::UnboundedSender<Request>,
 }

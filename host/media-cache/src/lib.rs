@@ -48,6 +48,7 @@ mod inbox;
 mod instance;
 mod integrity;
 mod integrity_check;
+mod late_hits;
 mod listing;
 mod load_task;
 mod loading;

@@ -73,11 +73,14 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
     // If the caller is gone, the answer is dropped.
     match request {
         Request::Get { url, reply } => {
+            let late = instance.late_hits.url_of_late(&url);
             let media = guest.call_get(accessor, cache, url).await?;
+            note_hit(instance, late, media.as_ref());
             drop(reply.send(media.map(|media| take(accessor, media)).transpose()?));
         }
         Request::GetOrDownload { url, reply } => {
             // Only if the instance goes on standby is it needed again.
+            let late = instance.late_hits.url_of_late(&url);
             let media = match guest.call_get_or_download(accessor, cache, url.clone(), None).await? {
                 Ok(media) => media,
                 Err(error) => {
@@ -85,6 +88,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
                     return Ok(None);
                 }
             };
+            note_hit(instance, late, Some(&media));
             let is_stored = media.handle.is_some();
             let delivered = take(accessor, media)?;
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
@@ -97,6 +101,13 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
         request => return Box::pin(serve_other(request, accessor, instance)).await,
     }
     Ok(None)
+}
+
+/// Notes a hit that comes too late for the index log.
+fn note_hit(instance: &Instance, late: Option<String>, media: Option<&wit::Media>) {
+    if let Some(url) = late.filter(|_| media.is_some_and(|media| media.source != Source::Origin)) {
+        instance.late_hits.add(url);
+    }
 }
 
 fn may_be_stored(media: &Media) -> bool {

@@ -130,9 +130,15 @@ impl Serving {
                             return Ok(End::Outdated);
                         }
                         Switched::Ready { takeover, counters } => {
+                            let (counters, more) = self.count_more(accessor, instance, &counters).await?;
                             let retired = self.retired.add(instance.fetching.clone());
                             instance.standing.send_replace(Standing::Retired);
-                            if let Some(Err(back)) = inbox.take().map(|inbox| takeover.send(inbox)) {
+                            let with_counters = inbox.take().map(|mut inbox| {
+                                // Before anybody asks the successor what was counted.
+                                inbox.postponed.push_front(more);
+                                inbox
+                            });
+                            if let Some(Err(back)) = with_counters.map(|inbox| takeover.send(inbox)) {
                                 *inbox = Some(back);
                                 drop(reply.send(Err(ComponentSwapError::Activate("it broke down".into()))));
                                 return Ok(End::Outdated);
@@ -268,9 +274,30 @@ impl Serving {
         // What becomes of its policy no longer concerns anybody.
         accessor.with(|mut state| state.get().policy.detach());
         tasks.finish().await;
-        let after = instance.guest().call_stats(accessor, instance.cache).await?;
+        let (_, more) = self.count_more(accessor, instance, before).await?;
         // If this fails, the cache is closed.
-        let _ = instance.handovers.send(Request::AddCounters(Box::new(counted_since(before, &after))));
+        let _ = instance.handovers.send(more);
         Ok(End::Retired)
+    }
+
+    /// What an instance that is being replaced has counted, and a request that has its successor count what came since `before`. Hits that
+    /// the index log does not have are delivered by URL, and counted with that.
+    async fn count_more(
+        &self,
+        accessor: &Accessor<HostState>,
+        instance: &Arc<Instance>,
+        before: &wit::Stats,
+    ) -> wasmtime::Result<(wit::Stats, Request)> {
+        let after = instance.guest().call_stats(accessor, instance.cache).await?;
+        let mut more = counted_since(before, &after);
+        for (url, hits) in instance.late_hits.take() {
+            // A hit that has been handed over without its URL is not counted again.
+            let hits = hits.min(u32::try_from(more.hits).unwrap_or(u32::MAX));
+            more.hits -= u64::from(hits);
+            if hits > 0 {
+                self.hits.add_earlier(&url, hits);
+            }
+        }
+        Ok((after, Request::AddCounters(Box::new(more))))
     }
 }

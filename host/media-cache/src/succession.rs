@@ -157,6 +157,7 @@ impl Successor {
             return Ok(Switched::Kept(ComponentSwapError::Save(describe(&error))));
         }
         phase.set(Phase::Finished);
+        instance.late_hits.begin();
         let counters = guest.call_stats(accessor, cache).await?;
         // If the successor is gone, the answer is missing as well.
         let _ = activate.send(counters);
@@ -174,6 +175,7 @@ impl Successor {
             return Ok(Switched::Lost(why));
         }
         phase.set(Phase::Serving);
+        instance.late_hits.end();
         instance.standing.send_replace(Standing::Active);
         Ok(Switched::Kept(why))
     }

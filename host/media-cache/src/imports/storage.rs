@@ -293,7 +293,8 @@ fn next_files(directory: &mut Dir, limit: usize, faults: &FaultHook) -> Result<V
             continue;
         }
         let directory = directory.fd().map_err(error_code)?;
-        let inspected = faults.before("list", name).and_then(|()| Ok(rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?));
+        let inspected =
+            faults.before("list", name).and_then(|()| Ok(rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?));
         match inspected {
             Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: Some(stamp(&stat)) }),
             Ok(_) => {}

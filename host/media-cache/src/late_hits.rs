@@ -1,0 +1,63 @@
+//! Hits that an instance serves when its index log is complete already, since it is being replaced. Its successor knows what is in the log,
+//! so it has to be told of these, by URL.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Hits that the index log does not have, by URL; `None` while it is to have all of them.
+#[derive(Default)]
+pub(crate) struct LateHits(Mutex<Option<HashMap<String, u32>>>);
+
+impl LateHits {
+    /// Nothing more is written to the index log.
+    pub fn begin(&self) {
+        *self.lock() = Some(HashMap::new());
+    }
+
+    /// The instance is active again, and writes down all hits itself.
+    pub fn end(&self) {
+        *self.lock() = None;
+    }
+
+    /// The URL, if a hit on it comes too late for the index log.
+    pub fn url_of_late(&self, url: &str) -> Option<String> {
+        self.lock().is_some().then(|| url.into())
+    }
+
+    /// Notes a hit.
+    pub fn add(&self, url: String) {
+        if let Some(hits) = &mut *self.lock() {
+            let hits = hits.entry(url).or_default();
+            *hits = hits.saturating_add(1);
+        }
+    }
+
+    /// Takes the hits so far.
+    pub fn take(&self) -> HashMap<String, u32> {
+        self.lock().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HashMap<String, u32>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hits_that_come_too_late_are_noted() {
+        let hits = LateHits::default();
+        assert_eq!(hits.url_of_late("a"), None);
+        hits.add("a".into());
+        hits.begin();
+        assert_eq!(hits.url_of_late("a").as_deref(), Some("a"));
+        ["a", "b", "a"].map(|url| hits.add(url.into()));
+        assert_eq!(hits.take(), [("a".into(), 2), ("b".into(), 1)].into());
+        assert!(hits.take().is_empty());
+        hits.add("a".into());
+        hits.end();
+        assert!(hits.take().is_empty() && hits.url_of_late("a").is_none());
+    }
+}
