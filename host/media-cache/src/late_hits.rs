@@ -53,7 +53,7 @@ mod tests {
         hits.add("a".into());
         hits.begin();
         assert_eq!(hits.url_of_late("a").as_deref(), Some("a"));
-        ["a", "b", "a"].map(|url| hits.add(url.into()));
+        ["a", "b", "a"].into_iter().for_each(|url| hits.add(url.into()));
         assert_eq!(hits.take(), [("a".into(), 2), ("b".into(), 1)].into());
         assert!(hits.take().is_empty());
         hits.add("a".into());
