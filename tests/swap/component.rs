@@ -108,7 +108,7 @@ async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
 async fn hits_while_the_new_component_takes_its_time_are_not_lost() {
     let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
     let _end = EndFaults(disk.clone());
-    let cache = rig.open_with(|builder| builder.max_memory_items(0).file_faults(disk.clone())).await;
+    let cache = rig.open_with(|builder| builder.every_hit_calls().max_memory_items(0).file_faults(disk.clone())).await;
     fill(&cache, &["x:a", "x:b", "x:c"]).await;
     cache.checkpoint().await.unwrap();
     // Without a log when it starts, the new one has to read the whole log when it takes over.
