@@ -15,7 +15,7 @@ use media_cache_test_components as components;
 use media_cache_test_support::cache_directory::{INDEX_LOG, disk_usage, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
-use media_cache_test_support::cache_state::{entries, order, stats, until};
+use media_cache_test_support::cache_state::{entries, order, recovered, stats, until};
 use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
@@ -437,4 +437,30 @@ async fn one_swap_is_under_way_at_a_time() {
     cache.close().await.unwrap();
     assert!(matches!(cache.swap_component(OTHER.clone()).await, Err(ComponentSwapError::Closed)));
     assert!(matches!(cache.get("x:a").await, Err(CacheError::Closed)));
+}
+
+/// A component that cannot take over, on a disk that fails while the one in place should go on: that has to be started again then.
+#[tokio::test(flavor = "multi_thread")]
+async fn swap_that_fails_on_a_disk_that_fails_loses_no_counter() {
+    let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));
+    let _end = EndFaults(disk.clone());
+    let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+    fill(&cache, &["x:a", "x:b", "x:a"]).await;
+    let before = stats(&cache).await;
+    for turn in 0..12 {
+        let mut turns = 0;
+        disk.fail(move |operation| {
+            let concerns = operation == "inspect directory" || operation.contains("index.log");
+            turns += u32::from(concerns);
+            (concerns && turns > turn).then_some(Fault::Error(rustix::io::Errno::IO))
+        });
+        cache.swap_component(FAILS_TO_ACTIVATE.clone()).await.unwrap_err();
+        // It is loaded without the index log.
+        until(&cache, |stats| stats.entries == before.entries).await;
+        disk.work();
+        recovered(&cache, &rig.clock).await;
+        soon(cache.loaded()).await.unwrap();
+        let after = stats(&cache).await;
+        assert_eq!((after.hits, after.misses, after.downloads), (before.hits, before.misses, before.downloads), "turn {turn}");
+    }
 }

@@ -51,6 +51,8 @@ pub struct Cache {
     pub(crate) log: RefCell<Option<IndexLog>>,
     /// The disk space of the index log in bytes: that of the log, and that of the one that is to take its place.
     pub(crate) log_bytes: Cell<[u64; 2]>,
+    /// What an instance before had counted.
+    pub(crate) continued: RefCell<Vec<u64>>,
     /// When entries were evicted last because the file system had too little free space, by [`clock::ticks`](crate::clock::ticks).
     pub(crate) evicted_for_space: Cell<Option<u64>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
@@ -115,6 +117,7 @@ impl Cache {
             opening: SingleFlight::default(),
             log: RefCell::default(),
             log_bytes: Cell::default(),
+            continued: RefCell::default(),
             evicted_for_space: Cell::default(),
             checkpoints: SingleFlight::default(),
             tried_again: Cell::default(),

@@ -87,6 +87,10 @@ impl GuestMediaCache for Cache {
         self.activate(predecessor).await
     }
 
+    fn continue_counters(&self, counters: Stats) {
+        self.continue_counters(&counters);
+    }
+
     fn add_counters(&self, counters: Stats) {
         self.add_counters(&counters);
     }

@@ -106,7 +106,11 @@ impl Cache {
         let disk = self.open().await?;
         // If this fails, files can be read by their names all the same.
         let Loaded { report, counters } = self.load_from(&disk).await?;
-        self.state.borrow_mut().counters.add(&counters);
+        let continued = self.continued.borrow();
+        // Those of an instance before count already.
+        let known = continued.iter().copied().chain(std::iter::repeat(0));
+        let beyond: Vec<u64> = counters.iter().zip(known).map(|(logged, known)| logged.saturating_sub(known)).collect();
+        self.state.borrow_mut().counters.add(&beyond);
         Ok(report)
     }
 

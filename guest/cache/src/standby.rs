@@ -40,6 +40,13 @@ impl Cache {
     }
 
     /// See the WIT.
+    pub fn continue_counters(&self, counters: &Stats) {
+        let known = Counters::from(counters).values();
+        self.state.borrow_mut().counters.add(&known);
+        *self.continued.borrow_mut() = known;
+    }
+
+    /// See the WIT.
     pub fn add_counters(&self, counters: &Stats) {
         self.state.borrow_mut().counters.add(&Counters::from(counters).values());
     }

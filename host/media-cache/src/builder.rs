@@ -433,6 +433,7 @@ impl Builder {
             components: Arc::new(ComponentRecord::new(component)),
             policies: record.clone(),
             retired: RetiredInstances::default(),
+            counted: Arc::default(),
         };
         let driver = Driver {
             engine,

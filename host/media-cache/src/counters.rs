@@ -1,6 +1,33 @@
 //! Counters of the component, taken from each other. A new counter has its name here.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use crate::media::Stats;
+
+/// What the component had counted when it was asked last, for an instance that has to go on without having been handed that over.
+#[derive(Default)]
+pub(crate) struct Counted(Mutex<Option<Stats>>);
+
+impl Counted {
+    /// Notes what was counted.
+    pub fn note(&self, stats: &Stats) {
+        *self.lock() = Some(*stats);
+    }
+
+    /// Nothing of it matters to the next instance.
+    pub fn forget(&self) {
+        *self.lock() = None;
+    }
+
+    /// What is known.
+    pub fn last(&self) -> Option<Stats> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Stats>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What was counted between two times, in the counters of the earlier and of the later one. Current values are those of the later one.
 pub(crate) fn counted_since(before: &Stats, after: &Stats) -> Stats {

@@ -231,6 +231,7 @@ impl Driver {
                 standing: watch::Sender::new(Standing::Active),
                 fetching: Arc::default(),
                 late_hits: LateHits::default(),
+                counted: self.serving.counted.clone(),
                 handovers: self.handovers.clone(),
             });
             if let Some(Trial { reply, .. }) = trial.take() {
@@ -246,6 +247,9 @@ impl Driver {
                 *succession = None;
                 instance.has_loaded();
             } else {
+                if let Some(counted) = instance.counted.last() {
+                    guest.call_continue_counters(accessor, instance.cache, counted).await?;
+                }
                 accessor.spawn(LoadTask { instance: instance.clone(), loaded: self.loaded.clone() })?;
             }
             self.serving.hits.begin_instance(number, self.serving.residents.as_deref());

@@ -10,6 +10,7 @@ use crate::availability::{Availability, Trouble};
 use crate::bindings::cache::MediaCache as Bindings;
 use crate::bindings::cache::exports::media_cache::cache::cache as wit;
 use crate::component::record::ComponentRecord;
+use crate::counters::Counted;
 use crate::driver_slices::DriverSlices;
 use crate::fetching::Fetching;
 use crate::hit_buffer::HitBuffer;
@@ -43,6 +44,8 @@ pub(crate) struct Instance {
     pub standing: watch::Sender<Standing>,
     pub fetching: Arc<Fetching>,
     pub late_hits: LateHits,
+    /// What was counted when the component was asked last, by this instance or one before.
+    pub counted: Arc<Counted>,
     /// Requests that have to be repeated by the instance that has taken over.
     pub handovers: mpsc::UnboundedSender<Request>,
 }

@@ -257,6 +257,7 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
 
 async fn answer_status(reply: Reply<Status>, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
     let stats = instance.guest().call_stats(accessor, instance.cache).await?;
+    instance.counted.note(&stats);
     let status = accessor.with(|mut state| {
         let state = state.get();
         Status {

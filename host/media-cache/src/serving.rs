@@ -17,7 +17,7 @@ use crate::checkpoints::Checkpoints;
 use crate::component::cache_component::CacheComponent;
 use crate::component::record::ComponentRecord;
 use crate::component::swap_error::ComponentSwapError;
-use crate::counters::counted_since;
+use crate::counters::{Counted, counted_since};
 use crate::directory_watch::DirectoryWatch;
 use crate::driver_slices::Work;
 use crate::hit_buffer::HitBuffer;
@@ -50,6 +50,8 @@ pub(crate) struct Serving {
     pub components: Arc<ComponentRecord>,
     pub policies: Arc<Record>,
     pub retired: RetiredInstances,
+    /// What was counted when the component was asked last.
+    pub counted: Arc<Counted>,
 }
 
 /// Why an instance ended.
@@ -119,13 +121,18 @@ impl Serving {
             let receives = !waits && !is_abandoned && messages.postponed.len() < MAX_POSTPONED;
             let message = tokio::select! {
                 biased;
-                () = self.directory.replaced() => return Ok(End::Outdated),
+                () = self.directory.replaced() => {
+                    // What is there now has counters of its own.
+                    instance.counted.forget();
+                    return Ok(End::Outdated);
+                }
                 switched = Switch::outcome(&mut switch) => {
                     let switched = switched?;
                     let Some(Switch { component, reply, .. }) = switch.take() else { continue };
                     match switched {
                         Switched::Kept(error) => drop(reply.send(Err(error))),
                         Switched::Lost(error) => {
+                            instance.counted.note(&instance.guest().call_stats(accessor, instance.cache).await?);
                             drop(reply.send(Err(error)));
                             return Ok(End::Outdated);
                         }
