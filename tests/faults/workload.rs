@@ -189,7 +189,9 @@ impl Stage<'_> {
                 match self.cache.health().await {
                     // For another reason, it may be loaded all the same.
                     Ok(Health::Degraded(degradation))
-                        if ["the directory", "does not respond"].iter().any(|words| degradation.reason.contains(words)) =>
+                        if ["cannot list the directory", "does not respond"]
+                            .iter()
+                            .any(|words| degradation.reason.contains(words)) =>
                     {
                         return Outcome::NotLoaded;
                     }

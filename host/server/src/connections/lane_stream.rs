@@ -1,7 +1,7 @@
 //! A connection below hyper, on which hits are answered in place.
 //!
 //! hyper sees only the requests that are left, one at a time, and the next one once the response to it has been flushed. A request with a
-//! body leaves the connection to hyper for good, and so does whatever is no request.
+//! body leaves the connection to hyper for good, and so does one with a long head, and whatever is no request.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -34,7 +34,7 @@ impl LaneStream {
         let lane = responder.map(|responder| Lane {
             responder,
             exchanges,
-            max_header_bytes,
+            max_header_bytes: max_header_bytes.min(LONGEST),
             received: Vec::new(),
             is_partial: false,
             for_hyper: 0,
@@ -50,8 +50,9 @@ impl LaneStream {
     }
 }
 
-/// The most bytes of memory that are kept for what arrives next.
-const KEPT: usize = 8 << 10;
+/// The longest head that is read here, and the most memory that is kept for what arrives next, in bytes. A longer head leaves the
+/// connection to hyper, since two buffers for it would be one too many.
+const LONGEST: usize = 8 << 10;
 
 /// Who has the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,7 +130,7 @@ impl Lane {
         let mut received = std::mem::take(&mut self.received);
         let used = self.serve(&received, stream, cx)?;
         received.drain(..used);
-        if !received.is_empty() || received.capacity() <= KEPT {
+        if !received.is_empty() || received.capacity() <= LONGEST {
             self.received = received;
         }
         Ok(())
