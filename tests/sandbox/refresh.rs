@@ -164,6 +164,21 @@ async fn requests_are_served_from_the_old_copy_while_refreshes_share_a_download(
 }
 
 #[tokio::test]
+async fn entry_that_is_removed_during_its_refresh_is_not_served_any_more() {
+    let (rig, cache) = with_first_version().await;
+    serves(&cache, "first").await;
+    let latch = rig.origin.hold(URL);
+    let meanwhile = async {
+        latch.reached().await;
+        assert!(cache.remove(URL).await.unwrap());
+        assert!(cache.get(URL).await.unwrap().is_none());
+        latch.open();
+    };
+    let (outcome, ()) = futures::future::join(cache.refresh(URL), meanwhile).await;
+    assert_eq!(body(&outcome.unwrap().media).await, b"first");
+}
+
+#[tokio::test]
 async fn requests_during_many_refreshes_get_one_version_or_the_other() {
     let rig = CacheRig::create();
     // Every get reads the file, whose name stands for two versions in turn.

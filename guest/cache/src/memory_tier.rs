@@ -1,4 +1,4 @@
-//! The memory tier: which entries are resident, within a number of items and a number of bytes, and whose files are open besides.
+//! The memory tier: which entries are resident, within a number of items and a number of bytes, and which further files are kept open.
 //!
 //! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
 

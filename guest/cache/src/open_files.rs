@@ -1,5 +1,5 @@
-//! Files of entries that are kept open, so that a host can serve hits from them. Those that were not used for longest are closed first,
-//! as far as one bit for each tells (a clock).
+//! Files of entries that are kept open, so that a host can serve hits from them. The least recently used are closed first, approximately:
+//! there is one bit for each (the CLOCK algorithm).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -13,8 +13,10 @@ use crate::index::Slot;
 pub struct OpenFiles {
     max: u32,
     files: BTreeMap<Slot, OpenFile>,
-    /// The hand of the clock points to the first. Slots whose files were closed may be in here.
-    order: VecDeque<Slot>,
+    /// The hand of the clock points to the first. Places of files that were closed may be in here.
+    order: VecDeque<(Slot, u64)>,
+    /// The number of the next place.
+    next_place: u64,
 }
 
 struct OpenFile {
@@ -22,13 +24,15 @@ struct OpenFile {
     /// What the entry said when the file was opened.
     metadata: Rc<Metadata>,
     is_used: bool,
+    /// The number of its place in the order.
+    place: u64,
 }
 
 impl OpenFiles {
     /// At most `max` files.
     #[must_use]
     pub fn new(max: u32) -> Self {
-        Self { max, files: BTreeMap::new(), order: VecDeque::new() }
+        Self { max, files: BTreeMap::new(), order: VecDeque::new(), next_place: 0 }
     }
 
     /// The number of open files.
@@ -49,17 +53,20 @@ impl OpenFiles {
             return;
         }
         while self.files.len() >= self.max as usize && !self.files.contains_key(&slot) {
-            let Some(slot) = self.order.pop_front() else { break };
-            let Some(open) = self.files.get_mut(&slot) else { continue };
+            let Some((coldest, place)) = self.order.pop_front() else { break };
+            let Some(open) = self.files.get_mut(&coldest).filter(|open| open.place == place) else { continue };
             if std::mem::take(&mut open.is_used) {
-                self.order.push_back(slot);
+                self.order.push_back((coldest, place));
             } else {
-                self.files.remove(&slot);
+                self.files.remove(&coldest);
             }
         }
-        if self.files.insert(slot, OpenFile { file, metadata, is_used: false }).is_none() {
-            self.order.push_back(slot);
-        }
+        let place = self.files.get(&slot).map(|open| open.place).unwrap_or_else(|| {
+            self.next_place += 1;
+            self.order.push_back((slot, self.next_place));
+            self.next_place
+        });
+        self.files.insert(slot, OpenFile { file, metadata, is_used: false, place });
         if self.order.len() > 2 * self.max as usize {
             self.forget_closed();
         }
@@ -78,7 +85,6 @@ impl OpenFiles {
     }
 
     fn forget_closed(&mut self) {
-        let mut seen = std::collections::BTreeSet::new();
-        self.order.retain(|slot| self.files.contains_key(slot) && seen.insert(*slot));
+        self.order.retain(|(slot, place)| self.files.get(slot).is_some_and(|open| open.place == *place));
     }
 }

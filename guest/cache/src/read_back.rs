@@ -156,8 +156,12 @@ impl State {
             self.track_verified(slot);
         }
         let media = CachedMedia::stored(&resident, self.index.handle(slot));
-        self.memory_tier.keep_open(slot, file, resident.metadata.clone());
+        let metadata = resident.metadata.clone();
         self.memory_tier.place(&self.index, slot, resident);
+        // One that is resident as a file needs no other.
+        if self.memory_tier.get(slot).is_none_or(|resident| resident.body.in_memory()) {
+            self.memory_tier.keep_open(slot, file, metadata);
+        }
         ReadBack::Complete(media)
     }
 

@@ -43,12 +43,15 @@ impl Cache {
     async fn refetch(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         loop {
             let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
-            let (fetched, cost) = self.fetch_again(key, stored.metadata.validators(), context).await?;
+            // Its bytes must not outlive the entry, which may be removed meanwhile: a host serves them as long as they are held.
+            let (validators, handle) = (stored.metadata.validators(), stored.handle);
+            drop(stored);
+            let (fetched, cost) = self.fetch_again(key, validators, context).await?;
             match fetched {
                 Fetched::Media(media) => return Ok(self.admit_again(key, media, cost).await),
                 Fetched::NotModified(cache_control) => {
                     // If the entry has been removed meanwhile, it is missing now.
-                    if let Some(confirmed) = self.confirm(key, stored, cache_control).await {
+                    if let Some(confirmed) = self.confirm(key, handle, cache_control).await {
                         return Ok(confirmed);
                     }
                 }
@@ -87,9 +90,9 @@ impl Cache {
     }
 
     /// Writes down what the origin says now about keeping the media, which it confirmed. `None` if the entry no longer exists.
-    async fn confirm(&self, key: &LookupKey<'_>, stored: CachedMedia, cache_control: CacheControl) -> Option<Refreshed> {
+    async fn confirm(&self, key: &LookupKey<'_>, handle: Option<u64>, cache_control: CacheControl) -> Option<Refreshed> {
         let fill = self.lead_fill(&key.digest).await;
-        let handle = stored.handle.filter(|handle| self.state.borrow().index.resolve(*handle).is_some())?;
+        let (stored, _) = self.find(&key.digest).await.filter(|(stored, _)| handle.is_some() && stored.handle == handle)?;
         let metadata = Metadata {
             cacheability: stricter(stored.metadata.cacheability, cache_control.cacheability.into()),
             // A lifetime that is not stated anew stays.
@@ -98,7 +101,7 @@ impl Cache {
             stored_at: clock::now(),
             ..Metadata::clone(&stored.metadata)
         };
-        let mut media = CachedMedia { metadata: metadata.into(), handle: Some(handle), ..stored };
+        let mut media = CachedMedia { metadata: metadata.into(), ..stored };
         let replaced = self.replace(key, &media).await;
         self.record_replaced(&mut media, replaced);
         fill.finish(|| media.share());

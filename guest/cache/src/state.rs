@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// Notes a hit on the file of an entry that is open. The one for which it was opened is none.
+    /// Notes a hit on the file of an entry that is open. The request that opened it does not count as one.
     pub fn used_file(&mut self, handle: u64) {
         if let Some(slot) = self.index.resolve(handle) {
             self.memory_tier.used_file(slot);

@@ -29,7 +29,7 @@ impl Cache {
         let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
         // Whoever reads it finds out. A replacement of the files waits for a check in progress, and a request does not.
         let Role::Leader(check) = self.verifications.join(&digest) else { return Verified::InUse };
-        if self.reads.is_led(&digest) {
+        if self.reads.is_led(&digest) || self.state.borrow().is_replaced(&digest) {
             return Verified::InUse;
         }
         let Some(before) = self.state.borrow().handle_of(&digest) else { return Verified::Absent };

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
+use rustix::fs::{AtFlags, StatxFlags};
 use rustix::io::ReadWriteFlags;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -266,7 +267,11 @@ impl Blob {
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         let Source::File { file, .. } = &self.0.source else { return true };
-        file.metadata().is_ok_and(|metadata| *self.stamp() == Some(FileStamp::of(&metadata)))
+        let stamp = *self.stamp();
+        // What the system knows already: a server of network files that does not respond would hold up whoever calls this.
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let now = rustix::fs::statx(file, "", flags, StatxFlags::BASIC_STATS);
+        now.is_ok_and(|now| stamp.is_some_and(|stamp| stamp.is_of(&now)))
     }
 
     /// These bytes, if they are in memory or the system has them in its page cache.
@@ -275,12 +280,7 @@ impl Blob {
         let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
         match &self.0.source {
             Source::Memory(bytes) => (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end)),
-            Source::File { file, .. } => {
-                let mut bytes = vec![0; end.checked_sub(start)?];
-                let slices = &mut [IoSliceMut::new(&mut bytes)];
-                let read = rustix::io::preadv2(file, slices, range.start, ReadWriteFlags::NOWAIT).ok()?;
-                (read == bytes.len()).then(|| bytes.into())
-            }
+            Source::File { file, .. } => cached_bytes(file, range.start, end.checked_sub(start)?),
         }
     }
 
@@ -308,7 +308,12 @@ impl Blob {
                     Source::Memory(bytes) => bytes.slice(position as usize..end as usize),
                     Source::File { file, .. } => {
                         let count = (end - position).min(STREAM_CHUNK as u64) as usize;
-                        run(count as u64, move || read_at(&file, position, count)).await?
+                        match cached_bytes(&file, position, count) {
+                            Some(bytes) => bytes,
+                            None => tokio::task::spawn_blocking(move || read_at(&file, position, count))
+                                .await
+                                .map_err(io::Error::other)??,
+                        }
                     }
                 };
                 let next = position + chunk.len() as u64;
@@ -372,6 +377,13 @@ fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
     let mut buffer = vec![0; count];
     file.read_exact_at(&mut buffer, position)?;
     Ok(buffer.into())
+}
+
+/// So many bytes of a file, if the system has them in its page cache.
+fn cached_bytes(file: &File, position: u64, count: usize) -> Option<Bytes> {
+    let mut bytes = vec![0; count];
+    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut bytes)], position, ReadWriteFlags::NOWAIT).ok()?;
+    (read == count).then(|| bytes.into())
 }
 
 /// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
@@ -468,6 +480,29 @@ mod tests {
         assert!(blob.is_intact().await, "names are not bytes");
         assert!(Blob::from("bytes").is_intact().await);
         assert!(blob.clone().condemn() && !blob.condemn(), "only once");
+    }
+
+    #[test]
+    fn file_is_unchanged_until_its_bytes_times_or_names_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let changes: [fn(&std::path::Path); 3] = [
+            |path| std::fs::write(path, "9876543210").unwrap(),
+            |path| std::fs::hard_link(path, path.with_extension("other")).unwrap(),
+            |path| std::fs::remove_file(path).unwrap(),
+        ];
+        for change in changes {
+            std::fs::write(&path, "0123456789").unwrap();
+            let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
+            assert!(blob.is_unchanged());
+            assert_eq!(blob.cached_bytes(2..5).as_deref(), Some(&b"234"[..]));
+            assert_eq!((blob.cached_bytes(5..11), blob.cached_bytes(0..0).as_deref()), (None, Some(&b""[..])));
+            change(&path);
+            assert!(!blob.is_unchanged());
+        }
+        let blob = Blob::from("0123");
+        assert!(blob.is_unchanged());
+        assert_eq!((blob.cached_bytes(1..3).as_deref(), blob.cached_bytes(3..5)), (Some(&b"12"[..]), None));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::fs::{Statx, StatxTimestamp};
+
 /// Identity, size and times of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileStamp {
@@ -35,6 +37,13 @@ impl FileStamp {
             changed: (metadata.ctime(), metadata.ctime_nsec()),
             names: metadata.nlink(),
         }
+    }
+
+    /// Whether the size, times and number of names of this very file are as they were.
+    pub fn is_of(&self, now: &Statx) -> bool {
+        let time = |time: &StatxTimestamp| (time.tv_sec, i64::from(time.tv_nsec));
+        (self.size, self.names) == (now.stx_size, u64::from(now.stx_nlink))
+            && (self.modified, self.changed) == (time(&now.stx_mtime), time(&now.stx_ctime))
     }
 
     /// What happened between this stamp and a later one.

@@ -266,7 +266,10 @@ impl Driver {
         loop {
             let message = tokio::select! {
                 () = &mut over => return Paused::Over,
-                () = self.serving.directory.replaced() => return Paused::Over,
+                () = self.serving.directory.replaced() => {
+                    self.serving.counted.forget();
+                    return Paused::Over;
+                }
                 message = inbox.next(true) => message,
             };
             match message {

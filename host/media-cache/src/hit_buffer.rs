@@ -36,7 +36,7 @@ pub(crate) struct HitBuffer {
 struct Hits {
     /// The instance that serves.
     instance: u64,
-    /// What its handles were hit in, the oldest hit first.
+    /// Handles of its entries and where their bytes were, oldest hit first.
     handles: Vec<(u64, Source)>,
     /// Hits on what earlier instances held, by URL.
     earlier: HashMap<Box<str>, u32>,
@@ -167,7 +167,7 @@ mod tests {
         hits.add("a", of(0, 9), Source::Memory);
         hits.add("gone", of(0, 8), Source::Memory);
         hits.begin_instance(1, Some(&residents));
-        assert!(residents.get("a").is_none(), "the earlier instance no longer decides what is served");
+        assert!(residents.get("a", true).is_none(), "the earlier instance no longer decides what is served");
         hits.add("a", of(0, 9), Source::Memory);
         hits.add("b", of(0, 7), Source::Memory);
         assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory)], "a hit counts even if nobody knows what it was for");

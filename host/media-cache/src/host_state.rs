@@ -52,6 +52,11 @@ impl HostState {
         Ok(self.table.push(handle)?)
     }
 
+    /// Takes back a handle to a blob that the component still has another handle to.
+    pub(crate) fn take_shared_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
+        Ok(self.table.delete(handle)?.blob)
+    }
+
     /// Takes back a handle that the component gave away.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
         let blob = self.table.delete(handle)?.blob;

@@ -16,9 +16,20 @@ pub struct ResidentHit<'a> {
 }
 
 impl<'a> ResidentHit<'a> {
-    /// What is resident or open under a cache key.
-    pub(crate) fn of(key: Cow<'a, str>, residents: &'a ResidentIndex, hits: &'a HitBuffer) -> Option<Self> {
-        let (media, handle) = residents.get(&key)?;
+    /// What is resident under a cache key, or open if files may be read. Those who `can_ask` the component get nothing when they should.
+    pub(crate) fn of(
+        key: Cow<'a, str>,
+        residents: &'a ResidentIndex,
+        hits: &'a HitBuffer,
+        may_read: bool,
+        can_ask: bool,
+    ) -> Option<Self> {
+        let (media, handle) = residents.get(&key, can_ask)?;
+        let is_usable =
+            media.body.in_memory().is_some() || (may_read && (media.source == Source::Memory || media.body.is_unchanged()));
+        if !is_usable {
+            return None;
+        }
         Some(Self { key, media, handle, residents, hits })
     }
 

@@ -2,7 +2,8 @@
 //!
 //! For each cache key that was answered there are weak references to the blobs that the component holds: the bytes, and the open file.
 //! While the component holds one, any thread can serve it; when the component releases it (evicted, removed, replaced) the reference is
-//! dead, so nothing here can be stale. A file that another program changed shows that by its times and names, and is left to the component. A hit that was served this way goes to the [`HitBuffer`](crate::hit_buffer::HitBuffer).
+//! dead, so nothing here can be stale. If another program has changed a file, its times or its number of names differ, and the component is
+//! asked. A hit that was served this way goes to the [`HitBuffer`](crate::hit_buffer::HitBuffer).
 //!
 //! Only one instance of the component decides what is resident. When another one takes over, all references are dropped, although the
 //! instance before may hold its blobs for a while.
@@ -44,13 +45,15 @@ impl Resident {
         self.blob.strong_count() > 0 || self.file.strong_count() > 0
     }
 
-    /// The bytes in memory, or else the file, unless it was changed or it is time to ask the component.
-    fn blob(&self) -> Option<(Arc<Blob>, Source)> {
+    /// The bytes in memory, or else the file, unless it is time to ask the component. One of those who `can_ask` is to do so.
+    fn blob(&self, can_ask: bool) -> Option<(Arc<Blob>, Source)> {
         if let Some(blob) = self.blob.upgrade() {
             return Some((blob, Source::Memory));
         }
-        let file = self.file.upgrade().filter(|_| self.file_hits.load(Ordering::Relaxed) < UNSEEN_HITS)?;
-        file.is_unchanged().then_some((file, Source::Disk))
+        let file = self.file.upgrade()?;
+        let is_due = self.file_hits.load(Ordering::Relaxed) >= UNSEEN_HITS;
+        let is_to_ask = is_due && (!can_ask || self.file_hits.swap(0, Ordering::Relaxed) >= UNSEEN_HITS);
+        (!is_to_ask).then_some((file, Source::Disk))
     }
 }
 
@@ -64,11 +67,12 @@ pub(crate) struct ResidentHandle {
 }
 
 impl ResidentIndex {
-    /// What is resident or open under `key`, and its handle.
-    pub fn get(&self, key: &str) -> Option<(Media, ResidentHandle)> {
+    /// What is resident or open under `key`, and its handle. Whether an open file was changed is not looked at. Those who `can_ask` the
+    /// component get nothing when one of them should.
+    pub fn get(&self, key: &str, can_ask: bool) -> Option<(Media, ResidentHandle)> {
         let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let resident = residents.resident.get(key)?;
-        let (blob, source) = resident.blob()?;
+        let (blob, source) = resident.blob(can_ask)?;
         let handle = ResidentHandle { instance: residents.instance, handle: resident.handle };
         Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle))
     }
@@ -139,11 +143,11 @@ pub(crate) mod tests {
         let resident = ResidentIndex::default();
         let (blob, answer) = delivered(0, Some(7));
         resident.insert("u", &answer);
-        let (media, handle) = resident.get("u").unwrap();
+        let (media, handle) = resident.get("u", true).unwrap();
         assert_eq!((handle.handle, media.source, media.body.len()), (7, Source::Memory, 5));
         drop(blob);
-        assert!(resident.get("u").is_none(), "although {media:?} still has the bytes");
-        assert!(resident.get("v").is_none());
+        assert!(resident.get("u", true).is_none(), "although {media:?} still has the bytes");
+        assert!(resident.get("v", true).is_none());
     }
 
     #[test]
@@ -163,10 +167,10 @@ pub(crate) mod tests {
         resident.insert("u", &early);
         assert_eq!(resident.begin_instance(1), [(1, "u".into())].into());
         resident.insert("u", &late);
-        assert!(resident.get("u").is_none());
+        assert!(resident.get("u", true).is_none());
         let (_blob, current) = delivered(1, Some(3));
         resident.insert("u", &current);
-        assert_eq!(resident.get("u").unwrap().1, ResidentHandle { instance: 1, handle: 3 });
+        assert_eq!(resident.get("u", true).unwrap().1, ResidentHandle { instance: 1, handle: 3 });
     }
 
     #[test]
@@ -181,6 +185,6 @@ pub(crate) mod tests {
             resident.insert(&format!("dead {i}"), &answer);
         }
         assert!(resident.len() < 200, "{}", resident.len());
-        assert!((0..10).all(|i| resident.get(&format!("alive {i}")).is_some()));
+        assert!((0..10).all(|i| resident.get(&format!("alive {i}"), true).is_some()));
     }
 }

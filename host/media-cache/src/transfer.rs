@@ -13,7 +13,7 @@ use crate::media::{Attachment, Delivered, Media, MediaInfo};
 /// Takes delivered media out of the component's table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let body = state.take_blob(media.body)?;
-    let file = media.file.map(|file| state.take_blob(file)).transpose()?;
+    let file = media.file.map(|file| state.take_shared_blob(file)).transpose()?;
     let info = MediaInfo {
         mimetype: media.mimetype,
         filename: media.filename,

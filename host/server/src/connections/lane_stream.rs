@@ -1,7 +1,7 @@
 //! A connection below hyper, on which hits are answered in place.
 //!
 //! hyper sees only the requests that are left, one at a time, and the next one once the response to it has been flushed. A request with a
-//! body leaves the connection to hyper for good, and so does one with a long head, and whatever is no request.
+//! body leaves the connection to hyper for good, and so does one with a long head, and anything that is not a request.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -104,7 +104,7 @@ impl Lane {
                 ready!(Pin::new(&mut *stream).poll_read(cx, buffer))?;
                 let fresh = &buffer.filled()[before..];
                 if fresh.is_empty() {
-                    // hyper is to find out that it is the end.
+                    // Let hyper see the end of the connection.
                     self.leave(self.received.len());
                     if self.for_hyper == 0 {
                         return Poll::Ready(Ok(()));

@@ -33,7 +33,7 @@ use crate::version::{Answer, Version};
 const TARGET: &str = "/media?";
 
 /// The largest file that is read at once, in bytes. Larger ones are streamed by the router's handler.
-const LARGEST_FILE: u64 = 256 << 10;
+const LARGEST_FILE: u64 = 64 << 10;
 
 /// The longest query that is looked at, in bytes. hyper accepts a little more.
 const LONGEST_QUERY: usize = 65_000;
@@ -93,7 +93,7 @@ impl RespondInPlace for HitLane {
 /// The head and the body of the response, unless it is a refusal.
 fn respond(media: &Media, headers: &KnownHeaders<'_>, key: HeadKey<'_>, is_head: bool, now: SystemTime) -> Option<(Bytes, Bytes)> {
     let length = media.body.len();
-    // hyper puts the length of nothing elsewhere.
+    // hyper writes `content-length: 0` in another place.
     if length == 0 || (length > LARGEST_FILE && media.body.in_memory().is_none()) {
         return None;
     }
