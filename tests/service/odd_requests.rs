@@ -51,7 +51,7 @@ pub fn odd_request(random: &mut Random, paths: &[String], versions: &[String]) -
             ]),
             _ => one(&[
                 "Content-Length: 0",
-                "Transfer-Encoding: chunked",
+                "Transfer-Encoding: gzip",
                 "Host: y",
                 "Via: 1.1 x",
                 "Authorization: Bearer wrong",
