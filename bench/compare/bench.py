@@ -39,7 +39,7 @@ class Bench:
         # Copies, so that another build meanwhile does not change what is measured.
         self.binaries = {name: shutil.copy2(binary, self.work / f"{name}-program") for name, binary in self.binaries.items()}
         self.help = {name: run(name, [binary, "serve", "--help"]) for name, binary in self.binaries.items()}
-        # Compiled components are kept there, and not with those of whoever runs the bench.
+        # Compiled components are kept there, and not with those of the user who runs the bench.
         os.environ["XDG_CACHE_HOME"] = str(self.work / "compiled")
         self.origin = Origin(self.servers_program, self.work)
         self.digests = Digests(self.origin)

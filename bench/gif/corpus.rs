@@ -13,13 +13,13 @@ pub struct Sample {
 pub fn corpus() -> Vec<Sample> {
     let mut samples = Vec::new();
     let mut add = |name: &str, gif: Vec<u8>| samples.push(Sample { name: name.into(), gif });
-    add("film-diffused", encode(film(400, 224, 48, 1), Dither::Diffused, Store::Whole, 4));
-    add("film-ordered", encode(film(320, 240, 60, 2), Dither::Ordered, Store::Changes, 5));
-    add("film-undithered", encode(film(480, 270, 40, 3), Dither::None, Store::Whole, 4));
-    add("film-grain", encode(grain(240, 180, 40), Dither::Diffused, Store::Whole, 8));
-    add("film-moving", encode(pan(352, 288, 60), Dither::Ordered, Store::Whole, 4));
+    add("video-diffused", encode(video(400, 224, 48, 1), Dither::Diffused, Store::Whole, 4));
+    add("video-ordered", encode(video(320, 240, 60, 2), Dither::Ordered, Store::Changes, 5));
+    add("video-undithered", encode(video(480, 270, 40, 3), Dither::None, Store::Whole, 4));
+    add("video-grain", encode(grain(240, 180, 40), Dither::Diffused, Store::Whole, 8));
+    add("video-moving", encode(pan(352, 288, 60), Dither::Ordered, Store::Whole, 4));
     add("reaction", encode(reaction(220, 220, 36), Dither::Diffused, Store::Changes, 6));
-    add("still", encode(film(640, 480, 1, 4), Dither::Diffused, Store::Whole, 0));
+    add("still", encode(video(640, 480, 1, 4), Dither::Diffused, Store::Whole, 0));
     add("cartoon", encode(cartoon(480, 360, 72), Dither::None, Store::Changes, 5));
     add("cartoon-small", encode(cartoon(200, 150, 30), Dither::None, Store::Whole, 8));
     add("fades", encode(fades(320, 200, 40), Dither::Ordered, Store::Whole, 7));
@@ -40,7 +40,7 @@ pub fn corpus() -> Vec<Sample> {
 
 type Frames = Box<dyn Iterator<Item = Picture>>;
 
-fn film(width: i32, height: i32, frames: i32, seed: i32) -> Frames {
+fn video(width: i32, height: i32, frames: i32, seed: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(width, height, [0; 3]);
         picture.shade(|x, y| landscape(x + frame / 2, y, seed));
@@ -62,7 +62,7 @@ fn pan(width: i32, height: i32, frames: i32) -> Frames {
 }
 
 fn grain(width: i32, height: i32, frames: i32) -> Frames {
-    Box::new(film(width, height, frames, 5).zip(0..).map(|(mut picture, frame)| {
+    Box::new(video(width, height, frames, 5).zip(0..).map(|(mut picture, frame)| {
         let mut random = Random::new(frame);
         for pixel in &mut picture.pixels {
             let grain = random.below(17) - 8;

@@ -268,7 +268,7 @@ impl Blob {
     pub fn is_unchanged(&self) -> bool {
         let Source::File { file, .. } = &self.0.source else { return true };
         let stamp = *self.stamp();
-        // What the system knows already: a server of network files that does not respond would hold up whoever calls this.
+        // What the system knows already: a server of network files that does not respond would block the caller.
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
         let now = rustix::fs::statx(file, "", flags, StatxFlags::BASIC_STATS);
         now.is_ok_and(|now| stamp.is_some_and(|stamp| stamp.is_of(&now)))

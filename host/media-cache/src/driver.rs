@@ -75,7 +75,7 @@ struct Line {
     inbox: Option<Inbox>,
     /// Notified when the first instance has started.
     ready: Option<Reply<wasmtime::Result<()>>>,
-    /// The component in place, while another one is tried, and who is told of the outcome.
+    /// The component in place, while another one is tried, and who is notified of the outcome.
     trial: Option<Trial>,
     /// What runs if the component does not start.
     fallback: Option<CacheComponent>,
@@ -101,7 +101,7 @@ struct Trial {
 enum Paused {
     /// It is time for the next attempt.
     Over,
-    /// Nobody is there any more.
+    /// There are no senders left, or the cache was closed.
     Ended,
     /// Another component is to be tried.
     Replace(CacheComponent, Reply<Result<(), ComponentSwapError>>),

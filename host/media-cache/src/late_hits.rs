@@ -1,5 +1,5 @@
 //! Hits that an instance serves when its index log is complete already, since it is being replaced. Its successor knows what is in the log,
-//! so it has to be told of these, by URL.
+//! so these are reported to it, by URL.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
