@@ -29,15 +29,20 @@ async fn large_hit(dir: &ServiceDirectory, arguments: &[&str]) -> (Service, RawC
     (service, client)
 }
 
+/// Waits until a connection has ended in this way.
+async fn until_ended(service: &Service, ending: &str) {
+    let ended = async || Scrape::of(service).await.sum("media_cache_connections_ended_total", &[("ending", ending)]);
+    while soon(ended()).await == 0.0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn client_that_does_not_read_a_hit_is_cut_off() {
     let dir = ServiceDirectory::create();
     let (service, client) = large_hit(&dir, &["--slow-client-seconds", "1"]).await;
     client.until_reset().await;
-    let ended = async || Scrape::of(&service).await.sum("media_cache_connections_ended_total", &[("ending", "slow_reader")]);
-    while soon(ended()).await == 0.0 {
-        tokio::task::yield_now().await;
-    }
+    until_ended(&service, "slow_reader").await;
 }
 
 #[tokio::test]
@@ -45,10 +50,7 @@ async fn client_that_resets_in_the_middle_of_a_hit_is_counted_as_such() {
     let dir = ServiceDirectory::create();
     let (service, client) = large_hit(&dir, &[]).await;
     drop(client);
-    let ended = async || Scrape::of(&service).await.sum("media_cache_connections_ended_total", &[("ending", "broken")]);
-    while soon(ended()).await == 0.0 {
-        tokio::task::yield_now().await;
-    }
+    until_ended(&service, "broken").await;
 }
 
 #[tokio::test]

@@ -17,11 +17,13 @@ use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, ENGINE, SMALL, bytes};
 use media_cache_test_support::cache_state::{entries, order, recovered, stats, until};
 use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
+use media_cache_test_support::latch::Latch;
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::scripted_transcoder::video_of;
 use media_cache_test_support::soon::soon;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// The built-in cache, said to be of another version: another component, with other bytes.
 fn of_version(version: &str) -> Vec<u8> {
@@ -169,10 +171,8 @@ async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the
     assert_eq!((stats.hits + stats.misses, stats.stored, stats.not_ready), (6, 2, 0), "{stats:?}");
 }
 
-#[tokio::test]
-async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch() {
-    let rig = CacheRig::create();
-    let cache = rig.open().await;
+/// Replaces the component while `x:slow` is being downloaded. The download ends once the latch is open.
+async fn swapped_during_a_download(rig: &CacheRig, cache: &MediaCache) -> (Latch, JoinHandle<Result<(), CacheError>>) {
     let latch = rig.origin.hold("x:slow");
     let download = {
         let cache = cache.clone();
@@ -180,6 +180,14 @@ async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch()
     };
     latch.reached().await;
     cache.swap_component(OTHER.clone()).await.unwrap();
+    (latch, download)
+}
+
+#[tokio::test]
+async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let (latch, download) = swapped_during_a_download(&rig, &cache).await;
     rig.clock.advance(Duration::from_secs(7));
     latch.open();
     soon(download).await.unwrap().unwrap();
@@ -257,13 +265,7 @@ async fn refresh_in_progress_is_repeated_by_the_new_component() {
 async fn closing_waits_for_downloads_that_an_old_component_still_has_to_finish() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    let latch = rig.origin.hold("x:slow");
-    let download = {
-        let cache = cache.clone();
-        tokio::spawn(async move { cache.get_or_download("x:slow").await.map(drop) })
-    };
-    latch.reached().await;
-    cache.swap_component(OTHER.clone()).await.unwrap();
+    let (latch, download) = swapped_during_a_download(&rig, &cache).await;
     let close = {
         let cache = cache.clone();
         tokio::spawn(async move { cache.close().await })

@@ -141,7 +141,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::component::cache_component::CacheComponent;
     use crate::component::origin::ComponentOrigin;
+    use crate::component::record::ComponentStatus;
     use crate::component::swap_error::ComponentSwapError;
     use crate::media::{Health, Source};
     use media_cache_components as embedded;
@@ -231,6 +233,26 @@ mod tests {
         cache.close().await.unwrap();
     }
 
+    /// Uses up what the component may hold, until there is no instance any more.
+    async fn exhaust(cache: &MediaCache) {
+        let mut number = 0;
+        while cache.passed_through() == 0 {
+            cache.get_or_download(&format!("x:{number}")).await.unwrap();
+            number += 1;
+        }
+        cache.0.availability.next_outage().await;
+    }
+
+    /// Replaces the component once no attempt to start one is in progress.
+    async fn swap(cache: &MediaCache, component: &CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
+        loop {
+            match cache.swap_component(component.clone()).await {
+                Err(ComponentSwapError::Loading | ComponentSwapError::Interrupted) => tokio::task::yield_now().await,
+                swapped => return swapped,
+            }
+        }
+    }
+
     #[tokio::test]
     async fn component_that_does_not_start_any_more_can_be_replaced() {
         let directory = tempfile::tempdir().unwrap();
@@ -247,21 +269,10 @@ mod tests {
             Ok(state)
         });
         let cache = prepared.open().await.unwrap();
-        let mut number = 0;
-        while cache.passed_through() == 0 {
-            cache.get_or_download(&format!("x:{number}")).await.unwrap();
-            number += 1;
-        }
-        cache.0.availability.next_outage().await;
+        exhaust(&cache).await;
         cache.watch_health().wait_for(|health| matches!(health, Health::Degraded(_))).await.unwrap();
         let other = cache.engine().compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
-        // An attempt to start may be under way.
-        let swapped = loop {
-            match cache.swap_component(other.clone()).await {
-                Err(ComponentSwapError::Loading | ComponentSwapError::Interrupted) => tokio::task::yield_now().await,
-                swapped => break swapped.unwrap(),
-            }
-        };
+        let swapped = swap(&cache, &other).await.unwrap();
         assert_eq!(swapped.swaps, 1);
         cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.unwrap();
         assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
@@ -285,19 +296,9 @@ mod tests {
             _ => make_state(),
         });
         let cache = prepared.open().await.unwrap();
-        let mut number = 0;
-        while cache.passed_through() == 0 {
-            cache.get_or_download(&format!("x:{number}")).await.unwrap();
-            number += 1;
-        }
-        cache.0.availability.next_outage().await;
+        exhaust(&cache).await;
         let other = cache.engine().compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
-        let error = loop {
-            match cache.swap_component(other.clone()).await {
-                Err(ComponentSwapError::Loading | ComponentSwapError::Interrupted) => tokio::task::yield_now().await,
-                swapped => break swapped.unwrap_err(),
-            }
-        };
+        let error = swap(&cache, &other).await.unwrap_err();
         assert!(matches!(&error, ComponentSwapError::Start(why) if why.contains("it never ran")), "{error}");
         let status = cache.component();
         assert_eq!((status.current.origin, status.swaps, status.failed_swaps > 0), (ComponentOrigin::BuiltIn, 0, true));

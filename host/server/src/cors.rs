@@ -78,10 +78,10 @@ impl FromStr for AllowedOrigin {
 pub struct AllowedOrigins(pub Vec<AllowedOrigin>);
 
 impl AllowedOrigins {
-    /// Whether this origin is one of some that are allowed, and not one of all.
-    pub(crate) fn distinguish(&self, origin: &[u8]) -> bool {
-        let is_it = |allowed: &AllowedOrigin| allowed.exact().is_some_and(|allowed| allowed.as_bytes() == origin);
-        !self.0.contains(&AllowedOrigin::Any) && self.0.iter().any(is_it)
+    /// This origin, if it is one of some that are allowed, and not one of all.
+    pub(crate) fn distinguished(&self, origin: &[u8]) -> Option<&HeaderValue> {
+        let mut exact = self.0.iter().filter(|_| !self.0.contains(&AllowedOrigin::Any)).filter_map(AllowedOrigin::exact);
+        exact.find(|allowed| allowed.as_bytes() == origin)
     }
 
     /// The layer that answers preflights and adds the headers, if there are any origins.
@@ -94,7 +94,7 @@ impl AllowedOrigins {
             .allow_headers(ACCEPTED)
             .expose_headers(EXPOSED)
             .max_age(PREFLIGHT_LIFETIME);
-        let exact: Option<Vec<HeaderValue>> = self.0.iter().map(AllowedOrigin::exact).collect();
+        let exact: Option<Vec<HeaderValue>> = self.0.iter().map(|origin| origin.exact().cloned()).collect();
         Some(match exact {
             Some(origins) => layer.allow_origin(AllowOrigin::list(origins)).vary([header::ORIGIN]),
             // The response is the same for all, so that one copy in a shared cache will do.
@@ -104,10 +104,10 @@ impl AllowedOrigins {
 }
 
 impl AllowedOrigin {
-    fn exact(&self) -> Option<HeaderValue> {
+    fn exact(&self) -> Option<&HeaderValue> {
         match self {
             Self::Any => None,
-            Self::Exact(origin) => Some(origin.clone()),
+            Self::Exact(origin) => Some(origin),
         }
     }
 }

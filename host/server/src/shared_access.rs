@@ -42,9 +42,9 @@ impl From<Access> for AccessVersion {
 }
 
 impl AccessVersion {
-    /// Whether the headers of a response to a page of this origin are others than without an origin.
-    pub fn distinguishes(&self, origin: &[u8]) -> bool {
-        self.access.allow_origins.distinguish(origin)
+    /// This origin, if the headers of a response to one of its pages are others than without an origin.
+    pub fn distinguished(&self, origin: &[u8]) -> Option<&HeaderValue> {
+        self.access.allow_origins.distinguished(origin)
     }
 
     /// Adds the headers of CORS to those of a response to a GET from a page of this origin. `None` if that takes a response of its own.

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use media_cache::Media;
 
-use crate::caching::{Restriction, changing_age};
+use crate::caching::{self, Restriction, changing_age};
 use crate::security_headers;
 use crate::shared_access::AccessVersion;
 use crate::version::Version;
@@ -28,7 +28,7 @@ pub(crate) struct HeadKey<'a> {
     restriction: Option<Restriction>,
     access: &'a AccessVersion,
     /// That of the page, if pages of this origin may read media and others may not.
-    origin: Option<&'a [u8]>,
+    origin: Option<&'a HeaderValue>,
 }
 
 impl<'a> HeadKey<'a> {
@@ -37,18 +37,17 @@ impl<'a> HeadKey<'a> {
         now: SystemTime,
         restriction: Option<Restriction>,
         access: &'a AccessVersion,
-        origin: Option<&'a [u8]>,
+        origin: Option<&[u8]>,
     ) -> Self {
         let age = changing_age(media.cache_control(), media.stored_at(), now);
         let restriction = restriction.filter(|restriction| restriction.may_matter());
-        Self { age, restriction, access, origin: origin.filter(|origin| access.distinguishes(origin)) }
+        Self { age, restriction, access, origin: origin.and_then(|origin| access.distinguished(origin)) }
     }
 
     /// Adds to the headers of media what concerns all responses, and writes them.
     pub fn finish(&self, status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
-        crate::caching::restrict(&mut headers, self.restriction);
-        let origin = self.origin.map(HeaderValue::from_bytes).transpose().ok()?;
-        let mut headers = self.access.add_cors(origin.as_ref(), headers)?;
+        caching::restrict(&mut headers, self.restriction);
+        let mut headers = self.access.add_cors(self.origin, headers)?;
         security_headers::add_to(&mut headers);
         let mut head = Vec::with_capacity(1024);
         let reason = status.canonical_reason().unwrap_or_default();
@@ -67,14 +66,12 @@ impl<'a> HeadKey<'a> {
 impl MadeHead {
     pub fn new(version: Version, key: &HeadKey<'_>, head: Bytes) -> Self {
         let HeadKey { age, restriction, access, origin } = key;
-        let origin = origin.and_then(|origin| HeaderValue::from_bytes(origin).ok());
-        Self { version, head, age: *age, restriction: *restriction, access: access.number, origin }
+        Self { version, head, age: *age, restriction: *restriction, access: access.number, origin: origin.cloned() }
     }
 
     /// Whether it is the head for this.
     pub fn is_for(&self, key: &HeadKey<'_>) -> bool {
         let HeadKey { age, restriction, access, origin } = key;
-        (self.age, self.restriction, self.access) == (*age, *restriction, access.number)
-            && self.origin.as_ref().map(HeaderValue::as_bytes) == *origin
+        (self.age, self.restriction, self.access) == (*age, *restriction, access.number) && self.origin.as_ref() == *origin
     }
 }

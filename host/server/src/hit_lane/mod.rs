@@ -48,8 +48,10 @@ impl HitLane {
     pub fn new(service: Service, access: SharedAccess) -> Self {
         Self { service, access }
     }
+}
 
-    fn hit(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
+impl RespondInPlace for HitLane {
+    fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
         let begun = Instant::now();
         let query = request.target.strip_prefix(TARGET).filter(|query| is_plain(query))?;
         let headers = KnownHeaders::read(request.headers)?;
@@ -69,7 +71,6 @@ impl HitLane {
         let key = HeadKey::new(hit.media(), now, restriction, &access, headers.origin);
         let (head, body) = respond(hit.media(), &headers, key, request.is_head, now)?;
         let media = hit.count();
-        let source = media.source;
         self.service.record(&cache, &query.url, media.body.len());
         let mut last_lines = Vec::with_capacity(128);
         last_lines.extend_from_slice(b"x-request-id: ");
@@ -78,15 +79,10 @@ impl HitLane {
         write_date(now, &mut last_lines);
         last_lines.extend_from_slice(b"\r\n\r\n");
         let method = if request.is_head { Method::HEAD } else { Method::GET };
-        self.service.metrics().requests().answered_in_place(&method, source, begun.elapsed());
-        let sent = self.service.metrics().requests().sent(source).clone();
+        let requests = self.service.metrics().requests();
+        requests.answered_in_place(&method, media.source, begun.elapsed());
+        let sent = requests.sent(media.source).clone();
         Some(InPlaceResponse { head, last_lines, body, sent })
-    }
-}
-
-impl RespondInPlace for HitLane {
-    fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse> {
-        self.hit(request)
     }
 }
 
