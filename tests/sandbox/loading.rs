@@ -1,10 +1,15 @@
 //! Requests while the directory is being loaded.
 
+use std::sync::Arc;
+
 use media_cache::{Source, StoreError};
 use media_cache_test_support::cache_directory::{NEITHER, files_exist, media_file, sidecar_file, write_python_entry};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
-use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::cache_state::{entries, order, stats};
+use media_cache_test_support::file_faults::FaultyDisk;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::soon::soon;
 
 /// So many that loading them takes a while.
 const ENTRIES: u64 = 12_000;
@@ -96,4 +101,22 @@ async fn a_start_with_half_the_budget_evicts_while_it_serves() {
         media.exists() || sidecar.exists()
     });
     assert_eq!(remaining.count() as u64, half);
+}
+
+#[tokio::test]
+async fn an_entry_that_the_load_evicts_while_it_is_read_is_not_found_afterwards() {
+    let rig = rig();
+    // What is small is read by the thread that runs the component.
+    write_python_entry(&rig.directory(), "test:first", &noise(1, 100_000), "image/png", "a.png", "1.5");
+    rig.open().await.close().await.unwrap();
+    let disk = Arc::<FaultyDisk>::default();
+    disk.begin_after("read index.log", "read *.dat");
+    disk.begin_after("read *.dat", "delete *.json");
+    let cache = rig.start_with(|builder| entry_budget(builder, ENTRIES / 2 * SMALL).file_faults(disk.clone())).await;
+    let media = soon(cache.get("test:first")).await.unwrap();
+    assert!(media.is_none() && cache.load_report().is_none(), "it is being loaded");
+    assert_eq!(cache.loaded().await.unwrap().evicted, ENTRIES / 2 + 1);
+    assert!(cache.get("test:first").await.unwrap().is_none());
+    assert_eq!(files_exist(&rig.directory(), "test:first"), NEITHER);
+    assert_eq!(stats(&cache).await.entries, entries(&cache).await.len() as u64);
 }

@@ -22,10 +22,15 @@ pub(crate) struct StoredEntries<'a, P> {
 impl Cache {
     /// Evicts entries of this many bytes, or all if there are fewer, and returns whose files to delete.
     pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<Evicted> {
-        let State { index, disk_tier, memory_tier, counters, .. } = &mut *self.state.borrow_mut();
+        let State { index, disk_tier, memory_tier, counters, loading, .. } = &mut *self.state.borrow_mut();
         let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         disk_tier.evict(bytes, &mut stored);
-        stored.evicted
+        let evicted = stored.evicted;
+        if let Some(loading) = loading {
+            // A request that began to read one of them by its name must not take it for one that the load has not come to.
+            loading.removed.extend(evicted.iter().map(|entry| (entry.digest, ())));
+        }
+        evicted
     }
 }
 

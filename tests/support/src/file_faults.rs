@@ -24,11 +24,14 @@ type Plan = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 pub struct FaultyDisk {
     state: Mutex<State>,
     ended: Condvar,
+    begun: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     plan: Option<Plan>,
+    /// Operations that wait, each until another one begins.
+    order: Vec<(&'static str, &'static str)>,
     seen: BTreeSet<String>,
     failed: usize,
 }
@@ -58,6 +61,11 @@ impl FaultyDisk {
         self.ended.notify_all();
     }
 
+    /// From now on, an operation waits until another one begins, however long that takes.
+    pub fn begin_after(&self, operation: &'static str, other: &'static str) {
+        self.state.lock().unwrap().order.push((operation, other));
+    }
+
     /// The names of all operations so far, whether they failed or not.
     pub fn seen(&self) -> BTreeSet<String> {
         self.state.lock().unwrap().seen.clone()
@@ -73,7 +81,12 @@ impl FileFaults for FaultyDisk {
     fn before(&self, operation: &FileOperation) -> io::Result<()> {
         let (name, mut state) = (name(operation), self.state.lock().unwrap());
         let fault = state.plan.as_mut().and_then(|plan| plan(&name));
+        let waits_for = state.order.iter().find(|(operation, _)| *operation == name).map(|(_, other)| *other);
         state.seen.insert(name);
+        self.begun.notify_all();
+        if let Some(other) = waits_for {
+            state = self.begun.wait_while(state, |state| !state.seen.contains(other)).unwrap();
+        }
         state.failed += usize::from(fault.is_some());
         match fault {
             None => Ok(()),
