@@ -41,65 +41,62 @@ const SYNC_BYTES: u64 = 16 << 20;
 const READERS: usize = 8;
 
 impl HostState {
-    /// A directory of the component, to be used on any thread.
-    fn directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
+    /// A directory of the component, to be used on any thread. It may be one that only paths can be opened from (`O_PATH`).
+    fn directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<Arc<File>> {
         Ok(match self.table.get(descriptor)? {
-            // The component's may be one that only paths can be opened from (`O_PATH`).
-            Descriptor::Dir(directory) => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                rustix::fs::openat(&*directory.dir, ".", flags, Mode::empty()).map_err(error_code)
-            }
+            Descriptor::Dir(directory) => Ok(directory.dir.clone()),
             Descriptor::File(_) => Err(ErrorCode::NotDirectory),
         })
+    }
+
+    /// The same, to be listed or synchronized.
+    fn readable_directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let open = |directory: Arc<File>| rustix::fs::openat(&*directory, ".", flags, Mode::empty()).map_err(error_code);
+        Ok(self.directory(descriptor)?.and_then(open))
     }
 
     /// An open file or directory, to be used on any thread.
     pub(super) fn owned(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
         match self.table.get(descriptor)? {
-            Descriptor::Dir(_) => self.directory(descriptor),
+            Descriptor::Dir(_) => self.readable_directory(descriptor),
             Descriptor::File(file) => Ok(file.file.try_clone().map(OwnedFd::from).map_err(error_code)),
         }
     }
 
-    /// The same for a directory that an operation is about to begin on.
-    fn directory_for(&self, action: &'static str, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
-        Ok(match self.faults.before(action, DIRECTORY) {
-            Ok(()) => self.directory(descriptor)?,
-            Err(error) => Err(error_code(error)),
-        })
+    /// Whether an operation on a directory may begin.
+    fn before_directory(&self, action: &'static str) -> Result<(), ErrorCode> {
+        self.faults.before(action, DIRECTORY).map_err(error_code)
     }
 }
 
 impl Host for HostState {
     fn list_files(&mut self, directory: Resource<Descriptor>) -> Fallible<Resource<Listing>> {
-        let listing = match self.directory_for("open", &directory)? {
-            Ok(directory) => Dir::new(directory).map_err(error_code),
+        let directory = match self.before_directory("open") {
+            Ok(()) => self.readable_directory(&directory)?,
             Err(error) => Err(error),
         };
-        match listing {
+        match directory.and_then(|directory| Dir::new(directory).map_err(error_code)) {
             Ok(listing) => Ok(Ok(self.table.push(Listing(Arc::new(Mutex::new(listing))))?)),
             Err(error) => Ok(Err(error)),
         }
     }
 
     fn directory_stamp(&mut self, directory: Resource<Descriptor>) -> Fallible<Stamp> {
-        Ok(match self.directory_for("inspect", &directory)? {
-            Ok(directory) => rustix::fs::fstat(directory).map(|stat| stamp(&stat)).map_err(error_code),
-            Err(error) => Err(error),
-        })
+        let directory = self.directory(&directory)?;
+        let inspect = |directory: Arc<File>| rustix::fs::fstat(&*directory).map(|stat| stamp(&stat)).map_err(error_code);
+        Ok(self.before_directory("inspect").and(directory).and_then(inspect))
     }
 
     fn free_space(&mut self, directory: Resource<Descriptor>) -> Fallible<Space> {
-        let min_free = self.disk_usage.min_free;
-        Ok(match self.directory_for("measure", &directory)? {
-            Ok(directory) => rustix::fs::fstatvfs(directory).map_err(error_code).map(|stat| {
-                let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-                let total = stat.f_blocks.saturating_mul(stat.f_frsize);
-                let floor = min_free.bytes_of(total);
-                Space { available: free.saturating_sub(floor), missing: floor.saturating_sub(free), total }
-            }),
-            Err(error) => Err(error),
-        })
+        let (min_free, directory) = (self.disk_usage.min_free, self.directory(&directory)?);
+        let directory = self.before_directory("measure").and(directory);
+        Ok(directory.and_then(|directory| rustix::fs::fstatvfs(&*directory).map_err(error_code)).map(|stat| {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let total = stat.f_blocks.saturating_mul(stat.f_frsize);
+            let floor = min_free.bytes_of(total);
+            Space { available: free.saturating_sub(floor), missing: floor.saturating_sub(free), total }
+        }))
     }
 
     fn host_usage(&mut self) -> wasmtime::Result<Usage> {
@@ -137,7 +134,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         max_bytes: u32,
     ) -> wasmtime::Result<Vec<Result<FileContent, ErrorCode>>> {
         let directory = match store.with(|mut state| state.get().directory(&directory))? {
-            Ok(directory) => Arc::new(directory),
+            Ok(directory) => directory,
             Err(error) => return Ok(names.iter().map(|_| Err(error.clone())).collect()),
         };
         let (faults, operations) = store.with(|mut state| {
@@ -248,7 +245,11 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
     }
 
     async fn sync(store: &Accessor<T, Self>, directory: Resource<Descriptor>) -> Fallible<()> {
-        match store.with(|mut state| state.get().directory_for("sync", &directory))? {
+        let begun = store.with(|mut state| {
+            let state = state.get();
+            wasmtime::Result::<_>::Ok(state.before_directory("sync").and(state.readable_directory(&directory)?))
+        })?;
+        match begun {
             Ok(directory) => off_thread(store, SYNC_BYTES, move || rustix::fs::syncfs(directory).map_err(error_code)).await,
             Err(error) => Ok(Err(error)),
         }
