@@ -153,13 +153,22 @@ impl Driver {
                 }
             }
             let answered = Arc::new(AtomicBool::new(false));
-            let outcome = match (self.instantiate(&component, succession.is_some()).await, ready.take()) {
+            let state = (self.make_state)();
+            // Otherwise nothing of it has run.
+            let component_is_to_blame = state.is_ok();
+            let instantiated = match state {
+                Ok(state) => self.instantiate(&component, state, succession.is_some()).await,
+                Err(error) => Err(error),
+            };
+            let outcome = match (instantiated, ready.take()) {
                 (Ok(store), ready) => {
                     let _ = ready.map(|ready| ready.send(Ok(())));
                     let started = Started { component: &component, trial: &mut trial, succession: &mut succession };
                     self.run_instance(store, &mut inbox, started, &answered, successors).await
                 }
-                (Err(error), Some(ready)) if fallback.is_none() => return drop(ready.send(Err(error))),
+                (Err(error), Some(ready)) if fallback.is_none() || !component_is_to_blame => {
+                    return drop(ready.send(Err(error)));
+                }
                 (Err(error), not_ready) => {
                     ready = not_ready;
                     Err(error)
@@ -182,7 +191,7 @@ impl Driver {
             self.restarts.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the cache component broke down and is started again: {trap:?}");
             if let Some(pause) = backoff.pause(answered.load(Ordering::Relaxed)) {
-                if let Some(fallback) = fallback.take() {
+                if let Some(fallback) = fallback.take_if(|_| component_is_to_blame) {
                     let [from, to] = [&component, &fallback].map(|component| component.description().to_string());
                     tracing::error!(
                         "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row broke down before they had answered \
@@ -286,9 +295,13 @@ impl Driver {
         }
     }
 
-    async fn instantiate(&self, component: &CacheComponent, for_standby: bool) -> wasmtime::Result<(Store<HostState>, Bindings)> {
+    async fn instantiate(
+        &self,
+        component: &CacheComponent,
+        mut state: HostState,
+        for_standby: bool,
+    ) -> wasmtime::Result<(Store<HostState>, Bindings)> {
         let engine = self.engine.caches();
-        let mut state = (self.make_state)()?;
         state.instance = self.instances.fetch_add(1, Ordering::Relaxed) + 1;
         if for_standby {
             state.policy.detach();

@@ -280,6 +280,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn component_whose_directory_cannot_be_opened_keeps_its_place() {
+        let directory = tempfile::tempdir().unwrap();
+        let builder = MediaCache::builder().directory(directory.path()).downloader(echo);
+        let mut prepared = builder.prepare().unwrap();
+        let other = prepared.driver.engine.compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
+        prepared.driver.fallback = Some(other);
+        let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
+        let made = Arc::new(AtomicU64::new(0));
+        let counted = made.clone();
+        prepared.driver.make_state = Box::new(move || {
+            let mut state = make_state()?;
+            match counted.fetch_add(1, Ordering::Relaxed) {
+                0 => state.table.set_max_capacity(8),
+                1..=3 => return Err(wasmtime::Error::msg("the directory cannot be opened")),
+                _ => {}
+            }
+            Ok(state)
+        });
+        let cache = prepared.open().await.unwrap();
+        let mut number = 0;
+        while made.load(Ordering::Relaxed) <= 4 {
+            cache.get_or_download(&format!("x:{number}")).await.unwrap();
+            number += 1;
+        }
+        let status = cache.component();
+        assert_eq!((status.current.origin, status.fallback_from), (ComponentOrigin::BuiltIn, None));
+        cache.close().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn component_that_does_not_start_either_is_not_put_in_place_of_one_that_does_not_start() {
         let directory = tempfile::tempdir().unwrap();
         let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
