@@ -1,8 +1,8 @@
-//! What is written down is true: the help in the README, the vendored WIT, and that a policy has nothing.
+//! What is written down is true: help texts, error codes, the plot in the README, the vendored WIT, and that a policy has nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use media_cache_test_support::command::{CommandOutput, run_blocking};
@@ -10,25 +10,99 @@ use media_cache_test_support::workspace::{workspace_file, workspace_path};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The commands in comments such as `<!-- media-cache --help -->`, each with the block that follows it.
-fn documented_commands(text: &str) -> Vec<(Vec<&str>, &str)> {
-    let after_marks = text.split("<!-- media-cache ").skip(1);
-    let parts = after_marks.map(|part| {
-        let (command, rest) = part.split_once(" -->\n```text\n").unwrap();
-        (command.split(' ').collect(), rest.split_once("```").unwrap().0)
-    });
-    parts.collect()
+/// The page with the help texts.
+const HELP: &str = "docs/cli.md";
+
+/// Compares a document with what it has to be. With `UPDATE_DOCS=1`, it is written.
+fn check_document(path: &str, expected: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(workspace_path(path), expected).unwrap();
+    }
+    assert!(workspace_file(path) == expected, "{path} is outdated; UPDATE_DOCS=1 cargo test --test documents writes it");
+}
+
+/// The commands that a help text lists.
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.split_once("\nCommands:\n").map_or("", |(_, listed)| listed);
+    let lines = listed.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(Into::into).collect()
+}
+
+/// Adds the help of a command, and of those below it, as sections.
+fn add_help(command: &[String], page: &mut String) {
+    let arguments: Vec<&str> =
+        command.iter().map(String::as_str).chain([if command.is_empty() { "--help" } else { "-h" }]).collect();
+    let help = run_blocking(&arguments, &[]).succeeded_text();
+    let name = ["media-cache"].into_iter().chain(command.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    page.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help.trim()));
+    for subcommand in subcommands(&help) {
+        add_help(&[command, &[subcommand]].concat(), page);
+    }
 }
 
 #[test]
-fn the_help_in_the_readme_is_what_the_program_prints() {
-    let readme = workspace_file("README.md");
-    let commands = documented_commands(&readme);
-    assert_eq!(commands.len(), 2);
-    for (command, documented) in commands {
-        let printed = run_blocking(&command, &[]).succeeded_text();
-        assert_eq!(documented.trim(), printed.trim(), "media-cache {} prints:\n{printed}", command.join(" "));
+fn help_of_every_command_is_documented_as_the_program_prints_it() {
+    let page = workspace_file(HELP);
+    let (introduction, _) = page.split_once("\n## media-cache\n").unwrap();
+    let mut expected = introduction.to_owned();
+    add_help(&[], &mut expected);
+    assert!(expected.contains("## media-cache policy swap\n"), "{expected}");
+    check_document(HELP, &expected);
+}
+
+#[test]
+fn plot_in_the_readme_is_drawn_from_the_trace_in_the_repository() {
+    let (directory, path) = (tempfile::tempdir().unwrap(), "docs/images/miss-ratios.svg");
+    let plot = directory.path().join("plot.svg");
+    let capacities = "64MiB,128MiB,256MiB,512MiB,1GiB,2GiB,4GiB";
+    let trace = workspace_path("tests/data/media.csv.xz");
+    let arguments = ["simulate", "--capacity", capacities, "--plot", plot.to_str().unwrap(), trace.to_str().unwrap()];
+    run_blocking(&arguments, &[]).succeeded_text();
+    check_document(path, &std::fs::read_to_string(plot).unwrap());
+    assert!(workspace_file("README.md").contains(path));
+}
+
+/// The codes of problems in a source file, which follow on a status.
+fn problem_codes(source: &str) -> Vec<&str> {
+    let code = source.split_once("#[cfg(test)]").map_or(source, |(code, _)| code);
+    let rests = code.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(','));
+    let after_status = rests.filter(|(status, _)| status.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
+    let quoted = after_status.filter_map(|(_, rest)| rest.trim_start().strip_prefix('"')?.split_once('"'));
+    quoted.map(|(code, _)| code).collect()
+}
+
+#[test]
+fn every_code_of_a_problem_is_documented() {
+    let page = workspace_file("docs/http.md");
+    let sources = ["host/server/src", "host/requests/src"].map(|path| rust_files(&workspace_path(path))).concat();
+    let texts: Vec<String> = sources.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let codes: Vec<&str> = texts.iter().flat_map(|text| problem_codes(text)).collect();
+    assert!(codes.len() > 40, "{codes:?}");
+    for (name, status) in media_cache::FailureKind::ALL.map(|kind| (kind.name(), kind.status())) {
+        let row = page.lines().find(|line| line.starts_with(&format!("| {status} |")) && line.contains(&format!("`{name}`")));
+        assert!(row.is_some(), "{status} {name} is not in docs/http.md");
     }
+    for code in codes {
+        assert!(page.contains(&format!("`{code}`")), "{code} is not in docs/http.md");
+    }
+}
+
+#[test]
+fn files_that_the_architecture_names_exist() {
+    let page = workspace_file("docs/architecture.md");
+    let files = ["guest", "host"].map(|path| rust_files(&workspace_path(path))).concat();
+    let named: Vec<&str> = page.split('`').filter(|text| text.ends_with(".rs")).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for name in named {
+        assert!(files.iter().any(|file| file.ends_with(name)), "{name} is in docs/architecture.md and nowhere else");
+    }
+}
+
+fn rust_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let files = entries.flat_map(|path| if path.is_dir() { rust_files(&path) } else { vec![path] });
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
 #[test]

@@ -52,7 +52,8 @@ async fn promtool(arguments: &[&str], file: &Path) -> CommandOutput {
 fn documented(language: &str, word: &str) -> Vec<String> {
     let documents = std::fs::read_dir(workspace_path("docs")).unwrap().map(|file| file.unwrap().path());
     let mut blocks = Vec::new();
-    for document in documents.chain([workspace_path("README.md")]) {
+    let pages = documents.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    for document in pages.chain([workspace_path("README.md")]) {
         let text = std::fs::read_to_string(document).unwrap();
         let fence = format!("```{language}\n");
         let fenced = text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());

@@ -53,7 +53,7 @@ async fn the_commands_in_the_readme_work() {
     origin.serves("/a.gif", "image/gif", gif(&[10, 20]));
     dir.write("b.png", &png(1));
     // The binary alone is what is at hand everywhere.
-    let script = commands_after("The other commands work on a directory")
+    let script = commands_after("The same binary is a command line")
         .replace("https://example.com", &origin.url(""))
         .replace("media-cache get ", "media-cache get --allow-address 127.0.0.0/8 ")
         .replace(" | jq .url", "");
