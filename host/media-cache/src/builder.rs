@@ -1,4 +1,4 @@
-//! How a cache is made.
+//! Configures and opens a cache.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU64;
@@ -52,12 +52,12 @@ use crate::serving::Serving;
 use crate::slow_operations::SlowOperations;
 use crate::watchdog::MAX_SILENCE;
 
-/// Requests that wait for the component's thread at most; who comes later waits before the door.
+/// The length of the queue of requests for the component's thread. While it is full, callers wait to enqueue theirs.
 const QUEUE: usize = 1024;
 
-/// Settings for a cache, and in the end the cache.
+/// Configures a [`MediaCache`] and opens it.
 ///
-/// What is not set has the default of `options` in `wit/cache/cache.wit`.
+/// An option that is not set has the default of `options` in `wit/cache/cache.wit`; see also [`defaults`](crate::defaults).
 #[derive(Default)]
 pub struct Builder {
     directory: Option<PathBuf>,
@@ -81,7 +81,7 @@ pub struct Builder {
 }
 
 impl MediaCache {
-    /// The way to make one.
+    /// A builder with the default options.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -89,14 +89,14 @@ impl MediaCache {
 }
 
 impl Builder {
-    /// Where the entries are. Made if it is not there. Default `media_cache`.
+    /// The directory of the entries. It is created if it does not exist. Default: `media_cache`.
     #[must_use]
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// The disk budget in bytes, for all files of the cache. Default [`MAX_DISK_BYTES`](crate::defaults::MAX_DISK_BYTES).
+    /// The disk budget in bytes for all files of the cache. Default: [`MAX_DISK_BYTES`](crate::defaults::MAX_DISK_BYTES).
     #[must_use]
     pub fn max_disk_bytes(mut self, bytes: NonZeroU64) -> Self {
         self.options.max_disk_bytes = Some(bytes);
@@ -104,30 +104,33 @@ impl Builder {
     }
 
     /// The part of the disk budget in bytes that is reserved for everything but entries: bodies that are arriving in files, the index
-    /// log, removed files that are still open, and what is remembered of policies. The rest is for entries, both files of each in blocks
-    /// of 4096 bytes. At least one byte is left for them. Default [an eighth](crate::defaults::reserved_by_default) of the budget.
+    /// log, removed files that are still open, and remembered policies. The rest is the budget of the entries; both files of an entry
+    /// count, each rounded up to a multiple of 4096. At least one byte is left for entries. Default:
+    /// [an eighth](crate::defaults::reserved_by_default) of the budget.
     #[must_use]
     pub fn reserved_disk_bytes(mut self, bytes: u64) -> Self {
         self.options.reserved_disk_bytes = Some(bytes);
         self
     }
 
-    /// The free space that the cache leaves on its file system, whatever the budget is. If others use it, entries are evicted. Default: none.
+    /// The free space that the cache leaves on its file system, whatever the budget is. Entries are evicted if other programs use it up.
+    /// Default: none.
     #[must_use]
     pub fn min_free(mut self, floor: FreeSpaceFloor) -> Self {
         self.min_free = floor;
         self
     }
 
-    /// Where large bodies arrive. If that is in the directory of the cache, as it is by default, the cache sets its allowance: at most three
-    /// quarters of what is reserved of the disk budget. So caches do not share a spool; a downloader of your own should use the same one.
+    /// The spool, where large bodies arrive. If it is in the directory of the cache, as it is by default, the cache sets its allowance: at
+    /// most three quarters of the reserved part of the disk budget. So caches must not share a spool, and a downloader of your own should
+    /// use the spool of its cache.
     #[must_use]
     pub fn spool(mut self, spool: Arc<Spool>) -> Self {
         self.spool = Some(spool);
         self
     }
 
-    /// How many entries are kept in memory, or open; 0 for none. Default
+    /// The limit of items in the memory tier, where a large entry is resident as an open file; 0 for none. Default:
     /// [`MAX_MEMORY_ITEMS`](crate::defaults::MAX_MEMORY_ITEMS).
     #[must_use]
     pub fn max_memory_items(mut self, items: u32) -> Self {
@@ -135,115 +138,117 @@ impl Builder {
         self
     }
 
-    /// How many bytes are kept in memory. Default [`MAX_MEMORY_BYTES`](crate::defaults::MAX_MEMORY_BYTES).
+    /// The limit of bytes in the memory tier. Default: [`MAX_MEMORY_BYTES`](crate::defaults::MAX_MEMORY_BYTES).
     #[must_use]
     pub fn max_memory_bytes(mut self, bytes: u64) -> Self {
         self.options.max_memory_bytes = Some(bytes);
         self
     }
 
-    /// How many files of entries are kept open, so that hits are served from them without the component; 0 for none. Default
-    /// [`MAX_OPEN_FILES`](crate::defaults::MAX_OPEN_FILES).
+    /// The limit of files of entries that are kept open, so that hits are served from them without a call of the component; 0 for none.
+    /// Default: [`MAX_OPEN_FILES`](crate::defaults::MAX_OPEN_FILES).
     #[must_use]
     pub fn max_open_files(mut self, files: u32) -> Self {
         self.options.max_open_files = Some(files);
         self
     }
 
-    /// For how long a failed download is remembered, of whichever kind; zero for not at all. In whole milliseconds. The default is
-    /// another for each kind; see `failure-memory-ms` in `wit/cache/cache.wit`.
+    /// How long failed downloads of every kind are remembered, in whole milliseconds; zero for not at all. The default depends on the
+    /// kind: see `fetch-error` in `wit/cache/failures.wit`. The exceptions of [`failure_memory_of`](Self::failure_memory_of) apply.
     #[must_use]
     pub fn failure_memory(self, time: Duration) -> Self {
         FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))
     }
 
-    /// The same for one kind of failure. What is said last counts. [`FailureKind::Overloaded`] is never remembered; of
-    /// [`FailureKind::Unavailable`] this is the time where the origin asks for none, and zero is zero whatever it asks for.
+    /// How long failed downloads of one kind are remembered, in whole milliseconds; zero for not at all. The last call for a kind applies.
+    ///
+    /// [`FailureKind::Overloaded`] is never remembered. For [`FailureKind::Unavailable`] the time applies if the origin does not name
+    /// one; zero applies always.
     #[must_use]
     pub fn failure_memory_of(mut self, kind: FailureKind, time: Duration) -> Self {
         self.options.failure_memory.push((kind, time));
         self
     }
 
-    /// How long an origin may ask to be left alone, with `Retry-After`. In whole milliseconds. Default 10 minutes.
+    /// The longest `Retry-After` of an origin that is respected, in whole milliseconds. Default: 10 minutes.
     #[must_use]
     pub fn max_retry_after(mut self, time: Duration) -> Self {
         self.options.max_retry_after = Some(time);
         self
     }
 
-    /// Which URLs are the same entry. What is stored under keys that these rules do not make is not found any more, and goes when the
-    /// policy evicts it. Default: each URL is an entry of its own.
+    /// The rules for which URLs denote the same entry. Entries that were stored under cache keys that these rules do not produce are no
+    /// longer found, and stay until the policy evicts them. Default: each URL is an entry of its own.
     #[must_use]
     pub fn key_rules(mut self, rules: KeyRules) -> Self {
         self.options.key_rules = rules;
         self
     }
 
-    /// An option of the eviction policy.
+    /// Adds an option for the eviction policy.
     #[must_use]
     pub fn policy_option(mut self, name: &str, value: &str) -> Self {
         self.policy_options.push((name.into(), value.into()));
         self
     }
 
-    /// What an entry survives once it is stored. Default: the end of the process, not a power loss.
+    /// What an entry survives once it is stored. Default: the end of the process, but not a power loss ([`Durability::None`]).
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = Some(durability);
         self
     }
 
-    /// What downloads. Default: the built-in downloader, with its default options; without the feature `http` nothing is downloaded.
+    /// The downloader. Default: the built-in one with its default options; without the feature `http`, nothing is downloaded.
     #[must_use]
     pub fn downloader(self, downloader: impl Downloader) -> Self {
         self.shared_downloader(Arc::new(downloader))
     }
 
-    /// What downloads, shared with others.
+    /// The downloader, which other caches may share.
     #[must_use]
     pub fn shared_downloader(mut self, downloader: Arc<dyn Downloader>) -> Self {
         self.downloader = Some(downloader);
         self
     }
 
-    /// What converts media before it is stored. Default: the built-in transcoder, which converts all GIFs within its default limits;
-    /// without the feature `gif` they are stored as they are.
+    /// The transcoder, which converts media before it is stored. Default: the built-in one, which converts all GIFs within its default
+    /// limits; without the feature `gif`, GIFs are stored as they are.
     #[must_use]
     pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
         self.shared_transcoder(Arc::new(transcoder))
     }
 
-    /// Which GIFs become videos, by the built-in transcoder with its default limits. Takes the place of any other transcoder, as one that
-    /// is set later takes its place. Default: all of them.
+    /// Which GIFs the built-in transcoder converts to MP4, within its default limits. This sets the transcoder: of several calls of this
+    /// and [`transcoder`](Self::transcoder), the last applies. Default: all GIFs.
     #[cfg(feature = "gif")]
     #[must_use]
     pub fn convert_gifs(self, which: crate::gif::ConvertGifs) -> Self {
         self.transcoder(crate::gif::GifTranscoder::embedded().only(which))
     }
 
-    /// What converts media before it is stored, shared with others.
+    /// The transcoder, which other caches may share.
     #[must_use]
     pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
         self.transcoder = Some(transcoder);
         self
     }
 
-    /// The time as the cache sees it. Default: the time.
+    /// The clock of the cache, for the time of day and for durations. Default: the system's clocks.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// The engine to use, for programs with several caches. Default: one of its own.
+    /// The engine that compiles and runs components, for programs with several caches. Default: an engine of its own.
     #[must_use]
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
         self
     }
 
-    /// The cache component, compiled by the same engine. Default: the built-in one.
+    /// The cache component, compiled by the same engine. Default: the embedded one.
     #[must_use]
     pub fn component(mut self, component: CacheComponent) -> Self {
         self.component = Some(component);
@@ -257,53 +262,55 @@ impl Builder {
         self
     }
 
-    /// The cache component that runs if three instances of the other one in a row break down before they have answered anything. The log
-    /// says so, and [`component`](MediaCache::component). Default: none, and starting it is tried again and again.
+    /// The cache component that takes over if three instances of the other one in a row break down before they have answered anything. The
+    /// log and [`component`](MediaCache::component) report that. Default: none; the cache keeps trying to start the other one, with pauses
+    /// of up to a minute.
     #[must_use]
     pub fn fallback_component(mut self, component: CacheComponent) -> Self {
         self.fallback = Some(component);
         self
     }
 
-    /// What the eviction policy, this one or another later, may use up. Default: see [`PolicyLimits`].
+    /// The limits of the eviction policy, also of those that replace it later. Default: see [`PolicyLimits`].
     #[must_use]
     pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
         self.policy_limits = limits;
         self
     }
 
-    /// What compiles policies that are handed in while the cache runs; see [`Engine::compile_upload`]. Default: this process.
+    /// The compiler of policies that are uploaded while the cache runs; see [`Engine::compile_upload`]. Default: this process compiles
+    /// them.
     #[must_use]
     pub fn policy_compiler(mut self, compiler: Arc<dyn PolicyCompiler>) -> Self {
         self.policy_compiler = Some(compiler);
         self
     }
 
-    /// Has every hit call the component, also where it is known to hold the bytes. For measuring what that costs.
+    /// Calls the component for every hit, even if it is known to hold the bytes. For measuring what these calls cost.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
         self.every_hit_calls = true;
         self
     }
 
-    /// How long the cache may fail to respond, for example because its disk hangs, before requests are passed through to the network
-    /// without it. Default 5 seconds.
+    /// How long the cache may fail to respond, for example because its disk hangs, before requests bypass it and go to the network.
+    /// Default: 5 seconds.
     #[must_use]
     pub fn max_silence(mut self, time: Duration) -> Self {
         self.max_silence = Some(time);
         self
     }
 
-    /// Has all entries be read and compared with their digests in the background, at most once a day, at this many bytes a second.
-    /// What is damaged is removed; [`integrity`](MediaCache::integrity) says what was found. Default: that is done only when an entry is
-    /// read.
+    /// Reads all entries in the background and compares them with their digests, at most once a day, at this many bytes per second on
+    /// average. Damaged entries are removed; [`integrity`](MediaCache::integrity) reports the results. Default: entries are checked only
+    /// when they are read.
     #[must_use]
     pub fn integrity_check_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
         self.integrity_check_rate = Some(bytes_per_second);
         self
     }
 
-    /// Has operations on files fail. For tests of what the cache does about that.
+    /// Makes file operations fail, to test how the cache handles that.
     #[cfg(feature = "fault-injection")]
     #[must_use]
     pub fn file_faults(mut self, faults: Arc<dyn crate::file_faults::FileFaults>) -> Self {
@@ -311,8 +318,8 @@ impl Builder {
         self
     }
 
-    /// Opens the cache: takes the directory, starts the component, and finds out what is stored. Must be called within a Tokio
-    /// runtime, which downloads and transcoding then run on.
+    /// Opens the cache: locks the directory, starts the component, and waits until the directory is loaded. Must be called within a Tokio
+    /// runtime, on which downloads and transcoding then run.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -320,12 +327,11 @@ impl Builder {
         self.prepare()?.open().await
     }
 
-    /// Takes the directory, and makes sure of what can be known before anything is loaded: that the component compiles, and that the
-    /// policy starts and takes its options. Must be called within a Tokio runtime, as [`open`](Self::open), and takes up the thread for a
-    /// moment.
+    /// Locks the directory and checks what does not require loading it: that the component compiles, and that the policy starts and accepts
+    /// its options. Must be called within a Tokio runtime, like [`open`](Self::open). This blocks the thread for a moment.
     ///
     /// # Errors
-    /// Any [`OpenError`] but [`OpenError::Load`].
+    /// Any [`OpenError`] except [`OpenError::Load`].
     pub fn prepare(self) -> Result<PreparedCache, OpenError> {
         let directory = self.directory.clone().unwrap_or_else(|| defaults::DIRECTORY.into());
         let lock = DirectoryLock::acquire(&directory)?;
@@ -383,14 +389,14 @@ impl Builder {
             engine = engine.with_policy_compiler(compiler);
         }
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
-        // What takes over should another policy do wrong is there beforehand.
+        // The policy that takes over if another one faults has to exist beforehand.
         let lru = engine.built_in_policy(embedded::LRU)?;
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
         let downloader = self.downloader.map_or_else(|| built_in::downloader(spool), Ok)?;
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
-        // Asked here, not on the driver's thread: it is the caller's code, and may be slow or panic.
+        // Called here, not on the driver's thread: it is the caller's code, and may be slow or panic.
         let accepted_types = transcoder.accepted_types();
         let pass_through = PassThrough {
             downloader: downloader.clone(),
@@ -453,13 +459,13 @@ impl Builder {
     }
 }
 
-/// Where hits go that bypass the component.
+/// Where hits that bypass the component are recorded.
 struct HitPath {
     hits: Arc<HitBuffer>,
     residents: Option<Arc<ResidentIndex>>,
 }
 
-/// Makes sure that a policy starts and takes its options, and begins the record of it.
+/// Checks that a policy starts and accepts its options, and begins the record of it.
 fn record(
     engine: &PolicyEngine,
     choice: PolicyChoice,

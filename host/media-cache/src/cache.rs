@@ -1,4 +1,4 @@
-//! A media cache for programs in Rust.
+//! The handle by which a program uses a cache.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -27,10 +27,10 @@ use crate::resident_hit::ResidentHit;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
 
-/// How often an entry is asked for whose file turns out to be changed.
+/// How often a request looks for an entry whose file turns out to be changed.
 const ATTEMPTS: usize = 2;
 
-/// Why a cache did not do what it was asked.
+/// Why a call of a [`MediaCache`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The download failed.
@@ -39,10 +39,10 @@ pub enum CacheError {
     /// The entry could not be stored or removed, or the index log could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
-    /// The component broke down while it served the request. It is started again; asking once more is worth a try.
+    /// The component broke down while it served the request. It is started again; retrying may succeed.
     #[error("the cache component broke down over this request; the log says why")]
     BrokeDown,
-    /// The component cannot be asked for now. Media is still served from memory and from the network.
+    /// The component cannot be called now. Media is still served from memory and from the network.
     #[error("the cache is degraded: {0}")]
     Unavailable(Outage),
     /// The cache was closed.
@@ -50,7 +50,7 @@ pub enum CacheError {
     Closed,
 }
 
-/// Says why something was not stored.
+/// Describes why something was not stored, removed or saved, as a phrase for people.
 #[must_use]
 pub fn describe(error: &StoreError) -> String {
     match error {
@@ -66,9 +66,9 @@ pub fn describe(error: &StoreError) -> String {
     }
 }
 
-/// A cache. Cloning it is cheap, and clones are the same cache.
+/// A cache. Cloning is cheap, and all clones are the same cache.
 ///
-/// When the last clone is dropped the cache finishes what is in progress and completes its index log, on its own thread;
+/// When the last clone is dropped, the cache finishes what is in progress and completes its index log on its own thread.
 /// [`close`](Self::close) does the same and waits for it.
 #[derive(Clone)]
 pub struct MediaCache(pub(crate) Arc<Shared>);
@@ -76,7 +76,7 @@ pub struct MediaCache(pub(crate) Arc<Shared>);
 pub(crate) struct Shared {
     pub requests: mpsc::Sender<Request>,
     pub key_rules: KeyRules,
-    /// `None` where every hit is to call the component.
+    /// `None` if every hit calls the component.
     pub residents: Option<Arc<ResidentIndex>>,
     pub hits: Arc<HitBuffer>,
     pub directory: PathBuf,
@@ -91,7 +91,7 @@ pub(crate) struct Shared {
     pub pass_through: PassThrough,
     pub history: HealthHistory,
     pub integrity: Integrity,
-    /// The status that the component gave last.
+    /// The latest status of the component.
     pub latest_status: Mutex<Option<Status>>,
     /// Entries that were removed since another program changed their files while they were open.
     pub changed_files: AtomicU64,
@@ -100,25 +100,25 @@ pub(crate) struct Shared {
 }
 
 impl MediaCache {
-    /// Where the entries are.
+    /// The directory of the entries.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {
         &self.0.directory
     }
 
-    /// Where large bodies arrive, for those who receive what they put.
+    /// The spool, where large bodies arrive. A program that receives the media that it puts can use it for that.
     #[must_use]
     pub fn spool(&self) -> &Arc<Spool> {
         &self.0.spool
     }
 
-    /// What was found when the directory was loaded. `None` while it is being loaded.
+    /// The report of loading the directory. `None` while it is being loaded.
     #[must_use]
     pub fn load_report(&self) -> Option<LoadReport> {
         self.0.loaded.report()
     }
 
-    /// Waits until the directory is loaded, and returns what was found.
+    /// Waits until the directory is loaded, and returns the report.
     ///
     /// # Errors
     /// [`CacheError::Closed`] if the cache is closed first.
@@ -129,16 +129,16 @@ impl MediaCache {
         }
     }
 
-    /// What `url` has in common with all URLs of the same entry: the URL that it is stored and listed under.
+    /// The cache key of `url`, which all URLs of the same entry share: the URL under which the entry is stored and listed.
     #[must_use]
     pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
         self.0.key_rules.key(url)
     }
 
-    /// What is stored for `url`, if anything; see `get` in `wit/cache/cache.wit`.
+    /// Returns what is stored for `url`, if anything; see `get` in `wit/cache/cache.wit`.
     ///
     /// # Errors
-    /// [`CacheError::Closed`], [`CacheError::BrokeDown`], or [`CacheError::Unavailable`].
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn get(&self, url: &str) -> Result<Option<Media>, CacheError> {
         let key = self.key(url);
         for _ in 0..ATTEMPTS {
@@ -156,7 +156,8 @@ impl MediaCache {
         Ok(None)
     }
 
-    /// What is stored for `url`, if it is in memory or in an open file that nobody has changed, without a call of the component.
+    /// Returns what is stored for `url`, without a call of the component: if it is resident, or in an open file, that no other program has
+    /// changed. It counts as a hit once [`ResidentHit::count`] is called.
     #[must_use]
     pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
         // An open file was looked at already.
@@ -189,16 +190,16 @@ impl MediaCache {
     /// `wit/cache/cache.wit`. If nothing is stored, the media is downloaded and stored.
     ///
     /// # Errors
-    /// [`CacheError::Fetch`] if the download failed, and then what is stored remains; [`CacheError::Closed`], or
-    /// [`CacheError::BrokeDown`]. If what was downloaded could not be stored, the outcome says why.
+    /// [`CacheError::Fetch`] if the download failed, in which case what is stored remains; [`CacheError::Closed`],
+    /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`]. If the downloaded media could not be stored, the outcome says why.
     pub async fn refresh(&self, url: &str) -> Result<RefreshOutcome, CacheError> {
         let refresh = |reply| Request::Refresh { url: url.into(), reply };
         let Refreshed { media, modified, not_stored } = self.call_with_retry(refresh).await??;
         Ok(RefreshOutcome { media: self.remember(&self.key(url), media), modified, not_stored })
     }
 
-    /// Stores `body` for `url`. A known URL keeps the stored bytes. Media whose type the transcoder accepts is converted: by default, a
-    /// GIF becomes an MP4. Anyone may keep the media; see [`put_media`](Self::put_media) otherwise.
+    /// Stores `body` for `url`. If something is stored for the URL already, that is kept. Media whose type the transcoder accepts is
+    /// converted: by default, a GIF becomes an MP4. The media is public; use [`put_media`](Self::put_media) to restrict who may store it.
     ///
     /// # Errors
     /// As for [`put_media`](Self::put_media).
@@ -217,10 +218,11 @@ impl MediaCache {
             .map_err(CacheError::Store)
     }
 
-    /// Removes what is stored for `url`, which is that of all URLs of the same entry, and says whether there was anything.
+    /// Removes what is stored for `url`, which is the entry of all URLs with the same cache key, and returns whether anything was stored.
     ///
     /// # Errors
-    /// [`CacheError::Store`] where a file could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Store`] if the directory cannot be used or a file could not be deleted; [`CacheError::Closed`],
+    /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn remove(&self, url: &str) -> Result<bool, CacheError> {
         self.call_with_retry(|reply| Request::Remove { url: url.into(), reply }).await?.map_err(CacheError::Store)
     }
@@ -228,61 +230,65 @@ impl MediaCache {
     /// Removes all entries that match, and returns their number; see `remove-matching` in `wit/cache/cache.wit`.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if a host cannot match anything, or files could not be deleted; [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Store`] if a host cannot match anything, the directory cannot be used, or files could not be deleted;
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn remove_matching(&self, filter: EntryFilter) -> Result<u64, CacheError> {
         let remove = |reply| Request::RemoveMatching { filter: filter.clone(), removed: 0, reply };
         self.call_with_retry(remove).await?.map_err(CacheError::Store)
     }
 
-    /// The entries, the least recently used first: at most `limit` of them, from the start, or after what a page before said in
-    /// `next`.
+    /// Lists entries, least recently used first: at most `limit` of them, from the start, or from where the previous page ended if its
+    /// [`next`](Page::next) is given as `after`. See `entries` in `wit/cache/cache.wit`.
     ///
     /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
     pub async fn entries(&self, after: Option<u64>, limit: u32) -> Result<Page, CacheError> {
         self.call_with_retry(|reply| Request::Entries { after, limit, reply }).await
     }
 
-    /// Appends to the index log what only memory knows: the order of use, the hits and the counters. This happens by itself twice a second
-    /// while requests arrive.
+    /// Appends to the index log what only memory has: the order of use, the hits and the counters. The cache does this by itself twice a
+    /// second while requests arrive.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if it cannot be written.
+    /// [`CacheError::Store`] if the log cannot be written; [`CacheError::Closed`], [`CacheError::BrokeDown`] and
+    /// [`CacheError::Unavailable`].
     pub async fn checkpoint(&self) -> Result<(), CacheError> {
         self.call(Request::Checkpoint).await?.map_err(CacheError::Store)
     }
 
-    /// The engine that the cache runs in, which compiles policies for it.
+    /// The engine that runs the cache and compiles policies and components for it.
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
 
-    /// Whether the cache was closed. Nothing is answered any more.
+    /// Whether the cache was closed. All requests then fail.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.requests.is_closed()
     }
 
-    /// Finishes what is in progress, completes the index log, and releases the directory. Clones are closed with it. This waits for as long
-    /// as that takes, and forever if the disk hangs; [`close_within`](Self::close_within) gives up. Dropping the future gives up, too.
+    /// Finishes what is in progress, completes the index log, and releases the directory. All clones are closed, too. This takes as long as
+    /// it takes, and forever if the disk hangs; [`close_within`](Self::close_within) has a time limit. Dropping the future ends only the
+    /// wait.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] where the cache was closed before.
+    /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] if the cache was closed before.
     pub async fn close(&self) -> Result<(), CacheError> {
         let written = self.ask(Request::Close).await;
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // The thread has said its last word; all that is left to it is to give back the lock.
+            // The thread has replied; all that is left for it is to release the lock.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
         written?.map_err(CacheError::Store)
     }
 
-    /// The same, and gives up after some time. The directory is then still in use, for as long as the process lives.
+    /// Like [`close`](Self::close), but stops waiting after `limit`. The directory then remains in use until the cache has closed or the
+    /// process ends.
     ///
     /// # Errors
-    /// As for [`close`](Self::close); [`CacheError::Unavailable`] if it takes longer.
+    /// As for [`close`](Self::close); [`CacheError::Unavailable`] if it takes longer than `limit`.
     pub async fn close_within(&self, limit: Duration) -> Result<(), CacheError> {
         let begun = SystemTime::now();
         let late = |_| {
@@ -292,12 +298,12 @@ impl MediaCache {
         tokio::time::timeout(limit, self.close()).await.map_err(late)?
     }
 
-    /// A hit without a call: the component holds the bytes, and so do we.
+    /// A hit without a call of the component, which holds the bytes.
     fn resident(&self, key: &str) -> Option<Media> {
         self.peek(key.into(), true).map(ResidentHit::count)
     }
 
-    /// What is resident or open under a cache key.
+    /// The resident or open entry with this cache key.
     fn peek<'a>(&'a self, key: Cow<'a, str>, can_ask: bool) -> Option<ResidentHit<'a>> {
         if self.is_closed() {
             return None;
@@ -307,13 +313,13 @@ impl MediaCache {
         ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits, may_read, can_ask)
     }
 
-    /// Whether the bytes of media are those that the component gave, as far as the file that they are in tells. If not, the entry is
-    /// removed, so that the next request fetches it again.
+    /// Whether the bytes of media are those that the component returned, as far as their file shows. If not, the entry is removed, so that
+    /// the next request fetches it again.
     async fn is_intact(&self, url: &str, media: &Media) -> bool {
         if media.body.is_intact().await {
             return true;
         }
-        // All who found it changed wait until the first of them has removed it.
+        // All requests that found it changed wait until the first of them has removed it.
         let _first = self.0.dropping.lock().await;
         if media.body.condemn() {
             self.0.changed_files.fetch_add(1, Ordering::Relaxed);
@@ -332,7 +338,7 @@ impl MediaCache {
         delivered.media
     }
 
-    /// Asks the component, unless it cannot be asked or that turns out meanwhile.
+    /// Calls the component. Fails if it cannot be called, also if that happens meanwhile.
     pub(crate) async fn call<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         let availability = &self.0.availability;
         if self.is_closed() {
@@ -357,7 +363,7 @@ impl MediaCache {
         answer.await.map_err(|_| if self.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
     }
 
-    /// Asks, and asks once more where the component broke down, perhaps over another request.
+    /// Calls the component, and once more if it broke down, perhaps because of another request.
     pub(crate) async fn call_with_retry<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         match self.call(&request).await {
             Err(CacheError::BrokeDown) => self.call(&request).await,

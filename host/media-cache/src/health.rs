@@ -1,4 +1,4 @@
-//! The state of a cache over time: whether it stores, since when it does not, and what the log says about that.
+//! The health of a cache over time, and its log messages.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::media::Health;
 const REPEAT: Duration = Duration::from_secs(600);
 const REPEAT_FOR_ANOTHER_REASON: Duration = Duration::from_secs(60);
 
-/// The latest state, and what is known of those before.
+/// The latest state, and the history of earlier ones.
 pub(crate) struct HealthHistory {
     latest: watch::Sender<Health>,
     times: Mutex<Times>,
@@ -21,11 +21,11 @@ pub(crate) struct HealthHistory {
 struct Times {
     /// When the cache was found to be degraded, if it is.
     degraded: Option<Instant>,
-    /// For how long it was degraded before that.
+    /// How long it was degraded before that.
     before: Duration,
-    /// What the log said last, and when. The log keeps silent about what comes and goes.
+    /// The last reason that was logged, and when. Failures that come and go quickly are not logged each time.
     logged: Option<(String, Instant)>,
-    /// Whether the log is to say that the trouble is over.
+    /// Whether the end of the failure is to be logged.
     is_announced: bool,
 }
 
@@ -36,18 +36,18 @@ impl Default for HealthHistory {
 }
 
 impl HealthHistory {
-    /// Follows the state.
+    /// Subscribes to the state.
     pub fn subscribe(&self) -> watch::Receiver<Health> {
         self.latest.subscribe()
     }
 
-    /// For how long the cache was degraded, in total.
+    /// How long the cache was degraded, in total.
     pub fn degraded_time(&self) -> Duration {
         let times = self.lock();
         times.before + times.degraded.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Records the state, and logs it if it is news.
+    /// Records the state, and logs a change.
     pub fn record(&self, health: Health) {
         let line = self.lock().record(&health, Instant::now());
         match line {
@@ -65,7 +65,7 @@ impl HealthHistory {
     }
 }
 
-/// What the log says.
+/// A log message.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     Degraded(String),
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(at(602, &degraded("gone")), None);
         assert_eq!(at(661, &degraded("gone")), line("gone"));
         assert_eq!(at(671, &Health::Storing), Some(Line::Recovered(Duration::from_secs(670))));
-        // What comes and goes is not worth a line each time.
+        // A failure that comes and goes is not logged each time.
         assert_eq!(at(672, &degraded("gone")), None);
         assert_eq!(at(673, &Health::Storing), None);
         assert_eq!(times.before, Duration::from_secs(671));

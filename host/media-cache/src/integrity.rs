@@ -1,28 +1,28 @@
-//! What the background check of all entries has found.
+//! The results of the background check of all entries.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::media::Verified;
 
-/// What the background check has found since the cache was opened.
+/// The results of the background check since the cache was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IntegrityReport {
-    /// Entries that were read in full and whose files fit each other. Media is compared with its digest, if that is known.
+    /// Entries that were read and whose files are consistent. Media is compared with its digest, if the sidecar has one.
     pub intact: u64,
-    /// The bytes that were read of them.
+    /// Bytes that were read of intact entries.
     pub bytes: u64,
-    /// Entries that were damaged, and were dropped.
+    /// Entries that were damaged and therefore dropped.
     pub damaged: u64,
-    /// Entries that could not be read.
+    /// Entries that could not be read, which stay.
     pub unreadable: u64,
-    /// How often all entries were checked.
+    /// Completed passes over all entries.
     pub passes: u64,
-    /// When that was completed last.
+    /// When the last pass was completed.
     pub last_pass: Option<SystemTime>,
 }
 
-/// What was found so far.
+/// The results so far.
 #[derive(Default)]
 pub(crate) struct Integrity(Mutex<IntegrityReport>);
 
@@ -31,7 +31,7 @@ impl Integrity {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was found so far.
+    /// The results so far.
     pub fn report(&self) -> IntegrityReport {
         *self.lock()
     }
@@ -50,7 +50,7 @@ impl Integrity {
         }
     }
 
-    /// All entries were checked.
+    /// Records that all entries were checked.
     pub fn complete_pass(&self) {
         let mut report = self.lock();
         report.passes += 1;

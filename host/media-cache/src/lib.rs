@@ -1,13 +1,13 @@
 //! A disk-backed, two-tier cache for downloaded media, so that the same URL is never fetched twice.
 //!
-//! The cache's logic is a WebAssembly component and its eviction policy another; this library gives them what they need (a
-//! directory, downloads, transcoding) and gives programs a plain interface to them: [`MediaCache`].
+//! The logic of the cache is a WebAssembly component, and its eviction policy is another. This library supplies what they import (a
+//! directory, downloads, transcoding) and gives programs an asynchronous interface: [`MediaCache`], opened with a [`Builder`].
 //!
 //! # Features
 //!
 //! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another.
 //! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another. Needs a C++ compiler.
-//! - `fault-injection`: lets tests have operations on files fail.
+//! - `fault-injection`: lets tests make file operations fail.
 
 #![deny(unsafe_code)]
 

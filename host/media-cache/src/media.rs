@@ -1,4 +1,4 @@
-//! What goes into a cache and comes out of it.
+//! The types of requests to a cache and their results.
 
 use std::any::Any;
 use std::fmt;
@@ -23,7 +23,7 @@ pub struct Media {
     pub source: Source,
 }
 
-/// What is known about media besides its bytes.
+/// The metadata of media: everything but the bytes.
 #[derive(Debug)]
 pub struct MediaInfo {
     /// See [`Media::mimetype`].
@@ -40,19 +40,19 @@ pub struct MediaInfo {
     pub attachment: Attachment,
 }
 
-/// Something that a server has made from media, such as the head of a response, and keeps with it. The media of all hits in memory has
-/// the same one, from when the entry becomes resident until it is evicted, removed or replaced.
+/// A value that a server derives from media and keeps with it, such as the head of a response. All hits on a resident entry share one
+/// attachment, from when the entry becomes resident until it is evicted, removed or replaced.
 #[derive(Default)]
 pub struct Attachment(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
 
 impl Attachment {
-    /// What was attached last, if it is of this type.
+    /// The attached value, if it has this type.
     #[must_use]
     pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?.downcast().ok()
     }
 
-    /// Attaches a value in place of the one before.
+    /// Attaches a value, which replaces the previous one.
     pub fn set<T: Any + Send + Sync>(&self, value: Arc<T>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
@@ -65,7 +65,7 @@ impl fmt::Debug for Attachment {
 }
 
 impl MediaInfo {
-    /// What is known about public media of which the origin said nothing else.
+    /// Metadata of public media without validators and without a lifetime.
     #[must_use]
     pub fn new(mimetype: impl Into<String>, filename: impl Into<String>, stored_at: SystemTime) -> Self {
         let (cache_control, validators) = (CacheControl::default(), Validators::default());
@@ -81,7 +81,7 @@ impl Media {
         Self { info: info.into(), body, source }
     }
 
-    /// The media type. That of a GIF that was converted is `video/mp4`.
+    /// The media type, after conversion: `video/mp4` for a GIF that was converted.
     #[must_use]
     pub fn mimetype(&self) -> &str {
         &self.info.mimetype
@@ -93,31 +93,31 @@ impl Media {
         &self.info.filename
     }
 
-    /// When it was stored, or fetched if it is not stored.
+    /// When the media was stored, or last confirmed by a refresh. If it is not stored, when it was fetched or put.
     #[must_use]
     pub fn stored_at(&self) -> SystemTime {
         self.info.stored_at
     }
 
-    /// What the origin says about keeping it. Its age is that at [`stored_at`](Self::stored_at).
+    /// What the origin says about storing the media. `age` is the age at [`stored_at`](Self::stored_at).
     #[must_use]
     pub fn cache_control(&self) -> CacheControl {
         self.info.cache_control
     }
 
-    /// What identifies this version of it to its origin.
+    /// Identifies this version of the media to its origin.
     #[must_use]
     pub fn validators(&self) -> &Validators {
         &self.info.validators
     }
 
-    /// What a server keeps with it.
+    /// The value that a server keeps with the media.
     #[must_use]
     pub fn attachment(&self) -> &Attachment {
         &self.info.attachment
     }
 
-    /// The media as one that fetched it would hand it in.
+    /// The media in the form in which a downloader returns it.
     pub(crate) fn into_fetched(self) -> FetchedMedia {
         let Self { info, body, .. } = self;
         FetchedMedia {
@@ -129,65 +129,66 @@ impl Media {
         }
     }
 
-    /// What is known about it, to share.
+    /// The metadata, to share.
     pub(crate) fn info(&self) -> &Arc<MediaInfo> {
         &self.info
     }
 }
 
-/// What became of a put.
+/// The outcome of a [`put`](crate::MediaCache::put).
 #[derive(Clone, Debug)]
 pub struct PutOutcome {
-    /// What is stored, or would have been.
+    /// What is stored now, or the given media if nothing was stored.
     pub media: Media,
-    /// Whether the URL was known, so that the older bytes were kept.
+    /// Whether something was stored for the URL already. If so, it was kept, and `media` is that.
     pub known: bool,
-    /// Why nothing was stored, if nothing was.
+    /// Why nothing was stored. `None` if the media was stored, or something was stored already.
     pub not_stored: Option<StoreError>,
 }
 
-/// What became of a refresh.
+/// The outcome of a [`refresh`](crate::MediaCache::refresh).
 #[derive(Clone, Debug)]
 pub struct RefreshOutcome {
     /// The media as fetched, or as stored if it is still current.
     pub media: Media,
-    /// Whether the media differs from what was stored. False if the origin confirmed that, or sent the same bytes again.
+    /// Whether the media differs from what was stored. False if the origin confirmed the stored media, or sent the same bytes again.
+    /// Fetched media that could not be stored is not compared and counts as modified.
     pub modified: bool,
-    /// Why the fetched media was not stored, if it was not. What was stored before remains.
+    /// Why the fetched media, or the confirmation, was not stored. `None` if it was. If it was not, what was stored before remains.
     pub not_stored: Option<StoreError>,
 }
 
 /// The state of a cache.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// What the cache counts.
+    /// Counters and current values of the cache.
     pub cache: Stats,
-    /// What the host knows of the component.
+    /// The state of the component.
     pub component: ComponentStatus,
-    /// What the host knows of the policy.
+    /// The state of the policy.
     pub policy: PolicyStatus,
-    /// Blobs that the component holds. While nothing is under way these are the resident entries and the open files, and no more.
+    /// The number of blobs that the component holds. While nothing is in progress, these are the resident entries and the open files only.
     pub blob_handles: usize,
-    /// How often the component broke down and was started again.
+    /// How often the component broke down and was restarted.
     pub restarts: u64,
 }
 
-/// Media as the component handed it over.
+/// Media as the component returned it.
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub media: Media,
-    /// The instance of the component that did.
+    /// The instance of the component that returned it.
     pub instance: u64,
     pub handle: Option<u64>,
     /// The bytes of the entry if it is resident. Alive for as long as the component holds them.
     pub resident: Weak<Blob>,
     /// The file of the entry if it is open. Alive for as long as the component keeps it open.
     pub file: Weak<Blob>,
-    /// What its fetch took, in milliseconds. 0 if unknown.
+    /// How long the fetch took, in milliseconds. 0 if unknown.
     pub cost: u32,
 }
 
-/// A refresh as the component handed it over.
+/// The outcome of a refresh as the component returned it.
 #[derive(Debug)]
 pub(crate) struct Refreshed {
     pub media: Delivered,

@@ -1,4 +1,4 @@
-//! Replacing what a cache runs, while it serves: its eviction policy, and its component.
+//! Replaces the eviction policy or the component of a cache while it serves.
 
 use std::sync::Arc;
 
@@ -16,36 +16,38 @@ use crate::policy::swap_error::SwapError;
 use crate::request::Request;
 
 impl MediaCache {
-    /// How the eviction policy is. Asks nobody and waits for nothing.
+    /// The status of the eviction policy. Calls neither the policy nor the component, and does not wait.
     #[must_use]
     pub fn policy(&self) -> PolicyStatus {
         self.0.swapper.record.status()
     }
 
-    /// What all policies did since the cache was opened, replaced ones included.
+    /// Totals over all policies since the cache was opened, including replaced ones.
     #[must_use]
     pub fn policy_totals(&self) -> PolicyTotals {
         self.0.swapper.record.totals()
     }
 
-    /// The eviction policy in place, and its options.
+    /// The active eviction policy and its options.
     #[must_use]
     pub fn policy_choice(&self) -> PolicyChoice {
         self.0.swapper.record.choice()
     }
 
-    /// The eviction policy that a rollback would bring back, and its options.
+    /// The eviction policy that [`rollback_policy`](Self::rollback_policy) would restore, and its options.
     #[must_use]
     pub fn previous_policy(&self) -> Option<PolicyChoice> {
         self.0.swapper.record.previous()
     }
 
-    /// Replaces the eviction policy while the cache goes on serving: no request waits for it, no entry is lost, and the new one knows
-    /// the order of use that the old one knew. It must have been compiled by the same [`engine`](Self::engine). The swap
-    /// continues if the caller drops this future; [`policy`](Self::policy) says how far it is.
+    /// Replaces the eviction policy while the cache serves. No request waits for the swap, no entry is lost, and the new policy learns the
+    /// order of use that the old one knew. The policy must have been compiled by the same [`engine`](Self::engine).
+    ///
+    /// The swap continues if the caller drops this future; [`policy`](Self::policy) reports its progress.
     ///
     /// # Errors
-    /// See [`SwapError`]. Nothing has changed then.
+    /// See [`SwapError`]. After an error the old policy stays in place, except that after [`SwapError::Unavailable`] the swap may still
+    /// succeed.
     pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
         tokio::select! {
             biased;
@@ -54,50 +56,52 @@ impl MediaCache {
         }
     }
 
-    /// Puts the policy back in place that was there before the last swap, with its options.
+    /// Restores the policy that was active before the last swap, with its options.
     ///
     /// # Errors
-    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] where there was none.
+    /// As for [`swap_policy`](Self::swap_policy); [`SwapError::NothingBefore`] if no policy was replaced since the cache was opened.
     pub async fn rollback_policy(&self) -> Result<PolicyStatus, SwapError> {
         let previous = self.previous_policy().ok_or(SwapError::NothingBefore)?;
         self.swap_policy(previous).await
     }
 
-    /// The cache component in place, and what became of swaps. Asks nobody and waits for nothing.
+    /// The status of the cache component and of its swaps. Does not call the component, and does not wait.
     #[must_use]
     pub fn component(&self) -> ComponentStatus {
         self.0.components.status()
     }
 
-    /// The cache component in place.
+    /// The active cache component.
     #[must_use]
     pub fn current_component(&self) -> CacheComponent {
         self.0.components.current()
     }
 
-    /// The cache component that a rollback would bring back.
+    /// The cache component that [`rollback_component`](Self::rollback_component) would restore.
     #[must_use]
     pub fn previous_component(&self) -> Option<CacheComponent> {
         self.0.components.previous()
     }
 
-    /// Replaces the cache component while the cache goes on serving. No request fails, and entries, their order of use, hits and counters
-    /// are kept; residents and remembered failures are not. The new component must have been compiled by the same
-    /// [`engine`](Self::engine). It loads the index log next to the old one, and takes over in a moment in which changes wait. Downloads
-    /// in progress are finished by the old one, and stored by the new one. If the old one does not start any more, the new one takes its
-    /// place at once.
+    /// Replaces the cache component while the cache serves. No request fails. Entries, their order of use, hits and counters are kept;
+    /// residents and remembered failures are not. The new component must have been compiled by the same [`engine`](Self::engine).
+    ///
+    /// The new component loads the index log while the old one serves, and then takes over; requests that change something wait for that
+    /// moment. Downloads in progress are finished by the old component and stored by the new one. If the old component no longer starts,
+    /// the new one takes its place at once.
     ///
     /// The swap continues if the caller drops this future; [`component`](Self::component) reports its outcome.
     ///
     /// # Errors
-    /// See [`ComponentSwapError`]. The component that was there serves as before.
+    /// See [`ComponentSwapError`]. After an error the old component serves as before, except that after
+    /// [`ComponentSwapError::Unavailable`] the swap may still succeed.
     pub async fn swap_component(&self, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
         self.swap(component, None).await
     }
 
-    /// The same, and remembers the component for the next start, when it has taken over: also if that is after this has returned
-    /// [`ComponentSwapError::Unavailable`], or the caller has dropped the future. `upload` is the component if it was handed in as bytes.
-    /// If it cannot be remembered, the log says so.
+    /// Like [`swap_component`](Self::swap_component), and remembers the component for the next start once it has taken over, even if that
+    /// happens after this has returned [`ComponentSwapError::Unavailable`] or the caller has dropped the future. `upload` has the bytes of
+    /// a component that was uploaded. If the component cannot be remembered, a warning is logged.
     ///
     /// # Errors
     /// As for [`swap_component`](Self::swap_component).
@@ -120,17 +124,18 @@ impl MediaCache {
         }
     }
 
-    /// Puts the cache component back in place that was there before the last swap.
+    /// Restores the cache component that was active before the last swap.
     ///
     /// # Errors
-    /// As for [`swap_component`](Self::swap_component); [`ComponentSwapError::NothingBefore`] where there was none.
+    /// As for [`swap_component`](Self::swap_component); [`ComponentSwapError::NothingBefore`] if no component was replaced since the cache
+    /// was opened.
     pub async fn rollback_component(&self) -> Result<ComponentStatus, ComponentSwapError> {
         let previous = self.previous_component().ok_or(ComponentSwapError::NothingBefore)?;
         self.swap_component(previous).await
     }
 }
 
-/// Makes way for the next swap when it is dropped.
+/// Allows the next swap when it is dropped.
 struct SwapGuard<'a> {
     components: &'a ComponentRecord,
     policies: &'a Record,

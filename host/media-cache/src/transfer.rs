@@ -1,4 +1,4 @@
-//! Media on its way into the component and out of it: handles in its table on one side, bytes on the other.
+//! Converts media between its two forms: handles in the component's table, and bytes on the host.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
 use crate::media::{Attachment, Delivered, Media, MediaInfo};
 
-/// Takes delivered media out of the component's table.
+/// Takes media that the component returned out of its table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let body = state.take_blob(media.body)?;
     let file = media.file.map(|file| state.take_shared_blob(file)).transpose()?;
@@ -57,7 +57,7 @@ pub(crate) fn from_component(validators: fetched::Validators) -> Validators {
     Validators { etag: validators.etag, last_modified: validators.last_modified }
 }
 
-/// What an origin says about keeping its response, for the component.
+/// Cache control for the component.
 pub(crate) fn to_component(cache_control: CacheControl) -> fetched::CacheControl {
     let cacheability = match cache_control.cacheability {
         Cacheability::Public => fetched::Cacheability::Public,
