@@ -1,7 +1,7 @@
-//! Where media comes from.
+//! The interface for downloads.
 //!
-//! The cache asks its host for a URL and gets [`FetchedMedia`]: the bytes, their media type and a file name. A [`Downloader`] supplies
-//! it: one over HTTP, or whatever an embedder provides, down to a single async closure.
+//! A [`Downloader`] takes a URL and returns [`FetchedMedia`]: the bytes, their media type and a file name. It may fetch over HTTP or from
+//! anywhere else; an async closure will do.
 //!
 //! A downloader returns the whole body as its origin meant it, or an error. A body that is cut short, longer than announced, encoded
 //! although that was not requested, or too large is a [`FetchError`], never [`FetchedMedia`].
@@ -26,14 +26,14 @@ use crate::fetched_media::{Fetched, FetchedMedia, Validators};
 /// }
 /// ```
 pub trait Downloader: Send + Sync + 'static {
-    /// Fetches the media at `url`. Dropping the future abandons the download and leaves nothing behind.
+    /// Fetches the media at `url`. The cache sets no time limit; the downloader does. Dropping the future must cancel the download and
+    /// leave nothing behind.
     ///
     /// # Errors
-    /// Why there is no media, as a variant that a caller can act on.
+    /// Why the download failed. The variant determines the HTTP status of a response and how long the failure is remembered.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>>;
 
-    /// Fetches the media at `url` unless it is still the version that has these validators. By default, the media is fetched
-    /// whichever version it is.
+    /// Fetches the media at `url`, unless it is still the version with these validators. The default implementation always fetches it.
     ///
     /// # Errors
     /// As for [`fetch`](Self::fetch).
@@ -52,7 +52,7 @@ where
     }
 }
 
-/// The downloader of a cache that downloads nothing: it refuses every URL.
+/// A downloader that refuses every URL, for a cache that downloads nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoDownloader;
 

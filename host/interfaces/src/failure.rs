@@ -1,8 +1,7 @@
-//! Why a download failed. A caller gets a variant to act on, an HTTP status and a name; a person gets a sentence.
+//! Why a download failed: a variant for callers to act on, with an HTTP status and a name, and a message for people.
 //!
 //! The table below, [`for_each_failure`](crate::for_each_failure), is the only list of failures. Each row becomes a variant of
-//! [`FetchError`] and a [`FailureKind`] with its name and status, and a conversion from and to the WIT, so adding a failure means
-//! adding a row.
+//! [`FetchError`], a [`FailureKind`] with its name and status, and a conversion from and to the WIT.
 //!
 //! No message contains credentials or the query string of a URL: those are often secrets, and messages end up in logs.
 
@@ -21,7 +20,7 @@ macro_rules! declare {
             $($(#[$attribute])* $kind $(($type))?,)+
         }
 
-        /// The kind of a [`FetchError`], without its details. Settings refer to failures by kind.
+        /// The kind of a [`FetchError`]: the variant without its payload. Settings refer to failures by kind.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum FailureKind {
             $(#[doc = concat!("[`FetchError::", stringify!($kind), "`].")] $kind,)+
@@ -41,7 +40,7 @@ macro_rules! declare {
             /// Every kind, in the order of [`FetchError`].
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$kind),+];
 
-            /// The kind's name in `wit/cache/failures.wit`, problem documents, logs and metrics.
+            /// The name of the kind in `wit/cache/failures.wit`, problem documents, logs and metrics, such as `not-found`.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -49,7 +48,7 @@ macro_rules! declare {
                 }
             }
 
-            /// The HTTP status that answers a request that failed for this reason.
+            /// The HTTP status of the response to a request that failed for this reason.
             #[must_use]
             pub fn status(self) -> u16 {
                 match self {
@@ -66,47 +65,47 @@ macro_rules! declare {
 macro_rules! for_each_failure {
     ($callback:ident) => {
         $callback! {
-            /// The text is not a URL, or not one that can be fetched. Retrying does not help.
+            /// The URL is malformed, or of a kind that is never fetched. Retrying does not help.
             #[error("this URL cannot be fetched: {0}")]
             InvalidUrl(reason: String) => "invalid-url", 400;
 
-            /// The URL, or one that it redirects to, may not be fetched from here.
+            /// The downloader must not fetch the URL, or one that it redirects to.
             #[error("refused: {0}")]
             Refused(reason: String) => "refused", 403;
 
-            /// The origin has no such media.
+            /// The origin has nothing at the URL: it answered 404.
             #[error("the origin has nothing at this URL (it answered 404)")]
             NotFound => "not-found", 404;
 
-            /// The origin had the media once and will not have it again.
+            /// The origin says that the media is permanently gone: it answered 410.
             #[error("the origin no longer has anything at this URL (it answered 410)")]
             Gone => "gone", 410;
 
-            /// The origin does not give the media to this downloader: it answered 401 or 403.
+            /// The origin denied access; the number is its status, 401 or 403.
             #[error("the origin does not give this media to anyone without credentials, or not to this service (it answered {0})")]
             Denied(status: u16) => "denied", 403;
 
-            /// The origin must not give the media (RFC 7725).
+            /// The origin withholds the media for legal reasons: it answered 451 (RFC 7725).
             #[error("the origin withholds this media for legal reasons (it answered 451)")]
             UnavailableForLegalReasons => "unavailable-for-legal-reasons", 451;
 
-            /// The origin answered with a status that carries no media.
+            /// The origin answered with this status, which no other variant covers.
             #[error("the origin answered {0}")]
             OriginStatus(status: u16) => "origin-status", 502;
 
-            /// The body is larger than the downloader accepts; the number is the limit in bytes.
+            /// The body is larger than the downloader's limit, which is given in bytes.
             #[error("the media is larger than the limit of {0} bytes")]
             TooLarge(limit: u64) => "too-large", 413;
 
-            /// The origin was too slow; the text says at what.
+            /// The origin was too slow; the text says in which step.
             #[error("timed out: {0}")]
             TimedOut(what: String) => "timed-out", 504;
 
-            /// The origin could not be reached: resolving its name, connecting or TLS failed.
+            /// The origin could not be reached: name resolution, connection or TLS failed.
             #[error("the origin cannot be reached: {0}")]
             Unreachable(reason: String) => "unreachable", 502;
 
-            /// The response is not HTTP, or its headers exceed the downloader's limits.
+            /// The response is not valid HTTP, or its headers exceed the downloader's limits.
             #[error("the origin's answer cannot be used: {0}")]
             BrokenAnswer(reason: String) => "broken-answer", 502;
 
@@ -114,19 +113,19 @@ macro_rules! for_each_failure {
             #[error("the body that the origin sent is not complete: {0}")]
             ShortBody(reason: String) => "short-body", 502;
 
-            /// The origin sent more than it announced.
+            /// The origin sent more bytes than it announced.
             #[error("the origin sent more than it announced: {0}")]
             OverlongBody(reason: String) => "overlong-body", 502;
 
-            /// The body has no bytes.
+            /// The body is empty.
             #[error("the origin sent an empty body")]
             EmptyBody => "empty-body", 502;
 
-            /// The origin sent a part of the media although the whole was requested.
+            /// The origin sent a part of the body (206) although the whole was requested.
             #[error("the origin sent a part (206), where the whole was asked for")]
             PartialBody => "partial-body", 502;
 
-            /// The body has a content coding that was not requested.
+            /// The body has this content coding, which was not requested.
             #[error("the origin sent the body encoded ({0}), which was not asked for")]
             EncodedBody(coding: String) => "encoded-body", 502;
 
@@ -134,16 +133,16 @@ macro_rules! for_each_failure {
             #[error("the origin sent something that is not taken here: {0}")]
             UnacceptableType(reason: String) => "unacceptable-type", 415;
 
-            /// The redirects exceeded the limit.
+            /// The origin redirected more often than this limit allows.
             #[error("the origin redirected more than {0} times")]
             TooManyRedirects(limit: u32) => "too-many-redirects", 502;
 
-            /// The origin cannot serve the request now, but may after this many seconds, if it said when.
+            /// The origin is temporarily unavailable. It may be tried again after this many seconds, if it said when.
             #[error(fmt = fmt_unavailable)]
             Unavailable(seconds: Option<u32>) => "unavailable", 503;
 
-            /// The downloader has no capacity left, which says nothing about the URL. A retry may succeed after this many seconds, if there
-            /// is an estimate.
+            /// The downloader has no capacity left, which says nothing about the URL. It may be tried again after this many seconds, if
+            /// there is an estimate.
             #[error(fmt = fmt_overloaded)]
             Overloaded(seconds: Option<u32>) => "overloaded", 503;
 
@@ -151,7 +150,7 @@ macro_rules! for_each_failure {
             #[error("the caller's own downloader failed (failure {0})")]
             Custom(failure: u64) => "custom", 502;
 
-            /// Any other failure; a caller can only report it.
+            /// Any other failure; the text describes it.
             #[error("the download failed: {0}")]
             Other(reason: String) => "other", 502;
         }
@@ -167,7 +166,7 @@ impl FetchError {
         self.kind().name()
     }
 
-    /// The HTTP status that answers a request that failed for this reason.
+    /// The HTTP status of the response to a request that failed for this reason.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.kind().status()
@@ -196,7 +195,7 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// No kind of failure has this name.
+/// The error for a name that no [`FailureKind`] has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no kind of failure `{0}`; there are {kinds}", kinds = FailureKind::ALL.map(FailureKind::name).join(", "))]
 pub struct UnknownFailureKind(pub String);

@@ -1,4 +1,4 @@
-//! The result of a successful download.
+//! The results of a successful download.
 
 use crate::blob::Blob;
 
@@ -7,67 +7,68 @@ use crate::blob::Blob;
 pub struct FetchedMedia {
     /// All bytes, in memory or in an open file without a name. Empty media counts as a failed download.
     pub body: Blob,
-    /// The media type, such as `image/png`.
+    /// The media type, such as `image/png`. The cache replaces text that is not a media type by `application/octet-stream`.
     pub mimetype: String,
-    /// A suggested file name. The cache makes it safe.
+    /// A suggested file name. The cache sanitises it.
     pub filename: String,
-    /// What the origin says about keeping the media.
+    /// What the origin says about storing the media.
     pub cache_control: CacheControl,
-    /// What identifies this version of the media to its origin.
+    /// Identifies this version of the media to its origin.
     pub validators: Validators,
 }
 
-/// What an origin says about keeping a response.
+/// What an origin says about storing a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
-    /// Who may keep it.
+    /// Which caches may store it.
     pub cacheability: Cacheability,
-    /// For how many seconds the response is fresh, from when the origin made it, if the origin said so. Entries never expire.
+    /// How many seconds the response stays fresh after the origin generated it, if the origin says so. Entries never expire.
     pub max_age: Option<u32>,
-    /// How many seconds old the response was when it was fetched.
+    /// How old the response was when it was fetched, in seconds. 0 if unknown.
     pub age: u32,
 }
 
-/// Who may keep a response.
+/// Which caches may store a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cacheability {
-    /// Everyone, shared caches included.
+    /// Any cache, including shared caches.
     #[default]
     Public,
-    /// The cache that fetched it, and the clients that it serves, but no shared cache behind it.
+    /// The cache that fetched the response, for the clients that it serves, but no shared cache behind it.
     Private,
-    /// Nobody: the media is returned and not stored.
+    /// None: the media is returned to the requests that wait for it and not stored.
     NoStore,
 }
 
-/// What identifies a version of a response to its origin: header values as received, at most 1024 bytes of visible ASCII and spaces.
+/// Identifies a version of a response to its origin: header values as received, of 1 to 1024 visible ASCII characters and spaces. The
+/// cache drops other values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
-    /// `ETag`, with its quotes.
+    /// `ETag`, with its quotes and, for a weak validator, its `W/`.
     pub etag: Option<String>,
     /// `Last-Modified`.
     pub last_modified: Option<String>,
 }
 
 impl Validators {
-    /// Whether there are none, so that a request cannot be conditional.
+    /// Whether there are none. A request without validators is unconditional.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
     }
 }
 
-/// The result of a successful download that may have been conditional.
+/// The result of a successful download that may be conditional.
 #[derive(Clone, Debug)]
 pub enum Fetched {
     /// The media.
     Media(FetchedMedia),
-    /// The media with these validators is still current. Says anew what the origin says about keeping it.
+    /// The media with the given validators is still current. The payload is what the origin says now about storing it.
     NotModified(CacheControl),
 }
 
 impl FetchedMedia {
-    /// Public media about whose keeping the origin said nothing.
+    /// Public media without validators and without a lifetime.
     pub fn new(body: impl Into<Blob>, mimetype: impl Into<String>, filename: impl Into<String>) -> Self {
         let (cache_control, validators) = Default::default();
         Self { body: body.into(), mimetype: mimetype.into(), filename: filename.into(), cache_control, validators }

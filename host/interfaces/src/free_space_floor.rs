@@ -1,13 +1,13 @@
-//! How much of a file system stays free.
+//! The free space that a cache leaves on a file system.
 
 use std::path::Path;
 
-/// The free space that a cache leaves on its file system: bytes, or a share of the file system. None by default.
+/// The free space that a cache leaves on its file system, in bytes or as a percentage of the file system. Default: 0 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FreeSpaceFloor {
-    /// Bytes.
+    /// A number of bytes.
     Bytes(u64),
-    /// Percent of the size of the file system, at most 100.
+    /// A percentage of the size of the file system, at most 100.
     Percent(u8),
 }
 
@@ -27,7 +27,7 @@ impl FreeSpaceFloor {
         }
     }
 
-    /// The free space above the floor on the file system of a directory, in bytes. `None` if it cannot be known.
+    /// The free space above the floor on the file system of a directory, in bytes. `None` if it cannot be determined.
     #[must_use]
     pub fn space_above(self, directory: &Path) -> Option<u64> {
         let stat = rustix::fs::statvfs(directory).ok()?;

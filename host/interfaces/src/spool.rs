@@ -1,8 +1,8 @@
-//! Where bodies arrive that are too large for memory: in files without names, within an allowance.
+//! The place where bodies that are too large for memory arrive: files without names, within an allowance.
 //!
-//! A cache's spool is in its own directory, so that a body can be stored without copying it, and what is arriving counts against the
-//! budget of the disk. A body for which the allowance or the disk has no space goes to the system's directory for temporary files
-//! instead, up to a limit.
+//! A cache's spool is in its own directory, so that a body can be stored without copying it; what is arriving counts against the disk
+//! budget. A body for which the allowance or the disk has no space goes to the system's directory for temporary files instead, up to a
+//! limit.
 
 use std::env;
 use std::fs::{DirBuilder, File};
@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::free_space_floor::FreeSpaceFloor;
 
-/// The space for bodies that do not fit in the directory, in bytes: so much, or a single larger body.
+/// The limit for bodies that do not fit in the directory, in bytes. A single body may exceed it.
 const OVERFLOW: u64 = 1 << 30;
 
-/// The directories of bodies that are arriving, and the space that they take up.
+/// The directories where large bodies arrive, and the space that these take up.
 #[derive(Debug)]
 pub struct Spool {
     directory: PathBuf,
@@ -52,28 +52,28 @@ enum Place {
 /// Why a body cannot be received.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// Other bodies that are arriving, or other files, take up the space. Trying again later may succeed.
+    /// There is no space for this many bytes now, because other bodies or files take it up. Trying again later may succeed.
     #[error("there is no space for {0} more bytes next to other large bodies that are arriving")]
     Full(u64),
     /// The file system failed.
     #[error("the body cannot be written to a temporary file in {}: {error}", directory.display())]
     Io {
-        /// Where the file is.
+        /// The directory of the file.
         directory: PathBuf,
-        /// What failed.
+        /// The error of the file system.
         error: io::Error,
     },
 }
 
 impl Spool {
-    /// A spool in the system's directory for temporary files, without an allowance.
+    /// A spool in the system's directory for temporary files, without a limit.
     #[must_use]
     pub fn temporary() -> Arc<Self> {
         Arc::new(Self::with(env::temp_dir(), None, FreeSpaceFloor::default(), u64::MAX))
     }
 
-    /// A spool in a directory on a file system of which so much stays free. The directory is created when it is needed, if its parent
-    /// exists. Until there is an [allowance](Self::set_allowance), it has no limit.
+    /// A spool in `directory` that leaves `floor` free on the file system. The directory is created when it is needed, if its parent
+    /// exists. The spool has no limit until an [allowance](Self::set_allowance) is set.
     #[must_use]
     pub fn new(directory: PathBuf, floor: FreeSpaceFloor) -> Arc<Self> {
         Arc::new(Self::with(directory, Some(env::temp_dir()), floor, u64::MAX))
@@ -83,13 +83,13 @@ impl Spool {
         Self { directory, overflow, floor, allowance: AtomicU64::new(allowance), reserved: Mutex::default() }
     }
 
-    /// The directory.
+    /// The directory of the spool.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Sets the space for bodies that are arriving, in bytes. What has arrived and is not stored yet counts, too.
+    /// Limits the space in the directory for bodies that are arriving, or have arrived and are not stored yet, in bytes.
     pub fn set_allowance(&self, bytes: u64) {
         self.allowance.store(bytes, Ordering::Relaxed);
     }
@@ -100,7 +100,7 @@ impl Spool {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).directory
     }
 
-    /// Creates a file, to find out whether the directory can be used.
+    /// Creates a file to check whether the directory can be used. Nothing remains.
     ///
     /// # Errors
     /// The error of the file system.
@@ -114,7 +114,7 @@ impl Spool {
         checked
     }
 
-    /// Reserves space in the directory, or else in the one for what does not fit.
+    /// Reserves space in the directory, or in the overflow directory if it does not fit.
     pub(crate) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, SpoolError> {
         [Place::Directory, Place::Overflow]
             .into_iter()
@@ -145,7 +145,7 @@ impl Spool {
         *reserved = reserved.saturating_sub(bytes);
     }
 
-    /// Whether the file system has so much free space. If that cannot be known, writing will show it.
+    /// Whether the file system has this much free space. If that cannot be determined, writing will show it.
     fn has_free(&self, bytes: u64) -> bool {
         self.floor.space_above(&self.directory).is_none_or(|available| bytes <= available)
     }
@@ -165,7 +165,7 @@ impl Reservation {
         self.bytes
     }
 
-    /// Those in the directory.
+    /// The reserved bytes that are in the directory, not in the overflow directory.
     pub fn bytes_in_directory(&self) -> u64 {
         if self.place == Place::Directory { self.bytes } else { 0 }
     }
@@ -179,14 +179,14 @@ impl Reservation {
         fits
     }
 
-    /// Releases what exceeds this.
+    /// Releases what exceeds this number of bytes.
     pub fn shrink(&mut self, bytes: u64) {
         let excess = self.bytes.saturating_sub(bytes);
         self.spool.give_back(self.place, excess);
         self.bytes -= excess;
     }
 
-    /// Reserves this space where the bodies go that do not fit in the directory. An error if it is there already.
+    /// Reserves this space in the overflow directory. Fails if the reservation is there already.
     pub fn overflow(&self, bytes: u64) -> Result<Self, SpoolError> {
         if self.place == Place::Overflow || !self.spool.take(Place::Overflow, 0, bytes) {
             return Err(SpoolError::Full(bytes));
@@ -194,7 +194,7 @@ impl Reservation {
         Ok(Self { spool: self.spool.clone(), bytes, place: Place::Overflow })
     }
 
-    /// Whether there is another place to try.
+    /// Whether the overflow directory can be tried instead.
     pub fn can_overflow(&self) -> bool {
         self.place == Place::Directory && self.spool.overflow.is_some()
     }

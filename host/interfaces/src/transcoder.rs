@@ -1,4 +1,4 @@
-//! What converts media before it is stored.
+//! The interface for converting media before it is stored.
 
 use futures::future::BoxFuture;
 
@@ -8,9 +8,9 @@ use crate::blob::Blob;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TranscodeError {
-    /// A short name for this kind of failure, lower case with hyphens, as metrics show it.
+    /// A short name for this kind of failure for metrics, in lower case with hyphens.
     pub name: &'static str,
-    /// What failed, with which numbers and limits.
+    /// What failed, with the relevant numbers and limits, for people.
     pub message: String,
 }
 
@@ -21,14 +21,14 @@ pub struct Original<'a> {
     pub body: Blob,
     /// Its media type, one of the [accepted ones](Transcoder::accepted_types).
     pub mimetype: &'a str,
-    /// The URL that it was downloaded from or put under, as far as the host knows. It may contain secrets.
+    /// The URL from which it was downloaded or under which it was put, if the host knows it. It may contain secrets.
     pub url: Option<&'a str>,
 }
 
 /// The outcome of a successful [`Transcoder::transcode`].
 #[derive(Clone, Debug)]
 pub enum Transcoded {
-    /// Store this instead.
+    /// Store these bytes instead.
     Converted(Conversion),
     /// Store the media as it is.
     Keep,
@@ -37,29 +37,28 @@ pub enum Transcoded {
 /// Converted media.
 #[derive(Clone, Debug)]
 pub struct Conversion {
-    /// The new bytes.
+    /// The new bytes, at least one.
     pub body: Blob,
     /// Their media type, such as `video/mp4`.
     pub mimetype: String,
-    /// Their file extension, without a dot, such as `mp4`.
+    /// Their file extension without a dot, such as `mp4`: 1 to 16 ASCII letters and digits.
     pub extension: String,
 }
 
 /// Converts media of some types, such as GIFs to MP4 videos.
 pub trait Transcoder: Send + Sync + 'static {
-    /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. Always the same.
+    /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. The result must not change.
     fn accepted_types(&self) -> Vec<String>;
 
-    /// Converts media. The cache logs a failure without the URL, at level `debug`; a decorator can log it as it should be.
-    ///
-    /// Dropping the future abandons the work.
+    /// Converts media of an accepted type. The cache sets no time limit; the transcoder does. Dropping the future must cancel the work.
     ///
     /// # Errors
-    /// See [`TranscodeError`]; the media itself is then what is stored.
+    /// See [`TranscodeError`]. The media is then stored as it is. The cache logs the failure at level `debug`, without the URL; a
+    /// transcoder that wraps another can log more.
     fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>>;
 }
 
-/// The transcoder of a host that converts nothing.
+/// A transcoder that converts nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoTranscoder;
 
