@@ -1,53 +1,56 @@
-//! What the author of a policy implements.
+//! The trait that a policy implements.
 
 use crate::bindings::exports::media_cache::policy::eviction::{Entry, EntryId, Placement};
 use crate::options::{OptionSpec, Options};
 
 /// An eviction algorithm for one tier.
 ///
-/// It tracks an entry from `insert` or `restore` until `victim` or `removed`, and ignores ids that it does not track. Ids are small
-/// and dense.
+/// It tracks an entry from [`insert`](Self::insert) or [`restore`](Self::restore) until [`victim`](Self::victim) chooses it or
+/// [`removed`](Self::removed) reports it, and must ignore ids that it does not track. Ids are small and dense. Sizes are in the unit of the
+/// capacity. `wit/policy/eviction.wit` is the contract; [`PolicyState`](crate::PolicyState) implements it with these methods.
 pub trait Algorithm: Sized + 'static {
-    /// A short name in lower case.
+    /// The name of the policy: short, in lower case.
     const NAME: &'static str;
-    /// A version such as `1.2.3`.
+    /// The version of the policy, such as `1.2.3`. Default: the version of this SDK.
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
     /// One line: what the policy prefers to keep.
     const DOC: &'static str;
-    /// All options that `new` understands.
+    /// All options that [`new`](Self::new) accepts.
     const OPTIONS: &'static [OptionSpec];
 
-    /// An algorithm that tracks nothing, for a capacity of at least 1.
+    /// Creates an algorithm that tracks nothing. `capacity` is at least 1: bytes for the disk tier, items for the memory tier.
     ///
     /// # Errors
-    /// For an invalid value of an option, with the valid ones.
+    /// The value of an option is invalid; the text says which are valid.
     fn new(capacity: u64, options: &Options) -> Result<Self, String>;
 
-    /// Tracks an entry that was admitted.
+    /// Tracks an entry that was admitted. It is not tracked yet.
     fn insert(&mut self, entry: &Entry);
 
-    /// Tracks an entry that was stored before, and is hotter than those restored before it.
+    /// Tracks an entry that was stored earlier and is hotter than those restored before it. It is not tracked yet. By default, this is
+    /// [`insert`](Self::insert).
     fn restore(&mut self, entry: &Entry) {
         self.insert(entry);
     }
 
-    /// An entry was requested, at a time in milliseconds since 1970.
+    /// Records a request for an entry, at a time in milliseconds since 1970. Times need not increase.
     fn accessed(&mut self, id: EntryId, at: u64);
 
-    /// An entry is no longer tracked, for a reason other than a decision of the algorithm.
+    /// Stops tracking an entry, for a reason other than a decision of the algorithm.
     fn removed(&mut self, id: EntryId);
 
-    /// Chooses the next victim, which is no longer tracked, and returns its id and size. `None` if nothing is tracked.
+    /// Chooses the next victim, stops tracking it, and returns its id and size. `None` if nothing is tracked.
     fn victim(&mut self) -> Option<(EntryId, u64)>;
 
-    /// Decides about a candidate that is not tracked and not larger than the capacity. `needed` must be freed for it.
+    /// Decides about a candidate that is not tracked and not larger than the capacity. `needed` is the space that must be freed for it,
+    /// 0 if it fits. By default, this admits every candidate in place of the victims that [`evict`](Self::evict) chooses.
     fn place(&mut self, candidate: &Entry, needed: u64) -> Placement {
         let victims = self.evict(needed);
         self.insert(candidate);
         Placement::Admit(victims)
     }
 
-    /// Chooses victims until at least `needed` is freed, or nothing is tracked.
+    /// Chooses victims until at least `needed` is freed or nothing is tracked. By default, they come from [`victim`](Self::victim).
     fn evict(&mut self, needed: u64) -> Vec<EntryId> {
         let mut victims = Vec::new();
         let mut freed = 0u64;

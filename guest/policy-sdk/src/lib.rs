@@ -1,4 +1,4 @@
-//! The SDK for eviction policies in Rust. A policy is one short file: an [`Algorithm`], exported with [`export_policy!`].
+//! An SDK for eviction policies in Rust. A policy implements [`Algorithm`] and is exported with [`export_policy!`].
 //!
 //! ```
 //! use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab};

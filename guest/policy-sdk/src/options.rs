@@ -1,4 +1,4 @@
-//! The options of a policy: declared once, and checked against the declaration.
+//! The options of a policy. They are declared once, and given options are checked against the declaration.
 
 use std::ops::RangeInclusive;
 
@@ -20,7 +20,7 @@ impl OptionSpec {
     }
 }
 
-/// The options of a policy, checked and with defaults.
+/// The options of a policy: those that are given, and the defaults of the others.
 pub struct Options {
     values: Vec<(&'static str, String)>,
 }
@@ -29,7 +29,7 @@ impl Options {
     /// Checks the given options against the declared ones.
     ///
     /// # Errors
-    /// For an option that is not declared, naming those that are; for an option that is given twice.
+    /// An option is not declared (the text lists those that are), or is given twice.
     pub fn check(policy: &str, specs: &'static [OptionSpec], given: Vec<(String, String)>) -> Result<Self, String> {
         let mut values: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in given {
@@ -51,7 +51,7 @@ impl Options {
         Ok(Self { values })
     }
 
-    /// The value of a declared option as it was given, or its default.
+    /// The value of a declared option, as given, or its default. An empty text if the option is not declared.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
@@ -60,26 +60,26 @@ impl Options {
     /// The value of a declared option as a number in a range.
     ///
     /// # Errors
-    /// For any other value, with the range.
+    /// The value is not such a number; the text states the range.
     pub fn number(&self, name: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
         let text = self.text(name);
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("{name} is {text:?}; it has to be a number from {} to {}", range.start(), range.end()))
     }
 
-    /// The value of a declared option as a percentage in a range, taken of `whole` and rounded down, but at least 1.
+    /// The share of `whole` that a declared option gives as a percentage in a range, rounded down, but at least 1.
     ///
     /// # Errors
-    /// For any other value, with the range.
+    /// The value is not such a percentage; the text states the range.
     pub fn share(&self, name: &str, range: RangeInclusive<f64>, whole: u64) -> Result<u64, String> {
         // Exact for whole percentages of less than 90 TB, and for 10 per cent of less than 900 TB.
         Ok(((whole as f64 * self.number(name, range)? / 100.0) as u64).max(1))
     }
 
-    /// The value of a declared option as the position of one of `choices`.
+    /// The index of the value of a declared option in `choices`.
     ///
     /// # Errors
-    /// For any other value, with the choices.
+    /// The value is none of them; the text lists the choices.
     pub fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, String> {
         let text = self.text(name);
         let chosen = choices.iter().position(|choice| *choice == text);

@@ -11,10 +11,10 @@ use crate::bindings::exports::media_cache::policy::eviction::{
 };
 use crate::options::{OptionSpec, Options};
 
-/// A component whose policies use an algorithm.
+/// The component of a policy that uses the algorithm `A`.
 pub struct Component<A>(PhantomData<A>);
 
-/// The resource `policy` of the WIT: the state of an algorithm for one tier.
+/// The resource `policy` of the WIT: the state of the algorithm `A` for one tier.
 pub struct PolicyState<A> {
     algorithm: RefCell<A>,
     capacity: u64,
@@ -24,7 +24,7 @@ impl<A: Algorithm> PolicyState<A> {
     /// See `policy.create` in the WIT.
     ///
     /// # Errors
-    /// For an unknown option or an invalid value.
+    /// An option is unknown, is given twice, or has an invalid value.
     pub fn new(capacity: u64, options: Vec<(String, String)>) -> Result<Self, String> {
         let options = Options::check(A::NAME, A::OPTIONS, options)?;
         Ok(Self { algorithm: RefCell::new(A::new(capacity, &options)?), capacity })
@@ -85,7 +85,7 @@ impl<A: Algorithm> GuestPolicy for PolicyState<A> {
     }
 }
 
-/// Makes a crate an eviction policy component that uses an [`Algorithm`].
+/// Exports an [`Algorithm`] as an eviction policy component. On native targets this does nothing, so that the crate can be tested.
 #[macro_export]
 macro_rules! export_policy {
     ($algorithm:ident) => {
