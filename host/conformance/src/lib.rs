@@ -1,12 +1,12 @@
-//! The conformance suite for eviction policies: checks what `wit/policy/eviction.wit` requires of every policy, with reproducible sequences
-//! of calls.
+//! The conformance suite for eviction policies. It checks what `wit/policy/eviction.wit` requires of every policy, with reproducible
+//! sequences of calls.
 //!
 //! A model of a cache plays the sequences to the policy and checks each answer against the entries that are tracked. Sequences
 //! differ in their access pattern (skewed popularity, one-time scans, loops slightly larger than the cache, constant churn), in the
 //! tier (a few items of size 1, or bytes on disk with very different sizes), and in the operations mixed in: restored entries,
 //! removals, victims that stay, candidates that are not stored, and clocks that stop or step back.
 //!
-//! How well a policy ranks entries is up to the policy. The suite fails what violates the contract or makes a policy useless.
+//! The suite does not compare how well policies rank entries. A policy fails if it violates the contract or is useless in practice.
 //!
 //! ```no_run
 //! use media_cache::policy::{PolicyEngine, PolicyLimits, PolicySpec};

@@ -11,17 +11,17 @@ use media_cache::policy::{CreateError, Description, Entry, Event, Placement, Pol
 pub trait Subject {
     /// See `describe` in `wit/policy/eviction.wit`.
     fn description(&self) -> &Description;
-    /// The size of its memory, in bytes.
+    /// The size of the instance's linear memory in bytes.
     fn memory_bytes(&self) -> u64;
-    /// Creates an empty ranking.
+    /// Creates a ranking that tracks nothing, and returns its number.
     fn create(&mut self, capacity: u64, options: &[(String, String)]) -> Result<usize, CreateError>;
-    /// Adds entries that are tracked without having been placed.
+    /// Tracks entries that were not placed, coldest first.
     fn restore(&mut self, ranking: usize, entries: &[Entry]) -> Result<(), PolicyFault>;
     /// Processes events.
     fn observe(&mut self, ranking: usize, events: &[Event]) -> Result<(), PolicyFault>;
     /// Processes events, then decides whether to admit `candidate` and which entries to evict for it.
     fn place(&mut self, ranking: usize, events: &[Event], candidate: Entry, needed: u64) -> Result<Placement, PolicyFault>;
-    /// Processes events, then chooses victims that free `needed`.
+    /// Processes events, then chooses victims that free at least `needed`, or all entries.
     fn evict(&mut self, ranking: usize, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault>;
     /// Releases a ranking.
     fn forget(&mut self, ranking: usize) -> Result<(), PolicyFault>;

@@ -3,22 +3,22 @@
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was checked, as a sentence without its subject, which is the policy.
+    /// What was checked, as a sentence without its subject, the policy: "frees enough when it can".
     pub check: &'static str,
     /// Whether the policy passed.
     pub outcome: Outcome,
-    /// What was tried and measured, or the counterexample over several lines.
+    /// What was tried and measured, or a counterexample of several lines.
     pub detail: String,
 }
 
 /// Whether a policy passed a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did.
+    /// The policy passed.
     Passed,
-    /// It did not; the detail says why.
+    /// The policy failed; the detail says why.
     Failed,
-    /// The check could not run, or not to the end, because of what another check reports.
+    /// The check could not run, or could not finish, because of a failure that another check reports.
     Untried,
 }
 

@@ -12,20 +12,20 @@ use media_cache_trace::Trace;
 /// Requests replayed between two progress reports.
 const PROGRESS_INTERVAL: usize = 1 << 14;
 
-/// A policy at a capacity.
+/// A replay to run: a policy at one capacity.
 #[derive(Clone)]
 pub struct Job {
     /// The policy with its options.
     pub choice: PolicyChoice,
-    /// In bytes, at least 1.
+    /// The capacity in bytes, at least 1.
     pub capacity: u64,
 }
 
-/// A job whose policy does not start.
+/// The error for a job whose policy does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin}: {error}")]
 pub struct JobError {
-    /// Which policy.
+    /// The origin of the policy.
     pub origin: PolicyOrigin,
     /// Why it does not start.
     pub error: CreateError,

@@ -15,9 +15,9 @@ pub struct Outcome {
     pub spec: PolicySpec,
     /// All options of the policy with their values, including defaults.
     pub options: Vec<(String, String)>,
-    /// In bytes.
+    /// The capacity in bytes.
     pub capacity: u64,
-    /// Covers the whole trace unless the policy faulted.
+    /// The counts for the whole trace, or up to the fault.
     pub counts: Counts,
     /// How long the replay took.
     pub time: Duration,
