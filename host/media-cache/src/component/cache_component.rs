@@ -1,4 +1,4 @@
-//! A cache component that is compiled.
+//! A compiled cache component.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use wasmtime::component::Component;
 
 use crate::component::description::ComponentDescription;
 
-/// A cache component, compiled. Cloning it is cheap.
+/// A compiled cache component. Cloning is cheap.
 #[derive(Clone)]
 pub struct CacheComponent {
     compiled: Component,
@@ -18,7 +18,7 @@ impl CacheComponent {
         Self { compiled, description: description.into() }
     }
 
-    /// What it says about itself, and where it comes from.
+    /// The name, version and origin of the component.
     #[must_use]
     pub fn description(&self) -> &ComponentDescription {
         &self.description

@@ -1,6 +1,6 @@
-//! What a cache component says about itself, in the custom sections of its file, and what is known of it besides.
+//! The description of a cache component, from the custom sections of its file.
 //!
-//! That is shown to people and logged. So what is too long, or has control characters, is left out.
+//! It is shown to people and logged, so texts that are too long or have control characters are left out.
 
 use std::fmt;
 
@@ -17,14 +17,14 @@ const NAME: &str = "component-name";
 
 const VERSION: &str = "version";
 
-/// A cache component.
+/// Describes a cache component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentDescription {
-    /// What it calls itself. Empty if it does not say.
+    /// The name. Empty if the component has none.
     pub name: String,
-    /// Its version. Empty if it does not say.
+    /// The version. Empty if the component has none.
     pub version: String,
-    /// Where it comes from.
+    /// The origin.
     pub origin: ComponentOrigin,
     /// The SHA-256 of the component, in hexadecimal.
     pub digest: String,

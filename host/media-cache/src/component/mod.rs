@@ -1,4 +1,4 @@
-//! The cache component as something that can be replaced: what is known of it, and why it was not replaced.
+//! Cache components and replacing them: their descriptions, their status, and errors of swaps.
 
 pub(crate) mod cache_component;
 pub(crate) mod description;

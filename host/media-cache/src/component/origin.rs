@@ -1,19 +1,19 @@
-//! Where a cache component comes from.
+//! The origin of a cache component.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a cache component comes from.
+/// The origin of a cache component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComponentOrigin {
-    /// It comes with this library.
+    /// The component that is embedded in this library.
     BuiltIn,
-    /// It was read from this file.
+    /// A file.
     File(PathBuf),
-    /// It was handed in as bytes.
+    /// An upload: bytes that a caller supplied.
     Upload,
 }
 

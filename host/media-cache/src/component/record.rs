@@ -1,4 +1,4 @@
-//! What is known of the component of a cache, whatever becomes of its instances: readable at any time, by any thread.
+//! The status of the component of a cache, across its instances. Any thread can read it at any time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::component::cache_component::CacheComponent;
 use crate::component::description::ComponentDescription;
 
-/// What is known of the component of a cache.
+/// The status of the component of a cache, as it is recorded.
 pub(crate) struct ComponentRecord(Mutex<Facts>);
 
 struct Facts {
@@ -19,22 +19,22 @@ struct Facts {
     fallback_from: Option<ComponentDescription>,
 }
 
-/// What there is to say of the component of a cache.
+/// The status of the component of a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentStatus {
-    /// The component in place.
+    /// The active component.
     pub current: ComponentDescription,
-    /// When it took over.
+    /// When it became active.
     pub since: SystemTime,
-    /// The component that a rollback would bring back.
+    /// The component that a rollback would restore.
     pub previous: Option<ComponentDescription>,
     /// How often the component was replaced since the cache was opened.
     pub swaps: u64,
-    /// How often it should have been replaced and was not.
+    /// How often replacing the component failed since the cache was opened.
     pub failed_swaps: u64,
-    /// The component that is being put in place.
+    /// The new component of the swap in progress.
     pub swap: Option<ComponentDescription>,
-    /// The component in whose place the current one runs, because it does not start: see
+    /// The component that does not start and that the current one therefore replaces: see
     /// [`Builder::fallback_component`](crate::Builder::fallback_component).
     pub fallback_from: Option<ComponentDescription>,
 }

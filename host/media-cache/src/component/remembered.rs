@@ -1,9 +1,9 @@
-//! The cache component that was put in place while a service ran, so that the next start has it again.
+//! Remembers the cache component that was chosen while a service ran, for the next start.
 //!
 //! In the directory of the entries, `.media-cache/component.json` says which component it is, and `.media-cache/components/{digest}.wasm`
-//! is one that was handed in as bytes.
+//! is one that was uploaded.
 //!
-//! None of this is worth a start that fails: what cannot be read is reported, and the component is the configured one.
+//! A start does not fail because of this: if something cannot be read, a warning is logged, and the configured component runs.
 
 use std::fs;
 use std::io;
@@ -22,7 +22,7 @@ const UPLOADS: &str = ".media-cache/components";
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What a cache's directory remembers of its component.
+/// The component that a cache's directory remembers.
 #[derive(Clone, Debug)]
 pub struct RememberedComponent {
     directory: PathBuf,
@@ -38,20 +38,20 @@ struct Remembered {
 }
 
 impl RememberedComponent {
-    /// For the cache in a directory that is configured to start with a component.
+    /// For the cache in `directory`, which is configured to start with the component `configured`.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, configured: ComponentOrigin) -> Self {
         Self { directory: directory.into(), configured }
     }
 
-    /// The component that was chosen last. `None` where none was, where another was configured since, which is the later choice, or
-    /// where the file cannot be read.
+    /// The component that was chosen last. `None` if none was chosen, if another one was configured since, which is the later choice, or
+    /// if the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<ComponentOrigin> {
         let remembered = self.read()?;
         let chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         Some(match chosen {
-            // What was handed in lies here, wherever that is by now.
+            // An upload is in this directory, which may have been moved.
             ComponentOrigin::File(path) => ComponentOrigin::File(self.directory.join(path)),
             chosen => chosen,
         })
@@ -75,20 +75,21 @@ impl RememberedComponent {
         }
     }
 
-    /// Forgets the choice if another component was configured since it was made. To be called by the owner of the directory.
+    /// Forgets the choice if another component was configured since it was made. Only the process that has locked the directory may call
+    /// this.
     ///
     /// # Errors
-    /// When the file cannot be removed.
+    /// The file cannot be removed.
     pub fn forget_the_outdated(&self) -> io::Result<()> {
         let path = self.directory.join(FILE);
         if path.is_file() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
     }
 
-    /// Remembers the choice, and `upload`, which is the component where that was just handed in. Components that were handed in and are
-    /// neither this one nor `previous` are forgotten.
+    /// Remembers the choice, and `upload`, the bytes of the component if it was just uploaded. Uploaded components other than this one and
+    /// `previous` are deleted.
     ///
     /// # Errors
-    /// When something cannot be written. The choice before is remembered then.
+    /// Something cannot be written. The previous choice is remembered then.
     pub fn remember(&self, component: &CacheComponent, upload: Option<&[u8]>, previous: Option<&CacheComponent>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;

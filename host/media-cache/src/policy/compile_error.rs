@@ -3,13 +3,13 @@
 /// Why a policy was not compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// It would take more than it may. The text says which limit that is.
+    /// Compiling it exceeds, or would exceed, a limit; the text says which.
     #[error("{0}")]
     TooCostly(String),
-    /// It is no valid component.
+    /// It is not a valid component; the text says why.
     #[error("{0}")]
     Invalid(String),
-    /// The process could not do its job, which is not the fault of the policy.
+    /// The process that compiles failed, for a reason other than the policy.
     #[error("{0}")]
     Broken(String),
 }

@@ -1,8 +1,8 @@
-//! Policies that another process compiles: the job that it is given, and loading its result.
+//! Jobs for the process that compiles policies, and loading their results.
 //!
-//! Compiled code is trusted: it runs in this process, outside of any sandbox. So what is loaded has to be what `run_compile_job` wrote, in a
-//! process of the same program, for the very job that this process made. Each job has a key that nobody else knows, and its result is
-//! sealed with it: anything else that arrives, such as a part of a result or that of another job, is refused.
+//! Compiled code is trusted: it runs in this process, outside of any sandbox. So only what `run_compile_job` wrote, in a process of the
+//! same program and for this very job, may be loaded. Each job has a secret key, and its result is sealed with it: anything else, such as a
+//! part of a result or the result of another job, is refused.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -36,7 +36,7 @@ impl CompileJob {
         Self { key, component }
     }
 
-    /// What [`run_compile_job`](crate::policy::run_compile_job) is to read, in two parts.
+    /// The input of [`run_compile_job`](crate::policy::run_compile_job), in two parts.
     #[must_use]
     pub fn input(&self) -> [&[u8]; 2] {
         [&self.key, &self.component]

@@ -9,8 +9,8 @@ use crate::policy::engine::PolicyEngine;
 /// [`PolicyCompiler`](crate::policy::PolicyCompiler) starts, which should be the same program.
 ///
 /// # Errors
-/// When the job cannot be read, the result cannot be written, or this machine cannot run WebAssembly. A component that cannot be
-/// compiled is a result as well.
+/// The job cannot be read, the result cannot be written, or this machine cannot run WebAssembly. That a component cannot be compiled is a
+/// result and not an error.
 pub fn run_compile_job(mut job: impl Read, mut result: impl Write) -> io::Result<()> {
     let mut key = [0; KEY];
     job.read_exact(&mut key)?;

@@ -1,19 +1,17 @@
-//! Compiling policies outside of this process, where what that takes can be limited.
+//! Compiles policies outside of this process, where the cost can be limited.
 
 use futures::future::BoxFuture;
 
 use crate::policy::compile_error::CompileError;
 use crate::policy::compile_job::CompileJob;
 
-/// Compiles policies in another process. Programs that accept policies from others should have one: compiling a component can take
-/// gigabytes of memory and minutes of several processors, even within the static limits.
+/// Compiles policies in another process. Programs that accept uploaded policies should have one: compiling a component can take gigabytes
+/// of memory and minutes of several processors, even within the static limits.
 pub trait PolicyCompiler: Send + Sync + 'static {
-    /// Passes a job to a process of the same program that calls [`run_compile_job`](crate::policy::run_compile_job), and returns what
-    /// that writes.
-    ///
-    /// Dropping the future has to end the process.
+    /// Passes [the input](CompileJob::input) of a job to a process of the same program that calls
+    /// [`run_compile_job`](crate::policy::run_compile_job), and returns what that writes. Dropping the future must end the process.
     ///
     /// # Errors
-    /// When the process exceeds a limit, or cannot be started.
+    /// The process exceeds a limit, or cannot be started.
     fn compile<'a>(&'a self, job: &'a CompileJob) -> BoxFuture<'a, Result<Vec<u8>, CompileError>>;
 }

@@ -1,4 +1,4 @@
-//! Policies that are compiled, and the names and files that they come from.
+//! Compiled policies and their origins.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use wasmtime::Store;
 use crate::bindings::policy::{EvictionPolicy, EvictionPolicyPre};
 use crate::policy::sandbox::SandboxState;
 
-/// A policy component, compiled. Cloning it is cheap.
+/// A compiled policy component. Cloning is cheap.
 #[derive(Clone)]
 pub struct PolicyComponent {
     component: EvictionPolicyPre<SandboxState>,
@@ -19,15 +19,15 @@ pub struct PolicyComponent {
     digest: [u8; 32],
 }
 
-/// Where a policy comes from.
+/// The origin of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyOrigin {
-    /// It comes with this library, by this name.
+    /// The policy with this name that is embedded in this library.
     BuiltIn(String),
-    /// It was read from this file.
+    /// A file.
     File(PathBuf),
-    /// It was handed in as bytes.
+    /// An upload: bytes that a caller supplied.
     Upload,
 }
 
@@ -46,7 +46,7 @@ impl PolicyComponent {
         Self { component, origin: Arc::new(origin), digest: Sha256::digest(bytes).into() }
     }
 
-    /// Where it comes from.
+    /// The origin.
     #[must_use]
     pub fn origin(&self) -> &PolicyOrigin {
         &self.origin

@@ -18,7 +18,7 @@ use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::component_limits;
 use crate::policy::sandbox::{self, SandboxState};
 
-/// Compiles and runs eviction policies. Cloning it is cheap, and clones share everything.
+/// Compiles and runs eviction policies. Cloning is cheap, and clones share everything.
 #[derive(Clone)]
 pub struct PolicyEngine(Arc<Inner>);
 
@@ -30,10 +30,10 @@ struct Inner {
 }
 
 impl PolicyEngine {
-    /// An engine of its own. One is enough for a process.
+    /// A new engine. One is enough for a process.
     ///
     /// # Errors
-    /// When this machine cannot run WebAssembly.
+    /// This machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
         Self::with_compiled(CompiledComponents::default())
     }
@@ -47,10 +47,10 @@ impl PolicyEngine {
         Ok(Self(Arc::new(Inner { wasmtime, linker, built_in, compiled })))
     }
 
-    /// A policy that comes with this library. It is compiled once.
+    /// The built-in policy with this name. It is compiled once.
     ///
     /// # Errors
-    /// When there is none of this name, or it cannot be compiled.
+    /// There is no such policy, or it cannot be compiled.
     pub fn built_in(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
         let known = embedded::POLICIES.iter().zip(&self.0.built_in).find(|((known, _), _)| *known == name);
         let Some(((_, bytes), cell)) = known else { return Err(ComponentError::UnknownPolicy(name.into())) };
@@ -66,7 +66,7 @@ impl PolicyEngine {
     /// Reads and compiles a policy.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a policy.
+    /// The file cannot be read, or is not a policy.
     pub fn read(&self, path: &Path) -> Result<PolicyComponent, ComponentError> {
         self.compile(PolicyOrigin::File(path.into()), &read(path)?)
     }
@@ -74,7 +74,7 @@ impl PolicyEngine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// When it is not a policy, imports what a policy may not, or is too large to be compiled.
+    /// It is not a policy, imports what a policy must not import, or is too costly to compile.
     pub fn compile(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
         check_magic(&what, bytes)?;
@@ -83,10 +83,10 @@ impl PolicyEngine {
         self.link(&component, origin, bytes)
     }
 
-    /// Compiles a policy by `compiler`, in another process. Must be called within a Tokio runtime.
+    /// Compiles a policy with `compiler`, in another process. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// As for [`compile`](Self::compile), and when that takes more than it may.
+    /// As for [`compile`](Self::compile); compiling exceeds a limit of `compiler`, or its process fails.
     pub async fn compile_by(
         &self,
         compiler: &dyn PolicyCompiler,

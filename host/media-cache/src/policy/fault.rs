@@ -1,33 +1,33 @@
-//! What a policy can do wrong while it runs.
+//! Faults of a running policy.
 
 use std::time::Duration;
 
-/// Why a policy is not asked any more. Its instance is of no use afterwards.
+/// Why a policy was disabled. Its instance cannot be used afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyFault {
-    /// It broke off.
+    /// The policy trapped; the text says how.
     #[error("it trapped: {0}")]
     Trapped(String),
-    /// It used up the time of a call.
+    /// A call took longer than this limit of processor time.
     #[error("a call took more than {} ms of processor time", .0.as_millis())]
     Overran(Duration),
-    /// It broke off after it was denied memory.
+    /// The policy trapped after it was denied memory beyond this limit in bytes.
     #[error("it wanted more than its {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
-    /// What it says of itself cannot be shown.
+    /// The description of the policy is invalid, for example too long; the text says how.
     #[error("it describes itself {0}")]
     Description(&'static str),
-    /// Its answer cannot be an honest mistake.
+    /// The policy named more victims than there are entries.
     #[error("it named {named} victims where {tracked} entries are tracked")]
     TooManyVictims {
-        /// How many ids were in the answer.
+        /// The number of ids in the answer.
         named: usize,
-        /// How many could have been.
+        /// The number of entries that are tracked.
         tracked: usize,
     },
 }
 
-/// Raised in a call that overruns.
+/// The trap of a call that exceeds its time limit.
 #[derive(Debug, thiserror::Error)]
 #[error("the time of the call is used up")]
 pub(super) struct TimeIsUp;

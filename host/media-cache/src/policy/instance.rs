@@ -1,4 +1,4 @@
-//! A policy that runs.
+//! A running policy.
 
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
@@ -12,10 +12,10 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::sandbox::{self, PolicyLimits, SandboxState};
 use crate::policy::types::{Description, Entry, Event, Placement};
 
-/// A policy in a store of its own, where it has nothing but its memory, and time within limits.
+/// A running policy in its sandbox, where it has only memory and processor time, within limits.
 ///
-/// The methods are those of the resource `policy` in `wit/policy/eviction.wit`. A fault ends the instance: every call from then on fails
-/// with the same one.
+/// The methods are those of the resource `policy` in `wit/policy/eviction.wit`. A fault ends the instance: every later call fails with the
+/// same fault.
 pub struct PolicyInstance {
     store: Store<SandboxState>,
     bindings: EvictionPolicy,
@@ -23,16 +23,16 @@ pub struct PolicyInstance {
     fault: Option<PolicyFault>,
 }
 
-/// A ranking that a policy keeps. It belongs to the instance that made it.
+/// The state of a policy for one tier. It belongs to the instance that created it.
 pub struct PolicyHandle(ResourceAny);
 
-/// Why there is no ranking.
+/// Why the state of a policy could not be created.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CreateError {
-    /// The policy does not understand its options.
+    /// The policy rejects its options; the text says why.
     #[error("{0}")]
     Options(String),
-    /// The policy does not work.
+    /// The policy faulted.
     #[error("{0}")]
     Fault(#[from] PolicyFault),
 }
@@ -41,7 +41,7 @@ impl PolicyInstance {
     /// Starts a policy. `engine` must be the one that compiled it.
     ///
     /// # Errors
-    /// When it breaks off, or uses up what it is given, before it has said what it is.
+    /// The policy faults before it has returned its description, or the description is invalid.
     pub fn new(engine: &PolicyEngine, policy: &PolicyComponent, limits: PolicyLimits) -> Result<Self, PolicyFault> {
         let mut store = SandboxState::store(engine.wasmtime(), limits);
         sandbox::begin(&mut store);
@@ -59,47 +59,47 @@ impl PolicyInstance {
         }
     }
 
-    /// What the policy says of itself.
+    /// The description of the policy.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
     }
 
-    /// Its linear memory, in bytes. It never shrinks.
+    /// The linear memory of the policy in bytes. It never shrinks.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
         self.store.data().memory_bytes()
     }
 
-    /// A ranking of entries whose sizes add up to at most `capacity`, which is at least 1.
+    /// Creates the state for a tier with this capacity, which is at least 1.
     ///
     /// # Errors
-    /// For an option that it does not understand; for a fault, as all methods.
+    /// The policy rejects an option, or faults.
     pub fn create(&mut self, capacity: u64, options: &[(String, String)]) -> Result<PolicyHandle, CreateError> {
         let created = self.call(|policy, store| policy.policy().call_create(store, capacity, options))?;
         created.map(PolicyHandle).map_err(|why| CreateError::Options(description::one_line(&why)))
     }
 
-    /// Tells of entries that reside without having been placed, the coldest first.
+    /// Restores entries that were not placed, coldest first.
     ///
     /// # Errors
-    /// For a fault.
+    /// The policy faults.
     pub fn restore(&mut self, ranking: &PolicyHandle, entries: &[Entry]) -> Result<(), PolicyFault> {
         self.call(|policy, store| policy.policy().call_restore(store, ranking.0, entries))
     }
 
-    /// Tells what happened, the oldest first.
+    /// Reports events, oldest first.
     ///
     /// # Errors
-    /// For a fault.
+    /// The policy faults.
     pub fn observe(&mut self, ranking: &PolicyHandle, events: &[Event]) -> Result<(), PolicyFault> {
         self.call(|policy, store| policy.policy().call_observe(store, ranking.0, events))
     }
 
-    /// Tells what happened, and asks for a place for `candidate`, for which `needed` must be freed.
+    /// Reports events, and then asks whether to keep `candidate`, for which `needed` must be freed.
     ///
     /// # Errors
-    /// For a fault.
+    /// The policy faults.
     pub fn place(
         &mut self,
         ranking: &PolicyHandle,
@@ -110,18 +110,18 @@ impl PolicyInstance {
         self.call(|policy, store| policy.policy().call_place(store, ranking.0, events, candidate, needed))
     }
 
-    /// Tells what happened, and asks for victims until at least `needed` is free.
+    /// Reports events, and then asks for victims that free at least `needed`.
     ///
     /// # Errors
-    /// For a fault.
+    /// The policy faults.
     pub fn evict(&mut self, ranking: &PolicyHandle, events: &[Event], needed: u64) -> Result<Vec<u64>, PolicyFault> {
         self.call(|policy, store| policy.policy().call_evict(store, ranking.0, events, needed))
     }
 
-    /// Gives a ranking back.
+    /// Drops the state of a tier.
     ///
     /// # Errors
-    /// For a fault.
+    /// The policy faults.
     pub fn forget(&mut self, ranking: PolicyHandle) -> Result<(), PolicyFault> {
         self.call(|_, store| ranking.0.resource_drop(store))
     }

@@ -1,4 +1,4 @@
-//! Eviction policies on the host's side: components in a sandbox, and what keeps a cache going whatever they do.
+//! Eviction policies on the host: components in a sandbox, whose faults do not affect the cache.
 
 pub(crate) mod active_policy;
 pub(crate) mod commands;

@@ -1,4 +1,4 @@
-//! What is known of the policy of a cache, whichever it is and whatever becomes of the instances: readable at any time, by any thread.
+//! The status of the policy of a cache, across swaps and instances. Any thread can read it at any time.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,16 +26,16 @@ const CALL_BOUNDS: &[Duration] = &[
     Duration::from_secs(1),
 ];
 
-/// What all policies of a cache did since it was opened, replaced ones included.
+/// Totals over all policies of a cache since it was opened, including replaced ones.
 #[derive(Clone, Debug)]
 pub struct PolicyTotals {
-    /// How long their calls took.
+    /// How long calls took.
     pub calls: HistogramSnapshot,
-    /// Ids in their answers that do not reside, or came twice, and were ignored.
+    /// Ids in answers that were ignored because they were not tracked or were named twice.
     pub rejected_ids: u64,
 }
 
-/// What is known of the policy of a cache.
+/// The status of the policy of a cache, as it is recorded.
 pub(crate) struct Record {
     facts: Mutex<Facts>,
     usage: Usage,
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     all_rejected: AtomicU64,
 }
 
-/// What the policy in place was used for.
+/// The usage of the active policy.
 #[derive(Default)]
 struct Usage {
     calls: AtomicU64,
@@ -61,68 +61,68 @@ struct Facts {
     fallbacks: u64,
     last_fault: Option<FaultReport>,
     swap: Option<SwapProgress>,
-    /// Whether the cache component is being replaced, which takes its policy along.
+    /// Whether the cache component is being replaced, together with the policy's instance.
     component_swap: bool,
 }
 
-/// What a policy did wrong.
+/// A fault of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultReport {
-    /// What it calls itself.
+    /// The name of the policy.
     pub policy: String,
-    /// What it did.
+    /// The fault.
     pub why: String,
-    /// When.
+    /// When it happened.
     pub at: SystemTime,
 }
 
-/// How far a swap has come.
+/// The progress of a swap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SwapProgress {
-    /// Where the new policy comes from.
+    /// The origin of the new policy.
     pub to: PolicyOrigin,
-    /// Entries with which the new policy was seeded, in both tiers. An entry that is used meanwhile counts again.
+    /// Entries of both tiers with which the new policy was seeded so far. An entry that is used meanwhile counts again.
     pub seeded: u64,
-    /// Entries in both tiers when it began.
+    /// Entries in both tiers when the swap began.
     pub entries: u64,
-    /// When it began.
+    /// When the swap began.
     pub since: SystemTime,
 }
 
-/// What there is to say of the policy of a cache.
+/// The status of the eviction policy of a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyStatus {
-    /// What the policy calls itself.
+    /// The name of the policy, from its description.
     pub name: String,
-    /// Its version.
+    /// The version of the policy, from its description.
     pub version: String,
-    /// What it prefers, in its own words.
+    /// What the policy prefers to keep, from its description.
     pub doc: String,
-    /// Where it came from.
+    /// The origin of the policy.
     pub origin: PolicyOrigin,
     /// The SHA-256 of the component, in hexadecimal.
     pub digest: String,
-    /// Every option that it has, and its value.
+    /// All options of the policy with their values, including defaults.
     pub options: Vec<(String, String)>,
-    /// When it took over.
+    /// When the policy became active.
     pub since: SystemTime,
-    /// Calls into it since then.
+    /// Calls of the policy since then.
     pub calls: u64,
-    /// Time spent in it since then.
+    /// Time spent in these calls.
     pub time: Duration,
-    /// Its linear memory, in bytes.
+    /// The linear memory of the policy in bytes.
     pub memory_bytes: u64,
-    /// Ids in its answers that do not reside, or came twice, and were ignored.
+    /// Ids in its answers that were ignored because they were not tracked or were named twice.
     pub rejected_ids: u64,
     /// How often the policy was replaced on demand since the cache was opened.
     pub swaps: u64,
-    /// How often a policy was disabled for a fault, and the built-in LRU took over.
+    /// How often a policy was disabled because of a fault, and the built-in LRU took over.
     pub fallbacks: u64,
     /// The last fault.
     pub last_fault: Option<FaultReport>,
-    /// The policy that a rollback would bring back, with its options.
+    /// The policy that a rollback would restore, with its options.
     pub previous: Option<PolicySpec>,
-    /// The swap that is under way.
+    /// The swap in progress.
     pub swap: Option<SwapProgress>,
 }
 

@@ -1,9 +1,9 @@
-//! The policy that was chosen while a service ran, so that the next start has it again.
+//! Remembers the policy that was chosen while a service ran, for the next start.
 //!
 //! In the directory of the entries, `.media-cache/policy.json` says which policy it is, and `.media-cache/policies/{digest}.wasm` is one
-//! that was handed in as bytes. Older versions had `media-cache.policy.json` and `media-cache.policies/`, which are moved.
+//! that was uploaded. Older versions had `media-cache.policy.json` and `media-cache.policies/`, which are moved.
 //!
-//! None of this is worth a start that fails: what cannot be read is reported, and the policy is the configured one.
+//! A start does not fail because of this: if something cannot be read, a warning is logged, and the configured policy runs.
 
 use std::fs;
 use std::io;
@@ -28,7 +28,7 @@ const OLD_UPLOADS: &str = "media-cache.policies";
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What a cache's directory remembers of its policy.
+/// The policy that a cache's directory remembers.
 #[derive(Clone, Debug)]
 pub struct RememberedPolicy {
     directory: PathBuf,
@@ -44,14 +44,14 @@ struct Remembered {
 }
 
 impl RememberedPolicy {
-    /// For the cache in a directory that is configured to start with a policy.
+    /// For the cache in `directory`, which is configured to start with the policy `configured`.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, configured: PolicySpec) -> Self {
         Self { directory: directory.into(), configured }
     }
 
-    /// The policy that was chosen last. `None` where none was, where another was configured since, which is the later choice, or
-    /// where the file cannot be read.
+    /// The policy that was chosen last. `None` if none was chosen, if another one was configured since, which is the later choice, or if
+    /// the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<PolicySpec> {
         let remembered = self.read()?;
@@ -83,11 +83,11 @@ impl RememberedPolicy {
         None
     }
 
-    /// Moves what an older version remembered, and forgets the choice if another policy was configured since it was made. To be called by
-    /// the owner of the directory.
+    /// Moves the files of older versions, and forgets the choice if another policy was configured since it was made. Only the process that
+    /// has locked the directory may call this.
     ///
     /// # Errors
-    /// When something cannot be moved or removed.
+    /// Something cannot be moved or removed.
     pub fn forget_the_outdated(&self) -> io::Result<()> {
         self.move_old_files()?;
         let path = self.directory.join(FILE);
@@ -116,11 +116,11 @@ impl RememberedPolicy {
         fs::remove_file(old_file)
     }
 
-    /// Remembers the choice, and `upload`, which is its component where that was just handed in. Components that were handed in and are
-    /// neither this one nor `previous` are forgotten.
+    /// Remembers the choice, and `upload`, the bytes of its component if it was just uploaded. Uploaded components other than this one and
+    /// `previous` are deleted.
     ///
     /// # Errors
-    /// When something cannot be written. The choice before is remembered then.
+    /// Something cannot be written. The previous choice is remembered then.
     pub fn remember(&self, choice: &PolicyChoice, upload: Option<&[u8]>, previous: Option<&PolicyChoice>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;

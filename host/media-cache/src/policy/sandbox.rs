@@ -32,12 +32,12 @@ const TABLE_ELEMENTS: usize = 1 << 20;
 /// How many handles to inert things a policy may have.
 const HANDLES: usize = 1024;
 
-/// What a policy may use up.
+/// The limits of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyLimits {
-    /// Linear memory of all rankings together, in bytes. Default 256 MiB.
+    /// The linear memory of an instance, for all tiers together, in bytes. Default: 256 MiB.
     pub memory_bytes: u64,
-    /// Processor time of a call, to about 20 ms. Default 250 ms.
+    /// The processor time of one call, measured to about 20 ms. Default: 250 ms.
     pub call_time: Duration,
 }
 

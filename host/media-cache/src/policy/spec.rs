@@ -1,4 +1,4 @@
-//! Policies and their options: as they are written on a command line, and compiled.
+//! Policies with their options: as text, and compiled.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,28 +12,28 @@ use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::engine::PolicyEngine;
 use crate::policy::types::{Description, OptionDescription};
 
-/// A policy and its options, as they are written on a command line: `lru`, `gdsf:beta=0.75`, `./mine.wasm:window=10,depth=4`.
+/// A policy with its options. Parsed from the text that command lines use: `lru`, `gdsf:beta=0.75`, `./mine.wasm:window=10,depth=4`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySpec {
-    /// Which policy.
+    /// The origin of the policy.
     pub origin: PolicyOrigin,
-    /// Name and value, in the order in which they were given.
+    /// Options as pairs of name and value, in the order in which they were given.
     pub options: Vec<(String, String)>,
 }
 
 /// Why a text is not a [`PolicySpec`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicySpecError {
-    /// No policy is called that.
+    /// The text is neither a file nor the name of a built-in policy.
     #[error("there is no policy {0:?}: it is neither a file nor one of {names}", names = embedded::policy_names().join(", "))]
     Unknown(String),
-    /// An option is not a name and a value.
+    /// An option does not have the form `name=value`.
     #[error("{0:?} is not an option of the form name=value")]
     Option(String),
 }
 
 impl PolicySpec {
-    /// A policy that comes with this library, without options.
+    /// The built-in policy with this name, without options.
     #[must_use]
     pub fn built_in(name: &str) -> Self {
         Self { origin: PolicyOrigin::BuiltIn(name.into()), options: Vec::new() }
@@ -42,7 +42,7 @@ impl PolicySpec {
     /// Compiles the policy.
     ///
     /// # Errors
-    /// When the file cannot be read, or is no policy. Options are not looked at yet.
+    /// The policy does not exist, its file cannot be read, or it is not a policy. Options are not checked yet.
     pub fn compile(&self, engine: &PolicyEngine) -> Result<PolicyComponent, ComponentError> {
         match &self.origin {
             PolicyOrigin::BuiltIn(name) => engine.built_in(name),
@@ -51,7 +51,7 @@ impl PolicySpec {
         }
     }
 
-    /// Compiles the policy, and keeps its options with it.
+    /// Compiles the policy and returns it with its options.
     ///
     /// # Errors
     /// As for [`compile`](Self::compile).
@@ -107,23 +107,23 @@ impl fmt::Display for PolicySpec {
     }
 }
 
-/// A policy that a cache is to have, with its options.
+/// A compiled policy with its options.
 #[derive(Clone)]
 pub struct PolicyChoice {
     /// The policy.
     pub component: PolicyComponent,
-    /// Options, name and value.
+    /// Options as pairs of name and value.
     pub options: Vec<(String, String)>,
 }
 
 impl PolicyChoice {
-    /// How it would be written on a command line.
+    /// The origin and options, as they would be written on a command line.
     #[must_use]
     pub fn spec(&self) -> PolicySpec {
         PolicySpec { origin: self.component.origin().clone(), options: self.options.clone() }
     }
 
-    /// Every option that the policy says it has, and the value that was given for it or its default.
+    /// All options in the description of the policy, each with the given value or its default.
     #[must_use]
     pub fn all_options(&self, description: &Description) -> Vec<(String, String)> {
         let value = |option: &OptionDescription| {
@@ -139,7 +139,7 @@ impl PolicyChoice {
         self.component.digest() == other.component.digest() && self.options == other.options
     }
 
-    /// Whether it is the policy of this name that comes with this library.
+    /// Whether it is the built-in policy with this name.
     #[must_use]
     pub fn is_built_in(&self, name: &str) -> bool {
         matches!(self.component.origin(), PolicyOrigin::BuiltIn(known) if known == name)

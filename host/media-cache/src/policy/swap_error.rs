@@ -4,28 +4,28 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::instance::CreateError;
 use crate::policy::trial::TrialError;
 
-/// Why the policy was not replaced. Nothing has changed then.
+/// Why the policy was not replaced. The old policy stays in place.
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
-    /// One swap at a time.
+    /// Another swap, of a policy or of the cache component, is in progress. Try again once it has ended.
     #[error("another policy, or another cache component, is being put in place; wait until it is there")]
     Busy,
-    /// There was no policy before this one.
+    /// There is no policy to restore, since none was replaced since the cache was opened.
     #[error("there is no policy to go back to: none was replaced since the cache was opened")]
     NothingBefore,
-    /// It does not work by itself.
+    /// The new policy failed its trial.
     #[error("the policy cannot be used: {0}")]
     Unfit(#[from] TrialError),
-    /// It faulted while it was seeded.
+    /// The new policy faulted while it was seeded.
     #[error("the policy faulted while it was seeded with the stored entries: {0}")]
     Fault(#[from] PolicyFault),
-    /// Seeding it cannot keep up with traffic.
+    /// Seeding the new policy cannot keep up with traffic.
     #[error("seeding the policy with the stored entries cannot keep up with traffic")]
     CannotKeepUp,
-    /// The cache component broke down meanwhile.
+    /// The cache component broke down meanwhile. Retrying may succeed.
     #[error("the cache component broke down meanwhile; asking once more is worth a try")]
     Interrupted,
-    /// The cache component cannot be asked; the text says why.
+    /// The cache component cannot be called; the text says why. A swap that had begun may still succeed.
     #[error("no policy can be put in place while the cache is degraded: {0}")]
     Unavailable(String),
     /// The cache was closed.

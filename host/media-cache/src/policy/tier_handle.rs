@@ -1,8 +1,8 @@
-//! How the cache component names the tiers that a policy ranks for it.
+//! Handles by which the cache component identifies its tiers.
 
 use wasmtime::component::Resource;
 
-/// A tier, as the cache component holds it: a number.
+/// Identifies a tier of a cache component.
 pub struct TierHandle(pub(crate) usize);
 
 /// A handle of the component to one of its tiers.

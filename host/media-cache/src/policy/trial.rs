@@ -1,4 +1,4 @@
-//! The short sequence that a policy has to master before a cache puts its entries in its hands.
+//! A short sequence of calls that a policy has to pass before a cache uses it.
 
 use crate::policy::engine::PolicyEngine;
 use crate::policy::fault::PolicyFault;
@@ -7,13 +7,13 @@ use crate::policy::sandbox::PolicyLimits;
 use crate::policy::spec::PolicyChoice;
 use crate::policy::types::{Access, Entry, Event, MediaKind, Placement};
 
-/// Why a policy is not fit to be used.
+/// Why a policy failed its trial.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TrialError {
-    /// It does not understand its options, or breaks off.
+    /// The policy rejects its options, or faults.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// It answers what cannot be.
+    /// The policy gave an invalid answer; the text says which.
     #[error("{0}")]
     Answer(String),
 }
@@ -29,7 +29,7 @@ const ENTRIES: u64 = 50;
 /// The size of an entry, in bytes.
 const SIZE: u64 = 8192;
 
-/// Tries a policy in an instance of its own.
+/// Tries a policy in a separate instance.
 pub(super) fn run(engine: &PolicyEngine, choice: &PolicyChoice, limits: PolicyLimits) -> Result<(), TrialError> {
     let mut policy = PolicyInstance::new(engine, &choice.component, limits)?;
     let ranking = policy.create(ENTRIES * SIZE, &choice.options)?;

@@ -4,7 +4,7 @@ pub use crate::bindings::policy::exports::media_cache::policy::eviction::{
     Access, Description, Entry, EntryId, Event, MediaKind, OptionDescription, Placement,
 };
 
-/// How many entries a policy is seeded with in one call.
+/// The number of entries in one call of `restore` when a policy is seeded.
 pub const SEED_PAGE: usize = 4096;
 
 impl Entry {
