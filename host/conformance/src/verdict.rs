@@ -3,22 +3,22 @@
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was checked, as a sentence without its subject, the policy: "frees enough when it can".
+    /// What was checked, as a sentence without its subject, which is the policy.
     pub check: &'static str,
     /// Whether the policy passed.
     pub outcome: Outcome,
-    /// What was tried and measured, or a counterexample of several lines.
+    /// What was tried and measured, or the counterexample over several lines.
     pub detail: String,
 }
 
 /// Whether a policy passed a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The policy passed.
+    /// It did.
     Passed,
-    /// The policy failed; the detail says why.
+    /// It did not; the detail says why.
     Failed,
-    /// The check could not run, or could not finish, because of a failure that another check reports.
+    /// The check could not run, or not to the end, because of what another check reports.
     Untried,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the component can be asked, and whether it can store, as the host sees it. The driver's thread, its watchdog and the watch
+//! Whether the component can be called, and whether it can store, as the host sees it. The driver's thread, its watchdog and the watch
 //! over the directory write this; requests read it, without the driver.
 
 use std::fmt;
@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use crate::media::Degradation;
 
-/// Why the cache cannot be asked, and since when.
+/// Why the cache component cannot be called, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// For people.
+    /// The reason, for people.
     pub reason: String,
-    /// When it began.
+    /// When the outage began.
     pub since: SystemTime,
 }
 
@@ -39,7 +39,7 @@ fn milliseconds(time: SystemTime) -> u64 {
 /// What can go wrong on the host's side. Several may at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The driver's thread does not come back from something.
+    /// The driver's thread does not respond.
     Unresponsive,
     /// There is no instance of the component.
     Down,
@@ -47,10 +47,10 @@ pub(crate) enum Trouble {
     Directory,
 }
 
-/// The troubles of now.
+/// The current troubles.
 pub(crate) struct Availability {
     troubles: Mutex<[Option<Outage>; 3]>,
-    /// The first of those for which the component cannot be asked.
+    /// The first of those for which the component cannot be called.
     outage: watch::Sender<Option<Outage>>,
 }
 
@@ -78,12 +78,12 @@ impl Availability {
         }
     }
 
-    /// Why the component cannot be asked now, if it cannot.
+    /// Why the component cannot be called now, if it cannot.
     pub fn outage(&self) -> Option<Outage> {
         self.outage.borrow().clone()
     }
 
-    /// Waits until the component cannot be asked.
+    /// Waits until the component cannot be called.
     pub async fn next_outage(&self) -> Outage {
         let mut outages = self.outage.subscribe();
         loop {
@@ -95,7 +95,7 @@ impl Availability {
         }
     }
 
-    /// Waits until the component's thread does not come back from something.
+    /// Waits until the component's thread does not respond.
     pub async fn next_silence(&self) -> Outage {
         let mut outages = self.outage.subscribe();
         loop {
@@ -107,7 +107,7 @@ impl Availability {
         }
     }
 
-    /// What is wrong with the directory, if anything is known to be.
+    /// The trouble with the directory, if there is any.
     pub fn directory_trouble(&self) -> Option<Outage> {
         self.lock()[Trouble::Directory as usize].clone()
     }

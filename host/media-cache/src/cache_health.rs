@@ -1,4 +1,4 @@
-//! What a cache says about itself. This is answered without the component while that cannot be asked.
+//! Health and status of a cache. They are available without the component while it cannot be called.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -12,10 +12,10 @@ use crate::media::{Health, Status};
 use crate::request::Request;
 
 impl MediaCache {
-    /// Whether new media is being stored.
+    /// Whether new media is being stored. While the component cannot be called, the cache is [`Health::Degraded`].
     ///
     /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`].
+    /// [`CacheError::Closed`] and [`CacheError::BrokeDown`].
     pub async fn health(&self) -> Result<Health, CacheError> {
         let component = match self.call_with_retry(Request::Health).await {
             Err(CacheError::Unavailable(outage)) => return Ok(Health::Degraded(outage.into())),
@@ -27,34 +27,35 @@ impl MediaCache {
         Ok(component)
     }
 
-    /// The state as it was found last; it is looked for once a second. The receiver is notified each time.
+    /// Subscribes to the health, which is checked once a second. The receiver is notified after each check, also without a change.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.0.history.subscribe()
     }
 
-    /// For how long the cache was degraded since it was opened, in total.
+    /// How long the cache was degraded since it was opened, in total.
     #[must_use]
     pub fn degraded_time(&self) -> Duration {
         self.0.history.degraded_time()
     }
 
-    /// The number of requests that were passed through to the network since the component could not be asked.
+    /// The number of requests that bypassed the cache because the component could not be called.
     #[must_use]
     pub fn passed_through(&self) -> u64 {
         self.0.pass_through.requests.load(Ordering::Relaxed)
     }
 
-    /// How long the cache's thread works without looking for new requests, by what is in progress.
+    /// How long the cache's thread works without looking for new requests, by kind of work.
     #[must_use]
     pub fn driver_slices(&self) -> Vec<SlicesSnapshot> {
         self.0.slices.snapshot()
     }
 
-    /// What the cache counts, and how its policy is. While the component cannot be asked, these are the latest counts.
+    /// The counters of the cache, and the status of its component and policy. While the component cannot be called, the counters are the
+    /// latest known ones.
     ///
     /// # Errors
-    /// [`CacheError::Closed`], or [`CacheError::BrokeDown`]; [`CacheError::Unavailable`] if it was never asked before.
+    /// [`CacheError::Closed`] and [`CacheError::BrokeDown`]; [`CacheError::Unavailable`] if the component could never be called.
     pub async fn status(&self) -> Result<Status, CacheError> {
         let answer = self.call_with_retry(Request::Status).await;
         let mut latest = self.0.latest_status.lock().unwrap_or_else(PoisonError::into_inner);
@@ -72,14 +73,14 @@ impl MediaCache {
         }
     }
 
-    /// Finds out the state, and records it. If the component reports that the disk fails, it tries again what failed.
+    /// Checks the health and records it. If the component reports that the disk fails, this makes it retry what failed.
     pub(crate) async fn record_health(&self) -> Result<(), CacheError> {
         let health = self.health().await?;
         let is_in_doubt = matches!(health, Health::Degraded(_))
             && self.0.availability.outage().is_none()
             && self.0.availability.directory_trouble().is_none();
         self.0.history.record(health);
-        // So that there is something to say when the component cannot be asked.
+        // So that a status is known when the component cannot be called.
         self.status().await?;
         if is_in_doubt && self.load_report().is_some() {
             // If it fails, that is a part of the health.

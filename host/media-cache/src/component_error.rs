@@ -14,65 +14,65 @@ pub enum ComponentError {
     Read {
         /// The file.
         path: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: std::io::Error,
     },
-    /// No policy that comes with this library is called that.
+    /// There is no built-in policy with this name.
     #[error("there is no built-in policy {0:?}; there is {names}", names = embedded::policy_names().join(", "))]
     UnknownPolicy(String),
     /// It was built for another version of the contract.
     #[error("{what} was built for {interface}; this host accepts {accepted}")]
     OtherVersion {
-        /// Which component.
+        /// The component.
         what: String,
         /// The interface that it imports or exports, with its version.
         interface: String,
         /// The packages and versions that this host accepts.
         accepted: String,
     },
-    /// It was handed in as bytes, which are not there any more.
+    /// It was uploaded, and its bytes are no longer available.
     #[error("what was uploaded is not there any more")]
     Gone,
-    /// A policy that wants more than a policy has.
+    /// It is a policy that imports what a policy must not import.
     #[error(
         "{what} is not a component of the world `eviction-policy`: it imports `{import}`, and a policy has inert WASI 0.2 at most"
     )]
     Reaches {
-        /// Which component.
+        /// The component.
         what: String,
-        /// What it imports.
+        /// The import.
         import: String,
     },
-    /// Compiling it takes, or would take, more than it may.
+    /// Compiling it exceeds, or would exceed, a limit.
     #[error("{what} is too costly to compile: {limit}")]
     TooCostly {
-        /// Which component.
+        /// The component.
         what: String,
         /// The limit that it exceeds.
         limit: String,
     },
-    /// It cannot be compiled for a reason that is not its own.
+    /// It cannot be compiled, for a reason other than the component.
     #[error("{what} cannot be compiled: {why}")]
     Compiler {
-        /// Which component.
+        /// The component.
         what: String,
         /// What failed.
         why: String,
     },
-    /// It is WebAssembly, and not wrapped up as a component.
+    /// It is a core WebAssembly module and not a component.
     #[error("{0} is a core module and not a component; Rust builds components for the target wasm32-wasip2")]
     CoreModule(String),
-    /// It is something else altogether.
+    /// It is not WebAssembly.
     #[error("{0} is not WebAssembly")]
     NotWasm(String),
-    /// It is no WebAssembly component, or not one of this world.
+    /// It is not a valid WebAssembly component, or not one of this world.
     #[error("{what} is not a component of the world `{world}`: {error:#}")]
     Unfit {
-        /// Which component.
+        /// The component.
         what: String,
-        /// What it should have been.
+        /// The expected world.
         world: &'static str,
-        /// What is wrong with it.
+        /// Why it does not fit.
         error: wasmtime::Error,
     },
 }
@@ -86,7 +86,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
         .map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
 }
 
-/// Distinguishes a wrong file from a wrong component, about which much more can be said.
+/// Distinguishes a file that is not a component from an unsuitable component, whose errors say more.
 pub(crate) fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
     match bytes {
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),

@@ -1,4 +1,4 @@
-//! One process at a time owns a directory.
+//! Locks a directory, so that one process at a time uses it.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io;
@@ -11,7 +11,7 @@ use crate::small_file::open_without_blocking;
 /// The file that is locked. It is left in place: removing it would let two processes lock two files of the same name.
 const FILE: &str = "media-cache.lock";
 
-/// A directory that is ours until this is dropped, or the process ends.
+/// A lock on a directory, which is released when this is dropped or the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
     /// Locked. While it is open, no other file has its number.
@@ -19,7 +19,7 @@ pub struct DirectoryLock {
     directory: File,
 }
 
-/// What became of a directory that was ours.
+/// The state of a directory that was locked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ours,
@@ -31,10 +31,10 @@ pub(crate) enum Standing {
     LockReplaced,
 }
 
-/// Why a directory is not ours.
+/// Why a directory cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process has it.
+    /// Another process uses the directory.
     #[error(
         "{} is in use by another media-cache{}; stop that one, ask it over HTTP, or use another directory",
         path.display(),
@@ -43,30 +43,30 @@ pub enum LockError {
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The process, if the operating system says which one it is.
+        /// The id of the process, if the operating system tells.
         holder: Option<u32>,
     },
-    /// It cannot be made, or the lock file cannot be opened.
+    /// The directory cannot be created, or the lock file cannot be opened.
     #[error("cannot use {}: {error}", path.display())]
     Unusable {
         /// The directory, or the lock file in it.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
 impl DirectoryLock {
-    /// Whether a directory was ever taken: it is that of a cache then.
+    /// Whether a directory was ever locked, which makes it the directory of a cache.
     #[must_use]
     pub fn is_in(directory: &Path) -> bool {
         directory.join(FILE).exists()
     }
 
-    /// Makes the directory where it is not there, and takes it.
+    /// Locks a directory. It is created if it does not exist.
     ///
     /// # Errors
-    /// If another process has it, or it cannot be made or written to.
+    /// Another process uses it, or it cannot be created or written to.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         private_files::create_directory(directory).map_err(|error| unusable(directory, error))?;
         let lock = Self::acquire_existing(directory)?;
@@ -74,7 +74,7 @@ impl DirectoryLock {
         Ok(lock)
     }
 
-    /// Takes a directory that exists.
+    /// Locks a directory that exists.
     pub fn acquire_existing(directory: &Path) -> Result<Self, LockError> {
         let options = &mut File::options();
         let opened = open_without_blocking(options.read(true), directory).map_err(|error| unusable(directory, error))?;
@@ -90,7 +90,7 @@ impl DirectoryLock {
         }
     }
 
-    /// What became of a directory. Without a lock, another process has the lock of what is there now.
+    /// The state of a directory. Without a lock, another process has the lock of the directory that is there now.
     pub(crate) fn standing(lock: Option<&Self>, directory: &Path) -> Standing {
         match (lock, directory.metadata()) {
             (_, Err(error)) => Standing::Gone(error.to_string()),

@@ -121,7 +121,7 @@ fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Resu
     Ok(())
 }
 
-/// Where large bodies arrive for a cache in this directory: within it. See [`Builder::spool`](crate::Builder::spool).
+/// The default spool of a cache in this directory, which is inside it. See [`Builder::spool`](crate::Builder::spool).
 #[must_use]
 pub fn spool_in(directory: &Path, floor: FreeSpaceFloor) -> Arc<Spool> {
     Spool::new(directory.join(OWN_DIRECTORY), floor)

@@ -77,12 +77,12 @@ struct Kind {
     longest: AtomicU64,
 }
 
-/// The slices during one kind of work.
+/// How long the cache's thread works without looking for new requests, during one kind of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlicesSnapshot {
     /// The kind of work: `requests`, `load`, `checkpoint`, `listing`, `removal` or `policy`.
     pub work: &'static str,
-    /// How long the slices took.
+    /// The durations of these slices of work.
     pub durations: HistogramSnapshot,
     /// The longest slice.
     pub longest: Duration,

@@ -1,7 +1,7 @@
-//! What compiles and holds components: one for all caches of a process.
+//! The engine that compiles and holds components, for all caches of a process.
 //!
-//! There are two engines underneath. Caches are asynchronous; policies are plain functions, and calls into them are cheaper in an
-//! engine that knows nothing of concurrency.
+//! It consists of two Wasmtime engines. Caches are asynchronous; policies are synchronous, and calls of them are cheaper in an engine
+//! without support for concurrency.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::engine::PolicyEngine;
 
-/// What compiles and holds components. Cloning it is cheap, and clones share everything.
+/// Compiles and holds components. Cloning is cheap, and clones share everything.
 #[derive(Clone)]
 pub struct Engine {
     caches: CacheEngine,
@@ -26,20 +26,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The version of Wasmtime, which compiles and runs components.
+    /// The version of Wasmtime that compiles and runs components.
     pub const WASMTIME_VERSION: &str = wasmtime_environ::VERSION;
 
-    /// An engine of its own. One is enough for a process.
+    /// A new engine. One is enough for a process.
     ///
     /// # Errors
-    /// When this machine cannot run WebAssembly.
+    /// This machine cannot run WebAssembly.
     pub fn new() -> wasmtime::Result<Self> {
         Self::with_compiled(CompiledComponents::default())
     }
 
-    /// The same, and compiled built-in components are kept in a directory, from which the next engine loads them: that is ten times as
-    /// fast as compiling them. The directory is created if it does not exist. It is used if it belongs to the user of this process
-    /// and nobody else can use it (mode 0700): a user who can write to it can run code in this process.
+    /// A new engine that keeps compiled built-in components in a directory, from which the next engine loads them: that is ten times as
+    /// fast as compiling them. The directory is created if it does not exist. It is used only if it belongs to the user of this process
+    /// and other users have no access (mode 0700): a user who can write to it can run code in this process.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -58,16 +58,16 @@ impl Engine {
         Self { compiler: Some(compiler), ..self }
     }
 
-    /// The part that compiles and runs policies.
+    /// The engine for policies.
     #[must_use]
     pub fn policies(&self) -> &PolicyEngine {
         &self.policies
     }
 
-    /// The built-in cache. It is compiled once.
+    /// The built-in cache component. It is compiled once.
     ///
     /// # Errors
-    /// When it cannot be compiled.
+    /// It cannot be compiled.
     pub fn built_in_cache(&self) -> Result<CacheComponent, ComponentError> {
         self.caches.built_in()
     }
@@ -75,15 +75,15 @@ impl Engine {
     /// Reads and compiles a cache component.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a cache component.
+    /// The file cannot be read, or is not a cache component.
     pub fn cache_from_file(&self, path: &Path) -> Result<CacheComponent, ComponentError> {
         self.caches.read(path)
     }
 
-    /// Compiles the cache component from this place.
+    /// Compiles the cache component with this origin.
     ///
     /// # Errors
-    /// When it cannot be read any more, or is not a cache component.
+    /// It cannot be read any more, as an upload never can, or is not a cache component.
     pub fn cache(&self, origin: &ComponentOrigin) -> Result<CacheComponent, ComponentError> {
         match origin {
             ComponentOrigin::BuiltIn => self.built_in_cache(),
@@ -95,13 +95,13 @@ impl Engine {
     /// Compiles a cache component. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// When it is not a cache component, or compiling it costs too much.
+    /// It is not a cache component, or is too costly to compile.
     pub fn compile_cache(&self, origin: ComponentOrigin, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
         self.caches.compile(origin, bytes)
     }
 
-    /// Compiles a cache component that somebody handed in, on another thread of this process, within the static limits. Must be called
-    /// within a Tokio runtime.
+    /// Compiles an uploaded cache component on another thread of this process, within the static limits. Must be called within a Tokio
+    /// runtime.
     ///
     /// # Errors
     /// As for [`compile_cache`](Self::compile_cache).
@@ -112,10 +112,10 @@ impl Engine {
         compiled.map_err(|_| ComponentError::Compiler { what, why: "it was interrupted".into() })?
     }
 
-    /// A policy that comes with this library. It is compiled once.
+    /// The built-in policy with this name. It is compiled once.
     ///
     /// # Errors
-    /// When there is none of this name, or it cannot be compiled.
+    /// There is no such policy, or it cannot be compiled.
     pub fn built_in_policy(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
         self.policies.built_in(name)
     }
@@ -123,7 +123,7 @@ impl Engine {
     /// Reads and compiles a policy.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not a policy.
+    /// The file cannot be read, or is not a policy.
     pub fn policy_from_file(&self, path: &Path) -> Result<PolicyComponent, ComponentError> {
         self.policies.read(path)
     }
@@ -131,16 +131,16 @@ impl Engine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// When it is not a policy, or imports what a policy may not.
+    /// It is not a policy, imports what a policy must not import, or is too costly to compile.
     pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         self.policies.compile(origin, bytes)
     }
 
-    /// Compiles a policy that somebody handed in: by the compiler of this engine, where dropping the future abandons the work, or
-    /// else on another thread of this process, within the static limits only. Must be called within a Tokio runtime.
+    /// Compiles an uploaded policy: with the compiler of this engine, where dropping the future cancels the work, or otherwise on another
+    /// thread of this process, within the static limits only. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// As for [`compile_policy`](Self::compile_policy), and when compiling takes more than it may.
+    /// As for [`compile_policy`](Self::compile_policy); compiling exceeds a limit of the compiler, or its process fails.
     pub async fn compile_upload(&self, bytes: Bytes) -> Result<PolicyComponent, ComponentError> {
         if let Some(compiler) = &self.compiler {
             return self.policies.compile_by(&**compiler, PolicyOrigin::Upload, bytes).await;

@@ -39,21 +39,21 @@ mod injection {
 
     use super::{BorrowedFd, FaultHook, io};
 
-    /// Decides which operations on files fail. For tests of what a cache does about that.
+    /// Decides which file operations fail, to test how a cache handles that.
     pub trait FileFaults: Send + Sync + 'static {
-        /// Called before each operation, on the thread that is to do it. It may take any time, as a disk may.
+        /// Called before each operation, on the thread that performs it. It may block for any time, as a disk may.
         ///
         /// # Errors
-        /// The error of the operation, which is not done then.
+        /// The error with which the operation fails, without being performed.
         fn before(&self, operation: &FileOperation) -> io::Result<()>;
     }
 
-    /// An operation of a cache on a file.
+    /// A file operation of a cache.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct FileOperation {
-        /// What is done, such as `create`.
+        /// The kind of operation, such as `create`.
         pub action: &'static str,
-        /// The name of the file, without the directory that it is in.
+        /// The name of the file without its directory.
         pub file: String,
     }
 

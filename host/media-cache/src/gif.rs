@@ -1,4 +1,4 @@
-//! GIFs become MP4 videos: the converters of `media-cache-gif-to-mp4` as a [`Transcoder`].
+//! Converts GIFs to MP4: the converters of `media-cache-gif-to-mp4` as a [`Transcoder`].
 
 use std::path::PathBuf;
 
@@ -16,13 +16,13 @@ pub struct GifTranscoder<C> {
 }
 
 impl<C: Converter> GifTranscoder<C> {
-    /// Converts all GIFs with this converter, and so within its limits.
+    /// A transcoder that converts all GIFs with this converter, within its limits.
     #[must_use]
     pub fn new(converter: C) -> Self {
         Self { converter, which: ConvertGifs::Always }
     }
 
-    /// Converts only these GIFs, and has the others stored as they are.
+    /// Restricts conversion to these GIFs. Others are stored as they are.
     #[must_use]
     pub fn only(self, which: ConvertGifs) -> Self {
         Self { which, ..self }
@@ -41,7 +41,7 @@ impl<C: Converter> GifTranscoder<C> {
 }
 
 impl GifTranscoder<EmbeddedConverter> {
-    /// With the built-in decoder and encoder, which need nothing installed, and default limits.
+    /// A transcoder with the built-in decoder and encoder, and default limits. Nothing has to be installed.
     #[must_use]
     pub fn embedded() -> Self {
         Self::new(EmbeddedConverter::default())
@@ -49,7 +49,7 @@ impl GifTranscoder<EmbeddedConverter> {
 }
 
 impl GifTranscoder<FfmpegConverter> {
-    /// With an installed `ffmpeg`, which is started for each GIF, and default limits.
+    /// A transcoder with an installed `ffmpeg`, which is started for each GIF, and default limits.
     #[must_use]
     pub fn ffmpeg(program: PathBuf) -> Self {
         Self::new(FfmpegConverter::new(program, Limits::default()))
@@ -57,7 +57,7 @@ impl GifTranscoder<FfmpegConverter> {
 }
 
 impl<C: Converter> Transcoder for GifTranscoder<C> {
-    /// None if no GIF is to be converted: the cache then reads none for this.
+    /// Empty if no GIF is converted: the cache then reads none for this purpose.
     fn accepted_types(&self) -> Vec<String> {
         match self.which {
             ConvertGifs::Never => Vec::new(),

@@ -3,28 +3,27 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// How many durations there were, by size, and their sum.
+/// Counts durations by size, and sums them.
 #[derive(Debug)]
 pub struct Histogram {
-    /// Upper bounds, ascending; a duration that equals one is within.
+    /// Upper bounds, ascending and inclusive.
     bounds: &'static [Duration],
-    /// One for each bound, and one for what is above them all.
+    /// A count for each bound, and one for durations above all bounds.
     buckets: Box<[AtomicU64]>,
     nanoseconds: AtomicU64,
 }
 
-/// A histogram at one moment.
+/// The content of a [`Histogram`] at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistogramSnapshot {
-    /// Each upper bound, and how many durations lie within it and above the bound before; last, without a bound, how many lie above
-    /// them all.
+    /// The number of durations up to each bound and above the previous one; last, without a bound, those above all bounds.
     pub buckets: Vec<(Option<Duration>, u64)>,
     /// The sum of all durations.
     pub sum: Duration,
 }
 
 impl Histogram {
-    /// An empty histogram with these upper bounds, which have to ascend.
+    /// An empty histogram with these inclusive upper bounds, which must be ascending.
     #[must_use]
     pub fn new(bounds: &'static [Duration]) -> Self {
         let buckets = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
@@ -40,7 +39,7 @@ impl Histogram {
         self.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// The histogram as it is now.
+    /// The current content.
     #[must_use]
     pub fn snapshot(&self) -> HistogramSnapshot {
         let bounds = self.bounds.iter().copied().map(Some).chain([None]);

@@ -71,12 +71,12 @@ impl WasiView for HostState {
     }
 }
 
-/// The time, as a cache sees it. For programs that want to set it, such as tests.
+/// The clock of a cache, for programs that control time, such as tests.
 pub trait Clock: Send + Sync + 'static {
-    /// Time since 1970-01-01T00:00:00Z.
+    /// The time of day, as the time since 1970-01-01T00:00:00Z.
     fn now(&self) -> Duration;
 
-    /// Time since a moment of the clock's choice. Never goes back.
+    /// The time since an arbitrary moment. It never decreases.
     fn elapsed(&self) -> Duration;
 }
 

@@ -81,7 +81,7 @@ impl Media {
         Self { info: info.into(), body, source }
     }
 
-    /// The media type, after conversion: `video/mp4` for a GIF that was converted.
+    /// The media type. That of a GIF that was converted is `video/mp4`.
     #[must_use]
     pub fn mimetype(&self) -> &str {
         &self.info.mimetype

@@ -9,36 +9,36 @@ use crate::policy::instance::CreateError;
 /// Why a cache could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The directory is not ours.
+    /// The directory cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The built-in downloader cannot be used here.
     #[cfg(feature = "http")]
     #[error(transparent)]
     Downloader(#[from] media_cache_http_downloader::HttpSetupError),
-    /// The cache or the policy cannot be used.
+    /// The component of the cache or of the policy cannot be used.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// The policy does not start, or does not understand its options.
+    /// The policy does not start, or rejects its options.
     #[error("the eviction policy {policy} cannot be used: {error}")]
     Policy {
-        /// Where it comes from.
+        /// The origin of the policy.
         policy: String,
-        /// What is wrong.
+        /// Why it cannot be used.
         error: CreateError,
     },
-    /// WebAssembly does not run here, or the component does not start.
+    /// This machine cannot run WebAssembly, or the component does not start.
     #[error("the cache component does not start: {0:#}")]
     Start(wasmtime::Error),
-    /// The thread could not be made.
+    /// The thread of the cache could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
-    /// The directory cannot be read.
+    /// The directory cannot be loaded.
     #[error("cannot load {}: {why}", directory.display())]
     Load {
         /// The directory.
         directory: PathBuf,
-        /// What went wrong.
+        /// Why it cannot be loaded.
         why: String,
     },
 }

@@ -28,7 +28,7 @@ use crate::watchdog::Heartbeat;
 /// How long closing may take after a directory could not be loaded.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A cache that has its directory, and has loaded nothing yet. Nobody else can have the directory until this is dropped.
+/// A cache that has locked its directory and has loaded nothing yet. The lock is released when this is dropped.
 pub struct PreparedCache {
     pub(crate) directory: PathBuf,
     pub(crate) driver: Driver,
@@ -46,7 +46,7 @@ pub struct PreparedCache {
 }
 
 impl PreparedCache {
-    /// Starts the component and loads the directory.
+    /// Starts the component and waits until the directory is loaded.
     ///
     /// # Errors
     /// [`OpenError::Start`], [`OpenError::Thread`] and [`OpenError::Load`].
@@ -67,7 +67,7 @@ impl PreparedCache {
     }
 
     /// Starts the component, which then loads the directory while it serves requests: see `ensure-loaded` in `wit/cache/cache.wit`.
-    /// [`MediaCache::loaded`] waits for the end of that. If the directory cannot be loaded, that is tried again.
+    /// [`MediaCache::loaded`] waits until that is done. If the directory cannot be loaded, the cache tries again.
     ///
     /// # Errors
     /// [`OpenError::Start`] and [`OpenError::Thread`].

@@ -1,4 +1,4 @@
-//! Hits on resident and open entries that are decided upon before they count.
+//! Hits on resident and open entries that the caller can inspect before they count.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use crate::hit_buffer::HitBuffer;
 use crate::media::{Media, Source};
 use crate::resident_index::{ResidentHandle, ResidentIndex};
 
-/// A resident or open entry that a request may be answered with. It is a hit once it is [counted](Self::count).
+/// A resident or open entry with which a request can be answered. It counts as a hit once [`count`](Self::count) is called.
 pub struct ResidentHit<'a> {
     key: Cow<'a, str>,
     media: Media,
@@ -39,7 +39,7 @@ impl<'a> ResidentHit<'a> {
         &self.media
     }
 
-    /// Counts the hit, and returns the media.
+    /// Counts the hit and returns the media.
     #[must_use]
     pub fn count(self) -> Media {
         if self.media.source == Source::Disk {

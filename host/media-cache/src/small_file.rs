@@ -1,7 +1,7 @@
-//! Reading small files whole: settings, secrets, policies.
+//! Reads small files as a whole: settings, secrets, policies.
 //!
-//! A name may belong to anything: a pipe that nobody writes to, a device without end, a directory. Such a file is an error here, and
-//! neither blocks the program nor fills its memory.
+//! A name may refer to anything: a pipe without a writer, an endless device, a directory. Here that is an error, which neither blocks the
+//! program nor fills its memory.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 /// How long a pipe has to deliver everything.
 const MAX_PIPE_TIME: Duration = Duration::from_secs(5);
 
-/// Whether a pipe will do in place of a regular file.
+/// Whether a pipe is accepted instead of a regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pipes {
     /// A pipe is read until its end, for at most five seconds. For files that a user names, such as `/dev/fd/63`.

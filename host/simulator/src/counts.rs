@@ -1,22 +1,22 @@
-//! The counts of a replay.
+//! What a replay counts.
 
 /// Requests, misses, writes and evictions of a replay so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Requests replayed.
     pub requests: u64,
-    /// The sum of the sizes of these requests in bytes.
+    /// Sum of their sizes.
     pub requested_bytes: u64,
     /// Requests for objects that were not stored.
     pub object_misses: u64,
-    /// The sum of the sizes of these misses in bytes.
+    /// Sum of the sizes of these requests.
     pub missed_bytes: u64,
-    /// The sum of the sizes of the objects that were stored, in bytes.
+    /// Sum of the sizes of the objects stored.
     pub bytes_written: u64,
     /// Stored objects that were evicted.
     pub evictions: u64,
     /// Victims named by the policy that were not stored, or that it named twice.
     pub rejected_ids: u64,
-    /// Objects that were evicted to make space although the policy did not name them.
+    /// Evictions that were needed to make room, but that the policy did not name.
     pub shortfalls: u64,
 }
