@@ -151,8 +151,8 @@ pub struct PutOutcome {
 pub struct RefreshOutcome {
     /// The media as fetched, or as stored if it is still current.
     pub media: Media,
-    /// Whether the media differs from what was stored. False if the origin confirmed the stored media, or sent the same bytes again.
-    /// Fetched media that could not be stored is not compared and counts as modified.
+    /// Whether the media differs from what was stored. False if the origin confirmed the stored media, or sent the same bytes again. True
+    /// if nothing was stored. Fetched media that could not be stored is not compared and counts as modified.
     pub modified: bool,
     /// Why the fetched media, or the confirmation, was not stored. `None` if it was. If it was not, what was stored before remains.
     pub not_stored: Option<StoreError>,
