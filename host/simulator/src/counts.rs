@@ -1,4 +1,4 @@
-//! What a replay counts.
+//! The counters of a replay.
 
 /// Requests, misses, writes and evictions of a replay so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

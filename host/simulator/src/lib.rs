@@ -3,8 +3,8 @@
 //! A replay drives a policy as a cache does: the component runs in the same sandbox, hits are reported in batches, and every answer
 //! is validated before it is applied.
 //!
-//! [`run`] replays a trace for several policies and capacities in parallel, and [`plot`] draws their miss ratio curves. [`Replay`] is
-//! for programs that stop on the way, replace the policy, or bring a native [`Policy`].
+//! [`run`] replays a trace for several policies and capacities in parallel, and [`plot`] draws their miss ratio curves. [`Replay`] is for
+//! programs that stop partway, replace the policy, or supply a native [`Policy`].
 //!
 //! ```
 //! use std::num::NonZeroUsize;

@@ -31,14 +31,14 @@ type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 /// A line of the plot.
 struct Curve<'a> {
     name: String,
-    /// The name as far as there is room for it.
+    /// The name, shortened to fit.
     label: String,
     /// In order of capacity.
     outcomes: Vec<&'a Outcome>,
 }
 
-/// Draws the object and byte miss ratios by capacity, as SVG. Outcomes with the same `name` are points of one line. Outcomes with a
-/// fault are left out. A long name is shortened in the legend, and shown in full by what displays titles.
+/// Draws the object and byte miss ratios by capacity, as SVG. Outcomes with the same `name` are points of one line. Outcomes with a fault
+/// are left out. A long name is shortened in the legend; viewers that display titles show it in full.
 ///
 /// # Errors
 /// If drawing fails.
@@ -80,7 +80,7 @@ fn chart(
     let margin = ((last - first) / 20).max(position(2) / 4);
     let highest = outcomes().map(|outcome| ratio(outcome)).fold(0.0, f64::max);
     let top = if highest > 0.0 { (highest * 1.1).min(1.02) } else { 1.0 };
-    // Every capacity has a label as long as there are no more than eight.
+    // With up to eight capacities, each has a label.
     let labels: Vec<i32> = positions.iter().copied().step_by(positions.len().div_ceil(8).max(1)).collect();
     let label_count = labels.len();
 

@@ -10,7 +10,7 @@ use crate::policy::Policy;
 use crate::resident_set::ResidentSet;
 use media_cache_trace::{Request, Trace};
 
-/// The most events that are buffered before the policy observes them.
+/// The maximum number of events buffered before the policy observes them.
 const BATCH: usize = 1024;
 
 /// The number of hits of each entry that a new policy is seeded with.
@@ -113,8 +113,8 @@ impl<'t, P: Policy> Replay<'t, P> {
         Ok(())
     }
 
-    /// Evicts the victims that are stored, and the least recently used objects if `needed` bytes are still not free. Returns whether
-    /// the candidate is admitted, which it is not if it is among the victims.
+    /// Evicts the victims that are stored, and the least recently used objects if `needed` bytes are still not free. Returns whether the
+    /// candidate is admitted: it is not if it is among the victims.
     fn evict(&mut self, victims: &[u64], candidate: u64, needed: u64) -> Result<bool, PolicyFault> {
         let mut freed = 0;
         let mut is_admitted = true;

@@ -1,6 +1,6 @@
 //! The objects that are stored at some point of a replay.
 //!
-//! Policies normally choose all victims, so objects are only put in order of their last access once a policy frees too little.
+//! Policies normally choose all victims, so objects are sorted by last access only once a policy frees too little.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,7 +9,7 @@ use media_cache::policy::Entry;
 
 use media_cache_trace::Trace;
 
-/// Stands for no slot in `slot_of`, and for no object in a [`Slot`].
+/// Marks an empty field: no slot in `slot_of`, no object in a [`Slot`].
 const NONE: u32 = u32::MAX;
 
 /// Stored objects, in slots whose numbers are the entry ids of the policy contract. The slot that was freed last is reused first.
@@ -110,7 +110,7 @@ impl ResidentSet {
                 return Some(id.into());
             }
             by_last_access.pop();
-            // An access to a previous object in this slot is dropped; the present object moves to its last access.
+            // An access to an earlier object in this slot is dropped; the current object moves to its last access.
             if slot.object != NONE && slot.stored_by <= access {
                 by_last_access.push(Reverse((slot.accessed_by, id)));
             }
