@@ -3,7 +3,7 @@
 use crate::random::Random;
 use crate::zipf::Zipf;
 
-/// Objects that are new are numbered from here on.
+/// The number of the first new object.
 const FIRST_NEW: u64 = 1 << 40;
 /// Requests in a scan.
 const SCAN: u64 = 100;
@@ -15,7 +15,7 @@ pub(crate) enum AccessPattern {
     Zipf(u64, f64),
     /// The same with an exponent of 0.9, and occasional scans of objects that are never requested again.
     ZipfWithScans(u64),
-    /// This many objects in turn, again and again.
+    /// Cycles through this many objects.
     Loop(u64),
     /// New objects, one in four of which is soon requested once more.
     Churn,

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Write};
 
 use media_cache::policy::{Entry, Event, MediaKind, Placement};
 
-/// The most elements of a list that are shown.
+/// The maximum number of list elements shown.
 const MAX_SHOWN: usize = 12;
 
 /// A call of a policy.

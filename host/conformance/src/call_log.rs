@@ -19,7 +19,7 @@ pub(crate) struct CallLog {
     /// The number of answered calls of `place` and `evict`.
     pub decisions: u64,
     last: VecDeque<(Call, Option<Answer>)>,
-    /// All answers, if they are to be recorded.
+    /// All answers, if recording is enabled.
     pub transcript: Option<Vec<Answer>>,
 }
 

@@ -1,4 +1,4 @@
-//! What all checks share: the policy under test, and what earlier checks found.
+//! State shared by all checks: the policy under test, and the findings of earlier checks.
 
 use std::cell::Cell;
 
@@ -40,7 +40,7 @@ impl<'a> Context<'a> {
         Self { start: Box::new(start), options, limits, findings: Cell::default() }
     }
 
-    /// What earlier checks found.
+    /// The findings of earlier checks.
     pub fn findings(&self) -> Findings {
         self.findings.get()
     }

@@ -20,7 +20,7 @@ pub(crate) struct Model {
     ids: FingerprintMap<u64>,
     /// Free ids below `next_id`. The last one is used first.
     free_ids: Vec<u64>,
-    /// Ids from here on were never used.
+    /// The lowest id that was never used.
     next_id: u64,
 }
 
@@ -48,7 +48,7 @@ impl Model {
         self.len
     }
 
-    /// The sum of their sizes.
+    /// The total size of the tracked entries.
     pub fn used(&self) -> u64 {
         self.used
     }
@@ -92,7 +92,7 @@ impl Model {
         self.len += 1;
     }
 
-    /// Tracks an entry again that was removed, as the most recently used one.
+    /// Tracks a removed entry again, as the most recently used one.
     pub fn reinsert(&mut self, entry: Entry) {
         let Some(at) = self.free_ids.iter().rposition(|id| *id == entry.id) else { return };
         self.free_ids.remove(at);
@@ -136,7 +136,7 @@ impl Model {
     }
 }
 
-/// Adds what is known from the fetch of an entry. It is always the same for the same fingerprint, and covers the borders of each range.
+/// Adds fetch metadata to an entry. It depends only on the fingerprint, and covers the boundaries of each range.
 fn fetched(entry: Entry) -> Entry {
     const KINDS: [MediaKind; 5] = [MediaKind::Image, MediaKind::Animation, MediaKind::Video, MediaKind::Audio, MediaKind::Other];
     let draw = mix(entry.fingerprint);

@@ -54,12 +54,12 @@ impl Player {
         self.end(subject)
     }
 
-    /// Restores the entries that are there at the start.
+    /// Restores the initial entries.
     pub fn start(&mut self, subject: &mut dyn Subject) -> Result<(), PolicyFault> {
         if !self.sequence.extra.restores {
             return Ok(());
         }
-        // All that fits, half of it, or very little; in two calls with an empty one between them.
+        // Everything that fits, half of it, or very little, in two calls with an empty one between them.
         let size = self.sequence.tier.capacity() >> [0, 1, 6][self.random.below(3) as usize];
         let tries = 2 * self.sequence.tier.max_entries(size);
         for size in [size / 2, 0, size] {
@@ -248,8 +248,8 @@ impl Player {
         (evicted, freed)
     }
 
-    /// Occasionally restores up to two victims, as a cache does that cannot evict them, and returns their ids. Never restores
-    /// `candidate`, which the policy did not admit if it is a victim.
+    /// Occasionally restores up to two victims, like a cache that cannot evict them, and returns their ids. Never restores `candidate`: if
+    /// it is a victim, the policy did not admit it.
     fn restore_some(
         &mut self,
         evicted: &[Entry],
@@ -305,7 +305,7 @@ impl Player {
         if self.events.len() >= self.sequence.batch { self.flush(subject) } else { Ok(()) }
     }
 
-    /// Has the policy observe the buffered events, even if there are none.
+    /// Sends the buffered events to the policy, even if there are none.
     fn flush(&mut self, subject: &mut dyn Subject) -> Result<(), PolicyFault> {
         self.log.begin(Call::Observe(std::mem::take(&mut self.events)));
         subject.observe(self.ranking, self.log.events())?;
@@ -314,8 +314,8 @@ impl Player {
     }
 }
 
-/// Rejects answers with very many victims. A cache disables a policy that names more victims than there are tracked entries; here, a few too
-/// many are reported as wrong victims, which shows the cause.
+/// Rejects answers with very many victims. A cache disables a policy that names more victims than there are tracked entries; here, a small
+/// excess is reported as wrong victims, which shows the cause.
 fn check_number(victims: &[u64], tracked: usize) -> Result<(), PolicyFault> {
     match victims.len() {
         named if named <= 2 * tracked + 100 => Ok(()),

@@ -14,13 +14,13 @@ pub(crate) struct Sequence {
     pub pattern: AccessPattern,
     /// The number of requests.
     pub requests: u64,
-    /// The most events that are buffered before the policy observes them.
+    /// The maximum number of events buffered before the policy observes them.
     pub batch: usize,
     pub clock: Clock,
     pub extra: ExtraOperations,
 }
 
-/// How the times of requests develop.
+/// How time advances between requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clock {
     Advances,

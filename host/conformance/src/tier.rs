@@ -24,7 +24,7 @@ impl Tier {
         }
     }
 
-    /// The most entries that fit into `size`.
+    /// The maximum number of entries that fit into `size`.
     pub fn max_entries(self, size: u64) -> u64 {
         match self {
             Self::Items(_) | Self::SparseItems(_) => size,

@@ -3,7 +3,7 @@
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was checked, as a sentence without its subject, which is the policy.
+    /// The check, as a sentence whose subject is the policy.
     pub check: &'static str,
     /// Whether the policy passed.
     pub outcome: Outcome,
@@ -14,11 +14,11 @@ pub struct Verdict {
 /// Whether a policy passed a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It did.
+    /// The policy passed.
     Passed,
-    /// It did not; the detail says why.
+    /// The policy failed; the detail says why.
     Failed,
-    /// The check could not run, or not to the end, because of what another check reports.
+    /// The check could not run to completion because of a failure that another check reports.
     Untried,
 }
 

@@ -5,7 +5,7 @@ use crate::random::Random;
 /// A Zipf distribution of objects: the n-th is requested `n^exponent` times less often than the first.
 #[derive(Clone, Debug)]
 pub(crate) struct Zipf {
-    /// The probability of each object or one before it.
+    /// The cumulative probability of the objects up to each one.
     cumulative: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a policy describes itself correctly, and which options it accepts.
+//! Checks that a policy describes itself correctly, and which options it accepts.
 
 use media_cache::policy::{CreateError, Description, PolicyFault};
 

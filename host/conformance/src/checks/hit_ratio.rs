@@ -1,4 +1,4 @@
-//! Whether a policy is useful: whatever it prefers, objects that are requested often must hit.
+//! Checks that a policy is useful: whatever it prefers, frequently requested objects must hit.
 
 use media_cache::policy::{CreateError, Description, Entry, Event, Placement, PolicyFault};
 
@@ -16,14 +16,15 @@ const ADAPTS: &str = "lets a new working set in";
 const POPULAR: &str = "keeps what is asked for again and again";
 const RATIO: &str = "hits at least two thirds as often as LRU";
 
-/// The least hit ratio for the most popular objects, in per cent. LRU has 100; evicting the most frequently requested object has 50.
+/// The minimum hit ratio for the most popular objects, in percent. LRU reaches 100; a policy that evicts the most frequently requested
+/// object reaches 50.
 const MIN_POPULAR_HITS: f64 = 75.0;
 /// By how much the hit ratio of LRU may exceed that of the policy. FIFO has nine tenths of the hits of LRU.
 const MAX_LRU_ADVANTAGE: f64 = 1.5;
 
-/// Objects of the second working set are numbered from here on.
+/// The number of the first object in the second working set.
 const SECOND_SET: u64 = 1 << 30;
-/// The most rounds in which a policy has to adapt to the second working set.
+/// The maximum number of rounds in which a policy must adapt to the second working set.
 const MAX_ROUNDS: usize = 60;
 
 /// Details from several tiers if all passed, or the first reason to fail.
@@ -169,7 +170,7 @@ fn play_and_observe_second_half(
     Ok(player.observed)
 }
 
-/// A sequence of requests only.
+/// A sequence without extra operations.
 fn plain_sequence(tier: Tier, pattern: AccessPattern, seed: u64) -> Sequence {
     let (clock, extra) = (Clock::Advances, ExtraOperations::default());
     Sequence { seed, tier, pattern, requests: 24_000, batch: 1024, clock, extra }

@@ -1,4 +1,4 @@
-//! What holds for every answer, checked with families of sequences. Each sequence is played to a new instance.
+//! Checks the invariants of every answer with families of sequences. Each sequence is played to a new instance.
 
 use crate::access_pattern::AccessPattern;
 use crate::context::{Context, Findings};
@@ -18,9 +18,9 @@ const RESTORES: &str = "ranks what is restored";
 const REMOVALS: &str = "forgets what is removed";
 const REFUSALS: &str = "copes with victims that stay and candidates that are not stored";
 
-/// The least share of the capacity that must be in use after evictions where little had to be freed, on average over a sequence.
+/// The minimum share of the capacity in use after evictions that needed to free little, averaged over a sequence.
 const MIN_UTILIZATION: f64 = 0.25;
-/// The fewest such evictions that are averaged.
+/// The minimum number of such evictions for an average to count.
 const MIN_EVICTIONS: u64 = 10;
 
 /// The results of a family of sequences.

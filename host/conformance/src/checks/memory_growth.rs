@@ -1,4 +1,4 @@
-//! Whether the memory of a policy stays constant while entries come and go.
+//! Checks that the memory of a policy stays constant while entries come and go.
 
 use media_cache::policy::PolicyFault;
 
@@ -13,16 +13,16 @@ const CONSTANT: &str = "takes up no more memory as entries come and go";
 
 /// Entries that come and go before memory is measured for the first time.
 const ENTRIES: u64 = 30_000;
-/// The most that memory may grow while the number of entries doubles, in bytes.
+/// The maximum growth of memory while the number of entries doubles, in bytes.
 const MAX_GROWTH: u64 = 128 << 10;
-/// The most times that the number of entries is doubled. A garbage collector may need several before memory stays constant.
+/// The maximum number of doublings. A garbage collector may need several before memory stays constant.
 const DOUBLINGS: u32 = 4;
 
 pub(crate) fn check(context: &Context) -> Vec<Verdict> {
     vec![play(context).unwrap_or_else(|fault| Verdict::failed(CONSTANT, fault.to_string()))]
 }
 
-/// Plays requests for objects that are all new, until memory stays constant over a doubling.
+/// Plays requests for new objects only, until memory stays constant over a doubling.
 fn play(context: &Context) -> Result<Verdict, PolicyFault> {
     let (tier, pattern, requests) = (Tier::Blocks(5000), AccessPattern::OneTime, ENTRIES << DOUBLINGS);
     let (clock, extra) = (Clock::Advances, ExtraOperations::default());

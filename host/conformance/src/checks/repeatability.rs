@@ -1,4 +1,4 @@
-//! Whether answers depend on the calls to a ranking and on nothing else.
+//! Checks that answers depend only on the calls to a ranking.
 
 use media_cache::policy::PolicyFault;
 

@@ -1,4 +1,4 @@
-//! How much time and memory a policy takes with few entries and with many.
+//! Checks how much time and memory a policy takes with few entries and with many.
 
 use std::time::Duration;
 
@@ -22,18 +22,18 @@ const FEW_ENTRIES: u64 = 2_000;
 const MANY_ENTRIES: u64 = 200_000;
 const REQUESTS: u64 = 3_000;
 
-/// The most memory per entry, and the memory that a policy may have besides.
+/// The maximum memory per entry, on top of a fixed allowance.
 const MAX_BYTES_PER_ENTRY: u64 = 1024;
 const FIXED_BYTES: u64 = 4 << 20;
 
-/// The most time per decision, on average.
+/// The maximum mean time per decision.
 const MAX_MEAN_DECISION: Duration = Duration::from_micros(200);
-/// The largest factor between the mean times of a decision with few entries and with many.
+/// The maximum ratio of the mean decision time with many entries to that with few.
 const MAX_SLOWDOWN: f64 = 20.0;
-/// Decisions that are faster than this are fast enough, whatever the factor.
+/// Decisions faster than this pass, whatever the ratio.
 const FAST_DECISION: Duration = Duration::from_micros(50);
 
-/// What was measured with a number of entries.
+/// The measurements for one number of entries.
 struct Measurement {
     entries: u64,
     times: CallTimes,
