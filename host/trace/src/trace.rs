@@ -24,7 +24,7 @@ pub struct Trace {
 /// A request for an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// When, in milliseconds.
+    /// The time, in milliseconds.
     pub at: u64,
     /// The size of the object, at least 1.
     pub size: u64,
@@ -138,7 +138,7 @@ impl TraceBuilder {
     }
 
     fn add_object(&mut self, key: &[u8]) -> Result<u32, LineFault> {
-        // The largest number stands for no object.
+        // The largest number is reserved to mean "no object".
         let object = u32::try_from(self.objects.len()).ok().filter(|object| *object < u32::MAX).ok_or(LineFault::Keys)?;
         self.objects.insert(key.into(), object);
         self.trace.fingerprints.push(fingerprint(key));

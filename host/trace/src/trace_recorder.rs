@@ -18,7 +18,7 @@ use crate::fingerprint::fingerprint;
 /// The number of requests that may wait to be written.
 const QUEUE_LENGTH: usize = 65_536;
 
-/// The longest time until a request is in the file.
+/// The maximum time until a request is in the file.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest line, in bytes.
@@ -41,10 +41,11 @@ struct Request {
 }
 
 impl TraceRecorder {
-    /// Appends to a file, which is created for its owner alone if it does not exist. An incomplete last line, such as a full disk leaves, is removed.
+    /// Appends to a file, which is created for its owner alone if it does not exist. An incomplete last line, as left by a full disk, is
+    /// removed.
     ///
     /// # Errors
-    /// When the file cannot be opened or is not a trace, and when no thread can be started.
+    /// If the file cannot be opened or is not a trace, or if no thread can be started.
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::options().create(true).read(true).append(true).mode(0o600).open(path)?;
         check_trace(&mut file)?;
@@ -59,7 +60,7 @@ impl TraceRecorder {
         Ok(Self { requests: Some(requests), writer: Mutex::new(Some(writer)), lossy: AtomicBool::new(false) })
     }
 
-    /// Records a request for the entry with this key, which has so many bytes of media. Never blocks.
+    /// Records a request for the entry with this key, whose media has `media_bytes` bytes. Never blocks.
     pub fn record(&self, key: &str, media_bytes: u64) {
         let key = fingerprint(key.as_bytes());
         // A sidecar nearly always takes one block.
@@ -105,7 +106,7 @@ fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
     let mut flushed = Instant::now();
     loop {
         match requests.recv_timeout(FLUSH_INTERVAL) {
-            // In one piece, so that a process that is killed leaves whole lines.
+            // Written in one piece, so that a killed process leaves whole lines.
             Ok(request) => file.write_all(line(&request).as_bytes())?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return file.flush(),

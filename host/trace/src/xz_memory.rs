@@ -1,8 +1,8 @@
 //! Bounds the memory that decompressing an xz file takes.
 //!
-//! Each block of such a file states the size of its dictionary, up to 4 GiB, and a decoder allocates that before it reads the block. The
-//! decoder has no limit of its own. This reader follows the structure of the file (the .xz file format, version 1.2) as it passes by,
-//! and fails in front of a block whose dictionary is too large.
+//! Each block of such a file states the size of its dictionary, up to 4 GiB, and a decoder allocates that much before it reads the block.
+//! The decoder has no limit of its own. This reader follows the structure of the file (the .xz file format, version 1.2) as it passes
+//! through, and fails before a block whose dictionary is too large.
 
 use std::io::{self, Read};
 
@@ -13,20 +13,20 @@ const STREAM_HEADER: usize = 12;
 const STREAM_FOOTER: u64 = 12;
 const LZMA2: u64 = 0x21;
 
-/// Passes an xz file on unless it has a block with a dictionary that is too large.
+/// Passes an xz file through, and fails at a block whose dictionary is too large.
 pub(crate) struct XzMemoryLimit<R> {
     file: R,
     position: Position,
-    /// The part that is being read, as far as it has to be known.
+    /// The bytes of the current part that matter.
     part: Vec<u8>,
-    /// Bytes of a part that need not be known.
+    /// The number of bytes to skip before the next part.
     skip: u64,
     /// Bytes of the current block or index so far.
     length: u64,
     check_bytes: u64,
 }
 
-/// What comes next.
+/// The kind of the next part.
 #[derive(Clone, Copy)]
 enum Position {
     /// The header of a stream, or padding in front of it.
@@ -35,7 +35,7 @@ enum Position {
     Block,
     /// A chunk of LZMA2, or the end of a block.
     Chunk,
-    /// A number of the index; so many more follow.
+    /// The index: `None` before the number of records, then how many integers are left.
     Index(Option<u64>),
 }
 
@@ -59,7 +59,7 @@ impl<R: Read> XzMemoryLimit<R> {
         }
     }
 
-    /// Whether a part is as long as its beginning says.
+    /// Whether the current part has reached the length that its first byte implies.
     fn is_complete(&self) -> bool {
         let length = match (self.position, self.part[0]) {
             // Padding.
@@ -91,7 +91,7 @@ impl<R: Read> XzMemoryLimit<R> {
                 if dictionary > MAX_DICTIONARY_BYTES {
                     return Err(io::Error::new(io::ErrorKind::OutOfMemory, DictionaryTooLarge(dictionary)));
                 }
-                // Headers have a multiple of four bytes, so that these do not matter for the padding of the block.
+                // Header sizes are multiples of four, so they do not affect the padding of the block.
                 self.length = 0;
                 self.position = Position::Chunk;
             }
@@ -111,13 +111,13 @@ impl<R: Read> XzMemoryLimit<R> {
         Ok(())
     }
 
-    /// Skips the data of a chunk, of which a header states one byte less than there are.
+    /// Skips the data of a chunk. Its header states the length minus one.
     fn skip_chunk(&mut self, header: u64, stated: u64) {
         self.skip = stated + 1;
         self.length += header + self.skip;
     }
 
-    /// After a number of the index: the first says how many records follow, of two numbers each.
+    /// Handles a number of the index: the first says how many records follow, of two numbers each.
     fn enter_index(&mut self, numbers: Option<u64>) -> io::Result<()> {
         self.length += self.part.len() as u64;
         let too_long = || invalid("the index is invalid");
@@ -154,7 +154,7 @@ fn invalid(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// How many bytes are missing to a multiple of four.
+/// The number of bytes to the next multiple of four.
 fn padding(length: u64) -> u64 {
     length.next_multiple_of(4) - length
 }
@@ -188,7 +188,7 @@ fn dictionary_bytes(header: &[u8]) -> Option<u64> {
     None
 }
 
-/// A number of variable length.
+/// Reads a variable-length integer.
 fn number(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// A file in which blocks have so many bytes, with a dictionary of this size.
+    /// A file whose blocks have this many bytes, with a dictionary of this size.
     fn compressed(text: &[u8], dictionary: u32, block: Option<u64>) -> Vec<u8> {
         let mut options = lzma_rust2::XzOptions::with_preset(1);
         options.lzma_options.dict_size = dictionary;
@@ -222,7 +222,7 @@ mod tests {
         (0..200_000u32).flat_map(|number| (number.wrapping_mul(2_654_435_761) >> 12).to_string().into_bytes()).collect()
     }
 
-    /// What is read in pieces of this size.
+    /// Reads a file in pieces of this size.
     fn read(file: &[u8], piece: usize) -> io::Result<Vec<u8>> {
         let (mut limited, mut buffer, mut all) = (XzMemoryLimit::new(file), vec![0; piece], Vec::new());
         loop {
