@@ -1,14 +1,14 @@
-//! Reads the heads of requests before hyper does, and finds what hyper would pass over or misjudge: a fragment in a request target
-//! and a length beside chunks, which it drops, and a length near 2^64, which it takes for a head that is too large.
+//! Scans request heads before hyper does, and rejects what hyper would ignore or misjudge: a fragment in the request target and a length
+//! next to chunked encoding, both of which it drops, and a length near 2^64, which it reports as a head that is too large.
 //!
-//! The scanner finds the end of each head, and skips a body of known length. Behind a body in chunks it reads nothing more, because
-//! the connection is closed after the response to such a request. What else is wrong is left to hyper, which reads the same bytes.
+//! The scanner finds the end of each head, and skips bodies of known length. After a chunked body it stops reading, because the connection
+//! is closed after the response to such a request. All other errors are left to hyper, which reads the same bytes.
 
 use http::StatusCode;
 
 use crate::invalid_request::InvalidRequest;
 
-/// The most bytes of a header line that are kept. No valid length is longer.
+/// The maximum number of bytes kept of a header line. No valid length is longer.
 const MAX_LINE: usize = 256;
 
 /// The largest length that hyper accepts.
@@ -36,7 +36,7 @@ enum State {
     Blind,
 }
 
-/// What the headers so far say about the body.
+/// The body, according to the headers so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Body {
     #[default]
@@ -52,7 +52,7 @@ enum Body {
 pub struct RefusedHead {
     /// Its number on the connection, from 0.
     pub number: u64,
-    /// How many of the bytes belong to the requests before it.
+    /// The number of bytes that belong to the requests before it.
     pub before: usize,
     /// Why.
     pub reason: InvalidRequest,
@@ -62,7 +62,7 @@ impl HeadScanner {
     /// Reads the next bytes of the connection.
     ///
     /// # Errors
-    /// When a request begins or goes on in these bytes that is to be refused. Nothing must be read after that.
+    /// If these bytes begin or continue a request that must be refused. Nothing must be read after that.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), RefusedHead> {
         let (mut at, mut head) = (0, 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -97,7 +97,7 @@ impl HeadScanner {
         Ok(())
     }
 
-    /// A line ends.
+    /// Handles the end of a line.
     fn end_line(&mut self) -> Result<(), InvalidRequest> {
         let mut line = std::mem::take(&mut self.line);
         let text = line.strip_suffix(b"\r").unwrap_or(&line);
@@ -132,7 +132,7 @@ impl HeadScanner {
         Ok(())
     }
 
-    /// What a header says about the body.
+    /// The body that a header announces.
     fn announced(name: &[u8], value: &[u8], is_whole: bool) -> Result<Body, InvalidRequest> {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Ok(Body::Chunked);
@@ -174,7 +174,7 @@ fn too_long() -> InvalidRequest {
 mod tests {
     use super::*;
 
-    /// Reads bytes in pieces of a size. Returns the number of bytes before the request that is refused, and why it is.
+    /// Reads bytes in pieces of a size. Returns the number of bytes before the refused request, and the reason.
     fn refused(bytes: &[u8], size: usize) -> Option<(u64, usize, &'static str)> {
         let mut scanner = HeadScanner::default();
         for (index, piece) in bytes.chunks(size).enumerate() {
@@ -185,7 +185,7 @@ mod tests {
         None
     }
 
-    /// Reads bytes at once, and checks that pieces make no difference but to where hyper's part ends.
+    /// Reads bytes at once, and checks that splitting them changes only where hyper's part ends.
     fn verdict(text: &str) -> Option<(u64, usize, &'static str)> {
         let whole = refused(text.as_bytes(), text.len());
         let which = |refused: Option<(u64, usize, &'static str)>| refused.map(|(number, _, code)| (number, code));

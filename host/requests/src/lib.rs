@@ -1,6 +1,6 @@
-//! What requests for media say: their heads, query parameters, `Range` and `Via` headers, and signatures.
+//! Parses requests for media: heads, query parameters, `Range` and `Via` headers, and signatures.
 //!
-//! Everything here parses untrusted input and knows nothing about servers, so that fuzz targets and other clients can use it.
+//! All input is untrusted. Nothing here depends on a server, so fuzz targets and other clients can use it.
 
 mod head_scanner;
 mod invalid_request;

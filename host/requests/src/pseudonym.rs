@@ -20,7 +20,7 @@ pub struct Pseudonym(Arc<str>);
 pub struct PseudonymError(String);
 
 impl Pseudonym {
-    /// One that no other service has.
+    /// A pseudonym that no other service has.
     #[must_use]
     pub fn random() -> Self {
         Self(format!("media-cache-{:016x}", RandomState::new().build_hasher().finish()).into())
@@ -36,7 +36,7 @@ impl Pseudonym {
     #[must_use]
     pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let values = headers.get_all(header::VIA).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        // The protocol, who received it, and perhaps a comment.
+        // A hop is the protocol, the recipient, and optionally a comment.
         let mut received_by = values.filter_map(|hop| hop.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1));
         received_by.any(|name| name.eq_ignore_ascii_case(self.0.as_bytes()))
     }

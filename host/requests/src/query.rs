@@ -7,8 +7,8 @@ use percent_encoding::percent_decode;
 
 use crate::invalid_request::InvalidRequest;
 
-/// Reads the parameters of a query with these names, each of which may occur once. An unknown parameter is an error rather than ignored: it is
-/// part of a URL that was not encoded, or a misspelt option. `hint` says what to do instead.
+/// Reads the parameters of a query with these names, each of which may occur once. An unknown parameter is an error rather than ignored: it
+/// is part of a URL that was not encoded, or a misspelt option. `hint` says what to do instead.
 ///
 /// # Errors
 /// For an unknown parameter, for one that occurs twice, and for text that is not UTF-8.
@@ -34,8 +34,8 @@ pub fn none(uri: &Uri) -> Result<(), InvalidRequest> {
     read(uri.query().unwrap_or_default(), [], &format!("{} has none", uri.path())).map(|[]| ())
 }
 
-/// The names and values of a query, decoded as forms are (the URL standard, section 5.1). What is not UTF-8 is an error, where the
-/// standard replaces it by U+FFFD: that would be another URL than was meant, and one signature for several.
+/// The names and values of a query, decoded like form data (URL Standard, section 5.1). Invalid UTF-8 is an error, whereas the standard
+/// replaces it with U+FFFD: the result would be a different URL than intended, and one signature would be valid for several URLs.
 pub fn parameters(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), InvalidRequest>> {
     query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// What a `Range` header requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Everything: there is no header, or one that a server may or must ignore (not in bytes, malformed, several ranges).
+    /// Everything: there is no header, or a server may or must ignore it (not in bytes, malformed, several ranges).
     All,
     /// These bytes.
     Part(Range<u64>),
@@ -14,7 +14,7 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Reads the header, for `length` bytes.
+    /// Parses the header for a body of `length` bytes.
     pub fn of(header: Option<&str>, length: u64) -> Self {
         header.and_then(|header| parse(header, length)).unwrap_or(Self::All)
     }

@@ -1,9 +1,9 @@
 //! Rules for keys and tokens.
 
-/// The fewest bytes of a key or token: 128 bits, if they are random.
+/// The minimum length of a key or token, in bytes: 128 bits if they are random.
 const SHORTEST: usize = 16;
 
-/// Why a key or token is refused. Never contains any of it.
+/// Why a key or token is refused. The message never contains any part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakSecret {
     /// It can be guessed.
@@ -17,7 +17,7 @@ pub enum WeakSecret {
 /// Refuses a secret that is too short.
 ///
 /// # Errors
-/// When it has less than 16 bytes.
+/// If it has fewer than 16 bytes.
 pub fn check_length(secret: &[u8]) -> Result<(), WeakSecret> {
     if secret.len() < SHORTEST { Err(WeakSecret::Short(secret.len())) } else { Ok(()) }
 }

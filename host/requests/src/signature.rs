@@ -1,4 +1,4 @@
-//! Signed requests for media: the holder of a key allows a URL to be requested, for a limited time or for good.
+//! Signed requests for media: the holder of a key permits requests for a URL, for a limited time or indefinitely.
 //!
 //! The signature is the HMAC-SHA-256 (RFC 2104) of this text:
 //!
@@ -20,10 +20,10 @@ use sha2::Sha256;
 use crate::invalid_request::InvalidRequest;
 use crate::secret::{WeakSecret, check_length};
 
-/// The first line of the text, so that a key that is also used for something else signs nothing for us by mistake.
+/// The first line of the text. It prevents a signature made with the same key for another purpose from being valid here.
 const VERSION: &str = "media-cache-v1";
 
-/// Bytes of a signature.
+/// The length of a signature, in bytes.
 const LENGTH: usize = 32;
 
 /// Keys with which requests are signed. During a key rotation there are several: the first signs, and all verify.
@@ -41,7 +41,7 @@ impl SigningKeys {
     /// Accepts keys, which are any bytes.
     ///
     /// # Errors
-    /// When one has less than 16 bytes.
+    /// If one has fewer than 16 bytes.
     pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Result<Self, WeakSecret> {
         let keyed = |key: K| {
             check_length(key.as_ref())?;
@@ -57,8 +57,8 @@ impl SigningKeys {
         self.0.is_empty()
     }
 
-    /// The path and query under which a service with this key answers GET and HEAD for a URL, until `expires` (seconds since 1970),
-    /// or as long as it has the key. `None` if there are no keys.
+    /// The path and query under which a service with this key answers GET and HEAD for a URL, until `expires` (seconds since 1970), or for
+    /// as long as the service has the key. `None` if there are no keys.
     #[must_use]
     pub fn sign(&self, url: &str, expires: Option<u64>) -> Option<String> {
         let signature = hex(&text(self.0.first()?.clone(), url, expires).finalize().into_bytes());
@@ -66,11 +66,11 @@ impl SigningKeys {
         Some(format!("/media?url={}{until}&signature={signature}", utf8_percent_encode(url, UNESCAPED)))
     }
 
-    /// Verifies the signature of a request. How long that takes depends on the number of keys, not on their content. Only a correct
-    /// signature is reported as expired.
+    /// Verifies the signature of a request. The time taken depends on the number of keys, not on their content. Only a correct signature is
+    /// reported as expired.
     ///
     /// # Errors
-    /// When the signature is missing, wrong or expired.
+    /// If the signature is missing, wrong or expired.
     pub fn verify(&self, url: &str, signature: Option<&Signature>, now: SystemTime) -> Result<(), InvalidRequest> {
         let refused = |code, why| Err(InvalidRequest::forbidden(code, why));
         let Some(signature) = signature else {
@@ -129,7 +129,7 @@ impl Signature {
     }
 }
 
-/// A number in canonical form. Any other form would be another request with the same signature.
+/// A number in canonical form. Any other form would be a different request with the same signature.
 fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
