@@ -1,8 +1,8 @@
 //! The archives of exports: POSIX tar (ustar) with regular files only.
 //!
-//! Each entry is two members, `{digest}.json` and then `{digest}.dat`, and two blocks of zeros end the archive. Every `tar` reads it. An
-//! import reads nothing else: a link, a path, a sparse file, an extended header or another name is an error, and so is an end without the
-//! two blocks, so that a truncated archive is recognised wherever it was cut.
+//! Each entry is two members, `{digest}.json` followed by `{digest}.dat`, and two blocks of zeros end the archive. Any `tar` can read it.
+//! An import accepts nothing else: links, paths, sparse files, extended headers and other names are errors, and so is a missing end, so
+//! that a truncated archive is detected wherever it was cut.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -11,7 +11,7 @@ use media_cache_entry_files::FileKind;
 /// The unit of a tar file, in bytes.
 const BLOCK: usize = 512;
 
-/// Sizes from here on do not fit in eleven octal digits, and are written in binary, as GNU tar and others do.
+/// The smallest size that does not fit in eleven octal digits. From here on, sizes are written in binary, as by GNU tar and others.
 const FIRST_BINARY_SIZE: u64 = 1 << 33;
 
 /// A file in an archive.
@@ -19,7 +19,7 @@ const FIRST_BINARY_SIZE: u64 = 1 << 33;
 pub(crate) struct Member {
     /// The name, which is that of a body or of a sidecar.
     pub name: String,
-    /// What the name says.
+    /// The kind of file, according to its name.
     pub kind: FileKind,
     /// The size in bytes.
     pub size: u64,
@@ -39,7 +39,7 @@ pub enum ArchiveError {
     Io(#[from] io::Error),
 }
 
-/// Writes a member of this size, modified at a time in seconds since 1970. Its bytes and [`padding`] follow.
+/// The header of a member of this size, modified at a time in seconds since 1970. The bytes of the member and [`padding`] follow.
 pub(crate) fn header(name: &str, size: u64, modified: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     let mut put = |at: usize, bytes: &[u8]| block.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
@@ -69,12 +69,12 @@ pub(crate) fn padding(size: u64) -> &'static [u8] {
     if over == 0 { &[] } else { &ZEROS[over..] }
 }
 
-/// Writes the end.
+/// Writes the end of the archive.
 pub(crate) fn write_end(out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     out.write_all(&[0; 2 * BLOCK])
 }
 
-/// Reads the next member, whose bytes and padding follow; none at the end.
+/// Reads the header of the next member, whose bytes and padding follow. `None` at the end of the archive.
 pub(crate) fn next_member(input: &mut (impl Read + ?Sized)) -> Result<Option<Member>, ArchiveError> {
     let block = block(input)?;
     if block == [0; BLOCK] {
@@ -97,7 +97,7 @@ pub(crate) fn next_member(input: &mut (impl Read + ?Sized)) -> Result<Option<Mem
     Ok(Some(Member { name, kind, size }))
 }
 
-/// Reads and drops what is left of a member's bytes, and its padding.
+/// Skips the rest of a member's bytes, and its padding.
 pub(crate) fn skip(input: &mut (impl Read + ?Sized), left: u64, size: u64) -> Result<(), ArchiveError> {
     let padded = left + padding(size).len() as u64;
     let skipped = io::copy(&mut input.take(padded), &mut io::sink())?;
@@ -113,13 +113,13 @@ fn block(input: &mut (impl Read + ?Sized)) -> Result<[u8; BLOCK], ArchiveError> 
     }
 }
 
-/// The sum of all bytes, those of the checksum counted as spaces.
+/// The sum of all bytes, with those of the checksum counted as spaces.
 fn checksum(block: &[u8; BLOCK]) -> u64 {
     let counted = |(at, byte): (usize, &u8)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte });
     block.iter().enumerate().map(counted).sum()
 }
 
-/// A text that ends with a zero, or with the field.
+/// Text up to a zero byte or the end of the field.
 fn text(field: &[u8]) -> String {
     String::from_utf8_lossy(field.split(|byte| *byte == 0).next().unwrap_or_default()).into_owned()
 }
@@ -150,7 +150,7 @@ mod tests {
         next_member(&mut &header[..]).map_err(|error| error.to_string())
     }
 
-    /// A header with other bytes at a place, and a checksum that is right.
+    /// A header with other bytes at an offset, and a correct checksum.
     fn forged(at: usize, bytes: &[u8]) -> [u8; BLOCK] {
         let mut block = header(&KeyDigest::of("a").media_file(), 4, 1);
         block[at..at + bytes.len()].copy_from_slice(bytes);

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, Read};
 
 use sha2::{Digest, Sha256};
 
-/// How much is read at a time, in bytes.
+/// The number of bytes to read at a time.
 pub(crate) const PIECE: usize = 128 << 10;
 
-/// Reads to the end in pieces, each of which `each` is given.
+/// Reads to the end in pieces, and passes each to `each`.
 pub(crate) fn pieces(input: &mut impl Read, mut each: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     let mut buffer = vec![0; PIECE];
     loop {
@@ -20,7 +20,7 @@ pub(crate) fn pieces(input: &mut impl Read, mut each: impl FnMut(&[u8]) -> io::R
     }
 }
 
-/// The SHA-256 digest of everything that is left to read. `read` is called with the number of bytes of each read.
+/// The SHA-256 digest of the remaining input. `read` is called with the number of bytes of each read.
 pub(crate) fn digest(input: &mut impl Read, mut read: impl FnMut(usize)) -> io::Result<[u8; 32]> {
     let mut digest = Sha256::new();
     pieces(input, |piece| {

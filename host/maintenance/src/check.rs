@@ -9,12 +9,12 @@ use crate::body;
 use crate::damage::Damage;
 use crate::directory::{EntryDirectory, SidecarFile};
 
-/// How often a pair is looked at again that does not agree: another process may have replaced both files meanwhile.
+/// How many times two files that disagree are checked: another process may have replaced both meanwhile.
 const LOOKS: u32 = 3;
 
 /// An entry whose files agree.
 pub struct StoredEntry {
-    /// What the sidecar says.
+    /// The parsed sidecar.
     pub sidecar: Sidecar,
     /// The bytes of the sidecar.
     pub json: Vec<u8>,
@@ -25,16 +25,16 @@ pub struct StoredEntry {
 }
 
 impl EntryDirectory {
-    /// The entry with this digest, if it is stored: its body was read once, and has the size and the digest that its sidecar says.
-    /// Another process may replace or remove the entry meanwhile.
+    /// The entry with this digest, if it is stored. Its body is read once, and has the size and the digest in its sidecar. Another process
+    /// may replace or remove the entry meanwhile.
     ///
     /// # Errors
-    /// Says what is wrong with its files.
+    /// If its files are damaged or unreadable, with the reason.
     pub fn entry(&self, digest: KeyDigest) -> Result<Option<StoredEntry>, Damage> {
         self.check(digest, &mut |_| {})
     }
 
-    /// The same. `read` is called with the number of bytes of each read.
+    /// As [`entry`](Self::entry). `read` is called with the number of bytes of each read.
     pub(crate) fn check(&self, digest: KeyDigest, read: &mut dyn FnMut(usize)) -> Result<Option<StoredEntry>, Damage> {
         let mut found = self.check_once(digest, read);
         for _ in 1..LOOKS {

@@ -19,10 +19,10 @@ pub enum Damage {
         /// Bytes in the file.
         actual: u64,
     },
-    /// The body has other bytes than were stored.
+    /// The body has different bytes than were stored.
     #[error("the body does not have the SHA-256 digest that the sidecar says")]
     Digest,
-    /// A directory, a link or a device has the name of a file.
+    /// A directory, a link or a device has the name of an entry's file.
     #[error("{0} is not a regular file")]
     NotAFile(String),
     /// A body without a sidecar.
@@ -31,13 +31,13 @@ pub enum Damage {
     /// A sidecar without a body.
     #[error("there is a sidecar without a body")]
     NoBody,
-    /// A refresh was interrupted: it left files that would have replaced those of the entry.
+    /// A refresh was interrupted. It left files that would have replaced those of the entry.
     #[error("a refresh was interrupted, and left its new files")]
     UnfinishedRefresh,
-    /// A write was interrupted: it left a temporary file.
+    /// A write was interrupted. It left a temporary file.
     #[error("a write was interrupted, and left a temporary file")]
     Leftover,
-    /// The operating system cannot read a file, which may be no fault of the file.
+    /// The operating system cannot read a file. The file itself may be intact.
     #[error("{file} cannot be read: {error}")]
     Unreadable {
         /// The name of the file.
@@ -65,7 +65,7 @@ impl Damage {
         }
     }
 
-    /// Whether files are there that belong to no entry, rather than an entry that is damaged.
+    /// Whether these are files that belong to no entry, rather than a damaged entry.
     #[must_use]
     pub fn is_orphan(&self) -> bool {
         matches!(self, Self::NoSidecar | Self::NoBody | Self::UnfinishedRefresh | Self::Leftover)

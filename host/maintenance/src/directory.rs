@@ -1,4 +1,4 @@
-//! A directory of entries that exists. Nothing here creates a file.
+//! An existing directory of entries. Nothing here creates a file.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
@@ -22,10 +22,10 @@ pub enum DirectoryError {
     /// There is nothing at the path.
     #[error("there is no directory {}", .0.display())]
     Missing(PathBuf),
-    /// There is something else at the path.
+    /// The path is not a directory.
     #[error("{} is not a directory", .0.display())]
     NotADirectory(PathBuf),
-    /// It cannot be looked at.
+    /// The directory cannot be inspected.
     #[error("cannot use the directory {}: {error}", path.display())]
     Unusable {
         /// The directory.
@@ -42,10 +42,10 @@ pub(crate) struct SidecarFile {
 }
 
 impl EntryDirectory {
-    /// The directory at a path, which has to exist.
+    /// The directory at a path, which must exist.
     ///
     /// # Errors
-    /// If there is none, or it cannot be looked at.
+    /// If there is none, or it cannot be inspected.
     pub fn existing(path: &Path) -> Result<Self, DirectoryError> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => Ok(Self { path: path.into() }),
@@ -55,7 +55,7 @@ impl EntryDirectory {
         }
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -66,7 +66,7 @@ impl EntryDirectory {
         self.path.join(name)
     }
 
-    /// The files of entries and their kinds, in no order. Files with other names are left out.
+    /// The files of entries and their kinds, in no particular order. Files with other names are left out.
     ///
     /// # Errors
     /// If the directory cannot be listed.
@@ -82,7 +82,7 @@ impl EntryDirectory {
         Ok(fs::read_dir(&self.path)?.filter_map(own))
     }
 
-    /// Whether there is a file of an entry.
+    /// Whether the directory contains any file of an entry.
     ///
     /// # Errors
     /// If the directory cannot be listed.
@@ -90,7 +90,7 @@ impl EntryDirectory {
         Ok(self.files()?.next().transpose()?.is_some())
     }
 
-    /// The digests of all sidecars, in no order.
+    /// The digests of all sidecars, in no particular order.
     ///
     /// # Errors
     /// If the directory cannot be listed.
@@ -103,7 +103,7 @@ impl EntryDirectory {
         self.files()?.filter_map(sidecar).collect()
     }
 
-    /// Opens a regular file; nothing if it does not exist. A link is not followed, and a pipe does not block.
+    /// Opens a regular file. `None` if it does not exist. Links are not followed, and a pipe does not block.
     pub(crate) fn open(&self, name: &str) -> Result<Option<(File, Metadata)>, Damage> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let opened = File::options().read(true).custom_flags(flags.bits() as i32).open(self.file(name));
@@ -112,7 +112,7 @@ impl EntryDirectory {
             Ok((file, metadata)) if metadata.is_file() => Ok(Some((file, metadata))),
             Ok(_) => Err(Damage::NotAFile(name.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            // A link, and a socket.
+            // It is a link or a socket.
             Err(_) if fs::symlink_metadata(self.file(name)).is_ok_and(|metadata| !metadata.is_file()) => {
                 Err(Damage::NotAFile(name.into()))
             }
@@ -120,7 +120,7 @@ impl EntryDirectory {
         }
     }
 
-    /// Reads the sidecar in a file, if it exists and is that of the entry with this digest.
+    /// Reads the sidecar in a file, if the file exists and describes the entry with this digest.
     pub(crate) fn read_sidecar(&self, name: &str, digest: KeyDigest) -> Result<Option<SidecarFile>, Damage> {
         let Some((file, _)) = self.open(name)? else { return Ok(None) };
         let mut json = Vec::new();

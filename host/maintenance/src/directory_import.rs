@@ -1,7 +1,8 @@
 //! Imports entries into a directory. The caller holds its lock.
 //!
 //! An entry is written as the cache writes it: the body under its final name, which must not exist, and then the sidecar, which makes it an
-//! entry, by a temporary file and a rename. An import that is interrupted leaves at most a body without a sidecar, which the next one replaces.
+//! entry, through a temporary file and a rename. An interrupted import leaves at most a body without a sidecar, which the next one
+//! replaces.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -30,13 +31,13 @@ impl DirectoryImport {
         let mut used = 0;
         for file in directory.files()? {
             let (name, _) = file?;
-            // What was removed meanwhile uses nothing.
+            // A file removed meanwhile uses nothing.
             used += fs::symlink_metadata(directory.file(&name)).map_or(0, |metadata| disk_size(metadata.len(), 0));
         }
         Ok(Self { directory, budget, used })
     }
 
-    /// Makes sure that what was imported survives a power failure.
+    /// Makes the imported entries survive a power failure.
     ///
     /// # Errors
     /// The error of the file system.
@@ -72,7 +73,7 @@ impl Destination for DirectoryImport {
         let stored = match self.directory.read_sidecar(&entry.digest.sidecar_file(), entry.digest) {
             Ok(Some(stored)) => stored.sidecar,
             Err(unreadable @ Damage::Unreadable { .. }) => return Err(StoreFailure::Refused(unreadable.to_string())),
-            // What is damaged is replaced.
+            // A damaged entry is replaced.
             Ok(None) | Err(_) => return Ok(Presence::Absent),
         };
         let mut file = match self.directory.open(&entry.digest.media_file()) {
@@ -92,13 +93,13 @@ impl Destination for DirectoryImport {
         if let Some(budget) = self.budget.filter(|budget| self.used.saturating_add(needed) > *budget) {
             return Err(StoreFailure::Refused(format!("it does not fit in the budget of {budget} bytes")));
         }
-        // What is left of an interrupted import, or damaged.
+        // The remains of an interrupted import, or a damaged entry.
         self.directory.remove(entry.digest).map_err(|error| StoreFailure::Refused(error.to_string()))?;
         let (name, sidecar) = (entry.digest.media_file(), entry.digest.sidecar_file());
         let written = self.write_body(&name, body).map_err(|error| self.failed(&error)).and_then(|()| body.check());
         let written = written.and_then(|()| self.write_sidecar(&sidecar, &entry.json).map_err(|error| self.failed(&error)));
         if written.is_err() {
-            // The error is that of the write; what is left is replaced by the next import.
+            // The error of the write is returned. The next import replaces what is left.
             let _ = self.directory.delete(name);
         } else {
             self.used += needed;

@@ -13,42 +13,42 @@ use crate::check::StoredEntry;
 use crate::damage::Damage;
 use crate::directory::EntryDirectory;
 
-/// Bodies of up to so many bytes are written from memory, so that one that changes meanwhile is left out. A change of a larger one ends
-/// the export.
+/// Bodies up to this size are read into memory first, so that one that changes meanwhile is left out. A larger body that changes meanwhile
+/// ends the export.
 const IN_MEMORY: u64 = 8 << 20;
 
 /// Exports a directory into an archive.
 pub struct Exporter<W> {
     out: W,
-    /// What the archive has already.
+    /// The entries that the archive already has.
     known: DigestMap<()>,
 }
 
-/// What was exported.
+/// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExportSummary {
     /// Entries that were written.
     pub exported: u64,
     /// The bytes of their bodies.
     pub bytes: u64,
-    /// Entries that an archive which is continued had already.
+    /// Entries that the continued archive already had.
     pub known: u64,
-    /// Entries that were left out since they are damaged.
+    /// Entries that were left out because they are damaged.
     pub damaged: u64,
 }
 
-/// How far an export is.
+/// The progress of an export.
 #[derive(Debug)]
 pub enum ExportEvent<'a> {
-    /// So many entries are looked at.
+    /// The directory was listed, and has this many entries to process.
     Listed(u64),
-    /// One more was looked at.
+    /// One more entry was processed.
     Done,
     /// An entry was left out.
     Damaged(KeyDigest, &'a Damage),
 }
 
-/// Why an export cannot go on.
+/// Why an export cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The directory cannot be listed.
@@ -57,7 +57,7 @@ pub enum ExportError {
     /// The archive cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(#[from] io::Error),
-    /// What is to be continued is not an archive of an export.
+    /// The file to continue is not an archive of an export.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A large body changed while it was written.
@@ -66,8 +66,7 @@ pub enum ExportError {
 }
 
 impl Exporter<File> {
-    /// Continues an archive that was interrupted, or one that is complete: what is there in whole entries is kept. The file is open for
-    /// reading and writing.
+    /// Continues an interrupted or a complete archive, and keeps its complete entries. The file must be open for reading and writing.
     ///
     /// # Errors
     /// If the file is not an archive of an export, or cannot be read or written.
@@ -84,7 +83,7 @@ impl Exporter<File> {
     }
 }
 
-/// The digest of the entry at an offset, and where it ends; none if it is not whole.
+/// The digest of the entry at an offset, and where it ends. `None` if it is incomplete.
 fn whole_entry(file: &mut File, start: u64, length: u64) -> Result<Option<(KeyDigest, u64)>, ArchiveError> {
     let Some((sidecar, after)) = whole_member(file, start, length)? else { return Ok(None) };
     let Some((body, after)) = whole_member(file, after, length)? else { return Ok(None) };
@@ -111,11 +110,10 @@ impl<W: Write> Exporter<W> {
         Self { out, known: DigestMap::default() }
     }
 
-    /// Writes all entries that match, and the end of the archive. Entries that a service removes meanwhile may be missing, and those that it
-    /// adds too.
+    /// Writes all matching entries, and the end of the archive. Entries that a service adds or removes meanwhile may be missing.
     ///
     /// # Errors
-    /// If the directory cannot be listed, or the archive cannot be written. It can be continued then.
+    /// If the directory cannot be listed, a large body changes, or the archive cannot be written. The archive can then be continued.
     pub fn run(
         mut self,
         directory: &EntryDirectory,
@@ -146,7 +144,7 @@ impl<W: Write> Exporter<W> {
         filter: &EntryFilter,
         summary: &mut ExportSummary,
     ) -> Result<Result<(), Damage>, ExportError> {
-        // Those that do not match are not worth reading their bodies.
+        // The sidecar shows whether an entry matches, so bodies of others are not read.
         match directory.read_sidecar(&digest.sidecar_file(), digest) {
             Ok(Some(read)) if filter.matches(&read.sidecar.url) => {}
             Ok(_) => return Ok(Ok(())),
@@ -198,7 +196,7 @@ impl<W: Write> Exporter<W> {
     }
 }
 
-/// Writes what is read from it.
+/// A reader that copies everything it reads to a writer.
 struct Copying<'a, R, W> {
     input: R,
     out: &'a mut W,
@@ -218,7 +216,8 @@ impl<R: Read, W: Write> Read for Copying<'_, R, W> {
     }
 }
 
-/// The bytes of the sidecar. One of another program may have no digest of the body; it gets one, so that an import can check it.
+/// The bytes of the sidecar. If another program wrote it without a digest of the body, the digest is added, so that an import can check the
+/// body.
 fn json_with_digest(entry: &StoredEntry) -> Vec<u8> {
     if entry.sidecar.body_digest.is_some() {
         return entry.json.clone();

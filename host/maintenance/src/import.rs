@@ -1,8 +1,8 @@
 //! Reads entries from an archive into a destination.
 //!
-//! Nothing in an archive is trusted: a name is never a path ([`archive`]), a sidecar has to be that of its name, a
-//! body has to have the size and the digest in the sidecar, and both have limits. An entry that is not as it should be is reported and left
-//! out; an archive that is not one ends the import, and what came before it stays.
+//! Nothing in an archive is trusted: a name is never a path ([`archive`]), a sidecar must match its name, a body must have the size and the
+//! digest in the sidecar, and both have size limits. An invalid entry is reported and left out. An invalid archive ends the import, and the
+//! entries before that point stay.
 
 use std::io::{self, Read};
 
@@ -27,7 +27,7 @@ pub struct Incoming {
     pub sidecar: Sidecar,
     /// The bytes of the sidecar.
     pub json: Vec<u8>,
-    /// The SHA-256 digest that the body has to have.
+    /// The expected SHA-256 digest of the body.
     pub body_digest: [u8; 32],
 }
 
@@ -45,30 +45,30 @@ pub enum Presence {
 /// Why an entry was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
-    /// This one was not, but others may be.
+    /// This entry was not stored, but others may be.
     #[error("{0}")]
     Refused(String),
-    /// There is no use in trying others.
+    /// No further entry can be stored.
     #[error("{0}")]
     Fatal(String),
 }
 
-/// Where entries are imported to.
+/// The destination of an import.
 pub trait Destination {
     /// Whether an entry is stored already.
     ///
     /// # Errors
-    /// If that cannot be found out.
+    /// If this cannot be determined.
     fn presence(&mut self, entry: &Incoming) -> Result<Presence, StoreFailure>;
 
     /// Stores an entry that is absent. The entry must not be visible before [`IncomingBody::check`] has succeeded.
     ///
     /// # Errors
-    /// If it cannot be stored. Nothing of it is left then.
+    /// If it cannot be stored. In that case nothing of it remains.
     fn store(&mut self, entry: &Incoming, body: &mut IncomingBody<'_>) -> Result<(), StoreFailure>;
 }
 
-/// What was imported.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImportSummary {
     /// Entries that were stored.
@@ -83,22 +83,22 @@ pub struct ImportSummary {
     pub refused: u64,
 }
 
-/// How far an import is.
+/// The progress of an import.
 #[derive(Debug)]
 pub enum ImportEvent<'a> {
-    /// An entry with a body of so many bytes was read.
+    /// An entry with a body of this many bytes was read.
     Done(u64),
     /// An entry was not stored: its URL, or the name of its file, and why.
     Refused(&'a str, &'a str),
 }
 
-/// Why an import cannot go on.
+/// Why an import cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The archive is not one, or ends too early.
+    /// The archive is invalid or truncated.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// The destination takes no more entries.
+    /// The destination accepts no more entries.
     #[error("{0}")]
     Destination(String),
 }
@@ -113,10 +113,10 @@ pub struct IncomingBody<'a> {
 }
 
 impl IncomingBody<'_> {
-    /// Whether all of it was read, and has the digest that the sidecar says.
+    /// Checks that the whole body was read, and that it has the digest in the sidecar.
     ///
     /// # Errors
-    /// If it has another one.
+    /// If it was not, or does not.
     pub fn check(&self) -> Result<(), StoreFailure> {
         let found: [u8; 32] = self.hasher.clone().finalize().into();
         if self.left == 0 && found == self.expected {
@@ -152,7 +152,7 @@ impl Read for IncomingBody<'_> {
     }
 }
 
-/// Imports all entries of an archive. Returns what was imported also if it ended early; to run it again continues it.
+/// Imports all entries of an archive. The summary is returned even if the import ended early; running it again continues it.
 pub fn import(
     input: &mut dyn Read,
     limits: &Limits,
@@ -169,7 +169,7 @@ pub fn import(
     }
 }
 
-/// Imports the next entry. Says whether there was one.
+/// Imports the next entry. Returns whether there was one.
 fn import_next(
     input: &mut dyn Read,
     limits: &Limits,

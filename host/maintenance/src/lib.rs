@@ -1,9 +1,8 @@
-//! Maintenance of the directory of a media cache: natively on the files, without a component and without an index.
+//! Maintenance of the directory of a media cache. It works natively on the files, without a component and without an index.
 //!
-//! [`EntryDirectory`] is a directory that exists. What only reads ([`EntryDirectory::entry`], [`verify`], [`Exporter`]) creates and
-//! changes nothing, and may run next to a service that has the directory. What writes ([`EntryDirectory::remove`],
-//! [`EntryDirectory::remove_matching`], a [`verify`] that repairs, [`DirectoryImport`]) needs the lock of the directory, which the
-//! caller holds meanwhile.
+//! [`EntryDirectory`] is an existing directory. Reading ([`EntryDirectory::entry`], [`verify`], [`Exporter`]) creates and changes nothing,
+//! and is allowed next to a service that uses the directory. Writing ([`EntryDirectory::remove`], [`EntryDirectory::remove_matching`], a
+//! [`verify`] that repairs, [`DirectoryImport`]) requires that the caller holds the lock of the directory.
 
 mod archive;
 mod body;

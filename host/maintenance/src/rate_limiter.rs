@@ -1,22 +1,22 @@
-//! Limits how many bytes several threads read a second.
+//! Limits the rate at which several threads read.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A limit that threads share. Each piece is paid for after it was read, by waiting until it would have been read at the limit.
+/// A limit shared by threads. After reading a piece, a thread waits until reading at the limit would have taken as long.
 pub(crate) struct RateLimiter {
     bytes_per_second: Option<u64>,
-    /// Until when the pieces so far take at the limit.
+    /// When reading the pieces so far at the limit would end.
     paid_until: Mutex<Instant>,
 }
 
 impl RateLimiter {
-    /// A limit in bytes a second; none for no limit.
+    /// A limit in bytes per second; `None` for no limit.
     pub fn new(bytes_per_second: Option<u64>) -> Self {
         Self { bytes_per_second, paid_until: Mutex::new(Instant::now()) }
     }
 
-    /// Waits as long as so many bytes take.
+    /// Waits for as long as reading this many bytes takes at the limit.
     pub fn wait(&self, bytes: usize) {
         let pause = self.reserve(bytes, Instant::now());
         if !pause.is_zero() {
@@ -24,12 +24,12 @@ impl RateLimiter {
         }
     }
 
-    /// Reserves the time that so many bytes take, and returns how long it is until they are paid for.
+    /// Reserves the time that this many bytes take, and returns how long to wait for its end.
     fn reserve(&self, bytes: usize, now: Instant) -> Duration {
         let Some(rate) = self.bytes_per_second else { return Duration::ZERO };
         let time = Duration::from_secs_f64(bytes as f64 / rate.max(1) as f64);
         let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
-        // Time in which nothing was read is not saved up.
+        // Idle time does not accumulate.
         *paid_until = (*paid_until).max(now) + time;
         paid_until.saturating_duration_since(now)
     }

@@ -18,7 +18,7 @@ pub struct RemoveError {
     pub error: io::Error,
 }
 
-/// What became of the entries that match a filter.
+/// The result of removing the entries that match a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalSummary {
     /// Entries of which all files were deleted.
@@ -28,7 +28,7 @@ pub struct RemovalSummary {
 }
 
 impl EntryDirectory {
-    /// Deletes a file. Says whether there was one.
+    /// Deletes a file. Returns whether it existed.
     pub(crate) fn delete(&self, name: String) -> Result<bool, RemoveError> {
         match fs::remove_file(self.file(&name)) {
             Ok(()) => Ok(true),
@@ -37,22 +37,22 @@ impl EntryDirectory {
         }
     }
 
-    /// Removes the entry with this digest, and what belongs to no entry under its name. Says whether there was anything.
+    /// Removes the entry with this digest, and files under its name that belong to no entry. Returns whether there was anything.
     ///
     /// # Errors
-    /// For the first file that could not be deleted. The others are deleted all the same, except that a body is left while its sidecar
-    /// is there.
+    /// For the first file that could not be deleted. The others are still deleted, except that the body stays as long as its sidecar
+    /// exists.
     pub fn remove(&self, digest: KeyDigest) -> Result<bool, RemoveError> {
         let new = [digest.new_sidecar_file(), digest.new_media_file()].map(|name| self.delete(name));
-        // The sidecar is what makes it an entry.
+        // Without the sidecar it is not an entry.
         let sidecar = self.delete(digest.sidecar_file())?;
         let body = self.delete(digest.media_file())?;
         new.into_iter().try_for_each(|deleted| deleted.map(drop))?;
         Ok(sidecar || body)
     }
 
-    /// Removes all entries that match. `failed` is called for each that could not be removed. A sidecar that cannot be read matches
-    /// nothing but [`EntryFilter::All`], which also deletes files that belong to no entry.
+    /// Removes all matching entries. `failed` is called for each that could not be removed. An unreadable sidecar matches only
+    /// [`EntryFilter::All`], which also deletes files that belong to no entry.
     ///
     /// # Errors
     /// If the directory cannot be listed.

@@ -1,4 +1,4 @@
-//! Repairs what a check found. The caller holds the lock of the directory, so that nobody else writes.
+//! Repairs what a check found. The caller holds the lock of the directory, so no other process writes.
 
 use std::fs;
 use std::io;
@@ -10,15 +10,15 @@ use crate::damage::Damage;
 use crate::directory::EntryDirectory;
 use crate::remove::RemoveError;
 
-/// The new files of a refresh, which are whole.
+/// The complete new files of a refresh.
 pub(crate) struct NewFiles {
-    /// Whether the body is new, too. Otherwise it is the one in place.
+    /// Whether there is a new body. Otherwise the one in place stays.
     has_body: bool,
 }
 
 impl EntryDirectory {
-    /// Deletes the files of a damaged entry, or those that belong to none. An interrupted refresh is completed if its new files are whole,
-    /// and otherwise undone; the entry stays. What cannot be read is not deleted, since that may be no fault of the file.
+    /// Deletes the files of a damaged entry, or files that belong to none. An interrupted refresh is completed if its new files are
+    /// complete, and undone otherwise; the entry stays. Unreadable files are not deleted, since they may be intact.
     pub(crate) fn repair(&self, digest: KeyDigest, damage: &Damage) -> Result<(), RemoveError> {
         match damage {
             Damage::Unreadable { file, .. } => {
@@ -36,8 +36,8 @@ impl EntryDirectory {
         }
     }
 
-    /// The new files of a refresh, if the new sidecar is that of the new body, or of the body in place where there is no new one. The next
-    /// start of a service completes such a refresh.
+    /// The new files of a refresh, if the new sidecar describes the new body or, if there is none, the body in place. The next start of a
+    /// service would complete such a refresh.
     pub(crate) fn new_files(&self, digest: KeyDigest) -> Result<Option<NewFiles>, Damage> {
         let Some(new) = self.read_sidecar(&digest.new_sidecar_file(), digest)? else { return Ok(None) };
         let (has_body, body) = match self.open(&digest.new_media_file())? {

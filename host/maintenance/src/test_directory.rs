@@ -10,7 +10,7 @@ use crate::directory::EntryDirectory;
 /// A temporary directory.
 pub(crate) struct TestDirectory(tempfile::TempDir);
 
-/// The sidecar of an entry about which everything is known.
+/// A sidecar with all fields set.
 pub(crate) fn sidecar(url: &str, body: &[u8]) -> Sidecar {
     let metadata = Metadata {
         cacheability: Cacheability::Private,

@@ -1,7 +1,7 @@
 //! Checks all entries of a directory, on several threads, at a limited rate.
 //!
-//! A service may write and evict meanwhile. What looks like damage is therefore looked at again until its files have not changed for
-//! a while ([`QUIET`]), and only then reported. A repair needs none of that: it holds the lock.
+//! A service may write and evict meanwhile. Apparent damage is therefore checked again until the files have not changed for a while
+//! ([`QUIET`]), and reported only then. A repair needs no second check, because it holds the lock.
 
 use std::fs;
 use std::io;
@@ -18,42 +18,42 @@ use crate::directory::EntryDirectory;
 use crate::rate_limiter::RateLimiter;
 use crate::remove::RemoveError;
 
-/// For how long files that look damaged must not have changed before that is reported.
+/// How long files that look damaged must stay unchanged before they are reported.
 const QUIET: Duration = Duration::from_secs(2);
 
-/// How often files are looked at again that keep changing. They are being written, and not damaged.
+/// How many times files that keep changing are checked again. They are being written, not damaged.
 const ROUNDS: u32 = 15;
 
 /// How to check a directory.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyOptions {
-    /// The number of threads that read.
+    /// The number of reading threads.
     pub threads: NonZeroUsize,
-    /// Bytes of bodies to read a second, by all threads together. As fast as possible if there is no limit.
+    /// The maximum rate of reading bodies, in bytes per second, for all threads together. `None` for no limit.
     pub max_rate: Option<NonZeroU64>,
-    /// Whether to delete what is damaged. The caller holds the lock of the directory then.
+    /// Whether to repair damage. If so, the caller must hold the lock of the directory.
     pub repair: bool,
 }
 
-/// Something that is wrong.
+/// A problem that was found.
 #[derive(Debug)]
 pub struct Finding {
     /// The name of the damaged file, or the digest of the damaged entry.
     pub name: String,
-    /// The URL of the entry, if a sidecar says it.
+    /// The URL of the entry, if a sidecar has it.
     pub url: Option<String>,
     /// What is wrong.
     pub damage: Damage,
-    /// The bytes of the files.
+    /// The total size of the files, in bytes.
     pub bytes: u64,
-    /// What was done about it.
+    /// What was done about the problem.
     pub outcome: Outcome,
 }
 
 /// What was done about a finding.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Nothing, since it was only to be checked.
+    /// Nothing, because repair was not requested.
     Kept,
     /// The files were deleted, or the interrupted refresh was completed.
     Repaired,
@@ -67,7 +67,7 @@ impl From<Result<(), RemoveError>> for Outcome {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// Entries that are intact.
@@ -89,7 +89,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Everything that was found.
+    /// The number of all findings.
     #[must_use]
     pub fn findings(&self) -> u64 {
         self.damaged + self.orphans + self.unreadable
@@ -113,17 +113,17 @@ impl Summary {
 
 /// Watches a check. Called from several threads.
 pub trait Observer: Sync {
-    /// The directory was listed, and has so many entries to check.
+    /// The directory was listed, and has this many entries to check.
     fn listed(&self, entries: u64);
 
-    /// One more was checked.
+    /// One more entry was checked.
     fn checked(&self);
 
-    /// Something is wrong.
+    /// A problem was found.
     fn found(&self, finding: &Finding);
 }
 
-/// What there is to check.
+/// An item to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Item {
     /// The files of an entry.
@@ -132,16 +132,16 @@ enum Item {
     Leftover(String),
 }
 
-/// Something that may be wrong.
+/// An item that may be damaged.
 struct Suspect {
     item: Item,
     /// The state of its files, before they were checked.
     state: Vec<Option<FileState>>,
-    /// Since when they have been in this state.
+    /// When this state was first seen.
     since: Instant,
 }
 
-/// Whether a file is still the same: inode, size and the time of the last change, in seconds and nanoseconds.
+/// Identifies the state of a file: inode, size and the time of the last change, in seconds and nanoseconds.
 type FileState = (u64, u64, i64, i64);
 
 /// Checks all entries of a directory. Without `repair` it changes nothing, needs no lock, and can run next to a service.
@@ -206,7 +206,7 @@ impl Check<'_> {
         }
     }
 
-    /// Looks at suspects until each is intact or gone, or has not changed for a while.
+    /// Checks suspects again until each is intact, gone, or unchanged for a while.
     fn second_looks(&self, mut suspects: Vec<Suspect>) {
         for _ in 0..ROUNDS {
             let wait = suspects.iter().map(|suspect| QUIET.saturating_sub(suspect.since.elapsed())).max();
@@ -225,7 +225,7 @@ impl Check<'_> {
         }
     }
 
-    /// What is wrong with an item, if anything. Counts it if it is intact.
+    /// The damage of an item, if any. Counts it if it is intact.
     fn examine(&self, item: &Item) -> Option<Damage> {
         let digest = match item {
             Item::Entry(digest) => *digest,
@@ -241,13 +241,13 @@ impl Check<'_> {
                 None
             }
             Ok(_) => has_new.then_some(Damage::UnfinishedRefresh),
-            // Between the two renames of a refresh the files in place do not agree.
+            // Between the two renames of a refresh, the files in place disagree.
             Err(_) if has_new && matches!(self.directory.new_files(digest), Ok(Some(_))) => Some(Damage::UnfinishedRefresh),
             Err(damage) => Some(damage),
         }
     }
 
-    /// Reports what is wrong, after repairing it if that is wanted. Says whether an entry may remain of which that has to be checked.
+    /// Reports damage, after repairing it if requested. Returns whether the repair may have left an entry that must be checked.
     fn report(&self, item: &Item, damage: Damage) -> bool {
         let bytes = self.state(item).into_iter().flatten().map(|(_, size, ..)| size).sum();
         let (name, url) = match item {

@@ -20,7 +20,7 @@ fn import_into(dir: &TestDirectory, archive: &[u8]) -> ImportSummary {
     summary
 }
 
-/// A directory with bodies of several sizes, one of which is read in pieces, and one that another program stored.
+/// A directory with bodies of several sizes, one of which is read in pieces, and one stored by another program.
 fn several() -> TestDirectory {
     let dir = TestDirectory::create();
     for (number, size) in [1, 511, 512, 513, 200_000, IN_MEMORY as usize + 1].into_iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::test_directory::{TestDirectory, sidecar};
 
 const URL: &str = "https://x.org/a";
 
-/// A name and the bytes of a member.
+/// The name and the bytes of a member.
 type Named = (String, Vec<u8>);
 
 fn member(archive: &mut Vec<u8>, name: &str, bytes: &[u8]) {
@@ -121,7 +121,7 @@ fn a_stored_entry_stays_and_a_damaged_one_is_replaced() {
     let (summary, ..) = import_with(&dir, None, &archive);
     assert_eq!((summary.imported, summary.kept), (1, 1), "the second of two is not stored");
     let digest = KeyDigest::of(URL);
-    // A body that an interrupted import left, one that was cut short, and a sidecar without its body.
+    // A body left by an interrupted import, a truncated body, and a sidecar without its body.
     for damage in [digest.sidecar_file(), digest.media_file()] {
         std::fs::remove_file(dir.path(&damage)).unwrap();
         let (summary, ..) = import_with(&dir, None, &archive);

@@ -20,7 +20,7 @@ impl Observer for Collector {
     }
 }
 
-/// What is found, sorted by kind: the kinds and whether they were repaired.
+/// The findings, sorted by kind: the kinds, and whether they were repaired.
 fn check(dir: &TestDirectory, repair: bool) -> (Summary, Vec<(&'static str, bool)>) {
     let options = VerifyOptions { threads: NonZeroUsize::new(3).unwrap(), max_rate: None, repair };
     let observer = Collector::default();
@@ -101,7 +101,7 @@ fn a_file_that_cannot_be_deleted_is_reported() {
 fn an_interrupted_refresh_is_completed_or_undone_and_the_entry_stays() {
     let dir = TestDirectory::create();
     let new = |url: &str| sidecar(url, b"new body").to_json();
-    // Interrupted before the first rename, between the two, and while it wrote.
+    // Interrupted before the first rename, between the two, and while writing.
     let [before, between, early] = ["https://x.org/1", "https://x.org/2", "https://x.org/3"].map(|url| dir.store(url, b"body"));
     dir.write(&before.new_media_file(), b"new body");
     dir.write(&before.new_sidecar_file(), &new("https://x.org/1"));
