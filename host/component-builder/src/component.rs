@@ -1,4 +1,4 @@
-//! A component to build, and where to find what it says about itself.
+//! A component to build, and the metadata in its file.
 
 use std::env;
 use std::fs;
@@ -43,7 +43,7 @@ fn stamp_file(file: &Path, metadata: &Metadata) -> Result<(), Error> {
     written.map_err(|error| Error::Io(file.to_owned(), error))
 }
 
-/// The description in a manifest, which has it in a line of its own.
+/// The description in a manifest, which must be on a line of its own.
 fn description(manifest: &Path) -> Result<String, Error> {
     let text = fs::read_to_string(manifest).map_err(|error| Error::Io(manifest.to_owned(), error))?;
     let line = text.lines().find_map(|line| line.strip_prefix("description = \"")?.strip_suffix('"'));

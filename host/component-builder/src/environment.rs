@@ -5,8 +5,8 @@
 //! `CARGO…` or `RUST…`, the nested cargo therefore gets only those that say how to reach registries, which toolchain to use, and
 //! how many jobs to run. All other variables pass, such as `PATH`, `HTTPS_PROXY` and `SSL_CERT_FILE`.
 //!
-//! Variables that change what is compiled never pass, whoever set them: components depend on the files of the checkout and on the
-//! toolchain alone.
+//! Variables that change what is compiled never pass, whatever set them: components depend only on the files of the checkout and on the
+//! toolchain.
 
 use std::env;
 use std::process::Command;

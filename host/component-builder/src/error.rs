@@ -35,7 +35,7 @@ pub enum Error {
     Io(PathBuf, io::Error),
     /// This file, which was just built, is not a component.
     NotAComponent(PathBuf),
-    /// This manifest has no description in a line of its own.
+    /// This manifest has no description on a line of its own.
     NoDescription(PathBuf),
 }
 

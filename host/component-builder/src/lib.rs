@@ -6,7 +6,7 @@
 //! 2. The sources. In a checkout a nested cargo builds them, so a plain `cargo build` is enough.
 //! 3. `prebuilt/` in the crate's own directory. Published packages carry it and build without the WebAssembly target.
 //!
-//! What is built from source describes itself: see [`Component`].
+//! Components built from source contain their metadata: see [`Component`].
 //!
 //! Crates that are never published, such as test fixtures, always build from source: [`build_examples`], [`build_with_features`].
 //!
@@ -46,7 +46,7 @@ const PACKAGED: &str = "prebuilt";
 
 /// Finds or builds components, and returns the directory that holds them, each in a file called [`file_name`].
 ///
-/// Components that are built get custom sections with the name, version, licence and description of their package, and their WIT with
+/// Components built from source get custom sections with the name, version, licence and description of their package, and their WIT with
 /// its documentation.
 ///
 /// `sources` are the files and directories that the components are built from, relative to the root of the workspace. The build
@@ -129,7 +129,7 @@ enum Location {
 /// Chooses where components come from, given the value of [`PREBUILT_VARIABLE`].
 fn locate(named: Option<OsString>, manifest_directory: &Path) -> Result<Location, Error> {
     if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
-        // A user would expect it to be relative to the directory in which cargo was started, which a build script does not learn.
+        // A user would expect it to be relative to the directory in which cargo was started, which a build script does not know.
         return if named.is_absolute() { Ok(Location::Prebuilt(named)) } else { Err(Error::Relative(named)) };
     }
     if let Some(workspace) = workspace(manifest_directory) {
@@ -148,7 +148,7 @@ fn workspace(manifest_directory: &Path) -> Option<&Path> {
     manifest_directory.ancestors().nth(2).filter(|root| !packaged && root.join("guest").is_dir())
 }
 
-/// Builds what `selected` selects in a workspace, and returns the directory that holds it.
+/// Builds the packages or examples that `selected` selects in a workspace, and returns the directory that holds them.
 fn build(workspace: &Path, selected: &[&str], sources: &[&str]) -> Result<PathBuf, Error> {
     for source in sources.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
         watch(&workspace.join(source));

@@ -1,4 +1,4 @@
-//! Describes a component in custom sections of its file: name, version, licence, description, and its WIT with documentation.
+//! Adds metadata to a component in custom sections of its file: name, version, licence, description, and its WIT with documentation.
 //!
 //! `wasm-tools metadata show` and registries read the first four. The compiler keeps the types of the WIT but not its documentation,
 //! so the section `wit` has the text.
@@ -12,7 +12,7 @@ const CUSTOM: u8 = 0;
 /// The preamble of a component: magic number, version, and the layer that tells components from modules.
 const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 
-/// What a component says about itself.
+/// The metadata of a component.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Metadata {
     pub name: String,
@@ -22,7 +22,7 @@ pub(crate) struct Metadata {
     pub wit: String,
 }
 
-/// A component with this metadata, instead of what an earlier call added. `None` if `component` is not the binary format of a component.
+/// A component with this metadata, which replaces that of an earlier call. `None` if `component` is not the binary format of a component.
 pub(crate) fn stamp(component: &[u8], metadata: &Metadata) -> Option<Vec<u8>> {
     let mut rest = component.strip_prefix(PREAMBLE)?;
     let mut stamped = PREAMBLE.to_vec();

@@ -1,4 +1,4 @@
-//! The components of media-cache, embedded: the cache itself and the eviction policies that come with it.
+//! The embedded components of media-cache: the cache itself and the built-in eviction policies.
 //!
 //! In a checkout the build script builds them from `guest/`. The published package carries them prebuilt, and packagers can point
 //! `PREBUILT_COMPONENTS_DIR` at a directory of their own. See the crate `media-cache-component-builder`.
