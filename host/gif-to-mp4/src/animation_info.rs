@@ -34,7 +34,7 @@ impl<'a> Inspection<'a> {
             return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));
         }
         limits.check_image(width, height)?;
-        // The limit of a side is no larger.
+        // The limit of a side fits in 16 bits.
         let [width, height] = [width, height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
         Level::check(width, height)?;
         let info = AnimationInfo { width, height, delays: Vec::new() };

@@ -71,7 +71,7 @@ pub enum ConvertError {
         /// The limit in pixels.
         limit: u64,
     },
-    /// The video is too large to be worth keeping.
+    /// The video is too large.
     #[error("the video has grown to {bytes} bytes, the limit is {limit}")]
     OutputTooLarge {
         /// Size of the encoded frames so far in bytes.

@@ -10,25 +10,25 @@ pub enum ConvertGifs {
     /// All of them.
     #[default]
     Always,
-    /// Those with more than one frame. Pages show others with `<img>`, in which most browsers play no video.
+    /// Those with more than one frame. Pages show still images with `<img>`, which plays no video in most browsers.
     Animated,
-    /// Those whose video is smaller, in bytes. Encoding stops as soon as that is out of reach.
+    /// Those whose video is smaller, in bytes. Encoding stops as soon as that is impossible.
     Smaller,
     /// None.
     Never,
 }
 
-/// What became of a GIF.
+/// The outcome for a GIF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Converted {
     /// A whole MP4 file.
     Video(Vec<u8>),
-    /// It is to be kept as it is.
+    /// The GIF is kept as it is.
     Keep,
 }
 
 impl ConvertGifs {
-    /// Whether a GIF is kept, whatever its video is like. Known before a frame is decoded.
+    /// Whether a GIF is kept regardless of its video. This is known before a frame is decoded.
     pub(crate) fn keeps(self, frames: usize) -> bool {
         match self {
             Self::Always | Self::Smaller => false,

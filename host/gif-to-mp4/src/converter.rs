@@ -8,8 +8,8 @@ use crate::convert_gifs::{ConvertGifs, Converted};
 
 /// Converts GIFs to MP4 videos.
 pub trait Converter: Send + Sync + 'static {
-    /// Converts a whole GIF to a whole MP4 file, if it is one of those that are wanted: one H.264 track without sound, `moov` before
-    /// `mdat`. No frame is decoded of a GIF that is kept for another reason than the size of its video.
+    /// Converts a whole GIF to a whole MP4 file, if `which` selects it: one H.264 track without sound, `moov` before `mdat`. If a GIF is
+    /// kept for another reason than the size of its video, no frame of it is decoded.
     ///
     /// Dropping the future abandons the work.
     ///
@@ -36,7 +36,7 @@ mod tests {
         Limits { wall_time: Duration::from_secs(600), ..Limits::default() }
     }
 
-    /// The number of frames of the video, or `None` where the GIF is kept.
+    /// The number of frames of the video, or `None` if the GIF is kept.
     async fn frames(converter: &impl Converter, gif: &[u8], which: ConvertGifs) -> Option<usize> {
         match converter.convert(gif.to_vec().into(), which).await.unwrap() {
             Converted::Video(video) => Some(VideoFile::read(video).track().samples.len()),

@@ -44,7 +44,7 @@ impl Converter for EmbeddedConverter {
             let permit = self.workers.acquire().await?;
             let limits = self.limits;
             workers::run(limits.wall_time, move |deadline| {
-                // Held by the job rather than the future: an abandoned job occupies its core until its next check.
+                // Held by the job rather than the future: an abandoned job uses its core until its next check.
                 let _permit = permit;
                 gif_to_mp4(&gif, which, &limits, deadline)
             })
@@ -53,7 +53,7 @@ impl Converter for EmbeddedConverter {
     }
 }
 
-/// Converts a GIF on the calling thread, if it is one of those that are wanted.
+/// Converts a GIF on the calling thread, if `which` selects it.
 ///
 /// Frames are streamed: besides the two files, memory holds one canvas, one picture and the state of the encoder.
 ///

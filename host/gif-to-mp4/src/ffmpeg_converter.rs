@@ -30,11 +30,12 @@ use crate::yuv::{Matrix, VideoFormat};
 /// Pictures that are buffered between the decoder and the pipe.
 const BUFFERED_PICTURES: usize = 2;
 
-/// Bytes of a stream that are not in the video: parameter sets, delimiters and what x264 says about itself; in all, and for each frame.
+/// The maximum number of bytes of a stream that are not in the video, in total and for each frame: parameter sets, delimiters, and x264's
+/// description of itself.
 const OVERHEAD_BYTES: usize = 16 << 10;
 const FRAME_OVERHEAD_BYTES: usize = 64;
 
-/// How many bytes of the process's error output are kept. The first lines are the ones that explain.
+/// The maximum number of bytes kept of the process's error output. The first lines explain the error.
 const MAX_STDERR_BYTES: usize = 1024;
 
 /// Converts with an installed `ffmpeg`, at most one job per core at a time.
@@ -155,7 +156,7 @@ fn decode(
     let mut pictures = Pictures::new(gif, animation, format)?;
     while let Some(picture) = pictures.next(deadline)? {
         if sender.blocking_send(picture.bytes.clone()).is_err() {
-            // It will report the reason itself, or have fewer pictures than these.
+            // The receiver will report the reason itself, or received fewer pictures.
             break;
         }
     }
@@ -172,7 +173,7 @@ async fn write_pictures(mut stdin: ChildStdin, mut pictures: mpsc::Receiver<Vec<
     Ok(())
 }
 
-/// Reads a stream of at most so many bytes.
+/// Reads a stream of at most `max_bytes` bytes.
 async fn read_video(stdout: impl AsyncRead + Unpin, max_bytes: usize, limits: &Limits) -> Result<Vec<u8>, ConvertError> {
     let mut stream = Vec::new();
     let mut within_limit = stdout.take((max_bytes as u64).saturating_add(1));

@@ -91,7 +91,7 @@ impl<'a> GifBlocks<'a> {
         Ok(blocks)
     }
 
-    /// Reads up to the end of the next complete frame; `None` where there is none any more.
+    /// Reads up to the end of the next complete frame. `None` if there are no more.
     pub fn next_image(&mut self) -> Option<GifImage<'a>> {
         let image = self.next.take();
         image.or_else(|| match self.read_image() {
@@ -125,7 +125,7 @@ enum Ended<T> {
     Properly,
 }
 
-/// The bytes that are not read yet. Every method returns `None` where they end too early.
+/// The bytes that are not read yet. Every method returns `None` if they end too early.
 #[derive(Debug, Clone, Copy)]
 struct Bytes<'a>(&'a [u8]);
 

@@ -1,5 +1,5 @@
-//! Unusual and damaged GIFs, and what of them is shown. The pictures are those of Chromium 156; where this crate deliberately differs,
-//! the case says so.
+//! Unusual and damaged GIFs, and what is shown of them. The pictures are those of Chromium 156; where this crate deliberately differs, the
+//! case says so.
 
 use crate::canvas::{BACKDROP, Pixel};
 use crate::convert_error::ConvertError;
@@ -132,7 +132,7 @@ fn with_end(end: &[u8]) -> Vec<u8> {
     file
 }
 
-/// Two frames without so many bytes at the end of the second.
+/// Two frames, with this many bytes missing at the end of the second.
 fn cut(bytes: usize) -> Vec<u8> {
     let mut file = with_end(&[]);
     file.truncate(file.len() - bytes);

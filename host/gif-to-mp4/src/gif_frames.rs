@@ -1,7 +1,7 @@
 //! The second pass over a GIF: decompresses the image data and composites it, frame by frame, on one canvas.
 //!
-//! It requires the result of [`inspect_gif`](crate::gif_inspect::inspect_gif), so all sizes are within the limits. Memory holds the canvas, the
-//! palette indices of one frame and, if its disposal needs them, the pixels that it covers.
+//! It requires the result of [`inspect_gif`](crate::gif_inspect::inspect_gif), so all sizes are within the limits. Memory holds the canvas,
+//! the palette indices of one frame and, if its disposal needs them, the pixels that it covers.
 
 use crate::animation_info::AnimationInfo;
 use crate::canvas::{Canvas, Image};

@@ -1,5 +1,5 @@
-//! The levels of H.264, which bound how large and how fast a video is. Decoders, above all those in hardware, go by the level that a
-//! stream announces, so it has to be true; a video that no level allows is not made.
+//! The levels of H.264, which bound the size and speed of a video. Decoders, above all those in hardware, rely on the level that a stream
+//! announces, so it must be true; a video that no level allows is rejected.
 //!
 //! Levels also bound the bit rate, which is not known before a frame is encoded, and is not checked.
 

@@ -7,10 +7,10 @@
 //! * every frame is shown exactly as long as in browsers, including the last one; one that changes nothing prolongs the one before it;
 //! * the same GIF gives the same bytes, as long as the encoder is the same.
 //!
-//! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames,
-//! `gif_inspect` and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `pictures` joins frames that show the
-//! same, `yuv` converts the colours, `h264_encoder` (with `recode`) or `ffmpeg_converter` encodes, `bitstream` collects the encoded
-//! frames, and `mp4` writes the file.
+//! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames, `gif_inspect`
+//! and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `pictures` merges identical
+//! consecutive frames, `yuv` converts the colours, `h264_encoder` (with `recode`) or `ffmpeg_converter` encodes, `bitstream` collects the
+//! encoded frames, and `mp4` writes the file.
 //!
 //! # Features
 //!

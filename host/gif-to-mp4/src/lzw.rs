@@ -52,7 +52,7 @@ pub(crate) fn decompress(code_size: u8, blocks: &[u8], output: &mut [u8]) -> Res
         }
         let mut length = 1;
         if code < clear {
-            // Of a code size above 8, as in Firefox.
+            // With a code size above 8, as in Firefox.
             output[written] = (code & 0xff) as u8;
         } else {
             let string = strings.get(code - end - 1).ok_or_else(|| malformed("invalid code in the image data"))?;

@@ -44,7 +44,7 @@ pub(crate) fn flat(width: u16, height: u16, index: u8, delay: u16) -> Frame<'sta
     Frame { width, height, delay, buffer: vec![index; usize::from(width) * usize::from(height)].into(), ..Frame::default() }
 }
 
-/// The video of a GIF that is converted.
+/// The video of a converted GIF.
 pub(crate) fn video(converted: Result<Converted, ConvertError>) -> Result<Vec<u8>, ConvertError> {
     match converted? {
         Converted::Video(video) => Ok(video),

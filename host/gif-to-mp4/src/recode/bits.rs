@@ -1,6 +1,6 @@
 //! Bits of a NAL unit, from the highest: read without the bytes that prevent start codes, and written with them.
 
-/// How many zeros are behind the bytes of a unit, so that reading ahead needs no check.
+/// The number of zeros after the bytes of a unit, so that reading ahead needs no check.
 const PADDING: usize = 8;
 
 /// Reads a NAL unit. Beyond its end there are zeros.
@@ -30,7 +30,7 @@ impl BitReader {
         Some(Self { bytes, position: 0, end })
     }
 
-    /// Whether the unit goes on.
+    /// Whether the unit has more bits.
     pub(super) fn has_more(&self) -> bool {
         self.position < self.end
     }
@@ -40,7 +40,7 @@ impl BitReader {
         self.position
     }
 
-    /// The next bits, at most 32, without moving on.
+    /// The next bits, at most 32, without advancing.
     pub(super) fn peek(&self, count: u32) -> u32 {
         let start = self.position / 8;
         let next = self.bytes.get(start..start + PADDING).and_then(|bytes| bytes.first_chunk::<PADDING>());
@@ -48,12 +48,12 @@ impl BitReader {
         if count == 0 { 0 } else { (bits >> (64 - count)) as u32 }
     }
 
-    /// Moves on.
+    /// Advances by a number of bits.
     pub(super) fn skip(&mut self, count: u32) {
         self.position += count as usize;
     }
 
-    /// The next bits, at most 32. `None` behind the end.
+    /// The next bits, at most 32. `None` past the end.
     pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
         let bits = self.peek(count);
         self.skip(count);

@@ -16,7 +16,7 @@ pub(super) struct Block {
 const ZEROS_BITS: u32 = 9;
 const RUN_BITS: u32 = 3;
 
-/// The tables by what is read, with the length of each code; a length of 0 marks what is no code.
+/// The tables, indexed by the bits read, with the length of each code; a length of 0 marks invalid codes.
 struct Tables {
     /// Coefficients and trailing ones, by the zeros before the first bit that is set and the three bits behind it.
     tokens: [[[(u8, u8, u8); 8]; 16]; 4],
@@ -31,7 +31,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         for (count, codes) in (0..).zip(codes.as_chunks::<8>().0) {
             for (ones, &[code, length]) in (0..).zip(codes.as_chunks().0).filter(|(_, [_, length])| *length > 0) {
                 if code == 0 {
-                    // Nothing but zeros: whatever follows.
+                    // The code is all zeros, so any bits may follow.
                     table[usize::from(length)..].fill([(count, ones, length); 8]);
                     continue;
                 }
@@ -50,7 +50,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     }
 });
 
-/// What each code stands for, and its length, by as many bits as the longest code has.
+/// The value and the length of each code, indexed by as many bits as the longest code has.
 fn by_bits<const SIZE: usize>(codes: &[u8]) -> [(u8, u8); SIZE] {
     let bits = SIZE.ilog2() as u8;
     let mut table = [(0, 0); SIZE];
@@ -61,7 +61,7 @@ fn by_bits<const SIZE: usize>(codes: &[u8]) -> [(u8, u8); SIZE] {
     table
 }
 
-/// Reads a block of at most `size` coefficients. `around` is how many are to be expected; it is `None` for the DC of chroma.
+/// Reads a block of at most `size` coefficients. `around` is the expected number; it is `None` for the DC of chroma.
 pub(super) fn read_block(bits: &mut BitReader, around: Option<u8>, size: u8, block: &mut Block) -> Option<()> {
     let (count, ones) = read_token(bits, around)?;
     block.count = count;

@@ -69,7 +69,7 @@ impl Engine {
         }
     }
 
-    /// Encodes that the slice goes on, or that a macroblock has no raw samples.
+    /// Encodes that the slice continues, or that a macroblock has no raw samples.
     pub(super) fn go_on(&mut self) {
         self.range -= 2;
         self.renormalise();

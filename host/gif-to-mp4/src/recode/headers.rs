@@ -1,4 +1,5 @@
-//! The parameter sets and slice headers of a stream: what of them the data of slices depends on, and what changes with the entropy coder.
+//! Reads the fields of parameter sets and slice headers that the data of slices depends on, and rewrites those that depend on the entropy
+//! coder.
 
 use super::bits::{BitReader, BitWriter, escaped};
 use super::cabac_tables::INIT_IDC;
@@ -7,7 +8,7 @@ use super::cabac_tables::INIT_IDC;
 const BASELINE: u8 = 66;
 const MAIN: u8 = 77;
 
-/// That a stream conforms to the Main profile.
+/// The flag of a stream that conforms to the Main profile.
 const CONFORMS_TO_MAIN: u8 = 0x40;
 
 /// A unit with the first slice of a keyframe.

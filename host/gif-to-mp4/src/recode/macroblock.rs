@@ -7,7 +7,7 @@ use super::cavlc_tables::{INTER_PATTERNS, INTRA_PATTERNS};
 /// How a macroblock is predicted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// As its neighbours say, without residual.
+    /// By its neighbours, without residual.
     #[default]
     Skipped,
     /// From other pictures: in one piece, two halves above each other, two halves side by side, or four quarters.
@@ -31,15 +31,15 @@ pub(super) enum Split {
 pub(super) struct Motion {
     /// Left, top, width and height in blocks of 4x4.
     pub(super) area: [usize; 4],
-    /// Its difference to what the neighbours suggest, across and down.
+    /// The difference from the prediction by its neighbours, across and down.
     pub(super) difference: [i32; 2],
 }
 
-/// What a macroblock consists of. Fields that its kind does not have are left as they were.
+/// The contents of a macroblock. Fields that its kind does not have keep their previous values.
 #[derive(Debug, Default)]
 pub(super) struct Macroblock {
     pub(super) kind: Kind,
-    /// For each block, how it is predicted, or `None` for as its neighbours say.
+    /// How each block is predicted; `None` for the mode that its neighbours suggest.
     pub(super) intra_modes: [Option<u8>; 16],
     pub(super) chroma_mode: u8,
     /// How each quarter is split.
@@ -76,7 +76,7 @@ pub(super) const BLOCKS: [(usize, usize); 16] = [
     (3, 3),
 ];
 
-/// The number of coefficients in blocks nearby: those to the left and above, each if there is one.
+/// The numbers of coefficients of the blocks to the left and above, if these exist.
 pub(super) trait Counts {
     /// Those beside a block of luma.
     fn luma(&self, block: usize) -> [Option<u8>; 2];
@@ -208,7 +208,7 @@ impl Macroblock {
     }
 }
 
-/// How many coefficients are to be expected.
+/// The expected number of coefficients.
 fn around(nearby: [Option<u8>; 2]) -> Option<u8> {
     Some(match nearby {
         [Some(left), Some(above)] => (left + above).div_ceil(2),

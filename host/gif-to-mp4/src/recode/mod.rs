@@ -1,8 +1,8 @@
-//! Encodes the syntax of an H.264 stream anew, with arithmetic codes (CABAC) in place of variable-length codes (CAVLC), as the Main
-//! profile has it. The pictures stay exactly the same, and the stream becomes about a sixth smaller.
+//! Re-encodes the syntax of an H.264 stream with the arithmetic codes (CABAC) of the Main profile in place of variable-length codes
+//! (CAVLC). The pictures stay exactly the same, and the stream becomes about a sixth smaller.
 //!
-//! OpenH264 could do this itself, but its Rust interface has no option for it. Only what it writes is understood: Baseline, one slice
-//! for each picture, no raw samples. Anything else is an error, never a wrong picture.
+//! OpenH264 could do this itself, but its Rust interface has no option for it. Only its output is supported: Baseline, one slice per
+//! picture, no raw samples. Anything else is an error, never a wrong picture.
 
 mod bits;
 mod cabac_tables;
@@ -36,7 +36,7 @@ pub(crate) struct Recoder {
 }
 
 impl Recoder {
-    /// The unit with the other codes. `None` if it is not understood.
+    /// The recoded unit. `None` if it is not supported.
     pub(crate) fn recode(&mut self, unit: &[u8]) -> Option<Vec<u8>> {
         match unit.first()? & 0x1f {
             SEQUENCE_PARAMETERS => {

@@ -1,8 +1,8 @@
-//! What codes depend on of the macroblocks to the left and above.
+//! The properties of the macroblocks to the left and above that codes depend on.
 
 use super::macroblock::{BLOCKS, Counts, Kind, Macroblock};
 
-/// What is remembered of a macroblock.
+/// The remembered properties of a macroblock.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Remembered {
     pub(super) kind: Kind,
@@ -13,7 +13,7 @@ pub(super) struct Remembered {
     /// The number of coefficients of each block, row by row.
     luma: [u8; 16],
     chroma: [[u8; 4]; 2],
-    /// How far the motion vector of each block is from what was expected, row by row.
+    /// How far the motion vector of each block is from its prediction, row by row.
     motion: [[u8; 2]; 16],
     /// Whether each quarter is predicted from another picture than the first.
     other_picture: [bool; 4],
@@ -28,12 +28,12 @@ pub(super) struct Neighbours {
 }
 
 impl Neighbours {
-    /// Those of the first macroblock of a picture with so many in a row, at least one.
+    /// The neighbours of the first macroblock of a picture with `width` macroblocks in a row, at least one.
     pub(super) fn new(width: usize) -> Self {
         Self { row: vec![Remembered::default(); width], column: 0, in_first_row: true, current: Remembered::default() }
     }
 
-    /// Moves on to the next macroblock.
+    /// Advances to the next macroblock.
     pub(super) fn advance(&mut self) {
         self.row[self.column] = std::mem::take(&mut self.current);
         self.column += 1;
@@ -86,7 +86,7 @@ impl Neighbours {
         self.current.other_picture = macroblock.references.map(|reference| reference > 0);
     }
 
-    /// How far motion vectors beside a block are from what was expected, across and down.
+    /// How far motion vectors beside a block are from their predictions, across and down.
     pub(super) fn motion(&self, x: usize, y: usize) -> [u32; 2] {
         let [left, above] = self.both();
         let current = &self.current.motion;
@@ -95,7 +95,7 @@ impl Neighbours {
         [0, 1].map(|axis| u32::from(beside[axis]) + u32::from(over[axis]))
     }
 
-    /// Notes how far the motion vector of a rectangle of blocks is from what was expected.
+    /// Notes how far the motion vector of a rectangle of blocks is from its prediction.
     pub(super) fn set_motion(&mut self, [left, top, width, height]: [usize; 4], difference: [i32; 2]) {
         let distance = difference.map(|axis| axis.unsigned_abs().min(255) as u8);
         for y in top..top + height {

@@ -50,7 +50,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts a slice, whose macroblocks may be predicted from so many pictures.
+    /// Starts a slice whose macroblocks may be predicted from `references` pictures.
     pub(super) fn new(engine: Engine, intra: bool, references: u32) -> Self {
         Self { engine, intra, references, quantiser_changed: false }
     }
