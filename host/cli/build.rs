@@ -1,6 +1,6 @@
-//! Finds out which commit is built, for `media-cache --version`: what `SOURCE_COMMIT` says, or else what the package was made of
-//! (`.cargo_vcs_info.json`, which `cargo package` writes), or else the commit of the git work tree that this file is tracked in. Without
-//! any of them, as in a source archive, it is unknown. It runs again when the work tree has another commit, and never otherwise.
+//! Determines the commit that is built, for `media-cache --version`: the value of `SOURCE_COMMIT`, or else the commit of the package
+//! (`.cargo_vcs_info.json`, which `cargo package` writes), or else the commit of the git work tree that tracks this file. Without any of
+//! them, as in a source archive, it is unknown. The script runs again when the work tree has another commit, and never otherwise.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,22 +13,22 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let given = std::env::var(VARIABLE).ok().filter(|commit| is_commit(commit));
     let commit = given.or_else(packaged).or_else(checked_out).unwrap_or_else(|| "unknown".into());
-    // `cargo run` passes the variable on to the program, which refuses variables of the form MEDIA_CACHE_… that are no options.
+    // `cargo run` passes the variable on to the program, which refuses variables of the form MEDIA_CACHE_… that are not options.
     println!("cargo::rustc-env=BUILD_COMMIT={}", commit.get(..12).unwrap_or(&commit));
 }
 
-/// The commit that the package was made of.
+/// The commit from which the package was made.
 fn packaged() -> Option<String> {
     let text = std::fs::read_to_string(PACKAGED).ok()?;
     let (_, rest) = text.split_once("\"sha1\"")?;
     rest.split('"').nth(1).filter(|commit| is_commit(commit)).map(Into::into)
 }
 
-/// The commit of the work tree. An archive that was unpacked in somebody else's work tree is not tracked there.
+/// The commit of the work tree. An archive unpacked in the work tree of another project is not tracked there.
 fn checked_out() -> Option<String> {
     git(&["ls-files", "--error-unmatch", "build.rs"])?;
     let commit = git(&["rev-parse", "HEAD"]).filter(|commit| is_commit(commit))?;
-    // `HEAD` changes with the branch, and its log with each commit; without a log, the branch does, wherever it is kept.
+    // `HEAD` changes with the branch, and its log with each commit; without a log, the branch does, wherever it is stored.
     let path = |name: &str| git(&["rev-parse", "--git-path", name]).map(PathBuf::from).filter(|path| path.exists());
     let branch = || git(&["symbolic-ref", "--quiet", "HEAD"]).and_then(|branch| path(&branch)).or_else(|| path("packed-refs"));
     for watched in [path("HEAD"), path("logs/HEAD").or_else(branch)].iter().flatten() {

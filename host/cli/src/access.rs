@@ -1,4 +1,4 @@
-//! Who may be fetched from.
+//! Access rules: which origins may be fetched from.
 
 use std::net::IpAddr;
 
@@ -31,7 +31,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// The rules that were asked for.
+    /// The access rules of these options.
     pub fn rules(&self) -> AccessRules {
         AccessRules {
             allow_addresses: self.allow_address.clone(),
@@ -49,11 +49,11 @@ fn range(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
-    // Some programs read a number with a leading zero as octal, so it is no address.
+    // Some programs read a number with a leading zero as octal, so it is not an address.
     let is_strict = |text: &str| text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
     let range: Option<IpNet> = text.parse().ok().filter(|_| is_strict(text));
     let range = range.ok_or("it takes an address or a range, such as 192.0.2.1, 10.0.0.0/8 or fd00::/8")?;
-    // Somebody who means one address must not get millions.
+    // A user who means one address must not get millions.
     if range.addr() != range.network() {
         return Err(format!("it is neither one address, {}, nor a range, {}", range.addr(), range.trunc()));
     }

@@ -1,7 +1,7 @@
 //! The allocator of the program, and returning memory to the system.
 //!
-//! The system's allocator keeps what thousands of connections needed at once: 300 MiB after 4,000 clients that sent half of a request.
-//! This one returns it, but only while the program allocates: when nothing else happens, a [`tick`] does.
+//! The system's allocator retains the memory that thousands of concurrent connections needed: 300 MiB after 4,000 clients that sent half of
+//! a request. This one returns it, but only while the program allocates. When the program is idle, a [`tick`] allocates.
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,10 +11,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// A block that the allocator gets from the system rather than from what it keeps for a thread.
+/// The size of a block that the allocator requests from the system instead of taking it from a thread's reserve.
 const BLOCK: usize = 4 << 20;
 
-/// Has the allocator return memory from time to time. Never resolves.
+/// Makes the allocator return memory from time to time. Never resolves.
 pub async fn tick() {
     let mut times = tokio::time::interval(PERIOD);
     loop {

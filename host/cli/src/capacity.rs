@@ -1,4 +1,4 @@
-//! Numbers of bytes, as they are said on a command line.
+//! Parses numbers of bytes from the command line.
 
 use std::str::FromStr;
 
@@ -6,22 +6,22 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity(pub u64);
 
-/// Why a text is no capacity.
+/// Why text is not a capacity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CapacityError {
-    /// It is none, or one of nothing.
+    /// It is not a size, or the size is 0.
     #[error(
         "{0:?} is not a size of at least 1 byte: it takes a number of bytes, such as 500000, or one with a unit, such as 128MiB, 1.5GiB \
          or 2GB (kB, MB, GB, TB in powers of 1000, KiB, MiB, GiB, TiB in powers of 1024)"
     )]
     NoSize(String),
-    /// It has half a unit.
+    /// Its unit is ambiguous, such as `G`.
     #[error(
         "{text:?} is not a size that means the same to everybody: it takes {number}{unit}B for powers of 1000, or \
          {number}{unit}iB for powers of 1024"
     )]
     HalfUnit {
-        /// All of it.
+        /// The whole text.
         text: String,
         /// The number in it.
         number: String,
@@ -77,7 +77,7 @@ fn parse(text: &str) -> Option<u64> {
     if let Ok(number) = number.parse::<u64>() {
         return number.checked_mul(*factor);
     }
-    // A whole number that is too large does not become one that is nearly as large.
+    // Only numbers with a point are parsed as fractions: a whole number that is too large must not be rounded to a valid one.
     let fraction = number.contains('.').then(|| number.parse::<f64>().ok())??;
     let bytes = fraction * *factor as f64;
     (bytes < (1u64 << 53) as f64).then_some(bytes as u64)

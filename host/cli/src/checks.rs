@@ -1,4 +1,4 @@
-//! Whether directories and files could be used by a service, without touching what is there.
+//! Checks whether a service could use directories and files, without touching their contents.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use media_cache_server::TraceRecorder;
 /// Opens a trace of requests, and creates it if it does not exist.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 pub fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
     TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
 }
 
-/// Checks that requests could be recorded in a file, which is not created to find out.
+/// Checks that requests could be recorded in a file, without creating it.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 pub fn check_trace(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return open_trace(path).map(drop);
@@ -29,7 +29,7 @@ pub fn check_trace(path: &Path) -> anyhow::Result<()> {
 /// Checks that a directory could be used by a cache, or created.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 pub fn check_directory(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         anyhow::ensure!(path.is_dir(), "{} is not a directory", path.display());
@@ -40,12 +40,12 @@ pub fn check_directory(path: &Path) -> anyhow::Result<()> {
     writable.with_context(|| format!("cannot create the directory {} in {}", path.display(), existing.display()))
 }
 
-/// The directory, or the working directory, in which a name without one is.
+/// The directory, or the working directory if the name has none.
 fn or_working_directory(directory: Option<&Path>) -> &Path {
     directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Checks that files can be created in a directory, with one that has no name.
+/// Checks that files can be created in a directory, with an unnamed file.
 fn check_writable(directory: &Path) -> anyhow::Result<()> {
     tempfile::tempfile_in(directory)?;
     Ok(())
@@ -64,7 +64,7 @@ mod tests {
         assert!(check("file").unwrap_err().ends_with("file is not a directory"));
         let below = check("file/a/b").unwrap_err();
         assert!(below.contains("cannot create the directory") && below.ends_with("that is not a directory"), "{below}");
-        // There are no files in it, and none can be created.
+        // This directory has no files, and none can be created.
         let error = check_directory(Path::new("/proc/self")).unwrap_err();
         assert!(format!("{error:#}").starts_with("cannot write to the directory /proc/self: "), "{error:#}");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);

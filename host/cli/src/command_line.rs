@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The definition of the command line.
 
 use std::process::ExitCode;
 
@@ -90,19 +90,19 @@ enum Command {
     Config(Config),
 }
 
-/// Does what the program was told, by its arguments, its environment and its configuration.
+/// Runs the program with its arguments, its environment and its configuration.
 ///
 /// # Errors
-/// With a sentence for the user, or with a [`clap::Error`].
+/// With a message for the user, or with a [`clap::Error`].
 pub fn run() -> anyhow::Result<ExitCode> {
     let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
     cli.run(settings)
 }
 
-/// The options of `serve` as they are now: with the same arguments and environment, and the files as they have become.
+/// The options of `serve` as they are now: with the same arguments and environment, and the current contents of the files.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 fn serve_options() -> anyhow::Result<(Serve, Settings)> {
     let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
     match cli.command {
@@ -112,13 +112,13 @@ fn serve_options() -> anyhow::Result<(Serve, Settings)> {
 }
 
 impl Cli {
-    /// Does what was said.
+    /// Runs the command.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let command = match self.command {
-            // It limits its memory, and threads need some.
+            // It limits its memory, and the threads of a runtime need some.
             Command::CompilePolicy(compile) => return compile.run(),
             command => command,
         };
@@ -143,7 +143,7 @@ impl Cli {
                 Command::Config(config) => config.run(&settings).await,
             }
         });
-        // A thread that waits for input which never comes must not hold up the end.
+        // A thread that waits for input must not delay the exit.
         runtime.shutdown_background();
         outcome
     }

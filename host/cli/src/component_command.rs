@@ -1,4 +1,4 @@
-//! `media-cache component show|swap|rollback`: the cache component of a service that runs.
+//! `media-cache component show|swap|rollback`: the cache component of a running service.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,10 +49,10 @@ pub struct Rollback {
 }
 
 impl Component {
-    /// Does what was said.
+    /// Runs the command.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(Show { server }) => {

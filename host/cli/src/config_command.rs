@@ -1,4 +1,4 @@
-//! `media-cache config`: what the service would be told, without a service.
+//! `media-cache config`: shows and checks the options of the service without starting it.
 
 use std::process::ExitCode;
 
@@ -36,10 +36,10 @@ pub struct Configuration {
 }
 
 impl Config {
-    /// Does what was said.
+    /// Runs the command.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(shown) if shown.json => output::json_value(&config::json(settings))?,

@@ -1,4 +1,4 @@
-//! What clients of the service may take up.
+//! Limits on the clients of the service.
 
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
@@ -10,13 +10,13 @@ use media_cache_server::ClientLimits;
 
 use crate::open_file_limit::allowed_files;
 
-/// Files that are open whatever clients do: the directory, listeners, downloads and what they are kept in meanwhile.
+/// Files that are open regardless of clients: the directory, listeners, downloads and the files in which they arrive.
 const FILES_OF_OUR_OWN: u64 = 256;
 
-/// Files that a connection needs: the socket, and the one that it is answered from.
+/// Files for each connection: the socket, and the file from which it is served.
 const FILES_EACH: u64 = 2;
 
-/// The times that can be said, in seconds: up to a day.
+/// The valid times, in seconds: up to a day.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
 
 /// Limits for clients.
@@ -47,10 +47,10 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// The limits, as far as open files allow so many connections besides `files` that are open otherwise.
+    /// The limits, with as many connections as the limit on open files allows besides `files` other open files.
     ///
     /// # Errors
-    /// Where they allow none, with a sentence for the user.
+    /// If it allows none, with a message for the user.
     pub fn limits(&self, files: u64) -> anyhow::Result<ClientLimits> {
         let allowed = allowed_files();
         let reserve = files.saturating_add(FILES_OF_OUR_OWN);

@@ -1,7 +1,7 @@
 //! The directory of a cache, for commands that work on its files and need no component.
 //!
-//! Which commands do that, and what they need, is decided here: those that only read take the directory as it is, also next to a running
-//! service, and make nothing; those that write hold its lock.
+//! This module decides how these commands use the directory: commands that only read take it as it is, even next to a running service, and
+//! create nothing; commands that write hold its lock.
 
 use std::path::PathBuf;
 
@@ -24,10 +24,10 @@ pub struct CacheDirectory {
 }
 
 impl CacheDirectory {
-    /// The directory, to read from it. It has to exist and to be that of a cache.
+    /// Opens the directory for reading. It must exist and be the directory of a cache.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn existing(&self) -> anyhow::Result<EntryDirectory> {
         let directory = EntryDirectory::existing(&self.dir).context("no cache was found, and --dir names its directory")?;
         let unreadable = || format!("cannot list the directory {}", self.dir.display());
@@ -36,19 +36,19 @@ impl CacheDirectory {
         Ok(directory)
     }
 
-    /// The directory, to write to it, and its lock. It has to exist and to be that of a cache.
+    /// Opens the directory for writing, with its lock. It must exist and be the directory of a cache.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn owned(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
         let directory = self.existing()?;
         Ok((directory, DirectoryLock::acquire(&self.dir)?))
     }
 
-    /// The directory, to add to it, and its lock. It is made if it is not there.
+    /// Opens the directory for adding entries, with its lock. It is created if it does not exist.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn created(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
         let lock = DirectoryLock::acquire(&self.dir)?;
         Ok((EntryDirectory::existing(&self.dir)?, lock))

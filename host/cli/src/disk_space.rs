@@ -1,4 +1,4 @@
-//! How much disk space a service may take up.
+//! The disk space of a service.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl DiskSpace {
         }
     }
 
-    /// Sets the budget and what is reserved of it.
+    /// Sets the budget and its reserved part.
     pub fn configure(&self, builder: Builder) -> Builder {
         let builder = builder.max_disk_bytes(self.max_size_mb.saturating_mul(MEBIBYTE)).min_free(self.min_free.0);
         match self.reserved_mb {
@@ -53,10 +53,10 @@ impl DiskSpace {
         }
     }
 
-    /// Checks what cannot be checked option by option.
+    /// Checks the options in combination.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn check(&self) -> anyhow::Result<()> {
         let (budget, reserved) = (self.max_size_mb.get(), self.reserved_mb.unwrap_or(0));
         ensure!(

@@ -1,4 +1,4 @@
-//! How many downloads there are at once, and how often one is tried.
+//! The limits on concurrent downloads, and the number of attempts.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub struct DownloadLimits {
 }
 
 impl DownloadLimits {
-    /// A limiter with these limits, which nobody uses yet.
+    /// A new limiter with these limits.
     pub fn limiter(&self) -> ConcurrencyLimiter {
         ConcurrencyLimiter::new(LimiterOptions {
             max_downloads: self.max_downloads,
@@ -54,7 +54,7 @@ pub struct Retries {
 }
 
 impl Retries {
-    /// For downloads that may take so long, all retries included.
+    /// The options for downloads that may take this long, including all retries.
     pub fn options(&self, download_timeout: Duration) -> RetryOptions {
         RetryOptions { retries: self.retries, download_timeout, ..RetryOptions::default() }
     }

@@ -1,4 +1,4 @@
-//! What an entry survives once it is stored.
+//! The durability of stored entries.
 
 use clap::{Args, ValueEnum};
 use media_cache::{Builder, Durability};

@@ -1,22 +1,22 @@
-//! What runs components.
+//! The engines that run components.
 
 use std::path::PathBuf;
 
 use media_cache::Engine;
 use media_cache::policy::PolicyEngine;
 
-/// What runs components. Compiled built-in ones are kept in the user's directory for caches, if there is one.
+/// The engine that runs components. Compiled built-in components are kept in the user's directory for caches, if there is one.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 pub fn engine() -> anyhow::Result<Engine> {
     started(compiled_directory().map_or_else(Engine::new, Engine::keeping_compiled))
 }
 
-/// What runs policies alone, for commands without a cache.
+/// The engine that runs only policies, for commands without a cache.
 ///
 /// # Errors
-/// With a sentence for the user.
+/// With a message for the user.
 pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
     started(PolicyEngine::new())
 }

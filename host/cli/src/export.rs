@@ -15,7 +15,7 @@ use crate::directory::CacheDirectory;
 use crate::selection::Selection;
 use crate::{output, progress, user_files};
 
-/// How much is written at a time, in bytes.
+/// The number of bytes to write at a time.
 const BUFFER: usize = 256 << 10;
 
 /// `media-cache export`.
@@ -79,7 +79,7 @@ impl Export {
     }
 }
 
-/// Creates the archive. One that is there is not overwritten.
+/// Creates the archive. An existing file is not overwritten.
 fn create(file: &Path) -> anyhow::Result<File> {
     let is_archive = std::fs::metadata(file).is_ok_and(|there| there.is_file() && there.len() > 0);
     anyhow::ensure!(!is_archive, "{} exists; --resume continues it", file.display());

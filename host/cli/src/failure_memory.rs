@@ -1,4 +1,4 @@
-//! For how long failed downloads are remembered.
+//! How long failed downloads are remembered.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use media_cache::{Builder, FailureKind, defaults};
 
-/// The longest time that can be said, in seconds: nearly fifty days.
+/// The longest valid time, in seconds: nearly fifty days.
 const LONGEST: u32 = u32::MAX / 1000;
 
 /// For how long failures are remembered. For commands that run long enough to meet one twice.
@@ -29,7 +29,7 @@ struct Remembered {
 }
 
 impl FailureMemory {
-    /// Sets the times, in the order in which they were said.
+    /// Sets the times, in the order in which they were given.
     pub fn configure(&self, builder: Builder) -> Builder {
         let builder = builder.max_retry_after(Duration::from_secs(self.max_retry_after_seconds.into()));
         self.failure_memory.iter().fold(builder, |builder, remembered| match remembered.kind {

@@ -38,7 +38,7 @@ impl Get {
         if file.is_none() && output::is_terminal() {
             anyhow::bail!("these bytes are not for a terminal; say where they are to go with -o FILE, or with `-o - |`");
         }
-        // What is stored is read from its files. The cache is opened to download.
+        // A stored entry is read from its files. The cache is opened only to download.
         if let Some(StoredEntry { sidecar, body, .. }) = self.store.storage.stored(&self.url) {
             let body = Blob::from_file(body.into()).with_context(|| format!("cannot read what is stored for {}", self.url))?;
             let Metadata { mimetype, filename, .. } = Metadata::clone(&sidecar.metadata);
@@ -57,7 +57,7 @@ impl Get {
     }
 }
 
-/// What was got.
+/// The media and its source.
 struct Got {
     key: String,
     mimetype: String,
@@ -67,7 +67,7 @@ struct Got {
 }
 
 impl Got {
-    /// Writes the bytes, and says what they are.
+    /// Writes the bytes, and describes them.
     async fn write(&self, file: Option<&Path>, json: bool) -> anyhow::Result<ExitCode> {
         if json && file.is_none() {
             output::json_note(&self.document());
@@ -84,7 +84,7 @@ impl Got {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What was got, for people.
+    /// Describes the media for people.
     fn description(&self) -> String {
         let from = match self.source {
             Source::Origin => "downloaded",
@@ -93,7 +93,7 @@ impl Got {
         format!("{}, {}, {}, {from}", self.filename, self.mimetype, HumanBytes(self.body.len()))
     }
 
-    /// What was got, for programs.
+    /// Describes the media for programs.
     fn document(&self) -> Value {
         let source = match self.source {
             Source::Origin => "origin",

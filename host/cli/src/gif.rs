@@ -14,16 +14,16 @@ use tokio::process::Command;
 
 use crate::storage::MIB;
 
-/// The program that converts GIFs, if it is to.
+/// The program that converts GIFs, if one is used.
 const FFMPEG: &str = "ffmpeg";
 
-/// How long that program may take to say its version.
+/// How long that program may take to print its version.
 const CHECK_TIME: Duration = Duration::from_secs(10);
 
 /// A million, for pixels.
 const MILLION: u64 = 1_000_000;
 
-/// The most pixels in a picture, and on one side, that H.264 allows.
+/// The maximum number of pixels that H.264 allows in a picture, and on one side.
 const MAX_PIXELS: u64 = 36_864 * 16 * 16;
 const MAX_SIDE: i64 = 8_688;
 
@@ -88,10 +88,10 @@ impl GifOptions {
         }
     }
 
-    /// Checks that the program of the transcoder, if it has one, can be run.
+    /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn check_converter(&self) -> anyhow::Result<()> {
         let TranscoderName::Ffmpeg = self.transcoder else { return Ok(()) };
         let mut version = Command::new(FFMPEG);

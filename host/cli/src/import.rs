@@ -20,7 +20,7 @@ use crate::service_import::ServiceImport;
 use crate::storage::MIB;
 use crate::{output, progress};
 
-/// How much is read at a time, in bytes.
+/// The number of bytes to read at a time.
 const BUFFER: usize = 256 << 10;
 
 /// `media-cache import`.
@@ -48,7 +48,7 @@ pub struct Import {
 impl Import {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Handle::current();
-        // It waits for the archive, for the disk and for the service.
+        // It blocks on the archive, the disk and the service.
         tokio::task::spawn_blocking(move || match &self.server {
             Some(server) => {
                 let client = ServiceClient::new(server.clone(), &self.token)?;

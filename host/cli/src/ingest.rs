@@ -1,4 +1,4 @@
-//! What comes in: downloads and their limits, and what is converted.
+//! Ingest: downloads and their limits, and conversion.
 
 use std::sync::Arc;
 
@@ -50,11 +50,11 @@ impl BodyLimit {
 }
 
 impl Ingest {
-    /// The downloader of these options, which share this limiter. Large bodies arrive in `spool`. `progress`, where it is given, shows how downloads get on;
-    /// `via` names the service that they are made for.
+    /// The downloader of these options. It shares this limiter, and large bodies arrive in `spool`. `progress`, if given, shows the
+    /// progress of downloads; `via` names the service for which they are made.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn downloader(
         &self,
         spool: Arc<Spool>,
@@ -93,15 +93,15 @@ impl Ingest {
         self.gif.transcoder()
     }
 
-    /// Checks that the program of the transcoder, if it has one, can be run.
+    /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn check_converter(&self) -> anyhow::Result<()> {
         self.gif.check_converter().await
     }
 
-    /// Room that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
+    /// The space that one more entry may take, in MiB: its body, or the video that it is converted to, and its sidecar.
     pub fn room(&self) -> u64 {
         self.limit.max_body_mb.max(self.gif.max_video_mb()).saturating_add(1)
     }

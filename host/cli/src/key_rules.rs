@@ -1,4 +1,4 @@
-//! Which URLs are the same entry.
+//! Which URLs share an entry.
 
 use clap::Args;
 use media_cache::KeyRules;
@@ -15,7 +15,7 @@ pub struct KeyRuleOptions {
 }
 
 impl KeyRuleOptions {
-    /// All of them together.
+    /// All rules combined.
     pub fn rules(&self) -> KeyRules {
         self.key_rules.iter().cloned().collect()
     }

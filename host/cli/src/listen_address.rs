@@ -1,4 +1,4 @@
-//! Where a listener is to be: an IP address or the name of a host, and a port.
+//! The address of a listener: an IP address or a host name, and a port.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,7 +21,7 @@ enum Host {
     Name(String),
 }
 
-/// The text is no address.
+/// The text is not an address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it has to be an address and a port, such as 127.0.0.1:8080, localhost:8080, or :8080 for all addresses")]
 pub struct InvalidListenAddress;
@@ -50,7 +50,7 @@ impl FromStr for ListenAddress {
         let is_label = |label: &str| {
             (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
-        // What consists of digits and dots was meant as an IPv4 address, and is none.
+        // Text of digits and dots was meant as an IPv4 address, but is not one.
         let is_number = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         match host {
             "" => Ok(Self { host: Host::All, port }),
@@ -73,10 +73,10 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Looks the host up. `localhost` is 127.0.0.1, and no resolver is asked for it (RFC 6761, section 6.3).
+    /// Looks the host up. `localhost` is 127.0.0.1, without a resolver (RFC 6761, section 6.3).
     ///
     /// # Errors
-    /// With a sentence for the user, when there is no such host.
+    /// With a message for the user, if there is no such host.
     pub async fn resolve(&self) -> anyhow::Result<ResolvedAddress> {
         let candidates = match &self.host {
             Host::Name(name) if name != "localhost" => {
@@ -107,12 +107,12 @@ impl fmt::Display for ResolvedAddress {
 }
 
 impl ResolvedAddress {
-    /// The port; 0 for one that is free.
+    /// The port; 0 to choose a free one.
     pub fn port(&self) -> u16 {
         self.named.port
     }
 
-    /// Whether only this machine can connect, whichever of the addresses it is. The address that stands for all is not loopback.
+    /// Whether only this machine can connect, at any of the candidates. The unspecified address is not loopback.
     pub fn is_loopback(&self) -> bool {
         self.candidates.iter().all(|address| address.ip().to_canonical().is_loopback())
     }
@@ -125,16 +125,16 @@ impl ResolvedAddress {
     /// Listens.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn listen(&self) -> anyhow::Result<TcpListener> {
         TcpListener::bind(&*self.candidates).await.with_context(|| format!("cannot listen on {self}"))
     }
 
-    /// Whether this machine has the address and this process may use the port. That another process is using it does not matter: it
-    /// may be the one that is to be replaced.
+    /// Checks that this machine has the address and this process may use the port. It may be in use by another process, such as the service
+    /// to be replaced.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn check(&self) -> anyhow::Result<()> {
         let bind = |address: &SocketAddr| {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;

@@ -1,4 +1,4 @@
-//! Who reaches the service, and what they may ask.
+//! Who can reach the service, and what they may request.
 
 use std::path::PathBuf;
 
@@ -34,26 +34,26 @@ pub struct Listeners {
     via: Option<Pseudonym>,
 }
 
-/// What may be asked where.
+/// The access at each listener.
 pub struct ListenerAccess {
-    /// At the listener for everybody.
+    /// At the public listener.
     pub main: Access,
-    /// At the listener for administration, if there is one.
+    /// At the administration listener, if there is one.
     pub admin: Option<(ResolvedAddress, Access)>,
 }
 
 impl Listeners {
-    /// What may be asked at `listen`, and where administration is. Reads the files.
+    /// The access at `listen`, and the administration listener. Reads the files.
     ///
     /// # Errors
-    /// With a sentence for the user: where a file cannot be used, and where this would let in the world by mistake.
+    /// With a message for the user: if a file cannot be used, or if this would give everyone access by mistake.
     pub async fn access(&self, listen: &ResolvedAddress) -> anyhow::Result<ListenerAccess> {
         let admin_address = self.admin_address().await?;
         let (main, admin) = self.access_at(listen, admin_address.as_ref())?;
         Ok(ListenerAccess { main, admin: admin_address.zip(admin) })
     }
 
-    /// What may be asked at `listen`, and at `admin_listen`, whatever the options say of the latter. Reads the files.
+    /// The access at `listen` and at `admin_listen`, whatever the options say about the latter. Reads the files.
     ///
     /// # Errors
     /// As for [`access`](Self::access).
@@ -74,7 +74,7 @@ impl Listeners {
         Ok((main, admin))
     }
 
-    /// What keeps a service from having this access and from listening, all of it.
+    /// All problems that keep a service from having this access and from listening.
     pub async fn problems(&self, listen: &ListenAddress) -> Vec<anyhow::Error> {
         let keys = self.signing_key_file.iter().filter_map(|file| signing_keys(&[file]).err());
         let mut problems: Vec<_> = keys.chain(self.admin_token_file.as_deref().and_then(|file| admin_tokens(file).err())).collect();
@@ -101,7 +101,7 @@ impl Listeners {
         }
     }
 
-    /// What the service is called.
+    /// The name of the service.
     pub fn pseudonym(&self) -> Pseudonym {
         self.via.clone().unwrap_or_else(Pseudonym::random)
     }

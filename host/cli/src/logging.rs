@@ -1,4 +1,4 @@
-//! The log of the service, on standard error. Whoever logs never waits: see [`LossyWriter`].
+//! The log of the service, on standard error. Logging never blocks: see [`LossyWriter`].
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::{self, Write as _};
@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use crate::output;
 use crate::visible::{self, Escaping};
 
-/// The most bytes of the log that wait to be written.
+/// The maximum number of bytes of the log that wait to be written.
 const QUEUE_BYTES: usize = 4 << 20;
 
 /// How much is logged, and how.
@@ -87,20 +87,20 @@ pub struct Log {
 }
 
 impl Log {
-    /// Logs what these options choose from now on.
+    /// Applies the filter of these options from now on.
     pub fn set_filter(&self, logging: &Logging) {
         (self.set_filter)(logging.filter().0);
     }
 }
 
 impl Logging {
-    /// Begins to log, panics included. What else is printed on standard error is a part of the log from now on.
+    /// Starts to log, including panics. Everything else printed on standard error becomes part of the log.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn start(&self) -> anyhow::Result<Log> {
         let (filter, misspelt) = self.filter();
-        // A file of its own: nobody else has to wait for a lock that the thread has while it writes.
+        // A file of its own, so that no other thread waits for a lock that the writing thread holds.
         let stderr = io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error for the log")?;
         let report =
             |lost| tracing::warn!(lost, "lines of the log were lost, because it was read too slowly or could not be written");
@@ -135,7 +135,7 @@ impl Logging {
         Ok(Log { writer, set_filter })
     }
 
-    /// Which events are logged, and whether RUST_LOG should say so and is invalid.
+    /// The filter for events, and whether it should come from RUST_LOG, which is invalid.
     fn filter(&self) -> (EnvFilter, bool) {
         let info = || EnvFilter::new("info");
         match &self.log_filter {
@@ -147,7 +147,7 @@ impl Logging {
         }
     }
 
-    /// What the service logs of requests.
+    /// The log of requests.
     pub fn of_requests(&self) -> RequestLog {
         let requests = match self.log_requests {
             Requests::None => LogRequests::None,
@@ -164,7 +164,7 @@ impl Logging {
     }
 }
 
-/// Logs panics, which would otherwise be written to standard error at once, however long that takes.
+/// Logs panics, which would otherwise be written to standard error directly, and could block.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
@@ -175,8 +175,8 @@ fn log_panics() {
     }));
 }
 
-/// Writes a field so that an event is one line, whatever is in it: what strangers send must not pass for an event of its own, nor
-/// move the cursor of a terminal.
+/// Writes a field so that an event is one line, whatever the field contains: untrusted text must not look like another event, or move the
+/// cursor of a terminal.
 fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
     match field.name() {
         "message" => write!(Escaping(writer), "{value:?}"),

@@ -1,4 +1,4 @@
-//! The command line: `media-cache serve` and the other commands. There is no logic of the cache in it.
+//! The command line: `media-cache serve` and the other commands. It contains no cache logic.
 
 #![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `output`")]
 
@@ -83,12 +83,12 @@ fn run() -> ExitCode {
         Ok(code) => return code,
         Err(error) => error,
     };
-    // Whoever reads only the first lines has what they wanted.
+    // A reader that stops early, such as `head`, has what it wanted.
     if matches!(error.downcast_ref(), Some(OutputError::Closed)) {
         return ExitCode::SUCCESS;
     }
     match error.downcast::<clap::Error>() {
-        // This is how help ends.
+        // Prints help and exits.
         Ok(help) => help.exit(),
         Err(error) => {
             output::problem(format_args!("{error:#}"));

@@ -1,4 +1,4 @@
-//! Through whom Matrix media is fetched.
+//! The homeserver through which Matrix media is fetched.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ impl Matrix {
     /// The homeserver, if there is one, with the token as it is in the file now.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn homeserver(&self) -> anyhow::Result<Option<Homeserver>> {
         let (Some(url), Some(file)) = (&self.matrix_homeserver, &self.matrix_token_file) else { return Ok(None) };
         let token = secrets::text(file).with_context(|| format!("cannot read the access token in {}", file.display()))?;

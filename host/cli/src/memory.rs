@@ -1,4 +1,4 @@
-//! The tier in memory.
+//! The memory tier.
 
 use clap::Args;
 use media_cache::{Builder, defaults};
@@ -22,7 +22,7 @@ pub struct Memory {
     max_open_files: Option<u32>,
 }
 
-/// Open files that are left for everything else in any case.
+/// Open files that are always reserved for everything else.
 const OTHER_FILES: u64 = 512;
 
 /// The most files that are kept open by default.
@@ -34,13 +34,13 @@ impl Memory {
         u64::from(self.max_memory_items) + u64::from(self.open_files())
     }
 
-    /// How many of them are of entries that are not in memory.
+    /// How many of them belong to entries that are not in memory.
     fn open_files(&self) -> u32 {
         let default = || u32::try_from((allowed_files().saturating_sub(OTHER_FILES) / 4).min(MAX_OPEN_FILES)).unwrap_or(0);
         self.max_open_files.unwrap_or_else(default)
     }
 
-    /// Sets the limits of the tier in memory.
+    /// Sets the limits of the memory tier.
     pub fn configure(&self, builder: Builder) -> Builder {
         let builder = builder.max_memory_items(self.max_memory_items).max_memory_bytes(self.max_memory_mb.saturating_mul(MIB));
         builder.max_open_files(self.open_files())

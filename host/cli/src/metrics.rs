@@ -1,4 +1,4 @@
-//! What the service measures beside what it always does.
+//! Additional metrics of the service.
 
 use clap::Args;
 use media_cache_http_downloader::HostPattern;
@@ -14,7 +14,7 @@ pub struct MetricsOptions {
 }
 
 impl MetricsOptions {
-    /// Measurements, of nothing yet.
+    /// Metrics without any measurements.
     pub fn metrics(&self) -> Metrics {
         Metrics::new(self.metrics_host.clone())
     }

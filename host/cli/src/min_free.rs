@@ -6,7 +6,7 @@ use media_cache::FreeSpaceFloor;
 
 use crate::capacity::{Capacity, CapacityError};
 
-/// Free space that is to stay on a file system.
+/// Free space to leave on a file system.
 #[derive(Clone, Copy, Debug)]
 pub struct MinFree(pub FreeSpaceFloor);
 

@@ -1,7 +1,7 @@
-//! What the service tells its service manager (sd_notify(3)): that it is ready, reloads and stops, a short status, and that it is
-//! alive, if the manager wants to know (`WatchdogSec=` of systemd).
+//! Notifies the service manager (sd_notify(3)) that the service is ready, reloads and stops, and of a short status; also that it is alive,
+//! if the manager asks for that (`WatchdogSec=` of systemd).
 //!
-//! A thread of its own sends all messages, in their order: a manager that does not read them holds up nothing else.
+//! A thread of its own sends all messages in order: a manager that does not read them blocks nothing else.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use sd_notify::NotifyState;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// The most messages that wait to be sent.
+/// The maximum number of messages that wait to be sent.
 const MAX_WAITING: usize = 16;
 
-/// How long the service waits for a message to be sent, so that it comes before what the service does next.
+/// How long the service waits for a message to be sent, so that it precedes what the service does next.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A check that a part of the service works. It is called from a thread of its own, twice in the interval of the watchdog, and must
@@ -46,7 +46,7 @@ impl Notifier {
     /// The manager that the environment names. It is notified that the service is alive while all of `vitals` are true.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// If no thread can be started.
     pub fn start(vitals: Vec<Vital>) -> io::Result<Self> {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(Self(None));
@@ -57,22 +57,22 @@ impl Notifier {
         Ok(Self(Some(messages)))
     }
 
-    /// Says what the service does.
+    /// Sends a status.
     pub async fn status(&self, status: impl Into<String>) {
         self.send(State::Status, status).await;
     }
 
-    /// Says that the service listens, or has reloaded.
+    /// Notifies that the service listens, or has reloaded.
     pub async fn ready(&self, status: impl Into<String>) {
         self.send(State::Ready, status).await;
     }
 
-    /// Says that the service reloads its configuration. [`ready`](Self::ready) says when it has.
+    /// Notifies that the service reloads its configuration. [`ready`](Self::ready) follows when it has.
     pub async fn reloading(&self) {
         self.send(State::Reloading, "reloading the configuration").await;
     }
 
-    /// Says that the service stops.
+    /// Notifies that the service stops.
     pub async fn stopping(&self, status: impl Into<String>) {
         self.send(State::Stopping, status).await;
     }
@@ -86,7 +86,7 @@ impl Notifier {
     }
 }
 
-/// Whether a runtime has run a task since the last time.
+/// Checks that a runtime has run a task since the previous call.
 pub fn runs_tasks(runtime: Handle) -> Vital {
     let has_run = Arc::new(AtomicBool::new(true));
     Box::new(move || {
@@ -132,7 +132,7 @@ impl Sender {
     }
 
     fn check_vitals(&mut self) {
-        // All of them are called, since each may look at what has happened since the last time.
+        // All of them are called, since each may look at what has happened since its previous call.
         let was_alive = self.is_alive;
         let alive: Vec<bool> = self.vitals.iter_mut().map(|vital| vital()).collect();
         self.is_alive = !alive.contains(&false);

@@ -1,9 +1,9 @@
-//! How many files the process may have open.
+//! The limit on open files of the process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// How many files this process may have open, once it has asked for as many as it can have. The lower limit that it starts with is for
-/// programs that use select(2).
+/// Raises the limit on open files to the maximum, if possible, and returns it. The lower initial limit is meant for programs that use
+/// select(2).
 pub fn allowed_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok() {

@@ -1,4 +1,4 @@
-//! How far downloads go.
+//! Limits on downloads.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl From<OriginCacheControlName> for OriginCacheControl {
 }
 
 impl OutboundLimits {
-    /// These limits, as a downloader takes them.
+    /// The options of a downloader with these limits.
     pub fn options(&self) -> HttpOptions {
         HttpOptions {
             max_redirects: self.max_redirects,

@@ -1,5 +1,5 @@
-//! All that commands print. Text for people is escaped here ([`Visible`]), so that no command can forget it. A reader that closes
-//! standard output early has what it wanted: that ends a command silently.
+//! Everything that commands print. Text for people is escaped here ([`Visible`]), so that no command can forget it. If the reader closes
+//! standard output early, the command ends silently.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::visible::{Visible, json, json_line};
 
-/// How long the end of the process waits for a log that nobody reads.
+/// How long the exit of the process waits for a log without a reader.
 pub const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// What writes to standard error, once there is a log.
+/// The writer for standard error, once there is a log.
 static LOG: OnceLock<LossyWriter> = OnceLock::new();
 
 /// Standard output cannot be written to.
@@ -54,7 +54,7 @@ pub fn json_document(value: &Value) -> Result<(), OutputError> {
     raw(format!("{}\n", json(&format!("{value:#}"))).as_bytes())
 }
 
-/// Prints bytes as they are: media, and what is known to be harmless.
+/// Prints bytes verbatim: media, and text known to be harmless.
 #[allow(clippy::disallowed_methods, reason = "this is where everything that is printed ends up")]
 pub fn raw(bytes: &[u8]) -> Result<(), OutputError> {
     let mut out = io::stdout().lock();
@@ -67,7 +67,7 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints a line for people on standard error. If nobody reads that, there is nobody to tell.
+/// Prints a line for people on standard error. Failures are ignored, since there is no other place to report them.
 pub fn note(text: impl Display) {
     to_stderr(&format!("{}\n", Visible(text)));
 }
@@ -84,19 +84,19 @@ fn to_stderr(line: &str) {
     };
 }
 
-/// Prints on standard error through the log from now on.
+/// Sends everything for standard error through the log from now on.
 pub fn notes_through(log: LossyWriter) {
     let _ = LOG.set(log);
 }
 
-/// Waits until the log is written, if there is one, for as long as the end of a process may wait for that.
+/// Waits until the log, if there is one, is written, for up to [`FLUSH_LIMIT`].
 pub fn flush_log() {
     if let Some(log) = LOG.get() {
         log.flush_within(FLUSH_LIMIT);
     }
 }
 
-/// Prints what went wrong on standard error. Lines after the first are indented, so that none passes for another message.
+/// Prints an error on standard error. Lines after the first are indented, so that none looks like another message.
 pub fn problem(text: impl Display) {
     for (at, line) in text.to_string().split('\n').enumerate() {
         if at == 0 {

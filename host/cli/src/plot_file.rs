@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A file whose name ends in `.svg`, in any case: curves are drawn as nothing else.
+/// A file whose name ends in `.svg`, in any case. There is no other format for curves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlotFile(PathBuf);
 
-/// The name promises another format.
+/// The name has the extension of another format.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("curves are written as SVG; give a file whose name ends in .svg")]
 pub struct InvalidPlotFile;

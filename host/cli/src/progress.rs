@@ -1,5 +1,5 @@
-//! How far a command is, on standard error, if that is a terminal. Every line fits on one of 38 columns: longer ones would wrap, and be
-//! drawn one below the other.
+//! The progress of a command, on standard error, if that is a terminal. Every line fits into 38 columns: longer ones would wrap, and each
+//! update would start a new line.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn spinner() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style(SPINNER))
 }
 
-/// Turns a spinner beside a message.
+/// Turns a spinner next to a message.
 pub fn spin(bar: &ProgressBar, message: &str) {
     bar.set_message(Visible(message).to_string());
     bar.enable_steady_tick(Duration::from_millis(100));
@@ -36,7 +36,7 @@ pub fn downloaded(bar: &ProgressBar, received: u64, total: Option<u64>) {
     }
 }
 
-/// A bar for so many requests that are replayed.
+/// A bar for a replay of this many requests.
 pub fn replay(requests: u64) -> ProgressBar {
     ProgressBar::new(requests).with_style(style(REPLAY))
 }
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// A terminal of so many columns, which keeps what is drawn.
+    /// A terminal with this many columns, which records what is drawn.
     #[derive(Clone, Debug)]
     struct Terminal(u16, Arc<Mutex<Vec<String>>>);
 
@@ -115,7 +115,7 @@ mod tests {
         }
     }
 
-    /// What a bar draws on a terminal of so many columns.
+    /// What a bar draws on a terminal with this many columns.
     fn drawn(columns: u16, bar: &ProgressBar, draw: impl FnOnce(&ProgressBar)) -> Vec<String> {
         let terminal = Terminal(columns, Arc::default());
         bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));

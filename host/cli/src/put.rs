@@ -16,10 +16,10 @@ use url::Url;
 use crate::output;
 use crate::store_options::StoreOptions;
 
-/// What cannot be read twice, such as a pipe, is kept in a temporary file if it has more bytes than this.
+/// Input that cannot be read twice, such as a pipe, is kept in a temporary file if it has more bytes than this.
 const SPOOL_ABOVE: u64 = 4 << 20;
 
-/// How much of it is read at a time, in bytes.
+/// The number of bytes to read at a time.
 const PIECE: usize = 64 << 10;
 
 /// `media-cache put`.
@@ -75,13 +75,13 @@ impl Put {
     }
 }
 
-/// The bytes of a file. What is no regular file can be read only once and may have no end, so that no more than a byte beyond `limit` is
-/// read of it.
+/// The bytes of a file. Anything but a regular file can be read only once and may be endless, so at most one byte beyond `limit` is read of
+/// it.
 async fn body(file: &Path, limit: u64) -> std::io::Result<Blob> {
     if file.as_os_str() == "-" {
         return spooled(tokio::io::stdin(), limit).await;
     }
-    // Opening a pipe waits until somebody writes to it.
+    // Opening a pipe blocks until another process writes to it.
     let path = file.to_owned();
     let opened = tokio::task::spawn_blocking(move || File::open(path)).await.map_err(std::io::Error::other)??;
     let kind = opened.metadata()?.file_type();

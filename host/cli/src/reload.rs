@@ -27,7 +27,7 @@ use crate::shutdown_times::ShutdownTimes;
 /// How long reading the files may take: one of them may be a pipe, or on a mount that hangs.
 const READING_LIMIT: Duration = Duration::from_secs(10);
 
-/// The options that have something to reload.
+/// The options that can be reloaded.
 pub struct ReloadableOptions {
     pub listeners: Listeners,
     pub ingest: Ingest,
@@ -45,7 +45,7 @@ pub struct ReloadableParts {
     pub times: watch::Sender<ShutdownTimes>,
     /// Where the service listens.
     pub listen: ResolvedAddress,
-    /// Where it listens for administration: what the option says, and what came of it.
+    /// Where it listens for administration: the configured address, and the bound one.
     pub admin_listen: Option<(ResolvedAddress, SocketAddr)>,
     /// The limit on bodies, which cannot change.
     pub max_body_mb: u64,
@@ -65,7 +65,7 @@ struct Replacements {
 }
 
 impl ReloadableParts {
-    /// Makes the replacements, or finds out what is wrong with the options. Reads files.
+    /// Builds the replacements, or reports what is wrong with the options. Reads files.
     fn prepare(&self, options: ReloadableOptions) -> anyhow::Result<Replacements> {
         let ReloadableOptions { listeners, ingest, logging, times } = options;
         let admin_listen = self.admin_listen.as_ref().map(|(address, _)| address);
@@ -93,14 +93,14 @@ impl ReloadableParts {
 pub struct Reloader<F> {
     /// The options as they are now.
     pub read_options: F,
-    /// The options that are in force.
+    /// The effective options.
     pub settings: Settings,
     pub parts: Arc<ReloadableParts>,
     pub notifier: Notifier,
 }
 
 impl<F: Fn() -> anyhow::Result<(ReloadableOptions, Settings)> + Clone + Send + 'static> Reloader<F> {
-    /// Reloads whenever it is requested. Never resolves.
+    /// Reloads on every request. Never resolves.
     pub async fn run(mut self, requested: Arc<Notify>) {
         loop {
             requested.notified().await;

@@ -1,4 +1,4 @@
-//! What was chosen while a service ran, and is used again at the next start.
+//! The choices made while a service ran, which the next start uses again.
 
 use media_cache::component::RememberedComponent;
 use media_cache::policy::RememberedPolicy;
@@ -6,7 +6,7 @@ use media_cache::{Builder, CacheComponent, Engine};
 
 use crate::storage::Storage;
 
-/// What was chosen while a service ran.
+/// The choices made while a service ran.
 pub struct Remembered {
     /// The eviction policy.
     pub policy: RememberedPolicy,
@@ -14,12 +14,12 @@ pub struct Remembered {
     pub component: RememberedComponent,
 }
 
-/// The cache component of a start.
+/// The cache component to start with.
 #[derive(Clone)]
 pub struct StartComponent {
-    /// The one to start.
+    /// The preferred component.
     pub component: CacheComponent,
-    /// The one that runs if that does not start.
+    /// The component to use if that does not start.
     pub fallback: Option<CacheComponent>,
 }
 
@@ -35,7 +35,7 @@ impl StartComponent {
 }
 
 impl Remembered {
-    /// What the directory remembers.
+    /// The choices stored in the directory.
     pub fn new(storage: &Storage) -> Self {
         Self {
             policy: RememberedPolicy::new(storage.dir(), storage.policy.clone()),
@@ -43,11 +43,11 @@ impl Remembered {
         }
     }
 
-    /// The cache component that was chosen while the service ran before, if that can still be had, and the configured one in case that it
-    /// does not start; or else the configured one.
+    /// The cache component that was chosen while the service ran before, if it is still available, with the configured one as its fallback;
+    /// otherwise the configured one.
     ///
     /// # Errors
-    /// When the configured one cannot be used.
+    /// If the configured one cannot be used.
     pub fn component(&self, engine: &Engine, storage: &Storage) -> anyhow::Result<StartComponent> {
         let configured = storage.component();
         if let Some(chosen) = self.component.recall() {
@@ -57,7 +57,7 @@ impl Remembered {
                     tracing::info!(
                         "the cache component is {chosen}, which was chosen while the service ran; {configured} is not used"
                     );
-                    // What was chosen works without it.
+                    // The chosen component works without it.
                     let fallback = engine.cache(&configured).inspect_err(|error| tracing::warn!("{configured}: {error}")).ok();
                     return Ok(StartComponent { component, fallback });
                 }
@@ -69,7 +69,7 @@ impl Remembered {
         Ok(StartComponent { component: engine.cache(&configured)?, fallback: None })
     }
 
-    /// Forgets what was chosen before something else was configured. To be called by the owner of the directory.
+    /// Forgets choices made before the configuration changed. Must only be called by the owner of the directory.
     pub fn forget_the_outdated(&self) {
         for (what, forgotten) in
             [("policy", self.policy.forget_the_outdated()), ("cache component", self.component.forget_the_outdated())]

@@ -5,17 +5,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use futures::future::BoxFuture;
 use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
-/// A downloader that can be replaced. Downloads under way end with the one with which they began. Clones are the same.
+/// A downloader that can be replaced. A download in progress continues with the downloader that started it. Clones share the downloader.
 #[derive(Clone)]
 pub struct ReplaceableDownloader(Arc<RwLock<Arc<dyn Downloader>>>);
 
 impl ReplaceableDownloader {
-    /// Downloads with this one at first.
+    /// Starts with this downloader.
     pub fn new(downloader: Arc<dyn Downloader>) -> Self {
         Self(Arc::new(RwLock::new(downloader)))
     }
 
-    /// Downloads with this one from now on.
+    /// Uses this downloader from now on.
     pub fn replace(&self, downloader: Arc<dyn Downloader>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = downloader;
     }

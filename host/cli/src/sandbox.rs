@@ -1,4 +1,4 @@
-//! What eviction policies may use up.
+//! Resource limits for eviction policies.
 
 use std::time::Duration;
 

@@ -8,13 +8,13 @@ use anyhow::Context;
 use media_cache::{Pipes, read_small_file};
 use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
 
-/// The most bytes of a file with secrets. What is larger is another file.
+/// The maximum size of a file with secrets, in bytes. A larger one is the wrong file.
 const LARGEST: u64 = 1 << 20;
 
 /// The keys in files, in their order.
 ///
 /// # Errors
-/// With a sentence for the user, in which no key is.
+/// With a message for the user that contains no key.
 pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> {
     let mut keys = Vec::new();
     for file in files {
@@ -26,7 +26,7 @@ pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> 
 /// The tokens in a file.
 ///
 /// # Errors
-/// With a sentence for the user, in which no token is.
+/// With a message for the user that contains no token.
 pub fn admin_tokens(file: &Path) -> anyhow::Result<AdminTokens> {
     Ok(AdminTokens::new(lines_of_tokens(file)?)?)
 }
@@ -34,7 +34,7 @@ pub fn admin_tokens(file: &Path) -> anyhow::Result<AdminTokens> {
 /// The token that a client sends: the first in a file.
 ///
 /// # Errors
-/// With a sentence for the user, in which no token is.
+/// With a message for the user that contains no token.
 pub fn first_token(file: &Path) -> anyhow::Result<String> {
     let token = lines_of_tokens(file)?.into_iter().next().context("there is no token")?;
     String::from_utf8(token).context("a token is text")
@@ -44,7 +44,7 @@ fn lines_of_tokens(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
     read(file, |token| AdminTokens::new([token]).map(drop))
 }
 
-/// All text of a file with a secret.
+/// The whole text of a file with a secret.
 ///
 /// # Errors
 /// Any error of the operating system, and [`ErrorKind::InvalidData`] if it is not UTF-8.
@@ -53,7 +53,7 @@ pub fn text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(text).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// The secrets in a file, one a line. Empty lines, lines that begin with `#`, and blanks at both ends of a line are for people.
+/// The secrets in a file, one a line. Empty lines, lines that begin with `#`, and blanks at both ends of a line are ignored.
 fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow::Result<Vec<Vec<u8>>> {
     let name = file.display();
     warn_if_others_read(file);
@@ -76,7 +76,7 @@ fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow:
     Ok(secrets)
 }
 
-/// A secret that others on this machine can read is none.
+/// A secret that other users of this machine can read is not a secret.
 fn warn_if_others_read(name: &Path) {
     let mode = name.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {

@@ -1,4 +1,4 @@
-//! Which entries a command is for.
+//! Selects the entries that a command applies to.
 
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
@@ -20,7 +20,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// The entries that are meant, if anything was said.
+    /// The selected entries, if an option was given.
     pub fn filter(self) -> Option<EntryFilter> {
         let prefix = self.prefix.map(EntryFilter::Prefix);
         self.host.or(prefix).or_else(|| self.all.then_some(EntryFilter::All))

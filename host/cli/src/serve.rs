@@ -44,7 +44,7 @@ use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
 
-/// Connections at once to the listener for administration. The files for them are among those that are kept for everything else.
+/// The maximum number of connections to the administration listener. Their files are among those reserved for everything else.
 const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
     Some(operators) => operators,
     None => NonZeroUsize::MIN,
@@ -91,7 +91,7 @@ pub struct Serve {
     metrics: MetricsOptions,
 }
 
-/// What the cache of a service shares with the rest of it.
+/// Parts that the cache of a service shares with the rest of it.
 struct Shared<'a> {
     downloader: &'a ReplaceableDownloader,
     spool: &'a Arc<Spool>,
@@ -104,7 +104,7 @@ impl Serve {
     pub async fn run(self, settings: Settings, read_options: fn() -> anyhow::Result<(Self, Settings)>) -> anyhow::Result<ExitCode> {
         let log = self.logging.start()?;
         let (times, times_now) = watch::channel(self.shutdown);
-        // Signals count from here on, so that one that comes while the cache is loading is not lost.
+        // Signals are handled from here on, so that one that arrives while the cache is loading is not lost.
         let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
         let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
         settings.log();
@@ -132,7 +132,7 @@ impl Serve {
         endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = Remembered::new(&self.storage);
-        // Who reads the address may rely on it that the service will come up, unless what is stored cannot be read.
+        // Once the address is printed, clients may rely on the service to come up, unless the stored entries cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
         let spool = self.disk_space.spool(self.storage.dir());
@@ -210,13 +210,13 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The options that have something to reload.
+    /// The options that can be reloaded.
     fn reloadable(self) -> ReloadableOptions {
         ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
     }
 
-    /// A cache that has its directory, with the component and the policy that were chosen while the service ran before, if these can still
-    /// be had.
+    /// A cache that owns its directory, with the component and the policy that were chosen while the service ran before, if they are still
+    /// available.
     fn prepare(&self, remembered: &Remembered, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
         let engine = engine()?;
         let component = remembered.component(&engine, &self.storage)?;
@@ -267,7 +267,7 @@ impl Serve {
         Ok(self.failure_memory.configure(builder))
     }
 
-    /// What a service would stumble over at its start, as far as that shows without listening and without touching the directory.
+    /// Problems that would keep a service from starting, as far as they show without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
@@ -280,7 +280,7 @@ impl Serve {
         problems
     }
 
-    /// Opens a cache of nothing in a directory that is soon forgotten, which takes the component, the policy and its options.
+    /// Opens an empty cache in a temporary directory, which checks the component, the policy and its options.
     async fn try_out(&self) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
         let spool = Spool::temporary();
@@ -299,10 +299,10 @@ fn concerns_policy(error: &anyhow::Error) -> bool {
     error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
 }
 
-/// Logs what was found, once the directory is loaded.
+/// Logs what was found once the directory is loaded.
 async fn log_loaded(cache: MediaCache) {
     let directory = cache.directory().to_owned();
-    // It may be closed first, and must not be kept open by this.
+    // The cache may be closed first, and this must not keep it open.
     let Ok(report) = cache.loaded().await else { return };
     tracing::info!(
         entries = report.entries,

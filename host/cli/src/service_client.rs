@@ -25,11 +25,11 @@ pub struct ServiceClient {
     client: Client,
 }
 
-/// What a service answered.
+/// The answer of a service.
 pub enum Answer {
-    /// It did what it was asked, and this is its document.
+    /// The request succeeded, with this document.
     Done(Value),
-    /// It did not.
+    /// The request was refused.
     Refused {
         /// The status of the answer.
         status: StatusCode,
@@ -42,7 +42,7 @@ impl ServiceClient {
     /// The service at an address, with a token if there is one.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn new(address: Url, token: &TokenFile) -> anyhow::Result<Self> {
         let token = token.token_file.as_deref().map(first_token).transpose()?;
         Ok(Self { address, token, client: client()? })
@@ -74,7 +74,7 @@ impl ServiceClient {
         sent.with_context(|| format!("cannot reach a service at {}; --server says where it is", self.address))
     }
 
-    /// Takes an answer apart.
+    /// Parses an answer.
     pub async fn read(&self, response: Response) -> anyhow::Result<Answer> {
         let status = response.status();
         let body = response.bytes().await.map_err(reqwest::Error::without_url);
@@ -121,7 +121,7 @@ fn hint(code: &str) -> &'static str {
 fn client() -> anyhow::Result<Client> {
     // The provider is set once for the process: an error means that it is set already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // A proxy of the environment would see the token, and is not meant for services on this machine. A redirect would take the token to
+    // A proxy from the environment would see the token, and is not meant for services on this machine. A redirect would send the token to
     // another service.
     Ok(Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?)
 }

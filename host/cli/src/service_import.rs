@@ -21,7 +21,7 @@ pub struct ServiceImport {
 }
 
 impl ServiceImport {
-    /// Imports by requests that run on this runtime. It must not be called by a thread of that.
+    /// Imports with requests that run on this runtime. Must not be called on a thread of that runtime.
     pub fn new(client: ServiceClient, runtime: Handle) -> Self {
         Self { client, runtime }
     }
@@ -39,7 +39,7 @@ impl Destination for ServiceImport {
             StatusCode::OK if tag == Some(&format!("\"{}\"", encode_hex(&entry.body_digest))) => Ok(Presence::Same),
             StatusCode::OK => Ok(Presence::Different),
             StatusCode::GATEWAY_TIMEOUT => Ok(Presence::Absent),
-            // The PUT that follows is answered with the reason.
+            // The PUT that follows returns the reason.
             _ => Ok(Presence::Absent),
         }
     }

@@ -1,4 +1,4 @@
-//! How a service ends: no new connections, time for clients to take what they asked for, and then a clean close of the cache.
+//! Shuts a service down: no new connections, time for clients to receive their responses, and then a clean close of the cache.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::signals::Signals;
 
-/// What a service that ends consists of.
+/// The parts of a service that is shut down.
 pub struct Running {
     pub server: JoinHandle<Vec<()>>,
     pub connections: Connections,
@@ -19,10 +19,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits for the server, which has been told to stop, but not longer than `grace` or a further signal; then closes the cache.
+    /// Waits for the server, which has been asked to stop, for at most `grace` or until another signal arrives; then closes the cache.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn finish(mut self, grace: Duration, signals: &mut Signals) -> anyhow::Result<()> {
         let why = tokio::select! {
             served = &mut self.server => {
@@ -33,10 +33,10 @@ impl Running {
             () = signals.hastened() => Some("and a further signal asks not to wait for them".into()),
         };
         if let Some(why) = why {
-            // A client that never finished its request, or never takes its answer, must not hold up the end.
+            // A client that never finishes its request, or never reads its response, must not delay the shutdown.
             tracing::warn!("{} connections are still open {why}; they are closed", self.connections.stats().open);
             self.server.abort();
-            // Nor must a download that nobody waits for any more.
+            // Nor must a download without a waiting client.
             self.limiter.close();
         }
         self.cache.close().await.context("the cache could not be closed")

@@ -1,4 +1,4 @@
-//! How long a service may take to end.
+//! How long a shutdown may take.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub struct ShutdownTimes {
 }
 
 impl ShutdownTimes {
-    /// How long clients have to take what they asked for.
+    /// How long clients have to receive their responses.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }

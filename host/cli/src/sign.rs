@@ -46,7 +46,7 @@ pub struct Sign {
 impl Sign {
     /// Prints the path and query that the service answers, or its URL.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        // A signature for what the service refuses would be good for nothing.
+        // A signature for a URL that the service refuses would be useless.
         let checked = media_cache::check_url(&self.url).and_then(|()| check_url(&self.url, self.max_url_bytes));
         checked.map_err(|why| anyhow::anyhow!("{} is not a URL that a service fetches: {why}", shown(&self.url)))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
@@ -63,7 +63,7 @@ impl Sign {
     }
 }
 
-/// As much of a URL as there is room for in a sentence, without its secrets.
+/// A URL without its secrets, shortened to fit into a sentence.
 fn shown(url: &str) -> String {
     let hidden = hide(url);
     match hidden.char_indices().nth(LONGEST_SHOWN) {
@@ -72,7 +72,7 @@ fn shown(url: &str) -> String {
     }
 }
 
-/// The most characters of a URL that are repeated in an error.
+/// The maximum number of characters of a URL in an error.
 const LONGEST_SHOWN: usize = 200;
 
 fn base(text: &str) -> Result<Url, String> {
@@ -81,11 +81,11 @@ fn base(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "it has to begin with http:// or https://".into())
 }
 
-/// How long something is good: a whole number of seconds, minutes, hours or days, at least one.
+/// A period of validity: a whole number of seconds, minutes, hours or days, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lifetime(Duration);
 
-/// Why a text says no such thing.
+/// The text is not such a period.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a time such as 90s, 15m, 12h or 7d")]
 struct LifetimeError(String);

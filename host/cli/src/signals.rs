@@ -1,9 +1,9 @@
-//! Signals, and the hard limit of a shutdown. A thread of its own with a runtime of its own handles them, so that they work whatever
-//! hangs elsewhere.
+//! Signals, and the hard limit of a shutdown. A thread of its own with a runtime of its own handles them, so that they work even if
+//! everything else hangs.
 //!
-//! The first SIGTERM or SIGINT asks the service to stop. Those that follow within a second are repetitions: supervisors and terminals
-//! send several. A later one ends the wait for clients, and nothing else: no signal keeps the cache from being closed. SIGHUP asks
-//! the service to reload what can be reloaded.
+//! The first SIGTERM or SIGINT asks the service to stop. Further ones within a second are repetitions: supervisors and terminals send
+//! several. A later one ends the wait for clients, and nothing else: no signal keeps the cache from being closed. SIGHUP asks the service
+//! to reload what can be reloaded.
 
 use std::io;
 use std::process;
@@ -23,7 +23,7 @@ use crate::shutdown_times::ShutdownTimes;
 /// The exit status of a service that did not end in time.
 const EXCEEDED_LIMIT: i32 = 3;
 
-/// For how long signals are repetitions of the first.
+/// How long signals count as repetitions of the first.
 const REPETITIONS: Duration = Duration::from_secs(1);
 
 /// How long exiting may take.
@@ -37,7 +37,7 @@ enum Wish {
     StopSoon,
 }
 
-/// The signals that this process gets.
+/// The signals that this process receives.
 pub struct Signals {
     wish: watch::Receiver<Wish>,
     reload: Arc<Notify>,
@@ -47,7 +47,7 @@ impl Signals {
     /// Handles signals from now on. Once one asks the service to stop, the process ends within the times that `times` has then.
     ///
     /// # Errors
-    /// When the system is out of resources.
+    /// If the system is out of resources.
     pub fn handle(times: watch::Receiver<ShutdownTimes>, log: LossyWriter) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let (sender, wish) = watch::channel(Wish::Run);
@@ -83,7 +83,7 @@ impl Signals {
     }
 
     async fn wished(&mut self, wished: Wish) {
-        // The thread has the sender as long as the process lives.
+        // The thread keeps the sender as long as the process lives.
         let _ = self.wish.wait_for(|wish| *wish >= wished).await;
     }
 }
@@ -134,7 +134,7 @@ impl Handler {
     fn exit(&self, after: Duration) -> ! {
         tracing::error!("the service has not stopped within {} s and exits without closing the cache", after.as_secs());
         self.log.flush_within(FLUSH_LIMIT);
-        // What is run at the exit of a process can hang, too.
+        // Exit handlers can hang, too.
         let killed = thread::Builder::new().spawn(|| {
             thread::sleep(EXIT_LIMIT);
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)

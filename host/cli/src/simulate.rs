@@ -53,7 +53,7 @@ impl Simulate {
             Some(threads) => threads,
             None => std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         };
-        // It goes to standard error, and only if that is a terminal.
+        // The bar is drawn on standard error, and only if that is a terminal.
         let bar = progress::replay(trace.requests().len() as u64 * jobs.len() as u64);
         let outcomes = simulator::run(&engine, &trace, &jobs, threads, &|done| bar.inc(done));
         bar.finish_and_clear();
@@ -73,7 +73,7 @@ impl Simulate {
             }
         }
         match printed {
-            // The exit status counts even if nobody reads on.
+            // The exit status matters even if the reader has closed the output.
             Ok(()) | Err(OutputError::Closed) => Ok(code),
             Err(error) => Err(error.into()),
         }
@@ -105,7 +105,7 @@ impl Simulate {
     }
 }
 
-/// How a policy would be written on the command line, options that it has by default left out.
+/// A policy as it is written on the command line, without options that have their default.
 fn label(outcome: &Outcome) -> String {
     Visible(&outcome.spec).to_string()
 }
@@ -119,7 +119,7 @@ fn as_json(outcomes: &[Outcome]) -> Value {
             "requests": counts.requests, "object_misses": counts.object_misses, "missed_bytes": counts.missed_bytes,
             "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
         });
-        // These are there only where there is something to say.
+        // These are included only if they are not zero.
         for (name, number) in [("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)] {
             if number > 0 {
                 row[name] = number.into();
@@ -153,7 +153,7 @@ fn as_table(outcomes: &[Outcome]) -> Vec<String> {
     let widths: Vec<usize> = (0..HEAD.len()).map(width).collect();
     let line = |row: &Vec<String>| {
         let aligned = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
-            // Names begin on the left, numbers end on the right.
+            // Names are left-aligned, numbers right-aligned.
             if column == 1 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
         });
         aligned.collect::<Vec<_>>().join("  ").trim_end().to_owned()

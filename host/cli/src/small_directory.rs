@@ -1,5 +1,5 @@
-//! Has a small directory loaded before the first request is answered, so that what is stored is counted and listed from the first moment, and
-//! a PUT right after the start is not refused. A large directory is loaded while requests are served.
+//! Loads a small directory before the first request is answered, so that stored entries are counted and listed from the start, and a PUT
+//! right after the start is not refused. A large directory is loaded while requests are served.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use media_cache::MediaCache;
 /// The number of files in a small directory. They are loaded within a few milliseconds, unless the machine is busy.
 const FILES: usize = 2000;
 
-/// How long requests wait even so.
+/// How long requests wait for that at most.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Waits until the directory of a cache is loaded, if it is a small one.
@@ -24,7 +24,7 @@ pub async fn wait_until_loaded(cache: &MediaCache) {
     let _ = tokio::time::timeout(PATIENCE, wait).await;
 }
 
-/// Whether the directory has few files. One that cannot be listed has none.
+/// Whether the directory has few files. A directory that cannot be listed counts as empty.
 fn is_small(directory: &Path) -> bool {
     directory.read_dir().map_or(0, |files| files.take(FILES + 1).count()) <= FILES
 }

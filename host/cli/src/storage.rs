@@ -1,4 +1,4 @@
-//! Which cache it is: its directory, its components and its key rules.
+//! Identifies a cache: its directory, its components and its key rules.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -37,48 +37,48 @@ pub struct Storage {
     key_rules: KeyRuleOptions,
 }
 
-/// The policy cannot be used, whatever is true of the rest.
+/// The policy cannot be used. Everything else may be valid.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct UnusablePolicy(ComponentError);
 
 impl Storage {
-    /// Where it is.
+    /// The path of the directory.
     pub fn dir(&self) -> &Path {
         &self.directory.dir
     }
 
-    /// What is stored for a URL, read from its files: without the index of the cache, and also next to a running service. Nothing if its
-    /// files are damaged.
+    /// The entry stored for a URL, read from its files: without the index of the cache, and even next to a running service. `None` if there
+    /// is none or its files are damaged.
     pub fn stored(&self, url: &str) -> Option<StoredEntry> {
         let directory = EntryDirectory::existing(self.dir()).ok()?;
         directory.entry(self.key_rules.digest(url)).ok().flatten()
     }
 
-    /// What a URL has in common with all URLs of the same entry.
+    /// The cache key of a URL.
     pub fn key(&self, url: &str) -> String {
         self.key_rules.rules().key(url).into_owned()
     }
 
-    /// A cache at this place with a budget in MiB, for a command that neither downloads nor transcodes.
+    /// A builder for this cache with a budget in MiB, for a command that neither downloads nor transcodes.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
         let engine = engine()?;
         let component = engine.cache(&self.component())?;
         self.builder_with(engine, component, max_size_mb, &self.policy)
     }
 
-    /// The cache component that was said.
+    /// The configured cache component.
     pub fn component(&self) -> ComponentOrigin {
         self.component.clone().map_or(ComponentOrigin::BuiltIn, ComponentOrigin::File)
     }
 
-    /// The same, with a component and a policy other than those that were said.
+    /// As [`builder`](Self::builder), with a component and a policy other than the configured ones.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub fn builder_with(
         &self,
         engine: Engine,
@@ -95,19 +95,19 @@ impl Storage {
         Ok(builder.engine(engine).downloader(NoDownloader).transcoder(NoTranscoder))
     }
 
-    /// A budget in MiB that evicts nothing: what the directory holds and `more` MiB, or the default where that is larger. Looking at
-    /// a cache, or adding a thing to it, must not empty it because nobody said how large it may be.
+    /// A budget in MiB with which nothing is evicted: the size of the directory and `more` MiB, or the default if that is larger. Reading
+    /// from a cache, or adding an entry, must not empty it just because no budget was given.
     pub fn ample_budget(&self, more: u64) -> NonZeroU64 {
         let needed = mebibytes_in(self.dir()).saturating_add(more);
-        // An eighth of a budget is not for entries.
+        // An eighth of the budget is reserved.
         let budget = needed.saturating_add(needed / 7 + 1);
         NonZeroU64::new(budget.max(DEFAULT_MAX_SIZE_MB)).unwrap_or(NonZeroU64::MIN)
     }
 
-    /// Opens the cache while a spinner turns, where there is somebody to see it.
+    /// Opens the cache, with a spinner on a terminal.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
         progress::spin(bar, &format!("loading {}", self.dir().display()));
         let opened = builder.open().await;
@@ -121,7 +121,7 @@ impl Storage {
     /// Opens the cache, which has to exist, for a command that needs the order of use and the counters in its index.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
         self.directory.existing()?;
         let bar = progress::spinner();
@@ -137,7 +137,8 @@ pub const MEBIBYTE: NonZeroU64 = match NonZeroU64::new(MIB) {
     None => NonZeroU64::MIN,
 };
 
-/// What the files in a directory and those below it take up, in blocks of 4 KiB, in whole MiB. What cannot be read does not count.
+/// The disk usage of all files in a directory and its subdirectories, in blocks of 4 KiB, rounded up to whole MiB. Unreadable files do not
+/// count.
 fn mebibytes_in(directory: &Path) -> u64 {
     bytes_in(directory).div_ceil(MIB)
 }

@@ -27,10 +27,10 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// Opens the cache, with a progress bar for what is downloaded.
+    /// Opens the cache, with a progress bar for downloads.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = progress::spinner();
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;

@@ -1,5 +1,5 @@
-//! Who can read what this process writes. All of it is for its owner alone ([`make_private`]), except for files that a user asks for
-//! by name and that have nothing to do with the cache's directory: these have the permissions that the user's umask leaves.
+//! Permissions of the files that this process writes. All of them are private to their owner ([`make_private`]), except for files that a
+//! user requests by name and that have nothing to do with the cache's directory: these have the permissions that the user's umask leaves.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -12,7 +12,7 @@ use rustix::fs::{Mode, RawMode};
 /// The umask with which the process was started.
 static USERS_UMASK: AtomicU32 = AtomicU32::new(0o077);
 
-/// Makes all files that this process creates from now on private. To be called before there are other threads.
+/// Makes all files that this process creates from now on private. Must be called before there are other threads.
 pub fn make_private() {
     let users = rustix::process::umask(Mode::from_raw_mode(0o077 as RawMode));
     USERS_UMASK.store(users.as_raw_mode() as u32, Relaxed);
@@ -25,7 +25,7 @@ pub fn create_file(path: &Path) -> io::Result<File> {
             file.set_permissions(Permissions::from_mode(0o666 & !USERS_UMASK.load(Relaxed)))?;
             Ok(file)
         }
-        // What is there may also be a pipe or a device.
+        // The existing file may also be a pipe or a device.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::create(path),
         Err(error) => Err(error),
     }

@@ -18,10 +18,10 @@ use crate::progress;
 /// The exit status if something is damaged and was not repaired.
 const DAMAGED: u8 = 3;
 
-/// The most threads. More do not read a disk faster.
+/// The maximum number of threads. More do not read a disk faster.
 const MAX_THREADS: usize = 64;
 
-/// The threads, unless the number is given and where there are enough processors.
+/// The default number of threads, if there are enough processors.
 const DEFAULT_THREADS: usize = 4;
 
 /// `media-cache verify`.
@@ -67,7 +67,7 @@ impl Verify {
         let failed = report.failed.into_inner().unwrap_or_else(PoisonError::into_inner);
         let printed = failed.map_or_else(|| print_summary(&summary, self.json), Err);
         match printed {
-            // The exit status counts even if nobody reads on.
+            // The exit status matters even if the reader has closed the output.
             Ok(()) | Err(OutputError::Closed) => {}
             Err(error) => return Err(error.into()),
         }

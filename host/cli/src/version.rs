@@ -1,4 +1,4 @@
-//! What `media-cache --version` says.
+//! The output of `media-cache --version`.
 
 use std::sync::LazyLock;
 

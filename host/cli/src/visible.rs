@@ -1,5 +1,5 @@
-//! Text of strangers on terminals: sidecars, servers, URLs and policies may contain anything. Characters that a terminal obeys, that
-//! change the direction of text, or that nobody sees are shown as escapes, so that what is read is what is there.
+//! Makes untrusted text safe for terminals: sidecars, servers, URLs and policies may contain anything. Control characters, characters that
+//! change the direction of text, and invisible characters are shown as escapes, so that users see what is really there.
 
 use std::fmt::{self, Display, Write};
 
@@ -15,7 +15,7 @@ impl<T: Display> Display for Visible<T> {
     }
 }
 
-/// Passes on what is written, with hidden characters as escapes.
+/// A writer that escapes hidden characters.
 pub struct Escaping<W>(pub W);
 
 impl<W: Write> Write for Escaping<W> {

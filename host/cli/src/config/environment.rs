@@ -1,4 +1,4 @@
-//! What the environment says.
+//! Reads options from the environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,9 +9,9 @@ use crate::config::option::{Kind, PREFIX, configured, nearest_option, options, r
 use crate::config::problems::Problems;
 use crate::config::redact;
 
-/// The values of the options of a command that the environment has, by the name of the option.
+/// The values of a command's options that are set in the environment, by the name of the option.
 ///
-/// A variable that no command knows is a problem, and one that only others know is none.
+/// A variable that no command knows is a problem. A variable that only other commands know is ignored.
 pub fn read(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
     program: &Command,
@@ -39,7 +39,7 @@ pub fn read(
     for (name, _, kind) in options(command) {
         let variable = variable(name);
         let Some(value) = ours.get(&variable) else { continue };
-        // No value at all is how a list is said that has nothing in it.
+        // An empty value means an empty list.
         let said = if matches!(kind, Kind::List(_)) && value.is_empty() { Vec::new() } else { vec![value.clone()] };
         if let Some(why) = refusal(command, name, kind, &said) {
             problems.add(redact::refused(&format!("{variable}={}", redact::invalid_value(name, &value.to_string_lossy())), &why));
@@ -49,8 +49,8 @@ pub fn read(
     values
 }
 
-/// Whether an orchestrator set this for a service that happens to be called `media-cache`: Kubernetes tells every container of the
-/// services around it in the way of Docker's links, `MEDIA_CACHE_SERVICE_HOST` and `MEDIA_CACHE_PORT_80_TCP_ADDR` and their like.
+/// Whether an orchestrator set this for a service that happens to be called `media-cache`: Kubernetes announces services to every container
+/// in the style of Docker's links, such as `MEDIA_CACHE_SERVICE_HOST` and `MEDIA_CACHE_PORT_80_TCP_ADDR`.
 fn is_service_link(name: &str, value: &str) -> bool {
     let rest = &name[PREFIX.len()..];
     rest == "SERVICE_HOST"

@@ -1,8 +1,8 @@
-//! Options that are set in other ways than by giving them: in a file, and in the environment.
+//! Options from a file and from the environment.
 //!
-//! A flag outweighs a variable, a variable outweighs the file, and the file outweighs the default. What is weaker and counts becomes an
-//! argument in front of those that were given, so that every rule of the command line (what a value may be, which options exclude or
-//! need each other) holds for the whole, wherever a part of it came from.
+//! A flag overrides a variable, a variable overrides the file, and the file overrides the default. A value from the environment or the file
+//! that is not overridden becomes an argument in front of the given ones. So all rules of the command line (which values are valid, which
+//! options exclude or need each other) apply to the whole, wherever its parts come from.
 
 mod config_option;
 mod environment;

@@ -1,6 +1,6 @@
-//! The word that was probably meant.
+//! Finds the word that was probably meant.
 
-/// The candidate that differs least from `word`: by a letter in three at most, or by what follows it.
+/// The candidate that differs least from `word`: in at most one of three letters, or only in what follows `word`.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST).collect();
     let close = candidates.into_iter().filter_map(|candidate| {
@@ -12,10 +12,10 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     close.min_by_key(|(distance, _)| *distance).filter(|_| word.len() > 1).map(|(_, candidate)| candidate)
 }
 
-/// The most letters of a word that are compared.
+/// The maximum number of letters of a word that are compared.
 const LONGEST: usize = 64;
 
-/// How many letters have to be inserted, removed, replaced, or exchanged with their neighbour (optimal string alignment).
+/// The number of letters to insert, remove, replace, or exchange with their neighbour (optimal string alignment).
 fn distance(one: &[char], other: &[char]) -> usize {
     let mut rows = vec![(0..=other.len()).collect::<Vec<usize>>()];
     for (i, a) in one.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Options as a configuration sees them. All of it is read off the definitions of the command line, so that no option is listed twice.
+//! Options as a configuration sees them. They are derived from the definitions of the command line, so that no option is listed twice.
 
 use std::any::TypeId;
 use std::error::Error as _;
@@ -10,27 +10,27 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::config::nearest::nearest;
 
-/// The option that names the file, and has no place in it.
+/// The option that names the file, and cannot be set in it.
 pub const FILE: &str = "config";
 
-/// The option that has results printed as JSON, and is no setting of the service.
+/// The option that prints results as JSON, and is not a setting of the service.
 pub const JSON: &str = "json";
 
-/// How the variables begin that are meant for this program.
+/// The prefix of the variables for this program.
 pub const PREFIX: &str = "MEDIA_CACHE_";
 
-/// How what an option is set to is written.
+/// The form of an option's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is given or not.
+    /// It is either given or not.
     Flag,
     /// It has one value.
     One(Scalar),
-    /// It has as many as one likes.
+    /// It has any number of values.
     List(Scalar),
 }
 
-/// How one value is written.
+/// The type of one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scalar {
     /// `true` or `false`.
@@ -42,7 +42,7 @@ pub enum Scalar {
 }
 
 impl Kind {
-    /// That of an option; none for what is no setting, such as `--help`.
+    /// The kind of an option. `None` if it is not a setting, such as `--help`.
     pub fn of(option: &Arg) -> Option<Self> {
         let scalar = || Scalar::of(option);
         match option.get_action() {
@@ -53,7 +53,7 @@ impl Kind {
         }
     }
 
-    /// What a value in a file has to look like.
+    /// The expected form of a value in a file.
     pub fn expected(self) -> &'static str {
         match self {
             Self::Flag | Self::One(Scalar::Boolean) => "true or false",
@@ -92,8 +92,7 @@ impl Scalar {
     }
 }
 
-/// The options of a command that can be set in other ways than by giving them, in the order of its help: those with a long name that
-/// set something.
+/// The options of a command that the file and the environment can set, in the order of its help: those with a long name that set something.
 pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
     let options = command.get_arguments().filter_map(|option| Some((option.get_long()?, option, Kind::of(option)?)));
     let mut options: Vec<_> = options.collect();
@@ -103,23 +102,23 @@ pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
     options.into_iter()
 }
 
-/// Whether a command takes a configuration. One that does not depends on nothing but its arguments.
+/// Whether a command takes a configuration. A command that does not depends only on its arguments.
 pub fn is_configured(command: &Command) -> bool {
     command.get_arguments().any(|option| option.get_long() == Some(FILE))
 }
 
-/// All commands that take a configuration, however deep they are.
+/// All commands that take a configuration, at any depth.
 pub fn configured(command: &Command) -> Vec<&Command> {
     let own = is_configured(command).then_some(command);
     own.into_iter().chain(command.get_subcommands().flat_map(configured)).collect()
 }
 
-/// How an option is called in the environment.
+/// The variable of an option in the environment.
 pub fn variable(name: &str) -> String {
     format!("{}{}", PREFIX, name.replace('-', "_").to_ascii_uppercase())
 }
 
-/// What a command is to be given for an option to have these values.
+/// The arguments that give an option these values.
 pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
     match kind {
         Kind::Flag => values.iter().filter(|value| *value == "true").map(|_| format!("--{name}").into()).collect(),
@@ -130,7 +129,7 @@ pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Why an option of a command cannot have these values; nothing if it can. What else the command lacks does not count.
+/// Why an option of a command cannot have these values. `None` if it can. Anything else that the command lacks does not count.
 pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -> Option<String> {
     if kind == Kind::Flag && values.iter().any(|value| value != "true" && value != "false") {
         return Some(format!("it is {}", kind.expected()));
@@ -143,7 +142,7 @@ pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -
     }
 }
 
-/// What is wrong with a value, without the value.
+/// Why a value is invalid, without the value itself.
 pub fn reason(error: &clap::Error) -> String {
     let given = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(given)) => given.as_str(),

@@ -1,18 +1,18 @@
-//! What is wrong with a configuration, all of it at once.
+//! All problems of a configuration, reported together.
 
 use std::fmt;
 
-/// What is wrong, a sentence each.
+/// Problems, one sentence each.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 
 impl Problems {
-    /// Adds one.
+    /// Adds a problem.
     pub fn add(&mut self, problem: impl Into<String>) {
         self.0.push(problem.into());
     }
 
-    /// Goes on where nothing is wrong.
+    /// Succeeds if there are no problems.
     ///
     /// # Errors
     /// With all problems.

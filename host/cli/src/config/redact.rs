@@ -1,4 +1,4 @@
-//! Secrets that a value can hold in spite of everything: those in a URL, and those in a header.
+//! Hides secrets that any value may contain: those in URLs and in headers.
 
 use std::borrow::Cow;
 
@@ -55,18 +55,18 @@ pub fn value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
     format!("{}: {HIDDEN}", header.without_value()).into()
 }
 
-/// The value of an option that is invalid with its secrets replaced. Of what does not parse, any part can be a secret.
+/// An invalid value of an option with its secrets replaced. In a value that does not parse, any part can be a secret.
 pub fn invalid_value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
     if option == HEADER { HIDDEN.into() } else { hide(value) }
 }
 
-/// Where the first of these characters is, or a character that ends a URL in a text.
+/// The position of the first of these characters, or of a character that ends a URL in text.
 fn end(text: &str, characters: &[char]) -> usize {
     let ends = |c: char| characters.contains(&c) || matches!(c, ',' | '"' | '\'') || c.is_whitespace();
     text.find(ends).unwrap_or(text.len())
 }
 
-/// A sentence on a setting that cannot be, with nothing in it that is to stay hidden.
+/// A sentence about an invalid setting, with its secrets replaced.
 pub fn refused(setting: &str, why: &str) -> String {
     hide(&format!("{setting}: {why}")).into_owned()
 }

@@ -1,6 +1,6 @@
 //! Which options a running service can change.
 
-/// The names of the options that `serve` reads again when it reloads, in the order of its help. All others need a new start.
+/// The names of the options that `serve` reads again when it reloads, in the order of its help. All others need a restart.
 pub const RELOADABLE: [&str; 31] = [
     "grace-seconds",
     "shutdown-limit-seconds",

@@ -1,4 +1,4 @@
-//! Options from the command line, the environment and the file, put together.
+//! Combines options from the command line, the environment and the file.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -13,17 +13,18 @@ use crate::config::settings::{Given, Settings, Source};
 use crate::config::usage::{sentence, usage_error};
 use crate::config::{environment, toml_file};
 
-/// What is said by the arguments of the program, by the variables of its environment and by the file that either of them names; and
-/// where each part of it came from.
+/// Combines the arguments of the program, the variables of its environment and the file that either of them names, and records the source
+/// of each value.
 ///
 /// # Errors
-/// With what is wrong, for the user, or with a [`clap::Error`], which can also be help that was asked for.
+/// With a message for the user, or with a [`clap::Error`], which can also be requested help.
 pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<(Cli, Settings)> {
     let (program, mut arguments) = (Cli::command(), arguments.into_iter().collect::<Vec<_>>());
-    // What is given may lack what the file has; whatever else is wrong with it is found below, together with all the rest.
+    // The arguments may lack options that the file has. All other errors are found below, together with those of the file and the
+    // environment.
     let said = program.clone().ignore_errors(true).try_get_matches_from(&arguments).unwrap_or_default();
     let (path, said) = innermost(&said);
     let command = path.iter().try_fold(&program, |command, name| command.find_subcommand(name));
@@ -54,7 +55,7 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     }
     let weaker = sources.iter().filter_map(|given| Some(option::arguments(&given.name, given.kind, given.values.as_ref()?)));
     let weaker: Vec<OsString> = weaker.flatten().collect();
-    // Commands are not aliased and have no options before their names, so that these are the first arguments.
+    // Commands have no aliases and no options before their names, so the names are the first arguments.
     let start = (1 + path.len()).min(arguments.len());
     arguments.splice(start..start, weaker);
 
@@ -64,7 +65,7 @@ pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     Ok((Cli::from_arg_matches(&settled)?, settings))
 }
 
-/// The names of the commands that were said, each one within that before it, and what was said to the last.
+/// The names of the given commands, each a subcommand of the one before, and the matches of the last.
 fn innermost(matches: &ArgMatches) -> (Vec<&str>, &ArgMatches) {
     let (mut path, mut matches) = (Vec::new(), matches);
     while let Some((name, inner)) = matches.subcommand() {
@@ -79,7 +80,7 @@ pub fn service(program: &Command) -> &Command {
     program.find_subcommand("serve").unwrap_or(program)
 }
 
-/// A program in which those lists are empty, unless more is said, that are set to be empty. No argument could say that.
+/// The program, in which lists that are set to be empty have no default. No argument could express that.
 fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
     match path {
         [name, rest @ ..] => program.mut_subcommand(name, |command| emptied(command, rest, sources)),
@@ -95,7 +96,7 @@ fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
     }
 }
 
-/// An error of the command line, with a word on where those options come from that nobody gave there.
+/// An error of the command line, with a note on the source of options that were not given there.
 fn explained(
     error: clap::Error,
     path: &[&str],

@@ -1,4 +1,4 @@
-//! What is in force, and where it came from.
+//! The effective settings and their sources.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use clap::{ArgMatches, Command};
 
 use crate::config::option::{Kind, options};
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// From the command line.
+    /// The command line.
     Flag,
-    /// From this variable.
+    /// This variable.
     Variable(String),
-    /// From this line of the file.
+    /// This line of the file.
     File(usize),
-    /// From nowhere.
+    /// The default.
     Default,
 }
 
 impl Source {
-    /// Where it is, for the user.
+    /// Describes the source for the user.
     pub fn describe(&self, file: Option<&Path>) -> String {
         match (self, file) {
             (Self::Flag, _) => "flag".into(),
@@ -33,33 +33,33 @@ impl Source {
     }
 }
 
-/// What an option is set to by something weaker than a flag.
+/// The setting of an option from the environment or the file.
 pub struct Given {
-    /// Its long name.
+    /// The long name of the option.
     pub name: String,
-    /// How it is written.
+    /// The form of its value.
     pub kind: Kind,
-    /// What counts for it.
+    /// The source that applies.
     pub source: Source,
-    /// Its values, if it is the environment or the file that counts.
+    /// Its values, if the environment or the file applies.
     pub values: Option<Vec<OsString>>,
 }
 
-/// An option that is in force.
+/// An effective option.
 pub struct Setting {
-    /// Its long name.
+    /// The long name of the option.
     pub name: String,
-    /// The heading that it has in the help.
+    /// Its heading in the help.
     pub heading: Option<String>,
-    /// How it is written.
+    /// The form of its value.
     pub kind: Kind,
-    /// Its values; nothing if it has none.
+    /// Its values; `None` if it has none.
     pub values: Option<Vec<OsString>>,
-    /// Where they came from.
+    /// Their source.
     pub source: Source,
 }
 
-/// All options of a command that are in force.
+/// All effective options of a command.
 #[derive(Default)]
 pub struct Settings {
     settings: Vec<Setting>,
@@ -67,7 +67,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Those of a command, with what it was told in the end.
+    /// The settings of a command, with the final result of parsing.
     pub(super) fn new(command: &Command, told: &ArgMatches, sources: Vec<Given>, file: Option<PathBuf>) -> Self {
         let setting = |((name, option, kind), given): ((&str, &clap::Arg, Kind), Given)| {
             let values = told.get_raw(option.get_id().as_str()).map(|values| values.map(Into::into).collect());
@@ -78,7 +78,7 @@ impl Settings {
         Self { settings: options(command).zip(sources).map(setting).collect(), file }
     }
 
-    /// All of them, in the order of the help.
+    /// All settings, in the order of the help.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.settings.iter()
     }
@@ -102,7 +102,7 @@ impl Settings {
         }
     }
 
-    /// Says in the log where the options come from.
+    /// Logs where the options come from.
     pub fn log(&self) {
         let count = |is: fn(&Source) -> bool| self.settings.iter().filter(|setting| is(&setting.source)).count();
         let flags = count(|source| matches!(source, Source::Flag));

@@ -1,4 +1,4 @@
-//! What is in force, as a file that says the same.
+//! Shows the effective options as a file with the same meaning.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use crate::config::redact;
 use crate::config::settings::{Setting, Settings};
 use crate::visible::Visible;
 
-/// All options as TOML, each with where it came from. It can be used as a file itself, which then says all that was in force, but for
-/// lines that hide a secret or are no text: these are comments, and say so.
+/// All options as TOML, each with its source. The output is a valid file with the same settings, except for values that contain a secret or
+/// are not text: their lines are comments, and say so.
 pub fn document(settings: &Settings) -> String {
     let mut document = String::new();
     let mut heading = None;
@@ -24,8 +24,7 @@ pub fn document(settings: &Settings) -> String {
     document.trim_start().into()
 }
 
-/// All options as a JSON object: for each its value, which is null if it has none, where it came from, and whether a part of it is
-/// hidden.
+/// All options as a JSON object: for each its value, which is null if it has none, its source, and whether a part of it is hidden.
 pub fn json(settings: &Settings) -> Value {
     let described = |setting: &Setting| {
         let values = setting.values.iter().flatten();
@@ -51,7 +50,7 @@ fn json_of(scalar: Scalar, value: &str) -> Value {
     }
 }
 
-/// The options of the service: neither the one that names the file, nor the one that says how they are shown.
+/// The options of the service, except the one that names the file and the one that selects the output format.
 fn shown(settings: &Settings) -> impl Iterator<Item = &Setting> {
     settings.iter().filter(|setting| setting.name != FILE && setting.name != JSON)
 }
@@ -73,7 +72,7 @@ fn line(setting: &Setting, settings: &Settings) -> String {
     format!("{name} = {shown}  # {source}")
 }
 
-/// A string as TOML has it, with hidden characters as escapes.
+/// A TOML string, with hidden characters as escapes.
 fn toml_string(value: &str) -> String {
     if Visible(value).to_string() == value {
         return toml::Value::from(value).to_string();
@@ -89,7 +88,7 @@ fn toml_string(value: &str) -> String {
 fn toml_of(kind: Kind, values: &[impl AsRef<str>]) -> String {
     let one = |scalar, value: &str| match scalar {
         Scalar::Boolean => value.into(),
-        // What a parser takes and TOML does not, such as `007`, is written as TOML has it.
+        // A number that is valid as an argument but not in TOML, such as `007`, is written in TOML's form.
         Scalar::Number => value.parse().map_or_else(|_| value.into(), |number: i128| number.to_string()),
         Scalar::Text => toml_string(value),
     };

@@ -1,4 +1,4 @@
-//! Every option of the service, set in every way.
+//! Sets every option of the service in every way.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,8 +13,8 @@ use crate::config::resolve::{resolve, service};
 use crate::config::settings::{Settings, Source};
 use crate::config::show::document;
 
-/// Values of the options that are neither numbers nor one of a few words: three, one for each way to set them. Those of a list may
-/// have commas.
+/// Values of the options that are neither numbers nor one of a few words: three, one for each way to set them. Those of a list may contain
+/// commas.
 const VALUES: &[(&str, [&str; 3])] = &[
     ("accept-type", ["image/*", "*/*,!text/html", "!image/gif"]),
     ("accept-type", ["image/*", "image/*,!image/gif,video/mp4", "audio/*"]),
@@ -43,13 +43,13 @@ const VALUES: &[(&str, [&str; 3])] = &[
     ("via", ["a", "b", "c"]),
 ];
 
-/// Options that another one has to be given with.
+/// Options that require others.
 const COMPANIONS: &[(&str, &[&str])] = &[
     ("matrix-homeserver", &["--matrix-token-file=token"]),
     ("matrix-token-file", &["--matrix-homeserver=https://matrix.example.org/"]),
 ];
 
-/// Values of an option that can be told from each other, if there are as many.
+/// Distinct values of an option, if it has enough.
 fn values(name: &str, kind: Kind) -> [String; 3] {
     let known = VALUES.iter().find(|(known, _)| *known == name);
     if let Some((_, values)) = known {
@@ -126,7 +126,7 @@ fn outcome(settings: &Settings, name: &str) -> (Option<Vec<String>>, Source) {
     (values, setting.source.clone())
 }
 
-/// How `config show` would begin the line of an option with this value and source.
+/// The beginning of the line of `config show` for an option with this value and source.
 fn shown(name: &str, kind: Kind, value: &str, source: &str) -> String {
     format!("{}  # {source}", key(name, kind, value).trim_end())
 }
@@ -217,7 +217,7 @@ fn the_definitions_hold_together() {
     program().debug_assert();
     for (name, option, kind) in options(service(&program())) {
         if matches!(kind, Kind::List(_)) {
-            // Headers have commas in them.
+            // Headers contain commas.
             let delimiter = if name == "origin-header" { '\n' } else { ',' };
             let message = format!("--{name} is a list, and a variable has to hold several values");
             assert_eq!(option.get_value_delimiter(), Some(delimiter), "{message}");

@@ -1,4 +1,4 @@
-//! What a file says.
+//! Reads options from a file.
 
 use std::ffi::OsString;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::config::option::{FILE, Kind, Scalar, nearest_option, options, refusal
 use crate::config::problems::Problems;
 use crate::config::redact;
 
-/// The largest file that is read, in bytes: what is larger was never meant to be one.
+/// The maximum size of a file, in bytes: a larger one cannot be a configuration.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A key of a file.
@@ -22,7 +22,7 @@ pub struct Setting {
     pub name: String,
     /// Its values, written as the command line has them.
     pub values: Vec<OsString>,
-    /// Where it is, the first line being 1.
+    /// Its line, counted from 1.
     pub line: usize,
 }
 
@@ -54,7 +54,7 @@ impl Reading<'_> {
     fn settings(&self, problems: &mut Problems) -> Vec<Setting> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
-            // What it would quote by itself is a whole line, and whatever secret is in it.
+            // Its own message would quote the whole line, including any secret.
             let span = error.span().unwrap_or_default();
             let word = self.text.get(span.clone()).filter(|word| is_key(word)).map(|word| format!(": {word}"));
             problems.add(format!("{}: {}{}", self.at(&span), error.message(), word.unwrap_or_default()));
@@ -95,7 +95,7 @@ impl Reading<'_> {
         format!("{}:{line}:{column}", self.path.display())
     }
 
-    /// Line and column where something begins, both from 1.
+    /// The line and column where a span begins, both from 1.
     fn position(&self, span: &Range<usize>) -> (usize, usize) {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.rsplit('\n').next().unwrap_or_default();
@@ -103,7 +103,7 @@ impl Reading<'_> {
     }
 }
 
-/// The values that an option would be given on the command line; nothing if they are not written in the way of the option.
+/// The values as they would be given on the command line. `None` if they do not have the form of the option.
 fn texts(kind: Kind, value: &DeValue<'_>) -> Option<Vec<String>> {
     match (kind, value) {
         (Kind::Flag, value) => Some(vec![text(Scalar::Boolean, value)?]),
@@ -129,7 +129,7 @@ fn is_key(word: &str) -> bool {
     (1..=40).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }
 
-/// As much of a value as there is room for in a sentence.
+/// A value, shortened to fit into a sentence.
 fn one_line(written: &str) -> String {
     const MAX: usize = 100;
     let line = written.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -1,4 +1,4 @@
-//! Errors of the command line in the words of all other errors: what is wrong, and what to do.
+//! Words errors of the command line like all other errors: what is wrong, and what to do.
 
 use std::fmt;
 
@@ -21,8 +21,8 @@ impl fmt::Display for UsageError {
     }
 }
 
-/// An error for the user. Help that was asked for, or is due, remains a [`clap::Error`]. `path` has the names of the commands that were
-/// given, and `command` is the last of them.
+/// An error for the user. Help, whether requested or shown by default, remains a [`clap::Error`]. `path` has the names of the given
+/// commands, and `command` is the last of them.
 pub fn usage_error(error: clap::Error, path: &[&str], command: &Command) -> anyhow::Error {
     match sentence(&error, path, command) {
         Some(sentence) => UsageError(sentence).into(),
@@ -30,7 +30,7 @@ pub fn usage_error(error: clap::Error, path: &[&str], command: &Command) -> anyh
     }
 }
 
-/// What an error says. None for help and the like.
+/// The message of an error. `None` for help and similar output.
 pub fn sentence(error: &clap::Error, path: &[&str], command: &Command) -> Option<String> {
     let name = std::iter::once("media-cache").chain(path.iter().copied()).collect::<Vec<_>>().join(" ");
     let text = |kind| match error.get(kind) {
@@ -71,7 +71,7 @@ pub fn sentence(error: &clap::Error, path: &[&str], command: &Command) -> Option
         ErrorKind::ArgumentConflict if argument == all(ContextKind::PriorArg) => format!("{argument} can be given only once"),
         ErrorKind::ArgumentConflict => format!("{argument} cannot be used with {}", all(ContextKind::PriorArg)),
         ErrorKind::InvalidUtf8 => "an argument is not UTF-8".into(),
-        // What is left is rare, and clap says it well.
+        // Other errors are rare, and clap describes them well.
         _ => {
             let text = error.to_string();
             let first: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::policy::{new, remote, test};
 
-/// What can be done with policies.
+/// The commands for policies.
 #[derive(Subcommand)]
 pub enum Policy {
     /// Say which policy a running service has, and how it is
@@ -27,10 +27,10 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// Does what was said.
+    /// Runs the command.
     ///
     /// # Errors
-    /// With a sentence for the user.
+    /// With a message for the user.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(show) => show.run().await,

@@ -1,5 +1,5 @@
-//! Compiling uploaded policies in a child process of this program, under resource limits: a component whose compilation takes too much
-//! ends that process, and the service goes on.
+//! Compiles uploaded policies in a child process of this program, under resource limits: a component whose compilation takes too much ends
+//! that process, and the service continues.
 
 use std::io;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ use crate::storage::MIB;
 /// The largest compiled policy, in bytes. One with an interpreter has about a hundred million.
 const MAX_COMPILED_BYTES: u64 = 512 << 20;
 
-/// How much less urgent than serving requests it is to compile a policy.
+/// The niceness of the compiler, so that serving requests comes first.
 const NICENESS: i32 = 10;
 
 /// What compiling an uploaded policy may take.
@@ -78,7 +78,7 @@ fn start(limits: CompileLimits) -> io::Result<Child> {
     Command::new(this_program()?)
         .args([COMMAND, &limits.policy_compile_memory_mb.to_string(), &limits.policy_compile_cpu_seconds.to_string()])
         .env_clear()
-        // The allocator would reserve a gigabyte at once, which counts as used.
+        // Otherwise the allocator would reserve a gigabyte at once, which counts as used.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -99,7 +99,7 @@ async fn exchange(mut child: Child, job: &CompileJob, limits: CompileLimits) -> 
         return Err(failed(io::ErrorKind::BrokenPipe.into()));
     };
     for part in job.input() {
-        // A child that ends early says by its status why.
+        // The exit status of a child that ends early shows why.
         if input.write_all(part).await.is_err() {
             break;
         }
@@ -117,13 +117,13 @@ async fn exchange(mut child: Child, job: &CompileJob, limits: CompileLimits) -> 
 }
 
 impl CompileLimits {
-    /// Which limit a process has exceeded that ended in this way.
+    /// The limit that a process with this exit status has exceeded.
     fn exceeded(self, status: ExitStatus) -> CompileError {
         use rustix::process::Signal;
         use std::os::unix::process::ExitStatusExt;
         match status.signal().and_then(Signal::from_named_raw) {
             Some(Signal::XCPU) => self.out_of_processor_time(),
-            // The program ends itself where it gets no memory; the system may, too.
+            // The program aborts if it gets no memory; the system may also kill it.
             Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::KILL) => self.out_of_memory(),
             _ => CompileError::Broken(format!("the process that compiles policies ended with {status}")),
         }
@@ -148,11 +148,11 @@ impl CompilePolicy {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let limit = |resource, limit: u64| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
         limit(Resource::Data, self.memory_mb.saturating_mul(MIB)).context("cannot limit the memory")?;
-        // With a hard limit above the soft one, the signal says which limit it was.
+        // With a hard limit above the soft one, the signal shows which limit was exceeded.
         let time = Rlimit { current: Some(self.cpu_seconds), maximum: Some(self.cpu_seconds.saturating_add(1)) };
         setrlimit(Resource::Cpu, time).context("cannot limit the processor time")?;
         limit(Resource::Core, 0).context("cannot limit the size of dumps")?;
-        // It matters little if this is not allowed.
+        // It does not matter if this is not permitted.
         let _ = nice(NICENESS);
         #[expect(clippy::disallowed_methods, reason = "the output is a compiled policy for the service, and not for a terminal")]
         run_compile_job(io::stdin().lock(), io::stdout().lock())?;

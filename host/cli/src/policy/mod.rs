@@ -1,4 +1,4 @@
-//! `media-cache policy`: the policy of a service that runs, and tools for those who write one.
+//! `media-cache policy`: the policy of a running service, and tools for authors of policies.
 
 mod command;
 mod compile;

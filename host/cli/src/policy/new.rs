@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{output, user_files};
 
-/// What is written, and where. The interface is the one that this program has.
+/// The names and contents of the files. The interface is the one of this program.
 const FILES: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../../templates/policy/Cargo.toml.template")),
     ("README.md", include_str!("../../templates/policy/README.md")),
@@ -21,7 +21,7 @@ const FILES: [(&str, &str); 7] = [
     ("wit/eviction.wit", include_str!("../../wit/policy/eviction.wit")),
 ];
 
-/// Names that Rust keeps for itself.
+/// Names that Rust reserves.
 const RESERVED: [&str; 55] = [
     "abstract",
     "alloc",
@@ -114,7 +114,7 @@ fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
     for parent in missing.into_iter().rev() {
         user_files::create_directory(parent).with_context(|| format!("cannot make {}", parent.display()))?;
     }
-    // Not even an empty one is written into: it is somebody's.
+    // An existing directory is not used, even if it is empty.
     user_files::create_directory(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     for directory in ["src", "wit"].map(|name| directory.join(name)) {
         user_files::create_directory(&directory).with_context(|| format!("cannot make {}", directory.display()))?;

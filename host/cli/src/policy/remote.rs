@@ -1,4 +1,4 @@
-//! `media-cache policy show|list|swap|rollback`: the policy of a service that runs.
+//! `media-cache policy show|list|swap|rollback`: the policy of a running service.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::output::{self, OutputError};
 use crate::progress;
 use crate::service_client::{ServiceClient, TokenFile, service_address};
 
-/// How often the progress of a swap is asked for.
+/// How often the progress of a swap is polled.
 const POLL: Duration = Duration::from_millis(200);
 
 /// Which service it is, and how its answer is shown.
@@ -133,7 +133,7 @@ impl Server {
         client.ask(request).await
     }
 
-    /// Waits for a swap, and shows how far it is where somebody can see it.
+    /// Waits for a swap, and shows its progress on a terminal.
     async fn while_showing_progress(&self, swap: impl Future<Output = anyhow::Result<Value>>) -> anyhow::Result<Value> {
         if !std::io::stderr().is_terminal() {
             return swap.await;
@@ -157,13 +157,13 @@ impl Server {
         swapped
     }
 
-    /// Prints an answer, as JSON if that is wanted.
+    /// Prints an answer, as JSON if requested.
     pub fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
         if self.json { output::json_value(answer) } else { output::lines(for_people(answer)) }
     }
 }
 
-/// A component to send. `what` it is meant to be is for errors. What is no WebAssembly is not worth sending.
+/// Reads a component to send, and rejects a file that is not WebAssembly. `what` describes the component in errors.
 pub fn read_component(what: &str, path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
     let component = read_small_file(path, max_bytes, Pipes::Accepted);
     let component = component.with_context(|| format!("cannot read the {what} {}", path.display()))?;

@@ -1,4 +1,4 @@
-//! `media-cache policy test`: a verdict on policies, whoever wrote them.
+//! `media-cache policy test`: checks policies, whoever wrote them.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,7 +31,7 @@ impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let engine = policy_engine()?;
         let limits = self.sandbox.limits();
-        // A file that is none is told before minutes are spent on the others.
+        // An invalid file is reported before minutes are spent on the others.
         let choose = |spec: &PolicySpec| {
             let choice = spec.choose(&engine)?;
             anyhow::Ok((spec.clone(), choice))
@@ -45,7 +45,7 @@ impl Test {
             match self.test(&engine, spec, choice, limits) {
                 Ok(true) => {}
                 Ok(false) => code = ExitCode::FAILURE,
-                // Not all checks were passed, since the rest of them are not run.
+                // Not all checks passed, since the remaining ones are not run.
                 Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => return Ok(ExitCode::FAILURE),
                 Err(error) => return Err(error),
             }
@@ -53,7 +53,7 @@ impl Test {
         Ok(code)
     }
 
-    /// Says whether a policy passed every check.
+    /// Tests a policy, and returns whether it passed every check.
     fn test(&self, engine: &PolicyEngine, spec: &PolicySpec, choice: &PolicyChoice, limits: PolicyLimits) -> anyhow::Result<bool> {
         let policy = PolicyInstance::new(engine, &choice.component, limits);
         let mut policy = policy.with_context(|| format!("{spec} does not start"))?;
@@ -89,7 +89,7 @@ impl Test {
     }
 }
 
-/// What a policy says of itself, as far as there is room for it.
+/// A string of a policy, shortened.
 fn shown(text: &str) -> String {
     text.chars().take(40).collect()
 }

@@ -1,6 +1,6 @@
-//! An eviction policy: entries wait in a queue, and the one at its front goes first.
+//! An eviction policy: entries wait in a queue, and the first one is evicted first.
 //!
-//! `wit/eviction.wit` says what is asked of a policy. `Ranking` is the idea; what follows it is the way there from WebAssembly.
+//! `wit/eviction.wit` defines what a policy must do. `Ranking` is the algorithm; the rest connects it to WebAssembly.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,18 +11,18 @@ use exports::media_cache::policy::eviction::{
     Description, Entry, EntryId, Event, Guest, GuestPolicy, OptionDescription, Placement, Policy,
 };
 
-/// The entries that reside.
+/// The tracked entries.
 struct Ranking {
     capacity: u64,
-    /// Whether a hit takes an entry to the end of the queue.
+    /// Whether a hit moves an entry to the end of the queue.
     by_use: bool,
-    /// The number that the next one in the queue has.
+    /// The number of the next entry in the queue.
     next: u64,
     queue: BTreeMap<u64, EntryId>,
     entries: BTreeMap<EntryId, Kept>,
 }
 
-/// What is known of an entry.
+/// A tracked entry.
 struct Kept {
     size: u64,
     /// Its number in the queue.
@@ -49,7 +49,7 @@ impl Ranking {
         })
     }
 
-    /// An entry resides, and is the last in the queue.
+    /// Tracks an entry at the end of the queue.
     fn insert(&mut self, entry: &Entry) {
         self.remove(entry.id);
         self.queue.insert(self.next, entry.id);
@@ -63,7 +63,7 @@ impl Ranking {
         self.next += 1;
     }
 
-    /// An entry was asked for.
+    /// Records a hit.
     fn access(&mut self, id: EntryId) {
         let Some(kept) = self.entries.get_mut(&id) else {
             return;
@@ -76,14 +76,14 @@ impl Ranking {
         }
     }
 
-    /// An entry resides no longer.
+    /// Stops tracking an entry.
     fn remove(&mut self, id: EntryId) {
         if let Some(kept) = self.entries.remove(&id) {
             self.queue.remove(&kept.number);
         }
     }
 
-    /// Takes out entries until at least `needed` is free, or nothing is left.
+    /// Removes entries until at least `needed` is free, or nothing is left.
     fn evict(&mut self, needed: u64) -> Vec<EntryId> {
         let (mut freed, mut victims) = (0, Vec::new());
         while freed < needed {
@@ -96,7 +96,7 @@ impl Ranking {
         victims
     }
 
-    /// Whether a candidate is kept, and who goes for it.
+    /// Decides whether to admit a candidate, and which entries to evict for it.
     fn place(&mut self, candidate: &Entry, needed: u64) -> Placement {
         if candidate.size > self.capacity {
             return Placement::Refuse;
@@ -161,7 +161,7 @@ impl GuestPolicy for RefCell<Ranking> {
     }
 }
 
-// Tests run natively, where there is nobody to export to.
+// Tests run natively, where exports have no use.
 #[cfg(target_family = "wasm")]
 export!(Component);
 
@@ -170,7 +170,7 @@ mod tests {
     use super::exports::media_cache::policy::eviction::MediaKind;
     use super::*;
 
-    /// With the entries 0 to 2, of which 0 was asked for.
+    /// A ranking with the entries 0 to 2, of which 0 was requested.
     fn ranking(options: &[(&str, &str)]) -> Ranking {
         let mut ranking = Ranking::new(30, &owned(options)).unwrap();
         (0..3).for_each(|id| ranking.insert(&entry(id, 10)));
