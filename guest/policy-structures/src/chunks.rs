@@ -1,4 +1,4 @@
-//! An array that grows without moving what it has.
+//! An array that grows without moving its items.
 
 use std::ops::{Index, IndexMut};
 

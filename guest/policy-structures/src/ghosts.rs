@@ -14,7 +14,7 @@ pub struct Ghosts {
 }
 
 impl Ghosts {
-    /// The limit of ghosts, however small their entries were, since each takes memory here.
+    /// The maximum number of ghosts, however small their entries were, since each takes memory.
     const LIMIT: usize = 1 << 20;
 
     /// No ghosts. As many are remembered as would fit into `capacity`.
@@ -39,7 +39,7 @@ impl Ghosts {
         }
     }
 
-    /// Whether there is a ghost, which is forgotten.
+    /// Removes a ghost. Returns whether there was one.
     pub fn take(&mut self, fingerprint: u64) -> bool {
         let Some(id) = self.ids.remove(&fingerprint) else { return false };
         self.entries.remove(&mut self.queue, id);

@@ -12,7 +12,7 @@ const CHILDREN: usize = 4;
 
 const NOWHERE: u32 = u32::MAX;
 
-/// Tracked entries, each with a key and a value `T` of the policy. Raising takes constant time, all else logarithmic time.
+/// Tracked entries, each with a key and a value `T` of the policy. Raising takes constant time, all other operations logarithmic time.
 pub struct Heap<K, T> {
     /// The key of a node is not greater than those of its children.
     nodes: Chunks<Node<K>>,

@@ -1,4 +1,5 @@
-//! Data structures for eviction policies: queues in a slab, a heap, and ghosts, and an array that grows in chunks. Every operation takes constant or logarithmic time.
+//! Data structures for eviction policies: queues in a slab, a heap, ghosts, and an array that grows in chunks. Every operation takes
+//! constant or logarithmic time.
 //!
 //! This crate depends on neither WebAssembly nor WIT, so hosts can use the same structures.
 

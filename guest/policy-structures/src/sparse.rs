@@ -1,9 +1,10 @@
-//! An array of which only those parts take memory that are used.
+//! An array in which only the parts in use take memory.
 
-/// The number of items in a part. A large one would take long to fill with default values: the first thousand ids may be anywhere.
+/// The number of items in a part. Large parts would take long to fill with default values, since the first thousand ids may be anywhere.
 const PART: usize = 64;
 
-/// An array whose items have a default value until they are written. Writing one takes memory for those near to it only, and moves none.
+/// An array whose items have a default value until they are written. Writing one allocates memory only for it and its neighbours, and moves
+/// none.
 pub struct Sparse<T> {
     parts: Vec<Option<Box<[T]>>>,
     default: T,
@@ -15,12 +16,12 @@ impl<T: Copy> Sparse<T> {
         Self { parts: Vec::new(), default }
     }
 
-    /// The item at a position, if it or one near to it was ever written.
+    /// The item at a position, if it or one of its neighbours was ever written.
     pub fn get(&self, at: usize) -> Option<&T> {
         self.parts.get(at / PART)?.as_ref()?.get(at % PART)
     }
 
-    /// The item at a position, if it or one near to it was ever written.
+    /// The item at a position, if it or one of its neighbours was ever written.
     pub fn get_mut(&mut self, at: usize) -> Option<&mut T> {
         self.parts.get_mut(at / PART)?.as_mut()?.get_mut(at % PART)
     }

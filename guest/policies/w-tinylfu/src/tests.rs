@@ -36,7 +36,7 @@ fn a_one_time_request_passes_through_the_window_and_displaces_nothing() {
     for id in 10..20 {
         assert_eq!(place(&mut policy, id, 10), [id - 2]);
     }
-    // Ten times the victim won, and became the newest.
+    // The victim won ten times, and became the newest each time.
     assert_eq!(policy.evict(u64::MAX), [2, 3, 4, 5, 6, 7, 0, 1, 18, 19]);
 }
 
@@ -80,7 +80,7 @@ fn a_candidate_wins_if_its_frequency_per_byte_exceeds_that_of_its_victims() {
         (0..hits).for_each(|_| policy.sketch.count(10));
         (place(&mut policy, 10, size), policy.probation.newest())
     };
-    // Too large for the window, it is a candidate at once, against three victims with one request each.
+    // It is too large for the window, so it is a candidate at once, against three victims with one request each.
     assert_eq!(displaced(30, 2), (vec![10], Some(2)));
     assert_eq!(displaced(30, 3), (vec![0, 1, 2], Some(10)));
     // The third victim frees more than needed: a third of it would do.
