@@ -2,7 +2,7 @@
 
 use crate::host_pattern::HostPattern;
 
-/// Which entries are meant.
+/// Which entries to select.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EntryFilter {
     /// Entries of these hosts.
@@ -27,7 +27,7 @@ impl EntryFilter {
         HostPattern::new(host).map(Self::Host).map_err(|_| InvalidHost(host.into()))
     }
 
-    /// Whether an entry with this cache key is meant.
+    /// Whether an entry with this cache key is selected.
     #[must_use]
     pub fn matches(&self, cache_key: &str) -> bool {
         match self {

@@ -11,7 +11,7 @@ pub struct ParameterRule {
 }
 
 impl ParameterRule {
-    /// Removes these parameters from URLs of this host, on any port. `*.example.org` stands for all hosts below `example.org`.
+    /// Removes these parameters from URLs of this host, on any port. `*.example.org` means all hosts below `example.org`.
     ///
     /// # Errors
     /// [`RuleError::Host`] or [`RuleError::Parameter`] for text that no URL can contain, so that the rule would never apply.

@@ -1,4 +1,4 @@
-//! Rules as people write them: `discord,*.example.org:sig+expires`.
+//! Parses rules as users write them: `discord,*.example.org:sig+expires`.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! The words that stand for rules in configuration: those of the rules without arguments, and the names of the presets.
+//! The words for rules in the configuration: those of the rules without arguments, and the names of the presets.
 
 use crate::preset::PRESETS;
 

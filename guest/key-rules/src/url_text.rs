@@ -1,9 +1,9 @@
-//! What text has to look like so that a cache looks for its entry, or fetches it.
+//! Checks that text can be a URL, before a cache looks up or fetches its entry.
 
 /// Rejects text that cannot be a URL. What follows the scheme is left to the downloader.
 ///
 /// # Errors
-/// Says what is wrong.
+/// If it cannot, with the reason.
 pub fn check_url(url: &str) -> Result<(), String> {
     const LONGEST: usize = 8192;
     if url.len() > LONGEST {

@@ -6,12 +6,12 @@ use media_cache_key_rules::{KeyRules, ParameterRule};
 use proptest::prelude::*;
 use url::Url;
 
-/// The rules that all of this is tried with.
+/// The rules for all tests.
 fn rules() -> KeyRules {
     "discord,*.example.org:sig+expires,[2001:db8::1]:sig".parse().unwrap()
 }
 
-/// Text that is nearly a URL, or more: made of the pieces that parsers disagree about.
+/// Arbitrary text, and text that resembles a URL, made of pieces about which parsers disagree.
 fn near_urls() -> impl Strategy<Value = String> {
     let pieces = [
         "https",
@@ -66,7 +66,7 @@ fn near_urls() -> impl Strategy<Value = String> {
     ]
 }
 
-/// URLs with a host that the rules cover, or nearly.
+/// URLs with a host that the rules cover, or a similar one.
 fn urls() -> impl Strategy<Value = String> {
     let host = prop::sample::select(vec![
         "cdn.discordapp.com",
@@ -118,7 +118,8 @@ fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The parameters of a URL that no rule names, or that may be two, and that are not empty, as they stand.
+/// The non-empty parameters of a URL that are not removed: no rule names them, or a semicolon may separate two. They are returned as
+/// written.
 fn remaining(url: &Url, rules: &KeyRules) -> Vec<String> {
     let host = host_of(url);
     let covers = |rule: &&ParameterRule| match rule.host().strip_prefix("*.") {
@@ -148,7 +149,7 @@ proptest! {
         let rules = rules();
         let key = rules.key(&text);
         let Ok(url) = Url::parse(&text) else {
-            // What is no URL does not become one by being made a key.
+            // Text that is not a URL does not become one as a key.
             prop_assert!(Url::parse(&key).is_err(), "{text:?} became {key:?}");
             return Ok(());
         };
@@ -160,10 +161,10 @@ proptest! {
         }
         prop_assert_eq!(url.scheme(), key_url.scheme());
         prop_assert_eq!((url.username(), url.password()), (key_url.username(), key_url.password()));
-        // Of hosts that are no domain names to a parser, those of other schemes, case alone may change.
+        // Hosts of other schemes are not domain names to a parser. They may change only in case.
         prop_assert_eq!(host_of(&url), host_of(&key_url), "{} became {}", text, key);
         prop_assert_eq!((url.port(), url.path()), (key_url.port(), key_url.path()), "{} became {}", text, key);
-        // What of a query is left, if something had to go; else all of it, to the byte.
+        // What remains of a query if a parameter was removed; otherwise all of it, byte for byte.
         let all: Vec<_> = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
         let left = key_url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect::<Vec<_>>();
         if left.len() == all.len() {
@@ -177,8 +178,8 @@ proptest! {
     fn parameters_named_by_rules_are_removed(text in urls()) {
         let (rules, url) = (rules(), Url::parse(&text));
         let Ok(url) = url else { return Ok(()) };
-        // The host as a parser gives it is found; one that is written otherwise, with `%2E` say, or that ends in a backslash, is left
-        // alone.
+        // A pattern finds the host as a parser returns it. A host written differently, such as with `%2E` or after a backslash, is not
+        // checked.
         if !text.to_ascii_lowercase().contains(&host_of(&url)) || text.contains('\\') {
             return Ok(());
         }
