@@ -1,8 +1,8 @@
-//! Tells the cache's own files from others by their names.
+//! Distinguishes the cache's own files from others by their names.
 
 use crate::key_digest::KeyDigest;
 
-/// The name of the index that earlier versions wrote. A start removes it.
+/// The name of the index that earlier versions wrote. It is removed at startup.
 pub const OLD_INDEX: &str = "media-cache.index";
 
 /// Appended to the name of a file until it is complete.

@@ -1,7 +1,7 @@
 //! Repairs JSON with unpaired surrogates.
 //!
-//! Python writes half of a surrogate pair as it is (`\ud83d`), which is not a character, so strict parsers reject the whole file. It
-//! becomes U+FFFD here, as elsewhere.
+//! Python writes an unpaired surrogate as it is (`\ud83d`). That is not a character, so strict parsers reject the whole file. It becomes
+//! U+FFFD here, as elsewhere.
 
 /// Replaces each escaped unpaired surrogate by an escaped U+FFFD.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn mend_surrogates(json: &[u8]) -> Vec<u8> {
                 rest = &rest[6..];
                 continue;
             }
-            // What follows a backslash belongs to it.
+            // A backslash and the byte after it belong together.
             (None, _) if *byte == b'\\' => 2.min(rest.len()),
             (None, _) => 1,
         };

@@ -12,8 +12,8 @@ use crate::hex::{decode_hex, encode_hex};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyDigest([u8; 32]);
 
-/// A map by [`KeyDigest`]. Digests are uniformly distributed and nobody can choose URLs whose digests collide, so eight of their bytes
-/// serve as the hash.
+/// A map by [`KeyDigest`]. Digests are uniformly distributed, and URLs with colliding digests cannot be constructed, so eight of their
+/// bytes serve as the hash.
 pub type DigestMap<V> = HashMap<KeyDigest, V, BuildHasherDefault<DigestHasher>>;
 
 impl KeyDigest {
@@ -41,7 +41,7 @@ impl KeyDigest {
         &self.0
     }
 
-    /// By which a policy recognises an entry that it evicted earlier.
+    /// The fingerprint by which a policy recognises an entry that it evicted earlier.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
@@ -91,7 +91,7 @@ impl Hash for KeyDigest {
     }
 }
 
-/// Returns the number that it is given.
+/// A hasher that returns the number it receives.
 #[derive(Default)]
 pub struct DigestHasher(u64);
 

@@ -1,27 +1,27 @@
-//! What is known about media besides its bytes. It is the same everywhere: in a response, the index and a sidecar.
+//! The metadata of media. It is the same in a response, the index and a sidecar.
 
 use media_cache_file_names::clean_or_fallback;
 
 use crate::media_type::is_media_type;
 
-/// The type of media of which no type is known.
+/// The media type if none is known.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// The longest validator that is kept, in bytes.
+/// The maximum length of a validator to keep, in bytes.
 const LONGEST_VALIDATOR: usize = 1024;
 
-/// Who may keep media.
+/// Which caches may store media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cacheability {
     /// Any cache.
     Public,
     /// Caches of a single user, such as a browser, and this one.
     Private,
-    /// Nobody. Such media has no sidecar.
+    /// None. Such media has no sidecar.
     NoStore,
 }
 
-/// What is known about media besides its bytes.
+/// The metadata of media. It is the same in a response, the index and a sidecar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// The media type.
@@ -30,9 +30,9 @@ pub struct Metadata {
     pub filename: String,
     /// When the media was stored or fetched, in milliseconds since 1970.
     pub stored_at: u64,
-    /// Who may keep it.
+    /// Which caches may store it.
     pub cacheability: Cacheability,
-    /// For how many seconds it is fresh, from when its origin made it.
+    /// How many seconds it stays fresh, counted from when its origin generated it.
     pub max_age: Option<u32>,
     /// How many seconds old it was at `stored_at`.
     pub age: u32,
@@ -45,8 +45,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Public media about which nothing else is known. The file name is cleaned, and a text that is no media type is replaced by
-    /// `application/octet-stream`: both become headers, whoever wrote them.
+    /// Public media without further metadata. The file name is cleaned, and an invalid media type is replaced by
+    /// `application/octet-stream`: both become headers and may come from untrusted sources.
     #[must_use]
     pub fn new(mimetype: String, filename: &str, stored_at: u64) -> Self {
         Self {
@@ -62,14 +62,14 @@ impl Metadata {
         }
     }
 
-    /// Whether shared caches must not keep the media.
+    /// Whether shared caches must not store the media.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.cacheability != Cacheability::Public
     }
 }
 
-/// Who may keep stored media. Media of Matrix was fetched with credentials, also where an older version did not write that down.
+/// Which caches may store the media. Matrix media was fetched with credentials, even if an older version did not record that.
 #[must_use]
 pub fn stored_cacheability(cache_key: &str, is_private: bool) -> Cacheability {
     let is_matrix = cache_key.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("mxc://"));

@@ -1,7 +1,7 @@
 //! The file next to the media that describes it.
 //!
 //! Five fields are shared with other implementations of this format: `mimetype`, `filename`, `url`, `ts` (seconds since 1970, with
-//! fractions) and `size`. Ours follow them, and are omitted when they have their defaults. Reading tolerates everything except a
+//! fractions) and `size`. Our own fields follow them, and are omitted if they have default values. Reading tolerates everything except a
 //! missing `url` or `size`, without which there is no entry.
 
 use std::rc::Rc;
@@ -112,7 +112,7 @@ impl Sidecar {
     /// The content of the file.
     ///
     /// # Errors
-    /// If it would be larger than what is read back.
+    /// If it would be too large to be read back.
     pub fn to_checked_json(&self) -> Result<Vec<u8>, String> {
         let json = self.to_json();
         if json.len() as u64 > LARGEST_SIDECAR {
@@ -127,11 +127,11 @@ impl Sidecar {
         Self { body_digest: Some(digest), ..self }
     }
 
-    /// Reads the content of a file, whoever wrote it. `None` if it describes no entry.
+    /// Parses the content of a file, which another program may have written. `None` if it describes no entry.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
         let read: Read = serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&mend_surrogates(json))).ok()?;
-        // A size is a whole number below 2^53, in whichever way it is written.
+        // A size is a whole number below 2^53, in any notation.
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
             metadata: read.metadata().into(),
@@ -145,7 +145,7 @@ impl Sidecar {
 impl Read {
     fn metadata(&self) -> Metadata {
         let stored_at = milliseconds(self.ts.as_f64().unwrap_or(0.0));
-        // Whatever it says that is not `false`: it must not become public by accident.
+        // Any value but null and `false` means private, so that media does not become public by accident.
         let is_private = !matches!(self.private, Value::Null | Value::Bool(false));
         Metadata {
             cacheability: stored_cacheability(&self.url, is_private),

@@ -6,7 +6,7 @@ use crate::invisible::is_invisible;
 /// The name of media for which no usable name is known.
 pub const FALLBACK: &str = "media";
 
-/// What replaces characters that Windows does not allow, and precedes names that it reserves.
+/// Replaces characters that Windows does not allow, and precedes names that it reserves.
 const SUBSTITUTE: char = '_';
 
 /// Makes a name safe; `None` if nothing remains of it.

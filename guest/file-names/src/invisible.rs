@@ -1,7 +1,7 @@
-//! Which characters do not show, or change how others show.
+//! Characters that are invisible or change how others are displayed.
 
-/// Whether a character does not show, or changes how others show. With one of them, two names look alike, or a name looks like what it
-/// is not: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`.
+/// Whether a character is invisible or changes how others are displayed. Such a character can make two names look alike, or disguise a
+/// name: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`.
 ///
 /// These are the code points with the property `Default_Ignorable_Code_Point` of Unicode 16 (among them fillers, variation selectors,
 /// joiners and tags), all others of the categories `Cc`, `Cf`, `Zl` and `Zp` (controls, format characters, separators), the blank

@@ -74,7 +74,7 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("video/x-msvideo", &["avi"]),
 ];
 
-/// Extensions of programs that create responses on servers. They are part of a URL, and say nothing of what it leads to.
+/// Extensions of server-side programs. They are part of a URL, but say nothing about the media.
 const SERVER_PROGRAMS: [&str; 17] = [
     "action", "ashx", "asmx", "asp", "aspx", "axd", "cfm", "cgi", "dll", "do", "fcgi", "jsp", "jspx", "php", "php5", "phtml", "pl",
 ];
@@ -89,8 +89,8 @@ const OTHER_EXTENSIONS: [&str; 21] = [
 ///
 /// An extension that belongs to the type stays, and a missing one is added. For an image, audio, video or sticker, any other known
 /// extension is replaced (`image.php` and `image.gif` become `image.png`), and the extension is added after an unknown one, which may
-/// belong to the name (`Mr.Robot.png`). Of other types, which have many extensions, only that of a program on a server is replaced
-/// (`download.php` by `download.pdf`, but `notes.md` of `text/plain` stays). If the type is unknown, the name is only cleaned.
+/// belong to the name (`Mr.Robot.png`). Other types have many extensions, so only that of a server-side program is replaced (`download.php`
+/// by `download.pdf`, but `notes.md` of `text/plain` stays). If the type is unknown, the name is only cleaned.
 #[must_use]
 pub fn match_extension(name: &str, mimetype: &str) -> String {
     let name = clean_or_fallback(name);
@@ -115,9 +115,9 @@ pub fn converted_name(name: &str, mimetype: &str, extension: &str) -> String {
 /// Which extensions are replaced if they do not belong to the type.
 #[derive(Clone, Copy)]
 enum Replaced {
-    /// Those of this file. Others are part of the name.
+    /// Those listed in this file. Others are part of the name.
     Known,
-    /// Those of programs on servers. Others may belong to the type.
+    /// Those of server-side programs. Others may belong to the type.
     ServerProgram,
     /// None.
     Never,
