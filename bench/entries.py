@@ -43,7 +43,7 @@ SCENARIOS = ["cold", "clean", "killed", "changed", "rewrite", "list", "filter", 
 # The bytes of an entry on disk: a block for each of its files.
 DISK_SIZE = 8192
 WRITERS = 2
-# Every entry of so many has a host of its own.
+# The number of hosts. Consecutive entries have different hosts.
 HOSTS = 100
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -298,7 +298,7 @@ class Bench:
         service.stop()
 
     def half(self):
-        # What is evicted is not there any more, so only the newer half is requested.
+        # Evicted entries are gone, so only the newer half is requested.
         service = Service(self.program, self.directory, self.budget_mb // 2)
         client = Client(service, self.entries, 13)
         client.random.randrange = lambda entries: random.randrange(entries * 3 // 4, entries)

@@ -1,4 +1,4 @@
-//! What a hit costs: through the component, and by a blob that the component is known to hold.
+//! Measures the cost of a hit: through the component, and from a blob that is resident on the host.
 //!
 //! ```sh
 //! cargo bench -p media-cache --bench hits
@@ -39,10 +39,10 @@ impl Rig {
     }
 }
 
-/// Hits that are under way at the same time: enough that the component's thread never waits for the next.
+/// Concurrent hits: enough that the component's thread never waits for the next.
 const AT_ONCE: usize = 1000;
 
-/// Time per hit of the thread that owns the component, the channels to and from it included. The entry's blob is handed out.
+/// Time per hit of the thread that owns the component, including the channels to and from it. The entry's blob is returned.
 #[divan::bench]
 fn through_the_component(bencher: Bencher) {
     let rig = Rig::new(Builder::every_hit_calls);
@@ -53,7 +53,7 @@ fn through_the_component(bencher: Bencher) {
     });
 }
 
-/// The same with a read back from disk each time: nothing is kept in memory.
+/// The same with a read from disk each time: nothing is kept in memory.
 #[divan::bench]
 fn from_disk(bencher: Bencher) {
     let rig = Rig::new(|builder| builder.max_memory_items(0));
@@ -62,7 +62,7 @@ fn from_disk(bencher: Bencher) {
     });
 }
 
-/// One hit by held blob, on the asking thread. The component is told of all of them in batches meanwhile.
+/// Hits on a resident blob, on the calling thread. The component is notified of them in batches meanwhile.
 #[divan::bench]
 fn by_held_blob(bencher: Bencher) {
     let rig = Rig::new(|builder| builder);

@@ -1,12 +1,12 @@
-//! What a policy costs, native and in the sandbox, in turn and on one thread.
+//! Measures the cost of a policy, native and in the sandbox, alternately and on one thread.
 //!
 //! ```sh
 //! cargo bench --bench policies
 //! ```
 //!
-//! `observe` are hits in batches of 1024, in millions a second, the lowering into the component included. `replay` is the trace
-//! `tests/data/media.csv.xz` at 512 MiB, in millions of requests a second, with all that a replay does besides; about half of the
-//! requests are misses for LRU, and each is a call. Medians.
+//! `observe` measures hits in batches of 1024, in millions per second, including their lowering into the component. `replay` measures the
+//! trace `tests/data/media.csv.xz` at 512 MiB, in millions of requests per second, including everything else that a replay does; about half
+//! of the requests are misses for LRU, and each miss is a call. Results are medians.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -29,10 +29,10 @@ const ROUNDS: usize = 15;
 const BATCH: usize = 1024;
 /// Batches in a round.
 const BATCHES: usize = 1000;
-/// Entries that reside while hits are observed, about as many as there are in the replay.
+/// Tracked entries while hits are observed, about as many as in the replay.
 const ENTRIES: u64 = 10_000;
 
-/// A policy that was compiled with this program.
+/// A policy compiled into this program.
 struct Native<A>(sdk::PolicyState<A>);
 
 impl<A: sdk::Algorithm> Native<A> {
@@ -104,7 +104,7 @@ fn compare<A: sdk::Algorithm>(engine: &PolicyEngine, trace: &Trace) -> anyhow::R
     Ok(())
 }
 
-/// Hits of entries that are all as likely: the caches of the processor do not make it look better than it is.
+/// Hits on uniformly distributed entries, so that processor caches do not flatter the result.
 fn batches() -> Vec<Vec<Event>> {
     let mut random = Random(1);
     let hit = |at: usize| Event::Accessed(Access { id: random.below(ENTRIES), at: at as u64 });

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What durability costs: PUTs of 10 KB with each `--durability`, in turn.
+# Measures the cost of durability: PUTs of 10 KB with each `--durability`, in turn.
 #
 #   bench/puts.sh [DIR] [SECONDS] [CONNECTIONS] [ROUNDS]
 #
-# Needs wrk on the PATH. DIR is where the directories are made and deleted: what is measured is its file system. Every PUT is of a new
-# URL, and has to be answered with 201. PROGRAM may name another build.
+# Needs wrk on the PATH. Directories are created and deleted in DIR, whose file system is measured. Every PUT is for a new URL, and must be
+# answered with 201. PROGRAM selects another build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,16 +1,16 @@
-//! A load test: slow clients and a stream of distinct URLs at once, while an ordinary client requests something that is stored.
+//! A load test: slow clients and a stream of distinct URLs, while an ordinary client requests a stored entry.
 //!
 //! ```sh
 //! cargo bench --bench slow_clients -- [SECONDS] [SLOW CLIENTS] [CLIENTS OF NEW URLS]
 //! ```
 //!
-//! Of the slow clients, a quarter each drips the head of a request, drips a body, takes an answer of 10 MiB by the sip, and says nothing;
-//! each comes again a second after it is closed. Each client of new URLs requests one after the other from an origin that answers seven of
-//! ten at once, two a second later, and one never, and waits for none longer than a tenth of a second. All of them share this machine
-//! with the service.
+//! The slow clients are of four kinds, in equal parts: some drip the head of a request, some drip a body, some read a response of 10 MiB a
+//! few bytes at a time, and some send nothing. Each reconnects a second after its connection is closed. Each client of new URLs sends one
+//! request after the other and waits at most a tenth of a second for each; the origin answers seven of ten at once, two after a second, and
+//! one never. All clients share the machine with the service.
 //!
-//! Printed are the memory of the service, its open files and threads every second, and how the ordinary client fared before and
-//! during it.
+//! The bench prints the memory, open files and threads of the service every second, and the latencies of the ordinary client before and
+//! during the load.
 
 mod load;
 
@@ -122,12 +122,12 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
     }
 }
 
-/// What the service takes up; memory in MiB.
+/// The resources of the service; memory in MiB.
 struct Usage {
     resident: u64,
     peak: u64,
@@ -142,12 +142,12 @@ impl std::fmt::Display for Usage {
     }
 }
 
-/// An ordinary client, on a thread of its own, so that it measures the service more than its neighbours.
+/// An ordinary client, on a thread of its own, so that it measures the service rather than the other clients.
 struct Hits {
     connection: BufReader<TcpStream>,
 }
 
-/// How it fared.
+/// The results of an ordinary client.
 struct Fared {
     latencies: Vec<Duration>,
     failed: usize,
@@ -161,7 +161,7 @@ impl Hits {
         Ok(Self { connection: BufReader::new(connection) })
     }
 
-    /// Gets a path, and says how many bytes there are.
+    /// Gets a path, and returns the size of the body.
     fn get(&mut self, path: &str) -> anyhow::Result<u64> {
         self.connection.get_mut().write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())?;
         let (mut status, mut length, mut line) = (String::new(), 0, String::new());
@@ -178,7 +178,7 @@ impl Hits {
         Ok(taken)
     }
 
-    /// Asks for a path two hundred times a second for so long, or until it is over.
+    /// Requests a path 200 times a second for this time, or until `over` is set.
     fn ask_for(mut self, path: &str, time: Duration, over: &AtomicBool) -> anyhow::Result<Fared> {
         let (mut fared, start) = (Fared { latencies: Vec::new(), failed: 0 }, Instant::now());
         while start.elapsed() < time && !over.load(Ordering::Relaxed) {
@@ -214,7 +214,6 @@ impl std::fmt::Display for Fared {
     }
 }
 
-/// Counts by one.
 fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }

@@ -1,11 +1,11 @@
-//! A long run: memory and handles over many mixed requests that all go through the component.
+//! A long run that watches memory and handles over many mixed requests, all of which go through the component.
 //!
 //! ```sh
 //! cargo bench -p media-cache --bench soak -- 100000
 //! ```
 //!
-//! Most requests are hits, in memory or on disk; the rest download, evict, fail, replace or remove. Every tenth of the way it prints
-//! the resident set of the process and the blobs that the component holds beyond its resident entries, which must be none.
+//! Most requests are hits, in memory or on disk; the others download, evict, fail, replace or remove. After every tenth of the requests it
+//! prints the resident set of the process and the number of blobs that the component holds beyond its resident entries, which must be zero.
 
 use std::num::NonZeroU64;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 use media_cache::{FetchError, FetchedMedia, MediaCache, NoTranscoder};
 use media_cache_test_support::random::Random;
 
-/// Different URLs. A tenth of them fit the budget.
+/// The number of URLs. A tenth of them fit the budget.
 const URLS: u64 = 5000;
 
 async fn make(url: String) -> Result<FetchedMedia, FetchError> {
@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let mut random = Random(1);
     for request in 0..requests {
         let (choice, spread) = (random.below(128), random.number());
-        // Squared, so that a few URLs are asked for most of the time.
+        // Squared, so that a few URLs get most of the requests.
         let number = (spread % URLS) * (spread % URLS) / URLS;
         let url = format!("https://example.com/{number}");
         match choice {

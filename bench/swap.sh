@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Every policy in the place of every other under load: what a swap takes, what requests feel of it, and whether anything is lost.
+# Swaps in each built-in policy in turn under load, and measures how long a swap takes, how it affects requests, and whether anything is
+# lost.
 #
 #   bench/swap.sh [ENTRIES] [ROUNDS]
 #
-# Needs wrk, curl and python3 on the PATH. A directory of ENTRIES entries of 64 bytes is made first, as another implementation would
-# have written it: two files each. wrk asks for entries at random, all of them hits, and most of them from disk. In each round all
-# built-in policies are put in place, one after the other, while it does. Before that wrk runs for as long without a swap, for comparison.
+# Needs wrk, curl and python3 on the PATH. First it creates a directory of ENTRIES entries of 64 bytes, two files each, as another
+# implementation would write them. wrk requests random entries, all of them hits, and most of them from disk. Meanwhile, each round swaps in
+# all built-in policies, one after the other. For comparison, wrk first runs for 10 seconds without a swap.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +40,7 @@ token=$(head -c 24 /dev/urandom | base64 | tr -d '\n')
 (umask 077 && echo "$token" >"$work/token")
 administrator=(curl -sf -H "Authorization: Bearer $token")
 
-# Room for all of them: 8 KiB each, and some to spare.
+# Enough space for all of them: 8 KiB each, and some to spare.
 target/release/media-cache serve --listen 127.0.0.1:0 --dir "$work/cache" --max-size-mb $((entries / 100 + 100)) \
   --admin-token-file "$work/token" >"$work/address" 2>"$work/log" &
 until [ -s "$work/address" ]; do kill -0 $!; sleep 0.05; done

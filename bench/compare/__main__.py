@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-# Nothing but sources belongs next to them.
+# Do not write compiled files next to the sources.
 sys.dont_write_bytecode = True
 
 from bench import MISS_SECONDS, Bench
@@ -76,7 +76,7 @@ def build(package):
 
 def prerequisites(options):
     """Which servers are left out, after checking that the rest can be measured."""
-    # Where Debian has nginx and varnishd, which users do not have in their PATH.
+    # Debian installs nginx and varnishd here, outside of a user's PATH.
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
     cores = os.sched_getaffinity(0)
     if not {0, 1} <= cores:
@@ -103,7 +103,7 @@ def print_section(title, values):
 
 def measure(bench, options):
     """The startup and all cases; prints as it goes. Returns startup times, and configurations by server."""
-    # First in any case: it leaves compiled components, without which the first case would measure compiling.
+    # Always first: it leaves compiled components, without which the first case would measure compilation.
     startup = {name: bench.startup(name) for name in bench.binaries}
     for name, (first, *later) in startup.items() if options.startup else ():
         print(f"\nstartup of {name}, empty directory: first response after {first:.0f} ms at the first start, {median(later):.0f} ms at later ones")
@@ -126,7 +126,7 @@ def write(path, text):
 
 def main():
     sys.stdout.reconfigure(line_buffering=True)
-    # So that everything is stopped.
+    # Exit through the handlers that stop everything.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench/compare: terminated"))
     options = arguments()
     try:

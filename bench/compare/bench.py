@@ -13,11 +13,11 @@ from processes import SERVER_CORE, Failure, Process, run
 from servers import KINDS, Origin
 from verify import Counts, Digests, check, sample
 
-# Rounds of misses are no longer than this, each with an empty cache: so that the default budget of media-cache has room for all of them.
+# The maximum length of a round of misses. Each starts with an empty cache, so that the default budget of media-cache is large enough.
 MISS_SECONDS = 2
-# The number of the first new media, beyond that of any other.
+# The number of the first new media, higher than all others.
 NEW = 1_000_000
-# From this size on requests are counted by the bytes that arrived, since some are always under way.
+# From this size on, requests are counted by the bytes received, since some are always in progress.
 COUNTED_BY_BYTES = 1_000_000
 
 
@@ -36,10 +36,10 @@ class Bench:
         return self
 
     def prepare(self):
-        # Copies, so that another build meanwhile does not change what is measured.
+        # Copies, so that a build meanwhile does not change what is measured.
         self.binaries = {name: shutil.copy2(binary, self.work / f"{name}-program") for name, binary in self.binaries.items()}
         self.help = {name: run(name, [binary, "serve", "--help"]) for name, binary in self.binaries.items()}
-        # Compiled components are kept there, and not with those of the user who runs the bench.
+        # Keeps compiled components apart from those of the user who runs the bench.
         os.environ["XDG_CACHE_HOME"] = str(self.work / "compiled")
         self.origin = Origin(self.servers_program, self.work)
         self.digests = Digests(self.origin)
@@ -64,7 +64,7 @@ class Bench:
         server = KINDS[name](name, self, case, self.work)
         self.running[name] = server
         if name in CACHES and not case.misses:
-            # The second time it is a hit, and resident if anything is.
+            # The second request is a hit, and resident if anything is.
             with Client(server.address) as client:
                 for _ in range(2 if case.objects == 1 else 1):
                     for number in range(case.objects):
@@ -83,7 +83,7 @@ class Bench:
         for connections in case.connections:
             for round_number in range(self.options.rounds):
                 order = list(self.running)
-                # Nobody is always first, or always behind the same server.
+                # Rotates the order: no server is always first, or always follows the same one.
                 turn = round_number % len(order)
                 for name in order[turn:] + order[:turn]:
                     result = self.measure(case, name, connections)
@@ -110,7 +110,7 @@ class Bench:
         self.next_number += done.sent + 1
         if name in OURS or case.misses:
             counted["compared"] = sample(server, self.digests, first + 1 if case.misses else 0)
-        # Where few were completed, percentiles say nothing.
+        # With few completed requests, percentiles mean nothing.
         times = {"p50": done.p50, "p99": done.p99, "p999": done.p999} if done.requests >= 20 else {}
         return {"requests": requests, "per_second": requests / done.microseconds * 1e6, "cpu_us": cpu / requests * 1e6,
                 "busy": cpu / done.microseconds * 1e6, "memory": memory, "sent": done.sent, "answered": done.requests, **times, **counted}

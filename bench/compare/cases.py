@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000, "1m": 1_000_000, "50m": 50_000_000}
 SIZE_NAMES = {"1k": "1 kB", "10k": "10 kB", "100k": "100 kB", "1m": "1 MB", "50m": "50 MB"}
-# More than the 64 entries that are resident by default, so that none is when its turn comes again; and no more than the default budget
-# of 500 MiB has room for.
+# More than the 64 entries that are resident by default, so that none is resident when it is requested again, and few enough for the default
+# budget of 500 MiB.
 DISK_OBJECTS = {"1k": 256, "10k": 256, "100k": 256, "1m": 256, "50m": 8}
 ZIPF_OBJECTS = 10_000
-# Servers that have a file or nothing to answer from.
+# The servers that store media. The others send one fixed response.
 CACHES = ("media-cache", "base", "nginx", "varnish")
 ALL = (*CACHES, "hyper", "bare")
 OURS = ("media-cache", "base")
@@ -20,11 +20,11 @@ class Case:
     title: str
     size: int
     servers: tuple = ALL
-    # How numbers of media are chosen (see load.lua), and of how many; of new media, how many are compared with the origin's afterwards.
+    # How media are chosen (see load.lua), and from how many; for new media, how many are compared with the origin's afterwards.
     mode: str = "cycle"
     objects: int = 1
     connections: tuple = (1, 32, 256)
-    # What differs in the configuration: "signed", "cors", or "reuse" and "fresh" for the connections to the origin.
+    # The difference in configuration: "signed", "cors", or "reuse" and "fresh" for connections to the origin.
     variant: str = ""
     on_disk: bool = False
 

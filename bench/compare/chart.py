@@ -6,7 +6,7 @@ from statistics import median
 from cases import SIZE_NAMES, SIZES
 
 CONNECTIONS = 32
-# A bar of each panel: what it is called, the case, the server, and its colour.
+# The bars of each panel: label, case, server and colour.
 BARS = [
     ("media-cache", "resident", "media-cache", "ours"),
     ("media-cache, from disk", "disk", "media-cache", "ours"),

@@ -41,7 +41,7 @@ class Client:
         received = {}
         for line in head[1:-1]:
             name, value = line.decode("latin-1").split(":", 1)
-            # Several lines of the same name are one list.
+            # Header lines with the same name form one list.
             received[name.lower()] = ", ".join(filter(None, [received.get(name.lower()), value.strip()]))
         status = int(head[0].split()[1])
         if "content-length" not in received:

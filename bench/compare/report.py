@@ -77,7 +77,7 @@ def goal_text(row):
         return f"{row['share'] * 100:.1f} %"
     if not row.get("ratios"):
         return "not measured"
-    # The farthest from its limit, and how many there are.
+    # The value farthest from its limit, and the number of values.
     values = sorted(row["ratios"], key=lambda ratio: ratio["ratio"] / ratio["limit"])
     if len(values) <= 2:
         return ", ".join(f"{ratio['ratio']:.2f}" for ratio in row["ratios"])

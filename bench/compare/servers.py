@@ -17,7 +17,7 @@ CHROMIUM = {
     "Accept": "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors",
     "Sec-Fetch-Dest": "image", "Referer": "https://page.example/", "Accept-Encoding": "gzip, deflate, br, zstd", "Accept-Language": "en-US,en;q=0.9",
 }
-# Every response is logged to shared memory unless it is masked; nobody logs requests here.
+# Log tags to mask: Varnish logs every request to shared memory by default, and the other servers log none.
 VARNISH_LOG = ("Begin End Link SessOpen SessClose ReqStart ReqMethod ReqURL ReqProtocol ReqHeader ReqUnset ReqAcct RespProtocol "
                "RespStatus RespReason RespHeader RespUnset VCL_call VCL_return VCL_use Hit HitPass HitMiss Timestamp Length Filters "
                "Storage TTL BereqMethod BereqURL BereqProtocol BereqHeader BereqUnset BereqAcct BerespProtocol BerespStatus "
@@ -59,7 +59,7 @@ class Server:
     def __init__(self, name, bench, case, directory):
         self.name, self.bench, self.case, self.directory = name, bench, case, Path(directory) / name
         self.directory.mkdir()
-        # Of requests.
+        # Request headers.
         self.headers = dict(CHROMIUM) if case.mode == "mixed" else {}
         self.process = self.start()
         if not self.process.address:
@@ -98,7 +98,7 @@ class MediaCache(Server):
     def start(self):
         command = [self.program, "serve", "--listen", "127.0.0.1:0", "--dir", self.directory / "cache", "--allow-address", "127.0.0.0/8"]
         if self.case.misses or self.case.mode == "mixed":
-            # The default logs misses, and hits not.
+            # By default misses are logged, but not hits.
             command += ["--log-requests", "none"]
             if "--reuse-origin-connections" in self.bench.help[self.name]:
                 command += ["--reuse-origin-connections", "never"] if self.case.variant == "fresh" else []

@@ -11,7 +11,7 @@ from processes import Failure
 from servers import ALLOWED_PAGE
 
 SAMPLES = 1000
-# Of large media, fewer: no more bytes than this in a round.
+# The maximum number of bytes compared in a round, which limits the samples of large media.
 SAMPLED_BYTES = 1_000_000_000
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -125,7 +125,7 @@ class Counts:
             count = settled(lambda: sum(map(self.since, name.split(" and "))), load.sent)
             if not load.requests <= count <= load.sent:
                 raise Failure(f"{where}: {load.sent} requests were sent and {load.requests} answered, but /stats counts {count} {name}")
-            # What a bench of the disk should read from it.
+            # Shows whether a disk case really reads from the disk.
             counted = {"counted": count, "from_disk": self.since("disk_hits")}
             if self.lane is not None:
                 counted["lane_share"] = (hit_lane_responses(self.server) - self.lane) / max(self.since("hits"), 1)

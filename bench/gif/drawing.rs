@@ -120,7 +120,7 @@ pub fn noise(x: i32, y: i32, size: u32, seed: i32) -> i32 {
     (upper * (unit - down) + lower * down) >> (2 * size)
 }
 
-/// What a photograph of a landscape looks like to an encoder: smooth areas, texture on several scales, grain.
+/// A landscape with the properties of a photograph that matter to an encoder: smooth areas, texture on several scales, grain.
 pub fn landscape(x: i32, y: i32, seed: i32) -> Colour {
     let shape = (noise(x, y, 6, seed) * 4 + noise(x, y, 4, seed + 1) * 2 + noise(x, y, 2, seed + 2)) / 7;
     let horizon = 90 + noise(x, 0, 5, seed + 3) / 3;

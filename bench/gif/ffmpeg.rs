@@ -8,13 +8,13 @@ use anyhow::{Context, ensure};
 /// The qualities that ffmpeg encodes with, the best one first.
 pub const CRFS: [u32; 5] = [17, 20, 23, 26, 29];
 
-/// The one that it has unless told otherwise.
+/// The default quality of ffmpeg.
 pub const DEFAULT_CRF: u32 = 23;
 
-/// The quality that stands for no loss at all, in decibels.
+/// The quality that represents a lossless video, in decibels.
 const LOSSLESS: f64 = 60.0;
 
-/// What an encoder made of a GIF.
+/// The result of encoding a GIF.
 #[derive(Clone, Copy)]
 pub struct Encoded {
     /// Processor time.
@@ -25,7 +25,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// What the encoder would make at a quality, by what it makes at others; beyond them, as far as another step.
+    /// Estimates the result at a quality from those at others: interpolated, or extrapolated by at most one step.
     pub fn at_quality(curve: &[Self], quality: f64) -> Option<Self> {
         let mut curve = curve.to_vec();
         curve.sort_by(|one, other| one.quality.total_cmp(&other.quality));
@@ -38,7 +38,7 @@ impl Encoded {
     }
 }
 
-/// A GIF, and how both encoders see it.
+/// A GIF with its size.
 pub struct Source {
     gif: PathBuf,
     width: u32,
@@ -56,7 +56,7 @@ pub fn probe(gif: &Path) -> anyhow::Result<Source> {
 }
 
 impl Source {
-    /// The filter from the GIF to the input of an encoder, by the same matrix as ours.
+    /// The filter from the GIF to the input of an encoder, with the same colour matrix as the embedded converter.
     fn filter(&self) -> String {
         let matrix = if self.height.next_multiple_of(2) < 720 { "bt601" } else { "bt709" };
         let size = format!("{}:{}", self.width.next_multiple_of(2), self.height.next_multiple_of(2));
@@ -73,12 +73,12 @@ impl Source {
         command.args(["-movflags", "+faststart"]).arg(video);
         let report = run(command)?;
         let seconds = |name: &str| -> Option<f64> { report.split_once(name)?.1.split_once('s')?.0.parse().ok() };
-        // In steps of a millisecond.
+        // With a resolution of a millisecond.
         let spent = seconds("bench: utime=").zip(seconds(" stime=")).map(|(user, system)| (user + system) * 1e3);
         Ok(spent.context("ffmpeg does not report its time")?.max(0.5))
     }
 
-    /// How close a video is to the GIF, at each of its frames: the SSIM in decibels.
+    /// The similarity of a video to the GIF at each of its frames: the SSIM in decibels.
     pub fn quality(&self, video: &Path) -> anyhow::Result<f64> {
         let shared = format!("crop={}:{}:0:0,settb=1/100", self.width / 2 * 2, self.height / 2 * 2);
         let filter = format!("[0:v]{},{shared}[gif];[1:v]format=yuv420p,{shared}[video];[gif][video]ssim", self.filter());

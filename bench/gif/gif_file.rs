@@ -1,4 +1,4 @@
-//! Writes the GIFs of the corpus, in the ways in which programs write them.
+//! Writes the GIFs of the corpus, in the ways that common programs write them.
 
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
@@ -15,12 +15,12 @@ pub enum Dither {
     Diffused,
 }
 
-/// What of a frame is stored.
+/// The part of a frame that is stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// All of it.
     Whole,
-    /// The rectangle that has changed, and of it what has changed; the rest is transparent.
+    /// The rectangle that has changed, with unchanged pixels transparent.
     Changes,
     /// All of it, with white as transparent, and the canvas cleared after each frame.
     Cleared,
@@ -62,7 +62,7 @@ pub fn encode(frames: impl Iterator<Item = Picture>, dither: Dither, store: Stor
     bytes
 }
 
-/// The colours of a picture of few.
+/// The colours of a picture with at most 100 of them.
 fn exact_palette(picture: &Picture) -> Option<Vec<Colour>> {
     let mut colours = Vec::new();
     for pixel in &picture.pixels {
@@ -107,7 +107,7 @@ impl Palette {
         let step = |channel: usize| (i32::from(colour[channel]) * (STEPS[channel] - 1) + 127) / 255;
         let index = (step(0) * STEPS[1] + step(1)) * STEPS[2] + step(2);
         match &self.exact {
-            // Colours that are replaced by those of the picture.
+            // These are replaced by the colours of the picture.
             Some(exact) if index as usize >= 252 - exact.len() => 0,
             _ => index as u8,
         }
@@ -145,7 +145,7 @@ impl Palette {
     }
 }
 
-/// A frame with what has changed; a transparent pixel if nothing has.
+/// A frame with the changes, or with one transparent pixel if there are none.
 fn changes(before: &[u8], after: &[u8], width: usize) -> Frame<'static> {
     let changed = || (0..after.len()).filter(|&at| before[at] != after[at]);
     let rows = changed().next().unwrap_or(0) / width..=changed().next_back().unwrap_or(0) / width;

@@ -1,14 +1,14 @@
-//! How fast the embedded converter is and how small its videos are, against ffmpeg with x264 at `veryfast`.
+//! Compares the speed and the video sizes of the embedded converter with those of ffmpeg with x264 at `veryfast`.
 //!
 //! ```sh
 //! cargo bench -p media-cache-gif-to-mp4 --bench gif -- [--rounds N] [DIR...]
 //! ```
 //!
-//! The GIFs are made by the bench itself, the same ones each time; those in the directories are added. Each is converted by both in turn,
-//! on one thread, N times. Time is that of the processor, user and system; that of ffmpeg is without its start.
+//! The bench generates its GIFs, the same ones in every run, and adds those in the directories. Both converters convert each GIF in turn,
+//! on one thread, N times. Times are processor times, user and system; the start of ffmpeg is not counted.
 //!
-//! Both lose something, so they are compared at the same quality: ffmpeg encodes with several `-crf`, and its bytes and its time are
-//! interpolated to where its SSIM (of the picture as it goes into the encoders) is that of the embedded converter.
+//! Both are lossy, so they are compared at the same quality: ffmpeg encodes with several values of `-crf`, and its bytes and its time are
+//! interpolated to the SSIM of the embedded converter (measured against the picture that enters the encoders).
 
 mod corpus;
 mod drawing;
@@ -25,12 +25,12 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::corpus::Sample;
 use crate::ffmpeg::{CRFS, DEFAULT_CRF, Encoded};
 
-/// What came of one GIF.
+/// The results for one GIF.
 struct Compared {
     ours: Encoded,
-    /// ffmpeg with its usual `-crf`.
+    /// ffmpeg with its default `-crf`.
     usual: Encoded,
-    /// ffmpeg at the quality of ours.
+    /// ffmpeg at the quality of the embedded converter.
     same: Encoded,
 }
 
@@ -106,7 +106,7 @@ fn compare(sample: &Sample, scratch: &Path, rounds: u32) -> anyhow::Result<Compa
     Ok(Compared { ours, usual, same })
 }
 
-/// The time that this thread had the processor.
+/// The processor time of this thread.
 fn processor_milliseconds() -> f64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6

@@ -1,4 +1,4 @@
-//! The clients that cause the load, and their origin.
+//! The clients that generate the load, and their origin.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,22 +17,22 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::add;
 
-/// What gives the right to `PUT`, to those who then take for ever about it.
+/// The token with which slow clients may `PUT`.
 pub const TOKEN: &str = "for-the-load-test-and-nothing-else";
 
-/// Bytes of what the ordinary client asks for, and of each new URL.
+/// The size of the media that the ordinary client requests, and of each new URL, in bytes.
 pub const SMALL: u64 = 20 << 10;
 
-/// Bytes of what slow readers ask for.
+/// The size of the media that slow readers request, in bytes.
 pub const LARGE: u64 = 10 << 20;
 
-/// From one byte to the next.
+/// The pause between two bytes.
 const DRIP: Duration = Duration::from_secs(1);
 
-/// How long a client of new URLs waits for an answer.
+/// How long a client of new URLs waits for a response.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Starts the origin, on all addresses of the loopback interface. What hangs and what is slow have hosts of their own.
+/// Starts the origin, on all addresses of the loopback interface. URLs that hang and URLs that are slow have separate hosts.
 pub async fn origin() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("0.0.0.0:0").await?;
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr()?.port());
@@ -69,7 +69,7 @@ impl Load {
 
     /// Starts all clients.
     pub async fn start(self: Arc<Self>, slow: u64, fresh: u64) {
-        // Nothing here is encrypted, but the client wants to know how it would be. Whoever came first has said it for all.
+        // Nothing here is encrypted, but the client needs a TLS provider, which is set once per process.
         let _ = rustls::crypto::ring::default_provider().install_default();
         for number in 0..slow {
             tokio::spawn(self.clone().be_slow(number % 4));
@@ -84,7 +84,7 @@ impl Load {
         self.next.load(Ordering::Relaxed)
     }
 
-    /// How often new URLs were answered in which way.
+    /// How often each outcome occurred for new URLs.
     pub fn answers(&self) -> String {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.iter().map(|(answer, count)| format!("{answer} {count}")).collect::<Vec<_>>().join(", ")
@@ -92,14 +92,14 @@ impl Load {
 
     async fn be_slow(self: Arc<Self>, kind: u64) {
         loop {
-            // However it ended, it tries again.
+            // Reconnects, however the connection ended.
             let _ = self.dawdle(kind).await;
             add(&self.closed);
             tokio::time::sleep(DRIP).await;
         }
     }
 
-    /// Connects, and is slow until the service has had enough.
+    /// Connects, and is slow until the service closes the connection.
     async fn dawdle(&self, kind: u64) -> std::io::Result<()> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(16 << 10)?;
@@ -157,7 +157,7 @@ impl Load {
     }
 }
 
-/// Reads a little now and then.
+/// Reads a few bytes at a time, with pauses.
 async fn sip(mut stream: TcpStream) -> std::io::Result<()> {
     let mut sip = [0; 256];
     while stream.read(&mut sip).await? > 0 {

@@ -1,4 +1,4 @@
-//! The bare responder: what answering costs where nothing is parsed, looked up or rendered.
+//! The bare responder: the cost of a response when nothing is parsed, looked up or rendered.
 
 use crate::{
     epoll::{Respond, Response},

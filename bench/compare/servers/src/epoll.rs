@@ -1,5 +1,5 @@
-//! A loop around epoll, on one thread: `epoll_wait`, `read`, and one `writev` for head and body of a response. Nothing that a server
-//! on this kernel does for a response can cost less, short of another way into the kernel.
+//! A loop around epoll, on one thread: `epoll_wait`, `read`, and one `writev` for the head and body of a response. On this kernel, no
+//! server can respond at a lower cost without a different system interface.
 //!
 //! Requests have no bodies. A connection on which a head is too large, or on which reading or writing fails, is closed.
 
@@ -28,13 +28,13 @@ pub struct Response {
     pub close: bool,
 }
 
-/// What decides on responses.
+/// Chooses responses.
 pub trait Respond {
     /// The response to a request with this head.
     fn respond(&mut self, head: &[u8]) -> Response;
 }
 
-/// Whether a connection goes on.
+/// Whether a connection stays open.
 #[derive(PartialEq, Eq)]
 enum State {
     Open,
@@ -45,7 +45,7 @@ struct Connection {
     stream: TcpStream,
     input: Box<[u8]>,
     filled: usize,
-    /// What is being written, and how many of its bytes have been.
+    /// The response being written, and how many of its bytes have been.
     output: Option<(Response, usize)>,
 }
 
@@ -85,7 +85,7 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
         let mut stream = match listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            // A client that went away before it was accepted.
+            // A client that disconnected before it was accepted.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
             Err(error) => return Err(error),
         };
@@ -100,9 +100,9 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
 }
 
 impl Connection {
-    /// Does everything that can be done without waiting.
+    /// Does all work that is possible without waiting.
     fn proceed(&mut self, responder: &mut impl Respond) -> State {
-        // Whether all that had arrived has been read: another event tells of more.
+        // Whether all bytes that have arrived were read: another event announces more.
         let mut drained = false;
         loop {
             if let Some((response, sent)) = &mut self.output {
@@ -137,12 +137,12 @@ impl Connection {
     }
 }
 
-/// Where the first head ends.
+/// The end of the first head.
 fn end_of_head(input: &[u8]) -> Option<usize> {
     input.windows(END_OF_HEAD.len()).position(|window| window == END_OF_HEAD).map(|start| start + END_OF_HEAD.len())
 }
 
-/// Writes what has not been written of a response.
+/// Writes the rest of a response.
 fn write(stream: &mut TcpStream, response: &Response, sent: &mut usize) -> io::Result<()> {
     let (head, body) = (&response.head, &response.body);
     while *sent < head.len() + body.len() {

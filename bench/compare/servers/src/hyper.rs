@@ -1,4 +1,4 @@
-//! Plain hyper: what answering costs with the HTTP library of the service, and nothing else.
+//! Plain hyper: the cost of a response with the HTTP library of the service and nothing else.
 
 use std::{convert::Infallible, net};
 
@@ -22,7 +22,7 @@ pub fn serve(listener: net::TcpListener, rendered: &Rendered) -> Result<()> {
         let name: HeaderName = name.parse().with_context(|| format!("the response has a header named {name:?}"))?;
         headers.insert(name, HeaderValue::from_str(value)?);
     }
-    // That of the moment comes from hyper.
+    // Hyper adds the current date.
     headers.remove(DATE);
     let body = rendered.body.clone();
     listener.set_nonblocking(true)?;
@@ -40,7 +40,7 @@ async fn accept(listener: net::TcpListener, headers: HeaderMap, body: Bytes) -> 
             response.headers_mut().clone_from(&headers);
             async { Ok::<_, Infallible>(response) }
         });
-        // A connection that fails is that client's matter.
+        // A failed connection affects only its client.
         tokio::spawn(async { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) });
     }
 }

@@ -1,5 +1,5 @@
-//! The servers that `bench/compare` starts beside the caches: the origin of all media, and two that have nothing to do but to
-//! answer. Each listens on a free port of 127.0.0.1, prints it, and runs until it is killed.
+//! The servers that `bench/compare` starts besides the caches: the origin of all media, and two that only send a fixed response. Each
+//! listens on a free port of 127.0.0.1, prints it, and runs until it is killed.
 
 mod bare;
 mod epoll;

@@ -1,4 +1,4 @@
-//! The origin: it has media of every size under every name, and counts what is fetched.
+//! The origin: it serves media of any size under any name, and counts requests.
 //!
 //! `GET /SIZE/NAME` is answered with SIZE bytes that differ from name to name and are the same each time, and `GET /count` with the
 //! number of all other requests so far. Connections are kept or closed as the request says.
@@ -11,18 +11,18 @@ use crate::epoll::{Respond, Response};
 
 /// The largest media, in bytes.
 pub const MAX_SIZE: usize = 64 << 20;
-/// What PNG images begin with: caches may look.
+/// The signature of PNG images, which caches may check.
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// The origin of all media.
 pub struct Origin {
-    /// Bytes without a pattern, of which each body is a part.
+    /// Random bytes. Each body is a slice of them.
     noise: Bytes,
     requests: u64,
 }
 
 impl Origin {
-    /// An origin that has counted nothing yet.
+    /// An origin whose count is 0.
     pub fn new() -> Self {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut noise = Vec::with_capacity(MAX_SIZE);

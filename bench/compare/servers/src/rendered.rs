@@ -1,11 +1,11 @@
-//! The response that the servers without a cache give to every request, as another server has given it.
+//! The response that the servers without a cache send to every request, as recorded from another server.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 
-/// A response of which nothing changes.
+/// A fixed response.
 #[derive(Clone)]
 pub struct Rendered {
     /// The status line and the headers, with the empty line at their end.

@@ -1,4 +1,4 @@
-//! The servers, over connections.
+//! Tests the servers over connections.
 
 use std::{
     io::{Read, Write},
@@ -12,7 +12,7 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-cache: hit\r\nda
 const BODY: &[u8] = b"media";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Has a server answer on a free port, until the test ends.
+/// Runs a server on a free port until the test ends.
 fn start(server: impl FnOnce(TcpListener) + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
