@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::devtools::DevTools;
 use crate::tab::Tab;
 
-/// The Chromium of all tests that run at the moment.
+/// The Chromium that all running tests share.
 static SHARED: Mutex<Weak<Chromium>> = Mutex::new(Weak::new());
 
 const FLAGS: [&str; 11] = [
@@ -52,18 +52,18 @@ impl Chromium {
 
     fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        // The shell makes its standard streams the descriptors 3 and 4, over which the browser speaks the protocol.
+        // The shell turns its standard streams into the descriptors 3 and 4, over which the browser speaks the protocol.
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", "chromium"]).args(FLAGS);
         command.arg(format!("--user-data-dir={}", directory.path().display()));
-        // No settings from the desktop of the user.
+        // Ignores the settings of the user's desktop.
         command.env("HOME", directory.path()).env_remove("DBUS_SESSION_BUS_ADDRESS").arg("about:blank");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let devtools = DevTools::over(child.stdin.take().unwrap(), child.stdout.take().unwrap());
         Self { devtools: Arc::new(devtools), child, _directory: directory }
     }
 
-    /// Opens a tab with cookies, caches and service workers of its own.
+    /// Opens a tab with its own cookies, caches and service workers.
     pub async fn tab(&self) -> Tab {
         Tab::open(self.devtools.clone()).await
     }

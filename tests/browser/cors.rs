@@ -1,4 +1,4 @@
-//! Pages of other origins display media. They read it only if `--allow-origin` names their origin.
+//! Pages of other origins display media. They can read it only if `--allow-origin` names their origin.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -13,11 +13,11 @@ use crate::stage::Stage;
 
 const FETCH: &str = "return (await (await fetch(media)).arrayBuffer()).byteLength";
 
-/// Loads an image as a page does that wants to read it.
+/// Loads an image like a page that wants to read it.
 const CROSSORIGIN_IMAGE: &str =
     "const image = new Image(); image.crossOrigin = 'anonymous'; image.src = media; await image.decode();";
 
-/// Shows a frame of a video as a page does that wants to read it.
+/// Shows a frame of a video like a page that wants to read it.
 const CROSSORIGIN_VIDEO: &str = "
     const image = Object.assign(document.createElement('video'), { crossOrigin: 'anonymous', muted: true, src: media });
     document.body.append(image);
@@ -31,7 +31,7 @@ const CROSSORIGIN_VIDEO: &str = "
 const READ_PIXEL: &str = "const canvas = document.createElement('canvas').getContext('2d'); canvas.drawImage(image, 0, 0);
     return canvas.getImageData(0, 0, 1, 1).data[3]";
 
-/// What a page reads if it may, and gets instead if it may not.
+/// What a page reads if it is allowed to, and what it gets otherwise.
 fn reads(video: usize) -> [(&'static str, String, Value, Value); 5] {
     let plain = CROSSORIGIN_IMAGE.replace("image.crossOrigin = 'anonymous';", "");
     [
@@ -50,7 +50,7 @@ fn reads(video: usize) -> [(&'static str, String, Value, Value); 5] {
     ]
 }
 
-/// Stores what is read, and returns the size of the video.
+/// Stores the media that is read, and returns the size of the video.
 async fn store(service: &Service) -> usize {
     let video = mp4().await;
     for (name, mimetype, bytes) in
@@ -61,7 +61,7 @@ async fn store(service: &Service) -> usize {
     video.len()
 }
 
-/// The URL of what is stored.
+/// The URL of stored media.
 fn url(service: &Service, name: &str) -> String {
     format!("http://{}{}", service.address(), media_path(&format!("https://media.invalid/{name}")))
 }
@@ -73,7 +73,7 @@ async fn other_origins_read_nothing_unless_they_are_allowed_to() {
     for (name, function, _, otherwise) in reads(video) {
         assert_eq!(stage.evaluate(&function, &url(&stage.service, name)).await, otherwise, "{name}: {function}");
     }
-    // The page's own origin is no other origin.
+    // A page's own origin does not count as another one.
     let own = stage.site.url(&media_path("https://media.invalid/a.png"));
     assert_eq!(stage.evaluate(&format!("{CROSSORIGIN_IMAGE} {READ_PIXEL}"), &own).await, json!(255));
 }
@@ -114,7 +114,7 @@ async fn allowed_origins_read_headers_send_conditions_and_request_ranges() {
     let range = "const answer = await fetch(media, { headers: { range: 'bytes=1-3' } });
         return [answer.status, await answer.text(), answer.headers.get('content-range')?.split('/')[0]]";
     assert_eq!(stage.evaluate(range, &url).await, json!([206, "PNG", "bytes 1-3"]));
-    // These are asked for in advance.
+    // These requests need a preflight.
     let condition = "const etag = (await fetch(media)).headers.get('etag');
         const one = await fetch(media, { cache: 'no-store', headers: { 'if-none-match': etag } });
         const other = await fetch(media, { cache: 'no-store', headers: { 'if-match': '\"x\"', 'if-range': '\"x\"' } });

@@ -13,7 +13,7 @@ use media_cache_test_support::soon::soon;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, oneshot};
 
-/// How many events a receiver may lag behind.
+/// The number of events by which a receiver may lag behind.
 const EVENTS: usize = 4096;
 
 /// A connection to a browser.
@@ -25,11 +25,11 @@ pub struct DevTools {
     ended: Mutex<Receiver<()>>,
 }
 
-/// Commands without an answer yet, by id.
+/// Commands that wait for an answer, by id.
 type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
 
 impl DevTools {
-    /// Speaks the protocol over two pipes, from now on.
+    /// Speaks the protocol over two pipes.
     pub fn over(input: impl Write + Send + 'static, output: impl Read + Send + 'static) -> Self {
         let (pending, (events, _)) = (Pending::default(), broadcast::channel(EVENTS));
         let (awaited, told) = (pending.clone(), events.clone());
@@ -44,14 +44,14 @@ impl DevTools {
     /// Issues a command, to a session or to the browser itself, and waits for its result.
     ///
     /// # Panics
-    /// When the browser reports an error.
+    /// If the browser reports an error.
     pub async fn command(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
         let answer = soon(self.issue(session, method, parameters)).await.unwrap_or_else(|_| panic!("the browser ended: {method}"));
         assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
         answer["result"].clone()
     }
 
-    /// Issues a command. The receiver has the whole answer.
+    /// Issues a command. The receiver gets the whole answer.
     pub fn issue(&self, session: Option<&str>, method: &str, parameters: Value) -> oneshot::Receiver<Value> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut message = json!({ "id": id, "method": method, "params": parameters });
@@ -61,14 +61,14 @@ impl DevTools {
         let (answer, answered) = oneshot::channel();
         self.pending.lock().unwrap().insert(id, answer);
         let mut input = self.input.lock().unwrap();
-        // A browser that has ended answers nothing, which the receiver is told.
+        // A browser that has ended sends no answer. Dropping the sender tells the receiver.
         if input.write_all(format!("{message}\0").as_bytes()).and_then(|()| input.flush()).is_err() {
             self.pending.lock().unwrap().remove(&id);
         }
         answered
     }
 
-    /// Waits until the browser closes its pipe, for some time.
+    /// Waits until the browser closes its pipe, for a limited time. Returns whether it did.
     pub fn wait_for_end(&self, limit: Duration) -> bool {
         self.ended.lock().unwrap().recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
@@ -83,7 +83,7 @@ impl DevTools {
 pub struct Events(broadcast::Receiver<Arc<Value>>);
 
 impl Events {
-    /// Waits for the first event that `wanted` recognises.
+    /// Waits for the first event that `wanted` accepts.
     pub async fn first(&mut self, wanted: impl Fn(&Value) -> bool) -> Arc<Value> {
         loop {
             let event = self.0.recv().await.expect("the browser ended, or too many events were not read");
@@ -101,7 +101,7 @@ fn receive(output: impl Read, pending: &Pending, events: &broadcast::Sender<Arc<
         match message["id"].as_u64().map(|id| pending.lock().unwrap().remove(&id)) {
             Some(Some(answer)) => drop(answer.send(message)),
             Some(None) => {}
-            // Nobody may be listening.
+            // There may be no receivers.
             None => drop(events.send(message.into())),
         }
     }

@@ -1,4 +1,4 @@
-//! Pages show what is behind a URL, of their own origin and of another.
+//! Pages display media of their own origin and of another one.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -13,7 +13,7 @@ use crate::stage::Stage;
 const IMAGE: &str = "const image = new Image(); image.src = media; document.body.append(image); await image.decode();
     return [image.naturalWidth, image.naturalHeight]";
 
-/// Loads the beginning of a video or a sound.
+/// Loads the beginning of a video or audio file.
 const LOAD: &str = "
     const load = async kind => {
         const player = Object.assign(document.createElement(kind), { muted: true, src: media });

@@ -3,7 +3,7 @@
 use media_cache_test_support::images::{jpeg, png};
 use media_cache_test_support::videos::mp4;
 
-/// How many bytes [`long_video()`] has between its frames and what tells where they are.
+/// The number of bytes in [`long_video()`] between its frames and their index.
 const GAP: u32 = 8 << 20;
 
 /// A picture, its type, and its width and height.
@@ -31,7 +31,7 @@ fn bmp() -> Vec<u8> {
     [b"BM".to_vec(), fields.iter().flat_map(|field| field.to_le_bytes()).collect()].concat()
 }
 
-/// An icon that is a PNG.
+/// An icon in PNG format.
 fn ico() -> Vec<u8> {
     let png = png(2);
     let entry =
@@ -39,7 +39,7 @@ fn ico() -> Vec<u8> {
     [entry, png].concat()
 }
 
-/// A second of a tone.
+/// One second of a tone.
 pub fn wav() -> Vec<u8> {
     const RATE: u32 = 8000;
     let samples: Vec<u8> = (0..RATE).flat_map(|at| if at / 10 % 2 == 0 { [0, 0x20] } else { [0, 0xe0] }).collect();
@@ -50,12 +50,12 @@ pub fn wav() -> Vec<u8> {
     [b"RIFF", &(size + 36).to_le_bytes()[..], b"WAVEfmt ", &format, &data].concat()
 }
 
-/// A video that tells at its end where its frames are, so that a player has to go there and back.
+/// A video with the index of its frames at the end, so that a player must seek there and back.
 pub async fn long_video() -> Vec<u8> {
     let video = mp4().await;
     let (mut in_place, mut at_end, mut rest) = (Vec::new(), Vec::new(), &video[..]);
     while let Some(size) = rest.first_chunk().map(|size| u32::from_be_bytes(*size)) {
-        // A size of 1 means that there is a longer one behind the type of the box.
+        // A size of 1 means that a longer size follows the type of the box.
         let size = if size == 1 { u64::from_be_bytes(*rest[8..].first_chunk().unwrap()) as u32 } else { size };
         let (this, others) = rest.split_at(size as usize);
         if &this[4..8] == b"moov" {

@@ -1,4 +1,4 @@
-//! A browser that opens media by itself displays it, or saves it if it could run it.
+//! A browser that navigates to media displays it, or saves it if it could run it.
 
 use media_cache_test_support::images::{jpeg, png};
 use media_cache_test_support::videos::mp4;
@@ -47,7 +47,7 @@ async fn media_that_could_be_run_is_saved() {
 #[tokio::test]
 async fn pictures_video_and_sound_are_displayed() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
-    // The browser makes a document for these. Its load event waits for the media.
+    // The browser creates a document for these. Its load event waits for the media.
     let size = "(shown => [document.contentType, shown.naturalWidth ?? (shown.readyState && shown.videoWidth)])
         (document.images[0] ?? document.querySelector('video'))";
     for (name, mimetype, bytes, width) in [

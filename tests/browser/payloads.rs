@@ -1,4 +1,4 @@
-//! Media that a browser could run or apply. It requests a URL when it is run.
+//! Media that a browser could run or apply, and that requests a URL when that happens.
 
 /// Makes media that requests a URL when it is run.
 pub type Payload = fn(beacon: &str) -> Vec<u8>;
@@ -15,7 +15,7 @@ pub fn script(beacon: &str) -> Vec<u8> {
     source(beacon).into()
 }
 
-/// JSON with padding: a call of a function that the page has.
+/// JSON with padding: a call to a function that the page defines.
 pub fn jsonp(_: &str) -> Vec<u8> {
     b"callback({\"a\":1})".to_vec()
 }
@@ -30,7 +30,7 @@ pub fn xhtml(beacon: &str) -> Vec<u8> {
         .into()
 }
 
-/// A feed with an element of XHTML in it.
+/// A feed that contains an XHTML element.
 pub fn feed(beacon: &str) -> Vec<u8> {
     let script = format!("<script xmlns=\"http://www.w3.org/1999/xhtml\">{}</script>", source(beacon));
     format!("<?xml version=\"1.0\"?><feed xmlns=\"http://www.w3.org/2005/Atom\"><title>x</title>{script}</feed>").into()
@@ -45,7 +45,7 @@ pub fn svg(beacon: &str) -> Vec<u8> {
     .into()
 }
 
-/// An XML document that is its own style sheet, and becomes a page with a script.
+/// An XML document that is its own style sheet, and turns into a page with a script.
 pub fn xslt(beacon: &str) -> Vec<u8> {
     format!(
         "<?xml version=\"1.0\"?><xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
@@ -61,22 +61,22 @@ pub fn css(_: &str) -> Vec<u8> {
     b"body{color:rgb(1,2,3)}".to_vec()
 }
 
-/// A style sheet that begins like a GIF.
+/// A style sheet that begins like a GIF file.
 pub fn gif_css(_: &str) -> Vec<u8> {
     b"GIF89a{}body{color:rgb(1,2,3)}".to_vec()
 }
 
-/// A module without anything in it.
+/// An empty module.
 pub fn wasm(_: &str) -> Vec<u8> {
     b"\0asm\x01\0\0\0".to_vec()
 }
 
-/// Rules by which a page fetches the URL in advance.
+/// Rules with which a page prefetches the URL.
 pub fn speculation_rules(beacon: &str) -> Vec<u8> {
     format!("{{\"prefetch\":[{{\"source\":\"list\",\"urls\":[\"{beacon}\"],\"eagerness\":\"immediate\"}}]}}").into()
 }
 
-/// Subtitles with markup in them.
+/// Subtitles that contain markup.
 pub fn vtt(beacon: &str) -> Vec<u8> {
     format!("WEBVTT\n\n00:00.000 --> 00:10.000\n<script>{}</script><img src=x onerror=\"ran=1\">\n", source(beacon)).into()
 }
@@ -101,13 +101,13 @@ pub fn mhtml(beacon: &str) -> Vec<u8> {
     .into()
 }
 
-/// A stream of documents of which each replaces the one before it.
+/// A stream of documents, each of which replaces the one before it.
 pub fn replaced(beacon: &str) -> Vec<u8> {
     let page = String::from_utf8(html(beacon)).unwrap();
     format!("--x\r\nContent-Type: text/html\r\n\r\n{page}\r\n--x--\r\n").into()
 }
 
-/// Bytes that are the beginning of a media file and, read as Latin-1, of an assignment.
+/// Bytes that start a media file and, read as Latin-1, an assignment.
 fn polyglot(signature: &[u8], beacon: &str) -> Vec<u8> {
     [signature, b"=1;", source(beacon).as_bytes(), b"//"].concat()
 }

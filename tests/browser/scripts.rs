@@ -18,10 +18,10 @@ use crate::ways::{LIBRARY, Runs, WAYS, Way};
 /// The policy of a page whose media has the same origin: it runs what comes from that origin, and nothing inline.
 const POLICY: &str = "script-src 'self' 'wasm-unsafe-eval' 'nonce-page' blob:; worker-src 'self' blob:; object-src 'self'";
 
-/// How long a browser may take over a page.
+/// How long a browser may spend on a page.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The pages and media of one pass through all ways.
+/// The pages and media for one pass through all ways.
 struct Setting<'a> {
     name: &'static str,
     site: &'a Site,
@@ -56,7 +56,7 @@ impl Setting<'_> {
         told.is_some_and(|ran| ran == true) || self.site.ran(&key)
     }
 
-    /// Serves the media of a way, and returns its path at the site. There is none if the browser would not run it from anywhere.
+    /// Serves the media of a way, and returns its path at the site. `None` if the browser would not run it from any server.
     async fn place(&self, way: &Way, key: &str, body: Vec<u8>) -> Option<String> {
         match (&self.media, way.runs) {
             (Media::Cached(service), _) => {
@@ -70,7 +70,7 @@ impl Setting<'_> {
         }
     }
 
-    /// The URL of the page, with the headers that it has for a way.
+    /// The URL of the page, with the headers for a way.
     fn page(&self, way: &Way, media: &str) -> String {
         let parameter = |name: &str, value: &str| format!("{name}={}&", utf8_percent_encode(value, NON_ALPHANUMERIC));
         let policy = if self.is_foreign { String::new() } else { parameter("content-security-policy", POLICY) };
@@ -86,7 +86,7 @@ impl Setting<'_> {
                 run.push(way);
             }
         }
-        // This is where a service worker would still be registered.
+        // A service worker from this test would still be registered here.
         tab.navigate(&self.site.url("/page")).await;
         let workers = tab.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)").await;
         assert_eq!(workers, 0, "{}", self.name);

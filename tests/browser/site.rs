@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Request headers that older browsers do not send, nor any browser over HTTP without TLS.
+/// Request headers that older browsers do not send, and that no browser sends over HTTP without TLS.
 const FETCH_METADATA: [&str; 5] = ["sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site", "sec-fetch-user", "service-worker"];
 
 /// A site, which stops when it is dropped.
@@ -27,7 +27,7 @@ pub struct Site {
     server: JoinHandle<()>,
 }
 
-/// What a site serves, and what was run.
+/// The contents of a site, and the keys of media that was run.
 struct Contents {
     client: reqwest::Client,
     service: SocketAddr,
@@ -76,7 +76,7 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
-    /// The URL of a path, of another origin and another site with the same contents.
+    /// The URL of a path at another origin and another site with the same contents.
     pub fn foreign_url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
     }
@@ -88,12 +88,12 @@ impl Site {
         path
     }
 
-    /// Whether something with this key was run: it requests `/ran/` and the key.
+    /// Whether media with this key was run: it requests `/ran/` and the key.
     pub fn ran(&self, key: &str) -> bool {
         self.contents.runs.borrow().contains(key)
     }
 
-    /// Where the ranges begin that were requested of the service since the last call.
+    /// The starts of the ranges requested from the service since the last call.
     pub fn take_range_starts(&self) -> Vec<u64> {
         std::mem::take(&mut *self.contents.range_starts.lock().unwrap())
     }
@@ -105,7 +105,7 @@ impl Drop for Site {
     }
 }
 
-/// An empty page with the headers that its query has.
+/// An empty page with the headers in its query.
 async fn page(uri: Uri) -> Response {
     let mut response = Response::builder().header("content-type", "text/html");
     let headers = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
@@ -115,14 +115,14 @@ async fn page(uri: Uri) -> Response {
     response.body("<!doctype html><title>A page</title><body>".into()).unwrap()
 }
 
-/// An XML document whose style sheet is what the query says.
+/// An XML document whose style sheet is named by its query.
 async fn styled(uri: Uri) -> impl IntoResponse {
     let style_sheet = uri.query().unwrap_or_default().replace('&', "&amp;");
     let document = format!("<?xml version=\"1.0\"?><?xml-stylesheet type=\"text/xsl\" href=\"{style_sheet}\"?><a/>");
     ([("content-type", "application/xml")], document)
 }
 
-/// A file. Every origin may read it.
+/// A file, which every origin may read.
 async fn file(State(contents): State<Arc<Contents>>, uri: Uri) -> Response {
     let file = contents.files.lock().unwrap().get(uri.path()).cloned();
     let Some((mimetype, body)) = file else { return StatusCode::NOT_FOUND.into_response() };
@@ -135,13 +135,13 @@ async fn file(State(contents): State<Arc<Contents>>, uri: Uri) -> Response {
     (headers, body).into_response()
 }
 
-/// Records that something was run.
+/// Records that media was run.
 async fn ran(State(contents): State<Arc<Contents>>, uri: Uri) -> impl IntoResponse {
     contents.runs.send_if_modified(|runs| runs.insert(uri.path().trim_start_matches("/ran/").to_owned()));
     [("access-control-allow-origin", "*")]
 }
 
-/// Waits until something was run.
+/// Waits until media was run.
 async fn awaited(State(contents): State<Arc<Contents>>, uri: Uri) {
     let key = uri.path().trim_start_matches("/awaited/");
     let _ = contents.runs.subscribe().wait_for(|runs| runs.contains(key)).await;
@@ -162,7 +162,7 @@ async fn forward(State(contents): State<Arc<Contents>>, request: Request) -> Res
     response.body(Body::from_stream(answer.bytes_stream())).unwrap()
 }
 
-/// Headers without those of one connection.
+/// Headers without those that concern a single connection.
 fn without_connection(mut headers: HeaderMap) -> HeaderMap {
     for name in [HOST, CONNECTION, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -170,7 +170,7 @@ fn without_connection(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The first byte of the range that is requested.
+/// The first byte of the requested range.
 fn range_start(headers: &HeaderMap) -> Option<u64> {
     headers.get(RANGE)?.to_str().ok()?.strip_prefix("bytes=")?.split('-').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! A service, a site in front of it, and a tab that looks at it.
+//! A service, a site in front of it, and a tab that visits it.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::chromium::Chromium;
 use crate::site::Site;
 use crate::tab::Tab;
 
-/// What a test needs.
+/// Everything that a test needs.
 pub struct Stage {
     pub tab: Tab,
     pub site: Site,
@@ -38,13 +38,13 @@ impl Stage {
         media_path(&url)
     }
 
-    /// The URLs of a path, of the same origin as the site's pages and of another.
+    /// The URLs of a path, at the same origin as the site's pages and at another one.
     pub fn urls(&self, path: &str) -> [String; 2] {
         [self.site.url(path), self.site.foreign_url(path)]
     }
 
-    /// What an asynchronous function returns in an empty page of the site, or the name of the exception that it throws. It has the URL
-    /// as `media`.
+    /// Runs an asynchronous function in an empty page of the site, with the URL as `media`. Returns its result, or the name of the
+    /// exception that it throws.
     pub async fn evaluate(&self, function: &str, media: &str) -> Value {
         self.tab.navigate(&self.site.url("/page")).await;
         let caught = "catch (error) { return error.name }";

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 
 use crate::devtools::DevTools;
 
-/// A tab in a browsing context of its own, which is disposed of when the tab is dropped.
+/// A tab in its own browsing context, which is disposed of when the tab is dropped.
 pub struct Tab {
     devtools: Arc<DevTools>,
     context: String,
     session: String,
 }
 
-/// What became of a navigation.
+/// The result of a navigation.
 #[derive(Debug, PartialEq)]
 pub enum Navigation {
-    /// There is a new document.
+    /// The tab shows a new document.
     Document,
-    /// The browser wants to save a file with this name, and stays where it was.
+    /// The browser offers to save a file with this name, and stays on the page.
     Download(String),
 }
 
@@ -43,7 +43,7 @@ impl Tab {
         self.devtools.command(Some(&self.session), method, parameters).await
     }
 
-    /// Goes to a URL, and waits until the document and what it embeds are loaded, or a download begins.
+    /// Navigates to a URL, and waits until the document and its embedded content are loaded, or a download begins.
     pub async fn navigate(&self, url: &str) -> Navigation {
         let mut events = self.devtools.events();
         let answer = self.command("Page.navigate", json!({ "url": url })).await;
@@ -59,7 +59,7 @@ impl Tab {
     /// Evaluates an expression in the document, and waits for its value.
     ///
     /// # Panics
-    /// When it throws.
+    /// If it throws.
     pub async fn evaluate(&self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         value_of(&self.command("Runtime.evaluate", parameters).await, expression)
@@ -74,7 +74,7 @@ impl Tab {
         }
     }
 
-    /// Evaluates an expression in a world of its own next to the document, which works if the document may not run anything.
+    /// Evaluates an expression in an isolated world of the document, which works even if the document may not run scripts.
     pub async fn evaluate_in_isolation(&self, expression: &str) -> Value {
         let frames = self.command("Page.getFrameTree", json!({})).await;
         let frame = json!({ "frameId": frames["frameTree"]["frame"]["id"] });

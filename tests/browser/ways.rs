@@ -1,28 +1,28 @@
-//! Ways in which a page could make a browser run media, or apply it.
+//! Ways in which a page could make a browser run or apply media.
 
 use crate::payloads::{self, Payload, script};
 
-/// A way.
+/// A way to run media.
 pub struct Way {
     pub name: &'static str,
-    /// What is stored, and the type it is stored with.
+    /// The stored media, and the type that it is stored with.
     pub mimetype: &'static str,
     pub payload: Payload,
-    /// The body of an asynchronous function. `media` is the URL of the media, and `beacon` the one that it requests when it is run. The
-    /// function returns when the browser is done with the media, and returns true if it knows that it was run.
+    /// The body of an asynchronous function. `media` is the URL of the media, and `beacon` the one that the media requests when it is run.
+    /// The function returns when the browser has finished with the media, and returns true if it knows that the media was run.
     pub page: &'static str,
-    /// A header of the page, in which `MEDIA` stands for the URL.
+    /// A header of the page, in which `MEDIA` is replaced by the URL.
     pub header: Option<(&'static str, &'static str)>,
-    /// Where a browser runs it if nothing restrains it, and with which type.
+    /// From where a browser runs it if nothing restricts it, and with which type.
     pub runs: Runs,
     /// Whether only fetch metadata prevents it, and not the type: Chromium accepts any type for XSLT.
     pub needs_fetch_metadata: bool,
 }
 
-/// Where a browser runs the same bytes as a plain file of another server.
+/// From where a browser runs the same bytes, as a plain file of another server.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Runs {
-    /// Not in this browser.
+    /// This browser does not run it.
     Nowhere,
     /// From the page's origin.
     SameOrigin(&'static str),
@@ -38,7 +38,7 @@ const SVG: &str = "image/svg+xml";
 const XML: &str = "application/xml";
 const SPECULATION: &str = "application/speculationrules+json";
 
-/// What the pages have in common. Each function returns a promise that settles when the browser is done.
+/// Functions that the pages share. Each returns a promise that settles when the browser has finished.
 pub const LIBRARY: &str = r"
     const placed = element => new Promise(done => {
         element.onload = element.onerror = () => done();
@@ -49,7 +49,7 @@ pub const LIBRARY: &str = r"
         for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
         return placed(made);
     };
-    // No event follows when Chromium ignores speculation rules or a shared worker because of the type.
+    // No event fires if Chromium ignores speculation rules or a shared worker because of the type.
     const soon = new Promise(done => setTimeout(() => done(false), 5000));
     const text = (name, attributes, content) => {
         const made = Object.assign(document.createElement(name), attributes);
@@ -116,7 +116,7 @@ const fn way(name: &'static str, mimetype: &'static str, payload: Payload, page:
     Way { name, mimetype, payload, page, header: None, runs, needs_fetch_metadata: false }
 }
 
-/// A style sheet that makes a page with a script of an XML document.
+/// A style sheet that turns an XML document into a page with a script.
 const fn xslt(name: &'static str, mimetype: &'static str) -> Way {
     let way = way(name, mimetype, payloads::xslt, "await element('iframe', { src: '/styled?' + media })", SameOrigin(mimetype));
     Way { needs_fetch_metadata: true, ..way }
