@@ -1,4 +1,4 @@
-//! Rounds: start a service on what the last one left, compare everything with the model, let clients use it, and end it.
+//! Rounds: start a service on the directory that the last one left, compare everything with the model, let clients use it, and end it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -21,7 +21,7 @@ use crate::disk::{Disk, Sampler};
 use crate::findings::{Fault, Findings};
 use crate::model::{Kind, Subject};
 
-/// A budget that is never reached, and one that does not suffice, in MiB.
+/// A budget that is never reached, and one that is too small, in MiB.
 const BUDGETS: [u64; 2] = [128, 1];
 
 const MIB: u64 = 1 << 20;
@@ -30,16 +30,16 @@ const PUT: u32 = 36;
 const FROM_ORIGIN: u32 = 18;
 const CLIENTS: u64 = 6;
 
-/// The longest time that clients have in a round, in milliseconds.
+/// The maximum time for clients in a round, in milliseconds.
 const ROUND: u64 = 500;
 
-/// The most changes that are acknowledged in a round that ends with one.
+/// The maximum number of changes acknowledged in a round that ends with one.
 const CHANGES: u64 = 20;
 
-/// The longest time that a service has which is killed while it starts, in milliseconds.
+/// The maximum time before a starting service is killed, in milliseconds.
 const START: u64 = 900;
 
-/// How services are ended, and what else there is to tell.
+/// How services were ended, and other statistics.
 #[derive(Default, Debug)]
 pub struct Tally {
     pub kills: u64,
@@ -86,12 +86,12 @@ impl Campaign {
         &self.findings
     }
 
-    /// How often the budget was measured.
+    /// How many times the budget was measured.
     pub fn samples(&self) -> u64 {
         self.sampler.samples()
     }
 
-    /// One round.
+    /// Runs one round.
     pub async fn round(&mut self, number: u64) {
         self.findings.begin_round(number);
         if self.random.below(10) == 0 {
@@ -112,7 +112,7 @@ impl Campaign {
 
         let clients = (0..CLIENTS).map(|_| tokio::spawn(Arc::clone(&stage).client(Random(self.random.number()))));
         let clients = join_all(clients.collect::<Vec<_>>());
-        // It ends at any moment, or right after something was acknowledged.
+        // The service ends at a random moment, or right after a change was acknowledged.
         let moment = tokio::time::sleep(Duration::from_millis(self.random.below(ROUND)));
         if self.random.below(2) == 0 {
             moment.await;
@@ -163,7 +163,7 @@ impl Campaign {
         })
     }
 
-    /// Kills a service that has not yet listened, or hardly has.
+    /// Kills a service before or shortly after it listens.
     fn kill_while_starting(&mut self, budget: u64) {
         let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
         command.arg(self.disk.cache()).args(self.arguments(budget));
@@ -174,22 +174,22 @@ impl Campaign {
         self.tally.kills += 1;
     }
 
-    /// Compares every URL with the model, all at once, while nothing else goes on.
+    /// Compares every URL with the model, all at once, while nothing else happens.
     async fn verify(&self, stage: &Arc<Stage>) {
         join_all(self.subjects.iter().map(async |subject| {
             if let Some(observed) = stage.observe(subject).await
                 && !stage.evicts
             {
-                // What was under way when the last service ended has been done, or not.
+                // A change in progress when the last service ended may or may not have taken effect.
                 subject.is([observed]);
             }
         }))
         .await;
     }
 
-    /// After a start, each file belongs to an entry or to somebody else.
+    /// After a start, each file belongs to an entry or to another program.
     async fn look_for_orphans(&self, service: &Service) {
-        // Answered once everything is loaded.
+        // The response arrives once everything is loaded.
         let stats = service.stats().await;
         self.findings.evict(stats["load"]["evicted"].as_u64().unwrap_or(0));
         let directory = self.disk.cache();
@@ -215,12 +215,12 @@ impl Campaign {
         }
     }
 
-    /// What files of others use.
+    /// The disk usage of other programs' files.
     fn foreign_bytes(&self) -> u64 {
         fs::metadata(self.disk.cache().join("notes.txt")).map_or(0, |notes| notes.blocks() * 512)
     }
 
-    /// Stops a service, which has to finish what clients asked for.
+    /// Stops a service, which must finish the requests of clients.
     async fn stop(&mut self, service: Service, stage: &Arc<Stage>) {
         let stats = service.stats().await;
         self.findings.evict(stats["storage"]["evictions"].as_u64().unwrap_or(0));

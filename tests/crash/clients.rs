@@ -16,7 +16,7 @@ use crate::model::{Kind, Media, Subject};
 
 const POLICIES: [&str; 5] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"];
 
-/// What clients need in one round.
+/// The state that clients share in one round.
 pub struct Stage {
     pub subjects: Arc<Vec<Subject>>,
     pub origin: Arc<HttpOrigin>,
@@ -31,7 +31,7 @@ pub struct Stage {
     pub stopped: AtomicBool,
     /// Acknowledged changes.
     pub acknowledged: AtomicU64,
-    /// Whoever waits for one more is woken by it.
+    /// Notified of each acknowledged change.
     pub changed: Notify,
 }
 
@@ -42,7 +42,7 @@ struct Answer {
 }
 
 impl Stage {
-    /// One client.
+    /// Runs one client.
     pub async fn client(self: Arc<Self>, mut random: Random) {
         while !self.stopped.load(Ordering::SeqCst) {
             let subject = &self.subjects[random.below(self.subjects.len() as u64) as usize];
@@ -64,7 +64,7 @@ impl Stage {
         self.changed.notify_waiters();
     }
 
-    /// Waits for so many acknowledged changes.
+    /// Waits for this many acknowledged changes.
     pub async fn wait_for_changes(&self, count: u64) {
         loop {
             let changed = self.changed.notified();
@@ -75,7 +75,7 @@ impl Stage {
         }
     }
 
-    /// Sends a request. `None` if the service was killed before all of the response had arrived.
+    /// Sends a request. `None` if the service was killed before the whole response had arrived.
     async fn send(&self, request: RequestBuilder) -> Option<Answer> {
         let response = request.bearer_auth(ADMIN_TOKEN).send().await.ok()?;
         let (status, mimetype, filename) = (response.status().as_u16(), mimetype(&response), filename(&response));
@@ -88,12 +88,12 @@ impl Stage {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    /// Gets what is stored; from its origin, what is not.
+    /// Gets media from the cache, or from its origin if it is not stored.
     async fn look(&self, subject: &Subject) {
         self.observe(subject).await;
     }
 
-    /// The same, and returns what was there, if anything is known about that.
+    /// As `look`, and returns the observed state, if it is known.
     pub async fn observe(&self, subject: &Subject) -> Option<Option<u32>> {
         let _shared = if subject.kind == Kind::Origin { Some(subject.lock.read().await) } else { None };
         let since = subject.now();
@@ -129,7 +129,7 @@ impl Stage {
         self.put_alone(subject).await;
     }
 
-    /// Puts another version, which is ignored if there is one.
+    /// Puts another version, which is ignored if one is stored.
     async fn put_alone(&self, subject: &Subject) {
         let (since, version) = (subject.now(), subject.next_version());
         let Media { bytes, mimetype, filename } = subject.media(version);
@@ -146,7 +146,7 @@ impl Stage {
                 self.findings.acknowledge_put();
                 self.acknowledge();
             }
-            // What is known is kept.
+            // The stored version stays.
             Some(200) => subject.is(before),
             Some(status) => {
                 subject.is(before);
@@ -156,7 +156,7 @@ impl Stage {
         }
     }
 
-    /// Deletes, and perhaps puts another version at once.
+    /// Deletes, and optionally puts another version at once.
     async fn delete(&self, subject: &Subject, put_again: bool) {
         let _alone = subject.lock.write().await;
         let since = subject.now();
@@ -174,7 +174,7 @@ impl Stage {
         }
     }
 
-    /// Deletes what cannot be deleted, since a directory has the name of its media. That must not be acknowledged.
+    /// Deletes an entry that cannot be deleted, because a directory has the name of its media file. That must not be acknowledged.
     async fn delete_undeletable(&self, subject: &Subject) {
         let _alone = subject.lock.write().await;
         let file = media_cache_test_support::cache_directory::media_file(&self.directory, &subject.url);
@@ -186,12 +186,12 @@ impl Stage {
         if answer.is_some_and(|answer| answer.status == 204) && file.exists() {
             self.findings.unreported(subject);
         }
-        // The sidecar alone is no entry.
+        // The sidecar alone is not an entry.
         subject.is([None]);
         let _ = std::fs::remove_dir(&file);
     }
 
-    /// Has the origin serve another version, and fetches that.
+    /// Makes the origin serve another version, and fetches it.
     async fn refresh(&self, subject: &Subject) {
         let alone = subject.lock.write().await;
         let version = subject.next_version();
@@ -225,7 +225,7 @@ impl Stage {
 }
 
 impl Subject {
-    /// Has the origin serve a version.
+    /// Makes the origin serve a version.
     pub fn serve_at(&self, origin: &HttpOrigin, version: u32) {
         let Media { bytes, mimetype, filename } = self.media(version);
         let disposition = format!("attachment; filename=\"{filename}\"");

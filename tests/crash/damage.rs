@@ -1,4 +1,4 @@
-//! What other programs do to the files while no service runs, and what the model then expects.
+//! Damage that other programs do to the files while no service runs, and what the model then expects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use media_cache_test_support::random::{Random, noise};
 
 use crate::model::{Kind, Media, Subject};
 
-/// Files that keep what can be derived from the entries, relative to the directory of the cache.
+/// Files with derived data, relative to the directory of the cache.
 const DERIVED: [&str; 2] = ["media-cache.index", ".media-cache/index.log"];
 
-/// Damages a few entries, and perhaps what is derived from them. `old` is where a derived file is kept for a later round.
+/// Damages a few entries, and sometimes derived files. `old` is where a derived file is kept for a later round.
 pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut Random) {
     for _ in 0..random.below(4) {
         let subject = &subjects[random.below(subjects.len() as u64) as usize];
@@ -23,7 +23,7 @@ pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut R
         damage_derived(&directory.join(name), &old.join(name.replace('/', "-")), random);
     }
     if random.below(4) == 0 {
-        // Of nobody, of an entry that never was, and of a write that was interrupted.
+        // Files of no entry, of an entry that never existed, and of an interrupted write.
         let stem = directory.join(format!("{:064x}", random.number()));
         fs::write(directory.join("notes.txt"), NOTES).unwrap();
         fs::write(stem.with_extension("dat"), noise(1, 5_000)).unwrap();
@@ -31,7 +31,7 @@ pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut R
     }
 }
 
-/// The contents of a file that belongs to somebody else, and stays.
+/// The contents of another program's file, which must stay.
 pub const NOTES: &[u8] = b"not of the cache";
 
 fn damage_entry(directory: &Path, subject: &Subject, random: &mut Random) {
@@ -43,7 +43,7 @@ fn damage_entry(directory: &Path, subject: &Subject, random: &mut Random) {
             write_python_entry(directory, &subject.url, &bytes, mimetype, &filename, "1700000000.5");
             return subject.is([Some(version)]);
         }
-        // Without a digest in the sidecar, other bytes cannot be told from the right ones.
+        // Without a digest in the sidecar, wrong bytes cannot be detected.
         2 if fs::read_to_string(&sidecar).unwrap().contains("\"sha256\"") => {
             let length = fs::metadata(&body).unwrap().len() as usize;
             let file = fs::OpenOptions::new().write(true).open(&body).unwrap();

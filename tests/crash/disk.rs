@@ -1,4 +1,4 @@
-//! The directory of the service, on a file system of its own where that is allowed, and what is used of it, measured from outside.
+//! The directory of the service, on its own file system where that is permitted, and its disk usage measured from outside.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,13 +12,13 @@ use std::time::Duration;
 use media_cache_test_skip as skip;
 use tempfile::TempDir;
 
-/// More than any budget of the harness.
+/// Larger than any budget of the harness.
 const FILE_SYSTEM: &str = "size=256m";
 
-/// Between two samples.
+/// The time between two samples.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// A temporary directory with a file system of its own for the cache.
+/// A temporary directory with its own file system for the cache.
 pub struct Disk {
     directory: TempDir,
     mounted: bool,
@@ -31,7 +31,7 @@ impl Disk {
         fs::create_dir(&at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", FILE_SYSTEM, "tmpfs"]).arg(&at).output();
         let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
-        // Without one, the files are added up.
+        // Without a file system of its own, the sizes of the files are added up.
         let _ = skip::unless(mounted, "the right to mount a tmpfs");
         Self { directory, mounted }
     }
@@ -46,7 +46,7 @@ impl Disk {
         self.directory.path().join(name)
     }
 
-    /// A function that measures what is used, in bytes.
+    /// A function that measures the disk usage, in bytes.
     fn measure(&self) -> impl Fn() -> u64 + Send + 'static {
         let (at, mounted) = (self.directory.path().join("disk"), self.mounted);
         move || if mounted { blocks_in_use(&at) } else { blocks_of_files(&at) }
@@ -56,7 +56,7 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         if self.mounted {
-            // Lazily, since a service may not have ended yet.
+            // Lazy, since a service may not have ended yet.
             let _ = Command::new("umount").arg("--lazy").arg(self.directory.path().join("disk")).status();
         }
     }
@@ -67,7 +67,7 @@ fn blocks_in_use(at: &Path) -> u64 {
     (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 }
 
-/// What all files use. Those that disappear meanwhile use nothing.
+/// The disk usage of all files. Files that disappear meanwhile use nothing.
 fn blocks_of_files(at: &Path) -> u64 {
     let entries = fs::read_dir(at).into_iter().flatten().flatten();
     entries
@@ -76,7 +76,7 @@ fn blocks_of_files(at: &Path) -> u64 {
         .sum()
 }
 
-/// A thread that compares what is used with a budget.
+/// A thread that compares the disk usage with a budget.
 pub struct Sampler {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -84,9 +84,9 @@ pub struct Sampler {
 
 #[derive(Default)]
 struct Shared {
-    /// In bytes. 0 while there is none.
+    /// In bytes. 0 if there is none.
     budget: AtomicU64,
-    /// The most by which it was exceeded.
+    /// The maximum by which it was exceeded.
     excess: AtomicU64,
     samples: AtomicU64,
     stopped: std::sync::atomic::AtomicBool,
@@ -101,7 +101,7 @@ impl Sampler {
                 while !shared.stopped.load(Ordering::SeqCst) {
                     let budget = shared.budget.load(Ordering::SeqCst);
                     let excess = used().saturating_sub(budget);
-                    // Unless the budget has changed meanwhile.
+                    // The budget may have changed meanwhile.
                     if budget > 0 && budget == shared.budget.load(Ordering::SeqCst) {
                         shared.samples.fetch_add(1, Ordering::SeqCst);
                         shared.excess.fetch_max(excess, Ordering::SeqCst);
@@ -113,18 +113,18 @@ impl Sampler {
         Self { shared, thread: Some(thread) }
     }
 
-    /// From now on, this many bytes may be used.
+    /// Sets the number of bytes that may be used from now on.
     pub fn enforce(&self, budget: u64) {
         self.shared.budget.store(budget, Ordering::SeqCst);
     }
 
-    /// From now on, nothing is compared. Returns the most by which the budget was exceeded, in bytes.
+    /// Stops comparing. Returns the maximum by which the budget was exceeded, in bytes.
     pub fn relax(&self) -> u64 {
         self.shared.budget.store(0, Ordering::SeqCst);
         self.shared.excess.swap(0, Ordering::SeqCst)
     }
 
-    /// How often a budget was compared with what is used.
+    /// How many times a budget was compared with the disk usage.
     pub fn samples(&self) -> u64 {
         self.shared.samples.load(Ordering::SeqCst)
     }

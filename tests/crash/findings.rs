@@ -1,4 +1,4 @@
-//! What was found, counted and described.
+//! Counts and describes findings.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -13,19 +13,19 @@ pub enum Fault {
     Lost,
     /// Media that was deleted is served again.
     Reappeared,
-    /// A body, type or name that was not valid for its URL then.
+    /// A body, type or name was not valid for its URL at that time.
     Wrong,
-    /// A file that belongs to no entry.
+    /// A file belongs to no entry.
     Orphan,
     /// More than the budget was used.
     OverBudget,
-    /// A failure that the response does not report.
+    /// A response does not report a failure.
     Unreported,
-    /// The service did not start, did not stop properly, or broke.
+    /// The service did not start, did not stop properly, or crashed.
     Broken,
 }
 
-/// What was found in all rounds so far.
+/// The findings of all rounds so far.
 #[derive(Default)]
 pub struct Findings {
     round: AtomicU64,
@@ -53,12 +53,12 @@ impl Findings {
         self.faults.lock().unwrap().push((fault, format!("round {round}: {fault:?}: {what}")));
     }
 
-    /// A request was refused with this status, which is no fault.
+    /// Counts a request that was refused with this status, which is not a fault.
     pub fn refused(&self, what: &str, status: u16) {
         *self.refused.lock().unwrap().entry(format!("{what} {status}")).or_default() += 1;
     }
 
-    /// Compares what a response has with the model.
+    /// Compares the state in a response with the model.
     pub fn judge(&self, subject: &Subject, since: usize, observed: State) {
         let Err(contradiction) = subject.check(since, observed) else { return };
         let fault = match contradiction {
@@ -67,11 +67,11 @@ impl Findings {
             Contradiction::Wrong => Fault::Wrong,
         };
         self.report(fault, &format!("{subject:?} is {observed:?}"));
-        // Reported once.
+        // Each contradiction is reported once.
         subject.is([observed]);
     }
 
-    /// The same, for what was so before a request that changes it.
+    /// As `judge`, for the state before a request that changes it.
     pub fn judge_before(&self, subject: &Subject, since: usize, observed: State, evicts: bool) {
         if !evicts && subject.was(since, observed).is_err() {
             self.report(Fault::Lost, &format!("{subject:?} was {observed:?}"));
@@ -86,12 +86,12 @@ impl Findings {
         self.report(Fault::Unreported, &format!("{subject:?} was deleted, and its media could not be"));
     }
 
-    /// Everything that was found.
+    /// All findings.
     pub fn faults(&self) -> Vec<(Fault, String)> {
         self.faults.lock().unwrap().clone()
     }
 
-    /// How many of one kind were found.
+    /// The number of findings of one kind.
     pub fn count(&self, fault: Fault) -> usize {
         self.faults().iter().filter(|(kind, _)| *kind == fault).count()
     }

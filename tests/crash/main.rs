@@ -1,8 +1,8 @@
-//! A service is killed again and again while clients use it, and between two services other programs damage its files. Whatever was
-//! acknowledged is there after the next start, whatever was deleted is not, and no response is ever wrong.
+//! A service is killed repeatedly while clients use it, and between two services other programs damage its files. After the next start,
+//! everything that was acknowledged is there, everything that was deleted is not, and no response is ever wrong.
 //!
-//! `MEDIA_CACHE_CRASH_ROUNDS` is the number of rounds, `MEDIA_CACHE_CRASH_SEED` where the random numbers begin. A seed repeats what
-//! is done, but not when: a fault that depends on the moment of a kill may take a few runs to come again.
+//! `MEDIA_CACHE_CRASH_ROUNDS` is the number of rounds, `MEDIA_CACHE_CRASH_SEED` the seed of the random numbers. A seed repeats the
+//! operations, but not their timing: a fault that depends on the moment of a kill may take several runs to recur.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -20,13 +20,13 @@ use campaign::Campaign;
 use findings::{Fault, Findings};
 use media_cache_test_components::cache_with_fault;
 
-/// Rounds of an ordinary run of the tests.
+/// The number of rounds in an ordinary test run.
 const ROUNDS: u64 = 20;
 
-/// Rounds within which a known fault has to be found.
+/// The number of rounds within which a known fault must be found.
 const MUTANT_ROUNDS: u64 = 200;
 
-/// Faults after which more rounds say nothing new.
+/// The number of faults after which further rounds are pointless.
 const ENOUGH: usize = 50;
 
 fn variable(name: &str) -> Option<u64> {
@@ -38,7 +38,7 @@ fn seed() -> u64 {
     variable("MEDIA_CACHE_CRASH_SEED").unwrap_or(now as u64)
 }
 
-/// Runs rounds until there are enough of them, or of faults. Prints what happened.
+/// Runs rounds until there are enough rounds or faults. Prints a summary.
 async fn run(seed: u64, rounds: u64, component: Option<PathBuf>, is_enough: impl Fn(&Findings) -> bool) -> Vec<(Fault, String)> {
     let started = Instant::now();
     let mut campaign = Campaign::new(seed, component).await;
@@ -72,7 +72,7 @@ async fn acknowledged_media_survives_kills_and_deleted_media_does_not() {
     assert!(faults.is_empty(), "{} faults with seed {seed}", faults.len());
 }
 
-/// A harness that finds nothing may be blind.
+/// The harness must find known faults: one that finds nothing may be blind.
 #[tokio::test(flavor = "multi_thread")]
 async fn components_with_a_known_fault_are_caught() {
     let directory = tempfile::tempdir().unwrap();

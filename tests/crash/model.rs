@@ -1,4 +1,4 @@
-//! What each URL may answer: the harness's own account of what was acknowledged.
+//! The valid responses for each URL: the harness's own record of what was acknowledged.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,10 +11,10 @@ use tokio::sync::RwLock;
 /// A version of the media of a URL, or `None` if nothing is stored.
 pub type State = Option<u32>;
 
-/// Bytes of media, the same for most versions of a URL, so that a size proves nothing.
+/// Sizes of media in bytes. Most versions of a URL have the same size, so that a size proves nothing.
 const LENGTHS: [usize; 6] = [600, 3_000, 4_096, 20_000, 70_000, 150_000];
 
-/// The length of what media begins with.
+/// The length of the prefix of media.
 const MAGIC: usize = 16;
 
 /// Where the media of a URL comes from.
@@ -31,11 +31,11 @@ pub struct Subject {
     pub url: String,
     pub kind: Kind,
     pub number: u32,
-    /// Taken for what changes the media, and shared by what may download it.
+    /// Locked for writing by operations that change the media, and for reading by those that may download it.
     pub lock: RwLock<()>,
     /// The last version.
     version: AtomicU32,
-    /// The states that were possible, one set after each change. The last one applies.
+    /// The possible states, one set after each change. The last one applies.
     history: Mutex<Vec<BTreeSet<State>>>,
 }
 
@@ -50,11 +50,11 @@ pub struct Media {
 /// A response that contradicts what was acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// What has to be there is not.
+    /// Media that must be stored is missing.
     Lost,
-    /// What was deleted is there again.
+    /// Deleted media is back.
     Reappeared,
-    /// It is not what it should be.
+    /// The media is not what it should be.
     Wrong,
 }
 
@@ -64,17 +64,17 @@ impl Subject {
         Self { url, kind, number, lock: RwLock::default(), version: AtomicU32::new(0), history }
     }
 
-    /// The last version that was made.
+    /// The latest version.
     pub fn version(&self) -> u32 {
         self.version.load(Ordering::SeqCst)
     }
 
-    /// Makes a version that there has never been.
+    /// Creates a new version.
     pub fn next_version(&self) -> u32 {
         self.version.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The media of a version, which says whose it is.
+    /// The media of a version. It contains the number of its URL and its version.
     pub fn media(&self, version: u32) -> Media {
         let (magic, mimetype, extension): (&[u8; MAGIC], _, _) = match version % 2 {
             0 => (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png", "png"),
@@ -86,13 +86,13 @@ impl Subject {
         Media { bytes, mimetype, filename: format!("v{version}.{extension}") }
     }
 
-    /// The version that this media is, byte for byte.
+    /// The version of this media, if it matches byte for byte.
     pub fn recognise(&self, media: &Media) -> Option<u32> {
         let version = media.bytes.get(MAGIC + 4..MAGIC + 8)?.try_into().ok().map(u32::from_le_bytes)?;
         (self.media(version) == *media).then_some(version)
     }
 
-    /// A moment: a response to a request that was sent now may have any state from now on.
+    /// The current moment: the response to a request sent now may have any state from here on.
     pub fn now(&self) -> usize {
         self.history().len() - 1
     }
@@ -102,32 +102,32 @@ impl Subject {
         self.history().last().cloned().unwrap()
     }
 
-    /// A change has begun that may lead to this state.
+    /// Records the start of a change that may lead to this state.
     pub fn may_become(&self, state: State) {
         let mut possible = self.possible();
         possible.insert(state);
         self.history().push(possible);
     }
 
-    /// A state is possible no longer.
+    /// Records that a state is no longer possible.
     pub fn is_not(&self, state: State) {
         let mut possible = self.possible();
         possible.remove(&state);
         self.history().push(possible);
     }
 
-    /// A change has been acknowledged, or been seen.
+    /// Records a change that was acknowledged or observed.
     pub fn is(&self, states: impl IntoIterator<Item = State>) {
         self.history().push(states.into_iter().collect());
     }
 
-    /// Forgets the past, in which no request is under way any more.
+    /// Forgets past states, once no request from then is in progress.
     pub fn forget_the_past(&self) {
         let possible = self.possible();
         *self.history() = vec![possible];
     }
 
-    /// Whether a response may have had this state.
+    /// Checks whether a response may have this state.
     pub fn check(&self, since: usize, observed: State) -> Result<(), Contradiction> {
         let history = self.history();
         let possible: BTreeSet<&State> = history[since..].iter().flatten().collect();
@@ -139,7 +139,7 @@ impl Subject {
         }
     }
 
-    /// Whether this was possible at a moment.
+    /// Checks whether this state was possible at a moment.
     pub fn was(&self, at: usize, observed: State) -> Result<(), Contradiction> {
         if self.history()[at].contains(&observed) { Ok(()) } else { Err(Contradiction::Lost) }
     }
