@@ -1,4 +1,4 @@
-//! A directory as an interrupted service leaves it, so that a start has everything to do that a start may have to do.
+//! A directory as an interrupted service leaves it, in which the next start has all its possible work to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
 
-/// The size of media that is read and written on other threads, and is not kept in memory, in bytes.
+/// The size of media that is read and written on other threads, and not kept in memory, in bytes.
 pub const LARGE: usize = 150_000;
 
-/// Entries that are stored, with their media.
+/// The stored entries, with their media.
 pub fn entries() -> [(&'static str, Vec<u8>); 5] {
     let text = |url| (url, text(url));
     [text("test:a"), ("test:large", noise(1, LARGE)), text("test:c"), text("test:d"), ("test:refreshed", b"new".to_vec())]
@@ -35,7 +35,7 @@ impl PreparedDirectory {
             cache.close().await.unwrap();
         }
         let directory = rig.directory();
-        // Half a write, half a deletion, something unfinished, and a refresh that only has to be renamed.
+        // An incomplete write, an incomplete deletion, an unfinished file, and a refresh that only has to be renamed.
         fs::remove_file(sidecar_file(&directory, "test:half")).unwrap();
         fs::remove_file(media_file(&directory, "test:other-half")).unwrap();
         fs::write(media_file(&directory, "test:unfinished").with_extension("json.tmp"), "{").unwrap();

@@ -1,7 +1,7 @@
-//! Every operation of the cache on a file fails in turn, with each kind of error, or hangs. What callers get, what the health of the
-//! cache says, and whether it recovers is a row in `docs/faults.md`.
+//! Every file operation of the cache fails in turn, with each kind of error, or hangs. The results for callers, the reported health of the
+//! cache, and whether it recovers are a row in `docs/faults.md`.
 //!
-//! Which operations there are is observed: the workload runs once while nothing fails.
+//! The operations are observed: the workload runs once without faults.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -23,7 +23,7 @@ use directory::PreparedDirectory;
 use table::{Row, table};
 use workload::{Run, run};
 
-/// The errors, and what the reason has to say of each.
+/// The errors, and what the reason must say about each.
 const ERRORS: [(&str, Errno, &str); 4] = [
     ("EIO", Errno::IO, "input/output error"),
     ("ENOSPC", Errno::NOSPC, "disk is full"),
@@ -31,10 +31,11 @@ const ERRORS: [(&str, Errno, &str); 4] = [
     ("EMFILE", Errno::MFILE, "too many files are open"),
 ];
 
-/// How often an operation is waited for that is to hang. On a machine that is busy, the cache may fail to respond before that.
+/// How many times the workload is run until the operation that should hang occurs. On a busy machine, the cache may fail to respond before
+/// it.
 const ATTEMPTS: usize = 3;
 
-/// How many runs there are at a time.
+/// The number of concurrent runs.
 const AT_ONCE: usize = 4;
 
 /// Runs the workload without faults.

@@ -1,23 +1,23 @@
-//! The table of operations and what follows if they fail.
+//! The table of operations and the consequences of their failure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use crate::workload::Run;
 
-/// What follows if an operation fails with an error.
+/// The consequences of an operation that fails with an error.
 #[derive(Clone, Debug)]
 pub struct Row {
     operation: String,
     error: &'static str,
-    /// Steps with another outcome than without the fault.
+    /// The steps whose outcome differs from a run without the fault.
     callers: String,
-    /// What the health of the cache said.
+    /// The reported health of the cache.
     reported: String,
 }
 
 impl Row {
-    /// Compares a run with one in which nothing failed. `words` are those by which the reason has to describe the error.
+    /// Compares a run with one without faults. The reason must describe the error with `words`.
     pub fn new(operation: String, error: &'static str, words: &str, undisturbed: &Run, failed: &Run) -> Self {
         let differs = |(step, outcome): &&(&'static str, _)| undisturbed.outcome(step) != Some(outcome);
         let mut by_outcome: BTreeMap<_, Vec<&str>> = BTreeMap::new();
@@ -29,7 +29,7 @@ impl Row {
             assert!(reason.contains(words), "{operation} with {error}: {reason}");
             without_digests(reason.rsplit_once(": ").map_or(reason, |(what, _)| what))
         });
-        // The body of a caller is not on the cache's disk, and the caller gets the error.
+        // A caller's body is not on the cache's disk, and the caller gets the error.
         let is_silent = reported.is_none() && !callers.is_empty() && !operation.ends_with("body to be stored");
         assert!(!is_silent, "{operation} with {error}: nobody reports {callers:?}");
         let or_none = |text: String, none: &str| if text.is_empty() { none.into() } else { text };
@@ -42,7 +42,7 @@ impl Row {
     }
 }
 
-/// A reason with `*` for the digest of an entry.
+/// A reason in which `*` replaces the digest of an entry.
 fn without_digests(reason: &str) -> String {
     let words = reason.split(' ').map(|word| match word.split_once('.') {
         Some((stem, rest)) if stem.len() == 64 => format!("*.{rest}"),
@@ -52,7 +52,7 @@ fn without_digests(reason: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// The rows, those of an operation with the same consequences as one.
+/// The rows as a table. Rows of an operation with the same consequences are merged.
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from("| operation | error | callers | health |\n| --- | --- | --- | --- |\n");
     let mut rest = rows;

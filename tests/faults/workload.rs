@@ -1,4 +1,4 @@
-//! Everything that a cache does with files, step by step, while one operation fails; and what has to hold afterwards.
+//! Everything that a cache does with files, step by step, while one operation fails; and the conditions that must hold afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,10 +23,10 @@ use crate::directory::{LARGE, PreparedDirectory, entries};
 /// Enough for all but the last entry.
 const BUDGET: u64 = 800_000;
 
-/// How long a cache may not respond, where operations hang.
+/// How long a cache may fail to respond, where operations hang.
 const MAX_SILENCE: Duration = Duration::from_millis(300);
 
-/// What a caller got.
+/// The result for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     Done,
@@ -42,7 +42,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether it is what callers get while the cache does not respond.
+    /// Whether callers get this while the cache does not respond.
     pub fn is_without_the_cache(self) -> bool {
         matches!(self, Self::NotStored | Self::Unavailable | Self::NotLoaded | Self::Hit)
     }
@@ -65,16 +65,16 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// What became of the workload.
+/// The result of the workload.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
     /// The outcome of each step.
     pub outcomes: Vec<(&'static str, Outcome)>,
-    /// The first reason for which the cache was degraded after a step.
+    /// The first reason reported for a degraded cache after a step.
     pub reported: Option<String>,
-    /// Operations that were done or failed.
+    /// Operations that succeeded or failed.
     pub seen: BTreeSet<String>,
-    /// How many failed.
+    /// How many operations failed.
     pub failed: usize,
 }
 
@@ -85,13 +85,13 @@ impl Run {
     }
 }
 
-/// A cache that is being used, and what it has acknowledged.
+/// A cache in use, and what it has acknowledged.
 struct Stage<'a> {
     rig: &'a CacheRig,
     directory: PathBuf,
     cache: MediaCache,
     run: Run,
-    /// The media of each URL that is stored, or was deleted, as far as that was acknowledged.
+    /// The acknowledged media of each URL; `None` if it was deleted.
     acknowledged: BTreeMap<&'static str, Option<Vec<u8>>>,
 }
 
@@ -115,7 +115,7 @@ pub async fn run(directory: &PreparedDirectory, fault: Option<(String, Fault)>) 
     let acknowledged = entries().map(|(url, media)| (url, Some(media))).into();
     let mut stage = Stage { rig: &rig, directory: rig.directory(), cache, run: Run::default(), acknowledged };
     stage.use_all().await;
-    // The directory is new, and each entry is made durable by itself.
+    // The directory is new, and each entry is made durable individually.
     let directory = rig.root().join("durable");
     let cache = open(&directory, Durability::Always).await;
     let mut durable = Stage { rig: &rig, directory, cache, run: stage.run.clone(), acknowledged: BTreeMap::new() };
@@ -187,7 +187,7 @@ impl Stage<'_> {
                     return Outcome::Done;
                 }
                 match self.cache.health().await {
-                    // For another reason, it may be loaded all the same.
+                    // If it is degraded for another reason, it may still be loaded.
                     Ok(Health::Degraded(degradation))
                         if ["cannot list the directory", "does not respond"]
                             .iter()
@@ -203,7 +203,7 @@ impl Stage<'_> {
         .await
     }
 
-    /// Media is never other than it should be.
+    /// Asserts that media has the expected bytes.
     async fn compare(&self, url: &str, media: &Media, expected: &[u8]) {
         assert!(body(media).await == expected, "wrong body of {url}");
     }
@@ -244,7 +244,7 @@ impl Stage<'_> {
             }
             Ok(PutOutcome { not_stored: Some(StoreError::Disk(_) | StoreError::NotReady), .. }) => Outcome::NotStored,
             Err(CacheError::Unavailable(_)) => {
-                // It may have been stored all the same, later.
+                // It may still have been stored, later.
                 self.acknowledged.remove(url);
                 Outcome::Unavailable
             }
@@ -330,12 +330,12 @@ impl Stage<'_> {
         }
     }
 
-    /// Waits until the cache stores again, now that nothing fails any more.
+    /// Waits until the cache stores again, once nothing fails.
     async fn recover(&self) {
         recovered(&self.cache, &self.rig.clock).await;
     }
 
-    /// All that was acknowledged holds, but for what was evicted.
+    /// Checks that everything acknowledged holds, except for evicted entries.
     async fn check(&mut self) {
         let evicted = stats(&self.cache).await.evictions + self.cache.load_report().unwrap().evicted;
         let mut missing = Vec::new();
@@ -351,10 +351,10 @@ impl Stage<'_> {
         self.check_files(&self.directory).await;
     }
 
-    /// The files are those of the entries, and within the budget.
+    /// Checks that the files belong to the entries, and are within the budget.
     async fn check_files(&self, directory: &Path) {
         let sizes = async || listed(&self.cache).await.iter().map(|entry| entry.disk_size).sum::<u64>();
-        // A write that hung may be under way still.
+        // A write that hung may still be in progress.
         let written = async {
             while stats(&self.cache).await.disk_bytes != sizes().await {
                 tokio::task::yield_now().await;
@@ -365,7 +365,7 @@ impl Stage<'_> {
         assert!(used == listed && used <= BUDGET, "{used} bytes are used, and {listed} are known; {:?}", self.run);
     }
 
-    /// The same holds after a crash, and after a restart.
+    /// Checks that the same holds after a crash and after a restart.
     async fn restart(&mut self, disk: &Arc<FaultyDisk>) {
         let crashed = self.directory.with_extension("crashed");
         copy_files(&self.directory, &crashed);
@@ -395,7 +395,7 @@ fn failed(error: &CacheError) -> Outcome {
     }
 }
 
-/// Bytes in a file without a name.
+/// Bytes in an unnamed file.
 fn in_a_file(media: &[u8]) -> Blob {
     let file = tempfile::tempfile().unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, media, 0).unwrap();

@@ -1,4 +1,4 @@
-//! A cache, what is done to it, and what has to be true of all of it.
+//! A cache, the operations on it, and the conditions that must hold.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,21 +15,21 @@ use rustix::io::Errno;
 
 use crate::subject::Subject;
 
-/// A budget that is never reached, and one that does not suffice, in bytes.
+/// A budget that is never reached, and one that is too small, in bytes.
 const BUDGETS: [u64; 2] = [64 << 20, 400 << 10];
 
-/// URLs that are put, and as many that are downloaded.
+/// The number of URLs that are put, and of those that are downloaded.
 const SUBJECTS: u32 = 28;
 
-/// The most operations during which the disk fails.
+/// The maximum number of operations during which the disk fails.
 const FAULTY: u64 = 60;
 
-/// The time between two operations, in milliseconds at most.
+/// The maximum time between two operations, in milliseconds.
 const PAUSE: u64 = 100;
 
 const ERRORS: [Errno; 4] = [Errno::IO, Errno::NOSPC, Errno::ROFS, Errno::MFILE];
 
-/// What happened, for people.
+/// A summary for people.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub operations: u64,
@@ -51,18 +51,18 @@ pub struct Campaign {
     pub subjects: Vec<Subject>,
     pub tally: Tally,
     pub disk: Arc<FaultyDisk>,
-    /// For how many operations the disk goes on failing.
+    /// For how many more operations the disk fails.
     pub faulty: u64,
-    /// Whether files were damaged since the start. Requests that notice are counted more than once.
+    /// Whether files were damaged since the start. Requests that detect damage are counted more than once.
     pub has_damage: bool,
     directory: PathBuf,
     evicts: bool,
     seed: u64,
     /// Requests since the counters were read last.
     pub requests: u64,
-    /// Hits and misses then.
+    /// Hits and misses when the counters were last read.
     counted: u64,
-    /// Evictions of earlier runs, and of the load of this one.
+    /// Evictions in earlier runs, and while this one loaded.
     evicted_before: u64,
 }
 
@@ -93,13 +93,13 @@ impl Campaign {
         }
     }
 
-    /// What a failure has to say.
+    /// The context for the message of a failure.
     pub fn context(&self) -> String {
         let Self { seed, tally, evicts, faulty, .. } = self;
         format!("operation {} of seed {seed}, evicts: {evicts}, faulty: {faulty}", tally.operations)
     }
 
-    /// One operation.
+    /// Runs one operation.
     pub async fn operate(&mut self) {
         self.tally.operations += 1;
         self.rig.clock.advance(Duration::from_millis(self.random.below(PAUSE)));
@@ -113,7 +113,7 @@ impl Campaign {
         }
     }
 
-    /// The disk begins to fail: any operation now and then, or one of them always.
+    /// Makes the disk fail: any operation now and then, or one of them always.
     pub fn begin_faults(&mut self) {
         self.faulty = 1 + self.random.below(FAULTY);
         let errno = ERRORS[self.random.below(ERRORS.len() as u64) as usize];
@@ -126,7 +126,7 @@ impl Campaign {
         });
     }
 
-    /// The disk works again, and waits until the cache has noticed.
+    /// Makes the disk work again, and waits until the cache has noticed.
     pub async fn recover(&mut self) {
         self.faulty = 0;
         self.disk.work();
@@ -156,7 +156,7 @@ impl Campaign {
         self.compare_counters(&stats);
     }
 
-    /// Every request is a hit or a miss.
+    /// Checks that every request was a hit or a miss.
     fn compare_counters(&mut self, stats: &Stats) {
         if !self.has_damage {
             assert_eq!(stats.hits + stats.misses, self.counted + self.requests, "hits and misses, {}", self.context());
@@ -170,7 +170,7 @@ impl Campaign {
         status.cache
     }
 
-    /// An entry is missing that was stored. It has to have been evicted.
+    /// Checks that a missing entry was evicted.
     pub async fn miss(&mut self, number: usize) {
         self.tally.missing += 1;
         self.tally.evicted = self.evicted_before + self.stats().await.evictions;
@@ -179,12 +179,12 @@ impl Campaign {
         assert!(missing <= evicted, "{subject:?} is lost, {missing} are missing, {evicted} were evicted, {}", self.context());
     }
 
-    /// Ends the run in one way or the other, and opens the directory again, perhaps with another budget, or while the disk fails.
+    /// Ends the run in one of several ways, and opens the directory again, perhaps with another budget, or while the disk fails.
     pub async fn restart(&mut self) {
         let is_kill = self.random.below(2) == 0;
         let counts = self.stats().await;
         if is_kill {
-            // What is there at this moment is all that is left.
+            // Only the files of this moment remain.
             let to = self.rig.root().join(self.tally.operations.to_string());
             copy_files(&self.directory, &to);
             let _ = self.cache.close().await;
@@ -204,7 +204,7 @@ impl Campaign {
         if !was_faulty {
             soon(self.cache.loaded()).await.unwrap();
         }
-        // Counters of the last moments may be missing, and evictions with them.
+        // The last changes of counters may be missing, including evictions.
         let now = self.stats().await;
         let lost = counts.evictions.saturating_sub(now.evictions);
         self.evicted_before += lost;
@@ -217,7 +217,7 @@ impl Campaign {
         }
     }
 
-    /// The file of an entry, for damage.
+    /// The media file of an entry, to damage it.
     pub fn media_file(&self, number: usize) -> PathBuf {
         media_cache_test_support::cache_directory::media_file(&self.directory, &self.subjects[number].url)
     }

@@ -1,9 +1,9 @@
-//! Random operations on a cache, one after the other, against a model of what has to hold: no wrong body, nothing that was acknowledged is
-//! lost unless it was evicted, nothing that was deleted returns, the counters add up, and the budget is held. Meanwhile the cache is
-//! closed, killed and opened again, its policy is replaced, its disk fails, and files are damaged.
+//! Random operations on a cache, one after the other, compared with a model: no body is wrong, nothing acknowledged is lost unless it was
+//! evicted, nothing deleted returns, the counters add up, and the budget is kept. Meanwhile the cache is closed, killed and opened again,
+//! its policy is replaced, its disk fails, and files are damaged.
 //!
-//! `MEDIA_CACHE_MODEL_OPERATIONS` is the number of operations, `MEDIA_CACHE_MODEL_SEED` where the random numbers begin, which repeats a
-//! run. A failure says both.
+//! `MEDIA_CACHE_MODEL_OPERATIONS` is the number of operations, and `MEDIA_CACHE_MODEL_SEED` the seed of the random numbers, which repeats a
+//! run. A failure prints both.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -15,7 +15,7 @@ use std::time::{Instant, SystemTime};
 
 use campaign::Campaign;
 
-/// Operations of an ordinary run of the tests.
+/// The number of operations in an ordinary test run.
 const OPERATIONS: u64 = 12_000;
 
 fn variable(name: &str) -> Option<u64> {

@@ -1,4 +1,4 @@
-//! The operations, and what each of them says about the URLs that it concerns.
+//! The operations, and what each of them implies for its URLs.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -95,7 +95,7 @@ impl Campaign {
         WEIGHTS.iter().find_map(at).unwrap()
     }
 
-    /// Media that was served is a possible version, and then the only one that is possible.
+    /// Checks that served media is a possible version, which is then the only possible one.
     async fn served(&mut self, number: usize, media: &Media) {
         let bytes = body(media).await;
         let subject = &self.subjects[number];
@@ -107,7 +107,7 @@ impl Campaign {
         }
     }
 
-    /// Nothing was found. While the disk fails, that says nothing.
+    /// Records that nothing was found. While the disk fails, that proves nothing.
     async fn not_found(&mut self, number: usize) {
         if self.faulty > 0 {
             return;
@@ -138,7 +138,7 @@ impl Campaign {
         self.downloaded(number, &media).await;
     }
 
-    /// Media was served, from the cache or from its origin, and may be stored now.
+    /// Records that media was served, from the cache or from its origin, and may be stored now.
     async fn downloaded(&mut self, number: usize, media: &Media) {
         if media.source == Source::Origin {
             self.not_found(number).await;
@@ -149,7 +149,7 @@ impl Campaign {
         self.served(number, media).await;
     }
 
-    /// Many requests at once.
+    /// Sends many requests at once.
     async fn burst(&mut self) {
         let picks: Vec<usize> = (0..8).map(|_| self.random.below(self.subjects.len() as u64) as usize).collect();
         let numbers: Vec<usize> = picks.into_iter().filter(|number| self.subjects[*number].has_origin).collect();
@@ -160,7 +160,7 @@ impl Campaign {
             let media = answer.unwrap();
             self.note(number, format!("get or download in a burst: {:?}", media.source));
             if media.source == Source::Origin || !self.subjects[number].must_be_stored() {
-                // One of the same requests may have stored it, and another may have evicted it.
+                // One of these requests may have stored it, and another may have evicted it.
                 let version = self.subjects[number].version;
                 self.subjects[number].may_be(Some(version));
                 if self.subjects[number].must_be_stored() && self.faulty == 0 {
@@ -170,7 +170,7 @@ impl Campaign {
             }
             self.served(number, &media).await;
             if media.source != Source::Origin {
-                // Evicted by another one of them, perhaps.
+                // Another of these requests may have evicted it.
                 self.subjects[number].may_be(None);
             }
         }
@@ -199,7 +199,7 @@ impl Campaign {
             }
             PutOutcome { not_stored: Some(StoreError::Refused), .. } => self.not_found(number).await,
             PutOutcome { not_stored: Some(StoreError::Disk(_) | StoreError::NotReady), .. } if self.faulty > 0 => {
-                // A part of it may be found by the next start.
+                // The next start may find a part of it.
                 self.subjects[number].may_be(Some(version));
             }
             PutOutcome { not_stored: Some(error), .. } => panic!("{error:?}, {}", self.context()),
@@ -223,7 +223,7 @@ impl Campaign {
         let subject = &mut self.subjects[number];
         match outcome.not_stored {
             None => subject.is(Some(version)),
-            // If it is not stored it may have been evicted meanwhile, or its place is not worth it.
+            // If it is not stored, it may have been evicted meanwhile, or the policy may have refused it.
             Some(StoreError::Refused) => {
                 subject.may_be(None);
                 subject.may_be(Some(version));
@@ -242,7 +242,7 @@ impl Campaign {
         match removed {
             Ok(true) => self.subjects[number].is(None),
             Ok(false) if self.faulty == 0 => self.not_found(number).await,
-            // Acknowledged, whatever is the matter with the disk.
+            // Acknowledged, regardless of the state of the disk.
             Ok(false) => self.subjects[number].is(None),
             Err(CacheError::Store(StoreError::Disk(_))) if self.faulty > 0 => self.subjects[number].may_be(None),
             Err(error) => panic!("{error}, {}", self.context()),
@@ -263,7 +263,7 @@ impl Campaign {
             }
         }
         for subject in self.subjects.iter_mut().filter(|subject| matches(&subject.url)) {
-            // An entry that could not be read when the directory was loaded is in no index.
+            // An entry that could not be read at loading is in no index.
             if removed.is_ok() && !is_faulty { subject.is(None) } else { subject.may_be(None) }
         }
     }
@@ -286,13 +286,13 @@ impl Campaign {
     async fn swap_component(&mut self) {
         match self.cache.swap_component(ENGINE.built_in_cache().unwrap()).await {
             Ok(_) => self.tally.component_swaps += 1,
-            // What the component in place has not saved, another one would not know.
+            // Another component would not know what the active one has not saved.
             Err(_) if self.faulty > 0 => {}
             Err(error) => panic!("the component cannot be replaced: {error}, {}", self.context()),
         }
     }
 
-    /// Another program changes a byte of an entry. What is in memory is still right.
+    /// Changes a byte of an entry, as another program might. Entries in memory stay valid.
     fn damage(&mut self, number: usize) {
         let Ok(file) = File::options().read(true).write(true).open(self.media_file(number)) else { return };
         let mut byte = [0];
@@ -306,7 +306,7 @@ impl Campaign {
     }
 }
 
-/// Bytes in a file without a name.
+/// Bytes in an unnamed file.
 fn in_a_file(media: &[u8]) -> Blob {
     let file = tempfile::tempfile().unwrap();
     file.write_all_at(media, 0).unwrap();

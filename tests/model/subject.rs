@@ -1,4 +1,4 @@
-//! What each URL may have: the account of the test.
+//! The possible states of each URL, as recorded by the test.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,10 +7,10 @@ use media_cache_test_support::random::Random;
 /// A version of the media of a URL, or `None` if nothing is stored.
 pub type State = Option<u32>;
 
-/// Sizes of media in bytes: below and above a block, above what is read in place, and above what is kept in memory.
+/// Sizes of media in bytes: below and above a block, above the size that is read in place, and above the size that is kept in memory.
 const LENGTHS: [usize; 7] = [1, 500, 4_096, 4_097, 9_000, 20_000, 70_000];
 
-/// How much of what was done is kept.
+/// The number of past operations that are kept.
 const HISTORY: usize = 12;
 
 /// A URL, and what may be stored for it.
@@ -20,11 +20,11 @@ pub struct Subject {
     pub url: String,
     /// Whether the cache downloads it. Otherwise it is put.
     pub has_origin: bool,
-    /// The last version that was made.
+    /// The latest version.
     pub version: u32,
     /// The states that are possible now.
     pub possible: BTreeSet<State>,
-    /// What was done to it last, for failures.
+    /// The latest operations, for messages of failures.
     history: VecDeque<String>,
 }
 
@@ -47,12 +47,12 @@ impl Subject {
         media
     }
 
-    /// The possible version that this is.
+    /// The possible version with these bytes.
     pub fn recognise(&self, media: &[u8]) -> Option<u32> {
         self.possible.iter().flatten().copied().find(|version| self.media(*version) == media)
     }
 
-    /// Notes what was done to it.
+    /// Records an operation.
     pub fn note(&mut self, what: String) {
         self.history.push_back(what);
         if self.history.len() > HISTORY {
@@ -60,17 +60,17 @@ impl Subject {
         }
     }
 
-    /// It has this state.
+    /// Records that it has this state.
     pub fn is(&mut self, state: State) {
         self.possible = BTreeSet::from([state]);
     }
 
-    /// It may have this state as well.
+    /// Records that it may also have this state.
     pub fn may_be(&mut self, state: State) {
         self.possible.insert(state);
     }
 
-    /// Whether something was acknowledged, and nothing since that could have removed it.
+    /// Whether media was acknowledged, and nothing since then could have removed it.
     pub fn must_be_stored(&self) -> bool {
         !self.possible.contains(&None)
     }
