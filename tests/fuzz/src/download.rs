@@ -1,4 +1,4 @@
-//! Headers of origins, and the names and types that are made of them.
+//! Headers of origins, and the names and types derived from them.
 
 mod addresses;
 mod framing;

@@ -1,6 +1,6 @@
-//! Bytes, taken for what a property needs.
+//! Turns the bytes of an input into the values that a property needs.
 
-/// Bytes that are taken from the front. After their end, everything is zero or empty.
+/// Takes bytes from the front. After the end, everything is zero or empty.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -18,7 +18,7 @@ impl<'a> Input<'a> {
         self.take(8).iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    /// At most so many bytes.
+    /// At most this many bytes.
     pub fn take(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;
@@ -33,7 +33,7 @@ impl<'a> Input<'a> {
         line
     }
 
-    /// All that is left.
+    /// All remaining bytes.
     pub fn rest(&mut self) -> &'a [u8] {
         self.take(usize::MAX)
     }
@@ -43,7 +43,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// Bytes as text, with replacement characters where they are none.
+/// Bytes as text, with replacement characters for invalid UTF-8.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

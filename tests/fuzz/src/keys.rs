@@ -1,11 +1,11 @@
-//! Which URLs are the same entry, and rules for it.
+//! Cache keys, and the rules for them.
 
 use media_cache_key_rules::KeyRules;
 use url::Url;
 
 use crate::input::{Input, text};
 
-/// A line with rules, and a URL. The URL is also tried with rules that are always there.
+/// The input: a line with rules, and a URL. The URL is also tried with fixed rules.
 pub fn key_rules(data: &[u8]) {
     let mut input = Input::new(data);
     let rules = text(input.line());
@@ -25,12 +25,12 @@ fn check_key(rules: &KeyRules, text: &str) {
     assert_eq!(rules.key(&key), key, "the key of a key is itself");
     match (Url::parse(text), Url::parse(&key)) {
         (Ok(url), Ok(key)) => check_place(&url, &key),
-        // What is no URL does not become one by being made a key.
+        // Text that is not a URL does not become one as a key.
         (url, key) => assert_eq!(url.is_ok(), key.is_ok(), "{text:?}"),
     }
 }
 
-/// As a parser of the URL Standard sees it, a key leads to where its URL leads, with parameters at most left out.
+/// Checks that, for a parser of the URL Standard, a key leads to the same place as its URL, with at most some parameters removed.
 fn check_place(url: &Url, key: &Url) {
     assert_eq!(url.scheme(), key.scheme());
     assert_eq!(host(url), host(key));
@@ -44,7 +44,7 @@ fn check_place(url: &Url, key: &Url) {
     assert!(key.fragment().is_none_or(|fragment| url.fragment() == Some(fragment)));
 }
 
-/// Without regard to case: of schemes that a parser does not know, it leaves hosts as they are.
+/// The host in lower case: a parser leaves hosts of unknown schemes as they are.
 fn host(url: &Url) -> Option<String> {
     url.host_str().map(str::to_ascii_lowercase)
 }

@@ -1,9 +1,9 @@
-//! What holds of every parser of untrusted input, whatever it is given.
+//! Properties that hold for every parser of untrusted input, for any input.
 //!
-//! A property takes bytes and panics where something does not hold that should. The fuzz targets in `fuzz/` call properties with what
-//! a fuzzer makes up; the test of this crate calls them with the files in `fuzz/corpus/`, which a fuzzer found worth keeping.
+//! A property takes bytes and panics if it does not hold. The fuzz targets in `fuzz/` call properties with generated inputs; the test of
+//! this crate calls them with the files in `fuzz/corpus/`, which a fuzzer selected.
 //!
-//! The crates of the parsers depend neither on a WebAssembly engine nor on a video encoder.
+//! The crates of the parsers depend on neither a WebAssembly engine nor a video encoder.
 
 mod download;
 mod input;
@@ -21,12 +21,12 @@ pub use simulate::trace;
 pub use stored::{index_log, sidecar};
 pub use transcode::{annex_b, canvas, gif};
 
-/// Something that holds whatever it is given.
+/// A property that holds for any input.
 #[derive(Clone, Copy)]
 pub struct Property {
-    /// What its fuzz target and its corpus are called.
+    /// The name of its fuzz target and its corpus.
     pub name: &'static str,
-    /// Panics where it does not hold.
+    /// Panics if the property does not hold.
     pub check: fn(&[u8]),
 }
 

@@ -1,4 +1,4 @@
-//! What clients say.
+//! Requests of clients.
 
 mod heads;
 mod hops;

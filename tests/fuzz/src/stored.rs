@@ -1,4 +1,4 @@
-//! What is read from the directory: sidecars and index logs, which other programs and accidents may have written.
+//! Files in the cache's directory: sidecars and index logs, which other programs may have written, or accidents damaged.
 
 mod index_logs;
 mod sidecars;

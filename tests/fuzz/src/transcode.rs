@@ -1,4 +1,4 @@
-//! GIFs, the pictures that are made of them, and what encoders emit.
+//! GIFs, the pictures made from them, and the output of encoders.
 
 mod drawing;
 mod model;
@@ -13,7 +13,7 @@ use media_cache_gif_to_mp4::Limits;
 pub use streams::annex_b;
 pub use videos::gif;
 
-/// Small enough for thousands of files a second. No time is too long: a machine may be busy.
+/// Small enough for thousands of files per second. There is no time limit, since a machine may be busy.
 const LIMITS: Limits = Limits {
     input_bytes: 1 << 16,
     canvas_pixels: 1 << 13,

@@ -1,4 +1,4 @@
-//! Every file in the corpora is given to its property.
+//! Runs each property on every file of its corpus.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use media_cache_properties::PROPERTIES;
 
-/// More than that, all corpora together, is not kept in the repository, in bytes.
+/// The maximum size of all corpora together in the repository, in bytes.
 const MOST: u64 = 1 << 20;
 
 fn fuzz() -> PathBuf {
@@ -29,7 +29,7 @@ fn what_fuzzers_found_holds() {
         assert!(!files.is_empty(), "{corpus} is empty");
         for file in files {
             let input = fs::read(fuzz().join(&corpus).join(&file)).unwrap();
-            // Shown only where the property does not hold.
+            // Shown only if the property does not hold.
             println!("{corpus}/{file}");
             (property.check)(&input);
         }

@@ -15,7 +15,7 @@ pub fn cidr(data: &[u8]) {
     let denying = AccessRules { deny_addresses: vec![parsed], ..AccessRules::default() };
     let allowing = AccessRules { allow_addresses: vec![parsed], ..AccessRules::default() };
     let (network, prefix) = block.split_once('/').unwrap_or((&block, ""));
-    // The options take no numbers with leading zeros, which the type of a block allows.
+    // The options accept no numbers with leading zeros, but the type of a block does.
     let Ok(network) = network.parse::<IpAddr>() else { return };
     let reached = address.to_canonical();
     if contains(network, prefix, address) || contains(network, prefix, reached) {
@@ -30,7 +30,7 @@ pub fn cidr(data: &[u8]) {
     }
 }
 
-/// Whether an address is in a block, found by its bits.
+/// Whether an address is in a block, determined from its bits.
 fn contains(network: IpAddr, prefix: &str, address: IpAddr) -> bool {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (32, u128::from(u32::from(address)) << 96),

@@ -1,4 +1,4 @@
-//! Where the bodies of origins end: by their headers, and by their bytes.
+//! Where the bodies of origins end, by their headers and by their bytes.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use media_cache_http_downloader::fuzzing::{ChunkedBody, ResponseHead};
@@ -8,8 +8,8 @@ use crate::input::Input;
 
 const HEADERS: [HeaderName; 3] = [http::header::TRANSFER_ENCODING, http::header::CONTENT_LENGTH, http::header::CONTENT_ENCODING];
 
-/// A number of header lines, each of them a byte for its name and its value, and what is sent over the connection, which is split at
-/// a place.
+/// The input: a number of header lines, each with one byte for its name and value, and the bytes sent over the connection, which are split
+/// at one position.
 pub fn framing(data: &[u8]) {
     let mut input = Input::new(data);
     let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! File names, of whatever headers and URLs say.
+//! File names derived from arbitrary headers and URLs.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
@@ -7,7 +7,7 @@ use crate::input::{Input, text};
 use media_cache_http_downloader::fuzzing::{decode_plain, parameter};
 use media_cache_http_downloader::{clean_filename, filename_for};
 
-/// A line with a media type, a line with the path of a URL, and a `Content-Disposition`; all of it is also taken for a name.
+/// The input: a line with a media type, a line with the path of a URL, and a `Content-Disposition`. All of it is also used as a name.
 pub fn file_name(data: &[u8]) {
     let mut input = Input::new(data);
     let mimetype = text(input.line());
@@ -26,7 +26,7 @@ pub fn file_name(data: &[u8]) {
     check_spellings(&text(data));
 }
 
-/// What a file can be called anywhere without doing harm.
+/// Checks that a file name is safe on every system.
 fn check_safe(name: &str) {
     assert!(!name.is_empty() && name.len() <= 200, "{} bytes", name.len());
     assert!(!name.contains(['/', '\\']), "{name:?} is more than a segment");
@@ -45,7 +45,7 @@ fn check_safe(name: &str) {
     assert!(!["CON", "PRN", "AUX", "NUL", "COM1", "LPT9", "COM²", "CONIN$"].contains(&stem.as_str()), "{name:?} is a device");
 }
 
-/// A name is the same however a header spells it.
+/// Checks that a name is the same in every spelling of the header.
 fn check_spellings(given: &str) {
     let clean = clean_filename(given);
     if let Some(clean) = &clean {

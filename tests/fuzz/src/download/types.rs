@@ -1,11 +1,11 @@
-//! Media types, of whatever headers and bodies say.
+//! Media types derived from arbitrary headers and bodies.
 
 use media_cache_http_downloader::SNIFFED_BYTES;
 use media_cache_http_downloader::media_type as type_of;
 
 use crate::input::{Input, text};
 
-/// A line with a `Content-Type`, which is missing where the line is empty; the rest is the body.
+/// The input: a line with a `Content-Type`, which is missing if the line is empty, and the body.
 pub fn media_type(data: &[u8]) {
     let mut input = Input::new(data);
     let header = text(input.line());
@@ -24,7 +24,7 @@ pub fn media_type(data: &[u8]) {
     }
 }
 
-/// `type/subtype` in lower case, with a charset at most.
+/// Checks for `type/subtype` in lower case, with at most a charset.
 fn check_form(found: &str) {
     let (essence, charset) = found.split_once("; charset=").map_or((found, None), |(essence, charset)| (essence, Some(charset)));
     assert!(charset.is_none() || essence.starts_with("text/"), "{found:?}");

@@ -1,4 +1,4 @@
-//! When origins want to be asked again.
+//! When origins request the next attempt.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use media_cache_http_downloader::fuzzing::retry_after_seconds;
 
 use crate::input::Input;
 
-/// The time now, in seconds since 1970, and a `Retry-After`.
+/// The input: the current time, in seconds since 1970, and a `Retry-After`.
 pub fn retry_after(data: &[u8]) {
     let mut input = Input::new(data);
     let now = input.number() % (1 << 40);

@@ -1,13 +1,13 @@
-//! The heads of requests, however they arrive.
+//! The heads of requests, in pieces of any size.
 
 use media_cache_requests::{HeadScanner, RefusedHead};
 
 use crate::input::Input;
 
-/// A request that is accepted.
+/// A valid request.
 const ACCEPTED: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/// A byte of piece length, and what a client sends.
+/// The input: a byte with the length of pieces, and the bytes that a client sends.
 pub fn request_head(data: &[u8]) {
     let mut input = Input::new(data);
     let piece = usize::from(input.byte()).max(1);

@@ -1,11 +1,11 @@
-//! `Via`, whatever other services wrote in it.
+//! `Via` headers, whatever other services have written.
 
 use http::{HeaderMap, HeaderValue, header};
 use media_cache_requests::Pseudonym;
 
 use crate::input::{Input, text};
 
-/// A name, and lines of `Via`.
+/// The input: a name, and lines of `Via`.
 pub fn via(data: &[u8]) {
     let mut input = Input::new(data);
     let name = text(input.line());

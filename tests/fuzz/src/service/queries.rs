@@ -12,7 +12,7 @@ use crate::input::{Input, text};
 
 const NAMES: [&str; 3] = ["url", "signature", "expires"];
 
-/// All of it as a query; and a line with a number and a URL, which are written as clients write them, and signed.
+/// The input, as a query; and as a line with a number and a URL, which are written as clients write them, and signed.
 pub fn query(data: &[u8]) {
     if let Some(values) = values(&text(data)) {
         check_read(&values);
@@ -25,13 +25,13 @@ pub fn query(data: &[u8]) {
 }
 
 fn values(query: &str) -> Option<[Option<String>; 3]> {
-    // A query that is none of a URI does not get this far.
+    // A query that is invalid in a URI does not get this far.
     let uri: Uri = format!("/media?{query}").parse().ok()?;
     let values = read(uri.query()?, NAMES, "no hint").ok()?;
     Some(values.map(|value| value.map(Into::into)))
 }
 
-/// What was read is read again from the way in which clients write it. A signature that is one is 64 digits.
+/// Checks that parsed values are parsed again from what clients would write. A valid signature has 64 digits.
 fn check_read(read: &[Option<String>; 3]) {
     let mut again = Serializer::new(String::new());
     for (name, value) in NAMES.iter().zip(read) {
@@ -49,7 +49,7 @@ fn check_read(read: &[Option<String>; 3]) {
     }
 }
 
-/// Any text gets through as it is; one parameter more, or twice the same, does not.
+/// Checks that any text passes through unchanged, and that an additional or repeated parameter is refused.
 fn check_written(url: &str, expires: &str) {
     let write = |pairs: &[(&str, &str)]| values(&Serializer::new(String::new()).extend_pairs(pairs).finish());
     let expected = [Some(url.to_owned()), None, Some(expires.to_owned())];
@@ -61,7 +61,7 @@ fn check_written(url: &str, expires: &str) {
     }
 }
 
-/// What is signed for a URL and a time is good for these and no other.
+/// Checks that a signature for a URL and a time is valid for these only.
 fn check_signed(url: &str, expires: Option<u64>) {
     let Ok(keys) = SigningKeys::new(["correct horse battery staple"]) else { unreachable!("it is long enough") };
     let signed = keys.sign(url, expires).unwrap_or_default();

@@ -1,10 +1,10 @@
-//! `Range`, whatever it says and however much there is.
+//! `Range` headers, for bodies of any length.
 
 use media_cache_requests::Wanted;
 
 use crate::input::{Input, text};
 
-/// Eight bytes of length, and a header.
+/// The input: eight bytes with a length, and a header.
 pub fn range(data: &[u8]) {
     let mut input = Input::new(data);
     let length = input.number();
@@ -18,7 +18,7 @@ pub fn range(data: &[u8]) {
     }
 }
 
-/// The same by other means: with numbers that are large enough, and one case after the other.
+/// The expected result, computed differently: with numbers that are large enough, case by case.
 fn expected(header: &str, length: u64) -> Wanted {
     let Some((unit, positions)) = header.split_once('=') else { return Wanted::All };
     let positions: Vec<&str> = positions.trim().split('-').collect();
@@ -41,7 +41,7 @@ fn expected(header: &str, length: u64) -> Wanted {
     }
 }
 
-/// What is beyond every file all counts the same.
+/// The value of digits. All values beyond any file are equal.
 fn value(digits: &str) -> u128 {
     digits.bytes().fold(0, |value: u128, digit| (value * 10 + u128::from(digit - b'0')).min(u64::MAX.into()))
 }

@@ -5,7 +5,7 @@ use std::iter::once;
 
 use media_cache_trace::{Request, Trace, fingerprint};
 
-/// All of it as a trace, plain or compressed; and as a key.
+/// The input, as a trace, plain or compressed; and as a key.
 pub fn trace(data: &[u8]) {
     if let Ok(trace) = Trace::read(data) {
         check_numbers(&trace);
@@ -26,7 +26,7 @@ fn check_numbers(trace: &Trace) {
     assert_eq!(known as usize, trace.objects());
 }
 
-/// Written down as the service does it, it is the same trace.
+/// Checks that a trace is the same after it was written as the service writes it.
 fn check_round_trip(trace: &Trace) {
     let mut lines = String::new();
     for Request { at, size, object } in trace.requests() {
@@ -36,7 +36,7 @@ fn check_round_trip(trace: &Trace) {
     assert_eq!(again.requests(), trace.requests());
 }
 
-/// Any line is a key, in quotes.
+/// Checks that any line is a valid key in quotes.
 fn check_quoted(key: &[u8]) {
     if key.contains(&b'\n') || key.len() > 1 << 12 {
         return;

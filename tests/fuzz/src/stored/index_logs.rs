@@ -9,7 +9,7 @@ use media_cache_entry_files::KeyDigest;
 
 use crate::input::Input;
 
-/// All of it as a frame; and what a log that we write could be, whole and damaged.
+/// The input, as a frame; and as the contents of a log that we write, whole and damaged.
 pub fn index_log(data: &[u8]) {
     if let Read::Frame { generation, records, length } = read_frame(data, None, 0) {
         assert_eq!(write_frame(generation, 0, records), data[..length], "there is one way to write a frame");
@@ -44,7 +44,7 @@ fn records(input: &mut Input<'_>) -> Vec<u8> {
     records
 }
 
-/// What is read is written the same way.
+/// Checks that records are written as they were read.
 fn check_records(bytes: &[u8]) {
     let mut written = Vec::new();
     for record in read_records(bytes) {
@@ -69,7 +69,7 @@ fn check_records(bytes: &[u8]) {
     assert_eq!(written, bytes);
 }
 
-/// Of a log that is cut short or in which a bit is flipped, the frames before that are left.
+/// Checks that a log that is cut short, or has a flipped bit, retains the frames before the damage.
 fn check_damage(generation: u64, frames: &[Vec<u8>], place: u64, bit: u8) {
     let whole = frames.concat();
     assert_eq!(intact(&whole, generation), frames.len());

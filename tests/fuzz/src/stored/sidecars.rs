@@ -4,7 +4,7 @@ use media_cache_entry_files::{Metadata, Sidecar};
 
 use crate::input::{Input, text};
 
-/// All of it as a sidecar; and what a sidecar that we write could be about: numbers, and lines of text.
+/// The input, as a sidecar; and as the contents of a sidecar that we write: numbers, and lines of text.
 pub fn sidecar(data: &[u8]) {
     if let Some(read) = Sidecar::from_json(data) {
         assert!(read.size < 1 << 53);
@@ -22,7 +22,7 @@ pub fn sidecar(data: &[u8]) {
     }
 }
 
-/// What is written is read back.
+/// Checks that a sidecar is read back as it was written.
 fn check_round_trip(sidecar: &Sidecar) {
     let json = sidecar.to_json();
     assert_eq!(Sidecar::from_json(&json).as_ref(), Some(sidecar));

@@ -1,4 +1,4 @@
-//! What a canvas has to show, by the book: a pixel at a time, and the whole picture kept for later.
+//! The expected canvas, by the specification: one pixel at a time, with a whole copy of the picture for disposal.
 
 use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, DisposalMethod, Image, Pixel};
 
@@ -6,7 +6,7 @@ pub(super) struct Model {
     width: usize,
     height: usize,
     shown: Vec<Pixel>,
-    /// What is shown once the last image's time is over.
+    /// The picture after the disposal of the last image.
     next: Vec<Pixel>,
 }
 

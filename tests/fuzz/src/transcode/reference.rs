@@ -1,5 +1,5 @@
-//! The frames of a GIF, read in the most obvious way: by the specification (GIF89a, with its appendix F), and where that leaves room, as
-//! `gif_blocks` and `lzw` in the crate under test document.
+//! The frames of a GIF, read in the most obvious way: by the specification (GIF89a, with its appendix F) and, where it leaves room, as
+//! documented by `gif_blocks` and `lzw` in the crate under test.
 
 use media_cache_gif_to_mp4::fuzzing::DisposalMethod;
 
@@ -25,7 +25,7 @@ pub(super) struct Frame<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// `None` for what has no complete frame.
+    /// `None` if there is no complete frame.
     pub(super) fn read(data: &'a [u8]) -> Option<Self> {
         let mut bytes = Bytes(data);
         bytes.take(6).filter(|signature| [b"GIF87a", b"GIF89a"].iter().any(|known| signature == known))?;
@@ -45,7 +45,7 @@ impl<'a> Reference<'a> {
 }
 
 impl Frame<'_> {
-    /// From the top, row by row. `None` if the data is damaged.
+    /// The indices, row by row from the top. `None` if the data is damaged.
     pub(super) fn indices(&self) -> Option<Vec<u8>> {
         let stored = decompress(self.code_size, &self.compressed, self.width * self.height)?;
         if !self.interlaced {
@@ -93,7 +93,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// The next frame, up to its end. There is none behind what is no block.
+    /// The next frame, up to its end. `None` after an invalid block.
     fn frame(&mut self, global: &'a [u8]) -> Option<Frame<'a>> {
         let mut control: [u8; 4] = [0; 4];
         loop {
@@ -135,7 +135,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// As many colours, each string of the table written out.
+/// This many colours. Each string of the table is stored in full.
 fn decompress(code_size: u8, data: &[u8], count: usize) -> Option<Vec<u8>> {
     let mut colours = Vec::new();
     if count == 0 {

@@ -1,10 +1,10 @@
-//! Streams of encoders, and the files that are made of them.
+//! Streams of encoders, and the files made from them.
 
 use media_cache_gif_to_mp4::fuzzing::{EncodedVideo, VideoFormat, nal_units, write_mp4};
 
 use super::LIMITS;
 
-/// All of it as a stream.
+/// The input is a stream.
 pub fn annex_b(data: &[u8]) {
     let found: Vec<&[u8]> = nal_units(data).collect();
     for unit in &found {
@@ -18,12 +18,12 @@ pub fn annex_b(data: &[u8]) {
     check_frames(&video);
     let delays: Vec<u32> = (2..).take(video.frames.len()).collect();
     let file = write_mp4(&video, VideoFormat::for_canvas(20, 30), &delays);
-    // A stream in which there is nothing is none to make a file of.
+    // An empty stream does not result in a file.
     let Ok(file) = file else { return assert!(video.frames.is_empty()) };
     check_file(&file, &video);
 }
 
-/// Each frame has slices behind their lengths, and nothing else.
+/// Checks that each frame consists of slices with their lengths, and nothing else.
 fn check_frames(video: &EncodedVideo) {
     let mut payload = &video.payload[..];
     for frame in &video.frames {
@@ -42,7 +42,7 @@ fn check_frames(video: &EncodedVideo) {
     assert!(video.frames.first().is_none_or(|first| first.keyframe));
 }
 
-/// Boxes from one end to the other, the index before the media.
+/// Checks that a file consists of boxes, with the index before the media.
 fn check_file(file: &[u8], video: &EncodedVideo) {
     let mut names = Vec::new();
     let mut rest = file;

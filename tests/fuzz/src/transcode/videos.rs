@@ -7,7 +7,7 @@ use super::LIMITS;
 use super::model::Model;
 use super::reference::{Frame, Reference};
 
-/// All of it as a GIF.
+/// The input is a GIF.
 pub fn gif(data: &[u8]) {
     let Ok(info) = inspect_gif(data, &LIMITS, &Deadline::starting_now(LIMITS.wall_time)) else { return };
     check_limits(data, &info);
@@ -17,7 +17,7 @@ pub fn gif(data: &[u8]) {
     let mut model = Model::new(info.width, info.height);
     let mut picture = I420::new(VideoFormat::for_canvas(info.width, info.height));
     for (number, frame) in reference.frames.iter().enumerate() {
-        // The inspection does not look at image data, which may be damaged. In the last of several frames that is no error.
+        // The inspection does not read image data, which may be damaged. That is not an error in the last of several frames.
         let Some(indices) = frame.indices() else {
             let is_dropped = number > 0 && number + 1 == reference.frames.len();
             return match frames.next_canvas() {
@@ -55,7 +55,7 @@ fn check_limits(data: &[u8], info: &AnimationInfo) {
     assert!(delays.iter().all(|delay| *delay >= 2), "{delays:?}");
 }
 
-/// Luma and chroma within the limited range, for sides that an encoder takes.
+/// Checks that luma and chroma are within the limited range, and that an encoder accepts the sides.
 fn check_picture(picture: &I420) {
     let (luma, blue, red) = picture.planes();
     assert!(luma.len() >= 256 && luma.len() == blue.len() * 4 && blue.len() == red.len());
