@@ -1,4 +1,4 @@
-//! The disk budget covers everything that a cache takes up, not only its entries.
+//! The disk budget covers everything that a cache stores, not only its entries.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,32 +20,32 @@ use crate::small_disk::SmallDisk;
 
 const BLOCK: u64 = 4096;
 
-/// What an index log takes up that has few entries, in bytes.
+/// The disk usage of an index log with few entries, in bytes.
 const LOG: u64 = BLOCK;
 
-/// The free space that is to stay on a file system of 256 KiB, in bytes.
+/// The free space to keep on a file system of 256 KiB, in bytes.
 const FLOOR: u64 = 192 << 10;
 
-/// A budget of so many blocks, of which some are reserved.
+/// A budget of this many blocks, some of which are reserved.
 fn budget(builder: Builder, blocks: u64, reserved: u64) -> Builder {
     builder.max_disk_bytes(bytes(blocks * BLOCK)).reserved_disk_bytes(reserved * BLOCK)
 }
 
-/// A body of so many blocks that has arrived in a file.
+/// A body of this many blocks that has arrived in a file.
 async fn arrived(cache: &MediaCache, blocks: u64) -> FetchedMedia {
     let mut spooled = SpooledBody::new(0, cache.spool().clone(), Some(blocks * BLOCK));
     spooled.append(noise(1, (blocks * BLOCK) as usize).into()).await.unwrap();
     FetchedMedia::new(spooled.finish().await.unwrap(), "video/mp4", "a.mp4")
 }
 
-/// The disk space of everything but entries and the index log, in blocks.
+/// The disk usage of everything but entries and the index log, in blocks.
 async fn other_blocks(cache: &MediaCache) -> u64 {
-    // Otherwise it depends on the time whether there is a log.
+    // Otherwise the existence of a log depends on timing.
     cache.checkpoint().await.unwrap();
     (stats(cache).await.other_disk_bytes - LOG) / BLOCK
 }
 
-/// What the first time adds to the index log counts at the second.
+/// Saves twice: additions to the index log by the first save count in the second.
 async fn save_twice(cache: &MediaCache) {
     for _ in 0..2 {
         cache.checkpoint().await.unwrap();
@@ -125,7 +125,7 @@ async fn body_in_a_file_counts_while_it_arrives_and_is_stored_without_a_copy() {
     assert!(outcome.not_stored.is_none(), "{:?}", outcome.not_stored);
     assert_eq!(fs::read(media_file(&rig.directory(), "test:video")).unwrap(), noise(1, 10 * BLOCK as usize));
     assert_eq!((other_blocks(&cache).await, stats(&cache).await.disk_bytes), (0, 11 * BLOCK));
-    // It is the same file, so what is written to it shows in what arrived.
+    // It is the same file, so a write to it shows in the body that arrived.
     fs::write(media_file(&rig.directory(), "test:video"), [b'x'; 10 * BLOCK as usize]).unwrap();
     assert_eq!(media.body.bytes().await.unwrap(), [b'x'; 10 * BLOCK as usize][..]);
 }
@@ -174,14 +174,14 @@ async fn free_space_floor_is_held_by_evicting() {
     cache.checkpoint().await.unwrap();
     let evicted = stats(&cache).await;
     assert!((5..=6).contains(&evicted.entries), "there may be an index log of a block: {evicted:?}");
-    // Other programs may need longer to see what is free, and so may the cache.
+    // Other programs may see free space later, and so may the cache.
     rig.clock.advance(Duration::from_secs(9));
     save_twice(&cache).await;
     assert_eq!(stats(&cache).await.entries, evicted.entries);
     rig.clock.advance(Duration::from_secs(1));
     save_twice(&cache).await;
     assert_eq!((stats(&cache).await.entries, free()), (5, FLOOR + BLOCK), "the index log takes up a block");
-    // Nothing that can be evicted would suffice.
+    // No eviction would free enough.
     fs::write(rig.directory().join("foreign"), noise(1, 128 << 10)).unwrap();
     rig.clock.advance(Duration::from_secs(10));
     save_twice(&cache).await;
@@ -189,7 +189,7 @@ async fn free_space_floor_is_held_by_evicting() {
     soon(cache.close()).await.unwrap();
 }
 
-/// A directory on another file system than the one of a rig. `None` if the test is to be skipped.
+/// A directory on another file system than that of a rig. `None` if the test is to be skipped.
 fn elsewhere(rig: &CacheRig) -> Option<TempDir> {
     let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
     let shared_memory = Path::new("/dev/shm");
@@ -207,7 +207,7 @@ async fn body_that_arrived_on_another_file_system_takes_up_no_space_there_once_i
         let expected = noise(1, (3 * BLOCK) as usize);
         let outcome = cache.put_media("test:put", arrived(&cache, 3).await).await.unwrap();
         assert!(outcome.not_stored.is_none(), "{items}: {:?}", outcome.not_stored);
-        // While it may still be sent.
+        // The body counts as arriving while it may still be sent.
         eventually(|| spool.arriving_bytes() == 0).await;
         assert_eq!(body(&outcome.media).await, expected, "{items}");
         for refresh in [false, true] {

@@ -1,4 +1,4 @@
-//! Who may keep media, and what its origin said about it: with the entry, over restarts.
+//! Cacheability, and what the origin said about it, are stored with the entry and survive restarts.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn media(cacheability: Cacheability) -> FetchedMedia {
 
 #[tokio::test]
 async fn private_media_stays_private_after_a_restart() {
-    // With the log, and from the sidecar alone.
+    // Once with the log, and once from the sidecar alone.
     for with_log in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;

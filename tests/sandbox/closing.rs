@@ -1,4 +1,4 @@
-//! The end: what is under way is finished, and then nothing more is answered.
+//! Closing: requests in progress are finished, and later ones are refused.
 
 use std::pin::pin;
 
@@ -19,7 +19,7 @@ async fn a_closed_cache_says_so_to_everybody() {
     let clone = cache.clone();
     cache.close().await.unwrap();
     for cache in [cache, clone] {
-        // The first one is at hand, and still not served.
+        // The first entry is resident, and still not served.
         assert!(matches!(cache.get("test:a").await, Err(CacheError::Closed)));
         assert!(matches!(cache.get_or_download("test:b").await, Err(CacheError::Closed)));
         assert!(matches!(cache.put("test:b", "bytes", "text/plain", "b.txt").await, Err(CacheError::Closed)));
@@ -43,7 +43,7 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
     latch.reached().await;
     let mut closing = pin!(cache.close());
     assert!(closing.as_mut().now_or_never().is_none());
-    // Closed to newcomers is what tells that the request has arrived.
+    // Once new requests are refused, the close has begun.
     let arrived = async {
         while !matches!(cache.status().now_or_never(), Some(Err(CacheError::Closed))) {
             tokio::task::yield_now().await;
@@ -101,7 +101,7 @@ async fn closing_ends_although_hits_pour_in_while_downloads_end() {
         latch.reached().await;
         let hammer = std::thread::spawn({
             let cache = cache.clone();
-            // As long as these are answered without a call they are ready at once.
+            // As long as these need no call of the component, they are ready at once.
             move || while let Some(Ok(Some(_))) = cache.get("test:a").now_or_never() {}
         });
         latch.open();

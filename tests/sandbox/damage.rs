@@ -1,4 +1,4 @@
-//! Files that are gone, short or changed when they are asked for: a miss, never wrong bytes.
+//! Files that are missing, truncated or changed when they are requested: a miss, never wrong bytes.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ async fn with_one_entry() -> (CacheRig, MediaCache) {
     (rig, cache)
 }
 
-/// Asks for the damaged entry in both ways.
+/// Requests the damaged entry in both ways.
 async fn assert_dropped(rig: &CacheRig, cache: &MediaCache) {
     assert!(cache.get("test:a").await.unwrap().is_none());
     assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
@@ -149,7 +149,7 @@ async fn a_damaged_sidecar_matters_once_the_entry_is_no_longer_resident() {
     cache.close().await.unwrap();
 
     let cache = rig.open().await;
-    // The directory has not changed, so nothing was looked at.
+    // The directory has not changed, so no file was checked.
     assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().damaged), (2, 0));
     assert!(cache.get("test:a").await.unwrap().is_none());
     assert_eq!(order(&cache).await, ["test:b"]);

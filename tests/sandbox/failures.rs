@@ -1,4 +1,4 @@
-//! Failed downloads: how long they are remembered, and what is told of them.
+//! Failed downloads: how long they are remembered, and what callers learn.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn unavailable(retry_after_seconds: Option<u32>) -> FetchError {
     FetchError::Unavailable(retry_after_seconds)
 }
 
-/// One of each kind, and for how long it is remembered unless something else is said.
+/// One failure of each kind, and how long it is remembered by default.
 fn kinds() -> [(FetchError, Duration); 22] {
     let (short, medium, long) = (Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(300));
     [

@@ -1,4 +1,4 @@
-//! A disk that fails does not fail a request that the network can answer.
+//! A failing disk does not fail a request that the network can answer.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -39,7 +39,7 @@ async fn with_its_directory_gone_the_cache_answers_from_the_network() {
 
 #[tokio::test]
 async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behind() {
-    // A directory by one of the names that a write needs.
+    // A directory has one of the names that a write needs.
     for name in ["dat", "json.tmp", "json"] {
         let rig = CacheRig::create();
         let cache = rig.open().await;

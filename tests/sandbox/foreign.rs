@@ -1,4 +1,5 @@
-//! What a start finds in the directory besides whole entries: what is ours and broken is removed, what is not ours is not touched.
+//! What a start finds in the directory besides complete entries: broken files of the cache are removed, and files of other programs are not
+//! touched.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -38,7 +39,7 @@ async fn leftovers_of_interrupted_writes_are_removed() {
     assert_eq!(disk_usage(&directory), (SMALL, 2));
 }
 
-/// Opens a directory with a good entry and one that `damage` made of another, which is to be dropped.
+/// Opens a directory with a valid entry and another that `damage` has damaged, which must be removed.
 async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
     let rig = CacheRig::create();
     let directory = rig.directory();

@@ -1,4 +1,4 @@
-//! The directory is shared with other implementations of its format: theirs is picked up by us, ours can be read by them.
+//! The directory is shared with other implementations of its format: we read their entries, and they can read ours.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +35,7 @@ const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
 async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
     let rig = CacheRig::create();
     let directory = rig.directory();
-    // Written in another order than that of time.
+    // Not written in the order of time.
     for (url, media, mimetype, filename, ts) in THEIRS.iter().rev() {
         write_python_entry(&directory, url, media, mimetype, filename, ts);
     }
@@ -46,7 +46,7 @@ async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
     assert_eq!(stats(&cache).await.disk_bytes, 9 * SMALL - 4096, "one has no media at all");
     for (url, media, mimetype, filename, ts) in THEIRS {
         let found = cache.get(url).await.unwrap().unwrap();
-        // Other implementations write file names that are paths. Those are made safe.
+        // Other implementations write file names that are paths. These are made safe.
         let safe = filename.rsplit('\\').next().unwrap().trim();
         assert_eq!((body(&found).await, found.mimetype(), found.filename()), (media.to_vec(), mimetype, safe), "{url}");
         let stored = UNIX_EPOCH + Duration::from_millis((ts.parse::<f64>().unwrap() * 1000.0).round() as u64);
@@ -78,7 +78,7 @@ async fn their_entries_keep_their_order_over_a_restart_of_ours() {
     for (url, media, mimetype, filename, ts) in THEIRS {
         write_python_entry(&rig.directory(), url, media, mimetype, filename, ts);
     }
-    // They were written before now.
+    // Moves the clock past the times of these entries.
     rig.clock.advance(Duration::from_secs(100_000_000));
     let cache = rig.open().await;
     cache.get(THEIRS[3].0).await.unwrap().unwrap();
@@ -118,7 +118,7 @@ async fn a_file_name_with_half_a_character_is_picked_up_all_the_same() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     write_python_entry(&directory, "test:a", b"bytes", "image/png", "caf?.png", "1732286259.5");
-    // What Python makes of a byte in a header that it cannot decode, and what it then writes.
+    // How Python represents a header byte that it cannot decode, and what it then writes.
     let json = fs::read_to_string(sidecar_file(&directory, "test:a")).unwrap().replace('?', "\\udce9");
     fs::write(sidecar_file(&directory, "test:a"), json).unwrap();
     let cache = rig.open().await;
@@ -126,7 +126,7 @@ async fn a_file_name_with_half_a_character_is_picked_up_all_the_same() {
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
 }
 
-/// All that another implementation knows of an entry.
+/// Everything that another implementation knows about an entry.
 #[derive(Debug, Deserialize)]
 struct FiveFields {
     mimetype: String,

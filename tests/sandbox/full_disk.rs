@@ -1,4 +1,4 @@
-//! A disk with less room than the budget allows. Each test mounts a small file system of its own.
+//! A disk with less space than the budget allows. Each test mounts a small file system of its own.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use media_cache_test_support::soon::soon;
 
 use crate::small_disk::SmallDisk;
 
-/// A rig on a small disk. Each entry of it takes 36 KiB, so that seven have room.
+/// A rig on a small disk. Each entry takes 36 KiB, so that seven fit.
 fn rig(urls: &[&str]) -> Option<(SmallDisk, CacheRig)> {
     let rig = CacheRig::create();
     let disk = SmallDisk::mount(&rig.directory())?;

@@ -1,4 +1,4 @@
-//! GIFs become videos, however they came.
+//! GIFs become videos, however they arrive.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use media_cache_test_support::images;
 use media_cache_test_support::scripted_origin::{fetched, text};
 use media_cache_test_support::scripted_transcoder::video_of;
 
-/// The start of a GIF; the scripted transcoder wants no more.
+/// The start of a GIF; the scripted transcoder needs no more.
 fn gif(says: &str) -> Vec<u8> {
     format!("GIF89a{says}").into_bytes()
 }

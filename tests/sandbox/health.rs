@@ -1,4 +1,4 @@
-//! Whether new media is being stored, and if not, why and since when.
+//! Health: whether new media is stored and, if not, why and since when.
 
 use std::fs::{self, File};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What only the index log has: the order of use, and the hits. And that it is derived data: no entry is lost or changed by it.
+//! Data that only the index log has: the order of use, and the hits. The log is derived data: no entry is lost or changed because of it.
 
 use std::fs;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use media_cache_test_support::scripted_origin::text;
 async fn the_order_and_the_hits_survive() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // All at the same time, so that only the order itself can tell the order.
+    // All at the same time, so that only the log can tell the order.
     fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
     for url in ["test:c", "test:a", "test:a"] {
         cache.get(url).await.unwrap().unwrap();
@@ -192,7 +192,7 @@ async fn files_that_were_deleted_meanwhile_do_not_come_back_by_the_log() {
     fs::remove_file(media_file(&directory, "test:c")).unwrap();
     fs::remove_file(sidecar_file(&directory, "test:c")).unwrap();
     let cache = rig.open().await;
-    // Of the third nothing is left that could be damaged.
+    // The third entry has no files left that could be damaged.
     assert_eq!(found(&cache), Found { entries: 1, from_index: 1, damaged: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:d"]);
     assert_eq!(disk_usage(&directory), (SMALL, 2));

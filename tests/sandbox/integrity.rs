@@ -1,4 +1,4 @@
-//! The background check finds media that the disk has damaged, and disturbs nothing.
+//! The background check finds media that the disk has damaged, without disturbing requests.
 
 use std::fs;
 use std::sync::Arc;
@@ -107,12 +107,12 @@ async fn request_for_an_entry_does_not_wait_until_it_is_checked() {
     let _end = EndFaults(disk.clone());
     let (begun, begins) = oneshot::channel();
     let mut begun = Some(begun);
-    // The first to read the media is the check, which hangs.
+    // The check is the first to read the media, and hangs.
     disk.fail(move |name| {
         let is_check = name == "read *.dat" && begun.take().is_some_and(|begun| begun.send(()).is_ok());
         is_check.then_some(Fault::Hang)
     });
-    // What is small is read on the thread that would hang.
+    // Small media would be read on the thread that hangs.
     let media = noise(1, 100_000);
     rig.origin.serves_bytes("test:a", media.clone());
     let open = |builder: media_cache::Builder| builder.integrity_check_rate(bytes(u64::MAX)).max_silence(Duration::from_secs(60));

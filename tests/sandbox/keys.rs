@@ -1,4 +1,4 @@
-//! Which URLs are the same entry.
+//! Which URLs share an entry.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use media_cache_test_support::scripted_origin::text;
 
 const PLAIN: &str = "https://cdn.discordapp.com/attachments/1/2/cat.png";
 
-/// The same attachment, signed anew.
+/// The same attachment with another signature.
 fn signed(signature: u32) -> String {
     format!("{PLAIN}?ex=6{signature}&is=5{signature}&hm={signature:08x}&")
 }
@@ -26,7 +26,7 @@ async fn open(rig: &CacheRig, rules: &str) -> MediaCache {
 
 #[tokio::test]
 async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_it_was_given() {
-    // With 0 every hit is a call into the component, with 64 the host serves them by itself.
+    // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
     for items in [0, 64] {
         let rig = CacheRig::create();
         let rules: KeyRules = "discord".parse().unwrap();
@@ -64,7 +64,7 @@ async fn what_is_held_is_known_by_its_key_so_that_signing_anew_takes_no_memory()
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     fill(&cache, &[&signed(1)]).await;
-    // While the component is held up, only what the host knows can be answered.
+    // While the component is blocked, only the host can answer.
     let stopped = rig.clock.stop();
     for signature in 2..100 {
         assert!(cache.get(&signed(signature)).now_or_never().is_some(), "{signature}");
@@ -133,7 +133,7 @@ async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
     let (one, other) = (signed(1), signed(2));
     let release = async {
         gates[0].reached().await;
-        // All of them wait for the one that is going to fail, and then go on side by side.
+        // All of them wait for the one that will fail, and then continue in parallel.
         until(&cache, |stats| stats.coalesced == 4).await;
         gates[0].open();
         gates[1].reached().await;

@@ -1,4 +1,4 @@
-//! Handles that nobody gives back would keep bytes in memory for ever: after any work there are as many as entries at hand.
+//! Leaked handles would keep bytes in memory forever: after any work there are as many handles as resident entries and open files.
 
 use std::fs;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use media_cache_test_support::random::{Random, noise};
 use media_cache_test_support::scripted_origin::fetched;
 use media_cache_test_support::soon::soon;
 
-/// Requests of all kinds, many at once: hits, misses, evictions, failures, puts, removals, GIFs, files that are gone.
+/// Concurrent requests of all kinds: hits, misses, evictions, failures, puts, removals, GIFs, missing files.
 async fn mixed_requests(rig: &CacheRig, cache: &MediaCache, count: usize) {
     for number in 0..40 {
         let url = format!("test:{number}");
@@ -89,7 +89,7 @@ async fn who_goes_away_leaves_no_handle_behind() {
     }
     latch.open();
     until(&cache, |stats| stats.stored == 1).await;
-    // Those who waited are served one after the other, though nobody is there any more.
+    // Waiting requests are served one after the other, although their callers are gone.
     let given_back = async {
         while cache.status().await.unwrap().blob_handles > 0 {
             tokio::task::yield_now().await;
@@ -102,7 +102,7 @@ async fn who_goes_away_leaves_no_handle_behind() {
 #[tokio::test]
 async fn files_that_were_open_are_closed() {
     let open_files = || fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
-    // Without bytes in memory, residents are open files themselves.
+    // Without bytes in memory, residents are open files.
     for (memory_bytes, resident, open) in [(0, 3, 0), (1 << 20, 3, 5)] {
         let rig = CacheRig::create();
         let ours =

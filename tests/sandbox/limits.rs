@@ -1,4 +1,4 @@
-//! The budget on disk: exact at its edges.
+//! The disk budget is exact at its boundaries.
 
 use media_cache::StoreError;
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, disk_usage, files_exist, sidecar_file};

@@ -11,7 +11,7 @@ use media_cache_test_support::file_faults::FaultyDisk;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::soon::soon;
 
-/// So many that loading them takes a while.
+/// Enough entries that loading takes a while.
 const ENTRIES: u64 = 12_000;
 
 fn url(number: u64) -> String {
@@ -41,7 +41,7 @@ async fn stored_entries_are_served_before_the_directory_is_loaded() {
     assert!(cache.load_report().is_none(), "it is being loaded");
     let report = cache.loaded().await.unwrap();
     assert_eq!((report.entries, report.damaged), (ENTRIES, 0));
-    // Those that were requested meanwhile are the most recently used, in the order of the requests.
+    // Entries requested meanwhile are the most recently used, in the order of the requests.
     let urls = order(&cache).await;
     assert_eq!(urls[urls.len() - 3..], [ENTRIES - 1, 0, ENTRIES / 2].map(url));
     assert_eq!(urls[..3], [1, 2, 3].map(url));
@@ -106,7 +106,7 @@ async fn a_start_with_half_the_budget_evicts_while_it_serves() {
 #[tokio::test]
 async fn an_entry_that_the_load_evicts_while_it_is_read_is_not_found_afterwards() {
     let rig = rig();
-    // What is small is read by the thread that runs the component.
+    // Small media is read by the thread that runs the component.
     write_python_entry(&rig.directory(), "test:first", &noise(1, 100_000), "image/png", "a.png", "1.5");
     rig.open().await.close().await.unwrap();
     let disk = Arc::<FaultyDisk>::default();

@@ -1,4 +1,4 @@
-//! What a hit does: it is counted once, and makes its entry the one that goes last.
+//! A hit is counted once, and makes its entry the most recently used one.
 
 use std::pin::pin;
 use std::time::{Duration, UNIX_EPOCH};
@@ -38,7 +38,7 @@ async fn urls_that_differ_in_a_letter_are_different_entries() {
 
 #[tokio::test]
 async fn the_least_recently_used_goes_first_whatever_used_the_others() {
-    // With 0 every hit is a call into the component, with 64 the host serves them by itself.
+    // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
     for items in [0, 64] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL).max_memory_items(items)).await;
@@ -88,7 +88,7 @@ async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_coun
         drop(stopped);
         call.await.unwrap();
     }
-    // The entry was asked for while the one that needs its room was on its way.
+    // The entry was requested while the one that needs its space was being downloaded.
     assert_eq!(order(&cache).await, ["test:a", "test:c"]);
     let stats = stats(&cache).await;
     assert_eq!((stats.hits, stats.disk_hits, stats.misses), (100, 0, 3));
@@ -172,7 +172,7 @@ async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
 #[tokio::test]
 async fn bytes_that_were_handed_out_outlive_their_entry() {
     let rig = CacheRig::create();
-    // An eighth of nothing is nothing: all is kept as open files.
+    // An eighth of 0 bytes is 0: all residents are open files.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(0)).await;
     fill(&cache, &["test:a"]).await;
     let media = cache.get("test:a").await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The tier in memory: items, bytes, and what is kept as an open file.
+//! The memory tier: items, bytes, and residents that are open files.
 
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};

@@ -6,7 +6,7 @@ use media_cache_test_support::cache_directory::{sidecar, sidecar_file, write_pyt
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::scripted_origin::fetched;
 
-/// Names, and what becomes of them.
+/// Names, and what they become.
 const NAMES: [(&str, &str); 11] = [
     ("a.png", "a.png"),
     ("../../x", "x"),

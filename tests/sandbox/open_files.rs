@@ -1,4 +1,4 @@
-//! Entries that are on disk and whose files are open: hits on them need no call of the component.
+//! Entries on disk whose files are open: hits on them need no call of the component.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
 
-/// A cache with one entry in memory, `test:b`, and an open file, that of `test:a`.
+/// A cache with the entry `test:b` in memory, and the file of `test:a` open.
 async fn with_an_open_file(rig: &CacheRig) -> MediaCache {
     let cache = rig.open_with(|builder| builder.max_memory_items(1).max_silence(Duration::from_secs(60))).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -115,7 +115,7 @@ async fn files_that_were_not_used_for_long_are_closed_first() {
     for url in &urls[..3] {
         opened(url).await;
     }
-    // It is used again, so that the second is closed for the fourth.
+    // It is used again, so the second file is closed for the fourth.
     opened(&urls[0]).await;
     assert_eq!(stats(&cache).await.open_files, 3);
     opened(&urls[3]).await;

@@ -1,4 +1,4 @@
-//! The beginning: whose directory it is, and what is said when it cannot be used.
+//! Opening: who owns the directory, and the errors if it cannot be used.
 
 use std::fs;
 

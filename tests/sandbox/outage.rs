@@ -1,4 +1,4 @@
-//! A cache whose component cannot be asked, or whose directory is gone: it serves what it can, says what is wrong, and recovers.
+//! A cache whose component does not respond, or whose directory is gone: it serves what it can, reports what is wrong, and recovers.
 
 use std::fs;
 use std::path::Path;
@@ -32,12 +32,12 @@ async fn degraded_because(cache: &MediaCache, reason: &str) {
     soon(cache.watch_health().wait_for(is_it)).await.unwrap();
 }
 
-/// Waits until the cache stores.
+/// Waits until the cache stores new media.
 async fn storing(cache: &MediaCache) {
     soon(cache.watch_health().wait_for(|health| matches!(health, Health::Storing))).await.unwrap();
 }
 
-/// A rig and a cache whose component responds within a fifth of a second, or is given up until it does.
+/// A rig, and a cache that counts its component as unresponsive after a fifth of a second, until it responds.
 async fn impatient() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_silence(Duration::from_millis(200))).await;
@@ -182,7 +182,7 @@ async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_wi
     assert!(reason.contains("nothing can be stored") && reason.contains("not permitted"), "{reason}");
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
     drop(immutable);
-    // What failed is tried again after a second.
+    // Failed operations are retried after a second.
     rig.clock.advance(Duration::from_secs(1));
     storing(&cache).await;
     fill(&cache, &["test:a"]).await;

@@ -1,4 +1,4 @@
-//! Storing what somebody brings.
+//! Storing media that a caller supplies.
 
 use std::fs::File;
 use std::pin::pin;
@@ -120,7 +120,7 @@ async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_wit
 async fn a_put_is_awaited_by_those_who_would_download() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // A GIF, since the transcoder can be held up.
+    // A GIF, since the transcoder can be blocked.
     let latch = rig.transcoder.hold();
     let mut put = pin!(cache.put("test:a", "GIF89a", "image/gif", "a.gif"));
     assert!(put.as_mut().now_or_never().is_none());

@@ -1,4 +1,4 @@
-//! A refresh fetches media again and replaces it, while what is stored is served.
+//! A refresh fetches media again and replaces it, while the stored media is served.
 
 use std::fs;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use media_cache_test_support::sha256::sha256;
 
 pub(crate) const URL: &str = "test:a";
 
-/// A version of the media at the URL, with validators of its own.
+/// A version of the media at the URL, with its own validators.
 pub(crate) fn version(number: u32, body: impl Into<Vec<u8>>) -> FetchedMedia {
     FetchedMedia {
         cache_control: CacheControl { max_age: Some(60), age: number, ..CacheControl::default() },
@@ -24,7 +24,7 @@ pub(crate) fn version(number: u32, body: impl Into<Vec<u8>>) -> FetchedMedia {
     }
 }
 
-/// A cache in which the first version is stored.
+/// A cache that stores the first version.
 pub(crate) async fn with_first_version() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open().await;
@@ -34,7 +34,7 @@ pub(crate) async fn with_first_version() -> (CacheRig, MediaCache) {
     (rig, cache)
 }
 
-/// Asserts that a get is served with these bytes from what is stored.
+/// Asserts that a get returns these bytes from the stored entry.
 pub(crate) async fn serves(cache: &MediaCache, bytes: &str) {
     let media = cache.get(URL).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(body(&media).await).unwrap(), bytes);
@@ -181,7 +181,7 @@ async fn entry_that_is_removed_during_its_refresh_is_not_served_any_more() {
 #[tokio::test]
 async fn requests_during_many_refreshes_get_one_version_or_the_other() {
     let rig = CacheRig::create();
-    // Every get reads the file, whose name stands for two versions in turn.
+    // Every get reads the file, whose name belongs to two versions in turn.
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     let versions = [noise(1, 100_000), noise(2, 100_000)];
     rig.origin.serves(URL, version(0, versions[0].clone()));
@@ -214,7 +214,7 @@ async fn requests_during_many_refreshes_get_one_version_or_the_other() {
 #[tokio::test]
 async fn a_file_that_is_being_sent_stays_readable() {
     let rig = CacheRig::create();
-    // What is larger than an eighth of this is an open file.
+    // Media larger than an eighth of this is an open file.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(1000)).await;
     rig.origin.serves(URL, version(1, noise(1, 5000)));
     fill(&cache, &[URL]).await;

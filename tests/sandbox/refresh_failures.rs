@@ -1,4 +1,4 @@
-//! A refresh that fails, or competes for space or with a removal, keeps what is stored or stores it anew.
+//! A refresh that fails, or competes for space or with a removal, keeps the stored media or stores it anew.
 
 use std::fs;
 

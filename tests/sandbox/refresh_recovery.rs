@@ -1,4 +1,4 @@
-//! A refresh that was interrupted is completed or undone by the next start, wherever it was.
+//! A refresh that was interrupted at any point is completed or undone by the next start.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn media(bytes: &str) -> FetchedMedia {
     fetched(bytes.to_owned(), "image/png", "a.png")
 }
 
-/// An entry before and after a refresh, and the log from before.
+/// An entry before and after a refresh, and the log from before it.
 async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
     let rig = CacheRig::create();
     let cache = rig.open().await;
@@ -49,8 +49,7 @@ async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
 /// The bytes of a file, by its extension.
 type File = (&'static str, Vec<u8>);
 
-/// What a kill, or a power failure, leaves: files, whether the next start has to find the new version, and how many files it has to
-/// remove.
+/// What a kill or a power failure leaves: files, whether the next start must find the new version, and how many files it must remove.
 fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let (dat, json) = (("dat", old.media.clone()), ("json", old.sidecar.clone()));
@@ -63,24 +62,24 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
         (pair(std::slice::from_ref(&new_dat)), false, 1),
         (pair(&[new_dat.clone(), ("json.new.tmp", half(&new.sidecar))]), false, 2),
         (pair(&[new_dat.clone(), new_json.clone()]), true, 0),
-        // The body is renamed, and the sidecar is not.
+        // The body is renamed, but not the sidecar.
         (vec![("dat", new.media.clone()), json.clone(), new_json.clone()], true, 0),
         (vec![("dat", new.media.clone()), ("json", new.sidecar.clone())], true, 0),
-        // What the disk lost in a power failure.
+        // Data that the disk lost in a power failure.
         (pair(&[("dat.new", half(&new.media)), new_json.clone()]), false, 2),
         (pair(&[("dat.new", Vec::new()), new_json.clone()]), false, 2),
         (pair(&[new_dat.clone(), ("json.new", half(&new.sidecar))]), false, 2),
         (pair(&[new_dat.clone(), ("json.new", Vec::new())]), false, 2),
         (pair(std::slice::from_ref(&new_json)), false, 1),
         (pair(&[("json.new", b"{}".to_vec())]), false, 1),
-        // Bytes of the right length.
+        // Other bytes of the right length.
         (pair(&[("dat.new", vec![0; new.media.len()]), new_json]), false, 2),
     ]
 }
 
 #[tokio::test]
 async fn every_state_between_two_steps_of_a_refresh_becomes_one_version() {
-    // Of another size, and of the same, where only the digest tells them apart.
+    // Media of another size, and of the same size, where only the digest distinguishes them.
     for (old_bytes, new_bytes) in [("the first version", "the second"), ("version 1", "version 2")] {
         let (old, new, log) = versions(old_bytes, new_bytes).await;
         for (number, (files, is_new, leftovers)) in states(&old, &new).into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Removing all entries of a host, with a prefix, or altogether.
+//! Removes all entries of a host, all entries with a prefix, or all entries.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ async fn entries_with_a_prefix_are_removed() {
 async fn removing_everything_leaves_no_file_and_forgets_failures() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // More than are removed at a time.
+    // More than are removed in one batch.
     let urls: Vec<String> = (0..600).map(|number| format!("https://a.example/{number}")).collect();
     fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
     rig.origin.fails("test:gone", FetchError::Gone);

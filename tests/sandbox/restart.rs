@@ -1,4 +1,4 @@
-//! What one run leaves for the next: the entries and their files.
+//! What one run leaves for the next: entries and their files.
 
 use std::fs;
 
@@ -50,7 +50,7 @@ async fn without_the_index_log_the_order_is_that_of_storing() {
 async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let directory = rig.directory();
-    // Between the two, and after both.
+    // Between the two entries, and after both.
     write_python_entry(&directory, "test:older", b"older", "image/png", "older.png", "1700000000.5");
     write_python_entry(&directory, "test:newer", b"newer", "image/png", "newer.png", "1800000000.25");
     let cache = rig.open().await;
@@ -139,7 +139,7 @@ async fn a_crash_at_any_file_of_a_write_leaves_a_start_that_works() {
     let whole = rig.root().join("whole");
     copy_files(&rig.directory(), &whole);
     let [media, json] = [media_file(&whole, "test:b"), sidecar_file(&whole, "test:b")];
-    // What is there of the second entry at each step: temporary or whole, of media and of sidecar.
+    // The files of the second entry at each step: temporary or final, of media and of sidecar.
     let steps: [(&[&str], u64, u64); 4] =
         [(&["dat.tmp"], 1, 0), (&["dat"], 0, 1), (&["dat", "json.tmp"], 1, 1), (&["dat", "json"], 0, 0)];
     for (there, leftovers, damaged) in steps {

@@ -1,4 +1,4 @@
-//! One download at a time for a URL, whoever asks and whoever goes away.
+//! One download at a time per URL, regardless of who requests it and who cancels.
 
 use futures::future::{join, join_all};
 use media_cache::FetchError;

@@ -21,7 +21,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily, since the cache may have files open still.
+        // Lazy, since the cache may still have files open.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
     }
 }

@@ -53,7 +53,7 @@ async fn planted_link_is_not_written_through() {
     assert_eq!(fs::read(&precious).unwrap(), b"somebody's");
 }
 
-/// Changes the file of an entry that is resident as an open file, and expects the entry to be fetched again.
+/// Changes the file of an entry that is resident as an open file, and asserts that the entry is fetched again.
 async fn assert_healed(change: impl Fn(&Path)) {
     let rig = CacheRig::create();
     rig.origin.serves_bytes("test:large", noise(1, 100_000));

@@ -1,4 +1,4 @@
-//! Entries that exist, and that the disk cannot read.
+//! Entries that exist but that the disk cannot read.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -13,12 +13,12 @@ use media_cache_test_support::file_faults::{Fault, FaultyDisk};
 use media_cache_test_support::scripted_origin::text;
 use rustix::io::Errno;
 
-/// A rig with these entries on its disk, and that disk.
+/// A rig with these entries on its disk, and the disk.
 async fn rig_with(urls: &[&str]) -> (CacheRig, Arc<FaultyDisk>) {
     (CacheRig::after_a_run(urls).await, Arc::default())
 }
 
-/// Has every operation with this name fail.
+/// Makes every operation with this name fail.
 fn fail(disk: &FaultyDisk, operation: &'static str) {
     disk.fail(move |name| (name == operation).then_some(Fault::Error(Errno::IO)));
 }
@@ -74,7 +74,7 @@ async fn entry_that_can_be_neither_read_nor_replaced_stays_as_it_is() {
     }
 }
 
-/// Looks at an entry that cannot be read, and closes. Returns what was done with files from then on.
+/// Requests an entry that cannot be read, and closes the cache. Returns the file operations from then on.
 async fn look_and_close() -> Vec<String> {
     let (rig, disk) = rig_with(&["test:a"]).await;
     let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
@@ -90,7 +90,7 @@ async fn look_and_close() -> Vec<String> {
     cache.checkpoint().await.unwrap();
     assert!(is_degraded(&cache).await);
     let done = std::mem::take(&mut *looks.lock().unwrap());
-    // Whoever reads all of it asks for its size first.
+    // Reading the whole file would request its size first.
     assert!(done.iter().any(|name| name == "read *.dat") && !done.iter().any(|name| name == "inspect *.dat"), "{done:?}");
     rig.clock.advance(Duration::from_secs(1));
     cache.close().await.unwrap();
@@ -100,7 +100,7 @@ async fn look_and_close() -> Vec<String> {
 
 #[tokio::test]
 async fn entry_that_cannot_be_read_is_looked_at_without_reading_all_of_it_and_not_when_closing() {
-    // It is looked at once a second anyway, which may just be then.
+    // The entry is checked once a second anyway, which may happen at this moment.
     for _ in 0..5 {
         if !look_and_close().await.iter().any(|name| name.ends_with(".dat")) {
             return;
@@ -109,7 +109,7 @@ async fn entry_that_cannot_be_read_is_looked_at_without_reading_all_of_it_and_no
     panic!("closing reads media");
 }
 
-/// Has all sidecars be unreadable but those of these entries.
+/// Makes all sidecars unreadable except those of these entries.
 struct ReadableSidecars(Mutex<Vec<String>>);
 
 impl FileFaults for ReadableSidecars {
@@ -124,7 +124,7 @@ async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
     const ENTRIES: usize = 150;
     let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
     let rig = CacheRig::after_a_run(&urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    // So that the sidecars have to be read.
+    // Forces the sidecars to be read.
     std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     let disk = Arc::new(ReadableSidecars(Mutex::default()));
     let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
@@ -132,7 +132,7 @@ async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
     let readable: Vec<_> = urls.iter().step_by(5).map(|url| sidecar_file(&rig.directory(), url)).collect();
     let names = readable.iter().map(|file| file.file_name().unwrap().to_str().unwrap().to_owned());
     *disk.0.lock().unwrap() = names.collect();
-    // Some of them at a time.
+    // A few entries at a time.
     for _ in 0..3 {
         rig.clock.advance(Duration::from_secs(1));
         cache.checkpoint().await.unwrap();
@@ -141,7 +141,7 @@ async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
     assert!(is_degraded(&cache).await, "the others cannot be read");
 }
 
-/// Has the files of an entry be impossible to inspect, until they are not any more.
+/// Makes it impossible to inspect the files of an entry, until it is set to `None`.
 struct Uninspectable(Mutex<Option<String>>);
 
 impl FileFaults for Uninspectable {
@@ -159,7 +159,7 @@ async fn entry_whose_files_cannot_be_inspected_is_reported_and_found_again() {
         if !has_log {
             std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
         }
-        // So that the directory has to be listed.
+        // Forces the directory to be listed.
         std::fs::write(rig.directory().join("changed"), "").unwrap();
         let disk = Arc::new(Uninspectable(Mutex::new(Some(file_stem("test:a")))));
         let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;

@@ -1,5 +1,5 @@
-//! Several hundred requests that are the same each time, against a model in a few lines: after each one the order, the files and
-//! the counters are as the model says.
+//! Several hundred requests, the same in every run, against a model of a few lines: after each request the order, the files and the
+//! counters match the model.
 
 use media_cache::{CacheError, MediaCache, StoreError};
 use media_cache_test_support::cache_directory::disk_usage;
@@ -13,9 +13,9 @@ const BUDGET: u64 = 10 * SMALL;
 /// Least recently used, in two tiers.
 #[derive(Default)]
 struct Model {
-    /// URL and disk use, the least recently used first.
+    /// URL and disk usage, the least recently used first.
     stored: Vec<(String, u64)>,
-    /// The URLs of those at hand, the least recently used first.
+    /// The URLs of resident entries, the least recently used first.
     at_hand: Vec<String>,
     items: usize,
     hits: u64,
@@ -67,7 +67,7 @@ impl Model {
     }
 }
 
-/// The bytes that belong to a URL: of many sizes, some of which are at the edge of a block, or too large to be stored.
+/// The bytes of a URL, of many sizes: some are at a block boundary, and some are too large to be stored.
 fn media_of(url: &str) -> Vec<u8> {
     let seed = url.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
     let sizes = [1, 500, 4095, 4096, 4097, 9000, 12_288, 12_289, 30_000, 77_824, 77_825];
@@ -75,7 +75,7 @@ fn media_of(url: &str) -> Vec<u8> {
 }
 
 async fn one_request(random: &mut Random, rig: &CacheRig, cache: &MediaCache, model: &mut Model) {
-    // Some URLs are asked for more often than others.
+    // Some URLs are requested more often than others.
     let url = format!("test:{}", random.below(6) * random.below(8));
     let media = media_of(&url);
     rig.origin.serves_bytes(&url, media.clone());
