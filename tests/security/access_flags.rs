@@ -1,4 +1,4 @@
-//! The rules as they are given to the binary.
+//! Access rules, given to the binary as flags.
 
 use media_cache_test_support::canary_listener::CanaryListener;
 use media_cache_test_support::command::run;
@@ -16,7 +16,7 @@ async fn a_service_that_was_told_nothing_refuses_all_that_is_denied() {
     let service = Service::start_in(&dir.cache(), &[], &["--listen", "127.0.0.1:0"]).await;
     for vector in all().iter().filter(|vector| !vector.allowed) {
         let url = match vector.address() {
-            // Where one is connected to it shall be heard.
+            // Uses the port of the listener, which would notice a connection.
             Some(_) => vector.url().replacen("/a.png", &format!(":{}/a.png", inside.port()), 1),
             None => vector.url(),
         };

@@ -1,4 +1,4 @@
-//! The classification against one that was written down on its own, octet by octet, near every border that either knows.
+//! Compares the classification of addresses with an independent one, written octet by octet, near every boundary that either knows.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -29,7 +29,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     (0x2000..0x4000).contains(&a) && !special && !isatap
 }
 
-/// First addresses of ranges, special ones and such as follow on them.
+/// The first addresses of ranges: special ones, and those that follow them.
 #[rustfmt::skip]
 const V4: &[[u8; 4]] = &[
     [0, 0, 0, 0], [1, 0, 0, 0], [10, 0, 0, 0], [11, 0, 0, 0], [100, 64, 0, 0], [100, 128, 0, 0], [127, 0, 0, 0], [128, 0, 0, 0],
@@ -56,7 +56,7 @@ fn v4() -> impl Strategy<Value = Ipv4Addr> {
 fn v6() -> impl Strategy<Value = Ipv6Addr> {
     let border = || prop::sample::select(V6).prop_map(|border| u128::from(border.parse::<Ipv6Addr>().unwrap()));
     let near = (border(), -300_i128..=300).prop_map(|(border, offset)| border.wrapping_add(offset as u128));
-    // Behind the same beginning: whatever, and something that is or all but is an ISATAP identifier.
+    // After the same prefix: arbitrary bits, and bits that are, or nearly are, an ISATAP identifier.
     let behind = (border(), 0_u32..=127, any::<u128>()).prop_map(|(border, kept, rest)| border | (rest >> kept));
     let isatap = (any::<u128>(), prop::sample::select(&[0_u128, 0x0100, 0x0200, 0x0300, 0x8200][..]), 0x5efc_u128..0x5f00)
         .prop_map(|(other, top, mark)| (other & !(0xffff_ffff << 32)) | (top << 48) | (mark << 32));

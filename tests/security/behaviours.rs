@@ -1,30 +1,30 @@
-//! The ways in which an origin can misbehave, and what becomes of each: the table in `docs/downloads.md`.
+//! The ways in which an origin can misbehave, and the result of each: the table in `docs/downloads.md`.
 
 use media_cache_test_support::raw_origin::{Step, send_response, send_text};
 
-/// A page that is no media.
+/// A page that is not media.
 const PAGE: &[u8] = b"<!DOCTYPE html><title>Please sign in</title>";
 
 /// One way to misbehave.
 pub struct Behaviour {
-    /// What the origin does, as the table says it.
+    /// What the origin does, in the words of the table.
     pub name: &'static str,
     pub script: Vec<Step>,
-    /// What who asks is told.
+    /// The status of the response.
     pub status: u16,
     pub code: &'static str,
-    /// Words that the explanation has to hold.
+    /// Words that the explanation must contain.
     pub words: &'static str,
 }
 
 impl Behaviour {
-    /// Its line in the table.
+    /// The line in the table.
     pub fn line(&self) -> String {
         format!("| {} | {}, `{}` | nothing | {} |", self.name, self.status, self.code, remembered(self.code))
     }
 }
 
-/// For how long such a failure is remembered, as the table says it: see `failure-memory-ms` in `wit/cache/cache.wit`.
+/// How long such a failure is remembered, in the words of the table: see `failure-memory-ms` in `wit/cache/cache.wit`.
 pub fn remembered(code: &str) -> &'static str {
     match code {
         "gone" | "too-large" | "unacceptable-type" | "unavailable-for-legal-reasons" => "5 minutes",
@@ -34,7 +34,7 @@ pub fn remembered(code: &str) -> &'static str {
     }
 }
 
-/// All of them. What is for a body fits into a mebibyte, unless it is too large.
+/// All ways to misbehave. Bodies are below one MiB, unless they should be too large.
 pub fn all() -> Vec<Behaviour> {
     [statuses(), redirects(), bodies(), framing(), heads(), times(), types()].into_iter().flatten().collect()
 }

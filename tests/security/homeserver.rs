@@ -1,4 +1,4 @@
-//! Media of Matrix through a homeserver: who is told the token, and who is not.
+//! Matrix media through a homeserver: which hosts receive the token, and which do not.
 
 use media_cache::{Downloader, FetchError};
 use media_cache_http_downloader::{AccessRules, Homeserver, HttpDownloader, HttpOptions};
@@ -8,7 +8,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 
 const PREFIX: &str = "/_matrix/client/v1/media/download/example.org/";
 
-/// A downloader with a homeserver, and with addresses that may be connected to besides it.
+/// A downloader with a homeserver, and with additional addresses that may be connected to.
 fn downloader(url: &str, allowed: &[&str]) -> HttpDownloader {
     let allow_addresses = allowed.iter().map(|range| range.parse().unwrap()).collect();
     let access = AccessRules { allow_addresses, ..AccessRules::default() };
@@ -30,13 +30,13 @@ async fn the_homeserver_is_told_the_token_wherever_it_is_and_nobody_else_is() {
     assert_eq!(strict.fetch("mxc://example.org/abc").await.unwrap().body.in_memory().unwrap(), "media");
     assert_eq!(server.new_requests(), [(format!("{PREFIX}abc"), true)]);
 
-    // The exception is for requests to it, and neither for redirects nor for URLs that name it.
+    // The exception applies to requests to it, but neither to redirects nor to URLs that name it.
     for url in ["mxc://example.org/itself", "mxc://example.org/inside", &format!("{base}/abc"), &format!("{base}{PREFIX}abc")] {
         assert!(matches!(failure(&strict, url).await, FetchError::Refused(_)), "{url}");
     }
     assert_eq!(server.new_requests(), [(format!("{PREFIX}itself"), true), (format!("{PREFIX}inside"), true)]);
 
-    // Where both may be asked as anybody else, they are, and without the token.
+    // If access rules permit them, redirects and URLs that name it are fetched like any other, without the token.
     let lenient = downloader(&base, &["127.0.0.0/8"]);
     for url in ["mxc://example.org/itself", &format!("{base}{PREFIX}abc")] {
         lenient.fetch(url).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_homeserver_is_told_the_token_wherever_it_is_and_nobody_else_is() {
 
 #[tokio::test]
 async fn a_redirect_to_another_host_is_followed_without_the_token() {
-    // All of 127.0.0.0/8 is heard here, so that the other host is at the same port.
+    // The server listens on all of 127.0.0.0/8, so that the other host has the same port.
     let server = TestHomeserver::start("0.0.0.0").await;
     let base = format!("http://127.88.0.1:{}", server.address().port());
     let download = downloader(&base, &["127.88.0.2/32"]).fetch("mxc://example.org/elsewhere").await.unwrap();

@@ -1,5 +1,5 @@
-//! Origins that misbehave, each in its way: who asks is told what is wrong, nothing is stored, the origin is left alone for a while, and
-//! all is well once it behaves.
+//! Origins that misbehave, each in its way: the response says what is wrong, nothing is stored, the origin is not contacted for a while,
+//! and everything works once it behaves.
 
 use futures::StreamExt;
 use media_cache_test_support::raw_origin::{RawOrigin, Step, send_response};
@@ -10,7 +10,7 @@ use media_cache_test_support::workspace::workspace_file;
 
 use crate::behaviours::{Behaviour, all, remembered};
 
-/// Limits within which the patience of these tests lies.
+/// Short limits, so that these tests finish quickly.
 const LIMITS: [&str; 8] = [
     "--max-body-mb=1",
     "--first-byte-seconds=5",
@@ -22,13 +22,13 @@ const LIMITS: [&str; 8] = [
     "--max-origin-header-kb=64",
 ];
 
-/// Media that is as it should be.
+/// Valid media.
 const GOOD: &[u8] = b"GIF89a\x01\0\x01\0 and so on";
 
-/// How many are tried at once.
+/// How many are tested concurrently.
 const AT_ONCE: usize = 6;
 
-/// The path of the media with which an origin misbehaves in the way of this number.
+/// The path for the way to misbehave with this number.
 fn path(index: usize) -> String {
     format!("/{index}.gif")
 }
@@ -37,7 +37,7 @@ fn good() -> [Step; 1] {
     [send_response("200 OK", "Content-Type: image/x-good\r\n", GOOD)]
 }
 
-/// Asks for what there is trouble with. Answers the explanation.
+/// Requests media with which the origin misbehaves, and returns the explanation.
 async fn trouble(service: &Service, url: &str, behaviour: &Behaviour) -> String {
     let told = service.media(url).await;
     assert_eq!((told.status, told.code().as_str()), (behaviour.status, behaviour.code), "{}: {}", behaviour.name, told.text());
@@ -58,13 +58,13 @@ async fn whatever_an_origin_does_has_a_name_and_leaves_nothing_behind() {
         trouble(&service, &url, behaviour).await;
         assert!(!dir.holds(&url), "{}", behaviour.name);
 
-        // It is remembered, and the origin is left alone.
+        // The failure is remembered, and the origin is not contacted.
         let asked = origin.requests(&path);
         assert!(asked > 0, "{}", behaviour.name);
         trouble(&service, &url, behaviour).await;
         assert_eq!(origin.requests(&path), asked, "{}", behaviour.name);
 
-        // Once it is forgotten, and the origin has come to its senses, all is as if nothing had been.
+        // Once the failure is forgotten, and the origin behaves, everything works.
         origin.follows(&path, &good());
         service.delete(&url).await.problem(404);
         assert_eq!(service.media(&url).await.is("miss").body, GOOD, "{}", behaviour.name);
@@ -81,7 +81,7 @@ async fn what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
     let service = dir.serve().await;
     let [Step::Send(good_answer)] = good() else { panic!("it is sent in one piece") };
     let evil = send_response("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
-    // Whether it comes in time to be noticed or not makes a difference to the answer that it follows, and to no other.
+    // The timing of the additional response may change the result for the response that it follows, but for no other.
     let at_once = origin.follows("/at-once.gif", &[Step::Send(good_answer.clone()), evil.clone()]);
     let later = origin.follows("/later.gif", &[Step::Send(good_answer), Step::Pause, evil]);
     let after = |index: usize| origin.follows(&format!("/after-{index}.gif"), &good());
@@ -93,7 +93,7 @@ async fn what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
     }
 }
 
-/// What an origin does whose certificate is of no worth.
+/// An origin whose certificate is invalid.
 fn without_proof() -> Behaviour {
     let name = "has a certificate that is not valid for it";
     Behaviour { name, script: Vec::new(), status: 502, code: "unreachable", words: "certificate" }

@@ -1,4 +1,4 @@
-//! Redirects: each hop is checked as if it had been asked for.
+//! Redirects: each hop is checked as if it had been requested.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::vectors::all;
 
-/// An address of this machine that none of the vectors has; what is denied may be at the others.
+/// An address of this machine that is in none of the vectors; denied services may listen on the others.
 const HERE: &str = "127.99.0.1";
 const ONLY_HERE: &str = "127.99.0.1/32";
 
@@ -47,7 +47,7 @@ async fn a_chain_of_redirects_ends_before_an_address_that_is_denied() {
 async fn no_url_that_is_refused_first_is_followed_either() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
-    // Without a host in it, it is a path of the origin's own.
+    // Without a host, it is a path at the same origin.
     let base = Url::parse(&origin.redirect_to(302, "")).unwrap();
     let stays = |text: &str| text.starts_with("//") || base.join(text).is_ok_and(|url| url.host() == base.host());
     let mut tried = 0;
@@ -83,7 +83,7 @@ async fn a_name_that_changes_its_address_gains_nothing() {
     let inside = CanaryListener::bind(&format!("127.0.0.1:{port}"));
     let downloader = names.downloader(&[ONLY_HERE]);
 
-    // Whoever connects asks once, and connects to what was checked.
+    // The name is resolved once, and the connection goes to the address that was checked.
     names.answers("rebinding.example", &[&[HERE], &["127.0.0.1"]]);
     let url = format!("http://rebinding.example:{port}/");
     assert_eq!(downloader.fetch(&url).await.unwrap().body.in_memory().unwrap(), "here");
@@ -93,7 +93,7 @@ async fn a_name_that_changes_its_address_gains_nothing() {
         assert!(matches!(&error, FetchError::Refused(why) if why.starts_with("rebinding.example")), "{error:?}");
     }
 
-    // And so it is where the name changes its address between two hops.
+    // The same applies if the name changes its address between two hops.
     names.answers("hops.example", &[&[HERE], &["127.0.0.1"]]);
     let location = utf8_percent_encode("/again", NON_ALPHANUMERIC).to_string();
     let error = downloader.fetch(&format!("http://hops.example:{port}/302/{location}")).await.map(|_| ()).unwrap_err();

@@ -6,9 +6,9 @@ use media_cache_test_support::workspace::workspace_file;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
 
-/// A mistake, and how the media is stored nevertheless.
+/// A mistake, and how the media is still stored.
 struct Mistake {
-    /// What the origin does, as the table says it.
+    /// What the origin does, in the words of the table.
     name: &'static str,
     /// The last segment of the URL.
     path: &'static str,
@@ -18,7 +18,7 @@ struct Mistake {
 }
 
 impl Mistake {
-    /// Its line in the table.
+    /// The line in the table.
     fn line(&self) -> String {
         format!("| {} | `{}`, `{}` |", self.name, self.mimetype, self.filename)
     }

@@ -1,5 +1,5 @@
-//! Addresses and URLs that must be refused, and some that must not be: against the rules, and through a downloader that could not
-//! connect to anybody without it being noticed.
+//! Addresses and URLs that must be refused, and some that must not be: tested against the rules, and with a downloader whose connections
+//! would be noticed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use url::Url;
 const SAMPLE: &str = include_str!("../data/addresses.tsv");
 const MORE: &str = include_str!("../data/more-addresses.tsv");
 
-/// What is fetched from nowhere and cannot be written on a line of a table.
+/// URLs that are never fetched, and that cannot be written on a line of a table.
 const CONTROLS: [&str; 8] = [
     "http://127.0.0.1\t/",
     "http://exam\tple.com/",
@@ -37,7 +37,7 @@ impl Vector {
         self.text.parse().ok()
     }
 
-    /// The URL, or one with the address for a host.
+    /// The URL, or a URL with the address as its host.
     pub fn url(&self) -> String {
         match self.address() {
             Some(IpAddr::V4(address)) => format!("http://{address}/a.png?secret"),
@@ -47,7 +47,7 @@ impl Vector {
     }
 }
 
-/// All of them.
+/// All vectors.
 pub fn all() -> Vec<Vector> {
     let read = |line: &'static str| {
         let [text, verdict, why] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
@@ -59,8 +59,7 @@ pub fn all() -> Vec<Vector> {
     vectors
 }
 
-/// Runs something where no socket can be waited for: a connection cannot come about, and an attempt at one ends in a panic or in an
-/// error of its own.
+/// Runs a future without a way to wait for sockets: no connection can succeed, and an attempt ends in a panic or in an error of its own.
 pub fn without_sockets<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
@@ -116,7 +115,7 @@ fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
                 let name = format!("{index}-{mixture}.example");
                 names.answers(&name, &[answer]);
                 match downloader.fetch(&format!("http://{name}/?secret")).await.map(|_| ()) {
-                    // A stranger does not learn the address.
+                    // The caller does not learn the address.
                     Err(FetchError::Refused(why)) => assert!(why.starts_with(&name) && !why.contains("secret"), "{address}: {why}"),
                     other => panic!("{answer:?}: {other:?}"),
                 }

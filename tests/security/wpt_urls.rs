@@ -15,10 +15,10 @@ use url::{Host, Url};
 
 use crate::vectors::without_sockets;
 
-/// How many requests are sent at a time.
+/// The number of concurrent requests.
 const CONCURRENCY: usize = 8;
 
-/// What a request target cannot contain. Some clients encode nothing else.
+/// The characters that a request target cannot contain. Some clients encode only these.
 const UNSENDABLE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'#').add(b'`').add(b'{').add(b'}');
 
 fn urls() -> Vec<String> {
@@ -27,7 +27,7 @@ fn urls() -> Vec<String> {
     urls
 }
 
-/// Whether a URL names an address that may be connected to.
+/// Whether a URL contains an address that may be connected to.
 fn public_address(url: &str) -> bool {
     match Url::parse(url).ok().as_ref().and_then(Url::host) {
         Some(Host::Ipv4(address)) => special_use(address.into()).is_none(),
