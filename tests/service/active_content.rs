@@ -1,4 +1,4 @@
-//! What browsers run or apply is bytes to them, and is not sent to be run.
+//! Content that browsers run or apply is opaque to them: it is never sent in a form in which they run it.
 
 use http::Method;
 use media_cache_test_support::http_client::send;

@@ -1,4 +1,4 @@
-//! Who may store, delete, list, and replace the policy.
+//! Permissions to store, delete, list, and replace the policy.
 
 use http::Method;
 use media_cache_test_support::command::run;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// All that is administration.
+/// All administrative requests.
 fn administration() -> Vec<(Method, String)> {
     vec![
         (Method::PUT, media_path(NOWHERE)),
@@ -135,7 +135,7 @@ async fn with_tokens_the_listener_for_administration_wants_one_too() {
     let inside = format!("http://{}", service.admin_address().await);
     let request = || http_client().request(Method::GET, format!("{inside}/policy"));
     send(request()).await.problem(401);
-    // A page does not know the token, so it does not matter where it comes from.
+    // A page does not know the token, so its origin does not matter.
     let answer = send(request().bearer_auth(ADMIN_TOKEN).header("origin", "https://admin.example")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
 }

@@ -1,4 +1,4 @@
-//! The budget on disk, held against the real files.
+//! The disk budget, compared with the real files.
 
 use futures::future::{Either, join_all, select};
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -9,7 +9,7 @@ use media_cache_test_support::soon::soon;
 
 const MIB: u64 = 1 << 20;
 
-/// What entries may take up of a budget of 1 MiB. The rest is reserved.
+/// What entries may use of a budget of 1 MiB. The rest is reserved.
 const ENTRIES: u64 = MIB / 8 * 7;
 
 /// A file of 100 KB and its sidecar, in blocks of 4 KiB.
@@ -58,7 +58,7 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
     let urls: Vec<String> = (0..60).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     let mut rush = Box::pin(join_all(urls.iter().zip(0..).map(|(url, seed)| service.put(url, "image/png", photo(seed)))));
     let mut most = 0;
-    // Looks at the directory whenever there is nothing to do, and at least as often as there is something.
+    // Measures the directory after each poll of the requests.
     let answers = soon(async {
         loop {
             match select(rush, Box::pin(tokio::task::yield_now())).await {
@@ -71,7 +71,7 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
     .await;
     most = most.max(dir.disk_usage());
     assert!((MIB / 2..=ENTRIES).contains(&most), "{most} bytes at most");
-    // What finds all room taken by what is just being written waits for it.
+    // A PUT that finds all space taken by entries that are being written waits for them.
     assert!(
         answers.iter().all(|answer| answer.status == 201),
         "{:?}",

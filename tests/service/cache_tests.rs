@@ -1,5 +1,5 @@
-//! Cases of [cache-tests](https://github.com/http-tests/cache-tests), with their names there: what a shared cache must not reuse, and
-//! the age of what it reuses.
+//! Cases of [cache-tests](https://github.com/http-tests/cache-tests), under the names they have there: what a shared cache must not reuse,
+//! and the age of what it reuses.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A picture that is dated now.
+/// A picture with the current date.
 fn picture(seed: u64) -> Page {
     Page::of("image/png", png(seed)).with_header("date", &formatted(Date::from(SystemTime::now())))
 }
@@ -74,7 +74,7 @@ async fn a_stored_response_is_sent_with_its_age() {
     let service = dir.serve().await;
     service.media(&url).await.is("miss");
     service.stop().await;
-    // Instead of three seconds of waiting.
+    // Avoids waiting three seconds.
     let mut sidecar = dir.sidecar(&url);
     sidecar["ts"] = (sidecar["ts"].as_f64().unwrap() - 3.0).into();
     std::fs::write(dir.sidecar_file(&url), sidecar.to_string()).unwrap();

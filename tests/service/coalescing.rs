@@ -1,4 +1,4 @@
-//! However many ask for the same URL at once, the origin is asked once.
+//! Concurrent requests for the same URL contact the origin once.
 
 use futures::future::join_all;
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
@@ -8,7 +8,7 @@ use media_cache_test_support::service_process::Service;
 use media_cache_test_support::soon::soon;
 use serde_json::Value;
 
-/// Comes back when a counter in `/stats` stands at `number`.
+/// Waits until a counter in `/stats` is `number`.
 async fn until(service: &Service, counter: [&str; 2], number: u64) {
     soon(async {
         let reached = |stats: Value| stats[counter[0]][counter[1]].as_u64().unwrap() >= number;

@@ -1,4 +1,4 @@
-//! Commands that fail say why, on standard error, and with their exit code.
+//! Commands that fail report the reason on standard error, and return their exit code.
 
 use media_cache_test_support::binary::binary;
 use media_cache_test_support::command::run;
@@ -98,7 +98,7 @@ async fn the_program_lists_its_commands_and_its_version() {
 #[tokio::test]
 async fn who_reads_only_the_first_line_of_a_listing_is_served() {
     let dir = ServiceDirectory::create();
-    // More than fits into a pipe.
+    // More than a pipe can hold.
     for number in 0..1500 {
         let url = format!("https://nowhere.invalid/{number}/{}.png", "x".repeat(100));
         std::fs::create_dir_all(dir.cache()).unwrap();

@@ -187,7 +187,7 @@ async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it_when_somethi
     assert_eq!(held, [true; 3], "unless a budget is given nothing is evicted that is there already");
 }
 
-/// Entries of holes, which take up no room in truth.
+/// Entries in sparse files, which use almost no disk space.
 fn write_entries_of_200_mib(dir: &ServiceDirectory) -> Vec<String> {
     const SIZE: u64 = 200 << 20;
     std::fs::create_dir(dir.cache()).unwrap();

@@ -1,4 +1,4 @@
-//! Uploaded policies that are expensive to compile, and uploads that their client abandons.
+//! Uploaded policies that are expensive to compile, and uploads that clients abandon.
 
 use http::Method;
 use media_cache::embedded;
@@ -19,7 +19,7 @@ async fn put_policy(service: &Service, component: Vec<u8>) -> HttpResponse {
     send(service.request(Method::PUT, "/policy").body(component)).await
 }
 
-/// The number of unnamed files of a service that has loaded its cache, for which it makes some.
+/// The number of unnamed files that a service has open. Waits until its cache is loaded, which uses some.
 async fn unnamed_files_once_loaded(service: &Service) -> usize {
     service.stats().await;
     service.unnamed_files()
@@ -40,7 +40,7 @@ fn section(id: u8, contents: &[u8]) -> Vec<u8> {
     [&[id], &number(contents.len())[..], contents].concat()
 }
 
-/// The policy LRU with one more module, which has so many functions of so many steps, and is never used.
+/// The LRU policy with an additional, unused module that has this many functions of this many steps.
 fn costly(functions: usize, steps: usize) -> Vec<u8> {
     // (func (param i32 i32) (result i32) ...), and in each step: local.get 0, local.get 1, i32.mul, local.tee 0, local.set 1.
     let step = [0x20, 0, 0x20, 1, 0x6c, 0x22, 0, 0x21, 1];

@@ -1,4 +1,4 @@
-//! The cache component of a running service: shown, replaced and rolled back, over HTTP and with the commands.
+//! The cache component of a running service: shown, replaced and rolled back, over HTTP and with commands.
 
 use http::Method;
 use media_cache::embedded;
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::scrape::Scrape;
 
-/// The built-in cache, said to be of another version.
+/// The built-in cache with another version.
 fn of_version(version: &str) -> Vec<u8> {
     let section = [&[7], &b"version"[..], version.as_bytes()].concat();
     [embedded::CACHE, &[0, section.len() as u8], &section].concat()
 }
 
-/// What the service says of its component.
+/// The service's description of its component.
 async fn component(service: &Service) -> Value {
     let answer = service.get("/component").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
@@ -172,7 +172,7 @@ async fn uploaded_component_that_does_not_start_any_more_is_not_used_and_stays_r
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
     service.media(&picture).await.is("miss");
-    // It takes over from another one, and traps where there is none.
+    // It can take over from another component, but traps if there is none.
     let traps = cache_with_fault(6);
     assert_eq!(put_component(&service, "", &traps).await.status, 200);
     service.stop().await;

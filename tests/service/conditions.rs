@@ -10,7 +10,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::Service;
 use media_cache_test_support::sha256::sha256;
 
-/// Asks for media with a header.
+/// Requests media with a header.
 async fn ask(service: &Service, url: &str, name: &str, value: &str) -> HttpResponse {
     send(service.media_request(Method::GET, url).header(name, value)).await
 }

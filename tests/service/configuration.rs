@@ -1,4 +1,4 @@
-//! Options from a file and from the environment, as the program has them in the end.
+//! Options from a file and from the environment, as the program finally applies them.
 
 use media_cache_test_support::command::run_in;
 use media_cache_test_support::http_client::ADMIN_TOKEN;
@@ -160,7 +160,7 @@ async fn a_configuration_that_a_service_could_start_with_is_ok() {
     assert_eq!(names(&dir), before, "nothing is made");
 }
 
-/// What there is beside the directory for entries.
+/// The names in the directory that contains the cache's directory.
 fn names(dir: &ServiceDirectory) -> Vec<std::ffi::OsString> {
     let mut names: Vec<_> = std::fs::read_dir(dir.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -204,7 +204,7 @@ async fn every_file_program_and_address_that_is_named_is_checked() {
         (&["--admin-listen", "nowhere.invalid:1"], "cannot listen on nowhere.invalid:1: there is no host nowhere.invalid"),
         (&["--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 can be reached from other machines"),
     ] {
-        // Nothing is found on this path.
+        // No program is found on this path.
         let variables = [("PATH", "/nowhere")];
         let said = run_in(&dir.path(""), &variables, &[&["config", "check"], arguments].concat()).await.failed();
         assert!(said.starts_with(&format!("media-cache: {problem}")), "{said}");

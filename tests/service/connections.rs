@@ -1,4 +1,4 @@
-//! How many connections there may be, what may come in on them, and what one that is refused is told.
+//! Limits on connections and on their input, and the responses to refused connections.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -11,7 +11,7 @@ use media_cache_test_support::soon::soon;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// A connection that has been let in, and is kept.
+/// An accepted connection that is kept open.
 async fn let_in(service: &Service) -> RawClient {
     let mut client = RawClient::connect(service).await;
     client.send_get("/healthz").await;
@@ -19,12 +19,12 @@ async fn let_in(service: &Service) -> RawClient {
     client
 }
 
-/// Connects until somebody is let in.
+/// Connects until a connection is accepted.
 async fn until_let_in(service: &Service) {
     soon(async {
         loop {
             let mut client = RawClient::connect(service).await;
-            // Who is refused is answered before this comes, or while it does.
+            // A refused client gets its response before this arrives, or while it does.
             client.send_get("/healthz").await;
             if client.read_response().await.starts_with("HTTP/1.1 200 ") {
                 return;
@@ -151,7 +151,7 @@ async fn the_limit_follows_from_the_files_that_may_be_open() {
 async fn a_service_out_of_files_goes_on_when_there_are_some_again() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    // Once there are statistics, loading needs no more files.
+    // Once statistics are available, loading needs no more files.
     service.stats().await;
     let before = service.limit_open_files(3);
     let mut client = RawClient::connect(&service).await;

@@ -1,4 +1,4 @@
-//! A process that is killed leaves nothing behind that the next one cannot make sense of.
+//! A killed process leaves nothing that the next one cannot handle.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -54,7 +54,7 @@ async fn a_kill_in_the_middle_of_a_rush_loses_nothing_that_was_answered() {
     for number in answered {
         assert!(service.media(&urls[number]).await.is("hit").body == photo(number as u64), "{number}");
     }
-    // Whether the others made it or not: they are whole, or not there.
+    // The others may or may not be stored, but none is incomplete.
     assert!(urls.iter().filter(|url| dir.holds(url)).count() >= 15);
 }
 
@@ -66,7 +66,7 @@ async fn what_was_half_done_is_cleaned_up() {
     service.media(&url).await.is("miss");
     service.kill().await;
     let name = |url: &str, extension: &str| dir.cache().join(format!("{}.{extension}", sha256(url.as_bytes())));
-    // As a kill leaves them between any two steps of storing and of removing an entry.
+    // Files as a kill leaves them between any two steps of storing and removing an entry.
     std::fs::write(name("a", "dat.tmp"), noise(1, 500)).unwrap();
     std::fs::write(name("b", "dat"), noise(2, 500)).unwrap();
     std::fs::write(name("c", "dat"), noise(3, 500)).unwrap();

@@ -15,7 +15,7 @@ async fn other_disk_bytes(service: &Service) -> u64 {
     service.stats().await["media_cache"]["other_disk_bytes"].as_u64().unwrap()
 }
 
-/// Begins to put 6 MiB, of which 5 are sent.
+/// Starts a PUT of 6 MiB, and sends 5 of them.
 async fn begin_put(service: &Service) -> RawClient {
     let mut client = RawClient::connect(service).await;
     client.send_put_head(URL, &format!("Content-Length: {}", 6 * MIB)).await;

@@ -1,4 +1,4 @@
-//! What went wrong is said in a problem document, with the status that fits.
+//! Errors are problem documents with the appropriate status.
 
 use http::Method;
 use media_cache_test_support::http_client::send;

@@ -1,4 +1,4 @@
-//! Which GIFs become videos, by option, and what is logged of those that cannot.
+//! Which GIFs become videos, by option, and what is logged about those that cannot.
 
 use media_cache_test_skip as skip;
 use media_cache_test_support::http_origin::HttpOrigin;

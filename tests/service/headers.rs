@@ -1,4 +1,4 @@
-//! What answers carry so that a browser does nothing with them that it should not.
+//! Headers that keep browsers from treating media as active content.
 
 use http::Method;
 use media_cache_test_support::http_client::{HttpResponse, send};
@@ -7,7 +7,7 @@ use media_cache_test_support::images::{jpeg, png};
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::videos::mp4;
 
-/// Has to be there on whatever the service answers.
+/// Asserts headers that every response must have.
 #[track_caller]
 fn is_guarded(answer: &HttpResponse, embeddable: &str) {
     let policy = answer.header("content-security-policy");
@@ -121,7 +121,7 @@ async fn pixels_video_and_text_are_displayed_and_other_types_are_saved() {
         assert_eq!(answer.header("content-disposition"), format!("{disposition}; filename=\"{}\"", &path[1..]), "{path}");
         is_guarded(&answer, "cross-origin");
     }
-    // What the origin would like is not asked for.
+    // The origin's disposition is ignored.
     let page = Page::of("image/svg+xml", SVG).with_header("content-disposition", "inline; filename=\"k.svg\"");
     let answer = service.media(&origin.answers("/k.svg", page)).await.is("miss");
     assert_eq!(answer.header("content-disposition"), "attachment; filename=\"k.svg\"");

@@ -1,4 +1,4 @@
-//! What a service says about its health, and the files that must not keep it from starting.
+//! The reported health of a service, and files that must not keep it from starting.
 
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ async fn service_without_its_directory_is_not_ready_and_says_why_until_there_is_
     let service = dir.serve().await;
     assert_eq!(ready_with(&service, 200).await["state"], "storing");
     fs::remove_dir_all(dir.cache()).unwrap();
-    // That the index log cannot be written may come first.
+    // The first reason may be the index log, which cannot be written.
     let gone = async {
         loop {
             let problem = ready_with(&service, 503).await;

@@ -1,6 +1,6 @@
-//! Hits that are answered below hyper: they are the same, byte by byte, as those of the router.
+//! Hits that are answered below hyper: their responses are the same, byte for byte, as those of the router.
 //!
-//! Each request is sent twice. Once there is a header that only the router takes, and that changes nothing.
+//! Each request is sent twice, once with a header that only the router accepts and that changes nothing.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -20,13 +20,13 @@ use crate::scrape::Scrape;
 /// How many requests are sent to each service.
 const REQUESTS: u64 = 1200;
 
-/// How often a request is repeated whose responses differ, since an age or a lifetime may have changed between the two.
+/// How many times a request is repeated if its responses differ, since an age or a lifetime may have changed between the two.
 const ATTEMPTS: usize = 3;
 
 /// A header that the lane does not know.
 const FOR_THE_ROUTER: &str = "X-Unknown: 1\r\n";
 
-/// The last request on a connection. Its response shows where that of the one before ends.
+/// The last request on a connection. Its response shows where the previous one ends.
 const LAST: &str = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 const PAGE: &str = "https://example.org";
@@ -38,7 +38,7 @@ struct Entries {
     service: Service,
     /// Paths of media.
     paths: Vec<String>,
-    /// Entity tags and times of them, and others.
+    /// Their entity tags and times, and others.
     versions: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Entries {
         Self { service, paths, versions }
     }
 
-    /// What the service answers on a connection, but for dates and the ids that it makes.
+    /// The responses of the service on a connection, without dates and generated ids.
     async fn answer(&self, pieces: &[&[u8]]) -> String {
         let mut client = RawClient::connect(&self.service).await;
         for piece in pieces {
@@ -91,7 +91,7 @@ impl Entries {
         lines.collect()
     }
 
-    /// Checks that a request is answered the same in both ways.
+    /// Checks that a request gets the same response both ways.
     async fn compare(&self, lines: &[String], end: &str) {
         let in_lane = format!("{}{end}{end}{LAST}", lines.join(end));
         let (first, rest) = lines.split_first().unwrap();
@@ -109,7 +109,7 @@ impl Entries {
         Scrape::of(&self.service).await.sum("media_cache_hit_lane_responses_total", &[])
     }
 
-    /// Compares the answers to many requests.
+    /// Compares the responses to many requests.
     async fn compare_many(&self, seed: u64) {
         let mut random = Random(seed);
         for _ in 0..REQUESTS {
@@ -143,20 +143,20 @@ async fn signed_hits_are_the_same_whether_hyper_reads_them_or_not() {
     write_secret(&file, KEY);
     let service = dir.serve_with(&["--signing-key-file", file.to_str().unwrap()]).await;
     let keys = media_cache_server::SigningKeys::new([KEY]).unwrap();
-    // This one limits for how long media may be kept.
+    // This one limits how long media may be kept.
     let soon = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 3600;
     let sign = |url: &str| [None, Some(1), Some(soon)].into_iter().filter_map(|expires| keys.sign(url, expires)).collect();
     Entries::store(service, sign).await.compare_many(4).await;
 }
 
-/// Requests that arrive together, and in two pieces that are divided anywhere.
+/// Requests that arrive together, and in two pieces that are split anywhere.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     let dir = ServiceDirectory::create();
     let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
     let hit = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     let by_router = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{FOR_THE_ROUTER}\r\n");
-    // These do not say their age.
+    // Responses for these do not state an age.
     let [image, _, drawing, large] = &entries.paths[..] else { unreachable!() };
     let with_body = format!("GET {image} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     let pipelines = [
@@ -179,7 +179,7 @@ async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
     assert!(entries.in_place().await > 1000.0);
 }
 
-/// The headers of a browser do not keep a hit from the lane, and it counts as any other.
+/// A browser's headers do not keep a hit from the lane, and it is counted like any other.
 #[tokio::test]
 async fn hits_of_browsers_take_the_lane_and_are_counted() {
     let dir = ServiceDirectory::create();
@@ -274,7 +274,7 @@ async fn hit_behind_a_slow_miss_waits_for_it() {
     assert_eq!(order, ["miss", "hit"], "{answered}");
 }
 
-/// What is sent in place is what is stored at that moment, under the access control of that moment.
+/// Responses of the lane reflect the media and the access control at that moment.
 #[tokio::test]
 async fn heads_are_made_anew_when_the_entry_or_the_access_control_changes() {
     let dir = ServiceDirectory::create();

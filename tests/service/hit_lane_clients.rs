@@ -1,4 +1,4 @@
-//! Hits that are answered below hyper, and clients that do not read them, disconnect, or are there when the service stops.
+//! Hits that are answered below hyper, for clients that do not read them, disconnect, or are connected when the service stops.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::images::png;
@@ -10,11 +10,11 @@ use media_cache_test_support::soon::soon;
 
 use crate::scrape::Scrape;
 
-/// An entry of three megabytes.
+/// The URL of an entry of three megabytes.
 const LARGE: &str = "https://example.com/large.png";
 const LARGE_BYTES: usize = 3 << 20;
 
-/// A service with an entry in memory that no socket has room for, and a client that has asked for it and reads nothing.
+/// A service with an entry in memory that is larger than socket buffers, and a client that has requested it and reads nothing.
 async fn large_hit(dir: &ServiceDirectory, arguments: &[&str]) -> (Service, RawClient) {
     let service = dir.serve_with(arguments).await;
     assert_eq!(service.put(LARGE, "image/png", noise(7, LARGE_BYTES)).await.status, 201);
@@ -72,7 +72,7 @@ async fn hit_that_is_being_sent_when_the_service_stops_is_sent_to_its_end() {
     assert!(service.wait().await.success());
 }
 
-/// A connection that is idle, after a hit that was answered in place.
+/// An idle connection after a hit that was answered in place.
 async fn idle_after_a_hit(service: &Service) -> Idle {
     let url = "https://example.com/idle.png";
     assert_eq!(service.put(url, "image/png", png(3)).await.status, 201);

@@ -1,4 +1,4 @@
-//! Requests that are ambiguous by RFC 9112, or by what they name, are refused instead of guessed at.
+//! Requests that are ambiguous by RFC 9112, or in what they name, are refused rather than guessed at.
 
 use http::Method;
 use media_cache_test_support::http_client::{ADMIN_TOKEN, media_path, send};
@@ -9,7 +9,7 @@ use media_cache_test_support::service_process::Service;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// Sends bytes, and returns all that is received until the service closes the connection.
+/// Sends bytes, and returns everything received until the service closes the connection.
 async fn exchange(service: &Service, request: &str) -> String {
     let mut client = RawClient::connect(service).await;
     client.send(request).await;
@@ -43,7 +43,7 @@ async fn requests_that_rfc_9112_calls_errors_are_refused() {
 async fn requests_before_a_refused_one_are_answered() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    // Larger than what fits in the buffers of the socket.
+    // Larger than the buffers of the socket.
     let large = vec![7; 8 << 20];
     assert_eq!(service.put(NOWHERE, "application/octet-stream", large.clone()).await.status, 201);
     let get = format!("GET {} HTTP/1.1\r\nHost: x\r\n\r\n", media_path(NOWHERE));

@@ -1,4 +1,4 @@
-//! What commands print with `--json`.
+//! The output of commands with `--json`.
 
 use media_cache_test_support::command::{run, run_in};
 use media_cache_test_support::http_origin::HttpOrigin;

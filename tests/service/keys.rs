@@ -1,4 +1,4 @@
-//! URLs of the same media are one entry, in the service and on the command line.
+//! URLs of the same media share an entry, in the service and on the command line.
 
 use http::Method;
 use media_cache_test_support::http_client::send;
@@ -7,7 +7,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::sha256::sha256;
 
-/// The rule that the tests go by: what is behind a URL of the origin does not depend on these.
+/// The rule for these tests: the media at a URL of the origin does not depend on these parameters.
 const RULE: [&str; 2] = ["--key-rules", "127.0.0.1:sig+expires,fragments"];
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Bodies that are too large to be kept in memory while they come in.
+//! Bodies that are too large to be kept in memory while they arrive.
 
 use futures::future::join_all;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -55,7 +55,7 @@ async fn who_is_being_sent_a_file_gets_all_of_it_although_it_is_deleted() {
     let url = "https://nowhere.invalid/poster.png";
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     assert_eq!(service.put(url, "image/png", poster.clone()).await.status, 201);
-    // The headers are here; of the body there is no more than fits into the sockets.
+    // The headers have arrived, but only as much of the body as fits into the sockets.
     let response = soon(service.media_request(http::Method::GET, url).send()).await.unwrap();
     assert_eq!(service.delete(url).await.status, 204);
     assert!(!dir.holds(url));

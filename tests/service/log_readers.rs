@@ -1,4 +1,4 @@
-//! A log that nobody reads, or that cannot be stored, costs lines of the log and nothing else.
+//! A log that is not read, or cannot be stored, costs lines of the log and nothing else.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Write};
@@ -17,10 +17,10 @@ use crate::scrape::Scrape;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// Far less than the times that a service has to end.
+/// Much less than the time limits of a shutdown.
 const PROMPT: Duration = Duration::from_secs(20);
 
-/// A pipe that is full, so that every write waits for the reader.
+/// A full pipe, on which every write waits for the reader.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let flags = fcntl_getfl(&writer).unwrap();
@@ -34,12 +34,12 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// How many lines of the log are lost.
+/// The number of lost log lines.
 async fn lost(service: &Service, reason: &str) -> f64 {
     Scrape::of(service).await.sum("media_cache_log_lines_lost_total", &[("reason", reason)])
 }
 
-/// Sends requests that are logged with some eight KiB each: more than the log keeps for a reader that does not read.
+/// Sends requests that are logged with about eight KiB each: more than the log keeps for a reader that does not read.
 async fn log_a_lot(service: &Service) {
     for number in 0..700 {
         let url = format!("no URL {number} {}", "x".repeat(8000));
@@ -55,7 +55,7 @@ async fn serve(dir: &ServiceDirectory, stderr: impl Into<std::process::Stdio>) -
     service
 }
 
-/// Stops a service, which has to take no long time and to leave an index.
+/// Stops a service, which must be quick and leave an index.
 async fn stop_promptly(dir: &ServiceDirectory, service: Service) {
     let begun = Instant::now();
     service.stop().await;

@@ -1,4 +1,4 @@
-//! What the service logs, and what it must not.
+//! What the service logs, and what it must not log.
 
 use http::Method;
 use media_cache_test_support::http_client::{media_path, send};
@@ -9,10 +9,10 @@ use media_cache_test_support::service_process::{Service, Signal};
 use media_cache_test_support::sha256::sha256;
 use serde_json::Value;
 
-/// What stands wherever something secret may stand.
+/// The placeholder for every secret.
 const SECRET: &str = "s3cr3t";
 
-/// The lines about requests, of a service that logs JSON, once one of them has this outcome.
+/// The log lines about requests, in JSON, once one of them has this outcome.
 async fn request_lines(service: &Service, outcome: &str) -> Vec<Value> {
     // Lines about downloads have no number of bytes after it.
     service.wait_for_log(&format!("\"outcome\":\"{outcome}\",\"bytes\":")).await;
@@ -21,7 +21,7 @@ async fn request_lines(service: &Service, outcome: &str) -> Vec<Value> {
     lines.filter(|line| line["message"] == "request").collect()
 }
 
-/// The first digits of the key of a URL.
+/// The fingerprint of a URL: the first digits of its digest.
 fn fingerprint(url: &str) -> String {
     sha256(url.as_bytes())[..16].to_owned()
 }
@@ -94,7 +94,7 @@ async fn it_is_said_which_requests_are_logged() {
         service.delete(&url).await;
         service.get("/stats").await;
         service.get("/elsewhere").await.problem(404);
-        // What is logged of a request is logged before the service ends.
+        // A request is logged before the service ends.
         service.signal(Signal::TERM);
         service.wait_for_log("\"message\":\"stopped\"").await;
         let lines: Vec<Value> = service.log().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -124,7 +124,7 @@ async fn the_first_lines_say_what_serves_where() {
     service.wait_for_log(&words).await;
 }
 
-/// Asks for everything that may fail, with a secret in it, and for some things that work.
+/// Sends requests of all kinds that may fail, with a secret in them, and some that succeed.
 async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &ClosedPort) {
     let query = format!("?token={SECRET}&sig={SECRET}#{SECRET}");
     for (path, page) in [
@@ -160,7 +160,7 @@ async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &Close
         service.put(&url, "image/jpeg", "").await;
         service.delete(&url).await;
     }
-    // A URL that was not encoded, and other things that are not as they should be.
+    // A URL that was not encoded, and other malformed requests.
     for path in [
         format!("/media?url=http://x.invalid/?a=b&{SECRET}&token={SECRET}"),
         format!("/media?url={SECRET}&url={SECRET}"),
@@ -197,7 +197,7 @@ async fn no_secret_is_ever_logged() {
             assert!(log.iter().filter(|line| line.contains("outcome")).count() > 40, "{log:?}");
             assert!(log.iter().any(|line| line.contains("downloaded")), "{log:?}");
             for line in log {
-                // The path of a Matrix URL is an id, and is told where paths are.
+                // The path of a Matrix URL is an id, and is logged where paths are.
                 let line = line.replace(&format!("mxc://x.invalid/{SECRET}"), "");
                 assert!(!line.to_lowercase().contains(SECRET), "{line}");
             }
@@ -217,7 +217,7 @@ async fn what_a_stranger_sends_cannot_pass_for_a_line() {
         let log = service.log();
         assert!(log.iter().any(|line| line.contains("forged")), "it is told");
         for line in log {
-            // JSON escapes on its own what ends a line or begins a command to a terminal, and is for programs to show.
+            // JSON itself escapes line feeds and control characters. It is meant for programs, which display the rest.
             let (begins, unseen) = match format {
                 "json" => (line.starts_with('{'), &['\u{1b}'][..]),
                 _ => (line.starts_with("20") && !line[..40].contains("forged"), &['\u{1b}', '\u{202e}'][..]),

@@ -1,4 +1,4 @@
-//! A service that is led to itself.
+//! A service that is directed to itself.
 
 use http::Method;
 use media_cache_test_support::http_client::{media_path, send};
@@ -24,7 +24,7 @@ async fn a_service_that_is_asked_for_itself_refuses_its_own_request() {
 async fn a_redirect_back_to_the_service_ends_there() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
-    // It leads to the very download that it is part of, which would wait for itself.
+    // The URL leads back to the download that it is part of, which would wait for itself.
     let circle = origin.url("/circle");
     let back = format!("http://{}{}", service.address(), media_path(&circle));
     origin.answers("/circle", Page::status(302).with_header("location", &back));

@@ -1,4 +1,4 @@
-//! The service and the command line from outside: the real binary, real files, and a real origin on the loopback interface. Every
+//! The service and the command line, tested from outside: the real binary, real files, and a real origin on the loopback interface. Every
 //! test has its own origin, directory and process, on free ports.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]

@@ -1,4 +1,4 @@
-//! The commands that check and move what is stored, and those that work on the files of single entries.
+//! The commands that check and move stored entries, and those that work on the files of single entries.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -97,7 +97,7 @@ async fn verify_reports_what_it_cannot_repair() {
 #[tokio::test]
 async fn verify_next_to_a_busy_service_takes_nothing_for_damage() {
     let dir = ServiceDirectory::create();
-    // Room for a few entries, so that every PUT evicts.
+    // Space for a few entries, so that every PUT evicts.
     let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     for seed in 0..8 {
         service.put(&format!("https://nowhere.invalid/{seed}"), "image/png", photo(seed)).await;
@@ -177,7 +177,7 @@ async fn an_archive_is_continued_and_never_overwritten() {
     let said = dir.run(&["export", name, "--resume"]).await.succeeded_text();
     assert!(said.contains("exported 1 entries") && said.contains("1 were there already"), "{said}");
 
-    // One that was cut short is imported up to there, and then continued.
+    // A truncated archive is imported up to that point, and can then be continued.
     let whole = std::fs::read(&archive).unwrap();
     std::fs::write(&archive, &whole[..whole.len() - 2000]).unwrap();
     let imported = copy.run(&["import", name]).await;
@@ -276,7 +276,7 @@ async fn rm_removes_the_entries_of_a_host_below_a_prefix_or_all() {
 #[tokio::test]
 async fn rm_of_one_url_touches_only_its_files() {
     let dir = two_entries().await;
-    // A command that opened the cache would remove this.
+    // A command that opened the cache would remove this file.
     std::fs::write(dir.media_file("https://nowhere.invalid/orphan"), "x").unwrap();
     let mut expected = listing(&dir.cache());
     dir.run(&["rm", NOWHERE]).await.succeeded();
@@ -318,7 +318,7 @@ async fn commands_that_read_create_nothing() {
         let said = dir.run(command).await.failed();
         assert!(said.contains(&format!("there is no directory {}", dir.cache().display())), "{said}");
     }
-    // Another directory is not made that of a cache.
+    // A command does not turn another directory into that of a cache.
     std::fs::create_dir(dir.cache()).unwrap();
     std::fs::write(dir.cache().join("notes.txt"), "").unwrap();
     for command in commands {

@@ -1,4 +1,4 @@
-//! Pictures and videos are fetched once and come back as they were; animations come back as videos.
+//! Pictures and videos are fetched once and returned unchanged; animations are returned as videos.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

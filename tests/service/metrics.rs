@@ -1,4 +1,4 @@
-//! What `/metrics` says.
+//! The metrics at `/metrics`.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::scrape::Scrape;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.jpg";
 
-/// How many requests ended so.
+/// The number of requests with this outcome.
 fn requests(scrape: &Scrape, route: &str, method: &str, outcome: &str) -> f64 {
     scrape.sum("media_cache_requests_total", &[("route", route), ("method", method), ("outcome", outcome)])
 }
@@ -33,7 +33,7 @@ async fn requests_are_counted_by_how_they_ended() {
     assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
     assert_eq!(service.delete(NOWHERE).await.status, 204);
     for _ in 0..2 {
-        // The second time it is remembered.
+        // The second request is answered from the remembered failure.
         service.media(&origin.url("/missing.png")).await.problem(404);
     }
     service.get("/media").await.problem(400);
@@ -57,7 +57,7 @@ async fn requests_are_counted_by_how_they_ended() {
         ("/policy", "GET", "ok", 1.0),
         ("/media", "PATCH", "method-not-allowed", 1.0),
         ("/media", "other", "method-not-allowed", 1.0),
-        // The scrape that tells it has not ended yet.
+        // The scrape that reports this has not ended yet.
         ("/metrics", "GET", "ok", 0.0),
     ] {
         assert_eq!(requests(&scrape, route, method, outcome), count, "{method} {route}: {outcome}");

@@ -1,4 +1,4 @@
-//! What media is called, and what it is taken for.
+//! The names and types of media.
 
 use media_cache_test_support::http_origin::{HttpOrigin, Page};
 use media_cache_test_support::images::{gif, jpeg, png};

@@ -1,4 +1,4 @@
-//! What the service tells its service manager.
+//! Notifications for the service manager.
 
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::{Service, Signal};
@@ -13,7 +13,7 @@ async fn next(socket: &UnixDatagram) -> String {
     String::from_utf8(message).unwrap()
 }
 
-/// The next message other than that the service is alive, without the time in it.
+/// The next message that is not a watchdog notification, without the time in it.
 async fn next_change(socket: &UnixDatagram) -> Vec<String> {
     loop {
         let message = next(socket).await;
@@ -50,7 +50,7 @@ async fn a_manager_that_reads_no_messages_holds_up_nothing() {
     let dir = ServiceDirectory::create();
     let path = dir.path("manager");
     let _socket = UnixDatagram::bind(&path).unwrap();
-    // More messages than a socket holds, within a moment.
+    // More messages than a socket holds, in a short time.
     let variables = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "20")];
     let service = Service::start_in(&dir.path(""), &variables, &["--listen", "127.0.0.1:0"]).await;
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 use media_cache_test_support::random::Random;
 
-/// A request for one of these paths, odd in one way or another, as the lines of its head. `versions` are what conditions name.
+/// A request for one of these paths, odd in some way, as the lines of its head. `versions` are used in conditions.
 pub fn odd_request(random: &mut Random, paths: &[String], versions: &[String]) -> Vec<String> {
     let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
     let method = one(&["GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD", "POST", "get", "BREW"]);

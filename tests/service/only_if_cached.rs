@@ -1,4 +1,4 @@
-//! `Cache-Control: only-if-cached`: what is stored, and nothing that has to be downloaded.
+//! `Cache-Control: only-if-cached` returns stored media, and never downloads.
 
 use http::Method;
 use media_cache_test_support::http_client::{HttpResponse, send};
@@ -23,7 +23,7 @@ async fn a_url_that_is_not_stored_is_not_downloaded() {
         assert_eq!(if_cached(&service, Method::HEAD, &url, directives).await.status, 504);
     }
     assert_eq!(origin.total_requests(), 0);
-    // That it was not there is not a failed download.
+    // A miss is not a failed download.
     service.media(&url).await.is("miss");
 }
 

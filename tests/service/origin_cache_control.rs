@@ -1,4 +1,4 @@
-//! What an origin says about keeping its media is applied here, and passed on to clients.
+//! The service applies the `Cache-Control` of origins, and passes it on to clients.
 
 use http::Method;
 use media_cache_test_support::cache_directory::INDEX_LOG;
@@ -13,7 +13,7 @@ fn picture(cache_control: &str) -> Page {
     Page::of("image/png", png(1)).with_header("cache-control", cache_control)
 }
 
-/// Whether the age of media is that many seconds, or a few more.
+/// Asserts that the age of media is that many seconds, or a few more.
 #[track_caller]
 fn has_age(answer: &HttpResponse, seconds: u64) {
     let age: u64 = answer.header("age").parse().unwrap_or_else(|error| panic!("{:?}: {error}", answer.headers));
@@ -83,7 +83,7 @@ async fn clients_keep_media_no_longer_than_its_origin_says() {
         ("/f.png", picture("public"), "public, max-age=86400", None),
         ("/g.png", Page::of("image/png", png(1)), "public, max-age=86400", None),
         ("/h.png", Page::of("image/png", png(1)).with_header("pragma", "no-cache"), "public, no-cache", None),
-        // A month from its date on: a day from now is less.
+        // A month from its date. The limit of a day from now is less.
         ("/i.png", old, "public, max-age=864", Some(0)),
     ] {
         let url = origin.answers(path, page);

@@ -1,4 +1,4 @@
-//! Headers of requests to origins, as an operator chooses them.
+//! Request headers for origins, as configured by an operator.
 
 use axum::Router;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! What else can be asked of the service.
+//! Other paths of the service.
 
 use http::Method;
 use media_cache_test_support::http_client::{media_path, send};
@@ -11,7 +11,7 @@ async fn the_service_says_that_it_is_alive_and_ready() {
     let service = dir.serve().await;
     let alive = service.get("/healthz").await;
     assert_eq!((alive.status, alive.json()), (200, json!({ "status": "alive" })));
-    // Statistics are there when the cache is.
+    // Statistics are available once the cache is.
     service.stats().await;
     let ready = service.get("/readyz").await;
     assert_eq!((ready.status, ready.json()), (200, json!({ "status": "ready", "state": "storing" })));

@@ -1,4 +1,4 @@
-//! Commands in pipelines: what is read of their output may end early, and what they read may be a pipe.
+//! Commands in pipelines: the reader of their output may stop early, and their input may be a pipe.
 
 use std::process::{Command, Stdio};
 
@@ -13,12 +13,12 @@ use media_cache_test_support::soon::soon;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// Runs a command whose standard output nobody reads, and returns its code and its standard error.
+/// Runs a command whose standard output is not read, and returns its exit code and its standard error.
 async fn run_unread(mut command: Command) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     command.stdout(writer);
-    // Not `output`, which replaces standard output.
+    // Does not use `output`, which replaces standard output.
     let child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
     let output = soon(child.wait_with_output()).await.unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())

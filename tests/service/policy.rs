@@ -1,4 +1,4 @@
-//! The policy of a running service: shown, replaced and rolled back, over HTTP and with the commands.
+//! The policy of a running service: shown, replaced and rolled back, over HTTP and with commands.
 
 use http::Method;
 use media_cache::embedded;
@@ -12,7 +12,7 @@ use media_cache_test_support::service_process::Service;
 use media_cache_test_support::sha256::sha256;
 use serde_json::{Value, json};
 
-/// What the service says of its policy.
+/// The service's description of its policy.
 async fn policy(service: &Service) -> Value {
     let answer = service.get("/policy").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, "application/json"));
@@ -184,7 +184,7 @@ async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_nam
     assert!(detail.contains(named), "{detail}");
     assert_eq!(policy(&service).await["name"], "sieve");
 
-    // One that is remembered from before an update.
+    // A choice remembered from before an update.
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
     service.stop().await;
     let uploads = std::fs::read_dir(dir.cache().join(".media-cache/policies")).unwrap();

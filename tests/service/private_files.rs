@@ -1,4 +1,4 @@
-//! Who can read what the commands write.
+//! Permissions of the files that commands write.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -26,7 +26,7 @@ async fn run_with_umask(umask: &str, directory: &Path, arguments: &[&str]) -> Co
     finish(command, &[]).await
 }
 
-/// Asserts that a directory and all that is in it is for its owner alone, and returns how many files there are.
+/// Asserts that a directory and everything in it is private to its owner, and returns the number of files.
 fn assert_private(directory: &Path) -> usize {
     assert_eq!(mode(directory), 0o700, "{}", directory.display());
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
@@ -51,7 +51,7 @@ async fn all_that_a_service_writes_is_for_its_owner_alone() {
     let upload = service.request(http::Method::PUT, "/policy").body(component);
     assert_eq!(send(upload).await.status, 200);
     service.stop().await;
-    // Two of the entry, the index log, the lock, what is remembered of the policy, and its component.
+    // Two files of the entry, the index log, the lock, the remembered policy, and its component.
     assert_eq!(assert_private(&dir.cache()), 6, "{:?}", dir.names());
     assert_eq!(mode(&trace), 0o600);
 }

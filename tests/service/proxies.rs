@@ -1,4 +1,4 @@
-//! The token of a command goes to the service that was named, and to nobody else.
+//! The token of a command is sent only to the service that was named.
 
 use media_cache_test_support::canary_listener::CanaryListener;
 use media_cache_test_support::command::run_in;
@@ -6,7 +6,7 @@ use media_cache_test_support::raw_origin::{RawOrigin, send_response};
 use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::service_process::write_secret;
 
-/// The variables by which programs are told of a proxy.
+/// The variables that name a proxy for programs.
 const VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn no_proxy_of_the_environment_sees_a_request_to_a_service() {
     let server = format!("http://{}", service.address());
     let show = ["policy", "show", "--token-file", service.token_file(), "--server", &server];
     assert!(run_in(&dir.path(""), &variables, &show).await.succeeded_text().contains("lru"));
-    // A service that is not on this machine would be reached through the proxy otherwise.
+    // A service that is not on this machine would otherwise be reached through the proxy.
     let elsewhere = ["policy", "show", "--token-file", service.token_file(), "--server", "http://media-cache.invalid"];
     let said = run_in(&dir.path(""), &variables, &elsewhere).await.failed();
     assert!(said.contains("cannot reach a service at http://media-cache.invalid"), "{said}");

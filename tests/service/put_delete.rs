@@ -1,4 +1,4 @@
-//! `PUT` stores what a client has already, `DELETE` makes room for what is new.
+//! `PUT` stores media that a client already has, and `DELETE` removes it.
 
 use http::Method;
 use media_cache_test_support::cache_directory::make_undeletable;

@@ -1,4 +1,4 @@
-//! How many downloads there are at once, who waits, and what is tried again.
+//! Limits on concurrent downloads, the wait queue, and retries.
 
 use futures::future::{join, join_all};
 use media_cache_test_support::http_origin::{HttpOrigin, Page};

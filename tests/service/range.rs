@@ -1,4 +1,4 @@
-//! Parts of media: from memory, and from a file.
+//! Ranges of media, from memory and from a file.
 
 use http::Method;
 use media_cache_test_support::http_client::{HttpResponse, send};
@@ -11,7 +11,7 @@ async fn part(service: &Service, url: &str, range: &str) -> HttpResponse {
     send(service.media_request(Method::GET, url).header("range", range)).await
 }
 
-/// Asks for parts of all kinds.
+/// Requests ranges of all kinds.
 async fn parts_are_right(service: &Service, url: &str, whole: &[u8]) {
     let len = whole.len();
     for (range, first, last) in [
@@ -48,7 +48,7 @@ async fn a_part_of_a_large_file_can_be_had_also_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());
-    // Nothing is kept in memory, so that every part is read from the file.
+    // Nothing is kept in memory, so every range is read from the file.
     let options = ["--max-memory-items", "0"];
     let service = dir.serve_with(&options).await;
     service.media(&url).await.is("miss");

@@ -1,4 +1,4 @@
-//! The requests and the commands that the README shows work as they stand there.
+//! The requests and commands in the README work as they are written.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,14 +12,14 @@ use media_cache_test_support::videos::frame_times;
 
 const README: &str = include_str!("../../README.md");
 
-/// The shell commands that follow on `words`.
+/// The shell commands that follow `words`.
 fn commands_after(words: &str) -> String {
     let (_, rest) = README.split_once(words).unwrap_or_else(|| panic!("the README has no {words:?}"));
     let (_, block) = rest.split_once("```sh\n").unwrap();
     block.split_once("```").unwrap().0.to_owned()
 }
 
-/// Runs shell commands in a directory, with the binary at hand, and stops at the first that fails.
+/// Runs shell commands in a directory, with the binary on `PATH`, and stops at the first that fails.
 async fn shell(script: &str, directory: &Path) -> String {
     let binary = binary_path();
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap());
@@ -52,7 +52,7 @@ async fn the_commands_in_the_readme_work() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     origin.serves("/a.gif", "image/gif", gif(&[10, 20]));
     dir.write("b.png", &png(1));
-    // The binary alone is what is at hand everywhere.
+    // The binary alone is available everywhere.
     let script = commands_after("The same binary is a command line")
         .replace("https://example.com", &origin.url(""))
         .replace("media-cache get ", "media-cache get --allow-address 127.0.0.0/8 ")

@@ -1,4 +1,4 @@
-//! `POST /refresh` fetches media again, and keeps what is stored if that fails.
+//! `POST /refresh` fetches media again, and keeps the stored media if that fails.
 
 use http::Method;
 use media_cache_test_support::cache_directory::media_file;
@@ -83,7 +83,7 @@ async fn a_refresh_that_fails_names_the_reason_and_keeps_what_is_stored() {
         assert_eq!(dir.sidecar(&url), sidecar);
     }
     assert_eq!(service.stats().await["refreshes"]["failed"], 5);
-    // Nothing of it is remembered for requests.
+    // The failures are not remembered for other requests.
     service.delete(&url).await;
     origin.serves("/a.png", "image/png", png(3));
     assert_eq!(service.media(&url).await.is("miss").body, png(3));
@@ -122,7 +122,7 @@ async fn kills_during_refreshes_never_leave_a_mixture() {
     let mut stored = service.media(&url).await.is("miss").body;
     for round in 1..4 {
         origin.serves("/a.bin", "application/octet-stream", version(round));
-        // Killed as soon as the new files begin to appear, or when it is done.
+        // The service is killed as soon as the new files appear, or when the refresh is done.
         let is_begun = async {
             let new = media_file(&dir.cache(), &url).with_extension("dat.new.tmp");
             while !new.exists() {

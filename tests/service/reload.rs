@@ -1,4 +1,4 @@
-//! A service that gets SIGHUP reads its files again.
+//! A service that receives SIGHUP reads its files again.
 
 use http::Method;
 use media_cache_server::SigningKeys;
@@ -13,7 +13,7 @@ const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 const NEW_TOKEN: &str = "another-token-of-operators";
 const KEYS: [&str; 2] = ["correct horse battery staple", "incorrect horse battery staple"];
 
-/// Has a service reload, and waits for what it logs of that.
+/// Makes a service reload, and waits for `words` in its log.
 async fn reload(service: &Service, words: &str) {
     let count = || service.log().iter().filter(|line| line.contains(words)).count();
     let before = count();
@@ -46,7 +46,7 @@ async fn tokens_and_keys_are_read_again() {
     write_secret(service.token_file().as_ref(), NEW_TOKEN);
     write_secret(&keys, KEYS[1]);
     reload(&service, RELOADED).await;
-    // Over the connections that were open before, too.
+    // This also applies to connections that were open before.
     assert_eq!((with_token(&service, ADMIN_TOKEN).await, with_token(&service, NEW_TOKEN).await), (401, 200));
     assert_eq!((with_key(&service, KEYS[0]).await, with_key(&service, KEYS[1]).await), (403, 504));
     service.stop().await;
@@ -76,7 +76,7 @@ async fn files_that_are_wrong_change_nothing() {
     let arguments = ["--signing-key-file", keys.to_str().unwrap(), "--config", config.to_str().unwrap()];
     let service = dir.serve_with(&arguments).await;
     let token_file = service.token_file().to_owned();
-    // The keys are right, and change nothing either.
+    // The new keys are valid, but are not applied either.
     write_secret(&keys, KEYS[1]);
     for (file, wrong, right, reason) in [
         (&*token_file, "short", ADMIN_TOKEN, "admin-token, line 1, cannot be used"),
@@ -127,7 +127,7 @@ async fn options_of_a_running_service_change_as_far_as_they_can() {
     assert_eq!(from_page(&urls[0]).await.is("hit").header("access-control-allow-origin"), "https://example.org");
     service.wait_for_log("outcome=\"hit-memory\"").await;
     assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 500.0);
-    // What cannot change is said again, and what has changed is not.
+    // Options that cannot change are reported again, but not those that have changed.
     reload(&service, RELOADED).await;
     let log = service.log();
     assert!(!log.iter().rfind(|line| line.contains(RELOADED)).unwrap().contains("changed"), "{log:?}");

@@ -1,4 +1,4 @@
-//! What a service knew when it was stopped, the next one knows.
+//! The next service knows what the previous one knew when it stopped.
 
 use media_cache_test_support::cache_directory::INDEX_LOG;
 use media_cache_test_support::http_origin::HttpOrigin;

@@ -1,10 +1,10 @@
-//! Reading what `/metrics` says.
+//! Reads the metrics at `/metrics`.
 
 use std::collections::BTreeMap;
 
 use media_cache_test_support::service_process::Service;
 
-/// What a scrape brought.
+/// The result of a scrape.
 #[derive(Debug)]
 pub struct Scrape {
     pub families: Vec<Family>,
@@ -27,14 +27,14 @@ pub struct Sample {
 }
 
 impl Scrape {
-    /// Scrapes a service as anybody does who knows the older format.
+    /// Scrapes a service in the older text format.
     pub async fn of(service: &Service) -> Self {
         let answer = service.get("/metrics").await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "text/plain; version=0.0.4; charset=utf-8"));
         Self::read(std::str::from_utf8(&answer.body).unwrap())
     }
 
-    /// Reads the text format 0.0.4. Every family has to begin with its help and its type, and every sample to belong to it.
+    /// Reads the text format 0.0.4. Every family must begin with its help and its type, and every sample must belong to its family.
     pub fn read(text: &str) -> Self {
         let mut families = Vec::<Family>::new();
         for line in text.lines() {
@@ -58,7 +58,7 @@ impl Scrape {
         Self { families }
     }
 
-    /// The sum of all samples of a name that have these labels, among others.
+    /// The sum of all samples with this name that have these labels, among others.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let samples = self.families.iter().flat_map(|family| &family.samples).filter(|sample| sample.name == name);
         let mut samples = samples.peekable();

@@ -1,4 +1,4 @@
-//! A service that is told to stop finishes what is under way, takes on nothing new, and writes down what it knows.
+//! A service that is asked to stop finishes requests in progress, accepts no new ones, and saves its state.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -12,12 +12,12 @@ use media_cache_test_support::service_process::{Service, Signal};
 use media_cache_test_support::soon::{eventually, soon};
 use tokio::net::TcpStream;
 
-/// Comes back when new connections are refused.
+/// Waits until new connections are refused.
 async fn until_refused(service: &Service) {
     soon(async { while TcpStream::connect(service.address()).await.is_ok() {} }).await;
 }
 
-/// Stops a service while a download is under way.
+/// Stops a service while a download is in progress.
 async fn finishes_a_download(signal: Signal) {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
@@ -105,7 +105,7 @@ async fn connections_on_which_nothing_happens_hold_nothing_up() {
     idle.until_closed().await;
 }
 
-/// Asserts that a stopped service has written down what is stored.
+/// Asserts that a stopped service has saved which entries are stored.
 async fn assert_remembered(dir: &ServiceDirectory, entries: u64) {
     let service = dir.serve().await;
     let load = &service.stats().await["load"];
@@ -161,7 +161,7 @@ async fn a_later_signal_ends_the_wait_for_clients_and_the_cache_is_closed_all_th
 #[tokio::test]
 async fn a_service_that_cannot_close_its_cache_exits_at_the_limit_with_a_status_of_its_own() {
     let dir = ServiceDirectory::create();
-    // A converter that never finishes, and ends with the service.
+    // A converter that never finishes, but ends with the service.
     let converter = dir.write("ffmpeg", b"#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.1; done\n");
     std::fs::set_permissions(&converter, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = format!("{}:{}", dir.path("").display(), std::env::var("PATH").unwrap());
@@ -184,7 +184,7 @@ async fn a_request_that_was_never_finished_does_not_hold_up_the_end() {
     let service = dir.serve_with(&["--grace-seconds", "1"]).await;
     let mut connection = RawClient::connect(&service).await;
     connection.send("GET /healthz HTTP/1.1\r\nHo").await;
-    // An answer on another connection: the half request has been seen by now.
+    // A response on another connection: the service has seen the partial request by now.
     service.stats().await;
     service.stop().await;
 }
@@ -208,7 +208,7 @@ async fn a_download_that_does_not_end_does_not_hold_up_the_end_either() {
 async fn a_signal_while_the_cache_is_loading_ends_the_service_at_once() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    // The address is said before the cache is loaded.
+    // The address is printed before the cache is loaded.
     service.signal(Signal::TERM);
     assert_eq!(service.wait().await.code(), Some(0));
 }

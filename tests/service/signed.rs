@@ -1,4 +1,4 @@
-//! Requests that have to be signed.
+//! Requests that must be signed.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -16,7 +16,7 @@ const DOCUMENT: &str = include_str!("../../docs/security.md");
 
 const KEY: &str = "correct horse battery staple";
 
-/// HMAC-SHA-256 with that key of `media-cache-v1`, `1900000000` and `https://example.com/ä?x=1&y=%20#z`, as Python's `hmac` has it.
+/// HMAC-SHA-256 with that key of `media-cache-v1`, `1900000000` and `https://example.com/ä?x=1&y=%20#z`, as computed by Python's `hmac`.
 const SIGNED: &str = "09f9e253989d66751041714df4de40bffe52e687731e2eb7ac84a80c594f166c";
 
 /// A file with keys.
@@ -26,7 +26,7 @@ fn keys(dir: &ServiceDirectory, name: &str, keys: &str) -> String {
     file.to_str().unwrap().to_owned()
 }
 
-/// What `media-cache sign` prints.
+/// The output of `media-cache sign`.
 async fn sign(file: &str, url: &str, more: &[&str]) -> String {
     let said = run(&[&["sign", url, "--signing-key-file", file], more].concat()).await.succeeded_text();
     said.strip_suffix('\n').unwrap().to_owned()
@@ -129,7 +129,7 @@ async fn clients_may_sign_before_a_service_demands_it() {
     let key = keys(&dir, "key", KEY);
     let service = dir.serve().await;
     get(&service, &sign(&key, &url, &["--expires-in", "1h"]).await).await.is("miss");
-    // This is no signature, but most likely a piece of a URL that was not encoded.
+    // This is not a signature, but most likely a part of a URL that was not encoded.
     assert_eq!(get(&service, &format!("/media?url={url}?a&signature=abc")).await.code(), "malformed-signature");
 }
 
@@ -185,7 +185,7 @@ async fn a_url_that_the_service_refuses_is_not_signed() {
     service.stop().await;
 }
 
-/// The block of shell in the documentation, with another key, URL and time.
+/// The shell code in the documentation, with another key, URL and time.
 #[tokio::test]
 async fn the_shell_in_the_documentation_signs_as_we_do() {
     let (_, section) = DOCUMENT.split_once("## Signed requests").unwrap();

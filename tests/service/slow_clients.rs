@@ -1,4 +1,4 @@
-//! Clients that take their time, each in its way: they are closed, and nobody else waits for them.
+//! Clients that are slow, each in its own way: they are disconnected, and delay no other client.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -11,10 +11,10 @@ use media_cache_test_support::soon::soon;
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// Far more than sockets have room for.
+/// Much more than sockets can hold.
 const LARGE: usize = 10 << 20;
 
-/// A service whose limits are long, but for those that are said.
+/// A service with long limits, except for the given ones.
 async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
     let long = ["--header-timeout-seconds", "--client-idle-seconds", "--slow-client-seconds"];
     let long = long.iter().filter(|name| !limits.contains(name)).flat_map(|name| [name, "3600"]);
@@ -22,7 +22,7 @@ async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
     dir.serve_with(&arguments).await
 }
 
-/// A client that has asked for something large, and has not read any of it.
+/// A client that has requested a large entry, and has not read any of it.
 async fn ask_for_something_large(service: &Service) -> RawClient {
     assert!(matches!(service.put(NOWHERE, "image/png", noise(1, LARGE)).await.status, 200 | 201));
     let mut client = RawClient::connect_with_small_buffer(service).await;
@@ -74,7 +74,7 @@ async fn a_connection_is_kept_for_a_while_and_the_next_head_has_its_own_time() {
     let mut client = RawClient::connect(&service).await;
     client.send_get("/healthz").await;
     client.read_response().await;
-    // A whole other connection has to time out before this one goes on: it may be idle for longer than a head may take.
+    // Another connection times out completely before this one continues: a connection may be idle for longer than a head may take.
     RawClient::connect(&service).await.read_to_end().await;
     client.send("GET /hea").await;
     assert!(client.read_to_end().await.starts_with("HTTP/1.1 408 "));
@@ -131,7 +131,7 @@ async fn who_takes_nothing_of_an_answer_is_reset() {
 async fn who_takes_an_answer_by_the_sip_is_too_slow_below_the_least_rate_only() {
     let dir = ServiceDirectory::create();
     let limits = ["--slow-client-seconds", "1", "--min-client-rate"];
-    // Fifty sips a second, at most.
+    // At most fifty small reads per second.
     let service = serve(&dir, &[&limits[..], &["1000000"]].concat()).await;
     let (taken, whole) = ask_for_something_large(&service).await.sip(10_000).await;
     assert!(taken < LARGE && !whole, "{taken} bytes");
@@ -150,7 +150,7 @@ async fn the_time_that_a_client_waits_for_an_origin_does_not_count() {
     let service = serve(&dir, &limits).await;
     let waiting = async {
         latch.reached().await;
-        // As long as this takes, any of the limits would have been over.
+        // This takes longer than any of the limits.
         for _ in 0..2 {
             assert_eq!(RawClient::connect(&service).await.read_to_end().await, "");
         }

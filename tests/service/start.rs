@@ -1,4 +1,4 @@
-//! What a service says when it starts, and why it does not.
+//! The output of a service that starts, and the errors of one that cannot.
 
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
@@ -14,7 +14,7 @@ async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
     service.media(&origin.url("/missing.png")).await.problem(404);
     let log = service.log();
     assert!(log.iter().all(|line| !line.contains('\u{1b}')), "no colours for a pipe: {log:?}");
-    // Looks at the rest of standard output.
+    // Checks the rest of standard output.
     service.stop().await;
 }
 
@@ -22,7 +22,7 @@ async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
 async fn requests_that_come_while_the_cache_is_loading_wait_for_it() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    // The first thing that happens after the address is known.
+    // The first request after the address is known.
     assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
 }
 
@@ -31,7 +31,7 @@ async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.stats().await;
-    // Before it says that it listens.
+    // It fails before it reports that it listens.
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();
     assert!(said.contains("in use by another media-cache"), "{said}");
     assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
@@ -63,7 +63,7 @@ async fn a_policy_that_cannot_be_used_ends_the_service_before_it_says_that_it_li
         let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--policy", policy]).await.failed();
         assert!(said.contains(words), "{said}");
     }
-    // And nothing of it is left: the directory is free, and another policy takes it.
+    // Nothing remains of it: the directory is free, and can be used with another policy.
     dir.serve().await.stats().await;
 }
 

@@ -1,4 +1,4 @@
-//! What `/stats` counts.
+//! The counters of `/stats`.
 
 use http::Method;
 use media_cache_test_support::http_client::send;
@@ -76,7 +76,7 @@ async fn asking_for_the_numbers_changes_none() {
     service.put(NOWHERE, "image/jpeg", jpeg(1)).await;
     let without_time = |mut document: Value| {
         document["policy"].as_object_mut().unwrap().remove("seconds");
-        // What the put left is closed when it is.
+        // The file that the PUT left is closed at an unpredictable time.
         document["media_cache"].as_object_mut().unwrap().remove("other_disk_bytes");
         document
     };

@@ -1,4 +1,4 @@
-//! Nothing that strangers wrote controls a terminal, whichever command prints it.
+//! Untrusted text never controls a terminal, whichever command prints it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 use serde_json::{Value, json};
 
-/// Colours, a bell, a title by C1 controls, a text that is read backwards, and what nobody sees.
+/// Colours, a bell, a title in C1 controls, text with reversed direction, and invisible characters.
 const HOSTILE: &str = "\u{1b}[31m\u{7}\u{9b}2J\u{7f}\u{202e}gpj\u{2066}\u{200f}\u{61c}\u{200b}\u{feff}\u{e0041}";
 
 /// Asserts that a text is safe to print, and shows what is hidden.
@@ -68,7 +68,7 @@ async fn errors_show_what_is_hidden_in_urls_and_arguments() {
     }
 }
 
-/// What `policy` prints of a service that answers with these documents.
+/// The output of `policy` for a service that answers with these documents.
 async fn ask(answers: &[(&str, u16, Value)], arguments: &[&str]) -> CommandOutput {
     let origin = HttpOrigin::start().await;
     for (path, status, document) in answers {

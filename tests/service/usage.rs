@@ -1,9 +1,9 @@
-//! What is wrong with arguments is said in a sentence, with what was probably meant.
+//! Errors in arguments are reported in one sentence, with what was probably meant.
 
 use media_cache_test_support::command::run;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
-/// All commands with a directory, and what they need besides.
+/// All commands with a directory, and their other required arguments.
 const WITH_A_DIRECTORY: [&[&str]; 13] = [
     &["serve"],
     &["get", "https://example.com/"],
