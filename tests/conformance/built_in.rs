@@ -1,4 +1,4 @@
-//! The policies that come with the library keep the contract.
+//! The built-in policies fulfil the contract.
 
 use media_cache::embedded;
 use media_cache::policy::{PolicyChoice, PolicyEngine, PolicyLimits};

@@ -1,4 +1,4 @@
-//! `media-cache policy test`, as an author runs it.
+//! `media-cache policy test`, as the author of a policy runs it.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Components that mean ill are found out, and the suite comes to its end with each of them.
+//! The suite detects hostile components, and finishes with each of them.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use media_cache::policy::{PolicyChoice, PolicyEngine, PolicyLimits, PolicyOrigin
 use media_cache_conformance::{Outcome, Verdict};
 use media_cache_test_components as hostile;
 
-/// Time is what most of them waste.
+/// Short times, since most of these components waste time.
 const LIMITS: PolicyLimits = PolicyLimits { memory_bytes: 64 << 20, call_time: Duration::from_millis(100) };
 
-/// What the suite has to say of a policy.
+/// The verdicts of the suite on a policy.
 fn verdicts(engine: &PolicyEngine, component: &[u8]) -> impl Iterator<Item = Verdict> {
     let choice = PolicyChoice::from(engine.compile(PolicyOrigin::Upload, component).unwrap());
     media_cache_conformance::run(engine, &choice, LIMITS)

@@ -1,4 +1,4 @@
-//! `media-cache policy new` writes what builds by itself, and keeps the contract.
+//! `media-cache policy new` writes a policy that builds by itself and fulfils the contract.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use media_cache_test_support::command::run_blocking_in;
 use media_cache_test_support::workspace::workspace_path;
 
-/// Where it is built: what it depends on is built once, and not for every run of this test.
+/// The target directory, which is kept so that dependencies are built once, and not in every run.
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/policy-template");
 
-/// Runs cargo in a directory, as it is run in a terminal: nothing of the build of these tests gets in its way.
+/// Runs cargo in a directory as in a terminal, without variables from the build of these tests.
 fn cargo(directory: &Path, arguments: &[&str]) {
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).current_dir(directory);
@@ -30,7 +30,7 @@ fn a_new_policy_builds_passes_its_tests_and_the_suite() {
     assert_eq!(made.code, Some(0), "{}", made.stderr);
     assert!(made.text().contains("my-policy/README.md"), "{}", made.text());
     let policy = directory.path().join("my-policy");
-    // The same versions as here are at hand without a network.
+    // The same versions as in this workspace are available without a network.
     std::fs::copy(workspace_path("Cargo.lock"), policy.join("Cargo.lock")).unwrap();
     cargo(&policy, &["fmt", "--check"]);
     cargo(&policy, &["build", "--release", "--target", "wasm32-wasip2"]);

@@ -1,4 +1,4 @@
-//! Least recently used, with a fault of one's choice.
+//! An LRU policy with a selectable fault.
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -8,7 +8,7 @@ use media_cache::PolicyLimits;
 use media_cache::policy::{CreateError, Description, Entry, Event, OptionDescription, Placement, PolicyFault};
 use media_cache_conformance::{Outcome, Subject, Verdict};
 
-/// What is wrong with it.
+/// The fault of the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
@@ -39,20 +39,20 @@ pub enum Fault {
     IsSilentOnValues,
 }
 
-/// What the suite has to say of it: the checks that were not passed.
+/// The verdicts of the checks that did not pass.
 pub fn failed(fault: Fault) -> Vec<Verdict> {
     let verdicts: Vec<Verdict> = verdicts(fault).collect();
     assert_eq!(verdicts.len(), 22);
     verdicts.into_iter().filter(|verdict| !verdict.is_passed()).collect()
 }
 
-/// All verdicts, as they are asked for.
+/// All verdicts, computed as the iterator advances.
 pub fn verdicts(fault: Fault) -> impl Iterator<Item = Verdict> {
     let start = move || -> Result<Box<dyn Subject>, PolicyFault> { Ok(Box::new(Wrong::new(fault))) };
     media_cache_conformance::try_out(start, Vec::new(), PolicyLimits::default())
 }
 
-/// Asserts that a fault is found by these checks and by no others, and gives the detail of the first.
+/// Asserts that exactly these checks find a fault, and returns the detail of the first.
 #[track_caller]
 pub fn fails(fault: Fault, checks: &[&str]) -> String {
     let failed = failed(fault);
@@ -63,14 +63,14 @@ pub fn fails(fault: Fault, checks: &[&str]) -> String {
 }
 
 thread_local! {
-    /// How many were started by a test.
+    /// The number of instances started by a test.
     static STARTED: Cell<u64> = const { Cell::new(0) };
 }
 
 pub struct Wrong {
     fault: Fault,
     description: Description,
-    /// Numbers the instances.
+    /// The number of this instance.
     number: u64,
     rankings: Vec<Ranking>,
     calls: u64,
@@ -82,7 +82,7 @@ struct Ranking {
     capacity: u64,
     used: u64,
     next: u64,
-    /// What goes first is first.
+    /// In the order of eviction.
     queue: BTreeSet<(u64, u64, u64)>,
     entries: HashMap<u64, Kept>,
     known: HashSet<u64>,
@@ -123,7 +123,7 @@ impl Wrong {
         }
     }
 
-    /// The victims, as the fault has it.
+    /// The victims, subject to the fault.
     fn victims(&mut self, ranking: usize, needed: u64, is_for_candidate: bool) -> Vec<u64> {
         self.calls += 1;
         let (fault, calls, number) = (self.fault, self.calls, self.number);
@@ -131,7 +131,7 @@ impl Wrong {
         ranking.decisions += 1;
         let odd = match fault {
             Fault::AnswersByChance => ranking.decisions.is_multiple_of(64) && number.is_multiple_of(3),
-            // What the other ranking is asked counts as well.
+            // Calls for the other ranking count as well.
             Fault::SharesAClock => calls.is_multiple_of(8),
             _ => false,
         };

@@ -1,4 +1,4 @@
-//! Each check of answers fails a policy with just that fault.
+//! Each check of answers fails a policy that has exactly that fault.
 
 use media_cache_conformance::Outcome;
 

@@ -1,4 +1,4 @@
-//! Each check of a policy's description and options fails a policy with just that fault.
+//! Each check of a policy's description and options fails a policy that has exactly that fault.
 
 use crate::wrong::{Fault, verdicts};
 
@@ -6,7 +6,7 @@ const DESCRIBES: &str = "says what it is";
 const UNKNOWN: &str = "refuses an option that it does not have, by name";
 const VALUES: &str = "takes any value of an option, or refuses it by name";
 
-/// Asserts that of the checks of the description this one fails, and gives its detail. The others know nothing of options.
+/// Asserts that of the checks of the description only this one fails, and returns its detail. The other checks do not depend on options.
 #[track_caller]
 fn fails(fault: Fault, check: &str) -> String {
     let mut failed: Vec<_> = verdicts(fault).take(4).filter(|verdict| !verdict.is_passed()).collect();

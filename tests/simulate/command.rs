@@ -1,4 +1,4 @@
-//! What the command prints and writes.
+//! The output and the files of the command.
 
 use std::io::Write;
 
@@ -54,7 +54,7 @@ fn options_that_are_not_given_are_there_with_their_defaults() {
 
 #[test]
 fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input() {
-    // What was compressed beforehand, by xz.
+    // A file that xz compressed beforehand.
     let xz = include_bytes!("../data/small.csv.xz").to_vec();
     let text: String = (0..300).map(|n| format!("{n},{},{}\n", n * n % 23, 100 + n * n % 23 * 7)).collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -63,7 +63,7 @@ fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input
     let inputs = [text.into_bytes(), xz, gzip.finish().unwrap(), header];
     let directory = tempfile::tempdir().unwrap();
     let counts = inputs.iter().flat_map(|input| {
-        // A name says nothing of what is in the file.
+        // The name says nothing about the contents of the file.
         let path = directory.path().join("trace.xz");
         std::fs::write(&path, input).unwrap();
         let arguments = |trace| ["--json", "--capacity", "1000", "--policy", "sieve", trace];
@@ -133,7 +133,7 @@ fn the_curves_are_svg_with_a_line_for_each_policy() {
     for text in ["Object miss ratio", "Byte miss ratio", "sieve", "a&amp;b&lt;c.wasm", "4 KiB", "8.8 KiB", "1 MiB"] {
         assert!(svg.contains(text), "{text}");
     }
-    // Two pictures with two lines, and a point for every row in both.
+    // Two charts with two lines each, and a point for every row in both.
     assert_eq!(svg.matches("<circle").count(), 12);
 }
 

@@ -1,4 +1,4 @@
-//! What the command says when it cannot do as it is told.
+//! The errors of the command.
 
 use media_cache::embedded;
 use media_cache_test_support::random::noise;
@@ -101,7 +101,7 @@ fn a_picture_that_is_not_svg_is_refused_before_anything_is_replayed() {
     }
 }
 
-/// With components that mean ill.
+/// Hostile components.
 mod hostile {
     use super::*;
     use media_cache_test_components as components;
@@ -109,7 +109,7 @@ mod hostile {
 
     use crate::generated::{csv, requests};
 
-    /// Replays through a component, and through LRU beside it.
+    /// Replays through a component, next to LRU.
     fn beside_lru(component: &[u8]) -> CommandOutput {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine.wasm");

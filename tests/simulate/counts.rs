@@ -1,4 +1,4 @@
-//! Counts are those of policies in their plainest form, on traces that are made up, at capacities of all kinds.
+//! The counts match those of reference policies, on generated traces, at capacities of all kinds.
 
 use std::sync::OnceLock;
 
@@ -13,13 +13,13 @@ pub fn engine() -> &'static PolicyEngine {
     ENGINE.get_or_init(|| PolicyEngine::new().unwrap())
 }
 
-/// Starts a policy, as it is written on the command line.
+/// Starts a policy, given as on the command line.
 pub fn start(policy: &str, capacity: u64) -> Sandboxed {
     let choice = policy.parse::<PolicySpec>().unwrap().choose(engine()).unwrap();
     Sandboxed::new(engine(), &choice, PolicyLimits::default(), capacity).unwrap()
 }
 
-/// Replays what was asked for through a policy in its plainest form.
+/// Replays requests through a reference policy.
 fn count(requests: &[(u64, u64)], capacity: u64, mut policy: impl Reference) -> Counts {
     let mut counts = Counts::default();
     for (key, size) in requests {
@@ -64,7 +64,7 @@ fn gdsf_counts_what_a_list_counts() {
     compare("gdsf", Gdsf::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
-/// Below 20, where the small queue holds one unit, this library has a rule of its own.
+/// Below a capacity of 20, the small queue holds one unit, and this library has a rule of its own.
 #[test]
 fn s3_fifo_counts_what_lists_count() {
     compare("s3-fifo", S3Fifo::new, &[20, 29, 101, 3001, 30_011, 65_537, 1 << 40]);

@@ -1,9 +1,9 @@
-//! A trace that is made up, and the same at all times.
+//! A generated trace, the same in every run.
 
 use media_cache_test_support::random::Random;
 
-/// Requests as pairs of key and size: a few keys are asked for most of the time, sizes go from 1 to some thousands, what is popular
-/// moves on, and now and then something is asked for that never comes back. Some objects change their size.
+/// Requests as pairs of key and size: a few keys get most of the requests, sizes range from 1 to several thousand, popularity shifts over
+/// time, and occasionally a key is requested only once. Some objects change their size.
 pub fn requests(count: u64, seed: u64) -> Vec<(u64, u64)> {
     let mut random = Random(seed);
     let request = |at: u64| {

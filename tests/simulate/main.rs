@@ -1,4 +1,4 @@
-//! Replays of traces: exact counts, from the library and from the command.
+//! Replays of traces: exact counts from the library and from the command.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -1,4 +1,4 @@
-//! What libCacheSim 0.3.5 counts on `tests/data/media.csv.xz` is what is counted here.
+//! The counts match those of libCacheSim 0.3.5 on `tests/data/media.csv.xz`.
 
 use media_cache_test_support::workspace::workspace_path;
 

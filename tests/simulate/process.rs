@@ -1,4 +1,4 @@
-//! `media-cache simulate`, run to its end.
+//! Runs `media-cache simulate` to its end.
 
 use media_cache_test_support::command::{CommandOutput, run_blocking};
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub fn simulate_input(arguments: &[&str], input: &[u8]) -> CommandOutput {
     run_blocking(&[&["simulate"], arguments].concat(), input)
 }
 
-/// The rows of a report in JSON, which has to be complete.
+/// The rows of a report in JSON, which must be complete.
 #[track_caller]
 pub fn complete_rows(output: CommandOutput) -> Vec<Value> {
     rows(&output.succeeded_silently())

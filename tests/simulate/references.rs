@@ -1,15 +1,16 @@
-//! Policies in their plainest form, to compare with: lists that are searched from one end to the other.
+//! Reference policies in their simplest form: lists that are searched from end to end.
 
-/// A policy that holds what it keeps.
+/// A reference policy, which also stores the objects.
 pub trait Reference {
-    /// Whether it keeps this, which was asked for.
+    /// Records a request. Returns whether the object is stored.
     fn hit(&mut self, key: u64) -> bool;
 
-    /// Takes in what was missed and is not larger than the capacity. Says how many others had to go, and whether it was stored.
+    /// Handles a miss of an object that is not larger than the capacity. Returns how many others were evicted, and whether the object was
+    /// stored.
     fn miss(&mut self, key: u64, size: u64) -> (u64, bool);
 }
 
-/// An object that is kept.
+/// A stored object.
 #[derive(Clone, Copy)]
 struct Object {
     key: u64,
@@ -20,7 +21,7 @@ fn sum(objects: &[Object]) -> u64 {
     objects.iter().map(|object| object.size).sum()
 }
 
-/// The coldest comes first.
+/// The coldest object comes first.
 pub struct Lru {
     pub capacity: u64,
     order: Vec<Object>,
@@ -53,7 +54,7 @@ impl Reference for Lru {
     }
 }
 
-/// The tail, which is the oldest, comes first.
+/// The tail, which is the oldest object, comes first.
 pub struct Sieve {
     capacity: u64,
     order: Vec<Object>,
@@ -99,7 +100,7 @@ impl Reference for Sieve {
     }
 }
 
-/// In no order.
+/// Objects in no particular order.
 pub struct Gdsf {
     capacity: u64,
     kept: Vec<Ranked>,
@@ -153,7 +154,7 @@ impl Reference for Gdsf {
     }
 }
 
-/// The oldest come first.
+/// The oldest objects come first.
 pub struct S3Fifo {
     capacity: u64,
     small: Vec<(Object, u64)>,

@@ -1,4 +1,4 @@
-//! What it costs to replace a policy while a trace is replayed.
+//! The cost of replacing a policy during a replay.
 
 use media_cache_simulator::{Policy, Replay, Seed, Trace};
 use media_cache_test_support::workspace::workspace_path;
@@ -7,20 +7,20 @@ use crate::counts::start;
 use crate::process::MEDIA;
 
 const CAPACITY: u64 = 512 << 20;
-/// The policy is replaced after so many requests.
+/// The number of requests before the policy is replaced.
 const BEFORE: usize = 100_000;
-/// And then it is seen what it misses of so many.
+/// The number of requests after that in which misses are counted.
 const AFTER: usize = 20_000;
 
-/// The share of the next requests that are missed.
+/// The miss ratio of the next requests.
 fn miss_ratio(replay: &mut Replay<'_, impl Policy>) -> f64 {
     let before = replay.counts().object_misses;
     replay.run(AFTER).unwrap();
     (replay.counts().object_misses - before) as f64 / AFTER as f64
 }
 
-/// What decides how a policy does after it took over is above all what its predecessor left in the cache. That it was told of the hits
-/// as the cache knows them, and not of all earlier requests, costs next to nothing.
+/// The result of a policy after a swap depends mostly on what its predecessor left in the cache. Seeding it with the hits known to the
+/// cache, rather than with all earlier requests, costs next to nothing.
 #[test]
 fn a_policy_that_takes_over_does_nearly_as_well_as_one_that_knows_all_earlier_requests() {
     let trace = Trace::read(std::fs::File::open(workspace_path(MEDIA)).unwrap()).unwrap();
@@ -31,7 +31,7 @@ fn a_policy_that_takes_over_does_nearly_as_well_as_one_that_knows_all_earlier_re
     };
     let then = |replay: &mut Replay<'_, _>| [miss_ratio(replay), miss_ratio(replay), miss_ratio(replay)];
     let not_replaced = then(&mut replayed("lru"));
-    // By the byte, frequency is all that counts, and what is not known of it shows.
+    // Per byte, only frequency counts, and missing knowledge of it shows.
     for (policy, loss, gain) in [("gdsf", 0.01, 0.1), ("gdsf:beta=1", 0.03, 0.02)] {
         let swapped = |seed| then(&mut replayed("lru").swap(start(policy, CAPACITY), seed).unwrap());
         let (by_hits, ideal, from_the_start) = (swapped(Seed::Hits), swapped(Seed::AllRequests), then(&mut replayed(policy)));
