@@ -11,7 +11,7 @@ use media_cache_test_support::workspace::workspace_path;
 
 use crate::requests::{Asked, ENTRIES, choice, evicts_by_use, policy};
 
-/// Which entries are there, in the order of their numbers.
+/// The stored entries, in the order of their numbers.
 async fn stored(asked: &Asked) -> Vec<u64> {
     let number = |url: String| url.strip_prefix("test:").unwrap().parse().unwrap();
     let mut numbers: Vec<u64> = order(&asked.cache).await.into_iter().map(number).collect();
@@ -59,7 +59,7 @@ async fn it_takes_over_what_it_finds() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(60).await;
     assert_eq!(asked.cache.swap_policy(policy(components::CLOCK)).await.unwrap().name, "clock");
-    // Nothing was used since, so it goes by what was used before.
+    // Nothing was used since the swap, so earlier use decides.
     evicts_by_use(&asked.cache).await;
     ask(&asked, (0..100).map(|number| number % 13)).await;
     assert_eq!(asked.cache.policy().fallbacks, 0);

@@ -1,4 +1,4 @@
-//! Policies that are replaced over and over under load.
+//! Policies that are replaced repeatedly under load.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -103,7 +103,7 @@ async fn adds_up(rig: &CacheRig, cache: &MediaCache, counted: &Counted) {
     assert_eq!(stats.stored, stats.entries + stats.evictions + counted.removed.load(Relaxed), "{stats:?}");
     assert_eq!(stats.hits + stats.misses, counted.lookups.load(Relaxed));
     assert!(stats.refused >= counted.refused.load(Relaxed));
-    // Shortfalls there may be: a policy can name an entry that is just being written, and another has to go for it.
+    // There may be shortfalls: a policy can name an entry that is being written, and another must be evicted instead.
     assert_eq!((stats.damaged, stats.store_failures, stats.policy_rejected_ids), (0, 0, 0));
     assert_eq!((status.restarts, status.policy.fallbacks), (0, 0));
     assert!(stats.evictions > 50 && stats.hits > 100, "{stats:?}");
@@ -114,7 +114,7 @@ async fn adds_up(rig: &CacheRig, cache: &MediaCache, counted: &Counted) {
     }
 }
 
-/// New entries evict these, the first ones first.
+/// Asserts that new entries evict these, in this order.
 async fn evicted_one_by_one(cache: &MediaCache, mut expected: Vec<String>) {
     for number in 0.. {
         let stored = order(cache).await;

@@ -1,4 +1,4 @@
-//! The cache component takes the place of another build of itself while the cache serves.
+//! Replaces the cache component with another build of itself while the cache serves.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use media_cache_test_support::soon::soon;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The built-in cache, said to be of another version: another component, with other bytes.
+/// The built-in cache with another version: a different component with different bytes.
 fn of_version(version: &str) -> Vec<u8> {
     let section = [&[7], &b"version"[..], version.as_bytes()].concat();
     [embedded::CACHE, &[0, section.len() as u8], &section].concat()
@@ -39,13 +39,13 @@ static OTHER: LazyLock<CacheComponent> = LazyLock::new(|| compile(&of_version("9
 static TRAPS_WHEN_ACTIVATED: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(4)).unwrap());
 static FAILS_TO_ACTIVATE: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(5)).unwrap());
 
-/// Everything that the cache counts, and what it has.
+/// All counters and entry counts of a cache.
 fn counted(stats: &Stats) -> String {
-    // What is resident does not take part in a swap, and the index log grows.
+    // Resident entries are not part of a swap, and the index log grows.
     format!("{:?}", Stats { resident_entries: 0, open_files: 0, memory_bytes: 0, other_disk_bytes: 0, ..*stats })
 }
 
-/// What is listed, other than what is resident.
+/// The listed entries, except for whether they are resident.
 async fn listing(cache: &MediaCache) -> Vec<(String, u64, u64)> {
     entries(cache).await.into_iter().map(|entry| (entry.url, entry.hits, entry.accessed_at)).collect()
 }
@@ -64,7 +64,7 @@ async fn swap_keeps_entries_order_hits_and_counters() {
     assert_eq!(status.previous.unwrap().origin, ComponentOrigin::BuiltIn);
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
 
-    // And again after a restart, in which each counter counts once.
+    // The same holds after a restart, in which each counter counts once.
     assert_eq!(cache.get("x:b").await.unwrap().unwrap().source, Source::Disk);
     let before = (listing(&cache).await, counted(&stats(&cache).await));
     cache.close().await.unwrap();
@@ -79,7 +79,7 @@ async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
     fill(&cache, &["x:a", "x:b"]).await;
     for swaps in 1..5 {
         fill(&cache, &["x:a", "x:b"]).await;
-        // These are answered without the component, before, while and after it is replaced.
+        // These are answered without the component before, during and after its replacement.
         let keep_asking = AtomicBool::new(true);
         let ask = async {
             let mut asked = 0;
@@ -99,7 +99,7 @@ async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
         };
         let (swapped, asked) = join(swap, ask).await;
         assert_eq!(swapped.unwrap().swaps, swaps);
-        // A request for what is not in memory has the hits delivered.
+        // A request for an entry that is not in memory delivers the buffered hits.
         cache.get("x:none").await.unwrap();
         let listed = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect::<BTreeMap<_, _>>();
         assert_eq!((listed["x:a"], stats(&cache).await.hits), (hits + asked, total + asked), "{swaps}");
@@ -113,7 +113,7 @@ async fn hits_while_the_new_component_takes_its_time_are_not_lost() {
     let cache = rig.open_with(|builder| builder.every_hit_calls().max_memory_items(0).file_faults(disk.clone())).await;
     fill(&cache, &["x:a", "x:b", "x:c"]).await;
     cache.checkpoint().await.unwrap();
-    // Without a log when it starts, the new one has to read the whole log when it takes over.
+    // There is no log when the new component starts, so it must read the whole log when it takes over.
     std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     let (reads, mut begins) = mpsc::unbounded_channel();
     disk.fail(move |name| {
@@ -166,7 +166,7 @@ async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the
     }
     assert_eq!(rig.origin.requests("x:slow"), 1, "nothing is fetched twice");
     assert!(cache.get("x:slow").await.unwrap().unwrap().source != Source::Origin, "it is stored");
-    // What the old ones have counted is known once they have ended.
+    // The counters of the old instances are known once they have ended.
     let stats = until(&cache, |stats| stats.downloads == 2).await;
     assert_eq!((stats.hits + stats.misses, stats.stored, stats.not_ready), (6, 2, 0), "{stats:?}");
 }
@@ -284,7 +284,7 @@ async fn closing_waits_for_downloads_that_an_old_component_still_has_to_finish()
     assert_eq!((stats(&cache).await.downloads, stats(&cache).await.misses), (1, 1));
 }
 
-/// Asks for everything at once, again and again, until a swap is over. Returns how many requests there were.
+/// Requests everything concurrently and repeatedly until a swap is over. Returns the number of requests.
 async fn under_load(cache: &MediaCache, swaps: impl Future<Output = ()>) -> u64 {
     const CLIENTS: u64 = 6;
     let (over, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -391,11 +391,11 @@ async fn log_that_was_lost_meanwhile_is_made_up_for() {
     fill(&cache, &["x:a", "x:b", "x:c", "x:a"]).await;
     cache.checkpoint().await.unwrap();
     let before = (listing(&cache).await, counted(&stats(&cache).await));
-    // So the new component starts with nothing, and the old one writes the log anew when it goes on standby.
+    // The new component therefore starts with nothing, and the old one writes the log anew when it goes on standby.
     std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
     cache.swap_component(OTHER.clone()).await.unwrap();
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
-    // What another program adds is found: its files are the truth.
+    // Entries added by another program are found: the files are authoritative.
     std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
     cache.rollback_component().await.unwrap();
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
@@ -441,7 +441,7 @@ async fn one_swap_is_under_way_at_a_time() {
     assert!(matches!(cache.get("x:a").await, Err(CacheError::Closed)));
 }
 
-/// A component that cannot take over, on a disk that fails while the one in place should go on: that has to be started again then.
+/// A component cannot take over, and the disk fails while the active one should continue, so that one must be restarted.
 #[tokio::test(flavor = "multi_thread")]
 async fn swap_that_fails_on_a_disk_that_fails_loses_no_counter() {
     let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));

@@ -1,4 +1,4 @@
-//! Policies that mean ill.
+//! Hostile policies.
 
 use media_cache::policy::{PolicyOrigin, PolicySpec, PolicyStatus, SwapError};
 use media_cache::{ComponentError, OpenError, StoreError};
@@ -8,7 +8,7 @@ use media_cache_test_support::cache_state::order;
 
 use crate::requests::{Asked, ENTRIES, choice, policy, small};
 
-/// Has a policy do wrong from the start, after a while, and when it was swapped in: a plain LRU takes over, with the right order.
+/// Lets a policy misbehave from the start, after a while, and after it was swapped in: a plain LRU takes over, with the right order.
 async fn falls_back(component: &[u8], name: &str, why: &str) {
     for after in ["0", "1", "25"] {
         let mut asked = Asked::open(|builder| builder.policy(policy(component)).policy_option("after", after)).await;
@@ -27,7 +27,7 @@ async fn falls_back(component: &[u8], name: &str, why: &str) {
     }
 }
 
-/// The policy was put aside, once, for this reason; and the LRU has done nothing wrong since.
+/// Asserts that the policy was disabled once, for this reason, and that the LRU has done nothing wrong since.
 #[track_caller]
 fn put_aside(status: &PolicyStatus, name: &str, why: &str) {
     let fault = status.last_fault.as_ref().unwrap_or_else(|| panic!("nothing happened: {status:#?}"));
@@ -38,7 +38,7 @@ fn put_aside(status: &PolicyStatus, name: &str, why: &str) {
     assert_eq!((&status.options, status.rejected_ids), (&vec![], 0));
 }
 
-/// Swaps in a policy that misbehaves in the trial, too: nothing changes.
+/// Swaps in a policy that also misbehaves in the trial: nothing changes.
 async fn is_refused(component: &[u8], options: &[(&str, &str)], why: &str) {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(15).await;
@@ -122,7 +122,7 @@ async fn a_policy_that_breaks_off_when_it_is_told_of_a_hit_is_put_aside() {
     is_refused(components::TRAPS_ON_A_HIT, IN_A_TRIAL, "it trapped").await;
 }
 
-/// Has a policy do something from the start, and when it was swapped in, for which it is not put aside.
+/// Lets a policy do something, from the start and after it was swapped in, for which it is not disabled.
 async fn stays<F: AsyncFn(&mut Asked)>(component: &[u8], name: &str, ask: F) {
     let mut asked = Asked::open(|builder| builder.policy(policy(component))).await;
     ask(&mut asked).await;

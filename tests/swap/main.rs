@@ -1,5 +1,5 @@
-//! Policies that are replaced while the cache serves, and hostile policies: whatever they do, every request is answered, the limits
-//! hold, and the cache reports what happened.
+//! Policies that are replaced while the cache serves, and hostile policies: whatever they do, every request is answered, the limits hold,
+//! and the cache reports what happened.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

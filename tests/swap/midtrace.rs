@@ -1,4 +1,4 @@
-//! A live cache does after a swap what the simulator says that it would do.
+//! A live cache behaves after a swap as the simulator predicts.
 
 use media_cache::{Engine, FetchError, FetchedMedia, MediaCache, NoTranscoder, PolicyChoice, PolicyLimits};
 use media_cache_simulator::{Replay, Sandboxed, Seed, Trace};
@@ -6,15 +6,15 @@ use media_cache_test_support::cache_rig::entry_budget;
 use media_cache_test_support::workspace::workspace_path;
 
 const BUDGET: u64 = 32 << 20;
-/// The policy is replaced after so many requests.
+/// The number of requests before the policy is replaced.
 const BEFORE: usize = 15_000;
-/// And then it is seen what it misses of so many.
+/// The number of requests after that in which misses are counted.
 const AFTER: usize = 20_000;
-/// The media of the trace are divided by this, so that the test writes hundreds of megabytes and not gigabytes.
+/// The sizes in the trace are divided by this, so that the test writes hundreds of megabytes rather than gigabytes.
 const SMALLER: u64 = 32;
 const BLOCK: u64 = 4096;
 
-/// As many bytes as the URL says.
+/// Returns as many bytes as the URL says.
 async fn download(url: String) -> Result<FetchedMedia, FetchError> {
     let size = url.rsplit(':').next().unwrap().parse().unwrap();
     Ok(FetchedMedia::new(vec![7u8; size], "application/octet-stream", "a.bin"))
@@ -26,7 +26,7 @@ async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
     let requests = &whole.requests()[..BEFORE + AFTER];
     let media = requests.iter().map(|request| (request.object, (request.size / SMALLER).max(1)));
     let urls: Vec<String> = media.clone().map(|(object, size)| format!("test:{object}:{size}")).collect();
-    // What an entry takes of the budget: its media in blocks, and a block for the sidecar.
+    // The disk usage of an entry: its media in blocks, and a block for the sidecar.
     let on_disk = media.map(|(object, size)| format!("0,{object},{}\n", (size.div_ceil(BLOCK) + 1) * BLOCK));
     let trace = Trace::read(on_disk.collect::<String>().as_bytes()).unwrap();
 

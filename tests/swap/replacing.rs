@@ -1,4 +1,4 @@
-//! A policy takes the place of another, and nothing else changes.
+//! A policy replaces another, and nothing else changes.
 
 use std::time::SystemTime;
 
@@ -72,7 +72,7 @@ async fn what_is_used_while_a_slow_policy_is_told_what_resides_is_told_to_it_too
         asked.ask_lru(40).await;
         let cache = asked.cache.clone();
         let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
-        // Enough for everything to be used, evicted and stored again several times.
+        // Enough requests for everything to be used, evicted and stored again several times.
         let (status, ()) = futures::future::join(swap, asked.ask_lru(100)).await;
         assert_eq!(status.unwrap().name, "slow-when-seeded");
         asked.ask_lru(40).await;
@@ -198,7 +198,7 @@ async fn hits_that_the_cache_was_not_told_of_yet_count_for_the_new_policy() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(40).await;
     let at_hand = resident(&asked.cache).await;
-    // These are answered without the component, which is told of them later.
+    // These are answered without the component, which is notified of them later.
     for url in at_hand.iter().rev() {
         asked.cache.get(url).await.unwrap().unwrap();
     }

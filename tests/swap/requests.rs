@@ -1,4 +1,4 @@
-//! Requests that come the same each time, and what a plain LRU makes of them.
+//! Requests that are the same in every run, and their effect on a plain LRU.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,16 +15,16 @@ use media_cache_test_support::scripted_origin::text;
 
 /// How many entries fit on disk.
 pub const ENTRIES: usize = 10;
-/// How many are kept in memory.
+/// How many entries are kept in memory.
 pub const ITEMS: usize = 4;
 
-/// Few of everything, so that little is needed for an eviction and not much time for a fault.
+/// Small limits, so that evictions and faults occur quickly.
 pub fn small(builder: Builder) -> Builder {
     let limits = PolicyLimits { memory_bytes: 32 << 20, call_time: Duration::from_millis(50) };
     entry_budget(builder, ENTRIES as u64 * SMALL).max_memory_items(ITEMS as u32).max_open_files(0).policy_limits(limits)
 }
 
-/// A policy, compiled for the caches of these tests; once, since that takes longer than most of them.
+/// A policy, compiled for the caches of these tests. It is compiled once, since that takes longer than most of them.
 pub fn policy(component: &[u8]) -> PolicyComponent {
     static COMPILED: Mutex<BTreeMap<Vec<u8>, PolicyComponent>> = Mutex::new(BTreeMap::new());
     let mut compiled = COMPILED.lock().unwrap();
@@ -38,12 +38,12 @@ pub fn choice(component: &[u8], options: &[(&str, &str)]) -> PolicyChoice {
     PolicyChoice { component: policy(component), options }
 }
 
-/// A cache that is asked, and what is known of the answers.
+/// A cache that receives requests, and the expected responses.
 pub struct Asked {
     pub rig: CacheRig,
     pub cache: MediaCache,
     random: Random,
-    /// What a plain LRU would hold, the least recently used first.
+    /// What a plain LRU would store, the least recently used first.
     stored: Vec<String>,
     at_hand: Vec<String>,
     pub hits: u64,
@@ -57,7 +57,7 @@ impl Asked {
         Self { rig, cache, random: Random(1), stored: Vec::new(), at_hand: Vec::new(), hits: 0, misses: 0 }
     }
 
-    /// Asks for one of twice as many URLs as there is room for. The answer has to be right, and the limits have to hold.
+    /// Requests one of twice as many URLs as fit. The response must be right, and the limits must hold.
     pub async fn ask(&mut self) {
         let url = format!("test:{}", self.random.below(2 * ENTRIES as u64));
         let media = self.cache.get_or_download(&url).await.unwrap();
@@ -76,14 +76,14 @@ impl Asked {
         self.check_limits().await;
     }
 
-    /// Asks a number of times.
+    /// Sends a number of requests.
     pub async fn ask_often(&mut self, times: usize) {
         for _ in 0..times {
             self.ask().await;
         }
     }
 
-    /// As [`ask_often`](Self::ask_often); and each time exactly those entries have to be there that a plain LRU would hold.
+    /// As [`ask_often`](Self::ask_often); after each request, exactly the entries that a plain LRU would store must be stored.
     pub async fn ask_lru(&mut self, times: usize) {
         for _ in 0..times {
             self.ask().await;
@@ -109,11 +109,11 @@ impl Asked {
     }
 }
 
-/// New entries evict the others one by one, those first that were not used for the longest: from disk and from memory.
+/// Asserts that new entries evict the others one by one, the least recently used first, from disk and from memory.
 pub async fn evicts_by_use(cache: &MediaCache) {
     let (mut on_disk, mut at_hand) = (order(cache).await, resident(cache).await);
     let (full_disk, full_memory) = (on_disk.len(), at_hand.len());
-    // What is missing to a full tier is missing because the policy before did not want it.
+    // If a tier is not full, the previous policy refused entries.
     let status = cache.status().await.unwrap().cache;
     let (room, items) = ((status.max_entry_bytes / SMALL) as usize, status.max_memory_items as usize);
     for number in 0..2 * full_disk.max(full_memory) {

@@ -1,4 +1,4 @@
-//! A swap that takes its time.
+//! Slow swaps.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use crate::requests::policy;
 
-/// Time enough for a slow policy.
+/// Enough time for a slow policy.
 pub fn patient(builder: Builder) -> Builder {
     builder.policy_limits(PolicyLimits { call_time: Duration::from_secs(60), ..PolicyLimits::default() })
 }
@@ -22,7 +22,7 @@ pub fn patient(builder: Builder) -> Builder {
 /// How many entries there are, in each tier.
 const ENTRIES: u64 = 60;
 
-/// A cache with entries enough to keep a slow policy busy for some tenths of a second.
+/// A cache with enough entries to keep a slow policy busy for some tenths of a second.
 async fn filled(rig: &CacheRig) -> MediaCache {
     let set = |builder: Builder| entry_budget(patient(builder), ENTRIES * SMALL).max_memory_items(ENTRIES as u32);
     let cache = rig.open_with(set).await;
@@ -32,7 +32,7 @@ async fn filled(rig: &CacheRig) -> MediaCache {
     cache
 }
 
-/// Comes back when what is known of the swap under way is as it should be.
+/// Waits until the progress of the swap meets a condition.
 async fn until(cache: &MediaCache, reached: impl Fn(Option<SwapProgress>) -> bool) {
     let reached = async {
         while !reached(cache.policy().swap) {
@@ -46,7 +46,7 @@ fn begun(progress: Option<SwapProgress>) -> bool {
     progress.is_some_and(|swap| swap.seeded > 0)
 }
 
-/// Begins to put a slow policy in place, and waits until it is being told of what resides.
+/// Starts to swap in a slow policy, and waits until it is being seeded.
 async fn being_told(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapError>> {
     let swapped = cache.clone();
     let swap = tokio::spawn(async move { swapped.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await });
