@@ -1,14 +1,14 @@
-//! Tests that need what not every machine has, such as a program or a privilege.
+//! Skips tests that need something that not every machine has, such as a program or a privilege.
 
 use std::io::Write;
 
 /// Set to `1` where everything is installed, as in CI: a test is then never skipped, but fails.
 const NO_SKIPS: &str = "MEDIA_CACHE_NO_SKIPS";
 
-/// Whether to skip a test that needs `what`, which may not be available. Says so in the output of the test.
+/// Whether to skip a test that needs `what`, which may be missing. Prints a note in the output of the test.
 ///
 /// # Panics
-/// If it is not available, and `MEDIA_CACHE_NO_SKIPS` is `1`.
+/// If it is missing, and `MEDIA_CACHE_NO_SKIPS` is `1`.
 #[must_use]
 pub fn unless(available: bool, what: &str) -> bool {
     let must_run = std::env::var_os(NO_SKIPS).is_some_and(|value| value == "1");

@@ -68,10 +68,10 @@ pub static REACHES_OUT: &[u8] = hostile!("reaches_out");
 /// CLOCK, written in C.
 pub static CLOCK: &[u8] = include_bytes!("../c/clock.wasm");
 
-/// The cache component with faults that are switched off. See `guest/cache/src/mutants.rs`.
+/// The cache component with faults that are all switched off. See `guest/cache/src/mutants.rs`.
 static MUTANTS: &[u8] = include_bytes!(env!("MUTANTS"));
 
-/// The text in the component that ends with the number of the fault that is switched on.
+/// The text in the component that precedes the number of the active fault.
 const SWITCH: &[u8] = b"media-cache mutant: ";
 
 /// The cache component with the fault of this number switched on. With 0, it has none.

@@ -19,7 +19,7 @@ pub fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comman
     command
 }
 
-/// Removes the settings of whoever runs the tests from the environment of a command that starts the binary, perhaps through a shell.
+/// Removes the user's settings from the environment of a command that starts the binary, perhaps through a shell.
 pub fn remove_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MEDIA_CACHE_")) {
         command.env_remove(name);

@@ -18,19 +18,19 @@ pub const OWN_DIRECTORY: &str = ".media-cache";
 /// The file with the order of use.
 pub const INDEX_LOG: &str = ".media-cache/index.log";
 
-/// What [`files_exist`] answers for an entry that is stored.
+/// The result of [`files_exist`] for a stored entry.
 pub const BOTH: (bool, bool) = (true, true);
 
-/// What [`files_exist`] answers for an entry that is not stored.
+/// The result of [`files_exist`] for an entry that is not stored.
 pub const NEITHER: (bool, bool) = (false, false);
 
-/// What a file takes up of the disk in blocks of 4096 bytes.
+/// The disk usage of a file, in blocks of 4096 bytes.
 #[must_use]
 pub fn disk_size(len: u64) -> u64 {
     len.next_multiple_of(4096)
 }
 
-/// What the names of an entry's files start with.
+/// The stem of the names of an entry's files.
 #[must_use]
 pub fn file_stem(url: &str) -> String {
     sha256(url)
@@ -74,10 +74,10 @@ pub fn listing(directory: &Path) -> BTreeMap<OsString, Option<Vec<u8>>> {
     fs::read_dir(directory).unwrap().map(|entry| entry.unwrap()).map(|entry| (entry.file_name(), content(&entry.path()))).collect()
 }
 
-/// What the files of entries take up of the disk, and how many there are.
+/// The disk usage of the files of entries, and their number.
 ///
 /// # Panics
-/// When there are files that belong neither to an entry nor to the cache itself.
+/// If there are files that belong to neither an entry nor the cache itself.
 #[must_use]
 pub fn disk_usage(directory: &Path) -> (u64, usize) {
     let (mut bytes, mut count) = (0, 0);
@@ -95,8 +95,8 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
     (bytes, count)
 }
 
-/// Copies the files as they are at this moment, which is what a crash leaves. Those that are deleted or renamed meanwhile, as a cache
-/// does with its log in the background, are left out.
+/// Copies the files as they are at this moment, as a crash would leave them. Files that are deleted or renamed meanwhile, such as the log
+/// in the background, are left out.
 pub fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -14,7 +14,7 @@ pub async fn body(media: &Media) -> Vec<u8> {
     media.body.bytes().await.unwrap().to_vec()
 }
 
-/// Requests a URL whose download has to fail, and returns the error.
+/// Requests a URL whose download must fail, and returns the error.
 pub async fn failure(cache: &MediaCache, url: &str) -> FetchError {
     match cache.get_or_download(url).await {
         Err(CacheError::Fetch(error)) => error,

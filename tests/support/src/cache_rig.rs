@@ -14,7 +14,7 @@ use crate::scripted_origin::ScriptedOrigin;
 use crate::scripted_transcoder::ScriptedTranscoder;
 use crate::soon::soon;
 
-/// The disk space of an entry with up to one block of media: a block for each of its two files.
+/// The disk usage of an entry with up to one block of media: a block for each of its two files.
 pub const SMALL: u64 = 8192;
 
 /// The engine of all tests of a process, so that the components are compiled once.
@@ -103,7 +103,7 @@ impl CacheRig {
     }
 }
 
-/// What is reserved of the budget for everything but entries by [`entry_budget`], in bytes.
+/// The part of the budget that [`entry_budget`] reserves for everything but entries, in bytes.
 const RESERVED: u64 = 1 << 20;
 
 /// Sets the budget of the entries, in bytes.
@@ -112,7 +112,7 @@ pub fn entry_budget(builder: Builder, entry_bytes: u64) -> Builder {
     builder.max_disk_bytes(bytes(entry_bytes + RESERVED)).reserved_disk_bytes(RESERVED)
 }
 
-/// A number of bytes, which is not zero.
+/// A non-zero number of bytes.
 #[must_use]
 pub fn bytes(number: u64) -> NonZeroU64 {
     NonZeroU64::new(number).unwrap()

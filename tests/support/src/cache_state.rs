@@ -10,14 +10,14 @@ use crate::soon::soon;
 /// The counters of a cache.
 ///
 /// # Panics
-/// When the cache component was restarted or a policy was disabled.
+/// If the cache component was restarted or a policy was disabled.
 pub async fn stats(cache: &MediaCache) -> Stats {
     let status = cache.status().await.unwrap();
     assert_eq!((status.restarts, status.policy.fallbacks), (0, 0), "a component failed");
     status.cache
 }
 
-/// Waits until the counters meet a condition. For changes inside the component, which no event signals.
+/// Waits until the counters meet a condition, for changes inside the component that no event signals.
 pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> Stats {
     let reached = async {
         loop {
@@ -31,7 +31,7 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
     soon(reached).await
 }
 
-/// Waits until a cache stores again, now that nothing fails any more. What failed is tried again once a second by its clock.
+/// Waits until a cache stores again, once nothing fails. Failed operations are retried once a second by its clock.
 pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
     soon(cache.loaded()).await.unwrap();
     let stores_again = async {

@@ -1,4 +1,4 @@
-//! A disk that fails as a test says, and notes what a cache does with it.
+//! A disk that fails as a test specifies, and records the operations of a cache.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use media_cache::{FileFaults, FileOperation};
 use rustix::io::Errno;
 
-/// What becomes of an operation.
+/// The fault of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It fails with this error.
@@ -36,13 +36,13 @@ struct State {
     failed: usize,
 }
 
-/// What an operation is called: what is done and to which kind of file, such as `create *.dat`. The digests of entries, which begin the
-/// names of their files, are left out.
+/// The name of an operation: the action and the kind of file, such as `create *.dat`. The digests of entries at the start of file names are
+/// left out.
 #[must_use]
 pub fn name(operation: &FileOperation) -> String {
     let file = match operation.file.split_once('.') {
         Some((stem, rest)) if stem.len() == 64 => format!("*.{rest}"),
-        // A file without a name.
+        // An unnamed file.
         _ if operation.file.starts_with('#') => "body to be stored".into(),
         _ => operation.file.clone(),
     };
@@ -55,7 +55,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().plan = Some(Box::new(plan));
     }
 
-    /// From now on, no operation fails, and those that hang are done.
+    /// From now on, no operation fails, and operations that hang are completed.
     pub fn work(&self) {
         self.state.lock().unwrap().plan = None;
         self.ended.notify_all();

@@ -17,14 +17,14 @@ pub fn http_client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// The same with a connection for each request. One that keeps connections may wait forever for one to a service that was killed.
+/// As [`http_client`], with a connection for each request. A client that keeps connections may wait forever for one to a killed service.
 #[must_use]
 pub fn http_client_without_pool() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().unwrap()
 }
 
 fn client_builder() -> reqwest::ClientBuilder {
-    // Nothing here is encrypted, but the client needs a provider, which is one for the process.
+    // Nothing here is encrypted, but the client needs a TLS provider, which is set once per process.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }

@@ -141,7 +141,7 @@ impl HttpOrigin {
         self.url(path)
     }
 
-    /// Holds up requests for a path, which has to have a page, until the latch is opened.
+    /// Holds requests for a path, which must have a page, until the latch is opened.
     #[must_use]
     pub fn hold(&self, path: &str) -> Latch {
         let latch = Latch::closed();
@@ -176,7 +176,7 @@ async fn respond(State(pages): State<Pages>, uri: Uri) -> Response {
     page.unwrap_or_else(|| Page::status(404)).respond().await
 }
 
-/// A port at which nobody listens, reserved until it is dropped.
+/// A port without a listener, reserved until it is dropped.
 pub struct ClosedPort(TcpSocket);
 
 impl ClosedPort {

@@ -18,7 +18,7 @@ pub struct ManualClock {
 #[derive(Debug, Default)]
 struct Time {
     elapsed: Duration,
-    /// By how much the wall clock was set back.
+    /// How far the wall clock was set back.
     set_back: Duration,
     stopped: bool,
     /// How many readers are blocked.
@@ -31,7 +31,7 @@ impl ManualClock {
         self.time.lock().unwrap().elapsed += time;
     }
 
-    /// Sets back the wall clock, and not the time elapsed.
+    /// Sets back the wall clock, but not the elapsed time.
     pub fn set_back(&self, time: Duration) {
         self.time.lock().unwrap().set_back += time;
     }
@@ -41,14 +41,14 @@ impl ManualClock {
         SystemTime::UNIX_EPOCH + self.now()
     }
 
-    /// Blocks whoever reads the clock until the guard is dropped. The component runs on one thread and reads the clock for every hit,
-    /// so this stops the component.
+    /// Blocks readers of the clock until the guard is dropped. The component runs on one thread and reads the clock for every hit, so this
+    /// stops the component.
     pub fn stop(&self) -> StoppedClock<'_> {
         self.time.lock().unwrap().stopped = true;
         StoppedClock(self)
     }
 
-    /// The time since the start, and by how much the wall clock was set back.
+    /// The time since the start, and how far the wall clock was set back.
     fn read(&self) -> (Duration, Duration) {
         let mut time = self.time.lock().unwrap();
         time.blocked += 1;

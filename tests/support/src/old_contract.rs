@@ -1,10 +1,10 @@
 //! Components of another version of the contract.
 
-/// The same component, built for version 0.1 of the contract as far as its imports and exports say. Both versions are equally long, so
-/// that nothing else changes.
+/// The same component, which claims in its imports and exports to be built for version 0.1 of the contract. Both versions have the same
+/// length, so nothing else changes.
 ///
 /// # Panics
-/// When the component names no interface of the contract.
+/// If the component names no interface of the contract.
 #[must_use]
 pub fn of_version_0_1(component: &[u8]) -> Vec<u8> {
     let mut old = component.to_vec();

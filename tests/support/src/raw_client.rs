@@ -1,4 +1,4 @@
-//! A client that writes requests byte by byte and reads when it likes.
+//! A client that writes requests byte by byte and controls when it reads.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ impl RawClient {
         self.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n{framing}\r\n\r\n")).await;
     }
 
-    /// Sends single bytes with pauses for as long as the service accepts them, and returns what it sends until it closes.
+    /// Sends single bytes with pauses for as long as the service accepts them, and returns what the service sends until it closes.
     pub async fn drip(&mut self) -> String {
         let (mut input, mut output) = self.0.split();
         let drip = async {
@@ -64,7 +64,7 @@ impl RawClient {
         };
         let mut received = String::new();
         tokio::select! {
-            // The connection may be reset: what counts is that it ends, and what was received before.
+            // The connection may be reset: only its end and the bytes received before it matter.
             _ = soon(input.read_to_string(&mut received)) => received,
             () = drip => received,
         }
@@ -84,7 +84,7 @@ impl RawClient {
         String::from_utf8_lossy(&received).into_owned()
     }
 
-    /// Reads the next response, which has to have a length.
+    /// Reads the next response, which must have a length.
     pub async fn read_response(&mut self) -> String {
         let head = soon(read_head(&mut self.0)).await.unwrap();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();

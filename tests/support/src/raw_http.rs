@@ -1,4 +1,4 @@
-//! Heads of HTTP messages, read byte by byte so that nothing behind them is consumed.
+//! Heads of HTTP messages, read byte by byte so that nothing after them is consumed.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 

@@ -18,7 +18,7 @@ pub struct ScriptedOrigin {
 struct Page {
     answer: Option<Answer>,
     latch: Option<Latch>,
-    /// What a conditional request is answered with instead.
+    /// Answers conditional requests with `not-modified` and this, instead of `answer`.
     confirmation: Option<CacheControl>,
     requests: usize,
     /// The conditions of the latest request, if it had any.
@@ -27,7 +27,7 @@ struct Page {
 
 type Answer = Arc<dyn Fn() -> Result<FetchedMedia, FetchError> + Send + Sync>;
 
-/// What the origin serves at a URL without a script.
+/// The body of a URL without a script.
 #[must_use]
 pub fn text(url: &str) -> Vec<u8> {
     format!("what is at {url}").into_bytes()
@@ -72,7 +72,7 @@ impl ScriptedOrigin {
         self.page(url, |page| page.conditions.clone())
     }
 
-    /// Holds up downloads of a URL until the latch is opened.
+    /// Holds downloads of a URL until the latch is opened.
     pub fn hold(&self, url: &str) -> Latch {
         let latch = Latch::closed();
         self.page(url, |page| page.latch = Some(latch.clone()));

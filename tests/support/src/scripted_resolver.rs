@@ -23,7 +23,7 @@ impl ScriptedResolver {
         self.answers.lock().unwrap().insert(name.to_owned(), answers.iter().map(addresses).collect());
     }
 
-    /// Gives all other names this answer. Without it they do not exist.
+    /// Gives all other names this answer. By default they do not exist.
     pub fn answers_otherwise(&self, addresses: &[&str]) {
         *self.otherwise.lock().unwrap() = Some(addresses.iter().map(|address| address.parse().unwrap()).collect());
     }

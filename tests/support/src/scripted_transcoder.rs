@@ -28,7 +28,7 @@ impl ScriptedTranscoder {
         *self.requests.lock().unwrap()
     }
 
-    /// Holds up conversions until the latch is opened.
+    /// Holds conversions until the latch is opened.
     pub fn hold(&self) -> Latch {
         self.latch.lock().unwrap().insert(Latch::closed()).clone()
     }

@@ -49,7 +49,7 @@ impl ServiceDirectory {
         Service::start(&self.cache(), arguments).await
     }
 
-    /// Starts a service on the cache without a listener and a token of ours.
+    /// Starts a service on the cache with only these arguments, without a default listener and token.
     pub async fn serve_with_only(&self, arguments: &[&str]) -> Service {
         Service::start_with_only(&self.cache(), arguments).await
     }
@@ -96,8 +96,7 @@ impl ServiceDirectory {
         names
     }
 
-    /// What the entries take up of the disk. Files that disappear meanwhile take up nothing, nor does a directory that does not exist
-    /// yet.
+    /// The disk usage of the entries. Files that disappear meanwhile use nothing, and neither does a directory that does not exist yet.
     #[must_use]
     pub fn disk_usage(&self) -> u64 {
         let files = match std::fs::read_dir(self.cache()) {
@@ -129,7 +128,7 @@ impl ServiceDirectory {
     /// Whether an entry is stored.
     ///
     /// # Panics
-    /// When only one of its files exists.
+    /// If only one of its files exists.
     #[track_caller]
     #[must_use]
     pub fn holds(&self, url: &str) -> bool {

@@ -62,8 +62,7 @@ impl Service {
         Self::start_with_only(directory, &[&defaults, arguments].concat()).await
     }
 
-    /// Starts a service that may download from loopback addresses, without a token and without a listener unless the arguments have
-    /// one.
+    /// Starts a service that may download from loopback addresses, without a token, and without a listener unless the arguments have one.
     pub async fn start_with_only(directory: &Path, arguments: &[&str]) -> Self {
         let mut command = binary(["serve", "--allow-address", "127.0.0.0/8", "--dir"]);
         command.arg(directory).args(arguments);
@@ -78,7 +77,7 @@ impl Service {
         Self::spawn(command, token_file).await
     }
 
-    /// Starts a service in a working directory with environment variables and no arguments of ours.
+    /// Starts a service in a working directory, with environment variables and without default arguments.
     pub async fn start_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
         let mut command = binary(["serve"]);
         command.args(arguments).current_dir(directory).envs(variables.iter().copied());
@@ -117,7 +116,7 @@ impl Service {
         self.token_file.to_str().unwrap()
     }
 
-    /// The address of the administration listener, which the second line of standard output has.
+    /// The address of the administration listener, from the second line of standard output.
     pub async fn admin_address(&mut self) -> SocketAddr {
         let second = soon(self.stdout.next_line()).await.unwrap().unwrap();
         second.strip_prefix("administration on http://").unwrap_or_else(|| panic!("no address in {second:?}")).parse().unwrap()
@@ -180,7 +179,7 @@ impl Service {
         Pid::from_raw(self.child.id().unwrap() as i32).unwrap()
     }
 
-    /// The processes that it has started and that have not ended.
+    /// The processes that it has started and that are still running.
     #[must_use]
     pub fn children(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid().as_raw_pid())).unwrap();
@@ -188,7 +187,7 @@ impl Service {
         children.flat_map(|children| children.split_whitespace().map(Into::into).collect::<Vec<_>>()).collect()
     }
 
-    /// How many files without a name it has open, besides those in memory.
+    /// The number of unnamed files that it has open, not counting those in memory.
     #[must_use]
     pub fn unnamed_files(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_pid())).unwrap();
@@ -239,7 +238,7 @@ impl Service {
         status
     }
 
-    /// Stops the service, which has to succeed.
+    /// Stops the service, which must succeed.
     pub async fn stop(self) {
         let log = self.log.clone();
         self.signal(Signal::TERM);

@@ -5,15 +5,15 @@ use std::time::Duration;
 /// Waits for an event that might never come, so that the test fails instead of hanging.
 ///
 /// # Panics
-/// When it takes longer than a minute.
+/// If it takes longer than a minute.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("timed out after a minute")
 }
 
-/// Waits until a condition holds that nobody reports, such as one of another process: it is checked again and again.
+/// Waits until a condition holds that no event signals, such as one of another process, by checking it repeatedly.
 ///
 /// # Panics
-/// When it takes longer than a minute.
+/// If it takes longer than a minute.
 pub async fn eventually(mut holds: impl FnMut() -> bool) {
     soon(async {
         while !holds() {

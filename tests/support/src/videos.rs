@@ -8,7 +8,7 @@ use crate::images::{GIF_SIZE, gif};
 /// A video.
 ///
 /// # Panics
-/// When it cannot be made.
+/// If it cannot be created.
 pub async fn mp4() -> Vec<u8> {
     match EmbeddedConverter::default().convert(gif(&[10, 20, 30]).into(), ConvertGifs::Always).await {
         Ok(Converted::Video(video)) => video,
@@ -19,7 +19,7 @@ pub async fn mp4() -> Vec<u8> {
 /// How long each frame of a converted [`gif()`] is shown, in hundredths of a second.
 ///
 /// # Panics
-/// When it is not a video with one track of the size of the GIF.
+/// If it is not a video with one track of the size of the GIF.
 #[must_use]
 pub fn frame_times(video: &[u8]) -> Vec<u64> {
     let video = Mp4::read_bytes(video).unwrap();

@@ -4,7 +4,7 @@ use media_cache_hostile_policies::sdk::PolicyState;
 use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest, OptionDescription};
 use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// In everything else it is an LRU.
+/// An LRU in everything else.
 pub struct Lru;
 
 impl Hostile for Lru {
@@ -20,7 +20,7 @@ impl Guest for Component {
     fn describe() -> Description {
         // Leaked, because the strings share it and it could be freed only once.
         let text = "and so on ".repeat(1 << 20).leak();
-        // SAFETY: unsound, but nobody writes to it before the host has read it.
+        // SAFETY: unsound, but nothing writes to it before the host has read it.
         let endless = || unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), text.len()) };
         let option = |_| OptionDescription { name: endless(), default: endless(), doc: endless() };
         let options = (0..1000).map(option).collect();

@@ -4,7 +4,7 @@ use media_cache_hostile_policies::sdk::PolicyState;
 use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest};
 use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// In everything else it is an LRU.
+/// An LRU in everything else.
 pub struct Lru;
 
 impl Hostile for Lru {

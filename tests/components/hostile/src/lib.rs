@@ -1,16 +1,16 @@
-//! What the hostile policies share: they behave as an LRU until they are triggered, so that a trial finds nothing.
+//! Code shared by the hostile policies: they behave as an LRU until they are triggered, so that a trial finds nothing.
 
 use std::marker::PhantomData;
 
 pub use media_cache_policy_sdk as sdk;
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab};
 
-/// What a policy does once it is triggered. The default of everything is LRU.
+/// What a policy does once it is triggered. By default, every method behaves as an LRU.
 pub trait Hostile: 'static {
     /// The name of the policy.
     const NAME: &'static str;
 
-    /// A policy is created. This is called at any time.
+    /// Called when a policy is created, whether or not it is triggered.
     ///
     /// # Errors
     /// If it cannot be created.
@@ -18,24 +18,24 @@ pub trait Hostile: 'static {
         Ok(())
     }
 
-    /// Victims are requested.
+    /// Chooses victims.
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
         lru.evict(needed)
     }
 
-    /// A candidate is to be placed.
+    /// Places a candidate.
     fn place(lru: &mut Lru, candidate: &Entry, needed: u64) -> Placement {
         let victims = Self::evict(lru, needed);
         lru.insert(candidate);
         Placement::Admit(victims)
     }
 
-    /// An entry is restored.
+    /// Restores an entry.
     fn restore(lru: &mut Lru, entry: &Entry) {
         lru.insert(entry);
     }
 
-    /// An entry was requested.
+    /// Records a request for an entry.
     fn accessed(lru: &mut Lru, id: EntryId) {
         lru.accessed(id);
     }
@@ -175,7 +175,7 @@ macro_rules! hostile {
     };
 }
 
-/// Exports a `Guest` of its own from an example.
+/// Exports a custom `Guest` from an example.
 #[macro_export]
 macro_rules! export {
     ($guest:ident) => {
