@@ -1,4 +1,4 @@
-//! What is written down is true: help texts, error codes, the plot in the README, the vendored WIT, and that a policy has nothing.
+//! Checks documents against the code: help texts, error codes, the plot in the README, the vendored WIT, and that policies import nothing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -13,7 +13,7 @@ use wasmtime::component::Component;
 /// The page with the help texts.
 const HELP: &str = "docs/cli.md";
 
-/// Compares a document with what it has to be. With `UPDATE_DOCS=1`, it is written.
+/// Compares a document with its expected content. With `UPDATE_DOCS=1`, it is written instead.
 fn check_document(path: &str, expected: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(workspace_path(path), expected).unwrap();
@@ -29,7 +29,7 @@ fn subcommands(help: &str) -> Vec<String> {
     names.filter(|name| *name != "help").map(Into::into).collect()
 }
 
-/// Adds the help of a command, and of those below it, as sections.
+/// Adds the help of a command and its subcommands, as sections.
 fn add_help(command: &[String], page: &mut String) {
     let arguments: Vec<&str> =
         command.iter().map(String::as_str).chain([if command.is_empty() { "--help" } else { "-h" }]).collect();
@@ -63,7 +63,7 @@ fn plot_in_the_readme_is_drawn_from_the_trace_in_the_repository() {
     assert!(workspace_file("README.md").contains(path));
 }
 
-/// The codes of problems in a source file, which follow on a status.
+/// The problem codes in a source file, each of which follows a status.
 fn problem_codes(source: &str) -> Vec<&str> {
     let code = source.split_once("#[cfg(test)]").map_or(source, |(code, _)| code);
     let rests = code.split("StatusCode::").skip(1).filter_map(|rest| rest.split_once(','));
@@ -137,7 +137,7 @@ fn the_documents_list_every_policy_and_every_kind_of_failure() {
     }
 }
 
-/// What a component asks its host for.
+/// The imports of a component.
 fn imports(component: &[u8]) -> Vec<String> {
     let engine = Engine::default();
     let component = Component::new(&engine, component).unwrap();

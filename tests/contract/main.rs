@@ -1,4 +1,4 @@
-//! The WIT packages: what `wasm-tools component wit --all-features` would check, and that everything in them is documented.
+//! The WIT packages: checks what `wasm-tools component wit --all-features` would check, and that everything in them is documented.
 
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 

@@ -12,7 +12,7 @@ pub struct Crate {
     pub directory: String,
     /// The root files of its library and binaries.
     roots: Vec<String>,
-    /// The directories of its normal and build dependencies, of those with a path.
+    /// The directories of its normal and build dependencies that have a path.
     pub dependencies: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().unwrap().iter()
 }
 
-/// Makes `path` relative to the workspace root. A value that is no path has none.
+/// Makes `path` relative to the workspace root. `None` if the value is not a path.
 fn relative(path: &Value) -> Option<String> {
     let path = Path::new(path.as_str()?);
     let path = path.strip_prefix(root()).unwrap_or(path);
