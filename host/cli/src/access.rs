@@ -6,7 +6,7 @@ use clap::Args;
 use ipnet::IpNet;
 use media_cache_http_downloader::{AccessRules, HostPattern};
 
-/// Who may be fetched from. For commands that download.
+/// Access rules, for commands that download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Access {

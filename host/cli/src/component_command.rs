@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::policy::{Server, read_component, text};
 
-/// What can be done with the cache component.
+/// The commands for the cache component.
 #[derive(Subcommand)]
 pub enum Component {
     /// Say which cache component a running service has

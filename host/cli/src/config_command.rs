@@ -9,7 +9,7 @@ use crate::config::{self, Problems, Settings};
 use crate::output;
 use crate::serve::Serve;
 
-/// What can be done with a configuration.
+/// The commands for the configuration.
 #[derive(Subcommand)]
 pub enum Config {
     /// Print what `serve` would have with the same options, and where each value came from
@@ -25,7 +25,7 @@ pub enum Config {
     Check(Box<Configuration>),
 }
 
-/// The options of `serve`, and how they are shown.
+/// The options of `serve`, and the output format.
 #[derive(Args)]
 pub struct Configuration {
     /// Print a JSON object

@@ -12,7 +12,7 @@ use media_cache_maintenance::EntryDirectory;
 
 use crate::config::ConfigurationFile;
 
-/// Which directory it is.
+/// The directory of a cache.
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct CacheDirectory {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions, RetryOptions};
 
-/// How many downloads there are at once. For commands that run long enough to have many.
+/// Limits on concurrent downloads, for commands that run long enough to have many.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct DownloadLimits {
@@ -44,7 +44,7 @@ impl DownloadLimits {
     }
 }
 
-/// How often a download is tried.
+/// The number of attempts of a download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Retries {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use media_cache::{Builder, Durability};
 
-/// What an entry survives. For commands that store something.
+/// The durability of entries, for commands that store something.
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct DurabilityOption {

@@ -9,7 +9,7 @@ use media_cache::{Builder, FailureKind, defaults};
 /// The longest valid time, in seconds: nearly fifty days.
 const LONGEST: u32 = u32::MAX / 1000;
 
-/// For how long failures are remembered. For commands that run long enough to meet one twice.
+/// How long failures are remembered, for commands that run long enough to meet one twice.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct FailureMemory {

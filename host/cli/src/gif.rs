@@ -27,7 +27,7 @@ const MILLION: u64 = 1_000_000;
 const MAX_PIXELS: u64 = 36_864 * 16 * 16;
 const MAX_SIDE: i64 = 8_688;
 
-/// Which GIFs are converted to MP4. For commands that store something.
+/// Which GIFs are converted to MP4, for commands that store something.
 #[derive(Args)]
 #[command(next_help_heading = "GIFs")]
 pub struct GifOptions {

@@ -15,7 +15,7 @@ use crate::outbound::OutboundLimits;
 use crate::progress;
 use crate::storage::MIB;
 
-/// What comes in, and what becomes of it. For commands that store something.
+/// Downloads and conversion, for commands that store something.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Ingest {
@@ -33,7 +33,7 @@ pub struct Ingest {
     gif: GifOptions,
 }
 
-/// How large a body may be.
+/// The limit on the size of bodies.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct BodyLimit {

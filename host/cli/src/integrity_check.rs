@@ -8,7 +8,7 @@ use media_cache::Builder;
 /// Slow enough not to be noticed (half a percent of a processor without instructions for SHA-256), and fast enough for 86 GB a day.
 const DEFAULT_RATE: u64 = 1_000_000;
 
-/// How fast what is stored is checked. For commands that run long enough.
+/// The rate of the background check, for commands that run long enough.
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct IntegrityCheck {

@@ -4,7 +4,7 @@ use clap::Args;
 use media_cache::KeyRules;
 use media_cache_entry_files::KeyDigest;
 
-/// What makes URLs the same entry. Every command that is given a URL has to know.
+/// The key rules, for every command that takes a URL.
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct KeyRuleOptions {

@@ -8,7 +8,7 @@ use media_cache_server::{Access, AdminTokens, AllowedOrigin, AllowedOrigins, Lis
 use crate::listen_address::{ListenAddress, ResolvedAddress};
 use crate::secrets::{admin_tokens, signing_keys};
 
-/// What `serve` is told of the world around it.
+/// The options of `serve` about access and its own name.
 #[derive(Args)]
 #[command(next_help_heading = "Who may ask")]
 pub struct Listeners {

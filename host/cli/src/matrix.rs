@@ -8,7 +8,7 @@ use media_cache_http_downloader::{Homeserver, HomeserverUrl};
 
 use crate::secrets;
 
-/// Through whom Matrix media is fetched. For commands that download.
+/// The homeserver for Matrix media, for commands that download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Matrix {

@@ -6,7 +6,7 @@ use media_cache::{Builder, defaults};
 use crate::open_file_limit::allowed_files;
 use crate::storage::MIB;
 
-/// The tier in memory. For commands that run long enough to have one.
+/// The memory tier, for commands that run long enough to have one.
 #[derive(Args)]
 #[command(next_help_heading = "Memory")]
 pub struct Memory {

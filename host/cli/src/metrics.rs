@@ -4,7 +4,7 @@ use clap::Args;
 use media_cache_http_downloader::HostPattern;
 use media_cache_server::metrics::Metrics;
 
-/// What is told apart at `/metrics`.
+/// The hosts that `/metrics` counts separately.
 #[derive(Args)]
 #[command(next_help_heading = "Logs and metrics")]
 pub struct MetricsOptions {

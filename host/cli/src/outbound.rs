@@ -6,7 +6,7 @@ use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use media_cache_http_downloader::{HttpOptions, OriginCacheControl, OriginHeader, TypePattern};
 
-/// How far downloads go. For commands that download.
+/// Limits on downloads, for commands that download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct OutboundLimits {

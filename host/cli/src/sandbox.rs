@@ -7,7 +7,7 @@ use media_cache::PolicyLimits;
 
 use crate::storage::MIB;
 
-/// What a policy may use up. For commands that run one whose author they do not know.
+/// Resource limits for a policy, for commands that may run an untrusted one.
 #[derive(Args)]
 #[command(next_help_heading = "Eviction policy")]
 pub struct Sandbox {

@@ -4,7 +4,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use media_cache_maintenance::EntryFilter;
 
-/// Which entries a command is for. At most one of these can be given.
+/// The entries that a command applies to. At most one of these can be given.
 #[derive(Args)]
 #[group(multiple = false)]
 pub struct Selection {

@@ -50,7 +50,7 @@ const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
     None => NonZeroUsize::MIN,
 };
 
-/// What `serve` is told.
+/// The options of `serve`.
 #[derive(Args)]
 pub struct Serve {
     /// Where to listen: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::secrets::first_token;
 
-/// What a service knows its administrators by.
+/// The token for the service.
 #[derive(Args)]
 pub struct TokenFile {
     /// A file with a token of the service, where it wants one; the first in it is sent

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 
-/// How long it may take to end.
+/// How long a shutdown may take.
 #[derive(Args, Clone, Copy)]
 pub struct ShutdownTimes {
     /// How long clients have, after SIGTERM, to take what they asked for

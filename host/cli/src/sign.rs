@@ -16,7 +16,7 @@ use crate::outbound::size;
 use crate::output;
 use crate::secrets::signing_keys;
 
-/// What is to be signed, and with what.
+/// The URL to sign, and the keys.
 #[derive(Args)]
 pub struct Sign {
     /// The URL of the media, as the service is to get it

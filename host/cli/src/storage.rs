@@ -21,7 +21,7 @@ pub const MIB: u64 = 1 << 20;
 /// The budget of a service, and of a directory that is empty, in MiB.
 pub const DEFAULT_MAX_SIZE_MB: u64 = defaults::MAX_DISK_BYTES.get() / MIB;
 
-/// Which cache it is. Every command has these.
+/// The cache to use. Every command has these options.
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct Storage {

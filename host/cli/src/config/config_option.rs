@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Where options are that are not given.
+/// The configuration file, for commands that take one.
 #[derive(Args)]
 pub struct ConfigurationFile {
     /// A TOML file with options, such as `max-size-mb = 500`; what is given, or is in the environment, outweighs it

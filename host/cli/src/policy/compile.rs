@@ -24,7 +24,7 @@ const MAX_COMPILED_BYTES: u64 = 512 << 20;
 /// The niceness of the compiler, so that serving requests comes first.
 const NICENESS: i32 = 10;
 
-/// What compiling an uploaded policy may take.
+/// Resource limits for compiling an uploaded policy.
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Eviction policy")]
 pub struct CompileLimits {

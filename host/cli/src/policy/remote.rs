@@ -23,7 +23,7 @@ use crate::service_client::{ServiceClient, TokenFile, service_address};
 /// How often the progress of a swap is polled.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Which service it is, and how its answer is shown.
+/// The service, and the format of its answer.
 #[derive(Args)]
 pub struct Server {
     #[command(flatten)]
