@@ -1,4 +1,4 @@
-//! The GIFs of the bench: one or more of each kind that people post, made of nothing but arithmetic.
+//! The GIFs of the bench: one or more of each kind that people post, generated arithmetically.
 
 use crate::drawing::{Colour, Picture, Random, landscape, noise, sine};
 use crate::gif_file::{Dither, Store, encode};
@@ -72,7 +72,7 @@ fn grain(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// A face before a blurred background, which does not move; a caption below.
+/// A face in front of a static, blurred background, with a caption below.
 fn reaction(width: i32, height: i32, frames: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(width, height, [0; 3]);
@@ -134,13 +134,13 @@ fn slides(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// Words.
+/// The words of the text.
 fn letters(seed: u64, count: i32) -> Vec<u8> {
     let mut random = Random::new(seed + 77);
     (0..count).map(|_| if random.below(6) == 0 { b' ' } else { b'a' + random.below(26) as u8 }).collect()
 }
 
-/// An editor in which somebody types.
+/// An editor in which text is typed.
 fn typing(width: i32, height: i32, frames: i32) -> Frames {
     let mut page = Picture::new(width, height, [30, 32, 40]);
     page.rectangle(0, 0, 160, height, [40, 42, 54]);
@@ -161,7 +161,7 @@ fn typing(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// A terminal that scrolls by a line in every other frame.
+/// A terminal that scrolls by one line in every other frame.
 fn terminal(width: i32, height: i32, frames: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(width, height, [12, 12, 12]);
@@ -174,7 +174,7 @@ fn terminal(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// A desktop on which a window is moved, and a pointer.
+/// A desktop on which a window is moved by a pointer.
 fn desktop(width: i32, height: i32, frames: i32) -> Frames {
     let mut wallpaper = Picture::new(width, height, [0; 3]);
     wallpaper.shade(|x, y| [(30 + y / 16) as u8 & 0xf8, (60 + x / 32) as u8 & 0xf8, 120]);
@@ -201,7 +201,7 @@ fn desktop(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// Charts that move on, numbers that change, and a progress bar: most of a large picture stays as it is.
+/// Moving charts, changing numbers and a progress bar: most of a large picture stays the same.
 fn dashboard(width: i32, height: i32, frames: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(width, height, [24, 27, 38]);
@@ -248,7 +248,7 @@ impl Picture {
     }
 }
 
-/// A face on a transparent (here: white) ground.
+/// A face on a transparent (here: white) background.
 fn emoji(side: i32, frames: i32, kind: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(side, side, [255; 3]);

@@ -62,7 +62,7 @@ pub fn encode(frames: impl Iterator<Item = Picture>, dither: Dither, store: Stor
     bytes
 }
 
-/// The colours of a picture with at most 100 of them.
+/// The colours of a picture, if there are at most 100.
 fn exact_palette(picture: &Picture) -> Option<Vec<Colour>> {
     let mut colours = Vec::new();
     for pixel in &picture.pixels {
