@@ -3,8 +3,8 @@
 //! The quality is fixed rather than the bit rate: the frames of a GIF have arbitrary delays, and rate control would drop or smear
 //! some of them. Every frame is encoded.
 //!
-//! The settings are those for the contents of screens, with which OpenH264 finds areas that scroll, and looks further for those that
-//! move: GIFs of every kind become smaller. What it writes is recoded with CABAC, for which its Rust interface has no setting.
+//! The settings are those for screen content, with which OpenH264 detects areas that scroll and searches further for motion: GIFs of every
+//! kind become smaller. Its output is recoded with CABAC, for which its Rust interface has no setting.
 
 use openh264::OpenH264API;
 use openh264::encoder::{

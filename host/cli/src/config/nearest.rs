@@ -1,6 +1,6 @@
 //! Finds the word that was probably meant.
 
-/// The candidate that differs least from `word`: in at most one of three letters, or only in what follows `word`.
+/// The closest candidate, if it differs in at most a third of the letters of `word` (in one for short words) or begins with `word`.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST).collect();
     let close = candidates.into_iter().filter_map(|candidate| {

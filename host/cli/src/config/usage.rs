@@ -1,4 +1,4 @@
-//! Words errors of the command line like all other errors: what is wrong, and what to do.
+//! Phrases errors of the command line like all other errors: what is wrong, and what to do.
 
 use std::fmt;
 
