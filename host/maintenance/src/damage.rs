@@ -1,8 +1,8 @@
-//! What can be wrong with the files of an entry.
+//! The kinds of damage to the files of an entry.
 
 use std::io;
 
-/// What is wrong with an entry, or with a file that belongs to none.
+/// Damage to an entry, or a file that belongs to no entry.
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// The sidecar cannot be parsed, or lacks the URL or the size.
@@ -42,7 +42,7 @@ pub enum Damage {
     Unreadable {
         /// The name of the file.
         file: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }

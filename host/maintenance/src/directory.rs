@@ -30,7 +30,7 @@ pub enum DirectoryError {
     Unusable {
         /// The directory.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }

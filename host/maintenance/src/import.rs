@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::archive::{self, ArchiveError};
 
-/// What an import accepts.
+/// The limits of an import.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The largest body, in bytes.
@@ -77,7 +77,7 @@ pub struct ImportSummary {
     pub bytes: u64,
     /// Entries that were stored already, with the same body.
     pub known: u64,
-    /// Entries of which another body was stored already. It stays.
+    /// Entries that were stored already, with another body. That body stays.
     pub kept: u64,
     /// Entries that were not stored.
     pub refused: u64,

@@ -14,16 +14,16 @@ use crate::directory::EntryDirectory;
 pub struct RemoveError {
     /// The name of the file.
     pub file: String,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 
 /// The result of removing the entries that match a filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemovalSummary {
-    /// Entries of which all files were deleted.
+    /// Entries whose files were all deleted.
     pub removed: u64,
-    /// Entries of which a file could not be deleted.
+    /// Entries with a file that could not be deleted.
     pub failed: u64,
 }
 

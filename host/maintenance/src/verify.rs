@@ -42,7 +42,7 @@ pub struct Finding {
     pub name: String,
     /// The URL of the entry, if a sidecar has it.
     pub url: Option<String>,
-    /// What is wrong.
+    /// The damage.
     pub damage: Damage,
     /// The total size of the files, in bytes.
     pub bytes: u64,
