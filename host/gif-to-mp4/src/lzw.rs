@@ -152,7 +152,7 @@ mod tests {
     fn width_grows_as_soon_as_the_next_entry_needs_it_and_stays_at_twelve_bits() {
         for code_size in 1..=8_u8 {
             let colours = 1_u32 << code_size;
-            // Nothing but colours, so that each code but the first adds an entry, and no clear code when the table is full.
+            // Only colours, so that each code but the first adds an entry, and no clear code when the table is full.
             let width = |code: u32| (32 - (colours + 2 + code - 1).leading_zeros()).min(MAX_WIDTH);
             let codes = (0..5000).map(|code| (code % colours, if code == 0 { u32::from(code_size) + 1 } else { width(code) }));
             let codes: Vec<(u32, u32)> = codes.collect();

@@ -39,7 +39,7 @@ pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u32]) -> Re
         return Err(ConvertError::Encoder(format!("{expected} frames went in, {frames} came out")));
     }
     let entry = sample_entry(video, format)?;
-    // The muxer has to know how many bytes to reserve for `moov`, whose size does not depend on that number: the first run measures.
+    // The muxer must know how many bytes to reserve for `moov`, whose size does not depend on that number: the first run measures it.
     let moov_size = mux(video, &entry, durations, 0).map_err(failed)?.boxes.moov_box_size();
     let Muxed { mut file, boxes } = mux(video, &entry, durations, moov_size).map_err(failed)?;
     if !boxes.is_faststart_enabled() {

@@ -78,9 +78,9 @@ pub(super) const BLOCKS: [(usize, usize); 16] = [
 
 /// The numbers of coefficients of the blocks to the left and above, if these exist.
 pub(super) trait Counts {
-    /// Those beside a block of luma.
+    /// The numbers beside a block of luma.
     fn luma(&self, block: usize) -> [Option<u8>; 2];
-    /// Those beside a block of one of both planes of chroma.
+    /// The numbers beside a block in one of the two planes of chroma.
     fn chroma(&self, plane: usize, block: usize) -> [Option<u8>; 2];
     /// Notes the number of a block of luma.
     fn set_luma(&mut self, block: usize, count: u8);

@@ -42,7 +42,7 @@ impl Neighbours {
         }
     }
 
-    /// Those to the left and above, if they exist.
+    /// The macroblocks to the left and above, if they exist.
     pub(super) fn both(&self) -> [Option<&Remembered>; 2] {
         let left = self.column.checked_sub(1).map(|left| &self.row[left]);
         [left, (!self.in_first_row).then_some(&self.row[self.column])]

@@ -26,7 +26,7 @@ mod context {
     pub const LEVEL: usize = 227;
 }
 
-/// What a block is: the offset of its contexts and how many coefficients it may have.
+/// The category of a block: the offset of its contexts and how many coefficients it may have.
 struct Category {
     number: usize,
     place: usize,
