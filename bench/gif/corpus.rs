@@ -134,7 +134,7 @@ fn slides(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// The words of the text.
+/// Random words.
 fn letters(seed: u64, count: i32) -> Vec<u8> {
     let mut random = Random::new(seed + 77);
     (0..count).map(|_| if random.below(6) == 0 { b' ' } else { b'a' + random.below(26) as u8 }).collect()

@@ -11,7 +11,7 @@ use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::scripted_origin::text;
 
-/// A cache that has to read from disk, with one entry.
+/// A cache that must read from disk, with one entry.
 async fn with_one_entry() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;

@@ -11,7 +11,7 @@ use media_cache_test_support::file_faults::FaultyDisk;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::soon::soon;
 
-/// Enough entries that loading takes a while.
+/// Enough entries for loading to take a while.
 const ENTRIES: u64 = 12_000;
 
 fn url(number: u64) -> String {

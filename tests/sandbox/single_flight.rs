@@ -1,4 +1,4 @@
-//! One download at a time per URL, regardless of who requests it and who cancels.
+//! One download at a time per URL, however many callers request it, and whichever of them cancel.
 
 use futures::future::{join, join_all};
 use media_cache::FetchError;

@@ -76,7 +76,7 @@ pub fn stored_cacheability(cache_key: &str, is_private: bool) -> Cacheability {
     if is_private || is_matrix { Cacheability::Private } else { Cacheability::Public }
 }
 
-/// Whether this is a header value that may be stored and sent back: visible ASCII and spaces, and not too many of them.
+/// Whether this is a header value that may be stored and sent back: visible ASCII and spaces, up to a maximum length.
 #[must_use]
 pub fn is_validator(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_VALIDATOR && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))

@@ -108,7 +108,7 @@ pub fn service_address(text: &str) -> Result<Url, String> {
     url.ok_or_else(|| "it has to begin with http:// or https://".into())
 }
 
-/// What to do about a refusal.
+/// A hint on what to do about a refusal.
 fn hint(code: &str) -> &'static str {
     match code {
         "no-token" => "\n--token-file says in which file there is one",

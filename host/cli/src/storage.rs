@@ -118,7 +118,7 @@ impl Storage {
         Ok(opened?)
     }
 
-    /// Opens the cache, which has to exist, for a command that needs the order of use and the counters in its index.
+    /// Opens the cache, which must exist, for a command that needs the order of use and the counters in its index.
     ///
     /// # Errors
     /// With a message for the user.
