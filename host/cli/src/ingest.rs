@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::{Downloader, Spool, Transcoder};
-use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, Retry};
+use media_cache_http_downloader::{ConcurrencyLimiter, HttpDownloader, HttpOptions, OriginConnections, Retry};
 
 use crate::access::Access;
 use crate::download_queue::Retries;
@@ -50,8 +50,8 @@ impl BodyLimit {
 }
 
 impl Ingest {
-    /// The downloader of these options. It shares this limiter, and large bodies arrive in `spool`. `progress`, if given, shows the
-    /// progress of downloads; `via` names the service for which they are made.
+    /// The downloader of these options. It shares this limiter and these connections, and large bodies arrive in `spool`. `progress`, if
+    /// given, shows the progress of downloads; `via` names the service for which they are made.
     ///
     /// # Errors
     /// With a message for the user.
@@ -59,6 +59,7 @@ impl Ingest {
         &self,
         spool: Arc<Spool>,
         limiter: ConcurrencyLimiter,
+        connections: OriginConnections,
         progress: Option<ProgressBar>,
         via: Option<String>,
     ) -> anyhow::Result<impl Downloader + use<>> {
@@ -70,6 +71,7 @@ impl Ingest {
             via,
             spool,
             limiter: Some(limiter),
+            origin_connections: connections,
             ..self.outbound.options()
         };
         let retries = self.retries.options(options.download_timeout);

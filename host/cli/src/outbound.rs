@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use media_cache_http_downloader::{HttpOptions, OriginCacheControl, OriginHeader, TypePattern};
+use media_cache_http_downloader::{HttpOptions, OriginCacheControl, OriginHeader, ReuseOriginConnections, TypePattern};
 
 /// Limits on downloads, for commands that download.
 #[derive(Args)]
@@ -46,6 +46,9 @@ pub struct OutboundLimits {
     /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     origin_cache_control: OriginCacheControlName,
+    /// When a connection to an origin serves another request: `safely` after an answer whose end is certain, or `never`
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    reuse_origin_connections: ReuseName,
     /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
     /// several on lines of their own, and `NAME:` leaves one out
     #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
@@ -68,6 +71,22 @@ impl From<OriginCacheControlName> for OriginCacheControl {
     }
 }
 
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum ReuseName {
+    #[default]
+    Safely,
+    Never,
+}
+
+impl From<ReuseName> for ReuseOriginConnections {
+    fn from(name: ReuseName) -> Self {
+        match name {
+            ReuseName::Safely => Self::Safely,
+            ReuseName::Never => Self::Never,
+        }
+    }
+}
+
 impl OutboundLimits {
     /// The options of a downloader with these limits.
     pub fn options(&self) -> HttpOptions {
@@ -84,6 +103,7 @@ impl OutboundLimits {
             min_rate_window: Duration::from_secs(self.min_rate_seconds),
             accept_types: self.accept_type.clone(),
             origin_cache_control: self.origin_cache_control.into(),
+            reuse_origin_connections: self.reuse_origin_connections.into(),
             origin_headers: self.origin_header.clone(),
             ..HttpOptions::default()
         }

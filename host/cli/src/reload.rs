@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use media_cache::{Downloader, Spool};
-use media_cache_http_downloader::ConcurrencyLimiter;
+use media_cache_http_downloader::{ConcurrencyLimiter, OriginConnections};
 use media_cache_server::logs::SharedRequestLog;
 use media_cache_server::{Access, SharedAccess};
 use tokio::sync::{Notify, watch};
@@ -50,6 +50,7 @@ pub struct ReloadableParts {
     /// The limit on bodies, which cannot change.
     pub max_body_mb: u64,
     pub limiter: ConcurrencyLimiter,
+    pub origin_connections: OriginConnections,
     /// Where large bodies arrive.
     pub spool: Arc<Spool>,
     pub via: String,
@@ -72,7 +73,8 @@ impl ReloadableParts {
         let (mut main, admin) = listeners.access_at(&self.listen, admin_listen)?;
         main.administration = self.admin_listen.as_ref().map(|(_, address)| *address);
         let ingest = ingest.with_max_body_mb(self.max_body_mb);
-        let downloader = Arc::new(ingest.downloader(self.spool.clone(), self.limiter.clone(), None, Some(self.via.clone()))?);
+        let (spool, limiter, connections) = (self.spool.clone(), self.limiter.clone(), self.origin_connections.clone());
+        let downloader = Arc::new(ingest.downloader(spool, limiter, connections, None, Some(self.via.clone()))?);
         Ok(Replacements { main, admin, downloader, logging, times })
     }
 

@@ -9,6 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use futures::future::join_all;
 use media_cache::{Builder, CacheComponent, Engine, MediaCache, OpenError, PolicySpec, PreparedCache, Spool};
+use media_cache_http_downloader::OriginConnections;
 use media_cache_server::logs::{Logged, SharedRequestLog};
 use media_cache_server::metrics::Metrics;
 use media_cache_server::{ClientLimits, Connections, Extras, Service, SharedAccess, serve_connections};
@@ -136,7 +137,10 @@ impl Serve {
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
         let spool = self.disk_space.spool(self.storage.dir());
-        let downloader = self.ingest.downloader(spool.clone(), limiter.clone(), None, Some(pseudonym.to_string()))?;
+        let origin_connections = OriginConnections::default();
+        let via = pseudonym.to_string();
+        let downloader =
+            self.ingest.downloader(spool.clone(), limiter.clone(), origin_connections.clone(), None, Some(via.clone()))?;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
         let shared = Shared { downloader: &downloader, spool: &spool, metrics: &metrics, request_log: &request_log };
@@ -148,6 +152,7 @@ impl Serve {
         let connections = Connections::default();
         metrics.watch_connections(connections.clone());
         metrics.watch_queue(limiter.clone());
+        metrics.watch_origin_connections(origin_connections.clone());
         metrics.watch_log(log.writer.clone());
         let parts = ReloadableParts {
             main,
@@ -160,8 +165,9 @@ impl Serve {
             admin_listen,
             max_body_mb: self.ingest.max_body_mb(),
             limiter: limiter.clone(),
+            origin_connections,
             spool,
-            via: pseudonym.to_string(),
+            via,
         };
         let extras = Extras {
             remembered: Some(remembered.policy.clone()),
@@ -284,8 +290,8 @@ impl Serve {
     async fn try_out(&self) -> anyhow::Result<()> {
         let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
         let spool = Spool::temporary();
-        let downloader =
-            self.ingest.downloader(spool, self.downloads.limiter(), None, Some(self.listeners.pseudonym().to_string()))?;
+        let via = Some(self.listeners.pseudonym().to_string());
+        let downloader = self.ingest.downloader(spool, self.downloads.limiter(), OriginConnections::default(), None, via)?;
         let engine = engine()?;
         let component = engine.cache(&self.storage.component())?;
         let cache = self.configure(engine, component, &self.storage.policy)?.downloader(downloader);

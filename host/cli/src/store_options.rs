@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use clap::Args;
 use indicatif::ProgressBar;
 use media_cache::{FreeSpaceFloor, MediaCache, spool_in};
-use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions};
+use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions, OriginConnections};
 
 use crate::durability::DurabilityOption;
 use crate::ingest::Ingest;
@@ -36,7 +36,9 @@ impl StoreOptions {
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
         let spool = spool_in(self.storage.dir(), FreeSpaceFloor::default());
-        let builder = builder.spool(spool.clone()).downloader(self.ingest.downloader(spool, limiter, Some(bar.clone()), None)?);
+        let connections = OriginConnections::default();
+        let downloader = self.ingest.downloader(spool.clone(), limiter, connections, Some(bar.clone()), None)?;
+        let builder = builder.spool(spool).downloader(downloader);
         let builder = self.durability.configure(builder.shared_transcoder(self.ingest.transcoder()));
         Ok((self.storage.open(builder, &bar).await?, bar))
     }

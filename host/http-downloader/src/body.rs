@@ -131,7 +131,9 @@ fn body_failed(error: &hyper::Error, received: u64, announced: Option<u64>) -> F
 async fn check_surplus(counter: &ByteCounter, announced: Option<u64>, options: &HttpOptions) -> Result<(), FetchError> {
     let drained = timeout(options.pause_timeout, counter.drained()).await;
     if counter.surplus(announced) == 0 {
-        return drained.map_err(|_| FetchError::TimedOut("the connection did not come to rest after the body".into()));
+        drained.map_err(|_| FetchError::TimedOut("the connection did not come to rest after the body".into()))?;
+        counter.body_received();
+        return Ok(());
     }
     Err(FetchError::OverlongBody(match announced {
         Some(length) => format!("{length} bytes were announced, and more came"),

@@ -2,8 +2,9 @@
 //!
 //! An HTTP client returns the body that an origin announced and ignores bytes after it. But an origin that sends more than it
 //! announces is wrong about one of the two, and the surplus must never become the response to another request. Therefore every HTTP/1
-//! connection serves one request and is read through a [`CountedStream`], whose [`ByteCounter`] travels with the response. The
-//! counter cannot make connections reusable: a surplus may still arrive when the next request has just been sent.
+//! response is read through a [`CountedStream`] of its own, whose [`ByteCounter`] travels with the response. Only if the counter has
+//! found exactly one whole response does the connection serve another request. A surplus that arrives when that has just been sent is
+//! beyond what can be noticed: this is the risk of using a connection again.
 //!
 //! In HTTP/2 every frame states its stream and length. There can be no surplus, and nothing is counted.
 
@@ -17,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 use crate::framing::{ChunkedBody, ResponseHead};
+use crate::framing_rules::BodyFraming;
+use crate::origin_connections::OriginConnection;
+use crate::origin_stream::OriginStream;
 
 /// The head of a response, interim responses (1xx) included, exceeds the limit.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -30,7 +34,22 @@ pub(crate) struct ByteCounter(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     counts: Mutex<Counts>,
+    reuse: Mutex<Reuse>,
     drained: Notify,
+    unused: Notify,
+}
+
+/// Whether the connection can serve another request, once all of this is known.
+#[derive(Default)]
+struct Reuse {
+    /// How the body of the response ends, if its head permits another request.
+    permitted_after: Option<BodyFraming>,
+    /// Whether all of the body was received.
+    has_body: bool,
+    /// The connection, once the client has no more use for it, until it is released.
+    connection: Option<OriginConnection>,
+    /// Whether the client has no more use for it.
+    is_unused: bool,
 }
 
 #[derive(Default)]
@@ -45,6 +64,20 @@ struct Counts {
     chunked_body: ChunkedBody,
     /// Whether the last read found no more bytes.
     is_drained: bool,
+    /// Whether the origin has closed the connection, or it has failed.
+    is_closed: bool,
+}
+
+impl Counts {
+    /// Whether what has arrived is a head, a body that ends like this, and nothing else.
+    fn is_one_response(&self, framing: BodyFraming) -> bool {
+        let end = match framing {
+            BodyFraming::Length(length) => Some(length),
+            BodyFraming::Chunked => self.chunked_body.end(),
+            BodyFraming::Unannounced => None,
+        };
+        !self.is_closed && self.head.is_complete() && end == Some(self.after_head)
+    }
 }
 
 impl ByteCounter {
@@ -66,8 +99,59 @@ impl ByteCounter {
         }
     }
 
+    /// Permits another request over the connection after the body of this response, which ends like this.
+    pub(crate) fn permit_reuse(&self, framing: BodyFraming) {
+        self.reuse().permitted_after = Some(framing);
+    }
+
+    /// Notes that all of the body was received.
+    pub(crate) fn body_received(&self) {
+        let mut reuse = self.reuse();
+        reuse.has_body = true;
+        self.release(&mut reuse);
+    }
+
+    pub(crate) fn permits_reuse(&self) -> bool {
+        self.reuse().permitted_after.is_some()
+    }
+
+    /// Takes the connection that the client has no more use for. It is closed with the last handle to this counter, unless it is released.
+    fn unused(&self, connection: OriginConnection) {
+        let mut reuse = self.reuse();
+        reuse.connection = Some(connection);
+        reuse.is_unused = true;
+        self.release(&mut reuse);
+        self.0.unused.notify_waiters();
+    }
+
+    /// Waits until the client has no more use for the connection. If another request can follow, it can from then on.
+    pub(crate) async fn until_unused(&self) {
+        loop {
+            let unused = self.0.unused.notified();
+            if self.reuse().is_unused {
+                return;
+            }
+            unused.await;
+        }
+    }
+
+    fn release(&self, reuse: &mut Reuse) {
+        let is_whole = reuse.has_body && reuse.permitted_after.is_some_and(|framing| self.counts().is_one_response(framing));
+        if let Some(connection) = reuse.connection.take_if(|_| is_whole) {
+            connection.release();
+        }
+    }
+
+    fn reuse(&self) -> MutexGuard<'_, Reuse> {
+        self.0.reuse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn is_drained(&self) -> bool {
         self.counts().is_drained
+    }
+
+    fn set_closed(&self) {
+        self.counts().is_closed = true;
     }
 
     fn set_drained(&self) {
@@ -94,27 +178,42 @@ impl ByteCounter {
     }
 }
 
-/// A stream whose bytes are counted, if it has a counter.
-pub(crate) struct CountedStream<S> {
-    stream: S,
+/// The stream of a connection while it serves one request. Its bytes are counted, if it has a counter.
+pub(crate) struct CountedStream {
+    /// Present until the stream is dropped.
+    connection: Option<OriginConnection>,
     counter: Option<ByteCounter>,
     max_head_bytes: usize,
 }
 
-impl<S: Connection> CountedStream<S> {
+impl CountedStream {
     /// Counts the bytes of an HTTP/1 stream and limits the head of its response; passes an HTTP/2 stream through.
-    pub(crate) fn new(stream: S, max_head_bytes: usize) -> Self {
-        let counter = (!stream.connected().is_negotiated_h2()).then(ByteCounter::default);
-        Self { stream, counter, max_head_bytes }
+    pub(crate) fn new(connection: OriginConnection, max_head_bytes: usize) -> Self {
+        let is_h2 = connection.stream().inner().connected().is_negotiated_h2();
+        Self { connection: Some(connection), counter: (!is_h2).then(ByteCounter::default), max_head_bytes }
+    }
+
+    fn stream(&mut self) -> io::Result<Pin<&mut OriginStream>> {
+        let connection = self.connection.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(Pin::new(connection.stream_mut()))
+    }
+
+    /// Notes an error, after which the connection is not used again.
+    fn noted<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if let (Some(counter), Poll::Ready(Err(_))) = (&self.counter, &polled) {
+            counter.set_closed();
+        }
+        polled
     }
 }
 
-impl<S: Connection> Connection for CountedStream<S> {
+impl Connection for CountedStream {
     fn connected(&self) -> Connected {
-        let connected = self.stream.connected();
+        let connection = self.connection.as_ref();
+        let connected = connection.map_or_else(Connected::new, |connection| connection.stream().inner().connected());
         match &self.counter {
             Some(counter) => {
-                // Excludes the connection from reuse.
+                // Excludes the connection from reuse by the client, which does not check what it has read.
                 connected.poison();
                 connected.extra(counter.clone())
             }
@@ -123,14 +222,17 @@ impl<S: Connection> Connection for CountedStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
+impl AsyncRead for CountedStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let filled = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let polled = self.stream()?.poll_read(cx, buffer);
         let Some(counter) = &self.counter else { return polled };
         match &buffer.filled()[filled..] {
             // There are no bytes yet, or the stream has ended.
             [] => {
+                if polled.is_ready() {
+                    counter.set_closed();
+                }
                 counter.set_drained();
                 polled
             }
@@ -142,13 +244,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for CountedStream<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
+impl AsyncWrite for CountedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let polled = self.stream()?.poll_write(cx, bytes);
+        self.noted(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = self.stream()?.poll_flush(cx);
+        self.noted(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -160,15 +264,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for CountedStream<S> {
         }
         if let Some(counter) = &self.counter {
             counter.set_drained();
+            // Another request may follow, which is decided later. If none does, the connection is shut down when it is dropped.
+            return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream()?.poll_shutdown(cx)
     }
 }
 
-impl<S> Drop for CountedStream<S> {
+impl Drop for CountedStream {
     fn drop(&mut self) {
-        if let Some(counter) = &self.counter {
+        if let (Some(counter), Some(connection)) = (&self.counter, self.connection.take()) {
             counter.set_drained();
+            counter.unused(connection);
         }
     }
 }

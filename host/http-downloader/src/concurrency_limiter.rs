@@ -44,6 +44,10 @@ impl ConcurrencyLimiter {
         self.queue().counts()
     }
 
+    pub(crate) fn options(&self) -> LimiterOptions {
+        self.0.options
+    }
+
     /// Abandons all downloads, queued or in progress, and refuses new ones.
     pub fn close(&self) {
         self.0.closed.send_replace(true);

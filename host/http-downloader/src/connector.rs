@@ -1,9 +1,14 @@
 //! Connects to origins.
 //!
 //! A connection consists, from the inside out, of TCP to an address that the checked resolver returned; a second check of that
-//! address and the claim of a permit to use it, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment are ignored.
+//! address and the claim of a permit to use it, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment
+//! are ignored.
+//!
+//! A connection that an earlier request has used is taken only after the same steps: the name is resolved and all its addresses are
+//! checked, and the connection leads to one of them.
 
 use std::error::Error;
+use std::future::{Ready, ready};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,7 +17,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
@@ -24,7 +29,11 @@ use tower_service::Service;
 use crate::access_rules::{AccessRules, Denied};
 use crate::address_claim::AddressClaim;
 use crate::byte_counter::CountedStream;
+use crate::concurrency_limiter::ConcurrencyLimiter;
+use crate::connection_attempt::ConnectionAttempt;
 use crate::options::HttpOptions;
+use crate::origin_connections::{ConnectionPool, OriginConnection};
+use crate::origin_stream::tcp_of;
 use crate::resolver::CheckedResolver;
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -34,10 +43,15 @@ type BoxError = Box<dyn Error + Send + Sync>;
 #[error("connecting took longer than {0:?}")]
 pub(crate) struct ConnectTimedOut(Duration);
 
-/// Opens connections that are ready for HTTP.
+/// Opens connections that are ready for HTTP, or takes them from a pool.
 #[derive(Clone)]
-pub(crate) struct Connector {
-    connector: HttpsConnector<CheckedConnector>,
+pub(crate) struct Connector(Arc<Inner>);
+
+struct Inner {
+    resolver: CheckedResolver,
+    rules: Arc<AccessRules>,
+    tls: Arc<ClientConfig>,
+    pool: Arc<ConnectionPool>,
     timeout: Duration,
     max_header_bytes: usize,
 }
@@ -45,43 +59,94 @@ pub(crate) struct Connector {
 impl Connector {
     pub(crate) fn new(options: &HttpOptions, tls: ClientConfig) -> Self {
         let rules = Arc::new(options.access.clone());
-        let mut tcp = HttpConnector::new_with_resolver(CheckedResolver::new(options.resolver.clone(), rules.clone()));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        // Divided among the addresses of a name, so that one that does not answer leaves time for the others.
-        tcp.set_connect_timeout(Some(options.connect_timeout));
-        Self {
-            connector: HttpsConnector::from((CheckedConnector { tcp, rules }, tls)),
+        let limits = options.limiter.as_ref().map(ConcurrencyLimiter::options).unwrap_or_default();
+        Self(Arc::new(Inner {
+            resolver: CheckedResolver::new(options.resolver.clone(), rules.clone()),
+            rules,
+            tls: Arc::new(tls),
+            pool: Arc::new(ConnectionPool::new(options.origin_connections.clone(), limits)),
             timeout: options.connect_timeout,
             max_header_bytes: options.max_origin_header_bytes,
-        }
+        }))
     }
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<CountedStream<TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>>>;
+    type Response = TokioIo<CountedStream>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.connector.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.connector.call(uri);
-        let (limit, max_header_bytes) = (self.timeout, self.max_header_bytes);
+        let (connector, claim, attempt) = (self.0.clone(), AddressClaim::current(), ConnectionAttempt::current());
         Box::pin(async move {
-            let stream = timeout(limit, connecting).await.map_err(|_| ConnectTimedOut(limit))??;
-            Ok(TokioIo::new(CountedStream::new(TokioIo::new(stream), max_header_bytes)))
+            let limit = connector.timeout;
+            let connection = timeout(limit, connector.connect(uri, claim, attempt)).await.map_err(|_| ConnectTimedOut(limit))??;
+            Ok(TokioIo::new(CountedStream::new(connection, connector.max_header_bytes)))
         })
     }
 }
 
-/// Opens TCP connections, checks the peer address again, which also covers addresses in URLs, and claims a permit of it.
+impl Inner {
+    async fn connect(
+        self: &Arc<Self>,
+        uri: Uri,
+        claim: AddressClaim,
+        attempt: ConnectionAttempt,
+    ) -> Result<OriginConnection, BoxError> {
+        let addresses = self.addresses(&uri).await?;
+        if attempt.may_reuse()
+            && let Some(connection) = addresses.iter().find_map(|&address| self.pool.take(&uri, address))
+        {
+            let address = tcp_of(connection.stream()).peer_addr()?.ip();
+            self.check(&uri, address)?;
+            if let Err(busy) = claim.claim(address) {
+                connection.release();
+                return Err(busy.into());
+            }
+            attempt.note_reused();
+            return Ok(connection);
+        }
+        let tcp = CheckedConnector { tcp: self.tcp(addresses), connector: self.clone(), claim };
+        let stream = TokioIo::new(HttpsConnector::from((tcp, self.tls.clone())).call(uri.clone()).await?);
+        let address = tcp_of(&stream).peer_addr()?.ip();
+        Ok(self.pool.opened(stream, &uri, address))
+    }
+
+    /// The addresses of the host of a URL. Those of a name have been checked.
+    async fn addresses(&self, uri: &Uri) -> io::Result<Vec<IpAddr>> {
+        let host = uri.host().unwrap_or_default();
+        match literal(host) {
+            Some(address) => Ok(vec![address]),
+            None => self.resolver.resolve(host).await,
+        }
+    }
+
+    /// Connects to one of these addresses.
+    fn tcp(&self, addresses: Vec<IpAddr>) -> HttpConnector<Resolved> {
+        let mut tcp = HttpConnector::new_with_resolver(Resolved(addresses));
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        // Divided among the addresses of a name, so that one that does not answer leaves time for the others.
+        tcp.set_connect_timeout(Some(self.timeout));
+        tcp
+    }
+
+    /// Checks the address of a connection, which also covers addresses in URLs.
+    fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Denied> {
+        self.rules.check_address(address).map_err(|denied| denied_for(uri, denied))
+    }
+}
+
+/// Opens TCP connections, checks the peer address again, and claims a permit of it.
 #[derive(Clone)]
 struct CheckedConnector {
-    tcp: HttpConnector<CheckedResolver>,
-    rules: Arc<AccessRules>,
+    tcp: HttpConnector<Resolved>,
+    connector: Arc<Inner>,
+    claim: AddressClaim,
 }
 
 impl Service<Uri> for CheckedConnector {
@@ -95,39 +160,44 @@ impl Service<Uri> for CheckedConnector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let connecting = self.tcp.call(uri.clone());
-        let (rules, claim) = (self.rules.clone(), AddressClaim::current());
+        let (connector, claim) = (self.connector.clone(), self.claim.clone());
         Box::pin(async move {
             let stream = connecting.await?;
             let address = stream.inner().peer_addr()?.ip();
-            rules.check_address(address).map_err(|denied| denied_for(&uri, denied))?;
+            connector.check(&uri, address)?;
             claim.claim(address)?;
             Ok(stream)
         })
     }
 }
 
+/// The address that a host in a URL is, if it is no name.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
 /// The error for the host of a URL: if that is a name, the error does not disclose its address.
 fn denied_for(uri: &Uri, denied: Denied) -> Denied {
     let host = uri.host().unwrap_or_default();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    if literal.parse::<IpAddr>().is_ok() { denied } else { Denied::Name { name: host.to_owned(), reason: Box::new(denied) } }
+    if literal(host).is_some() { denied } else { Denied::Name { name: host.to_owned(), reason: Box::new(denied) } }
 }
 
-impl Service<Name> for CheckedResolver {
+/// The addresses of a name that has been resolved.
+#[derive(Clone)]
+struct Resolved(Vec<IpAddr>);
+
+impl Service<Name> for Resolved {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = io::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, io::Error>>;
+    type Future = Ready<io::Result<Self::Response>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, name: Name) -> Self::Future {
-        let resolver = self.clone();
-        Box::pin(async move {
-            let addresses = resolver.resolve(name.as_str()).await?;
-            // The connector replaces the port by that of the URL.
-            Ok(addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect::<Vec<_>>().into_iter())
-        })
+    fn call(&mut self, _: Name) -> Self::Future {
+        // The connector replaces the port by that of the URL.
+        let addresses: Vec<_> = self.0.iter().map(|&address| SocketAddr::new(address, 0)).collect();
+        ready(Ok(addresses.into_iter()))
     }
 }

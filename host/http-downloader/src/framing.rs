@@ -46,6 +46,11 @@ impl ResponseHead {
     /// The position of the status in the status line, after `HTTP/1.1 `.
     const STATUS: u64 = 9;
 
+    /// Whether the end has been read.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// Reads bytes. Returns how many of them belong to the head.
     pub fn read(&mut self, bytes: &[u8]) -> usize {
         if self.is_complete {

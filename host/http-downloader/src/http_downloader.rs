@@ -32,6 +32,7 @@ use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use crate::time_limit::TimeLimit;
 use crate::transport::{OriginRequest, SendError, Transport};
+use crate::unused_body::discard;
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
@@ -78,14 +79,22 @@ impl HttpDownloader {
         let mut time = TimeLimit::new(self.options.download_timeout);
         let answer = self.follow_redirects(request, permit.as_ref(), &mut time).await?;
         if is_conditional && answer.response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched::NotModified(self.cache_control(answer.response.headers(), answer.credentials)));
+            let cache_control = self.cache_control(answer.response.headers(), answer.credentials);
+            discard(answer.response).await;
+            return Ok(Fetched::NotModified(cache_control));
         }
         self.receive_media(answer, &mut time).await.map(Fetched::Media)
     }
 
     async fn receive_media(&self, answer: Answer, time: &mut TimeLimit) -> Result<FetchedMedia, FetchError> {
         let Answer { target, response, credentials } = answer;
-        let framing = check_whole_and_plain(&response)?;
+        let framing = match check_whole_and_plain(&response) {
+            Ok(framing) => framing,
+            Err(error) => {
+                discard(response).await;
+                return Err(error);
+            }
+        };
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&self.options.accept_types, mimetype));
@@ -167,7 +176,7 @@ impl HttpDownloader {
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
             let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
             self.check_url_length(&target).map_err(refused)?;
-            drop(response);
+            discard(response).await;
             // Origins redirect to where they keep the media, whose validators these are.
             request = OriginRequest { conditions: request.conditions, ..OriginRequest::anonymous(target) };
             if let Some(permit) = permit {

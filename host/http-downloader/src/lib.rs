@@ -6,7 +6,7 @@
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
 //! `concurrency_limiter` lets it wait for its turn, `transport` sends the request, `connector` connects to an address that `resolver`
-//! found, `response` judges status and headers, `cache_directives` says what may be kept of it, `body` receives the rest, and
+//! found or takes one of the `origin_connections` to it, `response` judges status and headers, `cache_directives` says what may be kept of it, `body` receives the rest, and
 //! `media_type` (by `signatures`) and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
 //! `matrix_client` to a `homeserver`.
 //!
@@ -23,6 +23,7 @@ mod body;
 mod byte_counter;
 mod cache_directives;
 mod concurrency_limiter;
+mod connection_attempt;
 mod connector;
 mod container_heads;
 mod encoded_text;
@@ -37,6 +38,7 @@ mod header_parameters;
 mod homeserver;
 mod host_pattern;
 mod http_downloader;
+mod idle_list;
 mod kept_addresses;
 mod limit_group;
 mod limiter_options;
@@ -47,7 +49,9 @@ mod media_type;
 mod min_rate;
 mod mxc;
 mod options;
+mod origin_connections;
 mod origin_header;
+mod origin_stream;
 mod registered_types;
 mod requested_url;
 mod resolver;
@@ -61,6 +65,7 @@ mod target;
 mod tests;
 mod time_limit;
 mod transport;
+mod unused_body;
 mod wait_queue;
 
 pub use accepted_types::{InvalidTypePattern, TypePattern, accepts};
@@ -74,7 +79,8 @@ pub use http_downloader::HttpDownloader;
 pub use limiter_options::{LimiterCounts, LimiterOptions};
 pub use media_cache_file_names::{clean_filename, match_extension};
 pub use media_type::{SNIFFED_BYTES, media_type};
-pub use options::{HttpOptions, OriginCacheControl, Progress};
+pub use options::{HttpOptions, OriginCacheControl, Progress, ReuseOriginConnections};
+pub use origin_connections::{OriginConnectionCounts, OriginConnections};
 pub use origin_header::{InvalidOriginHeader, OriginHeader};
 pub use registered_types::registered_type;
 pub use requested_url::check_url;

@@ -7,6 +7,7 @@ use crate::accepted_types::TypePattern;
 use crate::access_rules::AccessRules;
 use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::homeserver::Homeserver;
+use crate::origin_connections::OriginConnections;
 use crate::origin_header::OriginHeader;
 use crate::resolver::{Resolve, SystemResolver};
 use media_cache_interfaces::Spool;
@@ -22,6 +23,17 @@ pub enum OriginCacheControl {
     Apply,
     /// Everything is stored, and passed on without an origin's restrictions.
     Ignore,
+}
+
+/// Whether a connection to an origin serves several requests, one after the other. This is about HTTP/1; in HTTP/2, where requests
+/// cannot be confused, it always does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReuseOriginConnections {
+    /// After a response whose end is certain, for the same scheme, host, port and address, while nothing else arrives.
+    #[default]
+    Safely,
+    /// Each request has a connection of its own.
+    Never,
 }
 
 /// The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader).
@@ -79,6 +91,11 @@ pub struct HttpOptions {
     pub resolver: Arc<dyn Resolve>,
     /// Limits how many downloads run at once, together with the other downloaders that have the same. No limit by default.
     pub limiter: Option<ConcurrencyLimiter>,
+    /// Whether connections serve several requests. [`ReuseOriginConnections::Safely`] by default.
+    pub reuse_origin_connections: ReuseOriginConnections,
+    /// The connections that are kept for later requests, and their counts. Downloaders that have the same share the limits: as many as
+    /// there may be downloads at once, in all and for each host. New ones by default.
+    pub origin_connections: OriginConnections,
     /// The homeserver through which Matrix media (`mxc://server/id`) is fetched. It may have any address. None by default.
     pub matrix_homeserver: Option<Homeserver>,
 }
@@ -108,6 +125,8 @@ impl Default for HttpOptions {
             access: AccessRules::default(),
             resolver: Arc::new(SystemResolver),
             limiter: None,
+            reuse_origin_connections: ReuseOriginConnections::default(),
+            origin_connections: OriginConnections::default(),
             matrix_homeserver: None,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use http::header::{HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use http::{Response, StatusCode};
+use http::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{Response, StatusCode, Version};
 
 use crate::framing_rules::{BodyFraming, BodySender, FramingError, check_framing};
 use media_cache_interfaces::FetchError;
@@ -33,6 +33,26 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
         FramingError::MisplacedChunked => FetchError::EncodedBody("chunked, but not once and last".into()),
         FramingError::LengthAndChunked | FramingError::Length(_) => FetchError::BrokenAnswer(error.to_string()),
     })
+}
+
+/// How the body of an HTTP/1 response ends after which its connection can serve another request: by a length or chunks, in HTTP/1.1,
+/// and without `Connection: close` or `upgrade` (RFC 9112, section 9.3).
+pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
+    let connection = response.headers().get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+    let ends = |option: &[u8]| [&b"close"[..], b"upgrade"].iter().any(|end| option.trim_ascii().eq_ignore_ascii_case(end));
+    if response.version() != Version::HTTP_11 || connection.into_iter().any(ends) {
+        return None;
+    }
+    match response.status() {
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Some(BodyFraming::Length(0)),
+        StatusCode::SWITCHING_PROTOCOLS => None,
+        _ => match check_framing(response.headers(), BodySender::Origin).ok()? {
+            BodyFraming::Chunked => Some(BodyFraming::Chunked),
+            // A transfer coding, even `identity`, has precedence over the length for some.
+            BodyFraming::Length(length) if !response.headers().contains_key(TRANSFER_ENCODING) => Some(BodyFraming::Length(length)),
+            BodyFraming::Length(_) | BodyFraming::Unannounced => None,
+        },
+    }
 }
 
 /// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which counts

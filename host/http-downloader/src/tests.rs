@@ -9,4 +9,5 @@ mod origin;
 mod redirects;
 mod requests;
 mod responses;
+mod reuse;
 mod timeouts;

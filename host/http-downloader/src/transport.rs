@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT, VIA};
-use http::{Request, Response, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
@@ -19,13 +19,16 @@ use tokio::time::timeout;
 
 use crate::access_rules::Denied;
 use crate::address_claim::{AddressBusy, AddressClaim, on_behalf_of};
-use crate::byte_counter::HeadTooLarge;
+use crate::byte_counter::{ByteCounter, HeadTooLarge};
 use crate::concurrency_limiter::Permit;
+use crate::connection_attempt::ConnectionAttempt;
 use crate::connector::{ConnectTimedOut, Connector};
 use crate::error_cause::{find_cause, root_cause};
 use crate::kept_addresses::KeptAddresses;
-use crate::options::HttpOptions;
+use crate::options::{HttpOptions, ReuseOriginConnections};
+use crate::origin_connections::OriginConnections;
 use crate::origin_header::{self, OriginHeader};
+use crate::response::reusable_after;
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
@@ -77,9 +80,11 @@ impl From<AddressBusy> for SendError {
     }
 }
 
-/// Sends requests: each HTTP/1 request over its own connection, HTTP/2 requests over connections that are kept.
+/// Sends requests, over connections that are kept for later ones where that is safe.
 pub(crate) struct Transport {
     client: Client<Connector, Empty<Bytes>>,
+    reuse: ReuseOriginConnections,
+    connections: OriginConnections,
     kept: KeptAddresses,
     headers: HeaderMap,
     origin_headers: Vec<OriginHeader>,
@@ -102,6 +107,8 @@ impl Transport {
             .build(Connector::new(options, tls));
         Ok(Self {
             client,
+            reuse: options.reuse_origin_connections,
+            connections: options.origin_connections.clone(),
             kept: KeptAddresses::new(KEEP_IDLE),
             headers: request_headers(options)?,
             origin_headers: options.origin_headers.clone(),
@@ -144,8 +151,10 @@ impl Transport {
         let uri = Uri::try_from(target.url().as_str()).map_err(|error| FetchError::InvalidUrl(error.to_string()))?;
         let headers = self.headers_of(request);
         let mut attempts = 0;
+        let mut may_reuse = self.reuse == ReuseOriginConnections::Safely;
         loop {
             attempts += 1;
+            let choice = ConnectionAttempt::new(may_reuse);
             let mut attempt = Request::new(Empty::new());
             *attempt.uri_mut() = uri.clone();
             *attempt.headers_mut() = headers.clone();
@@ -157,19 +166,37 @@ impl Transport {
             let response = tokio::select! {
                 biased;
                 busy = claim.refused(connection) => return Err(busy.into()),
-                response = self.client.request(attempt) => response,
+                response = choice.run(self.client.request(attempt)) => response,
             };
+            if choice.has_reused() && is_stale(&response) {
+                // The origin has probably closed the connection in the meantime. A new one, in any case, does as without reuse.
+                self.connections.count_retried();
+                may_reuse = false;
+                continue;
+            }
             match response {
                 Ok(response) if response.headers().len() > self.max_headers => {
                     return Err(FetchError::BrokenAnswer(format!("it has more than {} headers", self.max_headers)).into());
                 }
                 Ok(response) => {
+                    if choice.has_reused() {
+                        self.connections.count_reused();
+                    }
+                    self.permit_reuse(&response);
                     self.kept.note(&uri, &response, sent);
                     return Ok(response);
                 }
                 Err(error) if attempts < MAX_ATTEMPTS && is_unprocessed(&error) => {}
                 Err(error) => return Err(self.no_response(target, &error)),
             }
+        }
+    }
+
+    /// Permits another request over the connection of a response, if its head does.
+    fn permit_reuse(&self, response: &Response<Incoming>) {
+        let counter = response.extensions().get::<ByteCounter>();
+        if let (ReuseOriginConnections::Safely, Some(counter), Some(framing)) = (self.reuse, counter, reusable_after(response)) {
+            counter.permit_reuse(framing);
         }
     }
 
@@ -214,6 +241,15 @@ fn is_invalid_http(error: &Error) -> bool {
     find_cause::<HeadTooLarge>(error).is_some()
         || find_cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse)
         || find_cause::<h2::Error>(error).is_some_and(|error| !error.is_io() && !error.is_remote())
+}
+
+/// Whether a request over a connection that an earlier one had used has failed for that reason. Some origins say 408 before they close
+/// an idle connection (RFC 9110, section 15.5.9).
+fn is_stale<B>(response: &Result<Response<B>, Error>) -> bool {
+    match response {
+        Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT,
+        Err(error) => find_cause::<AddressBusy>(error).is_none(),
+    }
 }
 
 /// Whether an HTTP/2 origin did not process the request, because it was about to close the connection. It is safe to send it again

@@ -1,7 +1,7 @@
 //! Which options a running service can change.
 
 /// The names of the options that `serve` reads again when it reloads, in the order of its help. All others need a restart.
-pub const RELOADABLE: [&str; 31] = [
+pub const RELOADABLE: [&str; 32] = [
     "grace-seconds",
     "shutdown-limit-seconds",
     "signing-key-file",
@@ -29,6 +29,7 @@ pub const RELOADABLE: [&str; 31] = [
     "min-rate-seconds",
     "accept-type",
     "origin-cache-control",
+    "reuse-origin-connections",
     "origin-header",
     "log-filter",
     "log-requests",

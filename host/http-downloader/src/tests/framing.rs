@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
 use crate::http_downloader::HttpDownloader;
-use crate::options::HttpOptions;
+use crate::options::{HttpOptions, ReuseOriginConnections};
 use crate::tests::origin::{allowing_loopback, failure, fetch, origin_sending, origin_stalling_after, send, start_origin};
 use media_cache_interfaces::{Downloader, FetchError};
 
@@ -110,7 +110,7 @@ async fn trailers_are_ignored() {
 }
 
 #[tokio::test]
-async fn late_surplus_is_not_the_response_to_the_next_request() {
+async fn without_reuse_late_surplus_is_not_the_response_to_the_next_request() {
     let (trigger, triggered) = watch::channel(false);
     let (sent, mut has_sent) = mpsc::unbounded_channel();
     let address = start_origin(move |mut stream, head: String| {
@@ -126,7 +126,8 @@ async fn late_surplus_is_not_the_response_to_the_next_request() {
         }
     })
     .await;
-    let downloader = HttpDownloader::new(allowing_loopback(HttpOptions::default())).unwrap();
+    let options = HttpOptions { reuse_origin_connections: ReuseOriginConnections::Never, ..HttpOptions::default() };
+    let downloader = HttpDownloader::new(allowing_loopback(options)).unwrap();
     let fetched = async |path: &str| downloader.fetch(&format!("http://{address}{path}")).await.unwrap();
     assert_eq!(fetched("/one").await.body.in_memory().unwrap(), "body");
     // Sent while the next request is in progress.

@@ -25,12 +25,13 @@ use media_cache_interfaces::{Downloader, FetchError};
 const CERTIFICATE: &[u8] = include_bytes!("tls/certificate.der");
 const KEY: &[u8] = include_bytes!("tls/key.der");
 
-fn acceptor() -> TlsAcceptor {
+/// Accepts TLS connections for this protocol.
+pub(crate) fn acceptor(protocol: &str) -> TlsAcceptor {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = config.with_no_client_auth().with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![protocol.into()];
     TlsAcceptor::from(Arc::new(config))
 }
 
@@ -38,7 +39,7 @@ fn acceptor() -> TlsAcceptor {
 async fn start_origin(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let acceptor = acceptor();
+    let acceptor = acceptor("h2");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (acceptor, handle) = (acceptor.clone(), handle.clone());
@@ -55,7 +56,7 @@ async fn start_origin(handle: impl Fn(SendResponse<Bytes>) + Clone + Send + 'sta
 }
 
 /// A downloader that trusts the certificate of these origins.
-fn trusting_downloader(options: HttpOptions) -> HttpDownloader {
+pub(crate) fn trusting_downloader(options: HttpOptions) -> HttpDownloader {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(CERTIFICATE)).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,19 +1,16 @@
 //! What requests disclose to origins.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use http::HeaderValue;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use crate::http_downloader::HttpDownloader;
 use crate::options::HttpOptions;
 use crate::retry::{Retry, RetryOptions};
 use crate::target::Target;
-use crate::tests::origin::{allowing_loopback, fetch, next_head, response, send, start_origin};
+use crate::tests::origin::{allowing_loopback, fetch, response, send, start_origin};
 use crate::time_limit::TimeLimit;
 use crate::transport::OriginRequest;
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
@@ -55,26 +52,6 @@ async fn authorization_is_sent_to_its_target_and_not_along_a_redirect() {
     let is_authorized = |head: Option<String>| head.unwrap().to_ascii_lowercase().contains("\r\nauthorization: bearer token\r\n");
     assert!(is_authorized(requests.recv().await));
     assert!(!is_authorized(requests.recv().await));
-}
-
-#[tokio::test]
-async fn each_http_1_request_has_its_own_connection() {
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = connections.clone();
-    let address = start_origin(move |mut stream, _| {
-        counted.fetch_add(1, Ordering::SeqCst);
-        async move {
-            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody").await.unwrap();
-            assert!(next_head(&mut stream).await.is_none(), "a second request");
-        }
-    })
-    .await;
-    let downloader = HttpDownloader::new(allowing_loopback(HttpOptions::default())).unwrap();
-    for path in 0..3 {
-        let media = downloader.fetch(&format!("http://{address}/{path}")).await.unwrap();
-        assert_eq!(media.body.in_memory().unwrap(), "body");
-    }
-    assert_eq!(connections.load(Ordering::SeqCst), 3);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod in_progress;
 mod integrity;
 mod log;
 mod measured;
+mod origin_connections;
 mod process;
 mod queue;
 pub(crate) mod registry;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use media_cache::MediaCache;
-use media_cache_http_downloader::{ConcurrencyLimiter, HostPattern};
+use media_cache_http_downloader::{ConcurrencyLimiter, HostPattern, OriginConnections};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
@@ -21,6 +21,7 @@ use crate::metrics::exposition::{self, Format};
 use crate::metrics::health::HealthMetrics;
 use crate::metrics::integrity::IntegrityMetrics;
 use crate::metrics::log::LogMetrics;
+use crate::metrics::origin_connections::OriginConnectionMetrics;
 use crate::metrics::process::Process;
 use crate::metrics::queue::QueueMetrics;
 use crate::metrics::requests::Requests;
@@ -123,6 +124,12 @@ impl Metrics {
     /// Reports the queue of a download limiter from now on, too.
     pub fn watch_queue(&self, limiter: ConcurrencyLimiter) {
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(QueueMetrics(limiter)));
+    }
+
+    /// Reports the connections to origins from now on, too.
+    pub fn watch_origin_connections(&self, connections: OriginConnections) {
+        let collector = Box::new(OriginConnectionMetrics(connections));
+        self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
     }
 
     /// Reports the lost lines of the log from now on, too.

@@ -1,0 +1,238 @@
+//! Connections to origins that serve several requests, one after the other (HTTP/1).
+//!
+//! A connection is used again only for the same scheme, host, port and address, by the same [`ConnectionPool`], that is with the same
+//! rules, certificates and credentials: which of an operator's headers are sent follows from scheme and host. Whether the last response
+//! permits it is decided elsewhere (`byte_counter`). Here, nothing may have arrived when a connection comes to rest, nor when it is
+//! taken: a byte that nobody asked for, or the end of the connection, ends its use.
+
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use tokio::io::AsyncWrite;
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+
+use crate::idle_list::IdleList;
+use crate::limiter_options::LimiterOptions;
+use crate::origin_stream::{OriginStream, is_quiet};
+
+/// How long a connection is kept that nobody uses. Widespread servers close theirs after 5 seconds (Apache, Node.js), and a request
+/// that is sent at that moment is lost.
+const KEEP_IDLE: Duration = Duration::from_secs(4);
+
+/// The most idle connections, however many downloads there may be at once.
+const MAX_IDLE: usize = 256;
+
+/// The connections that downloaders keep for later requests, and their counts. Clones are handles to the same connections. Downloaders
+/// that have the same handle share its limits, but not their connections.
+#[derive(Clone)]
+pub struct OriginConnections(Arc<Shared>);
+
+/// The counts of [`OriginConnections`]: those of HTTP/1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OriginConnectionCounts {
+    /// Connections that are kept for later requests at the moment.
+    pub idle: usize,
+    /// Requests that were answered over a connection that an earlier request had used, since the start.
+    pub reused: u64,
+    /// Requests that were sent again over a new connection, because such a connection had failed, since the start.
+    pub retried: u64,
+}
+
+struct Shared {
+    idle: Mutex<Idle>,
+    /// Open connections, in use or idle.
+    open: Arc<AtomicUsize>,
+    reused: AtomicU64,
+    retried: AtomicU64,
+    keep_idle: Duration,
+}
+
+#[derive(Default)]
+struct Idle {
+    list: IdleList<Key, Open>,
+    /// The task that closes connections as they expire, while there are any.
+    expiring: Option<AbortHandle>,
+}
+
+/// Where a connection leads, and whose it is.
+#[derive(Clone, PartialEq, Eq)]
+struct Key {
+    pool: u64,
+    scheme: Scheme,
+    authority: Authority,
+    address: IpAddr,
+}
+
+impl Key {
+    fn has_origin_of(&self, other: &Self) -> bool {
+        (self.pool, &self.scheme, &self.authority) == (other.pool, &other.scheme, &other.authority)
+    }
+}
+
+/// An open connection, which is counted.
+struct Open {
+    stream: OriginStream,
+    count: Arc<AtomicUsize>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Takes leave of the origin, as far as that is possible without waiting.
+        let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        self.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Default for OriginConnections {
+    fn default() -> Self {
+        Self::with_keep_idle(KEEP_IDLE)
+    }
+}
+
+impl OriginConnections {
+    pub(crate) fn with_keep_idle(keep_idle: Duration) -> Self {
+        Self(Arc::new(Shared {
+            idle: Mutex::default(),
+            open: Arc::default(),
+            reused: AtomicU64::default(),
+            retried: AtomicU64::default(),
+            keep_idle,
+        }))
+    }
+
+    /// The current counts.
+    #[must_use]
+    pub fn counts(&self) -> OriginConnectionCounts {
+        OriginConnectionCounts {
+            idle: self.0.idle().list.len(),
+            reused: self.0.reused.load(Ordering::Relaxed),
+            retried: self.0.retried.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn count_reused(&self) {
+        self.0.reused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_retried(&self) {
+        self.0.retried.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes connections as they expire, while there are any.
+    async fn expire(shared: Weak<Self>) {
+        while let Some(next) = shared.upgrade().and_then(|shared| shared.next_expiry()) {
+            tokio::time::sleep_until(next.into()).await;
+        }
+    }
+
+    /// Closes the connections that have expired. Returns when the next one does.
+    fn next_expiry(&self) -> Option<Instant> {
+        let mut idle = self.idle();
+        let next = idle.list.remove_expired(Instant::now());
+        if next.is_none() {
+            // Under the same lock, so that the next connection is kept with another task.
+            idle.expiring = None;
+        }
+        next
+    }
+}
+
+/// The connections of one client, which sends all its requests by the same rules.
+pub(crate) struct ConnectionPool {
+    id: u64,
+    connections: OriginConnections,
+    limits: LimiterOptions,
+}
+
+impl ConnectionPool {
+    /// With no more connections than there may be downloads.
+    pub(crate) fn new(connections: OriginConnections, limits: LimiterOptions) -> Self {
+        static POOLS: AtomicU64 = AtomicU64::new(0);
+        Self { id: POOLS.fetch_add(1, Ordering::Relaxed), connections, limits }
+    }
+
+    /// An idle connection to the origin of a URL at this address.
+    pub(crate) fn take(self: &Arc<Self>, uri: &Uri, address: IpAddr) -> Option<OriginConnection> {
+        let key = self.key(uri, address)?;
+        loop {
+            let mut open = self.connections.0.idle().list.take(&key, Instant::now())?;
+            if is_quiet(&mut open.stream) {
+                return Some(OriginConnection { pool: self.clone(), key: Some(key), open });
+            }
+        }
+    }
+
+    /// Takes over a new connection. Idle ones make room for it: all together are no more than there may be downloads.
+    pub(crate) fn opened(self: &Arc<Self>, stream: OriginStream, uri: &Uri, address: IpAddr) -> OriginConnection {
+        let shared = &self.connections.0;
+        let others = shared.open.fetch_add(1, Ordering::Relaxed);
+        let open = Open { stream, count: shared.open.clone() };
+        let surplus = (others + 1).saturating_sub(self.limits.max_downloads.get());
+        if surplus > 0 {
+            let list = &mut shared.idle().list;
+            list.trim(list.len().saturating_sub(surplus), |_| true);
+        }
+        OriginConnection { pool: self.clone(), key: self.key(uri, address), open }
+    }
+
+    fn key(&self, uri: &Uri, address: IpAddr) -> Option<Key> {
+        Some(Key { pool: self.id, scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), address })
+    }
+
+    fn keep(&self, key: Key, open: Open) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let shared = &self.connections.0;
+        let mut idle = shared.idle();
+        idle.list.trim(self.limits.max_downloads_per_host.get() - 1, |other| other.has_origin_of(&key));
+        idle.list.trim(self.limits.max_downloads.get().min(MAX_IDLE) - 1, |_| true);
+        idle.list.add(key, open, Instant::now() + shared.keep_idle);
+        if idle.expiring.as_ref().is_none_or(AbortHandle::is_finished) {
+            idle.expiring = Some(runtime.spawn(Shared::expire(Arc::downgrade(shared))).abort_handle());
+        }
+    }
+}
+
+impl Drop for ConnectionPool {
+    fn drop(&mut self) {
+        self.connections.0.idle().list.trim(0, |key| key.pool == self.id);
+    }
+}
+
+/// A connection that a request uses.
+pub(crate) struct OriginConnection {
+    pool: Arc<ConnectionPool>,
+    key: Option<Key>,
+    open: Open,
+}
+
+impl OriginConnection {
+    pub(crate) fn stream(&self) -> &OriginStream {
+        &self.open.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut OriginStream {
+        &mut self.open.stream
+    }
+
+    /// Keeps the connection for a later request, unless something has arrived that belongs to no response.
+    pub(crate) fn release(mut self) {
+        if let Some(key) = self.key.take()
+            && is_quiet(&mut self.open.stream)
+        {
+            self.pool.keep(key, self.open);
+        }
+    }
+}

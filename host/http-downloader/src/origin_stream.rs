@@ -1,0 +1,37 @@
+//! The byte stream of a connection to an origin, and whether anything has arrived over it that nobody has read.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Waker};
+
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+
+/// TCP, with TLS for https.
+pub(crate) type OriginStream = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
+
+/// Whether the origin has sent nothing that is unread and has not closed the connection. What has arrived is lost: a stream that is not
+/// quiet has no further use.
+pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
+    // This covers what TLS has decrypted; the socket itself is asked because the runtime learns of what arrives only later.
+    let (mut byte, mut context) = ([0], Context::from_waker(Waker::noop()));
+    let read = Pin::new(&mut *stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
+    read.is_pending() && has_received_nothing(tcp_of(stream))
+}
+
+/// The socket under a stream.
+pub(crate) fn tcp_of(stream: &OriginStream) -> &TcpStream {
+    match stream.inner() {
+        MaybeHttpsStream::Http(tcp) => tcp.inner(),
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().0.inner().inner(),
+    }
+}
+
+fn has_received_nothing(tcp: &TcpStream) -> bool {
+    let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}

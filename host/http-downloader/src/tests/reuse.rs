@@ -1,0 +1,513 @@
+//! Connections that serve several requests.
+
+use std::io;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::future::{BoxFuture, join, join3};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::watch;
+
+use crate::concurrency_limiter::ConcurrencyLimiter;
+use crate::http_downloader::HttpDownloader;
+use crate::limiter_options::LimiterOptions;
+use crate::options::{HttpOptions, ReuseOriginConnections};
+use crate::origin_connections::{OriginConnectionCounts, OriginConnections};
+use crate::resolver::Resolve;
+use crate::tests::http2::{acceptor, trusting_downloader};
+use crate::tests::origin::{SHORT, allowing_loopback};
+use media_cache_interfaces::{Downloader, FetchError, Fetched, Validators};
+
+/// What an origin sees.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// A request for this path, over the connection with this number.
+    Request(usize, String),
+    /// The client has closed the connection with this number.
+    Closed(usize),
+}
+
+use Seen::{Closed, Request};
+
+fn request(connection: usize, path: &str) -> Seen {
+    Request(connection, path.into())
+}
+
+/// A downloader with its connections.
+struct Client {
+    downloader: HttpDownloader,
+    connections: OriginConnections,
+}
+
+impl Client {
+    fn new(options: HttpOptions) -> Self {
+        let connections = options.origin_connections.clone();
+        Self { downloader: HttpDownloader::new(allowing_loopback(options)).unwrap(), connections }
+    }
+
+    async fn fetch(&self, url: String) -> Result<String, FetchError> {
+        let media = self.downloader.fetch(&url).await?;
+        Ok(String::from_utf8_lossy(media.body.in_memory().unwrap()).into_owned())
+    }
+
+    /// Waits until so many connections are idle.
+    async fn idle(&self, count: usize) {
+        while self.connections.counts().idle != count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn counts(&self) -> (u64, u64) {
+        let OriginConnectionCounts { reused, retried, .. } = self.connections.counts();
+        (reused, retried)
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::new(lasting())
+    }
+}
+
+/// Options with connections that stay idle for longer than any test runs.
+fn lasting() -> HttpOptions {
+    let origin_connections = OriginConnections::with_keep_idle(Duration::from_secs(3600));
+    HttpOptions { origin_connections, ..HttpOptions::default() }
+}
+
+/// The path of the next request of a connection; `None` if the client has closed it.
+async fn next_path(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    Some(String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().into())
+}
+
+/// Serves a connection, by what `answer` returns for a path: bytes, and whether the connection is closed after them.
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    number: usize,
+    answer: impl Fn(usize, &str) -> (String, bool),
+    seen: mpsc::UnboundedSender<Seen>,
+) {
+    while let Some(path) = next_path(&mut stream).await {
+        let (bytes, closes) = answer(number, &path);
+        let _ = seen.send(Request(number, path));
+        if stream.write_all(bytes.as_bytes()).await.is_err() || closes {
+            return;
+        }
+    }
+    let _ = seen.send(Closed(number));
+}
+
+/// Starts an origin on this address that answers like this. Returns its port and what it sees.
+async fn start_on(
+    address: &str,
+    answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static,
+) -> (String, UnboundedReceiver<Seen>) {
+    let listener = TcpListener::bind(address).await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (seen, sees) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(serve(stream, number, answer.clone(), seen.clone()));
+        }
+    });
+    (address, sees)
+}
+
+async fn start(answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static) -> (String, UnboundedReceiver<Seen>) {
+    start_on("127.0.0.1:0", answer).await
+}
+
+fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// The body of each response is its path.
+fn echo(_: usize, path: &str) -> (String, bool) {
+    (ok(path), false)
+}
+
+#[tokio::test]
+async fn requests_to_an_origin_share_a_connection() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nExpires: never\r\n\r\n";
+    let (address, mut seen) = start(move |_, path| match path {
+        "/chunked" => (chunked.into(), false),
+        _ => echo(0, path),
+    })
+    .await;
+    let client = Client::default();
+    for (path, body) in [("/a", "/a"), ("/chunked", "body"), ("/b", "/b")] {
+        assert_eq!(client.fetch(format!("http://{address}{path}")).await.unwrap(), body);
+        assert_eq!(seen.recv().await, Some(request(0, path)));
+        client.idle(1).await;
+    }
+    assert_eq!(client.counts(), (2, 0));
+    drop(client);
+    assert_eq!(seen.recv().await, Some(Closed(0)), "no downloader, no connection");
+}
+
+#[tokio::test]
+async fn without_reuse_each_request_has_its_own_connection() {
+    let (address, mut seen) = start(echo).await;
+    let client = Client::new(HttpOptions { reuse_origin_connections: ReuseOriginConnections::Never, ..HttpOptions::default() });
+    for number in 0..3 {
+        assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+        assert_eq!([seen.recv().await, seen.recv().await], [Some(request(number, "/a")), Some(Closed(number))]);
+    }
+    assert_eq!(client.connections.counts(), OriginConnectionCounts::default());
+}
+
+#[tokio::test]
+async fn responses_without_media_keep_the_connection() {
+    let (address, mut seen) = start(|_, path| {
+        let bytes = match path {
+            "/redirect" => "HTTP/1.1 302 Found\r\nLocation: /media\r\nContent-Length: 9\r\n\r\nelsewhere".into(),
+            "/missing" => "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nnone\r\n0\r\n\r\n".into(),
+            "/unchanged" => "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n".into(),
+            path => ok(path),
+        };
+        (bytes, false)
+    })
+    .await;
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/redirect")).await.unwrap(), "/media");
+    client.idle(1).await;
+    assert_eq!(client.fetch(format!("http://{address}/missing")).await, Err(FetchError::NotFound));
+    client.idle(1).await;
+    let validators = Validators { etag: Some("\"a\"".into()), ..Validators::default() };
+    let unchanged = client.downloader.fetch_if_changed(&format!("http://{address}/unchanged"), &validators).await;
+    assert!(matches!(unchanged, Ok(Fetched::NotModified(_))), "{unchanged:?}");
+    client.idle(1).await;
+    assert_eq!(client.fetch(format!("http://{address}/media")).await.unwrap(), "/media");
+    for path in ["/redirect", "/media", "/missing", "/unchanged", "/media"] {
+        assert_eq!(seen.recv().await, Some(request(0, path)));
+    }
+}
+
+#[tokio::test]
+async fn connection_is_closed_after_a_response_that_does_not_permit_another() {
+    let whole = |head: &str| format!("{head}\r\nContent-Length: 4\r\n\r\nbody");
+    let responses = [
+        whole("HTTP/1.1 200 OK\r\nConnection: close"),
+        whole("HTTP/1.1 200 OK\r\nConnection: keep-alive, Close"),
+        whole("HTTP/1.1 200 OK\r\nConnection: upgrade"),
+        whole("HTTP/1.0 200 OK"),
+        whole("HTTP/1.0 200 OK\r\nConnection: keep-alive"),
+        whole("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity"),
+        // Errors of the download.
+        whole("HTTP/1.1 200 OK") + "!",
+        whole("HTTP/1.1 200 OK") + &ok("evil"),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n!".into(),
+        whole("HTTP/1.1 200 OK\r\nContent-Encoding: gzip"),
+        whole("HTTP/1.1 200 OK\r\nContent-Type: application/pdf"),
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n{}", "x".repeat(20_000)),
+        format!("HTTP/1.1 404 Not Found\r\nContent-Length: 20000\r\n\r\n{}", "x".repeat(20_000)),
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nbod".into(),
+    ];
+    for response in responses {
+        let bytes = response.clone();
+        let (address, mut seen) = start(move |_, path| if path == "/odd" { (bytes.clone(), false) } else { echo(0, path) }).await;
+        let accept_types = vec!["!application/pdf".parse().unwrap()];
+        let client = Client::new(HttpOptions { max_body_bytes: 10_000, accept_types, ..lasting() });
+        let _ = client.fetch(format!("http://{address}/odd")).await;
+        assert_eq!(seen.recv().await, Some(request(0, "/odd")));
+        tokio::select! {
+            closed = seen.recv() => assert_eq!(closed, Some(Closed(0))),
+            () = client.idle(1) => panic!("the connection is kept after {response:.100}"),
+        }
+        assert_eq!(client.fetch(format!("http://{address}/next")).await.unwrap(), "/next", "{response:.100}");
+        assert_eq!(seen.recv().await, Some(request(1, "/next")));
+        assert_eq!(client.counts(), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn aborted_download_closes_its_connection() {
+    let (address, mut seen) = start(|_, _| ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody".into(), false)).await;
+    let client = Client::default();
+    tokio::select! {
+        result = client.fetch(format!("http://{address}/a")) => panic!("{result:?}"),
+        request = seen.recv() => assert_eq!(request, Some(self::request(0, "/a"))),
+    }
+    assert_eq!(seen.recv().await, Some(Closed(0)));
+    assert_eq!(client.connections.counts().idle, 0);
+}
+
+/// An origin with two responses on its first connection, the second after a trigger, and one on each of the others.
+async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (trigger, mut triggered) = watch::channel(false);
+    let (sent, has_sent) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let path = next_path(&mut first).await.unwrap();
+        first.write_all(ok(&path).as_bytes()).await.unwrap();
+        triggered.wait_for(|triggered| *triggered).await.unwrap();
+        first.write_all(ok("evil").as_bytes()).await.unwrap();
+        sent.send(()).unwrap();
+        let (second, _) = listener.accept().await.unwrap();
+        serve(second, 1, echo, mpsc::unbounded_channel().0).await;
+    });
+    (address, trigger, has_sent)
+}
+
+#[tokio::test]
+async fn surplus_on_an_idle_connection_is_not_the_response_to_the_next_request() {
+    let (address, trigger, mut has_sent) = origin_with_late_surplus().await;
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    trigger.send(true).unwrap();
+    has_sent.recv().await.unwrap();
+    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
+    assert_eq!(client.counts(), (0, 0), "nothing was sent over the first connection");
+}
+
+#[tokio::test]
+async fn connection_that_the_origin_has_closed_is_not_used() {
+    let (close, closing) = watch::channel(false);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (closed, mut has_closed) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut closing, closed) = (closing.clone(), closed.clone());
+            tokio::spawn(async move {
+                let path = next_path(&mut stream).await.unwrap();
+                stream.write_all(ok(&path).as_bytes()).await.unwrap();
+                closing.wait_for(|closing| *closing).await.unwrap();
+                drop(stream);
+                closed.send(()).unwrap();
+            });
+        }
+    });
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    close.send(true).unwrap();
+    has_closed.recv().await.unwrap();
+    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
+    assert_eq!(client.counts(), (0, 0));
+}
+
+#[tokio::test]
+async fn request_that_meets_a_closing_connection_is_sent_once_more() {
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    for last_words in ["", "HTTP/1.1 200", "garbage\r\n\r\n", timeout] {
+        let (address, mut seen) = start(move |connection, path| match (connection, path) {
+            (0, "/b") => (last_words.into(), true),
+            _ => echo(connection, path),
+        })
+        .await;
+        let client = Client::default();
+        assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+        client.idle(1).await;
+        assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b", "{last_words:?}");
+        assert_eq!(client.counts(), (0, 1));
+        for expected in [request(0, "/a"), request(0, "/b"), request(1, "/b")] {
+            assert_eq!(seen.recv().await, Some(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
+    let (address, mut seen) = start(|_, path| if path == "/a" { echo(0, path) } else { (String::new(), true) }).await;
+    let client = Client::default();
+    // Two connections, of which the second is not tried.
+    let urls = [format!("http://{address}/a"), format!("http://{address}/a")];
+    let [first, second] = urls.map(|url| client.fetch(url));
+    assert!(matches!(join(first, second).await, (Ok(_), Ok(_))));
+    client.idle(2).await;
+    let error = client.fetch(format!("http://{address}/b")).await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable(_)), "{error:?}");
+    assert_eq!(client.counts(), (0, 1));
+    let mut requests = Vec::new();
+    while requests.len() < 4 {
+        requests.extend(seen.recv().await);
+    }
+    assert_eq!(requests.iter().filter(|seen| matches!(seen, Request(_, path) if path == "/b")).count(), 2);
+    assert!(requests.contains(&request(2, "/b")), "{requests:?}");
+    assert!(seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn body_that_breaks_off_is_not_requested_again() {
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody";
+    let (address, mut seen) = start(move |_, path| if path == "/a" { echo(0, path) } else { (short.into(), true) }).await;
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    assert!(matches!(client.fetch(format!("http://{address}/b")).await, Err(FetchError::ShortBody(_))));
+    assert_eq!([seen.recv().await, seen.recv().await], [Some(request(0, "/a")), Some(request(0, "/b"))]);
+    assert!(seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn idle_connection_is_closed_after_a_while() {
+    let (address, mut seen) = start(echo).await;
+    let client =
+        Client::new(HttpOptions { origin_connections: OriginConnections::with_keep_idle(SHORT), ..HttpOptions::default() });
+    for number in 0..2 {
+        client.fetch(format!("http://{address}/a")).await.unwrap();
+        assert_eq!([seen.recv().await, seen.recv().await], [Some(request(number, "/a")), Some(Closed(number))]);
+    }
+    assert_eq!(client.connections.counts().idle, 0);
+}
+
+/// The addresses that every name has at the moment.
+struct Names(Mutex<Vec<IpAddr>>);
+
+impl Names {
+    fn set(&self, addresses: &[&str]) {
+        *self.0.lock().unwrap() = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    }
+}
+
+impl Resolve for Arc<Names> {
+    fn resolve<'a>(&'a self, _: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
+        Box::pin(async { Ok(self.0.lock().unwrap().clone()) })
+    }
+}
+
+#[tokio::test]
+async fn connection_is_reused_only_for_an_address_that_the_name_has_now() {
+    let (one, mut at_one) = start(|_, _| (ok("one"), false)).await;
+    let port = one.split_once(':').unwrap().1;
+    let (_, mut at_two) = start_on(&format!("127.0.0.2:{port}"), |_, _| (ok("two"), false)).await;
+    let names = Arc::new(Names(Mutex::default()));
+    let client = Client::new(HttpOptions { resolver: Arc::new(names.clone()), ..lasting() });
+    let fetch = |path: &str| client.fetch(format!("http://a.example:{port}/{path}"));
+    names.set(&["127.0.0.1"]);
+    assert_eq!(fetch("1").await.unwrap(), "one");
+    client.idle(1).await;
+    names.set(&["127.0.0.2"]);
+    assert_eq!(fetch("2").await.unwrap(), "two");
+    client.idle(2).await;
+    names.set(&["127.0.0.1"]);
+    assert_eq!(fetch("3").await.unwrap(), "one");
+    client.idle(2).await;
+    // One denied address denies the name, although there is a connection to the other.
+    names.set(&["127.0.0.1", "10.0.0.1"]);
+    assert!(matches!(fetch("4").await, Err(FetchError::Refused(_))));
+    assert_eq!([at_one.recv().await, at_one.recv().await], [Some(request(0, "/1")), Some(request(0, "/3"))]);
+    assert_eq!(at_two.recv().await, Some(request(0, "/2")));
+    assert!(at_one.try_recv().is_err() && at_two.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn connection_is_not_shared_between_hosts_or_downloaders() {
+    let (address, mut seen) = start(echo).await;
+    let port = address.split_once(':').unwrap().1;
+    let client = Client::default();
+    let other = Client::new(HttpOptions { origin_connections: client.connections.clone(), ..HttpOptions::default() });
+    client.fetch(format!("http://a.localhost:{port}/a")).await.unwrap();
+    client.idle(1).await;
+    client.fetch(format!("http://b.localhost:{port}/b")).await.unwrap();
+    client.idle(2).await;
+    other.fetch(format!("http://a.localhost:{port}/c")).await.unwrap();
+    client.idle(3).await;
+    for expected in [request(0, "/a"), request(1, "/b"), request(2, "/c")] {
+        assert_eq!(seen.recv().await, Some(expected));
+    }
+    drop(other);
+    assert_eq!(seen.recv().await, Some(Closed(2)));
+}
+
+#[tokio::test]
+async fn idle_connections_are_limited_by_host_and_in_all() {
+    let (address, mut seen) = start(echo).await;
+    let port = address.split_once(':').unwrap().1;
+    let [per_host, in_all] = [2, 3].map(|limit| NonZeroUsize::new(limit).unwrap());
+    let limits = LimiterOptions { max_downloads_per_host: per_host, max_downloads: in_all, ..LimiterOptions::default() };
+    let client = Client::new(HttpOptions { limiter: Some(ConcurrencyLimiter::new(limits)), ..lasting() });
+    let fetch = async |host: &str| {
+        client.fetch(format!("http://{host}.localhost:{port}/")).await.unwrap();
+    };
+    let _: ((), ()) = join(fetch("a"), fetch("a")).await;
+    client.idle(2).await;
+    fetch("b").await;
+    client.idle(3).await;
+    // The connections of `a` are the oldest, and make room for new ones.
+    fetch("c").await;
+    client.idle(3).await;
+    let mut closed = 0;
+    while closed == 0 {
+        closed += usize::from(matches!(seen.recv().await, Some(Closed(0 | 1))));
+    }
+}
+
+#[tokio::test]
+async fn reused_connection_counts_for_its_address() {
+    let limits = LimiterOptions { max_downloads_per_address: NonZeroUsize::MIN, ..LimiterOptions::default() };
+    let limiter = ConcurrencyLimiter::new(limits);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (arrived, mut arrivals) = mpsc::unbounded_channel::<String>();
+    let (answer, answered) = watch::channel(0);
+    tokio::spawn(async move {
+        for _ in 0.. {
+            let (mut stream, _): (TcpStream, _) = listener.accept().await.unwrap();
+            let (arrived, mut answered) = (arrived.clone(), answered.clone());
+            tokio::spawn(async move {
+                while let Some(path) = next_path(&mut stream).await {
+                    let number: usize = path[1..].parse().unwrap();
+                    arrived.send(path).unwrap();
+                    answered.wait_for(|answered| *answered >= number).await.unwrap();
+                    stream.write_all(ok("media").as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    let client = Client::new(HttpOptions { limiter: Some(limiter.clone()), ..lasting() });
+    assert_eq!(client.fetch(format!("http://{address}/0")).await.unwrap(), "media");
+    arrivals.recv().await.unwrap();
+    client.idle(1).await;
+    let observe = async {
+        arrivals.recv().await.unwrap();
+        while limiter.counts().queued_for_address < 1 {
+            tokio::task::yield_now().await;
+        }
+        assert!(arrivals.try_recv().is_err());
+        answer.send(2).unwrap();
+    };
+    let (second, third) = (client.fetch(format!("http://{address}/1")), client.fetch(format!("http://{address}/2")));
+    let (second, third, ()) = join3(second, third, observe).await;
+    assert!(second.is_ok() && third.is_ok(), "{second:?} {third:?}");
+    assert!(limiter.is_idle());
+}
+
+#[tokio::test]
+async fn tls_connection_is_reused_and_dropped_if_the_origin_has_closed_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (seen, mut sees) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            let stream = acceptor("http/1.1").accept(stream).await.unwrap();
+            tokio::spawn(serve(stream, number, |_, path| (ok(path), path == "/last"), seen.clone()));
+        }
+    });
+    let options = lasting();
+    let connections = options.origin_connections.clone();
+    let client = Client { downloader: trusting_downloader(options), connections };
+    for (path, connection) in [("/a", 0), ("/b", 0), ("/last", 0), ("/c", 1), ("/d", 1)] {
+        assert_eq!(client.fetch(format!("https://{address}{path}")).await.unwrap(), path);
+        assert_eq!(sees.recv().await, Some(request(connection, path)));
+        if path != "/last" {
+            client.idle(1).await;
+        }
+    }
+    assert_eq!(client.counts().0, 3);
+}

@@ -1,0 +1,44 @@
+//! Receives the bodies of responses that nobody needs, such as those of redirects and errors, so that their connections can serve
+//! other requests.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::timeout;
+
+use crate::byte_counter::ByteCounter;
+
+/// How long such a body may be, in bytes, and how long it may take. A new connection takes time as well.
+const MAX_BYTES: usize = 16 * 1024;
+const MAX_TIME: Duration = Duration::from_millis(20);
+
+/// Receives the body if it is short and comes soon, and drops it. Otherwise the connection is closed.
+pub(crate) async fn discard(response: Response<Incoming>) {
+    // Without a counter, the response came over HTTP/2.
+    let Some(counter) = response.extensions().get::<ByteCounter>().filter(|counter| counter.permits_reuse()).cloned() else {
+        return;
+    };
+    let receive = async {
+        if is_short(response.into_body()).await {
+            counter.body_received();
+            counter.until_unused().await;
+        }
+    };
+    // After that time, the connection is closed with the body.
+    let _ = timeout(MAX_TIME, receive).await;
+}
+
+async fn is_short(mut body: Incoming) -> bool {
+    let mut received = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return false };
+        received += frame.data_ref().map_or(0, Bytes::len);
+        if received > MAX_BYTES {
+            return false;
+        }
+    }
+    true
+}
