@@ -4,6 +4,7 @@ use media_cache::component::RememberedComponent;
 use media_cache::policy::RememberedPolicy;
 use media_cache::{Builder, CacheComponent, Engine};
 
+use crate::engine::engine;
 use crate::storage::Storage;
 
 /// The choices made while a service ran.
@@ -21,6 +22,14 @@ pub struct StartComponent {
     pub component: CacheComponent,
     /// The component to use if that does not start.
     pub fallback: Option<CacheComponent>,
+}
+
+/// The cache component of a start, and what runs it.
+pub struct Components {
+    /// What runs it.
+    pub engine: Engine,
+    /// The component.
+    pub component: StartComponent,
 }
 
 impl StartComponent {
@@ -48,7 +57,13 @@ impl Remembered {
     ///
     /// # Errors
     /// If the configured one cannot be used.
-    pub fn component(&self, engine: &Engine, storage: &Storage) -> anyhow::Result<StartComponent> {
+    pub fn components(&self, storage: &Storage) -> anyhow::Result<Components> {
+        let engine = engine()?;
+        let component = self.component(&engine, storage)?;
+        Ok(Components { engine, component })
+    }
+
+    fn component(&self, engine: &Engine, storage: &Storage) -> anyhow::Result<StartComponent> {
         let configured = storage.component();
         if let Some(chosen) = self.component.recall() {
             match engine.cache(&chosen) {

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 
 use anyhow::Context;
 use clap::Args;
@@ -36,7 +37,7 @@ use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
 use crate::policy::CompileLimits;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
-use crate::remembered::{Remembered, StartComponent};
+use crate::remembered::{Components, Remembered, StartComponent};
 use crate::replaceable_downloader::ReplaceableDownloader;
 use crate::sandbox::Sandbox;
 use crate::shutdown::Running;
@@ -139,12 +140,19 @@ impl Serve {
         let spool = self.disk_space.spool(self.storage.dir());
         let origin_connections = OriginConnections::default();
         let via = pseudonym.to_string();
-        let downloader =
-            self.ingest.downloader(spool.clone(), limiter.clone(), origin_connections.clone(), None, Some(via.clone()))?;
+        // Reading the system's certificates and loading compiled code take most of a start, and happen at the same time.
+        let (downloader, components) = thread::scope(|scope| {
+            let downloader =
+                || self.ingest.downloader(spool.clone(), limiter.clone(), origin_connections.clone(), None, Some(via.clone()));
+            let downloader = scope.spawn(downloader);
+            let components = remembered.components(&self.storage);
+            (downloader.join(), components)
+        });
+        let downloader = downloader.map_err(|_| anyhow::anyhow!("the downloader cannot be set up"))??;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
         let shared = Shared { downloader: &downloader, spool: &spool, metrics: &metrics, request_log: &request_log };
-        let prepared = self.prepare(&remembered, &shared)?;
+        let prepared = self.prepare(components?, &remembered, &shared)?;
         announce(announcement).await;
 
         let (loaded, loading) = watch::channel(None);
@@ -223,9 +231,8 @@ impl Serve {
 
     /// A cache that owns its directory, with the component and the policy that were chosen while the service ran before, if they are still
     /// available.
-    fn prepare(&self, remembered: &Remembered, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
-        let engine = engine()?;
-        let component = remembered.component(&engine, &self.storage)?;
+    fn prepare(&self, components: Components, remembered: &Remembered, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
+        let Components { engine, component } = components;
         let prepare_with = |policy: &PolicySpec| self.prepare_with(engine.clone(), component.clone(), policy, shared);
         if let Some(chosen) = remembered.policy.recall() {
             let why = match prepare_with(&chosen) {
