@@ -4,136 +4,21 @@ use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures::future::{BoxFuture, join, join3};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::concurrency_limiter::ConcurrencyLimiter;
-use crate::http_downloader::HttpDownloader;
 use crate::limiter_options::LimiterOptions;
 use crate::options::{HttpOptions, ReuseOriginConnections};
-use crate::origin_connections::{OriginConnectionCounts, OriginConnections};
+use crate::origin_connections::OriginConnectionCounts;
 use crate::resolver::Resolve;
 use crate::tests::http2::{acceptor, trusting_downloader};
-use crate::tests::origin::{SHORT, allowing_loopback};
+use crate::tests::lasting_origin::Seen::Closed;
+use crate::tests::lasting_origin::{Client, echo, lasting, next_path, ok, request, serve, start, start_on};
 use media_cache_interfaces::{Downloader, FetchError, Fetched, Validators};
-
-/// What an origin sees.
-#[derive(Debug, PartialEq, Eq)]
-enum Seen {
-    /// A request for this path, over the connection with this number.
-    Request(usize, String),
-    /// The client has closed the connection with this number.
-    Closed(usize),
-}
-
-use Seen::{Closed, Request};
-
-fn request(connection: usize, path: &str) -> Seen {
-    Request(connection, path.into())
-}
-
-/// A downloader with its connections.
-struct Client {
-    downloader: HttpDownloader,
-    connections: OriginConnections,
-}
-
-impl Client {
-    fn new(options: HttpOptions) -> Self {
-        let connections = options.origin_connections.clone();
-        Self { downloader: HttpDownloader::new(allowing_loopback(options)).unwrap(), connections }
-    }
-
-    async fn fetch(&self, url: String) -> Result<String, FetchError> {
-        let media = self.downloader.fetch(&url).await?;
-        Ok(String::from_utf8_lossy(media.body.in_memory().unwrap()).into_owned())
-    }
-
-    /// Waits until so many connections are idle.
-    async fn idle(&self, count: usize) {
-        while self.connections.counts().idle != count {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    fn counts(&self) -> (u64, u64) {
-        let OriginConnectionCounts { reused, retried, .. } = self.connections.counts();
-        (reused, retried)
-    }
-}
-
-impl Default for Client {
-    fn default() -> Self {
-        Self::new(lasting())
-    }
-}
-
-/// Options with connections that stay idle for longer than any test runs.
-fn lasting() -> HttpOptions {
-    let origin_connections = OriginConnections::with_keep_idle(Duration::from_secs(3600));
-    HttpOptions { origin_connections, ..HttpOptions::default() }
-}
-
-/// The path of the next request of a connection; `None` if the client has closed it.
-async fn next_path(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.ok()?);
-    }
-    Some(String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().into())
-}
-
-/// Serves a connection, by what `answer` returns for a path: bytes, and whether the connection is closed after them.
-async fn serve(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    number: usize,
-    answer: impl Fn(usize, &str) -> (String, bool),
-    seen: mpsc::UnboundedSender<Seen>,
-) {
-    while let Some(path) = next_path(&mut stream).await {
-        let (bytes, closes) = answer(number, &path);
-        let _ = seen.send(Request(number, path));
-        if stream.write_all(bytes.as_bytes()).await.is_err() || closes {
-            return;
-        }
-    }
-    let _ = seen.send(Closed(number));
-}
-
-/// Starts an origin on this address that answers like this. Returns its port and what it sees.
-async fn start_on(
-    address: &str,
-    answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static,
-) -> (String, UnboundedReceiver<Seen>) {
-    let listener = TcpListener::bind(address).await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (seen, sees) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        for number in 0.. {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(stream, number, answer.clone(), seen.clone()));
-        }
-    });
-    (address, sees)
-}
-
-async fn start(answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static) -> (String, UnboundedReceiver<Seen>) {
-    start_on("127.0.0.1:0", answer).await
-}
-
-fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-}
-
-/// The body of each response is its path.
-fn echo(_: usize, path: &str) -> (String, bool) {
-    (ok(path), false)
-}
 
 #[tokio::test]
 async fn requests_to_an_origin_share_a_connection() {
@@ -238,130 +123,6 @@ async fn aborted_download_closes_its_connection() {
         request = seen.recv() => assert_eq!(request, Some(self::request(0, "/a"))),
     }
     assert_eq!(seen.recv().await, Some(Closed(0)));
-    assert_eq!(client.connections.counts().idle, 0);
-}
-
-/// An origin with two responses on its first connection, the second after a trigger, and one on each of the others.
-async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedReceiver<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let (trigger, mut triggered) = watch::channel(false);
-    let (sent, has_sent) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let (mut first, _) = listener.accept().await.unwrap();
-        let path = next_path(&mut first).await.unwrap();
-        first.write_all(ok(&path).as_bytes()).await.unwrap();
-        triggered.wait_for(|triggered| *triggered).await.unwrap();
-        first.write_all(ok("evil").as_bytes()).await.unwrap();
-        sent.send(()).unwrap();
-        let (second, _) = listener.accept().await.unwrap();
-        serve(second, 1, echo, mpsc::unbounded_channel().0).await;
-    });
-    (address, trigger, has_sent)
-}
-
-#[tokio::test]
-async fn surplus_on_an_idle_connection_is_not_the_response_to_the_next_request() {
-    let (address, trigger, mut has_sent) = origin_with_late_surplus().await;
-    let client = Client::default();
-    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
-    client.idle(1).await;
-    trigger.send(true).unwrap();
-    has_sent.recv().await.unwrap();
-    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
-    assert_eq!(client.counts(), (0, 0), "nothing was sent over the first connection");
-}
-
-#[tokio::test]
-async fn connection_that_the_origin_has_closed_is_not_used() {
-    let (close, closing) = watch::channel(false);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (closed, mut has_closed) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let (mut closing, closed) = (closing.clone(), closed.clone());
-            tokio::spawn(async move {
-                let path = next_path(&mut stream).await.unwrap();
-                stream.write_all(ok(&path).as_bytes()).await.unwrap();
-                closing.wait_for(|closing| *closing).await.unwrap();
-                drop(stream);
-                closed.send(()).unwrap();
-            });
-        }
-    });
-    let client = Client::default();
-    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
-    client.idle(1).await;
-    close.send(true).unwrap();
-    has_closed.recv().await.unwrap();
-    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
-    assert_eq!(client.counts(), (0, 0));
-}
-
-#[tokio::test]
-async fn request_that_meets_a_closing_connection_is_sent_once_more() {
-    let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    for last_words in ["", "HTTP/1.1 200", "garbage\r\n\r\n", timeout] {
-        let (address, mut seen) = start(move |connection, path| match (connection, path) {
-            (0, "/b") => (last_words.into(), true),
-            _ => echo(connection, path),
-        })
-        .await;
-        let client = Client::default();
-        assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
-        client.idle(1).await;
-        assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b", "{last_words:?}");
-        assert_eq!(client.counts(), (0, 1));
-        for expected in [request(0, "/a"), request(0, "/b"), request(1, "/b")] {
-            assert_eq!(seen.recv().await, Some(expected));
-        }
-    }
-}
-
-#[tokio::test]
-async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
-    let (address, mut seen) = start(|_, path| if path == "/a" { echo(0, path) } else { (String::new(), true) }).await;
-    let client = Client::default();
-    // Two connections, of which the second is not tried.
-    let urls = [format!("http://{address}/a"), format!("http://{address}/a")];
-    let [first, second] = urls.map(|url| client.fetch(url));
-    assert!(matches!(join(first, second).await, (Ok(_), Ok(_))));
-    client.idle(2).await;
-    let error = client.fetch(format!("http://{address}/b")).await.unwrap_err();
-    assert!(matches!(error, FetchError::Unreachable(_)), "{error:?}");
-    assert_eq!(client.counts(), (0, 1));
-    let mut requests = Vec::new();
-    while requests.len() < 4 {
-        requests.extend(seen.recv().await);
-    }
-    assert_eq!(requests.iter().filter(|seen| matches!(seen, Request(_, path) if path == "/b")).count(), 2);
-    assert!(requests.contains(&request(2, "/b")), "{requests:?}");
-    assert!(seen.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn body_that_breaks_off_is_not_requested_again() {
-    let short = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody";
-    let (address, mut seen) = start(move |_, path| if path == "/a" { echo(0, path) } else { (short.into(), true) }).await;
-    let client = Client::default();
-    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
-    client.idle(1).await;
-    assert!(matches!(client.fetch(format!("http://{address}/b")).await, Err(FetchError::ShortBody(_))));
-    assert_eq!([seen.recv().await, seen.recv().await], [Some(request(0, "/a")), Some(request(0, "/b"))]);
-    assert!(seen.try_recv().is_err());
-}
-
-#[tokio::test]
-async fn idle_connection_is_closed_after_a_while() {
-    let (address, mut seen) = start(echo).await;
-    let client =
-        Client::new(HttpOptions { origin_connections: OriginConnections::with_keep_idle(SHORT), ..HttpOptions::default() });
-    for number in 0..2 {
-        client.fetch(format!("http://{address}/a")).await.unwrap();
-        assert_eq!([seen.recv().await, seen.recv().await], [Some(request(number, "/a")), Some(Closed(number))]);
-    }
     assert_eq!(client.connections.counts().idle, 0);
 }
 

@@ -1,0 +1,138 @@
+//! Connections that cannot be used again, or break when they are.
+
+use futures::future::join;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::watch;
+
+use crate::options::HttpOptions;
+use crate::origin_connections::OriginConnections;
+use crate::tests::lasting_origin::Seen::{Closed, Request};
+use crate::tests::lasting_origin::{Client, echo, next_path, ok, request, serve, start};
+use crate::tests::origin::SHORT;
+use media_cache_interfaces::FetchError;
+
+/// An origin with two responses on its first connection, the second after a trigger, and one on each of the others.
+async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedReceiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (trigger, mut triggered) = watch::channel(false);
+    let (sent, has_sent) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let path = next_path(&mut first).await.unwrap();
+        first.write_all(ok(&path).as_bytes()).await.unwrap();
+        triggered.wait_for(|triggered| *triggered).await.unwrap();
+        first.write_all(ok("evil").as_bytes()).await.unwrap();
+        sent.send(()).unwrap();
+        let (second, _) = listener.accept().await.unwrap();
+        serve(second, 1, echo, mpsc::unbounded_channel().0).await;
+    });
+    (address, trigger, has_sent)
+}
+
+#[tokio::test]
+async fn surplus_on_an_idle_connection_is_not_the_response_to_the_next_request() {
+    let (address, trigger, mut has_sent) = origin_with_late_surplus().await;
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    trigger.send(true).unwrap();
+    has_sent.recv().await.unwrap();
+    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
+    assert_eq!(client.counts(), (0, 0), "nothing was sent over the first connection");
+}
+
+#[tokio::test]
+async fn connection_that_the_origin_has_closed_is_not_used() {
+    let (close, closing) = watch::channel(false);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (closed, mut has_closed) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut closing, closed) = (closing.clone(), closed.clone());
+            tokio::spawn(async move {
+                let path = next_path(&mut stream).await.unwrap();
+                stream.write_all(ok(&path).as_bytes()).await.unwrap();
+                closing.wait_for(|closing| *closing).await.unwrap();
+                drop(stream);
+                closed.send(()).unwrap();
+            });
+        }
+    });
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    close.send(true).unwrap();
+    has_closed.recv().await.unwrap();
+    assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
+    assert_eq!(client.counts(), (0, 0));
+}
+
+#[tokio::test]
+async fn request_that_meets_a_closing_connection_is_sent_once_more() {
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    for last_words in ["", "HTTP/1.1 200", "garbage\r\n\r\n", timeout] {
+        let (address, mut seen) = start(move |connection, path| match (connection, path) {
+            (0, "/b") => (last_words.into(), true),
+            _ => echo(connection, path),
+        })
+        .await;
+        let client = Client::default();
+        assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+        client.idle(1).await;
+        assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b", "{last_words:?}");
+        assert_eq!(client.counts(), (0, 1));
+        for expected in [request(0, "/a"), request(0, "/b"), request(1, "/b")] {
+            assert_eq!(seen.recv().await, Some(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
+    let (address, mut seen) = start(|_, path| if path == "/a" { echo(0, path) } else { (String::new(), true) }).await;
+    let client = Client::default();
+    // Two connections, of which the second is not tried.
+    let urls = [format!("http://{address}/a"), format!("http://{address}/a")];
+    let [first, second] = urls.map(|url| client.fetch(url));
+    assert!(matches!(join(first, second).await, (Ok(_), Ok(_))));
+    client.idle(2).await;
+    let error = client.fetch(format!("http://{address}/b")).await.unwrap_err();
+    assert!(matches!(error, FetchError::Unreachable(_)), "{error:?}");
+    assert_eq!(client.counts(), (0, 1));
+    let mut requests = Vec::new();
+    while requests.len() < 4 {
+        requests.extend(seen.recv().await);
+    }
+    assert_eq!(requests.iter().filter(|seen| matches!(seen, Request(_, path) if path == "/b")).count(), 2);
+    assert!(requests.contains(&request(2, "/b")), "{requests:?}");
+    assert!(seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn body_that_breaks_off_is_not_requested_again() {
+    let short = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody";
+    let (address, mut seen) = start(move |_, path| if path == "/a" { echo(0, path) } else { (short.into(), true) }).await;
+    let client = Client::default();
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    client.idle(1).await;
+    assert!(matches!(client.fetch(format!("http://{address}/b")).await, Err(FetchError::ShortBody(_))));
+    assert_eq!([seen.recv().await, seen.recv().await], [Some(request(0, "/a")), Some(request(0, "/b"))]);
+    assert!(seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn idle_connection_is_closed_after_a_while() {
+    let (address, mut seen) = start(echo).await;
+    let client =
+        Client::new(HttpOptions { origin_connections: OriginConnections::with_keep_idle(SHORT), ..HttpOptions::default() });
+    for number in 0..2 {
+        client.fetch(format!("http://{address}/a")).await.unwrap();
+        assert_eq!([seen.recv().await, seen.recv().await], [Some(request(number, "/a")), Some(Closed(number))]);
+    }
+    assert_eq!(client.connections.counts().idle, 0);
+}
