@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use crate::framing::{ChunkedBody, ResponseHead};
 use crate::framing_rules::BodyFraming;
 use crate::origin_connections::OriginConnection;
-use crate::origin_stream::OriginStream;
+use crate::origin_stream::{OriginStream, is_http2};
 
 /// The head of a response, interim responses (1xx) included, exceeds the limit.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
@@ -189,8 +189,8 @@ pub(crate) struct CountedStream {
 impl CountedStream {
     /// Counts the bytes of an HTTP/1 stream and limits the head of its response; passes an HTTP/2 stream through.
     pub(crate) fn new(connection: OriginConnection, max_head_bytes: usize) -> Self {
-        let is_h2 = connection.stream().inner().connected().is_negotiated_h2();
-        Self { connection: Some(connection), counter: (!is_h2).then(ByteCounter::default), max_head_bytes }
+        let counter = (!is_http2(connection.stream())).then(ByteCounter::default);
+        Self { connection: Some(connection), counter, max_head_bytes }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut OriginStream>> {

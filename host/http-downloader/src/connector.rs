@@ -99,9 +99,9 @@ impl Inner {
     ) -> Result<OriginConnection, BoxError> {
         let addresses = self.addresses(&uri).await?;
         if attempt.may_reuse()
-            && let Some(connection) = addresses.iter().find_map(|&address| self.pool.take(&uri, address))
+            && let Some((connection, address)) =
+                addresses.iter().find_map(|&address| Some((self.pool.take(&uri, address)?, address)))
         {
-            let address = tcp_of(connection.stream()).peer_addr()?.ip();
             self.check(&uri, address)?;
             if let Err(busy) = claim.claim(address) {
                 connection.release();

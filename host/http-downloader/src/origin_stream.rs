@@ -23,6 +23,14 @@ pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
     read.is_pending() && has_received_nothing(tcp_of(stream))
 }
 
+/// Whether TLS has negotiated HTTP/2.
+pub(crate) fn is_http2(stream: &OriginStream) -> bool {
+    match stream.inner() {
+        MaybeHttpsStream::Http(_) => false,
+        MaybeHttpsStream::Https(tls) => tls.inner().get_ref().1.alpn_protocol() == Some(b"h2"),
+    }
+}
+
 /// The socket under a stream.
 pub(crate) fn tcp_of(stream: &OriginStream) -> &TcpStream {
     match stream.inner() {
