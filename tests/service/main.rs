@@ -41,6 +41,7 @@ mod notify;
 mod odd_requests;
 mod only_if_cached;
 mod origin_cache_control;
+mod origin_connections;
 mod origin_headers;
 mod paths;
 mod pipes;
