@@ -76,9 +76,9 @@ async fn whatever_an_origin_does_has_a_name_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
+async fn without_reused_connections_what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
-    let service = dir.serve().await;
+    let service = dir.serve_with(&["--reuse-origin-connections", "never"]).await;
     let [Step::Send(good_answer)] = good() else { panic!("it is sent in one piece") };
     let evil = send_response("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
     // The timing of the additional response may change the result for the response that it follows, but for no other.
