@@ -58,7 +58,7 @@ async fn main() -> anyhow::Result<()> {
         if (request + 1) % (requests / 10).max(1) == 0 {
             let status = cache.status().await?;
             let stats = &status.cache;
-            let leaked = status.blob_handles as i64 - stats.resident_entries as i64;
+            let leaked = status.blob_handles as i64 - stats.resident_entries as i64 - i64::from(stats.open_files);
             let (entries, resident, evictions) = (stats.entries, stats.resident_entries, stats.evictions);
             println!("{:>10} {:>10} {entries:>8} {resident:>8} {evictions:>10} {leaked:>8}", request + 1, resident_kib()?);
             ensure!(leaked == 0, "the component holds {leaked} blobs too many");

@@ -1,4 +1,4 @@
-//! The memory tier: items, bytes, and residents that are open files.
+//! The memory tier: items, bytes, and entries that are too large for it.
 
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
@@ -7,6 +7,7 @@ use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
 use media_cache_test_support::cache_state::{order, resident, stats};
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
+use media_cache_test_support::soon::soon;
 
 #[tokio::test]
 async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
@@ -37,7 +38,7 @@ async fn who_was_asked_for_stays_at_hand() {
 #[tokio::test]
 async fn what_is_read_back_from_disk_is_at_hand_again() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_memory_items(2)).await;
+    let cache = rig.open_with(|builder| builder.max_memory_items(2).max_open_files(0)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     let media = cache.get("test:a").await.unwrap().unwrap();
     assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Disk));
@@ -87,28 +88,51 @@ async fn an_eighth_of_the_memory_is_the_most_that_one_entry_may_take() {
     rig.origin.serves_bytes("test:large", large.clone());
     fill(&cache, &["test:small", "test:large"]).await;
     let stats_before = stats(&cache).await;
-    assert_eq!((stats_before.resident_entries, stats_before.memory_bytes), (2, 1000), "the larger one is an open file");
+    assert_eq!((stats_before.resident_entries, stats_before.memory_bytes), (1, 1000), "the larger one is an open file");
+    assert_eq!(stats_before.open_files, 2);
+    let stopped = rig.clock.stop();
     for _ in 0..3 {
-        let media = cache.get("test:large").await.unwrap().unwrap();
+        let media = soon(cache.get("test:large")).await.unwrap().unwrap();
         assert!(media.body.in_memory().is_none());
-        assert_eq!((body(&media).await, media.source), (large.clone(), Source::Memory), "at hand all the same");
+        assert_eq!((body(&media).await, media.source), (large.clone(), Source::Disk), "without the component");
     }
+    drop(stopped);
     let media = cache.get("test:small").await.unwrap().unwrap();
     assert_eq!(media.body.in_memory().map(|bytes| bytes.to_vec()), Some(small));
-    assert_eq!(stats(&cache).await.disk_hits, 0);
+    assert_eq!(stats(&cache).await.disk_hits, 3);
 }
 
 #[tokio::test]
-async fn an_open_file_counts_as_an_item() {
+async fn after_1000_emoji_hits_and_one_50_mb_video_all_64_residents_are_still_emoji() {
     let rig = CacheRig::create();
-    let cache = rig.open_with(|builder| builder.max_memory_items(1).max_memory_bytes(0)).await;
-    fill(&cache, &["test:a", "test:b"]).await;
-    assert_eq!(resident(&cache).await, ["test:b"]);
-    let media = cache.get("test:a").await.unwrap().unwrap();
-    assert!(media.body.in_memory().is_none());
-    assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Disk));
+    let cache = rig.open().await;
+    let emoji: Vec<String> = (0..64).map(|number| format!("test:emoji-{number}")).collect();
+    for hit in 0..1064 {
+        cache.get_or_download(&emoji[hit % 64]).await.unwrap();
+    }
+    rig.origin.serves_bytes("test:video", noise(1, 50 << 20));
+    for _ in 0..3 {
+        assert_eq!(cache.get_or_download("test:video").await.unwrap().body.len(), 50 << 20);
+    }
+    let mut expected = emoji;
+    expected.sort();
+    let mut residents = resident(&cache).await;
+    residents.sort();
+    assert_eq!(residents, expected);
     let stats = stats(&cache).await;
-    assert_eq!((stats.resident_entries, stats.memory_bytes, stats.memory_evictions), (1, 0, 2));
+    assert_eq!((stats.hits, stats.disk_hits, stats.memory_evictions), (1002, 2, 0));
+}
+
+#[tokio::test]
+async fn entry_too_large_for_memory_takes_the_place_of_no_other() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(1).max_memory_bytes(8000)).await;
+    rig.origin.serves_bytes("test:large", noise(2, 1001));
+    fill(&cache, &["test:small", "test:large"]).await;
+    for _ in 0..200 {
+        assert_eq!(cache.get("test:large").await.unwrap().unwrap().source, Source::Disk);
+    }
+    assert_eq!(resident(&cache).await, ["test:small"]);
 }
 
 #[tokio::test]
@@ -120,5 +144,5 @@ async fn what_leaves_the_disk_leaves_memory_too() {
     let stats = stats(&cache).await;
     assert_eq!((stats.resident_entries, stats.memory_bytes), (1, text("test:c").len() as u64));
     assert_eq!(stats.memory_evictions, 0, "that is no eviction from memory");
-    assert_eq!(cache.status().await.unwrap().blob_handles, 1);
+    assert_eq!(cache.status().await.unwrap().blob_handles, 2, "the bytes, and the file");
 }

@@ -1,23 +1,23 @@
 //! Entries on disk whose files are open: hits on them need no call of the component.
 
 use std::fs;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use media_cache::{MediaCache, Source};
 use media_cache_test_support::cache_directory::{media_file, sidecar_file};
 use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
+use media_cache_test_support::file_faults::{EndFaults, Fault, FaultyDisk};
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
+use rustix::io::Errno;
 
 /// A cache with the entry `test:b` in memory, and the file of `test:a` open.
 async fn with_an_open_file(rig: &CacheRig) -> MediaCache {
     let cache = rig.open_with(|builder| builder.max_memory_items(1).max_silence(Duration::from_secs(60))).await;
     fill(&cache, &["test:a", "test:b"]).await;
-    for url in ["test:a", "test:b"] {
-        assert_eq!(cache.get(url).await.unwrap().unwrap().source, Source::Disk, "{url} is read, and its file stays open");
-    }
     assert_eq!(stats(&cache).await.open_files, 2);
     cache
 }
@@ -47,14 +47,74 @@ async fn open_file_is_served_without_the_component_and_the_hits_count() {
 async fn open_file_that_is_hit_often_becomes_resident() {
     let rig = CacheRig::create();
     let cache = with_an_open_file(&rig).await;
-    let mut hits = 0;
-    while get(&cache, "test:a").await.unwrap().0 == Source::Disk {
-        hits += 1;
-        assert!(hits < 1000, "it never becomes resident");
+    let before = stats(&cache).await.hits;
+    let mut hits = 1;
+    let becomes_resident = async {
+        while get(&cache, "test:a").await.unwrap().0 == Source::Disk {
+            hits += 1;
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(becomes_resident).await;
+    assert!(hits > 64, "{hits} hits are not often");
+    let after = stats(&cache).await;
+    assert_eq!((after.resident_entries, after.hits - before), (1, hits));
+    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Disk, "its file has been open since it was stored");
+}
+
+#[tokio::test]
+async fn entry_that_is_stored_is_open_at_once() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["test:a"]).await;
+    assert_eq!(stats(&cache).await.open_files, 1);
+    let _stopped = rig.clock.stop();
+    assert_eq!(get(&cache, "test:a").await, Some((Source::Disk, text("test:a"))));
+}
+
+/// The media and the sidecar were verified when the file was opened: as long as neither changes, the component reads no more than the bytes
+/// that it makes resident.
+#[tokio::test]
+async fn entry_with_an_open_file_is_not_verified_again() {
+    let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
+    let _end = EndFaults(disk.clone());
+    let set = |builder: media_cache::Builder| builder.every_hit_calls().max_memory_items(1).file_faults(disk.clone());
+    let cache = rig.open_with(set).await;
+    fill(&cache, &["test:a", "test:b"]).await;
+    disk.fail(|name| matches!(name, "open *.dat" | "read *.json").then_some(Fault::Error(Errno::IO)));
+    for (url, source) in [("test:a", Source::Disk), ("test:a", Source::Memory), ("test:b", Source::Disk)] {
+        assert_eq!(get(&cache, url).await, Some((source, text(url))));
     }
-    assert!(hits > 10, "{hits} hits are not often");
-    assert_eq!(stats(&cache).await.resident_entries, 1);
-    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Disk);
+}
+
+#[tokio::test]
+async fn sidecar_that_another_program_changes_or_removes_is_noticed_within_seconds() {
+    for is_removed in [true, false] {
+        let rig = CacheRig::create();
+        let cache = with_an_open_file(&rig).await;
+        get(&cache, "test:a").await.unwrap();
+        let sidecar = sidecar_file(&rig.directory(), "test:a");
+        let text = fs::read_to_string(&sidecar).unwrap();
+        if is_removed {
+            fs::remove_file(&sidecar).unwrap();
+        } else {
+            fs::write(&sidecar, text.replace("text/plain", "text/other")).unwrap();
+        }
+        let began = Instant::now();
+        // Few hits, so that the entry is not looked at for their number.
+        let noticed = async {
+            loop {
+                let media = cache.get("test:a").await.unwrap();
+                match media.map(|media| media.mimetype().to_owned()) {
+                    None => return is_removed,
+                    Some(other) if other == "text/other" => return !is_removed,
+                    Some(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        assert!(soon(noticed).await);
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn planted_link_is_not_written_through() {
     assert_eq!(fs::read(&precious).unwrap(), b"somebody's");
 }
 
-/// Changes the file of an entry that is resident as an open file, and asserts that the entry is fetched again.
+/// Changes the file of an entry that is too large for memory, and asserts that the entry is fetched again.
 async fn assert_healed(change: impl Fn(&Path)) {
     let rig = CacheRig::create();
     rig.origin.serves_bytes("test:large", noise(1, 100_000));
@@ -61,7 +61,7 @@ async fn assert_healed(change: impl Fn(&Path)) {
     fill(&cache, &["test:large"]).await;
     cache.get("test:large").await.unwrap();
     let open = cache.get("test:large").await.unwrap().unwrap();
-    assert_eq!((open.source, open.body.in_memory().is_some()), (Source::Memory, false));
+    assert_eq!((open.source, open.body.in_memory().is_some()), (Source::Disk, false));
     open.body.digest().await.unwrap();
     change(&media_file(&rig.directory(), "test:large"));
     let requests = (0..10).map(|_| cache.get_or_download("test:large"));

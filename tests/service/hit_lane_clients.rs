@@ -1,6 +1,7 @@
 //! Hits that are answered below hyper, for clients that do not read them, disconnect, or are connected when the service stops.
 
 use media_cache_test_support::http_client::media_path;
+use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::raw_client::RawClient;
@@ -14,14 +15,17 @@ use crate::scrape::Scrape;
 const LARGE: &str = "https://example.com/large.png";
 const LARGE_BYTES: usize = 3 << 20;
 
-/// A service with an entry in memory that is larger than socket buffers, and a client that has requested it and reads nothing.
-async fn large_hit(dir: &ServiceDirectory, arguments: &[&str]) -> (Service, RawClient) {
-    let service = dir.serve_with(arguments).await;
+/// Where the bytes of a hit are, and the option for that.
+const SOURCES: [(&str, &str); 2] = [("memory", "1"), ("disk", "0")];
+
+/// A service with an entry that no socket has room for, and a client that has asked for it and reads nothing.
+async fn large_hit(dir: &ServiceDirectory, (source, items): (&str, &str), arguments: &[&str]) -> (Service, RawClient) {
+    let service = dir.serve_with(&[&["--max-memory-items", items], arguments].concat()).await;
     assert_eq!(service.put(LARGE, "image/png", noise(7, LARGE_BYTES)).await.status, 201);
     service.media(LARGE).await.is("hit");
     let mut client = RawClient::connect_with_small_buffer(&service).await;
     client.send_get(&media_path(LARGE)).await;
-    let sent = async || Scrape::of(&service).await.sum("media_cache_served_bytes_total", &[("source", "memory")]);
+    let sent = async || Scrape::of(&service).await.sum("media_cache_served_bytes_total", &[("source", source)]);
     while soon(sent()).await <= LARGE_BYTES as f64 {
         tokio::task::yield_now().await;
     }
@@ -39,24 +43,68 @@ async fn until_ended(service: &Service, ending: &str) {
 
 #[tokio::test]
 async fn client_that_does_not_read_a_hit_is_cut_off() {
-    let dir = ServiceDirectory::create();
-    let (service, client) = large_hit(&dir, &["--slow-client-seconds", "1"]).await;
-    client.until_reset().await;
-    until_ended(&service, "slow_reader").await;
+    for source in SOURCES {
+        let dir = ServiceDirectory::create();
+        let (service, client) = large_hit(&dir, source, &["--slow-client-seconds", "1"]).await;
+        client.until_reset().await;
+        until_ended(&service, "slow_reader").await;
+    }
 }
 
 #[tokio::test]
 async fn client_that_resets_in_the_middle_of_a_hit_is_counted_as_such() {
+    for source in SOURCES {
+        let dir = ServiceDirectory::create();
+        let (service, client) = large_hit(&dir, source, &[]).await;
+        drop(client);
+        until_ended(&service, "broken").await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_do_not_read_a_large_file_delay_nobody() {
     let dir = ServiceDirectory::create();
-    let (service, client) = large_hit(&dir, &[]).await;
-    drop(client);
-    until_ended(&service, "broken").await;
+    let (service, _client) = large_hit(&dir, SOURCES[1], &[]).await;
+    let mut others = Vec::new();
+    for _ in 0..16 {
+        let mut client = RawClient::connect_with_small_buffer(&service).await;
+        client.send_get(&media_path(LARGE)).await;
+        others.push(client);
+    }
+    for _ in 0..4 {
+        let answer = service.media(LARGE).await.is("hit");
+        assert!(answer.body == noise(7, LARGE_BYTES));
+    }
+}
+
+#[tokio::test]
+async fn file_that_becomes_shorter_while_it_is_sent_ends_the_response_short_and_is_fetched_again() {
+    let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
+    let media = noise(8, LARGE_BYTES);
+    let url = origin.serves("/large.bin", "application/pdf", media.clone());
+    let service = dir.serve_with(&["--max-memory-items", "0"]).await;
+    service.media(&url).await.is("miss");
+    let mut client = RawClient::connect_with_small_buffer(&service).await;
+    client.send_get(&media_path(&url)).await;
+    assert!(client.read_bytes(12).await.ends_with(" 200"));
+    let file = std::fs::File::options().write(true).open(dir.media_file(&url)).unwrap();
+    file.set_len(LARGE_BYTES as u64 / 2).unwrap();
+    let (received, _) = client.sip(1 << 20).await;
+    assert!(received < LARGE_BYTES, "{received}");
+    assert!(service.media(&url).await.is("miss").body == media);
+    assert!(service.media(&url).await.is("hit").body == media);
 }
 
 #[tokio::test]
 async fn hit_that_is_being_sent_when_the_service_stops_is_sent_to_its_end() {
-    let dir = ServiceDirectory::create();
-    let (service, mut client) = large_hit(&dir, &[]).await;
+    for source in SOURCES {
+        let dir = ServiceDirectory::create();
+        let (service, client) = large_hit(&dir, source, &[]).await;
+        check_that_it_is_sent_to_its_end(service, client).await;
+    }
+}
+
+async fn check_that_it_is_sent_to_its_end(service: Service, mut client: RawClient) {
     let idle = idle_after_a_hit(&service).await;
     let mut half = RawClient::connect(&service).await;
     half.send("GET /healthz HTTP/1.1\r\nHo").await;

@@ -32,6 +32,7 @@ pub fn odd_request(random: &mut Random, paths: &[String], versions: &[String]) -
                 "Range:bytes=-7",
                 "range: bytes=0-99999999",
                 "Range: bytes=400000-",
+                "Range: bytes=70000-290000",
                 "Range: bytes=5-2",
                 "Range: bytes=0-1,3-4",
                 "Range: items=0-1",

@@ -21,7 +21,7 @@ use media_cache_test_support::latch::Latch;
 use media_cache_test_support::old_contract::of_version_0_1;
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::scripted_transcoder::video_of;
-use media_cache_test_support::soon::soon;
+use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -104,6 +104,50 @@ async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
         let listed = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect::<BTreeMap<_, _>>();
         assert_eq!((listed["x:a"], stats(&cache).await.hits), (hits + asked, total + asked), "{swaps}");
     }
+}
+
+#[tokio::test]
+async fn hits_on_open_files_while_the_component_is_replaced_are_hits_on_disk() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["x:a"]).await;
+    let keep_asking = AtomicBool::new(true);
+    let ask = async {
+        let mut asked = 0;
+        while keep_asking.load(Ordering::Relaxed) {
+            assert_eq!(cache.get("x:a").await.unwrap().unwrap().source, Source::Disk);
+            asked += 1;
+            tokio::task::yield_now().await;
+        }
+        asked
+    };
+    let swap = async {
+        let swapped = cache.swap_component(OTHER.clone()).await;
+        keep_asking.store(false, Ordering::Relaxed);
+        swapped
+    };
+    let (swapped, asked) = join(swap, ask).await;
+    swapped.unwrap();
+    // A request for what is not stored has the hits delivered.
+    cache.get("x:none").await.unwrap();
+    let stats = stats(&cache).await;
+    assert_eq!((stats.hits, stats.disk_hits), (asked, asked));
+}
+
+#[tokio::test]
+async fn replaced_component_closes_its_files_although_it_has_something_left_to_do() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
+    fill(&cache, &["x:a", "x:b"]).await;
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok());
+        files.filter(|path| path.starts_with(rig.directory()) && path.extension().is_some_and(|name| name == "dat")).count()
+    };
+    assert_eq!(open(), 2);
+    let (latch, download) = swapped_during_a_download(&rig, &cache).await;
+    eventually(|| open() == 0).await;
+    latch.open();
+    soon(download).await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use media_cache_entry_files::Metadata;
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
-use crate::memory_tier::Resident;
 use crate::origin_metadata::OriginMetadata;
 use crate::state::State;
 
@@ -42,8 +41,7 @@ impl Refreshed {
 impl CachedMedia {
     /// The media of an entry.
     #[must_use]
-    pub fn stored(resident: &Resident, handle: u64) -> Self {
-        let Resident { body, metadata, .. } = resident;
+    pub fn stored(body: &Blob, metadata: &Rc<Metadata>, handle: u64) -> Self {
         Self { body: body.share(), metadata: Rc::clone(metadata), handle: Some(handle), not_stored: None }
     }
 
@@ -69,10 +67,11 @@ impl CachedMedia {
     /// The response to a request. If the memory tier holds the bytes, it is those that are returned.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
-        let file = slot.and_then(|slot| state.memory_tier.open_file(slot, &self.metadata)).map(Blob::share);
-        let resident = slot.and_then(|slot| state.memory_tier.get(slot));
         // The entry may have been refreshed meanwhile, and then has other bytes.
-        let resident = resident.filter(|resident| Rc::ptr_eq(&resident.metadata, &self.metadata));
+        let is_same = |metadata: &Rc<Metadata>| Rc::ptr_eq(metadata, &self.metadata);
+        let file = slot.and_then(|slot| state.memory_tier.open_file(slot)).filter(|open| is_same(&open.metadata));
+        let file = file.map(|open| open.body.share());
+        let resident = slot.and_then(|slot| state.memory_tier.get(slot)).filter(|resident| is_same(&resident.metadata));
         let resident = resident.map(|resident| &resident.body);
         Media {
             mimetype: self.metadata.mimetype.clone(),

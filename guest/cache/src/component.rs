@@ -59,6 +59,10 @@ impl GuestMediaCache for Cache {
         self.record_hits(&hits);
     }
 
+    async fn promote(&self, entry: u64) -> Option<Media> {
+        self.promote(entry).await
+    }
+
     async fn entries(&self, after: Option<u64>, limit: u32) -> Page {
         self.entries(after, limit).await
     }
@@ -85,6 +89,10 @@ impl GuestMediaCache for Cache {
 
     async fn activate(&self, predecessor: Option<Stats>) -> Result<(), StoreError> {
         self.activate(predecessor).await
+    }
+
+    fn release(&self) {
+        self.release();
     }
 
     fn continue_counters(&self, counters: Stats) {

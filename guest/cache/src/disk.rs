@@ -128,9 +128,22 @@ impl Disk {
     /// # Errors
     /// The error of the file system. Nothing remains of the file, or it is a leftover.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
-        let created = storage::persist(bytes, &self.directory, name.clone(), self.durability == Durability::Always).await;
+        self.persist(name, bytes, false).await.map(drop)
+    }
+
+    /// The same, and the file stays open. `None` if the host cannot inspect it.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub async fn create_open(&self, name: String, bytes: &Blob) -> Result<Option<Blob>, ErrorCode> {
+        self.persist(name, bytes, true).await
+    }
+
+    async fn persist(&self, name: String, bytes: &Blob, keep_open: bool) -> Result<Option<Blob>, ErrorCode> {
+        let is_durable = self.durability == Durability::Always;
+        let created = storage::persist(bytes, &self.directory, name.clone(), is_durable, keep_open).await;
         match &created {
-            Ok(()) => drop(self.leftovers.borrow_mut().remove(&name)),
+            Ok(_) => drop(self.leftovers.borrow_mut().remove(&name)),
             Err(ErrorCode::Exist) => {}
             // The host may have been unable to remove what it had begun.
             Err(_) => drop(self.clean_up(name).await),
@@ -174,7 +187,11 @@ impl Disk {
         }
     }
 
-    async fn stamp(&self, name: String) -> Result<Stamp, ErrorCode> {
+    /// The size of a file, and when it was last changed.
+    ///
+    /// # Errors
+    /// The error of the file system.
+    pub async fn stamp(&self, name: String) -> Result<Stamp, ErrorCode> {
         let stat = self.directory.stat_at(PathFlags::empty(), name).await?;
         let modified = stat.data_modification_timestamp.map_or(0, |time| {
             let seconds = u64::try_from(time.seconds).unwrap_or(0);

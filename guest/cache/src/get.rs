@@ -7,6 +7,7 @@ use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::entry::EntryState;
+use crate::memory_tier::Resident;
 use crate::read_back::ReadBack;
 use crate::single_flight::Role;
 use crate::state::State;
@@ -31,6 +32,18 @@ impl Cache {
             self.state.borrow_mut().counters.misses += 1;
         }
         media
+    }
+
+    /// See the WIT.
+    pub async fn promote(&self, handle: u64) -> Option<Media> {
+        let digest = {
+            let state = self.state.borrow();
+            let entry = state.index.resolve(handle).and_then(|slot| state.index.get(slot));
+            entry.filter(|entry| state.memory_tier.fits(entry.size))?.digest
+        };
+        let (media, source) = self.find(&digest).await?;
+        let media = media.into_media(source, &self.state.borrow());
+        media.resident.then_some(media)
     }
 
     /// What is stored, counted as a hit.
@@ -75,7 +88,9 @@ impl State {
         match self.index.get(slot).map(|entry| entry.state) {
             Some(state @ (EntryState::Stored | EntryState::Replacing)) => {
                 match self.memory_tier.get(slot).or_else(|| self.replacing.get(&slot)) {
-                    Some(resident) => Location::Resident(CachedMedia::stored(resident, self.index.handle(slot))),
+                    Some(Resident { body, metadata, .. }) => {
+                        Location::Resident(CachedMedia::stored(body, metadata, self.index.handle(slot)))
+                    }
                     // It could not be read, and its new files are not in place yet.
                     None if state == EntryState::Replacing => Location::Absent,
                     None => Location::OnDisk,

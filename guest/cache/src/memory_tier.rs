@@ -1,4 +1,4 @@
-//! The memory tier: which entries are resident, within a number of items and a number of bytes, and which further files are kept open.
+//! The memory tier: which entries are resident, within a number of items and a number of bytes, and which files are kept open.
 //!
 //! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
 
@@ -11,7 +11,7 @@ use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::eviction_tier::{Eviction, EvictionTier, TierEntries, Verdict};
 use crate::index::{Index, Slot};
-use crate::open_files::OpenFiles;
+use crate::open_files::{OpenFile, OpenFiles};
 use crate::policy::Policy;
 
 /// The memory tier.
@@ -25,7 +25,7 @@ pub struct MemoryTier<P> {
 
 /// Media that is served without looking at the disk.
 pub struct Resident {
-    /// The bytes, in memory or as an open file.
+    /// The bytes. Those in the memory tier are in memory.
     pub body: Blob,
     /// What is known about them.
     pub metadata: Rc<Metadata>,
@@ -49,10 +49,10 @@ impl<P: Policy> MemoryTier<P> {
         Self { eviction, max_items, max_bytes, residents: Residents::default(), open: OpenFiles::new(max_open_files) }
     }
 
-    /// Whether an entry of this size is resident in memory. A larger one is resident as an open file.
+    /// Whether an entry of this size may be resident. A larger one is served from its file, which takes the place of no other entry.
     #[must_use]
-    pub fn fits_in_memory(&self, size: u64) -> bool {
-        size <= self.max_bytes / 8
+    pub fn fits(&self, size: u64) -> bool {
+        self.max_items > 0 && size <= self.max_bytes / 8
     }
 
     /// What is resident of an entry.
@@ -73,15 +73,15 @@ impl<P: Policy> MemoryTier<P> {
         self.open.count()
     }
 
-    /// The file of this version of an entry, if it is open.
+    /// The file of an entry, if it is open.
     #[must_use]
-    pub fn open_file(&self, slot: Slot, metadata: &Rc<Metadata>) -> Option<&Blob> {
-        self.open.get(slot, metadata)
+    pub fn open_file(&self, slot: Slot) -> Option<&OpenFile> {
+        self.open.get(slot)
     }
 
     /// Keeps the file of an entry open.
-    pub fn keep_open(&mut self, slot: Slot, file: Blob, metadata: Rc<Metadata>) {
-        self.open.insert(slot, file, metadata);
+    pub fn keep_open(&mut self, slot: Slot, file: OpenFile) {
+        self.open.insert(slot, file);
     }
 
     /// Bytes in memory.
@@ -114,18 +114,20 @@ impl<P: Policy> MemoryTier<P> {
         }
     }
 
-    /// Makes an entry resident if the policy admits it.
+    /// Makes an entry resident if its bytes are in memory and fit, and the policy admits it.
     pub fn place(&mut self, index: &Index, slot: Slot, resident: Resident) {
-        let Some(entry) = index.get(slot).filter(|_| self.get(slot).is_none() && self.max_items > 0) else { return };
-        let id = self.residents.free_id();
+        let fits = resident.body.in_memory() && self.fits(resident.body.size());
+        let Some(entry) = index.get(slot).filter(|_| self.get(slot).is_none() && fits) else { return };
+        let Self { eviction, max_items, max_bytes, residents, open } = self;
+        let id = residents.free_id();
         let candidate = entry.for_policy(id.into(), 1);
-        let needed = (self.residents.len() + 1).saturating_sub(self.max_items);
-        if self.eviction.place(candidate, needed.into(), &mut self.residents.in_order(index)) != Verdict::Admitted {
+        let needed = (residents.len() + 1).saturating_sub(*max_items);
+        if eviction.place(candidate, needed.into(), &mut InOrder { residents, open, index }) != Verdict::Admitted {
             return;
         }
-        self.residents.insert(slot, id, resident);
-        while self.residents.bytes > self.max_bytes {
-            if !self.eviction.evict(1, &mut self.residents.in_order(index)) {
+        residents.insert(slot, id, resident);
+        while residents.bytes > *max_bytes {
+            if !eviction.evict(1, &mut InOrder { residents, open, index }) {
                 break;
             }
         }
@@ -136,6 +138,14 @@ impl<P: Policy> MemoryTier<P> {
         self.open.close(slot);
         if let Some(id) = self.residents.remove(slot) {
             self.eviction.removed(id.into());
+        }
+    }
+
+    /// Releases all bytes, closes all files, and holds none from now on.
+    pub fn release_all(&mut self) {
+        (self.max_items, self.open) = (0, OpenFiles::new(0));
+        for slot in self.residents.by_slot.keys().copied().collect::<Vec<_>>() {
+            self.release(slot);
         }
     }
 }
@@ -157,39 +167,34 @@ impl Residents {
             None => self.slots.resize(id as usize + 1, None),
         }
         self.slots[id as usize] = Some(slot);
-        self.bytes += bytes_in_memory(&resident.body);
+        self.bytes += resident.body.size();
         self.by_slot.insert(slot, (resident, id));
     }
 
     fn remove(&mut self, slot: Slot) -> Option<u32> {
         let (resident, id) = self.by_slot.remove(&slot)?;
-        self.bytes -= bytes_in_memory(&resident.body);
+        self.bytes -= resident.body.size();
         self.slots[id as usize] = None;
         self.free.push(id);
         Some(id)
     }
-
-    fn in_order<'a>(&'a mut self, index: &'a Index) -> InOrder<'a> {
-        InOrder { residents: self, index }
-    }
-}
-
-fn bytes_in_memory(blob: &Blob) -> u64 {
-    if blob.in_memory() { blob.size() } else { 0 }
 }
 
 /// The residents, with the index that knows the order of their use.
 struct InOrder<'a> {
     residents: &'a mut Residents,
+    open: &'a mut OpenFiles,
     index: &'a Index,
 }
 
 impl TierEntries for InOrder<'_> {
     fn evict(&mut self, id: EntryId) -> Eviction {
         let slot = usize::try_from(id).ok().and_then(|id| self.residents.slots.get(id).copied().flatten());
-        match slot.and_then(|slot| self.residents.remove(slot)) {
-            Some(_) => {
+        match slot.filter(|slot| self.residents.remove(*slot).is_some()) {
+            Some(slot) => {
                 self.residents.evictions += 1;
+                // Its file may still be open, and was not needed as long as it was resident.
+                self.open.used(slot);
                 Eviction::Freed(1)
             }
             None => Eviction::Unknown,

@@ -1,5 +1,5 @@
-//! Files of entries that are kept open, so that a host can serve hits from them. The least recently used are closed first, approximately:
-//! there is one bit for each (the CLOCK algorithm).
+//! Files of entries that are kept open, so that hits on them need no verification and a host can serve them without a call. The least
+//! recently used are closed first, approximately: there is one bit for each (the CLOCK algorithm).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -12,20 +12,36 @@ use crate::index::Slot;
 /// The open files.
 pub struct OpenFiles {
     max: u32,
-    files: BTreeMap<Slot, OpenFile>,
+    files: BTreeMap<Slot, Kept>,
     /// The hand of the clock points to the first. Places of files that were closed may be in here.
     order: VecDeque<(Slot, u64)>,
     /// The number of the next place.
     next_place: u64,
 }
 
-struct OpenFile {
-    file: Blob,
-    /// What the entry said when the file was opened.
-    metadata: Rc<Metadata>,
+/// An open file, and what was known of the entry when it was opened.
+pub struct OpenFile {
+    /// The file.
+    pub body: Blob,
+    /// What the sidecar said.
+    pub metadata: Rc<Metadata>,
+    /// The SHA-256 digest of its bytes, if it is known.
+    pub body_digest: Option<[u8; 32]>,
+}
+
+struct Kept {
+    file: OpenFile,
     is_used: bool,
     /// The number of its place in the order.
     place: u64,
+}
+
+impl OpenFile {
+    /// Another handle to the same file.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { body: self.body.share(), metadata: Rc::clone(&self.metadata), body_digest: self.body_digest }
+    }
 }
 
 impl OpenFiles {
@@ -41,32 +57,32 @@ impl OpenFiles {
         self.files.len() as u32
     }
 
-    /// The file of this version of an entry, if it is open.
+    /// The file of an entry, if it is open.
     #[must_use]
-    pub fn get(&self, slot: Slot, metadata: &Rc<Metadata>) -> Option<&Blob> {
-        self.files.get(&slot).filter(|open| Rc::ptr_eq(&open.metadata, metadata)).map(|open| &open.file)
+    pub fn get(&self, slot: Slot) -> Option<&OpenFile> {
+        self.files.get(&slot).map(|kept| &kept.file)
     }
 
     /// Keeps a file open, instead of another one if there are too many.
-    pub fn insert(&mut self, slot: Slot, file: Blob, metadata: Rc<Metadata>) {
+    pub fn insert(&mut self, slot: Slot, file: OpenFile) {
         if self.max == 0 {
             return;
         }
         while self.files.len() >= self.max as usize && !self.files.contains_key(&slot) {
             let Some((coldest, place)) = self.order.pop_front() else { break };
-            let Some(open) = self.files.get_mut(&coldest).filter(|open| open.place == place) else { continue };
-            if std::mem::take(&mut open.is_used) {
+            let Some(kept) = self.files.get_mut(&coldest).filter(|kept| kept.place == place) else { continue };
+            if std::mem::take(&mut kept.is_used) {
                 self.order.push_back((coldest, place));
             } else {
                 self.files.remove(&coldest);
             }
         }
-        let place = self.files.get(&slot).map(|open| open.place).unwrap_or_else(|| {
+        let place = self.files.get(&slot).map(|kept| kept.place).unwrap_or_else(|| {
             self.next_place += 1;
             self.order.push_back((slot, self.next_place));
             self.next_place
         });
-        self.files.insert(slot, OpenFile { file, metadata, is_used: false, place });
+        self.files.insert(slot, Kept { file, is_used: false, place });
         if self.order.len() > 2 * self.max as usize {
             self.forget_closed();
         }
@@ -74,8 +90,8 @@ impl OpenFiles {
 
     /// Notes a hit.
     pub fn used(&mut self, slot: Slot) {
-        if let Some(open) = self.files.get_mut(&slot) {
-            open.is_used = true;
+        if let Some(kept) = self.files.get_mut(&slot) {
+            kept.is_used = true;
         }
     }
 
@@ -85,6 +101,6 @@ impl OpenFiles {
     }
 
     fn forget_closed(&mut self) {
-        self.order.retain(|(slot, place)| self.files.get(slot).is_some_and(|open| open.place == *place));
+        self.order.retain(|(slot, place)| self.files.get(slot).is_some_and(|kept| kept.place == *place));
     }
 }

@@ -1,7 +1,9 @@
 //! Reads an entry from disk, verifies it, and makes it resident.
 //!
-//! The sidecar is read together with the media, each time: it has the media type, the file name and the digest of the bytes, and another
-//! program may have replaced both files.
+//! The sidecar is read together with the media: it has the media type, the file name and the digest of the bytes, and another program may
+//! have replaced both files. An entry whose file is open has been verified before: if neither file has changed since, that is not repeated.
+
+use std::rc::Rc;
 
 use media_cache_entry_files::{KeyDigest, Sidecar};
 
@@ -13,6 +15,7 @@ use crate::cached_media::CachedMedia;
 use crate::disk::{Disk, blames_the_file};
 use crate::entry::{Entry, EntryState, Evicted};
 use crate::memory_tier::Resident;
+use crate::open_files::OpenFile;
 use crate::sidecar_file::{StampedSidecar, read_sidecar};
 use crate::state::State;
 
@@ -45,6 +48,9 @@ impl Cache {
             let _ = deleted.await;
         }
         let before = self.state.borrow().handle_of(&digest);
+        if let Some(read) = self.read_open_file(&disk, digest).await {
+            return read;
+        }
         let mut checked = read_checked(self, &disk, digest).await;
         let permit = self.permits.acquire();
         if matches!(checked, Checked::Damaged) && permit.is_some() && self.complete_replacement(&disk, digest).await {
@@ -76,6 +82,33 @@ impl Cache {
         self.delete_evicted([dropped]).await;
         ReadBack::Changed
     }
+
+    /// Reads an entry from its open file, unless that or the sidecar has changed since it was opened.
+    async fn read_open_file(&self, disk: &Disk, digest: KeyDigest) -> Option<ReadBack> {
+        let (handle, open) = {
+            let state = self.state.borrow();
+            let slot = state.index.find(&digest)?;
+            (state.index.handle(slot), state.memory_tier.open_file(slot)?.share())
+        };
+        if !open.body.unchanged() {
+            return None;
+        }
+        let stamp = disk.stamp(digest.sidecar_file()).await.ok()?;
+        let fits = self.state.borrow().memory_tier.fits(open.body.size());
+        let body = if fits { open.body.load().await.ok()? } else { open.body.share() };
+        let OpenFile { metadata, body_digest, .. } = open;
+        let state = &mut *self.state.borrow_mut();
+        let slot = state.index.resolve(handle)?;
+        let is_same = state.memory_tier.open_file(slot).is_some_and(|open| Rc::ptr_eq(&open.metadata, &metadata));
+        let entry = state.index.get(slot)?;
+        if entry.state != EntryState::Stored || !entry.has_sidecar(stamp) || !is_same {
+            return None;
+        }
+        state.read_succeeded();
+        let media = CachedMedia::stored(&body, &metadata, handle);
+        state.memory_tier.place(&state.index, slot, Resident { body, metadata, body_digest });
+        Some(ReadBack::Complete(media))
+    }
 }
 
 /// Whether the files of an entry seem to be readable now, or are no longer what could not be read. Of the media, which may be large, only
@@ -100,8 +133,8 @@ async fn read_checked(cache: &Cache, disk: &Disk, digest: KeyDigest) -> Checked 
         Err(error) if blames_the_file(&error) => return Checked::Damaged,
         Err(error) => return Checked::Unreadable(media_file, error),
     };
-    let in_memory = cache.state.borrow().memory_tier.fits_in_memory(sidecar.size);
-    let blob = match if in_memory { file.load().await } else { Ok(file.share()) } {
+    let fits = cache.state.borrow().memory_tier.fits(sidecar.size);
+    let blob = match if fits { file.load().await } else { Ok(file.share()) } {
         Ok(blob) => blob,
         Err(error) => return Checked::Unreadable(media_file, error),
     };
@@ -155,13 +188,11 @@ impl State {
             self.index.promote(slot);
             self.track_verified(slot);
         }
-        let media = CachedMedia::stored(&resident, self.index.handle(slot));
-        let metadata = resident.metadata.clone();
+        let Resident { body, metadata, body_digest } = &resident;
+        let media = CachedMedia::stored(body, metadata, self.index.handle(slot));
+        let file = OpenFile { body: file, metadata: Rc::clone(metadata), body_digest: *body_digest };
+        self.memory_tier.keep_open(slot, file);
         self.memory_tier.place(&self.index, slot, resident);
-        // One that is resident as a file needs no other.
-        if self.memory_tier.get(slot).is_none_or(|resident| resident.body.in_memory()) {
-            self.memory_tier.keep_open(slot, file, metadata);
-        }
         ReadBack::Complete(media)
     }
 

@@ -24,6 +24,7 @@ use crate::entry::{Entry, EntryState};
 use crate::index::Slot;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
+use crate::open_files::OpenFile;
 use crate::sidecar_file::read_sidecar;
 use crate::state::State;
 use crate::store::Stored;
@@ -125,7 +126,7 @@ impl Cache {
                 drop(self.disk_failed("replace the sidecar", &error));
             }
         }
-        let resident = if modified { self.resident_body(&disk, key.digest, &media.body, sidecar.body_digest).await } else { None };
+        let resident = if modified { self.replaced_body(&disk, key.digest, &media.body, sidecar.body_digest).await } else { None };
         let body = resident.as_ref().map(Blob::share);
         let resident =
             resident.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
@@ -145,8 +146,9 @@ impl Cache {
             if handle == Some(state.index.handle(slot)) {
                 return true;
             }
-            // What has just been found is resident, unless the memory tier refused it.
-            state.memory_tier.get(slot).map(|resident| resident.body_digest)
+            // What has just been found is resident or open, unless neither is possible.
+            let resident = state.memory_tier.get(slot).map(|resident| resident.body_digest);
+            resident.or_else(|| state.memory_tier.open_file(slot).map(|open| open.body_digest))
         };
         let stored = match stored {
             Some(digest) => digest,
@@ -222,7 +224,12 @@ impl Replacement<'_> {
         }
         if let Some(resident) = resident {
             state.counters.stored += 1;
-            state.memory_tier.place(&state.index, self.slot, resident);
+            if resident.body.in_memory() {
+                state.memory_tier.place(&state.index, self.slot, resident);
+            } else {
+                let Resident { body, metadata, body_digest } = resident;
+                state.memory_tier.keep_open(self.slot, OpenFile { body, metadata, body_digest });
+            }
         }
         state.index.handle(self.slot)
     }

@@ -11,6 +11,7 @@ use crate::entry::{Entry, EntryState, Evicted};
 use crate::eviction_tier::Verdict;
 use crate::index::Slot;
 use crate::memory_tier::Resident;
+use crate::open_files::OpenFile;
 use crate::state::State;
 
 /// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, the space is
@@ -65,7 +66,7 @@ impl Cache {
 
 impl Reservation<'_> {
     /// Makes the entry available: both of its files are written, and this is the version of its sidecar. Returns its handle.
-    pub(crate) fn commit(mut self, sidecar: Stamp, resident: Option<Resident>) -> u64 {
+    pub(crate) fn commit(mut self, sidecar: Stamp, resident: Resident, file: Option<OpenFile>) -> u64 {
         self.committed = true;
         let state = &mut *self.cache.state.borrow_mut();
         state.writes.end(self.disk_size);
@@ -75,9 +76,10 @@ impl Reservation<'_> {
         }
         // From now on the index log has it.
         state.index.promote(self.slot);
-        if let Some(resident) = resident {
-            state.memory_tier.place(&state.index, self.slot, resident);
+        if let Some(file) = file {
+            state.memory_tier.keep_open(self.slot, file);
         }
+        state.memory_tier.place(&state.index, self.slot, resident);
         state.index.handle(self.slot)
     }
 }

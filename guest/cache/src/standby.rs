@@ -54,10 +54,16 @@ impl Cache {
     /// See the WIT.
     pub fn record_earlier_hits(&self, hits: &[EarlierHits]) {
         let (state, now) = (&mut *self.state.borrow_mut(), clock::now());
-        for EarlierHits { url, hits } in hits {
+        for EarlierHits { url, hits, disk_hits } in hits {
             let digest = self.lookup_key(url).digest;
+            state.counters.disk_hits += u64::from(*disk_hits.min(hits));
             state.record_earlier_hits(&digest, *hits, now);
         }
+    }
+
+    /// See the WIT.
+    pub fn release(&self) {
+        self.state.borrow_mut().memory_tier.release_all();
     }
 
     /// Whether the cache is on standby, or about to be.

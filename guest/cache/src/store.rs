@@ -18,6 +18,7 @@ use crate::leftovers::delete_new_files;
 use crate::lookup_key::LookupKey;
 use crate::memory_tier::Resident;
 use crate::mutants::Mutant;
+use crate::open_files::OpenFile;
 use crate::settings::Durability;
 use crate::single_flight::Role;
 
@@ -82,8 +83,8 @@ impl Cache {
         if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, disk_size).await {
             written = self.write(&disk, digest, &media.body, &json).await;
         }
-        let stamp = match written {
-            Ok(stamp) => stamp,
+        let (stamp, body) = match written {
+            Ok(written) => written,
             Err(error) => {
                 // Whatever was written has no sidecar, and `write` has removed it.
                 drop(reservation);
@@ -92,11 +93,12 @@ impl Cache {
                 return Err(self.disk_failed("store the entry", &error));
             }
         };
-        let body = self.resident_body(&disk, digest, &media.body, sidecar.body_digest).await;
         let stored = body.as_ref().map(Blob::share);
-        let resident = body.map(|body| Resident { body, metadata: Rc::clone(&media.metadata), body_digest: sidecar.body_digest });
+        let (metadata, body_digest) = (&media.metadata, sidecar.body_digest);
+        let resident = Resident { body: media.body.share(), metadata: Rc::clone(metadata), body_digest };
+        let file = body.map(|body| OpenFile { body, metadata: Rc::clone(metadata), body_digest });
         self.state.borrow_mut().disk_health.succeeded(Operation::Store);
-        Ok(Stored { handle: reservation.commit(stamp, resident), body: stored })
+        Ok(Stored { handle: reservation.commit(stamp, resident, file), body: stored })
     }
 
     /// The open directory.
@@ -122,15 +124,15 @@ impl Cache {
         u32::try_from(waiting).unwrap_or(u32::MAX)
     }
 
-    /// The bytes for the memory tier: in memory, or else the file that was just written.
-    pub(crate) async fn resident_body(
+    /// The bytes of an entry whose files were replaced: in memory, or else the file that was just written.
+    pub(crate) async fn replaced_body(
         &self,
         disk: &Disk,
         digest: KeyDigest,
         body: &Blob,
         expected: Option<[u8; 32]>,
     ) -> Option<Blob> {
-        if body.in_memory() && self.state.borrow().memory_tier.fits_in_memory(body.size()) {
+        if body.in_memory() && self.state.borrow().memory_tier.fits(body.size()) {
             return Some(body.share());
         }
         let file = disk.read(digest.media_file()).await.ok()?;
@@ -145,17 +147,25 @@ impl Cache {
         StoreError::Disk(reason)
     }
 
-    /// Writes both files. After an error, nothing remains of them.
-    async fn write(&self, disk: &Disk, digest: KeyDigest, media: &Blob, sidecar: &Blob) -> Result<Stamp, ErrorCode> {
+    /// Writes both files. Returns the version of the sidecar, and the file of the media, if it stays open. After an error, nothing remains of
+    /// them.
+    async fn write(
+        &self,
+        disk: &Disk,
+        digest: KeyDigest,
+        media: &Blob,
+        sidecar: &Blob,
+    ) -> Result<(Stamp, Option<Blob>), ErrorCode> {
         delete_new_files(disk, digest).await?;
-        match disk.create(digest.media_file(), media).await {
+        let file = match disk.create_open(digest.media_file(), media).await {
             Err(ErrorCode::Exist) => {
                 // The index does not know these files: another program put them there, or they could not be read or deleted.
                 disk.remove(digest.sidecar_file()).await?;
-                disk.create_anew(digest.media_file(), media).await?;
+                disk.remove(digest.media_file()).await?;
+                disk.create_open(digest.media_file(), media).await?
             }
             created => created?,
-        }
+        };
         if let Some(disk) = self.disk.borrow().clone().filter(|_| Mutant::AcknowledgesEarly.is_on()) {
             let sidecar = sidecar.share();
             let stamp = Stamp { size: sidecar.size(), modified: 0 };
@@ -163,7 +173,7 @@ impl Cache {
                 clock::wait(Mutant::DELAY).await;
                 let _ = disk.write(digest.sidecar_file(), &sidecar).await;
             });
-            return Ok(stamp);
+            return Ok((stamp, file));
         }
         let committed = match disk.write(digest.sidecar_file(), sidecar).await {
             Ok(stamp) => self.make_durable(disk).await.map(|()| stamp),
@@ -181,7 +191,7 @@ impl Cache {
         } else {
             self.state.borrow_mut().remains.forget(&digest);
         }
-        committed
+        committed.map(|stamp| (stamp, file))
     }
 
     /// Waits until what was written is durable, if the options say so. Entries that are stored at the same time share one operation.

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
-use rustix::fs::{AtFlags, StatxFlags};
-use rustix::io::ReadWriteFlags;
+use rustix::fs::{Advice, AtFlags, StatxFlags};
+use rustix::io::{Errno, ReadWriteFlags};
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
@@ -49,6 +50,8 @@ struct Inner {
     /// Of a file, as it was when the digest was computed or confirmed, or before.
     stamp: Mutex<Option<FileStamp>>,
     is_condemned: AtomicBool,
+    /// Whether reading the file has failed.
+    is_unreadable: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
@@ -68,9 +71,9 @@ impl Blob {
     pub const MAX_INLINE_BYTES: u64 = 16 * 1024;
 
     fn new(source: Source, stamp: Option<FileStamp>, digest: OnceCell<Sha256Digest>, reservation: Option<Reservation>) -> Self {
-        let (is_released, is_condemned) = (AtomicBool::new(false), AtomicBool::new(false));
+        let [is_released, is_condemned, is_unreadable] = [const { AtomicBool::new(false) }; 3];
         let (stamp, reservation) = (Mutex::new(stamp), Mutex::new(reservation));
-        Self(Arc::new(Inner { source, digest, reservation, is_released, stamp, is_condemned }))
+        Self(Arc::new(Inner { source, digest, reservation, is_released, stamp, is_condemned, is_unreadable }))
     }
 
     /// Bytes in memory whose digest is known.
@@ -99,6 +102,20 @@ impl Blob {
         }
         let stamp = FileStamp::of(&metadata);
         Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp), OnceCell::new(), None))
+    }
+
+    /// Bytes that were written to an open file just now, or given a name there. Their digest is that of `body`, if it is known.
+    ///
+    /// # Errors
+    /// When the file cannot be inspected, or has another length than `body`.
+    pub fn stored(file: Arc<File>, body: &Self) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if metadata.len() != body.len() {
+            return Err(io::Error::other("the file does not have what was written to it"));
+        }
+        let stamp = FileStamp::of(&metadata);
+        let digest = OnceCell::new_with(body.known_digest());
+        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp), digest, None))
     }
 
     /// The length in bytes.
@@ -209,12 +226,16 @@ impl Blob {
         }
     }
 
-    /// The same bytes in memory, with their digest computed.
+    /// The same bytes in memory, with their digest. That is computed, unless it is known and the file [is unchanged](Self::is_unchanged).
     ///
     /// # Errors
     /// When the file cannot be read, or has become shorter.
     pub async fn load(&self) -> io::Result<Self> {
-        let loaded = Self::from(self.bytes().await?);
+        let bytes = self.bytes().await?;
+        if let Some(digest) = self.known_digest().filter(|_| self.is_unchanged()) {
+            return Ok(Self::with_digest(bytes, digest));
+        }
+        let loaded = Self::from(bytes);
         // As far as the stamp of the file tells, this is its digest as well.
         let _ = self.0.digest.set(loaded.digest().await?);
         Ok(loaded)
@@ -263,10 +284,13 @@ impl Blob {
     }
 
     /// Whether the file of the bytes, its times and the number of its names are as they were, so that the bytes are, too. True for bytes in
-    /// memory. Unlike [`is_intact`](Self::is_intact), this never reads the file.
+    /// memory, and false once reading the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads the file.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         let Source::File { file, .. } = &self.0.source else { return true };
+        if self.0.is_unreadable.load(Ordering::Relaxed) {
+            return false;
+        }
         let stamp = *self.stamp();
         // What the system knows already: a server of network files that does not respond would block the caller.
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
@@ -274,14 +298,54 @@ impl Blob {
         now.is_ok_and(|now| stamp.is_some_and(|stamp| stamp.is_of(&now)))
     }
 
-    /// These bytes, if they are in memory or the system has them in its page cache.
-    #[must_use]
-    pub fn cached_bytes(&self, range: Range<u64>) -> Option<Bytes> {
-        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+    /// Reads bytes from `position` on, as many as there are of them in memory or in the system's page cache, and as `buffer` has room for.
+    /// Returns how many. Never waits for a disk.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when none of them are there now. When the file cannot be read, or has become shorter, it is not
+    /// [unchanged](Self::is_unchanged) from then on.
+    pub fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = usize::try_from(self.len().saturating_sub(position)).unwrap_or(usize::MAX).min(buffer.len());
+        let buffer = &mut buffer[..count];
         match &self.0.source {
-            Source::Memory(bytes) => (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end)),
-            Source::File { file, .. } => cached_bytes(file, range.start, end.checked_sub(start)?),
+            Source::Memory(bytes) => buffer.copy_from_slice(&bytes[position as usize..][..count]),
+            Source::File { .. } if count == 0 => {}
+            Source::File { file, .. } => return self.note_failure(read_cached(file, position, buffer)),
         }
+        Ok(count)
+    }
+
+    /// Reads some bytes from `position` on, at most `count` of them, on a thread that may block. The system is asked to have `ahead` further
+    /// ones at hand.
+    ///
+    /// # Errors
+    /// As for [`read_cached`](Self::read_cached), but for `WouldBlock`.
+    pub async fn read(&self, position: u64, count: usize, ahead: u64) -> io::Result<Bytes> {
+        let count = usize::try_from(self.len().saturating_sub(position)).unwrap_or(usize::MAX).min(count);
+        let file = match &self.0.source {
+            Source::Memory(_) if count == 0 => return Ok(Bytes::new()),
+            Source::Memory(bytes) => return Ok(bytes.slice(position as usize..position as usize + count)),
+            Source::File { file, .. } => file.clone(),
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let bytes = read_at(&file, position, count)?;
+            if let Some(ahead) = NonZeroU64::new(ahead) {
+                // Only advice.
+                let _ = rustix::fs::fadvise(&file, position + count as u64, Some(ahead), Advice::WillNeed);
+            }
+            Ok(bytes)
+        });
+        self.note_failure(read.await.map_err(io::Error::other).flatten())
+    }
+
+    /// After a failure, nobody should trust the file.
+    fn note_failure<T>(&self, read: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &read
+            && error.kind() != io::ErrorKind::WouldBlock
+        {
+            self.0.is_unreadable.store(true, Ordering::Relaxed);
+        }
+        read
     }
 
     /// Marks the bytes as no longer those that they should be. False if that was done before, to this blob or a clone.
@@ -297,22 +361,26 @@ impl Blob {
     /// The bytes in `range`, clipped to the blob, in chunks. A file that has become shorter ends the stream with an error.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let end = range.end.min(self.len());
-        let source = self.0.source.clone();
+        let blob = self.clone();
         stream::try_unfold(range.start.min(end), move |position| {
-            let source = source.clone();
+            let blob = blob.clone();
             async move {
                 if position == end {
                     return Ok(None);
                 }
-                let chunk = match source {
+                let chunk = match &blob.0.source {
                     Source::Memory(bytes) => bytes.slice(position as usize..end as usize),
-                    Source::File { file, .. } => {
-                        let count = (end - position).min(STREAM_CHUNK as u64) as usize;
-                        match cached_bytes(&file, position, count) {
-                            Some(bytes) => bytes,
-                            None => tokio::task::spawn_blocking(move || read_at(&file, position, count))
-                                .await
-                                .map_err(io::Error::other)??,
+                    Source::File { .. } => {
+                        let mut bytes = vec![0; (end - position).min(STREAM_CHUNK as u64) as usize];
+                        match blob.read_cached(position, &mut bytes) {
+                            Ok(count) => {
+                                bytes.truncate(count);
+                                bytes.into()
+                            }
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                                blob.read(position, bytes.len(), end - position - bytes.len() as u64).await?
+                            }
+                            Err(error) => return Err(error),
                         }
                     }
                 };
@@ -379,11 +447,14 @@ fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
     Ok(buffer.into())
 }
 
-/// So many bytes of a file, if the system has them in its page cache.
-fn cached_bytes(file: &File, position: u64, count: usize) -> Option<Bytes> {
-    let mut bytes = vec![0; count];
-    let read = rustix::io::preadv2(file, &mut [IoSliceMut::new(&mut bytes)], position, ReadWriteFlags::NOWAIT).ok()?;
-    (read == count).then(|| bytes.into())
+/// Reads what the system has of a file in its page cache. At least one byte is there, unless the file has become shorter.
+fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        // A file system that cannot tell, or a system that cannot ask it.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+        read => Ok(read?),
+    }
 }
 
 /// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
@@ -495,14 +566,52 @@ mod tests {
             std::fs::write(&path, "0123456789").unwrap();
             let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
             assert!(blob.is_unchanged());
-            assert_eq!(blob.cached_bytes(2..5).as_deref(), Some(&b"234"[..]));
-            assert_eq!((blob.cached_bytes(5..11), blob.cached_bytes(0..0).as_deref()), (None, Some(&b""[..])));
+            let mut buffer = [0; 3];
+            assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer), (3, b"234"));
+            assert_eq!((blob.read_cached(9, &mut buffer).unwrap(), buffer[0]), (1, b'9'));
+            assert_eq!((blob.read_cached(10, &mut buffer).unwrap(), blob.read_cached(0, &mut []).unwrap()), (0, 0));
             change(&path);
             assert!(!blob.is_unchanged());
         }
         let blob = Blob::from("0123");
         assert!(blob.is_unchanged());
-        assert_eq!((blob.cached_bytes(1..3).as_deref(), blob.cached_bytes(3..5)), (Some(&b"12"[..]), None));
+        let mut buffer = [0; 3];
+        assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer[..2]), (2, &b"23"[..]));
+    }
+
+    #[tokio::test]
+    async fn file_that_cannot_be_read_is_not_unchanged() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, "0123456789").unwrap();
+        let for_writing = || Blob::from_file(Arc::new(File::options().write(true).open(&path).unwrap())).unwrap();
+        let blob = for_writing();
+        assert!(blob.is_unchanged());
+        assert!(blob.read_cached(0, &mut [0; 3]).is_err());
+        assert!(!blob.is_unchanged());
+        let blob = for_writing();
+        assert!(blob.read(0, 3, 0).await.is_err());
+        assert!(!blob.is_unchanged());
+        let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
+        assert_eq!(blob.read(2, 3, 5).await.unwrap(), &b"234"[..]);
+        assert!(blob.is_unchanged());
+    }
+
+    #[tokio::test]
+    async fn stored_bytes_have_the_digest_of_what_was_written_and_are_not_digested_again() {
+        let body = Blob::from("0123456789");
+        let digest = body.digest().await.unwrap();
+        let file = file_of(b"0123456789");
+        let stored = Blob::stored(file.clone(), &body).unwrap();
+        assert_eq!(stored.known_digest(), Some(digest));
+        assert_eq!(stored.load().await.unwrap().known_digest(), Some(digest));
+        // Other bytes, behind the back of the blob: with the times as before, only a digest would show it.
+        let others = Blob::stored(file_of(b"9876543210"), &body).unwrap();
+        assert_eq!(others.load().await.unwrap().known_digest(), Some(digest), "it was not computed");
+        assert!(Blob::stored(file_of(b"short"), &body).is_err());
+        file.write_all_at(b"9876543210", 0).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert_ne!(stored.load().await.unwrap().known_digest(), Some(digest), "the file has changed");
     }
 
     #[test]

@@ -338,7 +338,7 @@ impl Builder {
         let (limits, max_silence) = (self.policy_limits, self.max_silence.unwrap_or(MAX_SILENCE));
         let integrity_check_rate = self.integrity_check_rate;
         let key_rules = self.options.key_rules.clone();
-        let residents = (!self.every_hit_calls).then(Arc::<ResidentIndex>::default);
+        let residents = (!self.every_hit_calls).then(|| Arc::new(ResidentIndex::new(&directory)));
         let (requests, received_requests) = mpsc::channel(QUEUE);
         let (commands, received_commands) = mpsc::channel(1);
         let hits = Arc::new(HitBuffer::new(requests.downgrade()));

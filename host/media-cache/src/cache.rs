@@ -161,7 +161,7 @@ impl MediaCache {
     #[must_use]
     pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
         // An open file was looked at already.
-        self.peek(self.key(url), false).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
+        self.peek(self.key(url)).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
     }
 
     /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
@@ -300,17 +300,17 @@ impl MediaCache {
 
     /// A hit without a call of the component, which holds the bytes.
     fn resident(&self, key: &str) -> Option<Media> {
-        self.peek(key.into(), true).map(ResidentHit::count)
+        self.peek(key.into()).map(ResidentHit::count)
     }
 
     /// The resident or open entry with this cache key.
-    fn peek<'a>(&'a self, key: Cow<'a, str>, can_ask: bool) -> Option<ResidentHit<'a>> {
+    fn peek<'a>(&'a self, key: Cow<'a, str>) -> Option<ResidentHit<'a>> {
         if self.is_closed() {
             return None;
         }
         // A file may be on the disk that hangs.
         let may_read = self.0.availability.outage().is_none();
-        ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits, may_read, can_ask)
+        ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits, may_read)
     }
 
     /// Whether the bytes of media are those that the component returned, as far as their file shows. If not, the entry is removed, so that

@@ -242,6 +242,7 @@ impl Driver {
                 late_hits: LateHits::default(),
                 counted: self.serving.counted.clone(),
                 handovers: self.handovers.clone(),
+                residents: self.serving.residents.clone(),
             });
             if let Some(Trial { reply, .. }) = trial.take() {
                 self.serving.components.swapped(component.clone());

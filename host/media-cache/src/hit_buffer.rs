@@ -39,7 +39,22 @@ struct Hits {
     /// Handles of its entries and where their bytes were, oldest hit first.
     handles: Vec<(u64, Source)>,
     /// Hits on what earlier instances held, by URL.
-    earlier: HashMap<Box<str>, u32>,
+    earlier: HashMap<Box<str>, EarlierHits>,
+}
+
+/// How often an entry was hit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EarlierHits {
+    pub hits: u32,
+    /// Of these, hits on its open file.
+    pub disk_hits: u32,
+}
+
+impl EarlierHits {
+    /// Hits on an entry whose bytes were there.
+    pub fn new(hits: u32, source: Source) -> Self {
+        Self { hits, disk_hits: if source == Source::Disk { hits } else { 0 } }
+    }
 }
 
 impl HitBuffer {
@@ -51,7 +66,7 @@ impl HitBuffer {
     pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle, source: Source) {
         let mut hits = self.lock();
         if hits.instance != instance {
-            return hits.add_earlier(url, 1);
+            return hits.add_earlier(url, EarlierHits::new(1, source));
         }
         let handles = &mut hits.handles;
         if handles.len() == MAX_HITS {
@@ -67,8 +82,16 @@ impl HitBuffer {
     }
 
     /// Notes hits that an earlier instance has served, on the entry of `url`.
-    pub fn add_earlier(&self, url: &str, count: u32) {
-        self.lock().add_earlier(url, count);
+    pub fn add_earlier(&self, url: &str, hits: EarlierHits) {
+        self.lock().add_earlier(url, hits);
+    }
+
+    /// Has the component offer the entry of `url` to its memory tier, if it can take requests now.
+    pub fn offer(&self, url: &str, handle: ResidentHandle) {
+        if let Some(driver) = self.driver.upgrade() {
+            // If not, the entry is offered again after as many hits.
+            let _ = driver.try_send(Request::Promote { url: url.into(), handle });
+        }
     }
 
     /// Takes the hits, the oldest first: handles, and where the bytes were.
@@ -76,8 +99,8 @@ impl HitBuffer {
         std::mem::take(&mut self.lock().handles)
     }
 
-    /// Takes the hits on what earlier instances held: URLs, and how often they were hit.
-    pub fn take_earlier(&self) -> HashMap<Box<str>, u32> {
+    /// Takes the hits on what earlier instances held, by URL.
+    pub fn take_earlier(&self) -> HashMap<Box<str>, EarlierHits> {
         std::mem::take(&mut self.lock().earlier)
     }
 
@@ -88,7 +111,7 @@ impl HitBuffer {
         let urls = residents.map(|residents| residents.begin_instance(instance)).unwrap_or_default();
         for (handle, source) in std::mem::take(&mut hits.handles) {
             match urls.get(&handle) {
-                Some(url) => hits.add_earlier(url, 1),
+                Some(url) => hits.add_earlier(url, EarlierHits::new(1, source)),
                 None => hits.handles.push((NO_ENTRY, source)),
             }
         }
@@ -123,9 +146,9 @@ impl HitBuffer {
 }
 
 impl Hits {
-    fn add_earlier(&mut self, url: &str, more: u32) {
-        if let Some(count) = self.earlier.get_mut(url) {
-            *count = count.saturating_add(more);
+    fn add_earlier(&mut self, url: &str, more: EarlierHits) {
+        if let Some(EarlierHits { hits, disk_hits }) = self.earlier.get_mut(url) {
+            (*hits, *disk_hits) = (hits.saturating_add(more.hits), disk_hits.saturating_add(more.disk_hits));
         } else if self.earlier.len() < MAX_HITS {
             self.earlier.insert(url.into(), more);
         }
@@ -161,17 +184,18 @@ mod tests {
     #[test]
     fn hits_on_what_an_earlier_instance_held_are_delivered_by_url() {
         let (sender, _receiver) = mpsc::channel(1);
-        let (hits, residents) = (HitBuffer::new(sender.downgrade()), ResidentIndex::default());
+        let (hits, residents) = (HitBuffer::new(sender.downgrade()), ResidentIndex::new(std::path::Path::new(".")));
         let (_blob, answer) = delivered(0, Some(9));
         residents.insert("a", &answer);
         hits.add("a", of(0, 9), Source::Memory);
         hits.add("gone", of(0, 8), Source::Memory);
         hits.begin_instance(1, Some(&residents));
-        assert!(residents.get("a", true).is_none(), "the earlier instance no longer decides what is served");
-        hits.add("a", of(0, 9), Source::Memory);
+        assert!(residents.get("a").is_none(), "the earlier instance no longer decides what is served");
+        hits.add("a", of(0, 9), Source::Disk);
         hits.add("b", of(0, 7), Source::Memory);
         assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory)], "a hit counts even if nobody knows what it was for");
-        assert_eq!(hits.take_earlier(), [("a".into(), 2), ("b".into(), 1)].into());
+        let (a, b) = (EarlierHits { hits: 2, disk_hits: 1 }, EarlierHits { hits: 1, disk_hits: 0 });
+        assert_eq!(hits.take_earlier(), [("a".into(), a), ("b".into(), b)].into());
         assert!(hits.take_earlier().is_empty());
     }
 }

@@ -13,10 +13,11 @@ use crate::component::record::ComponentRecord;
 use crate::counters::Counted;
 use crate::driver_slices::DriverSlices;
 use crate::fetching::Fetching;
-use crate::hit_buffer::HitBuffer;
+use crate::hit_buffer::{EarlierHits, HitBuffer};
 use crate::host_state::HostState;
 use crate::late_hits::LateHits;
 use crate::request::Request;
+use crate::resident_index::ResidentIndex;
 
 /// Whether an instance stores what it fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(crate) struct Instance {
     pub counted: Arc<Counted>,
     /// Requests that have to be repeated by the instance that has taken over.
     pub handovers: mpsc::UnboundedSender<Request>,
+    /// `None` where every hit is to call the component.
+    pub residents: Option<Arc<ResidentIndex>>,
 }
 
 impl Instance {
@@ -97,7 +100,11 @@ impl Instance {
         if self.is_loaded() {
             let earlier = buffer.take_earlier();
             if !earlier.is_empty() {
-                let hits = earlier.into_iter().map(|(url, hits)| wit::EarlierHits { url: url.into(), hits }).collect();
+                let hits = earlier.into_iter().map(|(url, EarlierHits { hits, disk_hits })| {
+                    let url = url.into();
+                    wit::EarlierHits { url, hits, disk_hits }
+                });
+                let hits = hits.collect();
                 self.guest().call_record_earlier_hits(accessor, self.cache, hits).await?;
             }
         }

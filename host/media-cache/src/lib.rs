@@ -66,6 +66,7 @@ mod resident_hit;
 mod resident_index;
 mod retired;
 mod serving;
+mod sidecar_version;
 mod slow_operations;
 mod small_file;
 mod succession;

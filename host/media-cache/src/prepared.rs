@@ -169,7 +169,7 @@ mod tests {
 
     async fn open(directory: &Path, instances: u64) -> MediaCache {
         let mut prepared = MediaCache::builder().directory(directory).downloader(echo).prepare().unwrap();
-        break_down(&mut prepared.driver, instances, 8);
+        break_down(&mut prepared.driver, instances, 12);
         prepared.open().await.unwrap()
     }
 

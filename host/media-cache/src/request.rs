@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use crate::component::cache_component::CacheComponent;
 use crate::component::swap_error::ComponentSwapError;
 use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Stats, Status, StoreError, Verified};
+use crate::resident_index::ResidentHandle;
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
@@ -46,6 +47,11 @@ pub(crate) enum Request {
         url: String,
         reply: Reply<Result<bool, StoreError>>,
     },
+    /// Offer an entry to the memory tier whose open file was hit often. Nobody waits for that.
+    Promote {
+        url: String,
+        handle: ResidentHandle,
+    },
     Verify {
         url: String,
         reply: Reply<Verified>,
@@ -83,6 +89,7 @@ impl Request {
         match self {
             Self::Get { .. }
             | Self::GetOrDownload { .. }
+            | Self::Promote { .. }
             | Self::Entries { .. }
             | Self::Health(_)
             | Self::Status(_)

@@ -19,6 +19,7 @@ use crate::host_state::HostState;
 use crate::instance::{Instance, Standing};
 use crate::media::{Delivered, Media, PutOutcome, Refreshed, Source, Status, StoreError};
 use crate::request::{Reply, Request};
+use crate::resident_index::ResidentHandle;
 use crate::transfer::{hand_over, receive};
 
 /// A request that is being served.
@@ -231,6 +232,7 @@ async fn admit(
 async fn serve_question(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
     let (guest, cache) = (instance.guest(), instance.cache);
     match request {
+        Request::Promote { url, handle } => promote(accessor, instance, &url, handle).await?,
         Request::Verify { url, reply } => drop(reply.send(guest.call_verify(accessor, cache, url).await?)),
         Request::Entries { after, limit, reply } => {
             let _listing = instance.slices.during(Work::Listing);
@@ -251,6 +253,18 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
         | Request::Checkpoint(_)
         | Request::Replace { .. }
         | Request::Close(_) => {}
+    }
+    Ok(())
+}
+
+/// Offers an entry to the memory tier. If it is resident then, further hits are served from there.
+async fn promote(accessor: &Accessor<HostState>, instance: &Instance, url: &str, handle: ResidentHandle) -> wasmtime::Result<()> {
+    let Some(residents) = &instance.residents else { return Ok(()) };
+    if accessor.with(|mut state| state.get().instance) != handle.instance {
+        return Ok(());
+    }
+    if let Some(media) = instance.guest().call_promote(accessor, instance.cache, handle.handle).await? {
+        residents.insert(url, &take(accessor, media)?);
     }
     Ok(())
 }

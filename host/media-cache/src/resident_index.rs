@@ -3,40 +3,53 @@
 //! For each cache key that was answered there are weak references to the blobs that the component holds: the bytes, and the open file.
 //! While the component holds one, any thread can serve it; when the component releases it (evicted, removed, replaced) the reference is
 //! dead, so nothing here can be stale. If another program has changed a file, its times or its number of names differ, and the component is
-//! asked. A hit that was served this way goes to the [`HitBuffer`](crate::hit_buffer::HitBuffer).
+//! asked; the same applies if the sidecar has changed, which is looked at every two seconds. A hit that was served this way goes to the
+//! [`HitBuffer`](crate::hit_buffer::HitBuffer).
 //!
 //! Only one instance of the component decides what is resident. When another one takes over, all references are dropped, although the
 //! instance before may hold its blobs for a while.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::Instant;
 
 use crate::media::{Delivered, Media, MediaInfo, Source};
+use crate::sidecar_version::{SidecarDirectory, SidecarVersion};
 use media_cache_interfaces::Blob;
 
-/// After so many hits on an open file, the component is asked, and may make the entry resident.
-const UNSEEN_HITS: u32 = 63;
+/// Each time that an open file has been hit so often, the entry is offered to the memory tier.
+const HITS_PER_OFFER: u32 = 64;
 
 /// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
-#[derive(Default)]
-pub(crate) struct ResidentIndex(RwLock<Residents>);
+pub(crate) struct ResidentIndex {
+    path: PathBuf,
+    /// What times are counted from.
+    started: Instant,
+    residents: RwLock<Residents>,
+}
 
 #[derive(Default)]
 struct Residents {
     /// The instance that decides.
     instance: u64,
-    resident: HashMap<Box<str>, Resident>,
+    resident: HashMap<Box<str>, Arc<Resident>>,
     /// How many there were after the dead ones were last swept out.
     live_after_sweep: usize,
+    /// Where that instance has its entries. Without it, open files are not served.
+    directory: Option<Arc<SidecarDirectory>>,
 }
 
-struct Resident {
+/// An entry that the component holds, or held.
+pub(crate) struct Resident {
     blob: Weak<Blob>,
     file: Weak<Blob>,
+    /// That of the file, while it is served.
+    sidecar: Option<SidecarVersion>,
     info: Arc<MediaInfo>,
     handle: u64,
-    /// Hits on the file since the component was asked.
+    /// Hits on the file since the entry was offered to the memory tier.
     file_hits: AtomicU32,
 }
 
@@ -45,15 +58,18 @@ impl Resident {
         self.blob.strong_count() > 0 || self.file.strong_count() > 0
     }
 
-    /// The bytes in memory, or else the file, unless it is time to ask the component. One of those who `can_ask` is to do so.
-    fn blob(&self, can_ask: bool) -> Option<(Arc<Blob>, Source)> {
-        if let Some(blob) = self.blob.upgrade() {
-            return Some((blob, Source::Memory));
+    /// The bytes in memory, or else the file.
+    fn blob(&self) -> Option<(Arc<Blob>, Source)> {
+        match self.blob.upgrade() {
+            Some(blob) => Some((blob, Source::Memory)),
+            None => Some((self.file.upgrade()?, Source::Disk)),
         }
-        let file = self.file.upgrade()?;
-        let is_due = self.file_hits.load(Ordering::Relaxed) >= UNSEEN_HITS;
-        let is_to_ask = is_due && (!can_ask || self.file_hits.swap(0, Ordering::Relaxed) >= UNSEEN_HITS);
-        (!is_to_ask).then_some((file, Source::Disk))
+    }
+
+    /// Counts a hit on the file. Returns whether the entry should be offered to the memory tier now.
+    pub fn count_file_hit(&self) -> bool {
+        let is_due = self.file_hits.fetch_add(1, Ordering::Relaxed) + 1 >= HITS_PER_OFFER;
+        is_due && self.file_hits.swap(0, Ordering::Relaxed) >= HITS_PER_OFFER
     }
 }
 
@@ -67,30 +83,51 @@ pub(crate) struct ResidentHandle {
 }
 
 impl ResidentIndex {
-    /// What is resident or open under `key`, and its handle. Whether an open file was changed is not looked at. Those who `can_ask` the
-    /// component get nothing when one of them should.
-    pub fn get(&self, key: &str, can_ask: bool) -> Option<(Media, ResidentHandle)> {
-        let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let resident = residents.resident.get(key)?;
-        let (blob, source) = resident.blob(can_ask)?;
-        let handle = ResidentHandle { instance: residents.instance, handle: resident.handle };
-        Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle))
+    /// An index of the entries in this directory.
+    pub fn new(directory: &Path) -> Self {
+        Self { path: directory.into(), started: Instant::now(), residents: RwLock::default() }
     }
 
-    /// Counts a hit on the file of an entry.
-    pub fn count_file_hit(&self, key: &str) {
-        let residents = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(resident) = residents.resident.get(key) {
-            resident.file_hits.fetch_add(1, Ordering::Relaxed);
+    /// What is resident or open under `key`, its handle, and what is known of it. Whether an open file or its sidecar was changed is not
+    /// looked at.
+    pub fn get(&self, key: &str) -> Option<(Media, ResidentHandle, Arc<Resident>)> {
+        let residents = self.residents.read().unwrap_or_else(PoisonError::into_inner);
+        let resident = residents.resident.get(key)?;
+        let (blob, source) = resident.blob()?;
+        let handle = ResidentHandle { instance: residents.instance, handle: resident.handle };
+        Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle, resident.clone()))
+    }
+
+    /// Whether the sidecar of an open file is what it was, as far as that was looked at in the last two seconds.
+    pub fn has_current_sidecar(&self, key: &str, resident: &Resident) -> bool {
+        let Some(sidecar) = &resident.sidecar else { return false };
+        if sidecar.is_changed() {
+            return false;
         }
+        if sidecar.is_due(self.now()) {
+            let directory = self.residents.read().unwrap_or_else(PoisonError::into_inner).directory.clone();
+            let Some(directory) = directory else { return false };
+            sidecar.look(key, &directory);
+        }
+        !sidecar.is_changed()
+    }
+
+    fn now(&self) -> u32 {
+        self.started.elapsed().as_millis() as u32
     }
 
     /// Notes what the component answered, if it holds it.
     pub fn insert(&self, key: &str, delivered: &Delivered) {
         let Some(handle) = delivered.handle else { return };
+        let directory = match delivered.file.strong_count() {
+            0 => None,
+            _ => self.residents.read().unwrap_or_else(PoisonError::into_inner).directory.clone(),
+        };
+        let sidecar = directory.and_then(|directory| directory.version(key, self.now()));
         let resident = Resident {
             blob: delivered.resident.clone(),
-            file: delivered.file.clone(),
+            file: if sidecar.is_some() { delivered.file.clone() } else { Weak::new() },
+            sidecar,
             info: delivered.media.info().clone(),
             handle,
             file_hits: AtomicU32::new(0),
@@ -98,7 +135,7 @@ impl ResidentIndex {
         if !resident.is_alive() {
             return;
         }
-        let mut residents = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut residents = self.residents.write().unwrap_or_else(PoisonError::into_inner);
         if delivered.instance != residents.instance {
             return;
         }
@@ -106,20 +143,21 @@ impl ResidentIndex {
             residents.resident.retain(|_, resident| resident.is_alive());
             residents.live_after_sweep = residents.resident.len();
         }
-        residents.resident.insert(key.into(), resident);
+        residents.resident.insert(key.into(), Arc::new(resident));
     }
 
     /// Another instance decides from now on. Returns the keys by the handles of the one before.
     pub fn begin_instance(&self, instance: u64) -> HashMap<u64, Box<str>> {
-        let before = Residents { instance, ..Residents::default() };
-        let before = std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), before);
+        let directory = SidecarDirectory::open(&self.path).map(Arc::new);
+        let before = Residents { instance, directory, ..Residents::default() };
+        let before = std::mem::replace(&mut *self.residents.write().unwrap_or_else(PoisonError::into_inner), before);
         before.resident.into_iter().map(|(key, resident)| (resident.handle, key)).collect()
     }
 
     /// How many keys are known, dead ones included.
     #[cfg(test)]
     fn len(&self) -> usize {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).resident.len()
+        self.residents.read().unwrap_or_else(PoisonError::into_inner).resident.len()
     }
 }
 
@@ -140,19 +178,19 @@ pub(crate) mod tests {
 
     #[test]
     fn a_blob_is_served_while_it_is_held_and_not_a_moment_longer() {
-        let resident = ResidentIndex::default();
+        let resident = ResidentIndex::new(Path::new("."));
         let (blob, answer) = delivered(0, Some(7));
         resident.insert("u", &answer);
-        let (media, handle) = resident.get("u", true).unwrap();
+        let (media, handle, _) = resident.get("u").unwrap();
         assert_eq!((handle.handle, media.source, media.body.len()), (7, Source::Memory, 5));
         drop(blob);
-        assert!(resident.get("u", true).is_none(), "although {media:?} still has the bytes");
-        assert!(resident.get("v", true).is_none());
+        assert!(resident.get("u").is_none(), "although {media:?} still has the bytes");
+        assert!(resident.get("v").is_none());
     }
 
     #[test]
     fn what_is_not_held_is_not_noted() {
-        let resident = ResidentIndex::default();
+        let resident = ResidentIndex::new(Path::new("."));
         resident.insert("u", &delivered(0, None).1);
         let (blob, answer) = delivered(0, Some(1));
         drop(blob);
@@ -162,20 +200,20 @@ pub(crate) mod tests {
 
     #[test]
     fn what_an_instance_before_delivers_late_is_not_noted() {
-        let resident = ResidentIndex::default();
+        let resident = ResidentIndex::new(Path::new("."));
         let ((_old, early), (_new, late)) = (delivered(0, Some(1)), delivered(0, Some(2)));
         resident.insert("u", &early);
         assert_eq!(resident.begin_instance(1), [(1, "u".into())].into());
         resident.insert("u", &late);
-        assert!(resident.get("u", true).is_none());
+        assert!(resident.get("u").is_none());
         let (_blob, current) = delivered(1, Some(3));
         resident.insert("u", &current);
-        assert_eq!(resident.get("u", true).unwrap().1, ResidentHandle { instance: 1, handle: 3 });
+        assert_eq!(resident.get("u").unwrap().1, ResidentHandle { instance: 1, handle: 3 });
     }
 
     #[test]
     fn dead_references_do_not_pile_up() {
-        let resident = ResidentIndex::default();
+        let resident = ResidentIndex::new(Path::new("."));
         let alive: Vec<_> = (0..10).map(|i| (i, delivered(0, Some(i)))).collect();
         for (i, (_, answer)) in &alive {
             resident.insert(&format!("alive {i}"), answer);
@@ -185,6 +223,24 @@ pub(crate) mod tests {
             resident.insert(&format!("dead {i}"), &answer);
         }
         assert!(resident.len() < 200, "{}", resident.len());
-        assert!((0..10).all(|i| resident.get(&format!("alive {i}"), true).is_some()));
+        assert!((0..10).all(|i| resident.get(&format!("alive {i}")).is_some()));
+    }
+
+    #[test]
+    fn open_file_is_offered_after_every_64_hits_and_served_while_the_sidecar_is_what_it_was() {
+        let root = tempfile::tempdir().unwrap();
+        let resident = ResidentIndex::new(root.path());
+        resident.begin_instance(0);
+        let (blob, mut answer) = delivered(0, Some(7));
+        (answer.resident, answer.file) = (Weak::new(), Arc::downgrade(&blob));
+        resident.insert("a", &answer);
+        assert!(resident.get("a").is_none(), "it has no sidecar");
+        let sidecar = root.path().join("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb.json");
+        std::fs::write(&sidecar, "{}").unwrap();
+        resident.insert("a", &answer);
+        let (media, _, entry) = resident.get("a").unwrap();
+        assert!(media.source == Source::Disk && resident.has_current_sidecar("a", &entry));
+        let offers: Vec<usize> = (1..=200).filter(|_| entry.count_file_hit()).collect();
+        assert_eq!(offers, [64, 128, 192]);
     }
 }

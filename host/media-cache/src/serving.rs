@@ -20,11 +20,11 @@ use crate::component::swap_error::ComponentSwapError;
 use crate::counters::{Counted, counted_since};
 use crate::directory_watch::DirectoryWatch;
 use crate::driver_slices::Work;
-use crate::hit_buffer::HitBuffer;
+use crate::hit_buffer::{EarlierHits, HitBuffer};
 use crate::host_state::HostState;
 use crate::inbox::{Inbox, Message};
 use crate::instance::{Instance, Standing};
-use crate::media::StoreError;
+use crate::media::{Source, StoreError};
 use crate::policy::record::Record;
 use crate::request::{Reply, Request};
 use crate::request_task::RequestTask;
@@ -280,6 +280,8 @@ impl Serving {
     ) -> wasmtime::Result<End> {
         // What becomes of its policy no longer concerns anybody.
         accessor.with(|mut state| state.get().policy.detach());
+        // The successor keeps as many of its own.
+        instance.guest().call_release(accessor, instance.cache).await?;
         tasks.finish().await;
         let (_, more) = self.count_more(accessor, instance, before).await?;
         // If this fails, the cache is closed.
@@ -302,7 +304,8 @@ impl Serving {
             let hits = hits.min(u32::try_from(more.hits).unwrap_or(u32::MAX));
             more.hits -= u64::from(hits);
             if hits > 0 {
-                self.hits.add_earlier(&url, hits);
+                // Those on disk are counted as such with the rest.
+                self.hits.add_earlier(&url, EarlierHits::new(hits, Source::Memory));
             }
         }
         Ok((after, Request::AddCounters(Box::new(more))))

@@ -67,6 +67,10 @@ impl HostBlob for HostState {
         Ok(begun.and_then(|()| blob.head(count as usize)).map(Into::into).map_err(error_code))
     }
 
+    fn unchanged(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<bool> {
+        Ok(self.blob(&blob)?.is_unchanged())
+    }
+
     fn share(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
         let BlobHandle { blob, url, .. } = self.table.get(&blob)?;
         let (blob, url) = (blob.clone(), url.clone());

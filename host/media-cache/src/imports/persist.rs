@@ -32,9 +32,9 @@ pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<
     }
 }
 
-/// Creates a file for writing. An existing name is an error.
+/// Creates a file for writing, and for reading what was written. An existing name is an error.
 pub(super) fn create(directory: impl AsFd, name: &str) -> io::Result<Arc<File>> {
-    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(Arc::new(rustix::fs::openat(directory, name, flags, PRIVATE)?.into()))
 }
 

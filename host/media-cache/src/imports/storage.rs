@@ -25,6 +25,7 @@ use crate::imports::blobs::before;
 use crate::imports::error_code::error_code;
 use crate::imports::persist::{create, is_name, link, remove};
 use crate::listing::Listing;
+use media_cache_interfaces::Blob;
 
 type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 
@@ -199,7 +200,8 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         directory: Resource<Descriptor>,
         name: String,
         durable: bool,
-    ) -> Fallible<()> {
+        keep_open: bool,
+    ) -> Fallible<Option<Resource<BlobHandle>>> {
         let (body, directory) = store.with(|mut state| {
             let state = state.get();
             wasmtime::Result::<_>::Ok((state.blob(&body)?, state.directory(&directory)?))
@@ -232,16 +234,22 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         };
         let synced = match written {
             Ok(file) if durable => {
+                let written = file.clone();
                 let sync = move || faults.before_on("sync", file.as_fd()).and_then(|()| file.sync_all()).map_err(error_code);
-                off_thread(store, body.len(), sync).await?
+                off_thread(store, body.len(), sync).await?.map(|()| written)
             }
-            Ok(_) => Ok(()),
-            Err(error) => Err(error),
+            written => written,
         };
-        if synced.is_err() {
-            remove(&directory, &name);
-        }
-        Ok(synced)
+        let file = match synced {
+            Ok(file) => file,
+            Err(error) => {
+                remove(&directory, &name);
+                return Ok(Err(error));
+            }
+        };
+        // What cannot be inspected is not kept open.
+        let stored = keep_open.then(|| Blob::stored(file, &body).ok()).flatten();
+        stored.map(|stored| store.with(|mut state| state.get().push_blob(Arc::new(stored)))).transpose().map(Ok)
     }
 
     async fn sync(store: &Accessor<T, Self>, directory: Resource<Descriptor>) -> Fallible<()> {

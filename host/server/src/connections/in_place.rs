@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
 
+use crate::connections::file_body::FileBody;
+
 /// The largest number of header lines in a request, as in hyper.
 pub(crate) const MAX_HEADERS: usize = 100;
 
@@ -25,9 +27,15 @@ pub(crate) struct InPlaceResponse {
     pub head: Bytes,
     /// The last lines of the head.
     pub last_lines: Vec<u8>,
-    pub body: Bytes,
+    pub body: InPlaceBody,
     /// Counts the bytes of the body that were sent.
     pub sent: Counter,
+}
+
+/// The body of a response.
+pub(crate) enum InPlaceBody {
+    Bytes(Bytes),
+    File(FileBody),
 }
 
 /// What was received on a connection, up to the end of a head.

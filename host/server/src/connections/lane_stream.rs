@@ -9,13 +9,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
-use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connections::exchange::{Exchanges, InPlaceExchange};
+use crate::connections::exchange::Exchanges;
 use crate::connections::guarded_stream::GuardedStream;
-use crate::connections::in_place::{InPlaceResponse, MAX_HEADERS, Received, RespondInPlace, parse};
+use crate::connections::in_place::{MAX_HEADERS, Received, RespondInPlace, parse};
+use crate::connections::sending::Sending;
 
 /// A connection, and what is answered in place on it.
 pub(crate) struct LaneStream {
@@ -226,40 +225,6 @@ impl Lane {
 fn may_end(received: &[u8], old: usize) -> bool {
     let recent = &received[old.saturating_sub(2)..];
     recent.windows(2).any(|two| two == b"\n\n") || recent.windows(3).any(|three| three == b"\n\r\n")
-}
-
-/// A response that is being sent.
-struct Sending {
-    head: Bytes,
-    last_lines: Bytes,
-    body: Bytes,
-    sent: Counter,
-    _exchange: InPlaceExchange,
-}
-
-impl Sending {
-    fn new(InPlaceResponse { head, last_lines, body, sent }: InPlaceResponse, exchange: InPlaceExchange) -> Self {
-        Self { head, last_lines: last_lines.into(), body, sent, _exchange: exchange }
-    }
-
-    fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { head, last_lines, body, sent, .. } = self;
-        while !(head.is_empty() && last_lines.is_empty() && body.is_empty()) {
-            let slices = [IoSlice::new(head), IoSlice::new(last_lines), IoSlice::new(body)];
-            let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            let before = body.len();
-            for part in [&mut *head, &mut *last_lines, &mut *body] {
-                let count = written.min(part.len());
-                part.advance(count);
-                written -= count;
-            }
-            sent.inc_by((before - body.len()) as u64);
-        }
-        Poll::Ready(Ok(()))
-    }
 }
 
 impl AsyncRead for LaneStream {

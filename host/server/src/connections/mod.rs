@@ -7,12 +7,14 @@ mod close;
 mod connection;
 pub(crate) mod counters;
 mod exchange;
+pub(crate) mod file_body;
 mod guarded_stream;
 pub(crate) mod in_place;
 mod lane_stream;
 mod limits;
 mod min_rate;
 mod routes;
+mod sending;
 mod timer;
 
 pub use accept::serve_connections;

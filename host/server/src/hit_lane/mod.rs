@@ -17,7 +17,8 @@ use bytes::Bytes;
 use media_cache::Media;
 
 use crate::access::Listener;
-use crate::connections::in_place::{InPlaceResponse, RequestHead, RespondInPlace};
+use crate::connections::file_body::FileBody;
+use crate::connections::in_place::{InPlaceBody, InPlaceResponse, RequestHead, RespondInPlace};
 use crate::hit_lane::date::write_date;
 use crate::hit_lane::known_headers::KnownHeaders;
 use crate::hit_lane::made_head::{HeadKey, MadeHead};
@@ -31,9 +32,6 @@ use crate::version::{Answer, Version};
 
 /// What precedes the query of requests for media.
 const TARGET: &str = "/media?";
-
-/// The largest file that is read at once, in bytes. Larger ones are streamed by the router's handler.
-const LARGEST_FILE: u64 = 64 << 10;
 
 /// The longest query that is looked at, in bytes. hyper accepts a little more.
 const LONGEST_QUERY: usize = 65_000;
@@ -87,19 +85,31 @@ impl RespondInPlace for HitLane {
 }
 
 /// The head and the body of the response, unless it is a refusal.
-fn respond(media: &Media, headers: &KnownHeaders<'_>, key: HeadKey<'_>, is_head: bool, now: SystemTime) -> Option<(Bytes, Bytes)> {
+fn respond(
+    media: &Media,
+    headers: &KnownHeaders<'_>,
+    key: HeadKey<'_>,
+    is_head: bool,
+    now: SystemTime,
+) -> Option<(Bytes, InPlaceBody)> {
     let length = media.body.len();
     // hyper writes `content-length: 0` in another place.
-    if length == 0 || (length > LARGEST_FILE && media.body.in_memory().is_none()) {
+    if length == 0 {
         return None;
     }
     let made = media.attachment().get::<MadeHead>();
-    let body = |part: Range<u64>| if is_head { Some(Bytes::new()) } else { media.body.cached_bytes(part) };
+    let body = |part: Range<u64>| match media.body.in_memory() {
+        _ if is_head || part.is_empty() => InPlaceBody::Bytes(Bytes::new()),
+        Some(bytes) => InPlaceBody::Bytes(bytes.slice(part.start as usize..part.end as usize)),
+        None => InPlaceBody::File(FileBody::new(media.body.clone(), part)),
+    };
     if let Some(made) = made.as_ref().filter(|made| headers.conditions.is_empty() && made.is_for(&key)) {
-        return Some((made.head.clone(), body(0..length)?));
+        return Some((made.head.clone(), body(0..length)));
     }
     let version = match &made {
         Some(made) => made.version.clone(),
+        // Computing a digest takes too long here.
+        None if media.body.known_digest().is_none() => return None,
         None => futures::FutureExt::now_or_never(Version::of(media))?.ok()?,
     };
     let answer = version.answer(is_head, &headers.conditions, length);
@@ -108,7 +118,7 @@ fn respond(media: &Media, headers: &KnownHeaders<'_>, key: HeadKey<'_>, is_head:
     if answer == Answer::Whole {
         media.attachment().set(Arc::new(MadeHead::new(version, &key, head.clone())));
     }
-    Some((head, body(made.part)?))
+    Some((head, body(made.part)))
 }
 
 /// Whether a query is one that hyper accepts in any case: it is not too long, and consists of characters that need no second look.

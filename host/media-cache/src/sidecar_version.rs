@@ -1,0 +1,140 @@
+//! Notices that another program has changed or removed the sidecar of an entry whose open file is served.
+//!
+//! A look at it never waits for a disk or a server of files: it takes what the system has in its caches. If the name is not there, the
+//! component has to look, on the thread that may block.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::io::Errno;
+use sha2::{Digest, Sha256};
+
+/// How long a sidecar is taken to be what it was, in milliseconds.
+const TRUSTED_FOR: u32 = 2000;
+
+/// Stands for a time: the sidecar is not what it was.
+const CHANGED: u32 = u32::MAX;
+
+/// The directory that the sidecars are in.
+pub(crate) struct SidecarDirectory(OwnedFd);
+
+/// What a file system says of a version of a sidecar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, u32),
+    changed: (i64, u32),
+}
+
+/// The version of a sidecar, and when it was looked at.
+pub(crate) struct SidecarVersion {
+    stamp: Stamp,
+    /// In milliseconds of a clock of the caller's, which may overflow.
+    looked_at: AtomicU32,
+}
+
+impl SidecarDirectory {
+    /// Opens a directory. `None` if that is not possible.
+    pub fn open(path: &Path) -> Option<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(CWD, path, flags, Mode::empty()).ok().map(Self)
+    }
+
+    /// The version of the sidecar of the entry with this cache key.
+    pub fn version(&self, key: &str, now: u32) -> Option<SidecarVersion> {
+        Some(SidecarVersion { stamp: self.stamp(key)?, looked_at: AtomicU32::new(now) })
+    }
+
+    fn stamp(&self, key: &str) -> Option<Stamp> {
+        let name = sidecar_name(key);
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let stat = match rustix::fs::openat2(&self.0, name.as_str(), flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => statx(file, "", AtFlags::EMPTY_PATH),
+            // Systems before Linux 5.12, and some sandboxes.
+            Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) => statx(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW),
+            Err(error) => Err(error),
+        };
+        stat.ok()
+    }
+}
+
+fn statx(directory: impl AsFd, name: &str, flags: AtFlags) -> rustix::io::Result<Stamp> {
+    let stat = rustix::fs::statx(directory, name, flags | AtFlags::STATX_DONT_SYNC, StatxFlags::BASIC_STATS)?;
+    let [modified, changed] = [stat.stx_mtime, stat.stx_ctime].map(|time| (time.tv_sec, time.tv_nsec));
+    Ok(Stamp { inode: stat.stx_ino, size: stat.stx_size, modified, changed })
+}
+
+/// The name of the sidecar of the entry with this cache key.
+fn sidecar_name(key: &str) -> String {
+    let digest = Sha256::digest(key);
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16));
+    digits.chain(".json".chars()).collect()
+}
+
+impl SidecarVersion {
+    /// Whether it is time to look at the sidecar. Only one of those who ask has to.
+    pub fn is_due(&self, now: u32) -> bool {
+        let looked_at = self.looked_at.load(Ordering::Relaxed);
+        now.wrapping_sub(looked_at) >= TRUSTED_FOR
+            && self.looked_at.compare_exchange(looked_at, now.min(CHANGED - 1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Looks at the sidecar.
+    pub fn look(&self, key: &str, directory: &SidecarDirectory) {
+        if directory.stamp(key) != Some(self.stamp) {
+            self.looked_at.store(CHANGED, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the sidecar was not what it was at the last look.
+    pub fn is_changed(&self) -> bool {
+        self.looked_at.load(Ordering::Relaxed) == CHANGED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SHA-256 digest of `a`.
+    const NAME: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb.json";
+
+    #[test]
+    fn sidecar_is_looked_at_by_one_of_many_every_two_seconds() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = SidecarDirectory::open(root.path()).unwrap();
+        assert!(directory.version("a", 0).is_none(), "there is none");
+        std::fs::write(root.path().join(NAME), "{}").unwrap();
+        let version = directory.version("a", u32::MAX - 1000).unwrap();
+        assert!(!version.is_due(u32::MAX - 1000) && !version.is_due(998));
+        assert!(version.is_due(999) && !version.is_due(999) && version.is_due(2999));
+        version.look("a", &directory);
+        assert!(!version.is_changed());
+    }
+
+    #[test]
+    fn sidecar_that_is_written_replaced_or_removed_is_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let (directory, path) = (SidecarDirectory::open(root.path()).unwrap(), root.path().join(NAME));
+        let changes: [fn(&Path); 3] = [
+            |path| std::fs::write(path, "other").unwrap(),
+            |path| {
+                std::fs::write(path.with_extension("other"), "{}").unwrap();
+                std::fs::rename(path.with_extension("other"), path).unwrap();
+            },
+            |path| std::fs::remove_file(path).unwrap(),
+        ];
+        for change in changes {
+            std::fs::write(&path, "{}").unwrap();
+            let version = directory.version("a", 0).unwrap();
+            version.look("a", &directory);
+            assert!(!version.is_changed());
+            change(&path);
+            version.look("a", &directory);
+            assert!(version.is_changed());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The body of a response that is sent from a file below hyper.
+//!
+//! What the system has in its page cache is read into a buffer of the thread, and written at once. What the client does not take is not
+//! kept but read again when it does, so that a slow reader holds no memory here. What the page cache does not have is read by a thread
+//! that may block, in pieces that are kept until the client has taken them, and the system is asked to read ahead.
+
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use media_cache::Blob;
+
+/// The most bytes that are read and written at a time, while the client takes all of them.
+const LARGEST_CHUNK: usize = 256 << 10;
+
+/// What is read at a time once the client has taken less, at least.
+const SMALLEST_CHUNK: usize = 16 << 10;
+
+/// The most bytes that are kept for a client, and those that are read for one that took nothing. The kernel has about as much room for one
+/// that takes some again.
+const KEPT: usize = 64 << 10;
+
+/// How far the system is asked to read ahead, in bytes.
+const AHEAD: u64 = 1 << 20;
+
+/// The bytes of a part of a file, from the first that has not been sent.
+pub(crate) struct FileBody {
+    blob: Blob,
+    left: Range<u64>,
+    /// How many bytes are read at a time.
+    chunk: usize,
+    /// What another thread is reading.
+    reading: Option<Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>>,
+    /// What it has read.
+    read: Bytes,
+}
+
+impl FileBody {
+    pub fn new(blob: Blob, part: Range<u64>) -> Self {
+        Self { blob, left: part, chunk: LARGEST_CHUNK, reading: None, read: Bytes::new() }
+    }
+
+    /// Whether all of it has been sent.
+    pub fn is_empty(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// The next bytes, at least one unless the body is empty. They may be in `buffer`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub fn poll_chunk<'a>(&'a mut self, cx: &mut Context<'_>, buffer: &'a mut Vec<u8>) -> Poll<io::Result<&'a [u8]>> {
+        if self.read.is_empty() && self.reading.is_none() {
+            buffer.resize(LARGEST_CHUNK, 0);
+            let count = self.up_to(self.chunk);
+            match self.blob.read_cached(self.left.start, &mut buffer[..count]) {
+                Ok(read) => return Poll::Ready(Ok(&buffer[..read])),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            let (blob, start, count) = (self.blob.clone(), self.left.start, self.up_to(KEPT));
+            let ahead = (self.left.end - start - count as u64).min(AHEAD);
+            self.reading = Some(Box::pin(async move { blob.read(start, count, ahead).await }));
+        }
+        if let Some(reading) = &mut self.reading {
+            let read = ready!(reading.as_mut().poll(cx));
+            self.reading = None;
+            self.read = read?;
+        }
+        Poll::Ready(Ok(&self.read))
+    }
+
+    /// The bytes that are left, but at most so many.
+    fn up_to(&self, count: usize) -> usize {
+        usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX).min(count)
+    }
+
+    /// Notes that the client has taken so many of the bytes that it was offered; `None` if it takes nothing now.
+    pub fn sent(&mut self, offered: usize, taken: Option<usize>) {
+        self.chunk = match taken {
+            None => KEPT,
+            Some(taken) if taken < offered => taken.next_power_of_two().clamp(SMALLEST_CHUNK, LARGEST_CHUNK),
+            Some(_) => (2 * self.chunk).min(LARGEST_CHUNK),
+        };
+        let taken = taken.unwrap_or(0);
+        self.left.start += taken as u64;
+        self.read.advance(taken.min(self.read.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::future::poll_fn;
+    use std::os::unix::fs::FileExt;
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn file_of(bytes: &[u8]) -> Arc<File> {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(bytes, 0).unwrap();
+        Arc::new(file)
+    }
+
+    /// Takes the body, of which the client takes at most `most` at a time. Returns it, and the sizes of what was offered.
+    async fn take(body: &mut FileBody, most: usize) -> io::Result<(Vec<u8>, Vec<usize>)> {
+        let (mut buffer, mut taken, mut offered) = (Vec::new(), Vec::new(), Vec::new());
+        while !body.is_empty() {
+            let count = poll_fn(|cx| {
+                let chunk = ready!(body.poll_chunk(cx, &mut buffer))?;
+                taken.extend_from_slice(&chunk[..chunk.len().min(most)]);
+                Poll::Ready(io::Result::Ok(chunk.len()))
+            });
+            let count = count.await?;
+            offered.push(count);
+            body.sent(count, Some(count.min(most)));
+        }
+        Ok((taken, offered))
+    }
+
+    #[tokio::test]
+    async fn part_of_a_file_is_read_in_chunks_of_what_the_client_takes() {
+        let bytes: Vec<u8> = (0..1_000_000).map(|index| (index % 251) as u8).collect();
+        let blob = Blob::from_file(file_of(&bytes)).unwrap();
+        let mut body = FileBody::new(blob.clone(), 5..900_000);
+        let (taken, offered) = take(&mut body, usize::MAX).await.unwrap();
+        assert!(taken == bytes[5..900_000]);
+        assert_eq!(offered, [262_144, 262_144, 262_144, 900_000 - 5 - 3 * 262_144]);
+        let mut body = FileBody::new(blob, 0..1_000_000);
+        let (taken, offered) = take(&mut body, 10_000).await.unwrap();
+        assert!(taken == bytes);
+        assert!(offered[1..].iter().all(|offered| *offered <= SMALLEST_CHUNK), "{offered:?}");
+    }
+
+    #[tokio::test]
+    async fn what_another_thread_has_read_is_kept_until_it_is_taken() {
+        let bytes: Vec<u8> = (0..200_000).map(|index| (index % 251) as u8).collect();
+        let blob = Blob::from_file(file_of(&bytes)).unwrap();
+        let mut body = FileBody::new(blob.clone(), 0..200_000);
+        // As if the page cache had nothing.
+        body.reading = Some(Box::pin(async move { blob.read(0, KEPT, 0).await }));
+        let (taken, offered) = take(&mut body, 40_000).await.unwrap();
+        assert!(taken == bytes);
+        assert_eq!(offered[..2], [KEPT, KEPT - 40_000]);
+        assert!(offered.iter().all(|offered| *offered <= KEPT));
+    }
+
+    #[tokio::test]
+    async fn file_that_becomes_shorter_or_cannot_be_read_is_an_error_and_is_not_trusted_again() {
+        let file = file_of(&[7; 100_000]);
+        let blob = Blob::from_file(file.clone()).unwrap();
+        file.set_len(50_000).unwrap();
+        assert!(take(&mut FileBody::new(blob.clone(), 0..100_000), usize::MAX).await.is_err());
+        assert!(!blob.is_unchanged());
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a"), "bytes").unwrap();
+        let for_writing = File::options().write(true).open(directory.path().join("a")).unwrap();
+        let blob = Blob::from_file(Arc::new(for_writing)).unwrap();
+        assert!(blob.is_unchanged());
+        assert!(take(&mut FileBody::new(blob.clone(), 0..5), usize::MAX).await.is_err());
+        assert!(!blob.is_unchanged());
+    }
+}

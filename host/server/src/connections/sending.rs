@@ -1,0 +1,117 @@
+//! A response that is being sent below hyper.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use prometheus_client::metrics::counter::Counter;
+use tokio::io::AsyncWrite;
+
+use crate::connections::exchange::InPlaceExchange;
+use crate::connections::file_body::FileBody;
+use crate::connections::guarded_stream::GuardedStream;
+use crate::connections::in_place::{InPlaceBody, InPlaceResponse};
+
+/// How many bytes of a file are sent before other connections of the thread have their turn.
+const TURN: usize = 512 << 10;
+
+/// A response that is being sent.
+pub(crate) struct Sending {
+    head: Bytes,
+    last_lines: Bytes,
+    body: InPlaceBody,
+    sent: Counter,
+    _exchange: InPlaceExchange,
+}
+
+impl Sending {
+    pub fn new(InPlaceResponse { head, last_lines, body, sent }: InPlaceResponse, exchange: InPlaceExchange) -> Self {
+        Self { head, last_lines: last_lines.into(), body, sent, _exchange: exchange }
+    }
+
+    /// Sends what the client takes.
+    ///
+    /// # Errors
+    /// When the connection is broken, or the file of the body cannot be read. The response is then short, and the connection has to end.
+    pub fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Self { head, last_lines, body, sent, .. } = self;
+        match body {
+            InPlaceBody::Bytes(body) => {
+                while !(head.is_empty() && last_lines.is_empty() && body.is_empty()) {
+                    let before = body.len();
+                    let mut written = ready!(write(stream, cx, [head, last_lines, body]))?;
+                    for part in [&mut *head, &mut *last_lines, &mut *body] {
+                        advance(part, &mut written);
+                    }
+                    sent.inc_by((before - body.len()) as u64);
+                }
+            }
+            InPlaceBody::File(body) => {
+                let mut turn = 0;
+                while !(head.is_empty() && last_lines.is_empty() && body.is_empty()) {
+                    if turn >= TURN {
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    let count = ready!(poll_file(stream, cx, head, last_lines, body))?;
+                    turn += count;
+                    sent.inc_by(count as u64);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Sends the next bytes of a response with the body of a file. Returns how many of them were those of the body.
+fn poll_file(
+    stream: &mut GuardedStream,
+    cx: &mut Context<'_>,
+    head: &mut Bytes,
+    last_lines: &mut Bytes,
+    body: &mut FileBody,
+) -> Poll<io::Result<usize>> {
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    BUFFER.with_borrow_mut(|buffer| {
+        let chunk = match body.poll_chunk(cx, buffer) {
+            Poll::Ready(Ok(chunk)) => chunk,
+            Poll::Ready(Err(error)) => {
+                tracing::warn!("a response is short, since the file of an entry cannot be read: {error}");
+                stream.is_broken = true;
+                return Poll::Ready(Err(error));
+            }
+            // The client need not wait for the head.
+            Poll::Pending if !last_lines.is_empty() => &[],
+            Poll::Pending => return Poll::Pending,
+        };
+        let offered = chunk.len();
+        let Poll::Ready(written) = write(stream, cx, [head, last_lines, chunk]) else {
+            body.sent(offered, None);
+            return Poll::Pending;
+        };
+        let mut written = written?;
+        for part in [head, last_lines] {
+            advance(part, &mut written);
+        }
+        if offered > 0 {
+            body.sent(offered, Some(written));
+        }
+        Poll::Ready(Ok(written))
+    })
+}
+
+fn write(stream: &mut GuardedStream, cx: &mut Context<'_>, parts: [&[u8]; 3]) -> Poll<io::Result<usize>> {
+    let written = ready!(Pin::new(stream).poll_write_vectored(cx, &parts.map(IoSlice::new)))?;
+    Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
+}
+
+/// Takes away what was written of a part. `written` is what is left of it for the parts that follow.
+fn advance(part: &mut Bytes, written: &mut usize) {
+    let count = (*written).min(part.len());
+    part.advance(count);
+    *written -= count;
+}
