@@ -141,10 +141,10 @@ async fn a_client_that_goes_away_in_the_middle_of_its_answer_leaves_nothing_behi
 #[tokio::test]
 async fn the_limit_follows_from_the_files_that_may_be_open() {
     let dir = ServiceDirectory::create();
-    let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-memory-items", "100"]).await;
+    let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-open-files", "100"]).await;
     service.wait_for_log("no more than 32 connections are served at once instead of 4096").await;
-    let finished = Service::fail_with_open_files(&dir.path("other"), 300, &[]).await;
-    assert!(finished.failed().contains("only 300 open files are allowed"));
+    let finished = Service::fail_with_open_files(&dir.path("other"), 250, &[]).await;
+    assert!(finished.failed().contains("only 250 open files are allowed"));
 }
 
 #[tokio::test]

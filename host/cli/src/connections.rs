@@ -47,6 +47,11 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
+    /// The number of open files that as many connections as configured need.
+    pub fn files(&self) -> u64 {
+        FILES_EACH.saturating_mul(self.max_connections.get() as u64)
+    }
+
     /// The limits, with as many connections as the limit on open files allows besides `files` other open files.
     ///
     /// # Errors

@@ -10,14 +10,14 @@ use crate::storage::MIB;
 #[derive(Args)]
 #[command(next_help_heading = "Memory")]
 pub struct Memory {
-    /// Entries kept in memory or open; 0 for none
+    /// Entries kept in memory; 0 for none
     #[arg(long, value_name = "N", default_value_t = defaults::MAX_MEMORY_ITEMS)]
     max_memory_items: u32,
     /// Memory for the bytes of entries, in MiB
     #[arg(long, value_name = "MB", default_value_t = defaults::MAX_MEMORY_BYTES / MIB)]
     max_memory_mb: u64,
-    /// Files of further entries that are kept open, so that hits on them are fast; 0 for none [default: a quarter of the open files
-    /// that are allowed beyond 512, at most 16384]
+    /// Files of entries that are kept open, so that hits on them are fast; 0 for none [default: what connections leave of the open
+    /// files that are allowed, at least a quarter, at most 16384]
     #[arg(long, value_name = "N")]
     max_open_files: Option<u32>,
 }
@@ -29,20 +29,18 @@ const OTHER_FILES: u64 = 512;
 const MAX_OPEN_FILES: u64 = 16_384;
 
 impl Memory {
-    /// How many files of entries may be open at once.
-    pub fn files(&self) -> u64 {
-        u64::from(self.max_memory_items) + u64::from(self.open_files())
+    /// The limit of open files of entries. By default, connections keep as many files as they need.
+    pub fn open_files(&self, for_connections: u64) -> u32 {
+        self.max_open_files.unwrap_or_else(|| {
+            let allowed = allowed_files().saturating_sub(OTHER_FILES);
+            let left = allowed.saturating_sub(for_connections).max(allowed / 4);
+            u32::try_from(left.min(MAX_OPEN_FILES)).unwrap_or(0)
+        })
     }
 
-    /// How many of them belong to entries that are not in memory.
-    fn open_files(&self) -> u32 {
-        let default = || u32::try_from((allowed_files().saturating_sub(OTHER_FILES) / 4).min(MAX_OPEN_FILES)).unwrap_or(0);
-        self.max_open_files.unwrap_or_else(default)
-    }
-
-    /// Sets the limits of the memory tier.
-    pub fn configure(&self, builder: Builder) -> Builder {
+    /// Sets the limits of the memory tier. See [`open_files`](Self::open_files).
+    pub fn configure(&self, builder: Builder, for_connections: u64) -> Builder {
         let builder = builder.max_memory_items(self.max_memory_items).max_memory_bytes(self.max_memory_mb.saturating_mul(MIB));
-        builder.max_open_files(self.open_files())
+        builder.max_open_files(self.open_files(for_connections))
     }
 }

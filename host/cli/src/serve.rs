@@ -114,7 +114,7 @@ impl Serve {
         let listen = self.listen.resolve().await?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
-        let limits = self.connections.limits(self.memory.files())?;
+        let limits = self.connections.limits(self.memory.open_files(self.connections.files()).into())?;
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
         let address = listener.local_addr()?;
@@ -274,7 +274,7 @@ impl Serve {
 
     fn configure(&self, engine: Engine, component: CacheComponent, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.storage.builder_with(engine, component, self.disk_space.max_size_mb(), policy)?;
-        let builder = self.memory.configure(self.disk_space.configure(builder));
+        let builder = self.memory.configure(self.disk_space.configure(builder), self.connections.files());
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
         let builder = self.integrity_check.configure(self.durability.configure(builder));
         Ok(self.failure_memory.configure(builder))
@@ -285,7 +285,7 @@ impl Serve {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
-        let clients = self.connections.limits(self.memory.files()).err();
+        let clients = self.connections.limits(self.memory.open_files(self.connections.files()).into()).err();
         let converter = self.ingest.check_converter().await.err();
         let cache = self.try_out().await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
