@@ -3,36 +3,33 @@
 //! A component never sees the bytes of an image or a video: it holds a handle to a [`Blob`], which is either in memory or an open
 //! file. Cloning a blob is cheap and copies no bytes. An open file stays readable after its name is removed, so a blob that is in
 //! use outlives the eviction of its entry.
+//!
+//! The bytes of a download may still be arriving: see [`ArrivingBody`](crate::ArrivingBody). Such a blob is read while it arrives. Once
+//! it has [finished](Blob::finished), it is like any other.
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::num::NonZeroU64;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
 use rustix::fs::{Advice, AtFlags, StatxFlags};
-use rustix::io::{Errno, ReadWriteFlags};
-use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
+use crate::arrival::{Arrival, Next, Readers};
+use crate::failure::FetchError;
 use crate::file_stamp::{Change, FileStamp};
+use crate::source::{MAX_INLINE_BYTES, STREAM_CHUNK, Sha256Digest, Source, read_at, read_cached, run};
 use crate::spool::Reservation;
 
-/// A SHA-256 digest.
-pub type Sha256Digest = [u8; 32];
-
-/// How many bytes of a file are copied or digested at a time.
-const COPY_CHUNK: usize = 256 * 1024;
-
-/// How many bytes of a file are read at a time for a stream. A chunk stays in memory until its reader takes it, and there may be
-/// thousands of slow readers.
-const STREAM_CHUNK: usize = 64 * 1024;
-
-/// Immutable bytes, in memory or in an open file.
+/// Bytes in memory or in an open file, which never change. Those of a download may still be arriving.
+///
+/// What needs all bytes waits until they have arrived: [`bytes`](Self::bytes), [`load`](Self::load), [`digest`](Self::digest),
+/// [`write_to`](Self::write_to), and at its end a [`stream`](Self::stream). If the download fails, they fail, too.
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
 
@@ -41,7 +38,14 @@ pub struct Blob(Arc<Inner>);
 pub struct WeakBlob(Weak<Inner>);
 
 #[derive(Debug)]
-struct Inner {
+enum Inner {
+    Whole(Whole),
+    Arriving(Readers<Whole>),
+}
+
+/// All bytes, which have arrived.
+#[derive(Debug)]
+pub(crate) struct Whole {
     source: Source,
     digest: OnceCell<Sha256Digest>,
     /// Of a body in a file without a name: the space that is reserved for it.
@@ -54,35 +58,36 @@ struct Inner {
     is_unreadable: AtomicBool,
 }
 
+/// The end of a body that is arriving. Unlike a [`Blob`], it does not keep the download going.
 #[derive(Clone, Debug)]
-enum Source {
-    Memory(Bytes),
-    File { file: Arc<File>, len: u64 },
-}
+pub struct Completion(Arc<Arrival<Whole>>);
 
 impl<B: Into<Bytes>> From<B> for Blob {
     fn from(bytes: B) -> Self {
-        Self::new(Source::Memory(bytes.into()), None, OnceCell::new(), None)
+        Whole::new(Source::Memory(bytes.into()), None, OnceCell::new(), None).into()
     }
 }
 
-impl Blob {
-    /// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
-    pub const MAX_INLINE_BYTES: u64 = 16 * 1024;
+impl From<Whole> for Blob {
+    fn from(whole: Whole) -> Self {
+        Self(Arc::new(Inner::Whole(whole)))
+    }
+}
 
+impl Whole {
     fn new(source: Source, stamp: Option<FileStamp>, digest: OnceCell<Sha256Digest>, reservation: Option<Reservation>) -> Self {
         let [is_released, is_condemned, is_unreadable] = [const { AtomicBool::new(false) }; 3];
         let (stamp, reservation) = (Mutex::new(stamp), Mutex::new(reservation));
-        Self(Arc::new(Inner { source, digest, reservation, is_released, stamp, is_condemned, is_unreadable }))
+        Self { source, digest, reservation, is_released, stamp, is_condemned, is_unreadable }
     }
 
     /// Bytes in memory whose digest is known.
-    pub(crate) fn with_digest(bytes: impl Into<Bytes>, digest: Sha256Digest) -> Self {
+    pub fn with_digest(bytes: impl Into<Bytes>, digest: Sha256Digest) -> Self {
         Self::new(Source::Memory(bytes.into()), None, OnceCell::new_with(Some(digest)), None)
     }
 
     /// A body of this length that has arrived in a file without a name.
-    pub(crate) fn arrived(file: Arc<File>, len: u64, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
+    pub fn arrived(file: Arc<File>, len: u64, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.len() != len {
             return Err(io::Error::other("the file does not have what was written to it"));
@@ -91,179 +96,23 @@ impl Blob {
         Ok(Self::new(source, Some(FileStamp::of(&metadata)), OnceCell::new_with(Some(digest)), Some(reservation)))
     }
 
-    /// The bytes of an open file, at its current length.
-    ///
-    /// # Errors
-    /// When the file cannot be inspected, or is not a regular file.
-    pub fn from_file(file: Arc<File>) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        let stamp = FileStamp::of(&metadata);
-        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp), OnceCell::new(), None))
-    }
-
-    /// Bytes that were written to an open file just now, or given a name there. Their digest is that of `body`, if it is known.
-    ///
-    /// # Errors
-    /// When the file cannot be inspected, or has another length than `body`.
-    pub fn stored(file: Arc<File>, body: &Self) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        if metadata.len() != body.len() {
-            return Err(io::Error::other("the file does not have what was written to it"));
-        }
-        let stamp = FileStamp::of(&metadata);
-        let digest = OnceCell::new_with(body.known_digest());
-        Ok(Self::new(Source::File { file, len: metadata.len() }, Some(stamp), digest, None))
-    }
-
-    /// The length in bytes.
-    #[must_use]
-    pub fn len(&self) -> u64 {
-        match &self.0.source {
-            Source::Memory(bytes) => bytes.len() as u64,
-            Source::File { len, .. } => *len,
-        }
-    }
-
-    /// Whether there are no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The bytes, if they are in memory.
-    #[must_use]
-    pub fn in_memory(&self) -> Option<&Bytes> {
-        match &self.0.source {
-            Source::Memory(bytes) => Some(bytes),
-            Source::File { .. } => None,
-        }
-    }
-
-    /// The file that the bytes are in, unless they are in memory.
-    #[must_use]
-    pub fn file(&self) -> Option<&Arc<File>> {
-        match &self.0.source {
+    fn file(&self) -> Option<&Arc<File>> {
+        match &self.source {
             Source::Memory(_) => None,
             Source::File { file, .. } => Some(file),
         }
     }
 
-    /// The file without a name in which the bytes arrived, as long as space is reserved for it.
-    #[must_use]
-    pub fn arrived_file(&self) -> Option<Arc<File>> {
-        match &self.0.source {
-            Source::File { file, .. } if self.reservation().is_some() => Some(file.clone()),
-            Source::File { .. } | Source::Memory(_) => None,
-        }
-    }
-
-    /// The disk space in the directory of a spool that the bytes take up, in bytes, as long as it is reserved for them.
-    #[must_use]
-    pub fn arrived_bytes(&self) -> u64 {
-        self.reservation().as_ref().map_or(0, Reservation::bytes_in_directory)
-    }
-
-    /// Notes that the file in which the bytes arrived has a name now, and is accounted for as that of an entry.
-    pub fn end_arrival(&self) {
-        self.reservation().take();
-    }
-
-    /// Notes that a cache no longer holds these bytes. Returns whether they are in a file, so that they may take up space that nothing
-    /// else accounts for, and this is the first time.
-    #[must_use]
-    pub fn release(&self) -> bool {
-        matches!(self.0.source, Source::File { .. }) && !self.0.is_released.swap(true, Ordering::Relaxed)
-    }
-
-    /// The file that the bytes are in, if it was removed while it is open: what identifies it, and its disk space in bytes. `None` if it
-    /// has a name, or space is reserved for it.
-    #[must_use]
-    pub fn removed_file(&self) -> Option<((u64, u64), u64)> {
-        let Source::File { file, .. } = &self.0.source else { return None };
-        if self.reservation().is_some() {
-            return None;
-        }
-        let metadata = file.metadata().ok().filter(|metadata| metadata.nlink() == 0)?;
-        Some(((metadata.dev(), metadata.ino()), metadata.blocks().saturating_mul(512)))
-    }
-
-    /// A weak reference, which does not keep the bytes alive.
-    #[must_use]
-    pub fn downgrade(&self) -> WeakBlob {
-        WeakBlob(Arc::downgrade(&self.0))
-    }
-
-    fn reservation(&self) -> MutexGuard<'_, Option<Reservation>> {
-        self.0.reservation.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The first `count` bytes, or all if there are fewer. Blocks while it reads a file, so use it for small counts only.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or has become shorter.
-    pub fn head(&self, count: usize) -> io::Result<Bytes> {
-        let count = usize::try_from(self.len()).unwrap_or(usize::MAX).min(count);
-        match &self.0.source {
-            Source::Memory(bytes) => Ok(bytes.slice(..count)),
-            Source::File { file, .. } => read_at(file, 0, count),
-        }
-    }
-
-    /// All bytes. A file is read on another thread, unless it is small.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or has become shorter.
-    pub async fn bytes(&self) -> io::Result<Bytes> {
-        match &self.0.source {
-            Source::Memory(bytes) => Ok(bytes.clone()),
-            Source::File { file, len } => {
-                let (file, len) = (file.clone(), usize::try_from(*len).map_err(io::Error::other)?);
-                run(len as u64, move || read_at(&file, 0, len)).await
-            }
-        }
-    }
-
-    /// The same bytes in memory, with their digest. That is computed, unless it is known and the file [is unchanged](Self::is_unchanged).
-    ///
-    /// # Errors
-    /// When the file cannot be read, or has become shorter.
-    pub async fn load(&self) -> io::Result<Self> {
-        let bytes = self.bytes().await?;
-        if let Some(digest) = self.known_digest().filter(|_| self.is_unchanged()) {
-            return Ok(Self::with_digest(bytes, digest));
-        }
-        let loaded = Self::from(bytes);
-        // As far as the stamp of the file tells, this is its digest as well.
-        let _ = self.0.digest.set(loaded.digest().await?);
-        Ok(loaded)
-    }
-
-    /// The SHA-256 of the bytes, computed once for a blob and its clones, also if several ask at the same time; on another thread, unless
-    /// the blob is small.
-    ///
-    /// # Errors
-    /// When the file cannot be read, or has become shorter.
-    pub async fn digest(&self) -> io::Result<Sha256Digest> {
+    async fn digest(&self) -> io::Result<Sha256Digest> {
         let compute = || {
-            let source = self.0.source.clone();
-            run(self.len(), move || source.digest())
+            let source = self.source.clone();
+            run(self.source.len(), move || source.digest())
         };
-        self.0.digest.get_or_try_init(compute).await.copied()
+        self.digest.get_or_try_init(compute).await.copied()
     }
 
-    /// The digest, if it has been computed.
-    #[must_use]
-    pub fn known_digest(&self) -> Option<Sha256Digest> {
-        self.0.digest.get().copied()
-    }
-
-    /// Whether the bytes are still those that the blob began with, as far as the times and the size of its file tell. A file whose
-    /// times alone have changed is read and compared with the digest, if that is known. True for bytes in memory.
-    pub async fn is_intact(&self) -> bool {
-        let Source::File { file, len } = &self.0.source else { return true };
+    async fn is_intact(&self) -> bool {
+        let Source::File { file, len } = &self.source else { return true };
         let Ok(now) = file.metadata().map(|metadata| FileStamp::of(&metadata)) else { return false };
         let before = *self.stamp();
         match before.map_or(Change::Bytes, |before| before.change_to(&now)) {
@@ -271,8 +120,8 @@ impl Blob {
             Change::Names => {}
             Change::Times => {
                 // Without a digest nothing was promised. Once it is known, this is asked again.
-                let Some(digest) = self.known_digest() else { return true };
-                let source = self.0.source.clone();
+                let Some(digest) = self.digest.get().copied() else { return true };
+                let source = self.source.clone();
                 if !run(*len, move || source.digest()).await.is_ok_and(|read| read == digest) {
                     return false;
                 }
@@ -283,12 +132,9 @@ impl Blob {
         true
     }
 
-    /// Whether the file of the bytes, its times and the number of its names are as they were, so that the bytes are, too. True for bytes in
-    /// memory, and false once reading the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads the file.
-    #[must_use]
-    pub fn is_unchanged(&self) -> bool {
-        let Source::File { file, .. } = &self.0.source else { return true };
-        if self.0.is_unreadable.load(Ordering::Relaxed) {
+    fn is_unchanged(&self) -> bool {
+        let Some(file) = self.file() else { return true };
+        if self.is_unreadable.load(Ordering::Relaxed) {
             return false;
         }
         let stamp = *self.stamp();
@@ -298,31 +144,20 @@ impl Blob {
         now.is_ok_and(|now| stamp.is_some_and(|stamp| stamp.is_of(&now)))
     }
 
-    /// Reads bytes from `position` on, as many as there are of them in memory or in the system's page cache, and as `buffer` has room for.
-    /// Returns how many. Never waits for a disk.
-    ///
-    /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when none of them are there now. When the file cannot be read, or has become shorter, it is not
-    /// [unchanged](Self::is_unchanged) from then on.
-    pub fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = usize::try_from(self.len().saturating_sub(position)).unwrap_or(usize::MAX).min(buffer.len());
+    fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = usize::try_from(self.source.len().saturating_sub(position)).unwrap_or(usize::MAX).min(buffer.len());
         let buffer = &mut buffer[..count];
-        match &self.0.source {
+        match &self.source {
+            _ if count == 0 => {}
             Source::Memory(bytes) => buffer.copy_from_slice(&bytes[position as usize..][..count]),
-            Source::File { .. } if count == 0 => {}
             Source::File { file, .. } => return self.note_failure(read_cached(file, position, buffer)),
         }
         Ok(count)
     }
 
-    /// Reads some bytes from `position` on, at most `count` of them, on a thread that may block. The system is asked to have `ahead` further
-    /// ones at hand.
-    ///
-    /// # Errors
-    /// As for [`read_cached`](Self::read_cached), but for `WouldBlock`.
-    pub async fn read(&self, position: u64, count: usize, ahead: u64) -> io::Result<Bytes> {
-        let count = usize::try_from(self.len().saturating_sub(position)).unwrap_or(usize::MAX).min(count);
-        let file = match &self.0.source {
+    async fn read(&self, position: u64, count: usize, ahead: u64) -> io::Result<Bytes> {
+        let count = usize::try_from(self.source.len().saturating_sub(position)).unwrap_or(usize::MAX).min(count);
+        let file = match &self.source {
             Source::Memory(_) if count == 0 => return Ok(Bytes::new()),
             Source::Memory(bytes) => return Ok(bytes.slice(position as usize..position as usize + count)),
             Source::File { file, .. } => file.clone(),
@@ -338,54 +173,331 @@ impl Blob {
         self.note_failure(read.await.map_err(io::Error::other).flatten())
     }
 
-    /// After a failure, nobody should trust the file.
+    /// The next bytes of those from `position` to `end`, which is not beyond the last one. Of a file, these are a chunk.
+    async fn chunk(&self, position: u64, end: u64) -> io::Result<Bytes> {
+        if let Source::Memory(bytes) = &self.source {
+            return Ok(bytes.slice(position as usize..end as usize));
+        }
+        let mut bytes = vec![0; (end - position).min(STREAM_CHUNK as u64) as usize];
+        match self.read_cached(position, &mut bytes) {
+            Ok(count) => {
+                bytes.truncate(count);
+                Ok(bytes.into())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.read(position, bytes.len(), end - position - bytes.len() as u64).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// After a failure, the file is not trusted any more.
     fn note_failure<T>(&self, read: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &read
             && error.kind() != io::ErrorKind::WouldBlock
         {
-            self.0.is_unreadable.store(true, Ordering::Relaxed);
+            self.is_unreadable.store(true, Ordering::Relaxed);
         }
         read
+    }
+
+    fn reservation(&self) -> MutexGuard<'_, Option<Reservation>> {
+        self.reservation.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stamp(&self) -> MutexGuard<'_, Option<FileStamp>> {
+        self.stamp.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Blob {
+    /// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+    pub const MAX_INLINE_BYTES: u64 = MAX_INLINE_BYTES;
+
+    /// A body that is arriving.
+    pub(crate) fn arriving(arrival: Arc<Arrival<Whole>>) -> Self {
+        Self(Arc::new(Inner::Arriving(Readers(arrival))))
+    }
+
+    /// The bytes of an open file, at its current length.
+    ///
+    /// # Errors
+    /// When the file cannot be inspected, or is not a regular file.
+    pub fn from_file(file: Arc<File>) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        let stamp = FileStamp::of(&metadata);
+        let source = Source::File { file, len: metadata.len() };
+        Ok(Whole::new(source, Some(stamp), OnceCell::new(), None).into())
+    }
+
+    /// Bytes that were written to an open file just now, or given a name there. Their digest is that of `body`, if it is known.
+    ///
+    /// # Errors
+    /// When the file cannot be inspected, or has another length than `body`.
+    pub fn stored(file: Arc<File>, body: &Self) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if metadata.len() != body.len() {
+            return Err(io::Error::other("the file does not have what was written to it"));
+        }
+        let stamp = FileStamp::of(&metadata);
+        let digest = OnceCell::new_with(body.known_digest());
+        Ok(Whole::new(Source::File { file, len: metadata.len() }, Some(stamp), digest, None).into())
+    }
+
+    /// The bytes, if all have arrived.
+    fn whole(&self) -> Option<&Whole> {
+        match &*self.0 {
+            Inner::Whole(whole) => Some(whole),
+            Inner::Arriving(arrival) => arrival.outcome()?.as_ref().ok(),
+        }
+    }
+
+    /// The bytes, once all have arrived.
+    async fn when_whole(&self) -> io::Result<&Whole> {
+        match &*self.0 {
+            Inner::Whole(whole) => Ok(whole),
+            Inner::Arriving(arrival) => arrival.ended().await.as_ref().map_err(ended_early),
+        }
+    }
+
+    /// Waits until all bytes have arrived. Those of any blob but the body of a download have.
+    ///
+    /// # Errors
+    /// Why the download failed. What has arrived of it cannot be read any more.
+    pub async fn finished(&self) -> Result<(), FetchError> {
+        match &*self.0 {
+            Inner::Whole(_) => Ok(()),
+            Inner::Arriving(arrival) => arrival.ended().await.as_ref().map(drop).map_err(Clone::clone),
+        }
+    }
+
+    /// Whether bytes may still arrive.
+    #[must_use]
+    pub fn is_arriving(&self) -> bool {
+        self.completion().is_some()
+    }
+
+    /// The end of the body, if it may still be arriving.
+    #[must_use]
+    pub fn completion(&self) -> Option<Completion> {
+        match &*self.0 {
+            Inner::Arriving(arrival) if arrival.outcome().is_none() => Some(Completion(arrival.0.clone())),
+            Inner::Whole(_) | Inner::Arriving(_) => None,
+        }
+    }
+
+    /// Why the body has ended early, if it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<FetchError> {
+        match &*self.0 {
+            Inner::Whole(_) => None,
+            Inner::Arriving(arrival) => arrival.outcome()?.as_ref().err().cloned(),
+        }
+    }
+
+    /// The length in bytes; of a body that is arriving, the bytes that have arrived so far.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match (self.whole(), &*self.0) {
+            (Some(whole), _) => whole.source.len(),
+            (None, Inner::Arriving(arrival)) => arrival.received().len(),
+            (None, Inner::Whole(_)) => 0,
+        }
+    }
+
+    /// The length in bytes that the body has, or will have, if that is known.
+    #[must_use]
+    pub fn expected_len(&self) -> Option<u64> {
+        match (self.whole(), &*self.0) {
+            (None, Inner::Arriving(arrival)) => arrival.expected(),
+            _ => Some(self.len()),
+        }
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, if they are in memory. `None` while they arrive.
+    #[must_use]
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        match &self.whole()?.source {
+            Source::Memory(bytes) => Some(bytes),
+            Source::File { .. } => None,
+        }
+    }
+
+    /// The file that the bytes are in, unless they are in memory or still arriving.
+    #[must_use]
+    pub fn file(&self) -> Option<&Arc<File>> {
+        self.whole()?.file()
+    }
+
+    /// The file without a name in which the bytes arrived, as long as space is reserved for it.
+    #[must_use]
+    pub fn arrived_file(&self) -> Option<Arc<File>> {
+        let whole = self.whole()?;
+        whole.file().filter(|_| whole.reservation().is_some()).cloned()
+    }
+
+    /// The disk space in the directory of a spool that the bytes take up, in bytes, as long as it is reserved for them. 0 while they
+    /// arrive.
+    #[must_use]
+    pub fn arrived_bytes(&self) -> u64 {
+        self.whole().map_or(0, |whole| whole.reservation().as_ref().map_or(0, Reservation::bytes_in_directory))
+    }
+
+    /// Notes that the file in which the bytes arrived has a name now, and is accounted for as that of an entry.
+    pub fn end_arrival(&self) {
+        if let Some(whole) = self.whole() {
+            whole.reservation().take();
+        }
+    }
+
+    /// Notes that a cache no longer holds these bytes. Returns whether they are in a file, so that they may take up space that nothing
+    /// else accounts for, and this is the first time.
+    #[must_use]
+    pub fn release(&self) -> bool {
+        let file = self.whole().filter(|whole| whole.file().is_some());
+        file.is_some_and(|whole| !whole.is_released.swap(true, Ordering::Relaxed))
+    }
+
+    /// The file that the bytes are in, if it was removed while it is open: what identifies it, and its disk space in bytes. `None` if it
+    /// has a name, or space is reserved for it.
+    #[must_use]
+    pub fn removed_file(&self) -> Option<((u64, u64), u64)> {
+        let whole = self.whole()?;
+        let file = whole.file()?;
+        if whole.reservation().is_some() {
+            return None;
+        }
+        let metadata = file.metadata().ok().filter(|metadata| metadata.nlink() == 0)?;
+        Some(((metadata.dev(), metadata.ino()), metadata.blocks().saturating_mul(512)))
+    }
+
+    /// A weak reference, which does not keep the bytes alive.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakBlob {
+        WeakBlob(Arc::downgrade(&self.0))
+    }
+
+    /// The first `count` bytes, or all if there are fewer; of a body that is arriving, as many as have arrived. Blocks while it reads a
+    /// file, so use it for small counts only.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter.
+    pub fn head(&self, count: usize) -> io::Result<Bytes> {
+        match (self.whole(), &*self.0) {
+            (None, Inner::Arriving(arrival)) => match arrival.outcome() {
+                Some(Err(failure)) => Err(ended_early(failure)),
+                _ => arrival.received().head(count),
+            },
+            (Some(whole), _) => whole.source.head(count),
+            (None, Inner::Whole(_)) => Ok(Bytes::new()),
+        }
+    }
+
+    /// All bytes. A file is read on another thread, unless it is small.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has become shorter; or when the download fails.
+    pub async fn bytes(&self) -> io::Result<Bytes> {
+        self.when_whole().await?.source.bytes().await
+    }
+
+    /// The same bytes in memory, with their digest. That is computed, unless it is known and the file [is unchanged](Self::is_unchanged).
+    ///
+    /// # Errors
+    /// As for [`bytes`](Self::bytes).
+    pub async fn load(&self) -> io::Result<Self> {
+        let whole = self.when_whole().await?;
+        let bytes = whole.source.bytes().await?;
+        if let Some(digest) = self.known_digest().filter(|_| whole.is_unchanged()) {
+            return Ok(Whole::with_digest(bytes, digest).into());
+        }
+        let loaded = Self::from(bytes);
+        // As far as the stamp of the file tells, this is its digest as well.
+        let _ = whole.digest.set(loaded.digest().await?);
+        Ok(loaded)
+    }
+
+    /// The SHA-256 of the bytes, computed once for a blob and its clones, also if several ask at the same time; on another thread, unless
+    /// the blob is small.
+    ///
+    /// # Errors
+    /// As for [`bytes`](Self::bytes).
+    pub async fn digest(&self) -> io::Result<Sha256Digest> {
+        self.when_whole().await?.digest().await
+    }
+
+    /// The digest, if it has been computed.
+    #[must_use]
+    pub fn known_digest(&self) -> Option<Sha256Digest> {
+        self.whole()?.digest.get().copied()
+    }
+
+    /// Whether the bytes are still those that the blob began with, as far as the times and the size of its file tell. A file whose
+    /// times alone have changed is read and compared with the digest, if that is known. True for bytes in memory, and while they arrive.
+    pub async fn is_intact(&self) -> bool {
+        match self.whole() {
+            Some(whole) => whole.is_intact().await,
+            None => true,
+        }
+    }
+
+    /// Whether the file of the bytes, its times and the number of its names are as they were, so that the bytes are, too. True for bytes in
+    /// memory and while they arrive, and false once reading the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads
+    /// the file.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.whole().is_none_or(Whole::is_unchanged)
+    }
+
+    /// Reads bytes from `position` on, as many as there are of them in memory or in the system's page cache, and as `buffer` has room for.
+    /// Returns how many. Never waits for a disk.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when none of them are there now, as while they arrive. When the file cannot be read, or has become
+    /// shorter, it is not [unchanged](Self::is_unchanged) from then on.
+    pub fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.whole().ok_or(io::ErrorKind::WouldBlock)?.read_cached(position, buffer)
+    }
+
+    /// Reads some bytes from `position` on, at most `count` of them, on a thread that may block. The system is asked to have `ahead` further
+    /// ones at hand.
+    ///
+    /// # Errors
+    /// As for [`read_cached`](Self::read_cached), but for `WouldBlock`; and as for [`bytes`](Self::bytes).
+    pub async fn read(&self, position: u64, count: usize, ahead: u64) -> io::Result<Bytes> {
+        self.when_whole().await?.read(position, count, ahead).await
     }
 
     /// Marks the bytes as no longer those that they should be. False if that was done before, to this blob or a clone.
     #[must_use]
     pub fn condemn(&self) -> bool {
-        !self.0.is_condemned.swap(true, Ordering::Relaxed)
-    }
-
-    fn stamp(&self) -> MutexGuard<'_, Option<FileStamp>> {
-        self.0.stamp.lock().unwrap_or_else(PoisonError::into_inner)
+        self.whole().is_some_and(|whole| !whole.is_condemned.swap(true, Ordering::Relaxed))
     }
 
     /// The bytes in `range`, clipped to the blob, in chunks. A file that has become shorter ends the stream with an error.
+    ///
+    /// Of a body that is arriving, a chunk has at most 64 KiB. Its stream follows the download, and ends with an error if that fails.
+    /// The last byte of a body with an [expected length](Self::expected_len) comes once it is known that the body is complete.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        let end = range.end.min(self.len());
+        // It keeps a body that is arriving alive, and the space that is reserved for one that has arrived.
         let blob = self.clone();
-        stream::try_unfold(range.start.min(end), move |position| {
+        stream::try_unfold(range.start, move |position| {
             let blob = blob.clone();
             async move {
-                if position == end {
-                    return Ok(None);
-                }
-                let chunk = match &blob.0.source {
-                    Source::Memory(bytes) => bytes.slice(position as usize..end as usize),
-                    Source::File { .. } => {
-                        let mut bytes = vec![0; (end - position).min(STREAM_CHUNK as u64) as usize];
-                        match blob.read_cached(position, &mut bytes) {
-                            Ok(count) => {
-                                bytes.truncate(count);
-                                bytes.into()
-                            }
-                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                                blob.read(position, bytes.len(), end - position - bytes.len() as u64).await?
-                            }
-                            Err(error) => return Err(error),
-                        }
-                    }
-                };
-                let next = position + chunk.len() as u64;
-                Ok(Some((chunk, next)))
+                let chunk = blob.next(position, range.end).await?;
+                Ok(chunk.map(|chunk| {
+                    let next = position + chunk.len() as u64;
+                    (chunk, next)
+                }))
             }
         })
     }
@@ -393,14 +505,54 @@ impl Blob {
     /// Writes all bytes to the start of `file`; on another thread, unless the blob is small.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`].
+    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`]; or that of a download that fails.
     pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
-        let source = self.0.source.clone();
-        run(self.len(), move || match source {
-            Source::Memory(bytes) => file.write_all_at(&bytes, 0),
-            Source::File { file: from, len } => copy(&from, &file, len),
-        })
-        .await
+        let source = self.when_whole().await?.source.clone();
+        run(source.len(), move || source.write_to(&file)).await
+    }
+}
+
+/// What has arrived of a body.
+enum Arrived<'a> {
+    Piece(Bytes),
+    All(&'a Whole),
+}
+
+impl Blob {
+    /// The next chunk of what is between `position` and `end`. `None` at the end.
+    async fn next(&self, position: u64, end: u64) -> io::Result<Option<Bytes>> {
+        if position >= end {
+            return Ok(None);
+        }
+        let whole = match self.arrived(position, end).await? {
+            Arrived::Piece(bytes) => return Ok(Some(bytes)),
+            Arrived::All(whole) => whole,
+        };
+        let end = end.min(whole.source.len());
+        if position >= end {
+            return Ok(None);
+        }
+        whole.chunk(position, end).await.map(Some)
+    }
+
+    async fn arrived(&self, position: u64, end: u64) -> io::Result<Arrived<'_>> {
+        match &*self.0 {
+            Inner::Whole(whole) => Ok(Arrived::All(whole)),
+            Inner::Arriving(arrival) => match arrival.next(position, end).await {
+                Next::Piece(piece) => piece.read().await.map(Arrived::Piece),
+                Next::Ended(outcome) => outcome.as_ref().map(Arrived::All).map_err(ended_early),
+            },
+        }
+    }
+}
+
+impl Completion {
+    /// Waits until all bytes have arrived, and returns how many there are.
+    ///
+    /// # Errors
+    /// Why the download failed, or that nobody needed its body any more.
+    pub async fn wait(self) -> Result<u64, FetchError> {
+        self.0.ended().await.as_ref().map(|whole| whole.source.len()).map_err(Clone::clone)
     }
 }
 
@@ -412,62 +564,15 @@ impl WeakBlob {
     }
 }
 
-impl Source {
-    fn digest(&self) -> io::Result<Sha256Digest> {
-        match self {
-            Self::Memory(bytes) => Ok(Sha256::digest(bytes).into()),
-            Self::File { file, len } => {
-                let mut hasher = Sha256::new();
-                let mut position = 0;
-                while position < *len {
-                    let chunk = read_at(file, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
-                    hasher.update(&chunk);
-                    position += chunk.len() as u64;
-                }
-                Ok(hasher.finalize().into())
-            }
-        }
-    }
-}
-
-/// Copies `len` bytes from the start of one file to the start of another.
-pub(crate) fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
-    let mut position = 0;
-    while position < len {
-        let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
-        to.write_all_at(&chunk, position)?;
-        position += chunk.len() as u64;
-    }
-    Ok(())
-}
-
-fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
-    let mut buffer = vec![0; count];
-    file.read_exact_at(&mut buffer, position)?;
-    Ok(buffer.into())
-}
-
-/// Reads what the system has of a file in its page cache. At least one byte is there, unless the file has become shorter.
-fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        // A file system that cannot tell, or a system that cannot ask it.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
-        read => Ok(read?),
-    }
-}
-
-/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
-async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    if bytes <= Blob::MAX_INLINE_BYTES {
-        return work();
-    }
-    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+/// The error of who reads a body that ended early.
+fn ended_early(failure: &FetchError) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, failure.clone())
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::unix::fs::FileExt;
 
     use futures::TryStreamExt;
 
@@ -553,32 +658,6 @@ mod tests {
         assert!(blob.clone().condemn() && !blob.condemn(), "only once");
     }
 
-    #[test]
-    fn file_is_unchanged_until_its_bytes_times_or_names_change() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a");
-        let changes: [fn(&std::path::Path); 3] = [
-            |path| std::fs::write(path, "9876543210").unwrap(),
-            |path| std::fs::hard_link(path, path.with_extension("other")).unwrap(),
-            |path| std::fs::remove_file(path).unwrap(),
-        ];
-        for change in changes {
-            std::fs::write(&path, "0123456789").unwrap();
-            let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
-            assert!(blob.is_unchanged());
-            let mut buffer = [0; 3];
-            assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer), (3, b"234"));
-            assert_eq!((blob.read_cached(9, &mut buffer).unwrap(), buffer[0]), (1, b'9'));
-            assert_eq!((blob.read_cached(10, &mut buffer).unwrap(), blob.read_cached(0, &mut []).unwrap()), (0, 0));
-            change(&path);
-            assert!(!blob.is_unchanged());
-        }
-        let blob = Blob::from("0123");
-        assert!(blob.is_unchanged());
-        let mut buffer = [0; 3];
-        assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer[..2]), (2, &b"23"[..]));
-    }
-
     #[tokio::test]
     async fn file_that_cannot_be_read_is_not_unchanged() {
         let directory = tempfile::tempdir().unwrap();
@@ -612,6 +691,32 @@ mod tests {
         file.write_all_at(b"9876543210", 0).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
         assert_ne!(stored.load().await.unwrap().known_digest(), Some(digest), "the file has changed");
+    }
+
+    #[test]
+    fn file_is_unchanged_until_its_bytes_times_or_names_change() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        let changes: [fn(&std::path::Path); 3] = [
+            |path| std::fs::write(path, "9876543210").unwrap(),
+            |path| std::fs::hard_link(path, path.with_extension("other")).unwrap(),
+            |path| std::fs::remove_file(path).unwrap(),
+        ];
+        for change in changes {
+            std::fs::write(&path, "0123456789").unwrap();
+            let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
+            assert!(blob.is_unchanged());
+            let mut buffer = [0; 3];
+            assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer), (3, b"234"));
+            assert_eq!((blob.read_cached(9, &mut buffer).unwrap(), buffer[0]), (1, b'9'));
+            assert_eq!((blob.read_cached(10, &mut buffer).unwrap(), blob.read_cached(0, &mut []).unwrap()), (0, 0));
+            change(&path);
+            assert!(!blob.is_unchanged());
+        }
+        let blob = Blob::from("0123");
+        assert!(blob.is_unchanged());
+        let mut buffer = [0; 3];
+        assert_eq!((blob.read_cached(2, &mut buffer).unwrap(), &buffer[..2]), (2, &b"23"[..]));
     }
 
     #[test]

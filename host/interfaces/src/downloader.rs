@@ -4,7 +4,8 @@
 //! anywhere else; an async closure will do.
 //!
 //! A downloader returns the whole body as its origin meant it, or an error. A body that is cut short, longer than announced, encoded
-//! although that was not requested, or too large is a [`FetchError`], never [`FetchedMedia`].
+//! although that was not requested, or too large is a [`FetchError`], never [`FetchedMedia`]. A downloader may return a body that is still
+//! [arriving](crate::ArrivingBody) once everything else about the media is final; such an error then ends the body early.
 
 use futures::future::BoxFuture;
 
@@ -26,8 +27,8 @@ use crate::fetched_media::{Fetched, FetchedMedia, Validators};
 /// }
 /// ```
 pub trait Downloader: Send + Sync + 'static {
-    /// Fetches the media at `url`. The cache sets no time limit; the downloader does. Dropping the future must cancel the download and
-    /// leave nothing behind.
+    /// Fetches the media at `url`. The cache sets no time limit; the downloader does. Dropping the future, or the last handle to a body
+    /// that is still arriving, must cancel the download and leave nothing behind.
     ///
     /// # Errors
     /// Why the download failed. The variant determines the HTTP status of a response and how long the failure is remembered.

@@ -2,10 +2,11 @@
 
 use crate::blob::Blob;
 
-/// One complete piece of media.
+/// Media from an origin.
 #[derive(Clone, Debug)]
 pub struct FetchedMedia {
-    /// All bytes, in memory or in an open file without a name. Empty media counts as a failed download.
+    /// The bytes, in memory or in an open file without a name. They may still be arriving: see [`Blob::finished`]. Empty media counts as
+    /// a failed download.
     pub body: Blob,
     /// The media type, such as `image/png`. The cache replaces text that is not a media type by `application/octet-stream`.
     pub mimetype: String,

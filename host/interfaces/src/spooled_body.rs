@@ -3,14 +3,17 @@
 
 use std::fs::File;
 use std::io;
-use std::mem;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::blob::{Blob, copy};
+use crate::arrival::Arrival;
+use crate::blob::{Blob, Whole};
+use crate::failure::FetchError;
+use crate::received::Received;
+use crate::source::copy;
 use crate::spool::{Reservation, Spool, SpoolError};
 
 /// The bytes that are written to the file at a time: each write is a trip to another thread.
@@ -25,7 +28,7 @@ pub struct SpooledBody {
     spool: Arc<Spool>,
     announced: Option<u64>,
     hasher: Sha256,
-    memory: Vec<u8>,
+    received: Arc<Received>,
     file: Option<SpooledFile>,
 }
 
@@ -34,7 +37,7 @@ impl SpooledBody {
     /// announced, otherwise as it arrives.
     #[must_use]
     pub fn new(max_memory_bytes: u64, spool: Arc<Spool>, announced: Option<u64>) -> Self {
-        Self { max_memory_bytes, spool, announced, hasher: Sha256::new(), memory: Vec::new(), file: None }
+        Self { max_memory_bytes, spool, announced, hasher: Sha256::new(), received: Arc::default(), file: None }
     }
 
     /// Appends a chunk.
@@ -43,39 +46,123 @@ impl SpooledBody {
     /// When there is no space for it, or the file cannot be created or written.
     pub async fn append(&mut self, chunk: Bytes) -> Result<(), SpoolError> {
         self.hasher.update(&chunk);
-        let received = (self.memory.len() + chunk.len()) as u64;
+        let received = self.received.len() + chunk.len() as u64;
         if self.file.is_none() && received > self.max_memory_bytes {
-            let file = SpooledFile::create(&self.spool, received.max(self.announced.unwrap_or(0))).await?;
-            self.file.insert(file).append(&mem::take(&mut self.memory)).await?;
+            let reserved = received.max(self.announced.unwrap_or(0));
+            self.file = Some(SpooledFile::create(&self.spool, reserved, self.received.clone()).await?);
         }
         match &mut self.file {
             Some(file) => file.append(&chunk).await,
             None => {
-                self.memory.extend_from_slice(&chunk);
+                self.received.append(&chunk);
                 Ok(())
             }
         }
+    }
+
+    /// How many bytes have been received.
+    #[must_use]
+    pub fn received_bytes(&self) -> u64 {
+        self.received.len()
+    }
+
+    /// The first `count` bytes, or all that have been received if there are fewer. Blocks while it reads a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn head(&self, count: usize) -> io::Result<Bytes> {
+        self.received.head(count)
     }
 
     /// The complete body.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub async fn finish(mut self) -> Result<Blob, SpoolError> {
+    pub async fn finish(self) -> Result<Blob, SpoolError> {
+        self.into_whole().await.map(Blob::from)
+    }
+
+    /// Lets the body be read while the rest of it arrives.
+    #[must_use]
+    pub fn into_arriving(self) -> (Blob, ArrivingBody) {
+        let arrival = Arc::new(Arrival::new(self.received.clone(), self.announced));
+        (Blob::arriving(arrival.clone()), ArrivingBody { body: Some(self), arrival })
+    }
+
+    async fn into_whole(self) -> Result<Whole, SpoolError> {
         let digest = self.hasher.finalize().into();
         match self.file {
             Some(mut file) => {
                 file.flush().await?;
-                file.reservation.shrink(file.written);
-                let blob = Blob::arrived(file.file, file.written, digest, file.reservation);
-                blob.map_err(|error| SpoolError::Io { directory: self.spool.directory().to_owned(), error })
+                let (_, written) = self.received.unwritten();
+                file.reservation.shrink(written);
+                let whole = Whole::arrived(file.file, written, digest, file.reservation);
+                whole.map_err(|error| SpoolError::Io { directory: self.spool.directory().to_owned(), error })
             }
             None => {
+                let mut memory = self.received.take_buffer();
                 // The cache accounts for a body by its length, so it must not occupy more.
-                self.memory.shrink_to_fit();
-                Ok(Blob::with_digest(self.memory, digest))
+                memory.shrink_to_fit();
+                Ok(Whole::with_digest(memory, digest))
             }
         }
+    }
+}
+
+/// The writer of a body that is read while it arrives. If it is dropped before the body is [finished](Self::finish), its readers get an
+/// error.
+pub struct ArrivingBody {
+    /// `None` once it has ended.
+    body: Option<SpooledBody>,
+    arrival: Arc<Arrival<Whole>>,
+}
+
+/// Nobody reads a body that is arriving any more.
+pub struct Abandoned(Arc<Arrival<Whole>>);
+
+impl ArrivingBody {
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// When there is no space for it, or the file cannot be created or written.
+    pub async fn append(&mut self, chunk: Bytes) -> Result<(), SpoolError> {
+        if let Some(body) = &mut self.body {
+            body.append(chunk).await?;
+        }
+        self.arrival.has_more();
+        Ok(())
+    }
+
+    /// Ends the body, which is complete. If it cannot be kept, its readers get the error that `failure` makes of that.
+    pub async fn finish(mut self, failure: impl FnOnce(SpoolError) -> FetchError) {
+        if let Some(body) = self.body.take() {
+            self.arrival.end(body.into_whole().await.map_err(failure));
+        }
+    }
+
+    /// Ends the body, since it failed.
+    pub fn fail(mut self, failure: FetchError) {
+        self.body = None;
+        self.arrival.end(Err(failure));
+    }
+
+    /// What says when nobody reads the body any more.
+    #[must_use]
+    pub fn abandoned(&self) -> Abandoned {
+        Abandoned(self.arrival.clone())
+    }
+}
+
+impl Abandoned {
+    /// Waits until then.
+    pub async fn wait(self) {
+        self.0.abandoned().await;
+    }
+}
+
+impl Drop for ArrivingBody {
+    fn drop(&mut self) {
+        self.arrival.end(Err(FetchError::Other("the download was abandoned".into())));
     }
 }
 
@@ -83,13 +170,11 @@ impl SpooledBody {
 struct SpooledFile {
     file: Arc<File>,
     reservation: Reservation,
-    /// The bytes in the file.
-    written: u64,
-    buffer: Vec<u8>,
+    received: Arc<Received>,
 }
 
 impl SpooledFile {
-    async fn create(spool: &Arc<Spool>, bytes: u64) -> Result<Self, SpoolError> {
+    async fn create(spool: &Arc<Spool>, bytes: u64, received: Arc<Received>) -> Result<Self, SpoolError> {
         let mut reservation = spool.reserve(bytes)?;
         let file = match reservation.create_file().await {
             Err(_) if reservation.can_overflow() => {
@@ -98,17 +183,17 @@ impl SpooledFile {
             }
             created => created?,
         };
-        Ok(Self { file, reservation, written: 0, buffer: Vec::new() })
+        received.set_file(file.clone());
+        Ok(Self { file, reservation, received })
     }
 
     async fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
-        let received = self.written + (self.buffer.len() + bytes.len()) as u64;
+        let received = self.received.len() + bytes.len() as u64;
         let missing = received.saturating_sub(self.reservation.bytes());
         if missing > 0 && !self.reservation.grow(missing.next_multiple_of(STEP)) {
             self.relocate(received.next_multiple_of(STEP)).await?;
         }
-        self.buffer.extend_from_slice(bytes);
-        if self.buffer.len() >= WRITE_BUFFER { self.flush().await } else { Ok(()) }
+        if self.received.append(bytes) >= WRITE_BUFFER { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), SpoolError> {
@@ -124,17 +209,11 @@ impl SpooledFile {
 
     /// Writes what is in the buffer, which keeps it if the file system fails.
     async fn write(&mut self) -> Result<io::Result<()>, SpoolError> {
-        let (file, buffer, position) = (self.file.clone(), mem::take(&mut self.buffer), self.written);
-        let write = move || {
-            let written = file.write_all_at(&buffer, position);
-            (buffer, written)
-        };
-        let written = tokio::task::spawn_blocking(write).await;
-        let (buffer, written) = written.map_err(|error| self.reservation.failed(io::Error::other(error)))?;
-        self.buffer = buffer;
+        let (file, (buffer, position)) = (self.file.clone(), self.received.unwritten());
+        let written = tokio::task::spawn_blocking(move || file.write_all_at(&buffer, position)).await;
+        let written = written.map_err(|error| self.reservation.failed(io::Error::other(error)))?;
         if written.is_ok() {
-            self.written += self.buffer.len() as u64;
-            self.buffer.clear();
+            self.received.has_written();
         }
         Ok(written)
     }
@@ -143,9 +222,10 @@ impl SpooledFile {
     async fn relocate(&mut self, bytes: u64) -> Result<(), SpoolError> {
         let reservation = self.reservation.overflow(bytes)?;
         let file = reservation.create_file().await?;
-        let (from, to, written) = (self.file.clone(), file.clone(), self.written);
+        let (from, to, (_, written)) = (self.file.clone(), file.clone(), self.received.unwritten());
         let copied = tokio::task::spawn_blocking(move || copy(&from, &to, written)).await;
         copied.unwrap_or_else(|error| Err(io::Error::other(error))).map_err(|error| reservation.failed(error))?;
+        self.received.set_file(file.clone());
         (self.file, self.reservation) = (file, reservation);
         Ok(())
     }
@@ -246,12 +326,12 @@ mod tests {
         // Writing to it fails, opening it does not.
         let full = Path::new("/dev/full");
         let spool = Spool::new(tempfile::tempdir().unwrap().path().to_owned(), FreeSpaceFloor::default());
-        let mut file = SpooledFile::create(&spool, STEP).await.unwrap();
-        file.append(&chunk(WRITE_BUFFER)).await.unwrap();
+        let received = Arc::<Received>::default();
+        let mut file = SpooledFile::create(&spool, STEP, received.clone()).await.unwrap();
         file.file = Arc::new(File::options().read(true).write(true).open(full).unwrap());
-        file.written = 0;
         file.append(&chunk(10)).await.unwrap();
         file.flush().await.unwrap();
-        assert_eq!((file.written, file.reservation.can_overflow()), (10, false));
+        assert_eq!((received.unwritten().1, file.reservation.can_overflow()), (10, false));
+        assert_eq!(received.head(20).unwrap(), chunk(10));
     }
 }

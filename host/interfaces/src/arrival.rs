@@ -1,0 +1,116 @@
+//! What a body that is arriving and its readers have in common.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{Notify, watch};
+
+use crate::failure::FetchError;
+use crate::received::{Piece, Received};
+
+/// A body that is arriving, which becomes a `W` when it is whole.
+#[derive(Debug)]
+pub(crate) struct Arrival<W> {
+    received: Arc<Received>,
+    expected: Option<u64>,
+    outcome: OnceLock<Result<W, FetchError>>,
+    /// Marked as changed when there is more to read, and at the end.
+    progress: watch::Sender<()>,
+    abandoned: Notify,
+}
+
+/// What there is to read from a position on.
+pub(crate) enum Next<'a, W> {
+    /// A piece of a body that is still arriving.
+    Piece(Piece),
+    /// The outcome.
+    Ended(&'a Result<W, FetchError>),
+}
+
+impl<W> Arrival<W> {
+    pub fn new(received: Arc<Received>, expected: Option<u64>) -> Self {
+        let (outcome, abandoned) = (OnceLock::new(), Notify::new());
+        Self { received, expected, outcome, progress: watch::Sender::new(()), abandoned }
+    }
+
+    /// The bytes so far.
+    pub fn received(&self) -> &Received {
+        &self.received
+    }
+
+    /// The number of bytes that was announced.
+    pub fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
+    /// Wakes the readers, since there are more bytes.
+    pub fn has_more(&self) {
+        self.progress.send_replace(());
+    }
+
+    /// Ends the arrival, unless it has ended.
+    pub fn end(&self, outcome: Result<W, FetchError>) {
+        let _ = self.outcome.set(outcome);
+        self.progress.send_replace(());
+    }
+
+    /// The outcome, once the arrival has ended.
+    pub fn outcome(&self) -> Option<&Result<W, FetchError>> {
+        self.outcome.get()
+    }
+
+    /// Waits for the outcome.
+    pub async fn ended(&self) -> &Result<W, FetchError> {
+        let mut progress = self.progress.subscribe();
+        loop {
+            progress.mark_unchanged();
+            if let Some(outcome) = self.outcome() {
+                return outcome;
+            }
+            // The sender is in `self`.
+            let _ = progress.changed().await;
+        }
+    }
+
+    /// Waits for bytes from `position` on, or the end.
+    ///
+    /// The last byte of a body whose length was announced can be read only at the end: until then it may turn out that more follow, or
+    /// that the body cannot be kept, and its readers must not believe that they have all of it.
+    pub async fn next(&self, position: u64, end: u64) -> Next<'_, W> {
+        let mut progress = self.progress.subscribe();
+        let end = self.expected.map_or(end, |expected| end.min(expected.saturating_sub(1)));
+        loop {
+            progress.mark_unchanged();
+            if let Some(outcome) = self.outcome() {
+                return Next::Ended(outcome);
+            }
+            if let Some(piece) = self.received.piece(position, end) {
+                return Next::Piece(piece);
+            }
+            let _ = progress.changed().await;
+        }
+    }
+
+    /// Waits until all readers are gone.
+    pub async fn abandoned(&self) {
+        self.abandoned.notified().await;
+    }
+}
+
+/// The right to read a body that is arriving. When this is dropped, nobody needs the rest.
+#[derive(Debug)]
+pub(crate) struct Readers<W>(pub Arc<Arrival<W>>);
+
+impl<W> Deref for Readers<W> {
+    type Target = Arrival<W>;
+
+    fn deref(&self) -> &Arrival<W> {
+        &self.0
+    }
+}
+
+impl<W> Drop for Readers<W> {
+    fn drop(&mut self) {
+        self.0.abandoned.notify_one();
+    }
+}

@@ -1,0 +1,127 @@
+//! Where bytes are: in memory, or in an open file.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::io::{Errno, ReadWriteFlags};
+use sha2::{Digest, Sha256};
+
+/// A SHA-256 digest.
+pub type Sha256Digest = [u8; 32];
+
+/// How many bytes of a file are copied or digested at a time.
+const COPY_CHUNK: usize = 256 * 1024;
+
+/// How many bytes are read at a time for a stream of a file, or of a body that is arriving. A chunk stays in memory until its reader
+/// takes it, and there may be thousands of slow readers.
+pub(crate) const STREAM_CHUNK: usize = 64 * 1024;
+
+/// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+pub(crate) const MAX_INLINE_BYTES: u64 = 16 * 1024;
+
+/// Bytes in memory or in an open file.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Memory(Bytes),
+    File { file: Arc<File>, len: u64 },
+}
+
+impl Source {
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// The first `count` bytes, or all if there are fewer. Blocks while it reads a file.
+    pub fn head(&self, count: usize) -> io::Result<Bytes> {
+        let count = usize::try_from(self.len()).unwrap_or(usize::MAX).min(count);
+        match self {
+            Self::Memory(bytes) => Ok(bytes.slice(..count)),
+            Self::File { file, .. } => read_at(file, 0, count),
+        }
+    }
+
+    /// All bytes. A file is read on another thread, unless it is small.
+    pub async fn bytes(&self) -> io::Result<Bytes> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.clone()),
+            Self::File { file, len } => {
+                let (file, len) = (file.clone(), usize::try_from(*len).map_err(io::Error::other)?);
+                run(len as u64, move || read_at(&file, 0, len)).await
+            }
+        }
+    }
+
+    pub fn digest(&self) -> io::Result<Sha256Digest> {
+        match self {
+            Self::Memory(bytes) => Ok(Sha256::digest(bytes).into()),
+            Self::File { file, len } => {
+                let mut hasher = Sha256::new();
+                let mut position = 0;
+                while position < *len {
+                    let chunk = read_at(file, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
+                    hasher.update(&chunk);
+                    position += chunk.len() as u64;
+                }
+                Ok(hasher.finalize().into())
+            }
+        }
+    }
+
+    /// Writes all bytes to the start of a file.
+    pub fn write_to(&self, to: &File) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => to.write_all_at(bytes, 0),
+            Self::File { file, len } => copy(file, to, *len),
+        }
+    }
+}
+
+/// Copies `len` bytes from the start of one file to the start of another.
+pub(crate) fn copy(from: &File, to: &File, len: u64) -> io::Result<()> {
+    let mut position = 0;
+    while position < len {
+        let chunk = read_at(from, position, (len - position).min(COPY_CHUNK as u64) as usize)?;
+        to.write_all_at(&chunk, position)?;
+        position += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<Bytes> {
+    let mut buffer = vec![0; count];
+    file.read_exact_at(&mut buffer, position)?;
+    Ok(buffer.into())
+}
+
+/// Reads what the system has of a file in its page cache. At least one byte is there, unless the file has become shorter.
+pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        // A file system that cannot tell, or a system that cannot ask it.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+        read => Ok(read?),
+    }
+}
+
+/// So many bytes of a file, from the page cache or else on another thread.
+pub(crate) async fn read_chunk(file: Arc<File>, position: u64, count: usize) -> io::Result<Bytes> {
+    let mut bytes = vec![0; count];
+    if read_cached(&file, position, &mut bytes).is_ok_and(|read| read == count) {
+        return Ok(bytes.into());
+    }
+    tokio::task::spawn_blocking(move || read_at(&file, position, count)).await.map_err(io::Error::other)?
+}
+
+/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
+pub(crate) async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    if bytes <= MAX_INLINE_BYTES {
+        return work();
+    }
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
