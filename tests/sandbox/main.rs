@@ -35,5 +35,6 @@ mod restart;
 mod single_flight;
 mod small_disk;
 mod special_files;
+mod streaming;
 mod unreadable;
 mod workload;

@@ -62,5 +62,6 @@ mod signed;
 mod slow_clients;
 mod start;
 mod stats;
+mod streaming;
 mod terminals;
 mod usage;

@@ -35,7 +35,7 @@ fn compile(component: &[u8]) -> Result<CacheComponent, ComponentError> {
     ENGINE.compile_cache(ComponentOrigin::Upload, component)
 }
 
-static OTHER: LazyLock<CacheComponent> = LazyLock::new(|| compile(&of_version("9.9.9")).unwrap());
+pub(crate) static OTHER: LazyLock<CacheComponent> = LazyLock::new(|| compile(&of_version("9.9.9")).unwrap());
 static TRAPS_WHEN_ACTIVATED: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(4)).unwrap());
 static FAILS_TO_ACTIVATE: LazyLock<CacheComponent> = LazyLock::new(|| compile(&components::cache_with_fault(5)).unwrap());
 

@@ -10,7 +10,8 @@ use std::rc::Rc;
 
 use media_cache_entry_files::{DigestHasher, KeyDigest};
 
-use crate::bindings::exports::media_cache::cache::cache::LoadReport;
+use crate::arriving_media::ArrivingMedia;
+use crate::bindings::exports::media_cache::cache::cache::{LoadReport, StoreError};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::bindings::media_cache::policy::eviction::Policy;
 use crate::bindings::wasi::filesystem::types::ErrorCode;
@@ -64,6 +65,10 @@ pub struct Cache {
     pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
     /// Fetches and puts, by entry. One that fails ends without a result.
     pub(crate) fills: SingleFlight<KeyDigest, CachedMedia>,
+    /// What is served while its body is arriving.
+    pub(crate) arriving: ArrivingMedia,
+    /// Fills of such media, by entry, with the reason why it was not stored.
+    pub(crate) settling: SingleFlight<KeyDigest, Option<StoreError>>,
     /// Refreshes, by the URL as given.
     pub(crate) refreshes: SingleFlight<KeyDigest, Result<Refreshed, FetchError>>,
     /// Reads from disk, by entry.
@@ -124,6 +129,8 @@ impl Cache {
             syncs: SingleFlight::default(),
             downloads: SingleFlight::default(),
             fills: SingleFlight::default(),
+            arriving: ArrivingMedia::default(),
+            settling: SingleFlight::default(),
             refreshes: SingleFlight::default(),
             reads: SingleFlight::default(),
             verifications: SingleFlight::default(),

@@ -1,5 +1,7 @@
 //! Fetches media through the host's downloader, and remembers failures.
 
+use futures::FutureExt;
+
 use crate::bindings::media_cache::cache::downloader::{self, Fetched, FetchedMedia, Request, Validators};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
@@ -8,6 +10,14 @@ use crate::failure_ttl::recalled;
 use crate::lookup_key::LookupKey;
 
 const NANOSECONDS: u64 = 1_000_000;
+
+/// A fetch that has returned media.
+pub(crate) enum Download {
+    /// All of it, and what that took, in milliseconds.
+    Complete(FetchedMedia, u32),
+    /// Its body is still arriving. The fetch began at this tick.
+    Arriving(FetchedMedia, u64),
+}
 
 impl Cache {
     /// The failure that is remembered for the URL, if there is one.
@@ -22,22 +32,46 @@ impl Cache {
         }
     }
 
-    /// Fetches the URL. Returns the media and how long that took, in milliseconds.
-    pub(crate) async fn download(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<(FetchedMedia, u32), FetchError> {
-        let (result, cost) = self.fetch(key, None, context).await;
-        match result.and_then(complete_media) {
-            Ok(media) => {
+    /// Fetches the URL. If the body is still arriving and may be served meanwhile, the download [ends](Self::end_download) later.
+    pub(crate) async fn download(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Download, FetchError> {
+        let began = clock::ticks();
+        let media = match downloader::fetch(request(key, None, context)).await.and_then(media_of) {
+            Ok(media) => media,
+            Err(failure) => return Err(self.download_failed(key, failure)),
+        };
+        let ended = match media.body.finished().now_or_never() {
+            Some(ended) => ended,
+            None if !self.is_needed_whole(&media) => return Ok(Download::Arriving(media, began)),
+            None => media.body.finished().await,
+        };
+        let cost = self.end_download(key, ended, media.body.size(), began)?;
+        Ok(Download::Complete(media, cost))
+    }
+
+    /// Counts a download whose body has this size, or failed, and remembers a failure. Returns what it took, in milliseconds.
+    pub(crate) fn end_download(
+        &self,
+        key: &LookupKey<'_>,
+        ended: Result<(), FetchError>,
+        size: u64,
+        began: u64,
+    ) -> Result<u32, FetchError> {
+        match ended.and_then(|()| check_size(size)) {
+            Ok(()) => {
                 self.state.borrow_mut().counters.downloads += 1;
-                Ok((media, cost))
+                Ok(cost_since(began))
             }
-            Err(failure) => {
-                let (failure, ttl) = self.settings.failure_ttl.apply(failure);
-                let state = &mut *self.state.borrow_mut();
-                state.counters.download_failures += 1;
-                state.failures.remember(key.request_digest(), failure.clone(), clock::ticks(), u64::from(ttl) * NANOSECONDS);
-                Err(failure)
-            }
+            Err(failure) => Err(self.download_failed(key, failure)),
         }
+    }
+
+    /// Counts and remembers a failure, and returns it as it is passed on.
+    fn download_failed(&self, key: &LookupKey<'_>, failure: FetchError) -> FetchError {
+        let (failure, ttl) = self.settings.failure_ttl.apply(failure);
+        let state = &mut *self.state.borrow_mut();
+        state.counters.download_failures += 1;
+        state.failures.remember(key.request_digest(), failure.clone(), clock::ticks(), u64::from(ttl) * NANOSECONDS);
+        failure
     }
 
     /// Fetches the URL of a stored entry, conditionally if it has validators. Returns what was fetched and how long that took, in
@@ -50,11 +84,13 @@ impl Cache {
     ) -> Result<(Fetched, u32), FetchError> {
         let validators = (validators.etag.is_some() || validators.last_modified.is_some()).then_some(validators);
         let is_conditional = validators.is_some();
-        let (result, cost) = self.fetch(key, validators, context).await;
-        let result = result.and_then(|fetched| match fetched {
-            Fetched::NotModified(cache_control) if is_conditional => Ok(Fetched::NotModified(cache_control)),
-            fetched => complete_media(fetched).map(Fetched::Media),
-        });
+        let began = clock::ticks();
+        let result = match downloader::fetch(request(key, validators, context)).await {
+            Ok(Fetched::NotModified(cache_control)) if is_conditional => Ok(Fetched::NotModified(cache_control)),
+            Ok(fetched) => whole_media_of(fetched).await.map(Fetched::Media),
+            Err(failure) => Err(failure),
+        };
+        let cost = cost_since(began);
         let counters = &mut self.state.borrow_mut().counters;
         match result {
             Ok(fetched) => {
@@ -67,29 +103,36 @@ impl Cache {
             }
         }
     }
+}
 
-    /// Calls the host's downloader. Returns how long that took, too, in milliseconds.
-    async fn fetch(
-        &self,
-        key: &LookupKey<'_>,
-        validators: Option<Validators>,
-        context: Option<u64>,
-    ) -> (Result<Fetched, FetchError>, u32) {
-        let started = clock::ticks();
-        let result = downloader::fetch(Request { url: key.request_key.into(), validators, context }).await;
-        (result, cost(clock::ticks().saturating_sub(started)))
-    }
+fn request(key: &LookupKey<'_>, validators: Option<Validators>, context: Option<u64>) -> Request {
+    Request { url: key.request_key.into(), validators, context }
+}
+
+/// The media of a response to an unconditional request, once all of it has arrived.
+async fn whole_media_of(fetched: Fetched) -> Result<FetchedMedia, FetchError> {
+    let media = media_of(fetched)?;
+    media.body.finished().await?;
+    check_size(media.body.size()).map(|()| media)
 }
 
 /// The media of a response to an unconditional request.
-fn complete_media(fetched: Fetched) -> Result<FetchedMedia, FetchError> {
+fn media_of(fetched: Fetched) -> Result<FetchedMedia, FetchError> {
     match fetched {
-        Fetched::Media(media) if media.body.size() == 0 => Err(FetchError::EmptyBody),
         Fetched::Media(media) => Ok(media),
         Fetched::NotModified(_) => {
             Err(FetchError::BrokenAnswer("the origin answered \"not modified\" to an unconditional request".into()))
         }
     }
+}
+
+fn check_size(size: u64) -> Result<(), FetchError> {
+    if size == 0 { Err(FetchError::EmptyBody) } else { Ok(()) }
+}
+
+/// The cost of a fetch that began at this tick, in milliseconds.
+pub(crate) fn cost_since(began: u64) -> u32 {
+    cost(clock::ticks().saturating_sub(began))
 }
 
 /// The cost of a fetch in milliseconds, at least 1: 0 stands for unknown.
@@ -112,6 +155,6 @@ mod tests {
     #[test]
     fn an_unconditional_request_cannot_be_answered_with_not_modified() {
         let answer = Fetched::NotModified(CacheControl { cacheability: Cacheability::Public, max_age: None, age: 0 });
-        assert!(matches!(complete_media(answer), Err(FetchError::BrokenAnswer(_))));
+        assert!(matches!(media_of(answer), Err(FetchError::BrokenAnswer(_))));
     }
 }

@@ -14,11 +14,11 @@ use crate::single_flight::{Leader, Role};
 use crate::store::Stored;
 
 /// The leader role for filling an entry.
-pub(crate) type FillLeader<'a> = Leader<'a, KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
+pub(crate) type FillLeader = Leader<KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
 
 impl Cache {
     /// What is stored as the error, or the leader role for filling the entry.
-    pub(crate) async fn find_or_lead(&self, digest: &KeyDigest) -> Result<FillLeader<'_>, (CachedMedia, Source)> {
+    pub(crate) async fn find_or_lead(&self, digest: &KeyDigest) -> Result<FillLeader, (CachedMedia, Source)> {
         loop {
             if let Some(found) = self.find(digest).await {
                 return Err(found);
@@ -32,7 +32,7 @@ impl Cache {
     }
 
     /// The leader role for filling an entry, whether it is stored or not.
-    pub(crate) async fn lead_fill(&self, digest: &KeyDigest) -> FillLeader<'_> {
+    pub(crate) async fn lead_fill(&self, digest: &KeyDigest) -> FillLeader {
         loop {
             match self.fills.join(digest) {
                 Role::Leader(fill) => return fill,
@@ -43,7 +43,7 @@ impl Cache {
 
     /// Converts media if the transcoder accepts it, stores it, and passes it to the requests that wait for the entry. `cost` is the
     /// time in milliseconds that the fetch took, 0 if there was none.
-    pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader<'_>, fetched: FetchedMedia, cost: u32) -> CachedMedia {
+    pub(crate) async fn admit(&self, key: &LookupKey<'_>, fill: FillLeader, fetched: FetchedMedia, cost: u32) -> CachedMedia {
         let converted = self.transcode(fetched).await;
         self.admit_as_it_is(key, fill, converted, cost).await
     }
@@ -52,20 +52,25 @@ impl Cache {
     pub(crate) async fn admit_as_it_is(
         &self,
         key: &LookupKey<'_>,
-        fill: FillLeader<'_>,
+        fill: FillLeader,
         fetched: FetchedMedia,
         cost: u32,
     ) -> CachedMedia {
         let mut media = CachedMedia::fetched(fetched, cost, clock::now());
-        match self.store_or_replace(key, &media).await {
-            Ok(stored) => stored.note_in(&mut media),
+        self.store_filled(key, &mut media).await;
+        fill.finish(|| media.share());
+        media
+    }
+
+    /// Stores media, and notes in it whether it is stored.
+    pub(crate) async fn store_filled(&self, key: &LookupKey<'_>, media: &mut CachedMedia) {
+        match self.store_or_replace(key, media).await {
+            Ok(stored) => stored.note_in(media),
             Err(error) => {
                 self.count_not_stored(&error);
                 media.not_stored = Some(error);
             }
         }
-        fill.finish(|| media.share());
-        media
     }
 
     /// Stores media. If the entry is stored and could not be read, this replaces it.

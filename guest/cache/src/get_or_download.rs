@@ -1,15 +1,18 @@
 //! Serves what is stored, and fetches what is not. Concurrent requests for a URL are coalesced into one fetch.
 
+use std::rc::Rc;
+
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source};
 use crate::bindings::media_cache::cache::failures::FetchError;
 use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
+use crate::download::Download;
 use crate::lookup_key::LookupKey;
 use crate::single_flight::Role;
 
 impl Cache {
     /// See the WIT.
-    pub async fn get_or_download(&self, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
+    pub async fn get_or_download(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // Without its directory the cache is empty, and the origin still answers.
         let _ = self.ensure_open().await;
@@ -43,8 +46,12 @@ impl Cache {
         }
     }
 
-    /// Fetches and stores an entry, unless the entry is being filled already.
-    pub(crate) async fn fill(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
+    /// Fetches and stores an entry, unless the entry is being filled already. If its body is still arriving, it is stored later.
+    pub(crate) async fn fill(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
+        if let Some(media) = self.arriving.follow(&key.digest) {
+            self.state.borrow_mut().counters.coalesced += 1;
+            return Ok(media);
+        }
         let fill = match self.fills.join(&key.digest) {
             Role::Leader(fill) => Some(fill),
             Role::Follower(result) => {
@@ -57,14 +64,20 @@ impl Cache {
                 }
             }
         };
-        let (fetched, cost) = self.download(key, context).await?;
+        let download = self.download(key, context).await?;
         let fill = match fill {
             Some(fill) => fill,
             None => match self.find_or_lead(&key.digest).await {
                 Ok(fill) => fill,
-                Err((stored, _)) => return Ok(stored),
+                Err((stored, _)) => {
+                    self.end_unneeded(&download);
+                    return Ok(stored);
+                }
             },
         };
-        Ok(self.admit(key, fill, fetched, cost).await)
+        Ok(match download {
+            Download::Complete(media, cost) => self.admit(key, fill, media, cost).await,
+            Download::Arriving(media, began) => self.fill_later(key, fill, media, began),
+        })
     }
 }

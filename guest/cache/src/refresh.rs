@@ -1,5 +1,7 @@
 //! Fetches an entry again, and replaces it if its media has changed. What is stored is served meanwhile, and stays if this fails.
 
+use std::rc::Rc;
+
 use media_cache_entry_files::{Cacheability, Metadata};
 
 use crate::bindings::exports::media_cache::cache::cache::{RefreshOutcome, Source, StoreError};
@@ -15,7 +17,7 @@ use crate::single_flight::Role;
 
 impl Cache {
     /// See the WIT.
-    pub async fn refresh(&self, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
+    pub async fn refresh(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // Without its directory the cache is empty, and the origin still answers.
         let _ = self.ensure_open().await;
@@ -40,7 +42,7 @@ impl Cache {
         Ok(RefreshOutcome { media: media.into_media(source, &self.state.borrow()), modified, not_stored })
     }
 
-    async fn refetch(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
+    async fn refetch(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         loop {
             let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
             // Its bytes must not outlive the entry, which may be removed meanwhile: a host serves them as long as they are held.
@@ -60,7 +62,7 @@ impl Cache {
     }
 
     /// Fetches what is not stored, as for a request, whatever failure is remembered.
-    async fn fetch_missing(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
+    async fn fetch_missing(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         let result = loop {
             match self.downloads.join(&key.request_digest()) {
                 Role::Leader(leader) => {
@@ -75,7 +77,8 @@ impl Cache {
                 }
             }
         };
-        result.map(|media| Refreshed { media, modified: true })
+        let media = self.wait_until_settled(key, result?).await?;
+        Ok(Refreshed { media, modified: true })
     }
 
     /// Replaces the entry, and passes the media to the requests that wait for it if it has been evicted meanwhile.

@@ -3,42 +3,46 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash};
+use std::rc::Rc;
 
 use futures::channel::oneshot;
 
+/// The followers that wait for the work in progress, by key.
+type Followers<K, T, S> = RefCell<HashMap<K, Vec<oneshot::Sender<T>>, S>>;
+
 /// The work in progress, by key, with the followers that wait for it.
 pub struct SingleFlight<K, T, S> {
-    followers: RefCell<HashMap<K, Vec<oneshot::Sender<T>>, S>>,
+    followers: Rc<Followers<K, T, S>>,
 }
 
 /// The role of a caller.
-pub enum Role<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
+pub enum Role<K: Hash + Eq + Clone, T, S: BuildHasher> {
     /// It does the work, and passes the result on.
-    Leader(Leader<'a, K, T, S>),
+    Leader(Leader<K, T, S>),
     /// It waits for the leader. An error means that the leader stopped without a result, and somebody else has to lead.
     Follower(oneshot::Receiver<T>),
 }
 
 /// The leader role. If it is dropped without a result, each of its followers gets an error.
-pub struct Leader<'a, K: Hash + Eq + Clone, T, S: BuildHasher> {
-    flight: &'a SingleFlight<K, T, S>,
+pub struct Leader<K: Hash + Eq + Clone, T, S: BuildHasher> {
+    followers: Rc<Followers<K, T, S>>,
     key: K,
 }
 
 impl<K, T, S: Default> Default for SingleFlight<K, T, S> {
     fn default() -> Self {
-        Self { followers: RefCell::default() }
+        Self { followers: Rc::default() }
     }
 }
 
 impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
     /// Follows the work for `key`, or leads it if there is none.
-    pub fn join(&self, key: &K) -> Role<'_, K, T, S> {
+    pub fn join(&self, key: &K) -> Role<K, T, S> {
         match self.follow(key) {
             Some(result) => Role::Follower(result),
             None => {
                 self.followers.borrow_mut().insert(key.clone(), Vec::new());
-                Role::Leader(Leader { flight: self, key: key.clone() })
+                Role::Leader(Leader { followers: Rc::clone(&self.followers), key: key.clone() })
             }
         }
     }
@@ -64,10 +68,18 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
     }
 }
 
-impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<'_, K, T, S> {
+impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
+    /// Passes a result on to those who follow now, and goes on leading. `result` is called once for each of them.
+    pub fn announce(&self, mut result: impl FnMut() -> T) {
+        let followers = self.followers.borrow_mut().get_mut(&self.key).map(std::mem::take).unwrap_or_default();
+        for follower in followers {
+            let _ = follower.send(result());
+        }
+    }
+
     /// Ends the work. `result` is called once for each follower.
     pub fn finish(self, mut result: impl FnMut() -> T) {
-        let followers = self.flight.followers.borrow_mut().remove(&self.key).unwrap_or_default();
+        let followers = self.followers.borrow_mut().remove(&self.key).unwrap_or_default();
         for follower in followers {
             // A follower that is gone no longer needs it.
             let _ = follower.send(result());
@@ -75,9 +87,9 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<'_, K, T, S> {
     }
 }
 
-impl<K: Hash + Eq + Clone, T, S: BuildHasher> Drop for Leader<'_, K, T, S> {
+impl<K: Hash + Eq + Clone, T, S: BuildHasher> Drop for Leader<K, T, S> {
     fn drop(&mut self) {
-        let abandoned = self.flight.followers.borrow_mut().remove(&self.key);
+        let abandoned = self.followers.borrow_mut().remove(&self.key);
         drop(abandoned);
     }
 }
@@ -89,7 +101,7 @@ mod tests {
 
     type Letters = SingleFlight<&'static str, u32, RandomState>;
 
-    fn lead<'a>(flight: &'a Letters, key: &'static str) -> Leader<'a, &'static str, u32, RandomState> {
+    fn lead(flight: &Letters, key: &'static str) -> Leader<&'static str, u32, RandomState> {
         match flight.join(&key) {
             Role::Leader(leader) => leader,
             Role::Follower(_) => panic!("there is a leader already"),
@@ -107,6 +119,19 @@ mod tests {
         let got: Vec<_> = followers.iter_mut().map(|w| w.try_recv().unwrap().unwrap()).collect();
         assert_eq!(got, [0, 1, 2]);
         assert!(flight.follow(&"a").is_none());
+    }
+
+    #[test]
+    fn a_leader_that_announces_a_result_goes_on_leading() {
+        let flight = Letters::default();
+        let leader = lead(&flight, "a");
+        let mut early = flight.follow(&"a").unwrap();
+        leader.announce(|| 1);
+        assert_eq!(early.try_recv().unwrap(), Some(1));
+        let mut late = flight.follow(&"a").unwrap();
+        assert_eq!(late.try_recv(), Ok(None));
+        leader.finish(|| 2);
+        assert_eq!(late.try_recv().unwrap(), Some(2));
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Cache {
     }
 
     /// One call at a time puts the cache on standby, or ends that.
-    async fn lead_transition(&self) -> Leader<'_, (), (), impl std::hash::BuildHasher> {
+    async fn lead_transition(&self) -> Leader<(), (), impl std::hash::BuildHasher + use<>> {
         loop {
             match self.transitions.join(&()) {
                 Role::Leader(leader) => return leader,

@@ -119,9 +119,9 @@ impl Cache {
     }
 
     /// The requests that wait for the entry, besides the one that leads the fill.
-    fn waiters(&self, key: &LookupKey<'_>) -> u32 {
+    pub(crate) fn waiters(&self, key: &LookupKey<'_>) -> u32 {
         let waiting = self.downloads.waiting(&key.request_digest()) + self.fills.waiting(&key.digest);
-        u32::try_from(waiting).unwrap_or(u32::MAX)
+        u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(self.arriving.followers(&key.digest))
     }
 
     /// The bytes of an entry whose files were replaced: in memory, or else the file that was just written.

@@ -12,14 +12,25 @@ const GIF: &str = "image/gif";
 /// The longest extension of converted media, in bytes.
 const MAX_EXTENSION_BYTES: usize = 16;
 
+/// How many bytes at the start of a body tell a GIF.
+const GIF_SIGNATURE_BYTES: u32 = 6;
+
 impl Cache {
+    /// Whether media whose body is arriving must not be served before it is complete: it is going to be converted, or may be.
+    pub(crate) fn is_needed_whole(&self, media: &FetchedMedia) -> bool {
+        let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
+        let head = || media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
+        !accepted.is_empty()
+            && (media.body.size() < u64::from(GIF_SIGNATURE_BYTES) || accepted_type(&media.mimetype, &head(), accepted).is_some())
+    }
+
     /// The converted media, or the media as it is.
     pub(crate) async fn transcode(&self, media: FetchedMedia) -> FetchedMedia {
         let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
         if accepted.is_empty() {
             return media;
         }
-        let head = media.body.head(6).unwrap_or_default();
+        let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
         let Some(source_type) = accepted_type(&media.mimetype, &head, accepted) else { return media };
         let result = transcoder::transcode(&media.body, source_type.into()).await;
         let counters = &mut self.state.borrow_mut().counters;

@@ -46,7 +46,11 @@ impl Get {
             return got.write(file.as_deref(), self.json).await;
         }
         let (cache, bar) = self.store.open().await?;
-        let got = cache.get_or_download(&self.url).await;
+        let got = match cache.get_or_download(&self.url).await {
+            // Nothing is written of what is not complete.
+            Ok(media) => media.finished().await.map(|()| media).map_err(Into::into),
+            Err(error) => Err(error),
+        };
         bar.finish_and_clear();
         let media = got.with_context(|| format!("cannot get {}", self.url))?;
         let (mimetype, filename) = (media.mimetype().to_owned(), media.filename().to_owned());

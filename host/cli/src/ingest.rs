@@ -70,6 +70,7 @@ impl Ingest {
             progress: progress.map(|bar| Arc::new(move |received, total| progress::downloaded(&bar, received, total)) as _),
             via,
             spool,
+            whole_types: self.gif.transcoder().accepted_types(),
             limiter: Some(limiter),
             origin_connections: connections,
             ..self.outbound.options()

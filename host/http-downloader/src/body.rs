@@ -1,6 +1,7 @@
-//! Receives a body: limits its size and rate chunk by chunk, spools it, and rejects it unless it is complete.
+//! Receives a body: limits its size and rate chunk by chunk, and rejects it unless it is complete.
 
 use std::io;
+use std::pin::pin;
 
 use bytes::Bytes;
 use http::{Response, Version};
@@ -9,53 +10,74 @@ use hyper::body::{Body, Incoming};
 use tokio::time::{Instant, timeout};
 
 use crate::byte_counter::ByteCounter;
+use crate::delivery::Delivery;
 use crate::error_cause::{find_cause, root_cause};
 use crate::framing_rules::BodyFraming;
 use crate::min_rate::MinRate;
 use crate::options::HttpOptions;
-use media_cache_interfaces::{Blob, FetchError, SpoolError, SpooledBody};
+use crate::type_decision::TypeDecision;
+use media_cache_interfaces::FetchError;
 
 /// How many bytes of a body are received before its start is checked. The header of the second frame of any MP3 is among them.
 const CHECKED_BYTES: usize = 1500;
+
+/// The length of the body that a response announces. An error if it is too large.
+pub(crate) fn announced_length(
+    response: &Response<Incoming>,
+    framing: BodyFraming,
+    options: &HttpOptions,
+) -> Result<Option<u64>, FetchError> {
+    let announced = match framing {
+        BodyFraming::Length(length) => Some(length),
+        BodyFraming::Chunked | BodyFraming::Unannounced => response.body().size_hint().exact(),
+    };
+    match announced {
+        Some(length) if length > options.max_body_bytes => Err(FetchError::TooLarge(options.max_body_bytes)),
+        announced => Ok(announced),
+    }
+}
 
 /// Receives the whole body of a response, which ends as its headers say.
 ///
 /// hyper reads a body with a transfer coding other than `chunked` up to the end of the connection. If that coding is `identity` and a
 /// length is announced, the body ends there, as in browsers.
 ///
-/// `check_start` is called once with the first bytes, before more of the body is received, unless the body has no more than
-/// [`CHECKED_BYTES`].
+/// Its start is checked once by `types`, before more of the body is received, unless the body has no more than [`CHECKED_BYTES`].
 pub(crate) async fn receive(
     response: Response<Incoming>,
     framing: BodyFraming,
+    announced: Option<u64>,
     options: &HttpOptions,
-    check_start: impl Fn(&[u8]) -> Result<(), FetchError> + Send + Sync,
-) -> Result<Blob, FetchError> {
-    let too_large = FetchError::TooLarge(options.max_body_bytes);
+    types: &TypeDecision,
+    delivery: &mut Delivery,
+) -> Result<(), FetchError> {
     let (head, mut body) = response.into_parts();
-    let announced = match framing {
-        BodyFraming::Length(length) => Some(length),
-        BodyFraming::Chunked | BodyFraming::Unannounced => body.size_hint().exact(),
-    };
-    if announced.is_some_and(|length| length > options.max_body_bytes) {
-        return Err(too_large);
-    }
-    let mut spooled = SpooledBody::new(options.spool_above, options.spool.clone(), announced);
     let mut rate = MinRate::new(options);
     let mut received = 0;
     let mut start = Vec::new();
-    while let Some(chunk) = next_chunk(&mut body, received, announced, &mut rate, options).await? {
+    loop {
+        let chunk = {
+            let mut next = pin!(next_chunk(&mut body, received, announced, &mut rate, options));
+            loop {
+                tokio::select! {
+                    biased;
+                    chunk = &mut next => break chunk?,
+                    () = delivery.due() => delivery.go_on()?,
+                }
+            }
+        };
+        let Some(chunk) = chunk else { break };
         received += chunk.len() as u64;
         if start.len() < CHECKED_BYTES {
             start.extend_from_slice(&chunk[..chunk.len().min(CHECKED_BYTES - start.len())]);
             if start.len() == CHECKED_BYTES {
-                check_start(&start)?;
+                types.check_start(&start)?;
             }
         }
         if received > options.max_body_bytes {
-            return Err(too_large);
+            return Err(FetchError::TooLarge(options.max_body_bytes));
         }
-        spooled.append(chunk).await.map_err(spool_failed)?;
+        delivery.append(chunk).await?;
         if let Some(progress) = &options.progress {
             progress(received, announced);
         }
@@ -73,7 +95,7 @@ pub(crate) async fn receive(
     match announced {
         _ if received == 0 => Err(FetchError::EmptyBody),
         Some(length) if length != received => Err(wrong_length(length, received)),
-        _ => spooled.finish().await.map_err(spool_failed),
+        _ => Ok(()),
     }
 }
 
@@ -144,13 +166,4 @@ async fn check_surplus(counter: &ByteCounter, announced: Option<u64>, options: &
 fn wrong_length(announced: u64, received: u64) -> FetchError {
     let text = format!("{announced} bytes were announced and {received} came");
     if received < announced { FetchError::ShortBody(text) } else { FetchError::OverlongBody(text) }
-}
-
-/// When a body may have space again that has none now, in seconds.
-const SPACE_AGAIN: u32 = 2;
-
-/// The failure of a body that cannot be kept. It says nothing about the origin.
-fn spool_failed(error: SpoolError) -> FetchError {
-    tracing::warn!("a body cannot be received: {error}");
-    FetchError::Overloaded(Some(SPACE_AGAIN))
 }

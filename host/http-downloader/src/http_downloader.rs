@@ -3,8 +3,10 @@
 //! Origins are untrusted. A request discloses nothing but itself and what an operator has chosen for its host: no cookies, referer,
 //! credentials or proxy. Every URL, redirects
 //! included, is checked before it is requested, and every address before it is connected to. A response is limited in size and time,
-//! and is either the whole, unmodified media or an error.
+//! and is either the whole, unmodified media or an error. Media is returned once its type is known; if its body is still arriving, a
+//! task of its own receives the rest, within the same limits, for as long as anybody reads it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,16 +16,16 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls_platform_verifier::BuilderVerifierExt;
+use tokio::sync::oneshot;
 
-use crate::accepted_types::accepts;
-use crate::body::receive;
+use crate::body::{announced_length, receive};
 use crate::cache_directives;
-use crate::concurrency_limiter::Permit;
+use crate::concurrency_limiter::{ConcurrencyLimiter, Permit};
+use crate::delivery::{Delivery, Started};
 use crate::file_name::filename_for;
 use crate::limit_group::{LimitGroup, groups_of, groups_of_mxc};
-use crate::markup::page_type;
 use crate::matrix_client::MatrixClient;
-use crate::media_type::{SNIFFED_BYTES, declared_type, may_be_overridden, media_type};
+use crate::media_type::SNIFFED_BYTES;
 use crate::mxc::is_mxc;
 use crate::options::{HttpOptions, OriginCacheControl};
 use crate::requested_url::check_length;
@@ -32,6 +34,7 @@ use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use crate::time_limit::TimeLimit;
 use crate::transport::{OriginRequest, SendError, Transport};
+use crate::type_decision::TypeDecision;
 use crate::unused_body::discard;
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
@@ -44,7 +47,15 @@ const MAX_CONNECTS: usize = 4;
 pub struct HttpDownloader {
     transport: Transport,
     matrix: Option<MatrixClient>,
-    options: HttpOptions,
+    options: Arc<HttpOptions>,
+}
+
+/// Whether media is returned while its body is arriving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Streaming {
+    Allowed,
+    /// All of it is needed.
+    Whole,
 }
 
 impl HttpDownloader {
@@ -61,7 +72,7 @@ impl HttpDownloader {
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let homeserver = options.matrix_homeserver.clone();
         let matrix = homeserver.map(|homeserver| MatrixClient::new(homeserver, &options, tls.clone())).transpose()?;
-        Ok(Self { transport: Transport::new(&options, tls)?, matrix, options })
+        Ok(Self { transport: Transport::new(&options, tls)?, matrix, options: options.into() })
     }
 
     async fn download(&self, url: &str) -> Result<FetchedMedia, FetchError> {
@@ -69,7 +80,7 @@ impl HttpDownloader {
         let permit = self.acquire(&request).await?;
         let mut time = TimeLimit::new(self.options.download_timeout);
         let answer = self.follow_redirects(request, permit.as_ref(), &mut time).await?;
-        self.receive_media(answer, &mut time).await
+        self.receive_media(answer, permit, time, Streaming::Allowed).await
     }
 
     async fn download_if_changed(&self, url: &str, validators: &Validators) -> Result<Fetched, FetchError> {
@@ -83,10 +94,17 @@ impl HttpDownloader {
             discard(answer.response).await;
             return Ok(Fetched::NotModified(cache_control));
         }
-        self.receive_media(answer, &mut time).await.map(Fetched::Media)
+        // It is compared with what is stored, so all of it is needed.
+        self.receive_media(answer, permit, time, Streaming::Whole).await.map(Fetched::Media)
     }
 
-    async fn receive_media(&self, answer: Answer, time: &mut TimeLimit) -> Result<FetchedMedia, FetchError> {
+    async fn receive_media(
+        &self,
+        answer: Answer,
+        permit: Option<Arc<Permit>>,
+        mut time: TimeLimit,
+        streaming: Streaming,
+    ) -> Result<FetchedMedia, FetchError> {
         let Answer { target, response, credentials } = answer;
         let framing = match check_whole_and_plain(&response) {
             Ok(framing) => framing,
@@ -97,23 +115,46 @@ impl HttpDownloader {
         };
         let headers = response.headers().clone();
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&self.options.accept_types, mimetype));
-        if let Some(mimetype) = refused.as_ref().filter(|mimetype| !may_be_overridden(mimetype)) {
-            self.check_type(mimetype, "it is")?;
-        }
-        // A type that is not accepted may be wrong: its first bytes decide, and not all of the body.
-        let check_start = |start: &[u8]| match refused {
-            Some(_) => self.check_type(&media_type(content_type, start), "it is"),
-            None => Ok(()),
+        let types = Arc::new(TypeDecision::new(content_type, self.options.clone())?);
+        let announced = announced_length(&response, framing, &self.options)?;
+        let (started, mut start) = oneshot::channel();
+        let started = (streaming == Streaming::Allowed).then_some(started);
+        let mut receiving = Box::pin({
+            let (options, types) = (self.options.clone(), types.clone());
+            async move {
+                let _permit = permit;
+                let mut delivery = Delivery::new(&options, announced, types.clone(), started);
+                let receiving = time.run(receive(response, framing, announced, &options, &types, &mut delivery));
+                let received = until_closed(options.limiter.as_ref(), async { receiving.await? }).await;
+                delivery.end(received).await
+            }
+        });
+        let body = tokio::select! {
+            biased;
+            Ok(started) = &mut start => Err(started),
+            received = &mut receiving => match received? {
+                Some(body) => Ok(body),
+                None => Err(start.try_recv().map_err(|_| FetchError::Other("the body was not received".into()))?),
+            },
         };
-        let body = time.run(receive(response, framing, &self.options, check_start)).await??;
-        let start =
-            body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
-        let mimetype = media_type(content_type, &start);
-        self.check_type(&mimetype, "it is")?;
-        if let Some(page) = page_type(&start, &mimetype) {
-            self.check_type(page, &format!("what comes as {mimetype} is"))?;
-        }
+        let (body, mimetype) = match body {
+            Ok(body) => {
+                let start = body.head(SNIFFED_BYTES);
+                let start = start.map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
+                let mimetype = types.decide(&start)?;
+                (body, mimetype)
+            }
+            Err(Started { body, mimetype, abandoned }) => {
+                tokio::spawn(async move {
+                    let mut abandoned = pin!(abandoned.wait());
+                    tokio::select! {
+                        () = &mut abandoned => {}
+                        _ = receiving => {}
+                    }
+                });
+                (body, mimetype)
+            }
+        };
         let filename = filename_for(headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes), target.url(), &mimetype);
         let (cache_control, validators) = (self.cache_control(&headers, credentials), cache_directives::validators(&headers));
         Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
@@ -140,14 +181,6 @@ impl HttpDownloader {
         };
         self.check_url_length(&request.target).map_err(FetchError::InvalidUrl)?;
         Ok(request)
-    }
-
-    /// Checks a media type; `subject` starts the message.
-    fn check_type(&self, mimetype: &str, subject: &str) -> Result<(), FetchError> {
-        match accepts(&self.options.accept_types, mimetype) {
-            true => Ok(()),
-            false => Err(FetchError::UnacceptableType(format!("{subject} {mimetype}"))),
-        }
     }
 
     fn check_url_length(&self, target: &Target) -> Result<(), String> {
@@ -239,25 +272,26 @@ fn groups(request: &OriginRequest) -> Vec<LimitGroup> {
     if request.authorization.is_some() { groups_of_mxc() } else { groups_of(request.target.url()) }
 }
 
-impl HttpDownloader {
-    /// Ends a download when the limiter is closed.
-    async fn until_closed<T>(&self, download: impl Future<Output = Result<T, FetchError>>) -> Result<T, FetchError> {
-        let Some(limiter) = &self.options.limiter else { return download.await };
-        tokio::select! {
-            biased;
-            () = limiter.closed() => Err(FetchError::Overloaded(None)),
-            result = download => result,
-        }
+/// Ends a download when the limiter is closed.
+async fn until_closed<T>(
+    limiter: Option<&ConcurrencyLimiter>,
+    download: impl Future<Output = Result<T, FetchError>>,
+) -> Result<T, FetchError> {
+    let Some(limiter) = limiter else { return download.await };
+    tokio::select! {
+        biased;
+        () = limiter.closed() => Err(FetchError::Overloaded(None)),
+        result = download => result,
     }
 }
 
 impl Downloader for HttpDownloader {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.until_closed(self.download(url)))
+        Box::pin(until_closed(self.options.limiter.as_ref(), self.download(url)))
     }
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(self.until_closed(self.download_if_changed(url, validators)))
+        Box::pin(until_closed(self.options.limiter.as_ref(), self.download_if_changed(url, validators)))
     }
 }
 

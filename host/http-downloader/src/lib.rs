@@ -1,13 +1,14 @@
 //! Downloads media over HTTP from untrusted origins.
 //!
-//! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns the
-//! whole media or an error. Several downloaders can share a [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries
+//! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns
+//! media or an error. The body of the media may still be arriving; a failure then ends it early. Several downloaders can share a [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries
 //! transient failures.
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
 //! `concurrency_limiter` lets it wait for its turn, `transport` sends the request, `connector` connects to an address that `resolver`
-//! found or takes one of the `origin_connections` to it, `response` judges status and headers, `cache_directives` says what may be kept of it, `body` receives the rest, and
-//! `media_type` (by `signatures`) and `file_name` describe the result. Requests for Matrix media (`mxc`) go through
+//! found or takes one of the `origin_connections` to it, `response` judges status and headers, `cache_directives` says what may be kept of it,
+//! `body` receives the rest, `delivery` hands it out as soon as `type_decision` allows, and `media_type` (by `signatures`) and `file_name`
+//! describe the result. Requests for Matrix media (`mxc`) go through
 //! `matrix_client` to a `homeserver`.
 //!
 //! # Features
@@ -26,6 +27,7 @@ mod concurrency_limiter;
 mod connection_attempt;
 mod connector;
 mod container_heads;
+mod delivery;
 mod encoded_text;
 mod error_cause;
 mod file_name;
@@ -65,6 +67,7 @@ mod target;
 mod tests;
 mod time_limit;
 mod transport;
+mod type_decision;
 mod unused_body;
 mod wait_queue;
 

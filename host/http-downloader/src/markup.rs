@@ -70,6 +70,11 @@ pub(crate) fn text_type(start: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// Whether a text that starts with these bytes may turn out to be a page, an image in SVG or other markup.
+pub(crate) fn begins_like_markup(start: &[u8]) -> bool {
+    without_byte_order_mark(start).trim_ascii_start().first().is_none_or(|&first| first == b'<')
+}
+
 /// Whether text starts with a tag, in any case.
 fn starts_with_tag(text: &[u8], tag: &str) -> bool {
     let starts = text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));

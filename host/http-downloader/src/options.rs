@@ -76,6 +76,10 @@ pub struct HttpOptions {
     /// Where those files are, which have no names. A cache that stores what is downloaded has its own: see `Builder::spool` in the crate
     /// `media-cache`. The system's directory for temporary files by default.
     pub spool: Arc<Spool>,
+    /// The media types, without parameters, whose bodies are returned only once they are complete, since whoever gets them needs all of
+    /// them at once: those that a transcoder accepts. A body of any other type is returned once its type is known, and may then still be
+    /// [arriving](media_cache_interfaces::Blob::finished). `image/gif` by default.
+    pub whole_types: Vec<String>,
     /// The `User-Agent` of requests. `media-cache/` and the version by default.
     pub user_agent: String,
     /// Further headers of requests, in place of those that are sent otherwise (`Accept: */*` and the `User-Agent`). None by default.
@@ -118,6 +122,7 @@ impl Default for HttpOptions {
             origin_cache_control: OriginCacheControl::default(),
             spool_above: 4 * 1024 * 1024,
             spool: Spool::temporary(),
+            whole_types: vec!["image/gif".into()],
             user_agent: concat!("media-cache/", env!("CARGO_PKG_VERSION")).to_owned(),
             origin_headers: Vec::new(),
             via: None,

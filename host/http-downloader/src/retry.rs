@@ -2,6 +2,7 @@
 //!
 //! Transient are an origin that cannot be reached, one that answers 500, 502, 503 or 504, and a response that is not HTTP or breaks off.
 //! Other answers are final, and so is one with a `Retry-After`. Timeouts are not retried: TCP has already retransmitted in that time.
+//! Media whose body is still arriving is a success: what becomes of the rest is not retried, but has to end in the time for the download.
 //! The backoff is random up to a limit that doubles ("full jitter"), so that downloads that fail together are not retried together.
 
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 
-use media_cache_interfaces::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
+use media_cache_interfaces::{Blob, Completion, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 /// How often and for how long downloads are retried.
 #[derive(Clone, Copy, Debug)]
@@ -68,18 +69,23 @@ impl<D: Downloader> Retry<D> {
         Self { downloader, options, clock: Arc::new(SystemClock) }
     }
 
-    /// Calls `fetch`, and again after a transient failure.
-    async fn attempt<'a, T>(&self, fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>) -> Result<T, FetchError> {
+    /// Calls `fetch`, and again after a transient failure. `body` is that of media.
+    async fn attempt<'a, T>(
+        &self,
+        fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>,
+        body: impl Fn(&T) -> Option<&Blob>,
+    ) -> Result<T, FetchError> {
         let started = self.clock.now();
         match fetch().await {
             Ok(fetched) => Ok(fetched),
-            Err(failure) => self.retry(fetch, failure, started).await,
+            Err(failure) => self.retry(fetch, body, failure, started).await,
         }
     }
 
     async fn retry<'a, T>(
         &self,
         fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>,
+        body: impl Fn(&T) -> Option<&Blob>,
         mut failure: FetchError,
         started: Instant,
     ) -> Result<T, FetchError> {
@@ -91,7 +97,12 @@ impl<D: Downloader> Retry<D> {
             }
             self.clock.sleep(backoff).await;
             failure = match timeout(time_left(), fetch()).await {
-                Ok(Ok(fetched)) => return Ok(fetched),
+                Ok(Ok(fetched)) => {
+                    if let Some(completion) = body(&fetched).and_then(Blob::completion) {
+                        tokio::spawn(end_after(time_left(), completion, self.options.download_timeout));
+                    }
+                    return Ok(fetched);
+                }
                 // The previous failure says more than the lack of capacity or time to retry.
                 Ok(Err(FetchError::Overloaded { .. })) | Err(_) => break,
                 Ok(Err(failure)) => failure,
@@ -109,11 +120,18 @@ impl<D: Downloader> Retry<D> {
 
 impl<D: Downloader> Downloader for Retry<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.attempt(move || self.downloader.fetch(url)))
+        Box::pin(self.attempt(move || self.downloader.fetch(url), |media| Some(&media.body)))
     }
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        Box::pin(self.attempt(move || self.downloader.fetch_if_changed(url, validators)))
+        Box::pin(self.attempt(move || self.downloader.fetch_if_changed(url, validators), Fetched::body))
+    }
+}
+
+/// Ends a body that is still arriving when there is no time left.
+async fn end_after(left: Duration, completion: Completion, limit: Duration) {
+    if timeout(left, completion.clone().wait()).await.is_err() {
+        completion.fail(FetchError::TimedOut(format!("the download was not done within {limit:?}, retries included")));
     }
 }
 
@@ -130,6 +148,7 @@ fn is_transient(failure: &FetchError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use media_cache_interfaces::{Spool, SpooledBody};
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
@@ -280,6 +299,25 @@ mod tests {
             let (result, attempts, _) = outcome(options, Duration::from_secs(seconds), &failures).await;
             assert_eq!((result, attempts), (Err(FetchError::ShortBody(text())), expected), "{seconds} s each");
         }
+    }
+
+    #[tokio::test]
+    async fn body_of_a_retry_that_is_still_arriving_at_the_timeout_ends_early() {
+        let attempts = Arc::new(Mutex::new(Vec::new()));
+        let begun = attempts.clone();
+        let downloader = move |_: String| {
+            let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+            let mut begun = begun.lock().unwrap();
+            begun.push(writer);
+            let is_first = begun.len() == 1;
+            async move { if is_first { Err(FetchError::OriginStatus(500)) } else { Ok(FetchedMedia::new(blob, "text/plain", "a.txt")) } }
+        };
+        let options = RetryOptions { download_timeout: Duration::from_millis(50), ..RetryOptions::default() };
+        let options = RetryOptions { initial_backoff: Duration::ZERO, ..options };
+        let media = Retry::new(downloader, options).fetch("test:a").await.unwrap();
+        assert!(matches!(media.body.finished().await, Err(FetchError::TimedOut(_))));
+        let writer = attempts.lock().unwrap().pop().unwrap();
+        writer.abandoned().wait().await;
     }
 
     #[tokio::test]

@@ -12,4 +12,5 @@ mod requests;
 mod responses;
 mod reuse;
 mod stale_connections;
+mod streaming;
 mod timeouts;

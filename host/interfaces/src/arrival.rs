@@ -91,9 +91,15 @@ impl<W> Arrival<W> {
         }
     }
 
-    /// Waits until all readers are gone.
+    /// Waits until nobody needs the rest: all readers are gone, or were told that it failed.
     pub async fn abandoned(&self) {
         self.abandoned.notified().await;
+    }
+
+    /// Ends the arrival from outside, unless it has ended.
+    pub fn abandon(&self, failure: FetchError) {
+        self.end(Err(failure));
+        self.abandoned.notify_one();
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Blob(Arc<Inner>);
 pub struct WeakBlob(Weak<Inner>);
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every blob is whole, and needs no further allocation")]
 enum Inner {
     Whole(Whole),
     Arriving(Readers<Whole>),
@@ -547,6 +548,11 @@ impl Blob {
 }
 
 impl Completion {
+    /// Ends the body early, unless it has ended already: the download is abandoned, and readers get this failure.
+    pub fn fail(&self, failure: FetchError) {
+        self.0.abandon(failure);
+    }
+
     /// Waits until all bytes have arrived, and returns how many there are.
     ///
     /// # Errors

@@ -68,6 +68,17 @@ pub enum Fetched {
     NotModified(CacheControl),
 }
 
+impl Fetched {
+    /// The body of the media, if there is any.
+    #[must_use]
+    pub fn body(&self) -> Option<&Blob> {
+        match self {
+            Self::Media(media) => Some(&media.body),
+            Self::NotModified(_) => None,
+        }
+    }
+}
+
 impl FetchedMedia {
     /// Public media without validators and without a lifetime.
     pub fn new(body: impl Into<Blob>, mimetype: impl Into<String>, filename: impl Into<String>) -> Self {

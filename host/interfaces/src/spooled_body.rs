@@ -117,7 +117,7 @@ pub struct ArrivingBody {
     arrival: Arc<Arrival<Whole>>,
 }
 
-/// Nobody reads a body that is arriving any more.
+/// The moment from which nobody needs the rest of a body that is arriving.
 pub struct Abandoned(Arc<Arrival<Whole>>);
 
 impl ArrivingBody {
@@ -146,7 +146,7 @@ impl ArrivingBody {
         self.arrival.end(Err(failure));
     }
 
-    /// What says when nobody reads the body any more.
+    /// What says when nobody needs the rest of the body any more.
     #[must_use]
     pub fn abandoned(&self) -> Abandoned {
         Abandoned(self.arrival.clone())
@@ -235,8 +235,11 @@ impl SpooledFile {
 mod tests {
     use std::path::Path;
 
+    use futures::{FutureExt, TryStreamExt};
+
     use super::*;
     use crate::free_space_floor::FreeSpaceFloor;
+    use crate::source::STREAM_CHUNK;
 
     async fn receive(chunks: &[&'static str], max_memory_bytes: u64) -> Blob {
         let dir = tempfile::tempdir().unwrap();
@@ -311,6 +314,78 @@ mod tests {
         assert!(matches!(full, SpoolError::Full(_)), "{full}");
         drop(body);
         SpooledBody::new(0, spool, Some(2 << 30)).append(chunk(1)).await.unwrap();
+    }
+
+    /// Reads everything from a body that is arriving, in chunks.
+    async fn read(body: &Blob) -> io::Result<Vec<Bytes>> {
+        body.stream(0..u64::MAX).try_collect().await
+    }
+
+    #[tokio::test]
+    async fn body_is_read_while_it_arrives() {
+        for limit in [0, 100_000, 1 << 20] {
+            let mut body = SpooledBody::new(limit, Spool::temporary(), None);
+            body.append(chunk(10)).await.unwrap();
+            let (blob, mut writer) = body.into_arriving();
+            let reader = tokio::spawn({
+                let blob = blob.clone();
+                async move { read(&blob).await }
+            });
+            assert_eq!((blob.len(), blob.head(20).unwrap(), blob.is_arriving()), (10, chunk(10), true));
+            assert_eq!((blob.known_digest(), blob.in_memory(), blob.expected_len()), (None, None, None));
+            // More than a write to the file takes.
+            writer.append(chunk(WRITE_BUFFER)).await.unwrap();
+            writer.append(chunk(7)).await.unwrap();
+            let sent = [chunk(10), chunk(WRITE_BUFFER), chunk(7)].concat();
+            assert_eq!(blob.head(sent.len()).unwrap(), sent);
+            let digest = blob.digest();
+            writer.finish(|_| FetchError::NotFound).await;
+            let chunks = reader.await.unwrap().unwrap();
+            assert_eq!(chunks.concat(), sent, "limit {limit}");
+            assert!(chunks.iter().all(|chunk| chunk.len() <= STREAM_CHUNK) || limit == 1 << 20);
+            assert_eq!(digest.await.unwrap()[..], Sha256::digest(&sent)[..]);
+            assert_eq!((blob.finished().await, blob.is_arriving(), blob.len()), (Ok(()), false, sent.len() as u64));
+            assert_eq!(blob.in_memory().is_some(), limit == 1 << 20);
+            assert_eq!(read(&blob).await.unwrap().concat(), sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn last_byte_of_an_announced_length_comes_at_the_end() {
+        for fails in [false, true] {
+            let mut body = SpooledBody::new(100, Spool::temporary(), Some(10));
+            body.append(chunk(10)).await.unwrap();
+            let (blob, writer) = body.into_arriving();
+            let mut chunks = Box::pin(blob.stream(0..u64::MAX));
+            assert_eq!(chunks.try_next().await.unwrap().unwrap(), chunk(9));
+            assert!(chunks.try_next().now_or_never().is_none());
+            match fails {
+                true => writer.fail(FetchError::Gone),
+                false => writer.finish(|_| FetchError::NotFound).await,
+            }
+            assert_eq!(chunks.try_next().await.is_err(), fails);
+            assert_eq!(blob.failure(), fails.then_some(FetchError::Gone));
+        }
+    }
+
+    #[tokio::test]
+    async fn body_ends_early_when_its_writer_is_gone_and_is_abandoned_with_its_last_reader() {
+        let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+        drop(writer);
+        assert!(blob.finished().await.is_err() && blob.bytes().await.is_err() && blob.head(1).is_err());
+
+        let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+        let (mut abandoned, stream, weak) = (Box::pin(writer.abandoned().wait()), blob.stream(0..1), blob.downgrade());
+        drop(blob);
+        assert!((&mut abandoned).now_or_never().is_none(), "the stream reads it");
+        drop(stream);
+        abandoned.await;
+        assert!(weak.upgrade().is_none());
+
+        let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+        blob.completion().unwrap().fail(FetchError::Gone);
+        writer.abandoned().wait().await;
+        assert_eq!(blob.finished().await, Err(FetchError::Gone));
     }
 
     #[tokio::test]

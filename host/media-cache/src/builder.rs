@@ -394,16 +394,17 @@ impl Builder {
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
-        let downloader = self.downloader.map_or_else(|| built_in::downloader(spool), Ok)?;
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
         // Called here, not on the driver's thread: it is the caller's code, and may be slow or panic.
         let accepted_types = transcoder.accepted_types();
+        let downloader = self.downloader.map_or_else(|| built_in::downloader(spool, accepted_types.clone()), Ok)?;
         let pass_through = PassThrough {
             downloader: downloader.clone(),
             transcoder: transcoder.clone(),
             accepted_types: accepted_types.clone(),
             runtime: Handle::current(),
             fetches: Mutex::default(),
+            arriving: Mutex::default(),
             requests: AtomicU64::new(0),
         };
         let availability = Arc::<Availability>::default();

@@ -6,16 +6,16 @@ use media_cache_interfaces::{Downloader, Spool, Transcoder};
 
 use crate::open_error::OpenError;
 
-/// The downloader over HTTP, with its default options.
+/// The downloader over HTTP, with its default options. Media of some types is needed as a whole.
 #[cfg(feature = "http")]
-pub(crate) fn downloader(spool: &Arc<Spool>) -> Result<Arc<dyn Downloader>, OpenError> {
+pub(crate) fn downloader(spool: &Arc<Spool>, whole_types: Vec<String>) -> Result<Arc<dyn Downloader>, OpenError> {
     use media_cache_http_downloader::{HttpDownloader, HttpOptions};
-    Ok(Arc::new(HttpDownloader::new(HttpOptions { spool: spool.clone(), ..HttpOptions::default() })?))
+    Ok(Arc::new(HttpDownloader::new(HttpOptions { spool: spool.clone(), whole_types, ..HttpOptions::default() })?))
 }
 
 /// Without the feature `http` there is none.
 #[cfg(not(feature = "http"))]
-pub(crate) fn downloader(_: &Arc<Spool>) -> Result<Arc<dyn Downloader>, OpenError> {
+pub(crate) fn downloader(_: &Arc<Spool>, _: Vec<String>) -> Result<Arc<dyn Downloader>, OpenError> {
     Ok(Arc::new(media_cache_interfaces::NoDownloader))
 }
 

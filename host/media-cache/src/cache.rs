@@ -164,11 +164,15 @@ impl MediaCache {
         self.peek(self.key(url)).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
     }
 
-    /// What is stored for `url`; downloaded, stored and answered if nothing is. However many ask at once, there is one download, and
-    /// it continues if the first client disconnects. While the component cannot be asked, what is not in memory is downloaded and not stored.
+    /// What is stored for `url`; downloaded, stored and returned if nothing is. Concurrent requests share one download, which continues if
+    /// the first caller goes away. While the component cannot be called, what is not in memory is downloaded and not stored.
+    ///
+    /// After a miss the body may still be arriving, if the downloader returns such bodies, as the one over HTTP does. What reads the body
+    /// waits for the rest and fails if the download does, which then stores nothing; [`Media::finished`] waits for all of it, and is what
+    /// to call before anything is done that cannot be undone. The media is stored once the body is complete.
     ///
     /// # Errors
-    /// [`CacheError::Fetch`] where there is nothing to be had; [`CacheError::Closed`].
+    /// [`CacheError::Fetch`] if the download failed; [`CacheError::Closed`].
     pub async fn get_or_download(&self, url: &str) -> Result<Media, CacheError> {
         let key = self.key(url);
         for _ in 0..ATTEMPTS {
@@ -179,6 +183,9 @@ impl MediaCache {
                     answer => self.remember(&key, answer??),
                 },
             };
+            if let Some(failure) = media.body.failure() {
+                return Err(failure.into());
+            }
             if self.is_intact(url, &media).await {
                 return Ok(media);
             }
@@ -207,12 +214,14 @@ impl MediaCache {
         self.put_media(url, FetchedMedia::new(body, mimetype, filename)).await
     }
 
-    /// Stores media for `url` with all that is known about it, such as who may keep it.
+    /// Stores media for `url` with all that is known about it, such as who may keep it. If its body is still arriving, this waits for all
+    /// of it.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Closed`], or [`CacheError::BrokeDown`]. If nothing could be stored,
+    /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Fetch`] if the body does not arrive; [`CacheError::Closed`], or [`CacheError::BrokeDown`]. If nothing could be stored,
     /// the outcome says why.
     pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
+        media.body.finished().await?;
         self.call(|reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply })
             .await?
             .map_err(CacheError::Store)

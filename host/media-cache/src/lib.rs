@@ -96,9 +96,9 @@ pub use media_cache_components as embedded;
 #[cfg(feature = "http")]
 pub use media_cache_http_downloader as http;
 pub use media_cache_interfaces::{
-    Blob, CacheControl, Cacheability, Conversion, Downloader, FailureKind, FetchError, Fetched, FetchedMedia, FreeSpaceFloor,
-    NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody, TranscodeError, Transcoded, Transcoder,
-    UnknownFailureKind, Validators,
+    Abandoned, ArrivingBody, Blob, CacheControl, Cacheability, Completion, Conversion, Downloader, FailureKind, FetchError,
+    Fetched, FetchedMedia, FreeSpaceFloor, NoDownloader, NoTranscoder, Original, Spool, SpoolError, SpooledBody, TranscodeError,
+    Transcoded, Transcoder, UnknownFailureKind, Validators,
 };
 pub use media_cache_key_rules::{
     KeyRules, PRESETS as KEY_PRESETS, ParameterRule, Preset as KeyPreset, RuleError as KeyRuleError, check_url,

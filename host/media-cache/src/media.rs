@@ -11,13 +11,13 @@ pub use crate::bindings::cache::exports::media_cache::cache::cache::{
 
 use crate::component::record::ComponentStatus;
 use crate::policy::record::PolicyStatus;
-use media_cache_interfaces::{Blob, CacheControl, FetchedMedia, Validators};
+use media_cache_interfaces::{Blob, CacheControl, FetchError, FetchedMedia, Validators};
 
 /// Media as a cache serves it. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Media {
     info: Arc<MediaInfo>,
-    /// The bytes.
+    /// The bytes. After a miss they may still be arriving, and what reads them waits for the rest: see [`finished`](Self::finished).
     pub body: Blob,
     /// How the request was answered.
     pub source: Source,
@@ -79,6 +79,14 @@ impl Media {
     #[must_use]
     pub fn new(info: impl Into<Arc<MediaInfo>>, body: Blob, source: Source) -> Self {
         Self { info: info.into(), body, source }
+    }
+
+    /// Waits until all of the body has arrived. Returns at once unless the media comes from a download that is in progress.
+    ///
+    /// # Errors
+    /// Why the download failed. Nothing is stored then.
+    pub async fn finished(&self) -> Result<(), FetchError> {
+        self.body.finished().await
     }
 
     /// The media type. That of a GIF that was converted is `video/mp4`.

@@ -1,6 +1,7 @@
 //! Fetches media without the component, while that cannot be asked. Nothing is stored, and no failure is remembered.
 //!
-//! Concurrent requests for a URL are coalesced. The download ends when the last of them is cancelled, since nobody else needs it.
+//! Concurrent requests for a URL are coalesced. The download ends when the last of them is cancelled, since nobody else needs it. Media
+//! that is not converted is returned while its body is arriving, and requests that come meanwhile get the same body.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,12 +13,15 @@ use std::time::SystemTime;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use media_cache_file_names::{clean_or_fallback, converted_name};
-use media_cache_interfaces::{Conversion, Downloader, FetchError, FetchedMedia, Original, Transcoded, Transcoder};
+use media_cache_interfaces::{Blob, Conversion, Downloader, FetchError, FetchedMedia, Original, Transcoded, Transcoder, WeakBlob};
 use media_cache_key_rules::check_url;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::media::{Attachment, Media, MediaInfo, Source};
+
+/// How many bytes at the start of a body tell a GIF.
+const GIF_SIGNATURE_BYTES: usize = 6;
 
 type Answer = Result<Media, FetchError>;
 type Fetch = BoxFuture<'static, Answer>;
@@ -30,6 +34,8 @@ pub(crate) struct PassThrough {
     /// Where downloads and transcoding run.
     pub runtime: Handle,
     pub fetches: Mutex<HashMap<String, WeakShared<Fetch>>>,
+    /// Media whose body is arriving, for as long as anybody reads it.
+    pub arriving: Mutex<HashMap<String, (Arc<MediaInfo>, WeakBlob)>>,
     /// How many requests were answered this way.
     pub requests: AtomicU64,
 }
@@ -39,9 +45,26 @@ impl PassThrough {
     pub async fn fetch(&self, url: &str) -> Answer {
         check_url(url).map_err(FetchError::InvalidUrl)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Some(media) = self.arriving(url) {
+            return Ok(media);
+        }
         // Dropped after the future that is waited for.
         let _forget = Forget { fetches: &self.fetches, url };
-        self.join(url).await
+        let media = self.join(url).await?;
+        if media.body.is_arriving() {
+            let mut arriving = lock(&self.arriving);
+            arriving.retain(|_, (_, body)| body.upgrade().is_some_and(|body| body.is_arriving()));
+            arriving.insert(url.to_owned(), (media.info().clone(), media.body.downgrade()));
+        }
+        Ok(media)
+    }
+
+    /// Media whose body is arriving for another request.
+    fn arriving(&self, url: &str) -> Option<Media> {
+        let arriving = lock(&self.arriving);
+        let (info, body) = arriving.get(url)?;
+        let body = body.upgrade().filter(Blob::is_arriving)?;
+        Some(Media::new(info.clone(), body, Source::Origin))
     }
 
     fn join(&self, url: &str) -> Shared<Fetch> {
@@ -53,6 +76,10 @@ impl PassThrough {
         let (accepted_types, owned) = (self.accepted_types.clone(), url.to_owned());
         let fetching = async move {
             let media = downloader.fetch(&owned).await?;
+            if media.body.is_arriving() && !is_needed_whole(&media, &accepted_types) {
+                return Ok(delivered(media));
+            }
+            media.body.finished().await?;
             if media.body.is_empty() {
                 return Err(FetchError::EmptyBody);
             }
@@ -102,9 +129,16 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// Whether media whose body is arriving is going to be converted, or may be.
+fn is_needed_whole(media: &FetchedMedia, accepted_types: &[String]) -> bool {
+    let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
+    let may_be_gif = head.len() < GIF_SIGNATURE_BYTES && !accepted_types.is_empty();
+    may_be_gif || accepted_type(&media.mimetype, &head, accepted_types).is_some()
+}
+
 /// Converts media as the component would. What cannot be converted stays as it is.
 async fn convert(transcoder: &dyn Transcoder, accepted_types: &[String], url: &str, media: FetchedMedia) -> FetchedMedia {
-    let head = media.body.head(6).unwrap_or_default();
+    let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
     let Some(mimetype) = accepted_type(&media.mimetype, &head, accepted_types) else { return media };
     let original = Original { body: media.body.clone(), mimetype, url: Some(url) };
     match transcoder.transcode(original).await {
@@ -141,7 +175,7 @@ fn delivered(media: FetchedMedia) -> Media {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
-    use media_cache_interfaces::{Blob, NoTranscoder};
+    use media_cache_interfaces::{NoTranscoder, Spool, SpooledBody};
     use tokio::sync::Notify;
 
     use super::*;
@@ -153,6 +187,7 @@ mod tests {
             accepted_types: Vec::new(),
             runtime: Handle::current(),
             fetches: Mutex::default(),
+            arriving: Mutex::default(),
             requests: AtomicU64::new(0),
         }
     }
@@ -207,6 +242,33 @@ mod tests {
         }
         ended.notified().await;
         assert!(lock(&pass.fetches).is_empty());
+    }
+
+    #[tokio::test]
+    async fn body_that_is_arriving_is_shared_until_it_ends() {
+        let (began, downloads) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (writers, counted) = (began.clone(), downloads.clone());
+        let pass = pass_through(move |_: String| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let writers = writers.clone();
+            async move {
+                let mut body = SpooledBody::new(100, Spool::temporary(), None);
+                body.append("early".into()).await.unwrap();
+                let (body, writer) = body.into_arriving();
+                writers.lock().unwrap().push(writer);
+                Ok(FetchedMedia::new(body, "text/plain", "a.txt"))
+            }
+        });
+        let first = pass.fetch("x:a").await.unwrap();
+        let second = pass.fetch("x:a").await.unwrap();
+        assert_eq!((downloads.load(Ordering::Relaxed), first.body.is_arriving()), (1, true));
+        let writer = began.lock().unwrap().pop().unwrap();
+        writer.finish(|_| FetchError::NotFound).await;
+        for media in [first, second] {
+            assert_eq!(media.body.bytes().await.unwrap(), "early");
+        }
+        pass.fetch("x:a").await.unwrap();
+        assert_eq!(downloads.load(Ordering::Relaxed), 2, "nothing is stored");
     }
 
     #[tokio::test]

@@ -39,7 +39,8 @@ pub(crate) enum Request {
         media: Box<FetchedMedia>,
         /// What the fetch took, in milliseconds.
         cost: u32,
-        reply: Reply<Result<Delivered, FetchError>>,
+        /// `None` if the request has been answered already, while the body was arriving.
+        reply: Option<Reply<Result<Delivered, FetchError>>>,
         /// Dropped once that is done.
         stored: Option<Reply<()>>,
     },

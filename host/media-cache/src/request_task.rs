@@ -1,11 +1,13 @@
 //! Serves a request with an instance of the component.
 //!
 //! If the instance goes on standby meanwhile, it stores nothing any more. What it fetched is then stored by the instance that takes over,
-//! and what it did not do is repeated there.
+//! and what it did not do is repeated there. This holds for media as well that was answered while its body was arriving: its request is
+//! served until the media is stored.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use futures::future::BoxFuture;
 use media_cache_interfaces::{Cacheability, FetchError, FetchedMedia};
@@ -92,9 +94,12 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             note_hit(instance, late, Some(&media));
             let is_stored = media.handle.is_some();
             let delivered = take(accessor, media)?;
+            if delivered.media.body.is_arriving() {
+                return Box::pin(answer_early(url, delivered, reply, accessor, instance)).await;
+            }
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
                 let (media, cost) = (Box::new(delivered.media.into_fetched()), delivered.cost);
-                return Ok(Some(Request::Admit { url, media, cost, reply, stored: None }));
+                return Ok(Some(Request::Admit { url, media, cost, reply: Some(reply), stored: None }));
             }
             drop(reply.send(Ok(delivered)));
         }
@@ -102,6 +107,31 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
         request => return Box::pin(serve_other(request, accessor, instance)).await,
     }
     Ok(None)
+}
+
+/// Answers a request with media whose body is arriving, and waits until the component has stored it. If it could not, since it was not
+/// active all the time, the media is returned to be stored by the instance that is.
+async fn answer_early(
+    url: String,
+    delivered: Delivered,
+    reply: Reply<Result<Delivered, FetchError>>,
+    accessor: &Accessor<HostState>,
+    instance: &Instance,
+) -> wasmtime::Result<Option<Request>> {
+    let (media, began) = (delivered.media.clone(), Instant::now());
+    let cost = delivered.cost;
+    let mut standing = instance.standing.subscribe();
+    let was_active = *standing.borrow_and_update() == Standing::Active;
+    drop(reply.send(Ok(delivered)));
+    instance.has_answered();
+    instance.guest().call_settled(accessor, instance.cache, url.clone()).await?;
+    let is_active = was_active && standing.has_changed().is_ok_and(|has_changed| !has_changed);
+    // The fill of another request may have ended with its body still arriving for this one.
+    if is_active || media.body.finished().await.is_err() || !may_be_stored(&media) {
+        return Ok(None);
+    }
+    let cost = cost.saturating_add(u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX));
+    Ok(Some(Request::Admit { url, media: Box::new(media.into_fetched()), cost, reply: None, stored: None }))
 }
 
 /// Notes a hit that comes too late for the index log.
@@ -152,11 +182,12 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
         }
         Request::Admit { url, media, cost, reply, stored } => {
             let delivered = admit(accessor, instance, &url, FetchedMedia::clone(&media), cost).await?;
-            match delivered {
+            let answer = match delivered {
                 Ok(None) => return Ok(Some(Request::Admit { url, media, cost, reply, stored })),
-                Ok(Some(delivered)) => drop(reply.send(Ok(delivered))),
-                Err(why) => drop(reply.send(Err(FetchError::InvalidUrl(why)))),
-            }
+                Ok(Some(delivered)) => Ok(delivered),
+                Err(why) => Err(FetchError::InvalidUrl(why)),
+            };
+            drop(reply.map(|reply| reply.send(answer)));
             drop(stored);
         }
         Request::Refresh { url, reply } => {

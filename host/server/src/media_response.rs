@@ -1,10 +1,13 @@
 //! Media as a response: whole, a range, or 304 if the client has it already.
+//!
+//! After a miss the body may still be arriving. The response then follows it, unless the request cannot be answered without all of it. It
+//! has no `ETag`, since its digest is not known, and no ranges. If the download fails, the response ends visibly short.
 
 use std::ops::Range;
 use std::time::SystemTime;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use media_cache::{Blob, Media, Source};
 
@@ -16,9 +19,19 @@ use crate::security_headers::{CROSS_ORIGIN_RESOURCE_POLICY, PLAYER_CONTENT_SECUR
 use crate::version::{Answer, Version};
 
 /// Responds to a request for media. The source of the media is among the extensions, for [`observe`](crate::observe).
-pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) -> Result<Response, Problem> {
+pub(crate) async fn respond(
+    method: &Method,
+    protocol: http::Version,
+    request: &HeaderMap,
+    media: Media,
+) -> Result<Response, Problem> {
+    let is_head = *method == Method::HEAD;
+    if media.body.is_arriving() && !needs_all(is_head, protocol, request, &media.body) {
+        return Ok(follow(is_head, &media));
+    }
+    media.finished().await?;
     let version = Version::of(&media).await?;
-    let (is_head, length) = (*method == Method::HEAD, media.body.len());
+    let length = media.body.len();
     let answer = version.answer(is_head, request, length);
     let Some(Head { status, headers, part }) = head(&answer, is_head, &media, &version, SystemTime::now()) else {
         return refuse(&answer, length);
@@ -28,6 +41,30 @@ pub(crate) async fn respond(method: &Method, request: &HeaderMap, media: Media) 
     *response.headers_mut() = headers;
     response.extensions_mut().insert(media.source);
     Ok(response)
+}
+
+/// Whether a request cannot be answered before all of a body has arrived: it is conditional or for a range; or its client, which knows
+/// neither chunks nor the length, could not tell a body that ends early.
+fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: &Blob) -> bool {
+    const CONDITIONS: [HeaderName; 4] =
+        [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
+    let is_conditional = CONDITIONS.iter().any(|name| request.contains_key(name));
+    let is_range = !is_head && request.contains_key(header::RANGE);
+    is_conditional || is_range || (protocol < http::Version::HTTP_11 && body.expected_len().is_none())
+}
+
+/// A response that follows a body that is arriving.
+fn follow(is_head: bool, media: &Media) -> Response {
+    let body = if is_head { Body::empty() } else { Body::from_stream(media.body.stream(0..u64::MAX)) };
+    let mut response = Response::new(body);
+    let (headers, presentation) = (response.headers_mut(), Presentation::of(media.mimetype()));
+    if let Some(length) = media.body.expected_len() {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
+    describe_content(headers, media, presentation);
+    describe_serving(headers, media, presentation, SystemTime::now());
+    response.extensions_mut().insert(media.source);
+    response
 }
 
 /// The head of a response with media, before what concerns all responses is added.
@@ -59,9 +96,11 @@ pub(crate) fn head(answer: &Answer, is_head: bool, media: &Media, version: &Vers
                 insert(&mut headers, header::CONTENT_RANGE, &format!("bytes {}-{}/{length}", part.start, part.end - 1));
             }
             describe_content(&mut headers, media, presentation);
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         }
     }
-    describe_version(&mut headers, media, version, presentation, now);
+    version.describe(&mut headers);
+    describe_serving(&mut headers, media, presentation, now);
     Some(Head { status, headers, part })
 }
 
@@ -90,12 +129,10 @@ fn describe_content(headers: &mut HeaderMap, media: &Media, presentation: Presen
     let Presentation { content_type, is_inline } = presentation;
     insert(headers, header::CONTENT_TYPE, content_type);
     insert(headers, header::CONTENT_DISPOSITION, &content_disposition(is_inline, media.filename()));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
 }
 
-/// Adds headers about the version, how long it may be cached, and where it came from.
-fn describe_version(headers: &mut HeaderMap, media: &Media, version: &Version, presentation: Presentation<'_>, now: SystemTime) {
-    version.describe(headers);
+/// Adds headers about how long media may be cached, how it may be used, and where it came from.
+fn describe_serving(headers: &mut HeaderMap, media: &Media, presentation: Presentation<'_>, now: SystemTime) {
     caching::describe(headers, media.cache_control(), media.stored_at(), now);
     // Any site may embed media, unlike other responses.
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
@@ -120,7 +157,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use axum::body::to_bytes;
-    use media_cache::MediaInfo;
+    use media_cache::{ArrivingBody, FetchError, MediaInfo, Spool, SpooledBody};
 
     use super::*;
 
@@ -140,7 +177,7 @@ mod tests {
         for (name, value) in headers {
             sent.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
-        let response = respond(&method, &sent, media()).await.unwrap_or_else(IntoResponse::into_response);
+        let response = respond(&method, http::Version::HTTP_11, &sent, media()).await.unwrap_or_else(IntoResponse::into_response);
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1000).await.unwrap();
         (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
@@ -229,7 +266,84 @@ mod tests {
     async fn a_time_beyond_all_http_dates_is_the_last_http_date() {
         let info = MediaInfo::new("image/png", "a.png", UNIX_EPOCH + Duration::from_secs(1 << 40));
         let late = Media::new(info, Blob::from("bytes"), Source::Memory);
-        let response = respond(&Method::GET, &HeaderMap::new(), late).await.unwrap();
+        let response = respond(&Method::GET, http::Version::HTTP_11, &HeaderMap::new(), late).await.unwrap();
         assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
+    }
+
+    /// Media of which ten bytes have arrived, and what the rest is written to.
+    async fn arriving(announced: Option<u64>) -> (Media, ArrivingBody) {
+        let mut body = SpooledBody::new(1000, Spool::temporary(), announced);
+        body.append("0123456789".into()).await.unwrap();
+        let (body, writer) = body.into_arriving();
+        (Media::new(MediaInfo::new("image/png", "a.png", SystemTime::now()), body, Source::Origin), writer)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_arriving_is_followed_without_a_version_or_ranges() {
+        for announced in [None, Some(12)] {
+            for method in [Method::GET, Method::HEAD] {
+                let (media, mut writer) = arriving(announced).await;
+                let response = respond(&method, http::Version::HTTP_11, &HeaderMap::new(), media).await.unwrap();
+                let headers = response.headers().clone();
+                for (name, value) in [
+                    ("content-type", "image/png"),
+                    ("content-disposition", "inline; filename=\"a.png\""),
+                    ("cache-control", "public, max-age=86400"),
+                    ("cross-origin-resource-policy", "cross-origin"),
+                    ("vary", "sec-fetch-dest"),
+                    ("x-cache", "miss"),
+                ] {
+                    assert_eq!(headers[name], value, "{name}");
+                }
+                for name in ["etag", "last-modified", "accept-ranges"] {
+                    assert!(!headers.contains_key(name), "{name}");
+                }
+                assert_eq!(headers.get("content-length").map(|length| length.to_str().unwrap()), announced.map(|_| "12"));
+                let body = tokio::spawn(to_bytes(response.into_body(), 1000));
+                writer.append("ab".into()).await.unwrap();
+                writer.finish(|_| FetchError::NotFound).await;
+                let expected = if method == Method::HEAD { "" } else { "0123456789ab" };
+                assert_eq!(body.await.unwrap().unwrap(), expected);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_early_is_an_error_and_never_all_of_what_was_announced() {
+        for announced in [None, Some(10), Some(20)] {
+            let (media, writer) = arriving(announced).await;
+            let response = respond(&Method::GET, http::Version::HTTP_11, &HeaderMap::new(), media).await.unwrap();
+            let mut body = response.into_body().into_data_stream();
+            let first = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
+            assert_eq!(first.len(), if announced == Some(10) { 9 } else { 10 }, "the last byte comes at the end");
+            writer.fail(FetchError::ShortBody("it broke off".into()));
+            assert!(futures::StreamExt::next(&mut body).await.unwrap().is_err(), "{announced:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_that_need_all_of_a_body_wait_for_it() {
+        for (name, value, protocol, status) in [
+            ("range", "bytes=2-4", http::Version::HTTP_11, 206),
+            ("if-none-match", "*", http::Version::HTTP_11, 304),
+            ("if-match", "\"other\"", http::Version::HTTP_11, 412),
+            ("if-modified-since", MODIFIED, http::Version::HTTP_11, 200),
+            ("accept", "*/*", http::Version::HTTP_10, 200),
+        ] {
+            let (media, writer) = arriving(None).await;
+            let mut request = HeaderMap::new();
+            request.insert(name, value.parse().unwrap());
+            let mut responding = Box::pin(respond(&Method::GET, protocol, &request, media));
+            assert!(futures::FutureExt::now_or_never(&mut responding).is_none(), "{name}");
+            writer.finish(|_| FetchError::NotFound).await;
+            let response = responding.await.unwrap_or_else(IntoResponse::into_response);
+            assert_eq!(response.status().as_u16(), status, "{name}");
+        }
+        let (media, writer) = arriving(None).await;
+        writer.fail(FetchError::Gone);
+        let range = HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static("bytes=0-0"))]);
+        let response =
+            respond(&Method::GET, http::Version::HTTP_11, &range, media).await.unwrap_or_else(IntoResponse::into_response);
+        assert_eq!(response.status().as_u16(), 410, "a failure keeps its status");
     }
 }

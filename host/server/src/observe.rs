@@ -190,6 +190,9 @@ impl HttpBody for ObservedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let (Some(Err(error)), Some(line)) = (&frame, &mut self.line) {
+            line.reason = Some(format!("the body ended early: {error}"));
+        }
         if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
             let bytes = data.len() as u64;
             self.bytes += bytes;

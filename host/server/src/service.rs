@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use media_cache::MediaCache;
 use media_cache::component::RememberedComponent;
 use media_cache::policy::{RememberedPolicy, SwapError};
+use media_cache::{Media, MediaCache};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use crate::logs::requests::{RequestLog, SharedRequestLog};
@@ -114,5 +114,19 @@ impl Service {
         if let Some(recorder) = &self.0.extras.recorder {
             recorder.record(&cache.key(url), media_bytes);
         }
+    }
+
+    /// The same for a request that is answered with this media. If its body is arriving, its size is recorded when that is known.
+    pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media) {
+        if self.0.extras.recorder.is_none() {
+            return;
+        }
+        let Some(completion) = media.body.completion() else { return self.record(cache, url, media.body.len()) };
+        let (service, cache, url) = (self.clone(), cache.clone(), url.to_owned());
+        tokio::spawn(async move {
+            if let Ok(bytes) = completion.wait().await {
+                service.record(&cache, &url, bytes);
+            }
+        });
     }
 }

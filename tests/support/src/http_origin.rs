@@ -89,9 +89,14 @@ impl Page {
         if self.has_length {
             response = response.header(header::CONTENT_LENGTH, self.body.len());
         }
+        if !self.truncated {
+            // In one piece, which also arrives as one if it is not large.
+            let whole = futures::stream::iter([Ok::<_, io::Error>(self.body)]);
+            return response.body(Body::from_stream(whole)).unwrap();
+        }
         let middle = self.body.len() / 2;
-        let rest = if self.truncated { Err(io::Error::other("the page is truncated")) } else { Ok(self.body.slice(middle..)) };
-        let pieces = futures::stream::iter([Ok(self.body.slice(..middle)), rest]);
+        let pieces = [Ok(self.body.slice(..middle)), Err(io::Error::other("the page is truncated"))];
+        let pieces = futures::stream::iter(pieces);
         // The first piece is flushed before the connection closes.
         let pieces = pieces.then(|piece| async {
             tokio::task::yield_now().await;

@@ -12,6 +12,7 @@ pub mod cache_rig;
 pub mod cache_state;
 pub mod canary_listener;
 pub mod command;
+pub mod fed_origin;
 pub mod file_faults;
 pub mod homeserver;
 pub mod http_client;

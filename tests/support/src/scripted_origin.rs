@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use futures::future::BoxFuture;
-use media_cache::{Blob, CacheControl, Downloader, FetchError, Fetched, FetchedMedia, Validators};
+use media_cache::{ArrivingBody, Blob, CacheControl, Downloader, FetchError, Fetched, FetchedMedia, SpooledBody, Validators};
 
 use crate::latch::Latch;
 
@@ -47,6 +47,14 @@ impl ScriptedOrigin {
     /// Serves bytes as a picture at a URL.
     pub fn serves_bytes(&self, url: &str, bytes: Vec<u8>) {
         self.serves(url, fetched(bytes, "image/png", "picture.png"));
+    }
+
+    /// Serves media at a URL once, while the rest of its body arrives as the writer is told. After that nothing is there.
+    pub fn serves_arriving(&self, url: &str, mimetype: &str, body: SpooledBody) -> ArrivingBody {
+        let (body, writer) = body.into_arriving();
+        let media = Mutex::new(Some(fetched(body, mimetype, "arriving")));
+        self.answers(url, move || media.lock().unwrap().take().ok_or(FetchError::Gone));
+        writer
     }
 
     /// Fails downloads of a URL.

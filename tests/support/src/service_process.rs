@@ -168,6 +168,11 @@ impl Service {
         send(self.media_request(Method::DELETE, url)).await
     }
 
+    /// Waits until so many entries have been stored: a response may end before its media is.
+    pub async fn until_stored(&self, entries: u64) {
+        soon(async { while self.stats().await["storage"]["stored"].as_u64().unwrap() < entries {} }).await;
+    }
+
     /// The document at `/stats`.
     pub async fn stats(&self) -> serde_json::Value {
         let response = self.get("/stats").await;

@@ -80,8 +80,12 @@ pub(crate) fn allowing_loopback(options: HttpOptions) -> HttpOptions {
     HttpOptions { access: AccessRules { allow_addresses, ..options.access }, ..options }
 }
 
+/// Downloads all of a body.
 pub(crate) async fn fetch(url: &str, options: HttpOptions) -> Result<FetchedMedia, FetchError> {
-    let result = HttpDownloader::new(allowing_loopback(options)).unwrap().fetch(url).await;
+    let result = match HttpDownloader::new(allowing_loopback(options)).unwrap().fetch(url).await {
+        Ok(media) => media.body.finished().await.map(|()| media),
+        Err(error) => Err(error),
+    };
     if let Err(error) = &result {
         assert!(!error.to_string().contains("secret"), "{error}");
     }

@@ -8,6 +8,7 @@ use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 
 use crate::bindings::cache::media_cache::cache::blobs::{Host, HostBlob, HostBlobWithStore};
+use crate::bindings::cache::media_cache::cache::failures::FetchError;
 
 use crate::blob_handle::BlobHandle;
 use crate::host_state::HostState;
@@ -83,8 +84,20 @@ impl HostBlob for HostState {
 }
 
 impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
-    async fn digest(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> Fallible<Vec<u8>> {
+    async fn finished(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> wasmtime::Result<Result<(), FetchError>> {
         let blob = store.with(|mut state| state.get().blob(&blob))?;
+        if !blob.is_arriving() {
+            return Ok(blob.finished().await.map_err(Into::into));
+        }
+        let finished = blob.finished().await;
+        // What follows is a decision of the policy: it is to know of every hit before it.
+        let hits = store.with(|mut state| state.get().hits.clone());
+        hits.flush().await;
+        Ok(finished.map_err(Into::into))
+    }
+
+    async fn digest(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> Fallible<Vec<u8>> {
+        let blob = arrived(store, &blob).await?;
         let file = blob.file().filter(|_| blob.known_digest().is_none()).cloned();
         let _under_way = match before(store, "read", file, blob.len()).await {
             Ok(under_way) => under_way,
@@ -94,7 +107,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
     }
 
     async fn load(store: &Accessor<T, Self>, blob: Resource<BlobHandle>) -> Fallible<Resource<BlobHandle>> {
-        let blob = store.with(|mut state| state.get().blob(&blob))?;
+        let blob = arrived(store, &blob).await?;
         let _under_way = match before(store, "read", blob.file().cloned(), blob.len()).await {
             Ok(under_way) => under_way,
             Err(error) => return Ok(Err(error)),
@@ -114,12 +127,24 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
+        // If the body ends early, writing it says so.
+        let _ = blob.finished().await;
         let _under_way = match before(store, "write", Some(file.clone()), blob.len()).await {
             Ok(under_way) => under_way,
             Err(error) => return Ok(Err(error)),
         };
         Ok(blob.write_to(file).await.map_err(error_code))
     }
+}
+
+/// A blob whose bytes have all arrived. If the body has ended early, whatever is done with it says so.
+async fn arrived<T: Send + 'static>(
+    store: &Accessor<T, HasSelf<HostState>>,
+    blob: &Resource<BlobHandle>,
+) -> wasmtime::Result<Arc<Blob>> {
+    let blob = store.with(|mut state| state.get().blob(blob))?;
+    let _ = blob.finished().await;
+    Ok(blob)
 }
 
 /// An operation on this many bytes of a file is about to begin, unless they are in memory. It is under way until the result is dropped.

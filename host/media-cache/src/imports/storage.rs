@@ -212,6 +212,9 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             Err(error) => return Ok(Err(error)),
         };
         let faults = store.with(|mut state| state.get().faults.clone());
+        if body.finished().await.is_err() {
+            return Ok(Err(ErrorCode::Io));
+        }
         if let Err(error) = faults.before("create", &name) {
             return Ok(Err(error_code(error)));
         }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 use axum::response::{IntoResponse, Response};
 use media_cache::FetchedMedia;
 use media_cache_http_downloader::{SNIFFED_BYTES, clean_filename, filename_for, match_extension, media_type};
@@ -21,16 +21,22 @@ use crate::uploads::{check_unmodified, not_kept};
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// `GET` and `HEAD`: responds with what is stored, downloaded first if nothing is, unless the client does not want that
-/// (`only-if-cached`, RFC 9111, section 5.2.1.7).
-pub(crate) async fn get(State(service): State<Service>, method: Method, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
+/// (`only-if-cached`, RFC 9111, section 5.2.1.7). Media whose body is arriving is passed on as it comes.
+pub(crate) async fn get(
+    State(service): State<Service>,
+    method: Method,
+    version: Version,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_get(&uri)?;
     let cache = service.cache().await?;
     let media = match caching::only_if_cached(&headers) {
         true => cache.get(&url).await?.ok_or_else(not_stored)?,
         false => cache.get_or_download(&url).await?,
     };
-    service.record(&cache, &url, media.body.len());
-    respond(&method, &headers, media).await
+    service.record_media(&cache, &url, &media);
+    respond(&method, version, &headers, media).await
 }
 
 fn not_stored() -> Problem {

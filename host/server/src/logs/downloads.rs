@@ -31,7 +31,7 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
         Box::pin(async move {
             let begun = Instant::now();
             let fetched = self.inner.fetch(url).await;
-            self.log(url, begun, fetched.as_ref().map(Some));
+            self.log_end(url, begun, fetched.as_ref().map(Some));
             fetched
         })
     }
@@ -44,27 +44,43 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
                 Fetched::Media(media) => Some(media),
                 Fetched::NotModified(_) => None,
             });
-            self.log(url, begun, media);
+            self.log_end(url, begun, media);
             fetched
         })
     }
 }
 
 impl<D: ?Sized> Logged<D> {
-    /// Logs a download that has ended: with media, with none since it has not changed, or with a failure.
-    fn log(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
-        let seconds = begun.elapsed().as_secs_f64();
-        let logged = self.log.get().urls.describe(url);
-        let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
+    /// Logs the end of a download: now, or when a body that is arriving has ended.
+    fn log_end(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
         match fetched {
-            Ok(Some(FetchedMedia { body, mimetype, .. })) => {
-                tracing::debug!(key, host, url, mimetype = mimetype.as_str(), bytes = body.len(), seconds, "downloaded");
-            }
-            Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
-            Err(error) => {
-                let reason = error.to_string();
-                tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
-            }
+            Ok(Some(FetchedMedia { body, mimetype, .. })) => match body.completion() {
+                Some(completion) => {
+                    let (log, url, mimetype) = (self.log.clone(), url.to_owned(), mimetype.clone());
+                    tokio::spawn(async move {
+                        let ended = completion.wait().await;
+                        write(&log, &url, begun, ended.as_ref().map(|bytes| Some((mimetype.as_str(), *bytes))));
+                    });
+                }
+                None => write(&self.log, url, begun, Ok(Some((mimetype, body.len())))),
+            },
+            Ok(None) => write(&self.log, url, begun, Ok(None)),
+            Err(error) => write(&self.log, url, begun, Err(error)),
+        }
+    }
+}
+
+/// Logs a download that has ended: with media of this type and size, with none since it has not changed, or with a failure.
+fn write(log: &SharedRequestLog, url: &str, begun: Instant, ended: Result<Option<(&str, u64)>, &FetchError>) {
+    let seconds = begun.elapsed().as_secs_f64();
+    let logged = log.get().urls.describe(url);
+    let (key, host, url) = (logged.fingerprint.as_str(), logged.host.as_deref(), logged.text.as_deref());
+    match ended {
+        Ok(Some((mimetype, bytes))) => tracing::debug!(key, host, url, mimetype, bytes, seconds, "downloaded"),
+        Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
+        Err(error) => {
+            let reason = error.to_string();
+            tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");
         }
     }
 }

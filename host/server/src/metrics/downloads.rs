@@ -1,9 +1,10 @@
 //! Metrics of downloads, by class of host: how many, how they ended, their size and duration.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
-use media_cache::FetchError;
+use media_cache::{Blob, FetchError};
 use media_cache_http_downloader::HostPattern;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -26,12 +27,13 @@ struct ByHost {
     host_class: Cow<'static, str>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Downloads {
     ended: Family<Ended, Counter>,
     bytes: Family<ByHost, Counter>,
     time: Family<ByHost, Durations>,
     in_progress: Gauge,
-    hosts: Vec<HostPattern>,
+    hosts: Arc<[HostPattern]>,
 }
 
 impl Downloads {
@@ -41,7 +43,7 @@ impl Downloads {
             bytes: Family::default(),
             time: Family::new_with_constructor(|| Durations::new(DOWNLOADS)),
             in_progress: Gauge::default(),
-            hosts,
+            hosts: hosts.into(),
         };
         registry.register("downloads", "Downloads that ended, by how they did", downloads.ended.clone());
         registry.register("downloaded_bytes", "Bytes of media that downloads brought which succeeded", downloads.bytes.clone());
@@ -54,27 +56,47 @@ impl Downloads {
         downloads
     }
 
-    /// Measures a download of a URL, and records the outcome. `bytes` are those of the media, if it was sent.
+    /// Measures a download of a URL, and records the outcome, of a body that is arriving when it has ended. `body` is that of the media, if
+    /// it was sent.
     pub async fn measure<T>(
         &self,
         url: &str,
         download: impl Future<Output = Result<T, FetchError>>,
-        bytes: impl FnOnce(&T) -> u64,
+        body: impl FnOnce(&T) -> Option<&Blob>,
     ) -> Result<T, FetchError> {
-        let _in_progress = InProgress::new(&self.in_progress);
+        let in_progress = InProgress::new(&self.in_progress);
         let begun = Instant::now();
         let fetched = download.await;
-        let host = ByHost { host_class: self.class(url) };
+        let ended = match fetched.as_ref().map(body) {
+            Ok(body) => match body.and_then(Blob::completion) {
+                Some(completion) => {
+                    let (ended, host_class) = (self.clone(), self.class(url));
+                    tokio::spawn(async move {
+                        ended.record(host_class, begun, completion.wait().await.as_ref().copied());
+                        drop(in_progress);
+                    });
+                    return fetched;
+                }
+                None => Ok(body.map_or(0, Blob::len)),
+            },
+            Err(error) => Err(error),
+        };
+        self.record(self.class(url), begun, ended);
+        fetched
+    }
+
+    /// Records a download that has ended, with so many bytes or a failure.
+    fn record(&self, host_class: Cow<'static, str>, begun: Instant, ended: Result<u64, &FetchError>) {
+        let host = ByHost { host_class };
         self.time.get_or_create(&host).observe(begun.elapsed());
-        let outcome = match &fetched {
-            Ok(fetched) => {
-                self.bytes.get_or_create(&host).inc_by(bytes(fetched));
+        let outcome = match ended {
+            Ok(bytes) => {
+                self.bytes.get_or_create(&host).inc_by(bytes);
                 "success"
             }
             Err(error) => error.name(),
         };
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
-        fetched
     }
 
     /// The class that the host of a URL is counted under. Unlike hosts, there are few.

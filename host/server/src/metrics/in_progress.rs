@@ -3,16 +3,16 @@
 use prometheus_client::metrics::gauge::Gauge;
 
 /// Counts an operation as in progress until it is dropped.
-pub(crate) struct InProgress<'a>(&'a Gauge);
+pub(crate) struct InProgress(Gauge);
 
-impl<'a> InProgress<'a> {
-    pub fn new(gauge: &'a Gauge) -> Self {
+impl InProgress {
+    pub fn new(gauge: &Gauge) -> Self {
         gauge.inc();
-        Self(gauge)
+        Self(gauge.clone())
     }
 }
 
-impl Drop for InProgress<'_> {
+impl Drop for InProgress {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -23,15 +23,11 @@ impl Metrics {
 
 impl<D: Downloader + ?Sized> Downloader for Measured<D> {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
-        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch(url), |media| media.body.len()))
+        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch(url), |media| Some(&media.body)))
     }
 
     fn fetch_if_changed<'a>(&'a self, url: &'a str, validators: &'a Validators) -> BoxFuture<'a, Result<Fetched, FetchError>> {
-        let bytes = |fetched: &Fetched| match fetched {
-            Fetched::Media(media) => media.body.len(),
-            Fetched::NotModified(_) => 0,
-        };
-        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch_if_changed(url, validators), bytes))
+        Box::pin(self.metrics.downloads().measure(url, self.inner.fetch_if_changed(url, validators), Fetched::body))
     }
 }
 

@@ -1,0 +1,99 @@
+//! Fills whose media is served while its body is arriving. Each is completed by a task of its own, after the call that began it has
+//! returned.
+
+use std::rc::Rc;
+
+use media_cache_entry_files::Metadata;
+
+use crate::bindings::exports::media_cache::cache::cache::StoreError;
+use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::bindings::media_cache::cache::failures::FetchError;
+use crate::cache::Cache;
+use crate::cached_media::CachedMedia;
+use crate::clock;
+use crate::download::{Download, cost_since};
+use crate::fill::FillLeader;
+use crate::lookup_key::LookupKey;
+use crate::single_flight::Role;
+
+impl Cache {
+    /// Serves media whose body is arriving, and completes the fill once it has arrived. The download began at the tick `began`.
+    pub(crate) fn fill_later(
+        self: &Rc<Self>,
+        key: &LookupKey<'_>,
+        fill: FillLeader,
+        fetched: FetchedMedia,
+        began: u64,
+    ) -> CachedMedia {
+        let media = CachedMedia::fetched(fetched, cost_since(began), clock::now());
+        let waiters = self.waiters(key);
+        let settling = match self.settling.join(&key.digest) {
+            Role::Leader(settling) => Some(settling),
+            // Whoever leads the fill leads this, too.
+            Role::Follower(_) => None,
+        };
+        fill.announce(|| media.share());
+        self.arriving.insert(key.digest, media.share(), waiters);
+        let (cache, url, arriving) = (Rc::clone(self), key.request_key.to_owned(), media.share());
+        wit_bindgen::spawn_local(async move {
+            let filled = cache.complete_fill(&url, arriving, began).await;
+            cache.arriving.remove(&cache.lookup_key(&url).digest);
+            let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
+            match &filled {
+                Some(media) => fill.finish(|| media.share()),
+                None => drop(fill),
+            }
+            if let Some(settling) = settling {
+                settling.finish(|| not_stored.clone());
+            }
+        });
+        media
+    }
+
+    /// Waits for the body, and stores the media. `None` if the download fails.
+    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64) -> Option<CachedMedia> {
+        let key = self.lookup_key(url);
+        let ended = arriving.body.finished().await;
+        let cost = self.end_download(&key, ended, arriving.body.size(), began).ok()?;
+        let metadata = Metadata { cost, stored_at: clock::now(), ..Metadata::clone(&arriving.metadata) };
+        let mut media = CachedMedia { metadata: metadata.into(), ..arriving };
+        self.store_filled(&key, &mut media).await;
+        Some(media)
+    }
+
+    /// Ends a download that is not needed any more, since the entry was stored meanwhile. As far as anybody knows, it succeeded.
+    pub(crate) fn end_unneeded(&self, download: &Download) {
+        if let Download::Arriving(..) = download {
+            self.state.borrow_mut().counters.downloads += 1;
+        }
+    }
+
+    /// The media of a fill once it is stored, or is known not to be.
+    pub(crate) async fn wait_until_settled(&self, key: &LookupKey<'_>, media: CachedMedia) -> Result<CachedMedia, FetchError> {
+        if media.handle.is_some() || media.not_stored.is_some() {
+            return Ok(media);
+        }
+        let filled = match self.fills.follow(&key.digest) {
+            Some(filled) => filled.await.ok(),
+            None => None,
+        };
+        if let Some(media) = filled {
+            return Ok(media);
+        }
+        media.body.finished().await?;
+        match self.find(&key.digest).await {
+            Some((stored, _)) => Ok(stored),
+            None => Ok(CachedMedia {
+                not_stored: Some(StoreError::Disk("another request fetched it, and it was not stored".into())),
+                ..media
+            }),
+        }
+    }
+
+    /// See the WIT.
+    pub async fn settled(&self, url: &str) -> Option<StoreError> {
+        let digest = self.lookup_key(url).digest;
+        let settled = self.settling.follow(&digest)?;
+        settled.await.ok().flatten()
+    }
+}

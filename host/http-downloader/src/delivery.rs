@@ -1,0 +1,188 @@
+//! Hands out a body: when it is complete, or while it arrives.
+//!
+//! A body can be read while it arrives once its media type is decided: after the bytes that are looked at, or [`MAX_UNDECIDED`] after the
+//! first one. Until then a failure is that of the download, and may be retried. A later one ends the body early.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use crate::media_type::SNIFFED_BYTES;
+use crate::options::HttpOptions;
+use crate::type_decision::TypeDecision;
+use media_cache_interfaces::{Abandoned, ArrivingBody, Blob, FetchError, SpoolError, SpooledBody};
+
+/// How long after the first byte of a body its media type is decided, though there are few bytes to look at.
+const MAX_UNDECIDED: Duration = Duration::from_secs(1);
+
+/// How long the end of a body is waited for once its media type is decided: bodies from near origins are then complete.
+const GRACE: Duration = Duration::from_millis(2);
+
+/// A body of more than this many bytes is read while it arrives although it never pauses.
+const STEADY_BYTES: u64 = 1 << 20;
+
+/// When a body may have space again that has none now, in seconds.
+const SPACE_AGAIN: u32 = 2;
+
+/// A body whose media type is decided, and that is arriving.
+pub(crate) struct Started {
+    pub body: Blob,
+    pub mimetype: String,
+    pub abandoned: Abandoned,
+}
+
+/// A body on its way to whoever fetches it.
+pub(crate) struct Delivery {
+    sink: Sink,
+    stage: Stage,
+    types: Arc<TypeDecision>,
+    /// Told once the body can be read while it arrives. `None` if it is not to be.
+    started: Option<oneshot::Sender<Started>>,
+}
+
+/// Where the bytes go.
+enum Sink {
+    Spooled(SpooledBody),
+    Arriving(ArrivingBody),
+    /// Nowhere any more.
+    Closed,
+}
+
+/// How far a body is from being read while it arrives.
+enum Stage {
+    /// There are no bytes yet.
+    Empty,
+    /// The first bytes came at this time.
+    Undecided(Instant),
+    /// The first bytes do not decide the type, but more will.
+    NeedsMore,
+    /// The type was decided at this time.
+    Decided(Instant, String),
+    /// It is read already, or is not before it is complete.
+    Settled,
+}
+
+impl Delivery {
+    /// The delivery of a body, of this length if it was announced.
+    pub fn new(
+        options: &HttpOptions,
+        announced: Option<u64>,
+        types: Arc<TypeDecision>,
+        started: Option<oneshot::Sender<Started>>,
+    ) -> Self {
+        let sink = Sink::Spooled(SpooledBody::new(options.spool_above, options.spool.clone(), announced));
+        Self { sink, stage: if started.is_some() { Stage::Empty } else { Stage::Settled }, types, started }
+    }
+
+    /// Appends a chunk.
+    pub async fn append(&mut self, chunk: Bytes) -> Result<(), FetchError> {
+        match &mut self.sink {
+            Sink::Spooled(body) => body.append(chunk).await.map_err(spool_failed)?,
+            Sink::Arriving(body) => body.append(chunk).await.map_err(spool_failed)?,
+            Sink::Closed => {}
+        }
+        if let Stage::Empty = self.stage {
+            self.stage = Stage::Undecided(Instant::now());
+        }
+        if let (Stage::Undecided(_) | Stage::NeedsMore, Sink::Spooled(body)) = (&self.stage, &self.sink)
+            && body.received_bytes() >= SNIFFED_BYTES as u64
+        {
+            let mimetype = self.types.decide(&start_of(body)?)?;
+            let may_stream = self.types.may_stream(&mimetype);
+            self.stage = if may_stream { Stage::Decided(Instant::now(), mimetype) } else { Stage::Settled };
+        }
+        if let (Stage::Decided(at, _), Sink::Spooled(body)) = (&self.stage, &self.sink)
+            && body.received_bytes() > STEADY_BYTES
+            && at.elapsed() >= GRACE
+        {
+            self.go_on()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until it is time to [go on](Self::go_on), although there is nothing to append.
+    pub async fn due(&self) {
+        match &self.stage {
+            Stage::Undecided(since) => sleep_until(*since + MAX_UNDECIDED).await,
+            Stage::Decided(at, _) => sleep_until(*at + GRACE).await,
+            Stage::Empty | Stage::NeedsMore | Stage::Settled => std::future::pending().await,
+        }
+    }
+
+    /// Lets the body be read from now on, if its type is decided or can be.
+    pub fn go_on(&mut self) -> Result<(), FetchError> {
+        match (std::mem::replace(&mut self.stage, Stage::Settled), &self.sink) {
+            (Stage::Undecided(_), Sink::Spooled(body)) => match self.types.decide_early(&start_of(body)?) {
+                Some(mimetype) if self.types.may_stream(&mimetype) => self.start(mimetype),
+                Some(_) => {}
+                None => self.stage = Stage::NeedsMore,
+            },
+            (Stage::Decided(_, mimetype), _) => self.start(mimetype),
+            (stage, _) => self.stage = stage,
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, mimetype: String) {
+        let (Sink::Spooled(body), Some(started)) = (std::mem::replace(&mut self.sink, Sink::Closed), self.started.take()) else {
+            return;
+        };
+        let (body, arriving) = body.into_arriving();
+        let abandoned = arriving.abandoned();
+        self.sink = Sink::Arriving(arriving);
+        // If nobody waits for it any more, it is abandoned.
+        let _ = started.send(Started { body, mimetype, abandoned });
+    }
+
+    /// Ends the delivery. Returns the body, or `None` if it could be read already; its readers are then told of the end.
+    pub async fn end(self, received: Result<(), FetchError>) -> Result<Option<Blob>, FetchError> {
+        match (received, self.sink) {
+            (Ok(()), Sink::Spooled(body)) => body.finish().await.map(Some).map_err(spool_failed),
+            (Ok(()), Sink::Arriving(body)) => {
+                body.finish(spool_failed).await;
+                Ok(None)
+            }
+            (Err(failure), Sink::Arriving(body)) => {
+                body.fail(failure);
+                Ok(None)
+            }
+            (received, _) => received.map(|()| None),
+        }
+    }
+}
+
+fn start_of(body: &SpooledBody) -> Result<Bytes, FetchError> {
+    body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))
+}
+
+/// The failure of a body that cannot be kept. It says nothing about the origin.
+fn spool_failed(error: SpoolError) -> FetchError {
+    tracing::warn!("a body cannot be received: {error}");
+    FetchError::Overloaded(Some(SPACE_AGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn body_that_never_pauses_is_read_while_it_arrives_once_it_is_large() {
+        let options = Arc::new(HttpOptions::default());
+        let types = Arc::new(TypeDecision::new(Some("image/png"), options.clone()).unwrap());
+        let (started, mut start) = oneshot::channel();
+        let mut delivery = Delivery::new(&options, None, types, Some(started));
+        delivery.append(Bytes::from(vec![7; SNIFFED_BYTES])).await.unwrap();
+        let Stage::Decided(at, _) = &mut delivery.stage else { panic!("the type is not decided") };
+        *at -= GRACE;
+        delivery.append(Bytes::from(vec![7; 1000])).await.unwrap();
+        assert!(start.try_recv().is_err());
+        delivery.append(Bytes::from(vec![7; STEADY_BYTES as usize])).await.unwrap();
+        let started = start.try_recv().unwrap();
+        assert_eq!((started.mimetype.as_str(), started.body.is_arriving()), ("image/png", true));
+        assert!(delivery.end(Ok(())).await.unwrap().is_none());
+        assert_eq!(started.body.len(), STEADY_BYTES + SNIFFED_BYTES as u64 + 1000);
+    }
+}

@@ -1,0 +1,104 @@
+//! Decides the media type of a download and whether it is accepted: by its headers, by its first bytes, or by all of a short body.
+
+use std::sync::Arc;
+
+use crate::accepted_types::accepts;
+use crate::markup::{begins_like_markup, page_type};
+use crate::media_type::{declared_type, may_be_overridden, media_type};
+use crate::options::HttpOptions;
+use media_cache_interfaces::FetchError;
+
+/// How many bytes suffice to recognise a GIF, which is not to be taken for something else.
+const MIN_EARLY_BYTES: usize = 16;
+
+/// The decision about the media type of a response.
+pub(crate) struct TypeDecision {
+    options: Arc<HttpOptions>,
+    content_type: Option<String>,
+    /// The declared type, if it is not accepted. It may be wrong: the first bytes decide.
+    refused: Option<String>,
+}
+
+impl TypeDecision {
+    /// The decision about a response with this `Content-Type`. An error if that suffices to refuse it.
+    pub fn new(content_type: Option<&str>, options: Arc<HttpOptions>) -> Result<Self, FetchError> {
+        let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&options.accept_types, mimetype));
+        let decision = Self { options, content_type: content_type.map(Into::into), refused };
+        match decision.refused.as_ref().filter(|mimetype| !may_be_overridden(mimetype)) {
+            Some(mimetype) => decision.check(mimetype, "it is").map(|()| decision),
+            None => Ok(decision),
+        }
+    }
+
+    /// Refuses a body by its first bytes, if its declared type is not accepted.
+    pub fn check_start(&self, start: &[u8]) -> Result<(), FetchError> {
+        match self.refused {
+            Some(_) => self.check(&media_type(self.content_type.as_deref(), start), "it is"),
+            None => Ok(()),
+        }
+    }
+
+    /// The media type of a body that starts with these bytes: all of it, or as many as are looked at.
+    pub fn decide(&self, start: &[u8]) -> Result<String, FetchError> {
+        let mimetype = media_type(self.content_type.as_deref(), start);
+        self.check(&mimetype, "it is")?;
+        if let Some(page) = page_type(start, &mimetype) {
+            self.check(page, &format!("what comes as {mimetype} is"))?;
+        }
+        Ok(mimetype)
+    }
+
+    /// The media type of a body of which no more is known for a while than these bytes. `None` if they are too few, or if more of them
+    /// could make it a type that is not accepted.
+    pub fn decide_early(&self, start: &[u8]) -> Option<String> {
+        let may_become_page = start.len() < MIN_EARLY_BYTES || begins_like_markup(start);
+        self.decide(start).ok().filter(|_| !may_become_page)
+    }
+
+    /// Whether media of this type may be read before all of it has arrived.
+    pub fn may_stream(&self, mimetype: &str) -> bool {
+        let essence = mimetype.split(';').next().unwrap_or_default().trim();
+        !self.options.whole_types.iter().any(|whole| whole.eq_ignore_ascii_case(essence))
+    }
+
+    /// Checks a media type; `subject` starts the message.
+    fn check(&self, mimetype: &str, subject: &str) -> Result<(), FetchError> {
+        match accepts(&self.options.accept_types, mimetype) {
+            true => Ok(()),
+            false => Err(FetchError::UnacceptableType(format!("{subject} {mimetype}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(content_type: Option<&str>) -> TypeDecision {
+        TypeDecision::new(content_type, Arc::new(HttpOptions::default())).unwrap()
+    }
+
+    #[test]
+    fn early_decision_needs_bytes_that_cannot_become_a_page() {
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+        for (content_type, start, expected) in [
+            (Some("image/png"), &png[..], Some("image/png")),
+            (None, &png[..], Some("image/png")),
+            (Some("text/plain"), b"words and more words", Some("text/plain")),
+            (Some("image/png"), &png[..12], None),
+            (None, b"<div> and much more text", None),
+            (Some("image/svg+xml"), b"\n\n<!-- a long comment ", None),
+            (None, b"                       ", None),
+            (Some("image/png"), b"<!doctype html><html>", None),
+        ] {
+            assert_eq!(decision(content_type).decide_early(start).as_deref(), expected, "{content_type:?}");
+        }
+    }
+
+    #[test]
+    fn types_that_are_needed_as_a_whole_are_not_streamed() {
+        let decision = decision(None);
+        assert!(!decision.may_stream("image/gif") && !decision.may_stream("Image/GIF; x=y"));
+        assert!(decision.may_stream("image/png") && decision.may_stream("image/gifs"));
+    }
+}

@@ -1,0 +1,178 @@
+//! Responses that follow a download.
+
+use http::Method;
+use media_cache_test_support::fed_origin::FedOrigin;
+use media_cache_test_support::http_client::{media_path, send};
+use media_cache_test_support::images::gif;
+use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
+use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::soon::soon;
+use reqwest::Response;
+
+/// A picture, as far as anybody looks.
+fn picture(length: usize) -> Vec<u8> {
+    [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, length - 8)].concat()
+}
+
+/// Requests what an origin sends. The head of the response comes before the origin has sent everything.
+async fn begin(service: &Service, method: Method, url: &str) -> Response {
+    soon(service.media_request(method, url).send()).await.unwrap()
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+/// Reads so many bytes.
+async fn read(response: &mut Response, count: usize) -> Vec<u8> {
+    let mut read = Vec::new();
+    while read.len() < count {
+        read.extend_from_slice(&soon(response.chunk()).await.unwrap().unwrap());
+    }
+    read
+}
+
+#[tokio::test]
+async fn response_begins_before_the_download_has_ended() {
+    for length in [Some(50_000), None] {
+        let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+        let service = dir.serve().await;
+        let (url, sent) = (origin.url("/a.png"), picture(50_000));
+        origin.send_head("image/png", length);
+        origin.send(&sent[..20_000]);
+        let mut response = begin(&service, Method::GET, &url).await;
+        assert_eq!((response.status().as_u16(), header(&response, "x-cache")), (200, "miss"));
+        assert_eq!(header(&response, "content-type"), "image/png");
+        assert_eq!(header(&response, "content-disposition"), "inline; filename=\"a.png\"");
+        assert_eq!(header(&response, "x-content-type-options"), "nosniff");
+        assert!(header(&response, "content-security-policy").contains("default-src 'none'"));
+        assert_eq!(header(&response, "content-length"), length.map_or("", |_| "50000"));
+        for name in ["etag", "last-modified", "accept-ranges"] {
+            assert_eq!(header(&response, name), "", "{name}");
+        }
+        let mut got = read(&mut response, 20_000).await;
+        assert!(!dir.holds(&url), "nothing is stored yet");
+        origin.send(&sent[20_000..]);
+        origin.close();
+        while let Some(chunk) = soon(response.chunk()).await.unwrap() {
+            got.extend_from_slice(&chunk);
+        }
+        assert_eq!(got, sent);
+        service.until_stored(1).await;
+        let hit = service.media(&url).await.is("hit");
+        assert_eq!((&hit.body[..], hit.header("accept-ranges"), hit.header("etag").len()), (&sent[..], "bytes", 66));
+        assert_eq!(origin.requests(), 1);
+    }
+}
+
+#[tokio::test]
+async fn short_body_that_is_complete_at_once_has_all_headers() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    origin.send_head("image/png", Some(5000));
+    origin.send(picture(5000));
+    let response = service.media(&origin.url("/a.png")).await.is("miss");
+    assert_eq!((response.header("accept-ranges"), response.header("etag").len()), ("bytes", 66));
+    assert_eq!(service.stats().await["storage"]["stored"], 1);
+}
+
+#[tokio::test]
+async fn requests_during_a_download_follow_it_and_those_that_need_all_of_it_wait() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let (url, sent) = (origin.url("/a.png"), picture(50_000));
+    origin.send_head("image/png", Some(50_000));
+    origin.send(&sent[..20_000]);
+    let mut first = begin(&service, Method::GET, &url).await;
+    let mut second = begin(&service, Method::GET, &url).await;
+    let head = begin(&service, Method::HEAD, &url).await;
+    assert_eq!((head.status().as_u16(), header(&head, "content-length"), header(&head, "etag")), (200, "50000", ""));
+    let range = send(service.media_request(Method::GET, &url).header("range", "bytes=10-19"));
+    let condition = send(service.media_request(Method::GET, &url).header("if-none-match", "*"));
+    let waiting = tokio::spawn(futures::future::join(range, condition));
+    soon(async { while service.stats().await["downloads"]["coalesced"].as_u64().unwrap() < 4 {} }).await;
+    assert_eq!(read(&mut first, 20_000).await, sent[..20_000]);
+    assert_eq!(read(&mut second, 20_000).await, sent[..20_000]);
+    assert!(!waiting.is_finished());
+    origin.send(&sent[20_000..]);
+    let (range, condition) = soon(waiting).await.unwrap();
+    assert_eq!((range.status, &range.body[..], range.header("etag").len()), (206, &sent[10..20], 66));
+    assert_eq!(condition.status, 304);
+    for response in [&mut first, &mut second] {
+        assert_eq!(read(response, 30_000).await, sent[20_000..]);
+    }
+    assert_eq!(origin.requests(), 1);
+}
+
+#[tokio::test]
+async fn response_of_a_download_that_breaks_off_ends_with_an_error_and_nothing_is_stored() {
+    for length in [Some(50_000), None] {
+        let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+        let service = dir.serve_with(&["--log-requests", "errors"]).await;
+        let url = origin.url("/a.png");
+        // Without a length, a body that breaks off has to be one in chunks.
+        match length {
+            Some(_) => origin.send_head("image/png", length),
+            None => origin.send("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n"),
+        }
+        origin.send(picture(20_000));
+        let mut response = begin(&service, Method::GET, &url).await;
+        assert_eq!(response.status().as_u16(), 200);
+        read(&mut response, 20_000).await;
+        origin.close();
+        let error = soon(async {
+            loop {
+                match response.chunk().await {
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(error) => return Some(error),
+                }
+            }
+        });
+        assert!(error.await.is_some(), "the end must not look like one: {length:?}");
+        soon(async { while service.stats().await["downloads"]["failed"] != 1 {} }).await;
+        assert!(!dir.holds(&url));
+        let remembered = service.media(&url).await;
+        remembered.problem(502);
+        assert_eq!((remembered.code().as_str(), origin.requests()), ("short-body", 1));
+    }
+}
+
+#[tokio::test]
+async fn client_that_does_not_read_delays_no_other_and_one_that_leaves_does_not_end_the_download() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let (url, sent) = (origin.url("/a.png"), picture(8 << 20));
+    origin.send_head("image/png", Some(sent.len()));
+    origin.send(&sent[..20_000]);
+    drop(begin(&service, Method::GET, &url).await);
+    let mut slow = RawClient::connect_with_small_buffer(&service).await;
+    slow.send_get(&media_path(&url)).await;
+    assert!(slow.read_bytes(15).await.starts_with("HTTP/1.1 200 OK"));
+    let quick = begin(&service, Method::GET, &url).await;
+    origin.send(&sent[20_000..]);
+    assert_eq!(soon(quick.bytes()).await.unwrap(), sent);
+    service.until_stored(1).await;
+    assert_eq!(service.media(&url).await.is("hit").body, sent);
+    assert_eq!(origin.requests(), 1);
+}
+
+#[tokio::test]
+async fn gif_is_converted_before_its_response_begins() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let animation = [gif(&[10, 20]), vec![0; 20_000]].concat();
+    origin.send_head("image/gif", Some(animation.len()));
+    origin.send(&animation[..10_000]);
+    let url = origin.url("/a.gif");
+    let mut request = Box::pin(service.media(&url));
+    tokio::select! {
+        response = &mut request => panic!("there is a response: {response:?}"),
+        () = soon(async { while service.stats().await["media_cache"]["misses"] != 1 {} }) => {}
+    }
+    origin.send(&animation[10_000..]);
+    let response = soon(request).await.is("miss");
+    assert_eq!(response.header("content-type"), "video/mp4");
+}
