@@ -52,7 +52,7 @@ fn help_of_every_command_is_documented_as_the_program_prints_it() {
 }
 
 #[test]
-fn plot_in_the_readme_is_drawn_from_the_trace_in_the_repository() {
+fn readme_plot_matches_the_trace_in_the_repository() {
     let (directory, path) = (tempfile::tempdir().unwrap(), "docs/images/miss-ratios.svg");
     let plot = directory.path().join("plot.svg");
     let capacities = "64MiB,128MiB,256MiB,512MiB,1GiB,2GiB,4GiB";
@@ -73,7 +73,7 @@ fn problem_codes(source: &str) -> Vec<&str> {
 }
 
 #[test]
-fn every_code_of_a_problem_is_documented() {
+fn every_problem_code_is_documented() {
     let page = workspace_file("docs/http.md");
     let sources = ["host/server/src", "host/requests/src"].map(|path| rust_files(&workspace_path(path))).concat();
     let texts: Vec<String> = sources.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
@@ -89,7 +89,7 @@ fn every_code_of_a_problem_is_documented() {
 }
 
 #[test]
-fn files_that_the_architecture_names_exist() {
+fn files_named_in_the_architecture_document_exist() {
     let page = workspace_file("docs/architecture.md");
     let files = ["guest", "host"].map(|path| rust_files(&workspace_path(path))).concat();
     let named: Vec<&str> = page.split('`').filter(|text| text.ends_with(".rs")).collect();
@@ -106,7 +106,7 @@ fn rust_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_vendored_wit_is_that_of_the_crate_that_the_host_links() {
+fn vendored_wit_matches_that_of_the_linked_wasmtime_crate() {
     let mut metadata = Command::new(env!("CARGO"));
     metadata.args(["metadata", "--format-version=1", "--offline"]).current_dir(workspace_path(""));
     let metadata = CommandOutput::from(metadata.output().unwrap()).succeeded();
@@ -145,7 +145,7 @@ fn imports(component: &[u8]) -> Vec<String> {
 }
 
 #[test]
-fn policies_ask_for_nothing_but_what_the_standard_library_cannot_do_without() {
+fn policies_import_only_interfaces_that_the_standard_library_needs() {
     let inert = ["wasi:cli/", "wasi:io/"];
     for &(name, component) in media_cache::embedded::POLICIES {
         for import in imports(component) {
@@ -155,7 +155,7 @@ fn policies_ask_for_nothing_but_what_the_standard_library_cannot_do_without() {
 }
 
 #[test]
-fn the_cache_asks_for_no_network_and_no_randomness() {
+fn cache_component_imports_neither_network_nor_randomness() {
     let expected = ["media-cache:cache/", "media-cache:policy/", "wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/"];
     let imports = imports(media_cache::embedded::CACHE);
     for import in &imports {

@@ -67,7 +67,7 @@ fn url(service: &Service, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn other_origins_read_nothing_unless_they_are_allowed_to() {
+async fn pages_of_other_origins_cannot_read_media_by_default() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let video = store(&stage.service).await;
     for (name, function, _, otherwise) in reads(video) {
@@ -93,7 +93,7 @@ async fn allowed_origins_read_media() {
 }
 
 #[tokio::test]
-async fn origins_that_are_not_listed_read_nothing() {
+async fn pages_of_unlisted_origins_cannot_read_media() {
     let (Some(stage), dir) = (Stage::set_up(&[]).await, ServiceDirectory::create()) else { return };
     let service = dir.serve_with(&["--allow-origin", "https://example.org"]).await;
     let video = store(&service).await;
@@ -125,7 +125,7 @@ async fn allowed_origins_read_headers_send_conditions_and_request_ranges() {
 }
 
 #[tokio::test]
-async fn allowed_origins_read_why_something_failed() {
+async fn pages_of_allowed_origins_can_read_problem_codes() {
     let (Some(stage), dir, origin) = (Stage::set_up(&[]).await, ServiceDirectory::create(), HttpOrigin::start().await) else {
         return;
     };
@@ -142,7 +142,7 @@ async fn allowed_origins_read_why_something_failed() {
 }
 
 #[tokio::test]
-async fn allowed_origins_have_no_administration() {
+async fn pages_of_allowed_origins_cannot_use_administration() {
     let (Some(stage), dir) = (Stage::set_up(&[]).await, ServiceDirectory::create()) else { return };
     let service = dir.serve_with(&["--allow-origin", "*"]).await;
     store(&service).await;

@@ -38,7 +38,7 @@ async fn pictures_are_displayed() {
 }
 
 #[tokio::test]
-async fn a_drawing_with_a_script_is_displayed_and_not_run() {
+async fn svg_with_a_script_is_displayed_without_running_it() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let path = stage.stores("drawing.svg", "image/svg+xml", svg(&stage.site.url("/ran/drawing"))).await;
     for url in stage.urls(&path) {

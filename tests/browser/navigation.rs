@@ -31,7 +31,7 @@ const SAVED: [(&str, &str, Payload); 17] = [
 ];
 
 #[tokio::test]
-async fn media_that_could_be_run_is_saved() {
+async fn media_with_active_content_is_saved_on_navigation() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     for (name, mimetype, payload) in SAVED {
         let path = stage.stores(name, mimetype, payload(&stage.site.url(&format!("/ran/{name}")))).await;

@@ -121,7 +121,7 @@ async fn cached_media_is_never_run() {
 }
 
 #[tokio::test]
-async fn the_same_media_is_run_without_restrictions() {
+async fn same_media_runs_when_served_without_restrictions() {
     let Some(chromium) = Chromium::shared() else { return };
     let dir = ServiceDirectory::create();
     let site = Site::start(&dir.serve().await).await;

@@ -6,7 +6,7 @@ use media_cache::embedded;
 use media_cache_test_support::command::run_blocking_in;
 
 #[test]
-fn a_policy_that_passes_is_a_line_a_check_and_a_summary() {
+fn report_of_a_passing_policy_has_a_line_per_check_and_a_summary() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("mine.wasm"), embedded::policy("lru").unwrap()).unwrap();
     let finished = run_blocking_in(directory.path(), &["policy", "test", "mine.wasm"]);
@@ -21,7 +21,7 @@ fn a_policy_that_passes_is_a_line_a_check_and_a_summary() {
 }
 
 #[test]
-fn a_policy_that_fails_is_shown_how_and_the_others_are_tested_all_the_same() {
+fn report_of_a_failing_policy_has_a_counterexample_and_testing_continues() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("few.wasm"), media_cache_test_components::NAMES_TOO_FEW).unwrap();
     let finished = run_blocking_in(directory.path(), &["policy", "test", "few.wasm", "lru"]);
@@ -36,7 +36,7 @@ fn a_policy_that_fails_is_shown_how_and_the_others_are_tested_all_the_same() {
 }
 
 #[test]
-fn verdicts_can_be_had_as_json() {
+fn verdicts_can_be_printed_as_json() {
     let finished = run_blocking_in(Path::new("."), &["policy", "test", "--json", "lru"]);
     assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     let verdicts: Vec<serde_json::Value> = finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -46,7 +46,7 @@ fn verdicts_can_be_had_as_json() {
 }
 
 #[test]
-fn what_is_no_policy_is_an_error_that_says_so() {
+fn file_that_is_not_a_policy_is_an_error_with_the_reason() {
     let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes).unwrap();
     file("text.wasm", b"a text");
@@ -69,7 +69,7 @@ fn what_is_no_policy_is_an_error_that_says_so() {
 }
 
 #[test]
-fn limits_can_be_set() {
+fn policy_limit_options_apply_to_the_suite() {
     let finished = run_blocking_in(Path::new("."), &["policy", "test", "--policy-memory-mb", "4", "lru"]);
     assert_eq!(finished.code, Some(1));
     let wrong = "FAIL  copes with 200,000 entries\n      it wanted more than its 4 MiB of memory\n-     takes up 1 KiB";

@@ -16,7 +16,7 @@ fn verdicts(engine: &PolicyEngine, component: &[u8]) -> impl Iterator<Item = Ver
 }
 
 #[test]
-fn the_suite_comes_to_its_end_with_those_that_take_all_that_they_can() {
+fn suite_terminates_for_policies_that_exhaust_time_or_memory() {
     let engine = PolicyEngine::new().unwrap();
     for component in [hostile::LOOPS, hostile::ALLOCATES, hostile::NAMES_MILLIONS] {
         let failed: Vec<Verdict> = verdicts(&engine, component).filter(|verdict| !verdict.is_passed()).collect();
@@ -30,7 +30,7 @@ fn the_suite_comes_to_its_end_with_those_that_take_all_that_they_can() {
 }
 
 #[test]
-fn each_is_found_out_by_the_check_that_is_there_for_it() {
+fn every_hostile_policy_fails_the_check_for_its_fault() {
     let engine = PolicyEngine::new().unwrap();
     let policies = [
         (hostile::TRAPS, "does not break off"),

@@ -24,7 +24,7 @@ fn cargo(directory: &Path, arguments: &[&str]) {
 }
 
 #[test]
-fn a_new_policy_builds_passes_its_tests_and_the_suite() {
+fn new_policy_from_the_template_builds_and_passes_its_tests_and_the_suite() {
     let directory = tempfile::tempdir().unwrap();
     let made = run_blocking_in(directory.path(), &["policy", "new", "my-policy"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
@@ -46,7 +46,7 @@ fn a_new_policy_builds_passes_its_tests_and_the_suite() {
 }
 
 #[test]
-fn a_directory_that_is_there_is_left_alone() {
+fn policy_new_refuses_an_existing_directory() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join("mine")).unwrap();
     let made = run_blocking_in(directory.path(), &["policy", "new", "mine"]);
@@ -56,7 +56,7 @@ fn a_directory_that_is_there_is_left_alone() {
 }
 
 #[test]
-fn a_policy_is_written_where_it_is_wanted_and_not_by_any_name() {
+fn policy_new_writes_to_the_given_directory_and_refuses_an_invalid_name() {
     let directory = tempfile::tempdir().unwrap();
     let made = run_blocking_in(directory.path(), &["policy", "new", "mine", "--dir", "some/where"]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);

@@ -15,7 +15,7 @@ fn fails(fault: Fault, check: &str) -> String {
 }
 
 #[test]
-fn a_description_that_is_unsound_is_found() {
+fn suite_fails_a_policy_with_an_invalid_name_or_version() {
     let detail = fails(Fault::HasACapitalName, DESCRIBES);
     assert_eq!(detail, "its name is \"Wrong\"; it has to be of the characters a-z, 0-9 and -, and 40 of them at most");
     let detail = fails(Fault::HasNoVersion, DESCRIBES);
@@ -23,24 +23,24 @@ fn a_description_that_is_unsound_is_found() {
 }
 
 #[test]
-fn a_description_that_changes_is_found() {
+fn suite_fails_a_policy_whose_description_changes() {
     let detail = fails(Fault::DescribesTwoThings, DESCRIBES);
     assert!(detail.starts_with("a second instance says something else: "), "{detail}");
 }
 
 #[test]
-fn a_default_that_is_refused_is_found() {
+fn suite_fails_a_policy_that_refuses_its_own_default() {
     let detail = fails(Fault::RefusesItsDefault, "takes the defaults that it states");
     assert_eq!(detail, "with [(\"depth\", \"1\")] and a capacity of 1: \"depth has to be 2\"");
 }
 
 #[test]
-fn an_unknown_option_that_is_taken_is_found() {
+fn suite_fails_a_policy_that_accepts_an_unknown_option() {
     assert_eq!(fails(Fault::TakesAnyOption, UNKNOWN), "it takes an option called \"no-such-option\"");
 }
 
 #[test]
-fn an_error_that_does_not_help_is_found() {
+fn suite_fails_a_policy_whose_error_does_not_name_the_option() {
     let detail = fails(Fault::IsSilentOnOptions, UNKNOWN);
     assert_eq!(detail, "its error does not name the option \"no-such-option\": \"no\"");
     let detail = fails(Fault::IsSilentOnValues, VALUES);
@@ -48,6 +48,6 @@ fn an_error_that_does_not_help_is_found() {
 }
 
 #[test]
-fn breaking_off_at_a_value_is_found() {
+fn suite_fails_a_policy_that_traps_on_an_option_value() {
     assert_eq!(fails(Fault::BreaksOffAtValues, VALUES), "with depth=\"\": it trapped: unwrap");
 }

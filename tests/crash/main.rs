@@ -74,7 +74,7 @@ async fn acknowledged_media_survives_kills_and_deleted_media_does_not() {
 
 /// The harness must find known faults: one that finds nothing may be blind.
 #[tokio::test(flavor = "multi_thread")]
-async fn components_with_a_known_fault_are_caught() {
+async fn crash_test_detects_components_with_a_known_fault() {
     let directory = tempfile::tempdir().unwrap();
     for (number, what, expected) in [
         (1, "acknowledges before the sidecar is written", &[Fault::Lost][..]),

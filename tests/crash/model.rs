@@ -156,7 +156,7 @@ impl fmt::Debug for Subject {
 }
 
 #[test]
-fn responses_are_judged_by_what_was_possible_since_their_request() {
+fn response_is_valid_if_its_state_was_possible_since_the_request() {
     let subject = Subject::new("u".into(), Kind::Put, 0);
     subject.may_become(Some(1));
     let during = subject.now();

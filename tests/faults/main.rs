@@ -62,7 +62,7 @@ async fn all<C: Debug, T>(cases: impl IntoIterator<Item = C>, run: impl AsyncFn(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_operation_that_fails_is_a_row_of_the_table() {
+async fn every_failing_file_operation_behaves_as_documented() {
     let directory = PreparedDirectory::make().await;
     let (undisturbed, operations) = observe(&directory).await;
     let cases = operations.iter().flat_map(|operation| ERRORS.map(|error| (operation.clone(), error)));
@@ -81,7 +81,7 @@ async fn every_operation_that_fails_is_a_row_of_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn operations_that_hang_are_reported_and_requests_are_answered_without_them() {
+async fn hanging_file_operations_are_reported_and_do_not_block_requests() {
     let directory = PreparedDirectory::make().await;
     let (undisturbed, operations) = observe(&directory).await;
     let (directory, undisturbed) = (&directory, &undisturbed);

@@ -124,7 +124,7 @@ fn imports_in_test_code_are_ignored() {
 }
 
 #[test]
-fn imports_in_code_not_only_for_tests_count() {
+fn imports_in_code_that_is_not_test_only_are_checked() {
     let text = "#[cfg(any(test, unix))] use crate::b::B; #[cfg(not(test))] use crate::b::C;";
     assert_eq!(imports_of_a(text), ["b/mod.rs: B, C"]);
 }

@@ -23,7 +23,7 @@ fn variable(name: &str) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_done_to_a_cache_the_model_holds() {
+async fn random_operations_and_faults_match_the_model() {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
     let seed = variable("MEDIA_CACHE_MODEL_SEED").unwrap_or(now as u64);
     let operations = variable("MEDIA_CACHE_MODEL_OPERATIONS").unwrap_or(OPERATIONS);

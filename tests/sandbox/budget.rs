@@ -59,7 +59,7 @@ async fn urls_of(cache: &MediaCache, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn index_log_counts_and_entries_have_what_is_not_reserved() {
+async fn entries_get_the_budget_less_the_reserve_which_covers_the_index_log() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 12, 4)).await;
     urls_of(&cache, 6).await;
@@ -70,7 +70,7 @@ async fn index_log_counts_and_entries_have_what_is_not_reserved() {
 }
 
 #[tokio::test]
-async fn entries_have_less_while_everything_else_exceeds_what_is_reserved() {
+async fn other_files_beyond_the_reserve_reduce_the_entry_budget() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 10, 0)).await;
     urls_of(&cache, 5).await;
@@ -79,7 +79,7 @@ async fn entries_have_less_while_everything_else_exceeds_what_is_reserved() {
 }
 
 #[tokio::test]
-async fn removed_file_counts_until_nobody_reads_it() {
+async fn removed_file_counts_against_the_budget_until_its_last_reader_closes_it() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 20, 2).max_memory_bytes(BLOCK)).await;
     rig.origin.serves_bytes("test:large", noise(1, 10 * BLOCK as usize));
@@ -99,7 +99,7 @@ async fn removed_file_counts_until_nobody_reads_it() {
 }
 
 #[tokio::test]
-async fn nothing_is_stored_while_open_files_take_up_the_budget() {
+async fn store_fails_for_lack_of_space_while_removed_open_files_fill_the_budget() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 20, 2).max_memory_bytes(BLOCK)).await;
     rig.origin.serves_bytes("test:large", noise(1, 17 * BLOCK as usize));
@@ -116,7 +116,7 @@ async fn nothing_is_stored_while_open_files_take_up_the_budget() {
 }
 
 #[tokio::test]
-async fn body_in_a_file_counts_while_it_arrives_and_is_stored_without_a_copy() {
+async fn spooled_body_counts_while_it_arrives_and_is_stored_without_a_copy() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 64, 32)).await;
     let media = arrived(&cache, 10).await;
@@ -131,7 +131,7 @@ async fn body_in_a_file_counts_while_it_arrives_and_is_stored_without_a_copy() {
 }
 
 #[tokio::test]
-async fn body_that_exceeds_the_allowance_is_stored_all_the_same() {
+async fn body_beyond_the_spool_allowance_is_still_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 64, 32)).await;
     let media = arrived(&cache, 25).await;
@@ -142,7 +142,7 @@ async fn body_that_exceeds_the_allowance_is_stored_all_the_same() {
 }
 
 #[tokio::test]
-async fn files_of_the_host_count() {
+async fn files_of_the_host_count_as_other_disk_bytes() {
     let rig = CacheRig::create();
     fs::create_dir_all(rig.directory().join(".media-cache/policies")).unwrap();
     fs::write(rig.directory().join(".media-cache/policies/uploaded.wasm"), noise(1, 9000)).unwrap();
@@ -161,7 +161,7 @@ async fn remainder_of_an_interrupted_compaction_is_removed() {
 }
 
 #[tokio::test]
-async fn free_space_floor_is_held_by_evicting() {
+async fn eviction_keeps_free_space_above_the_floor() {
     let rig = CacheRig::create();
     let Some(_disk) = SmallDisk::mount(&rig.directory()) else { return };
     let cache = rig.open_with(|builder| builder.min_free(FreeSpaceFloor::Bytes(FLOOR))).await;
@@ -198,7 +198,7 @@ fn elsewhere(rig: &CacheRig) -> Option<TempDir> {
 }
 
 #[tokio::test]
-async fn body_that_arrived_on_another_file_system_takes_up_no_space_there_once_it_is_stored() {
+async fn body_spooled_on_another_file_system_frees_its_space_there_once_stored() {
     for items in [0, 64] {
         let rig = CacheRig::create();
         let Some(directory) = elsewhere(&rig) else { return };

@@ -44,7 +44,7 @@ async fn private_media_stays_private_after_a_restart() {
 }
 
 #[tokio::test]
-async fn media_that_nobody_may_keep_is_returned_and_not_stored() {
+async fn no_store_media_is_returned_and_not_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:a", media(Cacheability::NoStore));
@@ -63,7 +63,7 @@ async fn media_that_nobody_may_keep_is_returned_and_not_stored() {
 }
 
 #[tokio::test]
-async fn media_that_is_put_keeps_what_is_known_about_it() {
+async fn put_media_keeps_its_cacheability_and_a_plain_put_has_the_default() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     cache.put_media("test:a", media(Cacheability::Private)).await.unwrap();

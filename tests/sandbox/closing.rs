@@ -12,7 +12,7 @@ use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn a_closed_cache_says_so_to_everybody() {
+async fn every_call_on_a_closed_cache_fails_with_closed() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
@@ -33,7 +33,7 @@ async fn a_closed_cache_says_so_to_everybody() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
+async fn close_waits_for_a_download_in_progress_and_stores_it() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:b"]).await;
@@ -61,7 +61,7 @@ async fn closing_waits_for_a_download_under_way_which_is_then_on_disk() {
 }
 
 #[tokio::test]
-async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
+async fn dropping_the_last_clone_closes_the_cache() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let latch = rig.origin.hold("test:a");
@@ -78,7 +78,7 @@ async fn when_the_last_clone_is_dropped_the_cache_closes_itself() {
 }
 
 #[tokio::test]
-async fn an_empty_cache_leaves_no_more_than_its_lock_and_its_index_log() {
+async fn closed_empty_cache_leaves_only_its_lock_and_its_index_log() {
     let rig = CacheRig::create();
     rig.open().await.close().await.unwrap();
     let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
@@ -88,7 +88,7 @@ async fn an_empty_cache_leaves_no_more_than_its_lock_and_its_index_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_ends_although_hits_pour_in_while_downloads_end() {
+async fn close_completes_under_continuous_hits_while_a_download_ends() {
     for _ in 0..20 {
         let rig = CacheRig::create();
         let cache = rig.open().await;

@@ -58,7 +58,7 @@ async fn an_entry_whose_file_is_longer_is_a_miss() {
 }
 
 #[tokio::test]
-async fn an_entry_with_other_bytes_of_the_same_size_is_a_miss() {
+async fn entry_whose_bytes_changed_at_the_same_size_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     let mut changed = text("test:a");
     changed[0] ^= 1;
@@ -67,7 +67,7 @@ async fn an_entry_with_other_bytes_of_the_same_size_is_a_miss() {
 }
 
 #[tokio::test]
-async fn an_entry_that_another_program_wrote_without_a_digest_is_known_to_be_short_by_its_size() {
+async fn truncated_entry_without_a_digest_is_detected_by_its_size() {
     let rig = CacheRig::create();
     write_python_entry(&rig.directory(), "test:a", b"bytes", "image/png", "a.png", "1700000000.5");
     let cache = rig.open().await;
@@ -77,7 +77,7 @@ async fn an_entry_that_another_program_wrote_without_a_digest_is_known_to_be_sho
 }
 
 #[tokio::test]
-async fn other_bytes_are_noticed_in_entries_that_are_kept_as_open_files() {
+async fn changed_bytes_are_detected_in_entries_kept_as_open_files() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0).max_memory_bytes(0)).await;
     fill(&cache, &["test:a"]).await;
@@ -99,7 +99,7 @@ async fn a_link_in_place_of_the_file_is_not_followed() {
 }
 
 #[tokio::test]
-async fn get_or_download_fetches_again_what_is_gone_and_counts_one_miss() {
+async fn get_or_download_refetches_an_entry_without_its_file_and_counts_one_miss() {
     let (rig, cache) = with_one_entry().await;
     fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     let media = cache.get_or_download("test:a").await.unwrap();
@@ -109,7 +109,7 @@ async fn get_or_download_fetches_again_what_is_gone_and_counts_one_miss() {
 }
 
 #[tokio::test]
-async fn many_who_find_it_gone_count_it_once() {
+async fn concurrent_gets_of_an_entry_without_its_file_count_it_as_damaged_once() {
     let (rig, cache) = with_one_entry().await;
     fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     for answer in futures::future::join_all((0..20).map(|_| cache.get("test:a"))).await {
@@ -120,7 +120,7 @@ async fn many_who_find_it_gone_count_it_once() {
 }
 
 #[tokio::test]
-async fn a_put_replaces_what_is_gone() {
+async fn put_replaces_an_entry_whose_file_is_missing() {
     let (rig, cache) = with_one_entry().await;
     fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     let outcome = cache.put("test:a", "new bytes", "text/plain", "a.txt").await.unwrap();
@@ -130,7 +130,7 @@ async fn a_put_replaces_what_is_gone() {
 }
 
 #[tokio::test]
-async fn what_is_at_hand_is_served_although_its_file_is_gone() {
+async fn resident_entry_is_served_after_its_file_is_removed() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
@@ -140,7 +140,7 @@ async fn what_is_at_hand_is_served_although_its_file_is_gone() {
 }
 
 #[tokio::test]
-async fn a_damaged_sidecar_matters_once_the_entry_is_no_longer_resident() {
+async fn damaged_sidecar_is_detected_once_the_entry_is_no_longer_resident() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -157,7 +157,7 @@ async fn a_damaged_sidecar_matters_once_the_entry_is_no_longer_resident() {
 }
 
 #[tokio::test]
-async fn a_damaged_sidecar_is_found_by_a_start_without_index_log() {
+async fn start_without_an_index_log_drops_an_entry_with_a_damaged_sidecar() {
     let (rig, cache) = with_one_entry().await;
     fill(&cache, &["test:b"]).await;
     cache.close().await.unwrap();

@@ -47,7 +47,7 @@ fn kinds() -> [(FetchError, Duration); 22] {
 }
 
 #[tokio::test]
-async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
+async fn each_failure_kind_is_remembered_for_its_ttl_and_returned_unchanged() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for (expected, time) in kinds() {
@@ -71,7 +71,7 @@ async fn each_kind_is_remembered_for_its_time_and_told_as_it_was() {
 }
 
 #[tokio::test]
-async fn who_asks_later_is_told_how_long_the_origin_is_still_left_alone() {
+async fn remembered_unavailable_failure_reports_the_remaining_retry_after() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for (asked, left) in [(None, 5), (Some(0), 1), (Some(30), 30), (Some(600), 600)] {
@@ -91,7 +91,7 @@ async fn who_asks_later_is_told_how_long_the_origin_is_still_left_alone() {
 }
 
 #[tokio::test]
-async fn an_origin_is_left_alone_for_no_longer_than_was_set() {
+async fn retry_after_of_an_origin_is_capped_at_the_configured_maximum() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_retry_after(Duration::from_secs(20))).await;
     rig.origin.fails("test:a", unavailable(Some(u32::MAX)));
@@ -104,7 +104,7 @@ async fn an_origin_is_left_alone_for_no_longer_than_was_set() {
 }
 
 #[tokio::test]
-async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
+async fn ttl_of_a_failure_kind_overrides_the_general_ttl() {
     let rig = CacheRig::create();
     let seconds = Duration::from_secs;
     let set = |builder: media_cache::Builder| {
@@ -135,7 +135,7 @@ async fn a_kind_is_remembered_for_as_long_as_was_set_for_it() {
 }
 
 #[tokio::test]
-async fn no_failure_is_remembered_where_the_time_is_zero() {
+async fn failures_with_a_ttl_of_zero_are_not_remembered() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.failure_memory(Duration::ZERO)).await;
     for (error, _) in kinds() {
@@ -150,7 +150,7 @@ async fn no_failure_is_remembered_where_the_time_is_zero() {
 }
 
 #[tokio::test]
-async fn removing_forgets_a_failure() {
+async fn remove_forgets_a_remembered_failure() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Gone);
@@ -161,7 +161,7 @@ async fn removing_forgets_a_failure() {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_nobody_from_what_was_put() {
+async fn put_media_is_served_despite_a_remembered_failure() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Gone);
@@ -172,7 +172,7 @@ async fn a_failure_keeps_nobody_from_what_was_put() {
 }
 
 #[tokio::test]
-async fn of_a_long_story_the_beginning_is_kept() {
+async fn long_failure_message_is_truncated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Other("a very long story ".repeat(10_000)));

@@ -14,7 +14,7 @@ use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn with_its_directory_gone_the_cache_answers_from_the_network() {
+async fn cache_without_its_directory_serves_from_memory_and_from_the_origin() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -38,7 +38,7 @@ async fn with_its_directory_gone_the_cache_answers_from_the_network() {
 }
 
 #[tokio::test]
-async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behind() {
+async fn media_that_cannot_be_written_is_served_and_leaves_no_files_behind() {
     // A directory has one of the names that a write needs.
     for name in ["dat", "json.tmp", "json"] {
         let rig = CacheRig::create();
@@ -66,7 +66,7 @@ async fn an_entry_that_cannot_be_written_is_handed_over_and_leaves_nothing_behin
 }
 
 #[tokio::test]
-async fn all_who_wait_are_served_what_could_not_be_stored() {
+async fn every_coalesced_request_is_served_media_that_cannot_be_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("json.tmp")).unwrap();
@@ -78,7 +78,7 @@ async fn all_who_wait_are_served_what_could_not_be_stored() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_says_what_failed() {
+async fn put_that_cannot_be_written_returns_the_disk_error() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("json.tmp")).unwrap();
@@ -134,7 +134,7 @@ async fn out_of_file_descriptors() {
 }
 
 #[tokio::test]
-async fn failed_writes_do_not_eat_the_room_of_others() {
+async fn failed_writes_release_their_reserved_space() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;

@@ -57,20 +57,20 @@ async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
 }
 
 #[tokio::test]
-async fn half_an_entry_is_dropped() {
+async fn media_without_a_sidecar_and_sidecar_without_media_are_dropped() {
     assert_dropped("media without sidecar", |dir| fs::remove_file(sidecar_file(dir, "test:bad")).unwrap()).await;
     assert_dropped("sidecar without media", |dir| fs::remove_file(media_file(dir, "test:bad")).unwrap()).await;
 }
 
 #[tokio::test]
-async fn an_entry_of_another_size_than_its_sidecar_says_is_dropped() {
+async fn entry_whose_size_differs_from_its_sidecar_is_dropped() {
     assert_dropped("too short", |dir| fs::write(media_file(dir, "test:bad"), "byte").unwrap()).await;
     assert_dropped("too long", |dir| fs::write(media_file(dir, "test:bad"), "bytes!").unwrap()).await;
     assert_dropped("empty", |dir| fs::write(media_file(dir, "test:bad"), "").unwrap()).await;
 }
 
 #[tokio::test]
-async fn an_entry_whose_sidecar_cannot_be_read_is_dropped() {
+async fn entry_with_an_invalid_sidecar_is_dropped() {
     let whole = r#"{"mimetype": "image/png", "filename": "a.png", "url": "test:bad", "ts": 1.5, "size": 5}"#;
     let sidecars: [(&str, Vec<u8>); 9] = [
         ("empty", Vec::new()),
@@ -89,7 +89,7 @@ async fn an_entry_whose_sidecar_cannot_be_read_is_dropped() {
 }
 
 #[tokio::test]
-async fn an_entry_whose_sidecar_is_that_of_another_url_is_dropped() {
+async fn entry_with_the_sidecar_of_another_url_is_dropped() {
     assert_dropped("a copy of another's", |dir| {
         fs::copy(sidecar_file(dir, "test:good"), sidecar_file(dir, "test:bad")).unwrap();
     })
@@ -107,7 +107,7 @@ async fn a_link_in_place_of_a_sidecar_is_not_followed() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_left_as_it_is() {
+async fn foreign_files_are_left_unchanged() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:a");
@@ -162,7 +162,7 @@ async fn what_is_not_ours_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
+async fn directory_with_the_name_of_an_entry_file_is_left_unchanged() {
     for extension in ["dat", "json", "dat.tmp", "json.tmp"] {
         let rig = CacheRig::create();
         let directory = rig.directory();
@@ -179,7 +179,7 @@ async fn a_directory_by_the_name_of_one_of_our_files_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_foreign_file_whose_name_is_no_text_is_left_as_it_is() {
+async fn foreign_file_whose_name_is_not_utf8_is_left_unchanged() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     good_entry(&directory, "test:a");

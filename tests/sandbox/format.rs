@@ -32,7 +32,7 @@ const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
 ];
 
 #[tokio::test]
-async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
+async fn entries_written_by_another_implementation_are_loaded_and_served() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     // Not written in the order of time.
@@ -56,7 +56,7 @@ async fn a_directory_that_another_implementation_wrote_is_picked_up_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_another_implementation_wrote_stays_readable_for_it() {
+async fn files_written_by_another_implementation_are_never_modified() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     for (url, media, mimetype, filename, ts) in THEIRS {
@@ -73,7 +73,7 @@ async fn what_another_implementation_wrote_stays_readable_for_it() {
 }
 
 #[tokio::test]
-async fn their_entries_keep_their_order_over_a_restart_of_ours() {
+async fn entries_of_another_implementation_keep_their_order_across_a_restart() {
     let rig = CacheRig::create();
     for (url, media, mimetype, filename, ts) in THEIRS {
         write_python_entry(&rig.directory(), url, media, mimetype, filename, ts);
@@ -89,7 +89,7 @@ async fn their_entries_keep_their_order_over_a_restart_of_ours() {
 }
 
 #[tokio::test]
-async fn fields_that_are_missing_or_unknown_do_no_harm() {
+async fn sidecars_with_missing_or_unknown_fields_are_loaded() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     fs::create_dir_all(&directory).unwrap();
@@ -114,7 +114,7 @@ async fn fields_that_are_missing_or_unknown_do_no_harm() {
 }
 
 #[tokio::test]
-async fn a_file_name_with_half_a_character_is_picked_up_all_the_same() {
+async fn sidecar_with_an_unpaired_surrogate_in_its_file_name_is_loaded() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     write_python_entry(&directory, "test:a", b"bytes", "image/png", "caf?.png", "1732286259.5");
@@ -137,7 +137,7 @@ struct FiveFields {
 }
 
 #[tokio::test]
-async fn what_we_write_can_be_read_by_one_who_knows_only_the_five_fields() {
+async fn sidecar_can_be_read_by_a_program_that_knows_only_the_five_shared_fields() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     let cache = rig.open().await;
@@ -161,7 +161,7 @@ async fn what_we_write_can_be_read_by_one_who_knows_only_the_five_fields() {
 }
 
 #[tokio::test]
-async fn a_time_on_the_second_is_written_as_a_float() {
+async fn time_in_whole_seconds_is_written_as_a_float() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;

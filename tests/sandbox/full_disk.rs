@@ -25,7 +25,7 @@ fn rig(urls: &[&str]) -> Option<(SmallDisk, CacheRig)> {
 const URLS: [&str; 8] = ["test:1", "test:2", "test:3", "test:4", "test:5", "test:6", "test:7", "test:8"];
 
 #[tokio::test]
-async fn on_a_full_disk_the_least_recently_used_makes_room() {
+async fn full_disk_evicts_the_least_recently_used_entry() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
     fill(&cache, &URLS).await;
@@ -37,7 +37,7 @@ async fn on_a_full_disk_the_least_recently_used_makes_room() {
 }
 
 #[tokio::test]
-async fn on_a_disk_that_others_filled_entries_are_handed_over() {
+async fn media_is_served_and_not_stored_when_other_files_fill_the_disk() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
     let foreign = noise(9, 256 << 10);
@@ -58,7 +58,7 @@ async fn on_a_disk_that_others_filled_entries_are_handed_over() {
 }
 
 #[tokio::test]
-async fn when_there_is_room_again_entries_are_stored_again() {
+async fn entries_are_stored_again_once_the_disk_has_free_space() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
     fs::write(rig.directory().join("foreign"), noise(9, 256 << 10)).unwrap();

@@ -49,7 +49,7 @@ async fn a_gif_is_stored_as_a_video() {
 }
 
 #[tokio::test]
-async fn what_is_no_gif_is_left_alone() {
+async fn media_that_is_not_a_gif_is_not_transcoded() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:1", fetched("GIF8 but no more", "image/png", "a.gif"));
@@ -65,7 +65,7 @@ async fn what_is_no_gif_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_gif_without_a_usable_conversion_is_stored_as_it_is() {
+async fn gif_without_a_usable_conversion_is_stored_unchanged() {
     for (says, failures) in [("broken", 1), ("panic", 1), ("empty", 1), ("type", 1), ("extension", 1), ("keep", 0)] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
@@ -83,7 +83,7 @@ async fn a_gif_without_a_usable_conversion_is_stored_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_gif_that_is_put_becomes_a_video_too() {
+async fn put_gif_is_stored_as_a_video() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", gif("1"), "image/gif", "dance.gif").await.unwrap();
@@ -99,7 +99,7 @@ async fn a_gif_that_is_put_becomes_a_video_too() {
 }
 
 #[tokio::test]
-async fn all_who_wait_for_a_gif_get_the_one_video() {
+async fn coalesced_requests_for_a_gif_share_one_conversion() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:a", fetched(gif("1"), "image/gif", "dance.gif"));
@@ -111,7 +111,7 @@ async fn all_who_wait_for_a_gif_get_the_one_video() {
 }
 
 #[tokio::test]
-async fn an_old_gif_in_the_directory_is_served_as_it_was_stored() {
+async fn gif_that_is_already_on_disk_is_served_without_conversion() {
     let rig = CacheRig::create();
     let old = gif("old");
     write_python_entry(&rig.directory(), "test:a", &old, "image/gif", "old.gif", "1600000000.0");
@@ -124,7 +124,7 @@ async fn an_old_gif_in_the_directory_is_served_as_it_was_stored() {
 }
 
 #[tokio::test]
-async fn a_builder_says_which_gifs_become_videos() {
+async fn convert_gifs_setting_of_the_builder_selects_which_gifs_become_videos() {
     for (which, expected) in [
         (ConvertGifs::Always, ["video/mp4", "video/mp4", "video/mp4"]),
         (ConvertGifs::Animated, ["image/gif", "video/mp4", "video/mp4"]),

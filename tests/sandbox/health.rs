@@ -19,7 +19,7 @@ async fn degradation(cache: &MediaCache) -> Option<(String, u64)> {
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_is_reported_until_something_is_stored() {
+async fn health_is_degraded_from_a_failed_store_to_the_next_successful_one() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     assert_eq!(degradation(&cache).await, None);
@@ -37,7 +37,7 @@ async fn a_disk_that_fails_is_reported_until_something_is_stored() {
 }
 
 #[tokio::test]
-async fn a_disk_that_works_again_is_noticed_without_a_request() {
+async fn health_recovers_without_a_request_once_the_disk_works_again() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let blocked = media_file(&rig.directory(), "test:a").with_extension("json.tmp");
@@ -50,7 +50,7 @@ async fn a_disk_that_works_again_is_noticed_without_a_request() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_deleted_count_until_they_are() {
+async fn undeletable_files_count_and_degrade_health_until_they_are_deleted() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
@@ -67,7 +67,7 @@ async fn files_that_cannot_be_deleted_count_until_they_are() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_says_nothing_about_the_disk() {
+async fn unreadable_request_body_does_not_degrade_health() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let path = rig.root().join("upload");

@@ -11,7 +11,7 @@ use media_cache_test_support::cache_state::{Found, entries, found, order, stats}
 use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
-async fn the_order_and_the_hits_survive() {
+async fn order_hits_and_times_survive_a_restart() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     // All at the same time, so that only the log can tell the order.
@@ -32,7 +32,7 @@ async fn the_order_and_the_hits_survive() {
 }
 
 #[tokio::test]
-async fn hits_that_the_component_was_not_told_of_before_the_end_survive_too() {
+async fn buffered_hits_survive_closing_the_cache() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -46,7 +46,7 @@ async fn hits_that_the_component_was_not_told_of_before_the_end_survive_too() {
 }
 
 #[tokio::test]
-async fn hits_just_before_the_last_clone_is_dropped_survive_too() {
+async fn buffered_hits_survive_dropping_the_last_clone() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -60,7 +60,7 @@ async fn hits_just_before_the_last_clone_is_dropped_survive_too() {
 }
 
 #[tokio::test]
-async fn checkpoints_at_once_are_all_written() {
+async fn concurrent_checkpoints_succeed_and_cover_every_entry() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let urls: Vec<String> = (0..300).map(|number| format!("test:{number}")).collect();
@@ -89,7 +89,7 @@ async fn the_order_survives_a_clock_that_was_set_back() {
 }
 
 #[tokio::test]
-async fn the_order_that_survived_decides_who_is_evicted() {
+async fn order_from_before_a_restart_decides_evictions() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     cache.get("test:a").await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn the_order_that_survived_decides_who_is_evicted() {
 }
 
 #[tokio::test]
-async fn an_index_log_that_cannot_be_read_costs_the_order_and_nothing_else() {
+async fn invalid_index_log_loses_the_order_of_use_and_no_entry() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     for garbled in [&b""[..], b"\xff\xfe\0\0garbage\n\n", b"mc-log\0\x02", &[0; 4096]] {
         fs::write(rig.directory().join(INDEX_LOG), garbled).unwrap();
@@ -112,7 +112,7 @@ async fn an_index_log_that_cannot_be_read_costs_the_order_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_directory_in_place_of_the_index_log_costs_the_order_and_is_reported() {
+async fn directory_in_place_of_the_index_log_loses_no_entry_and_is_reported() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     fs::create_dir(rig.directory().join(INDEX_LOG)).unwrap();
@@ -124,7 +124,7 @@ async fn a_directory_in_place_of_the_index_log_costs_the_order_and_is_reported()
 }
 
 #[tokio::test]
-async fn a_log_that_is_cut_short_anywhere_or_has_a_flipped_bit_loses_no_entry() {
+async fn index_log_truncated_anywhere_or_with_a_flipped_bit_loses_no_entry() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let log = rig.directory().join(INDEX_LOG);
     let whole = fs::read(&log).unwrap();
@@ -145,7 +145,7 @@ async fn a_log_that_is_cut_short_anywhere_or_has_a_flipped_bit_loses_no_entry() 
 }
 
 #[tokio::test]
-async fn an_older_log_is_not_believed_about_entries_that_were_stored_anew() {
+async fn outdated_index_log_is_ignored_for_entries_stored_since() {
     // The new bytes have the same size.
     let rig = CacheRig::create();
     let cache = rig.open().await;
@@ -184,7 +184,7 @@ async fn the_log_of_another_directory_deletes_and_evicts_nothing() {
 }
 
 #[tokio::test]
-async fn files_that_were_deleted_meanwhile_do_not_come_back_by_the_log() {
+async fn index_log_does_not_restore_entries_whose_files_were_deleted() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
     let directory = rig.directory();
     fs::remove_file(media_file(&directory, "test:a")).unwrap();
@@ -201,7 +201,7 @@ async fn files_that_were_deleted_meanwhile_do_not_come_back_by_the_log() {
 }
 
 #[tokio::test]
-async fn after_a_crash_all_that_was_stored_is_there_and_the_checkpoint_keeps_its_order() {
+async fn crash_loses_no_stored_entry_and_keeps_the_order_of_the_checkpoint() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -233,7 +233,7 @@ async fn ten_restarts_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_log_stays_small_however_often_entries_are_used() {
+async fn index_log_stays_small_under_many_hits() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -252,7 +252,7 @@ async fn a_log_stays_small_however_often_entries_are_used() {
 }
 
 #[tokio::test]
-async fn entries_are_found_where_another_directory_was_copied_over_with_its_log_and_its_times() {
+async fn entries_of_two_directories_copied_together_are_all_found() {
     let (rig, other) = (CacheRig::after_a_run(&["test:a"]).await, CacheRig::after_a_run(&["test:b"]).await);
     copy_files(&other.directory(), &rig.directory());
     let modified = fs::metadata(other.directory()).unwrap().modified().unwrap();

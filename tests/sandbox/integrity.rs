@@ -32,7 +32,7 @@ fn flip(rig: &CacheRig, url: &str) {
 }
 
 #[tokio::test]
-async fn media_that_a_disk_damaged_is_found_before_it_is_requested_and_fetched_again_then() {
+async fn integrity_check_drops_a_damaged_entry_which_is_refetched_on_request() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     flip(&rig, "test:b");
     let (cache, report) = checked(&rig).await;
@@ -46,7 +46,7 @@ async fn media_that_a_disk_damaged_is_found_before_it_is_requested_and_fetched_a
 }
 
 #[tokio::test]
-async fn checking_changes_no_order_no_counter_and_nothing_in_memory() {
+async fn integrity_check_changes_neither_order_nor_counters_nor_residents() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let before = {
         let cache = rig.open().await;
@@ -63,7 +63,7 @@ async fn checking_changes_no_order_no_counter_and_nothing_in_memory() {
 }
 
 #[tokio::test]
-async fn entries_of_other_programs_without_a_digest_are_checked_by_their_size() {
+async fn integrity_check_compares_sizes_of_entries_without_a_digest() {
     let rig = CacheRig::create();
     write_python_entry(&rig.directory(), "test:a", b"bytes", "image/png", "a.png", "1700000000.5");
     write_python_entry(&rig.directory(), "test:b", b"bytes", "image/png", "b.png", "1700000000.5");
@@ -76,7 +76,7 @@ async fn entries_of_other_programs_without_a_digest_are_checked_by_their_size() 
 }
 
 #[tokio::test]
-async fn requests_and_refreshes_meanwhile_lose_nothing() {
+async fn refreshes_during_an_integrity_check_lose_nothing() {
     let rig = CacheRig::create();
     let urls: Vec<String> = (0..40).map(|number| format!("test:{number}")).collect();
     for url in &urls {
@@ -101,7 +101,7 @@ async fn requests_and_refreshes_meanwhile_lose_nothing() {
 }
 
 #[tokio::test]
-async fn request_for_an_entry_does_not_wait_until_it_is_checked() {
+async fn request_does_not_wait_for_the_integrity_check_of_its_entry() {
     let rig = CacheRig::after_a_run(&["test:a"]).await;
     let disk = Arc::<FaultyDisk>::default();
     let _end = EndFaults(disk.clone());

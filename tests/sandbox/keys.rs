@@ -25,7 +25,7 @@ async fn open(rig: &CacheRig, rules: &str) -> MediaCache {
 }
 
 #[tokio::test]
-async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_it_was_given() {
+async fn every_call_uses_the_cache_key_and_a_fetch_uses_the_given_url() {
     // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
     for items in [0, 64] {
         let rig = CacheRig::create();
@@ -60,7 +60,7 @@ async fn every_call_knows_an_entry_by_its_key_and_what_is_fetched_is_the_url_as_
 }
 
 #[tokio::test]
-async fn what_is_held_is_known_by_its_key_so_that_signing_anew_takes_no_memory() {
+async fn host_serves_a_resident_entry_for_any_signed_url_of_its_cache_key() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     fill(&cache, &[&signed(1)]).await;
@@ -74,7 +74,7 @@ async fn what_is_held_is_known_by_its_key_so_that_signing_anew_takes_no_memory()
 }
 
 #[tokio::test]
-async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
+async fn sidecar_records_the_cache_key_and_a_restart_finds_the_entry_by_it() {
     let rig = CacheRig::create();
     let cache = open(&rig, "*.discordapp.com:ex+is+hm").await;
     fill(&cache, &[&signed(1)]).await;
@@ -93,7 +93,7 @@ async fn the_sidecar_has_the_key_and_the_next_start_finds_the_entry_by_it() {
 }
 
 #[tokio::test]
-async fn what_was_stored_without_the_rules_is_listed_and_not_found_under_them() {
+async fn entry_stored_without_key_rules_is_listed_but_not_found_with_them() {
     let rig = CacheRig::create();
     write_python_entry(&rig.directory(), &signed(1), b"bytes", "image/png", "cat.png", "1732286259.25");
     write_python_entry(&rig.directory(), PLAIN, b"others", "image/png", "cat.png", "1732286259.5");
@@ -103,7 +103,7 @@ async fn what_was_stored_without_the_rules_is_listed_and_not_found_under_them() 
 }
 
 #[tokio::test]
-async fn urls_of_the_same_entry_share_a_download() {
+async fn urls_with_the_same_cache_key_share_a_download() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let latch = rig.origin.hold(&signed(1));
@@ -124,7 +124,7 @@ async fn urls_of_the_same_entry_share_a_download() {
 }
 
 #[tokio::test]
-async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
+async fn failed_url_does_not_fail_other_urls_with_the_same_cache_key() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let forged = format!("{PLAIN}?ex=1&is=1&hm=forged&");
@@ -154,7 +154,7 @@ async fn a_url_that_fails_keeps_nobody_from_another_of_its_entry() {
 }
 
 #[tokio::test]
-async fn a_failure_is_remembered_for_the_url_as_it_was_given() {
+async fn failure_is_remembered_for_the_given_url_and_not_for_its_cache_key() {
     let rig = CacheRig::create();
     let cache = open(&rig, "discord").await;
     let forged = format!("{PLAIN}?ex=1&is=1&hm=forged&");
@@ -170,7 +170,7 @@ async fn a_failure_is_remembered_for_the_url_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn matrix_media_is_known_by_server_and_id_without_any_rule() {
+async fn matrix_cache_key_is_server_and_media_id_without_any_rule() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["mxc://Example.org/aBc?x#y", "mxc://example.org/aBc", "mxc://example.org/abc"]).await;

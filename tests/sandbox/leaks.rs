@@ -58,12 +58,12 @@ async fn handles_after_mixed_requests(items: u32, memory: u64) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn with_nothing_at_hand_no_handle_is_left() {
+async fn no_blob_handle_remains_without_residents_and_open_files() {
     assert_eq!(handles_after_mixed_requests(0, 1 << 20).await, (0, 0));
 }
 
 #[tokio::test]
-async fn as_many_handles_are_left_as_entries_are_resident_or_open() {
+async fn one_blob_handle_remains_per_resident_or_open_entry() {
     for memory in [1 << 20, 20_000, 0] {
         let (handles, held) = handles_after_mixed_requests(5, memory).await;
         assert_eq!(handles, held, "with {memory} bytes");
@@ -72,7 +72,7 @@ async fn as_many_handles_are_left_as_entries_are_resident_or_open() {
 }
 
 #[tokio::test]
-async fn who_goes_away_leaves_no_handle_behind() {
+async fn cancelled_requests_leave_no_blob_handles_behind() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     let latch = rig.origin.hold("test:a");
@@ -101,7 +101,7 @@ async fn who_goes_away_leaves_no_handle_behind() {
 }
 
 #[tokio::test]
-async fn files_that_were_open_are_closed() {
+async fn open_files_stay_within_the_limit_and_are_closed_with_the_cache() {
     let open_files = || fs::read_dir("/proc/self/fd").unwrap().filter_map(|fd| fs::read_link(fd.unwrap().path()).ok());
     for (memory_bytes, resident, open) in [(0, 0, 5), (1 << 20, 3, 5)] {
         let rig = CacheRig::create();

@@ -8,7 +8,7 @@ use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::random::noise;
 
 #[tokio::test]
-async fn entries_that_fit_to_the_byte_evict_nothing() {
+async fn entries_that_fill_the_budget_exactly_evict_nothing() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     rig.origin.serves_bytes("test:c", noise(1, 4096));
@@ -19,7 +19,7 @@ async fn entries_that_fit_to_the_byte_evict_nothing() {
 }
 
 #[tokio::test]
-async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
+async fn one_byte_over_the_budget_evicts_only_the_least_recently_used_entry() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     rig.origin.serves_bytes("test:c", noise(1, 4097));
@@ -33,7 +33,7 @@ async fn one_byte_more_evicts_the_least_recently_used_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_budget_one_byte_short_holds_one_entry_less() {
+async fn budget_one_byte_short_of_three_entries_keeps_two() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL - 1)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -62,7 +62,7 @@ async fn disk_use_is_counted_in_blocks_of_both_files() {
 }
 
 #[tokio::test]
-async fn a_large_newcomer_evicts_as_many_as_it_needs() {
+async fn large_entry_evicts_only_as_many_entries_as_it_needs() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 5 * SMALL)).await;
     fill(&cache, &["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
@@ -73,7 +73,7 @@ async fn a_large_newcomer_evicts_as_many_as_it_needs() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
+async fn media_larger_than_the_budget_is_returned_and_not_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -94,7 +94,7 @@ async fn what_is_larger_than_the_budget_is_handed_over_and_not_stored() {
 }
 
 #[tokio::test]
-async fn what_takes_the_whole_budget_to_the_byte_is_stored() {
+async fn media_of_exactly_the_budget_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -115,7 +115,7 @@ async fn a_budget_too_small_for_anything_stores_nothing() {
 }
 
 #[tokio::test]
-async fn downloads_that_end_at_once_share_the_budget() {
+async fn concurrent_downloads_stay_within_the_budget() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     let urls: Vec<String> = (0..40).map(|number| format!("test:{number}")).collect();

@@ -70,7 +70,7 @@ async fn an_entry_that_is_removed_before_the_directory_is_loaded_stays_removed()
 }
 
 #[tokio::test]
-async fn new_media_is_served_and_not_stored_until_the_space_that_is_left_is_known() {
+async fn new_media_is_served_and_not_stored_until_the_directory_is_loaded() {
     let rig = rig();
     let cache = rig.start_with(|builder| builder).await;
     rig.origin.serves_bytes("test:new", b"new".to_vec());
@@ -104,7 +104,7 @@ async fn a_start_with_half_the_budget_evicts_while_it_serves() {
 }
 
 #[tokio::test]
-async fn an_entry_that_the_load_evicts_while_it_is_read_is_not_found_afterwards() {
+async fn entry_that_the_load_evicts_while_it_is_read_is_a_miss() {
     let rig = rig();
     // Small media is read by the thread that runs the component.
     write_python_entry(&rig.directory(), "test:first", &noise(1, 100_000), "image/png", "a.png", "1.5");

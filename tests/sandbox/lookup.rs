@@ -12,7 +12,7 @@ use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::scripted_origin::{fetched, text};
 
 #[tokio::test]
-async fn what_was_downloaded_is_found_again_as_it_was() {
+async fn hit_returns_the_downloaded_bytes_type_name_and_stored_time() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:a", fetched("bytes", "image/webp", "überraschung 🎁.webp"));
@@ -28,7 +28,7 @@ async fn what_was_downloaded_is_found_again_as_it_was() {
 }
 
 #[tokio::test]
-async fn urls_that_differ_in_a_letter_are_different_entries() {
+async fn urls_that_differ_in_one_character_are_different_entries() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a?x=1", "test:a?x=2", "test:A?x=1", "test:a?x=1#"]).await;
@@ -37,7 +37,7 @@ async fn urls_that_differ_in_a_letter_are_different_entries() {
 }
 
 #[tokio::test]
-async fn the_least_recently_used_goes_first_whatever_used_the_others() {
+async fn get_put_and_get_or_download_each_count_as_a_use_for_eviction() {
     // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
     for items in [0, 64] {
         let rig = CacheRig::create();
@@ -61,7 +61,7 @@ async fn the_least_recently_used_goes_first_whatever_used_the_others() {
 }
 
 #[tokio::test]
-async fn a_miss_moves_nothing() {
+async fn miss_does_not_change_the_order_of_use() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -71,7 +71,7 @@ async fn a_miss_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_hit_on_what_is_at_hand_does_not_wait_for_the_component_and_still_counts() {
+async fn hit_on_a_resident_does_not_wait_for_the_component_and_is_counted() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -139,7 +139,7 @@ async fn every_request_is_one_hit_or_one_miss() {
 }
 
 #[tokio::test]
-async fn an_entry_knows_when_it_was_stored_and_last_asked_for() {
+async fn entry_records_when_it_was_stored_and_last_accessed() {
     for items in [0, 64] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
@@ -155,7 +155,7 @@ async fn an_entry_knows_when_it_was_stored_and_last_asked_for() {
 }
 
 #[tokio::test]
-async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
+async fn buffered_hits_on_a_removed_entry_are_still_counted() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;
@@ -170,7 +170,7 @@ async fn hits_on_an_entry_that_is_gone_are_counted_all_the_same() {
 }
 
 #[tokio::test]
-async fn bytes_that_were_handed_out_outlive_their_entry() {
+async fn returned_media_stays_readable_after_its_entry_is_removed() {
     let rig = CacheRig::create();
     // An eighth of 0 bytes is 0: all residents are open files.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(0)).await;
@@ -182,7 +182,7 @@ async fn bytes_that_were_handed_out_outlive_their_entry() {
 }
 
 #[tokio::test]
-async fn many_readers_of_one_file_are_all_hits() {
+async fn concurrent_reads_of_one_file_are_all_disk_hits() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
@@ -196,7 +196,7 @@ async fn many_readers_of_one_file_are_all_hits() {
 }
 
 #[tokio::test]
-async fn a_listing_in_pages_has_every_entry_once() {
+async fn paged_listing_returns_every_entry_once() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let urls: Vec<String> = (0..23).map(|number| format!("test:{number}")).collect();

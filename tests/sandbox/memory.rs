@@ -10,7 +10,7 @@ use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
+async fn entry_beyond_the_item_limit_evicts_one_resident_from_memory() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -25,7 +25,7 @@ async fn as_many_entries_as_allowed_are_at_hand_and_one_more_lets_one_go() {
 }
 
 #[tokio::test]
-async fn who_was_asked_for_stays_at_hand() {
+async fn recently_used_entries_stay_resident() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(3)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -36,7 +36,7 @@ async fn who_was_asked_for_stays_at_hand() {
 }
 
 #[tokio::test]
-async fn what_is_read_back_from_disk_is_at_hand_again() {
+async fn entry_read_from_disk_becomes_resident_again() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(2).max_open_files(0)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -49,7 +49,7 @@ async fn what_is_read_back_from_disk_is_at_hand_again() {
 }
 
 #[tokio::test]
-async fn with_no_items_nothing_is_at_hand_and_hits_come_from_disk() {
+async fn memory_tier_of_zero_items_has_no_residents_and_hits_come_from_disk() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
@@ -62,7 +62,7 @@ async fn with_no_items_nothing_is_at_hand_and_hits_come_from_disk() {
 }
 
 #[tokio::test]
-async fn bytes_in_memory_are_limited_to_the_byte() {
+async fn memory_tier_limit_is_exact_to_the_byte() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
     let urls: Vec<String> = (0..9).map(|number| format!("test:{number}")).collect();
@@ -80,7 +80,7 @@ async fn bytes_in_memory_are_limited_to_the_byte() {
 }
 
 #[tokio::test]
-async fn an_eighth_of_the_memory_is_the_most_that_one_entry_may_take() {
+async fn entry_over_an_eighth_of_the_memory_limit_is_resident_as_an_open_file() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_bytes(8000)).await;
     let (small, large) = (noise(1, 1000), noise(2, 1001));
@@ -136,7 +136,7 @@ async fn entry_too_large_for_memory_takes_the_place_of_no_other() {
 }
 
 #[tokio::test]
-async fn what_leaves_the_disk_leaves_memory_too() {
+async fn entry_evicted_or_removed_from_disk_leaves_memory() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;

@@ -47,7 +47,7 @@ async fn names_from_a_downloader_a_put_and_a_sidecar_are_sanitised() {
 }
 
 #[tokio::test]
-async fn a_foreign_sidecar_with_a_long_name_and_a_long_type_is_bounded() {
+async fn foreign_sidecar_has_its_long_name_truncated_and_its_long_type_replaced() {
     let rig = CacheRig::create();
     write_python_entry(&rig.directory(), "test:a", b"bytes", "TYPE", "NAME", "1600000000.0");
     let path = sidecar_file(&rig.directory(), "test:a");

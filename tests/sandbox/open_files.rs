@@ -28,7 +28,7 @@ async fn get(cache: &MediaCache, url: &str) -> Option<(Source, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn open_file_is_served_without_the_component_and_the_hits_count() {
+async fn open_file_is_served_without_the_component_and_its_hits_are_counted() {
     let rig = CacheRig::create();
     let cache = with_an_open_file(&rig).await;
     let before = stats(&cache).await;
@@ -118,7 +118,7 @@ async fn sidecar_that_another_program_changes_or_removes_is_noticed_within_secon
 }
 
 #[tokio::test]
-async fn file_that_another_program_changed_is_not_served() {
+async fn open_file_that_another_program_changed_is_not_served() {
     for change in ["overwritten", "replaced", "removed", "linked"] {
         let rig = CacheRig::create();
         let cache = with_an_open_file(&rig).await;
@@ -153,7 +153,7 @@ async fn file_that_another_program_changed_is_not_served() {
 }
 
 #[tokio::test]
-async fn file_is_closed_when_its_entry_goes() {
+async fn open_file_is_closed_when_its_entry_is_removed_or_replaced() {
     let rig = CacheRig::create();
     let cache = with_an_open_file(&rig).await;
     assert!(cache.remove("test:a").await.unwrap());
@@ -166,7 +166,7 @@ async fn file_is_closed_when_its_entry_goes() {
 }
 
 #[tokio::test]
-async fn files_that_were_not_used_for_long_are_closed_first() {
+async fn least_recently_used_open_file_is_closed_first() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0).max_open_files(3)).await;
     let urls: Vec<String> = (0..5).map(|number| format!("test:{number}")).collect();

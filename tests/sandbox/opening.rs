@@ -30,7 +30,7 @@ async fn a_directory_is_used_by_one_cache_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_directory_is_made_with_those_above_it() {
+async fn open_creates_the_directory_and_its_parents() {
     let rig = CacheRig::create();
     let deep = rig.root().join("a/b/c");
     let cache = rig.open_with(|builder| builder.directory(&deep)).await;
@@ -40,7 +40,7 @@ async fn a_directory_is_made_with_those_above_it() {
 }
 
 #[tokio::test]
-async fn a_file_in_place_of_the_directory_is_said() {
+async fn open_fails_with_the_path_of_a_file_in_place_of_the_directory() {
     let rig = CacheRig::create();
     fs::write(rig.directory(), "a file").unwrap();
     let refused = error(rig.builder().open().await);
@@ -49,7 +49,7 @@ async fn a_file_in_place_of_the_directory_is_said() {
 }
 
 #[tokio::test]
-async fn an_option_that_the_policy_does_not_have_is_said() {
+async fn open_fails_with_the_name_of_an_unknown_policy_option() {
     let rig = CacheRig::create();
     let refused = error(rig.builder().policy_option("colour", "red").open().await);
     assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
@@ -57,7 +57,7 @@ async fn an_option_that_the_policy_does_not_have_is_said() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_gives_the_directory_back() {
+async fn failed_open_releases_the_directory() {
     let rig = CacheRig::create();
     for _ in 0..10 {
         let refused = error(rig.builder().policy_option("colour", "red").open().await);
@@ -67,7 +67,7 @@ async fn a_start_that_fails_gives_the_directory_back() {
 }
 
 #[tokio::test]
-async fn several_caches_of_one_process_keep_to_themselves() {
+async fn caches_in_one_process_are_independent() {
     let (one, other) = (CacheRig::create(), CacheRig::create());
     let first = one.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     let second = other.open().await;
@@ -82,7 +82,7 @@ async fn several_caches_of_one_process_keep_to_themselves() {
 }
 
 #[tokio::test]
-async fn the_limits_are_those_of_the_contract_unless_others_are_set() {
+async fn limits_have_the_defaults_of_the_contract_unless_they_are_set() {
     let rig = CacheRig::create();
     let defaults = stats(&rig.open().await).await;
     assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));
@@ -109,7 +109,7 @@ fn a_cache_component_of_another_contract_version_is_rejected_with_both_versions_
 }
 
 #[tokio::test]
-async fn components_can_be_brought_along_and_others_are_refused() {
+async fn cache_and_policy_load_from_files_that_have_the_right_world() {
     let rig = CacheRig::create();
     let engine = Engine::new().unwrap();
     let (component, policy) = (rig.root().join("cache.wasm"), rig.root().join("policy.wasm"));

@@ -46,7 +46,7 @@ async fn impatient() -> (CacheRig, MediaCache) {
 }
 
 #[tokio::test]
-async fn cache_that_does_not_respond_serves_from_memory_and_from_the_network() {
+async fn unresponsive_component_leaves_hits_in_memory_and_downloads_working() {
     let (rig, cache) = impatient().await;
     fill(&cache, &["test:a"]).await;
     let stopped = rig.clock.stop();
@@ -82,7 +82,7 @@ async fn cache_that_does_not_respond_serves_from_memory_and_from_the_network() {
 }
 
 #[tokio::test]
-async fn cache_that_responds_again_is_as_before() {
+async fn component_that_responds_again_has_lost_no_hit_and_stores_again() {
     let (rig, cache) = impatient().await;
     fill(&cache, &["test:a"]).await;
     let stopped = rig.clock.stop();
@@ -99,7 +99,7 @@ async fn cache_that_responds_again_is_as_before() {
 }
 
 #[tokio::test]
-async fn component_that_takes_over_late_is_remembered_although_the_caller_was_told_that_it_did_not() {
+async fn component_swap_that_completes_after_its_caller_timed_out_is_remembered() {
     let (rig, cache) = impatient().await;
     let memory = RememberedComponent::new(rig.directory(), ComponentOrigin::BuiltIn);
     let upload = ENGINE.compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
@@ -135,7 +135,7 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
 }
 
 #[tokio::test]
-async fn directory_that_is_removed_while_another_process_has_it_is_reported_and_used_again() {
+async fn directory_locked_by_another_process_is_reported_and_reused_once_recreated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fs::remove_file(rig.directory().join("media-cache.lock")).unwrap();
@@ -172,7 +172,7 @@ impl Drop for Immutable<'_> {
 }
 
 #[tokio::test]
-async fn directory_that_is_immutable_is_reported_without_traffic_and_recovers_without_it() {
+async fn immutable_directory_is_reported_and_recovers_without_traffic() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     storing(&cache).await;

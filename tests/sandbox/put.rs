@@ -17,7 +17,7 @@ use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::scripted_transcoder::video_of;
 
 #[tokio::test]
-async fn what_is_put_is_stored_and_found() {
+async fn put_media_is_stored_and_returned_by_a_hit() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", "brought along", "image/png", "a.png").await.unwrap();
@@ -34,7 +34,7 @@ async fn what_is_put_is_stored_and_found() {
 }
 
 #[tokio::test]
-async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_recently_used() {
+async fn put_of_a_known_url_keeps_the_stored_bytes_and_counts_as_a_use() {
     for items in [0, 64] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
@@ -53,7 +53,7 @@ async fn a_put_of_a_known_url_keeps_the_older_bytes_and_makes_them_the_most_rece
 }
 
 #[tokio::test]
-async fn a_put_with_a_url_that_cannot_be_one_is_an_error() {
+async fn put_with_an_invalid_url_is_an_error() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for url in ["", "picture.png", "https:", "https://x/a b", "https://x/\u{7}"] {
@@ -66,7 +66,7 @@ async fn a_put_with_a_url_that_cannot_be_one_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_put_during_a_download_waits_for_it_and_finds_the_url_known() {
+async fn put_during_a_download_waits_for_it_and_keeps_the_downloaded_bytes() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let latch = rig.origin.hold("test:a");
@@ -86,7 +86,7 @@ async fn a_put_during_a_download_waits_for_it_and_finds_the_url_known() {
 }
 
 #[tokio::test]
-async fn a_put_takes_the_place_of_a_download_that_failed() {
+async fn put_that_waited_for_a_failed_download_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", media_cache::FetchError::NotFound);
@@ -103,7 +103,7 @@ async fn a_put_takes_the_place_of_a_download_that_failed() {
 }
 
 #[tokio::test]
-async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_with_it() {
+async fn concurrent_puts_of_one_url_store_the_first_and_all_return_it() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let puts = (0..30).map(|number| cache.put("test:a", format!("version {number}"), "text/plain", "a.txt"));
@@ -117,7 +117,7 @@ async fn of_puts_of_one_url_at_once_the_first_is_stored_and_all_are_answered_wit
 }
 
 #[tokio::test]
-async fn a_put_is_awaited_by_those_who_would_download() {
+async fn get_or_download_waits_for_a_put_in_progress() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     // A GIF, since the transcoder can be blocked.
@@ -137,7 +137,7 @@ async fn a_put_is_awaited_by_those_who_would_download() {
 }
 
 #[tokio::test]
-async fn an_open_file_can_be_put() {
+async fn put_of_an_open_file_stores_a_copy() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let path = rig.root().join("upload");
@@ -151,7 +151,7 @@ async fn an_open_file_can_be_put() {
 }
 
 #[tokio::test]
-async fn nothing_at_all_can_be_put() {
+async fn put_of_an_empty_body_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     cache.put("test:a", Vec::new(), "text/plain", "empty.txt").await.unwrap();
@@ -160,7 +160,7 @@ async fn nothing_at_all_can_be_put() {
 }
 
 #[tokio::test]
-async fn what_is_put_can_be_removed_and_put_again() {
+async fn put_after_a_removal_stores_the_new_bytes() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for round in ["first", "second", "third"] {
@@ -172,7 +172,7 @@ async fn what_is_put_can_be_removed_and_put_again() {
 }
 
 #[tokio::test]
-async fn what_has_a_very_long_name_survives_a_restart_or_is_not_stored_at_all() {
+async fn put_with_a_very_long_file_name_survives_a_restart_or_is_refused() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let filename = "n".repeat(140_000);

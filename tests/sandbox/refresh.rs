@@ -41,7 +41,7 @@ pub(crate) async fn serves(cache: &MediaCache, bytes: &str) {
 }
 
 #[tokio::test]
-async fn changed_media_replaces_both_files_and_what_is_in_memory() {
+async fn refresh_of_changed_media_replaces_both_files_and_the_resident() {
     let (rig, cache) = with_first_version().await;
     fill(&cache, &["test:b"]).await;
     let before = cache.get(URL).await.unwrap().unwrap();
@@ -75,7 +75,7 @@ async fn changed_media_replaces_both_files_and_what_is_in_memory() {
 }
 
 #[tokio::test]
-async fn unchanged_media_keeps_its_bytes_and_is_as_new() {
+async fn refresh_of_unchanged_media_keeps_the_media_file_and_renews_the_age() {
     // The origin confirms it, or sends the same bytes again.
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
@@ -109,7 +109,7 @@ async fn unchanged_media_keeps_its_bytes_and_is_as_new() {
 }
 
 #[tokio::test]
-async fn a_lifetime_that_is_not_stated_anew_stays() {
+async fn confirmation_without_a_lifetime_keeps_the_stored_lifetime() {
     let (rig, cache) = with_first_version().await;
     rig.origin.confirms(URL, CacheControl::default());
     let outcome = cache.refresh(URL).await.unwrap();
@@ -131,7 +131,7 @@ async fn media_without_validators_is_fetched_unconditionally() {
 }
 
 #[tokio::test]
-async fn a_downloader_that_knows_no_conditions_returns_the_media() {
+async fn refresh_works_with_a_downloader_without_conditional_requests() {
     let rig = CacheRig::create();
     let downloader = |_url: String| async { Ok(version(1, "whatever the version")) };
     let cache = rig.open_with(|builder| builder.downloader(downloader)).await;
@@ -164,7 +164,7 @@ async fn requests_are_served_from_the_old_copy_while_refreshes_share_a_download(
 }
 
 #[tokio::test]
-async fn entry_that_is_removed_during_its_refresh_is_not_served_any_more() {
+async fn removed_entry_is_not_served_while_its_refresh_is_in_progress() {
     let (rig, cache) = with_first_version().await;
     serves(&cache, "first").await;
     let latch = rig.origin.hold(URL);
@@ -179,7 +179,7 @@ async fn entry_that_is_removed_during_its_refresh_is_not_served_any_more() {
 }
 
 #[tokio::test]
-async fn requests_during_many_refreshes_get_one_version_or_the_other() {
+async fn requests_during_refreshes_return_one_whole_version() {
     let rig = CacheRig::create();
     // Every get reads the file, whose name belongs to two versions in turn.
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
@@ -212,7 +212,7 @@ async fn requests_during_many_refreshes_get_one_version_or_the_other() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_being_sent_stays_readable() {
+async fn open_file_stays_readable_when_a_refresh_replaces_it() {
     let rig = CacheRig::create();
     // Media larger than an eighth of this is an open file.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(1000)).await;
@@ -232,7 +232,7 @@ async fn a_file_that_is_being_sent_stays_readable() {
 }
 
 #[tokio::test]
-async fn a_log_from_before_the_refresh_is_not_believed() {
+async fn index_log_from_before_a_refresh_is_ignored_for_its_entry() {
     // Both versions have the same size, so that only the sidecar tells them apart.
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;

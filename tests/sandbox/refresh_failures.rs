@@ -21,7 +21,7 @@ async fn refresh_failure(cache: &MediaCache) -> FetchError {
 }
 
 #[tokio::test]
-async fn a_failure_keeps_what_is_stored_and_is_not_remembered() {
+async fn failed_refresh_keeps_the_stored_entry_and_is_not_remembered() {
     let (rig, cache) = with_first_version().await;
     let before = fs::read(sidecar_file(&rig.directory(), URL)).unwrap();
     rig.origin.fails(URL, FetchError::Gone);
@@ -42,7 +42,7 @@ async fn a_failure_keeps_what_is_stored_and_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_remembered_failure_does_not_keep_a_refresh_from_storing() {
+async fn refresh_ignores_a_remembered_failure_and_stores_the_media() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails(URL, FetchError::Gone);
@@ -56,7 +56,7 @@ async fn a_remembered_failure_does_not_keep_a_refresh_from_storing() {
 }
 
 #[tokio::test]
-async fn media_that_must_not_be_stored_does_not_replace_what_is() {
+async fn no_store_media_does_not_replace_the_stored_entry() {
     let no_store = CacheControl { cacheability: Cacheability::NoStore, ..CacheControl::default() };
     let (rig, cache) = with_first_version().await;
     rig.origin.serves(URL, FetchedMedia { cache_control: no_store, ..version(2, "second") });
@@ -69,7 +69,7 @@ async fn media_that_must_not_be_stored_does_not_replace_what_is() {
 }
 
 #[tokio::test]
-async fn a_confirmation_only_restricts_who_may_keep_the_media() {
+async fn confirmation_can_only_make_the_cacheability_stricter() {
     use Cacheability::{NoStore, Private, Public};
     let with = |cacheability| CacheControl { cacheability, ..CacheControl::default() };
     for (stored, confirmed, expected) in
@@ -89,7 +89,7 @@ async fn a_confirmation_only_restricts_who_may_keep_the_media() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_removed_during_its_refresh_is_stored_anew() {
+async fn entry_removed_during_its_refresh_is_stored_again_by_it() {
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
         if is_confirmed {
@@ -111,7 +111,7 @@ async fn an_entry_that_is_removed_during_its_refresh_is_stored_anew() {
 }
 
 #[tokio::test]
-async fn both_copies_count_against_the_budget() {
+async fn old_and_new_version_both_count_against_the_budget_during_a_refresh() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL)).await;
     rig.origin.serves(URL, version(1, "first"));
@@ -130,7 +130,7 @@ async fn both_copies_count_against_the_budget() {
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_keeps_what_is_stored() {
+async fn refresh_that_cannot_be_written_keeps_the_stored_version() {
     for name in ["dat.new", "json.new.tmp", "json.new"] {
         let (rig, cache) = with_first_version().await;
         let obstacle = media_file(&rig.directory(), URL).with_extension(name);
@@ -151,7 +151,7 @@ async fn a_disk_that_fails_keeps_what_is_stored() {
 }
 
 #[tokio::test]
-async fn every_entry_is_removed_also_while_one_is_refreshed() {
+async fn removal_of_all_entries_during_a_refresh_keeps_disk_usage_exact() {
     let (rig, cache) = with_first_version().await;
     rig.origin.serves(URL, version(2, noise(1, 1 << 20)));
     let (refreshed, removed) = join(cache.refresh(URL), cache.remove_matching(EntryFilter::All)).await;

@@ -78,7 +78,7 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
 }
 
 #[tokio::test]
-async fn every_state_between_two_steps_of_a_refresh_becomes_one_version() {
+async fn start_recovers_one_whole_version_from_every_step_of_a_refresh() {
     // Media of another size, and of the same size, where only the digest distinguishes them.
     for (old_bytes, new_bytes) in [("the first version", "the second"), ("version 1", "version 2")] {
         let (old, new, log) = versions(old_bytes, new_bytes).await;
@@ -116,7 +116,7 @@ async fn every_state_between_two_steps_of_a_refresh_becomes_one_version() {
 }
 
 #[tokio::test]
-async fn new_files_of_an_entry_that_is_not_there_are_removed_or_become_it() {
+async fn new_files_without_a_stored_entry_become_it_if_complete_or_are_removed() {
     let (_, new, _) = versions("the first version", "the second").await;
     for (extensions, entries, leftovers) in [(&["dat.new"][..], 0, 1), (&["json.new"], 0, 1), (&["dat.new", "json.new"], 1, 0)] {
         let rig = CacheRig::create();

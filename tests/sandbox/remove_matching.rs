@@ -72,7 +72,7 @@ async fn a_host_that_cannot_match_is_an_error() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_deleted_are_reported_and_the_others_removed() {
+async fn removal_by_host_reports_undeletable_files_and_removes_the_other_entries() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &URLS).await;

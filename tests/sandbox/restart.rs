@@ -18,7 +18,7 @@ async fn a_new_directory_has_nothing_in_it() {
 }
 
 #[tokio::test]
-async fn everything_is_found_again() {
+async fn restart_finds_every_entry_and_continues_the_counters() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open().await;
     assert_eq!(found(&cache), Found { entries: 3, from_index: 3, ..Found::default() });
@@ -34,7 +34,7 @@ async fn everything_is_found_again() {
 }
 
 #[tokio::test]
-async fn without_the_index_log_the_order_is_that_of_storing() {
+async fn restart_without_an_index_log_orders_entries_by_stored_time() {
     let rig = CacheRig::after_a_run(&["test:b", "test:c", "test:a"]).await;
     let cache = rig.open().await;
     cache.get("test:b").await.unwrap().unwrap();
@@ -47,7 +47,7 @@ async fn without_the_index_log_the_order_is_that_of_storing() {
 }
 
 #[tokio::test]
-async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
+async fn restart_inserts_entries_added_by_another_program_by_their_time() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let directory = rig.directory();
     // Between the two entries, and after both.
@@ -60,7 +60,7 @@ async fn what_another_program_added_meanwhile_is_picked_up_in_its_place() {
 }
 
 #[tokio::test]
-async fn bytes_that_changed_meanwhile_are_never_served() {
+async fn bytes_changed_between_two_runs_are_never_served() {
     for with_log in [true, false] {
         let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
         let directory = rig.directory();
@@ -78,7 +78,7 @@ async fn bytes_that_changed_meanwhile_are_never_served() {
 }
 
 #[tokio::test]
-async fn an_entry_that_another_program_wrote_anew_is_served_as_it_wrote_it_or_not_at_all() {
+async fn entry_rewritten_by_another_program_is_served_as_rewritten_or_dropped() {
     let rig = CacheRig::after_a_run(&["test:a"]).await;
     write_python_entry(&rig.directory(), "test:a", b"new and of another size", "image/gif", "new.gif", "1800000000.0");
     let cache = rig.open().await;
@@ -89,7 +89,7 @@ async fn an_entry_that_another_program_wrote_anew_is_served_as_it_wrote_it_or_no
 }
 
 #[tokio::test]
-async fn a_smaller_budget_evicts_the_coldest() {
+async fn restart_with_a_smaller_budget_evicts_the_coldest_entries() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d"]).await;
     let cache = rig.open().await;
     cache.get("test:a").await.unwrap().unwrap();
@@ -117,7 +117,7 @@ async fn a_budget_smaller_than_an_entry_evicts_that_entry() {
 }
 
 #[tokio::test]
-async fn all_numbers_of_a_report_are_exact_together() {
+async fn load_report_counts_leftovers_damaged_and_evicted_entries() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     let directory = rig.directory();
     fs::remove_file(media_file(&directory, "test:e")).unwrap();
@@ -134,7 +134,7 @@ async fn all_numbers_of_a_report_are_exact_together() {
 }
 
 #[tokio::test]
-async fn a_crash_at_any_file_of_a_write_leaves_a_start_that_works() {
+async fn restart_recovers_from_a_crash_at_any_step_of_a_write() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let whole = rig.root().join("whole");
     copy_files(&rig.directory(), &whole);

@@ -10,7 +10,7 @@ use media_cache_test_support::cache_state::{stats, until};
 use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
-async fn two_hundred_who_ask_at_once_share_one_download() {
+async fn two_hundred_concurrent_requests_share_one_download() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let latch = rig.origin.hold("test:a");
@@ -31,7 +31,7 @@ async fn two_hundred_who_ask_at_once_share_one_download() {
 }
 
 #[tokio::test]
-async fn a_failure_reaches_all_who_wait() {
+async fn failed_download_fails_every_coalesced_request() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::OriginStatus(500));
@@ -49,7 +49,7 @@ async fn a_failure_reaches_all_who_wait() {
 }
 
 #[tokio::test]
-async fn a_url_that_cannot_be_one_is_not_asked_for() {
+async fn invalid_url_is_not_requested_from_the_origin() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for url in ["", "a.png", "https:", "https://x/a b", &format!("test:{}", "a".repeat(9000))] {
@@ -59,7 +59,7 @@ async fn a_url_that_cannot_be_one_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_for_the_others_when_the_first_asker_leaves() {
+async fn download_continues_when_the_first_of_its_requests_is_cancelled() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let latch = rig.origin.hold("test:a");
@@ -80,7 +80,7 @@ async fn a_download_goes_on_for_the_others_when_the_first_asker_leaves() {
 }
 
 #[tokio::test]
-async fn a_download_that_nobody_waits_for_any_more_is_stored() {
+async fn download_is_stored_after_its_only_request_is_cancelled() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let latch = rig.origin.hold("test:a");
@@ -116,7 +116,7 @@ async fn get_does_not_wait_for_a_download() {
 }
 
 #[tokio::test]
-async fn downloads_of_different_urls_go_side_by_side() {
+async fn downloads_of_different_urls_run_concurrently() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let (a, b) = (rig.origin.hold("test:a"), rig.origin.hold("test:b"));
@@ -133,7 +133,7 @@ async fn downloads_of_different_urls_go_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_downloader_that_panics_fails_that_download_and_no_other() {
+async fn panic_of_the_downloader_fails_only_its_download() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.answers("test:a", || panic!("the downloader was made to do this"));

@@ -30,7 +30,7 @@ async fn pipe_in_place_of_media_is_neither_waited_for_nor_read() {
 }
 
 #[tokio::test]
-async fn pipe_in_place_of_a_file_of_an_entry_does_not_hold_up_a_start() {
+async fn pipe_in_place_of_an_entry_file_does_not_block_the_start() {
     for replaced in [media_file, sidecar_file] {
         let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
         replace_by_pipe(&replaced(&rig.directory(), "test:a"));

@@ -32,7 +32,7 @@ async fn is_degraded(cache: &MediaCache) -> bool {
 }
 
 #[tokio::test]
-async fn entry_that_cannot_be_read_is_replaced_by_the_media_that_is_fetched() {
+async fn unreadable_entry_is_replaced_by_the_fetched_media() {
     for operation in ["read *.dat", "read *.json", "open *.dat", "inspect *.dat"] {
         let (rig, disk) = rig_with(&["test:a", "test:b"]).await;
         let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
@@ -56,7 +56,7 @@ async fn entry_that_cannot_be_read_is_replaced_by_the_media_that_is_fetched() {
 }
 
 #[tokio::test]
-async fn entry_that_can_be_neither_read_nor_replaced_stays_as_it_is() {
+async fn unreadable_entry_that_cannot_be_replaced_is_kept() {
     for operation in ["create *.dat.new", "create *.json.new.tmp", "rename *.dat.new"] {
         let (rig, disk) = rig_with(&["test:a"]).await;
         let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
@@ -75,7 +75,7 @@ async fn entry_that_can_be_neither_read_nor_replaced_stays_as_it_is() {
 }
 
 /// Requests an entry that cannot be read, and closes the cache. Returns the file operations from then on.
-async fn look_and_close() -> Vec<String> {
+async fn retry_and_close() -> Vec<String> {
     let (rig, disk) = rig_with(&["test:a"]).await;
     let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
     fail(&disk, "read *.dat");
@@ -99,10 +99,10 @@ async fn look_and_close() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn entry_that_cannot_be_read_is_looked_at_without_reading_all_of_it_and_not_when_closing() {
+async fn retry_of_an_unreadable_entry_reads_only_its_start_and_close_does_not_retry() {
     // The entry is checked once a second anyway, which may happen at this moment.
     for _ in 0..5 {
-        if !look_and_close().await.iter().any(|name| name.ends_with(".dat")) {
+        if !retry_and_close().await.iter().any(|name| name.ends_with(".dat")) {
             return;
         }
     }
@@ -120,7 +120,7 @@ impl FileFaults for ReadableSidecars {
 }
 
 #[tokio::test]
-async fn each_entry_that_was_set_aside_has_its_turn_to_be_read_again() {
+async fn every_unreadable_entry_is_retried_in_turn() {
     const ENTRIES: usize = 150;
     let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
     let rig = CacheRig::after_a_run(&urls.iter().map(String::as_str).collect::<Vec<_>>()).await;

@@ -136,22 +136,22 @@ async fn run(seed: u64, items: u32, requests: usize) {
 }
 
 #[tokio::test]
-async fn with_no_items_in_memory_all_is_as_the_model_says() {
+async fn random_workload_matches_the_model_without_residents() {
     run(1, 0, 400).await;
 }
 
 #[tokio::test]
-async fn with_a_few_items_in_memory_all_is_as_the_model_says() {
+async fn random_workload_matches_the_model_with_a_few_residents() {
     run(2, 4, 400).await;
 }
 
 #[tokio::test]
-async fn with_all_items_in_memory_all_is_as_the_model_says() {
+async fn random_workload_matches_the_model_with_all_entries_resident() {
     run(3, 64, 400).await;
 }
 
 #[tokio::test]
-async fn requests_at_once_keep_the_budget_and_leave_nothing_behind() {
+async fn concurrent_requests_stay_within_the_budget_and_leave_no_stray_files() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, BUDGET).max_memory_items(4)).await;
     let urls: Vec<String> = (0..48).map(|number| format!("test:{number}")).collect();

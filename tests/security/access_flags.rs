@@ -10,7 +10,7 @@ use media_cache_test_support::service_process::Service;
 use crate::vectors::all;
 
 #[tokio::test]
-async fn a_service_that_was_told_nothing_refuses_all_that_is_denied() {
+async fn service_with_default_options_refuses_every_denied_url() {
     let (dir, inside) = (ServiceDirectory::create(), CanaryListener::bind("0.0.0.0:0"));
     std::fs::create_dir_all(dir.cache()).unwrap();
     let service = Service::start_in(&dir.cache(), &[], &["--listen", "127.0.0.1:0"]).await;
@@ -29,7 +29,7 @@ async fn a_service_that_was_told_nothing_refuses_all_that_is_denied() {
 }
 
 #[tokio::test]
-async fn get_goes_to_public_addresses_only_unless_it_is_told_otherwise() {
+async fn get_connects_only_to_public_addresses_unless_others_are_allowed() {
     let (dir, inside) = (ServiceDirectory::create(), CanaryListener::bind("127.0.0.1:0"));
     let directory = dir.cache();
     let url = format!("http://127.0.0.1:{}/?secret", inside.port());
@@ -49,7 +49,7 @@ async fn get_goes_to_public_addresses_only_unless_it_is_told_otherwise() {
 }
 
 #[tokio::test]
-async fn what_is_denied_is_denied_whatever_is_allowed() {
+async fn deny_rules_win_over_allowed_addresses() {
     let (dir, inside) = (ServiceDirectory::create(), CanaryListener::bind("127.0.0.1:0"));
     let port = inside.port().to_string();
     let url = format!("http://127.0.0.1:{port}/");
@@ -69,7 +69,7 @@ async fn what_is_denied_is_denied_whatever_is_allowed() {
 }
 
 #[tokio::test]
-async fn values_that_cannot_be_are_said_to_be_wrong_with_the_form_that_is_right() {
+async fn invalid_access_rule_values_are_refused_with_the_valid_form() {
     for (argument, words) in [
         ("--allow-address=localhost", "an address or a range, such as 192.0.2.1"),
         ("--allow-address=127.0.0.1/33", "an address or a range"),

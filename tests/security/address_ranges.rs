@@ -70,18 +70,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn ipv4_addresses_are_public_where_the_reference_says_so(address in v4()) {
+    fn ipv4_addresses_are_classified_as_by_the_reference(address in v4()) {
         prop_assert_eq!(special_use(IpAddr::V4(address)).is_none(), is_public_v4(address), "{}", address);
     }
 
     #[test]
-    fn ipv6_addresses_are_public_where_the_reference_says_so(address in v6()) {
+    fn ipv6_addresses_are_classified_as_by_the_reference(address in v6()) {
         prop_assert_eq!(special_use(IpAddr::V6(address)).is_none(), is_public_v6(address), "{}", address);
     }
 }
 
 #[test]
-fn both_sides_of_every_border_are_as_the_reference_has_them() {
+fn addresses_around_every_range_boundary_are_classified_as_by_the_reference() {
     for &border in V4 {
         let first = u32::from(Ipv4Addr::from(border));
         for address in [first.wrapping_sub(1), first, first.wrapping_add(1)].map(Ipv4Addr::from) {

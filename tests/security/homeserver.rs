@@ -23,7 +23,7 @@ async fn failure(downloader: &HttpDownloader, url: &str) -> FetchError {
 }
 
 #[tokio::test]
-async fn the_homeserver_is_told_the_token_wherever_it_is_and_nobody_else_is() {
+async fn access_token_is_sent_only_to_the_homeserver() {
     let server = TestHomeserver::start("127.88.0.1").await;
     let base = format!("http://{}", server.address());
     let strict = downloader(&base, &[]);
@@ -48,7 +48,7 @@ async fn the_homeserver_is_told_the_token_wherever_it_is_and_nobody_else_is() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_another_host_is_followed_without_the_token() {
+async fn redirect_from_the_homeserver_to_another_host_omits_the_token() {
     // The server listens on all of 127.0.0.0/8, so that the other host has the same port.
     let server = TestHomeserver::start("0.0.0.0").await;
     let base = format!("http://127.88.0.1:{}", server.address().port());
@@ -58,7 +58,7 @@ async fn a_redirect_to_another_host_is_followed_without_the_token() {
 }
 
 #[tokio::test]
-async fn what_the_homeserver_objects_to_is_told() {
+async fn errors_of_the_homeserver_are_reported() {
     let server = TestHomeserver::start("127.88.0.1").await;
     let downloader = downloader(&format!("http://{}", server.address()), &[]);
     assert_eq!(failure(&downloader, "mxc://example.org/lost").await, FetchError::NotFound);
@@ -74,7 +74,7 @@ async fn what_the_homeserver_objects_to_is_told() {
 }
 
 #[tokio::test]
-async fn the_binary_reads_the_token_from_a_file_and_says_what_is_wrong_with_it() {
+async fn command_line_reads_the_token_from_a_file_and_reports_an_unusable_one() {
     let (server, dir) = (TestHomeserver::start("127.88.0.1").await, ServiceDirectory::create());
     let (base, directory) = (format!("http://{}", server.address()), dir.cache());
     let directory = directory.to_str().unwrap();
@@ -94,7 +94,7 @@ async fn the_binary_reads_the_token_from_a_file_and_says_what_is_wrong_with_it()
 }
 
 #[tokio::test]
-async fn media_fetched_with_the_token_is_private_also_after_a_restart() {
+async fn media_fetched_with_the_token_stays_private_after_a_restart() {
     let (server, dir) = (TestHomeserver::start("127.88.0.1").await, ServiceDirectory::create());
     let base = format!("http://{}", server.address());
     let token = dir.write("token", TOKEN.as_bytes());

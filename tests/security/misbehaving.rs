@@ -50,7 +50,7 @@ async fn trouble(service: &Service, url: &str, behaviour: &Behaviour) -> String 
 }
 
 #[tokio::test]
-async fn whatever_an_origin_does_has_a_name_and_leaves_nothing_behind() {
+async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&LIMITS).await;
     let behaviours = all();
@@ -107,7 +107,7 @@ fn without_proof() -> Behaviour {
 }
 
 #[tokio::test]
-async fn an_origin_that_cannot_prove_who_it_is_is_not_asked() {
+async fn origin_with_a_self_signed_certificate_is_not_requested() {
     let (origin, dir) = (SelfSignedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = format!("https://{}/photo.gif?secret", origin.address());
@@ -116,7 +116,7 @@ async fn an_origin_that_cannot_prove_who_it_is_is_not_asked() {
 }
 
 #[test]
-fn the_table_in_the_documentation_is_about_these_behaviours() {
+fn documented_table_lists_exactly_these_behaviours() {
     let docs = workspace_file("docs/downloads.md");
     let table = docs.split("## Origins that misbehave").nth(1).unwrap().split("\n## ").next().unwrap();
     let documented: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();

@@ -36,7 +36,7 @@ fn loopback() -> AccessRules {
 }
 
 #[tokio::test]
-async fn lists_of_hosts_are_about_names_and_hold_at_every_hop() {
+async fn host_rules_apply_to_normalised_names_before_resolution() {
     let origin = HttpOrigin::start().await;
     let port = origin.port();
     origin.serves("/a.png", "image/png", b"png".to_vec());
@@ -57,7 +57,7 @@ async fn lists_of_hosts_are_about_names_and_hold_at_every_hop() {
 }
 
 #[tokio::test]
-async fn rules_about_ports_hold_for_addresses_that_are_allowed() {
+async fn port_rules_also_apply_to_allowed_addresses() {
     let origin = HttpOrigin::start().await;
     let url = origin.serves("/a.png", "image/png", b"png".to_vec());
     let port = origin.port();
@@ -68,7 +68,7 @@ async fn rules_about_ports_hold_for_addresses_that_are_allowed() {
 }
 
 #[tokio::test]
-async fn localhost_is_no_matter_of_a_resolver() {
+async fn localhost_names_are_loopback_without_the_resolver() {
     let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = |name: &str| origin.url("/a.png").replace("127.0.0.1", name);
@@ -81,7 +81,7 @@ async fn localhost_is_no_matter_of_a_resolver() {
 }
 
 #[tokio::test]
-async fn an_ipv4_mapped_answer_is_what_it_stands_for_where_that_is_allowed() {
+async fn ipv4_mapped_address_is_allowed_if_its_ipv4_address_is() {
     let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = origin.url("/a.png").replace("127.0.0.1", "mapped.example");

@@ -16,7 +16,7 @@ const HERE: &str = "127.99.0.1";
 const ONLY_HERE: &str = "127.99.0.1/32";
 
 #[tokio::test]
-async fn a_chain_of_redirects_ends_before_an_address_that_is_denied() {
+async fn redirect_to_a_denied_address_is_not_followed() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
     let statuses = [301, 302, 303, 307, 308].into_iter().cycle();
@@ -44,7 +44,7 @@ async fn a_chain_of_redirects_ends_before_an_address_that_is_denied() {
 }
 
 #[tokio::test]
-async fn no_url_that_is_refused_first_is_followed_either() {
+async fn redirect_to_a_url_that_is_refused_itself_is_not_followed() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
     // Without a host, it is a path at the same origin.
@@ -61,7 +61,7 @@ async fn no_url_that_is_refused_first_is_followed_either() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_where_one_may_go_is_followed_however_it_is_written() {
+async fn redirect_to_an_allowed_address_is_followed_in_every_notation() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
     let port = origin.port();
@@ -77,7 +77,7 @@ async fn a_redirect_to_where_one_may_go_is_followed_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_name_that_changes_its_address_gains_nothing() {
+async fn dns_rebinding_does_not_reach_a_denied_address() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let port = origin.port();
     let inside = CanaryListener::bind(&format!("127.0.0.1:{port}"));

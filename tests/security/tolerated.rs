@@ -131,7 +131,7 @@ async fn impossible_host_name_is_an_invalid_url_and_is_not_resolved() {
 }
 
 #[test]
-fn the_table_in_the_documentation_is_about_these_mistakes() {
+fn documented_table_lists_exactly_these_mistakes() {
     let docs = workspace_file("docs/downloads.md");
     let table = docs.split("## Mistakes that are tolerated").nth(1).unwrap().split("\n## ").next().unwrap();
     let documented: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();

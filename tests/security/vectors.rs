@@ -69,7 +69,7 @@ fn is_refusal(error: &FetchError) -> bool {
 }
 
 #[test]
-fn every_address_is_judged_as_the_tables_have_it() {
+fn every_address_vector_is_classified_as_listed() {
     for vector in all() {
         if let Some(address) = vector.address() {
             assert_eq!(AccessRules::default().check_address(address).is_ok(), vector.allowed, "{address}: {}", vector.why);
@@ -79,7 +79,7 @@ fn every_address_is_judged_as_the_tables_have_it() {
 }
 
 #[test]
-fn what_is_public_passes_in_a_url_as_well() {
+fn urls_of_public_vectors_are_allowed() {
     for vector in all().iter().filter(|vector| vector.allowed) {
         let url = Url::parse(&vector.url()).unwrap();
         assert_eq!(AccessRules::default().check_url(&url), Ok(()), "{}: {}", vector.text, vector.why);
@@ -87,7 +87,7 @@ fn what_is_public_passes_in_a_url_as_well() {
 }
 
 #[test]
-fn nothing_that_is_denied_is_looked_up_or_connected_to() {
+fn denied_urls_are_neither_resolved_nor_connected_to() {
     let names = Arc::new(ScriptedResolver::default());
     let downloader = names.downloader(&[]);
     let denied: Vec<_> = all().into_iter().filter(|vector| !vector.allowed).map(|vector| vector.url()).collect();
@@ -126,7 +126,7 @@ fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
 }
 
 #[test]
-fn names_that_are_allowed_get_as_far_as_being_looked_up() {
+fn allowed_names_are_resolved() {
     let names = Arc::new(ScriptedResolver::default());
     let downloader = names.downloader(&[]);
     let mut looked_up = 0;
@@ -144,7 +144,7 @@ fn names_that_are_allowed_get_as_far_as_being_looked_up() {
 }
 
 #[test]
-fn an_attempt_to_connect_would_be_noticed() {
+fn sandbox_without_sockets_detects_a_connection_attempt() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let names = Arc::new(ScriptedResolver::default());
     names.answers("inside.example", &[&["127.0.0.1"]]);

@@ -7,7 +7,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
-async fn scripts_style_sheets_and_xml_are_attachments_of_bytes() {
+async fn scripts_style_sheets_and_xml_are_served_as_octet_stream_attachments() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (name, mimetype, body) in [
@@ -31,7 +31,7 @@ async fn scripts_style_sheets_and_xml_are_attachments_of_bytes() {
 }
 
 #[tokio::test]
-async fn requests_of_pages_for_something_to_run_are_refused() {
+async fn requests_with_a_script_or_style_destination_are_refused() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));

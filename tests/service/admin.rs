@@ -53,7 +53,7 @@ async fn administration_is_refused_unless_it_is_switched_on() {
 }
 
 #[tokio::test]
-async fn a_token_from_the_file_gives_the_rights_and_nothing_else_does() {
+async fn only_tokens_from_the_token_file_authorize_administration() {
     let dir = ServiceDirectory::create();
     let (old, new) = ("the-token-of-last-month", "the-token-of-this-month");
     let file = dir.path("tokens");
@@ -83,7 +83,7 @@ async fn a_token_from_the_file_gives_the_rights_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn the_listener_for_administration_needs_no_token_and_the_other_gives_no_rights() {
+async fn only_the_admin_listener_allows_administration_without_a_token() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let mut service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
     let inside = format!("http://{}", service.admin_address().await);
@@ -102,7 +102,7 @@ async fn the_listener_for_administration_needs_no_token_and_the_other_gives_no_r
 }
 
 #[tokio::test]
-async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
+async fn admin_listener_without_tokens_refuses_requests_of_web_pages() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
     let inside = service.admin_address().await;
@@ -129,7 +129,7 @@ async fn a_web_page_cannot_use_the_listener_that_needs_no_token() {
 }
 
 #[tokio::test]
-async fn with_tokens_the_listener_for_administration_wants_one_too() {
+async fn admin_listener_requires_a_token_if_tokens_are_configured() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with(&["--admin-listen", "127.0.0.1:0"]).await;
     let inside = format!("http://{}", service.admin_address().await);
@@ -141,7 +141,7 @@ async fn with_tokens_the_listener_for_administration_wants_one_too() {
 }
 
 #[tokio::test]
-async fn counters_are_for_this_machine_or_for_administrators() {
+async fn stats_of_a_public_service_require_an_admin_token() {
     let dir = ServiceDirectory::create();
     let file = dir.path("tokens");
     write_secret(&file, ADMIN_TOKEN);
@@ -156,7 +156,7 @@ async fn counters_are_for_this_machine_or_for_administrators() {
 }
 
 #[tokio::test]
-async fn the_entries_come_in_pages() {
+async fn entries_are_listed_in_pages() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for number in 0..5 {
@@ -191,7 +191,7 @@ async fn the_entries_come_in_pages() {
 }
 
 #[tokio::test]
-async fn a_parameter_that_there_is_not_is_refused() {
+async fn unknown_and_invalid_query_parameters_are_refused() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for path in ["/stats?all", "/policy?name=lru", "/policies?name=lru", "/entries?page=2", "/entries?limit=0", "/entries?after=x"]
@@ -205,7 +205,7 @@ async fn a_parameter_that_there_is_not_is_refused() {
 }
 
 #[tokio::test]
-async fn the_commands_say_what_to_do_about_a_refusal() {
+async fn commands_advise_on_tokens_when_the_service_refuses_them() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let server = format!("http://{}", service.address());
@@ -226,7 +226,7 @@ async fn the_commands_say_what_to_do_about_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_service_that_would_be_open_by_mistake_does_not_start() {
+async fn service_refuses_to_start_on_a_public_address_without_keys_or_public() {
     let dir = ServiceDirectory::create();
     let key = dir.path("key");
     write_secret(&key, "correct horse battery staple");
@@ -252,7 +252,7 @@ async fn a_service_that_would_be_open_by_mistake_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_file_of_secrets_that_cannot_be_used_is_named_and_not_quoted() {
+async fn error_for_an_unusable_secrets_file_names_it_without_its_content() {
     let dir = ServiceDirectory::create();
     let file = dir.path("secrets");
     let name = file.to_str().unwrap();

@@ -16,7 +16,7 @@ const ENTRIES: u64 = MIB / 8 * 7;
 const ON_DISK: u64 = 25 * 4096 + 4096;
 
 #[tokio::test]
-async fn the_files_never_take_up_more_than_the_budget_and_the_oldest_go_first() {
+async fn files_stay_within_the_budget_and_the_oldest_are_evicted_first() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let path = |number: u64| format!("/{number}.png");
     let urls: Vec<String> = (0..30).map(|number| origin.serves(&path(number), "image/png", photo(number))).collect();
@@ -39,7 +39,7 @@ async fn the_files_never_take_up_more_than_the_budget_and_the_oldest_go_first() 
 }
 
 #[tokio::test]
-async fn what_is_asked_for_outlives_what_is_not() {
+async fn frequently_requested_entry_outlives_entries_requested_once() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..30).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
     let service = dir.serve_with(&["--max-size-mb", "1"]).await;
@@ -52,7 +52,7 @@ async fn what_is_asked_for_outlives_what_is_not() {
 }
 
 #[tokio::test]
-async fn the_budget_holds_at_every_moment_of_a_rush() {
+async fn disk_usage_stays_within_the_budget_throughout_concurrent_puts() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "1"]).await;
     let urls: Vec<String> = (0..60).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
@@ -81,7 +81,7 @@ async fn the_budget_holds_at_every_moment_of_a_rush() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_the_budget_is_handed_on_but_not_stored() {
+async fn media_larger_than_the_budget_is_served_but_not_stored() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let video = noise(1, 3 << 19);
     let url = origin.serves("/film.mp4", "video/mp4", video.clone());
@@ -97,7 +97,7 @@ async fn what_is_larger_than_the_budget_is_handed_on_but_not_stored() {
 }
 
 #[tokio::test]
-async fn a_smaller_budget_is_kept_from_the_start() {
+async fn restart_with_a_smaller_budget_evicts_entries_while_loading() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let urls: Vec<String> = (0..20).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();

@@ -51,7 +51,7 @@ async fn media_that_a_shared_cache_must_not_keep_is_requested_again() {
 }
 
 #[tokio::test]
-async fn a_stored_response_is_reused_although_a_newer_one_must_not_be_kept() {
+async fn stored_response_is_reused_even_if_the_origin_now_sends_no_store() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (name, newer) in [("cc-resp-no-store-old-new", "no-store"), ("cc-resp-no-store-old-max-age", "no-store, max-age=0")] {

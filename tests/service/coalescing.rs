@@ -18,7 +18,7 @@ async fn until(service: &Service, counter: [&str; 2], number: u64) {
 }
 
 #[tokio::test]
-async fn a_hundred_requests_at_once_reach_the_origin_once() {
+async fn one_hundred_concurrent_requests_reach_the_origin_once() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
@@ -38,7 +38,7 @@ async fn a_hundred_requests_at_once_reach_the_origin_once() {
 }
 
 #[tokio::test]
-async fn an_animation_that_many_ask_for_is_made_a_video_once() {
+async fn concurrent_requests_for_a_gif_convert_it_once() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 20]));
     let service = dir.serve().await;
@@ -49,7 +49,7 @@ async fn an_animation_that_many_ask_for_is_made_a_video_once() {
 }
 
 #[tokio::test]
-async fn a_failure_reaches_everybody_who_waits() {
+async fn every_coalesced_request_receives_the_failure() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.answers("/picture.png", Page::status(410));
     let latch = origin.hold("/picture.png");
@@ -67,7 +67,7 @@ async fn a_failure_reaches_everybody_who_waits() {
 }
 
 #[tokio::test]
-async fn a_slow_origin_holds_nobody_else_up() {
+async fn slow_download_does_not_delay_requests_for_other_urls() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let slow = origin.serves("/slow.png", "image/png", png(1));
     let quick = origin.serves("/quick.png", "image/png", png(2));
@@ -84,7 +84,7 @@ async fn a_slow_origin_holds_nobody_else_up() {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_when_who_asked_for_it_goes_away() {
+async fn download_continues_after_its_client_disconnects() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");

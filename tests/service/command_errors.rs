@@ -14,7 +14,7 @@ const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 const COMMANDS: [&str; 9] = ["serve", "get", "put", "rm", "ls", "stats", "verify", "export", "import"];
 
 #[tokio::test]
-async fn a_download_that_fails_is_told_with_its_url_and_its_reason() {
+async fn get_reports_a_failed_download_with_its_url_and_reason() {
     let (origin, nobody, dir) = (HttpOrigin::start().await, ClosedPort::reserve(), ServiceDirectory::create());
     for (url, reason) in [
         (origin.url("/missing.png"), "404"),
@@ -31,7 +31,7 @@ async fn a_download_that_fails_is_told_with_its_url_and_its_reason() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_or_read_is_named() {
+async fn get_and_put_name_a_file_that_cannot_be_written_or_read() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let nowhere = dir.path("no/such/directory/out.png");
@@ -44,7 +44,7 @@ async fn a_file_that_cannot_be_written_or_read_is_named() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_is_refused_with_the_reason() {
+async fn put_refuses_invalid_media_with_the_reason() {
     let dir = ServiceDirectory::create();
     for (arguments, input, reason) in [
         (&["put", "no url", "-"][..], png(1), "no url is not a URL"),
@@ -59,7 +59,7 @@ async fn what_cannot_be_put_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn a_directory_that_a_service_has_is_left_to_it() {
+async fn commands_refuse_a_directory_that_a_service_uses() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
@@ -75,7 +75,7 @@ async fn a_directory_that_a_service_has_is_left_to_it() {
 }
 
 #[tokio::test]
-async fn every_command_explains_itself() {
+async fn every_command_has_help() {
     let dir = ServiceDirectory::create();
     for command in COMMANDS {
         let said = dir.run(&[command, "--help"]).await.succeeded_text();
@@ -86,7 +86,7 @@ async fn every_command_explains_itself() {
 }
 
 #[tokio::test]
-async fn the_program_lists_its_commands_and_its_version() {
+async fn program_help_lists_the_commands_and_version_prints_the_version() {
     let help = run(&["--help"]).await.succeeded_text();
     for command in COMMANDS {
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{command} "))), "{help}");
@@ -96,7 +96,7 @@ async fn the_program_lists_its_commands_and_its_version() {
 }
 
 #[tokio::test]
-async fn who_reads_only_the_first_line_of_a_listing_is_served() {
+async fn ls_exits_silently_when_its_output_pipe_is_closed() {
     let dir = ServiceDirectory::create();
     // More than a pipe can hold.
     for number in 0..1500 {

@@ -32,14 +32,14 @@ async fn get_writes_to_a_file_and_to_a_pipe_and_downloads_once() {
 }
 
 #[tokio::test]
-async fn get_makes_a_video_of_an_animation() {
+async fn get_converts_an_animated_gif_to_a_video() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif", "image/gif", gif(&[10, 40]));
     assert_eq!(frame_times(&dir.run(&["get", &url]).await.succeeded()), [10, 40]);
 }
 
 #[tokio::test]
-async fn get_writes_a_large_file_as_it_was() {
+async fn get_writes_a_large_file_unchanged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/poster.png", "image/png", poster(1));
     assert!(dir.run(&["get", &url]).await.succeeded() == poster(1));
@@ -48,7 +48,7 @@ async fn get_writes_a_large_file_as_it_was() {
 }
 
 #[tokio::test]
-async fn put_stores_a_file_or_what_comes_in() {
+async fn put_stores_a_file_or_standard_input() {
     let dir = ServiceDirectory::create();
     let file = dir.write("own name.jpg", &jpeg(1));
     let said = dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded_text();
@@ -65,7 +65,7 @@ async fn put_stores_a_file_or_what_comes_in() {
 }
 
 #[tokio::test]
-async fn put_takes_a_type_and_a_name_and_makes_videos() {
+async fn put_accepts_a_type_and_a_file_name_and_converts_gifs() {
     let dir = ServiceDirectory::create();
     let arguments = ["put", NOWHERE, "-", "--type", "image/webp", "--filename", "../x.webp"];
     let said = dir.run_with_input(&arguments, b"who knows").await.succeeded_text();
@@ -75,7 +75,7 @@ async fn put_takes_a_type_and_a_name_and_makes_videos() {
 }
 
 #[tokio::test]
-async fn put_stores_a_large_file_as_it_is() {
+async fn put_stores_a_large_file_unchanged() {
     let dir = ServiceDirectory::create();
     let file = dir.write("poster.png", &poster(1));
     dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
@@ -84,7 +84,7 @@ async fn put_stores_a_large_file_as_it_is() {
 }
 
 #[tokio::test]
-async fn rm_removes_and_says_what_was_not_there() {
+async fn rm_removes_entries_and_reports_urls_that_are_not_stored() {
     let dir = ServiceDirectory::create();
     let other = "https://nowhere.invalid/other.png";
     dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
@@ -100,7 +100,7 @@ async fn rm_removes_and_says_what_was_not_there() {
 }
 
 #[tokio::test]
-async fn rm_reports_what_cannot_be_deleted_and_removes_the_others() {
+async fn rm_reports_undeletable_entries_and_removes_the_others() {
     let dir = ServiceDirectory::create();
     let other = "https://nowhere.invalid/other.png";
     for url in [NOWHERE, other] {
@@ -140,7 +140,7 @@ async fn ls_lists_the_least_recently_used_first() {
 }
 
 #[tokio::test]
-async fn ls_has_all_there_is_to_know_as_json() {
+async fn ls_as_json_has_every_field_of_an_entry() {
     let dir = ServiceDirectory::create();
     dir.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
     let service = dir.serve().await;
@@ -166,7 +166,7 @@ async fn stats_says_how_much_is_stored() {
 }
 
 #[tokio::test]
-async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it() {
+async fn commands_without_a_budget_evict_nothing_from_an_oversized_directory() {
     let dir = ServiceDirectory::create();
     let urls = write_entries_of_200_mib(&dir);
     assert_eq!(dir.order().await, urls);
@@ -177,7 +177,7 @@ async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_directory_that_holds_more_than_the_usual_budget_keeps_it_when_something_is_added() {
+async fn put_without_a_budget_evicts_nothing_from_an_oversized_directory() {
     let dir = ServiceDirectory::create();
     let urls = write_entries_of_200_mib(&dir);
     let file = dir.write("poster.png", &poster(1));
@@ -204,7 +204,7 @@ fn write_entries_of_200_mib(dir: &ServiceDirectory) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_budget_that_is_given_is_kept() {
+async fn put_with_a_budget_evicts_entries_to_stay_within_it() {
     let dir = ServiceDirectory::create();
     let url = |seed: u64| format!("https://nowhere.invalid/{seed}.png");
     std::fs::create_dir(dir.cache()).unwrap();

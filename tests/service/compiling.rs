@@ -53,7 +53,7 @@ fn costly(functions: usize, steps: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn policy_that_takes_too_much_to_compile_is_refused_with_the_limit() {
+async fn policy_that_is_too_costly_to_compile_is_refused_with_the_limit() {
     let dir = ServiceDirectory::create();
     for (options, limit) in [
         (["--policy-compile-cpu-seconds", "1"], "it takes more processor time than 1 s (--policy-compile-cpu-seconds)"),
@@ -71,7 +71,7 @@ async fn policy_that_takes_too_much_to_compile_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn policy_is_compiled_by_a_child_and_works() {
+async fn policy_compiled_in_a_child_process_is_put_into_use() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     let put = put_policy(&service, costly(10, 10)).await;

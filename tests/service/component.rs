@@ -44,7 +44,7 @@ async fn command(service: &Service, arguments: &[&str]) -> CommandOutput {
 }
 
 #[tokio::test]
-async fn component_is_replaced_and_brought_back() {
+async fn component_is_replaced_and_rolled_back() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -83,7 +83,7 @@ async fn component_is_replaced_and_brought_back() {
 }
 
 #[tokio::test]
-async fn component_that_cannot_be_put_in_place_changes_nothing() {
+async fn component_swap_that_fails_changes_nothing() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -115,7 +115,7 @@ async fn component_that_cannot_be_put_in_place_changes_nothing() {
 }
 
 #[tokio::test]
-async fn commands_swap_and_bring_back() {
+async fn component_commands_swap_and_roll_back() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let file = dir.write("mine.wasm", &of_version("9.9.9"));
@@ -136,7 +136,7 @@ async fn commands_swap_and_bring_back() {
 }
 
 #[tokio::test]
-async fn uploaded_component_outlives_a_restart_until_another_one_is_configured() {
+async fn uploaded_component_survives_restarts_until_another_one_is_configured() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -167,7 +167,7 @@ async fn uploaded_component_outlives_a_restart_until_another_one_is_configured()
 }
 
 #[tokio::test]
-async fn uploaded_component_that_does_not_start_any_more_is_not_used_and_stays_remembered() {
+async fn uploaded_component_that_no_longer_starts_is_replaced_but_stays_remembered() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;

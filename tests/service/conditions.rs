@@ -47,7 +47,7 @@ async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn the_version_is_the_sha256_of_the_bytes_and_the_time_they_were_stored() {
+async fn etag_is_the_sha256_of_the_bytes_and_last_modified_the_stored_time() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -69,7 +69,7 @@ fn httpdate(text: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn what_the_client_has_already_is_not_sent_again() {
+async fn media_that_the_client_already_has_is_answered_with_not_modified() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -92,7 +92,7 @@ async fn what_the_client_has_already_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_condition_is_also_held_against_what_was_just_downloaded() {
+async fn conditions_also_apply_to_media_downloaded_for_the_request() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;

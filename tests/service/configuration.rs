@@ -9,7 +9,7 @@ use media_cache_test_support::service_process::Service;
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 #[tokio::test]
-async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
+async fn serve_combines_configuration_file_environment_and_flags() {
     let dir = ServiceDirectory::create();
     std::fs::create_dir(dir.path("named by the environment")).unwrap();
     dir.write("media-cache.toml", b"dir = \"named by the file\"\nlisten = \"127.0.0.1:0\"\nmax-size-mb = 3\nmax-body-mb = 2\n");
@@ -30,7 +30,7 @@ async fn a_service_takes_what_the_file_the_environment_and_the_flags_say() {
 }
 
 #[tokio::test]
-async fn the_other_commands_take_what_they_have_too() {
+async fn other_commands_apply_only_their_own_options_from_the_configuration() {
     let dir = ServiceDirectory::create();
     dir.write("media-cache.toml", b"dir = \"cache\"\nlisten = \"127.0.0.1:1\"\nmax-size-mb = 7\n");
     let file = dir.write("picture.png", &png(1));
@@ -45,7 +45,7 @@ async fn the_other_commands_take_what_they_have_too() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_is_said_at_once_and_named() {
+async fn every_configuration_error_is_reported_at_once_with_its_location() {
     let dir = ServiceDirectory::create();
     let text = "max-size-mb = 0\n\n  max-sise-mb = 5\nlisten = 8080\ntranscoder = \"gimp\"\npolicy = \"nope\"\nmax-body-mb = 1.5\n\
                 config = \"other.toml\"\n[serve]\ndir = \"x\"\n";
@@ -77,7 +77,7 @@ async fn all_that_is_wrong_is_said_at_once_and_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
+async fn invalid_configuration_file_is_reported_with_its_name_and_the_reason() {
     let dir = ServiceDirectory::create();
     for (name, bytes, reason) in [
         ("duplicate.toml", &b"dir = \"a\"\ndir = \"b\"\n"[..], "duplicate.toml:2:1: duplicate key: dir"),
@@ -97,7 +97,7 @@ async fn a_file_that_cannot_be_one_is_named_with_the_reason() {
 }
 
 #[tokio::test]
-async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_count() {
+async fn service_link_variables_of_kubernetes_are_ignored() {
     let dir = ServiceDirectory::create();
     let links = [
         ("MEDIA_CACHE_SERVICE_HOST", "10.0.0.1"),
@@ -114,7 +114,7 @@ async fn variables_that_an_orchestrator_sets_for_a_service_of_this_name_do_not_c
 }
 
 #[tokio::test]
-async fn options_exclude_and_need_each_other_wherever_they_come_from() {
+async fn conflicts_and_requirements_of_options_hold_across_all_sources() {
     let dir = ServiceDirectory::create();
     dir.write("keys", b"a key that is as long as a key of a service should be\n");
     dir.write("media-cache.toml", b"signing-key-file = [\"keys\"]\n");
@@ -127,7 +127,7 @@ async fn options_exclude_and_need_each_other_wherever_they_come_from() {
 }
 
 #[tokio::test]
-async fn a_service_can_be_named_by_a_variable() {
+async fn server_and_token_file_can_be_set_by_environment_variables() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     let address = format!("http://{}", service.address());
@@ -141,7 +141,7 @@ async fn a_service_can_be_named_by_a_variable() {
 }
 
 #[tokio::test]
-async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
+async fn command_without_configuration_options_ignores_the_configuration() {
     let dir = ServiceDirectory::create();
     dir.write("trace.csv", b"1,a,1\n2,a,1\n");
     let variables = [("MEDIA_CACHE_POLICY", "nope"), ("MEDIA_CACHE_CONFIG", "missing.toml"), ("MEDIA_CACHE_NONSENSE", "")];
@@ -149,7 +149,7 @@ async fn a_command_that_takes_no_configuration_does_not_look_for_one() {
 }
 
 #[tokio::test]
-async fn a_configuration_that_a_service_could_start_with_is_ok() {
+async fn config_check_accepts_the_documented_example_and_creates_nothing() {
     let dir = ServiceDirectory::create();
     let documented = include_str!("../../docs/configuration.md");
     let (_, example) = documented.split_once("```toml\n").unwrap();
@@ -168,7 +168,7 @@ fn names(dir: &ServiceDirectory) -> Vec<std::ffi::OsString> {
 }
 
 #[tokio::test]
-async fn a_configuration_that_a_service_could_not_start_with_is_not() {
+async fn config_check_reports_every_problem_of_an_unusable_configuration() {
     let dir = ServiceDirectory::create();
     dir.write("no directory", b"");
     dir.write("not.wasm", b"nothing");
@@ -188,7 +188,7 @@ async fn a_configuration_that_a_service_could_not_start_with_is_not() {
 }
 
 #[tokio::test]
-async fn every_file_program_and_address_that_is_named_is_checked() {
+async fn config_check_tests_every_configured_file_program_and_address() {
     let dir = ServiceDirectory::create();
     dir.write("file", b"");
     dir.write("empty", b"# no key\n");
@@ -215,7 +215,7 @@ async fn every_file_program_and_address_that_is_named_is_checked() {
 }
 
 #[tokio::test]
-async fn a_configuration_can_be_checked_while_its_service_runs() {
+async fn config_check_succeeds_while_the_service_is_running() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let (cache, address) = (dir.cache(), service.address().to_string());

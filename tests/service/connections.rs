@@ -12,7 +12,7 @@ use media_cache_test_support::soon::{eventually, soon};
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 /// An accepted connection that is kept open.
-async fn let_in(service: &Service) -> RawClient {
+async fn connect_accepted(service: &Service) -> RawClient {
     let mut client = RawClient::connect(service).await;
     client.send_get("/healthz").await;
     assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
@@ -20,7 +20,7 @@ async fn let_in(service: &Service) -> RawClient {
 }
 
 /// Connects until a connection is accepted.
-async fn until_let_in(service: &Service) {
+async fn until_accepted(service: &Service) {
     soon(async {
         loop {
             let mut client = RawClient::connect(service).await;
@@ -35,36 +35,36 @@ async fn until_let_in(service: &Service) {
 }
 
 #[tokio::test]
-async fn who_comes_when_there_are_too_many_is_told_to_come_back() {
+async fn connection_over_the_limit_is_refused_with_503_and_retry_after() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-connections", "2"]).await;
-    let (first, second) = (let_in(&service).await, let_in(&service).await);
+    let (first, second) = (connect_accepted(&service).await, connect_accepted(&service).await);
     for _ in 0..100 {
         let said = RawClient::connect(&service).await.read_to_end().await;
         assert!(said.starts_with("HTTP/1.1 503 ") && said.contains("too many connections"), "{said}");
         assert!(said.contains("\r\nretry-after: 1\r\n") && said.contains("\r\nconnection: close\r\n"), "{said}");
     }
     drop(first);
-    until_let_in(&service).await;
+    until_accepted(&service).await;
     drop(second);
 }
 
 #[tokio::test]
-async fn an_address_may_have_so_many_connections_and_another_one_as_many() {
+async fn connection_limit_applies_to_each_client_address() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-connections-per-address", "1"]).await;
-    let first = let_in(&service).await;
+    let first = connect_accepted(&service).await;
     let said = RawClient::connect(&service).await.read_to_end().await;
     assert!(said.starts_with("HTTP/1.1 429 ") && said.contains("from this address"), "{said}");
     let mut elsewhere = RawClient::connect_from(&service, "127.0.0.2").await;
     elsewhere.send_get("/healthz").await;
     assert!(elsewhere.read_response().await.starts_with("HTTP/1.1 200 "));
     drop(first);
-    until_let_in(&service).await;
+    until_accepted(&service).await;
 }
 
 #[tokio::test]
-async fn requests_that_come_all_at_once_are_answered_in_their_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
@@ -78,7 +78,7 @@ async fn requests_that_come_all_at_once_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused_and_its_sender_can_read_why() {
+async fn oversized_request_head_is_refused_with_431() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let many: String = (0..101).map(|number| format!("X-{number}: 1\r\n")).collect();
@@ -96,7 +96,7 @@ async fn a_head_that_is_too_large_is_refused_and_its_sender_can_read_why() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_refused() {
+async fn bytes_that_are_not_http_1_are_refused() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for nonsense in [&b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n"]
@@ -110,7 +110,7 @@ async fn what_is_not_http_is_refused() {
 }
 
 #[tokio::test]
-async fn who_sends_all_of_a_body_that_is_too_large_can_still_read_why() {
+async fn client_that_sends_all_of_an_oversized_body_receives_the_413() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let body = noise(1, 8 << 20);
@@ -126,7 +126,7 @@ async fn who_sends_all_of_a_body_that_is_too_large_can_still_read_why() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_in_the_middle_of_its_answer_leaves_nothing_behind() {
+async fn client_that_disconnects_during_a_response_frees_its_connection() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/large.png", "image/png", noise(1, 10 << 20));
     let service = dir.serve_with(&["--max-connections", "1"]).await;
@@ -134,12 +134,12 @@ async fn a_client_that_goes_away_in_the_middle_of_its_answer_leaves_nothing_behi
     client.send_get(&media_path(&url)).await;
     assert_eq!(client.read_bytes(15).await, "HTTP/1.1 200 OK");
     drop(client);
-    until_let_in(&service).await;
+    until_accepted(&service).await;
     eventually(|| dir.holds(&url)).await;
 }
 
 #[tokio::test]
-async fn the_limit_follows_from_the_files_that_may_be_open() {
+async fn connection_limit_is_lowered_to_fit_the_open_file_limit() {
     let dir = ServiceDirectory::create();
     let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-open-files", "100"]).await;
     service.wait_for_log("no more than 32 connections are served at once instead of 4096").await;
@@ -148,7 +148,7 @@ async fn the_limit_follows_from_the_files_that_may_be_open() {
 }
 
 #[tokio::test]
-async fn a_service_out_of_files_goes_on_when_there_are_some_again() {
+async fn service_accepts_connections_again_once_file_descriptors_are_available() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     // Once statistics are available, loading needs no more files.

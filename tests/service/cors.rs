@@ -56,7 +56,7 @@ async fn pages_of_allowed_origins_may_read_media_and_problems() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_read_why_a_script_is_refused() {
+async fn pages_of_allowed_origins_may_read_the_refusal_of_a_script() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--allow-origin", PAGE]).await;
     let url = "https://nowhere.invalid/a.js";
@@ -67,7 +67,7 @@ async fn pages_of_allowed_origins_may_read_why_a_script_is_refused() {
 }
 
 #[tokio::test]
-async fn a_response_that_every_page_may_read_is_the_same_for_all() {
+async fn response_is_the_same_for_every_page_if_all_origins_are_allowed() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--allow-origin", "*"]).await;
     let url = origin.serves("/a.png", "image/png", png(1));
@@ -80,7 +80,7 @@ async fn a_response_that_every_page_may_read_is_the_same_for_all() {
 }
 
 #[tokio::test]
-async fn nothing_but_media_is_shared_with_pages() {
+async fn only_media_responses_have_cors_headers() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--allow-origin", "*"]).await;
     for path in ["/stats", "/policy", "/healthz", "/nowhere"] {
@@ -103,7 +103,7 @@ async fn pages_may_read_nothing_unless_their_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn an_origin_that_no_browser_sends_is_an_error_at_the_start() {
+async fn invalid_allowed_origin_is_an_error_at_the_start() {
     let dir = ServiceDirectory::create();
     for origin in ["example.org", "https://example.org/path", "null"] {
         let failed = dir.run(&["serve", "--listen", "127.0.0.1:0", "--allow-origin", origin]).await;

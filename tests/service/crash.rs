@@ -10,7 +10,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::sha256::sha256;
 
 #[tokio::test]
-async fn everything_that_was_answered_before_a_kill_is_there_after_it() {
+async fn media_served_before_a_kill_is_stored_after_it() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..5).map(|number| origin.serves(&format!("/{number}.png"), "image/png", png(number))).collect();
     let service = dir.serve().await;
@@ -28,7 +28,7 @@ async fn everything_that_was_answered_before_a_kill_is_there_after_it() {
 }
 
 #[tokio::test]
-async fn a_kill_in_the_middle_of_a_rush_loses_nothing_that_was_answered() {
+async fn kill_during_concurrent_puts_loses_no_acknowledged_put() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let urls: Vec<String> = (0..40).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
@@ -59,7 +59,7 @@ async fn a_kill_in_the_middle_of_a_rush_loses_nothing_that_was_answered() {
 }
 
 #[tokio::test]
-async fn what_was_half_done_is_cleaned_up() {
+async fn start_after_a_kill_removes_partial_files() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -97,7 +97,7 @@ async fn a_kill_in_the_middle_of_a_download_leaves_no_files() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_damaged_behind_the_services_back_is_fetched_again() {
+async fn media_file_deleted_or_truncated_externally_is_fetched_again() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     for damage in [Damage::Gone, Damage::Shorter] {

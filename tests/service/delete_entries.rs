@@ -24,7 +24,7 @@ async fn delete(service: &Service, query: &str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn entries_are_deleted_by_host_by_prefix_and_all() {
+async fn entries_are_deleted_by_host_by_prefix_or_all_at_once() {
     let dir = ServiceDirectory::create();
     let service = service(&dir).await;
     for (query, removed, left) in [
@@ -41,7 +41,7 @@ async fn entries_are_deleted_by_host_by_prefix_and_all() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_wrong_deletes_nothing() {
+async fn invalid_filter_deletes_nothing() {
     let dir = ServiceDirectory::create();
     let service = service(&dir).await;
     for (query, words) in [
@@ -56,7 +56,7 @@ async fn a_filter_that_is_wrong_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn entries_that_cannot_be_deleted_are_counted() {
+async fn delete_reports_how_many_entries_could_not_be_removed() {
     let dir = ServiceDirectory::create();
     let service = service(&dir).await;
     let media = dir.media_file(URLS[0]);

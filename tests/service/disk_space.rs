@@ -24,7 +24,7 @@ async fn begin_put(service: &Service) -> RawClient {
 }
 
 #[tokio::test]
-async fn large_body_counts_against_the_budget_from_its_announcement_on() {
+async fn large_body_counts_against_the_budget_from_its_content_length_on() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "100"]).await;
     let mut client = begin_put(&service).await;
@@ -38,7 +38,7 @@ async fn large_body_counts_against_the_budget_from_its_announcement_on() {
 }
 
 #[tokio::test]
-async fn interrupted_body_gives_its_space_back() {
+async fn interrupted_upload_releases_its_disk_space() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "100"]).await;
     let client = begin_put(&service).await;
@@ -49,7 +49,7 @@ async fn interrupted_body_gives_its_space_back() {
 }
 
 #[tokio::test]
-async fn bodies_beyond_the_allowance_are_stored_all_the_same() {
+async fn bodies_beyond_the_spool_allowance_are_still_stored() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-size-mb", "64", "--reserved-mb", "4"]).await;
     let video = noise(3, 5 * MIB);
@@ -65,7 +65,7 @@ async fn bodies_beyond_the_allowance_are_stored_all_the_same() {
 }
 
 #[tokio::test]
-async fn spool_directory_elsewhere_does_not_count() {
+async fn separate_spool_directory_does_not_count_against_the_budget() {
     let dir = ServiceDirectory::create();
     let spool = dir.path("spool");
     let service = dir.serve_with(&["--max-size-mb", "100", "--spool-dir", spool.to_str().unwrap()]).await;
@@ -78,7 +78,7 @@ async fn spool_directory_elsewhere_does_not_count() {
 }
 
 #[tokio::test]
-async fn disk_space_that_cannot_be_is_refused_at_the_start() {
+async fn invalid_disk_space_options_are_refused_at_the_start() {
     let dir = ServiceDirectory::create();
     let spool = dir.write("a file", b"");
     for (arguments, sentence) in [

@@ -9,7 +9,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
+async fn invalid_media_request_is_refused_with_the_reason() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (path, words) in [
@@ -31,7 +31,7 @@ async fn a_request_that_makes_no_sense_is_refused_with_what_is_wrong_with_it() {
 }
 
 #[tokio::test]
-async fn what_the_origin_answers_decides_what_the_client_is_told() {
+async fn origin_status_determines_the_response_status_and_code() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (answers, told, code) in [
@@ -55,7 +55,7 @@ async fn what_the_origin_answers_decides_what_the_client_is_told() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_busy_says_when_to_come_back() {
+async fn retry_after_of_a_busy_origin_is_passed_to_the_client() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for status in [503, 429] {
@@ -71,7 +71,7 @@ async fn an_origin_that_is_busy_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
+async fn unreachable_origin_is_a_bad_gateway() {
     let (nobody, dir) = (ClosedPort::reserve(), ServiceDirectory::create());
     let service = dir.serve().await;
     let answer = service.media(&nobody.url("/picture.png?token=secret")).await;
@@ -80,7 +80,7 @@ async fn an_origin_that_cannot_be_reached_is_a_bad_gateway() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
+async fn origin_body_over_the_limit_is_refused_with_or_without_content_length() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let too_much = Page::of("video/mp4", noise(1, (1 << 20) + 1));
@@ -94,7 +94,7 @@ async fn a_body_over_the_limit_is_not_taken_whether_it_is_announced_or_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_an_error_and_nothing_is_stored() {
+async fn truncated_origin_body_is_an_error_and_not_stored() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let (small, large) = (Page::of("image/png", png(1)).truncated(), Page::of("image/png", noise(1, 12 << 20)).truncated());
@@ -128,7 +128,7 @@ async fn an_empty_or_encoded_body_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_origin_that_redirects_in_circles_or_elsewhere_is_not_followed() {
+async fn redirect_loop_and_redirect_to_another_scheme_are_refused() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let circle = origin.answers("/circle", Page::status(302).with_header("location", "/circle"));
@@ -138,7 +138,7 @@ async fn an_origin_that_redirects_in_circles_or_elsewhere_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_failure_is_remembered_so_that_the_origin_is_left_alone() {
+async fn remembered_failure_is_returned_without_contacting_the_origin() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(500));
@@ -149,7 +149,7 @@ async fn a_failure_is_remembered_so_that_the_origin_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_failure_that_is_remembered_does_not_stand_in_the_way_of_a_put() {
+async fn remembered_failure_does_not_prevent_a_put() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));
@@ -159,7 +159,7 @@ async fn a_failure_that_is_remembered_does_not_stand_in_the_way_of_a_put() {
 }
 
 #[tokio::test]
-async fn deleting_forgets_a_failure() {
+async fn delete_forgets_a_remembered_failure() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));
@@ -170,7 +170,7 @@ async fn deleting_forgets_a_failure() {
 }
 
 #[tokio::test]
-async fn a_head_that_fails_has_the_status_and_no_body() {
+async fn failed_head_request_has_the_status_and_no_body() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.answers("/picture.png", Page::status(404));

@@ -29,7 +29,7 @@ async fn converted(options: &[&str]) -> [bool; 3] {
 }
 
 #[tokio::test]
-async fn the_gif_option_chooses_what_becomes_a_video() {
+async fn gif_option_selects_which_gifs_are_converted() {
     for transcoder in ["embedded", "ffmpeg"] {
         if transcoder == "ffmpeg" && skip::unless_installed("ffmpeg") {
             continue;
@@ -47,7 +47,7 @@ async fn the_gif_option_chooses_what_becomes_a_video() {
 }
 
 #[tokio::test]
-async fn a_failed_conversion_is_logged_with_its_url_its_reason_and_what_happens() {
+async fn failed_conversion_is_logged_with_its_url_reason_and_outcome() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.gif?token=s3cr3t", "image/gif", gif(&[10, 20]));
     for (urls, logged) in [("host", Value::Null), ("path", origin.url("/dance.gif").into()), ("full", url.clone().into())] {
@@ -78,7 +78,7 @@ async fn a_failed_conversion_is_logged_with_its_url_its_reason_and_what_happens(
 }
 
 #[tokio::test]
-async fn a_gif_that_is_put_is_named_in_the_log_too() {
+async fn failed_conversion_of_a_put_gif_is_logged_with_its_url() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--log-urls", "path", "--gif-max-frames", "1"]).await;
     let url = "https://nowhere.invalid/dance.gif";

@@ -25,7 +25,7 @@ fn is_guarded(answer: &HttpResponse, embeddable: &str) {
 }
 
 #[tokio::test]
-async fn nothing_but_media_may_be_kept_by_caches() {
+async fn every_response_except_media_is_no_store() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -43,7 +43,7 @@ async fn nothing_but_media_may_be_kept_by_caches() {
 }
 
 #[tokio::test]
-async fn whatever_is_answered_is_for_looking_at_only() {
+async fn every_response_has_the_security_headers() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -77,7 +77,7 @@ async fn whatever_is_answered_is_for_looking_at_only() {
 }
 
 #[tokio::test]
-async fn only_audio_and_video_may_be_loaded_again_by_a_player() {
+async fn content_security_policy_lets_only_audio_and_video_load_themselves() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (name, mimetype, bytes, allowed) in [

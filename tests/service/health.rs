@@ -30,7 +30,7 @@ fn make_pipe(path: &Path) {
 }
 
 #[tokio::test]
-async fn service_without_its_directory_is_not_ready_and_says_why_until_there_is_a_new_one() {
+async fn service_whose_directory_is_removed_is_not_ready_until_it_is_recreated() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -71,7 +71,7 @@ async fn service_without_its_directory_is_not_ready_and_says_why_until_there_is_
 }
 
 #[tokio::test]
-async fn pipe_in_place_of_a_file_ends_a_start_with_a_sentence() {
+async fn pipe_in_place_of_a_required_file_fails_the_start_with_an_error() {
     let dir = ServiceDirectory::create();
     fs::create_dir(dir.cache()).unwrap();
     let lock = dir.cache().join("media-cache.lock");
@@ -95,7 +95,7 @@ async fn pipe_in_place_of_a_file_ends_a_start_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn damaged_choice_of_a_policy_is_reported_and_does_not_keep_a_service_from_starting() {
+async fn damaged_policy_choice_is_reported_and_does_not_prevent_the_start() {
     let damages: [fn(&Path); 4] = [
         |path| fs::create_dir(path).unwrap(),
         |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),

@@ -122,7 +122,7 @@ impl Entries {
 }
 
 #[tokio::test]
-async fn hits_are_the_same_whether_hyper_reads_them_or_not() {
+async fn hit_lane_and_router_give_the_same_responses() {
     let dir = ServiceDirectory::create();
     Entries::store(dir.serve().await, |_| Vec::new()).await.compare_many(1).await;
 }
@@ -134,7 +134,7 @@ async fn hits_on_open_files_are_the_same_whether_hyper_reads_them_or_not() {
 }
 
 #[tokio::test]
-async fn hits_for_pages_are_the_same_whether_hyper_reads_them_or_not() {
+async fn hit_lane_and_router_give_the_same_responses_with_cors() {
     for (seed, origins) in [(2, "*"), (3, "https://example.org,https://example.net")] {
         let dir = ServiceDirectory::create();
         let service = dir.serve_with(&["--allow-origin", origins]).await;
@@ -143,7 +143,7 @@ async fn hits_for_pages_are_the_same_whether_hyper_reads_them_or_not() {
 }
 
 #[tokio::test]
-async fn signed_hits_are_the_same_whether_hyper_reads_them_or_not() {
+async fn hit_lane_and_router_give_the_same_responses_to_signed_requests() {
     let dir = ServiceDirectory::create();
     let file = dir.path("key");
     write_secret(&file, KEY);
@@ -289,7 +289,7 @@ async fn hit_behind_a_slow_miss_waits_for_it() {
 
 /// Responses of the lane reflect the media and the access control at that moment.
 #[tokio::test]
-async fn heads_are_made_anew_when_the_entry_or_the_access_control_changes() {
+async fn prepared_heads_are_rebuilt_when_the_entry_or_the_access_control_changes() {
     let dir = ServiceDirectory::create();
     let write = |more: &str| {
         let common = "listen = \"127.0.0.1:0\"\ndir = \"cache\"\nadmin-token-file = \"admin-token\"\n";

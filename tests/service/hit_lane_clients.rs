@@ -52,7 +52,7 @@ async fn client_that_does_not_read_a_hit_is_cut_off() {
 }
 
 #[tokio::test]
-async fn client_that_resets_in_the_middle_of_a_hit_is_counted_as_such() {
+async fn client_that_resets_during_a_hit_is_counted_as_broken() {
     for source in SOURCES {
         let dir = ServiceDirectory::create();
         let (service, client) = large_hit(&dir, source, &[]).await;
@@ -96,7 +96,7 @@ async fn file_that_becomes_shorter_while_it_is_sent_ends_the_response_short_and_
 }
 
 #[tokio::test]
-async fn hit_that_is_being_sent_when_the_service_stops_is_sent_to_its_end() {
+async fn hit_in_progress_at_shutdown_is_sent_completely() {
     for source in SOURCES {
         let dir = ServiceDirectory::create();
         let (service, client) = large_hit(&dir, source, &[]).await;

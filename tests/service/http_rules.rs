@@ -54,7 +54,7 @@ async fn requests_before_a_refused_one_are_answered() {
 }
 
 #[tokio::test]
-async fn a_request_behind_one_that_is_no_http_is_not_answered() {
+async fn request_pipelined_behind_a_malformed_one_is_not_answered() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let said = exchange(&service, "GET a b c HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz#x HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -86,7 +86,7 @@ async fn an_upload_in_a_transfer_coding_is_not_stored() {
 }
 
 #[tokio::test]
-async fn two_range_headers_are_no_range() {
+async fn repeated_range_headers_are_ignored() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
@@ -95,7 +95,7 @@ async fn two_range_headers_are_no_range() {
 }
 
 #[tokio::test]
-async fn names_that_are_not_utf8_are_refused_instead_of_replaced() {
+async fn query_values_that_are_not_utf8_are_refused() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (method, path) in [

@@ -15,7 +15,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn get_describes_media_where_its_bytes_are_not() {
+async fn get_as_json_describes_the_media_on_the_stream_without_its_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let described =
@@ -30,7 +30,7 @@ async fn get_describes_media_where_its_bytes_are_not() {
 }
 
 #[tokio::test]
-async fn put_and_rm_say_what_became_of_each_url() {
+async fn put_and_rm_as_json_report_the_result_of_each_url() {
     let dir = ServiceDirectory::create();
     for known in [false, true] {
         let put = dir.run_with_input(&["put", NOWHERE, "-", "--json"], &png(1)).await.succeeded_silently();
@@ -48,7 +48,7 @@ async fn put_and_rm_say_what_became_of_each_url() {
 }
 
 #[tokio::test]
-async fn stats_are_the_same_on_one_line() {
+async fn stats_as_json_are_the_same_document_on_one_line() {
     let dir = ServiceDirectory::create();
     dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
     let compact = dir.run(&["stats", "--json"]).await.succeeded_text();
@@ -60,7 +60,7 @@ async fn stats_are_the_same_on_one_line() {
 }
 
 #[tokio::test]
-async fn sign_says_what_it_signed_and_until_when_that_is_good() {
+async fn sign_as_json_reports_the_url_the_signed_path_and_the_expiry() {
     let dir = ServiceDirectory::create();
     let key = dir.path("key");
     write_secret(&key, "correct horse battery staple");
@@ -73,7 +73,7 @@ async fn sign_says_what_it_signed_and_until_when_that_is_good() {
 }
 
 #[tokio::test]
-async fn config_show_and_check_are_objects() {
+async fn config_show_and_check_as_json_print_one_object() {
     let dir = ServiceDirectory::create();
     dir.write("media-cache.toml", b"max-size-mb = 7\nallow-port = [80, 443]\npolicy = \"sieve\"\n");
     let arguments = ["--json", "--config", "media-cache.toml", "--public", "--matrix-homeserver", "https://matrix.example.org/"];

@@ -11,7 +11,7 @@ use media_cache_test_support::sha256::sha256;
 const RULE: [&str; 2] = ["--key-rules", "127.0.0.1:sig+expires,fragments"];
 
 #[tokio::test]
-async fn media_that_is_signed_anew_is_a_hit_and_what_is_fetched_is_the_url_as_it_was_given() {
+async fn url_with_a_new_signature_is_a_hit_and_fetches_use_the_given_url() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let trace = dir.path("trace.csv");
     let service = dir.serve_with(&[&RULE[..], &["--record-trace", trace.to_str().unwrap()]].concat()).await;
@@ -41,7 +41,7 @@ async fn media_that_is_signed_anew_is_a_hit_and_what_is_fetched_is_the_url_as_it
 }
 
 #[tokio::test]
-async fn a_signature_that_is_refused_keeps_nobody_from_the_media() {
+async fn url_with_a_refused_signature_does_not_block_others_of_its_cache_key() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&RULE).await;
     let forged = origin.answers("/a.png?sig=forged", Page::status(404));
@@ -53,7 +53,7 @@ async fn a_signature_that_is_refused_keeps_nobody_from_the_media() {
 }
 
 #[tokio::test]
-async fn the_commands_know_an_entry_by_its_key() {
+async fn commands_find_an_entry_by_its_cache_key() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let signed = origin.serves("/a.png?sig=1", "image/png", png(1));
     let again = origin.url("/a.png?sig=2");
@@ -71,7 +71,7 @@ async fn the_commands_know_an_entry_by_its_key() {
 }
 
 #[tokio::test]
-async fn a_rule_that_cannot_be_one_is_named_with_what_would_be_right() {
+async fn invalid_key_rule_is_reported_with_the_valid_forms() {
     let dir = ServiceDirectory::create();
     for command in ["serve", "ls"] {
         for (rule, words) in [
@@ -90,7 +90,7 @@ async fn a_rule_that_cannot_be_one_is_named_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn failures_are_remembered_for_as_long_as_is_said() {
+async fn failure_memory_option_sets_how_long_failures_are_remembered() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--failure-memory", "all=0,not-found=600", "--max-retry-after-seconds", "20"]).await;
     let (missing, gone) = (origin.answers("/missing", Page::status(404)), origin.answers("/gone", Page::status(410)));

@@ -8,7 +8,7 @@ use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::soon::soon;
 
 #[tokio::test]
-async fn a_large_picture_is_streamed_as_it_was_also_after_a_restart() {
+async fn large_picture_is_served_unchanged_before_and_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());
@@ -31,7 +31,7 @@ async fn a_large_picture_is_streamed_as_it_was_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_put_and_comes_back_as_it_was() {
+async fn large_put_body_is_stored_and_served_unchanged() {
     let (dir, poster) = (ServiceDirectory::create(), poster(2));
     let url = "https://nowhere.invalid/poster.png";
     let service = dir.serve().await;
@@ -42,7 +42,7 @@ async fn a_large_body_is_put_and_comes_back_as_it_was() {
 }
 
 #[tokio::test]
-async fn many_can_read_a_large_file_at_once() {
+async fn concurrent_requests_read_one_large_file() {
     let (dir, poster) = (ServiceDirectory::create(), poster(3));
     let url = "https://nowhere.invalid/poster.png";
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
@@ -53,7 +53,7 @@ async fn many_can_read_a_large_file_at_once() {
 }
 
 #[tokio::test]
-async fn who_is_being_sent_a_file_gets_all_of_it_although_it_is_deleted() {
+async fn response_in_progress_is_completed_after_its_entry_is_deleted() {
     let (dir, poster) = (ServiceDirectory::create(), poster(4));
     let url = "https://nowhere.invalid/poster.png";
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;

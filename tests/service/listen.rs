@@ -4,7 +4,7 @@ use media_cache_test_support::http_client::http_client;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
-async fn a_service_listens_on_localhost_and_needs_no_key_there() {
+async fn service_listens_on_localhost_without_a_signing_key() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with_only(&["--listen", "localhost:0", "--admin-listen", "localhost:0"]).await;
     assert!(service.address().ip().is_loopback() && service.admin_address().await.ip().is_loopback());
@@ -14,7 +14,7 @@ async fn a_service_listens_on_localhost_and_needs_no_key_there() {
 }
 
 #[tokio::test]
-async fn a_port_alone_is_all_addresses_and_needs_a_key_or_public() {
+async fn listen_address_without_a_host_is_all_addresses_and_needs_a_key_or_public() {
     let dir = ServiceDirectory::create();
     let said = dir.run(&["serve", "--listen", ":0"]).await.failed();
     assert!(said.contains("--listen :0 can be reached from other machines") && said.contains("--public"), "{said}");
@@ -28,7 +28,7 @@ async fn a_port_alone_is_all_addresses_and_needs_a_key_or_public() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_used_is_named() {
+async fn listen_address_that_cannot_be_bound_is_named_in_the_error() {
     let dir = ServiceDirectory::create();
     let said = dir.run(&["serve", "--listen", "nowhere.invalid:8080"]).await.failed();
     assert!(said.contains("cannot listen on nowhere.invalid:8080: there is no host nowhere.invalid"), "{said}");

@@ -66,7 +66,7 @@ async fn stop_promptly(dir: &ServiceDirectory, service: Service) {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
+async fn full_log_pipe_blocks_neither_requests_nor_shutdown() {
     let (dir, (reader, writer)) = (ServiceDirectory::create(), full_pipe());
     let service = serve(&dir, writer).await;
     log_a_lot(&service).await;
@@ -77,7 +77,7 @@ async fn a_log_that_nobody_reads_holds_up_neither_requests_nor_the_end() {
 }
 
 #[tokio::test]
-async fn a_reader_that_reads_again_is_told_how_many_lines_were_lost() {
+async fn log_reports_the_number_of_lost_lines_once_it_is_read_again() {
     let (dir, (reader, writer)) = (ServiceDirectory::create(), full_pipe());
     let service = serve(&dir, writer).await;
     log_a_lot(&service).await;
@@ -101,7 +101,7 @@ async fn a_reader_that_reads_again_is_told_how_many_lines_were_lost() {
 }
 
 #[tokio::test]
-async fn a_log_whose_reader_exits_holds_up_neither_requests_nor_the_end() {
+async fn closed_log_pipe_blocks_neither_requests_nor_shutdown() {
     let dir = ServiceDirectory::create();
     let (reader, writer) = std::io::pipe().unwrap();
     let service = serve(&dir, writer).await;
@@ -113,7 +113,7 @@ async fn a_log_whose_reader_exits_holds_up_neither_requests_nor_the_end() {
 }
 
 #[tokio::test]
-async fn a_log_on_a_full_disk_holds_up_neither_requests_nor_the_end() {
+async fn log_on_a_full_disk_blocks_neither_requests_nor_shutdown() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, File::options().write(true).open("/dev/full").unwrap()).await;
     service.media("no URL").await.problem(400);
@@ -123,7 +123,7 @@ async fn a_log_on_a_full_disk_holds_up_neither_requests_nor_the_end() {
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_reads_does_not_hold_up_requests() {
+async fn full_standard_output_pipe_does_not_block_requests() {
     let (dir, (_reader, writer)) = (ServiceDirectory::create(), full_pipe());
     let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
     command.arg(dir.cache()).stdout(writer);

@@ -27,7 +27,7 @@ fn fingerprint(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_request_is_a_line_that_says_what_became_of_it() {
+async fn each_request_is_logged_in_one_line_with_its_outcome() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--log-format", "json"]).await;
     let url = origin.serves("/a.png?size=2", "image/png", png(1));
@@ -62,7 +62,7 @@ async fn a_request_is_a_line_that_says_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_stand_in_a_log_is_not_taken() {
+async fn request_id_unsuitable_for_a_log_is_replaced() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let mut ids = Vec::new();
@@ -79,7 +79,7 @@ async fn an_id_that_cannot_stand_in_a_log_is_not_taken() {
 }
 
 #[tokio::test]
-async fn it_is_said_which_requests_are_logged() {
+async fn log_requests_option_selects_which_requests_are_logged() {
     for (which, outcomes) in [
         ("none", &[][..]),
         ("errors", &["no-such-path"]),
@@ -105,7 +105,7 @@ async fn it_is_said_which_requests_are_logged() {
 }
 
 #[tokio::test]
-async fn it_is_said_how_much_of_a_url_is_logged() {
+async fn log_urls_option_selects_how_much_of_a_url_is_logged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     for (urls, told) in [("path", origin.url("/a.png")), ("full", origin.url("/a.png?token=s3cr3t"))] {
         let service = dir.serve_with(&["--log-format", "json", "--log-urls", urls]).await;
@@ -117,7 +117,7 @@ async fn it_is_said_how_much_of_a_url_is_logged() {
 }
 
 #[tokio::test]
-async fn the_first_lines_say_what_serves_where() {
+async fn startup_log_names_the_version_the_address_and_the_policy() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let words = format!("serving version=\"{}\" address={} policy=\"lru ", env!("CARGO_PKG_VERSION"), service.address());
@@ -182,7 +182,7 @@ async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &Close
 }
 
 #[tokio::test]
-async fn no_secret_is_ever_logged() {
+async fn secrets_are_never_logged() {
     for format in ["text", "json"] {
         for urls in ["host", "path"] {
             let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
@@ -206,7 +206,7 @@ async fn no_secret_is_ever_logged() {
 }
 
 #[tokio::test]
-async fn what_a_stranger_sends_cannot_pass_for_a_line() {
+async fn client_input_cannot_forge_a_log_line() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let forged = "\n2026-01-01T00:00:00Z  INFO forged: \u{1b}[2J\u{202e}";
     for format in ["text", "json"] {

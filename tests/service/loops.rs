@@ -7,7 +7,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
-async fn a_service_that_is_asked_for_itself_refuses_its_own_request() {
+async fn service_refuses_its_own_request_to_itself() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -21,7 +21,7 @@ async fn a_service_that_is_asked_for_itself_refuses_its_own_request() {
 }
 
 #[tokio::test]
-async fn a_redirect_back_to_the_service_ends_there() {
+async fn redirect_back_to_the_service_is_refused_as_a_loop() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     // The URL leads back to the download that it is part of, which would wait for itself.
@@ -33,7 +33,7 @@ async fn a_redirect_back_to_the_service_ends_there() {
 }
 
 #[tokio::test]
-async fn a_service_is_known_by_the_name_that_it_was_given() {
+async fn via_option_sets_the_pseudonym_that_detects_loops() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--via", "this-one"]).await;
     for path in ["/healthz", "/stats", "/media", "/nothing"] {

@@ -38,7 +38,7 @@ fn ended_with(output: &CommandOutput, code: i32) {
 }
 
 #[tokio::test]
-async fn verify_says_that_everything_is_intact() {
+async fn verify_reports_intact_entries() {
     let dir = two_entries().await;
     let said = dir.run(&["verify"]).await.succeeded_text();
     assert!(said.starts_with("2 entries are intact ("), "{said}");
@@ -50,7 +50,7 @@ async fn verify_says_that_everything_is_intact() {
 }
 
 #[tokio::test]
-async fn verify_names_what_is_damaged_and_repairs_it_only_if_it_is_told() {
+async fn verify_names_damaged_files_and_deletes_them_only_with_repair() {
     let dir = two_entries().await;
     let mut flipped = photo(1);
     flipped[100] ^= 1;
@@ -77,7 +77,7 @@ async fn verify_names_what_is_damaged_and_repairs_it_only_if_it_is_told() {
 }
 
 #[tokio::test]
-async fn verify_reports_what_it_cannot_repair() {
+async fn verify_reports_damage_that_cannot_be_repaired() {
     let dir = two_entries().await;
     std::fs::write(dir.media_file(NOWHERE), "x").unwrap();
     let attribute = |change: &str| {
@@ -95,7 +95,7 @@ async fn verify_reports_what_it_cannot_repair() {
 }
 
 #[tokio::test]
-async fn verify_next_to_a_busy_service_takes_nothing_for_damage() {
+async fn verify_of_a_directory_in_use_reports_no_false_damage() {
     let dir = ServiceDirectory::create();
     // Space for a few entries, so that every PUT evicts.
     let service = dir.serve_with(&["--max-size-mb", "1"]).await;
@@ -129,7 +129,7 @@ async fn verify_next_to_a_busy_service_takes_nothing_for_damage() {
 }
 
 #[tokio::test]
-async fn an_export_is_imported_with_all_that_is_known() {
+async fn export_and_import_keep_all_entries_and_metadata() {
     let (dir, copy) = (two_entries().await, ServiceDirectory::create());
     let large = dir.write("poster.png", &poster(1));
     dir.run(&["put", "https://nowhere.invalid/poster.png", large.to_str().unwrap()]).await.succeeded();
@@ -157,7 +157,7 @@ async fn an_export_is_imported_with_all_that_is_known() {
 }
 
 #[tokio::test]
-async fn an_archive_goes_through_a_pipe_and_a_filter() {
+async fn export_with_a_filter_can_be_piped_into_import() {
     let (dir, copy) = (two_entries().await, ServiceDirectory::create());
     let exported = dir.run(&["export", "-", "--host", "other.invalid"]).await;
     assert!(exported.stderr.contains("exported 1 entries"), "{}", exported.stderr);
@@ -167,7 +167,7 @@ async fn an_archive_goes_through_a_pipe_and_a_filter() {
 }
 
 #[tokio::test]
-async fn an_archive_is_continued_and_never_overwritten() {
+async fn export_resumes_an_archive_and_never_overwrites_one() {
     let (dir, copy) = (two_entries().await, ServiceDirectory::create());
     let archive = copy.path("archive.tar");
     let name = archive.to_str().unwrap();
@@ -190,7 +190,7 @@ async fn an_archive_is_continued_and_never_overwritten() {
 }
 
 #[tokio::test]
-async fn an_archive_is_imported_into_a_running_service() {
+async fn import_stores_an_archive_in_a_running_service() {
     let (dir, copy) = (two_entries().await, ServiceDirectory::create());
     let large = dir.write("poster.png", &poster(1));
     dir.run(&["put", "https://nowhere.invalid/poster.png", large.to_str().unwrap()]).await.succeeded();
@@ -227,7 +227,7 @@ async fn an_archive_is_imported_into_a_running_service() {
 }
 
 #[tokio::test]
-async fn an_archive_that_is_none_imports_nothing() {
+async fn import_of_an_invalid_archive_stores_nothing() {
     let dir = ServiceDirectory::create();
     for (input, words) in [(&b""[..], "truncated"), (&[7; 4096], "not an archive of an export")] {
         let imported = dir.run_with_input(&["import", "-"], input).await;
@@ -239,7 +239,7 @@ async fn an_archive_that_is_none_imports_nothing() {
 }
 
 #[tokio::test]
-async fn an_import_with_a_budget_stops_at_it() {
+async fn import_refuses_media_over_the_budget_or_the_body_limit() {
     let (dir, copy) = (ServiceDirectory::create(), ServiceDirectory::create());
     let large = dir.write("poster.png", &poster(1));
     dir.run(&["put", NOWHERE, large.to_str().unwrap()]).await.succeeded();
@@ -253,7 +253,7 @@ async fn an_import_with_a_budget_stops_at_it() {
 }
 
 #[tokio::test]
-async fn rm_removes_the_entries_of_a_host_below_a_prefix_or_all() {
+async fn rm_removes_entries_by_host_by_prefix_or_all_at_once() {
     let dir = two_entries().await;
     dir.run_with_input(&["put", "https://nowhere.invalid/other.png", "-"], &photo(3)).await.succeeded();
     let said = dir.run(&["rm", "--prefix", "https://nowhere.invalid/o"]).await.succeeded_text();
@@ -287,7 +287,7 @@ async fn rm_of_one_url_touches_only_its_files() {
 }
 
 #[tokio::test]
-async fn get_of_a_stored_url_reads_its_files_also_next_to_a_service() {
+async fn get_of_a_stored_url_reads_its_files_while_a_service_is_running() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/png", photo(1)).await;
@@ -302,7 +302,7 @@ async fn get_of_a_stored_url_reads_its_files_also_next_to_a_service() {
 }
 
 #[tokio::test]
-async fn commands_that_read_create_nothing() {
+async fn commands_create_no_cache_where_there_is_none() {
     let dir = ServiceDirectory::create();
     let archive = dir.path("archive.tar");
     let commands = [

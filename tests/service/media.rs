@@ -9,7 +9,7 @@ use media_cache_test_support::sha256::sha256;
 use media_cache_test_support::videos::{frame_times, mp4};
 
 #[tokio::test]
-async fn a_picture_is_downloaded_once_and_comes_back_as_it_was() {
+async fn picture_is_downloaded_once_and_served_unchanged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = png(1);
     let url = origin.serves("/picture.png", "image/png", picture.clone());
@@ -52,7 +52,7 @@ fn seconds_now() -> f64 {
 }
 
 #[tokio::test]
-async fn photos_and_videos_are_stored_as_they_are() {
+async fn photos_and_videos_are_stored_unchanged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (path, mimetype, bytes) in [("/photo.jpg", "image/jpeg", jpeg(1)), ("/film.mp4", "video/mp4", mp4().await)] {
@@ -67,7 +67,7 @@ async fn photos_and_videos_are_stored_as_they_are() {
 }
 
 #[tokio::test]
-async fn an_animation_comes_back_as_a_video_with_every_frame_and_its_time() {
+async fn gif_is_served_as_a_video_with_the_duration_of_every_frame() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let delays = [10, 25, 7, 50];
     let url = origin.serves("/dance.gif", "image/gif", gif(&delays));
@@ -89,7 +89,7 @@ async fn an_animation_comes_back_as_a_video_with_every_frame_and_its_time() {
 }
 
 #[tokio::test]
-async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
+async fn gif_declared_as_png_is_recognised_by_its_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.png", "image/png", gif(&[10, 20]));
     let service = dir.serve().await;
@@ -100,7 +100,7 @@ async fn an_animation_is_known_by_its_bytes_whatever_it_is_called() {
 }
 
 #[tokio::test]
-async fn an_animation_that_cannot_be_read_is_stored_as_it_is() {
+async fn gif_that_cannot_be_decoded_is_stored_unchanged() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let broken = gif(&[10, 10])[..60].to_vec();
     let url = origin.serves("/broken.gif", "image/gif", broken.clone());
@@ -114,7 +114,7 @@ async fn an_animation_that_cannot_be_read_is_stored_as_it_is() {
 }
 
 #[tokio::test]
-async fn animations_stay_as_they_are_where_no_transcoder_is_wanted() {
+async fn gif_is_stored_unchanged_without_a_transcoder() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let dance = gif(&[10, 20]);
     let url = origin.serves("/dance.gif", "image/gif", dance.clone());
@@ -124,7 +124,7 @@ async fn animations_stay_as_they_are_where_no_transcoder_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_followed_and_the_entry_is_that_of_the_url_that_was_asked_for() {
+async fn redirected_media_is_stored_under_the_requested_url() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     origin.serves("/there.png", "image/png", png(3));
     let url = origin.answers("/here", Page::status(302).with_header("location", "/there.png"));

@@ -20,7 +20,7 @@ fn requests(scrape: &Scrape, route: &str, method: &str, outcome: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_how_they_ended() {
+async fn requests_are_counted_by_route_method_and_outcome() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", photo(1));
@@ -76,7 +76,7 @@ async fn requests_are_counted_by_how_they_ended() {
 }
 
 #[tokio::test]
-async fn what_the_cache_counts_is_told() {
+async fn cache_counters_are_exposed_as_metrics() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-memory-items", "2"]).await;
     for number in 0..4 {
@@ -106,7 +106,7 @@ async fn what_the_cache_counts_is_told() {
 }
 
 #[tokio::test]
-async fn what_a_policy_was_used_for_stays_counted_when_another_takes_its_place() {
+async fn policy_call_counter_is_kept_across_a_swap() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
@@ -121,7 +121,7 @@ async fn what_a_policy_was_used_for_stays_counted_when_another_takes_its_place()
 }
 
 #[tokio::test]
-async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
+async fn downloads_and_conversions_are_counted_by_outcome() {
     let (origin, dir, nobody) = (HttpOrigin::start().await, ServiceDirectory::create(), ClosedPort::reserve());
     let service = dir.serve().await;
     service.media(&origin.serves("/a.png", "image/png", photo(1))).await.is("miss");
@@ -152,7 +152,7 @@ async fn downloads_are_counted_by_how_they_ended_and_transcoding_too() {
 }
 
 #[tokio::test]
-async fn refused_addresses_and_chosen_hosts_are_told_apart() {
+async fn downloads_are_counted_by_outcome_and_host_class() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--metrics-host", "127.0.0.1,*.example.invalid"]).await;
     service.media(&origin.url("/missing.png")).await.problem(404);
@@ -169,7 +169,7 @@ async fn refused_addresses_and_chosen_hosts_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_is_counted() {
+async fn client_that_disconnects_is_counted_as_abandoned() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));
@@ -184,7 +184,7 @@ async fn a_client_that_goes_away_is_counted() {
 }
 
 #[tokio::test]
-async fn a_body_that_nobody_takes_is_not_counted_as_served() {
+async fn unread_response_body_is_not_counted_as_served() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     let body = noise(1, 32 << 20);
@@ -197,7 +197,7 @@ async fn a_body_that_nobody_takes_is_not_counted_as_served() {
 }
 
 #[tokio::test]
-async fn who_asks_for_open_metrics_gets_it() {
+async fn metrics_are_served_as_open_metrics_on_request() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";
@@ -209,7 +209,7 @@ async fn who_asks_for_open_metrics_gets_it() {
 }
 
 #[tokio::test]
-async fn nothing_that_a_stranger_writes_becomes_a_label() {
+async fn client_input_never_becomes_a_label() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for url in
@@ -237,7 +237,7 @@ fn table(scrape: &Scrape) -> String {
 }
 
 #[tokio::test]
-async fn every_metric_is_documented_as_it_is() {
+async fn every_metric_is_documented_with_its_type_labels_and_help() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     service.media(&origin.serves("/a.gif", "image/gif", gif(&[10, 10]))).await.is("miss");

@@ -28,7 +28,7 @@ async fn a_file_name_from_the_origin_is_cleaned() {
 }
 
 #[tokio::test]
-async fn the_type_is_told_from_the_bytes_where_the_origin_does_not_say() {
+async fn type_is_recognised_by_the_bytes_of_an_octet_stream() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (path, bytes, mimetype) in [
@@ -48,7 +48,7 @@ async fn the_type_is_told_from_the_bytes_where_the_origin_does_not_say() {
 }
 
 #[tokio::test]
-async fn what_scripts_could_run_in_is_never_made_of_bytes_that_came_without_a_type() {
+async fn octet_stream_is_never_recognised_as_a_type_that_runs_scripts() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture", "application/octet-stream", "<!DOCTYPE html><script>alert(1)</script>");
     let service = dir.serve_with(&["--accept-type", "*/*"]).await;

@@ -24,7 +24,7 @@ async fn next_change(socket: &UnixDatagram) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_service_manager_is_told_in_order_what_the_service_does() {
+async fn service_manager_receives_each_state_change_in_order() {
     let dir = ServiceDirectory::create();
     let path = dir.path("manager");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -46,7 +46,7 @@ async fn the_service_manager_is_told_in_order_what_the_service_does() {
 }
 
 #[tokio::test]
-async fn a_manager_that_reads_no_messages_holds_up_nothing() {
+async fn service_manager_that_reads_no_messages_blocks_nothing() {
     let dir = ServiceDirectory::create();
     let path = dir.path("manager");
     let _socket = UnixDatagram::bind(&path).unwrap();

@@ -12,7 +12,7 @@ async fn if_cached(service: &Service, method: Method, url: &str, directives: &st
 }
 
 #[tokio::test]
-async fn a_url_that_is_not_stored_is_not_downloaded() {
+async fn only_if_cached_request_for_an_unknown_url_is_not_downloaded() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));
@@ -28,7 +28,7 @@ async fn a_url_that_is_not_stored_is_not_downloaded() {
 }
 
 #[tokio::test]
-async fn a_url_that_is_stored_is_served_from_memory_and_from_disk() {
+async fn only_if_cached_request_is_served_from_memory_and_from_disk() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -41,7 +41,7 @@ async fn a_url_that_is_stored_is_served_from_memory_and_from_disk() {
 }
 
 #[tokio::test]
-async fn a_download_in_progress_is_not_waited_for() {
+async fn only_if_cached_request_does_not_wait_for_a_download() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));

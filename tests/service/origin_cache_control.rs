@@ -46,7 +46,7 @@ async fn media_that_a_shared_cache_must_not_keep_is_served_and_not_stored() {
 }
 
 #[tokio::test]
-async fn media_that_is_not_stored_reaches_every_request_that_waited_for_it() {
+async fn no_store_media_is_served_to_every_coalesced_request() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.answers("/a.png", picture("no-store"));
     let latch = origin.hold("/a.png");
@@ -68,7 +68,7 @@ async fn media_that_is_not_stored_reaches_every_request_that_waited_for_it() {
 }
 
 #[tokio::test]
-async fn clients_keep_media_no_longer_than_its_origin_says() {
+async fn cache_control_lifetime_is_at_most_that_of_the_origin() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let old = Page::of("image/png", png(1))
@@ -105,7 +105,7 @@ async fn clients_keep_media_no_longer_than_its_origin_says() {
 }
 
 #[tokio::test]
-async fn the_age_of_media_counts_on_through_a_restart() {
+async fn age_of_media_continues_across_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.answers("/a.png", picture("max-age=6000").with_header("age", "30").with_header("etag", "\"1\""));
     let service = dir.serve().await;
@@ -125,7 +125,7 @@ async fn the_age_of_media_counts_on_through_a_restart() {
 }
 
 #[tokio::test]
-async fn everything_is_stored_and_kept_if_origins_are_ignored() {
+async fn media_is_stored_for_a_day_if_origin_cache_control_is_ignored() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--origin-cache-control", "ignore"]).await;
     for (path, cache_control) in [("/a.png", "no-store"), ("/b.png", "private"), ("/c.png", "max-age=60"), ("/d.png", "no-cache")] {

@@ -23,7 +23,7 @@ async fn reporting_origin() -> (u16, mpsc::UnboundedReceiver<HeaderMap>) {
 }
 
 #[tokio::test]
-async fn chosen_headers_are_sent_to_their_hosts_and_logged_nowhere() {
+async fn configured_headers_are_sent_to_their_hosts_and_never_logged() {
     let (port, mut requests) = reporting_origin().await;
     let dir = ServiceDirectory::create();
     let chosen = [
@@ -49,7 +49,7 @@ async fn chosen_headers_are_sent_to_their_hosts_and_logged_nowhere() {
 }
 
 #[tokio::test]
-async fn values_that_may_be_secret_are_not_shown() {
+async fn config_show_and_errors_hide_values_of_secret_headers() {
     let dir = ServiceDirectory::create();
     let file = "origin-header = [\"User-Agent: bot/1\", \"example.org=Authorization: Bearer top-secret\"]\n";
     dir.write("media-cache.toml", file.as_bytes());

@@ -6,7 +6,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use serde_json::json;
 
 #[tokio::test]
-async fn the_service_says_that_it_is_alive_and_ready() {
+async fn healthz_reports_alive_and_readyz_reports_ready() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let alive = service.get("/healthz").await;
@@ -18,7 +18,7 @@ async fn the_service_says_that_it_is_alive_and_ready() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_not_there_is_answered_with_those_that_are() {
+async fn unknown_path_is_answered_with_the_known_paths() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for path in ["/", "/media/", "/media/x", "/stats/x", "/metrics/x"] {
@@ -30,7 +30,7 @@ async fn a_path_that_is_not_there_is_answered_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_known_is_answered_with_those_that_are() {
+async fn unsupported_method_is_answered_with_the_allowed_methods() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let media = media_path("https://nowhere.invalid/a.png");

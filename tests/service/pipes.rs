@@ -25,7 +25,7 @@ async fn run_unread(mut command: Command) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn no_command_minds_that_nobody_reads_its_output() {
+async fn every_command_succeeds_silently_with_a_closed_output_pipe() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/poster.png", "image/png", poster(1));
     let key = dir.path("key");
@@ -64,12 +64,12 @@ async fn no_command_minds_that_nobody_reads_its_output() {
 }
 
 #[tokio::test]
-async fn a_test_of_a_policy_that_nobody_reads_ends_silently_and_is_not_passed() {
+async fn policy_test_with_a_closed_output_pipe_fails_silently() {
     assert_eq!(run_unread(binary(["policy", "test", "lru"])).await, (Some(1), String::new()));
 }
 
 #[tokio::test]
-async fn a_service_goes_on_if_nobody_reads_its_log_and_its_address() {
+async fn service_keeps_serving_with_a_closed_log_pipe() {
     let dir = ServiceDirectory::create();
     let file = dir.path("address");
     let mut command = Command::new("sh");
@@ -97,7 +97,7 @@ async fn a_service_goes_on_if_nobody_reads_its_log_and_its_address() {
 }
 
 #[tokio::test]
-async fn put_takes_what_comes_through_a_pipe_in_place_of_a_file() {
+async fn put_accepts_a_pipe_in_place_of_a_file() {
     let dir = ServiceDirectory::create();
     for (name, bytes) in [("small.png", png(1)), ("large.png", poster(1))] {
         let url = format!("https://nowhere.invalid/{name}");
@@ -114,7 +114,7 @@ async fn put_takes_what_comes_through_a_pipe_in_place_of_a_file() {
 }
 
 #[tokio::test]
-async fn put_reads_no_more_of_a_pipe_than_the_limit() {
+async fn put_reads_a_pipe_only_up_to_the_limit() {
     let dir = ServiceDirectory::create();
     let said = dir.run(&["put", NOWHERE, "/dev/zero", "--max-body-mb", "1"]).await.failed();
     assert!(said.contains("/dev/zero is too large: the limit is 1048576 bytes"), "{said}");

@@ -39,7 +39,7 @@ fn lru() -> &'static [u8] {
 }
 
 #[tokio::test]
-async fn the_policy_of_a_service_can_be_looked_at() {
+async fn policy_endpoint_and_command_show_the_policy_in_use() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     service.media(&origin.serves("/a.png", "image/png", png(1))).await.is("miss");
@@ -55,7 +55,7 @@ async fn the_policy_of_a_service_can_be_looked_at() {
 }
 
 #[tokio::test]
-async fn the_policies_that_there_are_can_be_listed() {
+async fn policies_endpoint_and_command_list_the_built_in_policies() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "gdsf:beta=0.5"]).await;
     let listed = service.get("/policies").await.json();
@@ -68,7 +68,7 @@ async fn the_policies_that_there_are_can_be_listed() {
 }
 
 #[tokio::test]
-async fn a_policy_is_replaced_by_name_with_options_and_brought_back() {
+async fn policy_is_swapped_by_name_with_options_and_rolled_back() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -89,7 +89,7 @@ async fn a_policy_is_replaced_by_name_with_options_and_brought_back() {
 }
 
 #[tokio::test]
-async fn a_component_as_the_body_is_put_in_place() {
+async fn uploaded_policy_component_is_put_into_use() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     let put = put_policy(&service, "", lru()).await;
@@ -100,7 +100,7 @@ async fn a_component_as_the_body_is_put_in_place() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_in_place_is_said_and_changes_nothing() {
+async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (query, body, status, words) in [
@@ -127,7 +127,7 @@ async fn what_cannot_be_put_in_place_is_said_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_commands_swap_and_bring_back() {
+async fn policy_commands_swap_and_roll_back() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(command(&service, &["swap", "sieve"]).await.succeeded_text(), "sieve 0.1.0 is in place\n");
@@ -159,7 +159,7 @@ async fn the_choice_of_a_built_in_policy_outlives_a_restart() {
 }
 
 #[tokio::test]
-async fn an_uploaded_policy_outlives_a_restart_and_one_that_is_gone_is_said() {
+async fn uploaded_policy_survives_a_restart_and_a_damaged_one_is_reported() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
@@ -195,7 +195,7 @@ async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_nam
 }
 
 #[tokio::test]
-async fn the_log_names_both_policies_of_a_swap() {
+async fn policy_swap_is_logged_with_both_policies() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(put_policy(&service, "?name=gdsf&beta=1", b"").await.status, 200);

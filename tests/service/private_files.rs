@@ -41,7 +41,7 @@ fn assert_private(directory: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn all_that_a_service_writes_is_for_its_owner_alone() {
+async fn files_written_by_a_service_are_private_to_their_owner() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let trace = dir.path("trace.csv");
@@ -57,7 +57,7 @@ async fn all_that_a_service_writes_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn a_command_makes_a_private_cache_and_an_ordinary_file_whatever_the_umask() {
+async fn cache_files_are_private_and_output_files_follow_the_umask() {
     let origin = HttpOrigin::start().await;
     let url = origin.serves("/a.png", "image/png", png(1));
     for (umask, expected) in [("022", 0o644), ("002", 0o664), ("077", 0o600)] {
@@ -81,7 +81,7 @@ async fn a_command_makes_a_private_cache_and_an_ordinary_file_whatever_the_umask
 }
 
 #[tokio::test]
-async fn a_directory_that_others_can_read_is_reported_and_left_alone() {
+async fn directory_readable_by_others_is_reported_and_keeps_its_permissions() {
     let dir = ServiceDirectory::create();
     std::fs::create_dir(dir.cache()).unwrap();
     for (permissions, reported) in [(0o755, true), (0o710, true), (0o700, false)] {

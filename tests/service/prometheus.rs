@@ -148,7 +148,7 @@ async fn every_documented_query_matches_what_the_service_exposes() {
 }
 
 #[tokio::test]
-async fn a_query_that_matches_nothing_is_noticed() {
+async fn query_that_matches_no_series_fails_the_check() {
     if media_cache_test_skip::unless_installed("promtool") {
         return;
     }
@@ -163,7 +163,7 @@ async fn a_query_that_matches_nothing_is_noticed() {
 }
 
 #[tokio::test]
-async fn every_documented_alert_fires_in_its_own_situation_only() {
+async fn every_documented_alert_fires_only_for_its_incident() {
     if media_cache_test_skip::unless_installed("promtool") {
         return;
     }

@@ -10,7 +10,7 @@ use media_cache_test_support::service_process::write_secret;
 const VARIABLES: [&str; 6] = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 #[tokio::test]
-async fn no_proxy_of_the_environment_sees_a_request_to_a_service() {
+async fn requests_to_a_service_ignore_proxy_variables() {
     let (dir, proxy) = (ServiceDirectory::create(), CanaryListener::bind("127.0.0.1:0"));
     let service = dir.serve().await;
     let address = format!("http://127.0.0.1:{}", proxy.port());
@@ -27,7 +27,7 @@ async fn no_proxy_of_the_environment_sees_a_request_to_a_service() {
 }
 
 #[tokio::test]
-async fn a_redirect_does_not_take_the_token_elsewhere() {
+async fn client_does_not_follow_redirects_with_its_token() {
     let (dir, canary) = (ServiceDirectory::create(), CanaryListener::bind("127.0.0.1:0"));
     write_secret(&dir.path("token"), "a-token-of-the-service");
     let origin = RawOrigin::start().await;

@@ -13,7 +13,7 @@ use media_cache_test_support::videos::frame_times;
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
 #[tokio::test]
-async fn what_was_put_is_there_without_an_origin() {
+async fn put_media_is_stored_and_served_without_an_origin() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let answer = service.put(NOWHERE, "image/png", png(1)).await;
@@ -28,7 +28,7 @@ async fn what_was_put_is_there_without_an_origin() {
 }
 
 #[tokio::test]
-async fn the_type_of_a_form_says_nothing_of_what_is_put() {
+async fn form_content_type_of_a_put_is_ignored() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let answer = service.put(NOWHERE, "application/x-www-form-urlencoded", png(1)).await;
@@ -36,7 +36,7 @@ async fn the_type_of_a_form_says_nothing_of_what_is_put() {
 }
 
 #[tokio::test]
-async fn a_known_url_keeps_the_older_bytes() {
+async fn put_of_a_known_url_keeps_the_stored_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -49,7 +49,7 @@ async fn a_known_url_keeps_the_older_bytes() {
 }
 
 #[tokio::test]
-async fn an_animation_that_is_put_becomes_a_video() {
+async fn put_gif_is_converted_to_a_video() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let url = "https://nowhere.invalid/dance.gif";
@@ -62,7 +62,7 @@ async fn an_animation_that_is_put_becomes_a_video() {
 }
 
 #[tokio::test]
-async fn a_name_can_be_put_along_and_is_cleaned() {
+async fn file_name_of_a_put_is_cleaned() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let path = format!("{}&filename=..%2F..%2F%C3%A4.png", media_path(NOWHERE));
@@ -72,7 +72,7 @@ async fn a_name_can_be_put_along_and_is_cleaned() {
 }
 
 #[tokio::test]
-async fn what_is_put_has_the_type_of_its_bytes_and_a_name_that_agrees() {
+async fn put_media_has_the_type_of_its_bytes_and_a_matching_extension() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (number, (declared, name, mimetype, filename)) in [
@@ -91,7 +91,7 @@ async fn what_is_put_has_the_type_of_its_bytes_and_a_name_that_agrees() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_stored_is_refused_with_the_reason() {
+async fn put_of_an_empty_or_oversized_body_or_invalid_url_is_refused() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-body-mb", "2", "--max-size-mb", "1"]).await;
     let empty = service.put(NOWHERE, "image/png", "").await;
@@ -112,7 +112,7 @@ async fn a_body_of_exactly_the_limit_is_stored() {
 }
 
 #[tokio::test]
-async fn a_body_that_announces_more_than_the_limit_is_refused_before_it_is_sent() {
+async fn put_with_a_content_length_over_the_limit_is_refused_before_its_body() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let mut upload = RawClient::connect(&service).await;
@@ -122,7 +122,7 @@ async fn a_body_that_announces_more_than_the_limit_is_refused_before_it_is_sent(
 }
 
 #[tokio::test]
-async fn a_body_of_unknown_length_that_passes_the_limit_is_refused() {
+async fn chunked_put_body_over_the_limit_is_refused() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-body-mb", "1"]).await;
     let pieces = (0..80).map(|seed| Ok::<_, std::io::Error>(noise(seed, 16 << 10)));
@@ -133,7 +133,7 @@ async fn a_body_of_unknown_length_that_passes_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_is_gone_and_is_fetched_again() {
+async fn deleted_entry_is_fetched_again() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -148,7 +148,7 @@ async fn what_was_deleted_is_gone_and_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn what_was_deleted_stays_gone_after_a_restart() {
+async fn deleted_entry_stays_deleted_after_a_kill() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -160,7 +160,7 @@ async fn what_was_deleted_stays_gone_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_delete_that_cannot_delete_the_files_says_so() {
+async fn delete_whose_files_cannot_be_deleted_is_an_error() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/png", png(1)).await;

@@ -11,7 +11,7 @@ use media_cache_test_support::soon::soon;
 use crate::scrape::Scrape;
 
 #[tokio::test]
-async fn who_finds_the_queue_full_is_told_to_come_back_and_that_is_not_remembered() {
+async fn full_queue_refuses_a_download_with_retry_after_and_is_not_remembered() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-downloads", "1", "--max-queued-downloads", "0"]).await;
     let (slow, other) = (origin.serves("/slow", "image/png", png(1)), origin.serves("/other", "image/png", png(2)));
@@ -33,7 +33,7 @@ async fn who_finds_the_queue_full_is_told_to_come_back_and_that_is_not_remembere
 }
 
 #[tokio::test]
-async fn all_who_wait_are_served() {
+async fn queued_downloads_are_all_served() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-downloads", "1", "--max-queued-downloads", "38"]).await;
     let urls: Vec<_> = (0..20).map(|number| origin.serves(&format!("/{number}.png"), "image/png", png(number))).collect();
@@ -43,7 +43,7 @@ async fn all_who_wait_are_served() {
 }
 
 #[tokio::test]
-async fn what_may_go_better_is_tried_again_as_often_as_was_said() {
+async fn transient_failures_are_retried_as_often_as_configured() {
     let origin = HttpOrigin::start().await;
     for (arguments, tried) in [(&[][..], 3), (&["--retries", "0"], 1), (&["--retries", "1"], 2)] {
         let dir = ServiceDirectory::create();
@@ -63,7 +63,7 @@ async fn gauge(service: &Service, name: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn slow_downloads_under_names_of_one_address_leave_others_alone() {
+async fn slow_downloads_from_one_address_do_not_delay_others() {
     let (slow, fast, dir) = (RawOrigin::start().await, HttpOrigin::start_at("127.0.0.2").await, ServiceDirectory::create());
     slow.follows("/hangs", &[Step::Stall]);
     let service = dir.serve().await;
@@ -86,7 +86,7 @@ async fn slow_downloads_under_names_of_one_address_leave_others_alone() {
 }
 
 #[tokio::test]
-async fn slow_downloads_from_one_domain_leave_others_alone() {
+async fn slow_downloads_from_one_domain_do_not_delay_others() {
     let (slow, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     slow.follows("/hangs", &[Step::Stall]);
     let fast = HttpOrigin::start().await;

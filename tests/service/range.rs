@@ -35,7 +35,7 @@ async fn parts_are_right(service: &Service, url: &str, whole: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_part_of_a_picture_in_memory_can_be_had() {
+async fn ranges_of_a_resident_entry_are_served() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -44,7 +44,7 @@ async fn a_part_of_a_picture_in_memory_can_be_had() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_large_file_can_be_had_also_after_a_restart() {
+async fn ranges_of_a_large_file_are_served_before_and_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let poster = poster(1);
     let url = origin.serves("/poster.png", "image/png", poster.clone());
@@ -60,7 +60,7 @@ async fn a_part_of_a_large_file_can_be_had_also_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_part_of_something_new_is_cut_from_the_whole_download() {
+async fn range_of_a_miss_is_served_from_the_whole_download() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -70,7 +70,7 @@ async fn a_part_of_something_new_is_cut_from_the_whole_download() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_not_there_is_refused_with_the_true_length() {
+async fn range_beyond_the_end_is_refused_with_the_length() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -83,7 +83,7 @@ async fn a_part_that_is_not_there_is_refused_with_the_true_length() {
 }
 
 #[tokio::test]
-async fn ranges_that_are_not_served_bring_the_whole() {
+async fn unsupported_ranges_are_answered_with_the_whole_media() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -95,7 +95,7 @@ async fn ranges_that_are_not_served_bring_the_whole() {
 }
 
 #[tokio::test]
-async fn a_part_is_only_of_the_version_that_if_range_names() {
+async fn range_with_if_range_is_served_only_for_the_stored_version() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;

@@ -15,7 +15,7 @@ async fn refresh(service: &Service, url: &str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn a_refresh_replaces_media_that_has_changed_and_says_so() {
+async fn refresh_replaces_changed_media_and_reports_the_change() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.answers("/a.png", Page::of("image/png", png(1)).with_header("etag", "\"1\""));
     let service = dir.serve().await;
@@ -46,7 +46,7 @@ async fn a_refresh_replaces_media_that_has_changed_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_refresh_of_what_is_not_stored_stores_it() {
+async fn refresh_of_an_unknown_url_stores_it() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.answers("/dance.gif", Page::status(404));
     let service = dir.serve().await;
@@ -61,7 +61,7 @@ async fn a_refresh_of_what_is_not_stored_stores_it() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_fails_names_the_reason_and_keeps_what_is_stored() {
+async fn failed_refresh_reports_the_reason_and_keeps_the_stored_media() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve_with(&["--retries", "0"]).await;
@@ -90,7 +90,7 @@ async fn a_refresh_that_fails_names_the_reason_and_keeps_what_is_stored() {
 }
 
 #[tokio::test]
-async fn a_kill_in_the_middle_of_a_refresh_leaves_what_was_stored() {
+async fn kill_during_the_download_of_a_refresh_keeps_the_stored_media() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;
@@ -114,7 +114,7 @@ async fn a_kill_in_the_middle_of_a_refresh_leaves_what_was_stored() {
 }
 
 #[tokio::test]
-async fn kills_during_refreshes_never_leave_a_mixture() {
+async fn kills_during_refreshes_leave_one_whole_version() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let version = |number: u64| noise(number, 1 << 18);
     let url = origin.serves("/a.bin", "application/octet-stream", version(0));
@@ -143,7 +143,7 @@ async fn kills_during_refreshes_never_leave_a_mixture() {
 }
 
 #[tokio::test]
-async fn a_refresh_is_administration_and_takes_a_url() {
+async fn refresh_requires_administration_and_a_valid_url() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let anonymous = send(service.anonymous_request(Method::POST, "/refresh?url=https%3A%2F%2Fx.invalid%2Fa")).await;
@@ -158,7 +158,7 @@ async fn a_refresh_is_administration_and_takes_a_url() {
 }
 
 #[tokio::test]
-async fn the_command_refreshes_through_the_service() {
+async fn refresh_command_refreshes_through_the_service() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;

@@ -36,7 +36,7 @@ async fn with_key(service: &Service, key: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn tokens_and_keys_are_read_again() {
+async fn reload_rereads_tokens_and_signing_keys() {
     let dir = ServiceDirectory::create();
     let keys = dir.path("keys");
     write_secret(&keys, KEYS[0]);
@@ -53,7 +53,7 @@ async fn tokens_and_keys_are_read_again() {
 }
 
 #[tokio::test]
-async fn a_listener_for_administration_takes_new_tokens_too() {
+async fn reload_applies_new_tokens_to_the_admin_listener() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with(&["--admin-listen", "127.0.0.1:0"]).await;
     let admin = service.admin_address().await;
@@ -67,7 +67,7 @@ async fn a_listener_for_administration_takes_new_tokens_too() {
 }
 
 #[tokio::test]
-async fn files_that_are_wrong_change_nothing() {
+async fn reload_with_an_invalid_file_changes_nothing() {
     let dir = ServiceDirectory::create();
     let keys = dir.path("keys");
     write_secret(&keys, KEYS[0]);
@@ -103,7 +103,7 @@ async fn files_that_are_wrong_change_nothing() {
 }
 
 #[tokio::test]
-async fn options_of_a_running_service_change_as_far_as_they_can() {
+async fn reload_applies_reloadable_options_and_reports_the_others() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls = ["/a.png", "/b.png"].map(|path| origin.serves(path, "image/png", png(1)));
     let common = "listen = \"127.0.0.1:0\"\ndir = \"cache\"\nadmin-token-file = \"admin-token\"\n";
@@ -137,7 +137,7 @@ async fn options_of_a_running_service_change_as_far_as_they_can() {
 }
 
 #[tokio::test]
-async fn a_service_with_nothing_to_reload_serves_on() {
+async fn reload_without_anything_to_reload_is_harmless() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
     for _ in 0..3 {

@@ -6,7 +6,7 @@ use media_cache_test_support::images::{gif, photo, png};
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
-async fn a_restart_finds_everything_and_asks_no_origin() {
+async fn restart_finds_every_entry_and_contacts_no_origin() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let mut urls: Vec<String> = (0..5).map(|number| origin.serves(&format!("/{number}.png"), "image/png", png(number))).collect();
     urls.push(origin.serves("/dance.gif", "image/gif", gif(&[10, 20])));
@@ -51,7 +51,7 @@ async fn the_order_of_use_and_the_hits_outlive_a_restart() {
 }
 
 #[tokio::test]
-async fn the_order_of_use_decides_what_goes_after_a_restart() {
+async fn order_of_use_decides_evictions_after_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let urls: Vec<String> = (0..10).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
     let budget = ["--max-size-mb", "2", "--reserved-mb", "1"];
@@ -68,7 +68,7 @@ async fn the_order_of_use_decides_what_goes_after_a_restart() {
 }
 
 #[tokio::test]
-async fn an_index_log_that_is_gone_or_damaged_costs_the_order_and_nothing_else() {
+async fn missing_or_damaged_index_log_loses_no_entry() {
     let dir = ServiceDirectory::create();
     let urls: Vec<String> = (0..3).map(|number| format!("https://nowhere.invalid/{number}.png")).collect();
     let service = dir.serve().await;
@@ -92,7 +92,7 @@ async fn an_index_log_that_is_gone_or_damaged_costs_the_order_and_nothing_else()
 }
 
 #[tokio::test]
-async fn files_that_are_not_ours_are_left_alone() {
+async fn foreign_files_in_the_directory_are_left_unchanged() {
     let dir = ServiceDirectory::create();
     std::fs::create_dir(dir.cache()).unwrap();
     let foreign = ["notes.txt", "picture.dat", "picture.json", "something.tmp"];

@@ -39,17 +39,17 @@ async fn finishes_a_download(signal: Signal) {
 }
 
 #[tokio::test]
-async fn a_termination_signal_lets_a_download_finish_and_its_client_have_it() {
+async fn termination_signal_lets_a_download_and_its_response_finish() {
     finishes_a_download(Signal::TERM).await;
 }
 
 #[tokio::test]
-async fn an_interrupt_lets_a_download_finish_and_its_client_have_it() {
+async fn interrupt_signal_lets_a_download_and_its_response_finish() {
     finishes_a_download(Signal::INT).await;
 }
 
 #[tokio::test]
-async fn a_download_that_nobody_waits_for_any_more_is_finished_too() {
+async fn shutdown_finishes_a_download_whose_client_disconnected() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
@@ -63,7 +63,7 @@ async fn a_download_that_nobody_waits_for_any_more_is_finished_too() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_slowly_gets_all_of_it() {
+async fn shutdown_finishes_a_response_in_progress() {
     let (dir, poster) = (ServiceDirectory::create(), poster(1));
     let url = "https://nowhere.invalid/poster.png";
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
@@ -76,7 +76,7 @@ async fn a_client_that_reads_slowly_gets_all_of_it() {
 }
 
 #[tokio::test]
-async fn an_upload_that_has_begun_is_stored() {
+async fn shutdown_stores_an_upload_in_progress() {
     let dir = ServiceDirectory::create();
     let url = "https://nowhere.invalid/picture.png";
     let service = dir.serve().await;
@@ -93,7 +93,7 @@ async fn an_upload_that_has_begun_is_stored() {
 }
 
 #[tokio::test]
-async fn connections_on_which_nothing_happens_hold_nothing_up() {
+async fn idle_connections_do_not_delay_shutdown() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let mut silent = RawClient::connect(&service).await;
@@ -114,7 +114,7 @@ async fn assert_remembered(dir: &ServiceDirectory, entries: u64) {
 }
 
 #[tokio::test]
-async fn signals_in_quick_succession_are_one() {
+async fn signals_in_quick_succession_count_as_one() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
@@ -134,7 +134,7 @@ async fn signals_in_quick_succession_are_one() {
 }
 
 #[tokio::test]
-async fn a_later_signal_ends_the_wait_for_clients_and_the_cache_is_closed_all_the_same() {
+async fn second_signal_ends_the_wait_for_clients_and_still_closes_the_cache() {
     for second in [Signal::TERM, Signal::INT] {
         let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
         let url = origin.serves("/picture.png", "image/png", png(1));
@@ -159,7 +159,7 @@ async fn a_later_signal_ends_the_wait_for_clients_and_the_cache_is_closed_all_th
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_close_its_cache_exits_at_the_limit_with_a_status_of_its_own() {
+async fn service_that_cannot_close_its_cache_exits_with_status_3_at_the_limit() {
     let dir = ServiceDirectory::create();
     // A converter that never finishes, but ends with the service.
     let converter = dir.write("ffmpeg", b"#!/bin/sh\nwhile kill -0 $PPID 2>/dev/null; do sleep 0.1; done\n");
@@ -179,7 +179,7 @@ async fn a_service_that_cannot_close_its_cache_exits_at_the_limit_with_a_status_
 }
 
 #[tokio::test]
-async fn a_request_that_was_never_finished_does_not_hold_up_the_end() {
+async fn unfinished_request_head_does_not_delay_shutdown() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--grace-seconds", "1"]).await;
     let mut connection = RawClient::connect(&service).await;
@@ -190,7 +190,7 @@ async fn a_request_that_was_never_finished_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn a_download_that_does_not_end_does_not_hold_up_the_end_either() {
+async fn shutdown_abandons_a_stalled_download_after_the_grace_period() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
@@ -205,7 +205,7 @@ async fn a_download_that_does_not_end_does_not_hold_up_the_end_either() {
 }
 
 #[tokio::test]
-async fn a_signal_while_the_cache_is_loading_ends_the_service_at_once() {
+async fn signal_while_the_cache_is_loading_stops_the_service() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     // The address is printed before the cache is loaded.

@@ -37,7 +37,7 @@ async fn get(service: &Service, path: &str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn what_is_signed_is_answered_and_what_is_not_is_not_even_fetched() {
+async fn only_requests_with_a_valid_signature_are_served_or_fetched() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png?x=1&y=2", "image/png", png(1));
     let other = origin.serves("/b.png", "image/png", png(2));
@@ -87,7 +87,7 @@ async fn what_is_signed_is_answered_and_what_is_not_is_not_even_fetched() {
 }
 
 #[tokio::test]
-async fn keys_are_changed_without_a_moment_at_which_nothing_is_good() {
+async fn signing_keys_rotate_without_rejecting_valid_signatures() {
     let dir = ServiceDirectory::create();
     let (old, new) = (keys(&dir, "old", KEY), keys(&dir, "new", "# since May\nanother key, for the time to come"));
     let url = "https://nowhere.invalid/a.png";
@@ -107,7 +107,7 @@ async fn keys_are_changed_without_a_moment_at_which_nothing_is_good() {
 }
 
 #[tokio::test]
-async fn an_administrator_needs_no_signature_and_a_signature_makes_no_administrator() {
+async fn admin_token_replaces_a_signature_but_a_signature_authorizes_no_writes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let key = keys(&dir, "key", KEY);
@@ -123,7 +123,7 @@ async fn an_administrator_needs_no_signature_and_a_signature_makes_no_administra
 }
 
 #[tokio::test]
-async fn clients_may_sign_before_a_service_demands_it() {
+async fn service_without_keys_accepts_signed_requests() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let key = keys(&dir, "key", KEY);
@@ -134,7 +134,7 @@ async fn clients_may_sign_before_a_service_demands_it() {
 }
 
 #[tokio::test]
-async fn a_url_is_signed_as_it_was_given() {
+async fn sign_command_signs_the_url_exactly_as_given() {
     let dir = ServiceDirectory::create();
     let key = keys(&dir, "key", KEY);
     let url = "https://example.com/ä?x=1&y=%20#z";
@@ -153,7 +153,7 @@ async fn a_url_is_signed_as_it_was_given() {
 }
 
 #[tokio::test]
-async fn a_url_that_the_service_refuses_is_not_signed() {
+async fn sign_command_refuses_urls_that_the_service_refuses() {
     let dir = ServiceDirectory::create();
     let key = keys(&dir, "key", KEY);
     let service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--public", "--allow-address", "0.0.0.0/0"]).await;
@@ -187,7 +187,7 @@ async fn a_url_that_the_service_refuses_is_not_signed() {
 
 /// The shell code in the documentation, with another key, URL and time.
 #[tokio::test]
-async fn the_shell_in_the_documentation_signs_as_we_do() {
+async fn documented_shell_script_computes_the_same_signature() {
     let (_, section) = DOCUMENT.split_once("## Signed requests").unwrap();
     let (_, block) = section.split_once("```sh\nkey=").unwrap();
     let script = block.split_once("```").unwrap().0.split_once('\n').unwrap().1;

@@ -23,7 +23,7 @@ async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
 }
 
 /// A client that has requested a large entry, and has not read any of it.
-async fn ask_for_something_large(service: &Service) -> RawClient {
+async fn request_large_media(service: &Service) -> RawClient {
     assert!(matches!(service.put(NOWHERE, "image/png", noise(1, LARGE)).await.status, 200 | 201));
     let mut client = RawClient::connect_with_small_buffer(service).await;
     client.send(format!("GET {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", media_path(NOWHERE))).await;
@@ -31,14 +31,14 @@ async fn ask_for_something_large(service: &Service) -> RawClient {
 }
 
 #[tokio::test]
-async fn who_says_nothing_is_closed_without_a_word() {
+async fn silent_connection_is_closed_without_a_response() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     assert_eq!(RawClient::connect(&service).await.read_to_end().await, "");
 }
 
 #[tokio::test]
-async fn half_a_request_is_answered_that_it_took_too_long() {
+async fn incomplete_request_head_is_answered_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     for half in ["GET /hea", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half: "] {
@@ -50,7 +50,7 @@ async fn half_a_request_is_answered_that_it_took_too_long() {
 }
 
 #[tokio::test]
-async fn a_head_that_drips_is_no_better_than_half_a_one() {
+async fn slowly_arriving_request_head_is_answered_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     let mut client = RawClient::connect(&service).await;
@@ -60,7 +60,7 @@ async fn a_head_that_drips_is_no_better_than_half_a_one() {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_for_a_while_and_the_next_head_has_its_own_time() {
+async fn idle_timeout_and_header_timeout_of_a_kept_connection_are_separate() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--client-idle-seconds", "1"]).await;
     let mut client = RawClient::connect(&service).await;
@@ -81,7 +81,7 @@ async fn a_connection_is_kept_for_a_while_and_the_next_head_has_its_own_time() {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_or_stops_is_answered_that_it_comes_too_slowly() {
+async fn request_body_below_the_minimum_rate_is_answered_with_408() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &["--slow-client-seconds", "1"]).await;
     for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
@@ -96,7 +96,7 @@ async fn a_body_that_drips_or_stops_is_answered_that_it_comes_too_slowly() {
 }
 
 #[tokio::test]
-async fn bodies_beyond_so_many_at_once_are_refused_until_there_is_room_again() {
+async fn uploads_over_the_limit_are_refused_until_one_ends() {
     let dir = ServiceDirectory::create();
     let service = serve(&dir, &[]).await;
     let mut senders = Vec::new();
@@ -115,11 +115,11 @@ async fn bodies_beyond_so_many_at_once_are_refused_until_there_is_room_again() {
 }
 
 #[tokio::test]
-async fn who_takes_nothing_of_an_answer_is_reset() {
+async fn client_that_reads_nothing_is_reset() {
     let dir = ServiceDirectory::create();
     for tier in ["0", "64"] {
         let service = serve(&dir, &["--slow-client-seconds", "1", "--max-memory-items", tier]).await;
-        let mut client = ask_for_something_large(&service).await;
+        let mut client = request_large_media(&service).await;
         client.until_reset().await;
         let (taken, whole) = client.sip(1 << 20).await;
         assert!(taken < LARGE && !whole, "{taken} bytes");
@@ -128,21 +128,21 @@ async fn who_takes_nothing_of_an_answer_is_reset() {
 }
 
 #[tokio::test]
-async fn who_takes_an_answer_by_the_sip_is_too_slow_below_the_least_rate_only() {
+async fn slow_reader_is_reset_only_below_the_minimum_rate() {
     let dir = ServiceDirectory::create();
     let limits = ["--slow-client-seconds", "1", "--min-client-rate"];
     // At most fifty small reads per second.
     let service = serve(&dir, &[&limits[..], &["1000000"]].concat()).await;
-    let (taken, whole) = ask_for_something_large(&service).await.sip(10_000).await;
+    let (taken, whole) = request_large_media(&service).await.sip(10_000).await;
     assert!(taken < LARGE && !whole, "{taken} bytes");
     service.stop().await;
     let service = serve(&dir, &[&limits[..], &["1000"]].concat()).await;
-    let (taken, whole) = ask_for_something_large(&service).await.sip(200_000).await;
+    let (taken, whole) = request_large_media(&service).await.sip(200_000).await;
     assert!(taken > LARGE && whole, "{taken} bytes");
 }
 
 #[tokio::test]
-async fn the_time_that_a_client_waits_for_an_origin_does_not_count() {
+async fn time_spent_waiting_for_the_origin_does_not_count_against_a_client() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
@@ -161,12 +161,12 @@ async fn the_time_that_a_client_waits_for_an_origin_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_service_full_of_slow_clients_stops_when_its_grace_is_over() {
+async fn service_with_slow_clients_stops_at_the_end_of_the_grace_period() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");
     let service = serve(&dir, &["--grace-seconds", "1"]).await;
-    let reader = ask_for_something_large(&service).await;
+    let reader = request_large_media(&service).await;
     let (mut silent, mut header, mut body, mut waiting) = (
         RawClient::connect(&service).await,
         RawClient::connect(&service).await,

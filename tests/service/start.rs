@@ -5,7 +5,7 @@ use media_cache_test_support::images::png;
 use media_cache_test_support::service_directory::ServiceDirectory;
 
 #[tokio::test]
-async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
+async fn address_is_printed_to_stdout_and_the_log_to_stderr() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     assert!(service.address().ip().is_loopback() && service.address().port() != 0);
@@ -19,7 +19,7 @@ async fn the_address_is_on_standard_output_and_the_log_on_standard_error() {
 }
 
 #[tokio::test]
-async fn requests_that_come_while_the_cache_is_loading_wait_for_it() {
+async fn requests_during_loading_wait_for_the_cache() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     // The first request after the address is known.
@@ -27,7 +27,7 @@ async fn requests_that_come_while_the_cache_is_loading_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
+async fn second_service_on_a_directory_fails_because_it_is_in_use() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.stats().await;
@@ -39,7 +39,7 @@ async fn a_second_service_on_the_same_directory_says_that_it_is_taken() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_named() {
+async fn start_on_a_port_in_use_fails_with_the_address() {
     let (dir, elsewhere) = (ServiceDirectory::create(), ServiceDirectory::create());
     let service = dir.serve().await;
     let address = service.address().to_string();
@@ -48,7 +48,7 @@ async fn a_port_that_is_taken_is_named() {
 }
 
 #[tokio::test]
-async fn a_directory_that_cannot_be_used_is_named() {
+async fn start_with_an_unusable_directory_fails_with_its_path() {
     let dir = ServiceDirectory::create();
     std::fs::write(dir.cache(), "a file where the directory is to be").unwrap();
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();
@@ -56,7 +56,7 @@ async fn a_directory_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
-async fn a_policy_that_cannot_be_used_ends_the_service_before_it_says_that_it_listens() {
+async fn start_with_an_unusable_policy_fails_before_listening() {
     let dir = ServiceDirectory::create();
     let garbage = dir.write("garbage.wasm", b"this is no component");
     for (policy, words) in [(garbage.to_str().unwrap(), "garbage.wasm"), ("lru:frobnicate=1", "frobnicate")] {
@@ -68,7 +68,7 @@ async fn a_policy_that_cannot_be_used_ends_the_service_before_it_says_that_it_li
 }
 
 #[tokio::test]
-async fn the_directory_is_free_again_once_the_service_was_killed() {
+async fn directory_lock_is_released_when_the_service_is_killed() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.stats().await;
@@ -77,7 +77,7 @@ async fn the_directory_is_free_again_once_the_service_was_killed() {
 }
 
 #[tokio::test]
-async fn options_that_make_no_sense_are_refused_before_anything_is_touched() {
+async fn invalid_options_are_refused_before_the_directory_is_created() {
     let dir = ServiceDirectory::create();
     for arguments in [
         &["serve", "--max-size-mb", "0"][..],

@@ -10,7 +10,7 @@ use serde_json::Value;
 const NOWHERE: &str = "https://nowhere.invalid/picture.jpg";
 
 #[tokio::test]
-async fn the_numbers_are_those_of_what_was_done() {
+async fn stats_count_requests_downloads_and_entries() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let photos: Vec<String> = (0..2).map(|number| origin.serves(&format!("/{number}.png"), "image/png", photo(number))).collect();
     let service = dir.serve().await;
@@ -41,7 +41,7 @@ async fn the_numbers_are_those_of_what_was_done() {
 }
 
 #[tokio::test]
-async fn the_documented_keys_are_there_from_the_start() {
+async fn stats_have_the_documented_keys_from_the_start() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "7"]).await;
     let stats = &service.stats().await["media_cache"];
@@ -70,7 +70,7 @@ async fn only_what_is_in_memory_counts_as_such() {
 }
 
 #[tokio::test]
-async fn asking_for_the_numbers_changes_none() {
+async fn reading_the_stats_changes_no_counter() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/jpeg", jpeg(1)).await;
@@ -87,7 +87,7 @@ async fn asking_for_the_numbers_changes_none() {
 }
 
 #[tokio::test]
-async fn a_large_file_is_held_open_and_takes_no_memory() {
+async fn large_entry_is_resident_as_an_open_file_without_memory_bytes() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-memory-mb", "16"]).await;
     assert_eq!(service.put(NOWHERE, "image/png", poster(1)).await.status, 201);

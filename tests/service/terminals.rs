@@ -32,7 +32,7 @@ fn directory() -> (ServiceDirectory, String) {
 }
 
 #[tokio::test]
-async fn ls_and_get_show_what_is_hidden_in_sidecars() {
+async fn ls_and_get_escape_hidden_characters_of_sidecars() {
     let (dir, url) = directory();
     let listed = dir.run(&["ls"]).await.succeeded_text();
     assert_visible(&listed, "\\u{202e}gpj");
@@ -47,7 +47,7 @@ async fn ls_and_get_show_what_is_hidden_in_sidecars() {
 }
 
 #[tokio::test]
-async fn errors_show_what_is_hidden_in_urls_and_arguments() {
+async fn errors_escape_hidden_characters_of_urls_and_arguments() {
     let (dir, other) = (ServiceDirectory::create(), format!("https://nowhere.invalid/{HOSTILE}"));
     let file = dir.write("a.png", &png(1));
     let file = file.to_str().unwrap();
@@ -79,7 +79,7 @@ async fn ask(answers: &[(&str, u16, Value)], arguments: &[&str]) -> CommandOutpu
 }
 
 #[tokio::test]
-async fn policy_commands_show_what_is_hidden_in_answers() {
+async fn policy_commands_escape_hidden_characters_of_responses() {
     let option = json!({ "name": HOSTILE, "default": HOSTILE, "doc": format!("one\ntwo{HOSTILE}") });
     let policy = json!({
         "name": HOSTILE, "version": HOSTILE, "doc": HOSTILE, "origin": HOSTILE, "digest": HOSTILE, "options": { HOSTILE: HOSTILE },
@@ -102,7 +102,7 @@ async fn policy_commands_show_what_is_hidden_in_answers() {
 }
 
 #[tokio::test]
-async fn the_log_shows_what_is_hidden_in_either_format() {
+async fn log_escapes_hidden_characters_in_both_formats() {
     for (format, shown) in [("text", "\\u{202e}gpj"), ("json", "\\u202egpj")] {
         let dir = ServiceDirectory::create();
         let service = dir.serve_with(&["--log-format", format, "--log-urls", "full"]).await;
@@ -120,7 +120,7 @@ async fn the_log_shows_what_is_hidden_in_either_format() {
 }
 
 #[tokio::test]
-async fn config_show_is_a_file_that_says_the_same_and_shows_what_is_hidden() {
+async fn config_show_escapes_hidden_characters_and_can_be_read_back() {
     let dir = ServiceDirectory::create();
     let named = format!("a\"\\{HOSTILE}");
     let shown = run(&["config", "show", "--record-trace", &named]).await.succeeded_text();

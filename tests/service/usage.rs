@@ -47,7 +47,7 @@ async fn an_option_that_is_misspelt_gets_a_suggestion_in_every_command() {
 }
 
 #[tokio::test]
-async fn a_value_that_cannot_be_is_refused_in_a_sentence() {
+async fn invalid_value_is_refused_in_one_sentence() {
     for (arguments, sentence) in [
         (
             &["serve", "--listen", "8080"][..],
@@ -79,13 +79,13 @@ async fn a_value_that_cannot_be_is_refused_in_a_sentence() {
 }
 
 #[tokio::test]
-async fn credentials_in_a_value_are_not_repeated() {
+async fn error_for_an_invalid_value_hides_its_credentials() {
     let said = run(&["serve", "--matrix-homeserver", "https://me:secret@example.com/?x=secret"]).await.failed_with(2);
     assert!(said.contains("--matrix-homeserver https://***@example.com/?***") && !said.contains("secret"), "{said}");
 }
 
 #[tokio::test]
-async fn what_is_misspelt_in_the_environment_gets_a_suggestion_too() {
+async fn misspelt_variable_and_configuration_key_get_a_suggestion() {
     let dir = ServiceDirectory::create();
     let variables = [("MEDIA_CACHE_DRI", "x")];
     let said = media_cache_test_support::command::run_in(&dir.path(""), &variables, &["ls"]).await.failed();

@@ -47,13 +47,13 @@ fn json_has_a_row_for_each_policy_at_each_capacity() {
 }
 
 #[test]
-fn options_that_are_not_given_are_there_with_their_defaults() {
+fn options_that_are_not_given_are_listed_with_their_defaults() {
     let rows = complete_rows(simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()));
     assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0" }));
 }
 
 #[test]
-fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input() {
+fn plain_and_compressed_traces_give_equal_counts_from_files_and_stdin() {
     // A file that xz compressed beforehand.
     let xz = include_bytes!("../data/small.csv.xz").to_vec();
     let text: String = (0..300).map(|n| format!("{n},{},{}\n", n * n % 23, 100 + n * n % 23 * 7)).collect();
@@ -76,7 +76,7 @@ fn plain_and_compressed_traces_count_the_same_from_files_and_from_standard_input
 }
 
 #[test]
-fn one_replay_at_a_time_counts_what_many_at_a_time_count() {
+fn number_of_jobs_does_not_change_the_counts() {
     let run = |jobs| {
         let arguments = ["--json", "--capacity", "4KiB,9000,20000", "--jobs", jobs, "-"];
         without_times(complete_rows(simulate_input(&arguments, trace().as_bytes())))
@@ -85,7 +85,7 @@ fn one_replay_at_a_time_counts_what_many_at_a_time_count() {
 }
 
 #[test]
-fn unless_it_is_told_otherwise_it_replays_all_that_is_built_in_at_the_budget_of_the_service() {
+fn simulate_defaults_to_all_built_in_policies_at_the_default_budget() {
     let rows = complete_rows(simulate_input(&["--json", "-"], trace().as_bytes()));
     let policies: Vec<_> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
     assert_eq!(policies, media_cache::embedded::policy_names());
@@ -93,7 +93,7 @@ fn unless_it_is_told_otherwise_it_replays_all_that_is_built_in_at_the_budget_of_
 }
 
 #[test]
-fn a_component_in_a_file_is_told_from_the_built_in_one_by_its_origin() {
+fn row_of_a_component_file_differs_from_the_built_in_policy_by_its_origin() {
     let (directory, trace) = on_disk();
     let mine = directory.path().join("mine.wasm");
     std::fs::write(&mine, media_cache::embedded::policy("gdsf").unwrap()).unwrap();
@@ -159,7 +159,7 @@ fn a_long_name_is_shortened_in_the_legend_and_has_a_title() {
 }
 
 #[test]
-fn the_help_says_what_it_does_unless_it_is_told_otherwise() {
+fn help_states_the_defaults() {
     let help = simulate(&["--help"]).succeeded_silently();
     assert!(help.contains("[default: 500MiB]") && help.contains("as many as there are processors"), "{help}");
 }

@@ -12,14 +12,14 @@ fn complaint(arguments: &[&str], input: &str) -> String {
 }
 
 #[test]
-fn a_line_without_a_size_is_named() {
+fn error_for_a_line_without_a_size_names_the_line() {
     let said = complaint(&[], "0,a,10\n1,b\n");
     assert!(said.starts_with("media-cache: cannot replay -: line 2: it has 2 of the 3 fields"), "{said}");
     assert!(said.contains("`12.5,https://example.com/1.png,2048`"), "{said}");
 }
 
 #[test]
-fn a_line_with_something_else_for_a_number_is_named() {
+fn error_for_an_invalid_number_names_its_line() {
     let said = complaint(&[], "time,key,size\n0,a,10\n1,b,much\n");
     assert!(said.contains("line 3: \"much\" is not a size"), "{said}");
     let said = complaint(&[], "0,a,10\n-1,b,5\n");
@@ -27,7 +27,7 @@ fn a_line_with_something_else_for_a_number_is_named() {
 }
 
 #[test]
-fn bytes_that_are_no_text_do_no_harm() {
+fn random_bytes_are_an_error_and_never_a_panic() {
     let noise = noise(1, 100_000);
     for head in [&b""[..], b"\xfd7zXZ\0", b"\x1f\x8b", b"\x1f\x8b\x08\0", b"\"", b"0,a,1\n0,\"a"] {
         let said = simulate_input(&["-"], &[head, &noise].concat()).failed_with(1);
@@ -43,7 +43,7 @@ fn a_trace_without_requests_is_an_error() {
 }
 
 #[test]
-fn a_trace_that_is_not_there_is_named() {
+fn error_for_a_trace_that_cannot_be_read_names_it() {
     let said = simulate(&["/nowhere/trace.csv"]).failed_with(1);
     assert!(said.starts_with("media-cache: cannot open /nowhere/trace.csv: No such file"), "{said}");
     let said = simulate(&["/"]).failed_with(1);
@@ -51,13 +51,13 @@ fn a_trace_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_unknown_policy_is_told_those_that_there_are() {
+fn error_for_an_unknown_policy_lists_the_policies() {
     let said = simulate(&["--policy", "lfu", "-"]).failed_with(2);
     assert!(said.contains("there is no policy \"lfu\"") && said.contains(&embedded::policy_names().join(", ")), "{said}");
 }
 
 #[test]
-fn an_unknown_option_is_told_those_that_there_are_before_anything_is_replayed() {
+fn unknown_or_invalid_policy_option_is_refused_before_the_replay() {
     let said = complaint(&["--policy", "lru", "--policy", "gdsf:gamma=1"], LINES);
     assert!(said.starts_with("media-cache: gdsf: gdsf has no option \"gamma\"; it has beta"), "{said}");
     let said = complaint(&["--policy", "gdsf:beta=7"], LINES);
@@ -65,7 +65,7 @@ fn an_unknown_option_is_told_those_that_there_are_before_anything_is_replayed() 
 }
 
 #[test]
-fn a_capacity_that_is_none_is_told_what_would_do() {
+fn error_for_an_invalid_capacity_describes_a_valid_one() {
     for wrong in ["0", "much", "5 apples", "1KiB,,2KiB"] {
         let said = simulate(&["--capacity", wrong, "-"]).failed_with(2);
         assert!(
@@ -76,7 +76,7 @@ fn a_capacity_that_is_none_is_told_what_would_do() {
 }
 
 #[test]
-fn a_file_that_is_no_policy_is_named() {
+fn error_for_a_file_that_is_not_a_policy_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("mine.wasm");
     std::fs::write(&path, "not at all").unwrap();
@@ -85,13 +85,13 @@ fn a_file_that_is_no_policy_is_named() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_written_is_named() {
+fn error_for_a_plot_that_cannot_be_written_names_it() {
     let said = complaint(&["--plot", "/nowhere/curves.svg"], LINES);
     assert!(said.starts_with("media-cache: cannot write /nowhere/curves.svg: "), "{said}");
 }
 
 #[test]
-fn a_picture_that_is_not_svg_is_refused_before_anything_is_replayed() {
+fn plot_that_is_not_svg_is_refused_before_the_replay() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["curves.png", "curves", "curves.svg.pdf"] {
         let plot = directory.path().join(name);
@@ -119,7 +119,7 @@ mod hostile {
     }
 
     #[test]
-    fn a_policy_that_breaks_off_has_a_row_that_says_so_and_the_others_go_on() {
+    fn policy_that_faults_has_a_row_with_its_error_and_the_others_complete() {
         for component in [components::TRAPS, components::LOOPS] {
             let finished = beside_lru(component);
             assert_eq!(finished.code, Some(1));
@@ -133,7 +133,7 @@ mod hostile {
     }
 
     #[test]
-    fn a_policy_that_names_too_few_is_made_up_for_and_counts_what_lru_counts() {
+    fn policy_that_names_too_few_victims_falls_back_to_lru_victims() {
         let rows = complete_rows(beside_lru(components::NAMES_TOO_FEW));
         assert_eq!(rows[0]["shortfalls"], rows[0]["evictions"]);
         for name in ["object_misses", "missed_bytes", "bytes_written", "evictions"] {
@@ -142,14 +142,14 @@ mod hostile {
     }
 
     #[test]
-    fn answers_that_cannot_be_are_counted() {
+    fn unknown_victims_are_counted_as_rejected_ids() {
         let rows = complete_rows(beside_lru(components::NAMES_STRANGERS));
         assert!(rows[0]["rejected_ids"].as_u64().unwrap() > 1000);
         assert_eq!((&rows[0]["object_misses"], &rows[1]["rejected_ids"]), (&rows[1]["object_misses"], &().into()));
     }
 
     #[test]
-    fn a_policy_that_keeps_nothing_misses_everything() {
+    fn policy_that_admits_nothing_misses_every_request() {
         for component in [components::REFUSES, components::NAMES_THE_CANDIDATE] {
             let rows = complete_rows(beside_lru(component));
             assert_eq!((&rows[0]["object_misses"], &rows[0]["bytes_written"]), (&3000.into(), &0.into()));

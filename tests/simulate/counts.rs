@@ -50,28 +50,28 @@ fn compare<R: Reference>(policy: &str, reference: impl Fn(u64) -> R, capacities:
 }
 
 #[test]
-fn lru_counts_what_a_list_counts() {
+fn lru_counts_equal_those_of_a_reference_list() {
     compare("lru", Lru::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
 #[test]
-fn sieve_counts_what_a_list_counts() {
+fn sieve_counts_equal_those_of_a_reference_list() {
     compare("sieve", Sieve::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
 #[test]
-fn gdsf_counts_what_a_list_counts() {
+fn gdsf_counts_equal_those_of_a_reference_list() {
     compare("gdsf", Gdsf::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
 /// Below a capacity of 20, the small queue holds one unit, and this library has a rule of its own.
 #[test]
-fn s3_fifo_counts_what_lists_count() {
+fn s3_fifo_counts_equal_those_of_reference_lists() {
     compare("s3-fifo", S3Fifo::new, &[20, 29, 101, 3001, 30_011, 65_537, 1 << 40]);
 }
 
 #[test]
-fn a_made_up_trace_is_worth_replaying() {
+fn generated_trace_has_both_hits_and_evictions() {
     let requests = requests(8000, 1);
     let counts = count(&requests, 30_011, Lru::new(30_011));
     let ratio = counts.object_misses as f64 / counts.requests as f64;

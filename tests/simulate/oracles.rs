@@ -15,7 +15,7 @@ const COUNTS: [(&str, [(u64, u64); 3]); 4] = [
 ];
 
 #[test]
-fn policies_that_are_named_after_published_ones_count_what_those_count() {
+fn policies_have_the_miss_counts_of_their_published_implementations() {
     let trace = workspace_path(MEDIA);
     let mut arguments = vec!["--json", "--capacity", "134217728,536870912,2147483648"];
     COUNTS.iter().for_each(|(policy, _)| arguments.extend(["--policy", policy]));

@@ -22,7 +22,7 @@ fn miss_ratio(replay: &mut Replay<'_, impl Policy>) -> f64 {
 /// The result of a policy after a swap depends mostly on what its predecessor left in the cache. Seeding it with the hits known to the
 /// cache, rather than with all earlier requests, costs next to nothing.
 #[test]
-fn a_policy_that_takes_over_does_nearly_as_well_as_one_that_knows_all_earlier_requests() {
+fn policy_seeded_with_hits_does_nearly_as_well_as_one_seeded_with_all_requests() {
     let trace = Trace::read(std::fs::File::open(workspace_path(MEDIA)).unwrap()).unwrap();
     let replayed = |policy| {
         let mut replay = Replay::new(&trace, start(policy, CAPACITY), CAPACITY);

@@ -26,7 +26,7 @@ async fn ask(asked: &Asked, numbers: impl IntoIterator<Item = u64>) {
 }
 
 #[tokio::test]
-async fn it_ranks_by_its_algorithm() {
+async fn clock_policy_in_c_evicts_by_the_clock_algorithm() {
     let asked = Asked::open(|builder| builder.policy(policy(components::CLOCK))).await;
     ask(&asked, 0..ENTRIES as u64).await;
     ask(&asked, [1, 0, 3]).await;
@@ -41,7 +41,7 @@ async fn it_ranks_by_its_algorithm() {
 }
 
 #[tokio::test]
-async fn it_serves_as_any_other() {
+async fn clock_policy_in_c_runs_and_can_be_swapped_out() {
     let mut asked = Asked::open(|builder| builder.policy(policy(components::CLOCK))).await;
     asked.ask_often(300).await;
     let stats = asked.cache.status().await.unwrap().cache;
@@ -55,7 +55,7 @@ async fn it_serves_as_any_other() {
 }
 
 #[tokio::test]
-async fn it_takes_over_what_it_finds() {
+async fn clock_policy_in_c_can_be_swapped_in_and_evicts_in_the_previous_order() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(60).await;
     assert_eq!(asked.cache.swap_policy(policy(components::CLOCK)).await.unwrap().name, "clock");
@@ -68,14 +68,14 @@ async fn it_takes_over_what_it_finds() {
 }
 
 #[test]
-fn it_does_what_a_policy_is_to_do() {
+fn clock_policy_in_c_passes_the_conformance_suite() {
     for verdict in media_cache_conformance::run(ENGINE.policies(), &policy(components::CLOCK).into(), PolicyLimits::default()) {
         assert_eq!(verdict.outcome, Outcome::Passed, "{verdict:?}");
     }
 }
 
 #[test]
-fn the_component_is_built_from_its_source() {
+fn clock_component_matches_the_checksums_of_its_sources() {
     let directory = workspace_path("tests/components/c");
     let sums = std::fs::read_to_string(directory.join("clock.sha256")).unwrap();
     let files: Vec<(&str, &str)> = sums.lines().map(|line| line.split_once("  ").unwrap()).collect();

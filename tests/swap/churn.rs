@@ -53,7 +53,7 @@ async fn ask(cache: &MediaCache, random: &mut Random, counted: &Counted) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_and_swaps_at_once_lose_nothing_and_keep_the_budget() {
+async fn concurrent_requests_and_policy_swaps_lose_nothing_and_keep_the_budget() {
     let rig = CacheRig::create();
     for number in 0..URLS {
         rig.origin.serves_bytes(&format!("test:{number}"), media_of(number));

@@ -73,7 +73,7 @@ async fn swap_keeps_entries_order_hits_and_counters() {
 }
 
 #[tokio::test]
-async fn hits_that_the_component_was_not_told_of_yet_are_not_lost() {
+async fn buffered_hits_are_not_lost_by_a_component_swap() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["x:a", "x:b"]).await;
@@ -151,7 +151,7 @@ async fn replaced_component_closes_its_files_although_it_has_something_left_to_d
 }
 
 #[tokio::test]
-async fn hits_while_the_new_component_takes_its_time_are_not_lost() {
+async fn hits_served_during_a_slow_component_swap_are_not_lost() {
     let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
     let _end = EndFaults(disk.clone());
     let cache = rig.open_with(|builder| builder.every_hit_calls().max_memory_items(0).file_faults(disk.clone())).await;
@@ -228,7 +228,7 @@ async fn swapped_during_a_download(rig: &CacheRig, cache: &MediaCache) -> (Latch
 }
 
 #[tokio::test]
-async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch() {
+async fn entry_fetched_during_a_component_swap_records_the_cost_of_its_fetch() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let (latch, download) = swapped_during_a_download(&rig, &cache).await;
@@ -239,7 +239,7 @@ async fn entry_that_was_fetched_by_the_old_component_has_the_cost_of_its_fetch()
 }
 
 #[tokio::test]
-async fn gif_that_is_put_while_the_component_is_replaced_is_converted_and_counted_once() {
+async fn gif_put_during_a_component_swap_is_converted_and_counted_once() {
     for (gif, converted, failed) in [("GIF89a", 1, 0), ("GIF89a broken", 0, 1)] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
@@ -263,7 +263,7 @@ async fn gif_that_is_put_while_the_component_is_replaced_is_converted_and_counte
 }
 
 #[tokio::test]
-async fn removal_of_many_entries_does_not_delay_the_new_component_which_goes_on_with_it() {
+async fn removal_of_many_entries_is_continued_by_the_new_component() {
     const ENTRIES: u64 = 6000;
     let other = OTHER.clone();
     let rig = CacheRig::create();
@@ -306,7 +306,7 @@ async fn refresh_in_progress_is_repeated_by_the_new_component() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_downloads_that_an_old_component_still_has_to_finish() {
+async fn close_waits_for_downloads_of_replaced_components() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let (latch, download) = swapped_during_a_download(&rig, &cache).await;
@@ -429,7 +429,7 @@ async fn no_request_fails_while_components_fail_to_take_over_under_load() {
 }
 
 #[tokio::test]
-async fn log_that_was_lost_meanwhile_is_made_up_for() {
+async fn component_swap_without_an_index_log_keeps_order_hits_and_counters() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["x:a", "x:b", "x:c", "x:a"]).await;
@@ -446,7 +446,7 @@ async fn log_that_was_lost_meanwhile_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn what_is_no_cache_component_is_told_what_it_is_not() {
+async fn compiling_another_kind_of_file_as_a_cache_component_names_its_kind() {
     let error = |component: &[u8]| compile(component).map(drop).unwrap_err();
     assert!(matches!(error(b"#!/bin/sh"), ComponentError::NotWasm(_)));
     assert!(matches!(error(b"\0asm\x01\0\0\0"), ComponentError::CoreModule(_)));
@@ -469,7 +469,7 @@ async fn component_that_another_engine_compiled_is_refused() {
 }
 
 #[tokio::test]
-async fn one_swap_is_under_way_at_a_time() {
+async fn only_one_component_swap_runs_at_a_time() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let lru = ENGINE.built_in_policy("lru").unwrap();
@@ -487,7 +487,7 @@ async fn one_swap_is_under_way_at_a_time() {
 
 /// A component cannot take over, and the disk fails while the active one should continue, so that one must be restarted.
 #[tokio::test(flavor = "multi_thread")]
-async fn swap_that_fails_on_a_disk_that_fails_loses_no_counter() {
+async fn failed_component_swap_on_a_failing_disk_loses_no_counter() {
     let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));
     let _end = EndFaults(disk.clone());
     let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;

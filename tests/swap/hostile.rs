@@ -13,7 +13,7 @@ async fn falls_back(component: &[u8], name: &str, why: &str) {
     for after in ["0", "1", "25"] {
         let mut asked = Asked::open(|builder| builder.policy(policy(component)).policy_option("after", after)).await;
         asked.ask_lru(60).await;
-        put_aside(&asked.cache.policy(), name, why);
+        assert_disabled(&asked.cache.policy(), name, why);
         assert_eq!(asked.cache.policy().previous, None);
 
         let mut asked = Asked::open(|builder| builder).await;
@@ -21,7 +21,7 @@ async fn falls_back(component: &[u8], name: &str, why: &str) {
         let status = asked.cache.swap_policy(choice(component, &[("after", after)])).await.unwrap();
         assert_eq!((status.name.as_str(), status.fallbacks), (name, 0));
         asked.ask_lru(60).await;
-        put_aside(&asked.cache.policy(), name, why);
+        assert_disabled(&asked.cache.policy(), name, why);
         assert_eq!(asked.cache.policy().previous, Some(PolicySpec::default()));
         asked.cache.close().await.unwrap();
     }
@@ -29,7 +29,7 @@ async fn falls_back(component: &[u8], name: &str, why: &str) {
 
 /// Asserts that the policy was disabled once, for this reason, and that the LRU has done nothing wrong since.
 #[track_caller]
-fn put_aside(status: &PolicyStatus, name: &str, why: &str) {
+fn assert_disabled(status: &PolicyStatus, name: &str, why: &str) {
     let fault = status.last_fault.as_ref().unwrap_or_else(|| panic!("nothing happened: {status:#?}"));
     assert!(fault.why.contains(why), "{}", fault.why);
     assert!(fault.why.len() < 1000 && !fault.why.contains(char::is_control), "{}", fault.why);
@@ -57,67 +57,67 @@ async fn is_refused(component: &[u8], options: &[(&str, &str)], why: &str) {
 const IN_A_TRIAL: &[(&str, &str)] = &[("trial", "misbehave")];
 
 #[tokio::test]
-async fn a_policy_that_breaks_off_is_put_aside() {
+async fn policy_that_traps_is_disabled() {
     falls_back(components::TRAPS, "traps", "it trapped: wasm trap: wasm `unreachable` instruction executed").await;
     is_refused(components::TRAPS, IN_A_TRIAL, "the policy cannot be used: it trapped").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_panics_complains_to_nobody() {
+async fn policy_that_panics_is_disabled() {
     falls_back(components::PANICS, "panics", "it trapped: wasm trap: wasm `unreachable` instruction executed").await;
     is_refused(components::PANICS, IN_A_TRIAL, "it trapped").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_takes_for_ever_is_put_aside() {
+async fn policy_that_loops_forever_is_disabled() {
     falls_back(components::LOOPS, "loops", "a call took more than 50 ms of processor time").await;
     is_refused(components::LOOPS, IN_A_TRIAL, "a call took more than 50 ms of processor time").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_clears_away_its_answer_for_ever_is_put_aside() {
+async fn policy_that_loops_while_freeing_its_result_is_disabled() {
     falls_back(components::LOOPS_IN_FREE, "loops-in-free", "a call took more than 50 ms of processor time").await;
     is_refused(components::LOOPS_IN_FREE, IN_A_TRIAL, "a call took more than 50 ms of processor time").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_runs_out_of_stack_is_put_aside() {
+async fn policy_that_overflows_its_stack_is_disabled() {
     falls_back(components::RECURSES, "recurses", "it trapped: wasm trap: call stack exhausted").await;
     is_refused(components::RECURSES, IN_A_TRIAL, "call stack exhausted").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_takes_memory_without_end_is_put_aside() {
+async fn policy_that_exceeds_its_memory_limit_is_disabled() {
     falls_back(components::ALLOCATES, "allocates", "it wanted more than its 32 MiB of memory").await;
     is_refused(components::ALLOCATES, IN_A_TRIAL, "it wanted more than its 32 MiB of memory").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_ends_the_process_ends_itself() {
+async fn policy_that_exits_is_disabled() {
     falls_back(components::EXITS, "exits", "it trapped").await;
     is_refused(components::EXITS, IN_A_TRIAL, "it trapped").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_wants_to_sleep_is_put_aside() {
+async fn policy_that_waits_is_disabled() {
     falls_back(components::WAITS, "waits", "it wanted to wait, which a policy cannot").await;
     is_refused(components::WAITS, IN_A_TRIAL, "it wanted to wait, which a policy cannot").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_hoards_handles_is_put_aside() {
+async fn policy_that_leaks_handles_is_disabled() {
     falls_back(components::HOARDS_HANDLES, "hoards-handles", "it trapped: resource table has no free keys").await;
     is_refused(components::HOARDS_HANDLES, IN_A_TRIAL, "it trapped").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_names_millions_of_victims_is_put_aside() {
+async fn policy_that_names_millions_of_victims_is_disabled() {
     falls_back(components::NAMES_MILLIONS, "names-millions", "it named 2000000 victims where ").await;
     is_refused(components::NAMES_MILLIONS, IN_A_TRIAL, "it named the victim").await;
 }
 
 #[tokio::test]
-async fn a_policy_that_breaks_off_when_it_is_told_of_a_hit_is_put_aside() {
+async fn policy_that_traps_on_a_hit_is_disabled() {
     falls_back(components::TRAPS_ON_A_HIT, "traps-on-a-hit", "it trapped").await;
     is_refused(components::TRAPS_ON_A_HIT, IN_A_TRIAL, "it trapped").await;
 }
@@ -139,7 +139,7 @@ async fn stays<F: AsyncFn(&mut Asked)>(component: &[u8], name: &str, ask: F) {
 }
 
 #[tokio::test]
-async fn victims_that_do_not_reside_are_ignored_and_the_least_recently_used_go() {
+async fn unknown_victims_are_replaced_by_the_least_recently_used_entries() {
     let ask = async |asked: &mut Asked| {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
@@ -152,7 +152,7 @@ async fn victims_that_do_not_reside_are_ignored_and_the_least_recently_used_go()
 }
 
 #[tokio::test]
-async fn victims_that_come_twice_go_once() {
+async fn victims_named_twice_are_evicted_once() {
     let ask = async |asked: &mut Asked| {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
@@ -165,7 +165,7 @@ async fn victims_that_come_twice_go_once() {
 }
 
 #[tokio::test]
-async fn for_victims_that_are_missing_the_least_recently_used_go() {
+async fn missing_victims_are_replaced_by_the_least_recently_used_entries() {
     let ask = async |asked: &mut Asked| {
         asked.ask_lru(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
@@ -177,7 +177,7 @@ async fn for_victims_that_are_missing_the_least_recently_used_go() {
 }
 
 #[tokio::test]
-async fn a_policy_that_evicts_everything_evicts_badly_and_no_more() {
+async fn policy_that_evicts_everything_keeps_only_the_last_entry() {
     let ask = async |asked: &mut Asked| {
         asked.ask_often(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
@@ -188,7 +188,7 @@ async fn a_policy_that_evicts_everything_evicts_badly_and_no_more() {
 }
 
 #[tokio::test]
-async fn with_a_policy_that_refuses_everything_the_origin_answers() {
+async fn policy_that_refuses_every_candidate_keeps_the_stored_entries() {
     let ask = async |asked: &mut Asked| {
         let before = order(&asked.cache).await.len();
         asked.ask_often(60).await;
@@ -202,7 +202,7 @@ async fn with_a_policy_that_refuses_everything_the_origin_answers() {
 }
 
 #[tokio::test]
-async fn with_a_policy_that_names_every_candidate_the_origin_answers() {
+async fn policy_that_names_every_candidate_as_victim_stores_nothing_new() {
     let ask = async |asked: &mut Asked| {
         asked.ask_often(60).await;
         let outcome = asked.cache.put("test:new", "mine", "text/plain", "a.txt").await.unwrap();
@@ -214,13 +214,13 @@ async fn with_a_policy_that_names_every_candidate_the_origin_answers() {
 }
 
 #[tokio::test]
-async fn a_policy_that_prints_and_reads_finds_nothing_and_reaches_nobody() {
+async fn policy_that_uses_standard_streams_and_files_has_no_access() {
     let ask = async |asked: &mut Asked| asked.ask_lru(60).await;
     stays(components::PRINTS_AND_READS, "prints-and-reads", ask).await;
 }
 
 #[tokio::test]
-async fn a_policy_that_does_wrong_when_it_is_told_what_resides_does_not_take_over() {
+async fn policy_that_faults_while_it_is_seeded_is_not_swapped_in() {
     let because = "the policy faulted while it was seeded with the stored entries: ";
     is_refused(components::TRAPS_WHEN_SEEDED, &[], &format!("{because}it trapped")).await;
     is_refused(components::LOOPS_WHEN_SEEDED, &[], &format!("{because}a call took more than 50 ms")).await;
@@ -228,7 +228,7 @@ async fn a_policy_that_does_wrong_when_it_is_told_what_resides_does_not_take_ove
 }
 
 #[tokio::test]
-async fn a_policy_that_does_wrong_when_it_is_told_what_is_on_disk_is_put_aside() {
+async fn policy_that_faults_while_it_is_seeded_at_the_start_is_disabled() {
     let rig = CacheRig::create();
     let cache = rig.open_with(small).await;
     let urls: Vec<String> = (0..ENTRIES).map(|number| format!("test:{number}")).collect();
@@ -242,7 +242,7 @@ async fn a_policy_that_does_wrong_when_it_is_told_what_is_on_disk_is_put_aside()
         [(components::TRAPS_WHEN_SEEDED, "traps-when-seeded"), (components::LOOPS_WHEN_SEEDED, "loops-when-seeded")]
     {
         let cache = rig.open_with(|builder| small(builder).policy(policy(component))).await;
-        put_aside(&cache.policy(), name, "");
+        assert_disabled(&cache.policy(), name, "");
         assert_eq!(order(&cache).await, expected);
         cache.get_or_download(&format!("test:{name}")).await.unwrap();
         expected.remove(0);
@@ -253,14 +253,14 @@ async fn a_policy_that_does_wrong_when_it_is_told_what_is_on_disk_is_put_aside()
 }
 
 #[tokio::test]
-async fn a_policy_that_does_not_let_go_of_a_ranking_is_put_aside() {
+async fn policy_that_loops_while_dropping_its_state_is_disabled() {
     let mut asked = Asked::open(|builder| builder.policy(policy(components::LOOPS_WHEN_DROPPED))).await;
     asked.ask_lru(40).await;
-    put_aside(&asked.cache.policy(), "loops-when-dropped", "a call took more than 50 ms of processor time");
+    assert_disabled(&asked.cache.policy(), "loops-when-dropped", "a call took more than 50 ms of processor time");
 }
 
 #[tokio::test]
-async fn a_policy_that_does_wrong_at_once_is_not_taken() {
+async fn policy_that_faults_while_it_is_set_up_is_refused() {
     let cases = [
         (components::LOOPS_AT_THE_START, "a call took more than 50 ms of processor time"),
         (components::TRAPS_IN_DESCRIBE, "it trapped: wasm trap: wasm `unreachable` instruction executed"),
@@ -281,7 +281,7 @@ async fn a_policy_that_does_wrong_at_once_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_policy_that_could_reach_out_is_not_compiled() {
+async fn policy_that_imports_sockets_is_not_compiled() {
     let error = ENGINE.compile_policy(PolicyOrigin::Upload, components::REACHES_OUT).map(drop).unwrap_err();
     assert!(matches!(&error, ComponentError::Reaches { import, .. } if import.starts_with("wasi:sockets/")), "{error}");
 }

@@ -21,7 +21,7 @@ async fn download(url: String) -> Result<FetchedMedia, FetchError> {
 }
 
 #[tokio::test]
-async fn a_live_cache_misses_after_a_swap_what_the_simulator_says() {
+async fn cache_has_as_many_misses_after_a_swap_as_the_simulator_predicts() {
     let whole = Trace::read(std::fs::File::open(workspace_path("tests/data/media.csv.xz")).unwrap()).unwrap();
     let requests = &whole.requests()[..BEFORE + AFTER];
     let media = requests.iter().map(|request| (request.object, (request.size / SMALLER).max(1)));

@@ -27,7 +27,7 @@ async fn stats(cache: &MediaCache) -> Stats {
 }
 
 #[tokio::test]
-async fn any_built_in_policy_can_take_the_place_of_any_other() {
+async fn every_built_in_policy_can_replace_every_other_one() {
     for from in embedded::policy_names() {
         for to in embedded::policy_names() {
             let mut asked = Asked::open(|builder| builder.policy(ENGINE.built_in_policy(from).unwrap())).await;
@@ -53,7 +53,7 @@ async fn any_built_in_policy_can_take_the_place_of_any_other() {
 }
 
 #[tokio::test]
-async fn an_lru_that_takes_over_from_an_lru_changes_no_eviction() {
+async fn swap_from_lru_to_lru_changes_no_eviction() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(40).await;
     for swaps in 1..20 {
@@ -66,7 +66,7 @@ async fn an_lru_that_takes_over_from_an_lru_changes_no_eviction() {
 }
 
 #[tokio::test]
-async fn what_is_used_while_a_slow_policy_is_told_what_resides_is_told_to_it_too() {
+async fn policy_learns_of_uses_that_happen_while_it_is_seeded() {
     let mut asked = Asked::open(crate::slow::patient).await;
     for _ in 0..3 {
         asked.ask_lru(40).await;
@@ -81,7 +81,7 @@ async fn what_is_used_while_a_slow_policy_is_told_what_resides_is_told_to_it_too
 }
 
 #[tokio::test]
-async fn the_status_says_what_is_in_place_and_since_when() {
+async fn status_describes_the_policy_in_use_and_when_it_was_swapped_in() {
     let mut asked = Asked::open(|builder| builder).await;
     let first = asked.cache.policy();
     assert_eq!((first.name.as_str(), &first.origin), ("lru", &PolicyOrigin::BuiltIn("lru".into())));
@@ -110,7 +110,7 @@ async fn the_status_says_what_is_in_place_and_since_when() {
 }
 
 #[tokio::test]
-async fn a_rollback_brings_back_what_was_there_with_its_options() {
+async fn rollback_restores_the_previous_policy_with_its_options() {
     let asked = Asked::open(|builder| builder.policy(policy(components::REFUSES)).policy_option("after", "1000000")).await;
     assert!(matches!(asked.cache.rollback_policy().await, Err(SwapError::NothingBefore)));
     let cache = &asked.cache;
@@ -126,7 +126,7 @@ async fn a_rollback_brings_back_what_was_there_with_its_options() {
 }
 
 #[tokio::test]
-async fn a_rollback_from_a_policy_that_was_put_aside_brings_back_the_one_before_it() {
+async fn rollback_from_a_disabled_policy_restores_the_one_before_it() {
     let mut asked = Asked::open(|builder| builder.policy(policy(components::NAMES_TOO_FEW))).await;
     asked.cache.swap_policy(policy(components::TRAPS)).await.unwrap();
     asked.ask_lru(20).await;
@@ -159,7 +159,7 @@ async fn a_swap_that_is_refused_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_policy_is_told_what_it_is_not() {
+async fn compiling_another_kind_of_file_as_a_policy_names_its_kind() {
     let compile = |component: &[u8]| ENGINE.compile_policy(PolicyOrigin::Upload, component).map(drop).unwrap_err();
     assert!(matches!(compile(b"#!/bin/sh"), ComponentError::NotWasm(_)));
     assert!(matches!(compile(b""), ComponentError::NotWasm(_)));
@@ -185,7 +185,7 @@ async fn a_policy_that_another_engine_compiled_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cache_without_entries_or_without_memory_can_be_given_another_policy() {
+async fn policy_of_a_cache_without_entries_and_memory_can_be_swapped() {
     let asked = Asked::open(|builder| builder.max_memory_items(0)).await;
     for name in embedded::policy_names() {
         assert_eq!(asked.cache.swap_policy(built_in(name)).await.unwrap().name, name);
@@ -194,7 +194,7 @@ async fn a_cache_without_entries_or_without_memory_can_be_given_another_policy()
 }
 
 #[tokio::test]
-async fn hits_that_the_cache_was_not_told_of_yet_count_for_the_new_policy() {
+async fn buffered_hits_count_for_the_new_policy() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(40).await;
     let at_hand = resident(&asked.cache).await;

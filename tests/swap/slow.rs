@@ -47,7 +47,7 @@ fn begun(progress: Option<SwapProgress>) -> bool {
 }
 
 /// Starts to swap in a slow policy, and waits until it is being seeded.
-async fn being_told(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapError>> {
+async fn begin_slow_swap(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapError>> {
     let swapped = cache.clone();
     let swap = tokio::spawn(async move { swapped.swap_policy(policy(components::SLOW_WHEN_SEEDED)).await });
     until(cache, begun).await;
@@ -55,10 +55,10 @@ async fn being_told(cache: &MediaCache) -> JoinHandle<Result<PolicyStatus, SwapE
 }
 
 #[tokio::test]
-async fn it_can_be_seen_how_far_it_is() {
+async fn status_reports_the_progress_of_a_slow_swap() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
-    let swap = being_told(&cache).await;
+    let swap = begin_slow_swap(&cache).await;
     let progress = cache.policy().swap.unwrap();
     assert_eq!((&progress.to, progress.seeded, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
     assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old one is in place");
@@ -69,7 +69,7 @@ async fn it_can_be_seen_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn requests_do_not_wait_for_it() {
+async fn requests_do_not_wait_for_a_slow_swap() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
@@ -88,7 +88,7 @@ async fn requests_do_not_wait_for_it() {
 }
 
 #[tokio::test]
-async fn another_one_has_to_wait_until_it_is_done() {
+async fn second_swap_is_refused_until_a_slow_swap_ends() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
     let slow = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
@@ -104,7 +104,7 @@ async fn another_one_has_to_wait_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn it_goes_on_when_whoever_asked_goes_away() {
+async fn slow_swap_continues_after_its_caller_is_cancelled() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
     tokio::select! {
@@ -117,10 +117,10 @@ async fn it_goes_on_when_whoever_asked_goes_away() {
 }
 
 #[tokio::test]
-async fn a_cache_that_is_closed_does_not_wait_for_it() {
+async fn close_does_not_wait_for_a_slow_swap() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
-    let swap = being_told(&cache).await;
+    let swap = begin_slow_swap(&cache).await;
     let before = order(&cache).await;
     soon(cache.close()).await.unwrap();
     assert!(cache.policy().swap.is_some(), "it did not wait");
@@ -131,7 +131,7 @@ async fn a_cache_that_is_closed_does_not_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_cache_that_everybody_has_left_does_not_wait_for_it() {
+async fn dropping_the_last_clone_does_not_wait_for_a_slow_swap() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
     tokio::select! {
@@ -144,7 +144,7 @@ async fn a_cache_that_everybody_has_left_does_not_wait_for_it() {
 }
 
 #[tokio::test]
-async fn a_policy_that_does_wrong_while_another_is_prepared_is_put_aside_and_the_other_takes_over() {
+async fn policy_that_faults_during_a_slow_swap_is_disabled_and_the_swap_completes() {
     let rig = CacheRig::create();
     let cache = filled(&rig).await;
     cache.swap_policy(policy(components::TRAPS)).await.unwrap();

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unconditional_request_cannot_be_answered_with_not_modified() {
+    fn not_modified_response_to_an_unconditional_request_is_an_error() {
         let answer = Fetched::NotModified(CacheControl { cacheability: Cacheability::Public, max_age: None, age: 0 });
         assert!(matches!(media_of(answer), Err(FetchError::BrokenAnswer(_))));
     }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_setting_of_a_kind_counts_for_that_kind() {
+    fn last_ttl_set_for_a_failure_kind_wins() {
         let ttls = [(FailureKind::Gone, 1), (FailureKind::Gone, 7), (FailureKind::Overloaded, 9), (FailureKind::InvalidUrl, 3)];
         assert_eq!(ttl(&ttls, FetchError::Gone), 7);
         assert_eq!(ttl(&ttls, FetchError::NotFound), 60_000);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn unavailable_is_remembered_for_as_long_as_the_origin_asks_within_limits() {
+    fn unavailable_failure_is_remembered_for_its_retry_after_within_limits() {
         let unavailable = FetchError::Unavailable;
         for (set, asked, remembered) in [
             (None, None, 5000),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_left_is_given_in_whole_seconds() {
+    fn remaining_retry_after_is_in_whole_seconds() {
         for (left, seconds) in [(1, 1), (1_000_000_000, 1), (1_000_000_001, 2), (u64::MAX, u32::MAX)] {
             let failure = recalled(FetchError::Unavailable(None), left);
             assert!(matches!(failure, FetchError::Unavailable(Some(told)) if told == seconds), "{failure:?}");

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_of_an_entry_share_its_digest_and_have_their_own() {
+    fn urls_of_one_cache_key_share_its_digest_and_differ_in_request_digest() {
         let rules: KeyRules = "x.org:sig".parse().unwrap();
         let signed = LookupKey::parse("https://x.org/a?sig=1", &rules).unwrap();
         let plain = LookupKey::parse("https://x.org/a", &rules).unwrap();
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_url_has_keys_only_if_unchecked() {
+    fn invalid_url_has_a_lookup_key_only_if_unchecked() {
         let rules = KeyRules::default();
         assert!(LookupKey::parse("a b", &rules).is_err());
         assert_eq!(LookupKey::unchecked("a b", &rules).digest, KeyDigest::of("a b"));

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_keeps_what_the_origin_said() {
+    fn metadata_keeps_cache_control_and_validators_of_the_origin() {
         let metadata = with("W/\"an etag\"");
         assert_eq!((metadata.cacheability, metadata.max_age), (Cacheability::Private, Some(60)));
         assert_eq!(metadata.validators().etag.as_deref(), Some("W/\"an etag\""));

@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_count_until_they_are_deleted() {
+    fn undeleted_and_unreadable_files_count_until_they_are_forgotten() {
         let (mut remains, [a, b, c]) = (Remains::default(), ["a", "b", "c"].map(KeyDigest::of));
         remains.add_undeleted(a, 4096);
         remains.add_undeleted(a, 8192);

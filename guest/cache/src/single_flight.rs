@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_leads_when_its_leader_stops_without_a_result() {
+    fn follower_can_lead_after_its_leader_stops_without_a_result() {
         let flight = Letters::default();
         let leader = lead(&flight, "a");
         let mut follower = flight.follow(&"a").unwrap();
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_that_is_gone_does_no_harm() {
+    fn dropped_follower_does_not_affect_other_followers() {
         let flight = Letters::default();
         let leader = lead(&flight, "a");
         drop(flight.follow(&"a").unwrap());

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permits_are_refused_at_once_and_waited_for() {
+    fn refuse_denies_new_permits_immediately_and_waits_for_the_acquired_ones() {
         let permits = WritePermits::default();
         let (first, second) = (permits.acquire().unwrap(), permits.acquire().unwrap());
         let mut refusing = Box::pin(permits.refuse());

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_a_surrogate_pair_becomes_a_replacement_character() {
+    fn unpaired_surrogate_becomes_a_replacement_character() {
         for (written, read) in [
             (r"a\ud83d.png", "a\u{fffd}.png"),
             (r"\ude00\ud83d\ude00", "\u{fffd}😀"),

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_media_type_is_replaced() {
+    fn invalid_media_type_is_replaced_by_octet_stream() {
         let mimetype = |text: &str| Metadata::new(text.into(), "a", 0).mimetype;
         assert_eq!(mimetype("text/plain; charset=utf-8"), "text/plain; charset=utf-8");
         for invalid in ["", "png", "image/png\r\nX: y", "image/p\u{202e}ng", &format!("image/{}", "x".repeat(100_000))] {

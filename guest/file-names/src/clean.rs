@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_which_nothing_remains_is_replaced() {
+    fn name_that_is_empty_after_cleaning_is_replaced() {
         for name in ["", ".", "...", "../..", "/", "\\", " \t\u{202e}", " ..\u{2066}/.. ", "\u{3164}"] {
             assert_eq!(clean_filename(name), None, "{name:?}");
             assert_eq!(clean_or_fallback(name), "media", "{name:?}");

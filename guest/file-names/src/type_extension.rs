@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_that_belongs_to_the_type_or_may_do_so_stays() {
+    fn extension_that_matches_or_may_match_the_type_is_kept() {
         for (name, mimetype, expected) in [
             ("pic.jfif", "image/jpeg", "pic.jfif"),
             ("cat.jpeg", "image/jpeg", "cat.jpeg"),

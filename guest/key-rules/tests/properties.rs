@@ -136,7 +136,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_has_a_cache_key_and_a_cache_key_is_its_own(text in near_urls()) {
+    fn cache_key_is_idempotent_for_any_text(text in near_urls()) {
         for rules in [rules(), KeyRules::default()] {
             let key = rules.key(&text).into_owned();
             prop_assert!(key.len() <= text.len());
@@ -145,7 +145,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cache_key_leads_where_its_url_leads(text in prop_oneof![urls(), near_urls()]) {
+    fn cache_key_leads_to_the_same_resource_as_its_url(text in prop_oneof![urls(), near_urls()]) {
         let rules = rules();
         let key = rules.key(&text);
         let Ok(url) = Url::parse(&text) else {

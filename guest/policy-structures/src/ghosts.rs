@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_ghosts_are_remembered_as_would_fit_and_the_oldest_is_forgotten_first() {
+    fn ghosts_are_limited_by_size_and_the_oldest_is_forgotten_first() {
         let mut ghosts = Ghosts::new(9);
         [(1, 4), (2, 5), (3, 1), (4, 10)].into_iter().for_each(|(fingerprint, size)| ghosts.add(fingerprint, size));
         assert_eq!([1, 2, 3, 4].map(|fingerprint| ghosts.take(fingerprint)), [false, true, true, false]);

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raised_key_counts_and_a_lesser_one_is_ignored() {
+    fn raise_applies_only_a_greater_key() {
         let mut heap = Heap::default();
         (0..4).for_each(|id| heap.push(id, 10 + id, 'a'));
         heap.raise(0, |value| {
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_stays_in_order_when_an_entry_is_removed() {
+    fn removal_keeps_the_remaining_entries_in_order() {
         for removed in 0..40 {
             let mut heap = Heap::default();
             // The keys of even ids are small, so the last node may have to rise from the gap that it fills.
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_fills_a_gap_rises_if_it_has_to() {
+    fn node_that_fills_a_gap_is_sifted_up_if_necessary() {
         let keys = [0, 10, 1, 1, 1, 20, 21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 3];
         let mut heap = Heap::default();
         (0..).zip(keys).for_each(|(id, key)| heap.push(id, key, 'a'));
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_cannot_be_dense_is_ignored() {
+    fn heap_ignores_an_id_beyond_the_maximum() {
         let mut heap = Heap::default();
         for id in [MAX_ENTRIES, 1 << 32, u64::MAX] {
             heap.push(id, 1, 'a');

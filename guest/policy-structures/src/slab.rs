@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_cannot_be_dense_is_ignored() {
+    fn slab_ignores_an_id_beyond_the_maximum() {
         let (mut slab, mut queue) = filled(&[1]);
         for id in [MAX_ENTRIES, u64::from(u32::MAX), 1 << 32, u64::MAX] {
             slab.push(&mut queue, id, 1, 'b');

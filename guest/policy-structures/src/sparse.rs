@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_have_the_default_until_they_are_written_and_take_memory_only_near_those() {
+    fn unwritten_items_have_the_default_and_memory_is_allocated_near_written_ones() {
         let mut sparse = Sparse::new('-');
         assert!(sparse.get(0).is_none() && sparse.get_mut(1 << 20).is_none() && sparse.allocated() == 0);
         *sparse.at(10 * PART) = 'a';

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_told_what_would_do() {
+    fn error_for_an_invalid_size_shows_a_valid_one() {
         for wrong in
             ["", "0", "0.1", "-1", "MiB", "1.2.3MiB", "0M", "5 apples", "18446744073709551616", "16777216TiB", "inf", ".", "9e3"]
         {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_unit_is_told_what_it_could_be() {
+    fn error_for_an_ambiguous_unit_names_both_possible_units() {
         for (half, number, letter) in [("1M", "1", 'M'), ("1.5 g", "1.5", 'G'), ("20k", "20", 'K'), ("1T", "1", 'T')] {
             let error = half.parse::<Capacity>().unwrap_err().to_string();
             assert!(error.starts_with(&format!("{half:?} is not a size")), "{error}");

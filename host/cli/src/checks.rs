@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_can_be_used_if_files_can_be_created_in_it_or_in_its_parent() {
+    fn directory_is_usable_if_it_or_its_parent_is_writable() {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("file"), "").unwrap();
         let check = |name: &str| check_directory(&root.path().join(name)).map_err(|error| format!("{error:#}"));

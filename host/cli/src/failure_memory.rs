@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_by_kind_and_what_cannot_be_one_is_said() {
+    fn ttls_parse_by_failure_kind_and_errors_name_the_invalid_part() {
         let seconds = Duration::from_secs;
         assert_eq!("gone=7".parse(), Ok(Remembered { kind: Some(FailureKind::Gone), time: seconds(7) }));
         assert_eq!("all=0".parse(), Ok(Remembered { kind: None, time: seconds(0) }));

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_written_as_it_is_read() {
+    fn address_is_displayed_as_it_was_parsed() {
         for text in ["127.0.0.1:8080", "[::1]:0", "[fe80::1%2]:1", "localhost:8080", "media.example.org:65535", ":8080"] {
             assert_eq!(text.parse::<ListenAddress>().unwrap().to_string(), text);
         }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_loopback_is_this_machine() {
+    async fn only_loopback_addresses_are_local() {
         for address in ["127.0.0.1:1", "127.255.3.4:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "localhost:1"] {
             assert!(resolved(address).await.is_loopback(), "{address}");
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_address_of_another_machine_cannot_be_used_and_one_in_use_can() {
+    async fn check_rejects_an_unbindable_address_and_accepts_one_in_use() {
         let listener = resolved("localhost:0").await.listen().await.unwrap();
         assert!(listener.local_addr().unwrap().ip().is_loopback());
         resolved(&listener.local_addr().unwrap().to_string()).await.check().unwrap();

@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_that_runs_no_tasks_is_not_alive_until_it_runs_them_again() {
+    fn runtime_is_alive_only_if_it_ran_tasks_since_the_last_check() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut is_alive = runs_tasks(runtime.handle().clone());
         assert!(is_alive(), "nothing has been asked of it yet");

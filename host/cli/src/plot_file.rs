@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_for_svg_is_taken() {
+    fn only_file_names_ending_in_svg_are_accepted() {
         for name in ["a.svg", "a.SVG", "/b/c.d.Svg"] {
             assert_eq!(name.parse::<PlotFile>().unwrap().path(), Path::new(name));
         }

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_a_terminal_of_38_columns() {
+    fn progress_line_fits_a_terminal_of_38_columns() {
         let long = "loading /a/very/long/path/to/the/directory/of/a/cache/on/some/mounted/disk";
         let lines = [
             drawn(38, &spinner(), |bar| spin(bar, long)),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_of_any_width_is_drawn_on() {
+    fn progress_line_is_drawn_at_any_terminal_width() {
         for columns in 0..40 {
             drawn(columns, &replay(10), |bar| bar.inc(1));
             drawn(columns, &spinner(), |bar| spin(bar, "loading ä\u{202e} 字"));

@@ -13,7 +13,7 @@ pub static TEXT: LazyLock<String> = LazyLock::new(|| {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn variable_of_the_build_script_is_not_taken_for_an_option() {
+    fn build_script_sets_no_variable_with_the_prefix_of_options() {
         // `cargo run` sets it for the program.
         assert!(!include_str!("../build.rs").contains("rustc-env=MEDIA_CACHE_"));
     }

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_characters_are_escaped_and_the_rest_stays() {
+    fn hidden_characters_are_escaped_and_others_are_unchanged() {
         let text = "a\nb\r\u{1b}[31mä\u{202e}😀\u{85}\u{2028}\t\u{7f}\u{e0041}é 字\n";
         let shown = "a\\nb\\r\\u{1b}[31mä\\u{202e}😀\\u{85}\\u{2028}\\t\\u{7f}\\u{e0041}é 字\\n";
         assert_eq!(Visible(text).to_string(), shown);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_escaped_and_means_the_same() {
+    fn escaped_json_parses_to_the_same_value() {
         let value = serde_json::json!({ "a\u{202e}": ["\u{1b}\u{9b}\u{7f}\n", "\u{e0041}", "ä"] });
         for text in [json_line(&value), json(&format!("{value:#}"))] {
             assert!(text.contains("a\\u202e") && text.contains("\\udb40\\udc41") && text.contains('ä'), "{text}");

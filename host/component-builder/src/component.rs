@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wit_of_a_package_is_one_text_with_one_declaration() {
+    fn wit_of_a_package_is_joined_with_one_package_declaration() {
         let wit = wit(&workspace().join("wit/policy")).unwrap();
         assert!(wit.starts_with("/// The contract between a cache and its eviction policy."), "{wit}");
         assert_eq!(wit.lines().filter(|line| line.starts_with("package ")).count(), 1);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stamp_replaces_the_old_one_and_nothing_else() {
+    fn new_stamp_replaces_only_the_old_stamp() {
         // A custom section `producers` and a section of another kind.
         let component = [EMPTY, b"\0\x0a\x09producers", b"\x07\x04\0wit"].concat();
         let old = stamp(&component, &metadata("0.1.0")).unwrap();
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_component_is_not_stamped() {
+    fn file_that_is_not_a_component_is_not_stamped() {
         for file in [
             &b""[..],
             b"\0asm",

@@ -27,7 +27,7 @@ impl Drop for Scratch {
 }
 
 #[test]
-fn the_named_directory_comes_first() {
+fn directory_named_by_the_variable_takes_precedence() {
     let scratch = Scratch::new("named");
     scratch.directory("guest");
     let crate_directory = scratch.directory("host/components");
@@ -60,7 +60,7 @@ fn a_checkout_builds_its_sources_even_with_a_prebuilt_directory() {
 }
 
 #[test]
-fn a_package_uses_what_it_carries_even_next_to_a_guest_directory() {
+fn package_uses_its_bundled_components_even_next_to_a_guest_directory() {
     let scratch = Scratch::new("package");
     scratch.directory("guest");
     let crate_directory = scratch.directory("vendor/media-cache-components");
@@ -70,7 +70,7 @@ fn a_package_uses_what_it_carries_even_next_to_a_guest_directory() {
 }
 
 #[test]
-fn a_package_below_a_checkout_is_not_part_of_it() {
+fn package_inside_a_checkout_uses_its_own_components() {
     let scratch = Scratch::new("target");
     scratch.directory("guest");
     let crate_directory = scratch.directory("target/package/media-cache-components-0.1.0");
@@ -79,7 +79,7 @@ fn a_package_below_a_checkout_is_not_part_of_it() {
 }
 
 #[test]
-fn a_crate_without_components_says_how_to_provide_them() {
+fn error_for_a_crate_without_components_says_how_to_provide_them() {
     let scratch = Scratch::new("nothing");
     let error = locate(None, &scratch.directory("host/components")).unwrap_err().to_string();
     assert!(error.ends_with("build the components in a checkout and set PREBUILT_COMPONENTS_DIR to their directory"), "{error}");
@@ -148,7 +148,7 @@ fn settings_of_the_outer_build_do_not_pass_to_the_nested_cargo() {
 }
 
 #[test]
-fn a_missing_target_says_how_to_install_it() {
+fn error_for_a_missing_target_says_how_to_install_it() {
     let error = Error::TargetMissing(TARGET).to_string();
     assert_eq!(error, "the target wasm32-wasip2 is not installed: run `rustup target add wasm32-wasip2`");
 }

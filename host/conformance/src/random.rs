@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_those_of_splitmix64() {
+    fn generator_produces_the_splitmix64_sequence() {
         let mut random = Random::new(1_234_567);
         assert_eq!(
             [(); 3].map(|()| random.next()),

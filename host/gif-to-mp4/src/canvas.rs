@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_rows_are_those_of_other_pixels_and_of_what_was_disposed_of() {
+    fn changed_rows_are_those_with_changed_pixels_or_disposed_areas() {
         let mut canvas = Canvas::new(2, 6);
         let mut changed = |top, indices: &[u8], disposal| {
             canvas.draw(&image(0, top, 2, indices, disposal));

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn video_has_to_be_smaller_only_where_that_is_wanted() {
+    fn video_must_be_smaller_than_the_gif_only_with_the_smaller_setting() {
         let limits = Limits { output_bytes: 50, ..Limits::default() };
         for (which, gif, video, kept) in [
             (ConvertGifs::Smaller, 10, 9, false),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn gif_whose_second_frame_turns_out_to_be_damaged_is_a_still_one() {
+    fn gif_whose_second_frame_is_damaged_counts_as_a_still_image() {
         let limits = Limits::default();
         for (which, kept) in [(ConvertGifs::Animated, true), (ConvertGifs::Always, false)] {
             let chosen = which.choose(10, &limits, Ok(Video { file: vec![0; 5], frames: 1 })).unwrap();

@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_show_the_same_are_one_sample_that_lasts_as_long() {
+    fn identical_frames_are_merged_into_one_sample_with_the_total_duration() {
         let frames = [(1, 5), (1, 65_535), (1, 65_535), (2, 7), (2, 8), (1, 9)].map(|(index, delay)| flat(32, 32, index, delay));
         let video = VideoFile::read(convert(&gif(32, 32, &frames)).unwrap());
         assert_eq!(video.durations(), [5 + 65_535 + 65_535, 7 + 8, 9]);

@@ -218,7 +218,7 @@ fn canvas_grows_to_the_right_and_bottom_edge_of_the_first_frame() {
 }
 
 #[test]
-fn frame_without_pixels_shows_what_was_there() {
+fn frame_without_pixels_shows_the_previous_picture() {
     let empty = Image { pixels: vec![BLUE; 16], ..flat(0, 0, BLUE) };
     let without_width = Image { pixels: vec![BLUE; 16], ..flat(0, 4, BLUE) };
     let without_data = Image { data: Some(&[2, 0]), ..flat(4, 0, BLUE) };
@@ -251,7 +251,7 @@ fn colour_beyond_its_table_is_black_and_a_transparent_one_is_not_drawn() {
 }
 
 #[test]
-fn whatever_is_no_block_ends_the_file() {
+fn file_ends_at_the_first_bytes_that_are_not_a_block() {
     let two: &[&str] = &[ALL_RED, ALL_GREEN];
     let one_more = flat(4, 4, BLUE).bytes();
     let mut between = with_end(&[7, 7]);
@@ -299,7 +299,7 @@ fn last_frame_that_is_cut_off_or_damaged_is_dropped() {
 }
 
 #[test]
-fn damage_anywhere_else_is_an_error_so_that_nothing_is_lost() {
+fn damage_before_the_last_frame_is_an_error() {
     let (few, invalid) = (
         "not a well-formed GIF: an image has fewer pixels than its size says",
         "not a well-formed GIF: invalid code in the image data",
@@ -316,7 +316,7 @@ fn damage_anywhere_else_is_an_error_so_that_nothing_is_lost() {
 }
 
 #[test]
-fn image_data_needs_no_end_code_and_may_go_on() {
+fn image_data_may_lack_an_end_code_or_have_surplus_data() {
     let green = || flat(4, 4, GREEN);
     let without_end = Image { end_code: false, ..flat(4, 4, RED) };
     let surplus = Image { pixels: vec![RED; 300], ..flat(4, 4, RED) };
@@ -343,7 +343,7 @@ fn code_sizes_from_one_to_eleven_are_read() {
 }
 
 #[test]
-fn disposal_of_the_first_frame_and_undefined_methods_are_those_of_browsers() {
+fn first_frame_disposal_and_undefined_methods_behave_as_in_browsers() {
     let disposed = |disposal: u8, image: Image| Image { disposal, ..image };
     let corner = "GG../GG../..../....";
     let three = |disposal: u8| square(&[flat(4, 4, RED), disposed(disposal, flat(4, 4, GREEN)), flat(2, 2, BLUE)]);

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn string_may_end_with_the_byte_that_it_starts_to_write() {
+    fn code_may_refer_to_the_string_that_is_being_added() {
         let codes = blocks(&[(4, 3), (1, 3), (6, 3), (7, 3), (5, 4)]);
         assert_eq!(decompressed(2, &codes, 6).unwrap(), [1; 6]);
         assert_eq!(decompressed(2, &codes, 5).unwrap(), [1; 5], "cut off within the last string");
@@ -135,13 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn string_right_behind_a_clear_code_is_that_of_the_new_table() {
+    fn first_code_after_a_clear_code_uses_the_new_table() {
         let codes = blocks(&[(2, 3), (3, 3), (4, 3), (1, 3), (1, 3), (6, 3), (4, 4), (0, 3), (6, 3), (5, 3)]);
         assert_eq!(decompressed(2, &codes, 9).unwrap(), [2, 3, 1, 1, 1, 1, 0, 0, 0]);
     }
 
     #[test]
-    fn first_string_of_a_table_needs_one_before_it() {
+    fn first_code_of_a_table_cannot_refer_to_a_string_not_yet_added() {
         assert_eq!(decompressed(2, &blocks(&[(1, 3), (6, 3)]), 3).unwrap(), [1; 3]);
         for codes in [&[(6, 3)][..], &[(4, 3), (6, 3)], &[(4, 3), (1, 3), (7, 3)]] {
             assert!(decompressed(2, &blocks(codes), 3).unwrap_err().ends_with("invalid code in the image data"), "{codes:?}");

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn there_are_as_many_permits_as_cores() {
+    async fn number_of_permits_equals_the_number_of_cores() {
         let workers = Workers::default();
         let mut taken = Vec::new();
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn update_gives_the_picture_that_a_whole_conversion_would() {
+    fn update_gives_the_same_picture_as_a_full_conversion() {
         let palette: Vec<u8> = (0..=255).flat_map(|value: u8| [value, value.wrapping_mul(7), value.wrapping_mul(31)]).collect();
         for (width, height) in [(1, 1), (5, 7), (20, 31), (33, 40)] {
             let mut canvas = Canvas::new(width, height);

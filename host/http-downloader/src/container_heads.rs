@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_media_is_what_its_major_brand_says() {
+    fn iso_media_type_follows_from_its_brands() {
         type Brand = [u8; 4];
         let table: [(&Brand, &[&Brand], Option<&str>); 14] = [
             (b"isom", &[b"iso2", b"avc1"], Some("video/mp4")),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn ebml_is_what_its_document_type_says() {
+    fn ebml_media_type_follows_from_its_document_type() {
         let webm = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webmB\x87";
         assert_eq!(ebml_type(webm), Some("video/webm"));
         assert_eq!(ebml_type(b"\x1aE\xdf\xa3\xa3B\x82\x88matroska"), Some("video/matroska"));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn transport_stream_has_three_packets() {
+    fn transport_stream_is_recognised_by_three_packets() {
         let packet = [b"G@\0\x10".as_slice(), &[0xff; 184]].concat();
         assert!(transport_stream(&packet.repeat(3)));
         assert!(transport_stream(&[b"\0\0\0\0", packet.as_slice()].concat().repeat(3)));

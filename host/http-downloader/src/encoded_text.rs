@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_bytes_are_utf_8_or_what_browsers_take_for_latin_1() {
+    fn raw_bytes_are_decoded_as_utf_8_or_windows_1252() {
         assert_eq!(text_of_bytes("café".as_bytes()), "café");
         assert_eq!(text_of_bytes(b"caf\xe9 \x80"), "café €");
     }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn encoded_body_is_rejected_and_a_word_that_is_no_coding_only_from_uploaders() {
+    fn content_codings_are_rejected_and_unknown_words_only_from_uploaders() {
         for coding in CONTENT_CODINGS.into_iter().chain(["GZIP", "gzip;q=1", "aws-chunked, gzip", "identity, br", ", zstd"]) {
             for sender in [BodySender::Origin, BodySender::Uploader] {
                 assert!(matches!(check(&[(CONTENT, coding)], sender), Err(FramingError::ContentCoding(_))), "{coding}");

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_of_zero_is_no_limit() {
+    fn rate_of_zero_means_no_limit() {
         let mut rate = rate_of(0);
         assert_eq!(rate.record(Duration::from_secs(1000), 0), Ok(()));
     }

@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn other_names_become_the_registered_ones() {
+    fn aliases_of_media_types_map_to_the_registered_names() {
         let table = [
             ("image/jpg", "image/jpeg"),
             ("image/x-png", "image/png"),
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_is_listed_once_and_leads_to_no_other_one() {
+    fn each_alias_is_listed_once_and_no_registered_name_is_an_alias() {
         let mut names: Vec<&str> = REGISTERED.iter().flat_map(|(_, others)| others.iter().copied()).collect();
         for (registered, _) in REGISTERED {
             assert_eq!(registered_type(registered), *registered);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leads_to_a_type_that_browsers_run() {
+    fn no_registered_name_is_a_type_that_browsers_run() {
         for (registered, _) in REGISTERED {
             let runs = ["html", "xml", "script", "svg", "css", "wasm"].iter().any(|word| registered.contains(word));
             assert!(!runs, "{registered}");

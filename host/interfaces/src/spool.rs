@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn body_that_does_not_fit_goes_elsewhere_if_it_is_alone_there_or_fits() {
+    fn body_beyond_the_allowance_overflows_if_it_is_alone_there_or_fits() {
         let (directory, overflow) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let spool = spool(directory.path(), Some(overflow.path()), 100);
         let mut large = spool.reserve(OVERFLOW + 1).unwrap();

@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_that_outgrows_the_allowance_is_complete_elsewhere() {
+    async fn body_that_outgrows_the_allowance_is_completed_in_the_overflow() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::new(dir.path().to_owned(), FreeSpaceFloor::default());
         spool.set_allowance(STEP);
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn directory_that_cannot_be_used_is_not_needed() {
+    async fn unusable_spool_directory_falls_back_to_the_overflow() {
         let spool = Spool::new("/dev/null/spool".into(), FreeSpaceFloor::default());
         let mut body = SpooledBody::new(0, spool, None);
         body.append(chunk(10)).await.unwrap();
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn full_disk_costs_nothing_of_the_body() {
+    async fn body_continues_in_the_overflow_when_the_disk_is_full() {
         // Writing to it fails, opening it does not.
         let full = Path::new("/dev/full");
         let spool = Spool::new(tempfile::tempdir().unwrap().path().to_owned(), FreeSpaceFloor::default());

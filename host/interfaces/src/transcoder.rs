@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_transcoder_accepts_nothing_and_says_that_transcoding_is_disabled() {
+    async fn no_transcoder_accepts_no_type_and_fails_as_disabled() {
         assert!(NoTranscoder.accepted_types().is_empty());
         let original = Original { body: Blob::from(b"GIF89a".to_vec()), mimetype: "image/gif", url: None };
         let error = NoTranscoder.transcode(original).await.unwrap_err();

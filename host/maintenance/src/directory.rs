@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_that_does_not_exist_is_named_and_not_made() {
+    fn missing_directory_is_named_in_the_error_and_not_created() {
         let root = tempfile::tempdir().unwrap();
         let missing = root.path().join("typo");
         let error = EntryDirectory::existing(&missing).unwrap_err();

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_paid_for_at_the_rate_and_idle_time_is_not_saved_up() {
+    fn limiter_delays_bytes_to_the_rate_and_accumulates_no_idle_credit() {
         let limiter = RateLimiter::new(Some(1000));
         let start = Instant::now() + Duration::from_secs(60);
         assert_eq!(limiter.reserve(500, start), Duration::from_millis(500));

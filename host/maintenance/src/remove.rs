@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_removes_the_pairs_of_its_entries_and_nothing_else() {
+    fn removal_deletes_only_the_file_pairs_of_matching_entries() {
         let dir = TestDirectory::create();
         for url in ["https://a.org/1", "https://a.org/2", "https://b.org/1"] {
             dir.store(url, b"body");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_cannot_be_removed_is_reported_and_the_others_are_removed() {
+    fn removal_reports_an_undeletable_entry_and_removes_the_others() {
         let dir = TestDirectory::create();
         for url in ["https://a.org/1", "https://a.org/2"] {
             dir.store(url, b"body");

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_time_and_the_last_reason_count() {
+    fn outage_keeps_its_first_time_and_its_last_reason() {
         let availability = Availability::default();
         availability.begin(Trouble::Down, "first");
         let first = availability.outage().unwrap();

@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_logged_when_they_end_or_are_too_long() {
+    fn lines_are_logged_at_their_end_or_at_the_length_limit() {
         let (mut line, mut logged) = (PartialLine::default(), Vec::new());
         for bytes in [&b"first"[..], b" line\nsecond\n\nth", b"ird", &[b'x'; MAX_LINE], b"\n"] {
             line.write(bytes, |line| logged.push(String::from_utf8(line.to_vec()).unwrap()));

@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_directory_is_made_and_taken_once() {
+    fn directory_is_created_and_locked_by_one_holder_at_a_time() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
         let lock = DirectoryLock::acquire(&directory).unwrap();

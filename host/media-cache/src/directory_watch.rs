@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_removed_directory_is_waited_for_and_a_new_one_is_taken() {
+    async fn removed_directory_is_reported_and_its_replacement_is_locked() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("cache");
         let (availability, watch) = watch(&path);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_directory_that_another_has_is_waited_for() {
+    async fn replacement_directory_is_used_once_another_process_unlocks_it() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("cache");
         let (availability, watch) = watch(&path);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_whose_lock_another_has_is_not_used() {
+    async fn directory_is_not_used_while_another_process_holds_its_lock() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("cache");
         let (availability, watch) = watch(&path);
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_directory_whose_lock_cannot_be_made_again_is_kept() {
+    async fn directory_whose_lock_file_cannot_be_recreated_stays_in_use() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("cache");
         let (availability, watch) = watch(&path);

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn spool_is_inside_however_its_directory_is_written() {
+    fn spool_inside_the_directory_is_detected_for_any_notation_of_its_path() {
         let root = tempfile::tempdir().unwrap();
         let own = root.path().join("own");
         let usage = |spool: PathBuf| {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn blobs_that_nobody_holds_do_not_accumulate() {
+    fn dropped_blobs_of_removed_files_do_not_accumulate() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("file");
         fs::write(&path, "bytes").unwrap();

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn waiting_is_no_part_of_a_slice() {
+    async fn waiting_does_not_count_towards_a_slice() {
         let slices = DriverSlices::default();
         slices.run(slices.look(tokio::time::sleep(Duration::from_millis(5)))).await;
         assert!(slices.snapshot()[0].longest < Duration::from_millis(5));

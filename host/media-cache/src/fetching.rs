@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_for_an_entry_are_over_with_the_last_of_them() {
+    fn fetch_of_an_entry_ends_with_its_last_request() {
         let fetching = Arc::<Fetching>::default();
         assert!(fetching.end_of("a").is_none());
         let (first, second) = (fetching.begin("a".into()), fetching.begin("a".into()));

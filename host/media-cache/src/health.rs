@@ -102,7 +102,7 @@ mod tests {
     use crate::media::Degradation;
 
     #[test]
-    fn the_log_says_it_at_the_change_then_rarely_and_at_the_end() {
+    fn degradation_is_logged_at_its_start_then_rarely_and_at_its_end() {
         let (mut times, start) = (Times::default(), Instant::now());
         let degraded = |reason: &str| Health::Degraded(Degradation { reason: reason.into(), since: 0 });
         let mut at = |seconds, health: &Health| times.record(health, start + Duration::from_secs(seconds));

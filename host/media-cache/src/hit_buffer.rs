@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn hits_are_taken_in_order_and_nobody_waits_for_a_component_that_is_gone() {
+    async fn hits_are_taken_in_order_and_flush_does_not_wait_for_a_stopped_component() {
         let (sender, receiver) = mpsc::channel(1);
         let hits = HitBuffer::new(sender.downgrade());
         hits.add("a", of(0, 9), Source::Memory);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_on_what_an_earlier_instance_held_are_delivered_by_url() {
+    fn hits_on_residents_of_an_earlier_instance_are_delivered_by_url() {
         let (sender, _receiver) = mpsc::channel(1);
         let (hits, residents) = (HitBuffer::new(sender.downgrade()), ResidentIndex::new(std::path::Path::new(".")));
         let (_blob, answer) = delivered(0, Some(9));

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_take_as_long_as_the_rate_says_but_no_longer_than_an_hour() {
+    fn pause_follows_from_the_rate_and_is_at_most_an_hour() {
         let rate = NonZeroU64::new(1000).unwrap();
         assert_eq!(pause(500, rate), Duration::from_millis(500));
         assert_eq!(pause(u64::MAX, rate), LONGEST_PAUSE);

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_hits_that_come_too_late_are_noted() {
+    fn only_hits_during_a_handover_are_recorded() {
         let hits = LateHits::default();
         assert_eq!(hits.url_of_late("a"), None);
         hits.add("a".into());

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn concurrent_requests_are_one_download_and_later_ones_another() {
+    async fn concurrent_requests_share_a_download_and_later_ones_start_another() {
         let downloads = Arc::new(AtomicUsize::new(0));
         let counted = downloads.clone();
         let pass = pass_through(move |url: String| {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn download_ends_with_the_last_request_for_it() {
+    async fn download_is_cancelled_with_the_last_request_for_it() {
         let (started, ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         struct Told(Arc<Notify>);
         impl Drop for Told {

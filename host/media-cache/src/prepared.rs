@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_component_that_broke_down_is_started_again_and_nobody_notices() {
+    async fn component_that_traps_is_restarted_without_a_failed_request() {
         let directory = tempfile::tempdir().unwrap();
         let cache = open(directory.path(), 1).await;
         for name in ["x:a", "x:b", "x:c", "x:d", "x:e", "x:f"] {
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_component_that_never_comes_up_is_given_up() {
+    async fn open_fails_if_the_component_never_starts() {
         let directory = tempfile::tempdir().unwrap();
         let open = || MediaCache::builder().directory(directory.path()).downloader(echo);
         let mut prepared = open().prepare().unwrap();
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_component_that_breaks_down_over_and_over_is_tried_again_later_and_media_is_served_meanwhile() {
+    async fn component_that_traps_repeatedly_is_retried_while_media_is_passed_through() {
         let directory = tempfile::tempdir().unwrap();
         let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
         let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn component_that_does_not_start_any_more_can_be_replaced() {
+    async fn component_that_no_longer_starts_can_be_swapped_out() {
         let directory = tempfile::tempdir().unwrap();
         let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
         let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn component_whose_directory_cannot_be_opened_keeps_its_place() {
+    async fn component_is_not_replaced_if_its_directory_cannot_be_opened() {
         let directory = tempfile::tempdir().unwrap();
         let builder = MediaCache::builder().directory(directory.path()).downloader(echo);
         let mut prepared = builder.prepare().unwrap();
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn component_that_does_not_start_either_is_not_put_in_place_of_one_that_does_not_start() {
+    async fn swap_fails_if_neither_the_old_nor_the_new_component_starts() {
         let directory = tempfile::tempdir().unwrap();
         let mut prepared = MediaCache::builder().directory(directory.path()).downloader(echo).prepare().unwrap();
         let make_state = std::mem::replace(&mut prepared.driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_breaks_every_instance_ends_in_an_error() {
+    async fn request_that_traps_every_instance_fails_with_an_error() {
         let directory = tempfile::tempdir().unwrap();
         let cache = open(directory.path(), u64::MAX).await;
         let mut answers = Vec::new();

@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_and_files_are_for_their_owner_alone() {
+    fn created_directories_and_files_are_private_to_their_owner() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
         create_directory(&directory).unwrap();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_of_a_directory_that_exists_are_left_alone() {
+    fn permissions_of_an_existing_directory_are_unchanged() {
         let root = tempfile::tempdir().unwrap();
         std::fs::set_permissions(root.path(), Permissions::from_mode(0o755)).unwrap();
         create_directory(root.path()).unwrap();

@@ -177,7 +177,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_blob_is_served_while_it_is_held_and_not_a_moment_longer() {
+    fn resident_is_served_only_while_the_component_keeps_its_blob() {
         let resident = ResidentIndex::new(Path::new("."));
         let (blob, answer) = delivered(0, Some(7));
         resident.insert("u", &answer);
@@ -189,7 +189,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_is_not_held_is_not_noted() {
+    fn blob_that_the_component_does_not_keep_is_not_indexed() {
         let resident = ResidentIndex::new(Path::new("."));
         resident.insert("u", &delivered(0, None).1);
         let (blob, answer) = delivered(0, Some(1));
@@ -199,7 +199,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_an_instance_before_delivers_late_is_not_noted() {
+    fn late_answer_of_an_earlier_instance_is_not_indexed() {
         let resident = ResidentIndex::new(Path::new("."));
         let ((_old, early), (_new, late)) = (delivered(0, Some(1)), delivered(0, Some(2)));
         resident.insert("u", &early);
@@ -212,7 +212,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn dead_references_do_not_pile_up() {
+    fn dropped_blobs_do_not_accumulate_in_the_index() {
         let resident = ResidentIndex::new(Path::new("."));
         let alive: Vec<_> = (0..10).map(|i| (i, delivered(0, Some(i)))).collect();
         for (i, (_, answer)) in &alive {

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn all_have_ended_with_the_last_of_them() {
+    async fn all_ended_resolves_when_the_last_retired_instance_ends() {
         let instances = RetiredInstances::default();
         instances.all_ended().await;
         let (first, second) = (instances.add(Arc::default()), instances.add(Arc::default()));

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_is_stuck_after_as_many_looks_as_its_bytes_may_take() {
+    fn operation_is_stuck_after_the_number_of_checks_allowed_for_its_bytes() {
         let operations = Arc::<SlowOperations>::default();
         let (small, large) = (operations.begin(0), operations.begin(2 * BYTES_PER_LIMIT));
         let looks = |count: usize| -> Vec<bool> { (0..count).map(|_| operations.look(10)).collect() };

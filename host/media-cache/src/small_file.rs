@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_to_its_end_where_it_is_accepted() {
+    fn pipe_is_read_to_its_end_only_if_pipes_are_accepted() {
         let (reader, mut writer) = io::pipe().unwrap();
         let path = format!("/proc/self/fd/{}", reader.as_raw_fd());
         let written = std::thread::spawn(move || {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_or_no_bytes_is_refused() {
+    fn directories_and_devices_are_refused() {
         let directory = tempfile::tempdir().unwrap();
         for (path, why) in [(directory.path(), "a directory"), (Path::new("/dev/zero"), "a device")] {
             let error = read_small_file(path, 1 << 20, Pipes::Accepted).unwrap_err();

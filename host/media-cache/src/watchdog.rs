@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thread_is_silent_after_ten_looks_without_a_beat_and_until_the_next() {
+    fn thread_is_unresponsive_from_ten_missed_beats_until_the_next_beat() {
         let mut silence = Silence::default();
         let mut looks = |beats: u64, count: usize| -> Vec<Option<bool>> { (0..count).map(|_| silence.look(beats)).collect() };
         assert_eq!(looks(1, 10), [None; 10], "the first look found a beat");
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn thread_that_takes_no_requests_any_more_is_not_watched() {
+    async fn thread_that_no_longer_accepts_requests_is_not_watched() {
         let availability = Arc::<Availability>::default();
         let (asker, requests) = tokio::sync::mpsc::channel(1);
         let watching = watch(Arc::default(), availability.clone(), Duration::from_millis(10), asker.downgrade());

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_is_refused_in_whichever_request_it_is() {
+    fn fragment_is_refused_in_any_request_of_a_pipeline() {
         let first = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
         let put = "PUT /a HTTP/1.1\r\nContent-Length: 5\r\n\r\n#a#b#";
         for (number, before) in ["", first, &[first, put].concat(), &[first, put, first].concat()].into_iter().enumerate() {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beside_chunks_is_refused() {
+    fn content_length_with_chunked_coding_is_refused() {
         for headers in
             ["Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "transfer-encoding: x\r\nX: y\r\ncontent-length: 0\r\n"]
         {
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_near_the_largest_number_is_too_large() {
+    fn content_length_near_the_largest_integer_is_too_large() {
         for length in ["18446744073709551614", "18446744073709551615", "18446744073709551616", "99999999999999999999999999"] {
             let text = format!("PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
             assert_eq!(verdict(&text), Some((0, 0, "too-large")), "{length}");

@@ -158,7 +158,7 @@ mod tests {
     /// Every route and method, without credentials, with a signature, an invalid token and a valid one, at a listener with keys and
     /// tokens, with neither, on loopback, and for administration.
     #[tokio::test]
-    async fn each_route_requires_what_is_listed_here_and_all_else_requires_administration() {
+    async fn each_route_requires_the_listed_credentials_and_others_need_administration() {
         let keys = || SigningKeys::new([KEY]).unwrap();
         let tokens = || AdminTokens::new([TOKEN]).unwrap();
         let access = |signing_keys, admin_tokens, listener| Access { signing_keys, admin_tokens, listener, ..Access::default() };
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_says_where_administration_is_to_those_who_can_connect_there() {
+    fn refusal_names_the_admin_address_only_to_clients_that_can_reach_it() {
         let refusal = |listener, address: Option<&str>| {
             let administration = address.map(|address| address.parse().unwrap());
             let access = Access { listener, administration, ..Access::default() };
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn signatures_and_tokens_restrict_how_long_media_is_kept() {
+    fn signatures_and_tokens_restrict_the_cache_lifetime() {
         let keys = SigningKeys::new([KEY]).unwrap();
         let access = Access { signing_keys: keys.clone(), admin_tokens: AdminTokens::new([TOKEN]).unwrap(), ..Access::default() };
         let restriction = |expires: Option<u64>, token: bool| {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn media_is_kept_for_a_day_unless_its_origin_says_less() {
+    fn media_has_a_lifetime_of_a_day_unless_its_origin_sets_less() {
         for (cacheability, max_age, age, seconds, expected) in [
             (Public, None, 0, 1000, ("public, max-age=86400", None)),
             (Public, None, 7, 1000, ("public, max-age=86400", None)),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn media_from_the_future_has_the_age_of_its_origin() {
+    fn media_stored_in_the_future_has_the_age_sent_by_its_origin() {
         let mut headers = HeaderMap::new();
         let cache_control = CacheControl { cacheability: Public, max_age: Some(60), age: 5 };
         let now = SystemTime::now();
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn media_is_kept_no_longer_than_its_signature_is_valid() {
+    fn media_lifetime_ends_when_its_signature_expires() {
         let [public, private, never] = [Public, Private, NoStore].map(|cacheability| (cacheability, None, 0));
         for ((cacheability, max_age, seconds), restriction, expected) in [
             (public, None, "public, max-age=86400"),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn responses_without_media_are_left_alone() {
+    fn responses_without_media_keep_their_cache_control() {
         for restriction in [Restriction::Expires(60), Restriction::Administration] {
             let mut headers = HeaderMap::new();
             restrict(&mut headers, Some(restriction));

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_sends_is_no_origin() {
+    fn text_that_no_browser_sends_is_not_an_origin() {
         for (text, hint) in [
             ("", "give a scheme"),
             ("null", "give a scheme"),

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_says_who_may_keep_the_media_and_how_its_origin_knows_it() {
+    fn put_parameters_set_cache_control_and_validators() {
         let read = |query: &str| PutQuery::read(&format!("/media?url=a&{query}").parse().unwrap());
         let put = read("private=true&max-age=60&age=5&etag=%22a%22&last-modified=now").unwrap();
         let cache_control = CacheControl { cacheability: Cacheability::Private, max_age: Some(60), age: 5 };

@@ -198,7 +198,7 @@ mod tests {
 
     /// The JavaScript types are those of the MIME Sniffing standard, section 4.6.
     #[test]
-    fn types_that_browsers_run_or_apply_are_bytes() {
+    fn types_that_browsers_run_or_apply_are_served_as_octet_stream() {
         for mimetype in [
             "application/ecmascript",
             "application/javascript",
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_types_are_bytes_and_never_two_types() {
+    fn malformed_types_are_served_as_octet_stream() {
         for mimetype in ["", "png", "image", "image/", "/png", "video/", "video/mp4,text/html", "video/mp4 text/html", "vidéo/mp4"]
         {
             is(mimetype, BYTES, false);

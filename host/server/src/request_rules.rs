@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_1_requires_one_host() {
+    fn http_1_1_request_requires_exactly_one_valid_host_header() {
         let is_accepted = |version, sent: &[_]| check_host(&request(version, sent)).is_ok();
         for host in ["x", "x:80", "[::1]:8080", "192.0.2.1", ""] {
             assert!(is_accepted(Version::HTTP_11, &[("host", host)]), "{host}");

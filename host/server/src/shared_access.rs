@@ -158,7 +158,7 @@ mod tests {
     use crate::service::{self, Extras};
 
     #[tokio::test]
-    async fn requests_are_decided_by_the_access_control_that_was_set_last() {
+    async fn requests_are_authorized_by_the_most_recent_access_control() {
         let access = SharedAccess::from(Access::default());
         let service = service::Service::new(watch::channel(None).1, 1000, Extras::default());
         let mut router = service.router(access.clone());

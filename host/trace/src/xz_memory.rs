@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn block_with_a_large_dictionary_is_refused_wherever_it_is() {
+    fn block_with_a_large_dictionary_is_refused_at_any_position() {
         let (small, large) = (compressed(&text(), 1 << 16, Some(1 << 16)), compressed(b"large", 65 << 20, None));
         for file in [large.clone(), [small.clone(), large.clone()].concat(), [small, vec![0; 4], large].concat()] {
             let error = read(&file, 100).unwrap_err();

@@ -22,7 +22,7 @@ fn names_in(directory: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_fuzzers_found_holds() {
+fn every_property_holds_for_its_corpus() {
     for property in PROPERTIES {
         let corpus = format!("corpus/{}", property.name);
         let files = names_in(&corpus);

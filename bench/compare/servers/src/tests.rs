@@ -44,7 +44,7 @@ fn get(address: SocketAddr, target: &str) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn origin_has_media_of_each_size_that_is_the_same_each_time() {
+fn origin_serves_the_same_media_of_the_requested_size_each_time() {
     let origin = start_origin();
     for size in [0, 1, 12, 10_000, 3_000_000] {
         let (head, body) = get(origin, &format!("/{size}/1.png"));
@@ -57,7 +57,7 @@ fn origin_has_media_of_each_size_that_is_the_same_each_time() {
 }
 
 #[test]
-fn origin_counts_requests_but_those_for_the_count() {
+fn origin_counts_every_request_except_those_for_the_count() {
     let origin = start_origin();
     assert_eq!(get(origin, "/count").1, b"0");
     get(origin, "/10/1.png");
@@ -67,7 +67,7 @@ fn origin_counts_requests_but_those_for_the_count() {
 }
 
 #[test]
-fn bare_responder_answers_requests_that_come_in_pieces_and_together() {
+fn bare_responder_answers_split_and_pipelined_requests() {
     let mut stream = TcpStream::connect(start_bare()).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut response = vec![0; HEAD.len() + BODY.len()];
@@ -96,7 +96,7 @@ fn bare_responder_completes_a_response_that_the_client_reads_late() {
 }
 
 #[test]
-fn hyper_answers_with_the_headers_and_the_body_that_it_is_given() {
+fn hyper_responder_sends_the_given_headers_and_body() {
     let (head, body) = get(start(|listener| hyper::serve(listener, &rendered()).unwrap()), "/");
     assert!(
         head.starts_with("HTTP/1.1 200 OK\r\n")

@@ -89,7 +89,7 @@ fn events_are_reported_once_with_the_next_decision() {
 }
 
 #[test]
-fn a_full_batch_is_reported_at_once() {
+fn full_batch_of_events_is_reported_immediately() {
     let (policy, mut tier) = tier();
     (0..BATCH as u64 + 1).for_each(|_| tier.accessed(1, 0));
     assert_eq!(policy.take_calls().len(), 1);

@@ -38,7 +38,7 @@ fn disk_usage_and_media_bytes_add_up() {
 }
 
 #[test]
-fn an_entry_that_is_described_anew_keeps_its_handle_and_counts_with_its_new_size() {
+fn entry_with_an_updated_description_keeps_its_handle_and_hits() {
     let mut index = filled("ab");
     let handle = index.handle(0);
     let new = Entry { cost: 7, sidecar_size: 200, sidecar_modified: 9, ..entry('a', 5000) };
@@ -121,7 +121,7 @@ fn a_listing_continues_without_its_bookmark() {
 }
 
 #[test]
-fn listings_at_the_same_time_have_their_own_bookmarks() {
+fn concurrent_listings_have_separate_bookmarks() {
     let mut index = filled("abcdefghij");
     let bookmarks = |index: &Index| (0..lists::LISTINGS).filter_map(|n| index.cursor(Cursor::Listing(n))).collect::<Vec<_>>();
     let (_, slow) = index.page(None, 2);
@@ -140,7 +140,7 @@ fn listings_at_the_same_time_have_their_own_bookmarks() {
 }
 
 #[test]
-fn a_cursor_moves_on_with_the_entry_after_it() {
+fn cursor_advances_to_the_next_entry_when_its_entry_moves_or_is_removed() {
     let mut index = filled("abcd");
     index.set_cursor(Cursor::Compaction, index.oldest());
     let mut seen = String::new();
@@ -174,7 +174,7 @@ fn the_unflushed_entries_are_those_used_since_the_cursor_passed() {
 }
 
 #[test]
-fn removed_entries_that_the_log_has_are_noted() {
+fn removed_entries_that_are_in_the_log_are_recorded() {
     let mut index = filled("abc");
     for slot in [0, 2] {
         index.get_mut(slot).unwrap().logged = true;
@@ -187,7 +187,7 @@ fn removed_entries_that_the_log_has_are_noted() {
 }
 
 #[test]
-fn found_entries_take_their_place_before_those_used_since_the_start() {
+fn found_entries_are_ordered_before_entries_used_since_the_start() {
     let mut index = Index::default();
     let unverified = |letter| Entry { state: EntryState::Unverified, ..entry(letter, 1) };
     index.insert_earlier(unverified('a'));
@@ -208,7 +208,7 @@ fn found_entries_take_their_place_before_those_used_since_the_start() {
 }
 
 #[test]
-fn the_table_of_digests_finds_what_is_there_while_it_grows() {
+fn digest_table_finds_present_entries_while_it_grows() {
     let mut index = Index::default();
     let digests: Vec<KeyDigest> = (0..20_000).map(|number: u32| KeyDigest::of(&number.to_string())).collect();
     let slots: Vec<Slot> = digests.iter().map(|digest| index.insert(Entry::unverified(*digest))).collect();
@@ -223,7 +223,7 @@ fn the_table_of_digests_finds_what_is_there_while_it_grows() {
 }
 
 #[test]
-fn a_cursor_that_was_at_the_last_entry_comes_to_it_again_after_its_use() {
+fn cursor_at_the_last_entry_returns_it_again_after_it_is_promoted() {
     let mut index = filled("ab");
     index.set_cursor(Cursor::Unflushed, None);
     index.set_cursor(Cursor::Compaction, Some(slot(&index, 'b')));

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_read_back_and_nothing_but_it() {
+    fn frame_is_read_back_only_with_its_generation_number_and_full_length() {
         let frame = write_frame(7, 3, b"records");
         let intact = Read::Frame { generation: 7, records: b"records", length: frame.len() };
         assert_eq!(read_frame(&frame, None, 3), intact);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn any_changed_bit_is_found() {
+    fn frame_with_any_flipped_bit_is_rejected() {
         let frame = write_frame(7, 3, b"records");
         for bit in 0..frame.len() * 8 {
             let mut changed = frame.clone();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slots_come_in_the_order_of_their_times() {
+    fn slots_are_sorted_by_their_times() {
         let mut unsorted = ByTime::default();
         let times: Vec<u64> = (0..3 * RUN as u64 + 5).map(|number| number * 7919 % 24593).collect();
         times.iter().enumerate().for_each(|(slot, time)| unsorted.push(*time, slot as Slot));

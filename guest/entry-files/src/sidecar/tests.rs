@@ -62,7 +62,7 @@ fn media_that_may_be_private_is_read_as_private() {
 }
 
 #[test]
-fn times_too_late_to_be_exact_become_one_that_is() {
+fn times_too_late_to_be_exact_are_clamped_to_the_latest_exact_time() {
     for written in ["4451607788496.902", "1e17", "1e300"] {
         let late = read(&format!(r#"{{"url":"u","size":1,"ts":{written}}}"#));
         assert_eq!(late.metadata.stored_at, LATEST, "{written}");
@@ -75,7 +75,7 @@ fn times_too_late_to_be_exact_become_one_that_is() {
 }
 
 #[test]
-fn the_five_shared_fields_have_their_shared_types() {
+fn five_shared_fields_have_the_json_types_of_other_implementations() {
     let json: Value = serde_json::from_slice(&plain().to_json()).unwrap();
     assert_eq!(json["url"], "https://example.com/a.png?x=\"1\"");
     assert_eq!(json["mimetype"], "image/png");
@@ -104,7 +104,7 @@ fn file_names_in_sidecars_are_cleaned() {
 }
 
 #[test]
-fn optional_fields_of_another_type_do_no_harm() {
+fn optional_fields_of_the_wrong_type_are_ignored() {
     let sidecar = read(
         r#"{"url":"u","size":1,"ts":"2024-11-22","filename":5,"mimetype":["a"],"sha256":true,"max_age":-1,"age":"1","etag":1,"last_modified":"a\nb","cost":4294967296}"#,
     );
@@ -113,7 +113,7 @@ fn optional_fields_of_another_type_do_no_harm() {
 }
 
 #[test]
-fn json_without_an_entry_is_not_read() {
+fn json_that_does_not_describe_an_entry_is_rejected() {
     for json in ["", "{", "[]", "null", r#"{"url":"u"}"#, r#"{"size":1}"#, r#"{"url":"u","size":-1}"#, r#"{"url":"u","size":1.5}"#]
     {
         assert_eq!(Sidecar::from_json(json.as_bytes()), None, "{json}");

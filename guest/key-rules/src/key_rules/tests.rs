@@ -47,7 +47,7 @@ fn named_parameters_are_removed_and_everything_else_stays() {
 }
 
 #[test]
-fn a_rule_covers_its_host_or_those_below_it_and_no_other() {
+fn rule_applies_only_to_its_host_or_with_a_wildcard_to_its_subdomains() {
     let table = [
         ("https://x.org/?ex", "https://x.org/"),
         ("https://a.x.org/?ex", "https://a.x.org/?ex"),
@@ -67,7 +67,7 @@ fn a_rule_covers_its_host_or_those_below_it_and_no_other() {
 }
 
 #[test]
-fn the_host_is_found_where_browsers_find_it() {
+fn host_of_a_url_is_parsed_as_by_browsers() {
     let table = [
         // `\` ends an authority as `/` does, and the last `@` ends the credentials.
         (r"https://evil.net\@x.org/?ex=1", r"https://evil.net\@x.org/?ex=1"),
@@ -99,7 +99,7 @@ fn the_host_is_found_where_browsers_find_it() {
 }
 
 #[test]
-fn lower_case_hosts_leave_paths_and_credentials_alone() {
+fn host_case_rule_lowercases_only_the_host() {
     let table = [
         ("HTTPS://User@X.Org:80/Path?Query#Fragment", "https://User@x.org:80/Path?Query#Fragment"),
         (r"https://X.Org\Path", r"https://X.Org\Path"),
@@ -134,7 +134,7 @@ fn the_cache_key_of_matrix_media_is_server_and_id() {
 }
 
 #[test]
-fn a_discord_attachment_is_one_entry_with_any_signature() {
+fn discord_attachment_has_one_cache_key_for_all_signatures() {
     let rules: KeyRules = "discord".parse().unwrap();
     let path = "/attachments/1/2/cat.png";
     let signed = |host: &str, ex: &str, rest: &str| format!("https://{host}{path}?ex={ex}&is=65e0&hm=0123abcd&{rest}");

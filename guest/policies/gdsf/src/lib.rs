@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_entry_is_no_victim_and_does_not_raise_the_inflation() {
+    fn removed_entry_is_never_a_victim_and_does_not_raise_the_inflation() {
         let mut gdsf = filled("0", &[10, 40, 20]);
         gdsf.removed(1);
         gdsf.accessed(1, 0);

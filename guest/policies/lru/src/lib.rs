@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_entry_is_no_victim() {
+    fn removed_entry_is_never_a_victim() {
         let mut lru = lru();
         lru.removed(0);
         lru.accessed(0, 0);

@@ -27,7 +27,7 @@ fn full() -> S3Fifo {
 }
 
 #[test]
-fn while_there_is_space_the_main_queue_takes_what_the_small_one_cannot() {
+fn entry_that_exceeds_the_small_queue_enters_main_while_there_is_space() {
     let mut s3_fifo = full();
     assert_eq!((s3_fifo.small.size(), s3_fifo.main.size()), (2, 18));
     assert_eq!(place(&mut s3_fifo, 20, 1), Some(vec![0]));

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_from_elsewhere_applies_if_it_is_more() {
+    fn raise_applies_only_to_a_higher_count() {
         let mut sketch = sketch(64);
         assert!(sketch.raise(7, 5));
         assert!(!sketch.raise(7, 4));

@@ -65,7 +65,7 @@ fn an_evicted_object_is_remembered_and_wins_if_it_returns_often_enough() {
 }
 
 #[test]
-fn a_hit_on_probation_protects_and_what_exceeds_the_segment_returns() {
+fn hit_on_probation_promotes_and_overflow_returns_to_probation() {
     let mut policy = full();
     (0..7).for_each(|id| request(&mut policy, id, 1));
     assert_eq!((policy.protected.size(), policy.protected.oldest(), policy.probation.newest()), (60, Some(1), Some(0)));
@@ -88,7 +88,7 @@ fn a_candidate_wins_if_its_frequency_per_byte_exceeds_that_of_its_victims() {
 }
 
 #[test]
-fn a_candidate_is_measured_by_all_of_its_bytes_even_if_there_is_some_space() {
+fn candidate_competes_with_its_full_size_even_if_there_is_some_space() {
     for (times, victims) in [(3, vec![10]), (4, vec![2])] {
         let mut policy = full();
         [0, 1].into_iter().for_each(|id| policy.removed(id));
@@ -114,7 +114,7 @@ fn a_small_candidate_displaces_a_large_victim_of_the_same_frequency() {
 }
 
 #[test]
-fn victims_that_won_do_not_compete_again_at_once() {
+fn victims_that_won_are_not_compared_again_immediately() {
     let mut policy = full();
     policy.sketch.raise(0, 9);
     policy.accessed(8, 0);

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_is_found_for_short_words_and_beginnings_too() {
+    fn nearest_option_is_found_for_typos_and_prefixes() {
         let options = ["dir", "listen", "max-size-mb", "max-body-mb", "policy", "policy-call-ms", "json"];
         for (word, meant) in [
             ("dri", Some("dir")),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_takes_no_long_time() {
+    fn very_long_word_is_handled_quickly() {
         assert_eq!(nearest(&"x".repeat(1_000_000), ["dir"]), None);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_may_hold_a_token_are_shown_without_their_values() {
+    fn values_of_headers_that_may_contain_a_token_are_redacted() {
         for (text, shown) in [
             ("User-Agent: bot/1", "User-Agent: bot/1"),
             ("*.example.org=Referer: https://me:secret@example.org/?a", "*.example.org=Referer: https://***@example.org/?***"),

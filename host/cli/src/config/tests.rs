@@ -132,7 +132,7 @@ fn shown(name: &str, kind: Kind, value: &str, source: &str) -> String {
 }
 
 #[test]
-fn every_option_can_be_set_in_every_way_and_the_stronger_one_counts() {
+fn every_option_can_be_set_by_flag_environment_or_file_in_this_precedence() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("media-cache.toml");
     for (name, kind) in service_options() {
@@ -167,7 +167,7 @@ fn every_option_can_be_set_in_every_way_and_the_stronger_one_counts() {
 }
 
 #[test]
-fn what_is_shown_says_the_same_as_a_file() {
+fn shown_configuration_read_as_a_file_gives_the_same_settings() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("media-cache.toml");
     let all = |settings: &Settings| -> BTreeMap<String, Option<Vec<OsString>>> {
@@ -213,7 +213,7 @@ fn a_list_can_be_made_empty() {
 }
 
 #[test]
-fn the_definitions_hold_together() {
+fn option_definitions_are_consistent() {
     program().debug_assert();
     for (name, option, kind) in options(service(&program())) {
         if matches!(kind, Kind::List(_)) {
@@ -226,7 +226,7 @@ fn the_definitions_hold_together() {
 }
 
 #[test]
-fn the_documents_list_all_options() {
+fn documentation_lists_all_options() {
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     let text = std::fs::read_to_string(documents).unwrap();
     let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
@@ -235,7 +235,7 @@ fn the_documents_list_all_options() {
 }
 
 #[test]
-fn the_documents_list_the_options_that_can_change() {
+fn documentation_lists_the_reloadable_options() {
     let program = program();
     let names: Vec<_> = options(service(&program)).map(|(name, ..)| name).filter(|name| RELOADABLE.contains(name)).collect();
     assert_eq!(names.len(), RELOADABLE.len(), "{names:?}");

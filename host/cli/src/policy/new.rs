@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_of_a_crate_and_of_a_policy() {
+    fn policy_name_is_valid_for_a_crate_and_for_a_policy() {
         for name in ["lru", "s3-fifo", "a", "mine2"] {
             assert_eq!(check_name(name).as_deref(), Ok(name));
         }

@@ -37,7 +37,7 @@ fn media_fetched_with_credentials_is_private_unless_it_must_not_be_stored() {
 }
 
 #[test]
-fn no_store_and_private_forbid_storing_in_whatever_form() {
+fn no_store_and_private_forbid_storing_in_every_notation() {
     for (value, cacheability) in [
         ("no-store", NoStore),
         ("No-StOrE", NoStore),

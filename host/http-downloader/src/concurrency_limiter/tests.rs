@@ -198,7 +198,7 @@ async fn claim_moves_with_the_connection() {
 }
 
 #[tokio::test]
-async fn redirect_counts_for_its_own_host_and_keeps_its_place() {
+async fn redirect_counts_for_its_own_host_and_keeps_its_queue_position() {
     let downloads = Downloads::new(options(1, 1, 10));
     let permit = downloads.limiter.acquire(groups("http://a/1")).await.unwrap();
     let mut waiting = downloads.request(&["http://b/2", "http://a/3"]);
@@ -264,7 +264,7 @@ async fn queue_of_length_zero_lets_downloads_run() {
 }
 
 #[tokio::test]
-async fn dropped_download_releases_its_place_at_every_stage() {
+async fn dropped_download_releases_its_permits_at_every_stage() {
     let downloads = Downloads::new(options(1, 1, 10));
     let mut waiting = downloads.request(&["http://a/1", "http://a/2", "http://b/3", "http://a/4", "http://c/5"]);
     // The second waits for a permit of its host, and the third for one of all.
@@ -285,7 +285,7 @@ async fn dropped_download_releases_its_place_at_every_stage() {
 }
 
 #[tokio::test]
-async fn download_is_refused_after_the_longest_wait() {
+async fn download_is_refused_after_the_maximum_wait() {
     let downloads = Downloads::new(LimiterOptions { max_queue_time: Duration::from_millis(5), ..options(1, 1, 10) });
     let waiting = downloads.request(&["http://a/1"]);
     for url in ["http://a/2", "http://b/3"] {
@@ -296,7 +296,7 @@ async fn download_is_refused_after_the_longest_wait() {
 }
 
 #[test]
-fn advised_wait_depends_on_the_queue_and_on_how_long_downloads_take() {
+fn advised_wait_depends_on_queue_length_and_download_duration() {
     let advised = |duration: u64, queued: usize| {
         let mut queue = WaitQueue::new(options(2, 1, queued));
         let (id, _started) = queue.enqueue(groups("http://a/")).unwrap();

@@ -65,7 +65,7 @@ fn unmistakable_media_overrides_text_and_other_media() {
 }
 
 #[test]
-fn declared_type_stays_if_the_bytes_may_have_it() {
+fn declared_type_is_kept_if_the_bytes_are_compatible_with_it() {
     let vorbis: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1e\x01vorbis";
     let table: [(&str, &[u8]); 22] = [
         // A container of many types.
@@ -107,7 +107,7 @@ fn unrecognised_bytes_are_an_octet_stream() {
 }
 
 #[test]
-fn bytes_never_make_a_type_that_browsers_run() {
+fn sniffing_never_yields_a_type_that_browsers_run() {
     let runnable = [
         "<!DOCTYPE HTML><script>alert(1)</script>",
         "  <html >",

@@ -64,7 +64,7 @@ fn formats_are_recognised_under_registered_names() {
 }
 
 #[test]
-fn bytes_that_are_too_few_or_not_quite_right_are_not_recognised() {
+fn truncated_or_altered_signatures_are_not_recognised() {
     let others: [&[u8]; 12] = [
         b"",
         b"\x89PN",
@@ -97,7 +97,7 @@ fn short_signatures_are_not_certain() {
 }
 
 #[test]
-fn signatures_have_types_of_their_formats() {
+fn each_signature_has_a_type_of_its_format() {
     for (parts, mimetype, format) in SIGNATURES {
         assert!(*format == &OTHER || format.types.contains(mimetype), "{parts:?}");
         assert!(*format == &OTHER || *format == &AMR_WB || FORMATS.contains(format), "{parts:?}");

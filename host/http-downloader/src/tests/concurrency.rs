@@ -42,7 +42,7 @@ async fn holding_origin() -> (String, mpsc::UnboundedReceiver<String>, watch::Se
 }
 
 #[tokio::test]
-async fn names_of_one_address_share_its_limit_and_all_are_served_in_the_end() {
+async fn hosts_at_one_address_share_its_limit_and_all_downloads_complete() {
     let (port, mut requests, release) = holding_origin().await;
     let (downloader, limiter) = limited(2);
     let urls: Vec<String> = (0..5).map(|number| format!("http://n{number}.localhost:{port}/held")).collect();

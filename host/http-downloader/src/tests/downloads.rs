@@ -31,7 +31,7 @@ async fn download_has_a_body_a_type_and_a_name() {
 }
 
 #[tokio::test]
-async fn large_body_goes_to_a_file_without_a_name() {
+async fn large_body_is_spooled_to_an_unnamed_file() {
     let sent: Vec<u8> = (0..3_000_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let url = origin_sending(response("", &sent)).await;
     let dir = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ async fn large_body_goes_to_a_file_without_a_name() {
 }
 
 #[tokio::test]
-async fn missing_space_for_a_body_says_nothing_about_its_origin() {
+async fn missing_spool_space_is_overload_and_not_a_failure_of_the_origin() {
     let url = origin_sending(response("", &[b'x'; 1000])).await;
     let spool = Spool::temporary();
     spool.set_allowance(999);
@@ -122,7 +122,7 @@ fn invalid_options_are_setup_errors() {
 }
 
 #[tokio::test]
-async fn what_the_origin_says_about_keeping_is_applied_unless_it_is_ignored() {
+async fn cache_control_of_the_origin_is_applied_unless_it_is_ignored() {
     let headers = "Cache-Control: max-age=60\r\ncache-control: no-store\r\nAge: 5\r\nETag: \"1\"\r\n";
     let url = origin_sending(response(headers, b"media")).await;
     let media = fetch(&url, HttpOptions::default()).await.unwrap();

@@ -58,7 +58,7 @@ async fn body_with_transfer_coding_identity_ends_after_its_length() {
 }
 
 #[tokio::test]
-async fn chunked_body_is_not_taken_for_a_plain_one() {
+async fn body_with_a_malformed_chunked_coding_is_an_error() {
     for codings in ["chunked,", "chunked, identity"] {
         let answer = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: {codings}\r\n\r\n4\r\nbody\r\n0\r\n\r\n");
         let error = failure(&origin_sending(answer).await, HttpOptions::default()).await;

@@ -55,7 +55,7 @@ async fn declared_page_is_refused_by_its_first_bytes() {
 }
 
 #[tokio::test]
-async fn refused_type_that_cannot_be_wrong_is_refused_before_the_body() {
+async fn unacceptable_declared_type_is_refused_before_the_body() {
     let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: application/pdf\r\nContent-Length: 1000\r\n\r\n")).await;
     assert_eq!(failure(&url, types(&["image/*"])).await, FetchError::UnacceptableType("it is application/pdf".into()));
 }

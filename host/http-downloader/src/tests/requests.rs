@@ -122,7 +122,7 @@ async fn retries_pass_conditional_requests_on() {
 }
 
 #[tokio::test]
-async fn chosen_headers_apply_to_the_host_of_each_request() {
+async fn configured_headers_apply_to_the_host_of_each_request() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let (port, ports) = tokio::sync::watch::channel(String::new());
     let address = start_origin(move |stream, head: String| {

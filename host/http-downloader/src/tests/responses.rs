@@ -33,7 +33,7 @@ async fn every_status_without_the_whole_media_is_an_error() {
 }
 
 #[tokio::test]
-async fn media_of_status_203_and_of_a_content_encoding_that_is_no_coding_is_accepted() {
+async fn status_203_and_unknown_content_encoding_words_are_accepted() {
     let transformed = "HTTP/1.1 203 Non-Authoritative Information\r\nContent-Length: 3\r\nConnection: close\r\n\r\none";
     assert_eq!(fetch(&origin_sending(transformed).await, HttpOptions::default()).await.unwrap().body.len(), 3);
     for word in ["aws-chunked", "none", "utf-8", ""] {

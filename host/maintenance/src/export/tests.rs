@@ -53,7 +53,7 @@ fn a_round_trip_keeps_all_bytes_and_fields() {
 }
 
 #[test]
-fn a_filter_selects_what_is_exported() {
+fn filter_selects_the_exported_entries() {
     let dir = several();
     let count = |filter: &EntryFilter| export(&dir, filter).0.exported;
     assert_eq!(count(&EntryFilter::host("*.x.org").unwrap()), 6);
@@ -76,7 +76,7 @@ fn a_damaged_entry_is_reported_and_left_out() {
 }
 
 #[test]
-fn an_export_continues_wherever_it_was_interrupted() {
+fn export_resumes_from_any_point_of_interruption() {
     let dir = TestDirectory::create();
     for number in 0..3 {
         dir.store(&format!("https://x.org/{number}"), &[number; 700]);
@@ -98,7 +98,7 @@ fn an_export_continues_wherever_it_was_interrupted() {
 }
 
 #[test]
-fn a_file_that_is_no_archive_is_not_continued() {
+fn export_does_not_resume_a_file_that_is_not_an_archive() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&[b'x'; 2000]).unwrap();
     assert!(matches!(Exporter::resume(file.try_clone().unwrap()), Err(ExportError::Archive(ArchiveError::Invalid(_)))));

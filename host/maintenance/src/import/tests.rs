@@ -43,7 +43,7 @@ fn import_with(dir: &TestDirectory, budget: Option<u64>, archive: &[u8]) -> (Imp
 }
 
 #[test]
-fn an_entry_that_is_not_as_it_should_be_is_refused_and_the_next_one_is_imported() {
+fn invalid_entry_is_refused_and_the_next_one_is_imported() {
     let good = sidecar(URL, b"body");
     let cases: [(&str, Sidecar, &[u8]); 4] = [
         ("SHA-256", Sidecar { body_digest: Some([7; 32]), ..good.clone() }, b"body"),
@@ -99,7 +99,7 @@ fn an_archive_in_another_order_or_with_other_members_ends_the_import() {
 }
 
 #[test]
-fn a_truncated_archive_is_an_error_wherever_it_was_cut_and_leaves_no_half_entry() {
+fn archive_truncated_anywhere_is_an_error_and_leaves_no_partial_entry() {
     let mut archive = Vec::new();
     pair(&mut archive, &sidecar(URL, &[1; 1000]), &[1; 1000]);
     let archive = ended(archive);
@@ -112,7 +112,7 @@ fn a_truncated_archive_is_an_error_wherever_it_was_cut_and_leaves_no_half_entry(
 }
 
 #[test]
-fn a_stored_entry_stays_and_a_damaged_one_is_replaced() {
+fn import_keeps_intact_entries_and_replaces_damaged_ones() {
     let mut archive = Vec::new();
     pair(&mut archive, &sidecar(URL, b"body"), b"body");
     pair(&mut archive, &sidecar(URL, b"another body"), b"another body");

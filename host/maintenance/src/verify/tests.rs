@@ -75,7 +75,7 @@ fn a_check_names_each_kind_of_damage_and_changes_nothing() {
 }
 
 #[test]
-fn a_repair_deletes_what_is_damaged_and_keeps_the_rest() {
+fn repair_deletes_damaged_entries_and_keeps_the_others() {
     let dir = damaged();
     let (summary, found) = check(&dir, true);
     assert_eq!(found, ALL.map(|code| (code, true)));
@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_deleted_is_reported() {
 }
 
 #[test]
-fn an_interrupted_refresh_is_completed_or_undone_and_the_entry_stays() {
+fn repair_completes_or_undoes_an_interrupted_refresh() {
     let dir = TestDirectory::create();
     let new = |url: &str| sidecar(url, b"new body").to_json();
     // Interrupted before the first rename, between the two, and while writing.

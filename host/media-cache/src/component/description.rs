@@ -90,13 +90,13 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_cache_says_what_it_is() {
+    fn built_in_cache_has_its_name_and_version() {
         let (name, version) = describe(embedded::CACHE);
         assert_eq!((name.as_str(), version.as_str()), ("media-cache-component", env!("CARGO_PKG_VERSION")));
     }
 
     #[test]
-    fn what_cannot_be_shown_is_left_out() {
+    fn invalid_names_and_versions_are_omitted() {
         let empty = b"\0asm\x0d\0\x01\0";
         assert_eq!(describe(empty), (String::new(), String::new()));
         assert_eq!(describe(&with_section(empty, VERSION, b"1.2.3")).1, "1.2.3");

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_are_kept_while_they_may_be_needed() {
+    fn uploaded_components_are_kept_while_the_choice_or_a_rollback_needs_them() {
         let (directory, [built_in, upload]) = (tempfile::tempdir().unwrap(), components());
         let memory = RememberedComponent::new(directory.path(), ComponentOrigin::BuiltIn);
         memory.remember(&upload, Some(embedded::CACHE), None).unwrap();

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_of_the_disk_are_told_apart() {
+    fn disk_errors_map_to_distinct_error_codes() {
         let code = |errno: Errno| format!("{:?}", error_code(errno));
         assert_eq!(
             [Errno::ROFS, Errno::DQUOT, Errno::NOSPC, Errno::IO].map(code),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_a_file_nor_a_directory_is_refused_without_blocking() {
+    fn opening_a_pipe_socket_or_device_is_refused_without_blocking() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path();
         rustix::fs::mknodat(rustix::fs::CWD, directory.join("pipe"), FileType::Fifo, Mode::RWXU, 0).unwrap();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_mean_what_they_say() {
+    fn open_flags_have_their_documented_effect() {
         let root = tempfile::tempdir().unwrap();
         let (directory, file) = (root.path(), root.path().join("file"));
         let write = DescriptorFlags::WRITE;
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_for_its_owner_alone() {
+    fn created_files_and_directories_are_private_to_their_owner() {
         let root = tempfile::tempdir().unwrap();
         create_directory(File::open(root.path()).unwrap().as_fd(), "new").unwrap();
         open_in(root.path(), "new/file", OpenFlags::CREATE, DescriptorFlags::WRITE).unwrap();

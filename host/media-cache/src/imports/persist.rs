@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn file_without_a_name_gets_one_that_is_free() {
+    fn unnamed_file_is_linked_only_under_a_free_name() {
         let root = tempfile::tempdir().unwrap();
         let directory = File::open(root.path()).unwrap();
         let mut arrived = tempfile::tempfile_in(root.path()).unwrap();

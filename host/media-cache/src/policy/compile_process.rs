@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[test]
-    fn result_is_loaded_for_its_own_job_only_and_only_as_a_whole() {
+    fn result_is_loaded_only_for_its_own_job_and_only_if_complete() {
         let engine = PolicyEngine::new().unwrap();
         let component = Bytes::from_static(crate::embedded::policy("lru").unwrap());
         let (job, other) = (CompileJob::new(component.clone()), CompileJob::new(component));
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn component_that_cannot_be_compiled_is_a_result() {
+    fn compile_error_is_returned_as_the_result_of_its_job() {
         let job = CompileJob::new(Bytes::from_static(b"\0asm\x0d\0\x01\0\xff"));
         let loaded = job.load(PolicyEngine::new().unwrap().wasmtime(), &run(&job));
         assert!(matches!(loaded, Err(CompileError::Invalid(why)) if !why.is_empty()));

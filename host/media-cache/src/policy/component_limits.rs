@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn count_that_the_bytes_do_not_have_is_refused_at_once() {
+    fn declared_count_over_the_limit_is_refused_before_its_items_are_read() {
         let announced = component(&[section(3, &number(u32::MAX as usize))]);
         assert!(refusal(&announced).contains("more than 100000 functions"));
         assert!(refusal(&announced[..announced.len() - 2]).contains("is not a component of the world `eviction-policy`"));

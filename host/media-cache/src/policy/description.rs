@@ -57,13 +57,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_short_and_of_one_line_is_fine() {
+    fn description_of_short_single_lines_is_accepted() {
         assert_eq!(described(|_| ()), Ok(()));
         assert_eq!(described(|policy| (policy.version, policy.doc) = (String::new(), String::new())), Ok(()));
     }
 
     #[test]
-    fn what_is_not_is_a_fault() {
+    fn description_that_is_empty_long_or_multiline_is_a_fault() {
         type Change = fn(&mut Description);
         let changes: [(Change, &str); 8] = [
             (|policy| policy.name = String::new(), "without a name"),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_complaint_becomes_one_line() {
+    fn error_message_is_reduced_to_one_line() {
         assert_eq!(one_line("window is 101; it has to be less"), "window is 101; it has to be less");
         assert_eq!(one_line("a\nb\u{1b}[0mc"), "a b [0mc");
         let long = one_line(&"ä".repeat(1 << 20));

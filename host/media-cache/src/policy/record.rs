@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn one_swap_is_under_way_at_a_time() {
+    fn only_one_swap_runs_at_a_time() {
         let record = record(&[]);
         record.progress(7, 7);
         assert_eq!(record.status().swap, None, "no swap is in progress");

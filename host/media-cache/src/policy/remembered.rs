@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_version_remembered_is_recalled_and_moved() {
+    fn choice_in_the_old_location_is_recalled_and_migrated() {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_small_file_is_not_recalled() {
+    fn choice_that_is_not_a_small_regular_file_is_ignored() {
         for name in [FILE, OLD_FILE] {
             let directory = tempfile::tempdir().unwrap();
             let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn uploads_are_kept_while_they_may_be_needed() {
+    fn uploaded_policies_are_kept_while_the_choice_or_a_rollback_needs_them() {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_tell_of_everything_from_the_coldest_to_the_hottest() {
+    fn deltas_list_every_entry_from_coldest_to_hottest() {
         let mut residency = filled(5);
         residency.observe(&accessed(&[1, 1]));
         residency.subscribe();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_while_pages_are_told_comes_in_a_later_one() {
+    fn entries_used_between_deltas_are_in_a_later_delta() {
         let mut residency = filled(4);
         residency.subscribe();
         assert_eq!(read(&residency.delta(2)), "0 1");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_while_pages_are_told_is_told_of_once() {
+    fn entry_removed_between_deltas_is_reported_once_if_it_was_delivered() {
         let mut residency = filled(4);
         residency.subscribe();
         residency.delta(2);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_nobody_follows_remembers_nothing_of_what_went() {
+    fn log_without_a_subscriber_records_no_removals() {
         let mut residency = filled(4);
         residency.subscribe();
         residency.delta(4);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_do_not_reside_are_passed_over() {
+    fn events_for_unknown_ids_are_ignored() {
         let mut residency = filled(1);
         residency.observe(&accessed(&[5, u64::MAX]));
         residency.observe(&[Event::Removed(5), Event::Removed(u64::MAX)]);

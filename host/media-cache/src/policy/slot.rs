@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lru_decides_in_the_call_in_which_the_policy_does_wrong() {
+    fn lru_fallback_decides_within_the_call_that_faulted() {
         for events in [vec![accessed(0)], vec![accessed(0), Event::Removed(1)]] {
             let mut slot = slot(choice(components::TRAPS));
             let tier = slot.create(3).unwrap();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_takes_for_ever_has_little_more_than_its_time() {
+    fn call_of_a_looping_policy_is_interrupted_near_its_time_limit() {
         let mut slot = slot(choice(components::LOOPS));
         let tier = slot.create(3).unwrap();
         ENGINE.built_in(embedded::LRU).unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn where_not_even_the_lru_works_everything_is_admitted_and_the_cache_chooses() {
+    fn failed_lru_fallback_admits_everything_and_names_no_victims() {
         let mut slot = slot(choice(components::NAMES_TOO_FEW));
         let tier = slot.create(3).unwrap();
         // Either would need more memory for them than there is.
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_one_ranking_forgets_nothing_of_the_others() {
+    fn fault_in_one_tier_keeps_the_state_of_the_other_tiers() {
         let mut slot = slot(choice(components::LOOPS_WHEN_DROPPED));
         let (first, second) = (slot.create(9).unwrap(), slot.create(9).unwrap());
         slot.restore(&first, &[entry(0), entry(1)]);
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn victims_that_cannot_be_are_counted_and_passed_on() {
+    fn unknown_victims_are_counted_as_rejected_and_passed_on() {
         let mut slot = slot(choice(components::NAMES_STRANGERS));
         let tier = slot.create(3).unwrap();
         slot.restore(&tier, &[entry(0), entry(1)]);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_that_can_be_named_is_what_resides_and_the_candidate() {
+    fn policy_may_name_at_most_the_tracked_entries_and_the_candidate() {
         assert_eq!(check_number(3, 3), Ok(()));
         assert_eq!(check_number(4, 3), Err(PolicyFault::TooManyVictims { named: 4, tracked: 3 }));
         let mut slot = slot(choice(components::NAMES_THE_CANDIDATE));
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_takes_over_knows_what_happened_since_the_last_page() {
+    fn new_policy_receives_the_events_since_the_last_delta() {
         let mut slot = slot(choice(embedded::policy("lru").unwrap()));
         let (dropped, tier) = (slot.create(9).unwrap(), slot.create(9).unwrap());
         slot.drop_tier(dropped);
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_does_wrong_at_the_last_moment_does_not_take_over() {
+    fn policy_that_faults_on_the_final_delta_does_not_take_over() {
         let mut slot = slot(choice(embedded::policy("lru").unwrap()));
         let tier = slot.create(9).unwrap();
         let outline = slot.begin_swap();
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_that_is_over_gets_no_pages() {
+    fn ended_or_outdated_swap_gets_no_deltas() {
         let mut slot = slot(choice(embedded::policy("lru").unwrap()));
         let tier = slot.create(9).unwrap();
         let outline = slot.begin_swap();

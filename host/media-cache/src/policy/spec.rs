@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_is_written_with_its_options() {
+    fn policy_spec_is_displayed_with_its_options() {
         let spec: PolicySpec = "lru:a=1,b=x=y:z".parse().unwrap();
         assert_eq!(spec.origin, PolicyOrigin::BuiltIn("lru".into()));
         assert_eq!(spec.options, [("a".into(), "1".into()), ("b".into(), "x=y:z".into())]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_told_what_there_is() {
+    fn unknown_policy_name_is_an_error_that_lists_the_policies() {
         let error = "lruu:a=1".parse::<PolicySpec>().unwrap_err();
         assert!(error.to_string().starts_with("there is no policy \"lruu\": it is neither a file nor one of lru"), "{error}");
         for wrong in ["lru:", "lru:a", "lru:=1", "lru:a=1,"] {

@@ -33,7 +33,7 @@ mod tests {
     use media_cache_components as embedded;
 
     #[test]
-    fn policy_on_standby_is_not_that_of_the_cache() {
+    fn policy_of_a_standby_component_is_separate_from_the_active_one() {
         let engine = PolicyEngine::new().unwrap();
         let sieve = engine.compile(PolicyOrigin::Upload, embedded::policy("sieve").unwrap()).unwrap();
         let description = Description { name: "sieve".into(), version: String::new(), doc: String::new(), options: Vec::new() };

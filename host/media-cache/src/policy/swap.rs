@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_question_that_nobody_answers_is_over_with_the_cache_or_with_its_component() {
+    async fn swap_ends_when_the_cache_closes_or_the_component_drops_its_command() {
         for closes in [false, true] {
             let (swapper, mut commands) = swapper();
             let choice = swapper.record.choice();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_swap_that_came_to_nothing_is_not_followed_any_more() {
+    async fn failed_swap_is_unsubscribed_from_the_residency_log() {
         let directory = tempfile::tempdir().unwrap();
         let cache = crate::cache::MediaCache::builder().directory(directory.path()).open().await.unwrap();
         cache.put("x:a", "bytes", "text/plain", "a.txt").await.unwrap();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_swap_after_the_last_cache_is_gone_ends_at_once() {
+    async fn swap_after_the_cache_is_closed_fails_immediately() {
         let (swapper, commands) = swapper();
         drop(commands);
         let choice = swapper.record.choice();

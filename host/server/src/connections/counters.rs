@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_of_ipv6_counts_as_one_address() {
+    fn ipv6_network_counts_as_one_address() {
         let (connections, one) = (Connections::default(), NonZeroUsize::MIN);
         let permit = |address: &str| connections.address_permit(address.parse().unwrap(), one);
         let first = permit("2001:db8::1");

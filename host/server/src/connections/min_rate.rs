@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_nothing_waits_for_the_client_does_not_count() {
+    fn time_without_pending_data_does_not_count() {
         let (mut rate, mut now) = min_rate(1000);
         for _ in 0..9 {
             rate.wait(now).unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_window_is_judged_by_itself() {
+    fn each_window_is_measured_separately() {
         for (bytes, enough) in [(9_999, false), (10_000, true)] {
             let (mut rate, start) = min_rate(1000);
             rate.transferred(1_000_000, start);

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_router_has_to_look_at_is_left_to_it() {
+    fn requests_with_headers_for_the_router_are_not_handled_by_the_lane() {
         for (name, value) in [
             ("host", "y"),
             ("connection", "close"),

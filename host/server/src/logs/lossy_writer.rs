@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cannot_be_written_are_lost_and_reported_as_soon_as_one_can() {
+    fn unwritable_lines_are_lost_and_reported_at_the_next_successful_write() {
         let rig = Rig::new(1000);
         for line in ["a\n", "b\n", "c\n"] {
             rig.log(line);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_after_a_part_of_a_line_begins_on_its_own() {
+    fn line_after_a_partially_written_line_starts_on_a_new_line() {
         let rig = Rig::new(1000);
         rig.log("first\n");
         assert_eq!([rig.next(Ok(3)), rig.next(full())].concat(), "first\nst\n");

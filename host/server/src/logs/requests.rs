@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_choice_can_be_shared() {
+    fn shared_request_log_returns_every_setting_that_was_set() {
         let shared = SharedRequestLog::default();
         assert_eq!(shared.get(), RequestLog::default());
         for requests in [LogRequests::None, LogRequests::Errors, LogRequests::Misses, LogRequests::All] {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn each_choice_of_requests_includes_the_one_before() {
+    fn log_requests_settings_are_ordered_from_none_to_all() {
         assert!(LogRequests::None < LogRequests::Errors && LogRequests::Errors < LogRequests::Misses);
         assert!(LogRequests::Misses < LogRequests::All);
     }

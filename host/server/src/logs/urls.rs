@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_is_logged_as_far_as_was_chosen() {
+    fn url_is_logged_to_the_configured_extent() {
         let url = "https://me:secret@example.com:8443/a/b.png?token=secret#secret";
         let fingerprint = LogUrls::Host.describe(url).fingerprint;
         assert_eq!(fingerprint.len(), 16);

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn counters_do_not_go_down_when_the_component_starts_anew_or_scrapes_overtake_each_other() {
+    async fn counters_never_decrease_across_restarts_and_overlapping_scrapes() {
         let metrics = Arc::new(CacheMetrics::default());
         let (status, totals) = empty().await;
         for (restarts, counted, expected) in [(0, 7, 7), (0, 5, 7), (1, 2, 9), (0, 8, 9), (1, 3, 10), (3, 1, 11)] {

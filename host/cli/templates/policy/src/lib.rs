@@ -197,13 +197,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_asked_for_the_longest_goes_first() {
+    fn entries_are_evicted_in_the_order_of_use_or_of_arrival() {
         assert_eq!(ranking(&[]).evict(u64::MAX), [1, 2, 0]);
         assert_eq!(ranking(&[("order", "arrival")]).evict(u64::MAX), [0, 1, 2]);
     }
 
     #[test]
-    fn as_many_go_as_have_to() {
+    fn only_as_many_entries_are_evicted_as_necessary() {
         let mut ranking = ranking(&[]);
         let placed = ranking.place(&entry(3, 15), 15);
         assert!(matches!(placed, Placement::Admit(victims) if victims == [1, 2]));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn options_that_cannot_be_are_refused() {
+    fn invalid_options_are_refused() {
         for (name, value) in [("order", "size"), ("depth", "1")] {
             let error = Ranking::new(30, &owned(&[(name, value)])).err().unwrap();
             assert!(error.contains(name), "{error}");
