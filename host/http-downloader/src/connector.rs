@@ -103,10 +103,8 @@ impl Inner {
                 addresses.iter().find_map(|&address| Some((self.pool.take(&uri, address)?, address)))
         {
             self.check(&uri, address)?;
-            if let Err(busy) = claim.claim(address) {
-                connection.release();
-                return Err(busy.into());
-            }
+            // If the address is busy, the connection is closed: releasing it would keep it for longer, although no request used it.
+            claim.claim(address)?;
             attempt.note_reused();
             return Ok(connection);
         }

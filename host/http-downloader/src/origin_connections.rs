@@ -18,9 +18,10 @@ use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
+use crate::address_block::AddressBlock;
 use crate::idle_list::IdleList;
 use crate::limiter_options::LimiterOptions;
-use crate::origin_stream::{OriginStream, is_quiet};
+use crate::origin_stream::{OriginStream, is_http2, is_quiet};
 
 /// How long a connection is kept that nobody uses. Widespread servers close theirs after 5 seconds (Apache, Node.js), and a request
 /// that is sent at that moment is lost.
@@ -71,22 +72,26 @@ struct Key {
 }
 
 impl Key {
-    fn has_origin_of(&self, other: &Self) -> bool {
-        (self.pool, &self.scheme, &self.authority) == (other.pool, &other.scheme, &other.authority)
+    /// Whether both are connections to the same host, whatever its port.
+    fn has_host_of(&self, other: &Self) -> bool {
+        self.pool == other.pool && self.authority.host().eq_ignore_ascii_case(other.authority.host())
     }
 }
 
-/// An open connection, which is counted.
+/// An open connection.
 struct Open {
     stream: OriginStream,
-    count: Arc<AtomicUsize>,
+    /// What counts it. Those of HTTP/2 are not counted: they are never idle here.
+    count: Option<Arc<AtomicUsize>>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         // Takes leave of the origin, as far as that is possible without waiting.
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
-        self.count.fetch_sub(1, Ordering::Relaxed);
+        if let Some(count) = &self.count {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -178,8 +183,11 @@ impl ConnectionPool {
     /// Takes over a new connection. Idle ones make room for it: all together are no more than there may be downloads.
     pub(crate) fn opened(self: &Arc<Self>, stream: OriginStream, uri: &Uri, address: IpAddr) -> OriginConnection {
         let shared = &self.connections.0;
+        if is_http2(&stream) {
+            return OriginConnection { pool: self.clone(), key: None, open: Open { stream, count: None } };
+        }
         let others = shared.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open { stream, count: shared.open.clone() };
+        let open = Open { stream, count: Some(shared.open.clone()) };
         let surplus = (others + 1).saturating_sub(self.limits.max_downloads.get());
         if surplus > 0 {
             let list = &mut shared.idle().list;
@@ -196,7 +204,9 @@ impl ConnectionPool {
         let Ok(runtime) = Handle::try_current() else { return };
         let shared = &self.connections.0;
         let mut idle = shared.idle();
-        idle.list.trim(self.limits.max_downloads_per_host.get() - 1, |other| other.has_origin_of(&key));
+        idle.list.trim(self.limits.max_downloads_per_host.get() - 1, |other| other.has_host_of(&key));
+        let block = AddressBlock::from(key.address);
+        idle.list.trim(self.limits.max_downloads_per_address.get() - 1, |other| AddressBlock::from(other.address) == block);
         idle.list.trim(self.limits.max_downloads.get().min(MAX_IDLE) - 1, |_| true);
         idle.list.add(key, open, Instant::now() + shared.keep_idle);
         if idle.expiring.as_ref().is_none_or(AbortHandle::is_finished) {

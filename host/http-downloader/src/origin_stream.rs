@@ -17,6 +17,10 @@ pub(crate) type OriginStream = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
 /// Whether the origin has sent nothing that is unread and has not closed the connection. What has arrived is lost: a stream that is not
 /// quiet has no further use.
 pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
+    // Reading moves the beginning of a TLS record out of the socket without returning anything, so the socket is asked before.
+    if !has_received_nothing(tcp_of(stream)) {
+        return false;
+    }
     // This covers what TLS has decrypted; the socket itself is asked because the runtime learns of what arrives only later.
     let (mut byte, mut context) = ([0], Context::from_waker(Waker::noop()));
     let read = Pin::new(&mut *stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));

@@ -243,12 +243,12 @@ fn is_invalid_http(error: &Error) -> bool {
         || find_cause::<h2::Error>(error).is_some_and(|error| !error.is_io() && !error.is_remote())
 }
 
-/// Whether a request over a connection that an earlier one had used has failed for that reason. Some origins say 408 before they close
-/// an idle connection (RFC 9110, section 15.5.9).
+/// Whether a request over a connection that an earlier one had used has failed for that reason, as far as that can be told: the
+/// connection ended, or what arrived is no response. Some origins say 408 before they close an idle connection (RFC 9110, section 15.5.9).
 fn is_stale<B>(response: &Result<Response<B>, Error>) -> bool {
     match response {
         Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT,
-        Err(error) => find_cause::<AddressBusy>(error).is_none(),
+        Err(error) => find_cause::<AddressBusy>(error).is_none() && find_cause::<HeadTooLarge>(error).is_none(),
     }
 }
 

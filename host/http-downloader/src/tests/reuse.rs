@@ -1,7 +1,7 @@
 //! Connections that serve several requests.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
@@ -271,4 +271,51 @@ async fn tls_connection_is_reused_and_dropped_if_the_origin_has_closed_it() {
         }
     }
     assert_eq!(client.counts().0, 3);
+}
+
+#[tokio::test]
+async fn connection_on_which_half_a_tls_record_has_arrived_is_not_reused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = lasting();
+    let connections = options.origin_connections.clone();
+    let client = Client { downloader: trusting_downloader(options), connections };
+    let (sent, is_sent) = tokio::sync::oneshot::channel();
+    let mut sent = Some(sent);
+    let origin = async {
+        let mut kept = Vec::new();
+        for _ in 0..2 {
+            let mut stream = acceptor("http/1.1").accept(listener.accept().await.unwrap().0).await.unwrap();
+            let path = next_path(&mut stream).await.unwrap();
+            stream.write_all(ok(&path).as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+            if kept.is_empty() {
+                client.idle(1).await;
+                // Application data of 64 bytes, of which two come.
+                stream.get_mut().0.write_all(&[23, 3, 3, 0, 64, 1, 2]).await.unwrap();
+                let client = stream.get_ref().0.peer_addr().unwrap();
+                while unread_bytes(client) == 0 {
+                    tokio::task::yield_now().await;
+                }
+                sent.take().unwrap().send(()).unwrap();
+            }
+            kept.push(stream);
+        }
+    };
+    let fetches = async {
+        assert_eq!(client.fetch(format!("https://{address}/a")).await.unwrap(), "/a");
+        is_sent.await.unwrap();
+        assert_eq!(client.fetch(format!("https://{address}/b")).await.unwrap(), "/b");
+    };
+    join(origin, fetches).await;
+    assert_eq!(client.counts(), (0, 0));
+}
+
+/// What has arrived at a local socket and is unread, in bytes.
+fn unread_bytes(address: SocketAddr) -> u64 {
+    let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = format!(":{:04X}", address.port());
+    let socket = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find(|fields| fields[1].ends_with(&port));
+    let (_, received) = socket.unwrap()[4].split_once(':').unwrap();
+    u64::from_str_radix(received, 16).unwrap()
 }
