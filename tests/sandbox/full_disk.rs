@@ -8,7 +8,7 @@ use media_cache_test_support::cache_requests::{body, fill};
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::random::noise;
-use media_cache_test_support::soon::soon;
+use media_cache_test_support::soon::{eventually, soon};
 
 use crate::small_disk::SmallDisk;
 
@@ -41,7 +41,8 @@ async fn media_is_served_and_not_stored_when_other_files_fill_the_disk() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
     let foreign = noise(9, 256 << 10);
-    fs::write(rig.directory().join("foreign"), &foreign).unwrap();
+    // The cache may be writing its index log anew at the moment.
+    eventually(|| fs::write(rig.directory().join("foreign"), &foreign).is_ok()).await;
     for asked in 1..3 {
         assert_eq!(body(&cache.get_or_download("test:1").await.unwrap()).await, noise(0, 32 << 10));
         assert_eq!(rig.origin.requests("test:1"), asked);
@@ -61,7 +62,7 @@ async fn media_is_served_and_not_stored_when_other_files_fill_the_disk() {
 async fn entries_are_stored_again_once_the_disk_has_free_space() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
-    fs::write(rig.directory().join("foreign"), noise(9, 256 << 10)).unwrap();
+    eventually(|| fs::write(rig.directory().join("foreign"), noise(9, 256 << 10)).is_ok()).await;
     fill(&cache, &["test:1"]).await;
     fs::remove_file(rig.directory().join("foreign")).unwrap();
     fill(&cache, &["test:1", "test:2"]).await;
