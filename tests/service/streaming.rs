@@ -176,3 +176,32 @@ async fn gif_is_converted_before_its_response_begins() {
     let response = soon(request).await.is("miss");
     assert_eq!(response.header("content-type"), "video/mp4");
 }
+
+#[tokio::test]
+async fn head_of_a_body_of_unknown_length_has_no_content_length() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    origin.send_head("image/png", None);
+    origin.send(&picture(50_000)[..20_000]);
+    let head = begin(&service, Method::HEAD, &origin.url("/a.png")).await;
+    assert_eq!((head.status().as_u16(), head.headers().get("content-length")), (200, None));
+}
+
+#[tokio::test]
+async fn entry_that_is_deleted_while_its_body_arrives_is_not_stored() {
+    for delete in ["/media?url=", "/entries?prefix="] {
+        let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+        let service = dir.serve().await;
+        let (url, sent) = (origin.url("/a.png"), picture(50_000));
+        origin.send_head("image/png", Some(50_000));
+        origin.send(&sent[..20_000]);
+        let mut response = begin(&service, Method::GET, &url).await;
+        let path = format!("{delete}{}", media_path(&url).split_once('=').unwrap().1);
+        assert!(send(service.request(Method::DELETE, &path)).await.status < 300, "{path}");
+        origin.send(&sent[20_000..]);
+        assert_eq!(read(&mut response, 50_000).await, sent);
+        soon(async { while service.stats().await["downloads"]["succeeded"] != 1 {} }).await;
+        service.stop().await;
+        assert!(!dir.holds(&url), "{delete}");
+    }
+}

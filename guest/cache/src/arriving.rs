@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use media_cache_entry_files::Metadata;
 
+use crate::arriving_media::Removal;
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -33,11 +34,11 @@ impl Cache {
             Role::Follower(_) => None,
         };
         fill.announce(|| media.share());
-        self.arriving.insert(key.digest, media.share(), waiters);
+        let removal = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters);
         let (cache, url, arriving) = (Rc::clone(self), key.request_key.to_owned(), media.share());
         wit_bindgen::spawn_local(async move {
-            let filled = cache.complete_fill(&url, arriving, began).await;
-            cache.arriving.remove(&cache.lookup_key(&url).digest);
+            let filled = cache.complete_fill(&url, arriving, began, &removal).await;
+            cache.arriving.end(&cache.lookup_key(&url).digest, &removal);
             let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
             match &filled {
                 Some(media) => fill.finish(|| media.share()),
@@ -51,13 +52,24 @@ impl Cache {
     }
 
     /// Waits for the body, and stores the media. `None` if the download fails.
-    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64) -> Option<CachedMedia> {
+    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, removal: &Removal) -> Option<CachedMedia> {
         let key = self.lookup_key(url);
         let ended = arriving.body.finished().await;
         let cost = self.end_download(&key, ended, arriving.body.size(), began).ok()?;
         let metadata = Metadata { cost, stored_at: clock::now(), ..Metadata::clone(&arriving.metadata) };
         let mut media = CachedMedia { metadata: metadata.into(), ..arriving };
-        self.store_filled(&key, &mut media).await;
+        if !removal.has_happened() {
+            self.store_filled(&key, &mut media).await;
+        }
+        if removal.has_happened() {
+            // While it was being stored, or before.
+            let files = {
+                let state = &mut *self.state.borrow_mut();
+                state.index.find(&key.digest).and_then(|slot| state.take_entry(slot))
+            };
+            self.delete_evicted(files).await;
+            (media.handle, media.not_stored) = (None, Some(StoreError::Refused));
+        }
         Some(media)
     }
 

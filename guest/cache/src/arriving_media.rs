@@ -1,8 +1,9 @@
 //! Media that is served while its body is arriving, and the requests that follow it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::rc::Rc;
 
 use media_cache_entry_files::{DigestHasher, KeyDigest};
 
@@ -16,12 +17,39 @@ struct Followed {
     media: CachedMedia,
     /// The requests that follow the body, besides the one that leads the fill.
     followers: u32,
+    /// The cache key.
+    url: String,
+    removal: Removal,
+}
+
+/// Whether an entry was removed while its body was arriving. Then it must not be stored.
+#[derive(Clone, Default)]
+pub(crate) struct Removal(Rc<Cell<bool>>);
+
+impl Removal {
+    /// Whether that is so.
+    pub fn has_happened(&self) -> bool {
+        self.0.get()
+    }
 }
 
 impl ArrivingMedia {
     /// Adds media that so many requests follow already.
-    pub fn insert(&self, digest: KeyDigest, media: CachedMedia, followers: u32) {
-        self.0.borrow_mut().insert(digest, Followed { media, followers });
+    pub fn insert(&self, digest: KeyDigest, url: &str, media: CachedMedia, followers: u32) -> Removal {
+        let removal = Removal::default();
+        self.0.borrow_mut().insert(digest, Followed { media, followers, url: url.into(), removal: removal.clone() });
+        removal
+    }
+
+    /// Notes that an entry was removed. Returns whether its body is arriving, which no further request follows.
+    pub fn note_removed(&self, digest: &KeyDigest) -> bool {
+        let removed = self.0.borrow_mut().remove(digest);
+        removed.is_some_and(|followed| !followed.removal.0.replace(true))
+    }
+
+    /// The entries whose bodies are arriving and whose cache keys match.
+    pub fn matching(&self, matches: impl Fn(&str) -> bool) -> Vec<KeyDigest> {
+        self.0.borrow().iter().filter(|(_, followed)| matches(&followed.url)).map(|(digest, _)| *digest).collect()
     }
 
     /// The media of an entry for another request.
@@ -37,9 +65,12 @@ impl ArrivingMedia {
         self.0.borrow().get(digest).map_or(0, |followed| followed.followers)
     }
 
-    /// Removes media that has arrived, or never will.
-    pub fn remove(&self, digest: &KeyDigest) {
-        let ended = self.0.borrow_mut().remove(digest);
+    /// Removes media that has arrived, or never will, unless another request has begun to fetch it since it was removed.
+    pub fn end(&self, digest: &KeyDigest, removal: &Removal) {
+        let mut arriving = self.0.borrow_mut();
+        let is_this = arriving.get(digest).is_some_and(|followed| Rc::ptr_eq(&followed.removal.0, &removal.0));
+        let ended = if is_this { arriving.remove(digest) } else { None };
+        drop(arriving);
         drop(ended);
     }
 }

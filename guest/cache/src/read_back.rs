@@ -96,6 +96,10 @@ impl Cache {
         let stamp = disk.stamp(digest.sidecar_file()).await.ok()?;
         let fits = self.state.borrow().memory_tier.fits(open.body.size());
         let body = if fits { open.body.load().await.ok()? } else { open.body.share() };
+        // Otherwise these need not be the bytes that were verified.
+        if !open.body.unchanged() {
+            return None;
+        }
         let OpenFile { metadata, body_digest, .. } = open;
         let state = &mut *self.state.borrow_mut();
         let slot = state.index.resolve(handle)?;

@@ -27,19 +27,20 @@ impl Cache {
         self.state.borrow_mut().failures.forget(&key.request_digest());
         opened?;
         let _permit = self.permits.acquire().ok_or(StoreError::NotReady)?;
+        let was_arriving = self.arriving.note_removed(&key.digest);
         let (files, known) = loop {
             let fill = match self.state.borrow_mut().remove_committed(&key.digest) {
                 Removal::Remove { files, known } => break (files, known),
-                Removal::Absent => return Ok(false),
+                Removal::Absent => return Ok(was_arriving),
                 Removal::InUse => self.fills.follow(&key.digest),
             };
             match fill {
                 Some(written) => drop(written.await),
-                None => return Ok(false),
+                None => return Ok(was_arriving),
             }
         };
         match self.delete_files([files]).await {
-            Ok(existed) => Ok(known || existed),
+            Ok(existed) => Ok(known || existed || was_arriving),
             Err(failure) => Err(StoreError::Disk(failure.reason)),
         }
     }

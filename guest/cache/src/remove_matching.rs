@@ -47,6 +47,9 @@ impl Cache {
         }
         loaded?;
         let (mut removals, mut interrupted) = (Removals::default(), false);
+        for digest in self.arriving.matching(|url| filter.matches(url)) {
+            removals.matched += u64::from(self.arriving.note_removed(&digest));
+        }
         let mut start: Slot = 0;
         // Entries keep their slots however they are used, so that one pass over the slots omits nothing.
         while start < self.state.borrow().index.slot_count() {

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{Response, StatusCode};
@@ -128,6 +129,7 @@ impl HttpDownloader {
                 let received = until_closed(options.limiter.as_ref(), async { receiving.await? }).await;
                 delivery.end(received).await
             }
+            .fuse()
         });
         let body = tokio::select! {
             biased;

@@ -50,7 +50,10 @@ impl<W> Arrival<W> {
 
     /// Ends the arrival, unless it has ended.
     pub fn end(&self, outcome: Result<W, FetchError>) {
-        let _ = self.outcome.set(outcome);
+        let has_failed = outcome.is_err();
+        if self.outcome.set(outcome).is_ok() && has_failed {
+            self.received.clear();
+        }
         self.progress.send_replace(());
     }
 

@@ -83,6 +83,11 @@ impl Received {
         Arc::unwrap_or_clone(mem::take(&mut self.lock().buffer))
     }
 
+    /// Closes the file and frees the buffer of a body that has failed: the space for it is no longer reserved.
+    pub fn clear(&self) {
+        *self.lock() = Bytewise::default();
+    }
+
     /// The next bytes from `position`, but none from `end` on. `None` if there are none.
     pub fn piece(&self, position: u64, end: u64) -> Option<Piece> {
         let state = self.lock();

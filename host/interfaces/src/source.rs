@@ -99,12 +99,13 @@ pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<By
     Ok(buffer.into())
 }
 
-/// Reads what the system has of a file in its page cache. At least one byte is there, unless the file has become shorter.
+/// Reads what the system has of a file in its page cache. At least one byte is there.
 pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
     match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        // A file system that cannot tell, or a system that cannot ask it.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Err(io::ErrorKind::WouldBlock.into()),
+        // The file has become shorter, which a read that may block finds out; or a kernel such as Linux 5.10 returns this before the end.
+        Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+        // A file system that cannot tell, a system that cannot ask it, or a passing failure.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR | Errno::NOMEM) => Err(io::ErrorKind::WouldBlock.into()),
         read => Ok(read?),
     }
 }

@@ -12,4 +12,6 @@ pub struct BlobHandle {
     pub(crate) url: Option<Arc<str>>,
     /// Counts the handles of the component.
     pub(crate) _counted: Arc<()>,
+    /// Shared by the component's handles to this blob, and by nothing else.
+    pub(crate) shared: Arc<()>,
 }

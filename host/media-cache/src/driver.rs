@@ -136,6 +136,8 @@ impl Driver {
     async fn run_line(&self, line: Line, successors: &mpsc::UnboundedSender<NewSuccessor>) {
         let Line { mut component, mut inbox, mut ready, mut trial, mut fallback, mut succession } = line;
         let mut backoff = Backoff::default();
+        // Instances in a row that broke down before they had answered, and not for want of a directory.
+        let mut own_failures = 0;
         loop {
             while let Some(inbox) = &mut inbox
                 && !self.serving.directory.is_ours()
@@ -190,8 +192,10 @@ impl Driver {
             }
             self.restarts.fetch_add(1, Ordering::Relaxed);
             tracing::error!("the cache component broke down and is started again: {trap:?}");
-            if let Some(pause) = backoff.pause(answered.load(Ordering::Relaxed)) {
-                if let Some(fallback) = fallback.take_if(|_| component_is_to_blame) {
+            let has_answered = answered.load(Ordering::Relaxed);
+            own_failures = if has_answered { 0 } else { own_failures + u32::from(component_is_to_blame) };
+            if let Some(pause) = backoff.pause(has_answered) {
+                if let Some(fallback) = fallback.take_if(|_| own_failures >= MAX_FRUITLESS_INSTANCES) {
                     let [from, to] = [&component, &fallback].map(|component| component.description().to_string());
                     tracing::error!(
                         "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row broke down before they had answered \

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::media::Source;
+use crate::offers::Offers;
 use crate::request::Request;
 use crate::resident_index::{ResidentHandle, ResidentIndex};
 
@@ -30,6 +31,7 @@ pub(crate) struct HitBuffer {
     hits: Mutex<Hits>,
     added: Notify,
     driver: mpsc::WeakSender<Request>,
+    offers: Offers,
 }
 
 #[derive(Default)]
@@ -59,7 +61,7 @@ impl EarlierHits {
 
 impl HitBuffer {
     pub fn new(driver: mpsc::WeakSender<Request>) -> Self {
-        Self { hits: Mutex::default(), added: Notify::new(), driver }
+        Self { hits: Mutex::default(), added: Notify::new(), driver, offers: Offers::default() }
     }
 
     /// Notes a hit on the entry of `url`. If the component has taken none for very long, it is not noted.
@@ -86,11 +88,12 @@ impl HitBuffer {
         self.lock().add_earlier(url, hits);
     }
 
-    /// Has the component offer the entry of `url` to its memory tier, if it can take requests now.
+    /// Has the component offer the entry of `url` to its memory tier, if it can take requests now and no other entry is being offered:
+    /// each is read into memory first.
     pub fn offer(&self, url: &str, handle: ResidentHandle) {
-        if let Some(driver) = self.driver.upgrade() {
+        if let (Some(driver), Some(turn)) = (self.driver.upgrade(), self.offers.next()) {
             // If not, the entry is offered again after as many hits.
-            let _ = driver.try_send(Request::Promote { url: url.into(), handle });
+            let _ = driver.try_send(Request::Promote { url: url.into(), handle, turn });
         }
     }
 

@@ -46,21 +46,25 @@ impl HostState {
         self.push_blob_of(None, blob)
     }
 
-    /// Gives the component a handle to a blob with the bytes of this URL.
-    pub(crate) fn push_blob_of(&mut self, url: Option<Arc<str>>, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let handle = BlobHandle { blob, url, _counted: self.handles.clone() };
+    /// Gives the component another handle to a blob that it has.
+    pub(crate) fn share_blob(&mut self, handle: &Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
+        let BlobHandle { blob, url, _counted, shared } = self.table.get(handle)?;
+        let handle = BlobHandle { blob: blob.clone(), url: url.clone(), _counted: _counted.clone(), shared: shared.clone() };
         Ok(self.table.push(handle)?)
     }
 
-    /// Takes back a handle to a blob that the component still has another handle to.
-    pub(crate) fn take_shared_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
-        Ok(self.table.delete(handle)?.blob)
+    /// Gives the component a handle to a blob with the bytes of this URL.
+    pub(crate) fn push_blob_of(&mut self, url: Option<Arc<str>>, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
+        let handle = BlobHandle { blob, url, _counted: self.handles.clone(), shared: Arc::default() };
+        Ok(self.table.push(handle)?)
     }
 
-    /// Takes back a handle that the component gave away.
+    /// Takes back a handle that the component gave away. If it was the last one to the blob, others may still hold that.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
-        let blob = self.table.delete(handle)?.blob;
-        self.disk_usage.removed.watch(&blob);
+        let BlobHandle { blob, shared, .. } = self.table.delete(handle)?;
+        if Arc::into_inner(shared).is_some() {
+            self.disk_usage.removed.watch(&blob);
+        }
         Ok(blob)
     }
 }

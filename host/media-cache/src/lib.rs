@@ -53,6 +53,7 @@ mod listing;
 mod load_task;
 mod loading;
 mod media;
+mod offers;
 mod open_error;
 mod options;
 mod pass_through;

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use crate::component::cache_component::CacheComponent;
 use crate::component::swap_error::ComponentSwapError;
 use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, Stats, Status, StoreError, Verified};
+use crate::offers::OfferTurn;
 use crate::resident_index::ResidentHandle;
 
 /// Where an answer goes.
@@ -52,6 +53,8 @@ pub(crate) enum Request {
     Promote {
         url: String,
         handle: ResidentHandle,
+        /// No other entry is offered before this is dropped.
+        turn: OfferTurn,
     },
     Verify {
         url: String,

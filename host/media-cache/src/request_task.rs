@@ -94,7 +94,10 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             note_hit(instance, late, Some(&media));
             let is_stored = media.handle.is_some();
             let delivered = take(accessor, media)?;
-            if delivered.media.body.is_arriving() {
+            // A body that was arriving may have arrived by now, and be stored later all the same.
+            if delivered.media.body.is_arriving()
+                || (!is_stored && delivered.media.source == Source::Origin && instance.standing() == Standing::Active)
+            {
                 return Box::pin(answer_early(url, delivered, reply, accessor, instance)).await;
             }
             if !is_stored && instance.standing() != Standing::Active && may_be_stored(&delivered.media) {
@@ -263,7 +266,7 @@ async fn admit(
 async fn serve_question(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<()> {
     let (guest, cache) = (instance.guest(), instance.cache);
     match request {
-        Request::Promote { url, handle } => promote(accessor, instance, &url, handle).await?,
+        Request::Promote { url, handle, turn: _turn } => promote(accessor, instance, &url, handle).await?,
         Request::Verify { url, reply } => drop(reply.send(guest.call_verify(accessor, cache, url).await?)),
         Request::Entries { after, limit, reply } => {
             let _listing = instance.slices.during(Work::Listing);

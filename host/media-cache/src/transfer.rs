@@ -12,12 +12,8 @@ use crate::media::{Attachment, Delivered, Media, MediaInfo};
 
 /// Takes media that the component returned out of its table.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
-    let file = media.file.map(|file| state.take_shared_blob(file)).transpose()?;
-    let body = state.take_shared_blob(media.body)?;
-    if file.as_ref().is_none_or(|file| !Arc::ptr_eq(file, &body)) {
-        // The component may hold it no longer.
-        state.disk_usage.removed.watch(&body);
-    }
+    let file = media.file.map(|file| state.take_blob(file)).transpose()?;
+    let body = state.take_blob(media.body)?;
     let info = MediaInfo {
         mimetype: media.mimetype,
         filename: media.filename,

@@ -27,7 +27,7 @@ pub(crate) async fn respond(
 ) -> Result<Response, Problem> {
     let is_head = *method == Method::HEAD;
     if media.body.is_arriving() && !needs_all(is_head, protocol, request, &media.body) {
-        return Ok(follow(is_head, &media));
+        return Ok(follow(&media));
     }
     media.finished().await?;
     let version = Version::of(&media).await?;
@@ -54,9 +54,9 @@ fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: 
 }
 
 /// A response that follows a body that is arriving.
-fn follow(is_head: bool, media: &Media) -> Response {
-    let body = if is_head { Body::empty() } else { Body::from_stream(media.body.stream(0..u64::MAX)) };
-    let mut response = Response::new(body);
+fn follow(media: &Media) -> Response {
+    // The length of an empty body, as for HEAD, would be taken for that of the media.
+    let mut response = Response::new(Body::from_stream(media.body.stream(0..u64::MAX)));
     let (headers, presentation) = (response.headers_mut(), Presentation::of(media.mimetype()));
     if let Some(length) = media.body.expected_len() {
         headers.insert(header::CONTENT_LENGTH, length.into());

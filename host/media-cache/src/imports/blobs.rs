@@ -73,9 +73,7 @@ impl HostBlob for HostState {
     }
 
     fn share(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let BlobHandle { blob, url, .. } = self.table.get(&blob)?;
-        let (blob, url) = (blob.clone(), url.clone());
-        self.push_blob_of(url, blob)
+        self.share_blob(&blob)
     }
 
     fn drop(&mut self, blob: Resource<BlobHandle>) -> wasmtime::Result<()> {

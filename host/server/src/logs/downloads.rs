@@ -54,6 +54,10 @@ impl<D: ?Sized> Logged<D> {
     /// Logs the end of a download: now, or when a body that is arriving has ended.
     fn log_end(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
         match fetched {
+            // It was arriving, and has failed by now.
+            Ok(Some(FetchedMedia { body, .. })) if let Some(failure) = body.failure() => {
+                write(&self.log, url, begun, Err(&failure))
+            }
             Ok(Some(FetchedMedia { body, mimetype, .. })) => match body.completion() {
                 Some(completion) => {
                     let (log, url, mimetype) = (self.log.clone(), url.to_owned(), mimetype.clone());

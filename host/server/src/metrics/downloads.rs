@@ -62,12 +62,15 @@ impl Downloads {
         &self,
         url: &str,
         download: impl Future<Output = Result<T, FetchError>>,
-        body: impl FnOnce(&T) -> Option<&Blob>,
+        body: impl Fn(&T) -> Option<&Blob>,
     ) -> Result<T, FetchError> {
         let in_progress = InProgress::new(&self.in_progress);
         let begun = Instant::now();
         let fetched = download.await;
+        // A body that was arriving may have failed by now.
+        let failed = fetched.as_ref().ok().and_then(|fetched| body(fetched)?.failure());
         let ended = match fetched.as_ref().map(body) {
+            Ok(_) if failed.is_some() => failed.as_ref().map_or(Ok(0), Err),
             Ok(body) => match body.and_then(Blob::completion) {
                 Some(completion) => {
                     let (ended, host_class) = (self.clone(), self.class(url));

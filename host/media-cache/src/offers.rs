@@ -1,0 +1,38 @@
+//! Offers of entries to the memory tier, one at a time: each is read into memory, and the tier may refuse it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether an entry is being offered.
+#[derive(Default)]
+pub(crate) struct Offers(Arc<AtomicBool>);
+
+/// The turn of an entry. The next one comes when this is dropped.
+pub(crate) struct OfferTurn(Arc<AtomicBool>);
+
+impl Offers {
+    /// The turn of another entry, unless one is being offered.
+    pub fn next(&self) -> Option<OfferTurn> {
+        (!self.0.swap(true, Ordering::Relaxed)).then(|| OfferTurn(self.0.clone()))
+    }
+}
+
+impl Drop for OfferTurn {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_entry_is_offered_at_a_time() {
+        let offers = Offers::default();
+        let turn = offers.next();
+        assert!(turn.is_some() && offers.next().is_none());
+        drop(turn);
+        assert!(offers.next().is_some());
+    }
+}
