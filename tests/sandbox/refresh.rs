@@ -51,7 +51,7 @@ async fn refresh_of_changed_media_replaces_both_files_and_the_resident() {
     let RefreshOutcome { media, modified, not_stored } = cache.refresh(URL).await.unwrap();
     assert!(modified && not_stored.is_none(), "{not_stored:?}");
     assert_eq!(rig.origin.conditions(URL).and_then(|conditions| conditions.etag).as_deref(), Some("\"1\""));
-    assert_eq!(body(&before).await, b"first", "whoever has the old media keeps it");
+    assert_eq!(body(&before).await, b"first", "a caller that has the old media keeps it");
     let from_memory = cache.get(URL).await.unwrap().unwrap();
     assert_eq!(from_memory.source, Source::Memory);
     for media in [media, from_memory] {

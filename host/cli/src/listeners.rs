@@ -118,7 +118,7 @@ impl Listeners {
         );
         anyhow::ensure!(
             signed || self.public || listen.is_loopback(),
-            "--listen {listen} can be reached from other machines, and whoever reaches it could have this one download whatever they \
+            "--listen {listen} can be reached from other machines, and any client could have this service download whatever they \
              like. Give a key with which requests have to be signed (--signing-key-file FILE), or say that this is meant (--public), \
              or listen on this machine only (--listen 127.0.0.1:{})",
             listen.port()
@@ -126,7 +126,7 @@ impl Listeners {
         if let Some(address) = admin {
             anyhow::ensure!(
                 !tokens.is_empty() || address.is_loopback(),
-                "--admin-listen {address} can be reached from other machines, and whoever reaches it could store and delete what they \
+                "--admin-listen {address} can be reached from other machines, and any client could store and delete what they \
                  like. Give tokens (--admin-token-file FILE), or listen on this machine only (--admin-listen 127.0.0.1:{})",
                 address.port()
             );

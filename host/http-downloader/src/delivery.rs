@@ -34,7 +34,7 @@ pub(crate) struct Started {
     pub abandoned: Abandoned,
 }
 
-/// A body on its way to whoever fetches it.
+/// A body on its way to the caller of the fetch.
 pub(crate) struct Delivery {
     sink: Sink,
     stage: Stage,

@@ -76,7 +76,7 @@ pub struct HttpOptions {
     /// Where those files are, which have no names. A cache that stores what is downloaded has its own: see `Builder::spool` in the crate
     /// `media-cache`. The system's directory for temporary files by default.
     pub spool: Arc<Spool>,
-    /// The media types, without parameters, whose bodies are returned only once they are complete, since whoever gets them needs all of
+    /// The media types, without parameters, whose bodies are returned only once they are complete, since their consumer needs all of
     /// them at once: those that a transcoder accepts. A body of any other type is returned once its type is known, and may then still be
     /// [arriving](media_cache_interfaces::Blob::finished). `image/gif` by default.
     pub whole_types: Vec<String>,

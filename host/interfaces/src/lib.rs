@@ -1,7 +1,7 @@
 //! Interfaces between the media cache and its host: bytes ([`Blob`]), downloads ([`Downloader`]) and transcoding ([`Transcoder`]).
 //!
 //! A body can be read while it arrives: [`SpooledBody::into_arriving`] returns the [`Blob`] for its readers and the [`ArrivingBody`] for
-//! whoever receives it.
+//! its writer.
 //!
 //! The cache uses these interfaces; downloaders and transcoders implement them. Neither side depends on the other.
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use media_cache_interfaces::Blob;
 
-/// What a component holds. As long as one handle is left in its table, the [`Arc`] lives, and whoever kept a weak reference to it
-/// knows that the component still has the blob.
+/// What a component holds. As long as one handle is left in its table, the [`Arc`] lives, and a weak reference to it
+/// tells that the component still has the blob.
 pub struct BlobHandle {
     pub(crate) blob: Arc<Blob>,
     /// Where the bytes are from, if they are those of media that was downloaded or put. For logs.

@@ -165,7 +165,7 @@ impl MediaCache {
     }
 
     /// What is stored for `url`; downloaded, stored and returned if nothing is. Concurrent requests share one download, which continues if
-    /// the first caller goes away. While the component cannot be called, what is not in memory is downloaded and not stored.
+    /// the first caller is dropped. While the component cannot be called, what is not in memory is downloaded and not stored.
     ///
     /// After a miss the body may still be arriving, if the downloader returns such bodies, as the one over HTTP does. What reads the body
     /// waits for the rest and fails if the download does, which then stores nothing; [`Media::finished`] waits for all of it, and is what

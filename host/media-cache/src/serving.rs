@@ -56,7 +56,7 @@ pub(crate) struct Serving {
 
 /// Why an instance ended.
 pub(crate) enum End {
-    /// Everybody went away.
+    /// All senders are gone.
     Abandoned,
     /// The cache was closed; the caller waits.
     Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),

@@ -1,4 +1,4 @@
-//! `media-cache policy test`: checks policies, whoever wrote them.
+//! `media-cache policy test`: checks policies from any author.
 
 use std::process::ExitCode;
 use std::time::Instant;

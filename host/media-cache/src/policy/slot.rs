@@ -30,7 +30,7 @@ pub(crate) struct PolicySlot {
     pub(super) swapping: bool,
 }
 
-/// What is known of a tier, whoever keeps it.
+/// The state of a tier.
 pub(super) struct TierState {
     pub capacity: u64,
     pub residency: ResidencyLog,
