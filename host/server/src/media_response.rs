@@ -302,8 +302,8 @@ mod tests {
                 let body = tokio::spawn(to_bytes(response.into_body(), 1000));
                 writer.append("ab".into()).await.unwrap();
                 writer.finish(|_| FetchError::NotFound).await;
-                let expected = if method == Method::HEAD { "" } else { "0123456789ab" };
-                assert_eq!(body.await.unwrap().unwrap(), expected);
+                // The router drops that of a response to HEAD.
+                assert_eq!(body.await.unwrap().unwrap(), "0123456789ab");
             }
         }
     }
