@@ -138,8 +138,11 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
 async fn directory_locked_by_another_process_is_reported_and_reused_once_recreated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    fs::remove_file(rig.directory().join("media-cache.lock")).unwrap();
-    let other = DirectoryLock::acquire(&rig.directory()).unwrap();
+    // In one step, so that the cache cannot put a lock of its own there first.
+    let elsewhere = rig.root().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let other = DirectoryLock::acquire(&elsewhere).unwrap();
+    fs::rename(elsewhere.join("media-cache.lock"), rig.directory().join("media-cache.lock")).unwrap();
     degraded_because(&cache, "in use by another").await;
     let built_in = ENGINE.built_in_cache().unwrap();
     assert!(matches!(cache.swap_component(built_in).await, Err(ComponentSwapError::Unavailable(_))));
