@@ -30,15 +30,15 @@ impl Cache {
         let waiters = self.waiters(key);
         let settling = match self.settling.join(&key.digest) {
             Role::Leader(settling) => Some(settling),
-            // Whoever leads the fill leads this, too.
+            // The leader of the fill leads this, too.
             Role::Follower(_) => None,
         };
         fill.announce(|| media.share());
         let removal = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters);
-        let (cache, url, arriving) = (Rc::clone(self), key.request_key.to_owned(), media.share());
+        let (cache, digest, url, arriving) = (Rc::clone(self), key.digest, key.request_key.to_owned(), media.share());
         wit_bindgen::spawn_local(async move {
             let filled = cache.complete_fill(&url, arriving, began, &removal).await;
-            cache.arriving.end(&cache.lookup_key(&url).digest, &removal);
+            cache.arriving.end(&digest, &removal);
             let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
             match &filled {
                 Some(media) => fill.finish(|| media.share()),
@@ -73,7 +73,7 @@ impl Cache {
         Some(media)
     }
 
-    /// Ends a download that is not needed any more, since the entry was stored meanwhile. As far as anybody knows, it succeeded.
+    /// Ends a download that is not needed any more, since the entry was stored meanwhile. It counts as a success.
     pub(crate) fn end_unneeded(&self, download: &Download) {
         if let Download::Arriving(..) = download {
             self.state.borrow_mut().counters.downloads += 1;

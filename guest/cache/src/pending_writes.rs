@@ -25,7 +25,7 @@ impl PendingWrites {
     pub fn end(&mut self, bytes: u64) {
         self.bytes -= bytes;
         for waiting in self.waiting.drain(..) {
-            // Whoever is gone no longer waits.
+            // A dropped request no longer waits.
             let _ = waiting.send(());
         }
     }

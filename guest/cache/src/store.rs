@@ -136,7 +136,7 @@ impl Cache {
             return Some(body.share());
         }
         let file = disk.read(digest.media_file()).await.ok()?;
-        // Whoever serves the file has to know its digest, to notice that another program changes it.
+        // A host that serves the file needs its digest, to notice a change by another program.
         let written = file.digest().await.ok()?;
         (expected.is_some_and(|expected| written == expected)).then_some(file)
     }

@@ -51,7 +51,7 @@ impl Drop for WritePermit<'_> {
         self.0.held.set(self.0.held.get() - 1);
         if self.0.held.get() == 0 {
             for waiting in self.0.waiting.borrow_mut().drain(..) {
-                // Whoever is gone no longer waits.
+                // A dropped request no longer waits.
                 let _ = waiting.send(());
             }
         }

@@ -87,7 +87,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        // Takes leave of the origin, as far as that is possible without waiting.
+        // Closes TLS properly, as far as that is possible without waiting.
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         if let Some(count) = &self.count {
             count.fetch_sub(1, Ordering::Relaxed);

@@ -49,7 +49,7 @@ impl ScriptedOrigin {
         self.serves(url, fetched(bytes, "image/png", "picture.png"));
     }
 
-    /// Serves media at a URL once, while the rest of its body arrives as the writer is told. After that nothing is there.
+    /// Serves media at a URL once, with a body whose rest the writer sends. Later requests find nothing.
     pub fn serves_arriving(&self, url: &str, mimetype: &str, body: SpooledBody) -> ArrivingBody {
         let (body, writer) = body.into_arriving();
         let media = Mutex::new(Some(fetched(body, mimetype, "arriving")));

@@ -25,7 +25,7 @@ enum Next {
     Disconnected,
 }
 
-/// An origin that is told what to send.
+/// An origin that sends what the test passes to it.
 struct Origin {
     url: String,
     next: mpsc::UnboundedSender<Next>,
