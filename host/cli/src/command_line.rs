@@ -11,6 +11,7 @@ use crate::export::Export;
 use crate::get::Get;
 use crate::import::Import;
 use crate::ls::Ls;
+use crate::open_file_limit::allocate_descriptor_table;
 use crate::policy::{CompilePolicy, Policy};
 use crate::put::Put;
 use crate::refresh::Refresh;
@@ -122,6 +123,9 @@ impl Cli {
             Command::CompilePolicy(compile) => return compile.run(),
             command => command,
         };
+        if let Command::Serve(_) = &command {
+            allocate_descriptor_table();
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let outcome = runtime.block_on(async {
             match command {
