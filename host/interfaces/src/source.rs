@@ -99,15 +99,27 @@ pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<By
     Ok(buffer.into())
 }
 
-/// Reads what the system has of a file in its page cache. At least one byte is there.
+/// Reads what the system has of a file in memory: in its page cache, or because the file system is in memory. Reads at least one byte.
 pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
-    match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
-        // The file has become shorter, which a read that may block finds out; or a kernel such as Linux 5.10 returns this before the end.
-        Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+    let read = match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
+        Ok(read) => read,
+        // tmpfs does not support the flag.
+        Err(Errno::OPNOTSUPP) if is_in_memory(file) => file.read_at(buffer, position)?,
         // A file system that cannot tell, a system that cannot ask it, or a passing failure.
-        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR | Errno::NOMEM) => Err(io::ErrorKind::WouldBlock.into()),
-        read => Ok(read?),
-    }
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR | Errno::NOMEM) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    // Nothing also means that the file has become shorter, which a read that may block finds out. Kernels such as Linux 5.10 return it
+    // before the end, too.
+    if read == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(read) }
+}
+
+/// Whether the file system keeps its files in memory.
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    // The width of the type differs between processors.
+    rustix::fs::fstatfs(file).is_ok_and(|file_system| [TMPFS, RAMFS].contains(&(file_system.f_type as i64)))
 }
 
 /// So many bytes of a file, from the page cache or else on another thread.
@@ -125,4 +137,20 @@ pub(crate) async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io
         return work();
     }
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    use super::*;
+
+    #[test]
+    fn file_of_a_file_system_in_memory_is_read_without_another_thread() {
+        let file = File::from(memfd_create("media", MemfdFlags::CLOEXEC).unwrap());
+        file.write_all_at(b"0123456789", 0).unwrap();
+        let mut buffer = [0; 4];
+        assert_eq!((read_cached(&file, 3, &mut buffer).unwrap(), &buffer), (4, b"3456"));
+        assert_eq!(read_cached(&file, 10, &mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
 }
