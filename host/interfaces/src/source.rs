@@ -116,10 +116,8 @@ pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::
 
 /// Whether the file system keeps its files in memory.
 fn is_in_memory(file: &File) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
-    // The width of the type differs between processors.
-    rustix::fs::fstatfs(file).is_ok_and(|file_system| [TMPFS, RAMFS].contains(&(file_system.f_type as i64)))
+    const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|file_system| file_system.f_type == TMPFS_MAGIC)
 }
 
 /// So many bytes of a file, from the page cache or else on another thread.
