@@ -1,4 +1,4 @@
-//! Fills whose media is served while its body is arriving. Each is completed by a task of its own, after the call that began it has
+//! Fills whose media is served while its body is arriving. A separate task completes each of them after the call that began it has
 //! returned.
 
 use std::rc::Rc;
@@ -30,7 +30,7 @@ impl Cache {
         let waiters = self.waiters(key);
         let settling = match self.settling.join(&key.digest) {
             Role::Leader(settling) => Some(settling),
-            // The leader of the fill leads this, too.
+            // The leader of the fill leads this as well.
             Role::Follower(_) => None,
         };
         fill.announce(|| media.share());
@@ -51,7 +51,7 @@ impl Cache {
         media
     }
 
-    /// Waits for the body, and stores the media. `None` if the download fails.
+    /// Waits for the body and stores the media. Returns `None` if the download fails.
     async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, removal: &Removal) -> Option<CachedMedia> {
         let key = self.lookup_key(url);
         let ended = arriving.body.finished().await;
@@ -62,7 +62,7 @@ impl Cache {
             self.store_filled(&key, &mut media).await;
         }
         if removal.has_happened() {
-            // While it was being stored, or before.
+            // The removal happened while the media was being stored, or before.
             let files = {
                 let state = &mut *self.state.borrow_mut();
                 state.index.find(&key.digest).and_then(|slot| state.take_entry(slot))
@@ -73,14 +73,14 @@ impl Cache {
         Some(media)
     }
 
-    /// Ends a download that is not needed any more, since the entry was stored meanwhile. It counts as a success.
+    /// Ends a download that is no longer needed because the entry has been stored in the meantime. It counts as a success.
     pub(crate) fn end_unneeded(&self, download: &Download) {
         if let Download::Arriving(..) = download {
             self.state.borrow_mut().counters.downloads += 1;
         }
     }
 
-    /// The media of a fill once it is stored, or is known not to be.
+    /// Returns the media of a fill once it is stored, or will not be stored.
     pub(crate) async fn wait_until_settled(&self, key: &LookupKey<'_>, media: CachedMedia) -> Result<CachedMedia, FetchError> {
         if media.handle.is_some() || media.not_stored.is_some() {
             return Ok(media);
@@ -96,7 +96,7 @@ impl Cache {
         match self.find(&key.digest).await {
             Some((stored, _)) => Ok(stored),
             None => Ok(CachedMedia {
-                not_stored: Some(StoreError::Disk("another request fetched it, and it was not stored".into())),
+                not_stored: Some(StoreError::Disk("another request fetched the media, but it was not stored".into())),
                 ..media
             }),
         }

@@ -15,44 +15,44 @@ pub(crate) struct ArrivingMedia(RefCell<HashMap<KeyDigest, Followed, BuildHasher
 
 struct Followed {
     media: CachedMedia,
-    /// The requests that follow the body, besides the one that leads the fill.
+    /// The number of requests that follow the body, not counting the leader of the fill.
     followers: u32,
     /// The cache key.
     url: String,
     removal: Removal,
 }
 
-/// Whether an entry was removed while its body was arriving. Then it must not be stored.
+/// Whether an entry was removed while its body was arriving. If so, it must not be stored.
 #[derive(Clone, Default)]
 pub(crate) struct Removal(Rc<Cell<bool>>);
 
 impl Removal {
-    /// Whether that is so.
+    /// Whether the entry was removed.
     pub fn has_happened(&self) -> bool {
         self.0.get()
     }
 }
 
 impl ArrivingMedia {
-    /// Adds media that so many requests follow already.
+    /// Adds media that `followers` requests already follow.
     pub fn insert(&self, digest: KeyDigest, url: &str, media: CachedMedia, followers: u32) -> Removal {
         let removal = Removal::default();
         self.0.borrow_mut().insert(digest, Followed { media, followers, url: url.into(), removal: removal.clone() });
         removal
     }
 
-    /// Notes that an entry was removed. Returns whether its body is arriving, which no further request follows.
+    /// Records that an entry was removed. Returns whether its body was arriving; no further requests follow that body.
     pub fn note_removed(&self, digest: &KeyDigest) -> bool {
         let removed = self.0.borrow_mut().remove(digest);
         removed.is_some_and(|followed| !followed.removal.0.replace(true))
     }
 
-    /// The entries whose bodies are arriving and whose cache keys match.
+    /// The digests of entries whose bodies are arriving and whose cache keys match.
     pub fn matching(&self, matches: impl Fn(&str) -> bool) -> Vec<KeyDigest> {
         self.0.borrow().iter().filter(|(_, followed)| matches(&followed.url)).map(|(digest, _)| *digest).collect()
     }
 
-    /// The media of an entry for another request.
+    /// Returns the media of an entry for another request.
     pub fn follow(&self, digest: &KeyDigest) -> Option<CachedMedia> {
         let mut arriving = self.0.borrow_mut();
         let followed = arriving.get_mut(digest)?;
@@ -60,12 +60,12 @@ impl ArrivingMedia {
         Some(followed.media.share())
     }
 
-    /// The requests that follow the media of an entry, besides the one that leads the fill.
+    /// The number of requests that follow the media of an entry, not counting the leader of the fill.
     pub fn followers(&self, digest: &KeyDigest) -> u32 {
         self.0.borrow().get(digest).map_or(0, |followed| followed.followers)
     }
 
-    /// Removes media that has arrived, or never will, unless another request has begun to fetch it since it was removed.
+    /// Removes media that has arrived or never will, unless the entry was removed and another request has begun to fetch it since.
     pub fn end(&self, digest: &KeyDigest, removal: &Removal) {
         let mut arriving = self.0.borrow_mut();
         let is_this = arriving.get(digest).is_some_and(|followed| Rc::ptr_eq(&followed.removal.0, &removal.0));

@@ -1,4 +1,4 @@
-//! The disk budget: what is left of it for entries, and what has to be evicted.
+//! The disk budget: how much of it is left for entries, and how much has to be evicted.
 
 use media_cache_entry_files::BLOCK;
 
@@ -10,10 +10,10 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
 
-/// The bytes that are evicted without letting other calls proceed, at least.
+/// The minimum number of bytes that are evicted before other calls may proceed.
 const SLICE: u64 = 1 << 20;
 
-/// How long evicting entries may take to show in the free space of a file system, in nanoseconds.
+/// How long it may take, in nanoseconds, until the free space of a file system reflects an eviction.
 const SETTLING: u64 = 10_000_000_000;
 
 impl Cache {
@@ -25,21 +25,21 @@ impl Cache {
         of_log.into_iter().fold(of_host, u64::saturating_add)
     }
 
-    /// What is left of the budget for entries, in bytes: less than usual while everything else takes up more than is reserved for it.
-    /// `arrived` bytes of that become those of an entry.
+    /// The part of the budget that is left for entries, in bytes. It is smaller than usual while everything else takes up more than the
+    /// reserved part. `arrived` bytes of everything else are about to become part of an entry.
     fn entry_budget(&self, arrived: u64) -> u64 {
         let other = self.other_disk_bytes().saturating_sub(arrived);
         self.settings.max_disk_bytes.saturating_sub(other.max(self.settings.reserved_disk_bytes))
     }
 
-    /// The same, as far as the disk has space for it. Nothing is evicted for an entry that would not fit even then. `arrived` bytes of
-    /// what is needed are on the disk already.
+    /// Like [`entry_budget`](Self::entry_budget), but limited to the space that the disk has. Fails if the entry would not fit even after
+    /// evicting everything, so that nothing is evicted for it. `arrived` of the needed bytes are already on disk.
     pub(crate) fn reachable_budget(&self, disk: &Disk, needed: u64, arrived: u64) -> Result<u64, StoreError> {
         let budget = self.entry_budget(arrived);
         if needed > budget {
             return Err(StoreError::NoSpace(budget));
         }
-        // If it cannot be known, writing shows whether there is space.
+        // If the free space is unknown, the write shows whether there is enough.
         let Ok(space) = disk.space() else { return Ok(budget) };
         let used = self.state.borrow().disk_bytes();
         let budget = budget.min(used.saturating_add(space.available).saturating_add(arrived));
@@ -49,13 +49,14 @@ impl Cache {
         Ok(budget)
     }
 
-    /// Evicts entries if the budget does not hold: those that were evicted before may still be open. Returns whether it holds.
+    /// Evicts entries if the budget is exceeded, which can happen after an eviction because the evicted files may still be open. Returns
+    /// whether the budget is met.
     pub(crate) async fn enforce_budget(&self, arrived: u64) -> bool {
         let excess = |deleting: u64| {
             let used = self.state.borrow().disk_bytes().saturating_add(deleting);
             used.saturating_sub(self.entry_budget(arrived))
         };
-        // Files that other calls are deleting take up space until then.
+        // Files that other calls are deleting take up space until they are gone.
         loop {
             let deleting = self.state.borrow().deleting_bytes;
             if deleting == 0 || excess(deleting) == 0 {
@@ -78,10 +79,10 @@ impl Cache {
     /// Evicts entries after a write failed for lack of space, unless evicting all of them would not be enough. Returns whether there is
     /// enough space now.
     ///
-    /// If the disk has failed since something was stored last, this has not helped, and would in time evict everything.
+    /// Does nothing if storing has failed since the last success: evicting has not helped then, and would eventually evict everything.
     pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
         let available = disk.space().map_or(0, |space| space.available);
-        // Where a quota applies, the file system may seem to have space.
+        // If a quota applies, the file system may appear to have space.
         let missing = if available >= needed { needed } else { needed - available };
         if missing > self.evictable_bytes() || self.state.borrow().disk_health.fails(Operation::Store) {
             return false;
@@ -91,8 +92,8 @@ impl Cache {
         true
     }
 
-    /// Evicts entries until what is stored is within the budget, in slices between which other calls proceed. Returns the number of
-    /// entries.
+    /// Evicts entries until the stored entries are within the budget, in slices between which other calls proceed. Returns the number of
+    /// evicted entries.
     pub(crate) async fn evict_to_budget(&self) -> u64 {
         let (mut evicted, mut before) = (0, u64::MAX);
         loop {
@@ -107,8 +108,8 @@ impl Cache {
         }
     }
 
-    /// Evicts entries if the file system has less free space than the host wants, unless evicting all of them would not be enough. If that
-    /// does not show at once, it is looked at again later.
+    /// Evicts entries if the file system has less free space than the host reserves, unless evicting all of them would not be enough. The
+    /// free space may not reflect an eviction immediately, so it is checked again only after `SETTLING`.
     pub(crate) async fn evict_to_free_space(&self, disk: &Disk) {
         let missing = disk.space().map_or(0, |space| space.missing);
         let now = clock::ticks();
@@ -131,7 +132,7 @@ impl Cache {
         }
     }
 
-    /// Evicts a part of so many bytes. Returns the number of entries.
+    /// Evicts up to one slice of `bytes`. Returns the number of evicted entries.
     async fn evict_slice(&self, bytes: u64) -> u64 {
         let victims = self.evict_from_disk(bytes.min(SLICE));
         let evicted = victims.len() as u64;

@@ -1,7 +1,7 @@
 //! The cache: its state, and the work in progress.
 //!
-//! Everything runs on one thread, so the state is in a [`RefCell`]. No borrow of it lives across an `await`: other calls proceed
-//! meanwhile, so it is read again afterwards.
+//! Everything runs on one thread, so the state is in a [`RefCell`]. No borrow of it is held across an `await`. Other calls proceed during
+//! the `await`, so the state is read again afterwards.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -41,31 +41,31 @@ pub struct Cache {
     pub(crate) settings: Settings,
     pub(crate) state: RefCell<State>,
     pub(crate) disk: RefCell<Option<Rc<Disk>>>,
-    /// What was found, once everything is loaded.
+    /// The result of the load, once it is complete.
     pub(crate) report: Cell<Option<LoadReport>>,
-    /// The media types that the transcoder accepts, from the first fetch on.
+    /// The media types that the transcoder accepts; set at the first fetch.
     pub(crate) accepted_types: OnceCell<Vec<String>>,
     pub(crate) loads: SingleFlight<(), Result<LoadReport, String>>,
-    /// Opening the directory, which is how a load begins.
+    /// Opening the directory, which is the first step of a load.
     pub(crate) opening: SingleFlight<(), Result<(), String>>,
     /// The index log, while nothing is being written to it.
     pub(crate) log: RefCell<Option<IndexLog>>,
-    /// The disk space of the index log in bytes: that of the log, and that of the one that is to take its place.
+    /// The disk space in bytes of the index log and of the new log that will replace it.
     pub(crate) log_bytes: Cell<[u64; 2]>,
-    /// What an instance before had counted.
+    /// The counters of an earlier instance.
     pub(crate) continued: RefCell<Vec<u64>>,
-    /// When entries were evicted last because the file system had too little free space, by [`clock::ticks`](crate::clock::ticks).
+    /// When entries were last evicted because the file system had too little free space, by [`clock::ticks`](crate::clock::ticks).
     pub(crate) evicted_for_space: Cell<Option<u64>>,
     pub(crate) checkpoints: SingleFlight<(), ()>,
-    /// When what failed was tried again last, by [`clock::ticks`](crate::clock::ticks), which begins with 0.
+    /// When failed operations were last retried, by [`clock::ticks`](crate::clock::ticks), which starts at 0.
     pub(crate) tried_again: Cell<u64>,
-    /// Making everything that was written durable.
+    /// Syncs, which make all completed writes durable.
     pub(crate) syncs: SingleFlight<(), Result<(), ErrorCode>>,
     /// Fetches, by the URL as given.
     pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
-    /// Fetches and puts, by entry. One that fails ends without a result.
+    /// Fetches and puts, by entry. If one fails, it ends without a result.
     pub(crate) fills: SingleFlight<KeyDigest, CachedMedia>,
-    /// What is served while its body is arriving.
+    /// Media that is served while its body is arriving.
     pub(crate) arriving: ArrivingMedia,
     /// Fills of such media, by entry, with the reason why it was not stored.
     pub(crate) settling: SingleFlight<KeyDigest, Option<StoreError>>,
@@ -77,9 +77,9 @@ pub struct Cache {
     pub(crate) verifications: SingleFlight<KeyDigest, ()>,
     /// Permits to change the directory.
     pub(crate) permits: WritePermits,
-    /// Going on standby, and ending that.
+    /// Entering and leaving standby.
     pub(crate) transitions: SingleFlight<(), ()>,
-    /// What matters on standby.
+    /// State that is used on standby.
     pub(crate) on_standby: RefCell<Standby>,
     /// Deletions of files, by entry. Until one ends, nothing may be written under the same name.
     pub(crate) pending_deletes: SingleFlight<KeyDigest, ()>,
@@ -141,12 +141,12 @@ impl Cache {
         }
     }
 
-    /// The keys of a request to store something.
+    /// The keys of a request that stores something; the URL is validated.
     pub(crate) fn parse_key<'a>(&self, url: &'a str) -> Result<LookupKey<'a>, String> {
         LookupKey::parse(url, &self.settings.key_rules)
     }
 
-    /// The keys of a request for what is stored already.
+    /// The keys of a request for a stored entry; the URL is not validated.
     pub(crate) fn lookup_key<'a>(&self, url: &'a str) -> LookupKey<'a> {
         LookupKey::unchecked(url, &self.settings.key_rules)
     }

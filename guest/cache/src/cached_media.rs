@@ -14,7 +14,7 @@ use crate::state::State;
 pub struct CachedMedia {
     /// The bytes.
     pub body: Blob,
-    /// What is known about them.
+    /// The metadata of the media.
     pub metadata: Rc<Metadata>,
     /// Identifies the entry, if the media is stored.
     pub handle: Option<u64>,
@@ -24,14 +24,14 @@ pub struct CachedMedia {
 
 /// The outcome of a refresh.
 pub struct Refreshed {
-    /// The media as fetched, or as stored if it is the same.
+    /// The fetched media, or the stored media if it is the same.
     pub media: CachedMedia,
     /// Whether it differs from what was stored.
     pub modified: bool,
 }
 
 impl Refreshed {
-    /// The same outcome for another request.
+    /// Returns the same outcome for another request.
     #[must_use]
     pub fn share(&self) -> Self {
         Self { media: self.media.share(), modified: self.modified }
@@ -53,7 +53,7 @@ impl CachedMedia {
         Self { body, metadata: metadata.into(), handle: None, not_stored: None }
     }
 
-    /// The same media for another request.
+    /// Returns the same media for another request.
     #[must_use]
     pub fn share(&self) -> Self {
         Self {
@@ -64,10 +64,10 @@ impl CachedMedia {
         }
     }
 
-    /// The response to a request. If the memory tier holds the bytes, it is those that are returned.
+    /// The response to a request. If the memory tier holds the bytes, its blob is returned.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
-        // The entry may have been refreshed meanwhile, and then has other bytes.
+        // The entry may have been refreshed in the meantime, in which case its bytes differ.
         let is_same = |metadata: &Rc<Metadata>| Rc::ptr_eq(metadata, &self.metadata);
         let file = slot.and_then(|slot| state.memory_tier.open_file(slot)).filter(|open| is_same(&open.metadata));
         let file = file.map(|open| open.body.share());

@@ -1,4 +1,4 @@
-//! Saves what only memory knows.
+//! Saves state that exists only in memory.
 
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cache::Cache;
@@ -22,11 +22,12 @@ impl Cache {
     /// Saves the index. With `close`, nothing may be written afterwards.
     pub(crate) async fn save(&self, close: bool) -> Result<(), StoreError> {
         if self.report.get().is_none() && (close || self.loads.is_led(&())) {
-            // The log has more than what is known yet.
+            // The log contains more than has been loaded so far.
             return Ok(());
         }
         self.ensure_loaded().await?;
-        // One at a time; and each saves for itself, since it knows more than the one before.
+        // Saves run one at a time. A caller does not share the result of another save, because there may be more to save since that one
+        // began.
         let leader = loop {
             match self.checkpoints.join(&()) {
                 Role::Leader(leader) => break leader,
@@ -34,7 +35,7 @@ impl Cache {
             }
         };
         if !close && self.is_on_standby() {
-            // It went on standby meanwhile, and nothing may be written any more.
+            // The cache went on standby in the meantime, so nothing may be written.
             return Err(StoreError::NotReady);
         }
         let disk = self.open_disk()?;
@@ -56,7 +57,7 @@ impl Cache {
     async fn save_index(&self, disk: &Disk, close: bool) -> Result<(), String> {
         let mut log = self.log.borrow_mut().take();
         if let Some(log) = &mut log {
-            // What is appended to a file that was deleted is lost.
+            // Anything appended to a deleted file is lost.
             log.outdated |= match disk.own().await {
                 Ok(own) => !own.exists(LOG).await,
                 Err(_) => true,
@@ -73,7 +74,7 @@ impl Cache {
                         Ok(())
                     }
                     Err(reason) => {
-                        // What has changed is not known any more, so it takes all of it again.
+                        // The changes since the last checkpoint are lost, so the whole log has to be rewritten.
                         log.iter_mut().for_each(|log| log.outdated = true);
                         Err(reason)
                     }

@@ -9,7 +9,7 @@ pub fn now() -> u64 {
     u64::try_from(now.seconds).unwrap_or(0) * 1000 + u64::from(now.nanoseconds / 1_000_000)
 }
 
-/// Nanoseconds of a clock that never goes back.
+/// The time of a monotonic clock, in nanoseconds.
 #[must_use]
 pub fn ticks() -> u64 {
     monotonic_clock::now()

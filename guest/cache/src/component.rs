@@ -12,7 +12,7 @@ use crate::cache::Cache;
 
 struct Component;
 
-/// The exported resource. What goes on after a call has returned shares the cache.
+/// The exported resource. Tasks that continue after a call has returned share the cache.
 struct SharedCache(Rc<Cache>);
 
 impl Guest for Component {

@@ -1,8 +1,8 @@
-//! What the cache counts. A new counter has a line here and a field in the WIT.
+//! The counters of the cache. A new counter needs a line here and a field in the WIT.
 
 use crate::bindings::exports::media_cache::cache::cache::Stats;
 
-/// Declares the counters. The index log has them in this order, so new ones come last.
+/// Declares the counters. The index log stores them in this order, so new ones must be added at the end.
 macro_rules! counters {
     ($($name:ident,)+) => {
         /// Counters; see `stats` in the WIT.
@@ -18,19 +18,19 @@ macro_rules! counters {
                 vec![$(self.$name,)+]
             }
 
-            /// Those of `stats`.
+            /// The counters in `stats`.
             #[must_use]
             pub fn from(stats: &Stats) -> Self {
                 Self { $($name: stats.$name,)+ }
             }
 
-            /// Adds values, which come in order. Those that are missing count as 0.
+            /// Adds values, which are in the order of the counters. Missing values count as 0.
             pub fn add(&mut self, values: &[u64]) {
                 let mut values = values.iter();
                 $(self.$name = self.$name.saturating_add(values.next().copied().unwrap_or(0));)+
             }
 
-            /// The counters, with 0 for everything that is not counted here.
+            /// The counters as `stats`, with 0 for all other fields.
             #[must_use]
             pub fn stats(&self) -> Stats {
                 Stats {

@@ -11,7 +11,7 @@ use crate::leftovers::delete_new_files;
 use crate::mutants::Mutant;
 use crate::single_flight::Role;
 
-/// Entries whose files could not all be deleted. What remains takes up space, and counts until it is deleted.
+/// Entries whose files could not all be deleted. The remaining files take up space and count against the budget until they are deleted.
 #[derive(Debug)]
 pub(crate) struct DeleteFailure {
     /// The number of entries.
@@ -21,14 +21,14 @@ pub(crate) struct DeleteFailure {
 }
 
 impl Cache {
-    /// Deletes the files of evicted or damaged entries. A failure is reported by the health of the cache only.
+    /// Deletes the files of evicted or damaged entries. A failure is reported only through the health of the cache.
     pub(crate) async fn delete_evicted(&self, entries: impl IntoIterator<Item = Evicted>) {
         let _ = self.delete_files(entries).await;
     }
 
-    /// Deletes the files of entries, the sidecar first, since there is no entry without it. Returns whether there were any sidecars.
+    /// Deletes the files of entries, the sidecar first, since an entry does not exist without it. Returns whether there were any sidecars.
     pub(crate) async fn delete_files(&self, entries: impl IntoIterator<Item = Evicted>) -> Result<bool, DeleteFailure> {
-        // All deletions are pending from now on: nobody may write under these names while the first ones are deleted.
+        // All deletions are pending from now on: nothing may write under these names while the first files are being deleted.
         let pending: Vec<_> = entries.into_iter().map(|entry| (entry, self.pending_deletes.join(&entry.digest))).collect();
         let Some(disk) = self.disk.borrow().clone() else { return Ok(false) };
         self.state.borrow_mut().deleting_bytes += pending.iter().map(|(entry, _)| entry.disk_size).sum::<u64>();
@@ -36,7 +36,7 @@ impl Cache {
         for (number, (entry, role)) in pending.into_iter().enumerate() {
             let leader = match role {
                 Role::Leader(leader) => leader,
-                // Another call deletes the same files already, and then they are gone, or not.
+                // Another call is already deleting the same files; wait for its outcome.
                 Role::Follower(deleted) => {
                     let _ = deleted.await;
                     self.state.borrow_mut().deleting_bytes -= entry.disk_size;
@@ -48,7 +48,7 @@ impl Cache {
                 }
             };
             if number > 0 {
-                // A deletion takes milliseconds where the disk is busy.
+                // A deletion can take milliseconds on a busy disk.
                 wit_bindgen::yield_async().await;
             }
             let deleted = delete_pair(&disk, entry.digest).await;
@@ -83,7 +83,7 @@ impl Cache {
 
 /// Tries to delete both files, even if one of them cannot be deleted. Returns whether there was a sidecar.
 async fn delete_pair(disk: &Disk, digest: KeyDigest) -> Result<bool, String> {
-    // Otherwise the next start could take them for the entry.
+    // Otherwise the next start could mistake them for the entry.
     delete_new_files(disk, digest)
         .await
         .map_err(|error| format!("cannot delete the new files of {digest}: {}", describe(&error)))?;

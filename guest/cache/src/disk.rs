@@ -1,4 +1,4 @@
-//! The directory of the entries, through the component's preopened directory. Nothing else in the cache touches the file system.
+//! The directory of the entries, accessed through the component's preopened directory. Nothing else in the cache uses the file system.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,40 +12,41 @@ use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
 use crate::settings::Durability;
 
-/// The directory for everything of ours but the entries.
+/// The directory for all files of the cache other than those of entries.
 const OWN_DIRECTORY: &str = ".media-cache";
 
-/// How much is read of a file to find out whether that is possible, in bytes.
+/// How many bytes are read to find out whether a file is readable.
 const BEGINNING: u32 = 4096;
 
 /// The open directory.
 pub struct Disk {
     directory: Descriptor,
-    /// Opened when it is needed first.
+    /// Opened when it is first needed.
     own: RefCell<Option<Rc<Descriptor>>>,
     durability: Durability,
-    /// Files that nobody needs, and that could not be deleted, with the reason.
+    /// Unneeded files that could not be deleted, with the reasons.
     leftovers: RefCell<BTreeMap<String, String>>,
 }
 
 impl Disk {
-    /// Opens a directory below the first preopened one. It and its parents are created if they do not exist.
+    /// Opens a directory below the first preopened one. Creates it and its parents if they do not exist.
     ///
     /// # Errors
-    /// Names the directory and what failed.
+    /// Returns a text that names the directory and says what failed.
     pub async fn open(path: &str, durability: Durability) -> Result<Self, String> {
         let root = preopens::get_directories().into_iter().next();
-        let (mut directory, _) = root.ok_or("the component was given no directory")?;
+        let (mut directory, _) = root.ok_or("the component has no preopened directory")?;
         for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
             directory = open_directory(&directory, name).await.map_err(|reason| format!("in {path:?}, {reason}"))?;
         }
         Ok(Self { directory, own: RefCell::default(), durability, leftovers: RefCell::default() })
     }
 
-    /// The directory for everything of ours but the entries. Without it, as on read-only media, what is stored can still be served.
+    /// The directory for all files of the cache other than those of entries. If it cannot be used, as on read-only media, stored entries
+    /// can still be served.
     ///
     /// # Errors
-    /// Says why it cannot be used.
+    /// Returns a text that says why it cannot be used.
     pub async fn own(&self) -> Result<Own, String> {
         let opened = self.own.borrow().clone();
         let own = match opened {
@@ -56,19 +57,19 @@ impl Disk {
         Ok(Own(own))
     }
 
-    /// Lists the regular files in the directory. Anything else is not ours, whatever its name is.
+    /// Lists the regular files in the directory. Anything else does not belong to the cache, whatever its name.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub fn list(&self) -> Result<Listing, ErrorCode> {
         storage::list_files(&self.directory)
     }
 
-    /// A number that identifies the directory and its last change: when an entry of it was created, renamed or deleted. A copy of it has
-    /// another one, even with the same times.
+    /// A number that identifies the directory and its last change, that is, when a file in it was created, renamed or deleted. A copy of
+    /// the directory has a different number, even with the same times.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn version(&self) -> Result<u64, ErrorCode> {
         let identity = self.directory.metadata_hash().await?;
         let modified = storage::directory_stamp(&self.directory)?.modified;
@@ -78,15 +79,15 @@ impl Disk {
     /// The space of the file system.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub fn space(&self) -> Result<Space, ErrorCode> {
         storage::free_space(&self.directory)
     }
 
-    /// Makes everything that was written durable.
+    /// Makes all completed writes durable.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn sync(&self) -> Result<(), ErrorCode> {
         storage::sync(&self.directory).await
     }
@@ -94,23 +95,23 @@ impl Disk {
     /// The bytes of a file.
     ///
     /// # Errors
-    /// The error of the file system; [`ErrorCode::Invalid`] if it is not a regular file.
+    /// Returns the file system error, or [`ErrorCode::Invalid`] if the name is not a regular file.
     pub async fn read(&self, name: String) -> Result<Blob, ErrorCode> {
-        // Links are not followed: nothing that we write is one.
+        // Links are not followed: the cache never creates any.
         let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
         Blob::from_file(&file)
     }
 
-    /// Reads the beginning of a file, to find out whether that is possible.
+    /// Reads the beginning of a file to find out whether it is readable.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn read_beginning(&self, name: String) -> Result<(), ErrorCode> {
         let file = self.directory.open_at(PathFlags::empty(), name, OpenFlags::empty(), DescriptorFlags::READ).await?;
         storage::read_at(&file, 0, BEGINNING).await.map(drop)
     }
 
-    /// The content of small files, in the order of their names.
+    /// The contents of small files, in the order of `names`.
     pub async fn read_small(&self, names: Vec<String>, max_bytes: u32) -> Vec<Result<FileContent, ErrorCode>> {
         storage::read_files(&self.directory, names, max_bytes).await
     }
@@ -118,20 +119,20 @@ impl Disk {
     /// The size of a file in bytes.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn size(&self, name: String) -> Result<u64, ErrorCode> {
         Ok(self.directory.stat_at(PathFlags::empty(), name).await?.size)
     }
 
-    /// Writes a new file under its final name. An existing file stays as it is, and is the error [`ErrorCode::Exist`].
+    /// Writes a new file under its final name. If the file already exists, it is left unchanged, and the error is [`ErrorCode::Exist`].
     ///
-    /// # Errors
+    /// Returns the file system error. The file is deleted in that case, or becomes a leftover.
     /// The error of the file system. Nothing remains of the file, or it is a leftover.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         self.persist(name, bytes, false).await.map(drop)
     }
 
-    /// The same, and the file stays open. `None` if the host cannot inspect it.
+    /// Like [`create`](Self::create), but keeps the file open. Returns `None` if the host cannot inspect it.
     ///
     /// # Errors
     /// As for [`create`](Self::create).
@@ -145,20 +146,20 @@ impl Disk {
         match &created {
             Ok(_) => drop(self.leftovers.borrow_mut().remove(&name)),
             Err(ErrorCode::Exist) => {}
-            // The host may have been unable to remove what it had begun.
+            // The host may have been unable to delete the incomplete file.
             Err(_) => drop(self.clean_up(name).await),
         }
         created
     }
 
-    /// Writes a new file in place of what has its name, if anything has.
+    /// Writes a new file, replacing any file that has its name.
     ///
     /// # Errors
     /// As for [`create`](Self::create).
     pub async fn create_anew(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         match self.create(name.clone(), bytes).await {
             Err(ErrorCode::Exist) => {
-                // It may be a link to a file of somebody else, which must not be written to.
+                // It may be a link to a file of another program, which must not be written to.
                 self.remove(name.clone()).await?;
                 self.create(name, bytes).await
             }
@@ -169,7 +170,7 @@ impl Disk {
     /// Writes a file under a temporary name and then renames it, so that a file with the final name is always complete.
     ///
     /// # Errors
-    /// As for [`create`](Self::create); or else it has its final name, and that may not be durable.
+    /// As for [`create`](Self::create). If only the final sync failed, the file has its final name, but the rename may not be durable.
     pub async fn write(&self, name: String, bytes: &Blob) -> Result<Stamp, ErrorCode> {
         let temporary = format!("{name}{TEMPORARY}");
         self.create_anew(temporary.clone(), bytes).await?;
@@ -190,7 +191,7 @@ impl Disk {
     /// The size of a file, and when it was last changed.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn stamp(&self, name: String) -> Result<Stamp, ErrorCode> {
         let stat = self.directory.stat_at(PathFlags::empty(), name).await?;
         let modified = stat.data_modification_timestamp.map_or(0, |time| {
@@ -203,7 +204,7 @@ impl Disk {
     /// Renames a file. An existing file with the new name is replaced.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn rename(&self, from: String, to: String) -> Result<(), ErrorCode> {
         self.directory.rename_at(from.clone(), &self.directory, to.clone()).await?;
         for name in [from, to] {
@@ -212,10 +213,10 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes renames durable, if that is to be done each time.
+    /// Makes renames durable, if the configured durability requires that for each entry.
     ///
     /// # Errors
-    /// The error of the file system. The files have their new names all the same.
+    /// Returns the file system error. The files have their new names nevertheless.
     pub async fn sync_renames(&self) -> Result<(), ErrorCode> {
         match self.durability {
             Durability::Always => self.directory.sync().await,
@@ -226,18 +227,18 @@ impl Disk {
     /// Deletes a file. A missing file is not an error. Returns whether there was one.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn remove(&self, name: String) -> Result<bool, ErrorCode> {
         let removed = remove(&self.directory, name.clone()).await?;
         self.leftovers.borrow_mut().remove(&name);
         Ok(removed)
     }
 
-    /// Deletes a file that nobody needs. If that fails, it is a leftover. Returns whether there was one.
+    /// Deletes a file that is not needed. If that fails, the file becomes a leftover. Returns whether there was a file.
     pub async fn clean_up(&self, name: String) -> bool {
         match self.remove(name.clone()).await {
             Ok(removed) => removed,
-            // That is not ours.
+            // A directory does not belong to the cache.
             Err(ErrorCode::IsDirectory) => false,
             Err(error) => {
                 let reason = format!("cannot delete {name}: {}", describe(&error));
@@ -247,38 +248,38 @@ impl Disk {
         }
     }
 
-    /// Notes that a file is not needed, and may be there.
+    /// Records that a file is not needed and may exist.
     pub fn leave(&self, name: String, error: &ErrorCode) {
         self.leftovers.borrow_mut().insert(name, describe(error));
     }
 
-    /// The files that nobody needs, and that could not be deleted.
+    /// The leftovers: unneeded files that could not be deleted.
     #[must_use]
     pub fn leftovers(&self) -> Vec<String> {
         self.leftovers.borrow().keys().cloned().collect()
     }
 
-    /// Whether a file is one of them.
+    /// Whether a file is a leftover.
     #[must_use]
     pub fn is_leftover(&self, name: &str) -> bool {
         self.leftovers.borrow().contains_key(name)
     }
 
-    /// Why one of them could not be deleted, if there are any.
+    /// Why one of the leftovers could not be deleted, if there are any.
     #[must_use]
     pub fn leftover_reason(&self) -> Option<String> {
         self.leftovers.borrow().values().next().cloned()
     }
 }
 
-/// The directory for everything of ours but the entries.
+/// The directory for all files of the cache other than those of entries.
 pub struct Own(Rc<Descriptor>);
 
 impl Own {
     /// Opens a file for reading and writing. With `create`, it must not exist yet.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn open(&self, name: &str, create: bool) -> Result<Descriptor, ErrorCode> {
         let open = if create { OpenFlags::CREATE | OpenFlags::EXCLUSIVE } else { OpenFlags::empty() };
         self.0.open_at(PathFlags::empty(), name.into(), open, DescriptorFlags::READ | DescriptorFlags::WRITE).await
@@ -292,7 +293,7 @@ impl Own {
     /// Renames a file. An existing file with the new name is replaced.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn rename(&self, from: &str, to: &str) -> Result<(), ErrorCode> {
         self.0.rename_at(from.into(), &self.0, to.into()).await
     }
@@ -300,7 +301,7 @@ impl Own {
     /// Deletes a file. A missing file is not an error. Returns whether there was one.
     ///
     /// # Errors
-    /// The error of the file system.
+    /// Returns the file system error.
     pub async fn remove(&self, name: &str) -> Result<bool, ErrorCode> {
         remove(&self.0, name.into()).await
     }
@@ -314,12 +315,12 @@ async fn remove(directory: &Descriptor, name: String) -> Result<bool, ErrorCode>
     }
 }
 
-/// Opens a directory, which is created if it does not exist.
+/// Opens a directory, and creates it if it does not exist.
 async fn open_directory(parent: &Descriptor, name: &str) -> Result<Descriptor, String> {
     let fails = |what: &str, error: ErrorCode| format!("cannot {what} the directory {name:?}: {}", describe(&error));
     let flags = DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY;
     let open = async || parent.open_at(PathFlags::SYMLINK_FOLLOW, name.into(), OpenFlags::DIRECTORY, flags).await;
-    // Creating comes second: trying to would fail in a directory that cannot be written to.
+    // Try to open it first: creating fails in a directory that is not writable, even if the name exists.
     match open().await {
         Err(ErrorCode::NoEntry) => {}
         opened => return opened.map_err(|error| fails("open", error)),
@@ -337,17 +338,17 @@ pub fn blames_the_file(error: &ErrorCode) -> bool {
     matches!(error, ErrorCode::NoEntry | ErrorCode::Invalid | ErrorCode::IsDirectory | ErrorCode::Loop | ErrorCode::FileTooLarge)
 }
 
-/// Describes an error of the file system for people.
+/// Describes a file system error for people.
 #[must_use]
 pub fn describe(error: &ErrorCode) -> String {
     let words = match error {
         ErrorCode::Access | ErrorCode::NotPermitted => "permission denied",
-        ErrorCode::Already => "it is already under way",
-        ErrorCode::BadDescriptor => "the file is not open for this",
+        ErrorCode::Already => "it is already in progress",
+        ErrorCode::BadDescriptor => "the file is not open for this kind of access",
         ErrorCode::Busy => "it is in use",
-        ErrorCode::Deadlock => "waiting for it would never end",
+        ErrorCode::Deadlock => "waiting for it would cause a deadlock",
         ErrorCode::Quota => "the disk quota is used up",
-        ErrorCode::Exist => "a file with this name exists already",
+        ErrorCode::Exist => "a file with this name already exists",
         ErrorCode::FileTooLarge => "the file is too large for the file system",
         ErrorCode::IllegalByteSequence => "the name is not valid text",
         ErrorCode::InProgress => "it is in progress",
@@ -366,15 +367,15 @@ pub fn describe(error: &ErrorCode) -> String {
         ErrorCode::InsufficientSpace => "the disk is full",
         ErrorCode::NotDirectory => "it is not a directory",
         ErrorCode::NotEmpty => "the directory is not empty",
-        ErrorCode::NotRecoverable => "its state is lost",
+        ErrorCode::NotRecoverable => "its state cannot be recovered",
         ErrorCode::Unsupported => "the file system does not support this",
         ErrorCode::NoTty => "the device does not support this",
         ErrorCode::NoSuchDevice => "there is no such device or address",
         ErrorCode::Overflow => "a number is too large",
         ErrorCode::Pipe => "the pipe is broken",
         ErrorCode::ReadOnly => "the file system is read-only",
-        ErrorCode::InvalidSeek => "it is a pipe or another file without positions",
-        ErrorCode::TextFileBusy => "the file is a program that runs",
+        ErrorCode::InvalidSeek => "it is a pipe or another file without random access",
+        ErrorCode::TextFileBusy => "the file is a running program",
         ErrorCode::CrossDevice => "it is on another file system",
         ErrorCode::Other(Some(text)) => text,
         ErrorCode::Other(None) => "the operating system gave no reason",

@@ -1,6 +1,6 @@
-//! Remembers what fails about the disk, until it works again.
+//! Remembers which disk operations fail, until they work again.
 
-/// What can fail independently of the rest.
+/// Operations that can fail independently of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Loading the directory.
@@ -24,15 +24,15 @@ pub struct DiskHealth {
 }
 
 impl DiskHealth {
-    /// Records a failure at a time in milliseconds since 1970. Of consecutive failures of an operation, the latest reason and the earliest
-    /// time count.
+    /// Records a failure at a time in milliseconds since 1970. For consecutive failures of an operation, the latest reason and the earliest
+    /// time are kept.
     pub fn failed(&mut self, operation: Operation, reason: String, now: u64) {
         let failure = &mut self.failures[operation as usize];
         let since = failure.as_ref().map_or(now, |(_, since)| *since);
         *failure = Some((reason, since));
     }
 
-    /// Records that an operation works.
+    /// Records that an operation succeeded.
     pub fn succeeded(&mut self, operation: Operation) {
         self.failures[operation as usize] = None;
     }
@@ -43,7 +43,7 @@ impl DiskHealth {
         self.failures[operation as usize].is_some()
     }
 
-    /// What failed and how, and since when anything does, if the disk fails.
+    /// If the disk fails: what failed and why, and when the first of the current failures occurred.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, u64)> {
         let since = self.failures.iter().flatten().map(|(_, since)| *since).min()?;

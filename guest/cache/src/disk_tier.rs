@@ -1,4 +1,4 @@
-//! The disk tier: the stored entries, as far as evicting them goes.
+//! The disk tier: eviction of stored entries.
 
 use crate::bindings::media_cache::policy::eviction::EntryId;
 use crate::cache::Cache;
@@ -15,19 +15,20 @@ pub(crate) struct StoredEntries<'a, P> {
     pub index: &'a mut Index,
     pub memory_tier: &'a mut MemoryTier<P>,
     pub counters: &'a mut Counters,
-    /// Whose files to delete.
+    /// Evicted entries, whose files have to be deleted.
     pub evicted: Vec<Evicted>,
 }
 
 impl Cache {
-    /// Evicts entries of this many bytes, or all if there are fewer, and returns whose files to delete.
+    /// Evicts entries of at least `bytes` in total, or all if there are fewer. Returns the evicted entries, whose files the caller has to
+    /// delete.
     pub(crate) fn evict_from_disk(&self, bytes: u64) -> Vec<Evicted> {
         let State { index, disk_tier, memory_tier, counters, loading, .. } = &mut *self.state.borrow_mut();
         let mut stored = StoredEntries { index, memory_tier, counters, evicted: Vec::new() };
         disk_tier.evict(bytes, &mut stored);
         let evicted = stored.evicted;
         if let Some(loading) = loading {
-            // A request that began to read one of them by its name must not take it for one that the load has not come to.
+            // A request that began to read one of them by name must not mistake it for an entry that the load has not reached yet.
             loading.removed.extend(evicted.iter().map(|entry| (entry.digest, ())));
         }
         evicted

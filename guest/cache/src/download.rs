@@ -13,14 +13,14 @@ const NANOSECONDS: u64 = 1_000_000;
 
 /// A fetch that has returned media.
 pub(crate) enum Download {
-    /// All of it, and what that took, in milliseconds.
+    /// The complete media, and how long the fetch took, in milliseconds.
     Complete(FetchedMedia, u32),
     /// Its body is still arriving. The fetch began at this tick.
     Arriving(FetchedMedia, u64),
 }
 
 impl Cache {
-    /// The failure that is remembered for the URL, if there is one.
+    /// Returns the failure that is remembered for the URL, if any, as an error.
     pub(crate) fn recall_failure(&self, key: &LookupKey<'_>) -> Result<(), FetchError> {
         let state = &mut *self.state.borrow_mut();
         match state.failures.recall(&key.request_digest(), clock::ticks()) {
@@ -32,7 +32,7 @@ impl Cache {
         }
     }
 
-    /// Fetches the URL. If the body is still arriving and may be served meanwhile, the download [ends](Self::end_download) later.
+    /// Fetches the URL. If the body is still arriving and may already be served, the download [ends](Self::end_download) later.
     pub(crate) async fn download(&self, key: &LookupKey<'_>, context: Option<u64>) -> Result<Download, FetchError> {
         let began = clock::ticks();
         let media = match downloader::fetch(request(key, None, context)).await.and_then(media_of) {
@@ -48,7 +48,8 @@ impl Cache {
         Ok(Download::Complete(media, cost))
     }
 
-    /// Counts a download whose body has this size, or failed, and remembers a failure. Returns what it took, in milliseconds.
+    /// Counts a download that has ended, and remembers a failure. `size` is that of the body. Returns how long the download took, in
+    /// milliseconds.
     pub(crate) fn end_download(
         &self,
         key: &LookupKey<'_>,
@@ -65,7 +66,7 @@ impl Cache {
         }
     }
 
-    /// Counts and remembers a failure, and returns it as it is passed on.
+    /// Counts and remembers a failure, and returns it in the form in which it is passed on.
     fn download_failed(&self, key: &LookupKey<'_>, failure: FetchError) -> FetchError {
         let (failure, ttl) = self.settings.failure_ttl.apply(failure);
         let state = &mut *self.state.borrow_mut();
@@ -74,8 +75,8 @@ impl Cache {
         failure
     }
 
-    /// Fetches the URL of a stored entry, conditionally if it has validators. Returns what was fetched and how long that took, in
-    /// milliseconds. A failure is not remembered, since it concerns no other request: what is stored is still there.
+    /// Fetches the URL of a stored entry, conditionally if it has validators. Returns the result and how long the fetch took, in
+    /// milliseconds. A failure is not remembered, since it does not affect other requests: the stored media is still available.
     pub(crate) async fn fetch_again(
         &self,
         key: &LookupKey<'_>,

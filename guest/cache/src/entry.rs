@@ -1,5 +1,5 @@
-//! An entry as the index has it: what deciding about it takes, and nothing else. A million entries should take little memory, so what
-//! only a response needs (URL, media type, file name) stays in the sidecar, from which it is read together with the media.
+//! An entry in the index, with only the data that decisions need. A million entries should take little memory, so data that only a response
+//! needs (URL, media type, file name) stays in the sidecar, which is read together with the media.
 
 use media_cache_entry_files::{KeyDigest, Sidecar, disk_size};
 
@@ -7,10 +7,10 @@ use crate::bindings::media_cache::cache::storage::Stamp;
 use crate::bindings::media_cache::policy::eviction::{self, MediaKind};
 use crate::media_kind::media_kind;
 
-/// How far an entry is.
+/// The state of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryState {
-    /// The index log or a listing of the directory says that it exists. Loading the directory verifies that.
+    /// It exists according to the index log or a listing of the directory. Loading the directory verifies this.
     Unverified,
     /// Its files are being written. Until then it only reserves space.
     Reserved,
@@ -29,7 +29,7 @@ pub struct Entry {
     pub size: u64,
     /// When the entry was last requested, or stored.
     pub accessed_at: u64,
-    /// When the sidecar was last written, in nanoseconds since 1970, as the file system says.
+    /// When the sidecar was last written according to the file system, in nanoseconds since 1970.
     pub sidecar_modified: u64,
     /// The size of the sidecar in bytes.
     pub sidecar_size: u32,
@@ -39,13 +39,13 @@ pub struct Entry {
     pub cost: u32,
     /// Requests that waited for the fill. 0 after a restart.
     pub waiters: u32,
-    /// What kind of media it is.
+    /// The kind of media.
     pub kind: MediaKind,
-    /// How far it is.
+    /// Its state.
     pub state: EntryState,
     /// Whether the policy of the disk tier tracks it.
     pub tracked: bool,
-    /// Whether the index log has all of this but the time of the last request and the hits.
+    /// Whether the index log has all of this except the time of the last request and the hits.
     pub logged: bool,
     /// Which of its files a listing has found, while the directory is being loaded.
     pub found: FoundFiles,
@@ -65,7 +65,7 @@ pub struct FoundFiles {
 }
 
 impl Entry {
-    /// An entry that nobody has requested yet, as its sidecar describes it.
+    /// An entry that has not been requested yet, as its sidecar describes it.
     #[must_use]
     pub fn new(digest: KeyDigest, sidecar: &Sidecar, stamp: Stamp, state: EntryState) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Entry {
         }
     }
 
-    /// An entry of which nothing is known but its name.
+    /// An entry of which only the digest is known.
     #[must_use]
     pub fn unverified(digest: KeyDigest) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl Entry {
         }
     }
 
-    /// Whether both of its files exist, as far as we know.
+    /// Whether both of its files exist, as far as is known.
     #[must_use]
     pub fn is_stored(&self) -> bool {
         matches!(self.state, EntryState::Stored | EntryState::Replacing)
@@ -145,7 +145,7 @@ impl Entry {
     }
 }
 
-/// An entry that was evicted, and whose files are to be deleted.
+/// An evicted entry whose files have to be deleted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evicted {
     pub digest: KeyDigest,
@@ -158,7 +158,7 @@ impl From<&Entry> for Evicted {
     }
 }
 
-/// The size of a sidecar. One that is too large to be read counts as far as 32 bits go.
+/// The size of a sidecar, capped at the maximum of 32 bits. Such a sidecar is too large to be read anyway.
 pub(crate) fn sidecar_size(stamp: Stamp) -> u32 {
     u32::try_from(stamp.size).unwrap_or(u32::MAX)
 }

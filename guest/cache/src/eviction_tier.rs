@@ -1,18 +1,18 @@
 //! Evicts from one tier: reports events to its policy, asks for decisions, and checks the answers.
 //!
-//! Events are collected and reported in batches, at the latest before the next decision. An answer is checked by executing it: the
-//! tier evicts one id at a time, and an id that it does not have, or has just evicted, is counted and ignored. If that does not free
-//! enough, the tier evicts its least recently used entries. So a limit holds whatever a policy answers.
+//! Events are collected and reported in batches, at the latest before the next decision. An answer is checked by executing it: the tier
+//! evicts one id at a time, and an id that it does not have, or has just evicted, is counted and ignored. If that does not free enough, the
+//! tier evicts its least recently used entries. The limit therefore holds regardless of the policy's answers.
 
 use crate::bindings::media_cache::policy::eviction::{Access, Entry, EntryId, Event, Placement};
 use crate::policy::Policy;
 
-/// The number of collected events that is reported without waiting for a decision.
+/// The number of collected events at which they are reported without waiting for a decision.
 const BATCH: usize = 1024;
 
 /// The outcome of evicting an entry.
 pub enum Eviction {
-    /// The entry is evicted, and this much space is free.
+    /// The entry was evicted, which freed this much space.
     Freed(u64),
     /// The entry cannot be evicted now.
     InUse(Entry),
@@ -40,7 +40,7 @@ pub enum Verdict {
     NoSpace,
 }
 
-/// The policy of one tier, with the events that it has not seen yet.
+/// The policy of one tier, with the events that have not been reported to it yet.
 pub struct EvictionTier<P> {
     policy: Option<P>,
     events: Vec<Event>,
@@ -123,7 +123,7 @@ impl<P: Policy> EvictionTier<P> {
         }
     }
 
-    /// Evicts the victims that a policy named, and returns how much that freed.
+    /// Evicts the victims that a policy named. Returns how much space that freed.
     fn evict_victims(&mut self, victims: impl Iterator<Item = EntryId>, tier: &mut impl TierEntries) -> u64 {
         let mut freed = 0u64;
         let mut in_use = Vec::new();

@@ -1,14 +1,14 @@
 //! Remembers failed fetches for a while, so that an origin in trouble is not contacted for every request.
 //!
-//! Failures are remembered by the URL as given, not by entry: that one signature was rejected says nothing about another, and nobody
-//! can keep others from an entry by requesting it wrongly.
+//! Failures are remembered by the URL as given, not by entry: the rejection of one signature says nothing about another, and a client
+//! cannot block others from an entry by requesting it with an invalid URL.
 
 use media_cache_entry_files::{DigestMap, KeyDigest};
 
-/// The limit of remembered failures.
+/// The maximum number of remembered failures.
 const LIMIT: usize = 4096;
 
-/// Failures, each until a time in nanoseconds of a clock that never goes back.
+/// Failures, each with its expiry in nanoseconds of a monotonic clock.
 pub struct FailureMemory<E> {
     until: DigestMap<(E, u64)>,
 }
@@ -20,8 +20,7 @@ impl<E> Default for FailureMemory<E> {
 }
 
 impl<E: Clone> FailureMemory<E> {
-    /// Remembers a failure for a number of nanoseconds. 0: not at all. Beyond the limit, the failure that expires soonest is
-    /// forgotten.
+    /// Remembers a failure for `ttl` nanoseconds; 0 means not at all. Beyond the limit, the failure that expires soonest is forgotten.
     pub fn remember(&mut self, url: KeyDigest, failure: E, now: u64, ttl: u64) {
         if ttl == 0 {
             return;
@@ -100,7 +99,7 @@ mod tests {
             failures.remember(url(i), i, 0, 10 + i);
         }
         assert_eq!(failures.until.len(), LIMIT);
-        assert_eq!(failures.recall(&url(9), 0), None, "one of those that expire soonest");
+        assert_eq!(failures.recall(&url(9), 0), None, "one of the failures that expire soonest");
         assert_eq!(failures.recall(&url(10), 0), Some((10, 20)));
         failures.remember(KeyDigest::of("later"), 1, 1_000_000, 20);
         assert_eq!(failures.until.len(), 1);

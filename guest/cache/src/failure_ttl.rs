@@ -1,8 +1,8 @@
-//! How long a failed fetch is remembered, by kind, and how much of it.
+//! How long a failed fetch is remembered, by kind, and how much of its text.
 
 use crate::bindings::media_cache::cache::failures::{FailureKind, FetchError};
 
-/// The longest text of a failure in bytes: thousands of failures are remembered at a time.
+/// The maximum length of a failure's text in bytes. Thousands of failures may be remembered at the same time.
 const LONGEST_TEXT: usize = 500;
 
 /// The default of `max-retry-after-ms`.
@@ -11,12 +11,12 @@ const MAX_RETRY_AFTER: u32 = 600_000;
 /// The shortest time for which `unavailable` is remembered at the origin's request, in milliseconds.
 const MIN_RETRY_AFTER: u32 = 1000;
 
-/// How long failures of a kind are remembered by default, in milliseconds. This is the only table of kinds: the WIT states the same.
+/// How long failures of a kind are remembered by default, in milliseconds. This is the only such table; the WIT documents the same values.
 fn default_ttl(kind: FailureKind) -> u32 {
     use FailureKind as K;
     match kind {
         K::InvalidUrl | K::Overloaded | K::Custom => 0,
-        // If the origin does not say when to try again.
+        // Applies if the origin does not say when to try again.
         K::Unavailable => 5000,
         K::OriginStatus
         | K::TimedOut
@@ -71,14 +71,14 @@ pub struct FailureTtl {
 }
 
 impl FailureTtl {
-    /// Milliseconds by kind, of which the last of a kind counts, and the longest that an origin may ask for.
+    /// Takes the milliseconds by kind, where the last value for a kind applies, and the longest time that an origin may request.
     #[must_use]
     pub fn new(configured: Vec<(FailureKind, u32)>, max_retry_after: Option<u32>) -> Self {
         Self { configured, max_retry_after: max_retry_after.unwrap_or(MAX_RETRY_AFTER) }
     }
 
-    /// A failure as it is remembered and passed on, and for how many milliseconds to remember it. A long text is truncated, and the
-    /// time for which the origin asks is limited.
+    /// Returns a failure in the form in which it is remembered and passed on, and for how many milliseconds to remember it. A long text is
+    /// truncated, and the time that the origin requests is limited.
     #[must_use]
     pub fn apply(&self, mut failure: FetchError) -> (FetchError, u32) {
         let (kind, text) = kind_and_text(&mut failure);
@@ -105,7 +105,7 @@ impl FailureTtl {
     }
 }
 
-/// A remembered failure for a later request, with the nanoseconds that are left until the origin is contacted again.
+/// Returns a remembered failure for a later request. `left` is the number of nanoseconds until the origin may be contacted again.
 #[must_use]
 pub fn recalled(failure: FetchError, left: u64) -> FetchError {
     match failure {

@@ -17,7 +17,7 @@ use crate::store::Stored;
 pub(crate) type FillLeader = Leader<KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
 
 impl Cache {
-    /// What is stored as the error, or the leader role for filling the entry.
+    /// Returns the leader role for filling the entry, or, as the error, what is stored.
     pub(crate) async fn find_or_lead(&self, digest: &KeyDigest) -> Result<FillLeader, (CachedMedia, Source)> {
         loop {
             if let Some(found) = self.find(digest).await {
@@ -25,13 +25,13 @@ impl Cache {
             }
             match self.fills.join(digest) {
                 Role::Leader(fill) => return Ok(fill),
-                // Whatever its outcome is, look again.
+                // Look again, whatever the outcome.
                 Role::Follower(result) => drop(result.await),
             }
         }
     }
 
-    /// The leader role for filling an entry, whether it is stored or not.
+    /// Returns the leader role for filling an entry, whether or not it is stored.
     pub(crate) async fn lead_fill(&self, digest: &KeyDigest) -> FillLeader {
         loop {
             match self.fills.join(digest) {
@@ -48,7 +48,7 @@ impl Cache {
         self.admit_as_it_is(key, fill, converted, cost).await
     }
 
-    /// The same, without converting it.
+    /// Like [`admit`](Self::admit), but does not convert the media.
     pub(crate) async fn admit_as_it_is(
         &self,
         key: &LookupKey<'_>,
@@ -62,7 +62,7 @@ impl Cache {
         media
     }
 
-    /// Stores media, and notes in it whether it is stored.
+    /// Stores media, and records in it whether it is stored.
     pub(crate) async fn store_filled(&self, key: &LookupKey<'_>, media: &mut CachedMedia) {
         match self.store_or_replace(key, media).await {
             Ok(stored) => stored.note_in(media),
@@ -73,7 +73,7 @@ impl Cache {
         }
     }
 
-    /// Stores media. If the entry is stored and could not be read, this replaces it.
+    /// Stores media. If the entry is already stored but could not be read, this replaces it.
     async fn store_or_replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Stored, StoreError> {
         let is_stored = self.state.borrow().is_stored(&key.digest);
         if is_stored { self.replace(key, media).await.map(|replaced| replaced.stored) } else { self.store(key, media).await }
@@ -81,7 +81,7 @@ impl Cache {
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {
         if self.is_on_standby() && matches!(error, StoreError::NotReady) {
-            // The host puts it into the successor, which counts it.
+            // The host passes it to the successor, which counts it.
             return;
         }
         let counters = &mut self.state.borrow_mut().counters;

@@ -14,18 +14,18 @@ use crate::state::State;
 
 /// Where the bytes of an entry are.
 enum Location {
-    /// In the memory tier, or kept while the files are being replaced.
+    /// In the memory tier, or held while the files are being replaced.
     Resident(CachedMedia),
-    /// Only on disk; or perhaps on disk, while the directory is being loaded.
+    /// Only on disk, or possibly on disk while the directory is being loaded.
     OnDisk,
-    /// Nowhere: nothing is stored.
+    /// Nothing is stored.
     Absent,
 }
 
 impl Cache {
     /// See the WIT.
     pub async fn get(&self, url: &str) -> Option<Media> {
-        // Without its directory the cache is empty.
+        // If the directory cannot be opened, the cache counts as empty.
         let _ = self.ensure_open().await;
         let media = self.hit(&self.lookup_key(url).digest).await;
         if media.is_none() {
@@ -46,7 +46,7 @@ impl Cache {
         media.resident.then_some(media)
     }
 
-    /// What is stored, counted as a hit.
+    /// Returns what is stored, and counts a hit.
     pub(crate) async fn hit(&self, digest: &KeyDigest) -> Option<Media> {
         let (media, source) = self.find(digest).await?;
         let state = &mut *self.state.borrow_mut();
@@ -54,7 +54,7 @@ impl Cache {
         Some(media.into_media(source, state))
     }
 
-    /// What is stored, from memory or disk, without counting or moving anything.
+    /// Returns what is stored, from memory or disk, without counting a hit or changing the order of use.
     pub(crate) async fn find(&self, digest: &KeyDigest) -> Option<(CachedMedia, Source)> {
         loop {
             match self.state.borrow().locate(digest) {
@@ -62,7 +62,7 @@ impl Cache {
                 Location::Absent => return None,
                 Location::OnDisk => {}
             }
-            // If the entry is dropped, the next round finds nothing, or what was stored meanwhile.
+            // If the entry is dropped, the next iteration finds nothing, or an entry that was stored in the meantime.
             match self.reads.join(digest) {
                 Role::Leader(leader) => match self.read_back(*digest).await {
                     ReadBack::Complete(media) => {
@@ -91,7 +91,7 @@ impl State {
                     Some(Resident { body, metadata, .. }) => {
                         Location::Resident(CachedMedia::stored(body, metadata, self.index.handle(slot)))
                     }
-                    // It could not be read, and its new files are not in place yet.
+                    // The old files could not be read, and the new ones are not in place yet.
                     None if state == EntryState::Replacing => Location::Absent,
                     None => Location::OnDisk,
                 }
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// While the directory is being loaded, an entry need not be in the index.
+    /// While the directory is being loaded, an entry may not be in the index yet.
     fn locate_unknown(&self, digest: &KeyDigest) -> Location {
         match &self.loading {
             Some(loading) if !loading.removed.contains_key(digest) => Location::OnDisk,

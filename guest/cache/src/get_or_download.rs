@@ -1,4 +1,4 @@
-//! Serves what is stored, and fetches what is not. Concurrent requests for a URL are coalesced into one fetch.
+//! Serves stored entries and fetches missing ones. Concurrent requests for a URL are coalesced into one fetch.
 
 use std::rc::Rc;
 
@@ -14,14 +14,14 @@ impl Cache {
     /// See the WIT.
     pub async fn get_or_download(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
-        // Without its directory the cache is empty, and the origin still answers.
+        // If the directory cannot be opened, the cache counts as empty, but media can still be fetched.
         let _ = self.ensure_open().await;
         let mut counted = false;
         loop {
             if let Some(media) = self.hit(&key.digest).await {
                 return Ok(media);
             }
-            // A request is one miss, even if it tries again because the leader that it followed stopped without a result.
+            // A request counts as one miss, even if it tries again because its leader stopped without a result.
             let first_miss = u64::from(!std::mem::replace(&mut counted, true));
             let role = self.downloads.join(&key.request_digest());
             self.state.borrow_mut().counters.misses += first_miss;
@@ -46,7 +46,7 @@ impl Cache {
         }
     }
 
-    /// Fetches and stores an entry, unless the entry is being filled already. If its body is still arriving, it is stored later.
+    /// Fetches and stores an entry, unless it is already being filled. If the body is still arriving, the entry is stored later.
     pub(crate) async fn fill(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
         if let Some(media) = self.arriving.follow(&key.digest) {
             self.state.borrow_mut().counters.coalesced += 1;
@@ -58,8 +58,8 @@ impl Cache {
                 self.state.borrow_mut().counters.coalesced += 1;
                 match result.await {
                     Ok(media) => return Ok(media),
-                    // Another URL of the entry failed, which says nothing about this one. All that waited for it proceed side by
-                    // side, so that requests for invalid URLs do not delay the others.
+                    // Another URL of the entry failed, which says nothing about this one. All requests that waited for it proceed
+                    // concurrently, so that requests for invalid URLs do not delay the others.
                     Err(_) => None,
                 }
             }

@@ -1,9 +1,10 @@
-//! What is stored, in which order it was used, and how much disk space it takes. Every answer of a policy is checked against it.
+//! The stored entries, their order of use, and the disk space that they take up. Every answer of a policy is checked against this index.
 //!
 //! Entries are in numbered slots, which are reused, and are linked in the order of use. A policy identifies an entry by the number of
 //! its slot. Together with the generation of the slot, the number is a handle, which never identifies another entry.
 //!
-//! The index also notes what the index log has to learn: which entries were used since the last time, by a cursor, and which were removed.
+//! The index also records what has to be appended to the index log: which entries were used since the last time, by a cursor, and which
+//! were removed.
 
 mod digest_table;
 mod lists;
@@ -20,10 +21,10 @@ use crate::index::lists::Lists;
 pub use crate::index::node::Slot;
 use crate::index::node::{List, NONE, Node};
 
-/// The number of slots that may be visited without letting other calls proceed.
+/// The number of slots that may be visited before other calls may proceed.
 pub const SLICE: Slot = 8192;
 
-/// The number of removed entries that are noted for the index log. If there are more, it is rewritten.
+/// The maximum number of removed entries that are recorded for the index log. If there are more, the log is rewritten.
 const MAX_REMOVED: usize = 1 << 16;
 
 /// The entries of a cache.
@@ -35,11 +36,11 @@ pub struct Index {
     lists: Lists,
     disk_bytes: u64,
     media_bytes: u64,
-    /// Disk space of files that are to replace those of entries.
+    /// The disk space of new files that will replace those of entries.
     reserved: u64,
     removed: Vec<KeyDigest>,
     removed_too_many: bool,
-    /// The listing whose cursor is given to another one next.
+    /// The next listing to lose its cursor to a new listing.
     first_listing: u8,
 }
 
@@ -56,18 +57,18 @@ impl Index {
         self.len() == 0
     }
 
-    /// The disk usage of all entries in bytes, and of the files that are to replace theirs.
+    /// The disk usage in bytes of all entries and of the new files that will replace theirs.
     #[must_use]
     pub fn disk_bytes(&self) -> u64 {
         self.disk_bytes.saturating_add(self.reserved)
     }
 
-    /// Counts the disk space of files that are to replace those of an entry.
+    /// Counts the disk space of new files that will replace those of an entry.
     pub fn reserve(&mut self, disk_size: u64) {
         self.reserved += disk_size;
     }
 
-    /// Ends what [`reserve`](Self::reserve) began.
+    /// Ends a reservation that was made by [`reserve`](Self::reserve).
     pub fn release(&mut self, disk_size: u64) {
         self.reserved -= disk_size;
     }
@@ -85,7 +86,8 @@ impl Index {
         slot
     }
 
-    /// Adds an entry that the index log knows as the most recently used so far. It is older than all that were used since the start.
+    /// Adds an entry from the index log as the most recently used one read so far. It is older than all entries that were used since the
+    /// start.
     pub fn insert_earlier(&mut self, entry: Entry) -> Slot {
         let slot = self.add(entry);
         self.lists.link_earlier(&mut self.nodes, slot);
@@ -160,7 +162,7 @@ impl Index {
         self.nodes.get_mut(slot as usize)?.entry.as_mut()
     }
 
-    /// Describes an entry anew, with all but its order of use, its hits and what was found of it. It keeps its slot.
+    /// Updates the description of an entry. Its slot, its place in the order of use, its hits and the found files are kept.
     pub fn describe(&mut self, slot: Slot, new: &Entry) {
         self.change(slot, |entry| {
             (entry.size, entry.sidecar_size, entry.sidecar_modified) = (new.size, new.sidecar_size, new.sidecar_modified);
@@ -168,7 +170,7 @@ impl Index {
         });
     }
 
-    /// Notes that a listing has found the media of an entry.
+    /// Records that a listing has found the media of an entry.
     pub fn found_media(&mut self, slot: Slot, size: u64) {
         self.change(slot, |entry| {
             entry.found.differ |= entry.size != size;
@@ -176,7 +178,7 @@ impl Index {
         });
     }
 
-    /// Notes that a listing has found the sidecar of an entry.
+    /// Records that a listing has found the sidecar of an entry.
     pub fn found_sidecar(&mut self, slot: Slot, stamp: Stamp) {
         self.change(slot, |entry| {
             entry.found.differ |= !entry.has_sidecar(stamp);
@@ -184,7 +186,7 @@ impl Index {
         });
     }
 
-    /// Notes that a listing has found a file of an entry that cannot be inspected.
+    /// Records that a listing has found a file of an entry that cannot be inspected.
     pub fn found_uninspected(&mut self, slot: Slot) {
         self.change(slot, |entry| entry.found.uninspected = true);
     }
@@ -214,7 +216,7 @@ impl Index {
         }
     }
 
-    /// Makes an entry the most recently used so far, as the index log says. One that was used since the start stays where it is.
+    /// Makes an entry the most recently used one read so far from the index log. An entry that was used since the start keeps its place.
     pub fn promote_earlier(&mut self, slot: Slot) {
         if self.get(slot).is_some_and(|entry| entry.state == EntryState::Unverified) {
             self.lists.unlink(&mut self.nodes, slot);
@@ -222,8 +224,8 @@ impl Index {
         }
     }
 
-    /// Moves a found entry to its place in the order of use: right before the cursor, or right before all that were used since the
-    /// start. Returns whether there was such an entry. `number` numbers the entries that are placed like this.
+    /// Moves a found entry to its place in the order of use: right before the cursor, or right before all entries that were used since the
+    /// start. Returns whether there was such an entry. `number` is the sequence number among the entries that are placed this way.
     pub fn place_found(&mut self, slot: Slot, cursor: Cursor, number: u64) -> bool {
         let is_found = self.nodes.get(slot as usize).is_some_and(|node| node.entry.is_some() && node.list == List::Found);
         if is_found {
@@ -237,7 +239,7 @@ impl Index {
         is_found
     }
 
-    /// Numbers the use of an entry that was not used since the start.
+    /// Sets the number of the last use of an entry that was not used since the start.
     pub fn renumber(&mut self, slot: Slot, number: u64) {
         if let Some(node) = self.nodes.get_mut(slot as usize) {
             node.used = number;
@@ -268,7 +270,7 @@ impl Index {
         Some(slot)
     }
 
-    /// Identifies the entry in a slot, and never another one.
+    /// The handle of the entry in a slot. It never identifies another entry.
     #[must_use]
     pub fn handle(&self, slot: Slot) -> u64 {
         let generation = self.nodes.get(slot as usize).map_or(0, |node| node.generation);
@@ -282,7 +284,7 @@ impl Index {
         (self.get(slot).is_some() && self.handle(slot) == handle).then_some(slot)
     }
 
-    /// The number of slots, in use or not: a bound for loops over all entries that others may change meanwhile.
+    /// The number of slots, in use or not: a bound for loops over all entries during which other calls may change the index.
     #[must_use]
     pub fn slot_count(&self) -> Slot {
         self.nodes.len() as Slot
@@ -294,12 +296,12 @@ impl Index {
         existing(self.lists.oldest(List::Used))
     }
 
-    /// The slots in use, least recently used first, without those that a listing has only just found.
+    /// The slots in use, least recently used first, without entries that a listing has found but whose place is not known yet.
     pub fn coldest_first(&self) -> impl Iterator<Item = Slot> + '_ {
         self.from(self.lists.oldest(List::Used))
     }
 
-    /// Up to `limit` slots, least recently used first, whose last use came after `after`; and the `after` of the next page, if there
+    /// Returns up to `limit` slots whose last use came after `after`, least recently used first, and the `after` of the next page, if there
     /// is one.
     pub fn page(&mut self, after: Option<u64>, limit: usize) -> (Vec<Slot>, Option<u64>) {
         let after = after.unwrap_or(0);
@@ -316,14 +318,14 @@ impl Index {
         (slots, after)
     }
 
-    /// Whether a listing that has come as far as `after` continues at this cursor. Uses are numbered from 1, so it does if no entry is
-    /// between it and `after`.
+    /// Whether a listing that has reached `after` continues at this cursor. Uses are numbered from 1, so it does if there is no entry
+    /// between the cursor and `after`.
     fn continues(&self, cursor: Cursor, after: u64) -> bool {
         let marked = self.nodes.get(self.lists.cursor(cursor) as usize).filter(|node| node.entry.is_some() && node.used > after);
         marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after))
     }
 
-    /// The number of a listing that has ended, or else of the one that began first.
+    /// The number of a listing that has ended, or otherwise of the one that began first.
     fn begin_listing(&mut self) -> u8 {
         let ended = (0..lists::LISTINGS).find(|listing| self.cursor(Cursor::Listing(*listing)).is_none());
         ended.unwrap_or_else(|| {
@@ -339,7 +341,7 @@ impl Index {
         self.nodes.get(slot as usize).map_or(0, |node| node.used)
     }
 
-    /// Entries that the index log has and that were removed since the last time.
+    /// Takes the entries that are in the index log and were removed since the last call.
     pub fn take_removed(&mut self) -> Removed {
         let (entries, all) = (std::mem::take(&mut self.removed), !std::mem::take(&mut self.removed_too_many));
         Removed { entries, all }
@@ -354,7 +356,7 @@ impl Index {
 pub struct Removed {
     /// Their digests.
     pub entries: Vec<KeyDigest>,
-    /// Whether these are all.
+    /// Whether these are all removed entries.
     pub all: bool,
 }
 

@@ -1,11 +1,11 @@
-//! The index log: what sidecars do not have (the order of use, the hits, the counters), and a summary of each of them, so that a start
-//! need not read them.
+//! The index log: data that sidecars lack (the order of use, the hits, the counters), and a summary of each sidecar, so that a start need
+//! not read them all.
 //!
-//! It is derived data. The two files of an entry are the truth: whatever the log says about an entry is verified before anything is
-//! deleted or served because of it, and a log that is lost, outdated or damaged costs the order and the hits.
+//! It is derived data. The two files of an entry are authoritative: anything that the log says about an entry is verified before something
+//! is deleted or served because of it. If the log is lost, outdated or damaged, only the order, the hits and the counters are lost.
 //!
-//! `checkpoint` appends what has changed since the last time. Once half of the log is outdated, it is written anew next to the old one, in
-//! slices, and then takes its place.
+//! `checkpoint` appends the changes since the last time. Once half of the log is outdated, a new one is written next to it, in slices, and
+//! then replaces it.
 
 mod append;
 pub mod frame;

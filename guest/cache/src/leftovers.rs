@@ -1,6 +1,6 @@
-//! Unneeded files that could not be deleted: temporary files, media without a sidecar, and the new files of a replacement.
-//! They take up space, and new files would be taken for those of the entry by the next start. So nothing is stored or deleted under
-//! the same name while there are any, and deleting them is tried again.
+//! Unneeded files that could not be deleted: temporary files, media without a sidecar, and the new files of a replacement. They take up
+//! space, and the next start would mistake new files for those of the entry. While there are leftovers with the name of an entry, nothing
+//! is stored or deleted under that name. The deletion is retried.
 
 use media_cache_entry_files::{FileKind, KeyDigest};
 
@@ -14,14 +14,14 @@ use crate::recovery::{NewFiles, Recovered, recover};
 use crate::state::State;
 
 impl Cache {
-    /// Reports that there are some, if there are.
+    /// Reports leftovers to the health of the cache, if there are any.
     pub(crate) fn report_leftovers(&self, disk: &Disk) {
         if let Some(reason) = disk.leftover_reason() {
             self.state.borrow_mut().disk_health.failed(Operation::Delete, reason, clock::now());
         }
     }
 
-    /// Tries again to delete them, unless an entry uses them now.
+    /// Retries the deletion of leftovers, except for those that an entry uses now.
     pub(crate) async fn delete_leftovers(&self, disk: &Disk) {
         for name in disk.leftovers() {
             let use_ = self.state.borrow().use_of(&name);
@@ -33,7 +33,7 @@ impl Cache {
         }
     }
 
-    /// Puts the new sidecar of an entry in place, if that failed when the entry was replaced. Returns whether it did.
+    /// Puts the new sidecar of an entry in place, if that failed when the entry was replaced. Returns whether this was done.
     pub(crate) async fn complete_replacement(&self, disk: &Disk, digest: KeyDigest) -> bool {
         let name = digest.new_sidecar_file();
         if !disk.is_leftover(&name) {
@@ -41,7 +41,7 @@ impl Cache {
         }
         match recover(disk, digest, NewFiles { media: false, sidecar: true }).await {
             Ok(recovered) => matches!(recovered, Recovered::Completed),
-            // Somebody deleted it.
+            // Another program deleted it.
             Err(ErrorCode::NoEntry) => {
                 disk.clean_up(name).await;
                 false
@@ -51,11 +51,11 @@ impl Cache {
     }
 }
 
-/// What a leftover is to an entry.
+/// How a leftover relates to an entry.
 enum Use {
-    /// Nothing.
+    /// It is not used by any entry.
     None,
-    /// Perhaps its sidecar, which could not be put in place.
+    /// It may be the new sidecar of an entry, which could not be put in place.
     NewSidecar(KeyDigest),
     /// The entry is being written, or cannot be read.
     Other,
@@ -77,7 +77,7 @@ impl State {
 /// Deletes the new files of an earlier replacement of an entry, if there may be any.
 ///
 /// # Errors
-/// The error of the file system.
+/// Returns the file system error.
 pub(crate) async fn delete_new_files(disk: &Disk, digest: KeyDigest) -> Result<(), ErrorCode> {
     for name in [digest.new_sidecar_file(), digest.new_media_file()] {
         if disk.is_leftover(&name) {

@@ -1,13 +1,12 @@
-//! The media cache: all of its logic, as a component that needs nothing but the imports of the world `media-cache`.
+//! The media cache: all of its logic, as a component that needs only the imports of the world `media-cache`.
 //!
-//! The WIT documents what it guarantees. Its modules, from the bottom up:
+//! The WIT documents its guarantees. The modules, from the bottom up:
 //!
-//! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`index_log`]; those of the two files of an entry are in the crate
-//!   `media-cache-entry-files`;
+//! - names and formats: [`lookup_key`], [`media_kind`], [`origin_metadata`], [`index_log`]; the names and formats of the two files of an
+//!   entry are in the crate `media-cache-entry-files`;
 //! - for tests: `mutants`;
-//! - what is stored, and which of it to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
-//! - waiting and failing: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`],
-//!   [`write_permits`];
+//! - the stored entries, and which of them to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
+//! - waiting and failures: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`], [`write_permits`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
 //! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], `arriving_media`, and one file for each call and each step: [`get`], `read_back`,
 //!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, `arriving`, [`transcode`], `store`, `budget`, `reservation`, `replace`, `disk_tier`,

@@ -14,7 +14,7 @@ impl Cache {
         let _ = self.ensure_loaded().await;
         let (entries, next) = self.page(after, limit);
         let Ok(disk) = self.open_disk() else { return Page { entries: Vec::new(), next: None } };
-        // The sidecars have the rest. One that cannot be read is not listed, which the health says.
+        // The sidecars have the remaining data. An entry whose sidecar cannot be read is omitted, and the health reports the failure.
         let names = entries.iter().map(|(entry, _)| entry.digest.sidecar_file()).collect();
         let sidecars = disk.read_small(names, LARGEST_SIDECAR as u32).await;
         let described = entries.iter().zip(sidecars).filter_map(|((entry, resident), content)| match content {

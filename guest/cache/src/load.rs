@@ -1,9 +1,9 @@
-//! Loads the directory, while requests are served from it.
+//! Loads the directory while requests are served from it.
 //!
-//! The index log says what is stored, and in which order it was used. If the directory has not changed since it was closed, that stands.
-//! Otherwise a listing says which files there are, and the sidecars of entries that the log does not know as they are now are read. Then
-//! the policy learns of all entries, coldest first, and those that exceed the budget are evicted. All of this happens in slices of a few
-//! milliseconds. A request for an entry that is not verified yet reads its two files by their names.
+//! The index log says which entries are stored and in which order they were used. If the directory has not changed since it was closed, the
+//! log is trusted. Otherwise the directory is listed, and the sidecars of entries that differ from the log are read. Then all entries are
+//! reported to the policy, coldest first, and entries that exceed the budget are evicted. All of this happens in slices of a few
+//! milliseconds. A request for an entry that is not verified yet reads its two files by name.
 
 mod by_time;
 mod order;
@@ -25,9 +25,9 @@ use crate::index_log::log_file::{IndexLog, NEW_LOG};
 use crate::mutants::Mutant;
 use crate::single_flight::Role;
 
-/// A directory that was loaded.
+/// A loaded directory.
 pub(crate) struct Loaded {
-    /// What was found.
+    /// The result of the load.
     pub report: LoadReport,
     /// The counters in the index log.
     pub counters: Vec<u64>,
@@ -59,7 +59,7 @@ impl Cache {
         }
     }
 
-    /// Waits until files can be read by their names. If the directory was never opened, and nobody loads it, this does.
+    /// Waits until files can be read by name. If the directory was never opened and no load is in progress, this loads it.
     pub(crate) async fn ensure_open(&self) -> Result<(), StoreError> {
         loop {
             if self.report.get().is_some() || self.is_on_standby() {
@@ -67,7 +67,7 @@ impl Cache {
             }
             match self.opening.follow(&()) {
                 Some(opened) => {
-                    // Otherwise nobody opens it any more.
+                    // An error means that the leader stopped without a result: look again.
                     if let Ok(opened) = opened.await {
                         return opened.map_err(StoreError::Disk);
                     }
@@ -78,7 +78,7 @@ impl Cache {
         }
     }
 
-    /// Waits until the directory is loaded, but not longer than this, in nanoseconds. Returns whether it is.
+    /// Waits until the directory is loaded, for at most `limit` nanoseconds. Returns whether it is loaded.
     pub(crate) async fn wait_until_loaded(&self, limit: u64) -> bool {
         if self.report.get().is_none()
             && let Some(loaded) = self.loads.follow(&())
@@ -104,10 +104,10 @@ impl Cache {
             std::process::abort();
         }
         let disk = self.open().await?;
-        // If this fails, files can be read by their names all the same.
+        // If this fails, files can still be read by name.
         let Loaded { report, counters } = self.load_from(&disk).await?;
         let continued = self.continued.borrow();
-        // Those of an instance before count already.
+        // The counters of an earlier instance are already included.
         let known = continued.iter().copied().chain(std::iter::repeat(0));
         let beyond: Vec<u64> = counters.iter().zip(known).map(|(logged, known)| logged.saturating_sub(known)).collect();
         self.state.borrow_mut().counters.add(&beyond);
@@ -127,7 +127,7 @@ impl Cache {
 
     /// Loads the open directory.
     pub(crate) async fn load_from(&self, disk: &Disk) -> Result<Loaded, String> {
-        // Before anything is created or deleted.
+        // Read the version before anything is created or deleted.
         let version = disk.version().await.ok();
         let read = self.read_log(disk).await;
         let unchanged = read.as_ref().is_some_and(|read| read.closed.is_some() && read.closed == version);
@@ -138,13 +138,13 @@ impl Cache {
             self.recover_all(disk, replacements, &mut report).await;
             found = self.verify_all(disk, &mut report).await;
         }
-        // These the log does not have, and they are not the most recently used.
+        // The log lacks these entries, and they are not the most recently used, so they cannot be appended.
         let lacking = !found.is_empty() || report.damaged > 0;
         self.restore(found, &mut report).await;
         report.evicted += self.evict_to_budget().await;
         report.from_index = self.count_logged().await;
         if let Ok(own) = disk.own().await {
-            // If it cannot be deleted, writing the log anew says so.
+            // If it cannot be deleted, rewriting the log will report that.
             let _ = own.remove(NEW_LOG).await;
         }
         let counters = self.begin_log(read.map(|read| read.log), lacking);
@@ -153,7 +153,7 @@ impl Cache {
         Ok(Loaded { report, counters })
     }
 
-    /// The number of entries that are as the log says.
+    /// The number of entries that match the log.
     async fn count_logged(&self) -> u64 {
         let (mut count, mut start): (_, Slot) = (0, 0);
         while start < self.state.borrow().index.slot_count() {
@@ -168,7 +168,7 @@ impl Cache {
         count
     }
 
-    /// Ends what matters only until the directory is loaded. Returns the counters in the index log.
+    /// Ends the load and drops the state that is only needed until then. Returns the counters in the index log.
     pub(crate) fn begin_log(&self, mut log: Option<IndexLog>, lacking: bool) -> Vec<u64> {
         let state = &mut *self.state.borrow_mut();
         for (digest, hits) in state.loading.take().unwrap_or_default().earlier_hits {

@@ -1,14 +1,14 @@
-//! What matters until the directory is loaded.
+//! State that is needed until the directory is loaded.
 
 use media_cache_entry_files::DigestMap;
 
-/// What matters until the directory is loaded.
+/// State that is needed until the directory is loaded.
 #[derive(Default)]
 pub(crate) struct Loading {
-    /// Entries that were removed meanwhile, whatever the log and the listing say.
+    /// Entries that were removed since the load began, regardless of the log and the listing.
     pub removed: DigestMap<()>,
-    /// Hits that the log knows of entries that were requested before it was read that far.
+    /// Hits from the log on entries that were requested before their records were read.
     pub earlier_hits: DigestMap<u32>,
-    /// Whether the policy has learned of all entries.
+    /// Whether all entries have been reported to the policy.
     pub restored: bool,
 }

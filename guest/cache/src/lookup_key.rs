@@ -1,4 +1,4 @@
-//! The keys of a request, computed once where it enters the cache.
+//! The keys of a request, computed once when it enters the cache.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -6,11 +6,11 @@ use std::cell::OnceCell;
 use media_cache_entry_files::KeyDigest;
 use media_cache_key_rules::{KeyRules, check_url};
 
-/// What a request is for.
+/// Identifies what a request is for.
 pub struct LookupKey<'a> {
-    /// The URL as the caller gave it. It is what is fetched, and what failures are remembered by.
+    /// The URL as the caller gave it. It is fetched, and failures are remembered by it.
     pub request_key: &'a str,
-    /// The canonical URL, which all URLs of the entry have in common. It is what is stored and listed.
+    /// The canonical URL, which all URLs of the entry have in common. It is stored and listed.
     pub cache_key: Cow<'a, str>,
     /// The digest of the cache key, which identifies the entry.
     pub digest: KeyDigest,
@@ -21,13 +21,13 @@ impl<'a> LookupKey<'a> {
     /// The keys of a URL under these rules.
     ///
     /// # Errors
-    /// Says what is wrong with text that cannot be a URL.
+    /// Returns a text that says why `url` cannot be a URL.
     pub fn parse(url: &'a str, rules: &KeyRules) -> Result<Self, String> {
         check_url(url)?;
         Ok(Self::unchecked(url, rules))
     }
 
-    /// The keys of text that may not be a URL. It finds only what another program stored under such a name.
+    /// The keys of text that may not be a URL. If it is not, it can only match an entry that another program stored under such a name.
     #[must_use]
     pub fn unchecked(url: &'a str, rules: &KeyRules) -> Self {
         let cache_key = rules.key(url);
@@ -35,8 +35,8 @@ impl<'a> LookupKey<'a> {
         Self { request_key: url, cache_key, digest, request_digest: OnceCell::new() }
     }
 
-    /// The digest of the URL as given, which tells it from other URLs of the same entry. Computed when first needed: hits do
-    /// without it.
+    /// The digest of the URL as given, which distinguishes it from other URLs of the same entry. It is computed when first needed; hits do
+    /// not need it.
     #[must_use]
     pub fn request_digest(&self) -> KeyDigest {
         let digest = || if self.request_key == self.cache_key { self.digest } else { KeyDigest::of(self.request_key) };

@@ -1,4 +1,4 @@
-//! The kind of media, which follows from its type.
+//! The kind of media, which is derived from its media type.
 
 use media_cache_entry_files::essence;
 

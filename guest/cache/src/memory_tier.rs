@@ -1,6 +1,7 @@
-//! The memory tier: which entries are resident, within a number of items and a number of bytes, and which files are kept open.
+//! The memory tier: which entries are resident, within limits on items and bytes, and which files are kept open.
 //!
-//! Its policy sees ids of its own, which are dense among the residents: what it keeps grows with them, and not with what is stored.
+//! Its policy uses separate ids, which are dense among the residents. The policy's memory therefore grows with the number of residents, not
+//! with the number of stored entries.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,11 +24,11 @@ pub struct MemoryTier<P> {
     open: OpenFiles,
 }
 
-/// Media that is served without looking at the disk.
+/// Media that is served without accessing the disk.
 pub struct Resident {
-    /// The bytes. Those in the memory tier are in memory.
+    /// The bytes. In the memory tier, they are always in memory.
     pub body: Blob,
-    /// What is known about them.
+    /// Their metadata.
     pub metadata: Rc<Metadata>,
     /// Their SHA-256 digest, if it is known.
     pub body_digest: Option<[u8; 32]>,
@@ -49,25 +50,25 @@ impl<P: Policy> MemoryTier<P> {
         Self { eviction, max_items, max_bytes, residents: Residents::default(), open: OpenFiles::new(max_open_files) }
     }
 
-    /// Whether an entry of this size may be resident. A larger one is served from its file, which takes the place of no other entry.
+    /// Whether an entry of this size may be resident. A larger one is served from its file, so it does not displace other entries.
     #[must_use]
     pub fn fits(&self, size: u64) -> bool {
         self.max_items > 0 && size <= self.max_bytes / 8
     }
 
-    /// What is resident of an entry.
+    /// The resident media of an entry.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<&Resident> {
         self.residents.by_slot.get(&slot).map(|(resident, _)| resident)
     }
 
-    /// Residents.
+    /// The number of residents.
     #[must_use]
     pub fn items(&self) -> u32 {
         self.residents.len()
     }
 
-    /// Entries whose files are open.
+    /// The number of entries whose files are open.
     #[must_use]
     pub fn open_files(&self) -> u32 {
         self.open.count()
@@ -84,19 +85,19 @@ impl<P: Policy> MemoryTier<P> {
         self.open.insert(slot, file);
     }
 
-    /// Bytes in memory.
+    /// The number of bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.residents.bytes
     }
 
-    /// Entries evicted from this tier.
+    /// The number of entries evicted from this tier.
     #[must_use]
     pub fn evictions(&self) -> u64 {
         self.residents.evictions
     }
 
-    /// Ids in answers of the policy that were ignored, and entries that were evicted because it named too few.
+    /// The number of ids in the policy's answers that were ignored, and of entries that were evicted because it named too few.
     #[must_use]
     pub fn policy_faults(&self) -> (u64, u64) {
         (self.eviction.rejected, self.eviction.shortfalls)
@@ -141,7 +142,7 @@ impl<P: Policy> MemoryTier<P> {
         }
     }
 
-    /// Releases all bytes, closes all files, and holds none from now on.
+    /// Releases all bytes, closes all files, and keeps neither from now on.
     pub fn release_all(&mut self) {
         (self.max_items, self.open) = (0, OpenFiles::new(0));
         for slot in self.residents.by_slot.keys().copied().collect::<Vec<_>>() {
@@ -161,7 +162,7 @@ impl Residents {
     }
 
     fn insert(&mut self, slot: Slot, id: u32, resident: Resident) {
-        // The decision may have freed ids since.
+        // The policy's decision may have freed more ids since then.
         match self.free.iter().rposition(|free| *free == id) {
             Some(at) => drop(self.free.swap_remove(at)),
             None => self.slots.resize(id as usize + 1, None),
@@ -180,7 +181,7 @@ impl Residents {
     }
 }
 
-/// The residents, with the index that knows the order of their use.
+/// The residents, with the index for their order of use.
 struct InOrder<'a> {
     residents: &'a mut Residents,
     open: &'a mut OpenFiles,
@@ -193,7 +194,7 @@ impl TierEntries for InOrder<'_> {
         match slot.filter(|slot| self.residents.remove(*slot).is_some()) {
             Some(slot) => {
                 self.residents.evictions += 1;
-                // Its file may still be open, and was not needed as long as it was resident.
+                // Its file may still be open. It was not needed while the entry was resident, so it counts as used now.
                 self.open.used(slot);
                 Eviction::Freed(1)
             }

@@ -1,19 +1,20 @@
-//! Faults that the crash harness has to find, or else it finds nothing, and faults from which a host has to recover. Only the feature `mutants`, which is for tests, has them.
+//! Faults that the crash harness must find, which proves that it can find faults, and faults from which a host must recover. They exist
+//! only with the feature `mutants`, which is for tests.
 //!
-//! One build has all of them, each switched off. A test switches one on by the last byte of [`SWITCH`] in the component's file.
+//! One build contains all of them, switched off. A test switches one on by changing the last byte of [`SWITCH`] in the component's file.
 
 /// A fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mutant {
     /// Media is acknowledged before its sidecar is written.
     AcknowledgesEarly = b'1' as isize,
-    /// What the saved index says about an entry counts more than its sidecar.
+    /// The saved index takes precedence over the sidecar of an entry.
     TrustsTheIndex = b'2' as isize,
     /// A file that cannot be deleted counts as deleted.
     IgnoresFailedDeletes = b'3' as isize,
-    /// `activate` loads what it has to, and then traps.
+    /// `activate` loads what it needs, and then traps.
     TrapsWhenActivated = b'4' as isize,
-    /// The same, but it is an error.
+    /// `activate` loads what it needs, and then returns an error.
     FailsToActivate = b'5' as isize,
     /// Loading the directory traps.
     TrapsWhenLoaded = b'6' as isize,
@@ -23,7 +24,7 @@ pub(crate) enum Mutant {
 static SWITCH: [u8; 21] = *b"media-cache mutant: 0";
 
 impl Mutant {
-    /// By how much an acknowledgement is early, in nanoseconds.
+    /// How much too early an acknowledgement is, in nanoseconds.
     pub(crate) const DELAY: u64 = 20_000_000;
 
     /// Whether this fault is switched on.

@@ -1,5 +1,5 @@
-//! Files of entries that are kept open, so that hits on them need no verification and a host can serve them without a call. The least
-//! recently used are closed first, approximately: there is one bit for each (the CLOCK algorithm).
+//! Files of entries that are kept open, so that hits on them need no verification and a host can serve them without a call. The CLOCK
+//! algorithm, with one bit per file, decides which one to close. It approximates least recently used.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -13,17 +13,17 @@ use crate::index::Slot;
 pub struct OpenFiles {
     max: u32,
     files: BTreeMap<Slot, Kept>,
-    /// The hand of the clock points to the first. Places of files that were closed may be in here.
+    /// The hand of the clock points to the first element. Places of closed files may still be in the queue.
     order: VecDeque<(Slot, u64)>,
     /// The number of the next place.
     next_place: u64,
 }
 
-/// An open file, and what was known of the entry when it was opened.
+/// An open file, and the entry's metadata when it was opened.
 pub struct OpenFile {
     /// The file.
     pub body: Blob,
-    /// What the sidecar said.
+    /// The metadata in the sidecar.
     pub metadata: Rc<Metadata>,
     /// The SHA-256 digest of its bytes, if it is known.
     pub body_digest: Option<[u8; 32]>,
@@ -37,7 +37,7 @@ struct Kept {
 }
 
 impl OpenFile {
-    /// Another handle to the same file.
+    /// Creates another handle to the same file.
     #[must_use]
     pub fn share(&self) -> Self {
         Self { body: self.body.share(), metadata: Rc::clone(&self.metadata), body_digest: self.body_digest }
@@ -45,7 +45,7 @@ impl OpenFile {
 }
 
 impl OpenFiles {
-    /// At most `max` files.
+    /// Creates an empty set for at most `max` files.
     #[must_use]
     pub fn new(max: u32) -> Self {
         Self { max, files: BTreeMap::new(), order: VecDeque::new(), next_place: 0 }
@@ -63,7 +63,7 @@ impl OpenFiles {
         self.files.get(&slot).map(|kept| &kept.file)
     }
 
-    /// Keeps a file open, instead of another one if there are too many.
+    /// Keeps a file open, and closes another one if there are too many.
     pub fn insert(&mut self, slot: Slot, file: OpenFile) {
         if self.max == 0 {
             return;
@@ -88,7 +88,7 @@ impl OpenFiles {
         }
     }
 
-    /// Notes a hit.
+    /// Records a hit.
     pub fn used(&mut self, slot: Slot) {
         if let Some(kept) = self.files.get_mut(&slot) {
             kept.is_used = true;

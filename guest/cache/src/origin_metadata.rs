@@ -1,20 +1,20 @@
-//! Metadata as downloaders and callers of the cache see it: the only place that converts between the WIT and the format of sidecars.
+//! Metadata in the form that downloaders and callers use. Only this module converts between the WIT and the format of sidecars.
 
 use media_cache_entry_files::{Cacheability, Metadata, is_validator};
 
 use crate::bindings::media_cache::cache::downloader::{self, CacheControl, Validators};
 
-/// What an origin says about media, to and from [`Metadata`].
+/// Converts what an origin says about media to and from [`Metadata`].
 pub trait OriginMetadata {
     /// Adds what the origin said. Invalid validators are dropped.
     #[must_use]
     fn with_origin(self, cache_control: CacheControl, validators: Validators) -> Self;
 
-    /// What the origin said about keeping the media.
+    /// What the origin said about storing the media.
     #[must_use]
     fn cache_control(&self) -> CacheControl;
 
-    /// What identifies this version of the media to its origin.
+    /// The validators that identify this version of the media to its origin.
     #[must_use]
     fn validators(&self) -> Validators;
 }

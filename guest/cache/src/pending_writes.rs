@@ -1,4 +1,4 @@
-//! The writes in progress, which nobody can evict: what they take of the budget, and who waits for them to end.
+//! The writes in progress, which cannot be evicted: how much of the budget they take up, and which requests wait for them to end.
 
 use futures::channel::oneshot;
 
@@ -10,7 +10,7 @@ pub struct PendingWrites {
 }
 
 impl PendingWrites {
-    /// The disk size of all of them.
+    /// The total disk size of all writes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -21,7 +21,7 @@ impl PendingWrites {
         self.bytes += bytes;
     }
 
-    /// Ends a write of this disk size, and wakes who waits for space.
+    /// Ends a write of this disk size, and wakes the requests that wait for space.
     pub fn end(&mut self, bytes: u64) {
         self.bytes -= bytes;
         for waiting in self.waiting.drain(..) {
@@ -30,7 +30,7 @@ impl PendingWrites {
         }
     }
 
-    /// If the writes leave less than `bytes` of the budget, a signal for the end of the next one.
+    /// If the writes leave less than `bytes` of the budget, returns a signal for the end of the next one.
     pub fn wait_for_space(&mut self, bytes: u64, budget: u64) -> Option<oneshot::Receiver<()>> {
         if self.bytes.saturating_add(bytes) <= budget {
             return None;

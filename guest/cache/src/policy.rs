@@ -1,4 +1,4 @@
-//! The policy as the tiers call it: the host's resource in the component, and scripted ones in tests.
+//! The policy as the tiers call it: the host's resource in the component, and a scripted policy in tests.
 
 use crate::bindings::media_cache::policy::eviction::{self, Entry, EntryId, Event, Placement};
 

@@ -8,11 +8,11 @@ use crate::clock;
 /// How long a put waits for the directory to be loaded, in nanoseconds.
 const MAX_WAIT: u64 = 1_000_000_000;
 
-/// What becomes of the media before it is stored.
+/// How the media is prepared before it is stored.
 enum Preparation {
     /// It is converted, if the transcoder accepts it.
     Convert,
-    /// Nothing: that was done before, and this is what the fetch took, in milliseconds.
+    /// It is already prepared. `cost` is how long the fetch took, in milliseconds.
     None { cost: u32 },
 }
 
@@ -29,7 +29,7 @@ impl Cache {
 
     async fn put_prepared(&self, url: &str, media: FetchedMedia, preparation: Preparation) -> Result<PutOutcome, StoreError> {
         let key = self.parse_key(url).map_err(StoreError::InvalidUrl)?;
-        // Without its directory the cache is empty, and stores nothing.
+        // If the directory cannot be opened, the cache counts as empty and stores nothing.
         if self.ensure_open().await.is_ok() {
             self.wait_until_loaded(MAX_WAIT).await;
         }

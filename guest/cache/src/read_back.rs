@@ -1,7 +1,8 @@
 //! Reads an entry from disk, verifies it, and makes it resident.
 //!
 //! The sidecar is read together with the media: it has the media type, the file name and the digest of the bytes, and another program may
-//! have replaced both files. An entry whose file is open has been verified before: if neither file has changed since, that is not repeated.
+//! have replaced both files. An entry whose file is open was verified before, so if neither file has changed since, it is not verified
+//! again.
 
 use std::rc::Rc;
 
@@ -22,21 +23,21 @@ use crate::state::State;
 /// The outcome of reading an entry.
 pub(crate) enum ReadBack {
     Complete(CachedMedia),
-    /// The entry was dropped, or has changed meanwhile.
+    /// The entry was dropped, or changed in the meantime.
     Changed,
     /// There is no such entry.
     Absent,
-    /// The entry exists, and cannot be read now.
+    /// The entry exists, but cannot be read now.
     Unreadable,
 }
 
 /// The outcome of reading the files.
 enum Checked {
-    /// The sidecar, its version, and the bytes that it describes, with their digest if it is known; and the file that they are in.
+    /// The sidecar, its version, the bytes that it describes, their digest if it is known, and the file that they are in.
     Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>, Blob),
-    /// A file is missing, or they do not fit each other.
+    /// A file is missing, or the files are inconsistent.
     Damaged,
-    /// This file could not be read, for a reason that need not be its own.
+    /// This file could not be read, and the cause may lie elsewhere.
     Unreadable(String, ErrorCode),
 }
 
@@ -71,7 +72,7 @@ impl Cache {
                     state.read_failed(digest, &file, &error);
                     return ReadBack::Unreadable;
                 }
-                // The successor finds out.
+                // The successor will find the damage.
                 Checked::Damaged if permit.is_none() => return ReadBack::Unreadable,
                 Checked::Damaged => match state.drop_damaged(&digest) {
                     Some(files) => files,
@@ -83,7 +84,7 @@ impl Cache {
         ReadBack::Changed
     }
 
-    /// Reads an entry from its open file, unless that or the sidecar has changed since it was opened.
+    /// Reads an entry from its open file, unless the file or the sidecar has changed since the file was opened.
     async fn read_open_file(&self, disk: &Disk, digest: KeyDigest) -> Option<ReadBack> {
         let (handle, open) = {
             let state = self.state.borrow();
@@ -96,7 +97,7 @@ impl Cache {
         let stamp = disk.stamp(digest.sidecar_file()).await.ok()?;
         let fits = self.state.borrow().memory_tier.fits(open.body.size());
         let body = if fits { open.body.load().await.ok()? } else { open.body.share() };
-        // Otherwise these need not be the bytes that were verified.
+        // If the file has changed, these may not be the bytes that were verified.
         if !open.body.unchanged() {
             return None;
         }
@@ -115,8 +116,8 @@ impl Cache {
     }
 }
 
-/// Whether the files of an entry seem to be readable now, or are no longer what could not be read. Of the media, which may be large, only
-/// the beginning is read.
+/// Whether the files of an entry seem to be readable now, or are no longer the ones that could not be read. Only the beginning of the media
+/// is read, since it may be large.
 pub(crate) async fn can_be_read(disk: &Disk, digest: KeyDigest) -> bool {
     let sidecar = read_sidecar(disk, digest.sidecar_file(), digest).await.map(drop);
     let media = disk.read_beginning(digest.media_file()).await;
@@ -160,18 +161,18 @@ impl State {
         self.index.find(digest).map(|slot| self.index.handle(slot))
     }
 
-    /// Whether the index has the entry, and both of its files exist.
+    /// Whether the entry is in the index and both of its files exist.
     pub(crate) fn is_stored(&self, digest: &KeyDigest) -> bool {
         self.index.find(digest).and_then(|slot| self.index.get(slot)).is_some_and(Entry::is_stored)
     }
 
-    /// Whether the files are being replaced. The old ones are served then, from where they are kept.
+    /// Whether the files are being written or replaced. During a replacement, the old media is served from memory or an open file.
     pub(crate) fn is_replaced(&self, digest: &KeyDigest) -> bool {
         let entry = self.index.find(digest).and_then(|slot| self.index.get(slot));
         entry.is_some_and(Entry::is_being_written)
     }
 
-    /// Makes an entry resident with what was read from disk. While the directory is being loaded, it may be new to the index.
+    /// Makes an entry resident with the bytes that were read from disk. While the directory is being loaded, it may be new to the index.
     fn make_resident(&mut self, digest: KeyDigest, sidecar: &StampedSidecar, resident: Resident, file: Blob) -> ReadBack {
         let (sidecar, stamp) = sidecar;
         let slot = match self.index.find(&digest) {
@@ -200,7 +201,7 @@ impl State {
         ReadBack::Complete(media)
     }
 
-    /// An entry was read before the load came to it.
+    /// Tracks an entry that was read before the load reached it.
     fn track_verified(&mut self, slot: crate::index::Slot) {
         let restored = self.loading.as_ref().is_none_or(|loading| loading.restored);
         let Some(entry) = self.index.get_mut(slot) else { return };
@@ -212,7 +213,7 @@ impl State {
         }
     }
 
-    /// Drops an entry whose files are damaged, and returns them. Those that nobody has verified yet are left to the load.
+    /// Drops an entry whose files are damaged, and returns its files. Entries that are not verified yet are left to the load.
     pub(crate) fn drop_damaged(&mut self, digest: &KeyDigest) -> Option<Evicted> {
         let slot = self.index.find(digest).filter(|slot| self.index.get(*slot).is_some_and(Entry::is_stored))?;
         self.counters.damaged += 1;

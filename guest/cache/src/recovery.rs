@@ -1,8 +1,8 @@
-//! Completes or undoes replacements of entries that were interrupted.
+//! Completes or undoes interrupted replacements of entries.
 //!
-//! `replace` writes `.dat.new`, then `.json.new`, then renames the first and the second. So if there is a new sidecar whose digest is
-//! that of the new body, or of the body in place where there is no new one, what is left of the renames is done. Anything else was
-//! interrupted before both were written, and the new files are removed: the old ones are untouched.
+//! `replace` writes `.dat.new`, then `.json.new`, and then renames them in the same order. If there is a new sidecar with the digest of the
+//! new body (or of the current body, if there is no new one), the remaining renames are completed. Any other replacement was interrupted
+//! before both files were written: the new files are removed, and the old ones are untouched.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -18,14 +18,14 @@ pub(crate) struct NewFiles {
 }
 
 impl NewFiles {
-    /// The names of those that exist.
+    /// The names of the new files that exist.
     pub fn names(self, digest: KeyDigest) -> impl Iterator<Item = String> {
         let sidecar = self.sidecar.then(|| digest.new_sidecar_file());
         sidecar.into_iter().chain(self.media.then(|| digest.new_media_file()))
     }
 }
 
-/// What became of a replacement.
+/// The outcome of recovering a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Recovered {
     /// The entry has its new files.
@@ -34,7 +34,7 @@ pub(crate) enum Recovered {
     Undone(u64),
 }
 
-/// Completes or undoes the replacement of an entry. An error leaves the rest for another start.
+/// Completes or undoes the replacement of an entry. After an error, the next start continues.
 pub(crate) async fn recover(disk: &Disk, digest: KeyDigest, new: NewFiles) -> Result<Recovered, ErrorCode> {
     let body = if new.media { digest.new_media_file() } else { digest.media_file() };
     if new.sidecar && describes(disk, digest, body).await? {
@@ -50,7 +50,7 @@ pub(crate) async fn recover(disk: &Disk, digest: KeyDigest, new: NewFiles) -> Re
     Ok(Recovered::Undone(u64::from(new.media) + u64::from(new.sidecar)))
 }
 
-/// Whether the new sidecar is that of the entry and of this body.
+/// Whether the new sidecar describes the entry and this body.
 async fn describes(disk: &Disk, digest: KeyDigest, body: String) -> Result<bool, ErrorCode> {
     let Some((sidecar, _)) = read_sidecar(disk, digest.new_sidecar_file(), digest).await? else { return Ok(false) };
     match disk.read(body).await {

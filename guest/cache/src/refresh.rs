@@ -1,4 +1,5 @@
-//! Fetches an entry again, and replaces it if its media has changed. What is stored is served meanwhile, and stays if this fails.
+//! Fetches an entry again, and replaces it if its media has changed. The stored media is served in the meantime, and is kept if the refresh
+//! fails.
 
 use std::rc::Rc;
 
@@ -19,7 +20,7 @@ impl Cache {
     /// See the WIT.
     pub async fn refresh(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
-        // Without its directory the cache is empty, and the origin still answers.
+        // If the directory cannot be opened, the cache counts as empty, but media can still be fetched.
         let _ = self.ensure_open().await;
         let result = loop {
             match self.refreshes.join(&key.request_digest()) {
@@ -45,14 +46,14 @@ impl Cache {
     async fn refetch(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         loop {
             let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
-            // Its bytes must not outlive the entry, which may be removed meanwhile: a host serves them as long as they are held.
+            // Its bytes must not outlive the entry, which may be removed in the meantime: a host serves them for as long as they are held.
             let (validators, handle) = (stored.metadata.validators(), stored.handle);
             drop(stored);
             let (fetched, cost) = self.fetch_again(key, validators, context).await?;
             match fetched {
                 Fetched::Media(media) => return Ok(self.admit_again(key, media, cost).await),
                 Fetched::NotModified(cache_control) => {
-                    // If the entry has been removed meanwhile, it is missing now.
+                    // If the entry was removed in the meantime, the next iteration fetches it as a missing one.
                     if let Some(confirmed) = self.confirm(key, handle, cache_control).await {
                         return Ok(confirmed);
                     }
@@ -61,7 +62,7 @@ impl Cache {
         }
     }
 
-    /// Fetches what is not stored, as for a request, whatever failure is remembered.
+    /// Fetches missing media as for a request, but ignores remembered failures.
     async fn fetch_missing(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         let result = loop {
             match self.downloads.join(&key.request_digest()) {
@@ -81,7 +82,7 @@ impl Cache {
         Ok(Refreshed { media, modified: true })
     }
 
-    /// Replaces the entry, and passes the media to the requests that wait for it if it has been evicted meanwhile.
+    /// Replaces the entry. If it was evicted in the meantime, requests may be waiting for it, so the media is passed to them.
     async fn admit_again(&self, key: &LookupKey<'_>, fetched: FetchedMedia, cost: u32) -> Refreshed {
         let mut media = CachedMedia::fetched(self.transcode(fetched).await, cost, clock::now());
         let fill = self.lead_fill(&key.digest).await;
@@ -92,13 +93,13 @@ impl Cache {
         Refreshed { media, modified }
     }
 
-    /// Writes down what the origin says now about keeping the media, which it confirmed. `None` if the entry no longer exists.
+    /// Records what the origin, which confirmed the media, now says about storing it. Returns `None` if the entry no longer exists.
     async fn confirm(&self, key: &LookupKey<'_>, handle: Option<u64>, cache_control: CacheControl) -> Option<Refreshed> {
         let fill = self.lead_fill(&key.digest).await;
         let (stored, _) = self.find(&key.digest).await.filter(|(stored, _)| handle.is_some() && stored.handle == handle)?;
         let metadata = Metadata {
             cacheability: stricter(stored.metadata.cacheability, cache_control.cacheability.into()),
-            // A lifetime that is not stated anew stays.
+            // If the origin states no new lifetime, the old one is kept.
             max_age: cache_control.max_age.or(stored.metadata.max_age),
             age: cache_control.age,
             stored_at: clock::now(),
@@ -125,7 +126,7 @@ impl Cache {
     fn count_refresh(&self, result: &Result<Refreshed, FetchError>) {
         let is_refused = matches!(result, Ok(Refreshed { media: CachedMedia { not_stored: Some(StoreError::NotReady), .. }, .. }));
         if self.is_on_standby() && is_refused {
-            // The host repeats it in the successor, which counts it.
+            // The host repeats it on the successor, which counts it.
             return;
         }
         let counters = &mut self.state.borrow_mut().counters;
@@ -137,8 +138,8 @@ impl Cache {
     }
 }
 
-/// Who may keep media that its origin confirmed. A confirmation brings no new media, so it can only restrict who may keep it. What
-/// must not be stored any more stays for the clients of this cache.
+/// Which caches may store media that its origin confirmed. A confirmation does not deliver new media, so it can only be more restrictive.
+/// Media that must no longer be stored is kept for the clients of this cache.
 fn stricter(stored: Cacheability, confirmed: Cacheability) -> Cacheability {
     match (stored, confirmed) {
         (Cacheability::Public, Cacheability::Public) => Cacheability::Public,

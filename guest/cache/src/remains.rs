@@ -1,5 +1,5 @@
-//! Files of entries that are no longer in the index, and that could not be deleted, or that could not be read. They take up space, so they
-//! count against the budget, and deleting them is tried again.
+//! Files of entries that are no longer in the index because they could not be deleted or could not be read. They take up space, so they
+//! count against the budget. Deleting or reading them is retried.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -16,7 +16,7 @@ pub struct Remains {
     tried: Tried,
 }
 
-/// The entries that were tried last. The next attempt begins after them, so that each has its turn.
+/// The entries that were tried last. The next attempt begins after them, so that all entries take turns.
 #[derive(Clone, Copy, Default)]
 struct Tried {
     undeleted: Option<KeyDigest>,
@@ -26,31 +26,31 @@ struct Tried {
 #[derive(Clone, Copy, Default)]
 struct Remainder {
     disk_size: u64,
-    /// Whether they are to be deleted. Others stay where they are, for a start that can read them.
+    /// Whether they have to be deleted. Others are left in place for a later start that can read them.
     undeleted: bool,
 }
 
 impl Remains {
-    /// Notes that files of an entry, of this disk size, could not be deleted.
+    /// Records that files of an entry, of this disk size, could not be deleted.
     pub fn add_undeleted(&mut self, digest: KeyDigest, disk_size: u64) {
         self.add(digest, disk_size).undeleted = true;
     }
 
-    /// Notes that files of an entry could not be read when the directory was loaded.
+    /// Records that files of an entry could not be read when the directory was loaded.
     pub fn add_unreadable(&mut self, digest: KeyDigest, disk_size: u64) {
         self.add(digest, disk_size);
     }
 
     fn add(&mut self, digest: KeyDigest, disk_size: u64) -> &mut Remainder {
         let known = self.files.entry(digest).or_default();
-        // Who tries again may not know how much it is.
+        // A retry may not know the size.
         let more = disk_size.saturating_sub(known.disk_size);
         known.disk_size += more;
         self.disk_bytes = self.disk_bytes.saturating_add(more);
         known
     }
 
-    /// Notes that the files of an entry are gone, or are those of an entry in the index.
+    /// Records that the files of an entry no longer exist, or belong to an entry in the index.
     pub fn forget(&mut self, digest: &KeyDigest) {
         if let Some(known) = self.files.remove(digest) {
             self.disk_bytes = self.disk_bytes.saturating_sub(known.disk_size);
@@ -69,23 +69,23 @@ impl Remains {
         self.files.is_empty()
     }
 
-    /// The entries whose files could not be read, from the one whose turn it is.
+    /// The entries whose files could not be read, starting after the last one that was tried.
     pub fn unreadable(&self) -> impl Iterator<Item = KeyDigest> + '_ {
         self.from(self.tried.unreadable, false)
     }
 
-    /// Whether there are any.
+    /// Whether there are entries whose files could not be read.
     #[must_use]
     pub fn has_unreadable(&self) -> bool {
         self.unreadable().next().is_some()
     }
 
-    /// The entries whose files could not be deleted, from the one whose turn it is.
+    /// The entries whose files could not be deleted, starting after the last one that was tried.
     pub fn undeleted(&self) -> impl Iterator<Item = KeyDigest> + '_ {
         self.from(self.tried.undeleted, true)
     }
 
-    /// Notes the entries up to which files are now tried to be deleted and read again. The next ones come after them.
+    /// Records the last entries whose deletion and reading are being retried now. The next attempt starts after them.
     pub fn tried(&mut self, undeleted: Option<&KeyDigest>, unreadable: Option<&KeyDigest>) {
         let Tried { undeleted: last_undeleted, unreadable: last_unreadable } = self.tried;
         self.tried =
@@ -95,7 +95,7 @@ impl Remains {
     fn from(&self, last: Option<KeyDigest>, undeleted: bool) -> impl Iterator<Item = KeyDigest> + '_ {
         let (after, up_to) = match last {
             Some(last) => (Bound::Excluded(last), Bound::Included(last)),
-            // All of them come after nothing, and none up to that.
+            // Nothing was tried yet: the first range contains all entries, and the second one none.
             None => (Bound::Unbounded, Bound::Excluded(KeyDigest::from_bytes([0; 32]))),
         };
         let in_turn = self.files.range((after, Bound::Unbounded)).chain(self.files.range((Bound::Unbounded, up_to)));

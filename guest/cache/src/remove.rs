@@ -9,7 +9,7 @@ use crate::state::State;
 
 /// The outcome of removing an entry from the index.
 enum Removal {
-    /// These files are to be deleted. `known` says whether the index knew the entry.
+    /// These files have to be deleted. `known` says whether the entry was in the index.
     Remove {
         files: Evicted,
         known: bool,
@@ -58,7 +58,7 @@ impl State {
                 self.remove_entry(slot);
                 Removal::Remove { files, known }
             }
-            // While the directory is being loaded, the files are looked for by their names; and what could not be deleted is tried again.
+            // While the directory is being loaded, the files are looked up by name. Deletions that failed before are retried.
             None => {
                 let looked_for = self.loading.as_mut().is_some_and(|loading| loading.removed.insert(*digest, ()).is_none());
                 if looked_for || self.remains.has(digest) {
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    /// Removes an entry that is neither being written nor gone, and returns its files.
+    /// Removes an entry and returns its files, unless it no longer exists or is being written.
     pub(crate) fn take_entry(&mut self, slot: crate::index::Slot) -> Option<Evicted> {
         let files = self.index.get(slot).filter(|entry| !entry.is_being_written()).map(|entry: &Entry| Evicted::from(entry))?;
         self.remove_entry(slot);

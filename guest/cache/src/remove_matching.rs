@@ -1,4 +1,4 @@
-//! Removes all entries that match a filter, in slices between which other calls proceed, and the cache may go on standby.
+//! Removes all entries that match a filter, in slices. Between slices, other calls proceed, and the cache may go on standby.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ struct Candidate {
     digest: KeyDigest,
 }
 
-/// What was removed, and what was not.
+/// How many entries matched, and how many of them could not be removed.
 #[derive(Default)]
 struct Removals {
     matched: u64,
@@ -51,7 +51,7 @@ impl Cache {
             removals.matched += u64::from(self.arriving.note_removed(&digest));
         }
         let mut start: Slot = 0;
-        // Entries keep their slots however they are used, so that one pass over the slots omits nothing.
+        // Use does not change the slot of an entry, so one pass over the slots covers all entries.
         while start < self.state.borrow().index.slot_count() {
             let Some(permit) = self.permits.acquire() else {
                 interrupted = true;
@@ -78,7 +78,7 @@ impl Cache {
         }
     }
 
-    /// Removes what the index does not know: entries that could not be read or deleted.
+    /// Removes entries that are not in the index because they could not be read or deleted.
     async fn remove_remains(&self, removals: &mut Removals) {
         let files = self.state.borrow().remains.all();
         removals.matched += files.len() as u64;
@@ -87,7 +87,7 @@ impl Cache {
         }
     }
 
-    /// The candidates whose cache keys match. Their sidecars have these.
+    /// Returns the candidates whose cache keys, which are in the sidecars, match.
     async fn matching(
         &self,
         filter: &Filter,
@@ -103,7 +103,7 @@ impl Cache {
         for (candidate, sidecar) in candidates.into_iter().zip(sidecars) {
             match sidecar.map(|content| parse_sidecar(&content, candidate.digest)) {
                 Ok(Some((sidecar, _))) if filter.matches(&sidecar.url) => matching.push(candidate),
-                // Without a sidecar there is no entry, which shows when it is requested.
+                // Without a valid sidecar there is no entry; the next request for it will find that out.
                 Ok(_) => {}
                 Err(error) if blames_the_file(&error) => {}
                 Err(error) => {
@@ -123,8 +123,8 @@ impl Cache {
                     let _ = written.await;
                 }
             }
-            // Nothing may come between the removal from the index and the beginning of the deletion: another call could store an entry
-            // under the same name.
+            // There must be no `await` between the removal from the index and the beginning of the deletion: another call could store an
+            // entry under the same name.
             let (files, replaced) = self.state.borrow_mut().take_all(matching);
             matching = replaced;
             removals.matched += files.len() as u64;
@@ -147,13 +147,13 @@ impl Cache {
 }
 
 impl State {
-    /// The entries in these slots that are stored.
+    /// The stored entries in these slots.
     fn stored_in(&self, slots: Range<Slot>) -> Vec<Candidate> {
         let stored = slots.filter_map(|slot| Some((slot, self.index.get(slot).filter(|entry| entry.is_stored())?)));
         stored.map(|(slot, entry)| Candidate { handle: self.index.handle(slot), digest: entry.digest }).collect()
     }
 
-    /// Removes the entries that still exist, and returns their files; and those that are being replaced.
+    /// Removes the entries that still exist. Returns their files, and the candidates that are being replaced, which are not removed.
     fn take_all(&mut self, candidates: Vec<Candidate>) -> (Vec<Evicted>, Vec<Candidate>) {
         let (mut files, mut replaced) = (Vec::new(), Vec::new());
         for candidate in candidates {

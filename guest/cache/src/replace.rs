@@ -1,11 +1,11 @@
 //! Replaces the files of an entry while the old ones are served.
 //!
 //! A changed body is written as `.dat.new` and its sidecar as `.json.new`; then both are renamed, the body first. The sidecar has the
-//! digest of its body, by which a start completes or undoes what was interrupted: see `recovery`. An unchanged body stays, and only
-//! the sidecar is replaced, which takes one rename.
+//! digest of its body, which lets a start complete or undo an interrupted replacement: see `recovery`. If the body is unchanged, only the
+//! sidecar is replaced, with a single rename.
 //!
-//! An entry that cannot be read is replaced the same way: there is nothing to serve until its new files are in place, and if they cannot
-//! be put there, it stays as it is.
+//! An entry that cannot be read is replaced the same way. There is nothing to serve until its new files are in place, and if that fails,
+//! the entry is left unchanged.
 
 use std::rc::Rc;
 
@@ -37,14 +37,14 @@ pub(crate) struct Replaced {
     pub modified: bool,
 }
 
-/// The disk space that a replacement takes, in bytes.
+/// The disk space that a replacement needs, in bytes.
 struct Needed {
     new_size: u64,
-    /// The part of it that is on the disk already.
+    /// The part of it that is already on disk.
     arrived: u64,
 }
 
-/// An entry that is being replaced. Until this is dropped it can be neither evicted nor removed, and its new files take up space.
+/// An entry that is being replaced. Until this is dropped, the entry can be neither evicted nor removed, and its new files take up space.
 struct Replacement<'a> {
     cache: &'a Cache,
     slot: Slot,
@@ -53,8 +53,8 @@ struct Replacement<'a> {
 }
 
 impl Cache {
-    /// Replaces an entry with media, whether it can be read or not, or stores it if the entry has been evicted meanwhile. Only the leader
-    /// of its fill may do this.
+    /// Replaces an entry with media, whether or not the entry can be read. If the entry was evicted in the meantime, the media is stored.
+    /// Only the leader of its fill may call this.
     pub(crate) async fn replace(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Replaced, StoreError> {
         if media.metadata.cacheability == Cacheability::NoStore {
             return Err(StoreError::NoStore);
@@ -78,14 +78,15 @@ impl Cache {
         };
         let json = Blob::from_bytes(&json);
         let body = modified.then_some(&media.body);
-        // Otherwise the new sidecar of an earlier replacement could be taken for that of this one.
+        // Otherwise the new sidecar of an earlier replacement could be mistaken for that of this one.
         self.complete_replacement(&disk, key.digest).await;
         let mut written = write_new(&disk, key.digest, body, &json).await;
         if matches!(written, Err(ErrorCode::InsufficientSpace | ErrorCode::Quota)) && self.free_space(&disk, new_size).await {
             written = write_new(&disk, key.digest, body, &json).await;
         }
         if modified && written.is_ok() {
-            // A read or a check that is in progress expects the old bytes. From now on, what was kept of them is served.
+            // A read or a check in progress expects the old bytes. From now on, requests are served the old bytes that are held in memory
+            // or an open file.
             while let Some(read) = self.reads.follow(&key.digest) {
                 let _ = read.await;
             }
@@ -111,7 +112,7 @@ impl Cache {
             committed = disk.sync_renames().await;
             let renamed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
             if let Err(error) = &renamed {
-                // It is put in place before the entry is read, or by the next start.
+                // A later check or replacement of the entry, or the next start, puts it in place.
                 disk.leave(key.digest.new_sidecar_file(), error);
             }
             committed = committed.and(renamed);
@@ -146,7 +147,7 @@ impl Cache {
             if handle == Some(state.index.handle(slot)) {
                 return true;
             }
-            // What has just been found is resident or open, unless neither is possible.
+            // An entry that has just been found is resident or open, unless neither is possible.
             let resident = state.memory_tier.get(slot).map(|resident| resident.body_digest);
             resident.or_else(|| state.memory_tier.open_file(slot).map(|open| open.body_digest))
         };
@@ -160,8 +161,8 @@ impl Cache {
         stored.is_some() && stored == sidecar.body_digest
     }
 
-    /// Reserves space for the new files of an entry. `old` is served until they are in place, unless the entry cannot be read. `None` if
-    /// the entry has been evicted.
+    /// Reserves space for the new files of an entry. `old` is served until they are in place, unless the entry cannot be read. Returns
+    /// `None` if the entry was evicted.
     async fn begin_replacement(
         &self,
         disk: &Disk,
@@ -174,7 +175,7 @@ impl Cache {
             let entry = state.index.find(digest).and_then(|slot| state.index.get(slot));
             entry.map_or(0, Entry::disk_size)
         };
-        // The new bytes count until the old ones are gone.
+        // The old and the new files both count until the old ones are deleted.
         let both = new_size.saturating_add(old_size);
         if both > self.settings.max_entry_bytes() {
             return Err(StoreError::Oversize(self.settings.max_entry_bytes()));
@@ -200,17 +201,17 @@ impl Cache {
             self.delete_evicted(victims).await;
         }
         if !self.enforce_budget(arrived).await {
-            return Err(StoreError::Disk("entries that were evicted could not be deleted, or are still open".into()));
+            return Err(StoreError::Disk("evicted entries could not be deleted or are still open".into()));
         }
         Ok(Some(replacement))
     }
 }
 
 impl Replacement<'_> {
-    /// Makes the new files those of the entry, which becomes the most recently used. Returns its handle.
+    /// Commits the new files. The entry becomes the most recently used. Returns its handle.
     fn commit(self, sidecar: &Sidecar, stamp: Stamp, resident: Option<Resident>) -> u64 {
         let state = &mut *self.cache.state.borrow_mut();
-        // What is resident is released even if the bytes are the same: a host may serve it with what was known about it before.
+        // The resident media is released even if the bytes are the same: a host may still serve it with the old metadata.
         state.memory_tier.release(self.slot);
         if let Some(digest) = state.index.get(self.slot).map(|entry| entry.digest) {
             state.describe(self.slot, &Entry::new(digest, sidecar, stamp, EntryState::Stored));
@@ -248,7 +249,7 @@ impl Drop for Replacement<'_> {
 }
 
 impl State {
-    /// Describes an entry anew. The policy learns of its new size.
+    /// Updates the description of an entry, and reports its new size to the policy.
     pub(crate) fn describe(&mut self, slot: Slot, new: &Entry) {
         self.index.describe(slot, new);
         if let Some(entry) = self.index.get(slot).filter(|entry| entry.tracked) {
@@ -264,7 +265,7 @@ async fn stored_digest(disk: &Disk, digest: KeyDigest) -> Option<[u8; 32]> {
     sidecar.body_digest
 }
 
-/// Writes the new files, and returns the version of the sidecar. Without a body, the sidecar takes its place at once.
+/// Writes the new files, and returns the version of the sidecar. Without a body, the sidecar is put in place immediately.
 async fn write_new(disk: &Disk, digest: KeyDigest, body: Option<&Blob>, sidecar: &Blob) -> Result<Stamp, ErrorCode> {
     match body {
         Some(body) => {

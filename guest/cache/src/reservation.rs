@@ -14,8 +14,8 @@ use crate::memory_tier::Resident;
 use crate::open_files::OpenFile;
 use crate::state::State;
 
-/// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, the space is
-/// released, also if the write is cancelled.
+/// Space in the index and the budget for an entry that is being written. If it is dropped without being committed, for example because the
+/// write is cancelled, the space is released.
 pub(crate) struct Reservation<'a> {
     cache: &'a Cache,
     slot: Slot,
@@ -24,21 +24,21 @@ pub(crate) struct Reservation<'a> {
 }
 
 impl Cache {
-    /// A signal to wait for, if the writes in progress leave less space than this.
+    /// Returns a signal to wait for, if the writes in progress leave less space than this.
     pub(crate) fn wait_for_space(&self, disk_size: u64) -> Option<oneshot::Receiver<()>> {
         self.state.borrow_mut().writes.wait_for_space(disk_size, self.settings.max_entry_bytes())
     }
 
-    /// Reserves space for an entry within a budget, and returns whose files to delete for it.
+    /// Reserves space for an entry within a budget. Also returns the evicted entries, whose files the caller has to delete.
     pub(crate) fn reserve(&self, entry: Entry, budget: u64) -> (Result<Reservation<'_>, StoreError>, Vec<Evicted>) {
         let state = &mut *self.state.borrow_mut();
         let remains = state.remains.disk_bytes();
         let State { index, disk_tier, memory_tier, counters, writes, .. } = state;
         if index.find(&entry.digest).is_some() {
-            return (Err(StoreError::Disk("the entry is stored already, and cannot be read now".into())), Vec::new());
+            return (Err(StoreError::Disk("the entry is already stored, but cannot be read now".into())), Vec::new());
         }
         let disk_size = entry.disk_size();
-        // Its id is its slot, which it gets with the insertion.
+        // Its id is its slot, which is known only after the insertion.
         let candidate = entry.for_policy(0, disk_size);
         let slot = index.insert(entry);
         let candidate = eviction::Entry { id: slot.into(), ..candidate };
@@ -55,7 +55,7 @@ impl Cache {
                 Ok(Reservation { cache: self, slot, disk_size, committed: false })
             }
             Verdict::Refused => Err(StoreError::Refused),
-            Verdict::NoSpace => Err(StoreError::Disk("the whole budget is taken by entries that are being written".into())),
+            Verdict::NoSpace => Err(StoreError::Disk("entries that are being written take up the whole budget".into())),
         };
         if reservation.is_err() {
             index.remove(slot);
@@ -65,7 +65,7 @@ impl Cache {
 }
 
 impl Reservation<'_> {
-    /// Makes the entry available: both of its files are written, and this is the version of its sidecar. Returns its handle.
+    /// Makes the entry available. Both of its files have been written; `sidecar` is the version of its sidecar. Returns its handle.
     pub(crate) fn commit(mut self, sidecar: Stamp, resident: Resident, file: Option<OpenFile>) -> u64 {
         self.committed = true;
         let state = &mut *self.cache.state.borrow_mut();
@@ -74,7 +74,7 @@ impl Reservation<'_> {
         if let Some(entry) = state.index.get_mut(self.slot) {
             (entry.state, entry.sidecar_modified) = (EntryState::Stored, sidecar.modified);
         }
-        // From now on the index log has it.
+        // From now on, the entry is written to the index log.
         state.index.promote(self.slot);
         if let Some(file) = file {
             state.memory_tier.keep_open(self.slot, file);

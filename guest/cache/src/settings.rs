@@ -11,23 +11,23 @@ const MIB: u64 = 1 << 20;
 /// See `options` in the WIT.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Below the first preopened directory.
+    /// The path of the directory, relative to the first preopened directory.
     pub directory: String,
     /// The disk budget in bytes, at least 1.
     pub max_disk_bytes: u64,
     /// The part of it that is reserved for everything but entries, in bytes.
     pub reserved_disk_bytes: u64,
-    /// 0: none.
+    /// The maximum number of resident entries; 0 for none.
     pub max_memory_items: u32,
-    /// In bytes.
+    /// The maximum size of the memory tier in bytes.
     pub max_memory_bytes: u64,
-    /// 0: none.
+    /// The maximum number of open files; 0 for none.
     pub max_open_files: u32,
     /// How long failures are remembered.
     pub failure_ttl: FailureTtl,
     /// Which URLs denote the same entry.
     pub key_rules: KeyRules,
-    /// Pairs of name and value.
+    /// Options for the eviction policy, as pairs of name and value.
     pub policy_options: Vec<(String, String)>,
     /// What an entry survives once it is stored.
     pub durability: Durability,

@@ -12,7 +12,7 @@ pub type StampedSidecar = (Sidecar, Stamp);
 /// The sidecar in the file with this name, if it describes the entry with this digest.
 ///
 /// # Errors
-/// The error of the file system.
+/// Returns the file system error.
 pub async fn read_sidecar(disk: &Disk, name: String, digest: KeyDigest) -> Result<Option<StampedSidecar>, ErrorCode> {
     let content = disk.read_small(vec![name], LARGEST_SIDECAR as u32).await.pop();
     content.unwrap_or(Err(ErrorCode::NoEntry)).map(|content| parse_sidecar(&content, digest))

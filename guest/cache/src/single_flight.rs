@@ -17,13 +17,13 @@ pub struct SingleFlight<K, T, S> {
 
 /// The role of a caller.
 pub enum Role<K: Hash + Eq + Clone, T, S: BuildHasher> {
-    /// It does the work, and passes the result on.
+    /// It does the work and passes the result on.
     Leader(Leader<K, T, S>),
-    /// It waits for the leader. An error means that the leader stopped without a result, and somebody else has to lead.
+    /// It waits for the leader. An error means that the leader stopped without a result, so another caller has to lead.
     Follower(oneshot::Receiver<T>),
 }
 
-/// The leader role. If it is dropped without a result, each of its followers gets an error.
+/// The leader role. If it is dropped without a result, each of its followers receives an error.
 pub struct Leader<K: Hash + Eq + Clone, T, S: BuildHasher> {
     followers: Rc<Followers<K, T, S>>,
     key: K,
@@ -69,7 +69,7 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
 }
 
 impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
-    /// Passes a result on to those who follow now, and goes on leading. `result` is called once for each of them.
+    /// Passes a result to the current followers and continues to lead. `result` is called once for each of them.
     pub fn announce(&self, mut result: impl FnMut() -> T) {
         let followers = self.followers.borrow_mut().get_mut(&self.key).map(std::mem::take).unwrap_or_default();
         for follower in followers {
@@ -81,7 +81,7 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
     pub fn finish(self, mut result: impl FnMut() -> T) {
         let followers = self.followers.borrow_mut().remove(&self.key).unwrap_or_default();
         for follower in followers {
-            // A follower that is gone no longer needs it.
+            // A follower that was dropped does not need the result.
             let _ = follower.send(result());
         }
     }
@@ -104,7 +104,7 @@ mod tests {
     fn lead(flight: &Letters, key: &'static str) -> Leader<&'static str, u32, RandomState> {
         match flight.join(&key) {
             Role::Leader(leader) => leader,
-            Role::Follower(_) => panic!("there is a leader already"),
+            Role::Follower(_) => panic!("there is already a leader"),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Replaces one instance of the component by another that uses the same directory.
+//! Replaces one instance of the component with another that uses the same directory.
 //!
-//! On standby, no permit to write is given. A new cache reads the index log meanwhile, and the policy learns of what it says. The cache
-//! that is active appends that the log is complete, as if the directory was closed, and then goes on standby. So `activate` has to read
-//! only what was appended in between. If the log was rewritten, or is not complete, it loads the directory as any start does.
+//! On standby, no write permits are granted. A new cache on standby reads the index log and reports its entries to the policy. The active
+//! cache then marks the log as complete, as if the directory was closed, and goes on standby. `activate` therefore only has to read what
+//! was appended in between. If the log was rewritten or is not complete, `activate` loads the directory like any other start.
 
 use crate::bindings::exports::media_cache::cache::cache::{EarlierHits, LoadReport, Stats, StoreError};
 use crate::cache::Cache;
@@ -66,12 +66,12 @@ impl Cache {
         self.state.borrow_mut().memory_tier.release_all();
     }
 
-    /// Whether the cache is on standby, or about to be.
+    /// Whether the cache is on standby or about to go on standby.
     pub(crate) fn is_on_standby(&self) -> bool {
         self.permits.are_refused()
     }
 
-    /// One call at a time puts the cache on standby, or ends that.
+    /// Only one call at a time may put the cache on standby or end standby.
     async fn lead_transition(&self) -> Leader<(), (), impl std::hash::BuildHasher + use<>> {
         loop {
             match self.transitions.join(&()) {
@@ -86,7 +86,7 @@ impl Cache {
         self.report.get().unwrap_or(LoadReport { entries, from_index: entries, leftovers: 0, damaged: 0, evicted: 0 })
     }
 
-    /// Puts a cache that is active on standby.
+    /// Puts an active cache on standby.
     async fn retire(&self) -> Result<LoadReport, StoreError> {
         let report = self.ensure_loaded().await?;
         self.permits.refuse().await;
@@ -113,7 +113,7 @@ impl Cache {
                 return Err(StoreError::Disk(reason));
             }
         };
-        // What cannot be read of it now is read by `activate`, or the directory instead.
+        // If part of the log cannot be read now, `activate` reads it, or loads the directory instead.
         if let Some(mut read) = self.begin_log_read(&disk).await {
             self.continue_log_read(&mut read).await;
             self.track_logged().await;
@@ -153,7 +153,7 @@ impl Cache {
         version.is_some() && disk.version().await.ok() == version && self.log_ends_at(disk, end).await
     }
 
-    /// Loads what a new cache does not know yet. Returns the counters in the index log.
+    /// Loads the changes that a new cache has not read yet. Returns the counters in the index log.
     async fn load_after_standby(&self, disk: &Disk) -> Result<Vec<u64>, String> {
         let read = self.on_standby.borrow_mut().read.take();
         if let Some(mut read) = read
@@ -165,13 +165,13 @@ impl Cache {
         self.load_from(disk).await.map(|loaded| loaded.counters)
     }
 
-    /// Reads what was appended to the index log since. Returns whether it has everything that is in the directory.
+    /// Reads what was appended to the index log since `standby`. Returns whether the log covers everything in the directory.
     async fn catch_up(&self, disk: &Disk, read: &mut ReadLog) -> bool {
         let version = disk.version().await.ok();
         self.is_same_log(disk, read).await && self.continue_log_read(read).await && read.closed.is_some() && read.closed == version
     }
 
-    /// Loads entries that the index log describes as they are.
+    /// Finishes the load when the index log is complete.
     async fn finish_load(&self, read: ReadLog) -> Vec<u64> {
         let from_index = self.trust_log().await;
         let evicted = self.evict_to_budget().await;
@@ -181,7 +181,7 @@ impl Cache {
         counters
     }
 
-    /// Forgets what the index log said. No handle identifies anything any more.
+    /// Forgets the content of the index log. All handles become invalid.
     async fn forget_all(&self) {
         let mut start: Slot = 0;
         while start < self.state.borrow().index.slot_count() {

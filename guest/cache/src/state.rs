@@ -1,4 +1,4 @@
-//! What a cache knows, and the few steps that change both tiers at once.
+//! The state of a cache, and the few steps that change both tiers together.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::memory_tier::{MemoryTier, Resident};
 use crate::pending_writes::PendingWrites;
 use crate::remains::Remains;
 
-/// What changes.
+/// The mutable state.
 pub(crate) struct State {
     pub index: Index,
     pub disk_tier: EvictionTier<Policy>,
@@ -30,22 +30,22 @@ pub(crate) struct State {
     pub counters: Counters,
     pub writes: PendingWrites,
     pub disk_health: DiskHealth,
-    /// What is served of entries whose files are being replaced.
+    /// The old media of entries whose files are being replaced; it is served in the meantime.
     pub replacing: BTreeMap<Slot, Resident>,
     /// Files that could not be deleted or read.
     pub remains: Remains,
     /// The disk space of files that are being deleted, in bytes.
     pub deleting_bytes: u64,
-    /// An entry in the index that could not be read last.
+    /// The last entry in the index that could not be read.
     pub unreadable: Option<KeyDigest>,
-    /// Whether something is left for the next start to do, which then has to look at the directory.
+    /// Whether work is left for the next start, which then has to inspect the directory.
     pub unfinished: bool,
-    /// What matters until the directory is loaded, and `None` from then on.
+    /// State that is needed until the directory is loaded; `None` afterwards.
     pub loading: Option<Loading>,
 }
 
 impl State {
-    /// Counts a hit. If the entry still exists, it counts for the entry too, which becomes the most recently used.
+    /// Counts a hit. If the entry still exists, the hit also counts for the entry, which becomes the most recently used.
     pub fn record_hit(&mut self, handle: Option<u64>, source: Source, now: u64) {
         self.counters.hits += 1;
         self.counters.disk_hits += u64::from(source == Source::Disk);
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// Notes a hit on the file of an entry that is open. The request that opened it does not count as one.
+    /// Records a hit on the open file of an entry. The request that opened the file does not count as a hit on it.
     pub fn used_file(&mut self, handle: u64) {
         if let Some(slot) = self.index.resolve(handle) {
             self.memory_tier.used_file(slot);
@@ -70,8 +70,8 @@ impl State {
         }
     }
 
-    /// Makes an entry the most recently used, if it still exists. The memory tier sees a request only if the entry was resident: one
-    /// that was read from disk has just been placed there.
+    /// Makes an entry the most recently used, if it still exists. The request is reported to the memory tier only if the entry was
+    /// resident: an entry that was read from disk has just been placed there.
     pub fn touch(&mut self, handle: u64, source: Source, now: u64) -> Option<&mut Entry> {
         let slot = self.index.resolve(handle)?;
         self.index.promote(slot);
@@ -86,7 +86,7 @@ impl State {
         Some(entry)
     }
 
-    /// Removes an entry from both tiers, and returns whose files to delete.
+    /// Removes an entry from both tiers. Returns its digest, so that the caller can delete its files.
     pub fn remove_entry(&mut self, slot: Slot) -> Option<KeyDigest> {
         let entry = self.index.remove(slot)?;
         self.memory_tier.release(slot);
@@ -99,20 +99,20 @@ impl State {
         Some(entry.digest)
     }
 
-    /// Notes that an entry cannot be read now, for a reason that need not be its own.
+    /// Records that an entry cannot be read now. The cause may lie elsewhere.
     pub fn read_failed(&mut self, digest: KeyDigest, file: &str, error: &ErrorCode) {
         self.unreadable = Some(digest);
         self.disk_health.failed(Operation::Read, format!("cannot read {file}: {}", describe(error)), clock::now());
     }
 
-    /// Notes that an entry was read.
+    /// Records that an entry was read.
     pub fn read_succeeded(&mut self) {
         if self.unreadable.take().is_some() && !self.remains.has_unreadable() {
             self.disk_health.succeeded(Operation::Read);
         }
     }
 
-    /// The counters, with those of the tiers.
+    /// The counters, including those of the tiers.
     pub fn all_counters(&self) -> Counters {
         let (rejected, shortfalls) = self.memory_tier.policy_faults();
         let mut counters = self.counters.clone();
@@ -122,7 +122,7 @@ impl State {
         counters
     }
 
-    /// The disk usage of everything that the cache knows of.
+    /// The disk usage of all entries and remains.
     pub fn disk_bytes(&self) -> u64 {
         self.index.disk_bytes().saturating_add(self.remains.disk_bytes())
     }

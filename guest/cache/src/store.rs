@@ -1,4 +1,4 @@
-//! Stores an entry: space is reserved first, then the media is written under its final name, then the sidecar, which commits it.
+//! Stores an entry: first space is reserved, then the media is written under its final name, and then the sidecar, which commits the entry.
 
 use std::rc::Rc;
 
@@ -22,20 +22,20 @@ use crate::open_files::OpenFile;
 use crate::settings::Durability;
 use crate::single_flight::Role;
 
-/// How long media that was fetched waits for the directory to be loaded, in nanoseconds. Then it is served and not stored.
+/// How long fetched media waits for the directory to be loaded, in nanoseconds. After that, it is served but not stored.
 const MAX_WAIT: u64 = 20_000_000;
 
 /// Media that is stored.
 pub(crate) struct Stored {
     /// The handle of its entry.
     pub handle: u64,
-    /// Its bytes, where they are stored now. `None` if they cannot be read there.
+    /// Its bytes in their stored location. `None` if they cannot be read there.
     pub body: Option<Blob>,
 }
 
 impl Stored {
-    /// Notes in the media that it is stored. From now on it is read from where it is stored: the file that it arrived in may lie
-    /// elsewhere, and would take up space for as long as it is being sent.
+    /// Records in the media that it is stored. From now on, it is read from its stored location: the file in which it arrived may be a
+    /// different one, which would take up space for as long as it is being sent.
     pub fn note_in(self, media: &mut CachedMedia) {
         media.handle = Some(self.handle);
         if let Some(body) = self.body.filter(|_| !media.body.in_memory()) {
@@ -45,7 +45,7 @@ impl Stored {
 }
 
 impl Cache {
-    /// Stores media. Space is freed before anything is written, so that the budget holds at all times.
+    /// Stores media. Space is freed before anything is written, so that the budget is never exceeded.
     pub(crate) async fn store(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Stored, StoreError> {
         if media.metadata.cacheability == Cacheability::NoStore {
             return Err(StoreError::NoStore);
@@ -64,8 +64,8 @@ impl Cache {
         if disk_size > budget {
             return Err(StoreError::Oversize(budget));
         }
-        // Entries that are being written cannot be evicted: if they leave too little space, some have to complete first. Files of the
-        // same name that are being deleted have to be gone.
+        // Entries that are being written cannot be evicted. If they leave too little space, some have to complete first. Pending deletions
+        // of files with the same name have to end, too.
         while let Some(changed) = self.wait_for_space(disk_size).or_else(|| self.pending_deletes.follow(&digest)) {
             let _ = changed.await;
         }
@@ -76,7 +76,7 @@ impl Cache {
         self.delete_evicted(victims).await;
         let reservation = reservation?;
         if !self.enforce_budget(arrived).await {
-            return Err(StoreError::Disk("entries that were evicted could not be deleted, or are still open".into()));
+            return Err(StoreError::Disk("evicted entries could not be deleted or are still open".into()));
         }
         let json = Blob::from_bytes(&json);
         let mut written = self.write(&disk, digest, &media.body, &json).await;
@@ -86,7 +86,7 @@ impl Cache {
         let (stamp, body) = match written {
             Ok(written) => written,
             Err(error) => {
-                // Whatever was written has no sidecar, and `write` has removed it.
+                // There is no sidecar, and `write` has removed anything that was written.
                 drop(reservation);
                 self.state.borrow_mut().unfinished = true;
                 self.report_leftovers(&disk);
@@ -107,7 +107,7 @@ impl Cache {
     }
 
     pub(crate) async fn describe_media(&self, key: &LookupKey<'_>, media: &CachedMedia) -> Result<Sidecar, StoreError> {
-        // The body is not on our disk yet, whose health a body that cannot be read says nothing about.
+        // The body is not on the cache's disk yet, so a failure to read it says nothing about the health of that disk.
         let body_digest = media.body.digest().await;
         let body_digest = body_digest.map_err(|error| StoreError::Disk(format!("cannot read the body: {}", describe(&error))))?;
         Ok(Sidecar {
@@ -118,13 +118,13 @@ impl Cache {
         })
     }
 
-    /// The requests that wait for the entry, besides the one that leads the fill.
+    /// The number of requests that wait for the entry, not counting the leader of the fill.
     pub(crate) fn waiters(&self, key: &LookupKey<'_>) -> u32 {
         let waiting = self.downloads.waiting(&key.request_digest()) + self.fills.waiting(&key.digest);
         u32::try_from(waiting).unwrap_or(u32::MAX).saturating_add(self.arriving.followers(&key.digest))
     }
 
-    /// The bytes of an entry whose files were replaced: in memory, or else the file that was just written.
+    /// The bytes of an entry whose files were replaced: in memory, or otherwise the file that was just written.
     pub(crate) async fn replaced_body(
         &self,
         disk: &Disk,
@@ -136,7 +136,7 @@ impl Cache {
             return Some(body.share());
         }
         let file = disk.read(digest.media_file()).await.ok()?;
-        // A host that serves the file needs its digest, to notice a change by another program.
+        // A host that serves the file needs its digest to detect a change by another program.
         let written = file.digest().await.ok()?;
         (expected.is_some_and(|expected| written == expected)).then_some(file)
     }
@@ -147,7 +147,7 @@ impl Cache {
         StoreError::Disk(reason)
     }
 
-    /// Writes both files. Returns the version of the sidecar, and the file of the media, if it stays open. After an error, nothing remains of
+    /// Writes both files. Returns the version of the sidecar, and the media file if it is kept open. After an error, nothing remains of
     /// them.
     async fn write(
         &self,
@@ -159,7 +159,7 @@ impl Cache {
         delete_new_files(disk, digest).await?;
         let file = match disk.create_open(digest.media_file(), media).await {
             Err(ErrorCode::Exist) => {
-                // The index does not know these files: another program put them there, or they could not be read or deleted.
+                // These files are not in the index: another program created them, or they could not be read or deleted.
                 disk.remove(digest.sidecar_file()).await?;
                 disk.remove(digest.media_file()).await?;
                 disk.create_open(digest.media_file(), media).await?
@@ -181,7 +181,7 @@ impl Cache {
         };
         if committed.is_err() {
             match disk.remove(digest.sidecar_file()).await {
-                // A directory that is in the way of the sidecar is not ours.
+                // A directory with the name of the sidecar does not belong to the cache.
                 Ok(_) | Err(ErrorCode::IsDirectory) => drop(disk.clean_up(digest.media_file()).await),
                 Err(_) => {
                     let disk_size = disk_size(media.size(), sidecar.size());
@@ -194,7 +194,8 @@ impl Cache {
         committed.map(|stamp| (stamp, file))
     }
 
-    /// Waits until what was written is durable, if the options say so. Entries that are stored at the same time share one operation.
+    /// Waits until the written files are durable, if the options require that. Entries that are stored at the same time share one
+    /// operation.
     pub(crate) async fn make_durable(&self, disk: &Disk) -> Result<(), ErrorCode> {
         if self.settings.durability != Durability::Batch {
             return Ok(());
@@ -208,7 +209,7 @@ impl Cache {
                     return synced;
                 }
                 Role::Follower(synced) => match synced.await {
-                    // One that had begun before may not include what was written since.
+                    // A sync that began earlier may not include what was written since.
                     Ok(_) if !began_before => began_before = true,
                     Ok(synced) => return synced,
                     Err(_) => {}

@@ -1,4 +1,4 @@
-//! Converts media before it is stored, if the host's transcoder accepts its type. By default that makes videos of GIFs.
+//! Converts media before it is stored, if the host's transcoder accepts its type. The default host converts GIFs to videos.
 
 use media_cache_entry_files::{essence, is_media_type};
 use media_cache_file_names::converted_name;
@@ -9,14 +9,14 @@ use crate::cache::Cache;
 
 const GIF: &str = "image/gif";
 
-/// The longest extension of converted media, in bytes.
+/// The maximum length of the extension of converted media, in bytes.
 const MAX_EXTENSION_BYTES: usize = 16;
 
-/// How many bytes at the start of a body tell a GIF.
+/// The number of bytes at the start of a body that identify a GIF.
 const GIF_SIGNATURE_BYTES: u32 = 6;
 
 impl Cache {
-    /// Whether media whose body is arriving must not be served before it is complete: it is going to be converted, or may be.
+    /// Whether media whose body is arriving must not be served before it is complete, because it will or may be converted.
     pub(crate) fn is_needed_whole(&self, media: &FetchedMedia) -> bool {
         let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
         let head = || media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
@@ -24,7 +24,7 @@ impl Cache {
             && (media.body.size() < u64::from(GIF_SIGNATURE_BYTES) || accepted_type(&media.mimetype, &head(), accepted).is_some())
     }
 
-    /// The converted media, or the media as it is.
+    /// Returns the converted media, or the media unchanged.
     pub(crate) async fn transcode(&self, media: FetchedMedia) -> FetchedMedia {
         let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
         if accepted.is_empty() {
@@ -49,7 +49,7 @@ impl Cache {
     }
 }
 
-/// Whether a conversion can be stored. Whatever a host's transcoder returns must not replace media that could have been kept.
+/// Whether a conversion can be stored. An unusable result of a host's transcoder must not replace media that could have been kept.
 fn is_usable(conversion: &Conversion) -> bool {
     let Conversion { body, mimetype, extension } = conversion;
     body.size() > 0 && is_media_type(mimetype) && is_extension(extension)
@@ -59,7 +59,7 @@ fn is_extension(extension: &str) -> bool {
     matches!(extension.len(), 1..=MAX_EXTENSION_BYTES) && extension.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.
+/// Returns the accepted type that the media has, according to its declared type or, for a GIF, its first bytes.
 fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Option<&'a str> {
     let is_gif = head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a");
     let source_type = if is_gif { GIF } else { essence(mimetype) };

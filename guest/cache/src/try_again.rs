@@ -1,4 +1,4 @@
-//! Finds out whether the disk works again, without waiting for a request that needs it.
+//! Checks whether the disk works again, without waiting for a request that needs it.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -14,7 +14,7 @@ use crate::recovery::{NewFiles, recover};
 use crate::sidecar_file::{StampedSidecar, read_sidecar};
 use crate::state::State;
 
-/// The size of the file that is written to find out whether files can be, in bytes.
+/// The size in bytes of the file that is written to find out whether files can be written.
 const PROBE_BYTES: usize = 16 * 1024;
 
 /// The time between two attempts, in nanoseconds.
@@ -23,7 +23,7 @@ const INTERVAL: u64 = 1_000_000_000;
 /// The number of entries whose files are deleted or read in one attempt.
 const ENTRIES: usize = 64;
 
-/// What is to be tried again.
+/// Operations to retry.
 struct Failed {
     undeleted: Vec<KeyDigest>,
     store: bool,
@@ -33,8 +33,8 @@ struct Failed {
 }
 
 impl Cache {
-    /// Tries again what failed: to delete files, to write an entry, and to read entries. Where this is the last call, only deleting is
-    /// of use.
+    /// Retries failed operations: deleting files, writing an entry, and reading entries. If this is the last call, only deletions are
+    /// retried, since the others would not help.
     pub(crate) async fn try_again(&self, disk: &Disk, is_last: bool) {
         let Some(Failed { undeleted, store, set_aside, unreadable }) = self.failed(disk) else { return };
         self.delete_leftovers(disk).await;
@@ -74,7 +74,7 @@ impl Cache {
             return None;
         }
         self.tried_again.set(now);
-        // An entry that is being stored under the same name has its own files there.
+        // An entry that is being stored under the same name has its own files.
         let is_unknown = |digest: &KeyDigest| state.index.find(digest).is_none();
         let some = |digests: &mut dyn Iterator<Item = KeyDigest>| digests.filter(is_unknown).take(ENTRIES).collect::<Vec<_>>();
         let (undeleted, set_aside) = (some(&mut state.remains.undeleted()), some(&mut state.remains.unreadable()));
@@ -82,9 +82,9 @@ impl Cache {
         Some(Failed { undeleted, store: state.disk_health.fails(Operation::Store), set_aside, unreadable: state.unreadable })
     }
 
-    /// Does all that storing an entry takes.
+    /// Performs every step of storing an entry, to find out whether that works.
     async fn can_write(&self, disk: &Disk) -> bool {
-        // No URL has these names. If they are left behind, a start removes them, as any entry with such a sidecar.
+        // No URL has these names. If the files are left behind, a start removes them, like any entry with such a sidecar.
         let names = [KeyDigest::of("").sidecar_file(), KeyDigest::of("").media_file()];
         let [sidecar, media] = names.clone();
         let mut written = disk.create_anew(media, &Blob::from_bytes(&[0; PROBE_BYTES])).await;
@@ -101,7 +101,7 @@ impl Cache {
         is_stored
     }
 
-    /// Puts an entry into the index that could not be read when the directory was loaded.
+    /// Adds an entry to the index that could not be read when the directory was loaded.
     async fn find_again(&self, disk: &Disk, digest: KeyDigest) {
         let Ok(found) = read_set_aside(disk, digest).await else { return };
         let unused = {
@@ -132,7 +132,7 @@ impl State {
     }
 }
 
-/// The sidecar of an entry, if its files fit each other. A replacement that was interrupted is completed or undone first.
+/// Returns the sidecar of an entry, if its files are consistent. An interrupted replacement is completed or undone first.
 async fn read_set_aside(disk: &Disk, digest: KeyDigest) -> Result<Option<StampedSidecar>, ErrorCode> {
     let new = NewFiles {
         media: size(disk, digest.new_media_file()).await?.is_some(),
@@ -149,7 +149,7 @@ async fn read_set_aside(disk: &Disk, digest: KeyDigest) -> Result<Option<Stamped
     Ok(sidecar.filter(|(sidecar, _)| media == Some(sidecar.size)))
 }
 
-/// The size of a file, if there is one.
+/// The size of a file, if it exists.
 async fn size(disk: &Disk, name: String) -> Result<Option<u64>, ErrorCode> {
     match disk.size(name).await {
         Ok(size) => Ok(Some(size)),

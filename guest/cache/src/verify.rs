@@ -1,4 +1,4 @@
-//! Checks an entry in full, without serving it: neither the order of use changes nor what is resident.
+//! Checks an entry in full without serving it. This changes neither the order of use nor which entries are resident.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -9,12 +9,12 @@ use crate::disk::{Disk, blames_the_file};
 use crate::sidecar_file::read_sidecar;
 use crate::single_flight::Role;
 
-/// How often an entry is looked at that seems to be damaged. Another program may have replaced both files meanwhile.
+/// How many times an entry that seems to be damaged is checked. Another program may have replaced both files during the first check.
 const LOOKS: u32 = 2;
 
 /// The outcome of reading both files.
 enum Files {
-    /// They fit each other, and have this many bytes.
+    /// The files are consistent. This many bytes were read.
     Intact(u64),
     Damaged,
     /// This one cannot be read.
@@ -27,7 +27,8 @@ impl Cache {
         let digest = self.lookup_key(url).digest;
         // Until the directory is loaded, the load verifies entries.
         let Some(disk) = self.disk.borrow().clone().filter(|_| self.report.get().is_some()) else { return Verified::InUse };
-        // The next read finds out. A replacement of the files waits for a check in progress, and a request does not.
+        // If the entry is being read, that read verifies it. A replacement of the files waits for a check in progress, but a request does
+        // not.
         let Role::Leader(check) = self.verifications.join(&digest) else { return Verified::InUse };
         if self.reads.is_led(&digest) || self.state.borrow().is_replaced(&digest) {
             return Verified::InUse;

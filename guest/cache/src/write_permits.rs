@@ -1,4 +1,4 @@
-//! Permits to change the directory. On standby there are none, and standby begins once all that were given are back.
+//! Permits to change the directory. On standby, none are granted, and standby begins once all granted permits have been returned.
 
 use std::cell::{Cell, RefCell};
 
@@ -16,7 +16,7 @@ pub struct WritePermits {
 pub struct WritePermit<'a>(&'a WritePermits);
 
 impl WritePermits {
-    /// A permit, unless they are refused.
+    /// Returns a permit, unless permits are refused.
     pub fn acquire(&self) -> Option<WritePermit<'_>> {
         if self.refused.get() {
             return None;
@@ -30,7 +30,7 @@ impl WritePermits {
         self.refused.get()
     }
 
-    /// Refuses permits from now on, and waits until all are back.
+    /// Refuses permits from now on, and waits until all of them have been returned.
     pub async fn refuse(&self) {
         self.refused.set(true);
         while self.held.get() > 0 {
@@ -40,7 +40,7 @@ impl WritePermits {
         }
     }
 
-    /// Gives permits again.
+    /// Grants permits again.
     pub fn allow(&self) {
         self.refused.set(false);
     }

@@ -3,7 +3,7 @@ use crate::bindings::media_cache::policy::eviction::MediaKind;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Gives the answers it was told to give, and notes the calls.
+/// Gives scripted answers and records the calls.
 #[derive(Clone, Default)]
 struct ScriptedPolicy {
     calls: Rc<RefCell<Vec<String>>>,
@@ -48,7 +48,7 @@ impl Policy for ScriptedPolicy {
     }
 }
 
-/// Entries of size 10, coldest first. Those from 100 are in use.
+/// Entries of size 10, coldest first. Ids from 100 upwards are in use.
 struct Entries(Vec<EntryId>);
 
 impl TierEntries for Entries {

@@ -1,14 +1,14 @@
 //! Finds slots by digest.
 //!
-//! A hash table moves everything that it has whenever it grows, which takes tens of milliseconds with a million entries. So there are
-//! many small ones, which grow one at a time. Digests are uniformly distributed, and so is any of their bytes.
+//! A hash table moves all its elements whenever it grows, which takes tens of milliseconds with a million entries. Therefore there are many
+//! small tables, which grow one at a time. Digests are uniformly distributed, and so is each of their bytes.
 
 use hashbrown::HashTable;
 use media_cache_entry_files::KeyDigest;
 
 const SHARDS: usize = 256;
 
-/// The slots of entries by digest. It has no digests itself: the caller says which digest a slot has.
+/// The slots of entries by digest. The table does not store digests: the caller provides the digest of a slot.
 pub(super) struct DigestTable {
     shards: Vec<HashTable<u32>>,
     len: usize,
@@ -30,7 +30,7 @@ impl DigestTable {
         self.shards[shard(fingerprint)].find(fingerprint, |slot| is_it(*slot)).copied()
     }
 
-    /// Adds a slot that is not there.
+    /// Adds a slot that is not in the table.
     pub fn insert(&mut self, fingerprint: u64, slot: u32, digest_of: impl Fn(u32) -> KeyDigest) {
         self.shards[shard(fingerprint)].insert_unique(fingerprint, slot, |slot| digest_of(*slot).fingerprint());
         self.len += 1;
@@ -45,7 +45,7 @@ impl DigestTable {
     }
 }
 
-/// The table itself uses the other end of the number.
+/// The hash tables themselves use other bits of the number.
 fn shard(fingerprint: u64) -> usize {
     (fingerprint >> 32) as usize % SHARDS
 }

@@ -1,23 +1,24 @@
-//! The order of use: doubly linked lists through the slots, with cursors that stay valid whatever happens to the entry they are at.
+//! The order of use: doubly linked lists through the slots, with cursors that remain valid whatever happens to the entry that they point
+//! to.
 
 use media_cache_policy_structures::Chunks;
 
 use crate::index::node::{List, NONE, Node, Slot};
 
-/// A place in the order of use that somebody comes back to. If its entry moves, the cursor moves on to the next one.
+/// A remembered place in the order of use. If its entry moves, the cursor advances to the next one.
 #[derive(Clone, Copy, Debug)]
 pub enum Cursor {
     /// The first entry that was used since the index log was last appended to.
     Unflushed,
-    /// The next entry that goes into a new index log.
+    /// The next entry to be written to a new index log.
     Compaction,
-    /// The next entry that the policy learns of, while the directory is being loaded.
+    /// The next entry to be reported to the policy while the directory is being loaded.
     Loading,
     /// Where one of the listings in progress continues.
     Listing(u8),
 }
 
-/// The number of listings in progress that have a cursor of their own. Further ones have to look for where they continue.
+/// The number of listings in progress that have their own cursor. Additional listings have to search for the place where they continue.
 pub(super) const LISTINGS: u8 = 4;
 
 const CURSORS: usize = 3 + LISTINGS as usize;
@@ -38,11 +39,11 @@ pub(super) struct Lists {
     cursors: [Slot; CURSORS],
     /// The number of the last use.
     uses: u64,
-    /// The number of the last use that the index log knows of, while it is being read.
+    /// The number of the last use that was read from the index log so far.
     earlier_uses: u64,
 }
 
-/// Uses are numbered from here on. Those that the index log knows of are numbered from 1.
+/// The number of the first use since the start. Uses in the index log are numbered from 1.
 pub(super) const FIRST_USE: u64 = 1 << 40;
 
 impl Default for Lists {
@@ -72,7 +73,7 @@ impl Lists {
     pub fn link_newest(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
         self.uses += 1;
         self.link(nodes, List::Used, slot, NONE, self.uses);
-        // Those that were at the end come to it next.
+        // Cursors that were at the end visit it next.
         for cursor in [Cursor::Unflushed, Cursor::Compaction, Cursor::Loading] {
             let cursor = &mut self.cursors[cursor.number()];
             if *cursor == NONE {
@@ -81,7 +82,7 @@ impl Lists {
         }
     }
 
-    /// Links a slot as the most recently used of those that were not used since the start.
+    /// Links a slot as the most recently used one of those that were not used since the start.
     pub fn link_earlier(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
         self.earlier_uses += 1;
         self.link(nodes, List::Used, slot, self.cursor(Cursor::Unflushed), self.earlier_uses);

@@ -1,6 +1,6 @@
 use super::*;
 
-/// The digest of an entry that a letter stands for.
+/// The digest of the entry that a letter represents.
 fn digest(letter: char) -> KeyDigest {
     KeyDigest::from_bytes([letter as u8; 32])
 }
@@ -132,7 +132,7 @@ fn concurrent_listings_have_separate_bookmarks() {
     let (slots, _) = index.page(slow, 2);
     assert_eq!((slots, bookmarks(&index)), (vec![2, 3], vec![4, 7]));
     assert_eq!(index.page(fast, 9), (vec![7, 8, 9], None));
-    assert_eq!(bookmarks(&index), [4], "a listing that has ended needs none");
+    assert_eq!(bookmarks(&index), [4], "a listing that has ended needs no cursor");
     for limit in 1..10 {
         index.page(None, limit);
     }
@@ -199,7 +199,7 @@ fn found_entries_are_ordered_before_entries_used_since_the_start() {
     assert_eq!(letters(&index), "baz");
     index.set_cursor(Cursor::Loading, Some(slot(&index, 'a')));
     assert!(index.place_found(found, Cursor::Loading, 2));
-    assert!(!index.place_found(found, Cursor::Loading, 3), "it has its place");
+    assert!(!index.place_found(found, Cursor::Loading, 3), "it already has its place");
     assert_eq!(letters(&index), "bfaz");
     index.set_cursor(Cursor::Loading, None);
     let last = index.insert_found(unverified('g'));

@@ -1,4 +1,4 @@
-//! Appends what has changed to the index log.
+//! Appends changes to the index log.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -13,15 +13,15 @@ use crate::index_log::record::{put_accessed, put_closed, put_counters, put_remov
 /// The number of entries in a frame.
 const FRAME: usize = 1024;
 
-/// What goes into the next frame.
+/// The content of the next frame.
 pub(super) struct Batch {
     pub records: Vec<u8>,
-    /// Whether there is nothing else at the moment.
+    /// Whether there is currently nothing more to write.
     pub last: bool,
 }
 
 impl Cache {
-    /// Appends what has changed since the last time.
+    /// Appends the changes since the last time.
     pub(crate) async fn append(&self, log: &mut IndexLog) -> Result<(), String> {
         loop {
             let removed = self.take_removed(log);
@@ -33,21 +33,22 @@ impl Cache {
         }
     }
 
-    /// Appends that nothing changes any more in a directory of this version.
+    /// Appends a record that nothing changes any more in the directory, which has this version.
     pub(crate) async fn append_closed(&self, log: &mut IndexLog, version: u64) -> Result<(), String> {
         let mut records = Vec::new();
         put_closed(&mut records, version);
         self.append_frame(log, &records).await
     }
 
-    /// Entries that the log has and that were removed since.
+    /// Takes the entries that are in the log and were removed since.
     pub(super) fn take_removed(&self, log: &mut IndexLog) -> Vec<KeyDigest> {
         let removed = self.state.borrow_mut().index.take_removed();
         log.outdated |= !removed.all;
         removed.entries
     }
 
-    /// The removed entries, then the next ones at the cursor, and after the last one the counters, if the log has others.
+    /// Returns the removed entries, then the next entries at the cursor, and after the last one the counters, if they differ from those in
+    /// the log.
     pub(super) fn batch(&self, cursor: Cursor, removed: &[KeyDigest], log: &mut IndexLog) -> Batch {
         let state = &mut *self.state.borrow_mut();
         let mut records = Vec::new();
@@ -77,7 +78,7 @@ impl Cache {
         let frame = write_frame(log.generation, log.frames, records);
         let written = storage::write_at(&log.file, log.bytes, frame).await;
         if let Err(error) = written {
-            // What is lost with the frame cannot be appended any more.
+            // The content of the failed frame cannot be appended again.
             log.outdated = true;
             return Err(format!("cannot write {LOG}: {}", describe(&error)));
         }

@@ -1,15 +1,15 @@
 //! The frames of the index log: records that are written together, with a checksum.
 //!
-//! The checksum covers the generation of the file and the number of the frame as well, so that what is left of an older file, or of
-//! another one, is never taken for a part of this one. Reading ends at the first frame that is not intact.
+//! The checksum also covers the generation of the file and the number of the frame, so that remnants of an older or a different file are
+//! never mistaken for a part of this one. Reading ends at the first frame that is not intact.
 
-/// How a frame begins. A file that begins otherwise is of another version, and is not read.
+/// The first bytes of a frame. A file that begins with anything else has another version and is not read.
 const MAGIC: [u8; 8] = *b"mc-log\x00\x01";
 
 /// The bytes before the records: magic, generation, number, length, checksum.
 pub const HEAD: usize = 8 + 8 + 4 + 4 + 4;
 
-/// The most bytes of records in a frame that is read.
+/// The maximum number of bytes of records in a frame that is read.
 pub const MAX_BYTES: usize = 1 << 22;
 
 /// A frame with records. `generation` is that of the file, and `number` counts its frames from 0.
@@ -33,25 +33,25 @@ pub fn generation_of(bytes: &[u8]) -> Option<u64> {
     rest.first_chunk().copied().map(u64::from_le_bytes)
 }
 
-/// What begins at the start of `bytes`.
+/// The result of reading a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Read<'a> {
-    /// An intact frame, with its generation and its records. It takes this many bytes.
+    /// An intact frame.
     Frame {
         /// The generation of the file.
         generation: u64,
         /// The records.
         records: &'a [u8],
-        /// The bytes of the frame.
+        /// The length of the frame in bytes.
         length: usize,
     },
-    /// The beginning of what may be a frame: more bytes are needed.
+    /// The bytes may be the beginning of a frame; more are needed.
     Incomplete,
-    /// Something else.
+    /// The bytes are not an intact frame.
     Damaged,
 }
 
-/// Reads the frame with this number. `generation` is that of the file, `None` for its first frame.
+/// Reads the frame with this number at the start of `bytes`. `generation` is that of the file, or `None` for its first frame.
 #[must_use]
 pub fn read_frame(bytes: &[u8], generation: Option<u64>, number: u32) -> Read<'_> {
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD>() else { return Read::Incomplete };

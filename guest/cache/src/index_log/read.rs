@@ -1,4 +1,4 @@
-//! Reads the index log at the start. On standby, it is read up to where it ends now, and then from there on.
+//! Reads the index log at the start. A cache on standby reads it up to its current end, and later continues from there.
 
 use crate::bindings::media_cache::cache::storage;
 use crate::bindings::wasi::filesystem::types::Descriptor;
@@ -13,28 +13,28 @@ use crate::state::State;
 /// The bytes that are read at a time.
 const CHUNK: u32 = 1 << 20;
 
-/// The number of records that are applied without letting other calls proceed.
+/// The number of records that are applied before other calls may proceed.
 const SLICE: usize = 4096;
 
 impl Cache {
-    /// Puts into the index what the log says. Nothing of it is verified. `None` if there is no log that can be read.
+    /// Adds the content of the log to the index, without verifying it. Returns `None` if there is no readable log.
     pub(crate) async fn read_log(&self, disk: &Disk) -> Option<ReadLog> {
         let mut read = self.begin_log_read(disk).await?;
         if !self.continue_log_read(&mut read).await {
-            // Something was lost, so it is written anew rather than appended to.
+            // Something was lost, so the log is rewritten instead of appended to.
             (read.log.outdated, read.closed) = (true, None);
         }
         Some(read)
     }
 
-    /// Opens the log. `None` if there is none that can be read.
+    /// Opens the log. Returns `None` if there is no readable log.
     pub(crate) async fn begin_log_read(&self, disk: &Disk) -> Option<ReadLog> {
         let file = open_log(disk).await?;
         let log = IndexLog { file, generation: 0, frames: 0, bytes: 0, counters: Vec::new(), outdated: false };
         Some(ReadLog { log, closed: None })
     }
 
-    /// Reads what follows. Returns whether all of it is intact, so that it can be appended to.
+    /// Reads the rest of the log. Returns whether all of it is intact, so that it can be appended to.
     pub(crate) async fn continue_log_read(&self, ReadLog { log, closed }: &mut ReadLog) -> bool {
         let (mut buffer, mut start, mut ended) = (Vec::new(), 0, false);
         loop {
@@ -60,13 +60,13 @@ impl Cache {
         }
     }
 
-    /// Whether the log in place is the one that was read.
+    /// Whether the current log is the one that was read.
     pub(crate) async fn is_same_log(&self, disk: &Disk, read: &ReadLog) -> bool {
         let Some(file) = open_log(disk).await else { return false };
         read.log.frames > 0 && generation_in(&file).await == Some(read.log.generation)
     }
 
-    /// Whether the log in place has this generation and ends after this number of bytes.
+    /// Whether the current log has this generation and ends after this number of bytes.
     pub(crate) async fn log_ends_at(&self, disk: &Disk, (generation, bytes): (u64, u64)) -> bool {
         let Some(file) = open_log(disk).await else { return false };
         generation_in(&file).await == Some(generation) && storage::read_at(&file, bytes, 1).await.is_ok_and(|more| more.is_empty())
@@ -104,7 +104,7 @@ async fn generation_in(file: &Descriptor) -> Option<u64> {
 }
 
 impl State {
-    /// Puts into the index what a record says. What happened to an entry since the start stands.
+    /// Applies a record to the index. Anything that happened to an entry since the start takes precedence.
     fn apply(&mut self, record: Record) {
         let Some(loading) = &mut self.loading else { return };
         match record {
@@ -130,7 +130,7 @@ impl State {
                     slot.filter(|slot| self.index.get(*slot).is_some_and(|entry| entry.state == EntryState::Unverified))
                 {
                     if let Some(entry) = self.index.get_mut(slot) {
-                        // The log knows.
+                        // The log already records the removal.
                         entry.logged = false;
                     }
                     if self.index.remove(slot).is_some_and(|entry| entry.tracked) {

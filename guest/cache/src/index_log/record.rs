@@ -11,7 +11,7 @@ const ACCESSED: u8 = 3;
 const COUNTERS: u8 = 4;
 const CLOSED: u8 = 5;
 
-/// What the log says.
+/// A record of the log.
 #[derive(Clone, Debug)]
 pub enum Record {
     /// An entry is stored, as its sidecar described it then, and is the most recently used.
@@ -24,7 +24,7 @@ pub enum Record {
         fingerprint: u64,
         /// When it was requested.
         at: u64,
-        /// Requests for it since it was stored, this one included.
+        /// The number of requests for it since it was stored, including this one.
         hits: u32,
     },
     /// The counters.
@@ -33,7 +33,7 @@ pub enum Record {
     Closed(u64),
 }
 
-/// Appends an entry as its sidecar describes it.
+/// Appends an entry, as its sidecar describes it.
 pub fn put_stored(out: &mut Vec<u8>, entry: &Entry) {
     out.push(STORED);
     out.extend(entry.digest.as_bytes());
@@ -74,7 +74,7 @@ pub fn put_closed(out: &mut Vec<u8>, version: u64) {
     out.extend(version.to_le_bytes());
 }
 
-/// Reads records until the end, or until something is no record, which is the error.
+/// Reads records until the end, or until something that is not a record, which yields an error.
 pub fn read_records(mut bytes: &[u8]) -> impl Iterator<Item = Result<Record, ()>> + '_ {
     std::iter::from_fn(move || {
         if bytes.is_empty() {

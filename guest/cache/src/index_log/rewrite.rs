@@ -1,4 +1,4 @@
-//! Writes the index log anew, without what is outdated.
+//! Rewrites the index log without outdated records.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -8,10 +8,10 @@ use crate::disk::{Disk, describe};
 use crate::index::Cursor;
 use crate::index_log::log_file::{IndexLog, LOG, NEW_LOG};
 
-/// How long the old log goes without what has changed meanwhile, in nanoseconds.
+/// How long, in nanoseconds, the old log may lack the changes that happen during the rewrite.
 const PATIENCE: u64 = 500_000_000;
 
-/// Entries that were removed and that a log has not learned of yet, for the new log and for the old one.
+/// Removed entries that still have to be recorded in the new log and in the old one.
 #[derive(Default)]
 struct RemovedSince {
     for_new: Vec<KeyDigest>,
@@ -19,13 +19,13 @@ struct RemovedSince {
 }
 
 impl Cache {
-    /// Writes a new log and puts it in the place of `old`, which is kept up to date until then.
+    /// Writes a new log and replaces `old` with it. Until then, `old` is kept up to date.
     pub(crate) async fn rewrite(&self, disk: &Disk, old: Option<&mut IndexLog>) -> Result<IndexLog, String> {
         let own = disk.own().await?;
         let failed = |error| format!("cannot write {NEW_LOG}: {}", describe(&error));
         own.remove(NEW_LOG).await.map_err(failed)?;
         let file = own.open(NEW_LOG, true).await.map_err(failed)?;
-        // Never one that a file of this name had before.
+        // No earlier file of this name had this generation.
         let generation = old.as_ref().map_or(0, |old| old.generation + 1).max(clock::now());
         let mut log = IndexLog { file, generation, frames: 0, bytes: 0, counters: Vec::new(), outdated: false };
         let written = match self.write_all(&mut log, old).await {
@@ -33,7 +33,7 @@ impl Cache {
             Err(reason) => Err(reason),
         };
         if written.is_err() {
-            // If even this fails, the next attempt does it.
+            // If this fails too, the next attempt deletes it.
             let _ = own.remove(NEW_LOG).await;
         }
         written.map(|()| log)
@@ -51,7 +51,7 @@ impl Cache {
             self.note_removed(&mut removed, log);
             let batch = self.batch(Cursor::Compaction, &std::mem::take(&mut removed.for_new), log);
             if batch.last {
-                // The new log has everything up to now, and what is used from now on has to be appended to it.
+                // The new log is complete up to now; uses from now on have to be appended to it.
                 self.state.borrow_mut().index.set_cursor(Cursor::Unflushed, None);
             }
             self.append_frame(log, &batch.records).await?;
@@ -68,7 +68,7 @@ impl Cache {
         }
     }
 
-    /// Each log has to learn of a removal before it learns of an entry that was stored under the same name afterwards.
+    /// Each log must record a removal before an entry that was stored later under the same name.
     fn note_removed(&self, removed: &mut RemovedSince, log: &mut IndexLog) {
         let entries = self.take_removed(log);
         removed.for_new.extend(&entries);

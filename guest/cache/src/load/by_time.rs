@@ -1,17 +1,17 @@
-//! Slots in the order of a time. A million of them cannot be sorted at once without keeping everyone waiting, so they are sorted in runs,
-//! which are merged as they are taken.
+//! Slots ordered by time. Sorting a million of them in one step would block all other calls, so they are sorted in runs, which are merged
+//! as they are taken.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::index::Slot;
 
-/// The number of slots that are sorted at once.
+/// The number of slots that are sorted in one step.
 const RUN: usize = 8192;
 
 type Run = Vec<Reverse<(u64, Slot)>>;
 
-/// Slots, each with a time, to be sorted.
+/// Slots to be sorted by their times.
 #[derive(Default)]
 pub(super) struct ByTime {
     runs: Vec<Run>,
@@ -29,12 +29,12 @@ impl ByTime {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no slots.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
 
-    /// Ends adding.
+    /// Finishes sorting.
     pub fn into_sorted(mut self) -> Sorted {
         self.sort_last();
         let heads = self.runs.iter_mut().enumerate().filter_map(|(run, slots)| Some((slots.pop()?, run)));
@@ -43,7 +43,7 @@ impl ByTime {
 
     fn sort_last(&mut self) {
         if let Some(run) = self.runs.last_mut() {
-            // The oldest is the last.
+            // The oldest slot is at the end.
             run.sort_unstable();
         }
     }
@@ -56,7 +56,7 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
-    /// Whether none are left.
+    /// Whether no slots are left.
     pub fn is_empty(&self) -> bool {
         self.heads.is_empty()
     }

@@ -1,6 +1,7 @@
-//! Puts the entries into the order of their use, and has the policy learn of them.
+//! Puts the entries into their order of use and reports them to the policy.
 //!
-//! Entries of the index log keep its order, whatever their times are: a clock may have been set back. Others are inserted by time.
+//! Entries in the index log keep the order of the log regardless of their times, since a clock may have been set back. Others are inserted
+//! by time.
 
 use crate::bindings::exports::media_cache::cache::cache::LoadReport;
 use crate::bindings::media_cache::policy::eviction;
@@ -13,7 +14,7 @@ use crate::state::State;
 /// The number of entries that a policy restores in one call.
 const PAGE: usize = 1024;
 
-/// Entries that the index log does not know, by the time of their last use.
+/// Entries that are not in the index log, by the time of their last use.
 #[derive(Default)]
 pub(super) struct Found {
     slots: ByTime,
@@ -26,19 +27,19 @@ impl Found {
         self.slots.push(accessed_at, slot);
     }
 
-    /// Notes that the index log says something else about an entry that it knows.
+    /// Records that an entry differs from its description in the index log.
     pub fn note_changed(&mut self) {
         self.changed = true;
     }
 
-    /// Whether the index log has everything.
+    /// Whether the index log is complete.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty() && !self.changed
     }
 }
 
 impl Cache {
-    /// Puts all entries into the order of their use, and has the policy of the disk tier learn of them, coldest first.
+    /// Puts all entries into their order of use and reports them to the policy of the disk tier, coldest first.
     pub(super) async fn restore(&self, found: Found, report: &mut LoadReport) {
         let mut sorted = found.slots.into_sorted();
         let mut number = 0;
@@ -60,7 +61,8 @@ impl Cache {
 }
 
 impl Cache {
-    /// Has the policy of the disk tier learn of what the index log says, coldest first. From then on, it learns of each record.
+    /// Reports the entries in the index log to the policy of the disk tier, coldest first. After that, each record is reported as it is
+    /// read.
     pub(crate) async fn track_logged(&self) {
         {
             let index = &mut self.state.borrow_mut().index;
@@ -87,7 +89,7 @@ impl State {
         self.end_page(&page)
     }
 
-    /// Has the policy learn of a page of entries. Returns whether it was the last one.
+    /// Reports a page of entries to the policy. Returns whether it was the last one.
     fn end_page(&mut self, page: &[eviction::Entry]) -> bool {
         self.disk_tier.restore(page);
         let last = page.len() < PAGE;
@@ -97,7 +99,7 @@ impl State {
         last
     }
 
-    /// On standby, has the policy learn of an entry as the index log describes it now.
+    /// On standby, reports an entry to the policy as the index log now describes it.
     pub(crate) fn track_on_standby(&mut self, slot: Slot) {
         if self.loading.as_ref().is_none_or(|loading| !loading.restored) {
             return;
@@ -136,12 +138,12 @@ impl State {
         (oversize, last)
     }
 
-    /// The next entry in the order of use. A found one takes its place in it.
+    /// The next entry in the order of use. A found entry is moved to its place in the order.
     fn next_in_order(&mut self, sorted: &mut Sorted, number: &mut u64) -> Option<Slot> {
         loop {
             *number += 1;
             let next = self.index.cursor(Cursor::Loading);
-            // From here on, entries were used since the start.
+            // Entries from here on were used since the start.
             let earlier = next.filter(|slot| Some(*slot) != self.index.cursor(Cursor::Unflushed) && self.index.is_earlier(*slot));
             let time = earlier.and_then(|slot| self.index.get(slot)).map(|entry| entry.accessed_at);
             match sorted.peek() {

@@ -1,4 +1,4 @@
-//! Finds out which files there are, by one listing of the directory.
+//! Finds out which files exist, with one listing of the directory.
 
 use futures::future::join;
 use media_cache_entry_files::{DigestMap, FileKind, KeyDigest};
@@ -15,7 +15,7 @@ use crate::state::State;
 /// The number of files that are listed at a time.
 const PAGE: u32 = 1024;
 
-/// Files that a listing has found and that are not those of an entry.
+/// Files that a listing has found and that do not belong to a complete entry.
 #[derive(Default)]
 struct Others {
     replacements: DigestMap<NewFiles>,
@@ -24,7 +24,7 @@ struct Others {
 }
 
 impl Cache {
-    /// Notes in the index which files there are. Returns replacements of entries that were interrupted.
+    /// Records in the index which files exist. Returns interrupted replacements of entries.
     pub(super) async fn scan(&self, disk: &Disk, report: &mut LoadReport) -> Result<DigestMap<NewFiles>, String> {
         self.forget_earlier_scan().await;
         let failed = |error| format!("cannot list the directory: {}", describe(&error));
@@ -32,7 +32,7 @@ impl Cache {
         let mut others = Others::default();
         let mut page = listing.next(PAGE).await.map_err(failed)?;
         while !page.is_empty() {
-            // The host reads the next page meanwhile.
+            // The host reads the next page in the meantime.
             let note = async { self.state.borrow_mut().found_all(page, &mut others) };
             let (next, ()) = join(listing.next(PAGE), note).await;
             page = next.map_err(failed)?;
@@ -57,13 +57,13 @@ impl Cache {
         }
     }
 
-    /// Completes or undoes replacements that were interrupted.
+    /// Completes or undoes interrupted replacements.
     pub(super) async fn recover_all(&self, disk: &Disk, replacements: DigestMap<NewFiles>, report: &mut LoadReport) {
         for (digest, new) in replacements {
             match recover(disk, digest, new).await {
                 Ok(Recovered::Completed) => self.state.borrow_mut().found_anew(digest),
                 Ok(Recovered::Undone(files)) => report.leftovers += files,
-                // They stay where they are, until they can be read; and so does the entry.
+                // The new files and the entry are left in place until they can be read.
                 Err(error) => {
                     for name in new.names(digest) {
                         disk.leave(name, &error);
@@ -98,7 +98,7 @@ impl State {
         }
     }
 
-    /// The slot of an entry that a file was found of. `None` if the entry was read since the start, or removed.
+    /// The slot of the entry that a found file belongs to. `None` if the entry was read or removed since the start.
     fn slot_of_found(&mut self, digest: KeyDigest) -> Option<Slot> {
         match self.index.find(&digest) {
             Some(slot) => self.index.get(slot).is_some_and(|entry| entry.state == EntryState::Unverified).then_some(slot),
@@ -107,7 +107,7 @@ impl State {
         }
     }
 
-    /// The files of an entry are others than before.
+    /// Records that the files of an entry have been replaced.
     fn found_anew(&mut self, digest: KeyDigest) {
         if let Some(slot) = self.index.find(&digest).filter(|slot| self.index.get(*slot).is_some_and(Entry::is_stored)) {
             self.index.remove(slot);
@@ -116,7 +116,7 @@ impl State {
         if let Some(slot) = self.slot_of_found(digest)
             && let Some(entry) = self.index.get_mut(slot)
         {
-            // Its size is not known, so both are looked at again.
+            // The new size is not known, so both files are inspected again.
             (entry.found.media, entry.found.sidecar) = (false, true);
         }
     }

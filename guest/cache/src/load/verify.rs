@@ -1,5 +1,5 @@
-//! Verifies what the index log and the listing say about entries: an entry exists if its sidecar says so and its media has the size
-//! that the sidecar states.
+//! Verifies entries from the index log and the listing: an entry exists if its sidecar is valid and its media has the size that the sidecar
+//! states.
 
 use std::ops::Range;
 
@@ -33,11 +33,11 @@ struct Unread {
     digest: KeyDigest,
 }
 
-/// An entry, and what its sidecar says.
+/// An entry, and the content of its sidecar.
 type ReadSidecar = (Unread, Result<FileContent, ErrorCode>);
 
 impl Cache {
-    /// Verifies all entries in the index. Returns those that the index log does not know, which have no place in the order of use yet.
+    /// Verifies all entries in the index. Returns those that are not in the index log, which have no place in the order of use yet.
     pub(super) async fn verify_all(&self, disk: &Disk, report: &mut LoadReport) -> Found {
         let mut unread = ByTime::default();
         let mut start: Slot = 0;
@@ -46,7 +46,7 @@ impl Cache {
             let incomplete = self.state.borrow_mut().verify_slots(start..end, &mut unread);
             let mut damaged = Vec::new();
             for entry in incomplete {
-                // The listing may have come in between the two.
+                // The listing may have seen only one of the two files because they were being written.
                 match size_of_both(disk, entry.digest).await {
                     Ok(Some(size)) => self.state.borrow_mut().found_both(entry.handle, size, &mut unread),
                     Ok(None) => damaged.push(entry.handle),
@@ -60,8 +60,8 @@ impl Cache {
         self.verify_unread(disk, unread.into_sorted(), report).await
     }
 
-    /// Verifies entries by their sidecars. Files that were written one after the other are close to each other on a disk, which reads them
-    /// several times as fast in that order.
+    /// Verifies entries by their sidecars, in the order in which these were written. Files that were written in succession are close to
+    /// each other on disk, so reading them in that order is several times as fast.
     async fn verify_unread(&self, disk: &Disk, mut unread: Sorted, report: &mut LoadReport) -> Found {
         let mut found = Found::default();
         let mut read = Vec::new();
@@ -77,7 +77,7 @@ impl Cache {
         found
     }
 
-    /// Takes all entries to be as the index log says. Returns their number.
+    /// Accepts all entries as the index log describes them. Returns their number.
     pub(crate) async fn trust_log(&self) -> u64 {
         let mut start: Slot = 0;
         while start < self.state.borrow().index.slot_count() {
@@ -89,7 +89,7 @@ impl Cache {
         self.state.borrow().index.len() as u64
     }
 
-    /// Removes damaged entries that nobody has requested meanwhile.
+    /// Removes damaged entries that have not been requested in the meantime.
     async fn drop_damaged_files(&self, damaged: Vec<u64>, report: &mut LoadReport) {
         let files: Vec<Evicted> = {
             let state = &mut *self.state.borrow_mut();
@@ -106,12 +106,12 @@ impl Cache {
             let is_damaged = match content {
                 Ok(content) => {
                     let sidecar = parse_sidecar(&content, digest);
-                    // A sidecar that the index does not know as it is.
+                    // The sidecar differs from the index.
                     Mutant::TrustsTheIndex.is_on()
                         || !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
                 }
                 Err(error) if blames_the_file(&error) => true,
-                // That says nothing about the entry. It stays where it is, until it can be read.
+                // The error says nothing about the entry, whose files are left in place until they can be read.
                 Err(error) => {
                     self.state.borrow_mut().set_aside(handle, &error);
                     false
@@ -157,8 +157,8 @@ impl State {
         }
     }
 
-    /// Verifies the entries in these slots, as far as that takes no look at files. Returns those of which a file is missing, or could not
-    /// be inspected.
+    /// Verifies the entries in these slots, as far as that is possible without accessing files. Returns those with a file that is missing
+    /// or could not be inspected.
     fn verify_slots(&mut self, slots: Range<Slot>, unread: &mut ByTime) -> Vec<Unread> {
         let mut incomplete = Vec::new();
         for slot in slots {
@@ -177,7 +177,7 @@ impl State {
         incomplete
     }
 
-    /// The next entries whose sidecars are to be read. Some may have been requested meanwhile, which verified them.
+    /// The next entries whose sidecars have to be read. Entries that were requested in the meantime are already verified and are skipped.
     fn next_unread(&self, unread: &mut Sorted) -> Vec<Unread> {
         let slots = std::iter::from_fn(|| unread.pop()).take(BATCH);
         let entries = slots.filter_map(|(_, slot)| Some((slot, self.index.get(slot)?)));
@@ -185,7 +185,7 @@ impl State {
         unverified.map(|(slot, entry)| Unread { handle: self.index.handle(slot), digest: entry.digest }).collect()
     }
 
-    /// Both files of an entry exist, and the media has this size.
+    /// Records that both files of an entry exist, and the size of the media.
     fn found_both(&mut self, handle: u64, size: u64, unread: &mut ByTime) {
         if let Some(slot) = self.index.resolve(handle) {
             self.index.found_media(slot, size);
@@ -193,10 +193,10 @@ impl State {
         }
     }
 
-    /// An entry has a sidecar. Returns whether that fits its media.
+    /// Records that an entry has this sidecar. Returns whether the sidecar is consistent with the media.
     fn verified(&mut self, handle: u64, (sidecar, stamp): &StampedSidecar, found: &mut Found) -> bool {
         let Some(slot) = self.index.resolve(handle) else { return true };
-        // If it was requested meanwhile, that verified it.
+        // If it was requested in the meantime, it is already verified.
         let Some(known) = self.index.get(slot).filter(|entry| entry.state == EntryState::Unverified).cloned() else { return true };
         if sidecar.size != known.size {
             return false;
@@ -206,7 +206,7 @@ impl State {
         let Some(described) = self.index.get_mut(slot) else { return true };
         described.state = EntryState::Stored;
         if known.logged {
-            // It keeps its place in the order of use, and its hits.
+            // The entry keeps its place in the order of use, and its hits.
             described.accessed_at = known.accessed_at.max(entry.accessed_at);
             found.note_changed();
         } else {
@@ -216,7 +216,7 @@ impl State {
         true
     }
 
-    /// The same, by the digest.
+    /// Sets aside the entry with this digest.
     pub(super) fn set_aside_digest(&mut self, digest: KeyDigest, error: &ErrorCode) {
         self.unfinished = true;
         if let Some(handle) = self.index.find(&digest).map(|slot| self.index.handle(slot)) {
@@ -224,7 +224,7 @@ impl State {
         }
     }
 
-    /// An entry cannot be read now. Its files count, and stay.
+    /// Sets aside an entry that cannot be read now. Its files are kept and count against the budget.
     fn set_aside(&mut self, handle: u64, error: &ErrorCode) {
         let files = self.take_unverified(handle);
         if let Some(files) = files {
@@ -238,7 +238,7 @@ impl State {
         }
     }
 
-    /// Removes an entry that nobody has requested meanwhile.
+    /// Removes an entry that has not been requested in the meantime.
     fn take_unverified(&mut self, handle: u64) -> Option<Evicted> {
         let slot = self.index.resolve(handle)?;
         let entry = self.index.get(slot).filter(|entry| entry.state == EntryState::Unverified)?;
