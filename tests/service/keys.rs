@@ -75,12 +75,9 @@ async fn invalid_key_rule_is_reported_with_the_valid_forms() {
     let dir = ServiceDirectory::create();
     for command in ["serve", "ls"] {
         for (rule, words) in [
-            (
-                "dicord",
-                "there is no key rule `dicord`; there are `discord`, `fragments`, `host-case`, and rules of your own such as",
-            ),
-            ("https://x.org:sig", "`https://x.org:sig` in a key rule is no host; write `cdn.example.org`"),
-            ("x.org:sig=1", "`sig=1` in the key rule for x.org is no name of a parameter; write names as they stand in the URL"),
+            ("dicord", "unknown key rule `dicord`; use `discord`, `fragments`, `host-case`, or your own rule, such as"),
+            ("https://x.org:sig", "`https://x.org:sig` in a key rule is not a host; write `cdn.example.org`"),
+            ("x.org:sig=1", "`sig=1` in the key rule for x.org is not a parameter name; write names as they appear in the URL"),
         ] {
             let finished = dir.run(&[command, "--key-rules", rule]).await;
             assert_eq!(finished.code, Some(2), "{finished:?}");

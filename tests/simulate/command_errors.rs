@@ -59,7 +59,7 @@ fn error_for_an_unknown_policy_lists_the_policies() {
 #[test]
 fn unknown_or_invalid_policy_option_is_refused_before_the_replay() {
     let said = complaint(&["--policy", "lru", "--policy", "gdsf:gamma=1"], LINES);
-    assert!(said.starts_with("media-cache: gdsf: gdsf has no option \"gamma\"; it has beta"), "{said}");
+    assert!(said.starts_with("media-cache: gdsf: gdsf has no option \"gamma\"; valid options: beta"), "{said}");
     let said = complaint(&["--policy", "gdsf:beta=7"], LINES);
     assert!(said.contains("beta is \"7\"; it has to be a number from 0 to 1"), "{said}");
 }

@@ -145,7 +145,7 @@ async fn a_swap_that_is_refused_changes_nothing() {
     asked.ask_lru(20).await;
     let before = asked.cache.policy();
     let cases: [(&[(&str, &str)], &str); 3] = [
-        (&[("window", "1")], "refuses has no option \"window\"; it has after, trial"),
+        (&[("window", "1")], "refuses has no option \"window\"; valid options: after, trial"),
         (&[("after", "-1")], "after is \"-1\"; it has to be a number from 0 to 1000000000"),
         (&[("after", "1"), ("after", "1")], "the option \"after\" is given twice"),
     ];

@@ -1,6 +1,6 @@
-//! How much of a disk the files of an entry use.
+//! The disk usage of the files of an entry.
 
-/// The block in which disk usage is counted, in bytes.
+/// The block size in which disk usage is counted, in bytes.
 pub const BLOCK: u64 = 4096;
 
 /// The disk usage of both files of an entry, in whole blocks.

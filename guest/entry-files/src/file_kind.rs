@@ -2,7 +2,7 @@
 
 use crate::key_digest::KeyDigest;
 
-/// The name of the index that earlier versions wrote. It is removed at startup.
+/// The name of the index file of earlier versions. It is removed at startup.
 pub const OLD_INDEX: &str = "media-cache.index";
 
 /// Appended to the name of a file until it is complete.
@@ -15,11 +15,11 @@ pub enum FileKind {
     Media(KeyDigest),
     /// The sidecar of an entry.
     Sidecar(KeyDigest),
-    /// The bytes that are to replace those of an entry.
+    /// The bytes that will replace those of an entry.
     NewMedia(KeyDigest),
-    /// The sidecar that is to replace that of an entry.
+    /// The sidecar that will replace that of an entry.
     NewSidecar(KeyDigest),
-    /// The index that earlier versions wrote.
+    /// The index file of earlier versions.
     OldIndex,
     /// The temporary file of an interrupted write.
     Leftover,

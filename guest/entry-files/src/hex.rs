@@ -1,4 +1,4 @@
-//! SHA-256 digests in hexadecimal, as file names and sidecars have them.
+//! SHA-256 digests in hexadecimal, as used in file names and sidecars.
 
 /// A digest as 64 hexadecimal digits in lower case.
 #[must_use]

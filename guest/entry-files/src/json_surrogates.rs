@@ -1,9 +1,9 @@
 //! Repairs JSON with unpaired surrogates.
 //!
-//! Python writes an unpaired surrogate as it is (`\ud83d`). That is not a character, so strict parsers reject the whole file. It becomes
-//! U+FFFD here, as elsewhere.
+//! Python writes an unpaired surrogate as an escape sequence (`\ud83d`). It is not a character, so strict parsers reject the whole file.
+//! Here it is replaced with U+FFFD, as is usual elsewhere.
 
-/// Replaces each escaped unpaired surrogate by an escaped U+FFFD.
+/// Replaces each escaped unpaired surrogate with an escaped U+FFFD.
 #[must_use]
 pub fn mend_surrogates(json: &[u8]) -> Vec<u8> {
     let mut mended = Vec::with_capacity(json.len());

@@ -48,25 +48,25 @@ impl KeyDigest {
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// The name of the file with the bytes.
+    /// The name of the media file.
     #[must_use]
     pub fn media_file(&self) -> String {
         format!("{self}.dat")
     }
 
-    /// The name of the file with the metadata.
+    /// The name of the sidecar.
     #[must_use]
     pub fn sidecar_file(&self) -> String {
         format!("{self}.json")
     }
 
-    /// The name of the file with bytes that are to replace those of the entry.
+    /// The name of the file with bytes that will replace those of the entry.
     #[must_use]
     pub fn new_media_file(&self) -> String {
         format!("{self}.dat.new")
     }
 
-    /// The name of the file with metadata that is to replace that of the entry.
+    /// The name of the file with metadata that will replace that of the entry.
     #[must_use]
     pub fn new_sidecar_file(&self) -> String {
         format!("{self}.json.new")

@@ -1,10 +1,10 @@
 //! The files of an entry: a body, and a sidecar that describes it.
 //!
 //! Both are named by the digest of the cache key: [`KeyDigest`] has the names, and [`FileKind`] recognises them. [`Sidecar`] reads and
-//! writes the sidecar, and [`Metadata`] is what it says besides the URL, the size and the digest of the body.
+//! writes the sidecar, and [`Metadata`] is its content except for the URL, the size and the digest of the body.
 //!
-//! The cache component writes these files. This crate knows nothing about WebAssembly, so that programs on the host can read and check
-//! a directory without a component.
+//! The cache component writes these files. This crate does not depend on WebAssembly, so programs on the host can read and check a
+//! directory without a component.
 
 mod disk_size;
 mod file_kind;

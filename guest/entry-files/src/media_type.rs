@@ -1,16 +1,15 @@
 //! Media types as they are stored and sent.
 
-/// The longest media type that the cache accepts, in bytes.
+/// The maximum length of a media type that the cache accepts, in bytes.
 const MAX_BYTES: usize = 255;
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 #[must_use]
 pub fn essence(mimetype: &str) -> &str {
     mimetype.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether this is a media type: `type/subtype`, with or without parameters, in visible ASCII and spaces (RFC 6838,
-/// section 4.2).
+/// Whether the text is a media type: `type/subtype`, with or without parameters, in visible ASCII and spaces (RFC 6838, section 4.2).
 #[must_use]
 pub fn is_media_type(mimetype: &str) -> bool {
     let is_token =

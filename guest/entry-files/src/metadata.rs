@@ -4,10 +4,10 @@ use media_cache_file_names::clean_or_fallback;
 
 use crate::media_type::is_media_type;
 
-/// The media type if none is known.
+/// The media type of media whose type is unknown.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// The maximum length of a validator to keep, in bytes.
+/// The maximum length of a validator that is kept, in bytes.
 const LONGEST_VALIDATOR: usize = 1024;
 
 /// Which caches may store media.
@@ -45,8 +45,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Public media without further metadata. The file name is cleaned, and an invalid media type is replaced by
-    /// `application/octet-stream`: both become headers and may come from untrusted sources.
+    /// Public media without further metadata. The file name is cleaned, and an invalid media type is replaced with
+    /// `application/octet-stream`, because both become headers and may come from untrusted sources.
     #[must_use]
     pub fn new(mimetype: String, filename: &str, stored_at: u64) -> Self {
         Self {
@@ -76,7 +76,7 @@ pub fn stored_cacheability(cache_key: &str, is_private: bool) -> Cacheability {
     if is_private || is_matrix { Cacheability::Private } else { Cacheability::Public }
 }
 
-/// Whether this is a header value that may be stored and sent back: visible ASCII and spaces, up to a maximum length.
+/// Whether the text is a header value that may be stored and sent back: visible ASCII and spaces, up to a maximum length.
 #[must_use]
 pub fn is_validator(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_VALIDATOR && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))

@@ -1,8 +1,8 @@
-//! The file next to the media that describes it.
+//! The sidecar: the file next to the media that describes it.
 //!
 //! Five fields are shared with other implementations of this format: `mimetype`, `filename`, `url`, `ts` (seconds since 1970, with
-//! fractions) and `size`. Our own fields follow them, and are omitted if they have default values. Reading tolerates everything except a
-//! missing `url` or `size`, without which there is no entry.
+//! fractions) and `size`. Fields that are specific to this project follow them, and are omitted if they have default values. Reading
+//! tolerates everything except a missing `url` or `size`, without which there is no entry.
 
 use std::rc::Rc;
 
@@ -13,11 +13,11 @@ use crate::hex::{decode_hex, encode_hex};
 use crate::json_surrogates::mend_surrogates;
 use crate::metadata::{Metadata, is_validator, stored_cacheability};
 
-/// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, six times that when it is escaped.
+/// The largest sidecar that is read, in bytes. A URL has at most 8 KiB, or six times that when escaped.
 pub const LARGEST_SIDECAR: u64 = 128 * 1024;
 
-/// The latest time in milliseconds since 1970, in the year 73,000, that differs from the milliseconds before and after it when it is
-/// written as seconds with fractions. Later times become this one.
+/// The latest time in milliseconds since 1970 (around the year 73,000) that can still be told apart from the adjacent milliseconds when it
+/// is written as seconds with fractions. Later times are replaced with this one.
 const LATEST: u64 = 1 << 51;
 
 /// The content of a sidecar.
@@ -27,9 +27,9 @@ pub struct Sidecar {
     pub url: String,
     /// The size of the media in bytes.
     pub size: u64,
-    /// The SHA-256 digest of the media, if we wrote the sidecar.
+    /// The SHA-256 digest of the media. Other programs may write sidecars without it.
     pub body_digest: Option<[u8; 32]>,
-    /// What is known about the media.
+    /// The metadata of the media.
     pub metadata: Rc<Metadata>,
 }
 
@@ -88,7 +88,7 @@ struct Read {
 }
 
 impl Sidecar {
-    /// The content of the file.
+    /// Returns the content of the file.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let metadata = &self.metadata;
@@ -109,29 +109,29 @@ impl Sidecar {
         serde_json::to_vec(&written).unwrap_or_default()
     }
 
-    /// The content of the file.
+    /// Returns the content of the file, if it is within the size limit.
     ///
     /// # Errors
-    /// If it would be too large to be read back.
+    /// Fails if the file would be too large to be read back.
     pub fn to_checked_json(&self) -> Result<Vec<u8>, String> {
         let json = self.to_json();
         if json.len() as u64 > LARGEST_SIDECAR {
-            return Err(format!("the sidecar has {} bytes, and {LARGEST_SIDECAR} is the most", json.len()));
+            return Err(format!("the sidecar has {} bytes; the limit is {LARGEST_SIDECAR}", json.len()));
         }
         Ok(json)
     }
 
-    /// The same sidecar with a digest of the body.
+    /// Returns the same sidecar with a digest of the body.
     #[must_use]
     pub fn with_body_digest(self, digest: [u8; 32]) -> Self {
         Self { body_digest: Some(digest), ..self }
     }
 
-    /// Parses the content of a file, which another program may have written. `None` if it describes no entry.
+    /// Parses the content of a file, which another program may have written. Returns `None` if it does not describe an entry.
     #[must_use]
     pub fn from_json(json: &[u8]) -> Option<Self> {
         let read: Read = serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&mend_surrogates(json))).ok()?;
-        // A size is a whole number below 2^53, in any notation.
+        // A size must be a whole number below 2^53, in any notation.
         let whole = read.size >= 0.0 && read.size < 9_007_199_254_740_992.0 && read.size.fract() == 0.0;
         whole.then(|| Self {
             metadata: read.metadata().into(),
@@ -159,7 +159,7 @@ impl Read {
     }
 }
 
-/// The value of an optional field if it is a text.
+/// The value of an optional field if it is a non-empty string.
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
 }
@@ -169,18 +169,18 @@ fn number(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The value of an optional field if it is the value of a header.
+/// The value of an optional field if it is a valid header value.
 fn validator(value: &Value) -> Option<String> {
     text(value).filter(|text| is_validator(text)).map(Into::into)
 }
 
-/// Milliseconds as seconds.
+/// Converts milliseconds to seconds.
 #[must_use]
 pub fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1000.0
 }
 
-/// Seconds as milliseconds. A negative time becomes 0, and one that is too late to be exact becomes the latest that is.
+/// Converts seconds to milliseconds. A negative time becomes 0, and a time that is too late to be exact becomes the latest exact one.
 #[must_use]
 pub fn milliseconds(seconds: f64) -> u64 {
     ((seconds * 1000.0).round() as u64).min(LATEST)

@@ -6,15 +6,15 @@ use crate::invisible::is_invisible;
 /// The name of media for which no usable name is known.
 pub const FALLBACK: &str = "media";
 
-/// Replaces characters that Windows does not allow, and precedes names that it reserves.
+/// Replaces characters that Windows does not allow, and is prefixed to names that Windows reserves.
 const SUBSTITUTE: char = '_';
 
-/// Makes a name safe; `None` if nothing remains of it.
+/// Makes a name safe. Returns `None` if nothing remains of it.
 ///
-/// Only the last usable segment of a path is kept, with slashes of either kind as separators. Control characters, invisible characters
-/// and those that change the direction of text are removed, and so are dots and white space at both ends. Any white space becomes a
-/// space. What Windows does not allow is made valid: each of `<>:"|?*` becomes `_`, and a device such as `CON.png` becomes `_CON.png`.
-/// A name over 200 bytes is truncated before its extension.
+/// Only the last usable segment of a path is kept; both `/` and `\` are separators. Control characters, invisible characters and those that
+/// change the direction of text are removed, and so are dots and white space at both ends. Any other white space becomes a space. Names
+/// that Windows does not allow are made valid: each of `<>:"|?*` becomes `_`, and a device such as `CON.png` becomes `_CON.png`. A name
+/// over 200 bytes is truncated before its extension.
 #[must_use]
 pub fn clean_filename(name: &str) -> Option<String> {
     name.rsplit(['/', '\\']).find_map(|segment| {
@@ -28,13 +28,13 @@ pub fn clean_filename(name: &str) -> Option<String> {
     })
 }
 
-/// A clean name: what remains of `name`, or [`FALLBACK`] if nothing does.
+/// Returns a clean name: what remains of `name`, or [`FALLBACK`] if nothing remains.
 #[must_use]
 pub fn clean_or_fallback(name: &str) -> String {
     clean_filename(name).unwrap_or_else(|| FALLBACK.to_owned())
 }
 
-/// A name within the limit, which keeps its extension.
+/// Truncates a name to the limit and keeps its extension.
 fn truncate_stem(name: &str) -> String {
     match split_extension(name) {
         (stem, Some(extension)) if name.len() > MAX_NAME_BYTES => with_extension(stem, extension),
@@ -50,7 +50,7 @@ fn valid_on_windows(c: char) -> char {
     }
 }
 
-/// Whether Windows takes a name for a device, whatever its extension: `nul`, `COM1.tar.gz`, `LPT³ .txt`.
+/// Whether Windows treats a name as a device, regardless of its extension: `nul`, `COM1.tar.gz`, `LPT³ .txt`.
 fn is_windows_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
     let is_port = |prefix: &str| {

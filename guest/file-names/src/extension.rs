@@ -1,17 +1,17 @@
 //! File extensions: finding and adding them.
 
-/// The longest name, in bytes: most file systems allow 255, and callers may append to it.
+/// The maximum length of a name in bytes. Most file systems allow 255, and callers may append to it.
 pub(crate) const MAX_NAME_BYTES: usize = 200;
 
-/// The longest suffix after a dot that counts as an extension, in bytes.
+/// The maximum length of a suffix after a dot that counts as an extension, in bytes.
 const MAX_EXTENSION_BYTES: usize = 16;
 
-/// Appends an extension, given without its dot. The name is truncated if the result would be too long.
+/// Appends an extension, which is given without a dot. The name is truncated if the result would be too long.
 pub(crate) fn with_extension(name: &str, extension: &str) -> String {
     format!("{}.{extension}", truncate(name, MAX_NAME_BYTES.saturating_sub(1 + extension.len())))
 }
 
-/// Splits at the last dot if an extension follows: a few letters and digits, but not digits alone (`v1.0`).
+/// Splits a name at the last dot if an extension follows: a few letters and digits, but not only digits (`v1.0`).
 pub(crate) fn split_extension(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once('.') {
         Some((stem, extension))
@@ -30,7 +30,7 @@ pub(crate) fn trim(name: &str) -> &str {
     name.trim_matches(|c: char| c == '.' || c.is_whitespace())
 }
 
-/// The first whole characters of a name, of at most `max_bytes`.
+/// Truncates a name to at most `max_bytes`, without splitting a character.
 pub(crate) fn truncate(name: &str, max_bytes: usize) -> &str {
     trim(&name[..name.floor_char_boundary(max_bytes)])
 }

@@ -3,9 +3,9 @@
 /// Whether a character is invisible or changes how others are displayed. Such a character can make two names look alike, or disguise a
 /// name: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`.
 ///
-/// These are the code points with the property `Default_Ignorable_Code_Point` of Unicode 16 (among them fillers, variation selectors,
-/// joiners and tags), all others of the categories `Cc`, `Cf`, `Zl` and `Zp` (controls, format characters, separators), the blank
-/// Braille pattern, and noncharacters.
+/// These are the code points with the property `Default_Ignorable_Code_Point` in Unicode 16 (including fillers, variation selectors,
+/// joiners and tags), all others in the categories `Cc`, `Cf`, `Zl` and `Zp` (controls, format characters, separators), the blank Braille
+/// pattern, and noncharacters.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     let is_noncharacter = u32::from(c) & 0xfffe == 0xfffe;

@@ -1,10 +1,10 @@
-//! Safe file names for media from anywhere.
+//! Safe file names for media from untrusted sources.
 //!
 //! Names come from untrusted headers, URLs, callers and files, and end up in file systems, archives and save dialogs. A clean name is a
-//! single path segment, has no invisible characters, is valid on Windows, and is neither empty nor long.
+//! single path segment without invisible characters, is valid on Windows, is not empty, and has at most 200 bytes.
 //!
-//! The cache component cleans the names of all media, and the HTTP downloader those from headers and URLs. Both use this crate, so
-//! they agree on what is clean. It has no dependencies, since it is compiled into the component.
+//! The cache component cleans the names of all media, and the HTTP downloader cleans those from headers and URLs. Both use this crate, so
+//! they agree on which names are clean. It has no dependencies, since it is compiled into the component.
 
 mod clean;
 mod extension;

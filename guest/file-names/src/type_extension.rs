@@ -74,23 +74,24 @@ const EXTENSIONS: &[(&str, &[&str])] = &[
     ("video/x-msvideo", &["avi"]),
 ];
 
-/// Extensions of server-side programs. They are part of a URL, but say nothing about the media.
+/// Extensions of server-side programs. They occur in URLs, but say nothing about the media.
 const SERVER_PROGRAMS: [&str; 17] = [
     "action", "ashx", "asmx", "asp", "aspx", "axd", "cfm", "cgi", "dll", "do", "fcgi", "jsp", "jspx", "php", "php5", "phtml", "pl",
 ];
 
-/// More extensions that are never those of an image, audio or video: pages, programs, and files of any content.
+/// More extensions that never belong to an image, audio or video: pages, programs, and files with arbitrary content.
 const OTHER_EXTENSIONS: [&str; 21] = [
     "bat", "bin", "blob", "cmd", "com", "dat", "data", "download", "exe", "file", "img", "js", "lnk", "msi", "ps1", "scr", "sh",
     "shtml", "tmp", "vbs", "xhtml",
 ];
 
-/// A clean name with an extension of a media type.
+/// Returns a clean name with an extension that fits a media type.
 ///
-/// An extension that belongs to the type stays, and a missing one is added. For an image, audio, video or sticker, any other known
-/// extension is replaced (`image.php` and `image.gif` become `image.png`), and the extension is added after an unknown one, which may
-/// belong to the name (`Mr.Robot.png`). Other types have many extensions, so only that of a server-side program is replaced (`download.php`
-/// by `download.pdf`, but `notes.md` of `text/plain` stays). If the type is unknown, the name is only cleaned.
+/// An extension that belongs to the type is kept, and a missing one is added. For an image, audio, video or sticker, any other known
+/// extension is replaced (`image.php` and `image.gif` become `image.png`). After an unknown extension, which may be part of the name, the
+/// new one is appended (`Mr.Robot.png`). Other types have many extensions, so only the extension of a server-side program is replaced
+/// (`download.php` becomes `download.pdf`, but `notes.md` with the type `text/plain` is kept). If the type is unknown, the name is only
+/// cleaned.
 #[must_use]
 pub fn match_extension(name: &str, mimetype: &str) -> String {
     let name = clean_or_fallback(name);
@@ -104,8 +105,8 @@ pub fn match_extension(name: &str, mimetype: &str) -> String {
     clean_or_fallback(&is_replaced.apply(&name, belonging, usual))
 }
 
-/// The clean name of media that was converted to `mimetype`, with `extension` in place of that of the original. An extension that
-/// belongs to the new type stays.
+/// Returns the clean name of media that was converted to `mimetype`. The extension of the original is replaced with `extension`, unless it
+/// also belongs to the new type.
 #[must_use]
 pub fn converted_name(name: &str, mimetype: &str, extension: &str) -> String {
     let belonging = [&[extension], extensions(mimetype)].concat();
@@ -115,16 +116,16 @@ pub fn converted_name(name: &str, mimetype: &str, extension: &str) -> String {
 /// Which extensions are replaced if they do not belong to the type.
 #[derive(Clone, Copy)]
 enum Replaced {
-    /// Those listed in this file. Others are part of the name.
+    /// The extensions listed in this file. Others are part of the name.
     Known,
-    /// Those of server-side programs. Others may belong to the type.
+    /// The extensions of server-side programs. Others may belong to the type.
     ServerProgram,
     /// None.
     Never,
 }
 
 impl Replaced {
-    /// The name with an extension of the list, or the `usual` one.
+    /// Returns the name with an extension from `belonging`, or with the `usual` one.
     fn apply(self, name: &str, belonging: &[&str], usual: &str) -> String {
         let (stem, Some(extension)) = split_extension(name) else { return with_extension(name, usual) };
         let of_server_program = is_one_of(extension, &SERVER_PROGRAMS);

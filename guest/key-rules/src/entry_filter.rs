@@ -13,16 +13,16 @@ pub enum EntryFilter {
     All,
 }
 
-/// A text that cannot be the host of any entry.
+/// Text that cannot be the host of any entry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a host; write a name such as cdn.example.org, or *.example.org for every host below it")]
 pub struct InvalidHost(pub String);
 
 impl EntryFilter {
-    /// Entries of a host, or of all hosts below one.
+    /// Selects the entries of a host, or of all hosts below one.
     ///
     /// # Errors
-    /// If the text cannot be the host of any entry.
+    /// Fails if the text cannot be the host of any entry.
     pub fn host(host: &str) -> Result<Self, InvalidHost> {
         HostPattern::new(host).map(Self::Host).map_err(|_| InvalidHost(host.into()))
     }

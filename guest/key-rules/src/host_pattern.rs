@@ -1,4 +1,4 @@
-//! Patterns for hosts: one host, or every host below a domain. Rules and filters use the same ones.
+//! Patterns for hosts: one host, or every host below a domain. Rules and filters use the same patterns.
 
 use crate::rule_error::RuleError;
 use crate::url_parts::UrlParts;
@@ -57,13 +57,13 @@ impl HostPattern {
     }
 }
 
-/// Whether this can be the host of a URL.
+/// Whether the text can be the host of a URL.
 fn is_host(text: &str) -> bool {
     if let Some(address) = text.strip_prefix('[') {
         let address = address.strip_suffix(']').unwrap_or_default();
         return address.contains(':') && address.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
     }
-    // URLs may contain `*` and `+` in hosts, but here they are nearly always a mistake.
+    // URLs may contain `*` and `+` in hosts, but in a rule they are nearly always a mistake.
     let invalid = |char: char| char.is_whitespace() || char.is_control() || r#"#/<>?@[\]^|%:*+&="#.contains(char);
     !text.contains(invalid) && !text.split('.').any(str::is_empty)
 }

@@ -18,7 +18,7 @@ use crate::url_parts::UrlParts;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyRules {
-    /// Whether to remove the fragment, which no origin ever receives.
+    /// Whether to remove the fragment, which is never sent to an origin.
     pub drop_fragments: bool,
     /// Whether to convert the scheme and the host to lower case. Only ASCII letters change.
     pub lower_case_hosts: bool,
@@ -27,13 +27,13 @@ pub struct KeyRules {
 }
 
 impl KeyRules {
-    /// The cache key of `url`. A cache key is its own cache key.
+    /// Returns the cache key of `url`. A cache key is its own cache key.
     ///
-    /// Names of parameters are compared as written: `%65x` is not `ex`, whatever an origin makes of it. If any parameter is removed,
-    /// empty ones (`&&`, or an `&` at the end) are removed too, and so is the `?` if nothing remains after it.
+    /// Names of parameters are compared as written: `%65x` is not `ex`, even if an origin treats them the same. If any parameter is
+    /// removed, empty ones (`&&`, or an `&` at the end) are removed too, and so is the `?` if nothing remains after it.
     #[must_use]
     pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        // Every hit needs the key, so the most frequent case is not parsed: without rules, only `mxc://` URLs change.
+        // Every hit needs the key, so the most frequent case avoids parsing: without rules, only `mxc://` URLs change.
         if self.is_empty() && !url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mxc:")) {
             return Cow::Borrowed(url);
         }
@@ -60,10 +60,10 @@ impl KeyRules {
         !self.drop_fragments && !self.lower_case_hosts && self.parameters.is_empty()
     }
 
-    /// What remains of a query, if anything does.
+    /// Returns what remains of a query, if anything does.
     fn remaining<'a>(&self, host: &str, query: &'a str) -> Option<Cow<'a, str>> {
         let rules: Vec<_> = self.parameters.iter().filter(|rule| rule.covers(host)).collect();
-        // Some origins treat a semicolon as a separator, and what follows it may change their response.
+        // Some origins treat a semicolon as a separator, and the text after it may affect their response.
         let named = |pair: &str| {
             let name = pair.split_once('=').map_or(pair, |(name, _)| name);
             !pair.contains(';') && rules.iter().any(|rule| rule.names(name))
@@ -76,7 +76,7 @@ impl KeyRules {
     }
 }
 
-/// Combines rules: what any of them removes is removed.
+/// Combines rules: the result removes everything that any of them removes.
 impl FromIterator<Self> for KeyRules {
     fn from_iter<T: IntoIterator<Item = Self>>(all: T) -> Self {
         all.into_iter().fold(Self::default(), |mut combined, rules| {

@@ -1,12 +1,12 @@
 //! Which URLs denote the same entry of a media cache.
 //!
-//! [`KeyRules`] turn a URL into its cache key: they remove what they name, convert the host to lower case, and keep everything else byte
-//! for byte. Two URLs therefore have the same cache key only if they differ in what a rule names. Anything else unusual about a URL remains
-//! in its cache key, so no URL is fetched from one place and has the cache key of another. A URL whose host is ambiguous is its own cache
-//! key.
+//! [`KeyRules`] turn a URL into its cache key: they remove the parts that they name, convert the host to lower case, and keep everything
+//! else byte for byte. Two URLs therefore have the same cache key only if they differ in nothing but parts that a rule names. Anything else
+//! that is unusual about a URL remains in its cache key, so a URL that is fetched from one place never has the cache key of another place.
+//! A URL whose host is ambiguous is its own cache key.
 //!
-//! The cache component applies the rules, and so does its host, which serves hits by itself. Both use this crate, so both compute the
-//! same cache keys.
+//! The cache component applies the rules, and so does its host, which serves hits without calling the component. Both use this crate, so
+//! they compute the same cache keys.
 
 mod entry_filter;
 mod host_pattern;

@@ -11,10 +11,11 @@ pub struct ParameterRule {
 }
 
 impl ParameterRule {
-    /// Removes these parameters from URLs of this host, on any port. `*.example.org` means all hosts below `example.org`.
+    /// Creates a rule that removes these parameters from URLs of this host, on any port. `*.example.org` means all hosts below
+    /// `example.org`.
     ///
     /// # Errors
-    /// [`RuleError::Host`] or [`RuleError::Parameter`] for text that no URL can contain, so that the rule would never apply.
+    /// Returns [`RuleError::Host`] or [`RuleError::Parameter`] for text that no URL can contain, since such a rule would never apply.
     pub fn new<'a>(host: &str, drop: impl IntoIterator<Item = &'a str>) -> Result<Self, RuleError> {
         let rule = Self { host: HostPattern::new(host)?, drop: drop.into_iter().map(Into::into).collect() };
         match rule.drop.iter().find(|name| !is_name(name)) {
@@ -48,7 +49,7 @@ impl ParameterRule {
     }
 }
 
-/// Whether this can be the name of a query parameter.
+/// Whether the text can be the name of a query parameter.
 fn is_name(text: &str) -> bool {
     let invalid = |char: char| char.is_whitespace() || char.is_control() || "&=#+:".contains(char);
     !text.is_empty() && !text.contains(invalid)

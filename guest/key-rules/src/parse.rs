@@ -55,9 +55,9 @@ mod tests {
         let wrong = |text: &str| text.parse::<KeyRules>().unwrap_err().to_string();
         for text in ["", "Discord", "dicord", "example.org", "fragments,", "*"] {
             let why = wrong(text);
-            assert!(why.contains("there are `discord`, `fragments`, `host-case`, and rules of your own such as"), "{why}");
+            assert!(why.contains("use `discord`, `fragments`, `host-case`, or your own rule, such as"), "{why}");
         }
-        assert!(wrong("discord,x.org").contains("no key rule `x.org`"));
+        assert!(wrong("discord,x.org").contains("unknown key rule `x.org`"));
         for (text, host) in [
             ("https://x.org:sig", "https://x.org:sig"),
             (":sig", ""),
@@ -70,7 +70,7 @@ mod tests {
             ("[]:sig", "[]"),
             ("[x]:sig", "[x]"),
         ] {
-            assert!(wrong(text).starts_with(&format!("`{host}` in a key rule is no host; write ")), "{text}: {}", wrong(text));
+            assert!(wrong(text).starts_with(&format!("`{host}` in a key rule is not a host; write ")), "{text}: {}", wrong(text));
         }
         for (text, name) in [
             ("x.org:", ""),
@@ -80,7 +80,11 @@ mod tests {
             ("x.org:a=1", "a=1"),
             ("x.org:a&b", "a&b"),
         ] {
-            assert!(wrong(text).starts_with(&format!("`{name}` in the key rule for x.org is no name")), "{text}: {}", wrong(text));
+            assert!(
+                wrong(text).starts_with(&format!("`{name}` in the key rule for x.org is not a parameter name")),
+                "{text}: {}",
+                wrong(text)
+            );
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Ready-made rules for sites that many caches fetch from.
 
-/// Rules for a site, by name. A preset also removes fragments and converts hosts to lower case, which is right for every site that
-/// serves over HTTP.
+/// Rules for a site, by name. A preset also removes fragments and converts hosts to lower case, which is correct for every HTTP site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
-    /// The name under which the preset is configured.
+    /// The name of the preset in the configuration.
     pub name: &'static str,
     /// The hosts that the preset covers.
     pub hosts: &'static [&'static str],
@@ -14,7 +13,8 @@ pub struct Preset {
 
 /// All presets.
 pub const PRESETS: &[Preset] = &[
-    // Attachments get a new signature every day: `ex`pires, `is`sued, `hm`ac. The other parameters (`width`, `format`, …) change the bytes.
+    // Attachment URLs get a new signature every day: `ex`pires, `is`sued, `hm`ac. The other parameters (`width`, `format`, …) affect the
+    // bytes.
     Preset { name: "discord", hosts: &["cdn.discordapp.com", "media.discordapp.net"], parameters: &["ex", "is", "hm"] },
 ];
 

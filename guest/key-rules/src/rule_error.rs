@@ -7,26 +7,26 @@ use crate::rule_names;
 pub enum RuleError {
     /// Neither a preset nor of the form `HOST:NAME+NAME`.
     #[error(
-        "there is no key rule `{0}`; there are {known}, and rules of your own such as `*.example.org:sig+expires`",
+        "unknown key rule `{0}`; use {known}, or your own rule, such as `*.example.org:sig+expires`",
         known = rule_names::listed()
     )]
     Unknown(String),
-    /// The host of a rule cannot be a host.
+    /// The host of a rule is not valid.
     #[error(
-        "`{host}` in a key rule is no host; write `cdn.example.org`, or `*.example.org` for all hosts below it, without scheme or port"
+        "`{host}` in a key rule is not a host; write `cdn.example.org`, or `*.example.org` for all hosts below it, without scheme or port"
     )]
     Host {
-        /// The text in the place of the host.
+        /// The text given as the host.
         host: String,
     },
-    /// A parameter name of a rule cannot be one.
+    /// A parameter name of a rule is not valid.
     #[error(
-        "`{name}` in the key rule for {host} is no name of a parameter; write names as they stand in the URL, with `+` between them"
+        "`{name}` in the key rule for {host} is not a parameter name; write names as they appear in the URL, with `+` between them"
     )]
     Parameter {
         /// The host of the rule.
         host: String,
-        /// The text in the place of the name.
+        /// The text given as the name.
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The words for rules in the configuration: those of the rules without arguments, and the names of the presets.
+//! The names of rules in the configuration: the rules without arguments, and the presets.
 
 use crate::preset::PRESETS;
 
@@ -8,7 +8,7 @@ pub(crate) const FRAGMENTS: &str = "fragments";
 /// Converts schemes and hosts to lower case.
 pub(crate) const HOST_CASE: &str = "host-case";
 
-/// All of these words, as an error message lists them.
+/// Returns all of these names, formatted for an error message.
 pub(crate) fn listed() -> String {
     let presets = PRESETS.iter().map(|preset| preset.name);
     presets.chain([FRAGMENTS, HOST_CASE]).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

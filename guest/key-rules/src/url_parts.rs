@@ -1,6 +1,6 @@
-//! Splits the text of a URL into its parts, so that rules can change one and keep the others byte for byte.
+//! Splits the text of a URL into its parts, so that rules can change one part and keep the others byte for byte.
 
-/// A URL of the form `scheme://host…`. Joined again with `://`, `?` and `#`, the parts are the URL.
+/// A URL of the form `scheme://host…`. Joining the parts with `://`, `?` and `#` yields the URL again.
 pub(crate) struct UrlParts<'a> {
     pub scheme: &'a str,
     /// Including the `@` after it, or empty.
@@ -16,8 +16,8 @@ pub(crate) struct UrlParts<'a> {
 }
 
 impl<'a> UrlParts<'a> {
-    /// Finds the parts where browsers find them (WHATWG URL Standard). `None` for URLs of another form, and for text with characters
-    /// that browsers remove.
+    /// Splits a URL the way browsers do (WHATWG URL Standard). Returns `None` for URLs of another form, and for text with characters that
+    /// browsers remove.
     pub fn of(url: &'a str) -> Option<Self> {
         if url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return None;
@@ -32,7 +32,7 @@ impl<'a> UrlParts<'a> {
         let end = rest.find(['/', '\\']).unwrap_or(rest.len());
         let authority = &rest[..end];
         if rest[end..].starts_with('\\') {
-            // It ends the host in some schemes, and is part of it in others.
+            // A backslash ends the host in some schemes, and is part of it in others.
             return None;
         }
         let (userinfo, host) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));

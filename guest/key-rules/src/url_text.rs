@@ -1,13 +1,13 @@
-//! Checks that text can be a URL, before a cache looks up or fetches its entry.
+//! Checks that text can be a URL before a cache looks up or fetches its entry.
 
-/// Rejects text that cannot be a URL. What follows the scheme is left to the downloader.
+/// Rejects text that cannot be a URL. The downloader checks the part after the scheme.
 ///
 /// # Errors
-/// If it cannot, with the reason.
+/// Returns the reason why the text cannot be a URL.
 pub fn check_url(url: &str) -> Result<(), String> {
     const LONGEST: usize = 8192;
     if url.len() > LONGEST {
-        return Err(format!("the URL has {} bytes, and {LONGEST} is the most", url.len()));
+        return Err(format!("the URL has {} bytes; the limit is {LONGEST}", url.len()));
     }
     if let Some(invalid) = url.chars().find(|c| c.is_whitespace() || c.is_control()) {
         return Err(format!("the URL contains {invalid:?}; percent-encode it"));

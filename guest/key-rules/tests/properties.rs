@@ -1,6 +1,6 @@
 //! Properties of cache keys for arbitrary URLs, checked against a parser of the URL Standard.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
 use media_cache_key_rules::{KeyRules, ParameterRule};
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ fn rules() -> KeyRules {
     "discord,*.example.org:sig+expires,[2001:db8::1]:sig".parse().unwrap()
 }
 
-/// Arbitrary text, and text that resembles a URL, made of pieces about which parsers disagree.
+/// Arbitrary text, and text that resembles a URL, built from pieces that parsers treat differently.
 fn near_urls() -> impl Strategy<Value = String> {
     let pieces = [
         "https",
@@ -102,7 +102,7 @@ fn urls() -> impl Strategy<Value = String> {
     })
 }
 
-/// So few URLs that any two of them often have the same key.
+/// A set of URLs so small that two of them often have the same key.
 fn few_urls() -> impl Strategy<Value = String> {
     let host = prop::sample::select(vec![
         "cdn.discordapp.com",
@@ -118,8 +118,8 @@ fn host_of(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_ascii_lowercase()
 }
 
-/// The non-empty parameters of a URL that are not removed: no rule names them, or a semicolon may separate two. They are returned as
-/// written.
+/// The non-empty parameters of a URL that are not removed, because no rule names them or they contain a semicolon, which may separate two.
+/// They are returned as written.
 fn remaining(url: &Url, rules: &KeyRules) -> Vec<String> {
     let host = host_of(url);
     let covers = |rule: &&ParameterRule| match rule.host().strip_prefix("*.") {
@@ -161,10 +161,10 @@ proptest! {
         }
         prop_assert_eq!(url.scheme(), key_url.scheme());
         prop_assert_eq!((url.username(), url.password()), (key_url.username(), key_url.password()));
-        // Hosts of other schemes are not domain names to a parser. They may change only in case.
+        // A parser does not treat hosts of other schemes as domain names. They may change only in case.
         prop_assert_eq!(host_of(&url), host_of(&key_url), "{} became {}", text, key);
         prop_assert_eq!((url.port(), url.path()), (key_url.port(), key_url.path()), "{} became {}", text, key);
-        // What remains of a query if a parameter was removed; otherwise all of it, byte for byte.
+        // If a parameter was removed, compare what remains of the query; otherwise all of it, byte for byte.
         let all: Vec<_> = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect();
         let left = key_url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).collect::<Vec<_>>();
         if left.len() == all.len() {
@@ -178,8 +178,8 @@ proptest! {
     fn parameters_named_by_rules_are_removed(text in urls()) {
         let (rules, url) = (rules(), Url::parse(&text));
         let Ok(url) = url else { return Ok(()) };
-        // A pattern finds the host as a parser returns it. A host written differently, such as with `%2E` or after a backslash, is not
-        // checked.
+        // A pattern matches the host that a parser returns. Hosts that are written differently, such as with `%2E` or after a backslash,
+        // are not checked.
         if !text.to_ascii_lowercase().contains(&host_of(&url)) || text.contains('\\') {
             return Ok(());
         }

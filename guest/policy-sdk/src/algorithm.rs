@@ -21,14 +21,14 @@ pub trait Algorithm: Sized + 'static {
     /// Creates an algorithm that tracks nothing. `capacity` is at least 1: bytes for the disk tier, items for the memory tier.
     ///
     /// # Errors
-    /// The value of an option is invalid; the text says which are valid.
+    /// The value of an option is invalid. The text says which values are valid.
     fn new(capacity: u64, options: &Options) -> Result<Self, String>;
 
-    /// Tracks an entry that was admitted. It is not tracked yet.
+    /// Starts tracking an entry that was admitted and is not tracked yet.
     fn insert(&mut self, entry: &Entry);
 
-    /// Tracks an entry that was stored earlier and is hotter than those restored before it. It is not tracked yet. By default, this is
-    /// [`insert`](Self::insert).
+    /// Starts tracking an entry that was stored earlier, is hotter than those restored before it, and is not tracked yet. By default, this
+    /// calls [`insert`](Self::insert).
     fn restore(&mut self, entry: &Entry) {
         self.insert(entry);
     }

@@ -1,4 +1,4 @@
-//! The options of a policy. They are declared once, and given options are checked against the declaration.
+//! The options of a policy. They are declared once, and the options of a caller are checked against the declarations.
 
 use std::ops::RangeInclusive;
 
@@ -20,7 +20,7 @@ impl OptionSpec {
     }
 }
 
-/// The options of a policy: those that are given, and the defaults of the others.
+/// The options of a policy: those that were given, and defaults for the others.
 pub struct Options {
     values: Vec<(&'static str, String)>,
 }
@@ -29,13 +29,13 @@ impl Options {
     /// Checks the given options against the declared ones.
     ///
     /// # Errors
-    /// An option is not declared (the text lists those that are), or is given twice.
+    /// An option is not declared (the text lists the declared ones), or is given twice.
     pub fn check(policy: &str, specs: &'static [OptionSpec], given: Vec<(String, String)>) -> Result<Self, String> {
         let mut values: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in given {
             let Some(spec) = specs.iter().find(|spec| spec.name == name) else {
                 let names: Vec<_> = specs.iter().map(|spec| spec.name).collect();
-                let known = if names.is_empty() { "it has none".into() } else { format!("it has {}", names.join(", ")) };
+                let known = if names.is_empty() { "it has none".into() } else { format!("valid options: {}", names.join(", ")) };
                 return Err(format!("{policy} has no option {name:?}; {known}"));
             };
             if values.iter().any(|(known, _)| *known == spec.name) {
@@ -51,7 +51,7 @@ impl Options {
         Ok(Self { values })
     }
 
-    /// The value of a declared option, as given, or its default. An empty text if the option is not declared.
+    /// The value of a declared option as given, or its default. An empty string if the option is not declared.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
@@ -79,7 +79,7 @@ impl Options {
     /// The index of the value of a declared option in `choices`.
     ///
     /// # Errors
-    /// The value is none of them; the text lists the choices.
+    /// The value is not one of them; the text lists the choices.
     pub fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, String> {
         let text = self.text(name);
         let chosen = choices.iter().position(|choice| *choice == text);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_error_for_an_unknown_option_lists_the_options() {
-        assert_eq!(options(&[("gamma", "1")]).err().unwrap(), "gdsf has no option \"gamma\"; it has beta, large");
+        assert_eq!(options(&[("gamma", "1")]).err().unwrap(), "gdsf has no option \"gamma\"; valid options: beta, large");
         let none = Options::check("lru", &[], vec![("x".into(), "1".into())]);
         assert_eq!(none.err().unwrap(), "lru has no option \"x\"; it has none");
     }

@@ -61,7 +61,7 @@ impl<A: Algorithm> GuestPolicy for PolicyState<A> {
         let mut algorithm = self.algorithm.borrow_mut();
         for event in events {
             match event {
-                // A huge id must not become another one where `usize` has 32 bits.
+                // If `usize` has 32 bits, a huge id must not be truncated to another one.
                 Event::Accessed(access) if access.id < MAX_ENTRIES => algorithm.accessed(access.id, access.at),
                 Event::Removed(id) if id < MAX_ENTRIES => algorithm.removed(id),
                 Event::Accessed(_) | Event::Removed(_) => {}
@@ -85,7 +85,7 @@ impl<A: Algorithm> GuestPolicy for PolicyState<A> {
     }
 }
 
-/// Exports an [`Algorithm`] as an eviction policy component. On native targets this does nothing, so that the crate can be tested.
+/// Exports an [`Algorithm`] as an eviction policy component. On native targets, this does nothing, so that the crate can be tested.
 #[macro_export]
 macro_rules! export_policy {
     ($algorithm:ident) => {

@@ -5,8 +5,8 @@ use std::ops::{Index, IndexMut};
 /// The number of items in a chunk.
 const CHUNK: usize = 1024;
 
-/// A growable array in chunks of equal size. A `Vec` of a million items would be copied whenever it grows, which takes milliseconds at
-/// a time and twice the memory; this never copies more than one chunk.
+/// A growable array in chunks of equal size. A `Vec` of a million items is copied whenever it grows, which takes several milliseconds and
+/// temporarily needs additional memory for the copy. This array never copies more than one chunk.
 pub struct Chunks<T> {
     chunks: Vec<Vec<T>>,
     len: usize,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map by fingerprint. Fingerprints are digests already, so the hash needs neither random numbers nor resistance to attacks.
+/// A map by fingerprint. Fingerprints are already digests, so the hash needs neither randomness nor resistance to attacks.
 pub type FingerprintMap<T> = HashMap<u64, T, BuildHasherDefault<FingerprintHasher>>;
 
 /// Mixes a fingerprint so that every bit depends on all others, and a table may use any of them.

@@ -14,10 +14,10 @@ pub struct Ghosts {
 }
 
 impl Ghosts {
-    /// The maximum number of ghosts, however small their entries were, since each takes memory.
+    /// The maximum number of ghosts, regardless of the sizes of their entries, since each takes up memory.
     const LIMIT: usize = 1 << 20;
 
-    /// No ghosts. As many are remembered as would fit into `capacity`.
+    /// Creates an empty set of ghosts. It remembers as many entries as would fit into `capacity`.
     #[must_use]
     pub fn new(capacity: u64) -> Self {
         Self { ids: FingerprintMap::default(), entries: Slab::default(), queue: Queue::new(0), free: Vec::new(), capacity }

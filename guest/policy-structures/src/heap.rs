@@ -1,13 +1,13 @@
-//! Entries by priority: a heap in arrays, from which the entry with the least key is popped.
+//! Entries by priority: a heap in arrays, from which the entry with the smallest key is popped.
 //!
-//! A key can be raised but not lowered, which makes raising cheap: the new key is noted, and the heap keeps the old one, which is not
-//! greater. Only an entry that reaches the top with an outdated key sinks to its place. A popular entry costs no more than any other.
+//! A key can be raised but not lowered, which makes raising cheap: the new key is recorded, and the heap keeps the old one, which is not
+//! greater. An entry sinks to its place only if it reaches the top with an outdated key. A popular entry costs no more than any other.
 
 use crate::chunks::Chunks;
 use crate::slab::{EntryId, MAX_ENTRIES};
 use crate::sparse::Sparse;
 
-/// Four children per node make fewer levels than two, and are adjacent in memory.
+/// The number of children per node. Four children result in fewer levels than two, and are adjacent in memory.
 const CHILDREN: usize = 4;
 
 const NOWHERE: u32 = u32::MAX;
@@ -41,7 +41,7 @@ impl<K: Copy + Default, T: Copy + Default> Default for Heap<K, T> {
 }
 
 impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
-    /// Adds an entry that is not tracked. Ids from [`MAX_ENTRIES`] are ignored.
+    /// Adds an entry that is not tracked. Ids of [`MAX_ENTRIES`] or more are ignored.
     pub fn push(&mut self, id: EntryId, key: K, value: T) {
         if id >= MAX_ENTRIES {
             return;
@@ -51,7 +51,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.rise(self.nodes.len() - 1);
     }
 
-    /// Removes the entry with the least key.
+    /// Removes the entry with the smallest key.
     pub fn pop(&mut self) -> Option<(EntryId, K, T)> {
         loop {
             let Node { key, id } = *self.nodes.get(0)?;
@@ -76,8 +76,8 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         self.cut(at);
     }
 
-    /// Changes the value of an entry, and raises its key to what `change` returns. An entry that is not tracked is ignored, as is a
-    /// lesser key.
+    /// Changes the value of an entry, and raises its key to what `change` returns. An entry that is not tracked is ignored, as is a smaller
+    /// key.
     pub fn raise(&mut self, id: EntryId, change: impl FnOnce(&mut T) -> K) {
         let Some(slot) = self.slots.get_mut(id as usize).filter(|slot| slot.at != NOWHERE) else { return };
         let key = change(&mut slot.value);
@@ -86,7 +86,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         }
     }
 
-    /// Replaces a node by the last one.
+    /// Replaces a node with the last one.
     fn cut(&mut self, at: usize) {
         let Some(last) = self.nodes.pop() else { return };
         if at < self.nodes.len() {
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_least_key_is_popped_first() {
         let mut heap = Heap::default();
-        // 37 is prime to 101, so every key occurs once.
+        // 37 and 101 are coprime, so every key occurs once.
         (0..101).for_each(|id| heap.push(id, (id + 1) * 37 % 101, 'a'));
         let keys: Vec<_> = std::iter::from_fn(|| heap.pop()).map(|(_, key, _)| key).collect();
         assert_eq!(keys, (0..101).collect::<Vec<_>>());

@@ -9,7 +9,7 @@ use crate::sparse::Sparse;
 
 const NONE: u32 = u32::MAX;
 
-/// Ids from this one are ignored: they are not dense, and arrays for them would not fit into memory.
+/// Ids of this value or more are ignored: they are not dense, and arrays for them would not fit into memory.
 pub const MAX_ENTRIES: u64 = 1 << 24;
 
 /// Tracked entries, each in one [`Queue`], with a value `T` of the policy.
@@ -74,7 +74,7 @@ impl<T: Copy + Default> Default for Slab<T> {
 }
 
 impl<T: Copy + Default> Slab<T> {
-    /// Adds an entry that is in no queue as the newest of `queue`. Ids from [`MAX_ENTRIES`] are ignored.
+    /// Adds an entry that is not in any queue as the newest of `queue`. Ids of [`MAX_ENTRIES`] or more are ignored.
     pub fn push(&mut self, queue: &mut Queue, id: EntryId, size: u64, value: T) {
         if id >= MAX_ENTRIES {
             return;
@@ -85,7 +85,7 @@ impl<T: Copy + Default> Slab<T> {
         self.link(queue, at as u32);
     }
 
-    /// Removes an entry from `queue`, and returns its size. One that is not in it is ignored.
+    /// Removes an entry from `queue` and returns its size. An entry that is not in the queue is ignored.
     pub fn remove(&mut self, queue: &mut Queue, id: EntryId) -> Option<u64> {
         let node = self.nodes.get(id as usize).filter(|node| node.queue == queue.tag)?;
         let size = node.size;
@@ -93,7 +93,7 @@ impl<T: Copy + Default> Slab<T> {
         Some(size)
     }
 
-    /// Makes an entry of `queue` its newest. One that is not in it is ignored.
+    /// Makes an entry the newest of `queue`. An entry that is not in the queue is ignored.
     pub fn renew(&mut self, queue: &mut Queue, id: EntryId) {
         let at = id as u32;
         if self.nodes.get(id as usize).is_some_and(|node| node.queue == queue.tag) && at != queue.newest {
@@ -102,7 +102,7 @@ impl<T: Copy + Default> Slab<T> {
         }
     }
 
-    /// Moves an entry from one queue to the newest end of another. One that is not in `from` is ignored.
+    /// Moves an entry from one queue to the newest end of another. An entry that is not in `from` is ignored.
     pub fn pass(&mut self, from: &mut Queue, to: &mut Queue, id: EntryId) {
         if self.remove(from, id).is_some() {
             self.link(to, id as u32);

@@ -1,10 +1,11 @@
-//! An array in which only the parts in use take memory.
+//! An array in which only the parts in use take up memory.
 
-/// The number of items in a part. Large parts would take long to fill with default values, since the first thousand ids may be anywhere.
+/// The number of items in a part. Large parts would be slow to fill with default values, since the first thousand ids may be spread over
+/// the whole range.
 const PART: usize = 64;
 
-/// An array whose items have a default value until they are written. Writing one allocates memory only for it and its neighbours, and moves
-/// none.
+/// An array whose items have a default value until they are written. Writing an item allocates memory only for it and its neighbours, and
+/// does not move other items.
 pub struct Sparse<T> {
     parts: Vec<Option<Box<[T]>>>,
     default: T,
@@ -35,7 +36,7 @@ impl<T: Copy> Sparse<T> {
         &mut self.parts[at / PART].get_or_insert_with(|| [default; PART].into())[at % PART]
     }
 
-    /// The number of items that take memory.
+    /// The number of items that take up memory.
     #[cfg(test)]
     pub fn allocated(&self) -> usize {
         self.parts.iter().flatten().count() * PART

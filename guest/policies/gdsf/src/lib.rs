@@ -1,22 +1,22 @@
-//! Greedy-Dual Size Frequency: keeps what gets the most hits for the space that it takes.
+//! Greedy-Dual Size Frequency: keeps the entries with the most hits for their size.
 //!
 //! Cherkasova: "Improving WWW Proxies Performance with Greedy-Dual-Size-Frequency Caching Policy", HP Laboratories, 1998.
 //!
-//! Every entry has a priority, and the entry with the lowest is evicted first:
+//! Every entry has a priority. The entry with the lowest priority is evicted first:
 //!
 //! ```text
 //! priority = L + frequency × 1,000,000 × size^beta / size
 //! ```
 //!
-//! Frequency over size is the value of a byte of the entry. That alone would keep forever what was popular once, so the inflation `L`
-//! is added, which is the priority of the latest victim. An entry that is not requested keeps its priority while `L` approaches it;
-//! a hit computes the priority from the current `L`.
+//! Frequency divided by size is the value of one byte of the entry. This alone would keep entries that were once popular forever, so the
+//! inflation `L` is added, which is the priority of the latest victim. An entry that is not requested keeps its priority while `L`
+//! approaches it; a hit recomputes the priority with the current `L`.
 //!
-//! With `beta` 0, as published, a video of 32 MiB needs 32,768 hits to be worth as much as an icon of 1 KiB with one. That minimises
-//! misses, at the cost of many missed bytes. With `beta` 1, size does not count, which leaves LFU with aging. Values between are a
-//! compromise.
+//! With `beta` 0, as published, a video of 32 MiB needs 32,768 hits to be worth as much as an icon of 1 KiB with one hit. That minimises
+//! misses, at the cost of many missed bytes. With `beta` 1, size does not count, which makes the policy LFU with aging. Values in between
+//! are a compromise.
 //!
-//! A candidate competes at once: if its own priority is the lowest, it is itself the victim.
+//! A candidate competes immediately: if its own priority is the lowest, it is itself the victim.
 
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, Heap, OptionSpec, Options, Placement, export_policy};
 
@@ -30,7 +30,7 @@ pub struct Gdsf {
     accesses: u64,
 }
 
-/// The priority and the number of the access that set it: of equal priorities, the older access is evicted first.
+/// The priority and the number of the access that set it. If priorities are equal, the entry with the older access is evicted first.
 type Priority = (f64, u64);
 
 #[derive(Clone, Copy, Default)]

@@ -10,7 +10,7 @@ pub struct Lru {
 
 impl Algorithm for Lru {
     const NAME: &'static str = "lru";
-    const DOC: &'static str = "Least recently used: evicts first what was not requested for the longest time.";
+    const DOC: &'static str = "Least recently used: evicts the entry that has not been requested for the longest time.";
     const OPTIONS: &'static [OptionSpec] = &[];
 
     fn new(_capacity: u64, _options: &Options) -> Result<Self, String> {

@@ -1,25 +1,25 @@
-//! S3-FIFO: three FIFO queues (small, main and ghost), in none of which a hit moves anything.
+//! S3-FIFO: three FIFO queues (small, main and ghost). A hit does not move entries in any of them.
 //!
 //! Yang, Zhang, Qiu, Yue, Rashmi: "FIFO Queues are All You Need for Cache Eviction", SOSP 2023.
 //!
-//! Most of what enters a cache is not requested again while it is there. So new entries enter the small queue, a tenth of the cache,
-//! and those requested less than twice before they reach its end are evicted: soon, and without having displaced anything valuable.
-//! The others move to the main queue. There, an entry that was requested since it last reached the end is reinserted, up to three
-//! times for three hits or more.
+//! Most entries are not requested again while they are in the cache. New entries therefore enter the small queue, a tenth of the cache.
+//! Those with fewer than two hits when they reach its end are evicted, soon and without having displaced anything valuable. The others move
+//! to the main queue. There, an entry that was requested since it last reached the end is reinserted, up to three times for three hits or
+//! more.
 //!
-//! A tenth of the cache is a short time to be requested again. So the ghost queue remembers the fingerprints of what was evicted from
-//! the small queue, which takes no space in the cache. An entry that returns while its ghost exists was evicted too early, and
-//! enters the main queue at once.
+//! A tenth of the cache leaves little time for a second request. The ghost queue therefore remembers the fingerprints of entries that were
+//! evicted from the small queue; these take up no space in the cache. An entry that returns while its ghost exists was evicted too early,
+//! and enters the main queue directly.
 //!
-//! An object larger than the small queue does not fit into it. As published, it is refused, which is the default of the option
-//! `large`; so is one that fills the queue exactly, unless it has a ghost. With `large=main` such objects enter the main queue, which
-//! suits caches of few large objects.
+//! An object larger than the small queue does not fit into it. As published, it is refused, which is the default of the option `large`. An
+//! object that fills the queue exactly is refused too, unless it has a ghost. With `large=main`, such objects enter the main queue, which
+//! suits caches with few large objects.
 
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, Ghosts, OptionSpec, Options, Placement, Queue, Slab, export_policy};
 
-/// The most hits that are counted.
+/// The maximum number of hits that are counted.
 const MAX_HITS: u8 = 3;
-/// The hits with which an entry moves from the small queue to the main one.
+/// The number of hits with which an entry moves from the small queue to the main queue.
 const HITS_FOR_MAIN: u8 = 2;
 
 /// The small, main and ghost queues.
@@ -60,7 +60,8 @@ impl S3Fifo {
         }
     }
 
-    /// Evicts the oldest entry of the small queue with less than two hits. The others move to the main queue, where they start anew.
+    /// Evicts the oldest entry of the small queue with fewer than two hits. Older entries with more hits move to the main queue, where
+    /// their hits are counted from 0 again.
     fn evict_small(&mut self) -> Option<(EntryId, u64)> {
         loop {
             let oldest = self.small.oldest()?;
@@ -79,9 +80,13 @@ impl S3Fifo {
 
 impl Algorithm for S3Fifo {
     const NAME: &'static str = "s3-fifo";
-    const DOC: &'static str = "S3-FIFO: evicts early what is not requested twice, and recognises it if it returns.";
+    const DOC: &'static str = "S3-FIFO: evicts entries early unless they are requested twice, and recognises them if they return.";
     const OPTIONS: &'static [OptionSpec] = &[
-        OptionSpec { name: "small", default: "10", doc: "The share of the small queue in per cent of the capacity, from 1 to 99." },
+        OptionSpec {
+            name: "small",
+            default: "10",
+            doc: "The share of the small queue as a percentage of the capacity, from 1 to 99.",
+        },
         OptionSpec {
             name: "large",
             default: "refuse",
@@ -132,14 +137,14 @@ impl Algorithm for S3Fifo {
 
     fn place(&mut self, candidate: &Entry, needed: u64) -> Placement {
         let has_ghost = self.ghost.take(candidate.fingerprint);
-        // A queue of one unit accepts objects of one unit, of which a cache of a few items consists.
+        // A queue of one unit accepts objects of one unit. In a cache with few items, all objects have that size.
         let is_large = candidate.size >= self.small_share.max(2);
         let is_refused = if has_ghost { candidate.size > self.small_share } else { is_large };
         if is_refused && !self.large_enter_main {
             return Placement::Refuse;
         }
         let victims = self.evict(needed);
-        // While the cache has space, the shares do not leave it unused.
+        // As long as the cache has free space, the shares do not keep it from being used.
         let small_is_full = !self.has_evicted && self.small.size() >= self.small_share;
         self.add(candidate, 0, has_ghost || is_large || small_is_full);
         Placement::Admit(victims)

@@ -9,7 +9,7 @@ fn entry(id: EntryId, size: u64, hits: u64) -> Entry {
     Entry { hits, ..Entry::new(id, size) }
 }
 
-/// Places an entry, and returns the victims. `None` for a refusal.
+/// Places an entry and returns the victims, or `None` if it is refused.
 fn place(s3_fifo: &mut S3Fifo, id: EntryId, size: u64) -> Option<Vec<EntryId>> {
     let capacity = s3_fifo.small_share + s3_fifo.main_share;
     let used = s3_fifo.small.size() + s3_fifo.main.size();
@@ -33,7 +33,7 @@ fn entry_that_exceeds_the_small_queue_enters_main_while_there_is_space() {
     assert_eq!(place(&mut s3_fifo, 20, 1), Some(vec![0]));
     s3_fifo.removed(1);
     s3_fifo.removed(2);
-    // From here on, new entries enter the small queue, however large it is.
+    // From here on, new entries enter the small queue, regardless of its size.
     assert_eq!((place(&mut s3_fifo, 21, 1), place(&mut s3_fifo, 22, 1)), (Some(vec![]), Some(vec![])));
     assert_eq!((s3_fifo.small.size(), s3_fifo.main.size()), (3, 17));
 }
@@ -45,7 +45,7 @@ fn entries_with_one_hit_leave_the_small_queue_and_those_with_two_move_to_main() 
     (0..2).for_each(|_| s3_fifo.accessed(1, 0));
     assert_eq!(place(&mut s3_fifo, 20, 1), Some(vec![0]));
     assert_eq!((place(&mut s3_fifo, 21, 1), s3_fifo.entries.queue(1)), (Some(vec![20]), Some(1)));
-    // The main queue exceeds its share now. The entry that moved there is its newest, and starts anew.
+    // The main queue exceeds its share now. The entry that moved there is its newest, and its hits are counted from 0 again.
     assert_eq!(place(&mut s3_fifo, 22, 1), Some(vec![2]));
     assert_eq!(place(&mut s3_fifo, 0, 1), Some(vec![21]));
     assert_eq!(s3_fifo.evict(2), [3, 22]);
@@ -87,7 +87,7 @@ fn an_object_that_does_not_fit_into_small_is_refused_or_enters_main() {
     assert_eq!((place(&mut refuse, 1, 10), place(&mut main, 1, 10)), (None, Some(vec![])));
     assert_eq!((place(&mut refuse, 2, 9), place(&mut main, 2, 9)), (Some(vec![]), Some(vec![])));
     assert_eq!([0, 1, 2].map(|id| main.entries.queue(id)), [Some(1), Some(1), Some(0)]);
-    // One that is exactly as large is accepted if it has a ghost.
+    // An object that fills the queue exactly is accepted if it has a ghost.
     refuse.ghost.add(3, 5);
     refuse.ghost.add(4, 5);
     assert_eq!((place(&mut refuse, 3, 10), place(&mut refuse, 4, 11)), (Some(vec![]), None));

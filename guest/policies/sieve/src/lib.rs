@@ -1,4 +1,4 @@
-//! SIEVE: a queue in the order of insertion, and a hand that moves along it and evicts what was not visited since it last passed.
+//! SIEVE: a queue in the order of insertion, and a hand that moves along it and evicts entries that were not visited since it last passed.
 //!
 //! Zhang, Yang, Yue, Vigfusson, Rashmi: "SIEVE is Simpler than LRU: an Efficient Turn-Key Eviction Algorithm for Web Caches",
 //! NSDI 2024.
@@ -7,9 +7,9 @@
 //! from older entries to newer ones. It clears the bit of a visited entry, which keeps its position, and evicts the first entry
 //! without the bit. From the newest entry it wraps around to the oldest.
 //!
-//! Survivors stay behind the hand, and new entries are inserted in front of it. So a new entry that is not requested again is evicted
-//! as soon as the hand reaches it (quick demotion), and a popular one has a whole round of the hand to be requested again (lazy
-//! promotion). CLOCK differs only in that a survivor moves to the new end, which mixes the two.
+//! Survivors remain behind the hand, and new entries are inserted in front of it. A new entry that is not requested again is therefore
+//! evicted as soon as the hand reaches it (quick demotion), while a popular one has a whole round of the hand to be requested again (lazy
+//! promotion). CLOCK differs only in that a survivor moves to the new end, which mixes old and new entries.
 
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
 
@@ -18,13 +18,13 @@ pub struct Sieve {
     /// The value is the visited bit.
     entries: Slab<bool>,
     queue: Queue,
-    /// Where the next search starts. If it is unset, that is the oldest entry.
+    /// Where the next search starts. If unset, the search starts at the oldest entry.
     hand: Option<EntryId>,
 }
 
 impl Algorithm for Sieve {
     const NAME: &'static str = "sieve";
-    const DOC: &'static str = "SIEVE: evicts soon what is not requested again, and keeps what is.";
+    const DOC: &'static str = "SIEVE: quickly evicts entries that are not requested again, and keeps the others.";
     const OPTIONS: &'static [OptionSpec] = &[];
 
     fn new(_capacity: u64, _options: &Options) -> Result<Self, String> {
@@ -75,7 +75,7 @@ mod tests {
         Entry { hits, ..Entry::new(id, 10) }
     }
 
-    /// With entries 0, 1, 2, and so on, of which these were visited.
+    /// With this number of entries (0, 1, 2, and so on), of which these were visited.
     fn sieve(entries: u64, visited: &[EntryId]) -> Sieve {
         let mut sieve = Sieve::new(100, &Options::check("sieve", &[], Vec::new()).unwrap()).unwrap();
         (0..entries).for_each(|id| sieve.insert(&entry(id, 0)));

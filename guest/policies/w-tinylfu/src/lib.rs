@@ -1,25 +1,26 @@
-//! W-TinyLFU for objects of many sizes: a new entry stays only if it is requested more often per byte than what it displaces.
+//! W-TinyLFU for objects of many sizes: a new entry is kept only if it is requested more often per byte than the entries that it displaces.
 //!
 //! Einziger, Friedman, Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage, 2017; and for sizes
 //! Einziger, Eytan, Friedman, Manes: "Lightweight Robust Size Aware Cache Management", 2021.
 //!
 //! New entries enter the *window*, a small LRU, where they have time to be requested again. An entry that leaves the window is a
-//! *candidate* for the main cache, and competes with the *victims* that would be evicted for it: as many of the least recently used as
-//! make enough space. A frequency *sketch* estimates how often each was requested lately, even before it was stored. So one-time
-//! requests pass through the window without displacing anything in the main cache, and the window catches bursts as LRU would.
+//! *candidate* for the main cache, and competes with the *victims* that would be evicted for it: as many of the least recently used entries
+//! as are needed to make enough space. A frequency *sketch* estimates how often each was requested recently, even before it was stored.
+//! One-time requests therefore pass through the window without displacing anything in the main cache, and the window handles bursts like
+//! LRU.
 //!
-//! The main cache is a segmented LRU: entries are admitted to *probation*, and the first hit there makes them *protected*. What
-//! exceeds the protected segment returns to probation. Victims come from probation first.
+//! The main cache is a segmented LRU: entries are admitted to *probation*, and the first hit there makes them *protected*. Entries that
+//! exceed the protected segment return to probation. Victims come from probation first.
 //!
 //! Three choices concern sizes:
 //!
-//! - A candidate wins if its frequency *per byte* is greater than that of its victims together. The second paper compares with the
-//!   sum of their frequencies, which disadvantages a small candidate whose only victim is large; another way is to compare with each
-//!   victim. On a trace of media from 1 KiB to 32 MiB, this one misses 3 to 5 % fewer objects than the two others (1 % if the cache
-//!   is tiny), and about as many bytes.
-//! - Victims that win become the newest on probation. Otherwise a few formerly popular ones would stay at the end and keep all
-//!   candidates out until they are forgotten.
-//! - An object larger than the window is a candidate at once, since it would displace the whole window.
+//! - A candidate wins if its frequency *per byte* is greater than that of its victims together. The second paper compares it with the sum
+//!   of their frequencies, which puts a small candidate whose only victim is large at a disadvantage. Another way is to compare it with
+//!   each victim. On a trace of media from 1 KiB to 32 MiB, the comparison per byte misses 3 to 5 % fewer objects than the two others (1 %
+//!   if the cache is tiny), and about as many bytes.
+//! - Victims that win become the newest on probation. Otherwise a few formerly popular entries would remain at the end and keep all
+//!   candidates out until their popularity fades.
+//! - An object larger than the window is a candidate immediately, since it would displace the whole window.
 
 mod sketch;
 
@@ -28,7 +29,7 @@ use std::iter::successors;
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab, export_policy};
 use sketch::Sketch;
 
-/// A candidate with more victims than these loses, which bounds the time of a decision.
+/// A candidate with more victims than this loses, which limits the time of a decision.
 const MAX_VICTIMS: usize = 256;
 
 /// A window, an admission filter, and a segmented LRU.
@@ -48,7 +49,7 @@ impl WTinyLfu {
         self.entries.get(id).map_or(0, |fingerprint| self.sketch.estimate(*fingerprint))
     }
 
-    /// Promotes an entry of the main cache after a hit. An object larger than the protected segment stays on probation.
+    /// Promotes an entry of the main cache after a hit. An object larger than the protected segment remains on probation.
     fn protect(&mut self, id: EntryId) {
         if self.entries.size(id) > self.protected_share {
             self.entries.renew(&mut self.probation, id);
@@ -63,10 +64,10 @@ impl WTinyLfu {
         }
     }
 
-    /// Moves a candidate from the window to the main cache if there is space or if it wins; otherwise the candidate is evicted.
-    /// `needed` is the space that is still to be freed.
+    /// Moves a candidate from the window to the main cache if there is space or if it wins; otherwise the candidate is evicted. `needed` is
+    /// the space that still has to be freed.
     fn admit_or_evict(&mut self, candidate: EntryId, needed: &mut u64, evicted: &mut Vec<EntryId>) {
-        // It competes for its own space, not for that of others.
+        // It competes only for its own space, not for space that other entries need.
         let losers = match self.contest(candidate, self.entries.size(candidate).min(*needed)) {
             Ok(victims) => {
                 self.entries.pass(&mut self.window, &mut self.probation, candidate);
@@ -84,7 +85,7 @@ impl WTinyLfu {
         }
     }
 
-    /// The victims that a candidate displaces to free what is needed, or as the error those that it loses to.
+    /// Returns the victims that a candidate displaces to free the needed space, or, as the error, those that it loses to.
     fn contest(&self, candidate: EntryId, needed: u64) -> Result<Vec<EntryId>, Vec<EntryId>> {
         let (mut victims, mut freed, mut frequencies) = (Vec::new(), 0u64, 0);
         let oldest_first = |queue: &Queue| successors(queue.oldest(), |id| self.entries.newer(*id));
@@ -105,11 +106,12 @@ impl WTinyLfu {
 
 impl Algorithm for WTinyLfu {
     const NAME: &'static str = "w-tinylfu";
-    const DOC: &'static str = "W-TinyLFU per byte: new entries stay if they are requested more often than what they displace.";
+    const DOC: &'static str =
+        "W-TinyLFU per byte: keeps new entries if they are requested more often than the entries that they displace.";
     const OPTIONS: &'static [OptionSpec] = &[OptionSpec {
         name: "window",
         default: "20",
-        doc: "The share of the window in per cent of the capacity, from 1 (frequency counts) to 99 (recency counts).",
+        doc: "The share of the window as a percentage of the capacity, from 1 (frequency counts) to 99 (recency counts).",
     }];
 
     fn new(capacity: u64, options: &Options) -> Result<Self, String> {
@@ -132,7 +134,7 @@ impl Algorithm for WTinyLfu {
         self.entries.push(&mut self.window, entry.id, entry.size, entry.fingerprint);
     }
 
-    /// A restored entry is in the main cache, with the frequency that its hits imply.
+    /// Adds a restored entry to the main cache, with the frequency that its hits imply.
     fn restore(&mut self, entry: &Entry) {
         self.sketch.reserve(entry.id);
         self.sketch.raise(entry.fingerprint, entry.hits.saturating_add(1));
@@ -175,7 +177,7 @@ impl Algorithm for WTinyLfu {
             let Some(oldest) = self.window.oldest() else { break };
             self.admit_or_evict(oldest, &mut needed, &mut evicted);
         }
-        // The window is within its share. If space is still missing, the main cache is too large.
+        // The window is within its share. If more space is still needed, the main cache is too large.
         evicted.append(&mut self.evict(needed));
         Placement::Admit(evicted)
     }

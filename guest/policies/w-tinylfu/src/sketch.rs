@@ -1,4 +1,4 @@
-//! Estimates how often an entry was requested lately, whether it is stored or not, in little memory.
+//! Estimates in little memory how often an entry was requested recently, whether or not it is stored.
 
 use media_cache_policy_sdk::{EntryId, MAX_ENTRIES, spread};
 
@@ -11,8 +11,8 @@ const COUNTS_PER_WORD: usize = 10;
 
 /// A count-min sketch of 4-bit counters.
 ///
-/// A fingerprint has four counters, which it shares with others. Each is too large by what the others add to it, so the minimum is the
-/// best estimate. All four are in one block of 64 bytes, the size of a cache line.
+/// A fingerprint has four counters, which it shares with other fingerprints. Each counter is too high by the counts of the others, so the
+/// minimum is the best estimate. All four are in one block of 64 bytes, the size of a cache line.
 pub struct Sketch {
     words: Vec<u64>,
     /// The approximate number of counts since the counters were halved.
@@ -20,14 +20,14 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// A sketch for a few entries.
+    /// Creates a sketch for a few entries.
     pub fn new() -> Self {
         Self { words: vec![0; BLOCK], counts: 0 }
     }
 
     /// Grows until there is a word for each entry up to this one.
     ///
-    /// The table grows by a copy of itself, so a fingerprint finds its counts in whichever half its block is from now on.
+    /// The table is doubled by appending a copy of itself, so a fingerprint finds its counts in whichever half now contains its block.
     pub fn reserve(&mut self, id: EntryId) {
         while id < MAX_ENTRIES && self.words.len() as u64 <= id {
             self.words.extend_from_within(..);
@@ -35,7 +35,7 @@ impl Sketch {
         }
     }
 
-    /// How often a fingerprint was counted, up to [`MAX_COUNT`].
+    /// Returns how often a fingerprint was counted, up to [`MAX_COUNT`].
     pub fn estimate(&self, fingerprint: u64) -> u64 {
         self.counters(fingerprint).into_iter().map(|(word, shift)| (self.words[word] >> shift) & MAX_COUNT).min().unwrap_or(0)
     }
@@ -50,9 +50,9 @@ impl Sketch {
         }
     }
 
-    /// Raises the estimate of a fingerprint to a count from elsewhere, if that is more. Returns whether it is.
+    /// Raises the estimate of a fingerprint to a given count, if that is higher. Returns whether it is.
     ///
-    /// Counters that are larger include counts of others, and stay as they are.
+    /// Higher counters include counts of other fingerprints, and are not changed.
     pub fn raise(&mut self, fingerprint: u64, to: u64) -> bool {
         let mut is_more = false;
         for (word, shift) in self.counters(fingerprint) {
@@ -67,12 +67,13 @@ impl Sketch {
     fn halve(&mut self) {
         self.counts /= 2;
         for word in &mut self.words {
-            // The bit that a counter loses must not enter its neighbour.
+            // The bit that a counter loses must not move into its neighbour.
             *word = (*word >> 1) & 0x7777_7777_7777_7777;
         }
     }
 
-    /// The words of its counters, and their positions there. The first word is one of two, the second one of the next two, and so on.
+    /// Returns the words of a fingerprint's counters, and the positions of the counters in these words. The first word is one of the first
+    /// two in the block, the second is one of the next two, and so on.
     fn counters(&self, fingerprint: u64) -> [(usize, u32); 4] {
         let hash = spread(fingerprint);
         let block = hash as usize & (self.words.len() / BLOCK - 1);
@@ -133,7 +134,7 @@ mod tests {
         let mut sketch = sketch(64);
         let all = |sketch: &Sketch| (0..615).map(|fingerprint| sketch.estimate(fingerprint)).sum::<u64>();
         (0..9).for_each(|_| sketch.count(u64::MAX));
-        // Counts beyond the maximum do not bring the halving nearer.
+        // Counts beyond the maximum do not bring the next halving closer.
         (0..1000).for_each(|_| sketch.count(1 << 40));
         (0..615).for_each(|fingerprint| sketch.count(fingerprint));
         let before = all(&sketch);

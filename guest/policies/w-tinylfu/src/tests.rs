@@ -1,6 +1,6 @@
 use super::*;
 
-/// With a capacity of 100: a window of 20 and a main cache of 80, of which 64 protected.
+/// With a capacity of 100: a window of 20 and a main cache of 80, of which 64 are protected.
 fn w_tinylfu() -> WTinyLfu {
     WTinyLfu::new(100, &Options::check(WTinyLfu::NAME, WTinyLfu::OPTIONS, Vec::new()).unwrap()).unwrap()
 }
@@ -9,7 +9,7 @@ fn entry(id: EntryId, size: u64, hits: u64) -> Entry {
     Entry { hits, ..Entry::new(id, size) }
 }
 
-/// Places an entry, and returns the victims.
+/// Places an entry and returns the victims.
 fn place(policy: &mut WTinyLfu, id: EntryId, size: u64) -> Vec<EntryId> {
     let used = policy.window.size() + policy.probation.size() + policy.protected.size();
     match policy.place(&entry(id, size, 0), (used + size).saturating_sub(100)) {
@@ -80,10 +80,10 @@ fn a_candidate_wins_if_its_frequency_per_byte_exceeds_that_of_its_victims() {
         (0..hits).for_each(|_| policy.sketch.count(10));
         (place(&mut policy, 10, size), policy.probation.newest())
     };
-    // It is too large for the window, so it is a candidate at once, against three victims with one request each.
+    // It is too large for the window, so it is a candidate immediately, against three victims with one request each.
     assert_eq!(displaced(30, 2), (vec![10], Some(2)));
     assert_eq!(displaced(30, 3), (vec![0, 1, 2], Some(10)));
-    // The third victim frees more than needed: a third of it would do.
+    // The third victim frees more than needed: a third of it would be enough.
     assert_eq!(displaced(21, 2), (vec![0, 1, 2], Some(10)));
 }
 
