@@ -132,7 +132,7 @@ impl Cache {
         }
     }
 
-    /// Evicts up to one slice of `bytes`. Returns the number of evicted entries.
+    /// Evicts entries of `bytes` in total, or of one slice if that is less. Returns the number of evicted entries.
     async fn evict_slice(&self, bytes: u64) -> u64 {
         let victims = self.evict_from_disk(bytes.min(SLICE));
         let evicted = victims.len() as u64;

@@ -74,7 +74,7 @@ impl Cache {
                         Ok(())
                     }
                     Err(reason) => {
-                        // The changes since the last checkpoint are lost, so the whole log has to be rewritten.
+                        // It is no longer known what has changed, so the log has to be rewritten with everything.
                         log.iter_mut().for_each(|log| log.outdated = true);
                         Err(reason)
                     }

@@ -12,7 +12,7 @@ use crate::media_kind::media_kind;
 pub enum EntryState {
     /// It exists according to the index log or a listing of the directory. Loading the directory verifies this.
     Unverified,
-    /// Its files are being written. Until then it only reserves space.
+    /// Its files are being written. Until both exist, the entry only reserves space.
     Reserved,
     /// Both files exist.
     Stored,

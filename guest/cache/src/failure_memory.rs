@@ -1,7 +1,7 @@
 //! Remembers failed fetches for a while, so that an origin in trouble is not contacted for every request.
 //!
 //! Failures are remembered by the URL as given, not by entry: the rejection of one signature says nothing about another, and a client
-//! cannot block others from an entry by requesting it with an invalid URL.
+//! cannot block others from an entry by requesting it with an incorrect URL.
 
 use media_cache_entry_files::{DigestMap, KeyDigest};
 

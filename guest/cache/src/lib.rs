@@ -8,10 +8,10 @@
 //! - the stored entries, and which of them to keep: [`entry`], [`index`], [`policy`], [`eviction_tier`], [`memory_tier`];
 //! - waiting and failures: [`single_flight`], [`pending_writes`], [`failure_memory`], [`failure_ttl`], [`disk_health`], [`write_permits`];
 //! - the host: [`bindings`], [`clock`], [`disk`], [`sidecar_file`];
-//! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], `arriving_media`, and one file for each call and each step: [`get`], `read_back`,
-//!   [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, `arriving`, [`transcode`], `store`, `budget`, `reservation`, `replace`, `disk_tier`,
-//!   `delete_files`, `leftovers`, [`remove`], [`remove_matching`], [`record_hits`], `load`, `recovery`, `standby`, `on_standby`,
-//!   [`listing`], [`checkpoint`], [`stats`], [`health`], [`verify`];
+//! - the cache: [`settings`], `state`, `counters`, [`cache`], [`cached_media`], `arriving_media`, and one file for each call and each step:
+//!   [`get`], `read_back`, [`put`], [`get_or_download`], [`refresh`], `download`, `fill`, `arriving`, [`transcode`], `store`, `budget`,
+//!   `reservation`, `replace`, `disk_tier`, `delete_files`, `leftovers`, [`remove`], [`remove_matching`], [`record_hits`], `load`,
+//!   `recovery`, `standby`, `on_standby`, [`listing`], [`checkpoint`], [`stats`], [`health`], [`verify`];
 //! - `component`, which exports it.
 
 mod arriving;

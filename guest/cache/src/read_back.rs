@@ -37,7 +37,7 @@ enum Checked {
     Intact(Sidecar, Stamp, Blob, Option<[u8; 32]>, Blob),
     /// A file is missing, or the files are inconsistent.
     Damaged,
-    /// This file could not be read, and the cause may lie elsewhere.
+    /// This file could not be read. The cause may be something other than the file.
     Unreadable(String, ErrorCode),
 }
 

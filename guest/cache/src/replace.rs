@@ -112,7 +112,7 @@ impl Cache {
             committed = disk.sync_renames().await;
             let renamed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
             if let Err(error) = &renamed {
-                // A later check or replacement of the entry, or the next start, puts it in place.
+                // A retry, the next read of the entry, or the next start puts it in place.
                 disk.leave(key.digest.new_sidecar_file(), error);
             }
             committed = committed.and(renamed);

@@ -99,7 +99,7 @@ impl State {
         Some(entry.digest)
     }
 
-    /// Records that an entry cannot be read now. The cause may lie elsewhere.
+    /// Records that an entry cannot be read now. The cause may be something other than the entry.
     pub fn read_failed(&mut self, digest: KeyDigest, file: &str, error: &ErrorCode) {
         self.unreadable = Some(digest);
         self.disk_health.failed(Operation::Read, format!("cannot read {file}: {}", describe(error)), clock::now());
