@@ -79,7 +79,8 @@ impl Cache {
     /// Evicts entries after a write failed for lack of space, unless evicting all of them would not be enough. Returns whether there is
     /// enough space now.
     ///
-    /// Does nothing if storing has failed since the last success: evicting has not helped then, and would eventually evict everything.
+    /// Does nothing if storing has already failed since the last success: evicting did not help then, and repeating it would eventually
+    /// evict everything.
     pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
         let available = disk.space().map_or(0, |space| space.available);
         // If a quota applies, the file system may appear to have space.

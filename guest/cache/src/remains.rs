@@ -1,5 +1,5 @@
-//! Files of entries that are no longer in the index because they could not be deleted or could not be read. They take up space, so they
-//! count against the budget. Deleting or reading them is retried.
+//! Files of entries that are not in the index: files that could not be deleted, and files that could not be read. They take up space, so
+//! they count against the budget. Deleting or reading them is retried.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -78,7 +78,7 @@ impl Cache {
         }
     }
 
-    /// Removes entries that are not in the index because they could not be read or deleted.
+    /// Removes the files of entries that are not in the index, which could not be read or deleted before.
     async fn remove_remains(&self, removals: &mut Removals) {
         let files = self.state.borrow().remains.all();
         removals.matched += files.len() as u64;

@@ -106,7 +106,7 @@ impl Cache {
             let is_damaged = match content {
                 Ok(content) => {
                     let sidecar = parse_sidecar(&content, digest);
-                    // The sidecar differs from the index.
+                    // This sidecar is new, or differs from its description in the index.
                     Mutant::TrustsTheIndex.is_on()
                         || !sidecar.is_some_and(|sidecar| self.state.borrow_mut().verified(handle, &sidecar, found))
                 }
