@@ -158,7 +158,7 @@ impl From<&Entry> for Evicted {
     }
 }
 
-/// The size of a sidecar, capped at the maximum of 32 bits. Such a sidecar is too large to be read anyway.
+/// The size of a sidecar, capped at the largest 32-bit number. A sidecar of that size is too large to be read anyway.
 pub(crate) fn sidecar_size(stamp: Stamp) -> u32 {
     u32::try_from(stamp.size).unwrap_or(u32::MAX)
 }

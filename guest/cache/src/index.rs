@@ -79,7 +79,7 @@ impl Index {
         self.media_bytes
     }
 
-    /// Adds an entry as the most recently used. There must be none with the same digest.
+    /// Adds an entry as the most recently used. There must not be another one with the same digest.
     pub fn insert(&mut self, entry: Entry) -> Slot {
         let slot = self.add(entry);
         self.lists.link_newest(&mut self.nodes, slot);
@@ -263,7 +263,7 @@ impl Index {
         self.lists.set_cursor(cursor, slot.unwrap_or(NONE));
     }
 
-    /// The entry at a cursor, which moves on to the next one.
+    /// Returns the entry at a cursor, and moves the cursor to the next one.
     pub fn advance(&mut self, cursor: Cursor) -> Option<Slot> {
         let slot = self.cursor(cursor)?;
         self.lists.set_cursor(cursor, self.nodes[slot as usize].newer);
