@@ -1,14 +1,14 @@
-//! What the cache component counts, for `/metrics` and `/stats`. A new counter is a row here.
+//! The counters of the cache component, for `/metrics` and `/stats`. A new counter needs only a row here.
 //!
-//! [`stats`](crate::handlers::stats) itself has what is a counter there only: the keys that admin pages poll for, and downloads, which
-//! `/metrics` counts around the downloader.
+//! Counters that appear only in `/stats` are in [`stats`](crate::handlers::stats): the keys that admin pages poll, and downloads, which
+//! `/metrics` counts in a wrapper around the downloader.
 
 use media_cache::Stats;
 
 /// Reads a count.
 pub(crate) type Count = fn(&Stats) -> u64;
 
-/// A counter, or counters that differ in one label.
+/// A counter, or several that differ in one label.
 pub(crate) struct Counters {
     /// The name of the metric, without prefix and `_total`.
     pub name: &'static str,
@@ -22,7 +22,7 @@ pub(crate) struct Counters {
 pub(crate) struct Series {
     /// The value of the label; empty if there is none.
     pub value: &'static str,
-    /// Its section and key in `/stats`, if it is there.
+    /// Its section and key in `/stats`, if it appears there.
     pub stats: Option<(&'static str, &'static str)>,
     pub count: Count,
 }
@@ -44,7 +44,7 @@ const fn only_metric(value: &'static str, count: Count) -> Series {
 pub(crate) const COUNTERS: &[Counters] = &[
     Counters {
         name: "hits",
-        help: "Requests served from the cache, by where the bytes were",
+        help: "Requests served from the cache, by the tier that held the bytes",
         label: "tier",
         series: &[
             only_metric("memory", |stats| stats.hits.saturating_sub(stats.disk_hits)),
@@ -62,7 +62,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     },
     Counters {
         name: "conversions",
-        help: "Conversions that were attempted, by what was stored: the converted media, or the original because the conversion failed",
+        help: "Attempted conversions, by what was stored: the converted media, or the original because the conversion failed",
         label: "stored",
         series: &[
             series("converted", "transcoding", "succeeded", |stats| stats.transcoded),
@@ -71,7 +71,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     },
     Counters {
         name: "refreshes",
-        help: "Refreshes, by what became of the media; if they failed, what was stored is kept",
+        help: "Refreshes, by outcome. A failed refresh keeps the stored media",
         label: "outcome",
         series: &[
             series("changed", "refreshes", "changed", |stats| stats.refreshes_modified),
@@ -87,43 +87,43 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "remembered_failures",
-        "Misses that failed because a remembered failure applied",
+        "Misses that failed because of a remembered failure",
         &[series("", "downloads", "remembered_failures", |stats| stats.remembered_failures)],
     ),
     plain("stored", "Entries stored, by download or PUT", &[series("", "storage", "stored", |stats| stats.stored)]),
     plain(
         "refused",
-        "Media served and not stored because the policy refused it",
+        "Media served but not stored because the policy did not admit it",
         &[series("", "storage", "refused", |stats| stats.refused)],
     ),
     plain(
         "oversize",
-        "Media served and not stored because it exceeds the budget of all entries",
+        "Media served but not stored because it exceeds the budget for all entries",
         &[series("", "storage", "oversize", |stats| stats.oversize)],
     ),
     plain(
         "no_store",
-        "Media served and not stored because its origin forbids it",
+        "Media served but not stored because its origin forbids storing it",
         &[series("", "storage", "no_store", |stats| stats.no_store)],
     ),
     plain(
         "not_ready",
-        "Media served and not stored because the directory was still being loaded",
+        "Media served but not stored because the directory was still being loaded",
         &[series("", "storage", "not_ready", |stats| stats.not_ready)],
     ),
     plain(
         "store_failures",
-        "Media served and not stored because the disk failed, or everything but entries left no space",
+        "Media served but not stored because the disk failed, or because other files left no space for entries",
         &[series("", "storage", "failures", |stats| stats.store_failures)],
     ),
     plain(
         "damaged",
-        "Entries dropped because their file was missing, short or damaged",
+        "Entries dropped because a file was missing, truncated or damaged",
         &[series("", "storage", "damaged", |stats| stats.damaged)],
     ),
     plain(
         "policy_shortfalls",
-        "Entries that the cache itself chose to evict because the policy named too few",
+        "Entries that the cache itself chose to evict because the policy named too few victims",
         &[series("", "storage", "shortfalls", |stats| stats.policy_shortfalls)],
     ),
 ];

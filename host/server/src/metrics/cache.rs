@@ -1,7 +1,7 @@
 //! Metrics of the cache component and its policy, as of the last scrape.
 //!
-//! A component that breaks down is restarted and counts from zero. Since counters must not decrease, its counts at the last scrape
-//! are added from then on; only what it counted after that scrape is lost.
+//! A component that breaks down is restarted and counts from zero. Because counters must not decrease, its counts at the last scrape are
+//! added from then on. Only counts after that scrape are lost.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -22,17 +22,17 @@ const GAUGES: &[(&str, &str, Count)] = &[
     ("disk_bytes", "Disk space of all entries: both files of each, rounded up to blocks of 4096 bytes", |stats| stats.disk_bytes),
     (
         "other_disk_bytes",
-        "Disk space of everything but entries: large bodies that are arriving, the index, removed files that are still open, and remembered policies",
+        "Disk space of everything except entries: large bodies that are still arriving, the index, removed files that are still open, and remembered policies",
         |stats| stats.other_disk_bytes,
     ),
     ("disk_budget_bytes", "The disk budget in bytes, for entries and everything else", |stats| stats.max_disk_bytes),
-    ("entry_budget_bytes", "The part of the disk budget that is for entries, in bytes", |stats| stats.max_entry_bytes),
+    ("entry_budget_bytes", "The part of the disk budget that is available to entries, in bytes", |stats| stats.max_entry_bytes),
     ("resident_entries", "Resident entries", |stats| stats.resident_entries),
-    ("resident_entries_limit", "The limit of resident entries", |stats| stats.max_memory_items.into()),
+    ("resident_entries_limit", "The maximum number of resident entries", |stats| stats.max_memory_items.into()),
     ("open_files", "Entries whose files are kept open", |stats| stats.open_files.into()),
-    ("open_files_limit", "The limit of entries whose files are kept open", |stats| stats.max_open_files.into()),
+    ("open_files_limit", "The maximum number of entries whose files are kept open", |stats| stats.max_open_files.into()),
     ("memory_bytes", "Bytes of media in memory", |stats| stats.memory_bytes),
-    ("memory_budget_bytes", "The limit of media bytes in memory", |stats| stats.max_memory_bytes),
+    ("memory_budget_bytes", "The maximum number of bytes of media in memory", |stats| stats.max_memory_bytes),
 ];
 
 /// The cache as of the last scrape.
@@ -42,9 +42,9 @@ pub(crate) struct CacheMetrics(Mutex<Option<Seen>>);
 #[derive(Debug)]
 struct Seen {
     status: Status,
-    /// What earlier instances of the component counted.
+    /// The counts of earlier instances of the component.
     before: Vec<u64>,
-    /// What the present instance has counted.
+    /// The counts of the current instance.
     now: Vec<u64>,
     policy_totals: PolicyTotals,
 }
@@ -54,7 +54,7 @@ impl CacheMetrics {
     pub fn update(&self, status: Status, policy_totals: PolicyTotals) {
         let now = counts(&status.cache);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Policies are counted by the host, which does not start again: the larger count is the later one.
+        // Calls of policies are counted by the host, which does not restart, so the larger count is the later one.
         let last = seen.take();
         let policy_totals = match &last {
             Some(last) if calls(&last.policy_totals) > calls(&policy_totals) => last.policy_totals.clone(),
@@ -102,32 +102,32 @@ impl Collector for CacheMetrics {
         for (name, help, value) in GAUGES {
             encoder.gauge(name, help, value(&status.cache))?;
         }
-        encoder.gauge("blob_handles", "Blobs that the component holds", status.blob_handles as u64)?;
+        encoder.gauge("blob_handles", "Blobs that the cache component holds", status.blob_handles as u64)?;
         encoder.counter("component_restarts", "Restarts of the cache component after a trap", status.restarts)?;
         let component = &status.component;
         let labels = [("name", component.current.name.as_str()), ("version", &component.current.version)];
         encoder.info("component", "The name and version of the active cache component", &labels)?;
-        encoder.counter("component_swaps", "Swaps of the cache component on request", component.swaps)?;
+        encoder.counter("component_swaps", "Requested swaps of the cache component", component.swaps)?;
         encoder.counter(
             "component_swap_failures",
-            "Swaps of the cache component that failed, so that the one in place stayed",
+            "Swaps of the cache component that failed, so that the active one was kept",
             component.failed_swaps,
         )?;
         let policy = &status.policy;
         let labels = [("name", policy.name.as_str()), ("version", &policy.version)];
         encoder.info("policy", "The name and version of the active eviction policy", &labels)?;
         let calls = DurationsSnapshot(&policy_totals.calls);
-        encoder.metric("policy_call_seconds", "Time that calls into eviction policies took", &calls)?;
+        encoder.metric("policy_call_seconds", "Duration of calls into eviction policies", &calls)?;
         encoder.gauge("policy_memory_bytes", "Linear memory of the active policy", policy.memory_bytes)?;
         encoder.counter(
             "policy_rejected_ids",
-            "Ids in answers of policies that were ignored because they were not tracked or were named twice",
+            "Ids returned by policies that were ignored because they were not tracked or were named twice",
             policy_totals.rejected_ids,
         )?;
-        encoder.counter("policy_swaps", "Policy swaps on request", policy.swaps)?;
+        encoder.counter("policy_swaps", "Requested policy swaps", policy.swaps)?;
         encoder.counter(
             "policy_fallbacks",
-            "Policies disabled because of a fault, and replaced by the built-in LRU",
+            "Policies that were disabled because of a fault and replaced by the built-in LRU",
             policy.fallbacks,
         )
     }

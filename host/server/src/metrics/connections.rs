@@ -1,4 +1,4 @@
-//! Metrics of connections from clients: how many are open, were refused, and ended in which way.
+//! Metrics of connections from clients: how many are open, how many were refused, and how they ended.
 
 use std::fmt;
 
@@ -14,13 +14,17 @@ pub(crate) struct ConnectionMetrics(pub Connections);
 impl Collector for ConnectionMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let stats = self.0.stats();
-        encoder.gauge("connections", "Connections that are being served", stats.open)?;
-        encoder.counter("connections_accepted", "Connections that were served, or are", stats.accepted)?;
+        encoder.gauge("connections", "Connections from clients that are being served", stats.open)?;
+        encoder.counter(
+            "connections_accepted",
+            "Connections from clients that have been served, including open ones",
+            stats.accepted,
+        )?;
         let refused = [("limit", stats.refused), ("limit-per-address", stats.refused_by_address)];
-        let help = "Connections that were refused because there were too many, or too many from the same address";
+        let help = "Connections that were refused because there were too many, in total or from the same address";
         encoder.counters("connections_refused", help, "reason", &refused)?;
         let ended = stats.ended.map(|(ending, count)| (ending.name(), count));
-        encoder.counters("connections_ended", "Connections that ended, by how they did", "ending", &ended)
+        encoder.counters("connections_ended", "Connections that have ended, by how they ended", "ending", &ended)
     }
 }
 

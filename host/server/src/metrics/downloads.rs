@@ -45,19 +45,19 @@ impl Downloads {
             in_progress: Gauge::default(),
             hosts: hosts.into(),
         };
-        registry.register("downloads", "Downloads that ended, by how they did", downloads.ended.clone());
-        registry.register("downloaded_bytes", "Bytes of media that downloads brought which succeeded", downloads.bytes.clone());
+        registry.register("downloads", "Downloads that have ended, by outcome", downloads.ended.clone());
+        registry.register("downloaded_bytes", "Bytes of media fetched by successful downloads", downloads.bytes.clone());
         registry.register(
             "download_seconds",
-            "Time that downloads took, however they ended; waiting for a turn and further attempts included",
+            "Duration of downloads, whatever their outcome, including the wait for a permit and retries",
             downloads.time.clone(),
         );
-        registry.register("downloads_in_progress", "Downloads that are under way", downloads.in_progress.clone());
+        registry.register("downloads_in_progress", "Downloads in progress", downloads.in_progress.clone());
         downloads
     }
 
-    /// Measures a download of a URL, and records the outcome, of a body that is arriving when it has ended. `body` is that of the media, if
-    /// it was sent.
+    /// Measures a download of a URL and records its outcome. If the body is still arriving, it is recorded when the body has ended.
+    /// `body` returns the body of the media, if the origin sent one.
     pub async fn measure<T>(
         &self,
         url: &str,
@@ -88,7 +88,7 @@ impl Downloads {
         fetched
     }
 
-    /// Records a download that has ended, with so many bytes or a failure.
+    /// Records a download that has ended, with a number of bytes or a failure.
     fn record(&self, host_class: Cow<'static, str>, begun: Instant, ended: Result<u64, &FetchError>) {
         let host = ByHost { host_class };
         self.time.get_or_create(&host).observe(begun.elapsed());
@@ -102,7 +102,7 @@ impl Downloads {
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
     }
 
-    /// The class that the host of a URL is counted under. Unlike hosts, there are few.
+    /// The class under which the host of a URL is counted. Unlike hosts, classes are few.
     fn class(&self, url: &str) -> Cow<'static, str> {
         let Ok(url) = Url::parse(url) else { return "other".into() };
         if url.scheme() == "mxc" {

@@ -1,4 +1,4 @@
-//! Metrics of the cache's thread, as of the last scrape.
+//! Metrics of the driver thread, as of the last scrape.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::metrics::encode::Encode;
 pub(crate) struct DriverMetrics(Mutex<Vec<SlicesSnapshot>>);
 
 impl DriverMetrics {
-    /// Replaces what was seen last.
+    /// Replaces the slices.
     pub fn update(&self, slices: Vec<SlicesSnapshot>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = slices;
     }
@@ -27,10 +27,15 @@ impl Collector for DriverMetrics {
         if slices.is_empty() {
             return Ok(());
         }
-        let help = "Time that the cache's thread works without looking for new requests, by what is in progress";
+        let help = "Time that the driver thread works without checking for new requests, by the work in progress";
         let durations: Vec<_> = slices.iter().map(|slices| (slices.work, DurationsSnapshot(&slices.durations))).collect();
         encoder.histograms("driver_slice_seconds", help, "work", &durations)?;
         let longest: Vec<_> = slices.iter().map(|slices| (slices.work, slices.longest.as_secs_f64())).collect();
-        encoder.gauges("driver_slice_max_seconds", "The longest such time since the start", "work", &longest)
+        encoder.gauges(
+            "driver_slice_max_seconds",
+            "Longest time since the start without a check for new requests, by the work in progress",
+            "work",
+            &longest,
+        )
     }
 }

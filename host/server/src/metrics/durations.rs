@@ -1,7 +1,7 @@
 //! Histograms of durations as metrics, and their bounds.
 //!
-//! They wrap the lock-free [`Histogram`] of the library, since that of `prometheus_client` takes a lock, and a hit takes less time
-//! than contending for one.
+//! They wrap the lock-free [`Histogram`] of the library. The histogram of `prometheus_client` takes a lock, and contending for a lock
+//! takes longer than a hit.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub(crate) const RESPONSES: &[Duration] = &[
     Duration::from_secs(300),
 ];
 
-/// Bounds for downloads: from a nearby origin to one that barely keeps within the limits.
+/// Bounds for downloads: from a nearby origin to one that barely stays within the limits.
 pub(crate) const DOWNLOADS: &[Duration] = &[
     Duration::from_millis(5),
     Duration::from_millis(10),
@@ -75,7 +75,7 @@ pub(crate) const TRANSCODES: &[Duration] = &[
     Duration::from_secs(30),
 ];
 
-/// A histogram of durations as a metric. Clones are the same histogram.
+/// A histogram of durations as a metric. Clones share the histogram.
 #[derive(Clone, Debug)]
 pub(crate) struct Durations(Arc<Histogram>);
 
@@ -114,7 +114,7 @@ impl EncodeMetric for DurationsSnapshot<'_> {
         let HistogramSnapshot { buckets, sum } = self.0;
         let seconds = |bound: &Option<Duration>| bound.map_or(f64::INFINITY, |bound| bound.as_secs_f64());
         let buckets: Vec<(f64, u64)> = buckets.iter().map(|(bound, count)| (seconds(bound), *count)).collect();
-        // Added up from the same numbers, so that it equals the last cumulative bucket.
+        // The count is the sum of the same numbers, so that it equals the last cumulative bucket.
         let count = buckets.iter().map(|(_, count)| count).sum();
         encoder.encode_histogram::<NoLabelSet>(sum.as_secs_f64(), count, &buckets, None)
     }

@@ -9,7 +9,7 @@ use crate::metrics::durations::DurationsSnapshot;
 
 /// Encodes a whole family of metrics with one call.
 pub(crate) trait Encode {
-    /// A counter without labels. The name is without `_total`, which is added.
+    /// A counter without labels. `_total` is appended to the name.
     fn counter(&mut self, name: &str, help: &str, value: impl EncodeCounterValue) -> fmt::Result;
 
     /// Counters that differ in one label.
@@ -21,7 +21,7 @@ pub(crate) trait Encode {
     /// A gauge without labels.
     fn gauge(&mut self, name: &str, help: &str, value: impl EncodeGaugeValue) -> fmt::Result;
 
-    /// Information in labels; the value is always 1. The name is without `_info`, which is added.
+    /// Information in labels; the value is always 1. `_info` is appended to the name.
     fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) -> fmt::Result;
 
     /// Any other metric without labels.

@@ -1,4 +1,4 @@
-//! The two text formats that collectors understand: OpenMetrics 1.0, and its predecessor, Prometheus 0.0.4.
+//! The two text formats of metrics: OpenMetrics 1.0, and its predecessor, Prometheus 0.0.4.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -33,8 +33,8 @@ impl Format {
     }
 }
 
-/// Converts OpenMetrics to format 0.0.4. OpenMetrics names a family of counters without the `_total` of its samples, and one of
-/// info metrics without their `_info`. In 0.0.4 these names are the same, and info metrics are gauges.
+/// Converts OpenMetrics to format 0.0.4. In OpenMetrics, the name of a counter family lacks the `_total` of its samples, and that of an
+/// info family lacks `_info`. In 0.0.4, families are named like their samples, and info metrics are gauges.
 pub(crate) fn classic(open_metrics: &str) -> String {
     let kinds: HashMap<&str, &str> =
         open_metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
@@ -50,7 +50,7 @@ pub(crate) fn classic(open_metrics: &str) -> String {
                 Some(&"info") => writeln!(text, "# {what} {name}_info {}", if what == "TYPE" { "gauge" } else { rest }),
                 _ => writeln!(text, "{line}"),
             },
-            // Units and the end are omitted.
+            // Units and the end marker are omitted.
             _ if line.starts_with('#') => Ok(()),
             _ => writeln!(text, "{line}"),
         };

@@ -24,7 +24,7 @@ struct Seen {
 }
 
 impl HealthMetrics {
-    /// Replaces what was seen last.
+    /// Replaces the last values.
     pub fn update(&self, state: &'static str, cache: &MediaCache) {
         let (degraded_seconds, passed_through) = (cache.degraded_time().as_secs_f64(), cache.passed_through());
         let seen = Seen { state, degraded_seconds, passed_through };
@@ -37,12 +37,8 @@ impl Collector for HealthMetrics {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Seen { state, degraded_seconds, passed_through }) = &*seen else { return Ok(()) };
         let states = STATES.map(|name| (name, u64::from(name == *state)));
-        encoder.gauges("health", "The state of the cache: 1 for the one that it is in, else 0", "state", &states)?;
+        encoder.gauges("health", "The state of the cache: 1 for the current state, 0 for the others", "state", &states)?;
         encoder.counter("degraded_seconds", "Time during which nothing could be stored", *degraded_seconds)?;
-        encoder.counter(
-            "passed_through",
-            "Requests that were answered from the network because the cache did not respond",
-            *passed_through,
-        )
+        encoder.counter("passed_through", "Requests answered from the network because the cache did not respond", *passed_through)
     }
 }

@@ -1,4 +1,4 @@
-//! A gauge of what is in progress.
+//! A gauge of operations in progress.
 
 use prometheus_client::metrics::gauge::Gauge;
 

@@ -1,4 +1,4 @@
-//! Metrics of the background check of what is stored, as of the last scrape.
+//! Metrics of the background integrity check, as of the last scrape.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -26,15 +26,24 @@ impl Collector for IntegrityMetrics {
         let report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(IntegrityReport { intact, bytes, damaged, unreadable, passes, last_pass }) = *report else { return Ok(()) };
         let checks = [("intact", intact), ("damaged", damaged), ("unreadable", unreadable)];
-        encoder.counters("integrity_checks", "Entries that the background check has read, by what it found", "outcome", &checks)?;
-        encoder.counter("integrity_checked_bytes", "Bytes that the background check has read of intact entries", bytes)?;
+        encoder.counters(
+            "integrity_checks",
+            "Entries that the background integrity check has read, by outcome",
+            "outcome",
+            &checks,
+        )?;
+        encoder.counter(
+            "integrity_checked_bytes",
+            "Bytes of intact entries that the background integrity check has read",
+            bytes,
+        )?;
         encoder.counter(
             "integrity_passes",
-            "Completed passes of the background check over all entries. Entries in use are skipped until the next one",
+            "Completed passes of the background integrity check over all entries. Entries in use are skipped until the next pass",
             passes,
         )?;
         let last = last_pass.and_then(|last| last.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-        let help = "When the last pass of the background check was completed, since 1970; 0 before the first";
+        let help = "When the background integrity check completed its last pass, in seconds since 1970; 0 before the first";
         encoder.gauge("integrity_last_pass_seconds", help, last.as_secs_f64())
     }
 }

@@ -8,13 +8,13 @@ use prometheus_client::encoding::DescriptorEncoder;
 use crate::logs::LossyWriter;
 use crate::metrics::encode::Encode;
 
-/// The writer of the log, read at each scrape.
+/// The log writer, read at each scrape.
 pub(crate) struct LogMetrics(pub LossyWriter);
 
 impl Collector for LogMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let lost = self.0.lost();
-        let help = "Lines of the log that were lost, because it was read too slowly or because they could not be written";
+        let help = "Log lines that were lost because the log was read too slowly or they could not be written";
         encoder.counters("log_lines_lost", help, "reason", &[("queue-full", lost.queue_full), ("write-failed", lost.write_failed)])
     }
 }

@@ -1,4 +1,4 @@
-//! Decorates a downloader or transcoder so that it is measured.
+//! Decorates a downloader or transcoder to measure it.
 
 use std::sync::Arc;
 

@@ -1,12 +1,11 @@
-//! What a service measures, for Prometheus.
+//! The metrics of a service, for Prometheus.
 //!
-//! There are three kinds of metrics: those recorded as events happen (requests, downloads, transcoding), those that the cache
-//! counts itself and reports at each scrape, and those of the process, which the operating system knows. `docs/metrics.md` lists
-//! them all.
+//! There are three kinds of metrics: those recorded as events happen (requests, downloads, transcoding), those that the cache counts
+//! itself and reports at each scrape, and those of the process, which come from the operating system. `docs/metrics.md` lists them all.
 //!
-//! Names follow the conventions of Prometheus: a prefix, base units, and `_total` for counters. No label has a value that a
-//! stranger chooses, so that the number of time series is bounded: routes and outcomes are fixed sets, and a host is counted under
-//! a class.
+//! Names follow the conventions of Prometheus: a prefix, base units, and `_total` for counters. Clients and origins cannot choose the
+//! value of any label, so the number of time series is bounded: routes and outcomes come from fixed sets, and a host is counted under a
+//! class.
 
 mod cache;
 mod connections;

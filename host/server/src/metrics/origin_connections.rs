@@ -1,4 +1,4 @@
-//! Metrics of the connections to origins that serve several requests.
+//! Metrics of connections to origins, which are reused for several requests.
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ pub(crate) struct OriginConnectionMetrics(pub OriginConnections);
 impl Collector for OriginConnectionMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let counts = self.0.counts();
-        encoder.gauge("origin_connections_idle", "HTTP/1 connections to origins that wait for a request", counts.idle as u64)?;
+        encoder.gauge("origin_connections_idle", "Idle HTTP/1 connections to origins", counts.idle as u64)?;
         encoder.counter(
             "origin_requests_over_reused_connections",
-            "HTTP/1 requests that were answered over a connection that an earlier one had used",
+            "HTTP/1 requests to origins that were answered over a reused connection",
             counts.reused,
         )?;
         encoder.counter(
             "origin_requests_sent_again",
-            "HTTP/1 requests that were sent again over a new connection because a reused one had failed",
+            "HTTP/1 requests to origins that were sent again over a new connection because a reused one had failed",
             counts.retried,
         )
     }

@@ -1,6 +1,6 @@
-//! Metrics that every process is expected to have, as far as the operating system provides them (Linux, in `/proc`).
+//! The standard metrics of a process, as far as the operating system provides them (Linux, in `/proc`).
 //!
-//! The names are those of Prometheus's own client libraries, and so without our prefix.
+//! The names are those of Prometheus's own client libraries, and therefore lack our prefix.
 
 use std::fmt;
 use std::fs;
@@ -29,29 +29,29 @@ impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let seconds = cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9;
-        encoder.counter("process_cpu_seconds", "Processor time, in user and kernel mode", seconds)?;
+        encoder.counter("process_cpu_seconds", "CPU time in user and kernel mode, in seconds", seconds)?;
         let since = self.started.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        encoder.gauge("process_start_time_seconds", "When the process started, since 1970", since.as_secs_f64())?;
+        encoder.gauge("process_start_time_seconds", "When the process started, in seconds since 1970", since.as_secs_f64())?;
         if let Ok(status) = fs::read_to_string("/proc/self/status") {
             if let Some(kibibytes) = number(&status, "VmRSS:") {
-                encoder.gauge("process_resident_memory_bytes", "Memory that is in RAM", kibibytes * 1024)?;
+                encoder.gauge("process_resident_memory_bytes", "Resident memory", kibibytes * 1024)?;
             }
             if let Some(threads) = number(&status, "Threads:") {
-                encoder.gauge("process_threads", "Threads", threads)?;
+                encoder.gauge("process_threads", "Number of threads", threads)?;
             }
         }
         if let Ok(open) = fs::read_dir("/proc/self/fd") {
             // One of them is the directory being read.
-            encoder.gauge("process_open_fds", "Open file descriptors", open.count().saturating_sub(1) as u64)?;
+            encoder.gauge("process_open_fds", "Number of open file descriptors", open.count().saturating_sub(1) as u64)?;
         }
         if let Some(most) = fs::read_to_string("/proc/self/limits").ok().and_then(|limits| number(&limits, "Max open files")) {
-            encoder.gauge("process_max_fds", "Most file descriptors that may be open", most)?;
+            encoder.gauge("process_max_fds", "Maximum number of open file descriptors", most)?;
         }
         Ok(())
     }
 }
 
-/// The first number after a name at the start of a line. `None` for a limit that is unlimited.
+/// The first number after a name at the start of a line. `None` if there is none, as for `unlimited`.
 fn number(text: &str, name: &str) -> Option<u64> {
     let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
     rest.split_whitespace().next()?.parse().ok()

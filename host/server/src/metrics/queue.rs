@@ -16,21 +16,29 @@ impl Collector for QueueMetrics {
         let counts = self.0.counts();
         encoder.gauge(
             "download_permits_in_use",
-            "Downloads that hold a permit of the concurrency limiter",
+            "Downloads that hold a permit from the concurrency limiter",
             counts.active as u64,
         )?;
-        encoder.gauge("wait_queue_length", "Downloads that wait for a permit", counts.queued as u64)?;
+        encoder.gauge("wait_queue_length", "Downloads waiting for a permit", counts.queued as u64)?;
         let of_groups = [
-            ("wait_queue_for_host", "Downloads that wait for others from their host", counts.queued_for_host),
-            ("wait_queue_for_domain", "Downloads that wait for others from their registrable domain", counts.queued_for_domain),
-            ("wait_queue_for_address", "Downloads that wait for others connected to their address", counts.queued_for_address),
+            ("wait_queue_for_host", "Downloads waiting for other downloads from the same host", counts.queued_for_host),
+            (
+                "wait_queue_for_domain",
+                "Downloads waiting for other downloads from the same registrable domain",
+                counts.queued_for_domain,
+            ),
+            (
+                "wait_queue_for_address",
+                "Downloads waiting for other downloads that are connected to the same address",
+                counts.queued_for_address,
+            ),
         ];
         for (name, help, queued) in of_groups {
             encoder.gauge(name, help, queued as u64)?;
         }
         encoder.counter(
             "wait_queue_rejections",
-            "Downloads rejected because the wait queue was full or they had waited for too long",
+            "Downloads rejected because the wait queue was full or they had waited too long",
             counts.refused,
         )
     }

@@ -1,4 +1,4 @@
-//! All metrics of a service, and their text.
+//! All metrics of a service, and their text form.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +27,10 @@ use crate::metrics::queue::QueueMetrics;
 use crate::metrics::requests::Requests;
 use crate::metrics::transcodes::Transcodes;
 
-/// The prefix of all names but those of the process.
+/// The prefix of all names except those of the process.
 const PREFIX: &str = "media_cache";
 
-/// The metrics of a service. Clones are the same metrics.
+/// The metrics of a service. Clones share the metrics.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
 
@@ -53,8 +53,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics without any measurements. Downloads are counted under the first pattern in `hosts` that matches their host, and
-    /// otherwise under a class of hosts. The process is taken to start now.
+    /// Creates metrics without any measurements. Downloads are counted under the first pattern in `hosts` that matches their host, and
+    /// otherwise under a class of hosts. The time of this call counts as the start of the process.
     #[must_use]
     pub fn new(hosts: Vec<HostPattern>) -> Self {
         let mut registry = Registry::default();
@@ -64,7 +64,7 @@ impl Metrics {
         let downloads = Downloads::register(ours, hosts);
         let transcodes = Transcodes::register(ours);
         let ready = Gauge::default();
-        ours.register("ready", "Whether the cache is loaded and serves: 1 if so, else 0", ready.clone());
+        ours.register("ready", "Whether the cache is loaded and serves requests: 1 if so, else 0", ready.clone());
         let cache = Arc::new(CacheMetrics::default());
         ours.register_collector(Box::new(cache.clone()));
         let health = Arc::new(HealthMetrics::default());
@@ -91,8 +91,8 @@ impl Metrics {
         }
     }
 
-    /// Gets the counters of the cache, if it is loaded. They are reported until the next time, even if the cache no longer responds
-    /// then.
+    /// Reads the counters of the cache, if it is loaded. They are reported until the next refresh, and after it if the cache does not
+    /// respond then.
     pub async fn refresh(&self, cache: Option<&MediaCache>) {
         let health = match cache {
             Some(cache) => Some((cache, cache.health().await)),
@@ -115,24 +115,24 @@ impl Metrics {
         }
     }
 
-    /// Reports connections from now on, too.
+    /// Adds the metrics of these connections.
     pub fn watch_connections(&self, connections: Connections) {
         let collector = Box::new(ConnectionMetrics(connections));
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
     }
 
-    /// Reports the queue of a download limiter from now on, too.
+    /// Adds the metrics of the wait queue of a concurrency limiter.
     pub fn watch_queue(&self, limiter: ConcurrencyLimiter) {
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(QueueMetrics(limiter)));
     }
 
-    /// Reports the connections to origins from now on, too.
+    /// Adds the metrics of connections to origins.
     pub fn watch_origin_connections(&self, connections: OriginConnections) {
         let collector = Box::new(OriginConnectionMetrics(connections));
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(collector);
     }
 
-    /// Reports the lost lines of the log from now on, too.
+    /// Adds the numbers of lost log lines.
     pub fn watch_log(&self, log: LossyWriter) {
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(LogMetrics(log)));
     }

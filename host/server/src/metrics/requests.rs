@@ -1,4 +1,4 @@
-//! Metrics of requests over HTTP: how many, how they ended, the time to the first byte, and the bytes sent.
+//! Metrics of HTTP requests: their number and outcome, the time to the first byte, and the bytes sent.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::metrics::durations::{Durations, RESPONSES};
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// With media, or with 304 because the client has it already.
+    /// With media, or with 304 because the client already has it.
     Media(Source),
     /// Successfully, without media.
     Done,
     /// With a problem document that has this code.
     Problem(&'static str),
-    /// Before there was a response, since the client disconnected.
+    /// Without a response, because the client disconnected.
     Abandoned,
 }
 
@@ -81,22 +81,22 @@ impl Requests {
         let first_byte = Family::<ByOutcome, Durations>::new_with_constructor(|| Durations::new(RESPONSES));
         let bytes = Family::<BySource, Counter>::default();
         let in_progress = Gauge::default();
-        registry.register("requests", "Requests over HTTP that were answered, or given up by the client", ended.clone());
+        registry.register("requests", "HTTP requests that were answered, or abandoned by the client", ended.clone());
         registry.register(
             "time_to_first_byte_seconds",
-            "Time from the head of a request to the head of its answer",
+            "Time from the head of a request to the head of its response",
             first_byte.clone(),
         );
-        registry.register("requests_in_progress", "Requests over HTTP that are not answered yet", in_progress.clone());
-        registry.register("served_bytes", "Bytes of media sent to clients, by where they were found", bytes.clone());
+        registry.register("requests_in_progress", "HTTP requests that have not been answered yet", in_progress.clone());
+        registry.register("served_bytes", "Bytes of media sent to clients, by source", bytes.clone());
         let in_place = Counter::default();
         registry.register(
             "hit_lane_responses",
-            "Hits that were answered as soon as the head of the request was read",
+            "Hits answered by the hit lane, as soon as the head of the request was read",
             in_place.clone(),
         );
         let kind = |outcome: Outcome| Kind { route: MEDIA, method: "GET", outcome: outcome.name() };
-        // These series exist from the start, so that their first increase is seen as one.
+        // These series exist from the start, so that their first increase is visible.
         for source in [Source::Memory, Source::Disk, Source::Origin] {
             ended.get_or_create_owned(&kind(Outcome::Media(source)));
         }
@@ -151,7 +151,7 @@ impl Requests {
     }
 }
 
-/// The name of a known method, since clients can invent others.
+/// The name of a known method, otherwise `other`, because clients can invent methods.
 pub(crate) fn method_name(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "PATCH"];
     known.into_iter().find(|name| method.as_str() == *name).unwrap_or("other")

@@ -1,4 +1,4 @@
-//! Metrics of transcoding: how many bodies, the outcome and duration, and the bytes read and written.
+//! Metrics of transcoding: the number of bodies, the outcome and duration, and the bytes read and written.
 
 use std::time::Instant;
 
@@ -32,10 +32,10 @@ impl Transcodes {
             written: Counter::default(),
             in_progress: Gauge::default(),
         };
-        let help = "Time that transcoding took, by how it ended";
+        let help = "Duration of transcoding, by outcome";
         registry.register("transcode_seconds", help, transcodes.time.clone());
-        registry.register("transcode_input_bytes", "Bytes of media that was to be transcoded", transcodes.read.clone());
-        registry.register("transcode_output_bytes", "Bytes that transcoding returned", transcodes.written.clone());
+        registry.register("transcode_input_bytes", "Bytes of media passed to the transcoder", transcodes.read.clone());
+        registry.register("transcode_output_bytes", "Bytes that the transcoder returned", transcodes.written.clone());
         registry.register("transcodes_in_progress", "Transcoding jobs in progress", transcodes.in_progress.clone());
         transcodes
     }
