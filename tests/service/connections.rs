@@ -71,7 +71,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let mut client = RawClient::connect(&service).await;
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     client.send([get("/healthz"), get("/nowhere"), get(&media_path(NOWHERE)), get("/readyz")].concat()).await;
-    for (status, words) in [("200", "alive"), ("404", "nothing at"), ("200", "x-cache: hit"), ("200", "ready")] {
+    for (status, words) in [("200", "alive"), ("404", "no path"), ("200", "x-cache: hit"), ("200", "ready")] {
         let answer = client.read_response().await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && answer.contains(words), "{answer}");
     }
@@ -156,7 +156,7 @@ async fn service_accepts_connections_again_once_file_descriptors_are_available()
     let before = service.limit_open_files(3);
     let mut client = RawClient::connect(&service).await;
     client.send_get("/healthz").await;
-    service.wait_for_log("connections cannot be accepted for the moment").await;
+    service.wait_for_log("cannot accept connections at the moment").await;
     service.limit_open_files(before);
     assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
 }

@@ -48,7 +48,7 @@ async fn invalid_filter_deletes_nothing() {
         ("", "exactly one of"),
         ("host=a.invalid&all=true", "exactly one of"),
         ("host=https%3A%2F%2Fa.invalid", "write a name such as cdn.example.org"),
-        ("url=https%3A%2F%2Fa.invalid%2F1.png", "there are `host`, `prefix` and `all`"),
+        ("url=https%3A%2F%2Fa.invalid%2F1.png", "the parameters are `host`, `prefix` and `all`"),
     ] {
         assert!(delete(&service, query).await.problem(400).contains(words), "{query}");
     }

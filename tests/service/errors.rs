@@ -15,7 +15,7 @@ async fn invalid_media_request_is_refused_with_the_reason() {
     for (path, words) in [
         ("/media", "`url` is missing"),
         ("/media?url=", "`url` is missing"),
-        ("/media?url=https://x.invalid/a?b=1&c=2", "no parameter `c`"),
+        ("/media?url=https://x.invalid/a?b=1&c=2", "unknown parameter `c`"),
         ("/media?url=https%3A%2F%2Fx.invalid%2F&url=https%3A%2F%2Fy.invalid%2F", "twice"),
         ("/media?url=no%20url", "cannot be fetched"),
         ("/media?url=http%3A%2F%2F", "cannot be fetched"),

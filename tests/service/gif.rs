@@ -61,7 +61,7 @@ async fn failed_conversion_is_logged_with_its_url_reason_and_outcome() {
         let line: Value = serde_json::from_str(line).unwrap();
         for (name, value) in [
             ("level", "WARN".into()),
-            ("message", "conversion failed; stored as it is".into()),
+            ("message", "conversion failed; storing the original".into()),
             ("key", sha256(url.as_bytes())[..16].into()),
             ("host", "127.0.0.1".into()),
             ("url", logged),

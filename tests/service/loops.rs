@@ -44,5 +44,5 @@ async fn via_option_sets_the_pseudonym_that_detects_loops() {
     let answer = send(service.request(Method::GET, "/healthz").header("via", "1.1 another-one, 1.1 this-one-too")).await;
     assert_eq!((answer.status, answer.header("via")), (200, ""));
     let refused = dir.run(&["serve", "--via", "not a name"]).await;
-    assert!(refused.code == Some(2) && refused.stderr.contains("is not a name for Via"), "{refused:?}");
+    assert!(refused.code == Some(2) && refused.stderr.contains("is not a valid name for Via"), "{refused:?}");
 }

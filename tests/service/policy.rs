@@ -105,7 +105,7 @@ async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
     let service = dir.serve().await;
     for (query, body, status, words) in [
         ("?name=nothing", &b""[..], 404, "there is no built-in policy \"nothing\"; there is lru"),
-        ("", b"", 400, "say ?name="),
+        ("", b"", 400, "use ?name="),
         ("?name=", b"", 404, "no built-in policy"),
         ("?name=lru&name=lru", b"", 400, "twice"),
         ("?name=lru", b"bytes", 400, "both a name and a body"),

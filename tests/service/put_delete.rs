@@ -168,6 +168,6 @@ async fn delete_whose_files_cannot_be_deleted_is_an_error() {
     let answer = send(service.request(Method::DELETE, &media_path(NOWHERE))).await;
     assert_eq!(answer.json()["code"], "not-deleted");
     let detail = answer.problem(500);
-    assert!(detail.starts_with("not everything of the entry could be deleted: ") && detail.contains(".json"), "{detail}");
+    assert!(detail.starts_with("not all files of the entry could be deleted: ") && detail.contains(".json"), "{detail}");
     assert_eq!(service.stats().await["media_cache"]["total_entries"], 0, "it is no longer served");
 }

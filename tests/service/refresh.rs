@@ -78,7 +78,7 @@ async fn failed_refresh_reports_the_reason_and_keeps_the_stored_media() {
         let answer = refresh(&service, &url).await;
         assert_eq!(answer.code(), code);
         let detail = answer.problem(status);
-        assert!(detail.ends_with("; anything stored for the URL is kept"), "{detail}");
+        assert!(detail.ends_with("; the stored media, if any, is kept"), "{detail}");
         assert_eq!(service.media(&url).await.is("hit").body, png(1));
         assert_eq!(dir.sidecar(&url), sidecar);
     }
@@ -148,7 +148,7 @@ async fn refresh_requires_administration_and_a_valid_url() {
     let service = dir.serve().await;
     let anonymous = send(service.anonymous_request(Method::POST, "/refresh?url=https%3A%2F%2Fx.invalid%2Fa")).await;
     anonymous.problem(401);
-    for (path, words) in [("/refresh", "`url` is missing"), ("/refresh?url=https%3A%2F%2Fx%2Fa&b=c", "no parameter `b`")] {
+    for (path, words) in [("/refresh", "`url` is missing"), ("/refresh?url=https%3A%2F%2Fx%2Fa&b=c", "unknown parameter `b`")] {
         let detail = send(service.request(Method::POST, path)).await.problem(400);
         assert!(detail.contains(words), "{detail}");
     }

@@ -90,7 +90,7 @@ async fn request_body_below_the_minimum_rate_is_answered_with_408() {
         client.send("186A0\r\n").await;
         let said = if framing.starts_with('C') { client.drip().await } else { client.read_to_end().await };
         assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("\r\nconnection: close\r\n"), "{said}");
-        assert!(said.contains("fewer than 1024 bytes a second over 1 s"), "{said}");
+        assert!(said.contains("fewer than 1024 bytes per second over 1 s"), "{said}");
     }
     assert!(!dir.holds(NOWHERE));
 }
@@ -107,7 +107,7 @@ async fn uploads_over_the_limit_are_refused_until_one_ends() {
         senders.push(sender);
     }
     let refused = service.put(NOWHERE, "image/png", png(1)).await;
-    assert!(refused.problem(503).contains("too many bodies"));
+    assert!(refused.problem(503).contains("too many uploads"));
     assert_eq!(refused.header("retry-after"), "1");
     senders.pop();
     let stored = async { while service.put(NOWHERE, "image/png", png(1)).await.status != 201 {} };

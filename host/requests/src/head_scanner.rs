@@ -1,8 +1,8 @@
-//! Scans request heads before hyper does, and rejects what hyper would ignore or misjudge: a fragment in the request target and a length
-//! next to chunked encoding, both of which it drops, and a length near 2^64, which it reports as a head that is too large.
+//! Scans request heads before hyper does, and rejects requests that hyper would accept or misreport. hyper drops a fragment in the
+//! request target, and a `Content-Length` next to chunked encoding. It reports a length near 2^64 as a head that is too large.
 //!
-//! The scanner finds the end of each head, and skips bodies of known length. After a chunked body it stops reading, because the connection
-//! is closed after the response to such a request. All other errors are left to hyper, which reads the same bytes.
+//! The scanner finds the end of each head, and skips bodies of known length. After the head of a chunked request, it stops scanning,
+//! because the connection is closed after the response. All other errors are left to hyper, which reads the same bytes.
 
 use http::StatusCode;
 
@@ -14,7 +14,7 @@ const MAX_LINE: usize = 256;
 /// The largest length that hyper accepts.
 const MAX_LENGTH: u64 = u64::MAX - 2;
 
-/// Reads what a client sends on one connection.
+/// Scans the bytes that a client sends on one connection.
 #[derive(Debug, Default)]
 pub struct HeadScanner {
     state: State,
@@ -30,9 +30,9 @@ enum State {
     #[default]
     RequestLine,
     Headers,
-    /// This many bytes of a body are left.
+    /// In a body, with this many bytes left.
     Body(u64),
-    /// Nothing more is read.
+    /// Scanning has stopped.
     Blind,
 }
 
@@ -47,22 +47,22 @@ enum Body {
     Invalid,
 }
 
-/// A request that is refused before hyper has read it.
+/// A request that is refused before hyper reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedHead {
-    /// Its number on the connection, from 0.
+    /// Its index on the connection, from 0.
     pub number: u64,
     /// The number of bytes that belong to the requests before it.
     pub before: usize,
-    /// Why.
+    /// Why it is refused.
     pub reason: InvalidRequest,
 }
 
 impl HeadScanner {
-    /// Reads the next bytes of the connection.
+    /// Scans the next bytes of the connection.
     ///
     /// # Errors
-    /// If these bytes begin or continue a request that must be refused. Nothing must be read after that.
+    /// If these bytes begin or continue a request that must be refused. No more bytes must be passed after that.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), RefusedHead> {
         let (mut at, mut head) = (0, 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -154,19 +154,19 @@ impl HeadScanner {
 }
 
 fn fragment() -> InvalidRequest {
-    InvalidRequest::bad_request("the target of the request has a fragment (#), which HTTP does not allow; percent-encode it as %23")
+    InvalidRequest::bad_request("the request target contains a fragment (#), which HTTP does not allow; percent-encode # as %23")
 }
 
 fn two_ends() -> InvalidRequest {
-    InvalidRequest::bad_request("the request says in two ways, as a length and in chunks, where its body ends")
+    InvalidRequest::bad_request("the request has both a Content-Length and a Transfer-Encoding; send only one of them")
 }
 
 fn unreadable() -> InvalidRequest {
-    InvalidRequest::bad_request("the Content-Length of the request has too many characters")
+    InvalidRequest::bad_request("the Content-Length header of the request is too long; send the number without padding")
 }
 
 fn too_long() -> InvalidRequest {
-    let detail = "the body is longer than anything that can be stored".to_owned();
+    let detail = "the body is larger than anything that can be stored".to_owned();
     InvalidRequest { status: StatusCode::PAYLOAD_TOO_LARGE, code: "too-large", detail }
 }
 
@@ -174,7 +174,8 @@ fn too_long() -> InvalidRequest {
 mod tests {
     use super::*;
 
-    /// Reads bytes in pieces of a size. Returns the number of bytes before the refused request, and the reason.
+    /// Scans `bytes` in pieces of `size` bytes. Returns the index of the refused request, the number of bytes before it, and the error
+    /// code.
     fn refused(bytes: &[u8], size: usize) -> Option<(u64, usize, &'static str)> {
         let mut scanner = HeadScanner::default();
         for (index, piece) in bytes.chunks(size).enumerate() {
@@ -185,7 +186,7 @@ mod tests {
         None
     }
 
-    /// Reads bytes at once, and checks that splitting them changes only where hyper's part ends.
+    /// Scans `text` in one piece, and checks that splitting it changes only the number of bytes that are left for hyper.
     fn verdict(text: &str) -> Option<(u64, usize, &'static str)> {
         let whole = refused(text.as_bytes(), text.len());
         let which = |refused: Option<(u64, usize, &'static str)>| refused.map(|(number, _, code)| (number, code));
@@ -238,7 +239,7 @@ mod tests {
         }
         for padding in ["0", " "] {
             let text = format!("PUT /a HTTP/1.1\r\nContent-Length: {}5\r\n\r\nGET /#", padding.repeat(MAX_LINE));
-            assert_eq!(verdict(&text), Some((0, 0, "bad-request")), "hyper reads a length that is longer than this scanner does");
+            assert_eq!(verdict(&text), Some((0, 0, "bad-request")), "hyper would accept a longer header than the scanner");
         }
     }
 }

@@ -6,11 +6,11 @@ use http::StatusCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct InvalidRequest {
-    /// The HTTP status with which to answer.
+    /// The HTTP status of the response.
     pub status: StatusCode,
-    /// For programs: in kebab case, and stable.
+    /// A stable code for programs, in kebab case.
     pub code: &'static str,
-    /// For people. It may quote the request.
+    /// An explanation for people. It may quote the request.
     pub detail: String,
 }
 

@@ -7,36 +7,36 @@ use std::sync::Arc;
 
 use http::{HeaderMap, header};
 
-/// The longest pseudonym, in characters.
+/// The maximum length of a pseudonym, in characters.
 const LONGEST: usize = 100;
 
-/// The name of a service in `Via`: a token (RFC 9110, section 5.6.2) of 100 characters at most.
+/// The name of a service in `Via`: a token (RFC 9110, section 5.6.2) of at most 100 characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pseudonym(Arc<str>);
 
-/// Why a text is not a pseudonym.
+/// Why a string is not a pseudonym.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a name for Via: it has to have 1 to {LONGEST} letters, digits and -._~!#$%&'*+^`|")]
+#[error("{0:?} is not a valid name for Via: use 1 to {LONGEST} letters, digits and -._~!#$%&'*+^`|")]
 pub struct PseudonymError(String);
 
 impl Pseudonym {
-    /// A pseudonym that no other service has.
+    /// A random pseudonym that no other service has.
     #[must_use]
     pub fn random() -> Self {
         Self(format!("media-cache-{:016x}", RandomState::new().build_hasher().finish()).into())
     }
 
-    /// As text.
+    /// The pseudonym as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a request passed through the service of this name. Names are compared like host names, without case.
+    /// Whether a request has passed through the service with this name. Names are compared like host names, ignoring case.
     #[must_use]
     pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let values = headers.get_all(header::VIA).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        // A hop is the protocol, the recipient, and optionally a comment.
+        // A hop consists of the protocol, the recipient, and optionally a comment.
         let mut received_by = values.filter_map(|hop| hop.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).nth(1));
         received_by.any(|name| name.eq_ignore_ascii_case(self.0.as_bytes()))
     }
@@ -94,7 +94,7 @@ mod tests {
             assert_eq!(name.parse::<Pseudonym>().unwrap().as_str(), name);
         }
         for name in ["", "a b", "a,b", "a(b", "é", "a\r\nX: y", &"x".repeat(101)] {
-            assert!(name.parse::<Pseudonym>().unwrap_err().to_string().contains("is not a name for Via"), "{name}");
+            assert!(name.parse::<Pseudonym>().unwrap_err().to_string().contains("is not a valid name for Via"), "{name}");
         }
         assert_ne!(Pseudonym::random(), Pseudonym::random());
         assert!(Pseudonym::random().to_string().parse::<Pseudonym>().is_ok());

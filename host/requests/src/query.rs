@@ -1,4 +1,4 @@
-//! Parses query strings strictly: every parameter is known, occurs once, and is UTF-8.
+//! Parses query strings strictly: every parameter must be known, occur only once, and be UTF-8.
 
 use std::borrow::Cow;
 
@@ -7,20 +7,20 @@ use percent_encoding::percent_decode;
 
 use crate::invalid_request::InvalidRequest;
 
-/// Reads the parameters of a query with these names, each of which may occur once. An unknown parameter is an error rather than ignored: it
-/// is part of a URL that was not encoded, or a misspelt option. `hint` says what to do instead.
+/// Reads the parameters with these names, each of which may occur once. An unknown parameter is an error, because it is either part of a
+/// URL that was not encoded or a misspelt option. `hint` says what to do instead.
 ///
 /// # Errors
-/// For an unknown parameter, for one that occurs twice, and for text that is not UTF-8.
+/// If a parameter is unknown, occurs twice, or is not UTF-8.
 pub fn read<'a, const N: usize>(query: &'a str, names: [&str; N], hint: &str) -> Result<[Option<Cow<'a, str>>; N], InvalidRequest> {
     let mut values = [const { None }; N];
     for parameter in parameters(query) {
         let (name, value) = parameter?;
         let Some(known) = names.iter().position(|known| *known == name).and_then(|known| values.get_mut(known)) else {
-            return Err(InvalidRequest::bad_request(format!("there is no parameter `{name}` here; {hint}")));
+            return Err(InvalidRequest::bad_request(format!("unknown parameter `{name}`; {hint}")));
         };
         if known.replace(value).is_some() {
-            return Err(InvalidRequest::bad_request(format!("the parameter `{name}` is there twice; {hint}")));
+            return Err(InvalidRequest::bad_request(format!("the parameter `{name}` occurs twice; {hint}")));
         }
     }
     Ok(values)
@@ -29,13 +29,13 @@ pub fn read<'a, const N: usize>(query: &'a str, names: [&str; N], hint: &str) ->
 /// Refuses all parameters, for a route that has none.
 ///
 /// # Errors
-/// For any parameter.
+/// If there is any parameter.
 pub fn none(uri: &Uri) -> Result<(), InvalidRequest> {
-    read(uri.query().unwrap_or_default(), [], &format!("{} has none", uri.path())).map(|[]| ())
+    read(uri.query().unwrap_or_default(), [], &format!("{} takes no parameters", uri.path())).map(|[]| ())
 }
 
-/// The names and values of a query, decoded like form data (URL Standard, section 5.1). Invalid UTF-8 is an error, whereas the standard
-/// replaces it with U+FFFD: the result would be a different URL than intended, and one signature would be valid for several URLs.
+/// The names and values of a query, decoded like form data (URL Standard, section 5.1). Invalid UTF-8 is an error here, whereas the
+/// standard replaces it with U+FFFD. A replacement would change the URL, and make one signature valid for several URLs.
 pub fn parameters(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), InvalidRequest>> {
     query.split('&').filter(|parameter| !parameter.is_empty()).map(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
@@ -44,7 +44,7 @@ pub fn parameters(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow
 }
 
 fn decoded(text: &str) -> Result<Cow<'_, str>, InvalidRequest> {
-    let not_utf8 = |_| InvalidRequest::bad_request("the query is not UTF-8; percent-encode the bytes of the text in UTF-8");
+    let not_utf8 = |_| InvalidRequest::bad_request("the query is not UTF-8; encode the text as UTF-8 before percent-encoding it");
     if text.contains('+') {
         let spaced = text.replace('+', " ");
         return percent_decode(spaced.as_bytes()).decode_utf8().map(|decoded| decoded.into_owned().into()).map_err(not_utf8);
@@ -58,17 +58,17 @@ mod tests {
 
     #[test]
     fn parameters_are_read_in_any_order_and_unknown_or_repeated_ones_are_errors() {
-        let read = |query| read(query, ["a", "b"], "and that is that");
+        let read = |query| read(query, ["a", "b"], "use a or b");
         assert_eq!(read("b=2&a=1%201").unwrap(), [Some("1 1".into()), Some("2".into())]);
         assert_eq!(read("").unwrap(), [None, None]);
         assert_eq!(read("a").unwrap(), [Some("".into()), None]);
-        for (query, why) in
-            [("c=1", "no parameter `c` here; and that is that"), ("a=1&a=1", "`a` is there twice; and that is that")]
-        {
+        for (query, why) in [("c=1", "unknown parameter `c`; use a or b"), ("a=1&a=1", "`a` occurs twice; use a or b")] {
             assert!(format!("{:?}", read(query).unwrap_err()).contains(why), "{query}");
         }
         assert!(none(&"/x".parse().unwrap()).is_ok() && none(&"/x?".parse().unwrap()).is_ok());
-        assert!(format!("{:?}", none(&"/x?y".parse().unwrap()).unwrap_err()).contains("no parameter `y` here; /x has none"));
+        assert!(
+            format!("{:?}", none(&"/x?y".parse().unwrap()).unwrap_err()).contains("unknown parameter `y`; /x takes no parameters")
+        );
     }
 
     #[test]
@@ -77,7 +77,7 @@ mod tests {
         for query in ["a=%ff", "a=x%C3", "a=%ED%A0%80", "a=%C0%AF", "%ff=1", "a=1&%ff"] {
             assert!(format!("{:?}", read(query).unwrap_err()).contains("not UTF-8"), "{query}");
         }
-        assert_eq!(read("a=%EF%BF%BD").unwrap(), [Some("\u{fffd}".into()), None], "U+FFFD itself is a character");
+        assert_eq!(read("a=%EF%BF%BD").unwrap(), [Some("\u{fffd}".into()), None], "U+FFFD itself is accepted");
         assert_eq!(read("a=100%&&%EF%BF%BD=x=y").unwrap(), [Some("100%".into()), Some("x=y".into())]);
     }
 

@@ -5,11 +5,11 @@ use std::ops::Range;
 /// What a `Range` header requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Everything: there is no header, or a server may or must ignore it (not in bytes, malformed, several ranges).
+    /// The whole body: there is no header, or it is one that a server may or must ignore (not in bytes, malformed, several ranges).
     All,
     /// These bytes.
     Part(Range<u64>),
-    /// Bytes beyond the end.
+    /// A range beyond the end.
     Unsatisfiable,
 }
 
@@ -36,8 +36,8 @@ fn parse(header: &str, length: u64) -> Option<Wanted> {
     Some(if wanted.start < wanted.end { Wanted::Part(wanted) } else { Wanted::Unsatisfiable })
 }
 
-/// A position: `Some(None)` if the text is empty, and `None` if it is not a number. A number that does not fit is beyond the end of
-/// every file.
+/// Parses a position: `Some(None)` if the text is empty, `None` if it is not a number. A number that overflows is beyond the end of any
+/// file.
 fn position(digits: &str) -> Option<Option<u64>> {
     match digits {
         "" => Some(None),

@@ -6,11 +6,11 @@ const SHORTEST: usize = 16;
 /// Why a key or token is refused. The message never contains any part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WeakSecret {
-    /// It can be guessed.
-    #[error("it has {0} bytes, and has to have {SHORTEST} at least; `openssl rand -hex 32` makes a good one")]
+    /// It is too short, and could be guessed.
+    #[error("it has {0} bytes but needs at least {SHORTEST}; generate one with `openssl rand -hex 32`")]
     Short(usize),
     /// It cannot be sent as a bearer token (RFC 6750, section 2.1).
-    #[error("a token consists of letters, digits, and -._~+/, with = at the end only; `openssl rand -hex 32` makes a good one")]
+    #[error("a token may contain only letters, digits and -._~+/, and = only at the end; generate one with `openssl rand -hex 32`")]
     Unsendable,
 }
 

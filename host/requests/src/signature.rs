@@ -1,4 +1,4 @@
-//! Signed requests for media: the holder of a key permits requests for a URL, for a limited time or indefinitely.
+//! Signed requests for media: the holder of a key authorises requests for a URL, for a limited time or indefinitely.
 //!
 //! The signature is the HMAC-SHA-256 (RFC 2104) of this text:
 //!
@@ -8,7 +8,7 @@
 //! <the URL, before it is percent-encoded for the query>
 //! ```
 //!
-//! with a line feed (U+000A) after each of the first two lines and none at the end. Since `expires` is digits and the URL comes
+//! with a line feed (U+000A) after each of the first two lines and none at the end. Since `expires` consists of digits and the URL comes
 //! last, no two requests have the same text.
 
 use std::time::{Duration, SystemTime};
@@ -26,7 +26,7 @@ const VERSION: &str = "media-cache-v1";
 /// The length of a signature, in bytes.
 const LENGTH: usize = 32;
 
-/// Keys with which requests are signed. During a key rotation there are several: the first signs, and all verify.
+/// Keys for signing requests. During key rotation there are several: the first one signs, and all of them verify.
 #[derive(Clone, Default)]
 pub struct SigningKeys(Vec<Hmac<Sha256>>);
 
@@ -38,14 +38,14 @@ pub struct Signature {
 }
 
 impl SigningKeys {
-    /// Accepts keys, which are any bytes.
+    /// Creates a set of keys. A key may consist of any bytes.
     ///
     /// # Errors
-    /// If one has fewer than 16 bytes.
+    /// If a key has fewer than 16 bytes.
     pub fn new<K: AsRef<[u8]>>(keys: impl IntoIterator<Item = K>) -> Result<Self, WeakSecret> {
         let keyed = |key: K| {
             check_length(key.as_ref())?;
-            // HMAC takes keys of any length.
+            // This never fails: HMAC accepts keys of any length.
             Hmac::new_from_slice(key.as_ref()).map_err(|_| WeakSecret::Short(key.as_ref().len()))
         };
         keys.into_iter().map(keyed).collect::<Result<_, _>>().map(Self)
@@ -57,7 +57,7 @@ impl SigningKeys {
         self.0.is_empty()
     }
 
-    /// The path and query under which a service with this key answers GET and HEAD for a URL, until `expires` (seconds since 1970), or for
+    /// The path and query for which a service with this key answers GET and HEAD of a URL, until `expires` (seconds since 1970), or for
     /// as long as the service has the key. `None` if there are no keys.
     #[must_use]
     pub fn sign(&self, url: &str, expires: Option<u64>) -> Option<String> {
@@ -74,15 +74,15 @@ impl SigningKeys {
     pub fn verify(&self, url: &str, signature: Option<&Signature>, now: SystemTime) -> Result<(), InvalidRequest> {
         let refused = |code, why| Err(InvalidRequest::forbidden(code, why));
         let Some(signature) = signature else {
-            return refused("unsigned", "requests for media have to be signed here, and there is no parameter `signature`");
+            return refused(
+                "unsigned",
+                "this service requires signed requests for media, and the parameter `signature` is missing",
+            );
         };
         let matches = |key: &Hmac<Sha256>| text(key.clone(), url, signature.expires).verify_slice(&signature.bytes).is_ok();
         let is_correct = self.0.iter().fold(false, |is_correct, key| is_correct | matches(key));
         if !is_correct {
-            return refused(
-                "wrong-signature",
-                "the signature is not one for this URL and this `expires`, by any key that is in use",
-            );
+            return refused("wrong-signature", "the signature does not match this URL and `expires` under any key in use");
         }
         match signature.lifetime(now) {
             Some(Duration::ZERO) => refused("expired", "the signature has expired"),
@@ -103,20 +103,20 @@ fn text(mut key: Hmac<Sha256>, url: &str, expires: Option<u64>) -> Hmac<Sha256> 
 }
 
 impl Signature {
-    /// Reads the parameters. Without `signature` there must not be an `expires` either.
+    /// Parses the parameters. `expires` is allowed only with `signature`.
     ///
     /// # Errors
-    /// For a malformed signature or time.
+    /// If the signature or the time is malformed, or there is only a time.
     pub fn read(signature: Option<&str>, expires: Option<&str>) -> Result<Option<Self>, InvalidRequest> {
         let malformed = |why: &str| {
-            let why = format!("{why}; a URL that has such parameters of its own is to be percent-encoded");
+            let why = format!("{why}; if the parameter belongs to the URL of the media, percent-encode that URL");
             InvalidRequest::forbidden("malformed-signature", why)
         };
-        let expires = expires.map(|text| seconds(text).ok_or_else(|| malformed("`expires` is no number of seconds since 1970")));
+        let expires = expires.map(|text| seconds(text).ok_or_else(|| malformed("`expires` is not a number of seconds since 1970")));
         let bytes = signature.map(|text| from_hex(text).ok_or_else(|| malformed("`signature` is not 64 hexadecimal digits")));
         match (bytes.transpose()?, expires.transpose()?) {
             (Some(bytes), expires) => Ok(Some(Self { bytes, expires })),
-            (None, Some(_)) => Err(malformed("there is an `expires` without a `signature`")),
+            (None, Some(_)) => Err(malformed("`expires` is given without `signature`")),
             (None, None) => Ok(None),
         }
     }
@@ -129,7 +129,7 @@ impl Signature {
     }
 }
 
-/// A number in canonical form. Any other form would be a different request with the same signature.
+/// Parses a number in canonical form. Any other form would be a different request with the same signature.
 fn seconds(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }

@@ -1,7 +1,7 @@
 //! Access control: which requests a listener answers.
 //!
-//! What a request requires follows from its method and path. Reads require what the table in `crate::routes` says; every other
-//! request requires administration rights.
+//! The method and path of a request determine the rights that it requires. For GET and HEAD, these are in the table in `crate::routes`.
+//! Every other request requires administration rights.
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::routes::{self, Requirement};
 use media_cache_requests::SigningKeys;
 
-/// What the clients of a listener may do. By default they may get media and request the health of the service.
+/// The rights of the clients of a listener. By default, they may get media and query the health of the service.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     /// Requests for media must be signed with one of these keys. Without keys, any client may request any URL.
@@ -28,24 +28,25 @@ pub struct Access {
     pub allow_origins: AllowedOrigins,
     /// Who can connect.
     pub listener: Listener,
-    /// Where the service has its listener for administration, if it has one. Only clients on loopback are told.
+    /// The address of the listener for administration, if there is one. It is disclosed only to clients on loopback.
     pub administration: Option<SocketAddr>,
 }
 
 /// Who can connect to a listener, and which rights that implies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Listener {
-    /// Anyone, without further rights.
+    /// Anyone, without additional rights.
     #[default]
     Public,
-    /// Programs on this machine, which may read counters. They have no administration rights, since a proxy on this machine exposes
+    /// Programs on this machine, which may read counters. They have no administration rights, because a proxy on this machine may expose
     /// the listener to the world.
     Loopback,
-    /// Operators. Without tokens, every request has administration rights unless it comes from a web page in an operator's browser.
+    /// Operators. If there are no tokens, every request has administration rights unless it comes from a web page in an operator's
+    /// browser.
     Administration,
 }
 
-/// Looks up what a request requires. Paths that are not in the table of routes require administration rights.
+/// Looks up the requirement for a request. Paths that are not in the route table require administration rights.
 fn requirement(method: &Method, path: &str) -> Requirement {
     match routes::find(path) {
         Some(route) if matches!(*method, Method::GET | Method::HEAD) => route.to_read,
@@ -54,7 +55,7 @@ fn requirement(method: &Method, path: &str) -> Requirement {
 }
 
 impl Access {
-    /// Decides whether a request is answered, and whether media may be kept less than usual.
+    /// Decides whether a request is allowed, and whether its media may be cached for less time than usual.
     pub(crate) fn authorize(
         &self,
         method: &Method,
@@ -77,7 +78,7 @@ impl Access {
         }
     }
 
-    /// Decides the same for a request for media without a token.
+    /// Makes the same decision for a request for media without a token.
     pub(crate) fn authorize_media(&self, query: &MediaQuery<'_>, now: SystemTime) -> Result<Option<Restriction>, Problem> {
         if self.signing_keys.is_empty() {
             return Ok(None);
@@ -87,19 +88,18 @@ impl Access {
         Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
     }
 
-    /// The problem of a request for administration where there is none: where it is, or else how to turn it on.
+    /// The problem for an administration request on a listener that does not accept any. It says where to send the request, or how to
+    /// turn administration on.
     fn administration_off(&self) -> Problem {
         let why = match (self.administration, self.listener) {
-            (Some(address), Listener::Loopback) => format!("send this request to http://{address}, which is for administration"),
-            (Some(_), _) => "send this request to the address of --admin-listen, which is for administration".into(),
-            (None, _) => "administration is off: start the service with --admin-token-file FILE and send a token from it, or with \
-                          --admin-listen ADDRESS and send the request there"
-                .into(),
+            (Some(address), Listener::Loopback) => format!("send administration requests to http://{address}"),
+            (Some(_), _) => "send administration requests to the address of --admin-listen".into(),
+            (None, _) => "administration is off: start the service with --admin-token-file FILE or --admin-listen ADDRESS".into(),
         };
         Problem::new(StatusCode::FORBIDDEN, "administration-off", why)
     }
 
-    /// Checks administration rights. The inner error is the reason why a request has none; the outer one refuses it whatever it
+    /// Checks administration rights. The inner error says why a request has none. The outer error refuses the request, whatever it
     /// requires.
     fn check_administration(&self, uri: &Uri, headers: &HeaderMap) -> Result<Result<(), Problem>, Problem> {
         if self.admin_tokens.is_empty() {
@@ -112,11 +112,11 @@ impl Access {
         Ok(match self.admin_tokens.check(headers) {
             Credentials::Valid => Ok(()),
             Credentials::Invalid => {
-                let why = "this is administration, and the token is none of those that the service was started with";
+                let why = "administration requires a token, and the token in this request is not valid";
                 Err(refused("wrong-token", why, "Bearer realm=\"media-cache\", error=\"invalid_token\""))
             }
             Credentials::Missing => {
-                let why = "this is administration, and needs a token of the service: Authorization: Bearer …";
+                let why = "administration requires a token: send Authorization: Bearer …";
                 Err(refused("no-token", why, "Bearer realm=\"media-cache\""))
             }
         })
@@ -144,7 +144,7 @@ mod tests {
     const METHODS: [Method; 8] =
         [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::TRACE];
 
-    /// Sends a request to a service whose cache is never loaded, so that what is passed on fails with 503.
+    /// Sends a request to a service whose cache is never loaded, so requests that are passed on fail with 503.
     async fn send(access: &Access, method: &Method, uri: &str, authorization: Option<&str>) -> StatusCode {
         let service = Service::new(watch::channel(None).1, 1000, Extras::default());
         let mut request = Request::builder().method(method).uri(uri).header("host", "127.0.0.1:8081");
@@ -155,8 +155,8 @@ mod tests {
         service.router(access.clone()).call(request.body(Body::from(body)).unwrap()).await.unwrap().status()
     }
 
-    /// Every route and method, without credentials, with a signature, an invalid token and a valid one, at a listener with keys and
-    /// tokens, with neither, on loopback, and for administration.
+    /// Tries every route and method without credentials, with a signature, and with an invalid and a valid token, on listeners with keys
+    /// and tokens, with neither, on loopback, and for administration.
     #[tokio::test]
     async fn each_route_requires_the_listed_credentials_and_others_need_administration() {
         let keys = || SigningKeys::new([KEY]).unwrap();
@@ -168,7 +168,8 @@ mod tests {
         let admin_with_tokens = access(keys(), tokens(), Listener::Administration);
         let signed = keys().sign(URL, None).unwrap();
         let bearer = format!("Bearer {TOKEN}");
-        // Without credentials, in order: at a listener with keys and tokens, with neither, on loopback with both.
+        // Whether a request without credentials is allowed by a listener with keys and tokens, by one with neither, and by one on
+        // loopback with both.
         let open = |method: &Method, path: &str| match (method.as_str(), path) {
             ("GET" | "HEAD", "/healthz" | "/readyz") => [true; 3],
             ("GET" | "HEAD", "/stats" | "/metrics") => [false, false, true],
@@ -185,7 +186,7 @@ mod tests {
                 };
                 let send = async |access: &Access, uri: &str, token: Option<&str>| send(access, &method, uri, token).await.as_u16();
                 if send(&protected, uri, Some(&bearer)).await == 405 {
-                    assert_eq!(send(&protected, uri, None).await, 405, "{method} {path} exists for nobody");
+                    assert_eq!(send(&protected, uri, None).await, 405, "{method} {path} is 405 without a token, too");
                     continue;
                 }
                 let case = format!("{method} {path}");
@@ -234,7 +235,7 @@ mod tests {
             let uri = "/policy".parse().unwrap();
             format!("{:?}", access.authorize(&Method::GET, &uri, &HeaderMap::new(), SystemTime::UNIX_EPOCH).unwrap_err())
         };
-        assert!(refusal(Listener::Loopback, Some("127.0.0.1:8081")).contains("to http://127.0.0.1:8081, which"));
+        assert!(refusal(Listener::Loopback, Some("127.0.0.1:8081")).contains("requests to http://127.0.0.1:8081"));
         let public = refusal(Listener::Public, Some("10.1.2.3:8081"));
         assert!(public.contains("--admin-listen") && !public.contains("10.1.2.3"), "{public}");
         for listener in [Listener::Public, Listener::Loopback] {

@@ -10,22 +10,22 @@ use media_cache_requests::{WeakSecret, check_length};
 #[derive(Clone, Default)]
 pub struct AdminTokens(Vec<[u8; 32]>);
 
-/// What the `Authorization` of a request contains.
+/// The contents of the `Authorization` header of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Credentials {
     /// No bearer token.
     Missing,
-    /// A bearer token that is none of ours, or several.
+    /// An unknown bearer token, or several `Authorization` headers.
     Invalid,
     /// One of our tokens.
     Valid,
 }
 
 impl AdminTokens {
-    /// Accepts several tokens, so that a new one can be used before the old one is removed.
+    /// Accepts several tokens, so that a new token can be used before the old one is removed.
     ///
     /// # Errors
-    /// When one has less than 16 bytes, or bytes that cannot be sent as a token.
+    /// If a token has fewer than 16 bytes, or contains bytes that cannot be sent as a token.
     pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Result<Self, WeakSecret> {
         let digest = |token: T| {
             let token = token.as_ref();
@@ -41,7 +41,7 @@ impl AdminTokens {
         self.0.is_empty()
     }
 
-    /// Checks the `Authorization` of a request. How long that takes depends on the number of tokens, not on their content.
+    /// Checks the `Authorization` header of a request. The time taken depends on the number of tokens, not on their content.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Credentials {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {

@@ -1,7 +1,7 @@
-//! The `Cache-Control` and `Age` of media (RFC 9111, section 5): who may keep it, and for how long.
+//! The `Cache-Control` and `Age` of media (RFC 9111, section 5): who may cache it, and for how long.
 //!
-//! Clients keep media for a day, or for as long as its origin allows if that is less. Entries never expire here, so a client that
-//! asks again gets the same media, which by then is stale for downstream caches, and is confirmed by its `ETag`.
+//! Clients may cache media for a day, or for as long as its origin allows if that is less. Entries never expire here. A client that
+//! requests media again gets the same media, which may be stale for downstream caches by then, and can revalidate it by its `ETag`.
 
 use std::time::SystemTime;
 
@@ -9,39 +9,38 @@ use axum::http::header::{AGE, CACHE_CONTROL};
 use axum::http::{HeaderMap, HeaderValue};
 use media_cache::{CacheControl, Cacheability};
 
-/// For how long a client may keep media, in seconds. The media of a URL is fetched once, and so changes only after an eviction or a
-/// refresh.
+/// How long a client may cache media, in seconds. The media of a URL is fetched once, so it changes only after an eviction or a refresh.
 const MAX_AGE: u64 = 86_400;
 
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, max-age=86400");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 
-/// For media that its origin wants to be revalidated each time.
+/// For media that must be revalidated on each use, according to its origin.
 const PUBLIC_NO_CACHE: HeaderValue = HeaderValue::from_static("public, no-cache");
 const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// For media that nobody may keep, and for media that was sent because of a token instead of a signature, which a shared cache would
-/// give to every client.
+/// For media that must not be cached, and for media that was sent because of a token instead of a signature. A shared cache would serve
+/// the latter to every client.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// Why media may be kept less than usual.
+/// Why media may be cached for less time than usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restriction {
     /// The signature of the request expires after this many seconds.
     Expires(u64),
-    /// The request had a token and needed no signature, which others do.
+    /// The request had a token, and so did not need the signature that other requests need.
     Administration,
 }
 
 impl Restriction {
-    /// Whether it can restrict anything: media is kept for no longer than a day anyway.
+    /// Whether it can have an effect: media is never cached for more than a day.
     pub fn may_matter(self) -> bool {
         !matches!(self, Self::Expires(MAX_AGE..))
     }
 }
 
-/// Adds the headers of media that was stored at `stored_at`. `Age` is there if the origin limits the lifetime, and counts from when
-/// the origin made the media.
+/// Adds the headers for media that was stored at `stored_at`. `Age` is added if the origin limits the lifetime, and counts from the time
+/// at which the origin generated the media.
 pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) {
     let value = match (cache_control.cacheability, cache_control.max_age) {
         (Cacheability::NoStore, _) => NO_STORE,
@@ -52,7 +51,7 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
         (cacheability, Some(max_age)) => {
             let age = age(cache_control, stored_at, now);
             headers.insert(AGE, age.into());
-            // A day from now, in terms of the age.
+            // A day from now, as a lifetime that includes the age.
             let max_age = u64::from(max_age).min(age.saturating_add(MAX_AGE));
             with_max_age(if cacheability == Cacheability::Public { "public" } else { "private" }, max_age)
         }
@@ -60,14 +59,14 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
     headers.insert(CACHE_CONTROL, value);
 }
 
-/// The age that the headers of media say, if they say one, which changes with time.
+/// The value of the `Age` header of media, which changes over time. `None` if it has no such header.
 pub(crate) fn changing_age(cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) -> Option<u64> {
     let CacheControl { cacheability, max_age, .. } = cache_control;
     let is_said = cacheability != Cacheability::NoStore && max_age.is_some_and(|max_age| max_age > 0);
     is_said.then(|| age(cache_control, stored_at, now))
 }
 
-/// How old media is, in seconds, since its origin made it.
+/// The age of media since its origin generated it, in seconds.
 fn age(cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) -> u64 {
     let since_stored = now.duration_since(stored_at).unwrap_or_default();
     u64::from(cache_control.age).saturating_add(since_stored.as_secs())
@@ -77,21 +76,21 @@ fn with_max_age(visibility: &str, max_age: u64) -> HeaderValue {
     HeaderValue::from_str(&format!("{visibility}, max-age={max_age}")).unwrap_or(NO_STORE)
 }
 
-/// Whether a request is for stored media only (RFC 9111, section 5.2.1.7).
+/// Whether a request accepts only stored media (RFC 9111, section 5.2.1.7).
 pub(crate) fn only_if_cached(request: &HeaderMap) -> bool {
     let values = request.get_all(CACHE_CONTROL).into_iter();
     let mut directives = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
     directives.any(|directive| directive.eq_ignore_ascii_case(b"only-if-cached"))
 }
 
-/// Restricts the `Cache-Control` of media, and leaves other responses alone.
+/// Restricts the `Cache-Control` of media, and leaves other responses unchanged.
 pub(crate) fn restrict(headers: &mut HeaderMap, restriction: Option<Restriction>) {
     if let Some(restricted) = restriction.and_then(|restriction| restricted(headers, restriction)) {
         headers.insert(CACHE_CONTROL, restricted);
     }
 }
 
-/// A stricter `Cache-Control` than that of a response, if that is one of media and not strict enough.
+/// A stricter `Cache-Control` for a response with media, if its current one is not strict enough.
 fn restricted(headers: &HeaderMap, restriction: Restriction) -> Option<HeaderValue> {
     let current = headers.get(CACHE_CONTROL)?.to_str().ok()?;
     let (visibility, lifetime) = current.split_once(", ").filter(|(visibility, _)| ["public", "private"].contains(visibility))?;
@@ -114,7 +113,7 @@ mod tests {
 
     use Cacheability::{NoStore, Private, Public};
 
-    /// The headers of media that was stored a number of seconds ago.
+    /// The headers of media that was stored `seconds` seconds ago.
     fn media(cacheability: Cacheability, max_age: Option<u32>, age: u32, seconds: u64) -> HeaderMap {
         let mut headers = HeaderMap::new();
         let cache_control = CacheControl { cacheability, max_age, age };

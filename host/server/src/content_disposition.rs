@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is escaped in `filename*` (RFC 8187: all but `attr-char`).
+/// The characters that are escaped in `filename*` (RFC 8187: all except `attr-char`).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -17,8 +17,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// The value of the header. A file name that is not plain ASCII is there twice: in ASCII for old clients, and in full (RFC 6266,
-/// appendix D).
+/// The value of the header. A file name that is not plain ASCII appears twice: in ASCII for old clients, and in full (RFC 6266, appendix
+/// D).
 pub(crate) fn content_disposition(is_inline: bool, filename: &str) -> String {
     let kind = if is_inline { "inline" } else { "attachment" };
     let plain = |c: char| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\' | '%') { c } else { '_' };

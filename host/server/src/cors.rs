@@ -1,7 +1,7 @@
-//! Cross-origin resource sharing: which web pages may read media with scripts, and so draw it on a canvas and use it afterwards (the
-//! Fetch standard, section 3.3).
+//! Cross-origin resource sharing (the Fetch standard, section 3.3): which web pages may read media with scripts, for example to draw it
+//! on a canvas and read the pixels back.
 //!
-//! Every page may display media. Reading it is up to the operator, and is without credentials in any case.
+//! Any page may display media. The operator decides which pages may read it, and they can do so only without credentials.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 use url::Url;
 
-/// For how long browsers may remember the response to a preflight. Chromium limits it to this.
+/// How long browsers may cache the response to a preflight. This is the maximum in Chromium.
 const PREFLIGHT_LIFETIME: Duration = Duration::from_secs(7200);
 
-/// What scripts may read besides what they always may.
+/// Response headers that scripts may read, in addition to those that they may always read.
 const EXPOSED: [HeaderName; 8] = [
     header::ACCEPT_RANGES,
     header::AGE,
@@ -25,7 +25,7 @@ const EXPOSED: [HeaderName; 8] = [
     HeaderName::from_static("x-request-id"),
 ];
 
-/// What scripts may send besides what they always may.
+/// Request headers that scripts may send, in addition to those that they may always send.
 const ACCEPTED: [HeaderName; 8] = [
     header::CACHE_CONTROL,
     header::IF_MATCH,
@@ -42,11 +42,11 @@ const ACCEPTED: [HeaderName; 8] = [
 pub enum AllowedOrigin {
     /// Pages of any origin.
     Any,
-    /// Pages of this one, as browsers write it in `Origin`.
+    /// Pages of this origin, as browsers write it in `Origin`.
     Exact(HeaderValue),
 }
 
-/// Why a text is no origin.
+/// Why a string is not an origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not an origin: {hint}")]
 pub struct InvalidOrigin {
@@ -57,7 +57,7 @@ pub struct InvalidOrigin {
 impl FromStr for AllowedOrigin {
     type Err = InvalidOrigin;
 
-    /// Reads `*`, or a scheme, a host and perhaps a port, such as `https://example.org`.
+    /// Parses `*`, or a scheme, a host and optionally a port, such as `https://example.org`.
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         let invalid = |hint: String| InvalidOrigin { text: text.into(), hint };
         if text == "*" {
@@ -67,7 +67,7 @@ impl FromStr for AllowedOrigin {
         let expected = || invalid("give a scheme and a host, such as https://example.org, or * for all".into());
         let origin = url.ok_or_else(expected)?.origin().ascii_serialization();
         if !text.strip_suffix('/').unwrap_or(text).eq_ignore_ascii_case(&origin) {
-            return Err(invalid(format!("browsers would call it {origin}")));
+            return Err(invalid(format!("write it as browsers do, {origin}")));
         }
         HeaderValue::try_from(origin).map(Self::Exact).map_err(|_| expected())
     }
@@ -78,13 +78,13 @@ impl FromStr for AllowedOrigin {
 pub struct AllowedOrigins(pub Vec<AllowedOrigin>);
 
 impl AllowedOrigins {
-    /// This origin, if it is one of some that are allowed, and not one of all.
+    /// This origin, if it is allowed by name. `None` if it is not, or if all origins are allowed.
     pub(crate) fn distinguished(&self, origin: &[u8]) -> Option<&HeaderValue> {
         let mut exact = self.0.iter().filter(|_| !self.0.contains(&AllowedOrigin::Any)).filter_map(AllowedOrigin::exact);
         exact.find(|allowed| allowed.as_bytes() == origin)
     }
 
-    /// The layer that answers preflights and adds the headers, if there are any origins.
+    /// The layer that answers preflights and adds the CORS headers. `None` if no origin is allowed.
     pub(crate) fn layer(&self) -> Option<CorsLayer> {
         if self.0.is_empty() {
             return None;
@@ -97,7 +97,7 @@ impl AllowedOrigins {
         let exact: Option<Vec<HeaderValue>> = self.0.iter().map(|origin| origin.exact().cloned()).collect();
         Some(match exact {
             Some(origins) => layer.allow_origin(AllowOrigin::list(origins)).vary([header::ORIGIN]),
-            // The response is the same for all, so that one copy in a shared cache will do.
+            // The response is the same for all origins, so a shared cache needs only one copy.
             None => layer.allow_origin(Any).vary([]),
         })
     }
@@ -139,10 +139,10 @@ mod tests {
             ("https://*.example.org", "give a scheme"),
             ("file:///", "give a scheme"),
             ("data:text/html,x", "give a scheme"),
-            ("https://example.org/path", "would call it https://example.org"),
-            ("https://me@example.org", "would call it https://example.org"),
-            ("https://example.org:443", "would call it https://example.org"),
-            ("https://exämple.org", "would call it https://xn--exmple-cua.org"),
+            ("https://example.org/path", "as browsers do, https://example.org"),
+            ("https://me@example.org", "as browsers do, https://example.org"),
+            ("https://example.org:443", "as browsers do, https://example.org"),
+            ("https://exämple.org", "as browsers do, https://xn--exmple-cua.org"),
         ] {
             let error = text.parse::<AllowedOrigin>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");

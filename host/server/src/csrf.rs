@@ -1,8 +1,8 @@
 //! Protects administration without a token from web pages in the operator's browser (cross-site request forgery, DNS rebinding).
 //!
-//! A listener without tokens trusts everything that can connect to it, which includes a browser on the same machine. Requests of
-//! web pages to another site are recognised by their `Origin` or `Sec-Fetch-Site` (the Fetch standard; Fetch Metadata), and those
-//! of a page whose own host name resolves to our address (DNS rebinding) by that name in `Host`.
+//! A listener without tokens trusts every program that can connect to it, including a browser on the same machine. Cross-site requests
+//! from web pages are recognised by `Origin` or `Sec-Fetch-Site` (the Fetch standard; Fetch Metadata). Requests from a page whose own
+//! host name resolves to our address (DNS rebinding) are recognised by that name in `Host`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -14,25 +14,25 @@ use crate::problem::Problem;
 /// Refuses a request that a web page may have sent.
 pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |why: &str| {
-        let why = format!("{why}: administration without a token is not for web pages; --admin-token-file makes it need one");
+        let why = format!("{why}: web pages may not use administration without a token; require one with --admin-token-file");
         Problem::new(StatusCode::FORBIDDEN, "from-a-web-page", why)
     };
     if headers.contains_key(header::ORIGIN) {
-        return Err(refused("the request has an Origin"));
+        return Err(refused("the request has an Origin header"));
     }
     let cross_site = |site: &HeaderValue| !matches!(site.as_bytes(), b"same-origin" | b"none");
     if headers.get_all("sec-fetch-site").iter().any(cross_site) {
-        return Err(refused("the Sec-Fetch-Site of the request is another site"));
+        return Err(refused("according to Sec-Fetch-Site, the request comes from another site"));
     }
     let from_header = headers.get_all(header::HOST).iter().map(|host| Authority::try_from(host.as_bytes()).ok());
     let mut named = uri.authority().cloned().map(Some).into_iter().chain(from_header).peekable();
     if named.peek().is_none() || !named.all(|authority| authority.as_ref().is_some_and(is_local)) {
-        return Err(refused("the Host of the request is neither an IP address nor localhost"));
+        return Err(refused("the Host header of the request is neither an IP address nor localhost"));
     }
     Ok(())
 }
 
-/// Whether the host is an IP address or localhost, names that nobody else can point at our address.
+/// Whether the host is an IP address or localhost. Nobody else can make these resolve to our address.
 fn is_local(authority: &Authority) -> bool {
     let host = authority.host();
     let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

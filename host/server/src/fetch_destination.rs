@@ -1,8 +1,8 @@
-//! Refuses requests that browsers make for something to run, or to apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service
-//! Workers, `Service-Worker`).
+//! Refuses requests from browsers for content that they would run or apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service Workers,
+//! `Service-Worker`).
 //!
-//! Nothing that is served here is a script or a style sheet. Its type already says so, and this protects browsers that would use it
-//! all the same.
+//! Nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would
+//! ignore it.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 
-/// The destinations (the Fetch standard, section 2.2.5) whose response is run or applied.
+/// The destinations (the Fetch standard, section 2.2.5) whose responses are run or applied.
 const ACTIVE: [&str; 12] = [
     "audioworklet",
     "manifest",
@@ -32,11 +32,12 @@ pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let destination = headers.get_all(SEC_FETCH_DEST).iter().find_map(|value| active(value.as_bytes()));
     let worker = || headers.contains_key(SERVICE_WORKER).then_some("serviceworker");
     let Some(destination) = destination.or_else(worker) else { return Ok(()) };
-    let why = format!("a page requests this as {destination}; media is displayed or saved, and never run or applied to a page");
+    let why =
+        format!("a page requested this as {destination}; media may be displayed or saved, but never run or applied to a page");
     Err(Problem::new(StatusCode::FORBIDDEN, "active-destination", why))
 }
 
-/// The destination that a `Sec-Fetch-Dest` names, if a response to it would be run or applied.
+/// The destination in a `Sec-Fetch-Dest` header, if the response would be run or applied.
 pub(crate) fn active(value: &[u8]) -> Option<&'static str> {
     ACTIVE.into_iter().find(|known| value.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
 }

@@ -3,7 +3,8 @@
 use media_cache::{Degradation, Health, MediaCache};
 use serde_json::{Value, json};
 
-/// The health of a cache as a JSON object: its state and, if that is degraded, why and since when, in seconds since 1970.
+/// The health of a cache as a JSON object: its state and, if it is degraded, the reason and the time at which that began, in seconds
+/// since 1970.
 pub(crate) fn health_document(cache: &MediaCache, health: &Health) -> Value {
     let mut document = json!({
         "state": state(health),
@@ -26,7 +27,7 @@ pub(crate) fn state(health: &Health) -> &'static str {
     }
 }
 
-/// A time in milliseconds as seconds with fractions.
+/// Converts milliseconds to fractional seconds.
 pub(crate) fn seconds(milliseconds: u64) -> f64 {
     milliseconds as f64 / 1000.0
 }

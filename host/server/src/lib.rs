@@ -1,8 +1,8 @@
 //! The media cache as an HTTP service.
 //!
-//! A [`Service`] answers requests with a cache that may still be loading. [`Service::routes`] has what answers on one listener, and
-//! [`serve_connections`] serves them with limits on slow and numerous clients. [`metrics`] and [`logs`] also contain decorators for
-//! the downloader and the transcoder of the cache.
+//! A [`Service`] answers requests from a cache that may still be loading. [`Service::routes`] creates the routes of a listener, and
+//! [`serve_connections`] serves them, with limits on slow clients and on the number of clients. [`metrics`] and [`logs`] also contain
+//! decorators for the downloader and the transcoder of the cache.
 
 mod access;
 mod admin_tokens;

@@ -1,4 +1,4 @@
-//! The query of `/media` and `/refresh`: the URL that is requested, and what else each method takes.
+//! The query of `/media` and `/refresh`: the URL of the media, and the other parameters of each method.
 
 use std::borrow::Cow;
 
@@ -17,28 +17,28 @@ pub(crate) struct MediaQuery<'a> {
     pub signature: Option<Signature>,
 }
 
-/// The query of a PUT: the URL, and what is known about the media that neither its bytes nor its type say.
+/// The query of a PUT: the URL, and properties of the media that its bytes and its type do not reveal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PutQuery {
     pub url: String,
     pub filename: Option<String>,
-    /// Who may keep it, and for how long it is fresh.
+    /// Who may cache it, and for how long it is fresh.
     pub cache_control: CacheControl,
-    /// What its origin knows it by.
+    /// Its validators at the origin.
     pub validators: Validators,
 }
 
-/// What to do about a URL that was not encoded. To ignore a part of it would be to fetch another URL than was meant.
+/// What to do about a URL that was not encoded. If part of it were ignored, the service would fetch a different URL than intended.
 const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
 
 impl<'a> MediaQuery<'a> {
-    /// The query of a GET or HEAD. It may be signed even where it need not be, so that clients can sign before a service requires
-    /// it.
+    /// The query of a GET or HEAD. It may be signed even if that is not required, so that clients can start to sign before a service
+    /// requires it.
     pub fn of_get(uri: &'a Uri) -> Result<Self, Problem> {
         Self::read_get(uri.query().unwrap_or_default())
     }
 
-    /// The same, from the query alone.
+    /// The same, from the query string.
     pub fn read_get(query: &'a str) -> Result<Self, Problem> {
         let [url, signature, expires] = query::read(query, ["url", "signature", "expires"], HINT)?;
         let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
@@ -66,7 +66,7 @@ impl PutQuery {
         let cacheability = match private.as_deref() {
             None | Some("false") => Cacheability::Public,
             Some("true") => Cacheability::Private,
-            Some(_) => return Err(Problem::bad_request("`private` has to be `true` or `false`")),
+            Some(_) => return Err(Problem::bad_request("`private` must be `true` or `false`")),
         };
         let (max_age, age) = (seconds("max-age", max_age)?, seconds("age", age)?.unwrap_or(0));
         let cache_control = CacheControl { cacheability, max_age, age };
@@ -76,7 +76,7 @@ impl PutQuery {
 }
 
 fn seconds(name: &str, text: Option<String>) -> Result<Option<u32>, Problem> {
-    let wrong = |_| Problem::bad_request(format!("`{name}` has to be a number of seconds"));
+    let wrong = |_| Problem::bad_request(format!("`{name}` must be a number of seconds"));
     text.map(|text| text.parse().map_err(wrong)).transpose()
 }
 
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_url_that_was_not_encoded_is_an_error_and_never_truncated() {
-        assert!(put("url=https://x/a?b=1&c=2").unwrap_err().contains("no parameter `c` here; percent-encode"));
+        assert!(put("url=https://x/a?b=1&c=2").unwrap_err().contains("unknown parameter `c`; percent-encode"));
         assert!(put("url=a&url=b").unwrap_err().contains("twice"));
         for query in ["", "url=", "filename=a"] {
             assert!(put(query).unwrap_err().contains("`url` is missing"), "{query}");

@@ -1,7 +1,8 @@
 //! Media as a response: whole, a range, or 304 if the client has it already.
 //!
-//! After a miss the body may still be arriving. The response then follows it, unless the request cannot be answered without all of it. It
-//! has no `ETag`, since its digest is not known, and no ranges. If the download fails, the response ends visibly short.
+//! After a miss, the body may still be arriving. The response then follows it, unless the request needs the whole body. Such a response
+//! has no `ETag`, because the digest is not known yet, and does not support ranges. If the download fails, the response ends early, and
+//! the client can tell.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -18,7 +19,7 @@ use crate::problem::Problem;
 use crate::security_headers::{CROSS_ORIGIN_RESOURCE_POLICY, PLAYER_CONTENT_SECURITY_POLICY};
 use crate::version::{Answer, Version};
 
-/// Responds to a request for media. The source of the media is among the extensions, for [`observe`](crate::observe).
+/// Responds to a request for media. The source of the media is in the response's extensions, for [`observe`](crate::observe).
 pub(crate) async fn respond(
     method: &Method,
     protocol: http::Version,
@@ -43,8 +44,8 @@ pub(crate) async fn respond(
     Ok(response)
 }
 
-/// Whether a request cannot be answered before all of a body has arrived: it is conditional or for a range; or its client, which knows
-/// neither chunks nor the length, could not tell a body that ends early.
+/// Whether a request cannot be answered before the whole body has arrived. This is the case for conditional and range requests. It is
+/// also the case if the length is unknown and the client does not support chunked encoding, because it could not detect a truncated body.
 fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: &Blob) -> bool {
     const CONDITIONS: [HeaderName; 4] =
         [header::IF_MATCH, header::IF_NONE_MATCH, header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE];
@@ -53,9 +54,9 @@ fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: 
     is_conditional || is_range || (protocol < http::Version::HTTP_11 && body.expected_len().is_none())
 }
 
-/// A response that follows a body that is arriving.
+/// A response that follows an arriving body.
 fn follow(media: &Media) -> Response {
-    // The length of an empty body, as for HEAD, would be taken for that of the media.
+    // This includes HEAD: the length of an empty body would be taken for that of the media.
     let mut response = Response::new(Body::from_stream(media.body.stream(0..u64::MAX)));
     let (headers, presentation) = (response.headers_mut(), Presentation::of(media.mimetype()));
     if let Some(length) = media.body.expected_len() {
@@ -67,15 +68,15 @@ fn follow(media: &Media) -> Response {
     response
 }
 
-/// The head of a response with media, before what concerns all responses is added.
+/// The head of a response with media, without the headers that all responses have.
 pub(crate) struct Head {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// The bytes of the body.
+    /// The range of the media in the body.
     pub part: Range<u64>,
 }
 
-/// The head of the response to a request that is answered this, or `None` if it is refused.
+/// The head of the response with this answer. `None` if the request is refused.
 pub(crate) fn head(answer: &Answer, is_head: bool, media: &Media, version: &Version, now: SystemTime) -> Option<Head> {
     let length = media.body.len();
     let presentation = Presentation::of(media.mimetype());
@@ -87,7 +88,7 @@ pub(crate) fn head(answer: &Answer, is_head: bool, media: &Media, version: &Vers
         Answer::OtherVersion | Answer::NoSuchRange => return None,
     };
     match answer {
-        // The length of the 200 response, as it is the only one that is allowed (RFC 9110, section 8.6). hyper would add 0.
+        // Only the length of the 200 response is allowed here (RFC 9110, section 8.6). Without it, hyper would add 0.
         Answer::NotModified if is_head => drop(headers.insert(header::CONTENT_LENGTH, length.into())),
         Answer::NotModified => {}
         _ => {
@@ -104,15 +105,15 @@ pub(crate) fn head(answer: &Answer, is_head: bool, media: &Media, version: &Vers
     Some(Head { status, headers, part })
 }
 
-/// The response to a request that gets no media.
+/// The response to a request that is refused.
 fn refuse(answer: &Answer, length: u64) -> Result<Response, Problem> {
     if *answer == Answer::NoSuchRange {
-        let why = format!("there are {length} bytes");
+        let why = format!("the range lies outside the media, which has {length} bytes");
         let mut response = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", why).into_response();
         insert(response.headers_mut(), header::CONTENT_RANGE, &format!("bytes */{length}"));
         return Ok(response);
     }
-    let why = "the stored media is another version than the request names";
+    let why = "the stored version of the media does not meet the condition of the request";
     Err(Problem::new(StatusCode::PRECONDITION_FAILED, "precondition-failed", why))
 }
 
@@ -124,14 +125,14 @@ fn body(blob: &Blob, part: Range<u64>) -> Body {
     }
 }
 
-/// Adds headers about the bytes.
+/// Adds the headers that describe the bytes.
 fn describe_content(headers: &mut HeaderMap, media: &Media, presentation: Presentation<'_>) {
     let Presentation { content_type, is_inline } = presentation;
     insert(headers, header::CONTENT_TYPE, content_type);
     insert(headers, header::CONTENT_DISPOSITION, &content_disposition(is_inline, media.filename()));
 }
 
-/// Adds headers about how long media may be cached, how it may be used, and where it came from.
+/// Adds the headers that say how long media may be cached, how it may be used, and where it came from.
 fn describe_serving(headers: &mut HeaderMap, media: &Media, presentation: Presentation<'_>, now: SystemTime) {
     caching::describe(headers, media.cache_control(), media.stored_at(), now);
     // Any site may embed media, unlike other responses.
@@ -139,13 +140,13 @@ fn describe_serving(headers: &mut HeaderMap, media: &Media, presentation: Presen
     if presentation.is_played() {
         headers.insert(header::CONTENT_SECURITY_POLICY, PLAYER_CONTENT_SECURITY_POLICY);
     }
-    // A request for a style sheet must reach the service, which refuses it, though the browser has the media already.
+    // A request for a style sheet must reach the service, which refuses it, even if the browser has cached the media.
     headers.insert(header::VARY, HeaderValue::from_static("sec-fetch-dest"));
     let hit = if media.source == Source::Origin { "miss" } else { "hit" };
     headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static(hit));
 }
 
-/// Adds a header whose value is visible ASCII.
+/// Adds a header if its value is visible ASCII.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
@@ -215,9 +216,9 @@ mod tests {
         );
         let (status, headers, body) = get(&[("range", "bytes=10-")]).await;
         assert_eq!((status, &headers["content-range"]), (416, &"bytes */10".parse().unwrap()));
-        assert!(body.contains("there are 10 bytes"), "{body}");
+        assert!(body.contains("which has 10 bytes"), "{body}");
         assert_eq!(request(Method::HEAD, &[("range", "bytes=2-4")]).await.0, 200, "HEAD ignores ranges");
-        assert_eq!(get(&[("range", "bytes=2-4"), ("range", "bytes=2-4")]).await.0, 200, "two lines are no range");
+        assert_eq!(get(&[("range", "bytes=2-4"), ("range", "bytes=2-4")]).await.0, 200, "a repeated Range header is ignored");
     }
 
     #[tokio::test]
@@ -259,7 +260,7 @@ mod tests {
         let (_, headers, body) = get(&[("if-none-match", tag.as_str())]).await;
         assert!(body.is_empty() && headers.contains_key("etag") && !headers.contains_key("content-type"));
         let both = [("if-none-match", "\"other\""), ("if-modified-since", MODIFIED)];
-        assert_eq!(get(&both).await.0, 200, "a tag has precedence over a time");
+        assert_eq!(get(&both).await.0, 200, "a tag takes precedence over a time");
     }
 
     #[tokio::test]
@@ -270,7 +271,7 @@ mod tests {
         assert_eq!(response.headers()["last-modified"], "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 
-    /// Media of which ten bytes have arrived, and what the rest is written to.
+    /// Media of which ten bytes have arrived, and the writer for the rest.
     async fn arriving(announced: Option<u64>) -> (Media, ArrivingBody) {
         let mut body = SpooledBody::new(1000, Spool::temporary(), announced);
         body.append("0123456789".into()).await.unwrap();
@@ -302,7 +303,7 @@ mod tests {
                 let body = tokio::spawn(to_bytes(response.into_body(), 1000));
                 writer.append("ab".into()).await.unwrap();
                 writer.finish(|_| FetchError::NotFound).await;
-                // The router drops that of a response to HEAD.
+                // The router drops the body of a response to HEAD.
                 assert_eq!(body.await.unwrap().unwrap(), "0123456789ab");
             }
         }
@@ -315,7 +316,7 @@ mod tests {
             let response = respond(&Method::GET, http::Version::HTTP_11, &HeaderMap::new(), media).await.unwrap();
             let mut body = response.into_body().into_data_stream();
             let first = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
-            assert_eq!(first.len(), if announced == Some(10) { 9 } else { 10 }, "the last byte comes at the end");
+            assert_eq!(first.len(), if announced == Some(10) { 9 } else { 10 }, "the last byte is sent only at the end");
             writer.fail(FetchError::ShortBody("it broke off".into()));
             assert!(futures::StreamExt::next(&mut body).await.unwrap().is_err(), "{announced:?}");
         }

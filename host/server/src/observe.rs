@@ -1,7 +1,7 @@
 //! Observes every request: gives it an id, counts it in the metrics, and logs it.
 //!
-//! The id is that of the client, if it sent one that is safe to log, and is sent back in a header and in problem documents. How
-//! much of a URL is logged is up to [`LogUrls`](crate::logs::LogUrls), since queries often contain secrets.
+//! The id is the client's, if it sent one that is safe to log. It is returned in a header and in problem documents.
+//! [`LogUrls`](crate::logs::LogUrls) determines how much of a URL is logged, because queries often contain secrets.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -32,7 +32,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Observes a request from its head to the end of its response.
 pub(crate) async fn observe(State(service): State<Service>, request: Request, next: Next) -> Response {
     let observed = ObservedRequest::begin(service, &request);
-    // Events of the handlers are in a span with the id. A hit, which must not take long, has none.
+    // Handlers log events in a span with the id. A request that may be a hit has no span, because hits must be fast.
     let may_be_hit = observed.route == routes::MEDIA && matches!(observed.method, Method::GET | Method::HEAD);
     let response = match may_be_hit {
         true => next.run(request).await,
@@ -44,7 +44,7 @@ pub(crate) async fn observe(State(service): State<Service>, request: Request, ne
     observed.finish(response)
 }
 
-/// A request without a response yet. If the client disconnects, it is dropped and counted as abandoned.
+/// A request that has no response yet. If the client disconnects, it is dropped and counted as abandoned.
 struct ObservedRequest {
     service: Service,
     id: HeaderValue,
@@ -103,7 +103,7 @@ impl ObservedRequest {
         self.service.metrics().requests().ended(self.route, &self.method, outcome, self.begun.elapsed());
     }
 
-    /// What will be logged at the end, if the request is to be logged.
+    /// The line to log at the end, if the request is to be logged.
     fn log_line(&self, outcome: Outcome, status: Option<StatusCode>, problem: Option<Problem>) -> Option<LogLine> {
         let log = self.service.request_log();
         let least = match outcome {
@@ -138,7 +138,7 @@ impl Drop for ObservedRequest {
     }
 }
 
-/// A line of the log, except for how much was sent.
+/// A log line that lacks only the number of bytes sent.
 struct LogLine {
     log: RequestLog,
     id: HeaderValue,
@@ -176,7 +176,7 @@ impl LogLine {
     }
 }
 
-/// The body of a response, whose bytes are counted, and which logs the request when it is dropped.
+/// The body of a response. It counts the bytes, and logs the request when it is dropped.
 struct ObservedBody {
     body: Body,
     bytes: u64,

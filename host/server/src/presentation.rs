@@ -1,27 +1,28 @@
 //! How media is presented to browsers: under which type, and whether to display or to save it.
 //!
-//! Media comes from strangers and is served from the operator's host, so no browser may run it, or apply it to a page, whatever the
-//! page says. Pixels, sound, video and plain text are displayed. SVG images are saved when they are opened, and displayed by `<img>`,
-//! where they run nothing. What browsers do run or apply (scripts, style sheets, XML with its style sheets, WebAssembly, HTML,
-//! manifests, playlists, archives of pages) is served as bytes: with `nosniff`, no browser runs those.
+//! Media comes from untrusted sources and is served from the operator's host, so no browser may run it, or apply it to a page, whatever
+//! the page says. Pixel images, sound, video and plain text are displayed. SVG images are saved if they are opened directly, and
+//! displayed by `<img>`, where they cannot run anything. Types that browsers do run or apply (scripts, style sheets, XML with its style
+//! sheets, WebAssembly, HTML, manifests, playlists, archives of pages) are served as plain bytes: with `nosniff`, no browser runs those.
 
 use media_cache_http_downloader::registered_type;
 
-/// The type of media that is bytes.
+/// The type of plain bytes.
 const BYTES: &str = "application/octet-stream";
 
-/// Subtypes of images that consist of pixels only. Older entries may have other names of these types.
+/// Subtypes of images that consist only of pixels. Older entries may have other names for these types.
 const PIXEL_IMAGES: [&str; 12] =
     ["apng", "avif", "bmp", "gif", "heic", "heif", "jpeg", "jxl", "png", "tiff", "vnd.microsoft.icon", "webp"];
 
-/// Subtypes of `text` that no browser runs or applies. JavaScript has too many names (MIME Sniffing, section 4.6) to list the others.
+/// Subtypes of `text` that no browser runs or applies. These are listed, rather than the active ones, because JavaScript has too many
+/// names (MIME Sniffing, section 4.6).
 const INERT_TEXT: [&str; 9] = ["calendar", "csv", "markdown", "plain", "rtf", "tab-separated-values", "vcard", "vtt", "x-markdown"];
 
-/// Subtypes of `audio` and `video` that name other URLs, which a player would fetch from their origins; and some that are no media.
+/// Subtypes of `audio` and `video` for playlists, whose URLs a player would fetch from their origins, and some that are not media.
 const PLAYLISTS: [&str; 8] =
     ["html", "javascript", "mpegurl", "scpls", "x-mpegurl", "x-ms-asx", "x-pn-realaudio-plugin", "x-scpls"];
 
-/// Subtypes of `application` that a browser runs or applies, or did so once, besides those that end in `+xml`.
+/// Subtypes of `application` that a browser runs or applies, or once did, in addition to those that end in `+xml`.
 const ACTIVE_APPLICATIONS: [&str; 41] = [
     "ecmascript",
     "hta",
@@ -76,7 +77,7 @@ pub(crate) struct Presentation<'a> {
 }
 
 impl<'a> Presentation<'a> {
-    /// The presentation of media of a type, which may come from a sidecar that anything wrote.
+    /// The presentation of media of a type. The type may come from a sidecar, which may contain anything.
     pub fn of(mimetype: &'a str) -> Self {
         let as_bytes = Self { content_type: BYTES, is_inline: false };
         let (essence, parameters) = mimetype.split_at(mimetype.find(';').unwrap_or(mimetype.len()));
@@ -93,7 +94,7 @@ impl<'a> Presentation<'a> {
 }
 
 impl Presentation<'_> {
-    /// Whether a browser opens it in its player.
+    /// Whether a browser opens it in its media player.
     pub fn is_played(&self) -> bool {
         let main = self.content_type.trim_start().get(..6).unwrap_or_default();
         self.is_inline && ["audio/", "video/"].iter().any(|played| main.eq_ignore_ascii_case(played))
@@ -109,12 +110,12 @@ fn is_active(main: &str, sub: &str) -> bool {
         "font" | "model" => is_xml,
         "text" => !is_among(&INERT_TEXT, sub),
         "application" => is_xml || is_among(&ACTIVE_APPLICATIONS, sub),
-        // `multipart` and `message` contain other types; nothing else is known to be inert.
+        // `multipart` and `message` contain other types, and no other type is known to be inert.
         _ => true,
     }
 }
 
-/// Whether media of this type, which is not active, is displayed. PDF is not, since viewers run the scripts in it.
+/// Whether media of this type, which must not be active, is displayed. PDF is not, because viewers run the scripts in it.
 fn is_displayed(essence: &str) -> bool {
     match registered_type(essence).split_once('/') {
         Some(("image", sub)) => PIXEL_IMAGES.contains(&sub),
@@ -128,7 +129,7 @@ fn is_among(names: &[&str], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
-/// Whether a text is a token (RFC 9110, section 5.6.2). A comma would begin another type, which browsers prefer.
+/// Whether a string is a token (RFC 9110, section 5.6.2). A comma would start another type, which browsers would use instead.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

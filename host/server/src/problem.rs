@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problem documents, and the status and code of every error of the library.
 //!
-//! Documents have no `type`, which stands for `about:blank` and requires the phrase of the status as `title`. Programs distinguish
-//! problems by `code`, an extension member. That of a failed download is the name of its [`FetchError`].
+//! Documents have no `type`. It therefore defaults to `about:blank`, which requires the status phrase as the `title`. Programs
+//! distinguish problems by `code`, an extension member. For a failed download, it is the name of the [`FetchError`].
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -11,10 +11,10 @@ use media_cache::{CacheError, ComponentError, ComponentSwapError, FetchError, St
 use media_cache_requests::InvalidRequest;
 use serde_json::{Value, json};
 
-/// After how many seconds a client may ask a degraded cache again.
+/// The `Retry-After` of a degraded cache, in seconds.
 const RETRY_DEGRADED: u32 = 5;
 
-/// A problem.
+/// An error response.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
@@ -22,20 +22,20 @@ pub(crate) struct Problem {
     detail: String,
     retry_after: Option<u32>,
     challenge: Option<&'static str>,
-    /// Further members of the document.
+    /// Additional members of the document.
     members: Vec<(&'static str, Value)>,
-    /// Whether the detail may quote the request, such as an unknown parameter.
+    /// Whether the detail may quote the request, for example an unknown parameter.
     quotes: bool,
 }
 
 impl Problem {
-    /// `code` is for programs, in kebab case and stable; `detail` is for people.
+    /// `code` is for programs: stable, and in kebab case. `detail` is for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let (detail, quotes) = (detail.into(), status.is_client_error());
         Self { status, code, detail, retry_after: None, challenge: None, members: Vec::new(), quotes }
     }
 
-    /// A 503 since the cache is degraded, with a `Retry-After`.
+    /// A 503 with a `Retry-After`, because the cache is degraded.
     pub fn degraded(reason: &str) -> Self {
         let why = format!("the cache is degraded: {reason}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "degraded", why).with_retry_after(RETRY_DEGRADED)
@@ -47,7 +47,7 @@ impl Problem {
         self
     }
 
-    /// Adds a `Retry-After` in seconds.
+    /// Adds a `Retry-After`, in seconds.
     pub fn with_retry_after(self, seconds: u32) -> Self {
         Self { retry_after: Some(seconds), ..self }
     }
@@ -62,32 +62,32 @@ impl Problem {
         Self { challenge: Some(challenge), ..self }
     }
 
-    /// A removal that failed.
+    /// The problem for a failed removal.
     pub fn not_deleted(error: CacheError) -> Self {
         match error {
             CacheError::Store(error) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-deleted",
-                format!("not everything of the entry could be deleted: {}", describe(&error)),
+                format!("not all files of the entry could be deleted: {}", describe(&error)),
             ),
             other => other.into(),
         }
     }
 
-    /// A removal of several entries that failed, in part or because it says nothing that an entry could match.
+    /// The problem for a failed removal of several entries: some could not be deleted, or the filter is one that no entry can match.
     pub fn entries_not_deleted(error: CacheError) -> Self {
         match error {
             CacheError::Store(StoreError::InvalidUrl(why)) => Self::bad_request(why),
             CacheError::Store(error) => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "not-deleted",
-                format!("not everything could be deleted: {}", describe(&error)),
+                format!("not all files could be deleted: {}", describe(&error)),
             ),
             other => other.into(),
         }
     }
 
-    /// Adds to the detail.
+    /// Appends to the detail.
     pub fn and(self, more: &str) -> Self {
         Self { detail: format!("{}; {more}", self.detail), ..self }
     }
@@ -96,7 +96,7 @@ impl Problem {
         self.code
     }
 
-    /// The detail, if it may be logged: nothing from the request gets into the log.
+    /// The detail, unless it may quote the request, because that must not be logged.
     pub fn reason(self) -> Option<String> {
         (!self.quotes).then_some(self.detail)
     }
@@ -116,7 +116,7 @@ impl Problem {
 }
 
 impl IntoResponse for Problem {
-    /// The problem itself is among the extensions, for [`observe`](crate::observe).
+    /// The problem itself is in the response's extensions, for [`observe`](crate::observe).
     fn into_response(self) -> Response {
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let mut response = (self.status, [content_type], self.body(None)).into_response();
@@ -144,7 +144,7 @@ impl From<FetchError> for Problem {
             FetchError::Unavailable(retry_after_seconds) | FetchError::Overloaded(retry_after_seconds) => retry_after_seconds,
             _ => None,
         };
-        // Every status of the library is one of HTTP.
+        // Every status in the library is a valid HTTP status.
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_GATEWAY);
         let problem = Self { quotes: false, ..Self::new(status, error.name(), error.to_string()) };
         Self { retry_after, ..problem }
@@ -162,7 +162,7 @@ impl From<StoreError> for Problem {
             StoreError::NoSpace(_) => (StatusCode::INSUFFICIENT_STORAGE, "no-space"),
             StoreError::Disk(_) => (StatusCode::INSUFFICIENT_STORAGE, "disk-failed"),
         };
-        // The directory is loaded soon.
+        // The directory will be loaded soon.
         let retry_after = matches!(error, StoreError::NotReady).then_some(2);
         Self { retry_after, ..Self::new(status, code, format!("nothing was stored: {}", describe(&error))) }
     }

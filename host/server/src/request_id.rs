@@ -1,4 +1,4 @@
-//! Request ids, by which a client, a proxy in front of the service and the log refer to the same request.
+//! Request ids, with which a client, a proxy in front of the service and the log refer to the same request.
 
 use std::process;
 use std::sync::LazyLock;
@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use axum::http::HeaderValue;
 
-/// The length of the longest id that is made here, in bytes.
+/// The maximum length of a generated id, in bytes.
 const LONGEST_GENERATED: usize = 8 + 1 + 16;
 
-/// The longest id that is accepted from a client, in bytes.
+/// The maximum length of an id from a client, in bytes.
 const LONGEST: usize = 64;
 
-/// The id that the client gave the request if it is safe to log, otherwise a new one.
+/// The client's id for the request if it is safe to log, otherwise a new one.
 pub(crate) fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
     given.filter(|id| is_safe(id.as_bytes())).cloned().unwrap_or_else(|| {
         let mut id = Vec::with_capacity(LONGEST_GENERATED);
@@ -22,7 +22,7 @@ pub(crate) fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
     })
 }
 
-/// Writes the same.
+/// Writes the same id to `to`.
 pub(crate) fn write_request_id(given: Option<&[u8]>, to: &mut Vec<u8>) {
     match given.filter(|id| is_safe(id)) {
         Some(id) => to.extend_from_slice(id),
@@ -35,11 +35,11 @@ fn is_safe(id: &[u8]) -> bool {
     (1..=LONGEST).contains(&id.len()) && id.iter().all(plain)
 }
 
-/// Writes a new id: a hash that differs between runs of the service, and a number. It can be guessed.
+/// Writes a new id: a hash that differs between runs of the service, and a number. Ids can be guessed.
 fn generate(to: &mut Vec<u8>) {
     static RUN: LazyLock<u32> = LazyLock::new(|| {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        // The time distinguishes the runs on a machine, and the process id the services that start at the same time.
+        // The time distinguishes runs on the same machine, and the process id distinguishes services that start at the same time.
         (since.as_micros() as u32) ^ process::id().rotate_left(16)
     });
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -48,7 +48,7 @@ fn generate(to: &mut Vec<u8>) {
     write_hex(NEXT.fetch_add(1, Ordering::Relaxed), 1, to);
 }
 
-/// Writes a number in hexadecimal, with at least this many digits.
+/// Writes a number in hexadecimal, with at least `least` digits.
 fn write_hex(number: u64, least: u32, to: &mut Vec<u8>) {
     let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(least);
     to.extend((0..digits).rev().map(|digit| b"0123456789abcdef"[(number >> (4 * digit) & 15) as usize]));

@@ -1,7 +1,7 @@
-//! Refuses requests that no route should see: those that are ambiguous by RFC 9112, those of browsers for something to run, and those
-//! that this service made itself.
+//! Refuses requests that must not reach any route: those that are ambiguous according to RFC 9112, those from browsers for content to
+//! run, and those that this service sent itself.
 //!
-//! hyper refuses what it cannot parse. What is left to its users is checked here.
+//! hyper refuses requests that it cannot parse. This module makes the checks that hyper leaves to its users.
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
@@ -26,13 +26,13 @@ pub(crate) async fn check(State(own): State<Option<Pseudonym>>, request: Request
     }
 }
 
-/// Checks that there is one `Host`, which HTTP/1.1 requires, and that it is one (RFC 9112, section 3.2).
+/// Checks that there is only one `Host`, that it is valid, and that it is not missing from an HTTP/1.1 request (RFC 9112, section 3.2).
 fn check_host(request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (Some(_), Some(_)) => Err(Problem::bad_request("the request has several Host headers; it must have one")),
         (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a host, with or without a port")),
+        (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a valid host, with or without a port")),
         (None, _) if request.version() == Version::HTTP_11 => {
             Err(Problem::bad_request("the request has no Host header, which HTTP/1.1 requires"))
         }
@@ -40,14 +40,14 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Whether a `Host` is empty, or a host with or without a port. A comma is where a proxy may have joined two.
+/// Whether a `Host` is empty, or a host with or without a port. A comma is refused, because a proxy may have joined two headers with it.
 pub(crate) fn is_host(host: &[u8]) -> bool {
     let is_joined = host.iter().any(|byte| b"@,".contains(byte));
     let is_authority = |authority: Authority| authority.port_u16().is_some() || authority.host().len() == host.len();
     host.is_empty() || (!is_joined && Authority::try_from(host).is_ok_and(is_authority))
 }
 
-/// Checks the transfer codings of any request. What else is said about a body matters where it is stored.
+/// Checks the transfer codings of a request. Other headers about the body are checked where it is stored.
 fn check_transfer_coding(request: &Request) -> Result<(), Problem> {
     match request.headers().contains_key(header::TRANSFER_ENCODING) {
         true => uploads::check_framing(request.headers()),
@@ -55,11 +55,11 @@ fn check_transfer_coding(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Refuses a request that this service made itself, directly or through others, and which would wait for itself. Responses carry no
-/// `Via`, since the service is their origin.
+/// Refuses a request that this service sent to itself, directly or through others, because it would wait for itself. Responses have no
+/// `Via`, because the service is their origin.
 fn check_loop(own: &Pseudonym, headers: &HeaderMap) -> Result<(), Problem> {
     if own.is_in(headers) {
-        let why = format!("this request comes from this very service, {own} in Via: its URL leads back to the service");
+        let why = format!("this service sent the request itself ({own} is in Via): its URL leads back to the service");
         return Err(Problem::new(StatusCode::LOOP_DETECTED, "loop-detected", why));
     }
     Ok(())

@@ -16,14 +16,14 @@ use crate::shared_access::{self, SharedAccess};
 use crate::{observe, request_rules, security_headers};
 
 impl Service {
-    /// What answers the requests on a listener, restricted to what `access` allows. A service with several listeners has this for each.
+    /// The routes of a listener, restricted to what `access` allows. A service with several listeners has routes for each.
     pub fn routes(self, access: impl Into<SharedAccess>) -> Routes {
         let access = access.into();
         let in_place = Arc::new(HitLane::new(self.clone(), access.clone()));
         Routes { router: self.router(access), in_place: Some(in_place) }
     }
 
-    /// The router alone. It answers everything, hits in memory at a higher cost.
+    /// The router without the hit lane. It answers all requests, but hits in memory cost more.
     pub fn router(self, access: impl Into<SharedAccess>) -> Router {
         let access = access.into();
         let group = |is_media: bool| {
@@ -41,10 +41,10 @@ impl Service {
 
 async fn no_such_path(uri: Uri) -> Problem {
     let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
-    let why = format!("there is nothing at {}; there is: {}", uri.path(), paths.join(", "));
+    let why = format!("there is no path {}; the paths are {}", uri.path(), paths.join(", "));
     Problem::new(StatusCode::NOT_FOUND, "no-such-path", why)
 }
 
 async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("{} does not know {method}", uri.path()))
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", format!("{} does not support {method}", uri.path()))
 }

@@ -1,24 +1,24 @@
-//! The paths that the service answers: what each requires of its callers, and its handlers. A new path is one line here.
+//! The paths of the service: what each requires of its callers, and its handlers. A new path needs only one line here.
 
 use axum::routing::{MethodRouter, get, post};
 
 use crate::handlers::{component, entries, health, media, metrics, policy, refresh, stats};
 use crate::service::Service;
 
-/// The path of media, which nearly all requests are for.
+/// The path of media. Nearly all requests are for media.
 pub(crate) const MEDIA: &str = "/media";
 
 /// The path of refreshes.
 pub(crate) const REFRESH: &str = "/refresh";
 
-/// A path.
+/// A route.
 pub(crate) struct Route {
     pub path: &'static str,
     /// What GET and HEAD require. All other methods require administration rights.
     pub to_read: Requirement,
-    /// Whether machines poll it, so that a request is not worth a line in the log unless it fails.
+    /// Whether machines poll it. If so, only failed requests for it are worth a line in the log.
     pub is_polled: bool,
-    /// Makes the handlers, by method.
+    /// Creates the handlers of its methods.
     pub handlers: fn() -> MethodRouter<Service>,
 }
 
@@ -26,16 +26,16 @@ pub(crate) struct Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Requirement {
     Nothing,
-    /// The listener on loopback, or administration rights.
+    /// A listener on loopback, or administration rights.
     Loopback,
-    /// A signature, where the service has signing keys, or administration rights.
+    /// A signature if the service has signing keys, or administration rights.
     Signature,
     Administration,
 }
 
 use Requirement::{Administration, Loopback, Nothing, Signature};
 
-/// All paths.
+/// All routes.
 pub(crate) const ROUTES: &[Route] = &[
     Route { path: MEDIA, to_read: Signature, is_polled: false, handlers: || get(media::get).put(media::put).delete(media::delete) },
     Route { path: REFRESH, to_read: Administration, is_polled: false, handlers: || post(refresh::refresh) },

@@ -3,12 +3,12 @@
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
-/// Media from strangers is displayed and does nothing else: it runs no scripts, loads nothing, and has an opaque origin, so that it
-/// cannot access anything else on this host (CSP 3, `sandbox`). SVG images may have their own styles.
+/// Untrusted media is displayed and can do nothing else: it runs no scripts, loads nothing, and has an opaque origin, so it cannot access
+/// anything else on this host (CSP 3, `sandbox`). SVG images may contain styles.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; sandbox");
 
-/// The same for audio and video that are opened by themselves. A browser's player loads them once more, which it may only if the
-/// document has the origin of this host; it runs no scripts there either.
+/// The same for audio and video that are opened directly. The browser's player loads them a second time, which is allowed only if the
+/// document has the origin of this host. No scripts run there either.
 pub(crate) const PLAYER_CONTENT_SECURITY_POLICY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin");
 
@@ -21,13 +21,13 @@ pub(crate) async fn add(mut response: Response) -> Response {
     response
 }
 
-/// Adds the headers that the response does not have yet. Other sites may only embed media, whose response already has the header for
-/// that; a page of our own has a policy of its own. Media says how long it may be kept; nothing else may be kept at all.
+/// Adds the headers that the response does not have yet. Other sites may embed only media, whose response already has the header for
+/// that. A response may have its own `Content-Security-Policy`. Media already has a `Cache-Control`; nothing else may be cached.
 pub(crate) fn add_to(headers: &mut HeaderMap) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(CONTENT_SECURITY_POLICY);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    // Our URLs contain the URLs of others, and perhaps a signature.
+    // Our URLs contain the URLs of others, and possibly a signature.
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(CROSS_ORIGIN_RESOURCE_POLICY).or_insert(HeaderValue::from_static("same-origin"));
 }

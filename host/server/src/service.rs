@@ -15,7 +15,7 @@ use crate::uploads::Uploads;
 use media_cache_requests::Pseudonym;
 use media_cache_trace::TraceRecorder;
 
-/// A service whose cache may still be loading. Cloning it is cheap, and clones are the same service.
+/// A service whose cache may still be loading. Cloning it is cheap, and clones share its state.
 #[derive(Clone)]
 pub struct Service(Arc<Shared>);
 
@@ -31,24 +31,24 @@ struct Shared {
 /// The optional parts of a service.
 #[derive(Default)]
 pub struct Extras {
-    /// Where the chosen policy is kept for the next start.
+    /// Where the chosen policy is saved for the next start.
     pub remembered: Option<RememberedPolicy>,
-    /// Where the cache component is kept for the next start.
+    /// Where the cache component is saved for the next start.
     pub remembered_component: Option<RememberedComponent>,
     /// Records every request for media.
     pub recorder: Option<TraceRecorder>,
     /// The name of the service in the `Via` of its own requests:
     /// [`HttpOptions::via`](media_cache_http_downloader::HttpOptions::via). Requests that carry it are refused.
     pub pseudonym: Option<Pseudonym>,
-    /// The metrics of the service, which should be the same that measure the downloads and transcoding of the cache.
+    /// The metrics of the service. The downloads and the transcoding of the cache should be measured by the same metrics.
     pub metrics: Metrics,
     /// Which requests are logged, and how.
     pub request_log: SharedRequestLog,
 }
 
 impl Service {
-    /// A service for the cache that `cache` will hold. Until it does, requests for media wait and `/readyz` answers 503. The body
-    /// of a PUT to `/media` may have `max_body_bytes` bytes.
+    /// A service for the cache that `cache` will hold. Until then, requests for media wait, and `/readyz` returns 503. The body of a PUT
+    /// to `/media` may have at most `max_body_bytes` bytes.
     #[must_use]
     pub fn new(cache: watch::Receiver<Option<MediaCache>>, max_body_bytes: u64, extras: Extras) -> Self {
         Self(Arc::new(Shared { cache, max_body_bytes, extras, swap: Arc::default(), uploads: Uploads::default() }))
@@ -60,7 +60,7 @@ impl Service {
         Self::new(watch::channel(Some(cache)).1, max_body_bytes, Extras::default())
     }
 
-    /// The cache, as soon as it is loaded.
+    /// Returns the cache as soon as it is loaded.
     pub(crate) async fn cache(&self) -> Result<MediaCache, Problem> {
         let gone = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not-loaded", "the cache could not be loaded");
         if let Some(cache) = self.loaded_cache() {
@@ -104,7 +104,7 @@ impl Service {
         self.0.extras.request_log.get()
     }
 
-    /// Excludes other swaps, of the policy or of the cache component, until the guard is dropped.
+    /// Prevents other swaps, of the policy or of the cache component, until the guard is dropped.
     pub(crate) fn lock_swap(&self) -> Result<OwnedMutexGuard<()>, SwapError> {
         self.0.swap.clone().try_lock_owned().map_err(|_| SwapError::Busy)
     }
@@ -116,7 +116,8 @@ impl Service {
         }
     }
 
-    /// The same for a request that is answered with this media. If its body is arriving, its size is recorded when that is known.
+    /// The same for a request that is answered with this media. If its body is still arriving, the request is recorded once the size is
+    /// known.
     pub(crate) fn record_media(&self, cache: &MediaCache, url: &str, media: &Media) {
         if self.0.extras.recorder.is_none() {
             return;

@@ -1,5 +1,5 @@
-//! The access control of a listener as it is now: it can be replaced while the listener serves. A request is decided by one version
-//! of it, and requests on connections that are already open by the new version too.
+//! The current access control of a listener, which can be replaced while the listener serves. Each request is decided by a single
+//! version. A new version also applies to requests on connections that are already open.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,15 +21,15 @@ use tower_service::Service;
 use crate::access::Access;
 use crate::caching;
 
-/// The access control of a listener, which can be replaced. Clones are the same.
+/// The access control of a listener, which can be replaced. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedAccess(Arc<RwLock<Arc<AccessVersion>>>);
 
-/// The access control of a listener for some time.
+/// One version of the access control of a listener.
 #[derive(Debug)]
 pub(crate) struct AccessVersion {
     pub access: Access,
-    /// Distinguishes the versions of all listeners.
+    /// Unique among the versions of all listeners.
     pub number: u64,
     cors: Option<CorsLayer>,
 }
@@ -42,12 +42,12 @@ impl From<Access> for AccessVersion {
 }
 
 impl AccessVersion {
-    /// This origin, if the headers of a response to one of its pages are others than without an origin.
+    /// This origin, if responses to its pages have different headers from responses to requests without an origin.
     pub fn distinguished(&self, origin: &[u8]) -> Option<&HeaderValue> {
         self.access.allow_origins.distinguished(origin)
     }
 
-    /// Adds the headers of CORS to those of a response to a GET from a page of this origin. `None` if that takes a response of its own.
+    /// Adds the CORS headers to those of a response to a GET from a page of this origin. `None` if CORS requires a separate response.
     pub fn add_cors(&self, origin: Option<&HeaderValue>, headers: HeaderMap) -> Option<HeaderMap> {
         let Some(cors) = &self.cors else { return Some(headers) };
         let mut request = Request::new(Body::empty());
@@ -59,7 +59,7 @@ impl AccessVersion {
     }
 }
 
-/// A service that has its one response.
+/// A service that returns one prepared response.
 struct Ready(Option<Response>);
 
 impl Service<Request> for Ready {
@@ -83,17 +83,17 @@ impl From<Access> for SharedAccess {
 }
 
 impl SharedAccess {
-    /// Decides all requests from now on by `access`.
+    /// Uses `access` for all requests from now on.
     pub fn replace(&self, access: Access) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access.into());
     }
 
-    /// The access control as it is now.
+    /// The current access control.
     pub(crate) fn current(&self) -> Arc<AccessVersion> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The layer that answers preflights and adds the headers of CORS, as long as there are allowed origins.
+    /// The layer that answers preflights and adds the CORS headers, as long as there are allowed origins.
     pub(crate) fn cors<S>(&self) -> impl Layer<S, Service = CurrentCors<S>> + Clone + use<S> {
         let access = self.clone();
         layer_fn(move |inner| CurrentCors { inner, access: access.clone() })
@@ -113,7 +113,7 @@ pub(crate) async fn check(State(access): State<SharedAccess>, request: Request, 
     }
 }
 
-/// A service with the CORS layer of the current access control, if that has one.
+/// A service with the CORS layer of the current access control, if it has one.
 #[derive(Clone)]
 pub(crate) struct CurrentCors<S> {
     inner: S,
@@ -137,7 +137,7 @@ where
         match &self.access.current().cors {
             None => Either::Left(self.inner.call(request)),
             Some(cors) => {
-                // The service that is ready is used up, and the clone takes its place.
+                // Use the service that is ready, and leave the clone in its place.
                 let clone = self.inner.clone();
                 let ready = std::mem::replace(&mut self.inner, clone);
                 Either::Right(Box::pin(cors.layer(ready).call(request)))
@@ -175,7 +175,7 @@ mod tests {
         let admin_tokens = AdminTokens::new(["0123456789abcdef"]).unwrap();
         let allow_origins = AllowedOrigins(vec![AllowedOrigin::Any]);
         access.replace(Access { admin_tokens, allow_origins, ..Access::default() });
-        // Passed on, to a cache that is never loaded.
+        // The request is passed on to a cache that is never loaded.
         assert_eq!(send("DELETE").await, (StatusCode::SERVICE_UNAVAILABLE, true));
         access.replace(Access::default());
         assert_eq!(send("DELETE").await, (StatusCode::FORBIDDEN, false));

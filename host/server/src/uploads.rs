@@ -1,4 +1,4 @@
-//! Receives the bodies of PUT requests: a limited number at once, each within a size limit and in little memory.
+//! Receives the bodies of PUT requests: a limited number at the same time, each within a size limit and in little memory.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use crate::connections::body::slow_body_reason;
 use crate::problem::Problem;
 
-/// The number of bodies that are received at once. Each may use [`SPOOL_ABOVE`] bytes of memory, so this bounds the total.
+/// The maximum number of bodies that are received at the same time. Each may use [`SPOOL_ABOVE`] bytes of memory, so this bounds the
+/// total.
 const MAX_UPLOADS: usize = 64;
 
-/// Bodies of more bytes than this are kept in a temporary file instead of memory.
+/// Bodies with more bytes than this are kept in a temporary file instead of in memory.
 const SPOOL_ABOVE: u64 = 4 << 20;
 
 /// The bodies that a service is receiving.
@@ -32,7 +33,7 @@ impl Default for Uploads {
 }
 
 impl Uploads {
-    /// Receives the body of a request, of at most `limit` bytes. A large one arrives in `spool`.
+    /// Receives the body of a request, of at most `limit` bytes. A large body is written to `spool`.
     pub async fn receive(&self, spool: &Arc<Spool>, body: Body, headers: &HeaderMap, limit: u64) -> Result<Blob, Problem> {
         let too_large = || {
             let why = format!("the body is larger than the limit of {limit} bytes");
@@ -59,28 +60,28 @@ impl Uploads {
 
     fn permit(&self) -> Result<SemaphorePermit<'_>, Problem> {
         self.permits.try_acquire().map_err(|_| {
-            let why = "too many bodies are being received";
+            let why = "too many uploads are in progress";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too-many-uploads", why).with_retry_after(1)
         })
     }
 }
 
-/// The bytes of a body that was received.
+/// The bytes of a received body.
 pub(crate) async fn read_all(body: &Blob) -> Result<Bytes, Problem> {
-    let broke_off = |error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}"));
+    let broke_off = |error| Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body ended early: {error}"));
     body.bytes().await.map_err(broke_off)
 }
 
-/// Refuses a body that is partial or encoded, since it would be stored as something that it is not.
+/// Refuses a body that is partial or encoded, because it would be stored as if it were the media itself.
 pub(crate) fn check_unmodified(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::CONTENT_RANGE) {
-        let why = "a part of a body cannot be stored; send all of it, without Content-Range";
+        let why = "a partial body cannot be stored; send the whole body, without Content-Range";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "partial-body", why));
     }
     check_framing(headers)
 }
 
-/// Refuses a body that is encoded, or whose end is uncertain.
+/// Refuses a body that is encoded, or whose end is ambiguous.
 pub(crate) fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
     media_cache_http_downloader::check_framing(headers, BodySender::Uploader).map(|_| ()).map_err(|error| {
         let (status, code) = match error {
@@ -97,22 +98,22 @@ pub(crate) fn check_framing(headers: &HeaderMap) -> Result<(), Problem> {
 fn incomplete(error: axum::Error) -> Problem {
     match slow_body_reason(&error) {
         Some(why) => Problem::new(StatusCode::REQUEST_TIMEOUT, "slow-body", why),
-        None => Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body broke off: {error}")),
+        None => Problem::new(StatusCode::BAD_REQUEST, "short-body", format!("the body ended early: {error}")),
     }
 }
 
 fn not_received(error: SpoolError) -> Problem {
     match error {
         SpoolError::Full(_) => {
-            let why = format!("the body cannot be received now: {error}");
+            let why = format!("the body cannot be received at the moment: {error}");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", why).with_retry_after(1)
         }
         SpoolError::Io { .. } => Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", error.to_string()),
     }
 }
 
-/// The problem of a body that cannot be read from its temporary file.
+/// The problem for a body that cannot be read from its temporary file.
 pub(crate) fn not_kept(error: io::Error) -> Problem {
-    let why = format!("the body cannot be read from a temporary file: {error}");
+    let why = format!("the body cannot be read from its temporary file: {error}");
     Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-failed", why)
 }

@@ -1,5 +1,5 @@
-//! The stored version of media, and what a request is answered about it: all of it, a range, or that the client has it already (RFC
-//! 9110, sections 13 and 14).
+//! The stored version of media, and the answer to a request for it: all of it, a range, or that the client already has it (RFC 9110,
+//! sections 13 and 14).
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,28 +11,28 @@ use media_cache_requests::Wanted;
 
 use crate::problem::Problem;
 
-/// The last second that an HTTP date can express, since 1970. Times come from sidecars, which may contain anything.
+/// The last second that an HTTP date can express, counted from 1970. Times come from sidecars, which may contain anything.
 const LAST_DATE: Duration = Duration::from_secs(253_402_300_799);
 
-/// The version of media that is stored, with which conditions are compared.
+/// The stored version of media, with which conditions are compared.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
     tag: ETag,
     modified: SystemTime,
 }
 
-/// What a request is answered.
+/// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// All of it.
+    /// All of the media.
     Whole,
     /// These bytes.
     Part(Range<u64>),
-    /// The client has it already.
+    /// The client already has it.
     NotModified,
     /// The client expects another version.
     OtherVersion,
-    /// There are no such bytes.
+    /// The range lies outside the media.
     NoSuchRange,
 }
 
@@ -41,11 +41,11 @@ impl Version {
     pub async fn of(media: &Media) -> Result<Self, Problem> {
         let broken = |why: String| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", why);
         let digest = media.body.digest().await.map_err(|error| broken(format!("the media cannot be read: {error}")))?;
-        let tag = tag(&digest).parse().map_err(|_| broken("the media has no tag".into()))?;
+        let tag = tag(&digest).parse().map_err(|_| broken("the media has no valid entity tag".into()))?;
         Ok(Self { tag, modified: media.stored_at().min(UNIX_EPOCH + LAST_DATE) })
     }
 
-    /// What a GET or HEAD for media of this length is answered.
+    /// The answer to a GET or HEAD for media of this length.
     pub fn answer(&self, is_head: bool, request: &HeaderMap, length: u64) -> Answer {
         match self.condition(request) {
             Some(StatusCode::NOT_MODIFIED) => return Answer::NotModified,
@@ -61,13 +61,13 @@ impl Version {
         }
     }
 
-    /// Adds the headers that name the version.
+    /// Adds the headers that identify the version.
     pub fn describe(&self, headers: &mut HeaderMap) {
         headers.typed_insert(self.tag.clone());
         headers.typed_insert(LastModified::from(self.modified));
     }
 
-    /// The status with which the conditions of the request end it, if they do (RFC 9110, section 13.2.2).
+    /// The status of the response if a condition of the request is not met (RFC 9110, section 13.2.2). `None` if all are met.
     fn condition(&self, request: &HeaderMap) -> Option<StatusCode> {
         let met = match (request.typed_get::<IfMatch>(), request.typed_get::<IfUnmodifiedSince>()) {
             (Some(expected), _) => expected.precondition_passes(&self.tag),
@@ -86,7 +86,7 @@ impl Version {
         }
     }
 
-    /// Whether `If-Range`, if there is one, names this very version, so that a range may be served.
+    /// Whether a range may be served: there is no `If-Range`, or it names exactly this version.
     fn range_applies(&self, request: &HeaderMap) -> bool {
         let Some(named) = request.get(header::IF_RANGE) else { return true };
         let mut ours = HeaderMap::new();
@@ -95,7 +95,7 @@ impl Version {
     }
 }
 
-/// The value of a header that is no list. Several lines of it are ignored, like one that is malformed.
+/// The value of a header that is not a list. If it occurs several times, it is ignored, like a malformed one.
 fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).into_iter();
     values.next().filter(|_| values.next().is_none())

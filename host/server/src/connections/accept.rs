@@ -17,24 +17,24 @@ use crate::connections::limits::ClientLimits;
 use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
-/// The number of connections that are refused at once.
+/// The maximum number of connections that are being refused at the same time.
 ///
-/// Connections beyond the limit could be left in the kernel's queue. But then their clients learn nothing, a proxy in front of
-/// several services does not try the next one, and `/healthz` hangs. So they get a response, and so few at once that it costs next
-/// to nothing. While all these refusals are in progress, further connections do wait in the queue.
+/// Connections beyond the limit could be left in the kernel's queue. But then their clients would get no response, a proxy in front of
+/// several services would not try the next one, and `/healthz` would hang. So they get a response, but only a few at the same time, so
+/// that this costs next to nothing. While this many refusals are in progress, further connections do wait in the queue.
 const MAX_REFUSALS: usize = 64;
 
-/// When refused clients may try again, in seconds.
+/// The `Retry-After` for refused clients, in seconds.
 const RETRY_AFTER: u32 = 1;
 
 /// How long to wait before accepting again when the system is out of resources.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(200);
 
-/// Serves routes on a listener until `stop` is true, or its sender dropped. Then it stops listening, closes idle connections, and
-/// returns when the others have had their responses. If the future is dropped, they are closed at once.
+/// Serves routes on a listener until `stop` is true or its sender is dropped. Then it stops listening, closes idle connections, and
+/// returns once the others have received their responses. If the future is dropped, all connections are closed immediately.
 ///
-/// Handlers find the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are
-/// supported. Connections are counted in `connections`, which several listeners may share; limits are per listener.
+/// Handlers get the address of the client as [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). HTTP/1.1 and 1.0 are supported.
+/// Connections are counted in `connections`, which several listeners may share; limits are per listener.
 pub async fn serve_connections(
     listener: TcpListener,
     routes: impl Into<Routes>,
@@ -70,13 +70,13 @@ struct Admission {
     server: Server,
     connections: Connections,
     permits: Arc<Semaphore>,
-    /// Limits refusals of addresses with too many connections. Beyond it they are dropped without a response, so that one address
-    /// does not delay others.
+    /// Limits refusals of addresses with too many connections. Beyond this limit, their connections are dropped without a response, so
+    /// that one address does not delay others.
     address_refusals: Arc<Semaphore>,
 }
 
 impl Admission {
-    /// Serves a connection in a task of its own, or refuses it there.
+    /// Serves or refuses a connection in a separate task.
     fn spawn(&self, stream: TcpStream, peer: SocketAddr, refusal: OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
         let server = self.server.clone();
         match self.admit(peer) {
@@ -131,7 +131,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// The next connection, and a permit to refuse it. Connections wait until there is one.
+    /// Accepts the next connection, with a permit to refuse it. Connections wait until a permit is available.
     async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             let Ok(refusal) = self.refusals.clone().acquire_owned().await else {
@@ -143,11 +143,11 @@ impl Acceptor {
                     self.out_of_resources = false;
                     return (stream, peer, refusal);
                 }
-                // This connection is gone, but the next one may be fine.
+                // This connection has failed, but the next one may succeed.
                 Err(error) if concerns_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut self.out_of_resources, true) {
-                        tracing::warn!("connections cannot be accepted for the moment: {error}");
+                        tracing::warn!("cannot accept connections at the moment, retrying: {error}");
                     }
                     tokio::time::sleep(OUT_OF_RESOURCES).await;
                 }
@@ -156,7 +156,7 @@ impl Acceptor {
     }
 }
 
-/// Whether an error of `accept` is one of the connection, and not of the listener or the system (accept(2)).
+/// Whether an error from `accept` concerns the connection, rather than the listener or the system (accept(2)).
 fn concerns_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
@@ -168,6 +168,6 @@ fn concerns_connection(error: &io::Error) -> bool {
 
 fn report(ended: Result<(), JoinError>) {
     if let Err(error) = ended {
-        tracing::error!("a connection broke off: {error}");
+        tracing::error!("a connection task failed: {error}");
     }
 }

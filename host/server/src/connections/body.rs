@@ -27,18 +27,18 @@ pub(crate) struct RequestBody {
     complete: Arc<AtomicBool>,
 }
 
-/// Whether all of a body has arrived.
+/// Whether the whole body has arrived.
 pub(crate) struct Completion(Arc<AtomicBool>);
 
 /// The client sends its body too slowly.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the body comes too slowly: fewer than {min_rate} bytes a second over {} s", patience.as_secs())]
+#[error("the body arrives too slowly: fewer than {min_rate} bytes per second over {} s", patience.as_secs())]
 struct SlowBody {
     min_rate: u64,
     patience: Duration,
 }
 
-/// Explains an error of a body, if it is that the client sent it too slowly.
+/// Explains an error of a body if the client sent it too slowly. `None` for other errors.
 pub(crate) fn slow_body_reason(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref::<SlowBody>() {
         Some(slow) => Some(slow.to_string()),
@@ -89,7 +89,7 @@ impl hyper::body::Body for RequestBody {
     }
 }
 
-/// The body of a response. Its exchange ends when all of it has been passed on.
+/// The body of a response. Its exchange ends when the whole body has been passed on.
 pub(crate) struct ResponseBody {
     body: Body,
     _exchange: Exchange,

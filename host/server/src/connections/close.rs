@@ -1,4 +1,4 @@
-//! Closes connections so that clients can read the last response, or at once.
+//! Closes connections, either immediately or so that clients can still read the last response.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::connections::limits::ClientLimits;
 use crate::problem::Problem;
 use crate::security_headers;
 
-/// The most bytes that are discarded on a connection that is being closed.
+/// The maximum number of bytes that are discarded on a connection that is being closed.
 const LINGER_BYTES: u64 = 1 << 30;
 
 /// How long received bytes are discarded on a connection that is being closed, after a response to an incomplete request.
@@ -39,8 +39,8 @@ impl Linger {
 /// Sends a response without having read a request, and closes the connection.
 pub(crate) async fn respond_and_close(mut stream: TcpStream, problem: Problem, time: Linger, stop: &mut watch::Receiver<bool>) {
     let response = last_response(problem).await;
-    // So few bytes fit in the socket's buffer unless the client has not read earlier responses, and then it would not read this
-    // one.
+    // So few bytes fit in the socket's buffer unless the client has not read earlier responses. In that case, it would not read this one
+    // either.
     if stream.try_write(&response).is_ok_and(|written| written == response.len()) {
         linger(&mut stream, time, stop).await;
     }
@@ -60,8 +60,8 @@ async fn last_response(problem: Problem) -> Vec<u8> {
     response
 }
 
-/// Closes a connection so that the client can read the last response. Closing a socket with unread bytes resets it, and the client
-/// may lose what it has not read yet (RFC 9112, section 9.6), so received bytes are discarded for a while.
+/// Closes a connection so that the client can read the last response. Closing a socket with unread bytes resets the connection, and the
+/// client may lose data that it has not read yet (RFC 9112, section 9.6). Received bytes are therefore discarded for a while.
 pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watch::Receiver<bool>) {
     if stream.shutdown().await.is_err() {
         return;
@@ -81,13 +81,13 @@ pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watc
     }
 }
 
-/// Closes a connection at once, with a reset, which tells the client that the response is incomplete.
+/// Closes a connection immediately, with a reset, which tells the client that the response is incomplete.
 pub(crate) fn reset(stream: TcpStream) {
     let set = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    set.unwrap_or_else(|error| tracing::debug!("a connection cannot be reset: {error}"));
+    set.unwrap_or_else(|error| tracing::debug!("cannot reset a connection: {error}"));
 }
 
-/// Returns when the service is to stop.
+/// Waits until the service has to stop.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // A dropped sender stops the service, too.
     let _ = stop.wait_for(|stop| *stop).await;

@@ -29,12 +29,12 @@ use crate::connections::limits::ClientLimits;
 use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
-/// The most bytes in each of hyper's buffers, unless heads may be larger.
+/// The maximum size of each of hyper's buffers, in bytes, unless heads may be larger.
 const BUFFER: usize = 64 << 10;
 
-/// The most unsent bytes in the kernel's buffer. It bounds the memory that a client holds which reads nothing, and the granularity
-/// in which the progress of a slow client is seen: the buffer is writable again when half of it has been sent, which at the minimum
-/// rate takes about as long as `patience`.
+/// The maximum number of unsent bytes in the kernel's buffer. It bounds the memory that a client can occupy by reading nothing, and the
+/// granularity with which the progress of a slow client is visible: the buffer becomes writable again when half of it has been sent,
+/// which at the minimum rate takes about as long as `patience`.
 const UNSENT: u32 = 64 << 10;
 
 /// What is needed to serve a connection.
@@ -64,10 +64,10 @@ impl Server {
                 biased;
                 served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
                 () = stopped(&mut stop), if !stopping => {
-                    // An idle connection ends at once, and others after the current response.
+                    // An idle connection ends immediately, and others after the current response.
                     stopping = true;
                     exchanges.stop();
-                    // hyper takes the connection for an idle one while a request is answered in place, or its head arrives.
+                    // hyper considers the connection idle while a request is answered in place or while its head is arriving.
                     if !exchanges.is_in_place() && !exchanges.has_part_of_first() {
                         Pin::new(&mut connection).graceful_shutdown();
                     }
@@ -75,13 +75,13 @@ impl Server {
             }
         };
         let mut io = connection.into_parts().io.into_inner().into_inner();
-        // hyper has answered a request that it cannot parse.
+        // If hyper cannot parse a request, it has already answered it.
         let refused = io.refused.take().filter(|_| served.as_ref().is_err_and(|error| !error.is_parse()));
         open.ending = match (io.timed_out, &served) {
             (Some(ending), _) => ending,
             (None, _) if refused.is_some() => Ending::Invalid,
             (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
-            // hyper takes an error that it gets instead of a request for the end of the connection.
+            // If hyper gets an error instead of a request, it takes that for the end of the connection.
             (None, Ok(())) if io.is_broken => Ending::Broken,
             (None, Ok(())) => Ending::Finished,
             (None, Err(error)) if error.is_parse() => Ending::Invalid,
@@ -102,7 +102,7 @@ impl Server {
             Ending::Finished | Ending::Invalid | Ending::SlowBody if !at_end => {
                 linger(&mut stream, Linger::for_client(&limits), &mut stop).await;
             }
-            // The kernel need not keep what the client has not read, and the client should notice that the response is incomplete.
+            // The kernel need not keep data that the client has not read, and the client should notice that the response is incomplete.
             Ending::SlowReader => reset(stream),
             _ => {}
         }
@@ -125,10 +125,10 @@ fn set_options(stream: &TcpStream, limits: &ClientLimits) {
     let set = || {
         socket.set_tcp_nodelay(true)?;
         socket.set_tcp_notsent_lowat(UNSENT)?;
-        // Without it the kernel tries for a quarter of an hour after the close to send the rest to a client that reads nothing.
+        // Without this, the kernel spends a quarter of an hour after the close trying to send the rest to a client that reads nothing.
         socket.set_tcp_user_timeout(Some(limits.patience * 2))
     };
-    set().unwrap_or_else(|error: io::Error| tracing::debug!("an option of a socket cannot be set: {error}"));
+    set().unwrap_or_else(|error: io::Error| tracing::debug!("cannot set a socket option: {error}"));
 }
 
 /// Passes requests to the router.
@@ -147,8 +147,8 @@ impl hyper::service::Service<Request<Incoming>> for RequestHandler {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let exchange = self.exchanges.begin();
         let (mut parts, body) = request.into_parts();
-        // Where a body in chunks ends is for its reader to know, and a length beside it is a reason to distrust the rest (RFC 9112,
-        // section 6.3).
+        // Only the reader of a chunked body knows where it ends, and a length next to chunked encoding is a reason to distrust the rest
+        // (RFC 9112, section 6.3).
         let is_chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
         parts.extensions.insert(ConnectInfo(self.peer));
         let (body, completion) = RequestBody::new(body, &self.limits, self.exchanges.clone());

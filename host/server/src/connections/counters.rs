@@ -1,4 +1,4 @@
-//! Counts connections: how many are open, were refused, and ended in which way.
+//! Counts connections: how many are open, how many were refused, and how they ended.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -23,7 +23,7 @@ struct Shared {
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// One side or the other closed it between two requests.
+    /// Either side closed it between two requests.
     Finished,
     /// No request arrived for [`ClientLimits::idle_timeout`](crate::ClientLimits::idle_timeout).
     Idle,
@@ -36,7 +36,7 @@ pub enum Ending {
     SlowReader,
     /// It was not HTTP, or the head of a request was too large.
     Invalid,
-    /// The client disconnected in the middle, or the body of a response failed.
+    /// The client disconnected in the middle of a request or response, or the body of a response failed.
     Broken,
     /// The service stopped before the connection ended.
     CutOff,
@@ -63,12 +63,12 @@ impl Ending {
     }
 }
 
-/// The counters at one moment.
+/// A snapshot of the counters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionStats {
     /// Connections that are being served.
     pub open: u64,
-    /// Connections that were served or are.
+    /// Connections that were served, or are being served.
     pub accepted: u64,
     /// Connections that were refused because there were too many.
     pub refused: u64,
@@ -79,7 +79,7 @@ pub struct ConnectionStats {
 }
 
 impl Connections {
-    /// The counters as they are now.
+    /// The current counters.
     #[must_use]
     pub fn stats(&self) -> ConnectionStats {
         let Shared { accepted, open, refused, refused_by_address, ended, .. } = &*self.0;
@@ -93,19 +93,19 @@ impl Connections {
         }
     }
 
-    /// Counts a connection that is served.
+    /// Counts a connection that is being served.
     pub(crate) fn open(&self, permit: Option<AddressPermit>) -> OpenConnection {
         add(&self.0.accepted);
         add(&self.0.open);
         OpenConnection { connections: self.clone(), ending: Ending::CutOff, _permit: permit }
     }
 
-    /// Counts a connection that is refused.
+    /// Counts a refused connection.
     pub(crate) fn count_refusal(&self) {
         add(&self.0.refused);
     }
 
-    /// A permit for a connection from an address. `None` if `limit` of them are in use already.
+    /// A permit for a connection from an address. `None` if `limit` of them are already in use.
     pub(crate) fn address_permit(&self, address: IpAddr, limit: NonZeroUsize) -> Option<AddressPermit> {
         let network = network(address);
         let mut by_address = self.0.by_address.lock().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +122,7 @@ impl Connections {
 /// A connection that is being served, until it is dropped.
 pub(crate) struct OpenConnection {
     connections: Connections,
-    /// How it ends, unless that is changed before it is dropped.
+    /// The ending to count when this is dropped.
     pub ending: Ending,
     _permit: Option<AddressPermit>,
 }
@@ -157,7 +157,7 @@ fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What counts as one address: for IPv6 the whole /64, all of which a client usually has.
+/// The network that counts as one address: for IPv6 the whole /64, because a client usually has all of it.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),

@@ -18,7 +18,7 @@ struct Shared {
     is_in_place: AtomicBool,
     is_stopping: AtomicBool,
     has_partial: AtomicBool,
-    /// The task of the connection, if it waits for the end of the exchange in progress.
+    /// The task of the connection, if it is waiting for the end of the exchange in progress.
     waiting: AtomicWaker,
 }
 
@@ -38,43 +38,43 @@ impl Exchanges {
         InPlaceExchange(self.begin())
     }
 
-    /// Whether the exchange in progress is one of a request that is answered in place.
+    /// Whether the request in progress is being answered in place.
     pub fn is_in_place(&self) -> bool {
         self.0.is_in_place.load(Ordering::Relaxed)
     }
 
-    /// Notes whether a part of a request has arrived that hyper does not know of.
+    /// Records whether part of a request has arrived that hyper does not know about.
     pub fn set_partial(&self, has_partial: bool) {
         self.0.has_partial.store(has_partial, Ordering::Relaxed);
     }
 
-    /// Whether a part of the first request has arrived that hyper does not know of.
+    /// Whether part of the first request has arrived that hyper does not know about.
     pub fn has_part_of_first(&self) -> bool {
         self.0.has_partial.load(Ordering::Relaxed) && self.awaited() == Some(0)
     }
 
-    /// Wakes the task of the connection when the exchange in progress ends. hyper does not always look at the connection then.
+    /// Wakes the task of the connection when the exchange in progress ends. hyper does not always poll the connection then.
     pub fn wake_at_end(&self, cx: &Context<'_>) {
         self.0.waiting.register(cx.waker());
     }
 
-    /// Notes that no request is to follow those that have begun.
+    /// Records that no more requests are to be served after those that have begun.
     pub fn stop(&self) {
         self.0.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether no request is to follow.
+    /// Whether no more requests are to be served.
     pub fn is_stopping(&self) -> bool {
         self.0.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// The number of the request that is awaited, from 0. `None` while an exchange is in progress.
+    /// The index of the awaited request, from 0. `None` while an exchange is in progress.
     pub fn awaited(&self) -> Option<u64> {
         let phase = self.0.phase.load(Ordering::Relaxed);
         phase.is_multiple_of(2).then_some(phase / 2)
     }
 
-    /// Notes that the client sends a body too slowly.
+    /// Records that the client sends a body too slowly.
     pub fn note_slow_body(&self) {
         self.0.slow_body.store(true, Ordering::Relaxed);
     }
@@ -85,7 +85,7 @@ impl Exchanges {
     }
 }
 
-/// An exchange in progress that hyper does not know of.
+/// An exchange in progress that hyper does not know about.
 pub(crate) struct InPlaceExchange(Exchange);
 
 impl Drop for InPlaceExchange {

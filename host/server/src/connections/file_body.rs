@@ -1,8 +1,9 @@
-//! The body of a response that is sent from a file below hyper.
+//! A response body that is sent from a file, below hyper.
 //!
-//! What the system has in its page cache is read into a buffer of the thread, and written at once. What the client does not take is not
-//! kept but read again when it does, so that a slow reader holds no memory here. What the page cache does not have is read by a thread
-//! that may block, in pieces that are kept until the client has taken them, and the system is asked to read ahead.
+//! Bytes that are in the system's page cache are read into a buffer of the thread, and written immediately. Bytes that the client does
+//! not take are not kept, but read again later, so a slow reader occupies no memory here. Bytes that are not in the page cache are read
+//! by a thread that may block. They are read in pieces that are kept until the client has taken them, and the system is asked to read
+//! ahead.
 
 use std::io;
 use std::ops::Range;
@@ -12,28 +13,28 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use media_cache::Blob;
 
-/// The most bytes that are read and written at a time, while the client takes all of them.
+/// The maximum number of bytes that are read and written at a time, while the client takes all of them.
 const LARGEST_CHUNK: usize = 256 << 10;
 
-/// What is read at a time once the client has taken less, at least.
+/// The minimum number of bytes that are read at a time, once the client has taken fewer.
 const SMALLEST_CHUNK: usize = 16 << 10;
 
-/// The most bytes that are kept for a client, and those that are read for one that took nothing. The kernel has about as much room for one
-/// that takes some again.
+/// The maximum number of bytes that are kept for a client, and the number that are read for a client that took nothing. When such a
+/// client reads again, the kernel's buffer has about this much room.
 const KEPT: usize = 64 << 10;
 
 /// How far the system is asked to read ahead, in bytes.
 const AHEAD: u64 = 1 << 20;
 
-/// The bytes of a part of a file, from the first that has not been sent.
+/// The bytes of a range of a file that have not been sent yet.
 pub(crate) struct FileBody {
     blob: Blob,
     left: Range<u64>,
-    /// How many bytes are read at a time.
+    /// The number of bytes that are read at a time.
     chunk: usize,
-    /// What another thread is reading.
+    /// A read in progress in another thread.
     reading: Option<Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>>,
-    /// What it has read.
+    /// The bytes that it has read and the client has not taken.
     read: Bytes,
 }
 
@@ -50,7 +51,7 @@ impl FileBody {
     /// The next bytes, at least one unless the body is empty. They may be in `buffer`.
     ///
     /// # Errors
-    /// When the file cannot be read, or has become shorter.
+    /// If the file cannot be read, or has become shorter.
     pub fn poll_chunk<'a>(&'a mut self, cx: &mut Context<'_>, buffer: &'a mut Vec<u8>) -> Poll<io::Result<&'a [u8]>> {
         if self.read.is_empty() && self.reading.is_none() {
             buffer.resize(LARGEST_CHUNK, 0);
@@ -72,12 +73,12 @@ impl FileBody {
         Poll::Ready(Ok(&self.read))
     }
 
-    /// The bytes that are left, but at most so many.
+    /// The number of bytes that are left, but at most `count`.
     fn up_to(&self, count: usize) -> usize {
         usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX).min(count)
     }
 
-    /// Notes that the client has taken so many of the bytes that it was offered; `None` if it takes nothing now.
+    /// Records that the client has taken `taken` of the `offered` bytes; `None` if it takes nothing now.
     pub fn sent(&mut self, offered: usize, taken: Option<usize>) {
         self.chunk = match taken {
             None => KEPT,
@@ -105,7 +106,7 @@ mod tests {
         Arc::new(file)
     }
 
-    /// Takes the body, of which the client takes at most `most` at a time. Returns it, and the sizes of what was offered.
+    /// Reads the body as a client that takes at most `most` bytes at a time. Returns the body, and the number of bytes offered each time.
     async fn take(body: &mut FileBody, most: usize) -> io::Result<(Vec<u8>, Vec<usize>)> {
         let (mut buffer, mut taken, mut offered) = (Vec::new(), Vec::new(), Vec::new());
         while !body.is_empty() {
@@ -140,12 +141,12 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000).map(|index| (index % 251) as u8).collect();
         let blob = Blob::from_file(file_of(&bytes)).unwrap();
         let mut body = FileBody::new(blob.clone(), 0..200_000);
-        // As if the page cache had nothing.
+        // As if the page cache were empty.
         body.reading = Some(Box::pin(async move { blob.read(0, KEPT, 0).await }));
         let (taken, offered) = take(&mut body, 40_000).await.unwrap();
         assert!(taken == bytes);
         assert_eq!(offered[..2], [KEPT, KEPT - 40_000]);
-        // Once the client has taken all that was offered, twice as much is read.
+        // Once the client has taken all offered bytes, twice as many are read.
         assert!(offered.iter().all(|offered| *offered <= 2 * KEPT), "{offered:?}");
     }
 

@@ -1,4 +1,4 @@
-//! A socket that times out if the client is too slow, and that ends before a request which hyper would misunderstand.
+//! A socket that times out if the client is too slow, and ends before a request that hyper would misunderstand.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -16,9 +16,9 @@ use crate::connections::limits::ClientLimits;
 use crate::connections::min_rate::MinRate;
 use crate::connections::timer::Timer;
 
-/// A socket and its timeouts, of which at most one runs: either response bytes wait for the client to read them, or a request is
-/// awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a timeout of its own,
-/// since only its reader knows when more of it is wanted.
+/// A socket and its timeouts. At most one runs at a time: one while response bytes wait for the client to read them, the other while a
+/// request is awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a separate
+/// timeout, because only its reader knows when it needs more.
 pub(crate) struct GuardedStream {
     stream: TcpStream,
     limits: Arc<ClientLimits>,
@@ -33,16 +33,16 @@ pub(crate) struct GuardedStream {
     /// Whether a response could not be sent.
     pub is_broken: bool,
     scanner: HeadScanner,
-    /// A request that is not passed on. Those before it are still answered.
+    /// A request that is not passed on. Earlier requests are still answered.
     pub refused: Option<RefusedHead>,
 }
 
-/// A request that is awaited.
+/// An awaited request.
 struct AwaitedRequest {
-    /// Its number, see [`Exchanges::awaited`].
+    /// Its index, see [`Exchanges::awaited`].
     number: u64,
     deadline: Instant,
-    /// Whether a part of it has arrived.
+    /// Whether part of it has arrived.
     begun: bool,
 }
 
@@ -64,7 +64,7 @@ impl GuardedStream {
         }
     }
 
-    /// Whether a part of the awaited request has arrived.
+    /// Whether part of the awaited request has arrived.
     pub fn has_partial_request(&self) -> bool {
         self.awaited.as_ref().is_some_and(|awaited| awaited.begun)
     }
@@ -74,7 +74,7 @@ impl GuardedStream {
         self.stream
     }
 
-    /// The request that is awaited now, if one is.
+    /// The currently awaited request, if there is one.
     fn awaited(&mut self) -> Option<&mut AwaitedRequest> {
         let number = self.exchanges.awaited()?;
         if self.awaited.as_ref().is_none_or(|awaited| awaited.number != number) {
@@ -84,7 +84,7 @@ impl GuardedStream {
         self.awaited.as_mut()
     }
 
-    /// Bytes were received.
+    /// Notes that bytes were received.
     fn received(&mut self) {
         let time = self.limits.header_timeout;
         if let Some(awaited) = self.awaited().filter(|awaited| !awaited.begun) {
@@ -95,7 +95,8 @@ impl GuardedStream {
         }
     }
 
-    /// Nothing can be received. Fails if the deadline of the awaited request has passed; otherwise the task is woken then.
+    /// Checks the deadline of the awaited request when nothing can be received. Fails if it has passed; otherwise the task is woken when
+    /// it does.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.min_rate.is_waiting() {
             // The client has to read the previous response first.
@@ -125,7 +126,7 @@ impl GuardedStream {
         }
     }
 
-    /// Handles the outcome of a write. If the client reads nothing at the moment, fails as soon as it is too slow.
+    /// Handles the outcome of a write. If the client is reading nothing, fails as soon as it is too slow.
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),

@@ -1,4 +1,4 @@
-//! Responses that are given below hyper, without waiting: the hit lane.
+//! Responses that are sent below hyper, without waiting: the hit lane.
 
 use bytes::Bytes;
 use prometheus_client::metrics::counter::Counter;
@@ -10,7 +10,7 @@ pub(crate) const MAX_HEADERS: usize = 100;
 
 /// Responds to requests in place.
 pub(crate) trait RespondInPlace: Send + Sync {
-    /// The response to a request, if there is one at once. Whatever this leaves, hyper passes to the router.
+    /// The response to a request, if it is available without waiting. hyper passes all other requests to the router.
     fn respond(&self, request: &RequestHead<'_>) -> Option<InPlaceResponse>;
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct RequestHead<'a> {
 
 /// A response.
 pub(crate) struct InPlaceResponse {
-    /// The head, but for its last lines.
+    /// The head, without its last lines.
     pub head: Bytes,
     /// The last lines of the head.
     pub last_lines: Vec<u8>,
@@ -38,19 +38,19 @@ pub(crate) enum InPlaceBody {
     File(FileBody),
 }
 
-/// What was received on a connection, up to the end of a head.
+/// The input received on a connection, up to the end of a head.
 pub(crate) enum Received<'a> {
-    /// The head has not ended.
+    /// The head is incomplete.
     Partial,
     /// A request without a body, and the length of its head.
     Request(RequestHead<'a>, usize),
-    /// The head of a request of this length that is for hyper.
+    /// A request for hyper, whose head has this length.
     Other(usize),
-    /// hyper reads these bytes and all that follow: a request with a body, or no request.
+    /// These bytes and all that follow are for hyper: a request with a body, or something that is not a request.
     Rest,
 }
 
-/// Parses what was received.
+/// Parses received bytes.
 pub(crate) fn parse<'a>(
     received: &'a [u8],
     headers: &'a mut [std::mem::MaybeUninit<httparse::Header<'a>>; MAX_HEADERS],

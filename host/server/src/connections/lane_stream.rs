@@ -1,7 +1,7 @@
 //! A connection below hyper, on which hits are answered in place.
 //!
-//! hyper sees only the requests that are left, one at a time, and the next one once the response to it has been flushed. A request with a
-//! body leaves the connection to hyper for good, and so does one with a long head, and anything that is not a request.
+//! hyper gets only the remaining requests, one at a time, each after the response to the previous one has been flushed. A request with a
+//! body or a long head, and anything that is not a request, leaves the connection to hyper for good.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -16,10 +16,10 @@ use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::in_place::{MAX_HEADERS, Received, RespondInPlace, parse};
 use crate::connections::sending::Sending;
 
-/// A connection, and what is answered in place on it.
+/// A connection on which requests can be answered in place.
 pub(crate) struct LaneStream {
     stream: GuardedStream,
-    /// `None` if the connection is hyper's alone.
+    /// `None` if hyper handles the connection alone.
     lane: Option<Lane>,
 }
 
@@ -49,18 +49,18 @@ impl LaneStream {
     }
 }
 
-/// The longest head that is read here, and the most memory that is kept for what arrives next, in bytes. A longer head leaves the
-/// connection to hyper, since two buffers for it would be one too many.
+/// The longest head that is read here, and the most memory that is kept for the bytes that arrive next, in bytes. A longer head leaves
+/// the connection to hyper, because it should not be buffered twice.
 const LONGEST: usize = 8 << 10;
 
-/// Who has the connection.
+/// Which side handles the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
-    /// Requests are awaited here.
+    /// The lane awaits requests.
     Lane,
-    /// hyper has a request, until the response is flushed.
+    /// hyper handles a request, until the response is flushed.
     Hyper,
-    /// hyper gets all that is received from now on.
+    /// hyper gets everything that is received from now on.
     HyperForGood,
 }
 
@@ -68,11 +68,11 @@ struct Lane {
     responder: Arc<dyn RespondInPlace>,
     exchanges: Exchanges,
     max_header_bytes: usize,
-    /// What was received and is neither answered nor passed on.
+    /// Received bytes that have been neither answered nor passed on.
     received: Vec<u8>,
-    /// Whether that is a part of a head.
+    /// Whether these are part of a head.
     is_partial: bool,
-    /// How many of the bytes hyper is to get.
+    /// The number of these bytes that are to be passed to hyper.
     for_hyper: usize,
     with_hyper: With,
     sending: Option<Sending>,
@@ -103,7 +103,7 @@ impl Lane {
                 ready!(Pin::new(&mut *stream).poll_read(cx, buffer))?;
                 let fresh = &buffer.filled()[before..];
                 if fresh.is_empty() {
-                    // Let hyper see the end of the connection.
+                    // Let hyper detect the end of the connection.
                     self.leave(self.received.len());
                     if self.for_hyper == 0 {
                         return Poll::Ready(Ok(()));
@@ -135,7 +135,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Waits for the end of the connection, which is all that matters to hyper while it has a request.
+    /// Waits for the end of the connection, the only event that matters to hyper while it handles a request.
     fn poll_end(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.received.is_empty() {
             self.exchanges.wake_at_end(cx);
@@ -152,7 +152,7 @@ impl Lane {
         Poll::Pending
     }
 
-    /// Answers as many requests as can be. Returns how many bytes they had.
+    /// Answers as many requests as possible. Returns their total length in bytes.
     fn serve(&mut self, received: &[u8], stream: &mut GuardedStream, cx: &mut Context<'_>) -> io::Result<usize> {
         let mut used = 0;
         self.set_partial(false);
@@ -200,17 +200,17 @@ impl Lane {
         (self.for_hyper, self.with_hyper) = (length, With::Hyper);
     }
 
-    /// Leaves the connection to hyper, with bytes that have been received.
+    /// Leaves the connection to hyper, with `length` received bytes.
     fn leave(&mut self, length: usize) {
         (self.for_hyper, self.with_hyper) = (length, With::HyperForGood);
     }
 
-    /// Whether there is nothing left to do.
+    /// Whether the lane has left the connection to hyper and has nothing left to do.
     fn has_left(&self) -> bool {
         self.with_hyper == With::HyperForGood && self.for_hyper == 0
     }
 
-    /// hyper has sent all that it had to send.
+    /// Notes that hyper has flushed all its output.
     fn flushed(&mut self, cx: &Context<'_>) {
         if self.with_hyper == With::Hyper && self.for_hyper == 0 && self.exchanges.awaited().is_some() {
             self.with_hyper = With::Lane;
@@ -221,7 +221,7 @@ impl Lane {
     }
 }
 
-/// Whether a head may end in what was received after the first `old` bytes: with an empty line.
+/// Whether a head may end, with an empty line, in the bytes after the first `old`.
 fn may_end(received: &[u8], old: usize) -> bool {
     let recent = &received[old.saturating_sub(2)..];
     recent.windows(2).any(|two| two == b"\n\n") || recent.windows(3).any(|three| three == b"\n\r\n")

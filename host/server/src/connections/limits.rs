@@ -1,30 +1,30 @@
-//! Limits on what clients may use.
+//! Limits on the resources that clients may use.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Limits on what clients may use. The defaults are those of `media-cache serve`.
+/// Limits on the resources that clients may use. The defaults are those of `media-cache serve`.
 #[derive(Clone, Debug)]
 pub struct ClientLimits {
-    /// Connections at once. Further ones are answered 503 and closed. Default 4096.
+    /// The maximum number of open connections. Further ones are answered with 503 and closed. Default 4096.
     pub max_connections: NonZeroUsize,
-    /// Connections at once from one address, or from one /64 network of IPv6. Further ones are answered 429 and closed. Default: no
-    /// limit, since all clients of a reverse proxy have its address.
+    /// The maximum number of open connections from one address, or from one IPv6 /64 network. Further ones are answered with 429 and
+    /// closed. Default: no limit, since all clients of a reverse proxy have its address.
     pub max_connections_per_address: Option<NonZeroUsize>,
-    /// How long the head of a request may take to arrive: from its first byte, or from the start of a connection. Default 10
-    /// seconds.
+    /// How long the head of a request may take to arrive, counted from its first byte, or from the start of the connection for the first
+    /// request. Default 10 seconds.
     pub header_timeout: Duration,
     /// How long a connection may be idle after its first request. Default 60 seconds.
     pub idle_timeout: Duration,
-    /// How long the service waits for a client before it decides whether the client is too slow. Time in which the client waits for
+    /// How long the service waits for a client before it decides whether the client is too slow. Time that the client spends waiting for
     /// the service does not count. Default 30 seconds.
     pub patience: Duration,
-    /// The lowest transfer rate in bytes per second of waiting for a client, on average over [`patience`](Self::patience): of a
-    /// body that it sends, or of a response that it reads. Zero only requires that any byte is transferred in that time. Default
+    /// The minimum transfer rate of a body that a client sends or a response that it reads, in bytes per second of waiting for the
+    /// client, averaged over [`patience`](Self::patience). Zero only requires that at least one byte is transferred in that time. Default
     /// 1024.
     pub min_rate: u64,
-    /// The largest head of a request, in bytes. Larger ones, and those of more than a hundred fields, are answered 431. Default 32
-    /// KiB.
+    /// The maximum size of the head of a request, in bytes. Larger heads, and heads with more than a hundred fields, are answered with
+    /// 431. Default 32 KiB.
     pub max_header_bytes: usize,
 }
 

@@ -10,13 +10,13 @@ use crate::connections::timer::Timer;
 
 /// The transfer rate of a client, measured only over the time in which the service waits for it.
 ///
-/// An average over a whole connection would let a client that read much at first stall for hours, so each window of waiting is
-/// judged by itself.
+/// An average over a whole connection would let a client that read a lot at first stall for hours, so each window of waiting is evaluated
+/// separately.
 pub(crate) struct MinRate {
     window: Duration,
     bytes_per_second: u64,
     waiting_since: Option<Instant>,
-    /// In this window, without the current wait.
+    /// The time waited in this window, without the current wait.
     waited: Duration,
     /// Bytes transferred in this window.
     transferred: u64,
@@ -40,7 +40,7 @@ impl MinRate {
         }
     }
 
-    /// Waits for the client, while nothing can be transferred. Is ready when the client is too slow.
+    /// Waits for the client while nothing can be transferred. Ready when the client is too slow.
     pub fn poll_too_slow(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<TooSlow> {
         loop {
             match self.wait(Instant::now()) {
@@ -51,7 +51,7 @@ impl MinRate {
         }
     }
 
-    /// Begins a wait or continues it, and returns the end of the window. Fails if the window has ended and the client was too slow.
+    /// Begins or continues a wait, and returns the end of the window. Fails if the window has ended and the client was too slow.
     fn wait(&mut self, now: Instant) -> Result<Instant, TooSlow> {
         let since = *self.waiting_since.get_or_insert(now);
         let waited = self.waited + (now - since);

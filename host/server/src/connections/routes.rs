@@ -1,4 +1,4 @@
-//! What answers the requests on a listener.
+//! The routes of a listener.
 
 use std::sync::Arc;
 
@@ -6,8 +6,7 @@ use axum::Router;
 
 use crate::connections::in_place::RespondInPlace;
 
-/// What answers the requests on a listener: a router, and for hits in memory perhaps the hit lane, which needs neither the router nor
-/// hyper.
+/// The routes of a listener: a router, and optionally the hit lane, which answers hits in memory without the router or hyper.
 #[derive(Clone)]
 pub struct Routes {
     pub(crate) router: Router,

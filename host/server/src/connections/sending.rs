@@ -14,7 +14,7 @@ use crate::connections::file_body::FileBody;
 use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::in_place::{InPlaceBody, InPlaceResponse};
 
-/// How many bytes of a file are sent before other connections of the thread have their turn.
+/// The number of bytes of a file that are sent before other connections of the thread get a turn.
 const TURN: usize = 512 << 10;
 
 /// A response that is being sent.
@@ -31,10 +31,11 @@ impl Sending {
         Self { head, last_lines: last_lines.into(), body, sent, _exchange: exchange }
     }
 
-    /// Sends what the client takes.
+    /// Sends as much as the client takes.
     ///
     /// # Errors
-    /// When the connection is broken, or the file of the body cannot be read. The response is then short, and the connection has to end.
+    /// If the connection is broken, or the file of the body cannot be read. The response is then incomplete, and the connection has to be
+    /// closed.
     pub fn poll(&mut self, stream: &mut GuardedStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Self { head, last_lines, body, sent, .. } = self;
         match body {
@@ -65,7 +66,7 @@ impl Sending {
     }
 }
 
-/// Sends the next bytes of a response with the body of a file. Returns how many of them were those of the body.
+/// Sends the next bytes of a response whose body is a file. Returns how many of them belong to the body.
 fn poll_file(
     stream: &mut GuardedStream,
     cx: &mut Context<'_>,
@@ -80,11 +81,11 @@ fn poll_file(
         let chunk = match body.poll_chunk(cx, buffer) {
             Poll::Ready(Ok(chunk)) => chunk,
             Poll::Ready(Err(error)) => {
-                tracing::warn!("a response is short, since the file of an entry cannot be read: {error}");
+                tracing::warn!("a response is incomplete because the file of an entry cannot be read: {error}");
                 stream.is_broken = true;
                 return Poll::Ready(Err(error));
             }
-            // The client need not wait for the head.
+            // Send the head without waiting for the body.
             Poll::Pending if !last_lines.is_empty() => &[],
             Poll::Pending => return Poll::Pending,
         };
@@ -109,7 +110,7 @@ fn write(stream: &mut GuardedStream, cx: &mut Context<'_>, parts: [&[u8]; 3]) ->
     Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
 }
 
-/// Takes away what was written of a part. `written` is what is left of it for the parts that follow.
+/// Removes the written bytes from a part. Then, `written` is the number of bytes that were written of the parts that follow.
 fn advance(part: &mut Bytes, written: &mut usize) {
     let count = (*written).min(part.len());
     part.advance(count);

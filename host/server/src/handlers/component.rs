@@ -19,7 +19,7 @@ use media_cache_requests::query;
 /// The largest component that is accepted, in bytes.
 pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
-/// The name of the component that comes with the service.
+/// The name of the component that is built into the service.
 pub const BUILT_IN: &str = "built-in";
 
 /// `GET /component`: the state of the component.
@@ -28,21 +28,21 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Res
     Ok(document(&service.cache().await?.component()))
 }
 
-/// `PUT /component`: replaces the component with the one in the body, or with the built-in one if `name` says so.
+/// `PUT /component`: replaces the component with the one in the body, or with the built-in one if `name` is [`BUILT_IN`].
 pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let is_built_in = is_built_in(&uri)?;
     check_unmodified(&headers)?;
     let cache = service.cache().await?;
     let body = service.uploads().receive(cache.spool(), body, &headers, MAX_COMPONENT_BYTES).await?;
     let engine = cache.engine().clone();
-    // The lock covers compiling, which occupies all processors for a moment.
+    // The lock includes compilation, which briefly uses all processors.
     let lock = service.lock_swap()?;
     let (component, upload) = match (is_built_in, body.is_empty()) {
-        (true, false) => return Err(Problem::bad_request("there is both a name and a body")),
+        (true, false) => return Err(Problem::bad_request("the request has both a name and a body; send only one of them")),
         (true, true) => (engine.built_in_cache().map_err(unfit)?, None),
         (false, true) => {
-            let hint = format!("send a component as the body, or say ?name={BUILT_IN}");
-            return Err(Problem::bad_request(format!("there is no cache component in the request; {hint}")));
+            let hint = format!("send a component as the body, or use ?name={BUILT_IN}");
+            return Err(Problem::bad_request(format!("the request contains no cache component; {hint}")));
         }
         (false, false) => {
             let bytes = read_all(&body).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     swap(service, cache, Some(component), upload, lock).await
 }
 
-/// `POST /component/rollback`: brings the previous component back.
+/// `POST /component/rollback`: restores the previous component.
 pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
     let cache = service.cache().await?;
@@ -60,8 +60,8 @@ pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Resul
     swap(service, cache, None, None, lock).await
 }
 
-/// Replaces the component, with the previous one if there is no `component`, and remembers that for the next start. It runs to its
-/// end even if the client disconnects.
+/// Replaces the component, with the previous one if `component` is `None`, and saves the choice for the next start. The swap is completed
+/// even if the client disconnects.
 async fn swap(
     service: Service,
     cache: MediaCache,
@@ -88,7 +88,7 @@ fn is_built_in(uri: &Uri) -> Result<bool, Problem> {
     for parameter in query::parameters(uri.query().unwrap_or_default()) {
         match parameter? {
             (name, value) if name == "name" && value == BUILT_IN && !is_built_in => is_built_in = true,
-            (name, value) => return Err(Problem::bad_request(format!("{name}={value} is not a parameter of this"))),
+            (name, value) => return Err(Problem::bad_request(format!("unexpected parameter {name}={value}"))),
         }
     }
     Ok(is_built_in)

@@ -1,4 +1,4 @@
-//! `/entries`: lists what is stored, a page at a time, and deletes what matches a filter.
+//! `/entries`: lists the stored entries, a page at a time, and deletes entries that match a filter.
 
 use axum::Json;
 use axum::extract::State;
@@ -11,51 +11,52 @@ use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;
 
-/// The number of entries in a response, unless the client gives a `limit`.
+/// The number of entries in a response if the client gives no `limit`.
 const PAGE: u32 = 100;
 
-/// The largest `limit`. The cache answers no other request while it lists a page.
+/// The largest `limit`. The cache answers no other requests while it lists a page.
 const LARGEST_PAGE: u32 = 1000;
 
-/// `GET /entries`: the entries, the least recently used first.
+/// `GET /entries`: lists the entries, least recently used first.
 pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     let (after, limit) = window(&uri)?;
     let page = service.cache().await?.entries(after, limit).await?;
-    // Text, since not every JSON parser reads integers of 64 bits.
+    // A string, because not every JSON parser supports 64-bit integers.
     let next = page.next.map(|next| next.to_string());
     let entries: Vec<Value> = page.entries.iter().map(entry_document).collect();
     Ok(Json(json!({ "entries": entries, "next": next })).into_response())
 }
 
-/// `DELETE /entries`: removes the entries of a host, those below a prefix, or all.
+/// `DELETE /entries`: deletes the entries of a host, those with a prefix, or all.
 pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     let filter = filter(&uri)?;
     let removed = service.cache().await?.remove_matching(filter).await.map_err(Problem::entries_not_deleted)?;
     Ok(Json(json!({ "removed": removed })).into_response())
 }
 
-/// What a query selects. It has to say exactly one thing, so that nothing is deleted by a misunderstanding.
+/// The filter in a query. It must have exactly one parameter, so that nothing is deleted by mistake.
 fn filter(uri: &Uri) -> Result<EntryFilter, Problem> {
-    const HINT: &str = "there are `host`, `prefix` and `all`";
+    const HINT: &str = "the parameters are `host`, `prefix` and `all`";
     match query::read(uri.query().unwrap_or_default(), ["host", "prefix", "all"], HINT)? {
         [Some(host), None, None] => Ok(EntryFilter::Host(host.into())),
         [None, Some(prefix), None] if !prefix.is_empty() => Ok(EntryFilter::Prefix(prefix.into())),
-        [None, Some(_), None] => Err(Problem::bad_request("`prefix` is empty; `all=true` deletes all entries")),
+        [None, Some(_), None] => Err(Problem::bad_request("`prefix` is empty; to delete all entries, use `all=true`")),
         [None, None, Some(all)] if all == "true" => Ok(EntryFilter::All),
-        [None, None, Some(_)] => Err(Problem::bad_request("`all` can only be `true`")),
-        _ => Err(Problem::bad_request("say which entries to delete by exactly one of `host=…`, `prefix=…` and `all=true`")),
+        [None, None, Some(_)] => Err(Problem::bad_request("`all` must be `true`")),
+        _ => Err(Problem::bad_request("select the entries to delete with exactly one of `host=…`, `prefix=…` and `all=true`")),
     }
 }
 
 fn window(uri: &Uri) -> Result<(Option<u64>, u32), Problem> {
-    let [after, limit] = query::read(uri.query().unwrap_or_default(), ["after", "limit"], "there are `after` and `limit`")?;
+    let [after, limit] =
+        query::read(uri.query().unwrap_or_default(), ["after", "limit"], "the parameters are `after` and `limit`")?;
     let wrong = |why: String| Problem::bad_request(why);
-    let after = after.map(|text| text.parse().map_err(|_| wrong("`after` has to be the `next` of another page".into())));
+    let after = after.map(|text| text.parse().map_err(|_| wrong("`after` must be the `next` of another page".into())));
     let limit = match limit {
         None => PAGE,
         Some(text) => {
             let limit = text.parse().ok().filter(|limit| (1..=LARGEST_PAGE).contains(limit));
-            limit.ok_or_else(|| wrong(format!("`limit` has to be a number from 1 to {LARGEST_PAGE}")))?
+            limit.ok_or_else(|| wrong(format!("`limit` must be a number from 1 to {LARGEST_PAGE}")))?
         }
     };
     Ok((after.transpose()?, limit))
@@ -92,9 +93,9 @@ mod tests {
             ("host=a&prefix=b", "exactly one of"),
             ("host=a&all=true", "exactly one of"),
             ("prefix=", "`prefix` is empty"),
-            ("all=false", "only be `true`"),
-            ("all", "only be `true`"),
-            ("hosts=a", "there are `host`, `prefix` and `all`"),
+            ("all=false", "must be `true`"),
+            ("all", "must be `true`"),
+            ("hosts=a", "the parameters are `host`, `prefix` and `all`"),
         ] {
             assert!(filter(query).as_ref().is_err_and(|said| said.contains(why)), "{query}");
         }
@@ -111,7 +112,7 @@ mod tests {
             ("limit=", "from 1 to 1000"),
             ("after=x", "the `next` of another page"),
             ("after=-1", "the `next` of another page"),
-            ("page=2", "there are `after` and `limit`"),
+            ("page=2", "the parameters are `after` and `limit`"),
         ] {
             assert!(window(query).as_ref().is_err_and(|said| said.contains(why)), "{query}");
         }

@@ -11,13 +11,13 @@ use crate::health_document::{seconds, state};
 use crate::problem::Problem;
 use crate::service::Service;
 
-/// `GET /healthz`: answers as long as the process does.
+/// `GET /healthz`: succeeds as long as the process runs.
 pub(crate) async fn alive() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }
 
-/// `GET /readyz`: 503 while the cache is opened, while it is degraded, and once it is closed. A cache that is recovering counts as ready:
-/// it serves, and will store.
+/// `GET /readyz`: returns 503 while the cache is being opened, while it is degraded, and after it has been closed. A recovering cache
+/// counts as ready, because it serves requests and will store media.
 pub(crate) async fn ready(State(service): State<Service>) -> Result<Response, Problem> {
     let Some(cache) = service.loaded_cache() else {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "loading", "the cache is still loading"));

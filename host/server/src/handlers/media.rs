@@ -20,8 +20,8 @@ use crate::uploads::{check_unmodified, not_kept};
 /// The media type of a form. `curl --data` sends it by default, so it says nothing about the body.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// `GET` and `HEAD`: responds with what is stored, downloaded first if nothing is, unless the client does not want that
-/// (`only-if-cached`, RFC 9111, section 5.2.1.7). Media whose body is arriving is passed on as it comes.
+/// `GET` and `HEAD`: responds with the stored media. If nothing is stored, downloads it first, unless the client sent `only-if-cached`
+/// (RFC 9111, section 5.2.1.7). A body that is still arriving is passed on as it arrives.
 pub(crate) async fn get(
     State(service): State<Service>,
     method: Method,
@@ -49,7 +49,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let PutQuery { url, filename, cache_control, validators } = PutQuery::read(&uri)?;
     check_unmodified(&headers)?;
     let parsed = Url::parse(&url)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL cannot be one: {error}")))?;
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "invalid-url", format!("the URL is not valid: {error}")))?;
     let cache = service.cache().await?;
     let body = service.uploads().receive(cache.spool(), body, &headers, service.max_body_bytes()).await?;
     if body.is_empty() {
@@ -75,7 +75,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     Ok((status, Json(stored)).into_response())
 }
 
-/// `DELETE`: removes what is stored.
+/// `DELETE`: removes the entry.
 pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<StatusCode, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_delete(&uri)?;
     match service.cache().await?.remove(&url).await.map_err(Problem::not_deleted)? {

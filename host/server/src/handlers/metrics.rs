@@ -1,4 +1,4 @@
-//! `/metrics`: what the service measures, for Prometheus.
+//! `/metrics`: the metrics of the service, for Prometheus.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};

@@ -1,4 +1,4 @@
-//! What the service does for each path. `crate::routes` lists which handler is for which.
+//! The handlers of the service. `crate::routes` lists the handlers of each path.
 
 pub(crate) mod component;
 pub(crate) mod entries;

@@ -17,7 +17,7 @@ use crate::timestamp::seconds;
 use crate::uploads::{check_unmodified, read_all};
 use media_cache_requests::query;
 
-/// The largest component that is accepted, in bytes. One that contains an interpreter has tens of megabytes.
+/// The largest component that is accepted, in bytes. A component that contains an interpreter has tens of megabytes.
 pub const MAX_POLICY_BYTES: u64 = 64 << 20;
 
 /// `GET /policy`: the state of the policy.
@@ -50,16 +50,18 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let cache = service.cache().await?;
     let body = service.uploads().receive(cache.spool(), body, &headers, MAX_POLICY_BYTES).await?;
     let engine = cache.engine().clone();
-    // The lock covers compiling, which occupies a processor or two. If the client disconnects, that ends.
+    // The lock includes compilation, which uses one or two processors and stops if the client disconnects.
     let lock = service.lock_swap()?;
     let (component, upload) = match name {
         Some(_) if !body.is_empty() => {
-            return Err(Problem::bad_request("there is both a name and a body; a policy is either a built-in one or a component"));
+            return Err(Problem::bad_request(
+                "the request has both a name and a body; send either the name of a built-in policy or a component",
+            ));
         }
         Some(name) => (run_blocking(move || Ok(engine.built_in_policy(&name)?)).await?, None),
         None if body.is_empty() => {
-            let hint = "say ?name= with the name of a built-in policy, or send a component as the body";
-            return Err(Problem::bad_request(format!("there is no policy in the request; {hint}")));
+            let hint = "use ?name= with the name of a built-in policy, or send a component as the body";
+            return Err(Problem::bad_request(format!("the request contains no policy; {hint}")));
         }
         None => {
             let bytes = read_all(&body).await?;
@@ -70,7 +72,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     swap(service, cache, Some(PolicyChoice { component, options }), upload, lock).await
 }
 
-/// `POST /policy/rollback`: brings the previous policy back.
+/// `POST /policy/rollback`: restores the previous policy.
 pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
     let cache = service.cache().await?;
@@ -78,8 +80,8 @@ pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Resul
     swap(service, cache, None, None, lock).await
 }
 
-/// Replaces the policy, with the previous one if there is no `choice`, and remembers that for the next start. It runs to its end
-/// even if the client disconnects.
+/// Replaces the policy, with the previous one if `choice` is `None`, and saves the choice for the next start. The swap is completed even
+/// if the client disconnects.
 async fn swap(
     service: Service,
     cache: MediaCache,
@@ -105,10 +107,10 @@ async fn swap(
 fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
     let Some(memory) = service.remembered() else { return };
     let written = memory.remember(&cache.policy_choice(), upload, cache.previous_policy().as_ref());
-    written.unwrap_or_else(|error| tracing::warn!("the choice of the policy cannot be kept for the next start: {error}"));
+    written.unwrap_or_else(|error| tracing::warn!("cannot save the choice of policy for the next start: {error}"));
 }
 
-/// Names and values.
+/// Names and values of options.
 type Options = Vec<(String, String)>;
 
 /// The parameter `name`, and the others as options.
@@ -119,13 +121,13 @@ fn name_and_options(uri: &Uri) -> Result<(Option<String>, Options), Problem> {
         if key != "name" {
             options.push((key.into(), value.into()));
         } else if name.replace(value.into_owned()).is_some() {
-            return Err(Problem::bad_request("the parameter `name` is there twice"));
+            return Err(Problem::bad_request("the parameter `name` occurs twice"));
         }
     }
     Ok((name, options))
 }
 
-/// Runs work that blocks, such as compiling, off the threads that serve requests.
+/// Runs blocking work, such as compilation, outside the threads that serve requests.
 async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
     let gone = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shutting-down", "the service is shutting down");
     tokio::task::spawn_blocking(work).await.map_err(gone)?

@@ -11,7 +11,7 @@ use crate::media_query::MediaQuery;
 use crate::problem::Problem;
 use crate::service::Service;
 
-/// `POST`: replaces what is stored, if the media has changed.
+/// `POST`: replaces the stored media if it has changed.
 pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     let MediaQuery { url, .. } = MediaQuery::of_refresh(&uri)?;
     let cache = service.cache().await?;
@@ -30,7 +30,7 @@ pub(crate) async fn refresh(State(service): State<Service>, uri: Uri) -> Result<
     Ok(Json(refreshed).into_response())
 }
 
-/// A refresh that failed.
+/// The problem for a failed refresh.
 fn kept(problem: Problem) -> Problem {
-    problem.and("anything stored for the URL is kept")
+    problem.and("the stored media, if any, is kept")
 }

@@ -1,4 +1,4 @@
-//! `/stats`: what the cache counts, as JSON.
+//! `/stats`: the counters of the cache, as JSON.
 
 use axum::Json;
 use axum::extract::State;
@@ -13,8 +13,8 @@ use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;
 
-/// `GET /stats`: the counters of the cache, its health, and the state of its policy. While the cache does not respond, these are the
-/// counters as of the last time.
+/// `GET /stats`: the counters of the cache, its health, and the state of its policy. While the cache does not respond, the counters are
+/// the last known ones.
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;
     let cache = service.cache().await?;
@@ -24,7 +24,7 @@ pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Res
     Ok(Json(document).into_response())
 }
 
-/// Bytes as mebibytes, to two places.
+/// Converts bytes to mebibytes, rounded to two decimal places.
 fn mebibytes(bytes: u64) -> f64 {
     round(bytes as f64 / 1_048_576.0, 100.0)
 }
@@ -33,13 +33,14 @@ fn round(number: f64, places: f64) -> f64 {
     (number * places).round() / places
 }
 
-/// Hits among all requests, from 0 to 1, to four places; 0 where there were none.
+/// The share of hits among all requests, from 0 to 1, rounded to four decimal places. 0 if there were no requests.
 fn hit_rate(stats: &Stats) -> f64 {
     let requests = stats.hits + stats.misses;
     if requests == 0 { 0.0 } else { round(stats.hits as f64 / requests as f64, 10_000.0) }
 }
 
-/// The counters of a cache as a JSON object, as `/stats` has them. `load` is null while the directory is being loaded. The key `media_cache` holds what admin pages poll for.
+/// The counters of a cache as a JSON object, as in `/stats`. `load` is null while the directory is being loaded. The key `media_cache`
+/// holds the values that admin pages poll.
 #[must_use]
 pub fn stats_document(status: &Status, report: Option<LoadReport>) -> Value {
     let Status { cache, component, policy, blob_handles, restarts } = status;

@@ -1,4 +1,4 @@
-//! The `Date` of responses, formatted once a second.
+//! The `Date` header of responses, formatted once a second.
 
 use std::cell::Cell;
 use std::time::{Duration, SystemTime};

@@ -1,24 +1,24 @@
-//! The headers that the lane knows. A request with any other is left to the router.
+//! The headers that the hit lane understands. A request with any other header is left to the router.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::fetch_destination;
 use crate::request_rules::is_host;
 
-/// What the headers of a request say that matters.
+/// The relevant contents of the headers of a request.
 #[derive(Default)]
 pub(crate) struct KnownHeaders<'a> {
-    /// The id that the client gave the request.
+    /// The client's id for the request.
     pub request_id: Option<&'a [u8]>,
-    /// The origin of the page that sent it.
+    /// The origin of the page that sent the request.
     pub origin: Option<&'a [u8]>,
-    /// Those that an answer depends on.
+    /// Conditions and ranges, on which the answer depends.
     pub conditions: HeaderMap,
 }
 
-/// What a header is to the lane.
+/// How the lane uses a header.
 enum Use {
-    /// Nothing that a hit depends on.
+    /// A hit does not depend on it.
     Ignored,
     Host,
     Connection,
@@ -29,7 +29,7 @@ enum Use {
 }
 
 impl<'a> KnownHeaders<'a> {
-    /// Reads headers. `None` if the router has to look at them.
+    /// Reads headers. `None` if the router has to handle the request.
     pub fn read(headers: &[httparse::Header<'a>]) -> Option<Self> {
         let mut known = Self::default();
         let mut hosts = 0;
@@ -49,7 +49,7 @@ impl<'a> KnownHeaders<'a> {
     }
 }
 
-/// The longest name that is known.
+/// The maximum length of a known name.
 const LONGEST: usize = 32;
 
 fn classify(name: &[u8]) -> Option<Use> {
@@ -69,7 +69,7 @@ fn classify(name: &[u8]) -> Option<Use> {
         b"if-none-match" => Use::Condition(header::IF_NONE_MATCH),
         b"if-modified-since" => Use::Condition(header::IF_MODIFIED_SINCE),
         b"if-unmodified-since" => Use::Condition(header::IF_UNMODIFIED_SINCE),
-        // A hit is as good as any for `cache-control: no-cache`, and all that `only-if-cached` wants.
+        // `no-cache` does not change the answer, and a hit satisfies `only-if-cached`.
         b"cache-control" | b"pragma" => Use::Ignored,
         b"accept" | b"accept-charset" | b"accept-encoding" | b"accept-language" | b"user-agent" | b"referer" | b"cookie"
         | b"dnt" => Use::Ignored,

@@ -1,4 +1,4 @@
-//! Heads of responses, made once for all hits on an entry that have the same.
+//! Response heads, built once for all hits on an entry that share the same head.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use crate::security_headers;
 use crate::shared_access::AccessVersion;
 use crate::version::Version;
 
-/// The head of a response with all of the media, but for its last lines.
+/// The head of a response with all of the media, without its last lines.
 pub(crate) struct MadeHead {
     pub version: Version,
     pub head: Bytes,
@@ -21,13 +21,13 @@ pub(crate) struct MadeHead {
     origin: Option<HeaderValue>,
 }
 
-/// What such a head depends on besides the media.
+/// What a head depends on, apart from the media.
 pub(crate) struct HeadKey<'a> {
-    /// The age of the media, if the head says it.
+    /// The age of the media, if the head contains it.
     age: Option<u64>,
     restriction: Option<Restriction>,
     access: &'a AccessVersion,
-    /// That of the page, if pages of this origin may read media and others may not.
+    /// The origin of the page, if its pages may read media and others may not.
     origin: Option<&'a HeaderValue>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> HeadKey<'a> {
         Self { age, restriction, access, origin: origin.and_then(|origin| access.distinguished(origin)) }
     }
 
-    /// Adds to the headers of media what concerns all responses, and writes them.
+    /// Adds the headers that all responses have to those of media, and encodes the head.
     pub fn finish(&self, status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
         caching::restrict(&mut headers, self.restriction);
         let mut headers = self.access.add_cors(self.origin, headers)?;
@@ -69,7 +69,7 @@ impl MadeHead {
         Self { version, head, age: *age, restriction: *restriction, access: access.number, origin: origin.cloned() }
     }
 
-    /// Whether it is the head for this.
+    /// Whether it is the head for this key.
     pub fn is_for(&self, key: &HeadKey<'_>) -> bool {
         let HeadKey { age, restriction, access, origin } = key;
         (self.age, self.restriction, self.access) == (*age, *restriction, access.number) && self.origin.as_ref() == *origin

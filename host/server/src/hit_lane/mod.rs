@@ -1,8 +1,9 @@
-//! The hit lane: answers requests for media that is in memory or in an open file as soon as their head is read, without hyper and the
-//! router.
+//! The hit lane: answers requests for media that is in memory or in an open file as soon as their head has been read, without hyper or
+//! the router.
 //!
-//! It decides nothing of its own. Access, conditions, ranges and headers are those of the functions that the router's handlers use, and
-//! whatever it does not know (a header, a method, a refusal) it leaves to them. A head that says nothing special is made once per entry.
+//! It has no rules of its own. Access, conditions, ranges and headers come from the functions that the router's handlers use. Whatever
+//! the lane does not handle (an unknown header, another method, a refusal) is left to them. The head of an ordinary response is built
+//! once per entry.
 
 mod date;
 mod known_headers;
@@ -30,13 +31,13 @@ use crate::service::Service;
 use crate::shared_access::SharedAccess;
 use crate::version::{Answer, Version};
 
-/// What precedes the query of requests for media.
+/// The part of the target of a request for media that precedes the query.
 const TARGET: &str = "/media?";
 
-/// The longest query that is looked at, in bytes. hyper accepts a little more.
+/// The longest query that the lane handles, in bytes. hyper accepts slightly longer ones.
 const LONGEST_QUERY: usize = 65_000;
 
-/// The lane of a listener.
+/// The hit lane of a listener.
 pub(crate) struct HitLane {
     service: Service,
     access: SharedAccess,
@@ -53,7 +54,7 @@ impl RespondInPlace for HitLane {
         let begun = Instant::now();
         let query = request.target.strip_prefix(TARGET).filter(|query| is_plain(query))?;
         let headers = KnownHeaders::read(request.headers)?;
-        // What is logged, the router's layers log.
+        // Requests that are logged are left to the router, whose layers log them.
         if self.service.request_log().requests >= LogRequests::All {
             return None;
         }
@@ -84,7 +85,7 @@ impl RespondInPlace for HitLane {
     }
 }
 
-/// The head and the body of the response, unless it is a refusal.
+/// The head and the body of the response. `None` if the router has to respond, for example with a refusal.
 fn respond(
     media: &Media,
     headers: &KnownHeaders<'_>,
@@ -93,7 +94,7 @@ fn respond(
     now: SystemTime,
 ) -> Option<(Bytes, InPlaceBody)> {
     let length = media.body.len();
-    // hyper writes `content-length: 0` in another place.
+    // hyper writes `content-length: 0` in a different position.
     if length == 0 {
         return None;
     }
@@ -108,7 +109,7 @@ fn respond(
     }
     let version = match &made {
         Some(made) => made.version.clone(),
-        // Computing a digest takes too long here.
+        // Computing a digest would take too long here.
         None if media.body.known_digest().is_none() => return None,
         None => futures::FutureExt::now_or_never(Version::of(media))?.ok()?,
     };
@@ -121,7 +122,7 @@ fn respond(
     Some((head, body(made.part)))
 }
 
-/// Whether a query is one that hyper accepts in any case: it is not too long, and consists of characters that need no second look.
+/// Whether hyper is certain to accept a query: it is not too long, and contains only unproblematic characters.
 fn is_plain(query: &str) -> bool {
     query.len() <= LONGEST_QUERY
         && query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"%-._~:/?&=+,;@!$'()*".contains(&byte))

@@ -1,4 +1,4 @@
-//! A line in the log for each download.
+//! Logs each download.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,18 +8,17 @@ use media_cache::{Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
 use crate::logs::requests::SharedRequestLog;
 
-/// Decorates a [`Downloader`] so that every download is logged, or a [`Transcoder`](media_cache::Transcoder) so that every conversion
-/// is.
+/// Decorates a [`Downloader`] to log every download, or a [`Transcoder`](media_cache::Transcoder) to log every conversion.
 ///
-/// A download belongs to no single request, since concurrent requests for a URL are coalesced. Its line has the same fingerprint of
-/// the URL as the lines of these requests.
+/// A download does not belong to a single request, because concurrent requests for a URL are coalesced. Its log line has the same URL
+/// fingerprint as the lines of these requests.
 pub struct Logged<D: ?Sized> {
     pub(super) inner: Arc<D>,
     pub(super) log: SharedRequestLog,
 }
 
 impl<D: ?Sized> Logged<D> {
-    /// Logs the downloads or conversions of `inner`, with as much of their URLs as of those of requests.
+    /// Logs the downloads or conversions of `inner`. Their URLs are logged to the same extent as those of requests.
     #[must_use]
     pub fn new(inner: Arc<D>, log: SharedRequestLog) -> Self {
         Self { inner, log }
@@ -51,10 +50,10 @@ impl<D: Downloader + ?Sized> Downloader for Logged<D> {
 }
 
 impl<D: ?Sized> Logged<D> {
-    /// Logs the end of a download: now, or when a body that is arriving has ended.
+    /// Logs the end of a download: now, or when a body that is still arriving has ended.
     fn log_end(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
         match fetched {
-            // It was arriving, and has failed by now.
+            // The body was arriving, and has failed by now.
             Ok(Some(FetchedMedia { body, .. })) if let Some(failure) = body.failure() => {
                 write(&self.log, url, begun, Err(&failure))
             }
@@ -74,7 +73,7 @@ impl<D: ?Sized> Logged<D> {
     }
 }
 
-/// Logs a download that has ended: with media of this type and size, with none since it has not changed, or with a failure.
+/// Logs a download that has ended: with media of this type and size, without media because it has not changed, or with a failure.
 fn write(log: &SharedRequestLog, url: &str, begun: Instant, ended: Result<Option<(&str, u64)>, &FetchError>) {
     let seconds = begun.elapsed().as_secs_f64();
     let logged = log.get().urls.describe(url);

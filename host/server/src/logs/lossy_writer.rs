@@ -1,8 +1,8 @@
-//! A writer for the log that never makes anybody wait.
+//! A log writer that never blocks its callers.
 //!
-//! Lines are queued, and a thread of their own writes them. If the log is read or stored more slowly than it is written, the queue
-//! reaches its limit and further lines are lost; if a write fails, that line is lost. Lost lines are counted, and once the log works
-//! again, it says how many there were. The queue is limited in bytes rather than lines, since a line can have a whole URL in it.
+//! Lines are queued, and a separate thread writes them. If the log is read or stored more slowly than lines are added, the queue reaches
+//! its limit and further lines are lost. If a write fails, that line is lost. Lost lines are counted, and once the log can be written
+//! again, it reports their number. The queue is limited in bytes rather than lines, because a line can contain a whole URL.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -13,27 +13,27 @@ use std::thread;
 use std::time::Duration;
 
 thread_local! {
-    /// How many lost lines the line reports that this thread is writing. Only the thread that writes the log reports any.
+    /// The number of lost lines that this thread is reporting, otherwise 0. Only the thread that writes the log reports lost lines.
     static REPORTING: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Writes lines in a thread of its own, which runs until the process ends. What is written in one call is one line. Clones are the
-/// same writer.
+/// Writes lines in a separate thread, which runs until the process ends. Each call writes one line. Clones share the thread and its
+/// queue.
 #[derive(Clone)]
 pub struct LossyWriter(Arc<Shared>);
 
-/// How many lines of a log were lost.
+/// The number of log lines that were lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LostLines {
-    /// Because the queue was full.
+    /// Lost because the queue was full.
     pub queue_full: u64,
-    /// Because they could not be written.
+    /// Lost because they could not be written.
     pub write_failed: u64,
 }
 
 struct Shared {
     queue: Mutex<Queue>,
-    /// The most bytes that may be queued.
+    /// The maximum number of bytes in the queue.
     capacity: usize,
     line_added: Condvar,
     line_written: Condvar,
@@ -50,16 +50,16 @@ struct Queue {
 
 struct Line {
     text: Vec<u8>,
-    /// How many lost lines it reports.
+    /// The number of lost lines that it reports.
     reports: u64,
 }
 
 impl LossyWriter {
-    /// Writes to `sink`, and has at most `capacity` bytes wait for it. `report` logs how many lines were lost: it is called in the
-    /// thread that writes, and the line that it writes in turn is queued however full the queue is.
+    /// Starts to write to `sink`, with at most `capacity` bytes in the queue. `report` logs the number of lost lines. It is called in the
+    /// writing thread, and its line is queued even if the queue is full.
     ///
     /// # Errors
-    /// When there can be no further thread.
+    /// If the thread cannot be started.
     pub fn start(sink: impl Write + Send + 'static, capacity: usize, report: impl Fn(u64) + Send + 'static) -> io::Result<Self> {
         let writer = Self(Arc::new(Shared {
             queue: Mutex::default(),
@@ -74,13 +74,13 @@ impl LossyWriter {
         Ok(writer)
     }
 
-    /// How many lines were lost so far.
+    /// The number of lines lost so far.
     #[must_use]
     pub fn lost(&self) -> LostLines {
         LostLines { queue_full: self.0.queue_full.load(Relaxed), write_failed: self.0.write_failed.load(Relaxed) }
     }
 
-    /// Waits until all lines are written, but no longer than `limit`. Says whether they are.
+    /// Waits until all lines are written, for at most `limit`. Returns whether they are.
     pub fn flush_within(&self, limit: Duration) -> bool {
         let unwritten = |queue: &mut Queue| queue.is_writing || !queue.lines.is_empty();
         let waited = self.0.line_written.wait_timeout_while(self.0.queue(), limit, unwritten);
@@ -94,7 +94,7 @@ impl Write for LossyWriter {
         Ok(line.len())
     }
 
-    /// Does nothing: see [`flush_within`](LossyWriter::flush_within).
+    /// Does nothing; see [`flush_within`](LossyWriter::flush_within).
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Shared {
         self.line_added.notify_one();
     }
 
-    /// The next line, which is being written from now on.
+    /// Takes the next line from the queue, and marks it as being written.
     fn next(&self) -> Line {
         let mut queue = self.queue();
         loop {
@@ -147,7 +147,7 @@ impl Shared {
         loop {
             let line = self.next();
             match sink.write_line(&line.text) {
-                // Half of the queue has to be free, so that a log that is slow all the time does not consist of reports.
+                // Half of the queue must be free, so that a log that is always slow does not fill up with reports.
                 Ok(()) if self.queue().bytes <= self.capacity / 2 => {
                     let unreported = self.lost().saturating_sub(reported);
                     if unreported > 0 {
@@ -158,7 +158,7 @@ impl Shared {
                     }
                 }
                 Ok(()) => {}
-                // It was no line of anybody's, and what it reports is reported again.
+                // A report is not counted as lost. The lines that it reports are reported again.
                 Err(_) if line.reports > 0 => reported -= line.reports,
                 Err(_) => drop(self.write_failed.fetch_add(1, Relaxed)),
             }
@@ -170,7 +170,7 @@ impl Shared {
 
 struct LineSink<W> {
     sink: W,
-    /// Whether the last write left a part of a line.
+    /// Whether the last write left an incomplete line.
     is_torn: bool,
 }
 
@@ -205,7 +205,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(60);
 
-    /// Sends what is written, so that the receiver decides when a write ends, and how.
+    /// Sends everything that is written to a receiver, which decides when and how each write ends.
     struct Scripted {
         written: SyncSender<String>,
         outcomes: Receiver<io::Result<usize>>,
@@ -262,7 +262,7 @@ mod tests {
     fn lines_beyond_the_limit_are_lost_and_reported_once_half_of_the_queue_is_free() {
         let rig = Rig::new(16);
         rig.log("first\n");
-        // The first is being written, and no longer queued.
+        // The first line is being written, and no longer queued.
         let first = rig.written.recv_timeout(SOON).unwrap();
         for line in ["second\n", "third\n", "fourth\n", "fifth\n", "6\n"] {
             rig.log(line);
@@ -275,7 +275,7 @@ mod tests {
         assert!(rig.writer.flush_within(SOON));
         rig.log("seventh\n");
         assert_eq!(rig.next(ALL), "seventh\n");
-        assert_eq!(rig.writer.lost().total(), 2, "the report is no line that can be lost");
+        assert_eq!(rig.writer.lost().total(), 2, "the report does not count");
     }
 
     #[test]
@@ -285,7 +285,7 @@ mod tests {
             rig.log(line);
         }
         assert_eq!([rig.next(full()), rig.next(full()), rig.next(ALL)].concat(), "a\nb\nc\n");
-        // The report cannot be written either, and is not counted, but made again.
+        // The report cannot be written either. It is not counted as lost, but repeated.
         assert_eq!(rig.next(full()), "lost 2\n");
         rig.log("d\n");
         assert_eq!([rig.next(ALL), rig.next(ALL)].concat(), "d\nlost 2\n");

@@ -12,14 +12,14 @@ pub enum LogRequests {
     None,
     /// Requests that end in a problem or are abandoned by the client.
     Errors,
-    /// All but hits, and successful requests to the paths that machines poll (`/healthz`, `/readyz`, `/metrics`, `/stats`).
+    /// All except hits and successful requests to the paths that machines poll (`/healthz`, `/readyz`, `/metrics`, `/stats`).
     #[default]
     Misses,
-    /// All. Writing a line takes longer than serving a hit.
+    /// All requests. Writing a line takes longer than serving a hit.
     All,
 }
 
-/// What is logged of requests.
+/// What is logged about requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestLog {
     /// Which requests are logged.
@@ -28,7 +28,7 @@ pub struct RequestLog {
     pub urls: LogUrls,
 }
 
-/// What is logged of requests, which can be changed while the service runs. Clones are the same.
+/// What is logged about requests. It can be changed while the service runs. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedRequestLog {
     requests: Arc<AtomicU8>,
@@ -36,13 +36,13 @@ pub struct SharedRequestLog {
 }
 
 impl SharedRequestLog {
-    /// What is logged from now on.
+    /// Sets what is logged from now on.
     pub fn set(&self, log: RequestLog) {
         self.requests.store(log.requests as u8, Relaxed);
         self.urls.store(log.urls as u8, Relaxed);
     }
 
-    /// What is logged.
+    /// What is currently logged.
     #[must_use]
     pub fn get(&self) -> RequestLog {
         let choices = [LogRequests::None, LogRequests::Errors, LogRequests::Misses, LogRequests::All];

@@ -1,4 +1,4 @@
-//! A line in the log for each conversion.
+//! Logs each conversion.
 
 use std::time::Instant;
 
@@ -29,11 +29,21 @@ impl<T: Transcoder + ?Sized> Transcoder for Logged<T> {
                     tracing::debug!(key, host, url, mimetype, bytes, converted, size, seconds, "converted");
                 }
                 Ok(Transcoded::Keep) => {
-                    tracing::debug!(key, host, url, mimetype, bytes, seconds, "not converted, as configured; stored as it is");
+                    tracing::debug!(key, host, url, mimetype, bytes, seconds, "not converted, as configured; storing the original");
                 }
                 Err(error) => {
                     let (outcome, reason) = (error.name, error.message.as_str());
-                    tracing::warn!(key, host, url, mimetype, bytes, outcome, reason, seconds, "conversion failed; stored as it is");
+                    tracing::warn!(
+                        key,
+                        host,
+                        url,
+                        mimetype,
+                        bytes,
+                        outcome,
+                        reason,
+                        seconds,
+                        "conversion failed; storing the original"
+                    );
                 }
             }
             transcoded

@@ -10,23 +10,23 @@ pub enum LogUrls {
     /// Its fingerprint and its host.
     #[default]
     Host,
-    /// In addition, all but user information, query and fragment.
+    /// Also the URL, except for user information, query and fragment.
     Path,
-    /// All of it, secrets included.
+    /// All of it, including secrets.
     Full,
 }
 
-/// What is logged of a URL.
+/// The parts of a URL that are logged.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LoggedUrl {
-    /// The first 16 hexadecimal digits of the SHA-256 of the URL, as in a trace of requests and in the names of its files.
+    /// The first 16 hexadecimal digits of the SHA-256 of the URL, as in a request trace and in the names of its files.
     pub fingerprint: String,
     pub host: Option<String>,
     pub text: Option<String>,
 }
 
 impl LogUrls {
-    /// Reduces a URL to what may be logged.
+    /// Reduces a URL to the parts that may be logged.
     pub(crate) fn describe(self, url: &str) -> LoggedUrl {
         let parsed = Url::parse(url).ok();
         let text = match self {
@@ -39,7 +39,7 @@ impl LogUrls {
     }
 }
 
-/// The URL without the parts that may be secret. `None` if these cannot be distinguished, such as in `data:` URLs.
+/// The URL without the parts that may be secret. `None` if these cannot be told apart, as in `data:` URLs.
 fn without_secrets(mut url: Url) -> Option<String> {
     url.set_query(None);
     url.set_fragment(None);
