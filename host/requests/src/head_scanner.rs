@@ -62,7 +62,7 @@ impl HeadScanner {
     /// Scans the next bytes of the connection.
     ///
     /// # Errors
-    /// If these bytes begin or continue a request that must be refused. No more bytes must be passed after that.
+    /// If these bytes begin or continue a request that must be refused. No more bytes may be passed after that.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), RefusedHead> {
         let (mut at, mut head) = (0, 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {

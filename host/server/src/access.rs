@@ -88,8 +88,8 @@ impl Access {
         Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
     }
 
-    /// The problem for an administration request on a listener that does not accept any. It says where to send the request, or how to
-    /// turn administration on.
+    /// The problem for an administration request on a listener without administration. It says where to send the request, or how to turn
+    /// administration on.
     fn administration_off(&self) -> Problem {
         let why = match (self.administration, self.listener) {
             (Some(address), Listener::Loopback) => format!("send administration requests to http://{address}"),

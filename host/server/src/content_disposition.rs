@@ -1,4 +1,4 @@
-//! `Content-Disposition`: whether a browser displays or saves media, and under which file name (RFC 6266).
+//! `Content-Disposition`: whether a browser displays or saves media, and under which name (RFC 6266).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

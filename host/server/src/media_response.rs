@@ -56,7 +56,7 @@ fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: 
 
 /// A response that follows an arriving body.
 fn follow(media: &Media) -> Response {
-    // This includes HEAD: the length of an empty body would be taken for that of the media.
+    // HEAD gets this body, too, because the length of an empty one would be taken for that of the media.
     let mut response = Response::new(Body::from_stream(media.body.stream(0..u64::MAX)));
     let (headers, presentation) = (response.headers_mut(), Presentation::of(media.mimetype()));
     if let Some(length) = media.body.expected_len() {

@@ -1,4 +1,4 @@
-//! The paths of the service: what each requires of its callers, and its handlers. A new path needs only one line here.
+//! The paths of the service, with the rights that each requires and its handlers. A new path needs only one line here.
 
 use axum::routing::{MethodRouter, get, post};
 

@@ -70,8 +70,8 @@ struct Admission {
     server: Server,
     connections: Connections,
     permits: Arc<Semaphore>,
-    /// Limits refusals of addresses with too many connections. Beyond this limit, their connections are dropped without a response, so
-    /// that one address does not delay others.
+    /// Limits refusals of connections from addresses with too many. Beyond this limit, such connections are dropped without a response,
+    /// so that one address does not delay others.
     address_refusals: Arc<Semaphore>,
 }
 

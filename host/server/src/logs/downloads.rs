@@ -53,7 +53,7 @@ impl<D: ?Sized> Logged<D> {
     /// Logs the end of a download: now, or when a body that is still arriving has ended.
     fn log_end(&self, url: &str, begun: Instant, fetched: Result<Option<&FetchedMedia>, &FetchError>) {
         match fetched {
-            // The body was arriving, and has failed by now.
+            // The body was still arriving, and has failed since.
             Ok(Some(FetchedMedia { body, .. })) if let Some(failure) = body.failure() => {
                 write(&self.log, url, begun, Err(&failure))
             }
