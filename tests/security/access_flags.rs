@@ -1,4 +1,4 @@
-//! Access rules, given to the binary as flags.
+//! Access rules that are passed to the binary as flags.
 
 use media_cache_test_support::canary_listener::CanaryListener;
 use media_cache_test_support::command::run;
@@ -55,10 +55,10 @@ async fn deny_rules_win_over_allowed_addresses() {
     let url = format!("http://127.0.0.1:{port}/");
     for (arguments, because) in [
         (["--deny-address", "127.0.0.1"], "connections to 127.0.0.1 are denied here".to_owned()),
-        (["--deny-host", "*.example.org,127.0.0.1"], "fetching from 127.0.0.1 is denied here".into()),
-        (["--allow-host", "*.example.org"], "127.0.0.1 is not among the hosts".into()),
+        (["--deny-host", "*.example.org,127.0.0.1"], "downloads from 127.0.0.1 are denied here".into()),
+        (["--allow-host", "*.example.org"], "127.0.0.1 is not among the allowed hosts".into()),
         (["--deny-port", &port], format!("connections to port {port} are denied here")),
-        (["--allow-port", "80,443"], format!("{port} is not among the ports")),
+        (["--allow-port", "80,443"], format!("port {port} is not among the allowed ports")),
     ] {
         let service = dir.serve_with(&arguments).await;
         let said = service.media(&url).await.problem(403);
@@ -78,7 +78,7 @@ async fn invalid_access_rule_values_are_refused_with_the_valid_form() {
         ("--deny-address=010.0.0.0/8", "an address or a range"),
         ("--deny-address=127.0.0.01", "an address or a range"),
         ("--deny-host=http://example.org/", "without a scheme, a port or a path"),
-        ("--allow-host=*.*.example.org", "it takes the form example.org"),
+        ("--allow-host=*.*.example.org", "use the form example.org"),
         ("--allow-port=0", "it has to be a number from 1 to 65535"),
         ("--deny-port=65536", "it has to be a number from 1 to 65535"),
     ] {

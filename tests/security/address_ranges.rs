@@ -1,4 +1,4 @@
-//! Compares the classification of addresses with an independent one, written octet by octet, near every boundary that either knows.
+//! Compares the classification of addresses with an independent one, written octet by octet, near every boundary in either of them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -56,7 +56,7 @@ fn v4() -> impl Strategy<Value = Ipv4Addr> {
 fn v6() -> impl Strategy<Value = Ipv6Addr> {
     let border = || prop::sample::select(V6).prop_map(|border| u128::from(border.parse::<Ipv6Addr>().unwrap()));
     let near = (border(), -300_i128..=300).prop_map(|(border, offset)| border.wrapping_add(offset as u128));
-    // After the same prefix: arbitrary bits, and bits that are, or nearly are, an ISATAP identifier.
+    // After the same prefix: arbitrary bits, and bits that are an ISATAP identifier, or nearly one.
     let behind = (border(), 0_u32..=127, any::<u128>()).prop_map(|(border, kept, rest)| border | (rest >> kept));
     let isatap = (any::<u128>(), prop::sample::select(&[0_u128, 0x0100, 0x0200, 0x0300, 0x8200][..]), 0x5efc_u128..0x5f00)
         .prop_map(|(other, top, mark)| (other & !(0xffff_ffff << 32)) | (top << 48) | (mark << 32));

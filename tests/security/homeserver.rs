@@ -1,4 +1,4 @@
-//! Matrix media through a homeserver: which hosts receive the token, and which do not.
+//! Matrix media through a homeserver, and which hosts receive the token.
 
 use media_cache::{Downloader, FetchError};
 use media_cache_http_downloader::{AccessRules, Homeserver, HttpDownloader, HttpOptions};
@@ -8,7 +8,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 
 const PREFIX: &str = "/_matrix/client/v1/media/download/example.org/";
 
-/// A downloader with a homeserver, and with additional addresses that may be connected to.
+/// A downloader with a homeserver, which may also connect to some other addresses.
 fn downloader(url: &str, allowed: &[&str]) -> HttpDownloader {
     let allow_addresses = allowed.iter().map(|range| range.parse().unwrap()).collect();
     let access = AccessRules { allow_addresses, ..AccessRules::default() };
@@ -30,13 +30,13 @@ async fn access_token_is_sent_only_to_the_homeserver() {
     assert_eq!(strict.fetch("mxc://example.org/abc").await.unwrap().body.in_memory().unwrap(), "media");
     assert_eq!(server.new_requests(), [(format!("{PREFIX}abc"), true)]);
 
-    // The exception applies to requests to it, but neither to redirects nor to URLs that name it.
+    // The exception applies to requests to the homeserver, but not to redirects or to URLs that contain its address.
     for url in ["mxc://example.org/itself", "mxc://example.org/inside", &format!("{base}/abc"), &format!("{base}{PREFIX}abc")] {
         assert!(matches!(failure(&strict, url).await, FetchError::Refused(_)), "{url}");
     }
     assert_eq!(server.new_requests(), [(format!("{PREFIX}itself"), true), (format!("{PREFIX}inside"), true)]);
 
-    // If access rules permit them, redirects and URLs that name it are fetched like any other, without the token.
+    // If access rules permit them, redirects and URLs with its address are fetched like any other, without the token.
     let lenient = downloader(&base, &["127.0.0.0/8"]);
     for url in ["mxc://example.org/itself", &format!("{base}{PREFIX}abc")] {
         lenient.fetch(url).await.unwrap();
@@ -62,7 +62,7 @@ async fn errors_of_the_homeserver_are_reported() {
     let server = TestHomeserver::start("127.88.0.1").await;
     let downloader = downloader(&format!("http://{}", server.address()), &[]);
     assert_eq!(failure(&downloader, "mxc://example.org/lost").await, FetchError::NotFound);
-    for (id, words) in [("unknown", "does not accept the access token"), ("forbidden", "does not give this media")] {
+    for (id, words) in [("unknown", "does not accept the configured access token"), ("forbidden", "denies this media")] {
         let error = failure(&downloader, &format!("mxc://example.org/{id}")).await;
         assert!(matches!(&error, FetchError::Other(why) if why.contains(words)), "{error:?}");
     }

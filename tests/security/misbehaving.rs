@@ -1,5 +1,5 @@
-//! Origins that misbehave, each in its way: the response says what is wrong, nothing is stored, the origin is not contacted for a while,
-//! and everything works once it behaves.
+//! Origins that misbehave, each in a different way: the response says what is wrong, nothing is stored, the origin is not contacted for a
+//! while, and everything works once the origin behaves.
 
 use futures::StreamExt;
 use http::Method;
@@ -27,10 +27,10 @@ const LIMITS: [&str; 8] = [
 /// Valid media.
 const GOOD: &[u8] = b"GIF89a\x01\0\x01\0 and so on";
 
-/// How many are tested concurrently.
+/// How many ways are tested concurrently.
 const AT_ONCE: usize = 6;
 
-/// The path for the way to misbehave with this number.
+/// The path for the way of misbehaving with this number.
 fn path(index: usize) -> String {
     format!("/{index}.gif")
 }
@@ -39,7 +39,7 @@ fn good() -> [Step; 1] {
     [send_response("200 OK", "Content-Type: image/x-good\r\n", GOOD)]
 }
 
-/// Requests media with which the origin misbehaves, and returns the explanation.
+/// Requests media from an origin that misbehaves like this, and returns the explanation.
 async fn trouble(service: &Service, url: &str, behaviour: &Behaviour) -> String {
     let told = service.media(url).await;
     assert_eq!((told.status, told.code().as_str()), (behaviour.status, behaviour.code), "{}: {}", behaviour.name, told.text());
@@ -59,7 +59,7 @@ async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
         let url = origin.follows(&path, &behaviour.script);
         let response = soon(service.media_request(Method::GET, &url).send()).await.unwrap();
         match response.status().as_u16() {
-            // What is too large may have begun to be passed on, and then ends early.
+            // The response may have begun before the body turns out to be too large, and then ends early.
             200 => assert!(behaviour.code == "too-large" && soon(response.bytes()).await.is_err(), "{}", behaviour.name),
             status => assert_eq!(status, behaviour.status, "{}", behaviour.name),
         }
@@ -71,7 +71,7 @@ async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
         trouble(&service, &url, behaviour).await;
         assert_eq!(origin.requests(&path), asked, "{}", behaviour.name);
 
-        // Once the failure is forgotten, and the origin behaves, everything works.
+        // Once the failure is forgotten and the origin behaves, everything works.
         origin.follows(&path, &good());
         service.delete(&url).await.problem(404);
         assert_eq!(service.media(&url).await.is("miss").body, GOOD, "{}", behaviour.name);
@@ -86,7 +86,7 @@ async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
 async fn without_reused_connections_what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--reuse-origin-connections", "never"]).await;
-    let [Step::Send(good_answer)] = good() else { panic!("it is sent in one piece") };
+    let [Step::Send(good_answer)] = good() else { panic!("the response is not in one piece") };
     let evil = send_response("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
     // The timing of the additional response may change the result for the response that it follows, but for no other.
     let at_once = origin.follows("/at-once.gif", &[Step::Send(good_answer.clone()), evil.clone()]);
@@ -102,7 +102,7 @@ async fn without_reused_connections_what_an_origin_sends_behind_an_answer_is_giv
 
 /// An origin whose certificate is invalid.
 fn without_proof() -> Behaviour {
-    let name = "has a certificate that is not valid for it";
+    let name = "has an invalid certificate";
     Behaviour { name, script: Vec::new(), status: 502, code: "unreachable", words: "certificate" }
 }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::vectors::all;
 
-/// An address of this machine that is in none of the vectors; denied services may listen on the others.
+/// An address of this machine that is in none of the vectors. Denied services may listen on the other addresses.
 const HERE: &str = "127.99.0.1";
 const ONLY_HERE: &str = "127.99.0.1/32";
 
@@ -47,7 +47,7 @@ async fn redirect_to_a_denied_address_is_not_followed() {
 async fn redirect_to_a_url_that_is_refused_itself_is_not_followed() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
-    // Without a host, it is a path at the same origin.
+    // Without a host, the target is a path on the same origin.
     let base = Url::parse(&origin.redirect_to(302, "")).unwrap();
     let stays = |text: &str| text.starts_with("//") || base.join(text).is_ok_and(|url| url.host() == base.host());
     let mut tried = 0;

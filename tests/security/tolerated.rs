@@ -1,4 +1,4 @@
-//! The mistakes of origins that are tolerated, as in browsers: the second table in `docs/downloads.md`.
+//! Mistakes of origins that are tolerated, as in browsers: the second table in `docs/downloads.md`.
 
 use media_cache_test_support::raw_origin::{RawOrigin, Step, send_response, send_text};
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -6,9 +6,9 @@ use media_cache_test_support::workspace::workspace_file;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
 
-/// A mistake, and how the media is still stored.
+/// A mistake, and how the media is stored nevertheless.
 struct Mistake {
-    /// What the origin does, in the words of the table.
+    /// What the origin does, as in the table.
     name: &'static str,
     /// The last segment of the URL.
     path: &'static str,
@@ -41,19 +41,25 @@ fn all() -> Vec<Mistake> {
     let readme = b"<h1 align=center>Name</h1>\n\nWords.\n";
     let six = "HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\nContent-Length: 6\r\n\r\nplain!";
     vec![
-        mistake("names a JPEG `image/jpg`", "a.jpg", of_type("image/jpg", b"\xff\xd8\xff\xe0\0\x10JFIF"), "image/jpeg", "a.jpg"),
-        mistake("names an image `text/plain`", "a.png", of_type("text/plain; charset=utf-8", PNG), "image/png", "a.png"),
-        mistake("names an image `text/html`", "image.php", of_type("text/html", PNG), "image/png", "image.png"),
-        mistake("names a video `image/gif`", "a.gif", of_type("image/gif", mp4), "video/mp4", "a.mp4"),
         mistake(
-            "names a README `application/octet-stream`",
+            "declares a JPEG as `image/jpg`",
+            "a.jpg",
+            of_type("image/jpg", b"\xff\xd8\xff\xe0\0\x10JFIF"),
+            "image/jpeg",
+            "a.jpg",
+        ),
+        mistake("declares an image as `text/plain`", "a.png", of_type("text/plain; charset=utf-8", PNG), "image/png", "a.png"),
+        mistake("declares an image as `text/html`", "image.php", of_type("text/html", PNG), "image/png", "image.png"),
+        mistake("declares a video as `image/gif`", "a.gif", of_type("image/gif", mp4), "video/mp4", "a.mp4"),
+        mistake(
+            "declares a README as `application/octet-stream`",
             "a.md",
             of_type("application/octet-stream", readme),
             "application/octet-stream",
             "a.md",
         ),
         mistake(
-            "encodes `filename` in words of RFC 2047",
+            "sends `filename` as RFC 2047 encoded words",
             "a",
             with_name("inline; filename=\"=?UTF-8?B?w6Q=?=.png\""),
             "image/png",
@@ -61,14 +67,14 @@ fn all() -> Vec<Mistake> {
         ),
         mistake("percent-encodes `filename`", "a", with_name("inline; filename=\"na%C3%AFve.png\""), "image/png", "naïve.png"),
         mistake(
-            "gives a name that Windows does not allow",
+            "sends a file name that Windows does not allow",
             "a",
             with_name("inline; filename=\"CON:1.png\""),
             "image/png",
             "CON_1.png",
         ),
         mistake(
-            "sends a `Content-Encoding` that is no coding",
+            "sends a `Content-Encoding` that is not a coding",
             "a.png",
             vec![send_response("200 OK", "Content-Type: image/png\r\nContent-Encoding: aws-chunked\r\n", PNG)],
             "image/png",
@@ -82,7 +88,7 @@ fn all() -> Vec<Mistake> {
             "a",
         ),
         mistake(
-            "answers 203",
+            "responds with 203",
             "a.png",
             vec![send_response("203 Non-Authoritative Information", "Content-Type: image/png\r\n", PNG)],
             "image/png",
@@ -125,7 +131,7 @@ async fn impossible_host_name_is_an_invalid_url_and_is_not_resolved() {
     let long_label = "a".repeat(64);
     for host in ["a..example", "a!b.example", &format!("{long_label}.example"), &["a".repeat(60).as_str(); 5].join(".")] {
         let answer = service.media(&format!("http://{host}/a.png")).await;
-        assert!(answer.problem(400).contains("no host can have its name"), "{host}: {}", answer.text());
+        assert!(answer.problem(400).contains("host name is invalid"), "{host}: {}", answer.text());
         assert_eq!(answer.code(), "invalid-url", "{host}");
     }
 }

@@ -1,5 +1,5 @@
-//! Addresses and URLs that must be refused, and some that must not be: tested against the rules, and with a downloader whose connections
-//! would be noticed.
+//! Addresses and URLs that must be refused, and some that must not be. They are tested against the rules, and with a downloader whose
+//! connections would be noticed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use url::Url;
 const SAMPLE: &str = include_str!("../data/addresses.tsv");
 const MORE: &str = include_str!("../data/more-addresses.tsv");
 
-/// URLs that are never fetched, and that cannot be written on a line of a table.
+/// URLs that are never fetched and that cannot be written on one line of a table.
 const CONTROLS: [&str; 8] = [
     "http://127.0.0.1\t/",
     "http://exam\tple.com/",
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Vector> {
     vectors
 }
 
-/// Runs a future without a way to wait for sockets: no connection can succeed, and an attempt ends in a panic or in an error of its own.
+/// Runs a future without any way to wait for sockets: no connection can succeed, and an attempt ends in a panic or in a distinctive error.
 pub fn without_sockets<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }

@@ -1,4 +1,4 @@
-//! The URLs of the web-platform-tests, valid and invalid. None of them causes a server error or a connection to an address that is not
+//! The URLs of the web-platform-tests, valid and invalid. None of them causes a server error, or a connection to an address that is not
 //! public.
 
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn public_address(url: &str) -> bool {
 #[tokio::test]
 async fn no_url_causes_a_server_error() {
     let dir = ServiceDirectory::create();
-    // Nothing is looked up or connected to.
+    // This service neither resolves names nor connects.
     let service = Service::start_in(&dir.path(""), &[], &["--listen", "127.0.0.1:0", "--allow-host", "no-such-host.invalid"]).await;
     let careless = |url: &String| format!("/media?url={}", utf8_percent_encode(url, UNSENDABLE));
     let paths: Vec<String> = urls().iter().flat_map(|url| [media_path(url), careless(url)]).collect();

@@ -56,7 +56,7 @@ async fn each_request_is_logged_in_one_line_with_its_outcome() {
     assert!(miss["first_byte_seconds"].as_f64().unwrap() <= miss["seconds"].as_f64().unwrap());
     assert_eq!(failure["request_id"], missing.header("x-request-id"));
     assert_eq!(missing.json()["request_id"], failure["request_id"]);
-    assert!(failure["reason"].as_str().unwrap().contains("it answered 404"), "{failure}");
+    assert!(failure["reason"].as_str().unwrap().contains("status 404"), "{failure}");
     let download = service.log().into_iter().find(|line| line.contains("download failed")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&download).unwrap()["key"], failure["key"], "so that they can be matched");
 }

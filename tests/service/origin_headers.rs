@@ -73,11 +73,11 @@ async fn config_show_and_errors_hide_values_of_secret_headers() {
     }
 
     for (header, why) in [
-        ("Private-Token: top-secret", "every host that a URL names would see them"),
+        ("Private-Token: top-secret", "every host in a URL would receive"),
         ("X-Foo top-secret=a: b", "is not a host"),
-        ("Authorization: top-secret", "every host that a URL names would see them"),
+        ("Authorization: top-secret", "every host in a URL would receive"),
         ("Host: top-secret", "it is the host of the URL"),
-        ("Range: top-secret", "media is fetched as a whole"),
+        ("Range: top-secret", "media is always fetched as a whole"),
         ("top-secret", "`NAME: VALUE`"),
     ] {
         dir.write("media-cache.toml", format!("origin-header = [\"{header}\"]\n").as_bytes());

@@ -21,7 +21,7 @@ async fn full_queue_refuses_a_download_with_retry_after_and_is_not_remembered() 
     let meanwhile = async {
         latch.reached().await;
         let answer = service.media(&other).await;
-        assert!(answer.problem(503).contains("there is no capacity for this download now"), "{}", answer.text());
+        assert!(answer.problem(503).contains("there is no capacity for this download at the moment"), "{}", answer.text());
         assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&"overloaded".into(), "1"));
         service.media(&stored).await.is("hit");
         assert_eq!(origin.requests("/other"), 0);

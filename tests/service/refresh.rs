@@ -176,5 +176,5 @@ async fn refresh_command_refreshes_through_the_service() {
     assert_eq!(service.media(&url).await.is("hit").body, png(2));
     origin.answers("/a.png", Page::status(410));
     let failed = command(&[]).await.failed();
-    assert!(failed.contains("it answered 410") && failed.contains("is kept"), "{failed}");
+    assert!(failed.contains("status 410") && failed.contains("is kept"), "{failed}");
 }

@@ -161,8 +161,8 @@ async fn sign_command_refuses_urls_that_the_service_refuses() {
     for (url, why) in [
         ("example.invalid/a.png", "no scheme"),
         ("https://", "empty host"),
-        ("ftp://example.invalid/a.png", "only http and https are fetched"),
-        ("javascript:alert(1)", "only http and https are fetched"),
+        ("ftp://example.invalid/a.png", "only http and https are supported"),
+        ("javascript:alert(1)", "only http and https are supported"),
         ("https://me:secret@example.invalid/", "credentials"),
         ("https://example.invalid/a b", "percent-encode it"),
         ("https://example.invalid/\u{9b}", "percent-encode it"),

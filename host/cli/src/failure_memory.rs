@@ -69,7 +69,7 @@ mod tests {
         assert_eq!("all=0".parse(), Ok(Remembered { kind: None, time: seconds(0) }));
         for (text, why) in [
             ("gone", "write a kind of failure and seconds"),
-            ("missing=5", "there is no kind of failure `missing`; there are invalid-url, "),
+            ("missing=5", "unknown kind of failure `missing`; use one of invalid-url, "),
             ("gone=", "`` is no whole number of seconds up to 4294967"),
             ("gone=1.5", "`1.5` is no whole number"),
             ("gone=-1", "`-1` is no whole number"),

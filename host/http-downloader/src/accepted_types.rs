@@ -17,7 +17,7 @@ pub struct TypePattern {
 
 /// The text is not a [`TypePattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no pattern for media types; it takes the form image/png, image/* or */*, with ! before it for what is not taken")]
+#[error("{0:?} is not a pattern for media types; use the form image/png, image/* or */*, with a leading ! to exclude types")]
 pub struct InvalidTypePattern(String);
 
 impl TypePattern {
@@ -36,8 +36,8 @@ impl TypePattern {
     }
 }
 
-/// Whether the patterns accept a media type, whose parameters are ignored: one of them matches, and none excludes the type. If all of
-/// them exclude, they restrict the [defaults](TypePattern::defaults).
+/// Whether the patterns accept a media type, ignoring its parameters: at least one pattern matches, and none excludes the type. If all
+/// patterns are exclusions, they restrict the [defaults](TypePattern::defaults).
 #[must_use]
 pub fn accepts(patterns: &[TypePattern], mimetype: &str) -> bool {
     if patterns.iter().all(|pattern| pattern.excludes) {

@@ -8,13 +8,13 @@ use url::{Host, Url};
 use crate::host_pattern::HostPattern;
 use crate::special_addresses::{SpecialUse, embedded_v4, special_use};
 
-/// Decides which origins may be fetched from. By default, all hosts with a public address and no others.
+/// Decides which origins may be fetched from. By default, these are all hosts with a public address and no others.
 ///
 /// A deny list wins over an allow list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRules {
     /// Addresses that are allowed although they are not public. An IPv4-mapped IPv6 address counts as its IPv4 address. Any other IPv6
-    /// address that embeds an IPv4 address has to be in this list, and so has the embedded address unless it is public.
+    /// address that embeds an IPv4 address must be in this list, and so must the embedded address unless it is public.
     pub allow_addresses: Vec<IpNet>,
     /// Addresses that are denied, public or not.
     pub deny_addresses: Vec<IpNet>,
@@ -52,26 +52,26 @@ pub enum Denied {
         reason: Box<Denied>,
     },
     /// The host is on the deny list.
-    #[error("fetching from {0} is denied here")]
+    #[error("downloads from {0} are denied here")]
     Host(String),
     /// The host is not on the allow list.
-    #[error("{0} is not among the hosts that are fetched from here")]
+    #[error("{0} is not among the allowed hosts")]
     HostNotListed(String),
     /// The port is on the deny list.
     #[error("connections to port {0} are denied here")]
     Port(u16),
     /// The port is not on the allow list.
-    #[error("{0} is not among the ports that are connected to here")]
+    #[error("port {0} is not among the allowed ports")]
     PortNotListed(u16),
     /// The port belongs to another protocol.
-    #[error("port {0} is one of another protocol, and nothing is fetched from there")]
+    #[error("port {0} belongs to another protocol, and downloads from it are blocked")]
     BadPort(u16),
     /// Port 0 does not exist.
-    #[error("port 0 is no port that can be connected to")]
+    #[error("port 0 cannot be connected to")]
     PortZero,
 }
 
-/// The flag that allows the range, if an operator's own origins may be there.
+/// A hint about the flag that would allow the range, if an operator's own origins may be in it.
 fn hint(special: &SpecialUse) -> String {
     if special.may_have_origins { format!("; --allow-address {} would allow it", special.range) } else { String::new() }
 }
@@ -285,10 +285,10 @@ mod tests {
         let table = [
             ("http://a.example.org/", "fetched"),
             ("http://A.EXAMPLE.org./", "fetched"),
-            ("http://example.org/?secret", "example.org is not among the hosts"),
-            ("http://bad.example.org/", "fetching from bad.example.org is denied"),
-            ("http://bad.example.org./", "is denied"),
-            ("http://8.8.8.8/", "not among the hosts"),
+            ("http://example.org/?secret", "example.org is not among the allowed hosts"),
+            ("http://bad.example.org/", "downloads from bad.example.org are denied"),
+            ("http://bad.example.org./", "are denied"),
+            ("http://8.8.8.8/", "not among the allowed hosts"),
             ("http://10.0.0.1/", "private"),
         ];
         expect(&AccessRules { allow_hosts, deny_hosts, ..Default::default() }, &table);
@@ -298,7 +298,7 @@ mod tests {
     fn ports_of_other_protocols_are_denied_unless_listed() {
         let table = [
             ("http://example.org:0/", "port 0"),
-            ("http://example.org:25/", "port 25 is one of another protocol"),
+            ("http://example.org:25/", "port 25 belongs to another protocol"),
             ("http://example.org:10080/", "another protocol"),
             ("http://example.org:8080/", "fetched"),
             ("https://example.org/", "fetched"),
@@ -309,7 +309,7 @@ mod tests {
             ("http://example.org:25/", "fetched"),
             ("https://example.org/", "fetched"),
             ("https://example.org:444/", "port 444 are denied"),
-            ("http://example.org/", "80 is not among the ports"),
+            ("http://example.org/", "80 is not among the allowed ports"),
             ("http://example.org:0/", "port 0"),
         ];
         expect(&rules, &table);

@@ -1,5 +1,5 @@
-//! Passes the permit of a download to the connection that is opened for it, through a client that knows nothing of permits: the limit
-//! per address counts where a connection really goes, whichever of a name's addresses that is.
+//! Passes the permit of a download to the connection that is opened for it, through a client that is unaware of permits. The limit per
+//! address applies to the address that a connection really leads to, whichever of a name's addresses that is.
 
 use std::future::pending;
 use std::net::IpAddr;
@@ -10,43 +10,43 @@ use hyper_util::client::legacy::connect::{CaptureConnection, HttpInfo};
 
 use crate::concurrency_limiter::Permit;
 
-/// As many downloads as may use this address at once use it already.
+/// This address already has as many concurrent downloads as it may have.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("too many downloads are connected to the same address")]
 pub(crate) struct AddressBusy(pub IpAddr);
 
-/// The permit of a download while one of its requests waits for a response. A connection that is ready later has no use, and must not
-/// change what is claimed for the response.
+/// The permit of a download while one of its requests waits for a response. A connection that is ready later is not needed, and must not
+/// change which addresses are claimed for the response.
 type PendingRequest = Arc<Permit>;
 
 tokio::task_local! {
-    /// The claim of the request that a task works for.
+    /// The claim for the request that the current task works on.
     static CLAIM: AddressClaim;
 }
 
-/// Runs a request in which [`AddressClaim::current`] is that of a download.
+/// Runs a request during which [`AddressClaim::current`] belongs to the download with this permit.
 pub(crate) async fn on_behalf_of<F: Future>(permit: Option<&Arc<Permit>>, request: F) -> F::Output {
     let pending: Option<Arc<PendingRequest>> = permit.map(|permit| Arc::new(permit.clone()));
     CLAIM.scope(AddressClaim(pending.as_ref().map(Arc::downgrade)), request).await
 }
 
-/// Claims permits of addresses for a request. Does nothing without a download, and is refused after the request.
+/// Claims permits for addresses on behalf of a request. Without a download, a claim does nothing; after the request, it fails.
 #[derive(Clone, Default)]
 pub(crate) struct AddressClaim(Option<Weak<PendingRequest>>);
 
 impl AddressClaim {
-    /// That of the request that this task works for.
+    /// The claim for the request that the current task works on.
     pub(crate) fn current() -> Self {
         CLAIM.try_with(Clone::clone).unwrap_or_default()
     }
 
-    /// Claims a permit of the address of a new connection.
+    /// Claims a permit for the address of a new connection.
     pub(crate) fn claim(&self, address: IpAddr) -> Result<(), AddressBusy> {
         let Some(request) = &self.0 else { return Ok(()) };
         if request.upgrade().is_some_and(|permit| permit.claim(address)) { Ok(()) } else { Err(AddressBusy(address)) }
     }
 
-    /// Claims a permit of the address of the connection that the request uses, and returns those of other addresses.
+    /// Claims a permit for the address of the connection that the request uses, and releases those for other addresses.
     fn settle(&self, address: IpAddr) -> Result<(), AddressBusy> {
         self.claim(address)?;
         if let Some(permit) = self.0.as_ref().and_then(Weak::upgrade) {
@@ -55,7 +55,7 @@ impl AddressClaim {
         Ok(())
     }
 
-    /// Claims a permit of the address of whichever connection is used, which may be one that was kept. Resolves only if there is none.
+    /// Claims a permit for the address of the connection that is used, which may be one that was kept. Resolves only if the claim fails.
     pub(crate) async fn refused(&self, mut connection: CaptureConnection) -> AddressBusy {
         let mut extensions = Extensions::new();
         if let Some(connected) = connection.wait_for_connection_metadata().await.as_ref() {

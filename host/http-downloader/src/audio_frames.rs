@@ -1,11 +1,11 @@
-//! Recognises raw audio by its frames: MPEG audio (MP3) and AAC in ADTS, neither of which has a header at its start.
+//! Recognises raw audio by its frames: MPEG audio (MP3) and AAC in ADTS. Neither begins with a file header.
 
 /// How many frames were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frames {
-    /// One: the next one would be beyond the bytes at hand.
+    /// One: the next frame would start beyond the available bytes.
     One,
-    /// At least two that agree, one after the other.
+    /// At least two consecutive frames that agree.
     Several,
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn adts_frames(start: &[u8]) -> Option<Frames> {
     frames(start, adts_frame_length, |first, next| first[1] == next[1] && first[2] == next[2])
 }
 
-/// The frames at the start, of which the first two must agree.
+/// Counts the frames at the start. The first two must agree.
 fn frames(start: &[u8], length: fn(&[u8; 6]) -> Option<usize>, agree: fn(&[u8; 6], &[u8; 6]) -> bool) -> Option<Frames> {
     let first = start.first_chunk()?;
     let after_first = start.get(length(first)?..).unwrap_or_default();

@@ -18,10 +18,10 @@ use crate::options::HttpOptions;
 use crate::type_decision::TypeDecision;
 use media_cache_interfaces::FetchError;
 
-/// How many bytes of a body are received before its start is checked. The header of the second frame of any MP3 is among them.
+/// How many bytes of a body are received before its start is checked. They include the header of the second frame of any MP3.
 const CHECKED_BYTES: usize = 1500;
 
-/// The length of the body that a response announces. An error if it is too large.
+/// The length of the body as announced by a response. An error if it is too large.
 pub(crate) fn announced_length(
     response: &Response<Incoming>,
     framing: BodyFraming,
@@ -37,12 +37,12 @@ pub(crate) fn announced_length(
     }
 }
 
-/// Receives the whole body of a response, which ends as its headers say.
+/// Receives the whole body of a response, which ends where its headers specify.
 ///
 /// hyper reads a body with a transfer coding other than `chunked` up to the end of the connection. If that coding is `identity` and a
-/// length is announced, the body ends there, as in browsers.
+/// length is announced, the body ends after that length, as in browsers.
 ///
-/// Its start is checked once by `types`, before more of the body is received, unless the body has no more than [`CHECKED_BYTES`].
+/// `types` checks the start of the body once, before more of the body is received, unless the body has at most [`CHECKED_BYTES`].
 pub(crate) async fn receive(
     response: Response<Incoming>,
     framing: BodyFraming,
@@ -85,7 +85,7 @@ pub(crate) async fn receive(
             break;
         }
     }
-    // The client then closes the connection, and the rest of what has arrived is counted.
+    // The client then closes the connection, which counts the remaining bytes that have arrived.
     drop(body);
     // A body with neither a length nor chunked coding extends to the end of the connection, so nothing can follow it.
     let is_delimited = announced.is_some() || framing == BodyFraming::Chunked;
@@ -125,7 +125,7 @@ async fn next_chunk(
             Ok(None) => return Ok(None),
             Err(_) if pause_started.elapsed() >= options.pause_timeout => {
                 let pause = options.pause_timeout;
-                return Err(FetchError::TimedOut(format!("nothing of the body came for {pause:?}, after {received} bytes")));
+                return Err(FetchError::TimedOut(format!("no data of the body arrived for {pause:?}, after {received} bytes")));
             }
             Err(_) => rate.record(waited, 0)?,
         }
@@ -140,30 +140,30 @@ fn body_failed(error: &hyper::Error, received: u64, announced: Option<u64>) -> F
     match (announced, local_h2_error.and_then(h2::Error::reason)) {
         // The only protocol error that this side detects within a body is a wrong length, in either direction.
         (Some(length), Some(h2::Reason::PROTOCOL_ERROR)) => {
-            FetchError::BrokenAnswer(format!("{length} bytes were announced, and the body is shorter or longer"))
+            FetchError::BrokenAnswer(format!("{length} bytes were announced, but the body is shorter or longer"))
         }
         _ if matches!(io, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) => {
             FetchError::BrokenAnswer(format!("after {received} bytes of the body: {cause}"))
         }
-        _ => FetchError::ShortBody(format!("it broke off after {received} bytes: {cause}")),
+        _ => FetchError::ShortBody(format!("it ended early after {received} bytes: {cause}")),
     }
 }
 
-/// Checks that nothing follows the body of an HTTP/1 response. It covers all bytes that have arrived by now; later ones are never read.
+/// Checks that nothing follows the body of an HTTP/1 response. This covers all bytes that have arrived by now; later ones are never read.
 async fn check_surplus(counter: &ByteCounter, announced: Option<u64>, options: &HttpOptions) -> Result<(), FetchError> {
     let drained = timeout(options.pause_timeout, counter.drained()).await;
     if counter.surplus(announced) == 0 {
-        drained.map_err(|_| FetchError::TimedOut("the connection did not come to rest after the body".into()))?;
+        drained.map_err(|_| FetchError::TimedOut("the connection did not become idle after the body".into()))?;
         counter.body_received();
         return Ok(());
     }
     Err(FetchError::OverlongBody(match announced {
-        Some(length) => format!("{length} bytes were announced, and more came"),
-        None => "more came after the last chunk".into(),
+        Some(length) => format!("{length} bytes were announced, but more arrived"),
+        None => "more data arrived after the last chunk".into(),
     }))
 }
 
 fn wrong_length(announced: u64, received: u64) -> FetchError {
-    let text = format!("{announced} bytes were announced and {received} came");
+    let text = format!("{announced} bytes were announced, but {received} arrived");
     if received < announced { FetchError::ShortBody(text) } else { FetchError::OverlongBody(text) }
 }

@@ -1,12 +1,12 @@
-//! Counts the bytes that arrive over a connection, so that bytes after the end of a body are noticed.
+//! Counts the bytes that arrive over a connection, so that bytes after the end of a body are detected.
 //!
-//! An HTTP client returns the body that an origin announced and ignores bytes after it. But an origin that sends more than it
-//! announces is wrong about one of the two, and the surplus must never become the response to another request. Therefore every HTTP/1
-//! response is read through a [`CountedStream`] of its own, whose [`ByteCounter`] travels with the response. Only if the counter has
-//! found exactly one whole response does the connection serve another request. A surplus that arrives when that has just been sent is
-//! beyond what can be noticed: this is the risk of using a connection again.
+//! An HTTP client returns the body that an origin announced and ignores bytes after it. But an origin that sends more than it announces has
+//! made a mistake somewhere, and the surplus must never become the response to another request. Every HTTP/1 response is therefore read
+//! through its own [`CountedStream`], whose [`ByteCounter`] travels with the response. The connection serves another request only if the
+//! counter has found exactly one whole response. A surplus that arrives just after the next request was sent cannot be detected; this is
+//! the risk of reusing a connection.
 //!
-//! In HTTP/2 every frame states its stream and length. There can be no surplus, and nothing is counted.
+//! In HTTP/2, every frame states its stream and length. There can be no surplus, and nothing is counted.
 
 use std::io;
 use std::pin::Pin;
@@ -39,16 +39,16 @@ struct Shared {
     unused: Notify,
 }
 
-/// Whether the connection can serve another request, once all of this is known.
+/// Whether the connection can serve another request. This is decided once all fields are known.
 #[derive(Default)]
 struct Reuse {
     /// How the body of the response ends, if its head permits another request.
     permitted_after: Option<BodyFraming>,
     /// Whether all of the body was received.
     has_body: bool,
-    /// The connection, once the client has no more use for it, until it is released.
+    /// The connection, from the moment when the client no longer needs it until it is released.
     connection: Option<OriginConnection>,
-    /// Whether the client has no more use for it.
+    /// Whether the client no longer needs the connection.
     is_unused: bool,
 }
 
@@ -69,7 +69,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Whether what has arrived is a head, a body that ends like this, and nothing else.
+    /// Whether the bytes that have arrived are a head, a body with this framing, and nothing else.
     fn is_one_response(&self, framing: BodyFraming) -> bool {
         let end = match framing {
             BodyFraming::Length(length) => Some(length),
@@ -81,7 +81,7 @@ impl Counts {
 }
 
 impl ByteCounter {
-    /// How many bytes have been counted after the end of the body. `announced` is its length; without one, it is chunked.
+    /// How many bytes have been counted after the end of the body. `announced` is its length; if there is none, the body is chunked.
     pub(crate) fn surplus(&self, announced: Option<u64>) -> u64 {
         let counts = self.counts();
         let end = announced.or_else(|| counts.chunked_body.end());
@@ -99,7 +99,7 @@ impl ByteCounter {
         }
     }
 
-    /// Permits another request over the connection after the body of this response, which ends like this.
+    /// Permits another request over the connection after the body of this response, which has this framing.
     pub(crate) fn permit_reuse(&self, framing: BodyFraming) {
         self.reuse().permitted_after = Some(framing);
     }
@@ -115,7 +115,7 @@ impl ByteCounter {
         self.reuse().permitted_after.is_some()
     }
 
-    /// Takes the connection that the client has no more use for. It is closed with the last handle to this counter, unless it is released.
+    /// Takes the connection once the client no longer needs it. It is closed with the last handle to this counter, unless it is released.
     fn unused(&self, connection: OriginConnection) {
         let mut reuse = self.reuse();
         reuse.connection = Some(connection);
@@ -124,7 +124,7 @@ impl ByteCounter {
         self.0.unused.notify_waiters();
     }
 
-    /// Waits until the client has no more use for the connection. If another request can follow, it can from then on.
+    /// Waits until the client no longer needs the connection. If another request can follow, it can from then on.
     pub(crate) async fn until_unused(&self) {
         loop {
             let unused = self.0.unused.notified();
@@ -198,7 +198,7 @@ impl CountedStream {
         Ok(Pin::new(connection.stream_mut()))
     }
 
-    /// Notes an error, after which the connection is not used again.
+    /// Notes an error. The connection is then not used again.
     fn noted<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let (Some(counter), Poll::Ready(Err(_))) = (&self.counter, &polled) {
             counter.set_closed();
@@ -213,7 +213,7 @@ impl Connection for CountedStream {
         let connected = connection.map_or_else(Connected::new, |connection| connection.stream().inner().connected());
         match &self.counter {
             Some(counter) => {
-                // Excludes the connection from reuse by the client, which does not check what it has read.
+                // Prevents the client from reusing the connection, since the client does not check what it has read.
                 connected.poison();
                 connected.extra(counter.clone())
             }
@@ -256,7 +256,7 @@ impl AsyncWrite for CountedStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The client will not read again. A byte that has arrived nevertheless has to be counted.
+        // The client will not read again, but a byte that has already arrived must be counted.
         if self.counter.as_ref().is_some_and(|counter| !counter.is_drained()) {
             let mut byte = [0];
             // An error does not matter at this point.
@@ -264,7 +264,7 @@ impl AsyncWrite for CountedStream {
         }
         if let Some(counter) = &self.counter {
             counter.set_drained();
-            // Another request may follow, which is decided later. If none does, the connection is shut down when it is dropped.
+            // Another request may follow; that is decided later. If none does, the connection is shut down when it is dropped.
             return Poll::Ready(Ok(()));
         }
         self.stream()?.poll_shutdown(cx)

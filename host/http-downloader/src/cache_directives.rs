@@ -1,6 +1,6 @@
-//! What an origin says about keeping its response (RFC 9111): who may keep it, and for how long it is fresh.
+//! An origin's directives for storing its response (RFC 9111): which caches may store it, and for how long it is fresh.
 //!
-//! Anything unclear counts as the stricter meaning: an invalid lifetime is 0, and so are two that differ.
+//! Anything unclear is interpreted strictly: an invalid lifetime is 0, and so are two different ones.
 
 use std::time::SystemTime;
 
@@ -8,18 +8,18 @@ use http::HeaderMap;
 use http::header::{AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderName, HeaderValue, LAST_MODIFIED, PRAGMA};
 use media_cache_interfaces::{CacheControl, Cacheability, Validators};
 
-/// The longest validator that is kept, in bytes.
+/// The longest validator that is stored, in bytes.
 const MAX_VALIDATOR_BYTES: usize = 1024;
 
-/// What the headers of a response say about keeping it. An origin that says nothing leaves it to the cache. If the request had
-/// credentials, the media is for this cache and its clients, so `private` does not forbid storing it.
+/// What the headers of a response say about storing it. If they say nothing, the cache decides. If the request had credentials, the media
+/// is for this cache and its clients, so `private` does not forbid storing it.
 pub(crate) fn cache_control(headers: &HeaderMap, now: SystemTime, had_credentials: bool) -> CacheControl {
     let directives = Directives::read(headers);
     let cacheability = directives.cacheability(had_credentials);
     CacheControl { cacheability, max_age: max_age(&directives, headers, now), age: age(headers) }
 }
 
-/// The validators of a response. Invalid ones are dropped, as they could not be sent back.
+/// The validators of a response. Invalid ones are dropped, since they could not be sent back.
 pub(crate) fn validators(headers: &HeaderMap) -> Validators {
     let text = |name: &HeaderName| {
         let value = only(headers, name)?;
@@ -60,7 +60,7 @@ impl Directives {
             Some(end) => (&directive[..end], Some(directive[end + 1..].trim_ascii())),
             None => (directive, None),
         };
-        // With a list of headers, which is quoted, these two concern those headers only, none of which is passed on.
+        // With a quoted list of headers, these two directives concern only those headers, none of which is passed on.
         let is_list = |argument: &[u8]| argument.starts_with(b"\"") && !unquoted(argument).trim_ascii().is_empty();
         let is_general = !argument.is_some_and(is_list);
         match name.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -96,18 +96,18 @@ impl Lifetime {
     }
 }
 
-/// For how many seconds the response is fresh, from when the origin made it.
+/// How many seconds the response is fresh, counted from when the origin generated it.
 fn max_age(directives: &Directives, headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     if directives.no_cache || (!directives.is_present && has_pragma_no_cache(headers)) {
         return Some(0);
     }
     let stated = directives.s_maxage.0.or(directives.max_age.0);
     let stated = stated.or_else(|| headers.contains_key(EXPIRES).then(|| lifetime_until_expiry(headers, now)));
-    // To revalidate what has no lifetime is to revalidate it always.
+    // Without a lifetime, `must-revalidate` means that every use requires revalidation.
     stated.or_else(|| directives.must_revalidate.then_some(0))
 }
 
-/// The seconds from `Date` to `Expires`. An invalid time, such as `0`, has passed.
+/// The seconds from `Date` to `Expires`. An invalid time, such as `0`, is in the past.
 fn lifetime_until_expiry(headers: &HeaderMap, now: SystemTime) -> u32 {
     let expires = only(headers, &EXPIRES).and_then(date);
     let made = only(headers, &DATE).and_then(date).unwrap_or(now);
@@ -120,13 +120,13 @@ fn has_pragma_no_cache(headers: &HeaderMap) -> bool {
     pragmas.any(|pragma| pragma.eq_ignore_ascii_case(b"no-cache"))
 }
 
-/// The `Age` of a response in seconds: of a list, the first. Any other value is ignored.
+/// The `Age` of a response in seconds. If there are several values, the first counts. An invalid one is ignored.
 fn age(headers: &HeaderMap) -> u32 {
     let first = headers.get(AGE).and_then(|value| value.as_bytes().split(|byte| *byte == b',').next());
     first.and_then(|first| delta_seconds(first.trim_ascii())).unwrap_or(0)
 }
 
-/// A number of seconds. One that is too large becomes the largest.
+/// A number of seconds, capped at the maximum.
 fn delta_seconds(text: &[u8]) -> Option<u32> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let digits = std::str::from_utf8(text).ok().filter(|_| is_number)?;
@@ -137,7 +137,7 @@ fn date(value: &HeaderValue) -> Option<SystemTime> {
     httpdate::parse_http_date(value.to_str().ok()?).ok()
 }
 
-/// The value of a header, if it is not there several times with different ones.
+/// The value of a header, unless the header is repeated with different values.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let first = headers.get(name)?;
     headers.get_all(name).into_iter().all(|value| value == first).then_some(first)
@@ -149,8 +149,8 @@ fn is_entity_tag(text: &str) -> bool {
     opaque.is_some_and(|opaque| opaque.bytes().all(|byte| byte == b'!' || matches!(byte, b'#'..=b'~')))
 }
 
-/// The members of a list, without the white space around them. A comma within a quoted string separates nothing. If the end of one
-/// is missing, every comma separates.
+/// The members of a list, without the white space around them. A comma within a quoted string is not a separator. If a closing quote is
+/// missing, every comma is a separator.
 fn split(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut quotes = Quotes::default();
     list.iter().for_each(|byte| quotes.read(*byte));
@@ -181,7 +181,7 @@ impl Quotes {
     }
 }
 
-/// The text of an argument, which may be a quoted string. One whose end is missing goes on to the end of the value.
+/// The text of an argument, which may be a quoted string. If the closing quote is missing, the string extends to the end of the value.
 fn unquoted(argument: &[u8]) -> Vec<u8> {
     let Some(quoted) = argument.strip_prefix(b"\"") else { return argument.to_vec() };
     let (mut text, mut bytes) = (Vec::new(), quoted.iter());

@@ -1,4 +1,4 @@
-//! Limits how many downloads run at once. The others wait in a queue; a download waits only for so long, and only so many may wait.
+//! Limits the number of concurrent downloads. The others wait in a queue of limited length, for a limited time.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ struct Shared {
     closed: watch::Sender<bool>,
 }
 
-/// The right to download, or a place in the queue until then. Dropping it releases either.
+/// The right to download, or a place in the queue until it is granted. Dropping it releases either.
 pub(crate) struct Permit {
     limiter: ConcurrencyLimiter,
     id: DownloadId,
@@ -60,7 +60,7 @@ impl ConcurrencyLimiter {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
-    /// Waits for a permit of each of these groups and a general one.
+    /// Waits for a permit of each of these groups, and then for a general one.
     pub(crate) async fn acquire(&self, groups: Vec<LimitGroup>) -> Result<Permit, FetchError> {
         let (id, start) = self.queue().enqueue(groups)?;
         let mut permit = Permit { limiter: self.clone(), id, started: None };
@@ -80,18 +80,18 @@ impl ConcurrencyLimiter {
 }
 
 impl Permit {
-    /// Claims a permit of an address that the download connects to, besides those that it has. `false` if there is none at the moment,
-    /// or the download waits: the connection has to be closed then, since the download must not use it.
+    /// Claims a permit for an address that the download connects to, in addition to those that it has. Returns `false` if none is
+    /// available, or if the download is waiting: the connection must then be closed, since the download must not use it.
     pub(crate) fn claim(&self, address: IpAddr) -> bool {
         self.limiter.queue().claim(self.id, address.into())
     }
 
-    /// Returns the permits of all addresses but that of the connection that the download uses.
+    /// Releases the permits for all addresses except that of the connection that the download uses.
     pub(crate) fn settle(&self, address: IpAddr) {
         self.limiter.queue().settle(self.id, address.into());
     }
 
-    /// Returns the general permit, and waits for one of this address and then for a general one again.
+    /// Releases the general permit, and waits for a permit for this address and then for a general one again.
     pub(crate) async fn wait_for_address(&self, address: IpAddr) -> Result<(), FetchError> {
         let start = {
             let mut queue = self.limiter.queue();
@@ -103,7 +103,7 @@ impl Permit {
         self.wait(start).await
     }
 
-    /// Goes on to a redirect: waits for the permits of these groups, unless it has them.
+    /// Continues with a redirect: waits for the permits of these groups that the download does not have yet.
     pub(crate) async fn redirect(&self, groups: Vec<LimitGroup>) -> Result<(), FetchError> {
         let start = {
             let mut queue = self.limiter.queue();

@@ -1,15 +1,15 @@
-//! Passes what a request allows to the connector, through a client that knows nothing of it: whether an idle connection may be used. The
-//! connector passes back whether one was.
+//! Tells the connector whether a request may use an idle connection, through a client that is unaware of this. The connector reports back
+//! whether it used one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 tokio::task_local! {
-    /// The attempt that a task works for.
+    /// The attempt that the current task works on.
     static ATTEMPT: ConnectionAttempt;
 }
 
-/// An attempt to send a request. Clones are the same attempt.
+/// An attempt to send a request. Clones refer to the same attempt.
 #[derive(Clone, Default)]
 pub(crate) struct ConnectionAttempt(Arc<Choice>);
 
@@ -24,12 +24,12 @@ impl ConnectionAttempt {
         Self(Arc::new(Choice { may_reuse, has_reused: AtomicBool::new(false) }))
     }
 
-    /// Runs a request in which [`ConnectionAttempt::current`] is this one.
+    /// Runs a request during which [`ConnectionAttempt::current`] is this attempt.
     pub(crate) async fn run<F: Future>(&self, request: F) -> F::Output {
         ATTEMPT.scope(self.clone(), request).await
     }
 
-    /// That of the request that this task works for. Without one, connections are not reused.
+    /// The attempt that the current task works on. Without one, connections are not reused.
     pub(crate) fn current() -> Self {
         ATTEMPT.try_with(Clone::clone).unwrap_or_default()
     }

@@ -4,8 +4,8 @@
 //! address and the claim of a permit to use it, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment
 //! are ignored.
 //!
-//! A connection that an earlier request has used is taken only after the same steps: the name is resolved and all its addresses are
-//! checked, and the connection leads to one of them.
+//! A connection that an earlier request has used is reused only after the same steps: the name is resolved, all its addresses are checked,
+//! and the connection leads to one of them.
 
 use std::error::Error;
 use std::future::{Ready, ready};
@@ -103,7 +103,7 @@ impl Inner {
                 addresses.iter().find_map(|&address| Some((self.pool.take(&uri, address)?, address)))
         {
             self.check(&uri, address)?;
-            // If the address is busy, the connection is closed: releasing it would keep it for longer, although no request used it.
+            // If the address is busy, the connection is closed: releasing it would extend its idle time although no request has used it.
             claim.claim(address)?;
             attempt.note_reused();
             return Ok(connection);
@@ -114,7 +114,7 @@ impl Inner {
         Ok(self.pool.opened(stream, &uri, address))
     }
 
-    /// The addresses of the host of a URL. Those of a name have been checked.
+    /// The addresses of the host of a URL. If the host is a name, its addresses have been checked.
     async fn addresses(&self, uri: &Uri) -> io::Result<Vec<IpAddr>> {
         let host = uri.host().unwrap_or_default();
         match literal(host) {
@@ -128,18 +128,18 @@ impl Inner {
         let mut tcp = HttpConnector::new_with_resolver(Resolved(addresses));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        // Divided among the addresses of a name, so that one that does not answer leaves time for the others.
+        // The timeout is divided among the addresses of a name, so that one that does not respond leaves time for the others.
         tcp.set_connect_timeout(Some(self.timeout));
         tcp
     }
 
-    /// Checks the address of a connection, which also covers addresses in URLs.
+    /// Checks the address of a connection. This also covers addresses in URLs.
     fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Denied> {
         self.rules.check_address(address).map_err(|denied| denied_for(uri, denied))
     }
 }
 
-/// Opens TCP connections, checks the peer address again, and claims a permit of it.
+/// Opens TCP connections, checks the peer address again, and claims a permit for it.
 #[derive(Clone)]
 struct CheckedConnector {
     tcp: HttpConnector<Resolved>,
@@ -169,12 +169,12 @@ impl Service<Uri> for CheckedConnector {
     }
 }
 
-/// The address that a host in a URL is, if it is no name.
+/// The host in a URL as an address, if it is not a name.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// The error for the host of a URL: if that is a name, the error does not disclose its address.
+/// The error for the host of a URL. If the host is a name, the error does not disclose its address.
 fn denied_for(uri: &Uri, denied: Denied) -> Denied {
     let host = uri.host().unwrap_or_default();
     if literal(host).is_some() { denied } else { Denied::Name { name: host.to_owned(), reason: Box::new(denied) } }
@@ -194,7 +194,7 @@ impl Service<Name> for Resolved {
     }
 
     fn call(&mut self, _: Name) -> Self::Future {
-        // The connector replaces the port by that of the URL.
+        // The connector replaces the port with that of the URL.
         let addresses: Vec<_> = self.0.iter().map(|&address| SocketAddr::new(address, 0)).collect();
         ready(Ok(addresses.into_iter()))
     }

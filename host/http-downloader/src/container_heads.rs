@@ -1,7 +1,7 @@
-//! Reads the heads of containers, to tell which kind of media is in them: the `ftyp` box of ISO media files, the document type of EBML,
-//! the first pages of Ogg, and the packets of MPEG transport streams. Each reader looks at a bounded number of bytes.
+//! Reads the heads of containers to determine the kind of media in them: the `ftyp` box of ISO media files, the document type of EBML, the
+//! first pages of Ogg, and the packets of MPEG transport streams. Each reader examines a bounded number of bytes.
 
-/// The brands of ISO media files and the types they stand for. Brands are compared to their length, so `mp4` stands for `mp41`, `mp42`.
+/// The brands of ISO media files and the types they stand for. These are prefixes, so `mp4` stands for `mp41` and `mp42`.
 const BRANDS: &[(&[u8], &str)] = &[
     (b"avif", "image/avif"),
     (b"avis", "image/avif"),
@@ -47,20 +47,20 @@ const BRANDS: &[(&[u8], &str)] = &[
     (b"dby1", "video/mp4"),
 ];
 
-/// How many compatible brands of an ISO media file are looked at.
+/// How many compatible brands of an ISO media file are examined.
 const MAX_BRANDS: usize = 32;
 
 /// How many bytes at the start of an EBML file are searched for its document type.
 const MAX_EBML_BYTES: usize = 64;
 
-/// How many streams of an Ogg file are looked at.
+/// How many streams of an Ogg file are examined.
 const MAX_OGG_STREAMS: usize = 8;
 
-/// The length of a packet of a transport stream, and that of one with a time before it, as on Blu-ray discs.
+/// The length of a packet of a transport stream, and the length including a timestamp before it, as on Blu-ray discs.
 const PACKET_BYTES: usize = 188;
 const TIMED_PACKET_BYTES: usize = 192;
 
-/// The type of an ISO media file. The major brand decides, unless it stands for any image: another brand then says which.
+/// The type of an ISO media file. The major brand decides, unless it stands for any image: then another brand determines the format.
 pub(crate) fn iso_media_type(start: &[u8]) -> Option<&'static str> {
     if start.get(4..8) != Some(b"ftyp") {
         return None;
@@ -81,12 +81,12 @@ fn brand_type(brand: &[u8]) -> Option<&'static str> {
     BRANDS.iter().find(|(known, _)| brand.starts_with(known)).map(|(_, mimetype)| *mimetype)
 }
 
-/// The type of an EBML file, which its document type tells.
+/// The type of an EBML file, by its document type.
 pub(crate) fn ebml_type(start: &[u8]) -> Option<&'static str> {
     let head = start.strip_prefix(b"\x1a\x45\xdf\xa3")?;
     let head = &head[..head.len().min(MAX_EBML_BYTES)];
     let at = head.windows(2).position(|id| id == b"\x42\x82")?;
-    // The length, of which any number of leading bytes may be zero, is followed by the name.
+    // The length, which may begin with any number of zero bytes, is followed by the name.
     let name = &head[at + 2..];
     let first = name.first()?.leading_zeros() as usize;
     let name = name.get(first + 1..)?;
@@ -95,7 +95,7 @@ pub(crate) fn ebml_type(start: &[u8]) -> Option<&'static str> {
         .find_map(|(known, mimetype)| name.starts_with(known).then_some(mimetype))
 }
 
-/// The type of an Ogg file: video if one of its first streams is one, else audio if one is known to be.
+/// The type of an Ogg file: video if one of its first streams is video, otherwise audio if one is known to be audio.
 pub(crate) fn ogg_type(start: &[u8]) -> Option<&'static str> {
     const VIDEO: [&[u8]; 4] = [b"\x80theora", b"BBCD\0", b"OVP80", b"\x01video\0"];
     const AUDIO: [&[u8]; 5] = [b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ", b"PCM     "];
@@ -119,7 +119,7 @@ pub(crate) fn ogg_type(start: &[u8]) -> Option<&'static str> {
     found.or_else(|| start.starts_with(b"OggS\0").then_some("application/ogg"))
 }
 
-/// Whether this is an MPEG transport stream: three packets in a row start as packets do.
+/// Whether this is an MPEG transport stream: three consecutive packets start with the sync byte.
 pub(crate) fn transport_stream(start: &[u8]) -> bool {
     let has_packets = |offset: usize, length: usize| (0..3).all(|index| start.get(offset + index * length) == Some(&0x47));
     has_packets(0, PACKET_BYTES) || has_packets(TIMED_PACKET_BYTES - PACKET_BYTES, TIMED_PACKET_BYTES)

@@ -1,7 +1,7 @@
-//! Hands out a body: when it is complete, or while it arrives.
+//! Delivers a body: once it is complete, or while it arrives.
 //!
-//! A body can be read while it arrives once its media type is decided: after the bytes that are looked at, or [`MAX_UNDECIDED`] after the
-//! first one. Until then a failure is that of the download, and may be retried. A later one ends the body early.
+//! A body can be read while it arrives once its media type is decided: after the bytes that are examined, or [`MAX_UNDECIDED`] after the
+//! first byte. Until then, a failure is a failure of the download, and may be retried. A later one ends the body early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::options::HttpOptions;
 use crate::type_decision::TypeDecision;
 use media_cache_interfaces::{Abandoned, ArrivingBody, Blob, FetchError, SpoolError, SpooledBody};
 
-/// How long after the first byte of a body its media type is decided, though there are few bytes to look at.
+/// How long after the first byte of a body its media type is decided, even if few bytes have arrived.
 const MAX_UNDECIDED: Duration = Duration::from_secs(1);
 
-/// How long the end of a body is waited for once its media type is decided: bodies from near origins are then complete.
+/// How long to wait for the end of a body once its media type is decided. Bodies from nearby origins are then complete.
 const GRACE: Duration = Duration::from_millis(2);
 
-/// A body of more than this many bytes is read while it arrives although it never pauses.
+/// A body with more than this many bytes can be read while it arrives, even if it never pauses.
 const STEADY_BYTES: u64 = 1 << 20;
 
-/// When a body may have space again that has none now, in seconds.
+/// When there may be space again for a body that does not fit at the moment, in seconds.
 const SPACE_AGAIN: u32 = 2;
 
-/// A body whose media type is decided, and that is arriving.
+/// An arriving body whose media type is decided.
 pub(crate) struct Started {
     pub body: Blob,
     pub mimetype: String,
@@ -39,29 +39,29 @@ pub(crate) struct Delivery {
     sink: Sink,
     stage: Stage,
     types: Arc<TypeDecision>,
-    /// Told once the body can be read while it arrives. `None` if it is not to be.
+    /// Notified once the body can be read while it arrives. `None` if that has happened, or must not happen.
     started: Option<oneshot::Sender<Started>>,
 }
 
-/// Where the bytes go.
+/// The destination of the bytes.
 enum Sink {
     Spooled(SpooledBody),
     Arriving(ArrivingBody),
-    /// Nowhere any more.
+    /// No destination: the bytes are dropped.
     Closed,
 }
 
-/// How far a body is from being read while it arrives.
+/// The progress of a body towards being readable while it arrives.
 enum Stage {
     /// There are no bytes yet.
     Empty,
-    /// The first bytes came at this time.
+    /// The first bytes arrived at this time.
     Undecided(Instant),
-    /// The first bytes do not decide the type, but more will.
+    /// The first bytes are not enough to decide the type; more bytes are needed.
     NeedsMore,
     /// The type was decided at this time.
     Decided(Instant, String),
-    /// It is read already, or is not before it is complete.
+    /// The body is already readable, or must not be before it is complete.
     Settled,
 }
 
@@ -103,7 +103,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Waits until it is time to [go on](Self::go_on), although there is nothing to append.
+    /// Waits until it is time to [go on](Self::go_on), even if there is nothing to append.
     pub async fn due(&self) {
         match &self.stage {
             Stage::Undecided(since) => sleep_until(*since + MAX_UNDECIDED).await,
@@ -112,7 +112,7 @@ impl Delivery {
         }
     }
 
-    /// Lets the body be read from now on, if its type is decided or can be.
+    /// Makes the body readable from now on, if its type is decided or can be decided now.
     pub fn go_on(&mut self) -> Result<(), FetchError> {
         match (std::mem::replace(&mut self.stage, Stage::Settled), &self.sink) {
             (Stage::Undecided(_), Sink::Spooled(body)) => match self.types.decide_early(&start_of(body)?) {
@@ -133,11 +133,11 @@ impl Delivery {
         let (body, arriving) = body.into_arriving();
         let abandoned = arriving.abandoned();
         self.sink = Sink::Arriving(arriving);
-        // If nobody waits for it any more, it is abandoned.
+        // If the receiver is gone, the body is abandoned.
         let _ = started.send(Started { body, mimetype, abandoned });
     }
 
-    /// Ends the delivery. Returns the body, or `None` if it could be read already; its readers are then told of the end.
+    /// Ends the delivery. Returns the body, or `None` if it was already readable; its readers are then notified of the end.
     pub async fn end(self, received: Result<(), FetchError>) -> Result<Option<Blob>, FetchError> {
         match (received, self.sink) {
             (Ok(()), Sink::Spooled(body)) => body.finish().await.map(Some).map_err(spool_failed),
@@ -155,12 +155,12 @@ impl Delivery {
 }
 
 fn start_of(body: &SpooledBody) -> Result<Bytes, FetchError> {
-    body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))
+    body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the received body cannot be read back: {error}")))
 }
 
-/// The failure of a body that cannot be kept. It says nothing about the origin.
+/// The failure for a body that cannot be kept. It is unrelated to the origin.
 fn spool_failed(error: SpoolError) -> FetchError {
-    tracing::warn!("a body cannot be received: {error}");
+    tracing::warn!("cannot receive a body: {error}");
     FetchError::Overloaded(Some(SPACE_AGAIN))
 }
 

@@ -1,4 +1,4 @@
-//! Decodes text in headers: RFC 8187 (`filename*`), and what origins use instead of it.
+//! Decodes text in headers: RFC 8187 (`filename*`), and the encodings that origins use instead of it.
 
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
@@ -12,7 +12,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true),
 );
 
-/// The text of bytes that are UTF-8, or else ISO-8859-1 as browsers read it (windows-1252).
+/// Decodes bytes as UTF-8 or, if they are not valid UTF-8, as ISO-8859-1 in the way browsers do (windows-1252).
 pub(crate) fn text_of_bytes(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -20,22 +20,22 @@ pub(crate) fn text_of_bytes(bytes: &[u8]) -> String {
     }
 }
 
-/// Decodes `charset'language'percent-encoded` (RFC 8187), with any charset that browsers know.
+/// Decodes `charset'language'percent-encoded` (RFC 8187), with any charset that browsers support.
 pub(crate) fn decode_extended(value: &str) -> Option<String> {
     let (charset, rest) = value.split_once('\'')?;
     let (_language, encoded) = rest.split_once('\'')?;
     decode(charset, &percent_decode_str(encoded).collect::<Vec<u8>>())
 }
 
-/// Decodes a plain value in the ways that origins encode it, although nothing says that it is encoded: in encoded words (RFC 2047), or
-/// percent-encoded in UTF-8.
+/// Decodes a plain value in the encodings that origins use although nothing declares them: encoded words (RFC 2047), or percent-encoded
+/// UTF-8.
 pub fn decode_plain(value: String) -> String {
     let decoded = decode_words(&value).or_else(|| percent_decode_str(&value).decode_utf8().ok().map(Into::into));
     decoded.unwrap_or(value)
 }
 
-/// Decodes the encoded words of a text, such as `=?UTF-8?B?w6QucG5n?=`; `None` if there are none, or if one of them is invalid. The
-/// bytes of adjacent words are decoded together, as a character may be divided among them.
+/// Decodes the encoded words in a text, such as `=?UTF-8?B?w6QucG5n?=`; `None` if there are none, or if one of them is invalid. The bytes
+/// of adjacent words are decoded together, since a character may be split across them.
 fn decode_words(text: &str) -> Option<String> {
     let mut decoded = String::new();
     let mut pending: Option<(&str, Vec<u8>)> = None;
@@ -49,7 +49,7 @@ fn decode_words(text: &str) -> Option<String> {
             "Q" | "q" => decode_quoted(content)?,
             _ => return None,
         };
-        // White space between words only separates them.
+        // White space between encoded words is only a separator.
         match &mut pending {
             Some((known, collected)) if before.trim().is_empty() && known.eq_ignore_ascii_case(charset) => collected.extend(bytes),
             _ => {
@@ -82,7 +82,7 @@ fn decode_quoted(content: &str) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// The text of bytes in a charset, which may be followed by `*` and a language; `None` if the charset is unknown or they are invalid.
+/// Decodes bytes in a charset, which may be followed by `*` and a language; `None` if the charset is unknown or the bytes are invalid.
 fn decode(charset: &str, bytes: &[u8]) -> Option<String> {
     let name = charset.split('*').next()?;
     let encoding = Encoding::for_label(name.as_bytes())?;
@@ -118,7 +118,7 @@ mod tests {
             ("=?ISO-8859-1?Q?caf=E9.gif?=", "café.gif"),
             ("=?ISO-8859-1*en?Q?caf=E9?=.gif", "café.gif"),
             ("=?koi8-r?B?8NLJ18XU?=", "Привет"),
-            // A character that is divided among two words.
+            // A character that is split across two words.
             ("=?UTF-8?B?w?= =?UTF-8?B?pA==?=", "=?UTF-8?B?w?= =?UTF-8?B?pA==?="),
             ("=?UTF-8?Q?=C3?= =?UTF-8?Q?=A4?=", "ä"),
             ("=?UTF-8?Q?a?= \t =?ISO-8859-1?Q?=E4?=", "aä"),

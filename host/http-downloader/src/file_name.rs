@@ -1,6 +1,6 @@
-//! The file name of a download: which header or URL names it, and how that name is decoded.
+//! The file name of a download: which header or URL it is taken from, and how it is decoded.
 //!
-//! The rules for safe names are those of [`media_cache_file_names`], which the cache component applies as well.
+//! The rules for safe names are in [`media_cache_file_names`]; the cache component applies them as well.
 
 use media_cache_file_names::{FALLBACK, clean_filename, match_extension};
 use percent_encoding::percent_decode_str;
@@ -9,10 +9,10 @@ use url::Url;
 use crate::encoded_text::{decode_extended, decode_plain, text_of_bytes};
 use crate::header_parameters::parameter;
 
-/// The name of a download: from its `Content-Disposition` (`filename*` before `filename`, RFC 6266), or else the last segment of its
-/// URL's path, or else `media`. It is cleaned by [`clean_filename`], and its extension follows `mimetype` as by [`match_extension`].
+/// The name of a download: from its `Content-Disposition` (`filename*` before `filename`, RFC 6266), or else the last segment of its URL's
+/// path, or else `media`. [`clean_filename`] sanitises it, and [`match_extension`] makes its extension match `mimetype`.
 ///
-/// `filename` may be encoded although it should not be: in encoded words (RFC 2047), percent-encoded, or in raw bytes.
+/// `filename` may be encoded although it should not be: as encoded words (RFC 2047), percent-encoded, or as raw bytes.
 #[must_use]
 pub fn filename_for(disposition: Option<&[u8]>, url: &Url, mimetype: &str) -> String {
     let name = disposition.and_then(from_disposition).or_else(|| from_url(url)).unwrap_or_else(|| FALLBACK.to_owned());
@@ -67,7 +67,7 @@ mod tests {
             ("attachment; filename=\"=?UTF-8?B?w6QucG5n?=\"", "ä.png"),
             ("attachment; filename=\"=?UTF-8?Q?..=2Fa=3Ab.png?=\"", "a_b.png"),
             ("attachment; filename=\"naïve café.gif\"", "naïve café.gif"),
-            // Paths, which are cleaned after decoding.
+            // Paths, which are removed after decoding.
             (r#"attachment; filename="../../etc/passwd""#, "passwd"),
             (r#"attachment; filename="/absolute.gif""#, "absolute.gif"),
             (r#"attachment; filename="C:\\Windows\\system32\\evil.dll""#, "evil.dll"),
@@ -77,7 +77,7 @@ mod tests {
             ("attachment; filename*=UTF-8''line%0d%0aX-Header%3a%201.gif", "lineX-Header_ 1.gif"),
             ("attachment; filename*=UTF-8''invoice%e2%80%aegpj.exe", "invoicegpj.exe"),
             ("attachment; filename*=UTF-8''%f0%9f%91%a9%e2%80%8d%f0%9f%94%ac.gif", "👩🔬.gif"),
-            // Nothing usable: the URL names the file.
+            // Nothing usable: the name comes from the URL.
             ("attachment", "from-url.bin"),
             ("attachment; filename=\"\"", "from-url.bin"),
             ("attachment; filename=\"...\"", "from-url.bin"),

@@ -1,6 +1,6 @@
-//! Finds where the head and the chunked body of an HTTP/1 response end (RFC 9112), byte by byte as they arrive.
+//! Finds the ends of the head and of the chunked body of an HTTP/1 response (RFC 9112), byte by byte as they arrive.
 //!
-//! It only counts: hyper reads the same bytes and decides what they mean. Deviations from the standard are tolerated as hyper does.
+//! It only counts: hyper reads the same bytes and interprets them. Deviations from the standard are tolerated in the same way as in hyper.
 
 /// Finds the blank line at the end of a head. Lines may end in LF alone, and leading blank lines are skipped.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ enum LineState {
 }
 
 impl HeadEnd {
-    /// Reads a byte. Returns whether the head ends with it.
+    /// Reads a byte. Returns whether the head ends with this byte.
     fn read(&mut self, byte: u8) -> bool {
         match (byte, self.line) {
             (b'\n', LineState::Text) => self.line = LineState::Empty,
@@ -75,15 +75,15 @@ impl ResponseHead {
 }
 
 /// Finds the end of a body with chunked coding, including its trailers. Bodies without chunked coding are read as well: they soon become
-/// invalid, and an end that is found in them is ignored.
+/// invalid, and any end that is found in them is ignored.
 #[derive(Debug, Default)]
 pub struct ChunkedBody {
     state: ChunkState,
-    /// Bytes so far, but not beyond the end.
+    /// The number of bytes so far, up to the end.
     length: u64,
 }
 
-/// What comes next. `Lf` is the line feed of a line that has been read up to its carriage return.
+/// The element that comes next. `Lf` is the line feed of a line that has been read up to its carriage return.
 #[derive(Clone, Copy, Debug, Default)]
 enum ChunkState {
     #[default]
@@ -166,7 +166,7 @@ impl ChunkState {
 mod tests {
     use super::*;
 
-    /// The length of the head, read at once and byte by byte.
+    /// The length of the head, read in one piece and byte by byte.
     fn head(bytes: &str) -> Option<usize> {
         let (mut at_once, mut single) = (ResponseHead::default(), ResponseHead::default());
         let length = at_once.read(bytes.as_bytes());
@@ -175,7 +175,7 @@ mod tests {
         at_once.is_complete.then_some(length)
     }
 
-    /// The length of the body, read at once and byte by byte.
+    /// The length of the body, read in one piece and byte by byte.
     fn body(bytes: &str) -> Option<u64> {
         let (mut at_once, mut single) = (ChunkedBody::default(), ChunkedBody::default());
         at_once.read(bytes.as_bytes());

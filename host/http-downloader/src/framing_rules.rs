@@ -1,6 +1,6 @@
-//! What the header fields of a message may say about its body: the one table for both directions, downloads and uploads.
+//! The rules for what the header fields of a message may say about its body: one table for downloads and uploads.
 //!
-//! A body is stored as it is, so it must be the media itself: whole, of one certain length, and without a coding that someone would
+//! A body is stored as received, so it must be the media itself: complete, of a definite length, and without a coding that a recipient would
 //! have to undo. Codings are never undone here, since none was requested.
 
 use http::HeaderMap;
@@ -9,8 +9,8 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODI
 /// How many bytes of a header are quoted in an error.
 const MAX_QUOTED_BYTES: usize = 40;
 
-/// The content codings that change the bytes of a body: those that are registered (RFC 9110, section 16.6), and compression formats
-/// that are not. Origins send many other words in `Content-Encoding` that stand for no coding, such as a charset.
+/// The content codings that change the bytes of a body: those that are registered (RFC 9110, section 16.6), and unregistered compression
+/// formats. Origins send many other words in `Content-Encoding` that are not codings, such as a charset.
 const CONTENT_CODINGS: [&str; 22] = [
     "aes128gcm",
     "br",
@@ -36,12 +36,12 @@ const CONTENT_CODINGS: [&str; 22] = [
     "zstd",
 ];
 
-/// Who sent a body. They differ in content codings only.
+/// The sender of a body. The rules differ in content codings only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodySender {
-    /// An origin, whose mistakes nobody can correct: as in browsers, a `Content-Encoding` that is no coding is ignored.
+    /// An origin, whose mistakes cannot be corrected: as in browsers, a `Content-Encoding` that is not a coding is ignored.
     Origin,
-    /// A client that uploads, and can be told what is wrong: anything but `identity` is an error.
+    /// A client that uploads. It receives an explanation and can correct its request, so anything but `identity` is an error.
     Uploader,
 }
 
@@ -56,30 +56,30 @@ pub enum BodyFraming {
     Unannounced,
 }
 
-/// Why a body cannot be stored as it is. The texts are quoted from headers: escaped, and at most 40 bytes of them.
+/// Why a body cannot be stored as received. The texts are quoted from headers: escaped, and at most 40 bytes long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FramingError {
     /// A transfer coding other than `chunked` (501 for an upload).
-    #[error("its transfer coding is {0}, and only chunked is supported")]
+    #[error("its transfer coding is {0}, but only chunked is supported")]
     TransferCoding(String),
-    /// `chunked` twice, or before another coding, so that its end is uncertain (RFC 9112, section 6.3; 400 for an upload).
-    #[error("its transfer coding is chunked, but not once and last")]
+    /// `chunked` is repeated, or precedes another coding, so the end of the body is uncertain (RFC 9112, section 6.3; 400 for an upload).
+    #[error("its transfer coding chunked is repeated or not the last one")]
     MisplacedChunked,
     /// The body is encoded (415 for an upload).
-    #[error("its content coding is {0}, and bodies must not be encoded")]
+    #[error("its content coding is {0}, but bodies must not be encoded")]
     ContentCoding(String),
-    /// Both chunks and a length. A proxy on the way may have believed the other one (RFC 9112, section 6.3; 400 for an upload).
-    #[error("it says in two ways, as a length and in chunks, where its body ends")]
+    /// There are both chunks and a length. A proxy on the way may have used the other one (RFC 9112, section 6.3; 400 for an upload).
+    #[error("it has both a content-length and chunks, so its end is ambiguous")]
     LengthAndChunked,
-    /// Several lengths that differ, or one that is no number of bytes (400 for an upload).
-    #[error("its content-length is {0}, which is not one number")]
+    /// There are several different lengths, or one that is not a number of bytes (400 for an upload).
+    #[error("its content-length is {0}, which is not a single number")]
     Length(String),
 }
 
 /// Checks what the headers of a message say about its body, and returns how it ends.
 ///
 /// # Errors
-/// When the body would not be the media as it is, or its end is uncertain; see [`FramingError`].
+/// When the body would not be the unmodified media, or its end is uncertain; see [`FramingError`].
 pub fn check_framing(headers: &HeaderMap, sender: BodySender) -> Result<BodyFraming, FramingError> {
     let length = content_length(headers)?;
     let framing = match (is_chunked(headers)?, length) {
@@ -105,7 +105,7 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, FramingError> {
     let codings: Vec<&[u8]> = items(headers, &TRANSFER_ENCODING).filter(is_applied).collect();
     match codings[..] {
         [] => Ok(false),
-        // For hyper, the last item decides whether there are chunks, even an empty one: it must not differ.
+        // hyper decides by the last item, even an empty one, whether there are chunks. This decision must not differ.
         [coding] if is(coding, "chunked") && items(headers, &TRANSFER_ENCODING).last() == Some(coding) => Ok(true),
         _ => {
             let foreign = codings.iter().find(|coding| !is(coding, "chunked"));
@@ -124,13 +124,13 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, FramingError> {
     })
 }
 
-/// Whether a word is a content coding that is applied to the body, rather than one that stands for none. Parameters are ignored.
+/// Whether a word is a content coding that is applied to the body, rather than a word that is not a coding. Parameters are ignored.
 fn is_content_coding(word: &[u8]) -> bool {
     let name = word.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     CONTENT_CODINGS.iter().any(|coding| name.eq_ignore_ascii_case(coding.as_bytes()))
 }
 
-/// The items of a header that is a list, in any number of lines.
+/// The items of a header that is a list, which may be spread over any number of lines.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
 }

@@ -1,12 +1,12 @@
 //! The parameters, `; name=value`, of `Content-Type` and `Content-Disposition` (RFC 9110, section 5.6.6).
 //!
-//! Headers are untrusted, so parsing never fails: parameters that violate the grammar are read as browsers do (values with spaces,
-//! quotes that never close) or skipped.
+//! Headers are untrusted, so parsing never fails: parameters that violate the grammar are read as browsers do (values with spaces, quotes
+//! that are never closed) or skipped.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The value of the first parameter called `name`, which is compared without case. Quotes and their escapes are undone.
+/// The value of the first parameter called `name`, ignoring case. Quotes and escapes are removed.
 pub fn parameter(header: &str, name: &str) -> Option<String> {
     let mut rest = header.chars().peekable();
     while rest.peek().is_some() {

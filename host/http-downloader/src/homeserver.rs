@@ -1,4 +1,4 @@
-//! The Matrix homeserver through which media is fetched, and where it has the media of an `mxc` URL (Matrix specification 1.11,
+//! The Matrix homeserver through which media is fetched, and the URL of the media of an `mxc` URL on it (Matrix specification 1.11,
 //! client-server API, "Content repository").
 
 use std::str::FromStr;
@@ -10,13 +10,13 @@ use url::Url;
 use crate::mxc::{INVALID_MXC, MxcUrl};
 use media_cache_interfaces::FetchError;
 
-/// The address of a homeserver: an http or https URL, which may have a path, without credentials, query and fragment.
+/// The address of a homeserver: an http or https URL, which may have a path, but no credentials, query or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HomeserverUrl(Url);
 
 /// The text is not a [`HomeserverUrl`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a homeserver takes the form https://matrix.example.org, without credentials and a query")]
+#[error("a homeserver URL has the form https://matrix.example.org, without credentials or a query")]
 pub struct InvalidHomeserverUrl;
 
 impl FromStr for HomeserverUrl {
@@ -34,20 +34,20 @@ impl FromStr for HomeserverUrl {
 #[derive(Clone, Debug)]
 pub struct Homeserver {
     url: Url,
-    /// Marked as sensitive, so that it is never shown.
+    /// Marked as sensitive, so it is never displayed.
     authorization: HeaderValue,
 }
 
 /// The text is not an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an access token is one word of visible ASCII characters")]
+#[error("an access token must be a single word of visible ASCII characters")]
 pub struct InvalidToken;
 
 impl Homeserver {
     /// A homeserver, and an access token for it.
     ///
     /// # Errors
-    /// When the token is empty or has characters that no token has.
+    /// When the token is empty or contains characters that are not allowed in tokens.
     pub fn new(url: HomeserverUrl, token: &str) -> Result<Self, InvalidToken> {
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(InvalidToken);
@@ -57,17 +57,17 @@ impl Homeserver {
         Ok(Self { url: url.0, authorization })
     }
 
-    /// The `Authorization` header of requests to it.
+    /// The `Authorization` header of requests to the homeserver.
     pub(crate) fn authorization(&self) -> &HeaderValue {
         &self.authorization
     }
 
-    /// The port of requests to it.
+    /// The port of requests to the homeserver.
     pub(crate) fn port(&self) -> Option<u16> {
         self.url.port_or_known_default()
     }
 
-    /// Where it has the media of an `mxc` URL.
+    /// The URL of the media of an `mxc` URL on the homeserver.
     pub(crate) fn media_url(&self, mxc: &str) -> Result<Url, FetchError> {
         let invalid = || FetchError::InvalidUrl(INVALID_MXC.into());
         let MxcUrl { server_name, media_id } = MxcUrl::parse(mxc).ok_or_else(invalid)?;
@@ -77,15 +77,15 @@ impl Homeserver {
         Ok(url)
     }
 
-    /// The error behind a status that concerns the access token rather than the media.
+    /// The error for a status that concerns the access token rather than the media.
     pub(crate) fn token_error(&self, status: StatusCode) -> Option<FetchError> {
         let host = self.url.host_str().unwrap_or_default();
         let problem = match status {
-            StatusCode::UNAUTHORIZED => "does not accept the access token that is configured for it",
-            StatusCode::FORBIDDEN => "does not give this media to the user whose access token is configured for it",
+            StatusCode::UNAUTHORIZED => "does not accept the configured access token",
+            StatusCode::FORBIDDEN => "denies this media to the user of the configured access token",
             _ => return None,
         };
-        Some(FetchError::Other(format!("the homeserver {host} {problem} (it answered {})", status.as_u16())))
+        Some(FetchError::Other(format!("the homeserver {host} {problem} (status {})", status.as_u16())))
     }
 }
 

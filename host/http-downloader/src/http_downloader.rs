@@ -1,10 +1,9 @@
 //! Downloads media over HTTP.
 //!
-//! Origins are untrusted. A request discloses nothing but itself and what an operator has chosen for its host: no cookies, referer,
-//! credentials or proxy. Every URL, redirects
-//! included, is checked before it is requested, and every address before it is connected to. A response is limited in size and time,
-//! and is either the whole, unmodified media or an error. Media is returned once its type is known; if its body is still arriving, a
-//! task of its own receives the rest, within the same limits, for as long as anybody reads it.
+//! Origins are untrusted. A request discloses only itself and what an operator has configured for its host: no cookies, referer,
+//! credentials or proxy. Every URL is checked before it is requested, including redirects, and every address before a connection to it is
+//! opened. A response is limited in size and time, and is either the whole, unmodified media or an error. Media is returned once its type
+//! is known. If its body is still arriving, a separate task receives the rest, within the same limits, as long as the body has readers.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -39,28 +38,28 @@ use crate::type_decision::TypeDecision;
 use crate::unused_body::discard;
 use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError, Fetched, FetchedMedia, Validators};
 
-const NO_HOMESERVER: &str = "media of Matrix is fetched through a homeserver, and none is configured; see --matrix-homeserver";
+const NO_HOMESERVER: &str = "Matrix media is fetched through a homeserver, but none is configured; see --matrix-homeserver";
 
-/// How often a request is started for a host whose addresses are busy: each time, it may be another of them.
+/// How often a request is started for a host whose addresses are busy: each attempt may lead to another address.
 const MAX_CONNECTS: usize = 4;
 
-/// Downloads over http and https. It keeps HTTP/2 connections for later requests, so share one.
+/// Downloads over http and https. It keeps HTTP/2 connections for later requests, so use one downloader for many downloads.
 pub struct HttpDownloader {
     transport: Transport,
     matrix: Option<MatrixClient>,
     options: Arc<HttpOptions>,
 }
 
-/// Whether media is returned while its body is arriving.
+/// Whether media may be returned while its body is arriving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Streaming {
     Allowed,
-    /// All of it is needed.
+    /// No: the whole body is needed.
     Whole,
 }
 
 impl HttpDownloader {
-    /// Creates a downloader. Blocks for a moment, as it reads the system's certificates.
+    /// Creates a downloader. Blocks briefly to read the system's certificates.
     ///
     /// # Errors
     /// When the options or the system's certificates cannot be used.
@@ -68,7 +67,7 @@ impl HttpDownloader {
         Self::with_tls(options, system_tls().map_err(HttpSetupError::Certificates)?)
     }
 
-    /// Creates a downloader that verifies origins by this configuration.
+    /// Creates a downloader that verifies origins with this configuration.
     pub(crate) fn with_tls(options: HttpOptions, mut tls: ClientConfig) -> Result<Self, HttpSetupError> {
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let homeserver = options.matrix_homeserver.clone();
@@ -95,7 +94,7 @@ impl HttpDownloader {
             discard(answer.response).await;
             return Ok(Fetched::NotModified(cache_control));
         }
-        // It is compared with what is stored, so all of it is needed.
+        // The body will be compared with the stored one, so all of it is needed.
         self.receive_media(answer, permit, time, Streaming::Whole).await.map(Fetched::Media)
     }
 
@@ -142,7 +141,7 @@ impl HttpDownloader {
         let (body, mimetype) = match body {
             Ok(body) => {
                 let start = body.head(SNIFFED_BYTES);
-                let start = start.map_err(|error| FetchError::Other(format!("the body cannot be read again: {error}")))?;
+                let start = start.map_err(|error| FetchError::Other(format!("the received body cannot be read back: {error}")))?;
                 let mimetype = types.decide(&start)?;
                 (body, mimetype)
             }
@@ -162,8 +161,8 @@ impl HttpDownloader {
         Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
     }
 
-    /// Who may keep a response. What was fetched with the operator's credentials is for this cache and its clients. A homeserver does
-    /// not know of this cache, so what it says is ignored.
+    /// Which caches may store a response. Media that was fetched with the operator's credentials is for this cache and its clients. A
+    /// homeserver does not know about this cache, so its directives are ignored.
     fn cache_control(&self, headers: &HeaderMap, credentials: Credentials) -> CacheControl {
         let had_credentials = credentials != Credentials::None;
         match self.options.origin_cache_control {
@@ -189,8 +188,8 @@ impl HttpDownloader {
         check_length(target.url(), self.options.max_url_bytes)
     }
 
-    /// Sends requests until a response is not a redirect. Each target is checked, and learns nothing about those before it but the
-    /// validators of a conditional request.
+    /// Sends requests until a response is not a redirect. Each target is checked. A request discloses nothing about earlier targets except
+    /// the validators of a conditional request.
     pub(crate) async fn follow_redirects(
         &self,
         mut request: OriginRequest,
@@ -209,10 +208,10 @@ impl HttpDownloader {
                 return Ok(Answer { target: request.target, response, credentials });
             };
             let target = request.target.redirect(location.as_bytes(), &self.options.access)?;
-            let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
+            let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that cannot be fetched: {reason}"));
             self.check_url_length(&target).map_err(refused)?;
             discard(response).await;
-            // Origins redirect to where they keep the media, whose validators these are.
+            // Origins redirect to where they keep the media, so the validators belong to the target.
             request = OriginRequest { conditions: request.conditions, ..OriginRequest::anonymous(target) };
             if let Some(permit) = permit {
                 permit.redirect(groups(&request)).await?;
@@ -229,7 +228,7 @@ impl HttpDownloader {
         }
     }
 
-    /// Sends one request. If the address that it would go to is busy, the download waits for that without a general permit.
+    /// Sends one request. If the address that it would go to is busy, the download waits for the address without a general permit.
     async fn send(
         &self,
         request: &OriginRequest,
@@ -259,17 +258,17 @@ pub(crate) struct Answer {
     credentials: Credentials,
 }
 
-/// The credentials that the requests of a download had.
+/// The credentials that the requests of a download carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Credentials {
     None,
-    /// Headers that the operator chose for the origin.
+    /// Headers that the operator configured for the origin.
     Chosen,
     /// The token for the homeserver.
     Homeserver,
 }
 
-/// The groups whose limits apply to a request. Matrix media is the only kind that is requested with authorization.
+/// The groups whose limits apply to a request. Only requests for Matrix media have an `authorization`.
 fn groups(request: &OriginRequest) -> Vec<LimitGroup> {
     if request.authorization.is_some() { groups_of_mxc() } else { groups_of(request.target.url()) }
 }
@@ -297,14 +296,14 @@ impl Downloader for HttpDownloader {
     }
 }
 
-/// The headers of a request for media unless it is still this version (RFC 9110, section 13.1).
+/// The headers that request media only if it is no longer this version (RFC 9110, section 13.1).
 fn conditions(validators: &Validators) -> HeaderMap {
     let conditions = [(IF_NONE_MATCH, &validators.etag), (IF_MODIFIED_SINCE, &validators.last_modified)];
     let values = conditions.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_deref()?).ok()?)));
     values.collect()
 }
 
-/// Verifies origins by the system's certificates. The provider is chosen here, so that it does not depend on the rest of the process.
+/// Verifies origins with the system's certificates. The provider is chosen here, so it does not depend on the rest of the process.
 fn system_tls() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

@@ -1,9 +1,9 @@
-//! Idle connections, in the order in which they came to rest. It knows nothing of sockets.
+//! Idle connections, in the order in which they became idle. This list is independent of sockets.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A list of idle connections `C` that lead where a key `K` says. All of them are kept for the same time.
+/// A list of idle connections `C`. The key `K` of each says where it leads. All are kept for the same time.
 pub(crate) struct IdleList<K, C>(VecDeque<Idle<K, C>>);
 
 struct Idle<K, C> {
@@ -28,13 +28,13 @@ impl<K: PartialEq, C> IdleList<K, C> {
         self.0.push_back(Idle { key, connection, expires });
     }
 
-    /// Removes the connection with this key that has been idle for the shortest time, unless it has expired.
+    /// Removes the connection with this key that became idle last, unless it has expired.
     pub(crate) fn take(&mut self, key: &K, now: Instant) -> Option<C> {
         let index = self.0.iter().rposition(|idle| idle.key == *key)?;
         self.0.remove(index).filter(|idle| now < idle.expires).map(|idle| idle.connection)
     }
 
-    /// Removes the connections that have been idle for the longest time, until there are no more than `max` of those that `counts`.
+    /// Removes the connections that have been idle longest, until at most `max` of those that `counts` remain.
     pub(crate) fn trim(&mut self, max: usize, counts: impl Fn(&K) -> bool) {
         let mut surplus = self.0.iter().filter(|idle| counts(&idle.key)).count().saturating_sub(max);
         self.0.retain(|idle| {
@@ -44,7 +44,7 @@ impl<K: PartialEq, C> IdleList<K, C> {
         });
     }
 
-    /// Removes the connections that have expired. Returns when the next one does.
+    /// Removes expired connections. Returns when the next one expires.
     pub(crate) fn remove_expired(&mut self, now: Instant) -> Option<Instant> {
         while self.0.front().is_some_and(|idle| idle.expires <= now) {
             self.0.pop_front();

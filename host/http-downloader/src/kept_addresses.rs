@@ -1,5 +1,5 @@
-//! Remembers which address the kept HTTP/2 connections of a host lead to, so that a request that would have to wait for a permit of
-//! that address is not sent first.
+//! Remembers which address the kept HTTP/2 connections of a host lead to, so that a request that needs a permit for a busy address waits
+//! for it instead of being sent first.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,10 +10,11 @@ use http::uri::Authority;
 use http::{Response, Uri, Version};
 use hyper_util::client::legacy::connect::HttpInfo;
 
-/// How many hosts are remembered; beyond that, those that have expired are forgotten, or else all. A host that is not remembered costs a request that is reset.
+/// How many hosts are remembered. Beyond that, expired ones are forgotten first, or else all. For a forgotten host, a request may be sent
+/// and then reset.
 const MAX_HOSTS: usize = 1024;
 
-/// By host and port, the address of the last response, for as long as its connection is kept.
+/// The address of the last response by host and port, for as long as its connection is kept.
 pub(crate) struct KeptAddresses {
     keep_idle: Duration,
     addresses: Mutex<HashMap<Authority, Kept>>,
@@ -25,18 +26,18 @@ struct Kept {
 }
 
 impl KeptAddresses {
-    /// For connections that are kept for so long after their last use.
+    /// Creates an empty map, for connections that are kept for this long after their last use.
     pub(crate) fn new(keep_idle: Duration) -> Self {
         Self { keep_idle, addresses: Mutex::default() }
     }
 
-    /// The address that a request at this time probably goes to over a kept connection.
+    /// The address that a request at this time would probably go to over a kept connection.
     pub(crate) fn of(&self, uri: &Uri, now: Instant) -> Option<IpAddr> {
         let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         addresses.get(uri.authority()?).filter(|kept| now < kept.expires).map(|kept| kept.address)
     }
 
-    /// Remembers where the response to a request of this time came from.
+    /// Remembers the address that the response to a request sent at this time came from.
     pub(crate) fn note<B>(&self, uri: &Uri, response: &Response<B>, now: Instant) {
         let address = response.extensions().get::<HttpInfo>().map(|info| info.remote_addr().ip());
         if let (Some(address), Some(authority), Version::HTTP_2) = (address, uri.authority(), response.version()) {

@@ -1,19 +1,18 @@
 //! Downloads media over HTTP from untrusted origins.
 //!
-//! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns
-//! media or an error. The body of the media may still be arriving; a failure then ends it early. Several downloaders can share a [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries
-//! transient failures.
+//! An [`HttpDownloader`] checks every URL and every address before it connects, limits a response in size and time, and returns media or an
+//! error. The body of the media may still be arriving; a failure then ends it early. Several downloaders can share a
+//! [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries transient failures.
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
-//! `concurrency_limiter` lets it wait for its turn, `transport` sends the request, `connector` connects to an address that `resolver`
-//! found or takes one of the `origin_connections` to it, `response` judges status and headers, `cache_directives` says what may be kept of it,
-//! `body` receives the rest, `delivery` hands it out as soon as `type_decision` allows, and `media_type` (by `signatures`) and `file_name`
-//! describe the result. Requests for Matrix media (`mxc`) go through
-//! `matrix_client` to a `homeserver`.
+//! `concurrency_limiter` queues it, `transport` sends the request, `connector` connects to an address that `resolver` found or takes one of
+//! the `origin_connections` to it, `response` checks status and headers, `cache_directives` reads what it says about storing it,
+//! `body` receives the rest, `delivery` returns it as soon as `type_decision` allows, and `media_type` (by `signatures`) and `file_name`
+//! describe the result. Requests for Matrix media (`mxc`) go through `matrix_client` to a `homeserver`.
 //!
 //! # Features
 //!
-//! - `fuzzing`: internals for property tests and fuzz targets, outside of the API's guarantees.
+//! - `fuzzing`: internals for property tests and fuzz targets, not covered by the API's guarantees.
 
 mod accepted_types;
 mod access_rules;

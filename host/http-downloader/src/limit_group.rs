@@ -1,4 +1,4 @@
-//! What the downloads that share a limit have in common: their host, their registrable domain, or the address that they connect to.
+//! The groups of downloads that share a limit: by host, by registrable domain, or by the address that they connect to.
 
 use url::{Host, Url};
 
@@ -9,9 +9,9 @@ use crate::address_block::AddressBlock;
 pub(crate) enum LimitGroup {
     /// The same host, whatever its port.
     Host(Box<str>),
-    /// The same registrable domain: wildcard names cost their owner nothing.
+    /// The same registrable domain: wildcard subdomains cost their owner nothing.
     Domain(Box<str>),
-    /// The same address block: so do further domains.
+    /// The same address block: additional domains are cheap, too.
     Address(AddressBlock),
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn groups_of(url: &Url) -> Vec<LimitGroup> {
     let host = host_of(url);
     let domain = match url.host() {
         Some(Host::Domain(_)) => registrable_domain(&host).into(),
-        // An address is its own domain.
+        // An address counts as its own domain.
         _ => host.clone(),
     };
     vec![LimitGroup::Host(host), LimitGroup::Domain(domain)]
@@ -36,7 +36,7 @@ fn host_of(url: &Url) -> Box<str> {
     url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase().into()
 }
 
-/// The part of a name that is registered as one, by the public suffix list. A name that has none, such as `localhost`, is its own.
+/// The registrable domain of a name, by the public suffix list. A name without one, such as `localhost`, counts as its own domain.
 fn registrable_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }

@@ -16,9 +16,9 @@ pub struct LimiterOptions {
     pub max_downloads_per_domain: NonZeroUsize,
     /// The number of concurrent downloads over connections to one IPv4 address, or one /64 network of IPv6. 16 by default.
     pub max_downloads_per_address: NonZeroUsize,
-    /// The number of downloads that wait; those for one host, domain or address may be half of them. 1024 by default.
+    /// The number of downloads that wait. At most half of them may wait for the same host, domain or address. 1024 by default.
     pub max_queued_downloads: usize,
-    /// How long a download waits; one that was redirected, or connects to a busy address, waits anew. 30 seconds by default.
+    /// How long a download waits. If it is redirected or connects to a busy address, the time starts again. 30 seconds by default.
     pub max_queue_time: Duration,
 }
 
@@ -55,13 +55,13 @@ impl Default for LimiterOptions {
 pub struct LimiterCounts {
     /// Downloads in progress.
     pub active: usize,
-    /// Downloads that wait, for whichever limit.
+    /// Downloads that wait, whichever limit they wait for.
     pub queued: usize,
-    /// Of these, downloads that wait for others from their host.
+    /// Of these, downloads that wait for others from the same host.
     pub queued_for_host: usize,
-    /// Downloads that wait for others from their registrable domain.
+    /// Downloads that wait for others from the same registrable domain.
     pub queued_for_domain: usize,
-    /// Downloads that wait for others over connections to their address.
+    /// Downloads that wait for others over connections to the same address.
     pub queued_for_address: usize,
     /// Downloads that were refused since the start, because the queue was full or they had waited for too long.
     pub refused: u64,

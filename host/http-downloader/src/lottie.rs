@@ -1,16 +1,16 @@
-//! Recognises stickers: Lottie animations, which are JSON, compressed with gzip. Only the first kilobyte of the JSON is decompressed.
+//! Recognises stickers: Lottie animations, which are JSON compressed with gzip. Only the first kilobyte of the JSON is decompressed.
 
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress, inflate_flags};
 
-/// How much is decompressed, in bytes.
+/// How many bytes are decompressed.
 const DECOMPRESSED_BYTES: usize = 1024;
 
-/// Whether a gzip file that starts like this has a Lottie animation in it.
+/// Whether a gzip file that starts with these bytes contains a Lottie animation.
 pub(crate) fn is_gzipped_lottie(start: &[u8]) -> bool {
     let Some(deflated) = after_gzip_header(start) else { return false };
     let mut json = [0; DECOMPRESSED_BYTES];
     let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF | inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
-    // Any status will do: usually there is more output than this.
+    // The status does not matter: usually, there is more output than fits.
     let (_, _, written) = decompress(&mut DecompressorOxide::new(), deflated, &mut json, 0, flags);
     let json = json[..written].trim_ascii_start();
     let has_key = |key: &str| {
@@ -20,7 +20,7 @@ pub(crate) fn is_gzipped_lottie(start: &[u8]) -> bool {
     json.starts_with(b"{") && (has_key("tgs") || ["v", "fr", "ip"].into_iter().all(has_key))
 }
 
-/// What follows the header of a gzip file (RFC 1952, section 2.3).
+/// The part of a gzip file after its header (RFC 1952, section 2.3).
 fn after_gzip_header(start: &[u8]) -> Option<&[u8]> {
     const HEADER_CHECKSUM: u8 = 2;
     const EXTRA: u8 = 4;
@@ -43,7 +43,7 @@ fn after_gzip_header(start: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::*;
 
-    /// A gzip file with these flags, what belongs to them, and a text that is stored without compression.
+    /// A gzip file with these flags, the fields that belong to them, and a text that is stored uncompressed.
     fn gzip(flags: u8, fields: &[u8], text: &str) -> Vec<u8> {
         let length = text.len() as u16;
         let block = [&[1][..], &length.to_le_bytes(), &(!length).to_le_bytes(), text.as_bytes()].concat();

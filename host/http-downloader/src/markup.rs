@@ -1,42 +1,42 @@
-//! Recognises pages and other text by its beginning.
+//! Recognises web pages and other text by their beginnings.
 
-/// How many bytes may come before what a text begins with: white space, comments and instructions.
+/// How many bytes of white space, comments and instructions may precede the significant beginning of a text.
 const MAX_PROLOG_BYTES: usize = 8 * 1024;
 
-/// What only pages begin with.
+/// Beginnings that only pages have.
 const PAGE: [&str; 7] = ["<!doctype html", "<html", "<head", "<title", "<meta", "<body", "<script"];
 
-/// What pages begin with, and sources of components as well.
+/// Beginnings of pages and also of component source files.
 const SECTION: [&str; 3] = ["<style", "<iframe", "<frameset"];
 
-/// What fragments of pages begin with, and READMEs as well. With the others, it is by these that browsers recognise HTML
+/// Beginnings of fragments of pages and also of READMEs. Browsers recognise HTML by these and the ones above
 /// (<https://mimesniff.spec.whatwg.org>).
 const FRAGMENT: [&str; 9] = ["<h1", "<div", "<font", "<table", "<a", "<b", "<br", "<p", "<!--"];
 
-/// What is in a page somewhere, and hardly in another text.
+/// Tags that occur somewhere in pages, but hardly in other text.
 const IN_PAGES: [&str; 9] = ["<html", "<head", "<title", "<meta", "<body", "<form", "<input", "</body", "</html"];
 
-/// What lines of Markdown begin with.
+/// Beginnings of lines of Markdown.
 const MARKDOWN: [&str; 7] = ["# ", "## ", "### ", "```", "[![", "![", "- "];
 
-/// Where a file comes from that may be a page, which decides how much of a sign is needed.
+/// The declared kind of a file that may be a page. It determines how much evidence is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Declared {
-    /// An image, for example: whatever looks like a page is one.
+    /// Not text, for example an image: anything that looks like a page is one.
     NoText,
-    /// No type is known, so it may be a README.
+    /// No known type, so it may be a README.
     Unknown,
     /// Text, which may quote or contain markup.
     Text,
-    /// XML, which may have the same tags.
+    /// XML, which may contain the same tags.
     Xml,
 }
 
-/// The type of the HTML page that starts with these bytes, if they are one despite their media type.
+/// The type of the HTML page that starts with these bytes, if they are a page despite their media type.
 ///
-/// A page has many beginnings, and some of them are also those of a README: it depends on the type which ones make it a page. Text may
-/// begin with an element such as `<h1`, but not with `<html` or `<script`; XML may begin with all but `<html`. What has no known type is
-/// a page as well if it begins with an element and has a form or a body further on, unless it is Markdown.
+/// A page can begin in many ways, some of which are also beginnings of READMEs. The type determines which of them make it a page. Text may
+/// begin with an element such as `<h1`, but not with `<html` or `<script`; XML may begin with anything but `<html`. A file without a known
+/// type is also a page if it begins with an element and has a form or a body further on, unless it is Markdown.
 pub(crate) fn page_type(start: &[u8], mimetype: &str) -> Option<&'static str> {
     let declared = match mimetype.split(';').next().unwrap_or_default() {
         essence if essence.ends_with("+xml") || essence.ends_with("/xml") => Declared::Xml,
@@ -60,7 +60,7 @@ pub(crate) fn page_type(start: &[u8], mimetype: &str) -> Option<&'static str> {
     is_page.then_some("text/html")
 }
 
-/// The type of a text that no type was declared for, if it has a signature: an image in SVG, or subtitles.
+/// The type of a text without a declared type, if it has a signature: SVG, or subtitles.
 pub(crate) fn text_type(start: &[u8]) -> Option<&'static str> {
     let after_word = without_byte_order_mark(start).strip_prefix(b"WEBVTT");
     if after_word.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace)) {
@@ -70,12 +70,12 @@ pub(crate) fn text_type(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether a text that starts with these bytes may turn out to be a page, an image in SVG or other markup.
+/// Whether a text that starts with these bytes may turn out to be a page, SVG or other markup.
 pub(crate) fn begins_like_markup(start: &[u8]) -> bool {
     without_byte_order_mark(start).trim_ascii_start().first().is_none_or(|&first| first == b'<')
 }
 
-/// Whether text starts with a tag, in any case.
+/// Whether text starts with a tag, ignoring case.
 fn starts_with_tag(text: &[u8], tag: &str) -> bool {
     let starts = text.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()));
     starts && (tag == "<!--" || text.get(tag.len()).is_some_and(|&b| b.is_ascii_whitespace() || matches!(b, b'>' | b'/')))
@@ -90,7 +90,7 @@ fn is_markdown(start: &[u8]) -> bool {
     start.split(|&b| b == b'\n').any(|line| MARKDOWN.iter().any(|mark| line.starts_with(mark.as_bytes())))
 }
 
-/// Skips the document type of SVG, and the prolog behind it.
+/// Skips the document type of SVG, and the prolog after it.
 fn skip_doctype(root: &[u8]) -> &[u8] {
     if !starts_with_tag(root, "<!doctype svg") {
         return root;
@@ -142,11 +142,11 @@ mod tests {
             ("image/jpeg", "<?xml version='1.0'?>\n<!DOCTYPE html>\n<html>", Some("application/xhtml+xml")),
             ("image/png", "\x7fPNG", None),
             ("image/png", "", None),
-            // A page is one, even if its origin calls it text.
+            // A page is a page, even if its origin declares it as text.
             ("text/plain; charset=utf-8", "<!doctype html><title>Sign in</title>", html),
             ("text/plain", "\n<head><title>Sign in</title>", html),
             ("text/csv", "<script>location = '/login'</script>", html),
-            // XML that starts like a page has its declared type.
+            // XML that starts like a page keeps its declared type.
             ("image/svg+xml", "<!-- made by hand --><svg>", None),
             ("image/svg+xml", "<?xml version='1.0'?><!DOCTYPE svg><svg>", None),
             ("application/xml", "<a >", None),
@@ -196,7 +196,7 @@ mod tests {
             ("WEBVTT\n\n00:01.000 --> 00:02.000\nHi", Some("text/vtt")),
             ("\u{feff}WEBVTT - a title", Some("text/vtt")),
             ("WEBVTTX", None),
-            // A browser would fetch what a playlist names.
+            // A browser would fetch the URLs in a playlist.
             ("#EXTM3U\n#EXTINF:1,", None),
             ("words", None),
             ("", None),

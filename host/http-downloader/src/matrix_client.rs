@@ -1,4 +1,4 @@
-//! Requests to a Matrix homeserver, over connections of their own: only these may connect to the homeserver's address.
+//! Requests to a Matrix homeserver, over separate connections: only these may connect to the homeserver's address.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl MatrixClient {
         Ok(OriginRequest { authorization, ..OriginRequest::anonymous(target) })
     }
 
-    /// Sends such a request for the download that has this permit, and waits for the headers of the response.
+    /// Sends such a request for the download with this permit, and waits for the headers of the response.
     pub(crate) async fn send(
         &self,
         request: &OriginRequest,
@@ -51,8 +51,8 @@ impl MatrixClient {
     }
 }
 
-/// The rules for requests to the homeserver: an operator's own server may have a private address and any port, whichever other origins
-/// are allowed. What is denied stays denied.
+/// The rules for requests to the homeserver. An operator's own server may have a private address and any port, regardless of which other
+/// origins are allowed. Deny rules still apply.
 fn homeserver_rules(homeserver: &Homeserver, rules: &AccessRules) -> AccessRules {
     AccessRules {
         allow_addresses: vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())],

@@ -1,15 +1,15 @@
 //! The media type of a download: the one that its origin declares, or the one that its first bytes indicate.
 //!
-//! The type must be right, as browsers do not look for another one (`X-Content-Type-Options: nosniff`). But bytes never make a type that
-//! browsers run, such as HTML: only an origin can declare those. Bytes without a declared type may be recognised as SVG, which is served
-//! as an attachment.
+//! The type must be right, since browsers do not look for another one (`X-Content-Type-Options: nosniff`). But bytes alone never yield a
+//! type that browsers run, such as HTML: only an origin can declare those. Bytes without a declared type may be recognised as SVG, which is
+//! served as an attachment.
 
 use crate::header_parameters::parameter;
 use crate::markup::text_type;
 use crate::registered_types::registered_type;
 use crate::signatures::Signature;
 
-/// How many bytes at the start of a body [`media_type`] uses.
+/// How many bytes at the start of a body [`media_type`] examines.
 pub const SNIFFED_BYTES: usize = 8 * 1024;
 
 /// The type of unrecognised bytes.
@@ -33,7 +33,7 @@ const GENERIC: [&str; 14] = [
     "unknown/unknown",
 ];
 
-/// How many bytes of a text are searched for bytes that no text has (the resource header of <https://mimesniff.spec.whatwg.org>).
+/// How many bytes of a text are searched for bytes that do not occur in text (the resource header of <https://mimesniff.spec.whatwg.org>).
 const SEARCHED_BYTES: usize = 1445;
 
 /// The longest type or subtype, in bytes (RFC 6838, section 4.2).
@@ -44,9 +44,9 @@ const MAX_NAME_BYTES: usize = 127;
 /// It is the `Content-Type` header in lower case, without its parameters, and under its registered name (`image/jpeg` for `image/jpg`).
 /// Only text keeps its `charset`, as in `text/plain; charset=utf-8`, since the bytes may be unreadable without it.
 ///
-/// If the header is missing, invalid or generic (such as `application/octet-stream`), the type is recognised by `start`, the first bytes
-/// of the body, of which 8 KiB suffice. If they are not recognised either, it is `application/octet-stream`. If they are unmistakably
-/// those of an image, audio or video, they also override a header that says text, JSON, XML, or another image, audio or video.
+/// If the header is missing, invalid or generic (such as `application/octet-stream`), the type is recognised from `start`, the first bytes
+/// of the body, of which 8 KiB suffice. If they are not recognised either, it is `application/octet-stream`. If they are unmistakably those
+/// of an image, audio or video, they also override a header that declares text, JSON, XML, or another image, audio or video.
 #[must_use]
 pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
     let start = &start[..start.len().min(SNIFFED_BYTES)];
@@ -61,12 +61,12 @@ pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
     }
 }
 
-/// Whether a declared type may turn out to be wrong when the first bytes are known, so that it cannot be judged before.
+/// Whether a declared type may turn out to be wrong once the first bytes are known, so it cannot be judged before.
 pub(crate) fn may_be_overridden(declared: &str) -> bool {
     is_media(declared) || is_text_like(declared)
 }
 
-/// The type that a `Content-Type` header declares, unless that is invalid or generic; see [`media_type`].
+/// The type that a `Content-Type` header declares, unless the header is invalid or generic; see [`media_type`].
 pub(crate) fn declared_type(header: &str) -> Option<String> {
     let essence = header.split(';').next()?.trim().to_ascii_lowercase();
     let (kind, subtype) = essence.split_once('/')?;
@@ -86,7 +86,7 @@ fn overrides(signature: &Signature, declared: &str, start: &[u8]) -> bool {
     if is_text_like(declared) {
         signature.is_certain_media() && !is_text(start)
     } else if declared == "application/ogg" {
-        // The registered type of any Ogg file; what is in it says more.
+        // This is the registered type of any Ogg file. The contents are more specific.
         signature.mimetype.ends_with("/ogg")
     } else {
         is_media(declared) && signature.contradicts(declared)
@@ -107,14 +107,14 @@ fn is_text_like(mimetype: &str) -> bool {
         || essence.strip_prefix("application/").is_some_and(|subtype| APPLICATIONS.contains(&subtype))
 }
 
-/// Whether bytes are text, as far as browsers distinguish: they have a byte order mark, or no control characters.
+/// Whether bytes are text by the rules of browsers: they have a byte order mark, or no control characters.
 fn is_text(start: &[u8]) -> bool {
     let has_byte_order_mark = [&b"\xef\xbb\xbf"[..], b"\xfe\xff", b"\xff\xfe"].iter().any(|mark| start.starts_with(mark));
     let is_binary = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
     has_byte_order_mark || !start.iter().take(SEARCHED_BYTES).any(is_binary)
 }
 
-/// Whether this is a restricted name (RFC 6838, section 4.2), as types and subtypes are. Charsets are as well; wildcards are not.
+/// Whether this is a restricted name (RFC 6838, section 4.2). Types, subtypes and charsets are; wildcards are not.
 pub(crate) fn is_restricted_name(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())

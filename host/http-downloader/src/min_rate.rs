@@ -1,12 +1,11 @@
-//! The lowest rate of a body: an origin that sends a byte now and then never pauses for long and never finishes.
+//! The minimum rate of a body. An origin that sends a byte now and then never pauses for long and never finishes.
 
 use std::time::Duration;
 
 use crate::options::HttpOptions;
 use media_cache_interfaces::FetchError;
 
-/// Checks the rate of a body in one window after another. Only time spent waiting for the origin counts: a slow disk on this side is
-/// not its fault.
+/// Checks the rate of a body in consecutive windows. Only time spent waiting for the origin counts: a slow local disk is not its fault.
 pub(crate) struct MinRate {
     bytes_per_second: u64,
     window: Duration,
@@ -39,7 +38,9 @@ impl MinRate {
         if received as f64 >= min as f64 * waited.as_secs_f64() {
             return Ok(());
         }
-        Err(FetchError::TimedOut(format!("the body comes too slowly: {received} bytes in {waited:.1?}, not {min} a second")))
+        Err(FetchError::TimedOut(format!(
+            "the body arrives too slowly: {received} bytes in {waited:.1?}, less than {min} bytes a second"
+        )))
     }
 }
 
@@ -64,7 +65,7 @@ mod tests {
             assert_eq!(rate.record(second, 5), Ok(()));
         }
         let Err(FetchError::TimedOut(reason)) = rate.record(second, 4) else { panic!("49 bytes in 10 seconds were enough") };
-        assert_eq!(reason, "the body comes too slowly: 49 bytes in 10.0s, not 5 a second");
+        assert_eq!(reason, "the body arrives too slowly: 49 bytes in 10.0s, less than 5 bytes a second");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use std::net::Ipv6Addr;
 
-/// The scheme with its slashes, which is compared without case.
+/// The scheme with its slashes. It is compared ignoring case.
 const SCHEME: &str = "mxc://";
 
-/// The longest server name, as the specification says, and the longest media ID, in bytes.
+/// The longest server name, by the specification, and the longest media ID, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// What is wrong with a URL that has the scheme but is not valid.
-pub(crate) const INVALID_MXC: &str = "media of Matrix takes the form mxc://server/id";
+/// What is wrong with a URL that has the scheme `mxc` but is invalid.
+pub(crate) const INVALID_MXC: &str = "the URL of Matrix media has the form mxc://server/id";
 
 /// A valid `mxc` URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ fn is_media_id(id: &str) -> bool {
     id.bytes().all(is_allowed) && !is_dots(id) && id.len() <= MAX_NAME_BYTES
 }
 
-/// Whether a segment is empty or consists of dots, which have a meaning in paths.
+/// Whether a segment is empty or consists of dots, which have a special meaning in paths.
 fn is_dots(segment: &str) -> bool {
     segment.bytes().all(|byte| byte == b'.')
 }

@@ -15,7 +15,7 @@ use media_cache_interfaces::Spool;
 /// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
-/// Whether what an origin says about keeping its response is applied.
+/// Whether an origin's directives for storing its response are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OriginCacheControl {
     /// Media is stored and passed on only as far as its origin allows.
@@ -25,14 +25,14 @@ pub enum OriginCacheControl {
     Ignore,
 }
 
-/// Whether a connection to an origin serves several requests, one after the other. This is about HTTP/1; in HTTP/2, where requests
-/// cannot be confused, it always does.
+/// Whether an HTTP/1 connection to an origin serves several requests, one after the other. HTTP/2 connections always do, since requests
+/// cannot be confused there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReuseOriginConnections {
-    /// After a response whose end is certain, for the same scheme, host, port and address, while nothing else arrives.
+    /// Only after a response whose end is certain, for the same scheme, host, port and address, and as long as nothing else arrives.
     #[default]
     Safely,
-    /// Each request has a connection of its own.
+    /// Each request has its own connection.
     Never,
 }
 
@@ -43,49 +43,49 @@ pub struct HttpOptions {
     pub max_body_bytes: u64,
     /// How many redirects are followed. 5 by default.
     pub max_redirects: u32,
-    /// The longest URL, in bytes after parsing; redirects included. 8192 by default.
+    /// The longest URL, in bytes after parsing; this also applies to redirects. 8192 by default.
     pub max_url_bytes: usize,
-    /// The largest response head, in bytes, interim responses (1xx) included. In HTTP/2, where headers are compressed, the size is
-    /// that of RFC 9113, section 6.5.2. 64 KiB by default.
+    /// The largest response head, in bytes, including interim responses (1xx). In HTTP/2, where headers are compressed, the size is
+    /// calculated as in RFC 9113, section 6.5.2. 64 KiB by default.
     pub max_origin_header_bytes: usize,
     /// How many headers a response may have. 100 by default.
     pub max_origin_headers: usize,
-    /// The time to resolve a name, connect and complete the TLS handshake, for each redirect. 10 seconds by default.
+    /// The time to resolve a name, connect and complete the TLS handshake. It starts again for each redirect. 10 seconds by default.
     pub connect_timeout: Duration,
-    /// The time until an origin has sent its headers, connecting included, for each redirect. 30 seconds by default.
+    /// The time until an origin has sent its headers, including connecting. It starts again for each redirect. 30 seconds by default.
     pub first_byte_timeout: Duration,
     /// How long an origin may pause within a body. 30 seconds by default.
     pub pause_timeout: Duration,
-    /// The time for a whole download, without what it waits for permits. 300 seconds by default.
+    /// The time for a whole download, excluding the time that it waits for permits. 300 seconds by default.
     pub download_timeout: Duration,
-    /// The lowest rate of a body, in bytes per second, as an average over each [`min_rate_window`](Self::min_rate_window). A body that
+    /// The minimum rate of a body, in bytes per second, as an average over each [`min_rate_window`](Self::min_rate_window). A body that
     /// ends within the first window is fast enough. 512 by default; 0 for no limit.
     pub min_rate: u64,
     /// The period over which the rate of a body is averaged, at least a millisecond. Only time spent waiting for the origin counts.
     /// 20 seconds by default.
     pub min_rate_window: Duration,
-    /// The accepted media types. They apply to the type as by [`media_type`](crate::media_type::media_type), and to HTML that is declared
-    /// as something else. [`TypePattern::defaults`] by default; exclusions alone restrict these, see
+    /// The accepted media types. They apply to the type determined by [`media_type`](crate::media_type::media_type), and to HTML that is
+    /// declared as something else. [`TypePattern::defaults`] by default; a list of exclusions only restricts these, see
     /// [`accepts`](crate::accepted_types::accepts).
     pub accept_types: Vec<TypePattern>,
-    /// Whether what origins say about keeping their responses is applied. Media that is fetched with a token is private in any case.
+    /// Whether origins' directives for storing their responses are applied. Media that is fetched with a token is always private.
     /// [`OriginCacheControl::Apply`] by default.
     pub origin_cache_control: OriginCacheControl,
     /// The largest body that is kept in memory, in bytes; a larger one goes to a file. 4 MiB by default.
     pub spool_above: u64,
-    /// Where those files are, which have no names. A cache that stores what is downloaded has its own: see `Builder::spool` in the crate
+    /// The directory of those files, which are unnamed. A cache that stores downloads has its own spool: see `Builder::spool` in the crate
     /// `media-cache`. The system's directory for temporary files by default.
     pub spool: Arc<Spool>,
-    /// The media types, without parameters, whose bodies are returned only once they are complete, since their consumer needs all of
-    /// them at once: those that a transcoder accepts. A body of any other type is returned once its type is known, and may then still be
+    /// The media types, without parameters, whose bodies are returned only once they are complete: those that a transcoder accepts, since
+    /// it needs the whole body. A body of any other type is returned once its type is known, and may then still be
     /// [arriving](media_cache_interfaces::Blob::finished). `image/gif` by default.
     pub whole_types: Vec<String>,
     /// The `User-Agent` of requests. `media-cache/` and the version by default.
     pub user_agent: String,
-    /// Further headers of requests, in place of those that are sent otherwise (`Accept: */*` and the `User-Agent`). None by default.
-    pub origin_headers: Vec<OriginHeader>,
-    /// The pseudonym in the `Via` of requests (RFC 9110, section 7.6.3), by which a service recognises requests of its own. None by
+    /// Additional headers of requests, which replace the default ones of the same name (`Accept: */*` and the `User-Agent`). None by
     /// default.
+    pub origin_headers: Vec<OriginHeader>,
+    /// The pseudonym in the `Via` of requests (RFC 9110, section 7.6.3), by which a service recognises its own requests. None by default.
     pub via: Option<String>,
     /// A callback for the progress of downloads. It runs between chunks, so it must be quick. None by default.
     pub progress: Option<Progress>,
@@ -93,12 +93,12 @@ pub struct HttpOptions {
     pub access: AccessRules,
     /// Resolves host names. The system's resolver by default.
     pub resolver: Arc<dyn Resolve>,
-    /// Limits how many downloads run at once, together with the other downloaders that have the same. No limit by default.
+    /// Limits the number of concurrent downloads, across all downloaders with the same limiter. No limit by default.
     pub limiter: Option<ConcurrencyLimiter>,
     /// Whether connections serve several requests. [`ReuseOriginConnections::Safely`] by default.
     pub reuse_origin_connections: ReuseOriginConnections,
-    /// The connections that are kept for later requests, and their counts. Downloaders that have the same share the limits: as many as
-    /// there may be downloads at once, in all and for each host. New ones by default.
+    /// The connections that are kept for later requests, and their counts. Downloaders with the same value share the limits: as many
+    /// connections as there may be concurrent downloads, in total and per host. Each downloader has its own by default.
     pub origin_connections: OriginConnections,
     /// The homeserver through which Matrix media (`mxc://server/id`) is fetched. It may have any address. None by default.
     pub matrix_homeserver: Option<Homeserver>,

@@ -1,9 +1,9 @@
 //! Connections to origins that serve several requests, one after the other (HTTP/1).
 //!
-//! A connection is used again only for the same scheme, host, port and address, by the same [`ConnectionPool`], that is with the same
-//! rules, certificates and credentials: which of an operator's headers are sent follows from scheme and host. Whether the last response
-//! permits it is decided elsewhere (`byte_counter`). Here, nothing may have arrived when a connection comes to rest, nor when it is
-//! taken: a byte that nobody asked for, or the end of the connection, ends its use.
+//! A connection is reused only for the same scheme, host, port and address, and by the same [`ConnectionPool`], that is, with the same
+//! rules, certificates and credentials: scheme and host determine which of an operator's headers are sent. Whether the last response
+//! permits reuse is decided elsewhere (`byte_counter`). Here, nothing may have arrived when a connection becomes idle, nor when it is
+//! taken: an unrequested byte, or the end of the connection, ends its use.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -23,26 +23,26 @@ use crate::idle_list::IdleList;
 use crate::limiter_options::LimiterOptions;
 use crate::origin_stream::{OriginStream, is_http2, is_quiet};
 
-/// How long a connection is kept that nobody uses. Widespread servers close theirs after 5 seconds (Apache, Node.js), and a request
-/// that is sent at that moment is lost.
+/// How long an unused connection is kept. Common servers close theirs after 5 seconds (Apache, Node.js), and a request that is sent at that
+/// moment is lost.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
 
-/// The most idle connections, however many downloads there may be at once.
+/// The maximum number of idle connections, whatever the limit of concurrent downloads.
 const MAX_IDLE: usize = 256;
 
-/// The connections that downloaders keep for later requests, and their counts. Clones are handles to the same connections. Downloaders
-/// that have the same handle share its limits, but not their connections.
+/// The connections that downloaders keep for later requests, and their counts. Clones are handles to the same connections. Downloaders with
+/// the same handle share its limits, but not their connections.
 #[derive(Clone)]
 pub struct OriginConnections(Arc<Shared>);
 
-/// The counts of [`OriginConnections`]: those of HTTP/1.
+/// The counts of [`OriginConnections`], for HTTP/1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OriginConnectionCounts {
-    /// Connections that are kept for later requests at the moment.
+    /// Connections that are currently kept for later requests.
     pub idle: usize,
-    /// Requests that were answered over a connection that an earlier request had used, since the start.
+    /// Requests that were answered over a connection that had served an earlier request, since the start.
     pub reused: u64,
-    /// Requests that were sent again over a new connection, because such a connection had failed, since the start.
+    /// Requests that were sent again over a new connection, because a reused connection had failed, since the start.
     pub retried: u64,
 }
 
@@ -62,7 +62,7 @@ struct Idle {
     expiring: Option<AbortHandle>,
 }
 
-/// Where a connection leads, and whose it is.
+/// Where a connection leads, and which pool it belongs to.
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
     pool: u64,
@@ -81,7 +81,7 @@ impl Key {
 /// An open connection.
 struct Open {
     stream: OriginStream,
-    /// What counts it. Those of HTTP/2 are not counted: they are never idle here.
+    /// The counter of open connections. HTTP/2 connections are not counted, since they are never idle here.
     count: Option<Arc<AtomicUsize>>,
 }
 
@@ -148,14 +148,14 @@ impl Shared {
         let mut idle = self.idle();
         let next = idle.list.remove_expired(Instant::now());
         if next.is_none() {
-            // Under the same lock, so that the next connection is kept with another task.
+            // Done under the same lock, so that a new task is started for the next connection that is kept.
             idle.expiring = None;
         }
         next
     }
 }
 
-/// The connections of one client, which sends all its requests by the same rules.
+/// The connections of one client, which sends all its requests under the same rules.
 pub(crate) struct ConnectionPool {
     id: u64,
     connections: OriginConnections,
@@ -163,7 +163,7 @@ pub(crate) struct ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// With no more connections than there may be downloads.
+    /// Creates a pool with at most as many connections as there may be downloads.
     pub(crate) fn new(connections: OriginConnections, limits: LimiterOptions) -> Self {
         static POOLS: AtomicU64 = AtomicU64::new(0);
         Self { id: POOLS.fetch_add(1, Ordering::Relaxed), connections, limits }
@@ -180,7 +180,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Takes over a new connection. Idle ones make room for it: all together are no more than there may be downloads.
+    /// Takes over a new connection. Idle ones make room for it, so that there are never more connections than there may be downloads.
     pub(crate) fn opened(self: &Arc<Self>, stream: OriginStream, uri: &Uri, address: IpAddr) -> OriginConnection {
         let shared = &self.connections.0;
         if is_http2(&stream) {
@@ -237,7 +237,7 @@ impl OriginConnection {
         &mut self.open.stream
     }
 
-    /// Keeps the connection for a later request, unless something has arrived that belongs to no response.
+    /// Keeps the connection for a later request, unless bytes have arrived that belong to no response.
     pub(crate) fn release(mut self) {
         if let Some(key) = self.key.take()
             && is_quiet(&mut self.open.stream)

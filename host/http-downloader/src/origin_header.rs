@@ -1,7 +1,7 @@
-//! Headers of requests to origins that an operator chooses, for all hosts or for some.
+//! Headers that an operator adds to requests to origins, for all hosts or for some.
 //!
-//! They apply to each request by its own host, that of a redirect included. Headers that decide where a message ends, or what a response
-//! means, are not among them. Credentials are for named hosts and travel encrypted, unless the operator says otherwise.
+//! Each request gets the headers for its own host, also after a redirect. Headers that determine where a message ends, or what a response
+//! means, cannot be set. Credentials are for named hosts and are sent encrypted, unless the operator chooses otherwise.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::host_pattern::HostPattern;
 
-/// A header of requests: `NAME: VALUE` for all hosts, `HOST=NAME: VALUE` for those of a [`HostPattern`]. Without a value, a header that
-/// would be sent otherwise is left out.
+/// A header of requests: `NAME: VALUE` for all hosts, `HOST=NAME: VALUE` for those that match a [`HostPattern`]. Without a value, a header
+/// that would otherwise be sent is omitted.
 ///
 /// Credentials need a host, and are sent over https only; `http://HOST=NAME: VALUE` also sends them unencrypted. `Authorization` and
 /// `Cookie` are credentials, and so is every header whose name suggests a secret, such as `X-Api-Key`.
@@ -28,29 +28,29 @@ pub struct OriginHeader {
 /// The text is not an [`OriginHeader`]. The message never contains the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidOriginHeader {
-    /// It has no colon, or no valid name before it.
-    #[error("a header takes the form `NAME: VALUE`, or `HOST=NAME: VALUE` for some hosts")]
+    /// It has no colon, or no valid name before the colon.
+    #[error("a header has the form `NAME: VALUE`, or `HOST=NAME: VALUE` for some hosts")]
     Form,
-    /// What stands before `=` matches no host.
+    /// The text before `=` is not a host.
     #[error(
-        "what stands before `=` is not a host; it takes the form example.org, *.example.org, 192.0.2.1 or 2001:db8::1, without a port \
+        "the text before `=` is not a host; use the form example.org, *.example.org, 192.0.2.1 or 2001:db8::1, without a port \
          or a path"
     )]
     Host,
-    /// The value has characters that a header cannot carry.
-    #[error("the value of {0} has characters that a header cannot carry")]
+    /// The value contains characters that a header cannot have.
+    #[error("the value of {0} contains characters that a header cannot have")]
     Value(HeaderName),
-    /// The header is not for operators to choose.
-    #[error("{name} cannot be chosen: {why}")]
+    /// Operators cannot set this header.
+    #[error("{name} cannot be set: {why}")]
     Reserved {
         /// The header.
         name: HeaderName,
         /// The reason.
         why: &'static str,
     },
-    /// It has credentials, and would be sent to every host.
+    /// It contains credentials, and would be sent to every host.
     #[error(
-        "{0} has credentials, and every host that a URL names would see them; say whose they are: `example.org={0}: VALUE`, or \
+        "{0} contains credentials, which every host in a URL would receive; name the host that they are for: `example.org={0}: VALUE`, or \
          `*.example.org={0}: VALUE`"
     )]
     CredentialsForAll(HeaderName),
@@ -63,21 +63,21 @@ impl OriginHeader {
         &self.name
     }
 
-    /// The hosts and the name, as they are written before the value: `name` or `HOST=name`.
+    /// The part before the value: `name` or `HOST=name`.
     #[must_use]
     pub fn without_value(&self) -> String {
         let scheme = if self.unencrypted { "http://" } else { "" };
         self.hosts.as_ref().map_or_else(|| self.name.to_string(), |hosts| format!("{scheme}{hosts}={}", self.name))
     }
 
-    /// Whether it is sent with a request for this URL.
+    /// Whether the header is sent with a request for this URL.
     fn applies_to(&self, url: &Url) -> bool {
         let is_host = self.hosts.as_ref().is_none_or(|hosts| url.host().is_some_and(|host| hosts.matches(&host)));
         is_host && (!is_credential(&self.name) || self.unencrypted || url.scheme() == "https")
     }
 }
 
-/// Sets the headers of a request for a URL; of several with the same name, the last that applies counts. Returns whether there are
+/// Sets the headers of a request for a URL. Among several with the same name, the last one that applies wins. Returns whether there are
 /// credentials among them.
 pub(crate) fn apply(chosen: &[OriginHeader], url: &Url, headers: &mut HeaderMap) -> bool {
     for header in chosen.iter().filter(|header| header.applies_to(url)) {
@@ -89,7 +89,7 @@ pub(crate) fn apply(chosen: &[OriginHeader], url: &Url, headers: &mut HeaderMap)
     headers.keys().any(is_credential)
 }
 
-/// Words in the names of headers that hold credentials.
+/// Words in the names of headers that contain credentials.
 const CREDENTIAL_WORDS: [&str; 9] = ["auth", "token", "key", "secret", "cookie", "session", "credential", "password", "signature"];
 
 fn is_credential(name: &HeaderName) -> bool {
@@ -98,15 +98,15 @@ fn is_credential(name: &HeaderName) -> bool {
     name.starts_with("proxy-") || CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// Why a header cannot be chosen.
+/// Why a header cannot be set.
 fn reserved(name: &HeaderName) -> Option<&'static str> {
     match name.as_str() {
         "host" => Some("it is the host of the URL"),
         "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "expect"
         | "http2-settings" => Some("it changes how messages are sent over the connection"),
-        "accept-encoding" => Some("media is stored as it is, so that no coding is accepted"),
-        "range" => Some("media is fetched as a whole"),
-        "via" => Some("by it, a service recognises requests of its own"),
+        "accept-encoding" => Some("media is stored unencoded, so no content coding is accepted"),
+        "range" => Some("media is always fetched as a whole"),
+        "via" => Some("a service uses it to recognise its own requests"),
         "proxy-authorization" => Some("no proxy is used"),
         name if name.starts_with("content-") => Some("it describes a body, and these requests have none"),
         name if name.starts_with("if-") => Some("media is fetched whether it has changed or not"),
@@ -141,7 +141,7 @@ impl FromStr for OriginHeader {
     }
 }
 
-/// What stands before the first `=` if that is not part of the value. A name has no `=`, and a host no space.
+/// The text before the first `=`, unless that is part of the value. A name contains no `=`, and a host no space.
 fn split_host(text: &str) -> (Option<&str>, &str) {
     let Some((before, after)) = text.split_once('=') else { return (None, text) };
     let host = before.strip_prefix("http://").unwrap_or(before).trim();
@@ -223,14 +223,14 @@ mod tests {
     #[test]
     fn invalid_header_is_rejected_without_its_value() {
         let table = [
-            ("", "takes the form `NAME: VALUE`"),
-            ("Referer", "takes the form `NAME: VALUE`"),
-            ("example.org=Referer", "takes the form `NAME: VALUE`"),
-            ("two words: secret", "takes the form `NAME: VALUE`"),
+            ("", "has the form `NAME: VALUE`"),
+            ("Referer", "has the form `NAME: VALUE`"),
+            ("example.org=Referer", "has the form `NAME: VALUE`"),
+            ("two words: secret", "has the form `NAME: VALUE`"),
             ("*=X-A: secret", "*.example.org"),
             ("X-A secret=a: b", "*.example.org"),
-            ("X-A: sec\nret", "characters that a header cannot carry"),
-            ("X-A: sec\u{7f}ret", "characters that a header cannot carry"),
+            ("X-A: sec\nret", "characters that a header cannot have"),
+            ("X-A: sec\u{7f}ret", "characters that a header cannot have"),
             ("Authorization: secret", "example.org=authorization: VALUE"),
             ("Cookie: a=secret:1", "example.org=cookie: VALUE"),
             ("Host: secret", "host of the URL"),
@@ -239,8 +239,8 @@ mod tests {
             ("Connection: close", "over the connection"),
             ("TE: trailers", "over the connection"),
             ("Upgrade: h2c", "over the connection"),
-            ("Via: 1.1 secret", "recognises requests"),
-            ("Accept-Encoding: gzip", "no coding is accepted"),
+            ("Via: 1.1 secret", "recognise its own requests"),
+            ("Accept-Encoding: gzip", "no content coding is accepted"),
             ("Range: bytes=0-1", "as a whole"),
             ("If-None-Match: secret", "whether it has changed"),
             ("Proxy-Authorization: secret", "no proxy"),

@@ -1,4 +1,4 @@
-//! The byte stream of a connection to an origin, and whether anything has arrived over it that nobody has read.
+//! The byte stream of a connection to an origin, and a check for unread data on it.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,14 +14,14 @@ use tokio::net::TcpStream;
 /// TCP, with TLS for https.
 pub(crate) type OriginStream = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
-/// Whether the origin has sent nothing that is unread and has not closed the connection. What has arrived is lost: a stream that is not
-/// quiet has no further use.
+/// Whether the origin has sent nothing that is unread and has not closed the connection. The check may lose data that has arrived: a stream
+/// that is not quiet must not be used again.
 pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
-    // Reading moves the beginning of a TLS record out of the socket without returning anything, so the socket is asked before.
+    // Reading takes the beginning of a TLS record out of the socket without returning anything, so the socket is checked first.
     if !has_received_nothing(tcp_of(stream)) {
         return false;
     }
-    // This covers what TLS has decrypted; the socket itself is asked because the runtime learns of what arrives only later.
+    // This covers data that TLS has decrypted. The socket itself is checked because the runtime learns of arriving data only later.
     let (mut byte, mut context) = ([0], Context::from_waker(Waker::noop()));
     let read = Pin::new(&mut *stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
     read.is_pending() && has_received_nothing(tcp_of(stream))

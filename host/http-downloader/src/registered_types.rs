@@ -1,8 +1,9 @@
-//! The names of media types that origins use for types that are registered, or usual, under another one.
+//! The names that origins use for media types that are registered, or usual, under another name.
 //!
-//! Browsers know only some of these names, and show nothing that is served under another one with `X-Content-Type-Options: nosniff`.
+//! Browsers know only some of these names, and with `X-Content-Type-Options: nosniff`, they display nothing that is served under another
+//! one.
 
-/// Unregistered names and the registered ones, or where none is registered, the usual ones. None leads to a type that browsers run.
+/// Unregistered names with the registered ones or, where none is registered, the usual ones. None maps to a type that browsers run.
 const REGISTERED: &[(&str, &[&str])] = &[
     (
         "image/jpeg",
@@ -210,7 +211,7 @@ const REGISTERED: &[(&str, &[&str])] = &[
 ];
 
 /// The registered name of a media type, which is given in lower case and without parameters. Registered and unknown names are returned
-/// as they are.
+/// unchanged.
 #[must_use]
 pub fn registered_type(essence: &str) -> &str {
     let known = REGISTERED.iter().find(|(_, others)| others.contains(&essence));

@@ -1,14 +1,14 @@
-//! Which URLs may be asked for, wherever they lead.
+//! Which URLs may be requested, regardless of where they lead.
 
 use url::Url;
 
 use crate::mxc::{INVALID_MXC, MxcUrl, is_mxc};
 use crate::target::requestable;
 
-/// Checks a URL as every downloader does before it looks at its access rules. Media of Matrix passes, since there may be a homeserver.
+/// Checks a URL as every downloader does before it applies its access rules. URLs of Matrix media pass, since there may be a homeserver.
 ///
 /// # Errors
-/// Says what is wrong with the URL.
+/// A description of what is wrong with the URL.
 pub fn check_url(url: &str, max_url_bytes: usize) -> Result<(), String> {
     if is_mxc(url) {
         return MxcUrl::parse(url).map(drop).ok_or_else(|| INVALID_MXC.into());

@@ -12,8 +12,8 @@ use crate::access_rules::{AccessRules, Denied, is_localhost};
 /// How many addresses of a name are tried, one after the other. All of them are checked.
 const MAX_ADDRESSES: usize = 16;
 
-/// How many lookups of the system run at once. They occupy threads that others need as well, and with a name server that does not
-/// answer they last longer than their callers wait.
+/// How many lookups of the system run concurrently. They occupy threads that others need as well, and with a name server that does not
+/// respond, they last longer than their callers wait.
 const MAX_LOOKUPS: usize = 64;
 
 /// Resolves host names. The results are checked before they are used.
@@ -25,7 +25,7 @@ pub trait Resolve: Send + Sync + 'static {
     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>>;
 }
 
-/// Resolves names as the system does: by its hosts file, name servers and search domains.
+/// Resolves names as the system does, with its hosts file, name servers and search domains.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
@@ -35,7 +35,7 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             let permit = LOOKUPS.clone().acquire_owned().await.map_err(io::Error::other)?;
             let name = name.to_owned();
-            // The permit is held by the thread: the lookup occupies it even if its caller no longer waits.
+            // The thread holds the permit: the lookup occupies it even if its caller no longer waits.
             let lookup = move || {
                 let addresses = (name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect();
                 drop(permit);
@@ -66,7 +66,7 @@ impl CheckedResolver {
         let mut addresses = self.resolver.resolve(name).await?;
         for &address in &addresses {
             if let Err(denied) = self.rules.check_address(address) {
-                tracing::debug!("{name} is refused, because it has the address {address}");
+                tracing::debug!("refusing {name}, because its address {address} is denied");
                 return Err(io::Error::other(Denied::Name { name: name.to_owned(), reason: Box::new(denied) }));
             }
         }

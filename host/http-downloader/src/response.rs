@@ -14,7 +14,7 @@ pub(crate) fn redirect_location<B>(response: &Response<B>) -> Option<&HeaderValu
     response.headers().get(LOCATION).filter(|_| is_redirect)
 }
 
-/// Checks that a response has the whole media, without a content coding. Returns how its body ends.
+/// Checks that a response contains the whole media, without a content coding. Returns how its body ends.
 pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFraming, FetchError> {
     match response.status() {
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION => {}
@@ -30,12 +30,12 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
     }
     check_framing(response.headers(), BodySender::Origin).map_err(|error| match error {
         FramingError::TransferCoding(coding) | FramingError::ContentCoding(coding) => FetchError::EncodedBody(coding),
-        FramingError::MisplacedChunked => FetchError::EncodedBody("chunked, but not once and last".into()),
+        FramingError::MisplacedChunked => FetchError::EncodedBody("chunked, but repeated or not the last one".into()),
         FramingError::LengthAndChunked | FramingError::Length(_) => FetchError::BrokenAnswer(error.to_string()),
     })
 }
 
-/// How the body of an HTTP/1 response ends after which its connection can serve another request: by a length or chunks, in HTTP/1.1,
+/// How the body of an HTTP/1 response ends, if its connection can serve another request afterwards: by a length or in chunks, in HTTP/1.1,
 /// and without `Connection: close` or `upgrade` (RFC 9112, section 9.3).
 pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
     let connection = response.headers().get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
@@ -48,20 +48,20 @@ pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
         StatusCode::SWITCHING_PROTOCOLS => None,
         _ => match check_framing(response.headers(), BodySender::Origin).ok()? {
             BodyFraming::Chunked => Some(BodyFraming::Chunked),
-            // A transfer coding, even `identity`, has precedence over the length for some.
+            // For some implementations, a transfer coding, even `identity`, takes precedence over the length.
             BodyFraming::Length(length) if !response.headers().contains_key(TRANSFER_ENCODING) => Some(BodyFraming::Length(length)),
             BodyFraming::Length(_) | BodyFraming::Unannounced => None,
         },
     }
 }
 
-/// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which counts
-/// from `now`. Any other value is ignored.
+/// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which is
+/// relative to `now`. Any other value is ignored.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     retry_after_seconds(headers.get(RETRY_AFTER)?, now)
 }
 
-/// The seconds that a `Retry-After` asks for at this time, for the fuzz target.
+/// The number of seconds that a `Retry-After` requests at this time, for the fuzz target.
 pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,9 +1,10 @@
 //! Retries transient failures.
 //!
-//! Transient are an origin that cannot be reached, one that answers 500, 502, 503 or 504, and a response that is not HTTP or breaks off.
-//! Other answers are final, and so is one with a `Retry-After`. Timeouts are not retried: TCP has already retransmitted in that time.
-//! Media whose body is still arriving is a success: what becomes of the rest is not retried, but has to end in the time for the download.
-//! The backoff is random up to a limit that doubles ("full jitter"), so that downloads that fail together are not retried together.
+//! These failures are transient: the origin cannot be reached, it responds with 500, 502, 503 or 504, or its response is not HTTP or ends
+//! early. Other responses are final, including those with a `Retry-After`. Timeouts are not retried: TCP has already retransmitted in that
+//! time. Media whose body is still arriving counts as a success: a later failure is not retried, but the body has to end within the time
+//! for the download. The backoff is random up to a limit that doubles ("full jitter"), so that downloads that fail together are not retried
+//! together.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +70,7 @@ impl<D: Downloader> Retry<D> {
         Self { downloader, options, clock: Arc::new(SystemClock) }
     }
 
-    /// Calls `fetch`, and again after a transient failure. `body` is that of media.
+    /// Calls `fetch`, and calls it again after a transient failure. `body` returns the body of the fetched media.
     async fn attempt<'a, T>(
         &self,
         fetch: impl Fn() -> BoxFuture<'a, Result<T, FetchError>>,
@@ -103,7 +104,7 @@ impl<D: Downloader> Retry<D> {
                     }
                     return Ok(fetched);
                 }
-                // The previous failure says more than the lack of capacity or time to retry.
+                // The previous failure is more informative than a lack of capacity or time for the retry.
                 Ok(Err(FetchError::Overloaded { .. })) | Err(_) => break,
                 Ok(Err(failure)) => failure,
             };
@@ -128,10 +129,10 @@ impl<D: Downloader> Downloader for Retry<D> {
     }
 }
 
-/// Ends a body that is still arriving when there is no time left.
+/// Ends a body that is still arriving when the time is up.
 async fn end_after(left: Duration, completion: Completion, limit: Duration) {
     if timeout(left, completion.clone().wait()).await.is_err() {
-        completion.fail(FetchError::TimedOut(format!("the download was not done within {limit:?}, retries included")));
+        completion.fail(FetchError::TimedOut(format!("the download did not finish within {limit:?}, including retries")));
     }
 }
 
@@ -152,7 +153,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
-    /// A clock that advances only when it is told to, and when somebody sleeps.
+    /// A clock that advances only when a test says so, or when a task sleeps.
     struct TestClock {
         now: Mutex<Instant>,
         slept: Mutex<Vec<Duration>>,

@@ -1,17 +1,17 @@
 //! Recognises formats by the first bytes of a file.
 //!
-//! Only fixed offsets and the heads of four containers are looked at (see `container_heads` and `audio_frames`); nothing is parsed
-//! further. The signatures of images, audio and video are those of <https://mimesniff.spec.whatwg.org>, and some more.
+//! Only fixed offsets and the heads of four containers are examined (see `container_heads` and `audio_frames`); nothing is parsed further.
+//! The signatures of images, audio and video are those of <https://mimesniff.spec.whatwg.org>, and a few more.
 
 use crate::audio_frames::{adts_frames, mpeg_audio_frames};
 use crate::container_heads::{ebml_type, iso_media_type, ogg_type, transport_stream};
 use crate::lottie::is_gzipped_lottie;
 
-/// A format, by the media types that its files can have.
+/// A format, with the media types that its files can have.
 #[derive(Debug, PartialEq, Eq)]
 struct Format {
     types: &'static [&'static str],
-    /// Whether files of many types have this format: its signature then says nothing against a type that is not known here.
+    /// Whether files of many types have this format: its signature does not contradict a type that is unknown here.
     is_container: bool,
 }
 
@@ -54,7 +54,7 @@ static OGG: Format = container(&["video/ogg", "audio/ogg", "application/ogg", "a
 static WAV: Format = container(&["audio/wav"]);
 static AVI: Format = container(&["video/x-msvideo"]);
 static MPEG_AUDIO: Format = format(&["audio/mpeg", "audio/mpa", "audio/mpa-robust"]);
-/// Tags precede several formats.
+/// ID3 tags precede several formats.
 static ID3: Format = container(&["audio/mpeg", "audio/aac", "audio/flac", "audio/aiff", "audio/wav", "audio/mpa"]);
 static ADTS: Format = format(&["audio/aac"]);
 static FLAC: Format = format(&["audio/flac"]);
@@ -68,7 +68,7 @@ static FLV: Format = format(&["video/x-flv"]);
 static MPEG_PROGRAM: Format = container(&["video/mpeg", "video/mp2p", "video/mp1s"]);
 static MPEG_TRANSPORT: Format = container(&["video/mp2t"]);
 static ASF: Format = container(&["video/x-ms-asf", "video/x-ms-wmv", "audio/x-ms-wma"]);
-/// Neither image nor audio nor video: never takes the place of a declared type.
+/// Neither image nor audio nor video: never replaces a declared type.
 static OTHER: Format = container(&[]);
 
 /// All formats whose types are known.
@@ -163,13 +163,13 @@ static SIGNATURES: &[(&[Part], &str, &Format)] = &[
     (&[(0, b"ttcf\0")], "font/collection", &OTHER),
 ];
 
-/// What the first bytes of a file say of it.
+/// What the first bytes of a file indicate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signature {
     /// A registered type, or a usual one if none is registered. Never one that browsers run.
     pub(crate) mimetype: &'static str,
     format: &'static Format,
-    /// Whether other files hardly start like this by chance.
+    /// Whether other files are unlikely to start like this by chance.
     is_certain: bool,
 }
 
@@ -255,7 +255,7 @@ impl crate::audio_frames::Frames {
     }
 }
 
-/// Whether the two headers of a bitmap are what its first two letters promise.
+/// Whether the two headers of a bitmap match its first two letters.
 fn is_bmp(start: &[u8]) -> bool {
     let reserved = start.get(6..10);
     let header = start.get(14..18).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);

@@ -1,10 +1,9 @@
 //! Which addresses are public, and what the others are reserved for.
 //!
-//! Only globally routed unicast is public. All other addresses lead to this machine, to its network, to nowhere, or to a host other
-//! than the one they seem to name. The ranges are those of the IANA special-purpose address registries (RFC 6890, RFC 8190) and a few
-//! others, whose source is in the table. Infrastructure that the registries call globally reachable (AS112, AMT, the anycast services
-//! in 192.0.0.0/24 and 2001::/23) is not public here: the nearest network answers for it, possibly the local one, and it serves no
-//! media.
+//! Only globally routed unicast is public. All other addresses lead to this machine, to its network, nowhere, or to a host other than the
+//! one they seem to name. The ranges are those of the IANA special-purpose address registries (RFC 6890, RFC 8190) and a few others, whose
+//! sources are in the table. Infrastructure that the registries call globally reachable (AS112, AMT, the anycast services in 192.0.0.0/24
+//! and 2001::/23) is not public here: the nearest network responds for it, possibly the local one, and it serves no media.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -16,7 +15,7 @@ use ipnet::{IpNet, Ipv6Net};
 pub struct SpecialUse {
     /// The use of the address in a few words, such as `loopback`.
     pub purpose: &'static str,
-    /// The range that contains it; the address itself if that is recognised by its lower half.
+    /// The range that contains it, or only the address itself if it is recognised by its lower half.
     pub range: IpNet,
     /// The document that defines the range.
     pub source: &'static str,
@@ -44,8 +43,8 @@ pub fn special_use(address: IpAddr) -> Option<SpecialUse> {
     })
 }
 
-/// The IPv4 address that an IPv6 address embeds, by any of the standards for translation and tunnels. Addresses of the translation
-/// prefix for local use (RFC 8215) embed one in a place that only their network knows; for them it is `None`.
+/// The IPv4 address that an IPv6 address embeds, by any of the standards for translation and tunnels. Addresses of the translation prefix
+/// for local use (RFC 8215) embed one at a position that only their network knows; for these, the result is `None`.
 pub(crate) fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let at = |index: usize| (u32::from(segments[index]) << 16) | u32::from(segments[index + 1]);
@@ -73,7 +72,7 @@ impl SpecialUse {
         Self { purpose, range: IpNet::new_assert(address, length), source, may_have_origins: false }
     }
 
-    /// The same range, in which an operator's own origins may be.
+    /// The same range, marked as one in which an operator's own origins may be.
     const fn local(self) -> Self {
         Self { may_have_origins: true, ..self }
     }
@@ -99,9 +98,9 @@ static RANGES: &[SpecialUse] = &[
     v4([10, 0, 0, 0],       8, "private", "RFC 1918").local(),
     v4([100, 64, 0, 0],    10, "shared by carrier-grade NAT", "RFC 6598").local(),
     v4([127, 0, 0, 0],      8, "loopback", "RFC 1122").local(),
-    // A public address that, for every virtual machine there, leads to its host.
-    v4([168, 63, 129, 16], 32, "the platform's own in Microsoft Azure", "Azure documentation"),
-    v4([169, 254, 0, 0],   16, "link-local, where clouds keep their metadata", "RFC 3927"),
+    // A public address that leads from every virtual machine in Azure to the host of that machine.
+    v4([168, 63, 129, 16], 32, "used by the platform in Microsoft Azure", "Azure documentation"),
+    v4([169, 254, 0, 0],   16, "link-local, used for cloud metadata", "RFC 3927"),
     v4([172, 16, 0, 0],    12, "private", "RFC 1918").local(),
     v4([192, 0, 0, 0],     24, "assigned to protocols", "RFC 6890"),
     v4([192, 0, 2, 0],     24, "for documentation", "RFC 5737"),
@@ -130,14 +129,14 @@ static RANGES: &[SpecialUse] = &[
     v6(0x2001_0002 << 96,                 48, "for benchmarks", "RFC 5180"),
     v6(0x2001_0003 << 96,                 32, "a multicast tunnel (AMT)", "RFC 7450"),
     v6(0x2001_0004_0112 << 80,            48, "a sink for stray reverse lookups (AS112)", "RFC 7535"),
-    v6(0x2001_0010 << 96,                 28, "no address but a hash (ORCHID)", "RFC 4843"),
-    v6(0x2001_0020 << 96,                 28, "no address but a hash (ORCHIDv2)", "RFC 7343"),
-    v6(0x2001_0030 << 96,                 28, "no address but a drone's tag (DRIP)", "RFC 9374"),
+    v6(0x2001_0010 << 96,                 28, "a hash, not an address (ORCHID)", "RFC 4843"),
+    v6(0x2001_0020 << 96,                 28, "a hash, not an address (ORCHIDv2)", "RFC 7343"),
+    v6(0x2001_0030 << 96,                 28, "a drone's tag, not an address (DRIP)", "RFC 9374"),
     v6(0x2001 << 112,                     23, "assigned to protocols", "RFC 2928"),
     v6(0x2001_0db8 << 96,                 32, "for documentation", "RFC 3849"),
     v6(0x2002 << 112,                     16, "a 6to4 tunnel", "RFC 3056"),
     v6(0x2620_004f_8000 << 80,            48, "a sink for stray reverse lookups (AS112)", "RFC 7534"),
-    v6(0x3ffe << 112,                     16, "of the former 6bone", "RFC 3701"),
+    v6(0x3ffe << 112,                     16, "part of the former 6bone", "RFC 3701"),
     v6(0x3fff << 112,                     20, "for documentation", "RFC 9637"),
     v6(0x5f00 << 112,                     16, "a segment identifier (SRv6)", "RFC 9602"),
     v6(0xfc00 << 112,                      7, "unique local", "RFC 4193").local(),

@@ -1,4 +1,4 @@
-//! Checks every URL before it is requested, the first one and those of redirects. A [`Target`] is a URL that has passed.
+//! Checks every URL before it is requested, including those of redirects. A [`Target`] is a URL that has passed.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -9,7 +9,7 @@ use url::{Host, ParseError, SyntaxViolation, Url};
 use crate::access_rules::AccessRules;
 use media_cache_interfaces::FetchError;
 
-/// The longest name of a host and the longest label of it, in bytes (RFC 1035, section 2.3.4).
+/// The longest host name and the longest label in it, in bytes (RFC 1035, section 2.3.4).
 const MAX_NAME_BYTES: usize = 253;
 const MAX_LABEL_BYTES: usize = 63;
 
@@ -18,18 +18,18 @@ const MAX_LABEL_BYTES: usize = 63;
 pub(crate) struct Target(Url);
 
 impl Target {
-    /// Checks the URL of a caller.
+    /// Checks a URL from a caller.
     pub(crate) fn parse(text: &str, rules: &AccessRules) -> Result<Self, FetchError> {
         let url = requestable(text).map_err(FetchError::InvalidUrl)?;
         rules.check_url(&url).map_err(|denied| FetchError::Refused(denied.to_string()))?;
         Ok(Self::without_fragment(url))
     }
 
-    /// Checks the value of a `Location` header, which may be relative to this target. As in browsers, raw bytes in it are escaped.
+    /// Checks the value of a `Location` header, which may be relative to this target. As in browsers, raw bytes in it are percent-encoded.
     pub(crate) fn redirect(&self, location: &[u8], rules: &AccessRules) -> Result<Self, FetchError> {
-        let unreadable = |_| FetchError::Other("the origin redirected to something that is not a URL".into());
+        let unreadable = |_| FetchError::Other("the origin redirected to an invalid URL".into());
         let (url, problem) = parse(&location_text(location), Some(&self.0)).map_err(unreadable)?;
-        let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that is not followed: {reason}"));
+        let refused = |reason| FetchError::Refused(format!("the origin redirected to a URL that cannot be fetched: {reason}"));
         check_requestable(&url, problem).map_err(refused)?;
         rules.check_url(&url).map_err(|denied| refused(denied.to_string()))?;
         Ok(Self::without_fragment(url))
@@ -50,7 +50,7 @@ impl Target {
     }
 }
 
-/// Checks whether some downloader may request a URL: one that fetches from everywhere. Otherwise says why not.
+/// Checks whether a downloader without access rules may request a URL. The error says why not.
 pub(crate) fn requestable(text: &str) -> Result<Url, String> {
     let (url, problem) = parse(text, None).map_err(|error| error.to_string())?;
     check_requestable(&url, problem)?;
@@ -60,16 +60,16 @@ pub(crate) fn requestable(text: &str) -> Result<Url, String> {
 /// Checks a parsed URL. `problem` is what the parser found.
 fn check_requestable(url: &Url, problem: Option<&str>) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("its scheme is {}, and only http and https are fetched", url.scheme()));
+        return Err(format!("its scheme is {}, but only http and https are supported", url.scheme()));
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err("it names no host".into());
+        return Err("it has no host".into());
     }
     if let Some(problem) = problem {
         return Err(problem.into());
     }
     match url.host() {
-        Some(Host::Domain(name)) if !is_possible_name(name) => Err("no host can have its name; see RFC 1035, section 2.3.4".into()),
+        Some(Host::Domain(name)) if !is_possible_name(name) => Err("its host name is invalid; see RFC 1035, section 2.3.4".into()),
         _ => Ok(()),
     }
 }
@@ -82,8 +82,8 @@ fn location_text(location: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether DNS can have a name, given in ASCII: labels of 1 to 63 letters, digits, hyphens and underscores, 253 bytes in all. The dot of
-/// the root may follow. Other names are not given to a resolver.
+/// Whether a name, given in ASCII, is possible in DNS: labels of 1 to 63 letters, digits, hyphens and underscores, 253 bytes in total. The
+/// dot of the root may follow. Other names are not passed to a resolver.
 fn is_possible_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
@@ -93,7 +93,7 @@ fn is_possible_name(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES && name.split('.').all(is_label)
 }
 
-/// Parses a URL as browsers do, and reports what other parsers may read differently: one of them may have checked another host.
+/// Parses a URL as browsers do, and reports anything that other parsers may read differently: one of them may have checked another host.
 fn parse(text: &str, base: Option<&Url>) -> Result<(Url, Option<&'static str>), ParseError> {
     let problem = Cell::new(None);
     let note = |violation| problem.set(problem.get().or(ambiguity(violation)));
@@ -102,14 +102,14 @@ fn parse(text: &str, base: Option<&Url>) -> Result<(Url, Option<&'static str>), 
     Ok((url, problem.get().or(has_credentials.then_some(CREDENTIALS))))
 }
 
-const CREDENTIALS: &str = "it carries credentials; leave them out";
+const CREDENTIALS: &str = "it contains credentials; remove them";
 
 fn ambiguity(violation: SyntaxViolation) -> Option<&'static str> {
     match violation {
         SyntaxViolation::EmbeddedCredentials | SyntaxViolation::UnencodedAtSign => Some(CREDENTIALS),
-        SyntaxViolation::Backslash => Some("it has a backslash, which some take for a slash; write / or %5C"),
-        SyntaxViolation::ExpectedDoubleSlash => Some("it has to go on with two slashes and a host behind its scheme"),
-        SyntaxViolation::TabOrNewlineIgnored => Some("it has a tab or a line break within"),
+        SyntaxViolation::Backslash => Some("it contains a backslash, which some programs treat as a slash; use / or %5C"),
+        SyntaxViolation::ExpectedDoubleSlash => Some("its scheme must be followed by two slashes and a host"),
+        SyntaxViolation::TabOrNewlineIgnored => Some("it contains a tab or a line break"),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The time that a download may take, of which waiting for permits is no part.
+//! The time that a download may take, excluding the time that it waits for permits.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use media_cache_interfaces::FetchError;
 
-/// What is left of the time for a download.
+/// The time that remains for a download.
 pub(crate) struct TimeLimit {
     limit: Duration,
     left: Duration,
@@ -17,11 +17,11 @@ impl TimeLimit {
         Self { limit, left: limit }
     }
 
-    /// Runs a part of the download in the time that is left, and takes off what it took.
+    /// Runs a part of the download within the remaining time, and subtracts the time that it took.
     pub(crate) async fn run<F: Future>(&mut self, work: F) -> Result<F::Output, FetchError> {
         let started = Instant::now();
         let done = timeout(self.left, work).await;
         self.left = self.left.saturating_sub(started.elapsed());
-        done.map_err(|_| FetchError::TimedOut(format!("the download was not done within {:?}", self.limit)))
+        done.map_err(|_| FetchError::TimedOut(format!("the download did not finish within {:?}", self.limit)))
     }
 }

@@ -1,5 +1,5 @@
-//! Sends one request and waits for its response: the headers it carries, when it is sent again, and what the absence of a response
-//! means.
+//! Sends one request and waits for its response. This module determines which headers a request has, when it is sent again, and which error
+//! is returned if there is no response.
 
 use std::io;
 use std::net::IpAddr;
@@ -33,11 +33,11 @@ use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
 
-/// How long idle HTTP/2 connections, over which several requests can be sent, are kept.
+/// How long idle HTTP/2 connections are kept, each of which can serve several requests.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
-/// How often a kept connection is pinged while a response is pending, and how long the pong may take: a peer that has disappeared
-/// must not fail all requests that follow.
+/// How often a kept connection is pinged while a response is pending, and how long the pong may take. A peer that has disappeared must not
+/// make all later requests fail.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -62,7 +62,7 @@ impl OriginRequest {
 
 /// Why there is no response.
 pub(crate) enum SendError {
-    /// There is no permit of the address at the moment. The connection was not used.
+    /// There is currently no permit for the address. The connection was not used.
     AddressBusy(IpAddr),
     /// The request failed.
     Failed(FetchError),
@@ -80,7 +80,7 @@ impl From<AddressBusy> for SendError {
     }
 }
 
-/// Sends requests, over connections that are kept for later ones where that is safe.
+/// Sends requests, over connections that are kept for later requests where that is safe.
 pub(crate) struct Transport {
     client: Client<Connector, Empty<Bytes>>,
     reuse: ReuseOriginConnections,
@@ -118,14 +118,14 @@ impl Transport {
         })
     }
 
-    /// Sends a request for the download that has this permit, and waits for the headers of the response.
+    /// Sends a request for the download with this permit, and waits for the headers of the response.
     pub(crate) async fn send(
         &self,
         request: &OriginRequest,
         permit: Option<&Arc<Permit>>,
     ) -> Result<Response<Incoming>, SendError> {
         let limit = self.first_byte_timeout;
-        let too_slow = |_| Err(FetchError::TimedOut(format!("{} did not answer within {limit:?}", request.target.host())).into());
+        let too_slow = |_| Err(FetchError::TimedOut(format!("{} did not respond within {limit:?}", request.target.host())).into());
         timeout(limit, on_behalf_of(permit, self.send_until_processed(request))).await.unwrap_or_else(too_slow)
     }
 
@@ -140,7 +140,7 @@ impl Transport {
         headers
     }
 
-    /// Whether a request carries credentials, so that its response may be meant for their owner only.
+    /// Whether a request carries credentials, in which case its response may be meant only for their owner.
     pub(crate) fn sends_credentials(&self, request: &OriginRequest) -> bool {
         let chosen = origin_header::apply(&self.origin_headers, request.target.url(), &mut HeaderMap::new());
         chosen || request.authorization.is_some()
@@ -169,7 +169,8 @@ impl Transport {
                 response = choice.run(self.client.request(attempt)) => response,
             };
             if choice.has_reused() && is_stale(&response) {
-                // The origin has probably closed the connection in the meantime. A new one, in any case, does as without reuse.
+                // The origin has probably closed the connection in the meantime. In any case, a new one works as if connections were never
+                // reused.
                 self.connections.count_retried();
                 may_reuse = false;
                 continue;
@@ -192,7 +193,7 @@ impl Transport {
         }
     }
 
-    /// Permits another request over the connection of a response, if its head does.
+    /// Permits another request over the connection of a response, if the head of the response does.
     fn permit_reuse(&self, response: &Response<Incoming>) {
         let counter = response.extensions().get::<ByteCounter>();
         if let (ReuseOriginConnections::Safely, Some(counter), Some(framing)) = (self.reuse, counter, reusable_after(response)) {
@@ -243,8 +244,8 @@ fn is_invalid_http(error: &Error) -> bool {
         || find_cause::<h2::Error>(error).is_some_and(|error| !error.is_io() && !error.is_remote())
 }
 
-/// Whether a request over a connection that an earlier one had used has failed for that reason, as far as that can be told: the
-/// connection ended, or what arrived is no response. Some origins say 408 before they close an idle connection (RFC 9110, section 15.5.9).
+/// Whether a request failed because an earlier one had used its connection, as far as that can be determined: the connection ended, or what
+/// arrived is not a response. Some origins send a 408 before they close an idle connection (RFC 9110, section 15.5.9).
 fn is_stale<B>(response: &Result<Response<B>, Error>) -> bool {
     match response {
         Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT,

@@ -1,4 +1,4 @@
-//! Decides the media type of a download and whether it is accepted: by its headers, by its first bytes, or by all of a short body.
+//! Decides the media type of a download and whether it is accepted, from its headers, its first bytes, or all of a short body.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use crate::media_type::{declared_type, may_be_overridden, media_type};
 use crate::options::HttpOptions;
 use media_cache_interfaces::FetchError;
 
-/// How many bytes suffice to recognise a GIF, which is not to be taken for something else.
+/// How many bytes suffice to recognise a GIF, which must not be mistaken for another type.
 const MIN_EARLY_BYTES: usize = 16;
 
 /// The decision about the media type of a response.
 pub(crate) struct TypeDecision {
     options: Arc<HttpOptions>,
     content_type: Option<String>,
-    /// The declared type, if it is not accepted. It may be wrong: the first bytes decide.
+    /// The declared type, if it is not accepted. It may be wrong, so the first bytes decide.
     refused: Option<String>,
 }
 
 impl TypeDecision {
-    /// The decision about a response with this `Content-Type`. An error if that suffices to refuse it.
+    /// The decision about a response with this `Content-Type`. An error if the header is enough to refuse the response.
     pub fn new(content_type: Option<&str>, options: Arc<HttpOptions>) -> Result<Self, FetchError> {
         let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&options.accept_types, mimetype));
         let decision = Self { options, content_type: content_type.map(Into::into), refused };
@@ -30,7 +30,7 @@ impl TypeDecision {
         }
     }
 
-    /// Refuses a body by its first bytes, if its declared type is not accepted.
+    /// Refuses a body because of its first bytes, if its declared type is not accepted.
     pub fn check_start(&self, start: &[u8]) -> Result<(), FetchError> {
         match self.refused {
             Some(_) => self.check(&media_type(self.content_type.as_deref(), start), "it is"),
@@ -38,18 +38,18 @@ impl TypeDecision {
         }
     }
 
-    /// The media type of a body that starts with these bytes: all of it, or as many as are looked at.
+    /// The media type of a body that starts with these bytes: either the whole body, or as many bytes as are examined.
     pub fn decide(&self, start: &[u8]) -> Result<String, FetchError> {
         let mimetype = media_type(self.content_type.as_deref(), start);
         self.check(&mimetype, "it is")?;
         if let Some(page) = page_type(start, &mimetype) {
-            self.check(page, &format!("what comes as {mimetype} is"))?;
+            self.check(page, &format!("its type is {mimetype}, but its content is"))?;
         }
         Ok(mimetype)
     }
 
-    /// The media type of a body of which no more is known for a while than these bytes. `None` if they are too few, or if more of them
-    /// could make it a type that is not accepted.
+    /// The media type of a body of which only these bytes are known for now. `None` if they are too few, or if more bytes could change it
+    /// to a type that is not accepted.
     pub fn decide_early(&self, start: &[u8]) -> Option<String> {
         let may_become_page = start.len() < MIN_EARLY_BYTES || begins_like_markup(start);
         self.decide(start).ok().filter(|_| !may_become_page)

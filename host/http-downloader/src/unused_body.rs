@@ -1,5 +1,5 @@
-//! Receives the bodies of responses that nobody needs, such as those of redirects and errors, so that their connections can serve
-//! other requests.
+//! Receives the bodies of responses that are not needed, such as those of redirects and errors, so that their connections can serve other
+//! requests.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use tokio::time::timeout;
 
 use crate::byte_counter::ByteCounter;
 
-/// How long such a body may be, in bytes, and how long it may take. A new connection takes time as well.
+/// The maximum length of such a body, in bytes, and the maximum time for it. A new connection takes time as well.
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_TIME: Duration = Duration::from_millis(20);
 
-/// Receives the body if it is short and comes soon, and drops it. Otherwise the connection is closed.
+/// Receives and drops the body if it is short and arrives soon. Otherwise, the connection is closed.
 pub(crate) async fn discard(response: Response<Incoming>) {
     // Without a counter, the response came over HTTP/2.
     let Some(counter) = response.extensions().get::<ByteCounter>().filter(|counter| counter.permits_reuse()).cloned() else {
@@ -27,7 +27,7 @@ pub(crate) async fn discard(response: Response<Incoming>) {
             counter.until_unused().await;
         }
     };
-    // After that time, the connection is closed with the body.
+    // After that time, dropping the body closes the connection.
     let _ = timeout(MAX_TIME, receive).await;
 }
 

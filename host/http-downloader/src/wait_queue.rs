@@ -1,11 +1,11 @@
 //! Decides which download starts next. It is synchronous: it counts permits and wakes waiters, and never waits itself.
 //!
-//! A download needs a permit of each of its groups (its host, its registrable domain, and the address that it connects to), then one of
-//! all. One that waits for a group takes no general permit, so a slow host, domain or address delays only its own downloads. Everywhere,
-//! waiters are served in the order of their arrival.
+//! A download needs a permit from each of its groups (its host, its registrable domain, and the address that it connects to), and then a
+//! general permit. A download that waits for a group holds no general permit, so a slow host, domain or address delays only its own
+//! downloads. All waiters are served in the order of their arrival.
 //!
-//! The address is known only while a download connects, and a redirect leads to another host. A download that then lacks a permit
-//! returns its general permit and waits again, ahead of those that arrived later.
+//! The address is known only once a download connects, and a redirect leads to another host. A download that then lacks a permit releases
+//! its general permit and waits again, ahead of those that arrived later.
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
@@ -18,7 +18,7 @@ use crate::limit_group::LimitGroup;
 use crate::limiter_options::{LimiterCounts, LimiterOptions};
 use media_cache_interfaces::FetchError;
 
-/// The shortest and the longest wait that a refused caller is advised, in seconds.
+/// The shortest and the longest wait that is suggested to a refused caller, in seconds.
 const RETRY_AFTER_SECONDS: (f64, f64) = (1.0, 60.0);
 
 /// Identifies a download, in the order of arrival.
@@ -27,7 +27,7 @@ pub(crate) type DownloadId = u64;
 /// Resolves when a download may start.
 pub(crate) type Start = oneshot::Receiver<()>;
 
-/// The active and the queued downloads. It has an entry only for groups with downloads.
+/// The active and the queued downloads. It contains only groups that have downloads.
 pub(crate) struct WaitQueue {
     options: LimiterOptions,
     next_id: DownloadId,
@@ -35,7 +35,7 @@ pub(crate) struct WaitQueue {
     refused: u64,
     downloads: HashMap<DownloadId, Download>,
     groups: HashMap<LimitGroup, Permits>,
-    /// Downloads with the permits of all their groups that wait for one of all.
+    /// Downloads that have the permits of all their groups and wait for a general permit.
     ready: BTreeSet<DownloadId>,
     /// A moving average of how long a download takes.
     average_duration: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct WaitQueue {
 
 struct Download {
     groups: Vec<LimitGroup>,
-    /// The number of groups, from the first, whose permits it has.
+    /// The number of groups, from the first one, whose permits it has.
     acquired: usize,
     state: State,
     start: Option<oneshot::Sender<()>>,
@@ -56,7 +56,7 @@ enum State {
     /// Waits for a general permit.
     Ready,
     Active,
-    /// Has no permits and waits for none, as it was refused.
+    /// Was refused: has no permits and waits for none.
     Refused,
 }
 
@@ -64,7 +64,7 @@ enum State {
 #[derive(Default)]
 struct Permits {
     used: usize,
-    /// Downloads that wait for a permit. Unless this is empty, all permits are in use.
+    /// Downloads that wait for a permit. If there are any, all permits are in use.
     waiting: BTreeSet<DownloadId>,
 }
 
@@ -106,8 +106,8 @@ impl WaitQueue {
         Ok((id, self.restart(id, groups)))
     }
 
-    /// Gives an active download a permit of an address that it connects to, besides those that it has. `false` if there is none at the
-    /// moment, or if the download is not active: a connection may be ready only after its download has gone back to the queue.
+    /// Gives an active download a permit for an address that it connects to, in addition to those that it has. Returns `false` if none is
+    /// available, or if the download is not active: a connection may become ready only after its download has returned to the queue.
     pub(crate) fn claim(&mut self, id: DownloadId, address: AddressBlock) -> bool {
         let group = LimitGroup::Address(address);
         let is_available = self.used(&group) < self.limit(&group);
@@ -123,7 +123,7 @@ impl WaitQueue {
         is_available
     }
 
-    /// Returns the permits that an active download has of other addresses than the one that it uses.
+    /// Releases the permits that an active download has for addresses other than the one that it uses.
     pub(crate) fn settle(&mut self, id: DownloadId, address: AddressBlock) {
         let is_other = |group: &LimitGroup| matches!(group, LimitGroup::Address(other) if *other != address);
         let Some(download) = self.downloads.get_mut(&id).filter(|download| download.state == State::Active) else { return };
@@ -133,7 +133,7 @@ impl WaitQueue {
         self.start_ready();
     }
 
-    /// Has an active download wait for other groups than before: for those of a redirect, or for an address as well.
+    /// Makes an active download wait for other groups than before: those of a redirect, or an additional address.
     pub(crate) fn requeue(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Result<Start, FetchError> {
         self.leave(id);
         let room = self.check_room(&groups);
@@ -141,12 +141,12 @@ impl WaitQueue {
         room.map(|()| self.restart(id, groups))
     }
 
-    /// The groups of a download, its addresses included.
+    /// The groups of a download, including its addresses.
     pub(crate) fn groups(&self, id: DownloadId) -> &[LimitGroup] {
         self.downloads.get(&id).map_or(&[], |download| &download.groups)
     }
 
-    /// Removes a download, wherever it is. `duration` is how long it took, if it was started.
+    /// Removes a download in any state. `duration` is how long it took, if it was started.
     pub(crate) fn remove(&mut self, id: DownloadId, duration: Option<Duration>) {
         self.leave(id);
         self.downloads.remove(&id);
@@ -169,7 +169,7 @@ impl WaitQueue {
         FetchError::Overloaded(Some(seconds.ceil().clamp(shortest, longest) as u32))
     }
 
-    /// Refuses a download that would have to wait if there is no room in the queue, or none for the group that it would wait for.
+    /// Refuses a download that would have to wait, if the queue is full or has no room for the group that it would wait for.
     fn check_room(&mut self, groups: &[LimitGroup]) -> Result<(), FetchError> {
         let busy = groups.iter().find(|group| self.used(group) >= self.limit(group));
         let must_wait = busy.is_some() || self.active >= self.options.max_downloads.get();
@@ -179,7 +179,7 @@ impl WaitQueue {
         if must_wait && is_full() { Err(self.refuse(groups)) } else { Ok(()) }
     }
 
-    /// Has a download without permits wait for these.
+    /// Makes a download without permits wait for the permits of these groups.
     fn restart(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Start {
         let (start, started) = oneshot::channel();
         if let Some(download) = self.downloads.get_mut(&id) {
@@ -190,7 +190,7 @@ impl WaitQueue {
         started
     }
 
-    /// Acquires the permits that a download lacks, up to the first that is not available.
+    /// Acquires the permits that a download lacks, up to the first one that is not available.
     fn advance(&mut self, id: DownloadId) {
         let Some(download) = self.downloads.get_mut(&id) else { return };
         while let Some(group) = download.groups.get(download.acquired) {
@@ -207,7 +207,7 @@ impl WaitQueue {
         self.ready.insert(id);
     }
 
-    /// Returns the permit of a group. The first that waits for it takes it over.
+    /// Releases a permit of a group. The first download that waits for it takes it over.
     fn release(&mut self, group: &LimitGroup) {
         let Some(permits) = self.groups.get_mut(group) else { return };
         match permits.waiting.pop_first() {
@@ -226,7 +226,7 @@ impl WaitQueue {
         }
     }
 
-    /// Returns all permits of a download, and its place in the queue.
+    /// Releases all permits of a download, and its place in the queue.
     fn leave(&mut self, id: DownloadId) {
         let Some(download) = self.downloads.get_mut(&id) else { return };
         let (groups, acquired, state) = (std::mem::take(&mut download.groups), download.acquired, download.state);
@@ -274,7 +274,7 @@ impl WaitQueue {
         self.groups.get(group).map_or(0, |permits| permits.waiting.len())
     }
 
-    /// Checks that what is counted is what downloads have and wait for, and within the limits.
+    /// Checks that the counts match the permits that downloads have and wait for, and do not exceed the limits.
     #[cfg(test)]
     pub(crate) fn assert_consistent(&self) {
         let in_state = |state: State| self.downloads.values().filter(|download| download.state == state).count();

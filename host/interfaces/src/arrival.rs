@@ -1,4 +1,4 @@
-//! What a body that is arriving and its readers have in common.
+//! The state that an arriving body shares with its readers.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use crate::failure::FetchError;
 use crate::received::{Piece, Received};
 
-/// A body that is arriving, which becomes a `W` when it is whole.
+/// A body that is arriving, which becomes a `W` when it is complete.
 #[derive(Debug)]
 pub(crate) struct Arrival<W> {
     received: Arc<Received>,
@@ -19,7 +19,7 @@ pub(crate) struct Arrival<W> {
     abandoned: Notify,
 }
 
-/// What there is to read from a position on.
+/// The next part of a body from a position on.
 pub(crate) enum Next<'a, W> {
     /// A piece of a body that is still arriving.
     Piece(Piece),
@@ -38,17 +38,17 @@ impl<W> Arrival<W> {
         &self.received
     }
 
-    /// The number of bytes that was announced.
+    /// The announced number of bytes.
     pub fn expected(&self) -> Option<u64> {
         self.expected
     }
 
-    /// Wakes the readers, since there are more bytes.
+    /// Wakes the readers when more bytes have arrived.
     pub fn has_more(&self) {
         self.progress.send_replace(());
     }
 
-    /// Ends the arrival, unless it has ended.
+    /// Ends the arrival, unless it has already ended.
     pub fn end(&self, outcome: Result<W, FetchError>) {
         let has_failed = outcome.is_err();
         if self.outcome.set(outcome).is_ok() && has_failed {
@@ -70,15 +70,15 @@ impl<W> Arrival<W> {
             if let Some(outcome) = self.outcome() {
                 return outcome;
             }
-            // The sender is in `self`.
+            // This cannot fail: `self` owns the sender.
             let _ = progress.changed().await;
         }
     }
 
     /// Waits for bytes from `position` on, or the end.
     ///
-    /// The last byte of a body whose length was announced can be read only at the end: until then it may turn out that more follow, or
-    /// that the body cannot be kept, and its readers must not believe that they have all of it.
+    /// The last byte of a body whose length was announced can be read only at the end. Until then, more bytes may follow, or it may turn
+    /// out that the body cannot be kept, and readers must not believe that they have all of it.
     pub async fn next(&self, position: u64, end: u64) -> Next<'_, W> {
         let mut progress = self.progress.subscribe();
         let end = self.expected.map_or(end, |expected| end.min(expected.saturating_sub(1)));
@@ -94,19 +94,19 @@ impl<W> Arrival<W> {
         }
     }
 
-    /// Waits until nobody needs the rest: all readers are gone, or were told that it failed.
+    /// Waits until the rest is no longer needed: all readers have been dropped, or the arrival was abandoned.
     pub async fn abandoned(&self) {
         self.abandoned.notified().await;
     }
 
-    /// Ends the arrival from outside, unless it has ended.
+    /// Ends the arrival from outside, unless it has already ended.
     pub fn abandon(&self, failure: FetchError) {
         self.end(Err(failure));
         self.abandoned.notify_one();
     }
 }
 
-/// The right to read a body that is arriving. When this is dropped, nobody needs the rest.
+/// The right to read a body that is arriving. When it is dropped, the rest is no longer needed.
 #[derive(Debug)]
 pub(crate) struct Readers<W>(pub Arc<Arrival<W>>);
 

@@ -1,10 +1,10 @@
 //! Media bytes, which stay on the host.
 //!
-//! A component never sees the bytes of an image or a video: it holds a handle to a [`Blob`], which is either in memory or an open
-//! file. Cloning a blob is cheap and copies no bytes. An open file stays readable after its name is removed, so a blob that is in
-//! use outlives the eviction of its entry.
+//! A component never has access to the bytes of an image or a video. It has a handle to a [`Blob`], which is either in memory or an open
+//! file. Cloning a blob is cheap and copies no bytes. An open file can be read even after its name is removed, so a blob in use outlives
+//! the eviction of its entry.
 //!
-//! The bytes of a download may still be arriving: see [`ArrivingBody`](crate::ArrivingBody). Such a blob is read while it arrives. Once
+//! The bytes of a download may still be arriving: see [`ArrivingBody`](crate::ArrivingBody). Such a blob can be read while it arrives. Once
 //! it has [finished](Blob::finished), it is like any other.
 
 use std::fs::File;
@@ -26,10 +26,10 @@ use crate::file_stamp::{Change, FileStamp};
 use crate::source::{MAX_INLINE_BYTES, STREAM_CHUNK, Sha256Digest, Source, read_at, read_cached, run};
 use crate::spool::Reservation;
 
-/// Bytes in memory or in an open file, which never change. Those of a download may still be arriving.
+/// Immutable bytes in memory or in an open file. The bytes of a download may still be arriving.
 ///
-/// What needs all bytes waits until they have arrived: [`bytes`](Self::bytes), [`load`](Self::load), [`digest`](Self::digest),
-/// [`write_to`](Self::write_to), and at its end a [`stream`](Self::stream). If the download fails, they fail, too.
+/// Methods that need all bytes wait until they have arrived: [`bytes`](Self::bytes), [`load`](Self::load), [`digest`](Self::digest),
+/// [`write_to`](Self::write_to), and a [`stream`](Self::stream) at its end. If the download fails, these methods fail, too.
 #[derive(Clone, Debug)]
 pub struct Blob(Arc<Inner>);
 
@@ -44,22 +44,22 @@ enum Inner {
     Arriving(Readers<Whole>),
 }
 
-/// All bytes, which have arrived.
+/// A complete body.
 #[derive(Debug)]
 pub(crate) struct Whole {
     source: Source,
     digest: OnceCell<Sha256Digest>,
-    /// Of a body in a file without a name: the space that is reserved for it.
+    /// The space reserved for a body in an unnamed file.
     reservation: Mutex<Option<Reservation>>,
     is_released: AtomicBool,
-    /// Of a file, as it was when the digest was computed or confirmed, or before.
+    /// The stamp of a file, taken when the digest was computed or confirmed, or earlier.
     stamp: Mutex<Option<FileStamp>>,
     is_condemned: AtomicBool,
     /// Whether reading the file has failed.
     is_unreadable: AtomicBool,
 }
 
-/// The end of a body that is arriving. Unlike a [`Blob`], it does not keep the download going.
+/// A handle to the end of a body that is arriving. Unlike a [`Blob`], it does not keep the download going.
 #[derive(Clone, Debug)]
 pub struct Completion(Arc<Arrival<Whole>>);
 
@@ -87,11 +87,11 @@ impl Whole {
         Self::new(Source::Memory(bytes.into()), None, OnceCell::new_with(Some(digest)), None)
     }
 
-    /// A body of this length that has arrived in a file without a name.
+    /// A body of this length that has arrived in an unnamed file.
     pub fn arrived(file: Arc<File>, len: u64, digest: Sha256Digest, reservation: Reservation) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.len() != len {
-            return Err(io::Error::other("the file does not have what was written to it"));
+            return Err(io::Error::other("the length of the file differs from the number of bytes written to it"));
         }
         let source = Source::File { file, len: metadata.len() };
         Ok(Self::new(source, Some(FileStamp::of(&metadata)), OnceCell::new_with(Some(digest)), Some(reservation)))
@@ -120,7 +120,8 @@ impl Whole {
             Change::None => return true,
             Change::Names => {}
             Change::Times => {
-                // Without a digest nothing was promised. Once it is known, this is asked again.
+                // Without a digest, there is nothing to compare with. The stamp is not updated, so a later call compares the bytes if the
+                // digest is known by then.
                 let Some(digest) = self.digest.get().copied() else { return true };
                 let source = self.source.clone();
                 if !run(*len, move || source.digest()).await.is_ok_and(|read| read == digest) {
@@ -139,7 +140,7 @@ impl Whole {
             return false;
         }
         let stamp = *self.stamp();
-        // What the system knows already: a server of network files that does not respond would block the caller.
+        // Use cached attributes only: an unresponsive network file server would block the caller.
         let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
         let now = rustix::fs::statx(file, "", flags, StatxFlags::BASIC_STATS);
         now.is_ok_and(|now| stamp.is_some_and(|stamp| stamp.is_of(&now)))
@@ -166,7 +167,7 @@ impl Whole {
         let read = tokio::task::spawn_blocking(move || {
             let bytes = read_at(&file, position, count)?;
             if let Some(ahead) = NonZeroU64::new(ahead) {
-                // Only advice.
+                // This is only a hint, so an error does not matter.
                 let _ = rustix::fs::fadvise(&file, position + count as u64, Some(ahead), Advice::WillNeed);
             }
             Ok(bytes)
@@ -174,7 +175,7 @@ impl Whole {
         self.note_failure(read.await.map_err(io::Error::other).flatten())
     }
 
-    /// The next bytes of those from `position` to `end`, which is not beyond the last one. Of a file, these are a chunk.
+    /// The next bytes from `position` up to `end`, which is not beyond the last byte. For a file, this is one chunk.
     async fn chunk(&self, position: u64, end: u64) -> io::Result<Bytes> {
         if let Source::Memory(bytes) = &self.source {
             return Ok(bytes.slice(position as usize..end as usize));
@@ -192,7 +193,7 @@ impl Whole {
         }
     }
 
-    /// After a failure, the file is not trusted any more.
+    /// After a failed read, the file is no longer trusted.
     fn note_failure<T>(&self, read: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &read
             && error.kind() != io::ErrorKind::WouldBlock
@@ -212,7 +213,7 @@ impl Whole {
 }
 
 impl Blob {
-    /// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+    /// Up to this many bytes are read, written or digested on the calling thread, since handing over to another thread takes longer.
     pub const MAX_INLINE_BYTES: u64 = MAX_INLINE_BYTES;
 
     /// A body that is arriving.
@@ -234,14 +235,15 @@ impl Blob {
         Ok(Whole::new(source, Some(stamp), OnceCell::new(), None).into())
     }
 
-    /// Bytes that were written to an open file just now, or given a name there. Their digest is that of `body`, if it is known.
+    /// The bytes of an open file to which `body` was just written, or in which it arrived and which was just given a name. The digest is
+    /// that of `body`, if it is known.
     ///
     /// # Errors
-    /// When the file cannot be inspected, or has another length than `body`.
+    /// When the file cannot be inspected, or its length differs from that of `body`.
     pub fn stored(file: Arc<File>, body: &Self) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.len() != body.len() {
-            return Err(io::Error::other("the file does not have what was written to it"));
+            return Err(io::Error::other("the length of the file differs from the number of bytes written to it"));
         }
         let stamp = FileStamp::of(&metadata);
         let digest = OnceCell::new_with(body.known_digest());
@@ -264,10 +266,10 @@ impl Blob {
         }
     }
 
-    /// Waits until all bytes have arrived. Those of any blob but the body of a download have.
+    /// Waits until all bytes have arrived. Only the body of a download can still be arriving.
     ///
     /// # Errors
-    /// Why the download failed. What has arrived of it cannot be read any more.
+    /// The reason why the download failed. The bytes that had arrived can no longer be read.
     pub async fn finished(&self) -> Result<(), FetchError> {
         match &*self.0 {
             Inner::Whole(_) => Ok(()),
@@ -299,7 +301,7 @@ impl Blob {
         }
     }
 
-    /// The length in bytes; of a body that is arriving, the bytes that have arrived so far.
+    /// The length in bytes; for a body that is arriving, the number of bytes that have arrived so far.
     #[must_use]
     pub fn len(&self) -> u64 {
         match (self.whole(), &*self.0) {
@@ -309,7 +311,7 @@ impl Blob {
         }
     }
 
-    /// The length in bytes that the body has, or will have, if that is known.
+    /// The length in bytes that the complete body has or will have, if it is known.
     #[must_use]
     pub fn expected_len(&self) -> Option<u64> {
         match (self.whole(), &*self.0) {
@@ -333,43 +335,43 @@ impl Blob {
         }
     }
 
-    /// The file that the bytes are in, unless they are in memory or still arriving.
+    /// The file that contains the bytes, unless they are in memory or still arriving.
     #[must_use]
     pub fn file(&self) -> Option<&Arc<File>> {
         self.whole()?.file()
     }
 
-    /// The file without a name in which the bytes arrived, as long as space is reserved for it.
+    /// The unnamed file in which the bytes arrived, as long as space is reserved for it.
     #[must_use]
     pub fn arrived_file(&self) -> Option<Arc<File>> {
         let whole = self.whole()?;
         whole.file().filter(|_| whole.reservation().is_some()).cloned()
     }
 
-    /// The disk space in the directory of a spool that the bytes take up, in bytes, as long as it is reserved for them. 0 while they
+    /// The disk space that the bytes take up in the directory of a spool, in bytes, as long as it is reserved for them. 0 while they
     /// arrive.
     #[must_use]
     pub fn arrived_bytes(&self) -> u64 {
         self.whole().map_or(0, |whole| whole.reservation().as_ref().map_or(0, Reservation::bytes_in_directory))
     }
 
-    /// Notes that the file in which the bytes arrived has a name now, and is accounted for as that of an entry.
+    /// Notes that the file in which the bytes arrived now has a name and is accounted for as the file of an entry.
     pub fn end_arrival(&self) {
         if let Some(whole) = self.whole() {
             whole.reservation().take();
         }
     }
 
-    /// Notes that a cache no longer holds these bytes. Returns whether they are in a file, so that they may take up space that nothing
-    /// else accounts for, and this is the first time.
+    /// Notes that a cache no longer holds these bytes. Returns true on the first call if the bytes are in a file: it may take up space that
+    /// nothing else accounts for.
     #[must_use]
     pub fn release(&self) -> bool {
         let file = self.whole().filter(|whole| whole.file().is_some());
         file.is_some_and(|whole| !whole.is_released.swap(true, Ordering::Relaxed))
     }
 
-    /// The file that the bytes are in, if it was removed while it is open: what identifies it, and its disk space in bytes. `None` if it
-    /// has a name, or space is reserved for it.
+    /// If the file of the bytes was removed while it is open: its identity, and its disk space in bytes. `None` if the file has a name, or
+    /// if space is reserved for it.
     #[must_use]
     pub fn removed_file(&self) -> Option<((u64, u64), u64)> {
         let whole = self.whole()?;
@@ -387,8 +389,8 @@ impl Blob {
         WeakBlob(Arc::downgrade(&self.0))
     }
 
-    /// The first `count` bytes, or all if there are fewer; of a body that is arriving, as many as have arrived. Blocks while it reads a
-    /// file, so use it for small counts only.
+    /// The first `count` bytes, or all if there are fewer; for a body that is arriving, as many of them as have arrived. Blocks while it
+    /// reads a file, so use it for small counts only.
     ///
     /// # Errors
     /// When the file cannot be read, or has become shorter.
@@ -411,7 +413,8 @@ impl Blob {
         self.when_whole().await?.source.bytes().await
     }
 
-    /// The same bytes in memory, with their digest. That is computed, unless it is known and the file [is unchanged](Self::is_unchanged).
+    /// The same bytes in memory, with their digest. The digest is computed, unless it is known and the file [is
+    /// unchanged](Self::is_unchanged).
     ///
     /// # Errors
     /// As for [`bytes`](Self::bytes).
@@ -422,12 +425,12 @@ impl Blob {
             return Ok(Whole::with_digest(bytes, digest).into());
         }
         let loaded = Self::from(bytes);
-        // As far as the stamp of the file tells, this is its digest as well.
+        // As far as the stamp shows, this is also the digest of the file.
         let _ = whole.digest.set(loaded.digest().await?);
         Ok(loaded)
     }
 
-    /// The SHA-256 of the bytes, computed once for a blob and its clones, also if several ask at the same time; on another thread, unless
+    /// The SHA-256 of the bytes. It is computed once for a blob and its clones, even for concurrent callers, and on another thread unless
     /// the blob is small.
     ///
     /// # Errors
@@ -442,8 +445,9 @@ impl Blob {
         self.whole()?.digest.get().copied()
     }
 
-    /// Whether the bytes are still those that the blob began with, as far as the times and the size of its file tell. A file whose
-    /// times alone have changed is read and compared with the digest, if that is known. True for bytes in memory, and while they arrive.
+    /// Whether the bytes are still those that the blob was created with, as far as the times and the size of its file show. A file of which
+    /// only the times have changed is read and compared with the digest, if that is known. Always true for bytes in memory, and while they
+    /// arrive.
     pub async fn is_intact(&self) -> bool {
         match self.whole() {
             Some(whole) => whole.is_intact().await,
@@ -451,45 +455,44 @@ impl Blob {
         }
     }
 
-    /// Whether the file of the bytes, its times and the number of its names are as they were, so that the bytes are, too. True for bytes in
-    /// memory and while they arrive, and false once reading the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads
-    /// the file.
+    /// Whether the file, its times and its number of names are unchanged, which implies that the bytes are. Always true for bytes in memory
+    /// and while they arrive; false once a read of the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads the file.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.whole().is_none_or(Whole::is_unchanged)
     }
 
-    /// Reads bytes from `position` on, as many as there are of them in memory or in the system's page cache, and as `buffer` has room for.
-    /// Returns how many. Never waits for a disk.
+    /// Reads bytes from `position` on, as many as are in memory or in the system's page cache and fit into `buffer`. Returns their number.
+    /// Never waits for a disk.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when none of them are there now, as while they arrive. When the file cannot be read, or has become
-    /// shorter, it is not [unchanged](Self::is_unchanged) from then on.
+    /// [`io::ErrorKind::WouldBlock`] when none of the bytes are cached now, or while they arrive. Any other error means that the file
+    /// cannot be read or has become shorter; from then on, it does not count as [unchanged](Self::is_unchanged).
     pub fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.whole().ok_or(io::ErrorKind::WouldBlock)?.read_cached(position, buffer)
     }
 
-    /// Reads some bytes from `position` on, at most `count` of them, on a thread that may block. The system is asked to have `ahead` further
-    /// ones at hand.
+    /// Reads up to `count` bytes from `position` on, on a thread that may block. Advises the system to read `ahead` bytes after them into
+    /// its cache.
     ///
     /// # Errors
-    /// As for [`read_cached`](Self::read_cached), but for `WouldBlock`; and as for [`bytes`](Self::bytes).
+    /// As for [`read_cached`](Self::read_cached), except for `WouldBlock`; and as for [`bytes`](Self::bytes).
     pub async fn read(&self, position: u64, count: usize, ahead: u64) -> io::Result<Bytes> {
         self.when_whole().await?.read(position, count, ahead).await
     }
 
-    /// Marks the bytes as no longer those that they should be. False if that was done before, to this blob or a clone.
+    /// Marks the bytes as no longer correct. Returns false if this blob or a clone was marked before.
     #[must_use]
     pub fn condemn(&self) -> bool {
         self.whole().is_some_and(|whole| !whole.is_condemned.swap(true, Ordering::Relaxed))
     }
 
-    /// The bytes in `range`, clipped to the blob, in chunks. A file that has become shorter ends the stream with an error.
+    /// The bytes in `range`, clipped to the blob, in chunks. If the file has become shorter, the stream ends with an error.
     ///
-    /// Of a body that is arriving, a chunk has at most 64 KiB. Its stream follows the download, and ends with an error if that fails.
-    /// The last byte of a body with an [expected length](Self::expected_len) comes once it is known that the body is complete.
+    /// For a body that is arriving, a chunk has at most 64 KiB. The stream follows the download, and ends with an error if that fails. The
+    /// last byte of a body with an [expected length](Self::expected_len) follows once the body is known to be complete.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        // It keeps a body that is arriving alive, and the space that is reserved for one that has arrived.
+        // The clone keeps a body that is arriving alive, and keeps the space of one that has arrived reserved.
         let blob = self.clone();
         stream::try_unfold(range.start, move |position| {
             let blob = blob.clone();
@@ -503,24 +506,24 @@ impl Blob {
         })
     }
 
-    /// Writes all bytes to the start of `file`; on another thread, unless the blob is small.
+    /// Writes all bytes to the start of `file`, on another thread unless the blob is small.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`]; or that of a download that fails.
+    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`], or the error of a download that fails.
     pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
         let source = self.when_whole().await?.source.clone();
         run(source.len(), move || source.write_to(&file)).await
     }
 }
 
-/// What has arrived of a body.
+/// The part of a body that has arrived.
 enum Arrived<'a> {
     Piece(Bytes),
     All(&'a Whole),
 }
 
 impl Blob {
-    /// The next chunk of what is between `position` and `end`. `None` at the end.
+    /// The next chunk between `position` and `end`. `None` at the end.
     async fn next(&self, position: u64, end: u64) -> io::Result<Option<Bytes>> {
         if position >= end {
             return Ok(None);
@@ -548,29 +551,29 @@ impl Blob {
 }
 
 impl Completion {
-    /// Ends the body early, unless it has ended already: the download is abandoned, and readers get this failure.
+    /// Ends the body early, unless it has already ended: the download is abandoned, and readers get this failure.
     pub fn fail(&self, failure: FetchError) {
         self.0.abandon(failure);
     }
 
-    /// Waits until all bytes have arrived, and returns how many there are.
+    /// Waits until all bytes have arrived, and returns their number.
     ///
     /// # Errors
-    /// Why the download failed, or that nobody needed its body any more.
+    /// The reason why the download failed, or an error that its body was no longer needed.
     pub async fn wait(self) -> Result<u64, FetchError> {
         self.0.ended().await.as_ref().map(|whole| whole.source.len()).map_err(Clone::clone)
     }
 }
 
 impl WeakBlob {
-    /// The blob, if anybody holds it.
+    /// The blob, if it still exists.
     #[must_use]
     pub fn upgrade(&self) -> Option<Blob> {
         self.0.upgrade().map(Blob)
     }
 }
 
-/// The error of who reads a body that ended early.
+/// The error for readers of a body that ended early.
 fn ended_early(failure: &FetchError) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, failure.clone())
 }
@@ -596,7 +599,7 @@ mod tests {
 
     #[tokio::test]
     async fn blob_of_a_file_equals_the_blob_of_its_bytes() {
-        // Below and above the size from which work moves to another thread and streams have several chunks.
+        // Lengths below and above the limits at which work moves to another thread and a stream has several chunks.
         for length in [0, 1, Blob::MAX_INLINE_BYTES as usize, 3 * STREAM_CHUNK + 1] {
             let bytes: Vec<u8> = (0..length).map(|index| (index % 251) as u8).collect();
             let (memory, file) = (Blob::from(bytes.clone()), Blob::from_file(file_of(&bytes)).unwrap());
@@ -661,7 +664,7 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(blob.is_intact().await, "names are not bytes");
         assert!(Blob::from("bytes").is_intact().await);
-        assert!(blob.clone().condemn() && !blob.condemn(), "only once");
+        assert!(blob.clone().condemn() && !blob.condemn(), "only the first call returns true");
     }
 
     #[tokio::test]
@@ -690,7 +693,7 @@ mod tests {
         let stored = Blob::stored(file.clone(), &body).unwrap();
         assert_eq!(stored.known_digest(), Some(digest));
         assert_eq!(stored.load().await.unwrap().known_digest(), Some(digest));
-        // Other bytes, behind the back of the blob: with the times as before, only a digest would show it.
+        // Other bytes than the blob assumes: since the times are unchanged, only a digest would reveal this.
         let others = Blob::stored(file_of(b"9876543210"), &body).unwrap();
         assert_eq!(others.load().await.unwrap().known_digest(), Some(digest), "it was not computed");
         assert!(Blob::stored(file_of(b"short"), &body).is_err());

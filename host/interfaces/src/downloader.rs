@@ -1,11 +1,11 @@
 //! The interface for downloads.
 //!
 //! A [`Downloader`] takes a URL and returns [`FetchedMedia`]: the bytes, their media type and a file name. It may fetch over HTTP or from
-//! anywhere else; an async closure will do.
+//! anywhere else. An async closure is a downloader, too.
 //!
-//! A downloader returns the whole body as its origin meant it, or an error. A body that is cut short, longer than announced, encoded
-//! although that was not requested, or too large is a [`FetchError`], never [`FetchedMedia`]. A downloader may return a body that is still
-//! [arriving](crate::ArrivingBody) once everything else about the media is final; such an error then ends the body early.
+//! A downloader returns either the whole body, as its origin meant it, or an error. A body that is cut short, longer than announced, too
+//! large, or encoded although no encoding was requested is a [`FetchError`], never [`FetchedMedia`]. A downloader may return a body that is
+//! still [arriving](crate::ArrivingBody) once everything else about the media is final; such an error then ends the body early.
 
 use futures::future::BoxFuture;
 
@@ -31,10 +31,11 @@ pub trait Downloader: Send + Sync + 'static {
     /// that is still arriving, must cancel the download and leave nothing behind.
     ///
     /// # Errors
-    /// Why the download failed. The variant determines the HTTP status of a response and how long the failure is remembered.
+    /// The reason why the download failed. The variant determines the HTTP status of a response and how long the failure is remembered.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>>;
 
-    /// Fetches the media at `url`, unless it is still the version with these validators. The default implementation always fetches it.
+    /// Fetches the media at `url`, unless its current version is still the one with these validators. The default implementation always
+    /// fetches it.
     ///
     /// # Errors
     /// As for [`fetch`](Self::fetch).

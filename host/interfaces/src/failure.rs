@@ -1,9 +1,9 @@
-//! Why a download failed: a variant for callers to act on, with an HTTP status and a name, and a message for people.
+//! The reasons why downloads fail. Each has a variant that callers can act on, with an HTTP status and a name, and a message for people.
 //!
 //! The table below, [`for_each_failure`](crate::for_each_failure), is the only list of failures. Each row becomes a variant of
 //! [`FetchError`], a [`FailureKind`] with its name and status, and a conversion from and to the WIT.
 //!
-//! No message contains credentials or the query string of a URL: those are often secrets, and messages end up in logs.
+//! No message contains credentials or the query string of a URL. Both are often secret, and messages end up in logs.
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,31 +73,31 @@ macro_rules! for_each_failure {
             #[error("refused: {0}")]
             Refused(reason: String) => "refused", 403;
 
-            /// The origin has nothing at the URL: it answered 404.
-            #[error("the origin has nothing at this URL (it answered 404)")]
+            /// The origin has nothing at the URL: it responded with 404.
+            #[error("the origin has nothing at this URL (status 404)")]
             NotFound => "not-found", 404;
 
-            /// The origin says that the media is permanently gone: it answered 410.
-            #[error("the origin no longer has anything at this URL (it answered 410)")]
+            /// The media is permanently gone from the origin: it responded with 410.
+            #[error("the origin no longer has anything at this URL (status 410)")]
             Gone => "gone", 410;
 
-            /// The origin denied access; the number is its status, 401 or 403.
-            #[error("the origin does not give this media to anyone without credentials, or not to this service (it answered {0})")]
+            /// The origin denied access. The number is its status, 401 or 403.
+            #[error("the origin denied access: it requires credentials, or does not allow this service (status {0})")]
             Denied(status: u16) => "denied", 403;
 
-            /// The origin withholds the media for legal reasons: it answered 451 (RFC 7725).
-            #[error("the origin withholds this media for legal reasons (it answered 451)")]
+            /// The origin withholds the media for legal reasons: it responded with 451 (RFC 7725).
+            #[error("the origin withholds this media for legal reasons (status 451)")]
             UnavailableForLegalReasons => "unavailable-for-legal-reasons", 451;
 
-            /// The origin answered with this status, which no other variant covers.
-            #[error("the origin answered {0}")]
+            /// The origin responded with this status, which no other variant covers.
+            #[error("the origin responded with status {0}")]
             OriginStatus(status: u16) => "origin-status", 502;
 
             /// The body is larger than the downloader's limit, which is given in bytes.
             #[error("the media is larger than the limit of {0} bytes")]
             TooLarge(limit: u64) => "too-large", 413;
 
-            /// The origin was too slow; the text says in which step.
+            /// The origin was too slow. The text names the step.
             #[error("timed out: {0}")]
             TimedOut(what: String) => "timed-out", 504;
 
@@ -106,11 +106,11 @@ macro_rules! for_each_failure {
             Unreachable(reason: String) => "unreachable", 502;
 
             /// The response is not valid HTTP, or its headers exceed the downloader's limits.
-            #[error("the origin's answer cannot be used: {0}")]
+            #[error("the origin's response cannot be used: {0}")]
             BrokenAnswer(reason: String) => "broken-answer", 502;
 
             /// The body ended early.
-            #[error("the body that the origin sent is not complete: {0}")]
+            #[error("the origin sent an incomplete body: {0}")]
             ShortBody(reason: String) => "short-body", 502;
 
             /// The origin sent more bytes than it announced.
@@ -121,36 +121,36 @@ macro_rules! for_each_failure {
             #[error("the origin sent an empty body")]
             EmptyBody => "empty-body", 502;
 
-            /// The origin sent a part of the body (206) although the whole was requested.
-            #[error("the origin sent a part (206), where the whole was asked for")]
+            /// The origin sent a part of the body (206), although the whole body was requested.
+            #[error("the origin sent only a part of the body (206), although the whole body was requested")]
             PartialBody => "partial-body", 502;
 
-            /// The body has this content coding, which was not requested.
-            #[error("the origin sent the body encoded ({0}), which was not asked for")]
+            /// The body has this content coding, although none was requested.
+            #[error("the origin encoded the body ({0}), although no encoding was requested")]
             EncodedBody(coding: String) => "encoded-body", 502;
 
             /// The downloader does not accept the media type.
-            #[error("the origin sent something that is not taken here: {0}")]
+            #[error("the media has a type that is not accepted: {0}")]
             UnacceptableType(reason: String) => "unacceptable-type", 415;
 
             /// The origin redirected more often than this limit allows.
             #[error("the origin redirected more than {0} times")]
             TooManyRedirects(limit: u32) => "too-many-redirects", 502;
 
-            /// The origin is temporarily unavailable. It may be tried again after this many seconds, if it said when.
+            /// The origin is temporarily unavailable. It can be retried after this many seconds, if it stated a time.
             #[error(fmt = fmt_unavailable)]
             Unavailable(seconds: Option<u32>) => "unavailable", 503;
 
-            /// The downloader has no capacity left, which says nothing about the URL. It may be tried again after this many seconds, if
-            /// there is an estimate.
+            /// The downloader has no capacity left, whatever the URL. The download can be retried after this many seconds, if there is an
+            /// estimate.
             #[error(fmt = fmt_overloaded)]
             Overloaded(seconds: Option<u32>) => "overloaded", 503;
 
-            /// A caller's own downloader failed; the number identifies the failure to the host.
-            #[error("the caller's own downloader failed (failure {0})")]
+            /// A custom downloader failed. The number identifies the failure to the host.
+            #[error("the custom downloader failed (failure {0})")]
             Custom(failure: u64) => "custom", 502;
 
-            /// Any other failure; the text describes it.
+            /// Any other failure. The text describes it.
             #[error("the download failed: {0}")]
             Other(reason: String) => "other", 502;
         }
@@ -174,11 +174,11 @@ impl FetchError {
 }
 
 fn fmt_unavailable(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "the origin is busy; try again {}", later(*seconds))
+    write!(f, "the origin is temporarily unavailable; try again {}", later(*seconds))
 }
 
 fn fmt_overloaded(seconds: &Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "there is no capacity for this download now; try again {}", later(*seconds))
+    write!(f, "there is no capacity for this download at the moment; try again {}", later(*seconds))
 }
 
 fn later(seconds: Option<u32>) -> String {
@@ -195,9 +195,9 @@ impl fmt::Display for FailureKind {
     }
 }
 
-/// The error for a name that no [`FailureKind`] has.
+/// The error for a name that belongs to no [`FailureKind`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no kind of failure `{0}`; there are {kinds}", kinds = FailureKind::ALL.map(FailureKind::name).join(", "))]
+#[error("unknown kind of failure `{0}`; use one of {kinds}", kinds = FailureKind::ALL.map(FailureKind::name).join(", "))]
 pub struct UnknownFailureKind(pub String);
 
 impl FromStr for FailureKind {
@@ -218,51 +218,51 @@ mod tests {
         let table = [
             (FetchError::InvalidUrl(text()), 400, "invalid-url", "this URL cannot be fetched: because"),
             (FetchError::Refused(text()), 403, "refused", "refused: because"),
-            (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (it answered 404)"),
-            (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (it answered 410)"),
+            (FetchError::NotFound, 404, "not-found", "the origin has nothing at this URL (status 404)"),
+            (FetchError::Gone, 410, "gone", "the origin no longer has anything at this URL (status 410)"),
             (
                 FetchError::Denied(401),
                 403,
                 "denied",
-                "the origin does not give this media to anyone without credentials, or not to this service (it answered 401)",
+                "the origin denied access: it requires credentials, or does not allow this service (status 401)",
             ),
             (
                 FetchError::UnavailableForLegalReasons,
                 451,
                 "unavailable-for-legal-reasons",
-                "the origin withholds this media for legal reasons (it answered 451)",
+                "the origin withholds this media for legal reasons (status 451)",
             ),
-            (FetchError::OriginStatus(503), 502, "origin-status", "the origin answered 503"),
+            (FetchError::OriginStatus(503), 502, "origin-status", "the origin responded with status 503"),
             (FetchError::TooLarge(7), 413, "too-large", "the media is larger than the limit of 7 bytes"),
             (FetchError::TimedOut(text()), 504, "timed-out", "timed out: because"),
             (FetchError::Unreachable(text()), 502, "unreachable", "the origin cannot be reached: because"),
-            (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's answer cannot be used: because"),
-            (FetchError::ShortBody(text()), 502, "short-body", "the body that the origin sent is not complete: because"),
+            (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's response cannot be used: because"),
+            (FetchError::ShortBody(text()), 502, "short-body", "the origin sent an incomplete body: because"),
             (FetchError::OverlongBody(text()), 502, "overlong-body", "the origin sent more than it announced: because"),
             (FetchError::EmptyBody, 502, "empty-body", "the origin sent an empty body"),
-            (FetchError::PartialBody, 502, "partial-body", "the origin sent a part (206), where the whole was asked for"),
+            (
+                FetchError::PartialBody,
+                502,
+                "partial-body",
+                "the origin sent only a part of the body (206), although the whole body was requested",
+            ),
             (
                 FetchError::EncodedBody("gzip".into()),
                 502,
                 "encoded-body",
-                "the origin sent the body encoded (gzip), which was not asked for",
+                "the origin encoded the body (gzip), although no encoding was requested",
             ),
-            (
-                FetchError::UnacceptableType(text()),
-                415,
-                "unacceptable-type",
-                "the origin sent something that is not taken here: because",
-            ),
+            (FetchError::UnacceptableType(text()), 415, "unacceptable-type", "the media has a type that is not accepted: because"),
             (FetchError::TooManyRedirects(5), 502, "too-many-redirects", "the origin redirected more than 5 times"),
-            (FetchError::Unavailable(None), 503, "unavailable", "the origin is busy; try again later"),
-            (FetchError::Unavailable(Some(1)), 503, "unavailable", "the origin is busy; try again in 1 second"),
+            (FetchError::Unavailable(None), 503, "unavailable", "the origin is temporarily unavailable; try again later"),
+            (FetchError::Unavailable(Some(1)), 503, "unavailable", "the origin is temporarily unavailable; try again in 1 second"),
             (
                 FetchError::Overloaded(Some(30)),
                 503,
                 "overloaded",
-                "there is no capacity for this download now; try again in 30 seconds",
+                "there is no capacity for this download at the moment; try again in 30 seconds",
             ),
-            (FetchError::Custom(7), 502, "custom", "the caller's own downloader failed (failure 7)"),
+            (FetchError::Custom(7), 502, "custom", "the custom downloader failed (failure 7)"),
             (FetchError::Other(text()), 502, "other", "the download failed: because"),
         ];
         let mut untested = FailureKind::ALL.to_vec();
@@ -280,7 +280,7 @@ mod tests {
         }
         let message = "not_found".parse::<FailureKind>().unwrap_err().to_string();
         assert!(
-            message.starts_with("there is no kind of failure `not_found`; there are invalid-url, refused, not-found, "),
+            message.starts_with("unknown kind of failure `not_found`; use one of invalid-url, refused, not-found, "),
             "{message}"
         );
     }

@@ -5,25 +5,25 @@ use crate::blob::Blob;
 /// Media from an origin.
 #[derive(Clone, Debug)]
 pub struct FetchedMedia {
-    /// The bytes, in memory or in an open file without a name. They may still be arriving: see [`Blob::finished`]. Empty media counts as
-    /// a failed download.
+    /// The bytes, in memory or in an open, unnamed file. They may still be arriving: see [`Blob::finished`]. Empty media counts as a failed
+    /// download.
     pub body: Blob,
-    /// The media type, such as `image/png`. The cache replaces text that is not a media type by `application/octet-stream`.
+    /// The media type, such as `image/png`. The cache replaces text that is not a media type with `application/octet-stream`.
     pub mimetype: String,
     /// A suggested file name. The cache sanitises it.
     pub filename: String,
-    /// What the origin says about storing the media.
+    /// The origin's rules for storing the media.
     pub cache_control: CacheControl,
     /// Identifies this version of the media to its origin.
     pub validators: Validators,
 }
 
-/// What an origin says about storing a response.
+/// An origin's rules for storing a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
     /// Which caches may store it.
     pub cacheability: Cacheability,
-    /// How many seconds the response stays fresh after the origin generated it, if the origin says so. Entries never expire.
+    /// How many seconds the response stays fresh after the origin generated it, if the origin states it. Entries never expire.
     pub max_age: Option<u32>,
     /// How old the response was when it was fetched, in seconds. 0 if unknown.
     pub age: u32,
@@ -35,13 +35,13 @@ pub enum Cacheability {
     /// Any cache, including shared caches.
     #[default]
     Public,
-    /// The cache that fetched the response, for the clients that it serves, but no shared cache behind it.
+    /// Only the cache that fetched the response, for the clients that it serves; no shared cache downstream.
     Private,
-    /// None: the media is returned to the requests that wait for it and not stored.
+    /// None. The media is returned to the requests that wait for it, and is not stored.
     NoStore,
 }
 
-/// Identifies a version of a response to its origin: header values as received, of 1 to 1024 visible ASCII characters and spaces. The
+/// Identifies a version of a response to its origin: header values as received, each of 1 to 1024 visible ASCII characters and spaces. The
 /// cache drops other values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
@@ -52,7 +52,7 @@ pub struct Validators {
 }
 
 impl Validators {
-    /// Whether there are none. A request without validators is unconditional.
+    /// Whether there are no validators. A request without validators is unconditional.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()
@@ -64,7 +64,7 @@ impl Validators {
 pub enum Fetched {
     /// The media.
     Media(FetchedMedia),
-    /// The media with the given validators is still current. The payload is what the origin says now about storing it.
+    /// The media with the given validators is still current. The payload is what the origin now says about storing it.
     NotModified(CacheControl),
 }
 

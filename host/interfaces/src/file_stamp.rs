@@ -1,4 +1,4 @@
-//! What a file system says about an open file, by which a change by another program shows without reading the file.
+//! The metadata of an open file, which reveals changes by other programs without reading the file.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -15,16 +15,16 @@ pub(crate) struct FileStamp {
     names: u64,
 }
 
-/// What happened to a file.
+/// The change to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Nothing.
     None,
-    /// It has more or fewer names.
+    /// The number of its names changed.
     Names,
-    /// Its times changed, and perhaps bytes with them.
+    /// Its times changed, and possibly its bytes.
     Times,
-    /// It is longer or shorter, or another file.
+    /// Its length changed, or it is a different file.
     Bytes,
 }
 
@@ -39,14 +39,14 @@ impl FileStamp {
         }
     }
 
-    /// Whether the size, times and number of names of this very file are as they were.
+    /// Whether this is the same file, with unchanged size, times and number of names.
     pub fn is_of(&self, now: &Statx) -> bool {
         let time = |time: &StatxTimestamp| (time.tv_sec, i64::from(time.tv_nsec));
         (self.size, self.names) == (now.stx_size, u64::from(now.stx_nlink))
             && (self.modified, self.changed) == (time(&now.stx_mtime), time(&now.stx_ctime))
     }
 
-    /// What happened between this stamp and a later one.
+    /// The change between this stamp and a later one.
     pub fn change_to(&self, later: &Self) -> Change {
         if self == later {
             Change::None

@@ -1,4 +1,4 @@
-//! The bytes of a body that have been received so far, as its writer and its readers see them.
+//! The bytes of a body that have been received so far, shared by its writer and its readers.
 
 use std::fs::File;
 use std::io;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::source::{STREAM_CHUNK, read_at, read_chunk};
 
-/// The bytes so far: the first ones in a file, if there is one, and those after them in a buffer.
+/// The bytes so far: the first ones in a file, if there is one, and the following ones in a buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Received(Mutex<Bytewise>);
 
@@ -24,7 +24,7 @@ struct Bytewise {
 /// A piece of a body that is arriving.
 pub(crate) enum Piece {
     Memory(Bytes),
-    /// So many bytes of a file, from the position that was asked for.
+    /// This many bytes of a file, from the requested position.
     File(Arc<File>, u64, usize),
 }
 
@@ -49,7 +49,7 @@ impl Received {
         self.lock().len()
     }
 
-    /// Appends bytes to the buffer. Returns how many are in it.
+    /// Appends bytes to the buffer. Returns how many it now contains.
     pub fn append(&self, bytes: &[u8]) -> usize {
         let buffer = &mut self.lock().buffer;
         let buffer = Arc::make_mut(buffer);
@@ -57,13 +57,13 @@ impl Received {
         buffer.len()
     }
 
-    /// What is in the buffer, and where in the file it belongs.
+    /// The contents of the buffer, and their position in the file.
     pub fn unwritten(&self) -> (Arc<Vec<u8>>, u64) {
         let state = self.lock();
         (state.buffer.clone(), state.written)
     }
 
-    /// Notes that what was [unwritten](Self::unwritten) is in the file now.
+    /// Notes that the [unwritten](Self::unwritten) bytes are now in the file.
     pub fn has_written(&self) {
         let state = &mut *self.lock();
         state.written = state.len();
@@ -73,22 +73,22 @@ impl Received {
         }
     }
 
-    /// Goes on in this file, which has all that was written before.
+    /// Continues in this file, which contains everything that was written before.
     pub fn set_file(&self, file: Arc<File>) {
         self.lock().file = Some(file);
     }
 
-    /// Takes what is in the buffer. Nothing is left of a body in memory.
+    /// Takes the contents of the buffer. Nothing remains of a body in memory.
     pub fn take_buffer(&self) -> Vec<u8> {
         Arc::unwrap_or_clone(mem::take(&mut self.lock().buffer))
     }
 
-    /// Closes the file and frees the buffer of a body that has failed: the space for it is no longer reserved.
+    /// Closes the file and frees the buffer of a failed body: the space for it is no longer reserved.
     pub fn clear(&self) {
         *self.lock() = Bytewise::default();
     }
 
-    /// The next bytes from `position`, but none from `end` on. `None` if there are none.
+    /// The next bytes from `position` up to `end`. `None` if there are none.
     pub fn piece(&self, position: u64, end: u64) -> Option<Piece> {
         let state = self.lock();
         let end = end.min(state.len());

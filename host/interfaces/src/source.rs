@@ -1,4 +1,4 @@
-//! Where bytes are: in memory, or in an open file.
+//! Where bytes are stored: in memory, or in an open file.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -19,7 +19,7 @@ const COPY_CHUNK: usize = 256 * 1024;
 /// takes it, and there may be thousands of slow readers.
 pub(crate) const STREAM_CHUNK: usize = 64 * 1024;
 
-/// Up to this many bytes are read, written or digested on the calling thread: handing over to another thread takes longer.
+/// Up to this many bytes are read, written or digested on the calling thread, since handing over to another thread takes longer.
 pub(crate) const MAX_INLINE_BYTES: u64 = 16 * 1024;
 
 /// Bytes in memory or in an open file.
@@ -99,18 +99,19 @@ pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<By
     Ok(buffer.into())
 }
 
-/// Reads what the system has of a file in memory: in its page cache, or because the file system is in memory. Reads at least one byte.
+/// Reads the bytes of a file that are in memory: in the system's page cache, or because the file system is in memory. Reads at least one
+/// byte.
 pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let read = match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
         Ok(read) => read,
         // tmpfs does not support the flag.
         Err(Errno::OPNOTSUPP) if is_in_memory(file) => file.read_at(buffer, position)?,
-        // A file system that cannot tell, a system that cannot ask it, or a passing failure.
+        // The file system or the kernel does not support the flag, or the failure is temporary.
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR | Errno::NOMEM) => 0,
         Err(error) => return Err(error.into()),
     };
-    // Nothing also means that the file has become shorter, which a read that may block finds out. Kernels such as Linux 5.10 return it
-    // before the end, too.
+    // 0 can also mean that the file has become shorter, which a blocking read will detect. Kernels such as Linux 5.10 return it before the
+    // end, too.
     if read == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(read) }
 }
 
@@ -120,7 +121,7 @@ fn is_in_memory(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|file_system| file_system.f_type == TMPFS_MAGIC)
 }
 
-/// So many bytes of a file, from the page cache or else on another thread.
+/// Reads this many bytes of a file, from the page cache or else on another thread.
 pub(crate) async fn read_chunk(file: Arc<File>, position: u64, count: usize) -> io::Result<Bytes> {
     let mut bytes = vec![0; count];
     if read_cached(&file, position, &mut bytes).is_ok_and(|read| read == count) {
@@ -129,7 +130,7 @@ pub(crate) async fn read_chunk(file: Arc<File>, position: u64, count: usize) -> 
     tokio::task::spawn_blocking(move || read_at(&file, position, count)).await.map_err(io::Error::other)?
 }
 
-/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on one that may block.
+/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on a thread that may block.
 pub(crate) async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     if bytes <= MAX_INLINE_BYTES {
         return work();

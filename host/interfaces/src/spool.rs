@@ -1,8 +1,8 @@
-//! The place where bodies that are too large for memory arrive: files without names, within an allowance.
+//! Storage for arriving bodies that are too large for memory: unnamed files, within an allowance.
 //!
-//! A cache's spool is in its own directory, so that a body can be stored without copying it; what is arriving counts against the disk
-//! budget. A body for which the allowance or the disk has no space goes to the system's directory for temporary files instead, up to a
-//! limit.
+//! The spool of a cache is in the cache's own directory, so that a body can be stored without copying it. Bodies that are arriving count
+//! against the disk budget. If the allowance or the disk has no space for a body, it goes to the system's directory for temporary files
+//! instead, up to a limit.
 
 use std::env;
 use std::fs::{DirBuilder, File};
@@ -17,13 +17,13 @@ use crate::free_space_floor::FreeSpaceFloor;
 /// The limit for bodies that do not fit in the directory, in bytes. A single body may exceed it.
 const OVERFLOW: u64 = 1 << 30;
 
-/// The directories where large bodies arrive, and the space that these take up.
+/// The directories in which large bodies arrive, and the space that they take up.
 #[derive(Debug)]
 pub struct Spool {
     directory: PathBuf,
     overflow: Option<PathBuf>,
     floor: FreeSpaceFloor,
-    /// In bytes, for the directory.
+    /// For the directory, in bytes.
     allowance: AtomicU64,
     reserved: Mutex<Reserved>,
 }
@@ -52,8 +52,8 @@ enum Place {
 /// Why a body cannot be received.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// There is no space for this many bytes now, because other bodies or files take it up. Trying again later may succeed.
-    #[error("there is no space for {0} more bytes next to other large bodies that are arriving")]
+    /// There is currently no space for this many bytes, because other bodies or files take it up. A later attempt may succeed.
+    #[error("there is no space for {0} more bytes while other large bodies are arriving")]
     Full(u64),
     /// The file system failed.
     #[error("the body cannot be written to a temporary file in {}: {error}", directory.display())]
@@ -89,18 +89,18 @@ impl Spool {
         &self.directory
     }
 
-    /// Limits the space in the directory for bodies that are arriving, or have arrived and are not stored yet, in bytes.
+    /// Limits the space in the directory for bodies that are arriving, or have arrived but are not stored yet, in bytes.
     pub fn set_allowance(&self, bytes: u64) {
         self.allowance.store(bytes, Ordering::Relaxed);
     }
 
-    /// The space in the directory that is reserved for bodies that are arriving, or have arrived and are not stored yet, in bytes.
+    /// The space in the directory that is reserved for bodies that are arriving, or have arrived but are not stored yet, in bytes.
     #[must_use]
     pub fn arriving_bytes(&self) -> u64 {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).directory
     }
 
-    /// Creates a file to check whether the directory can be used. Nothing remains.
+    /// Creates a file to check whether the directory can be used. Leaves nothing behind.
     ///
     /// # Errors
     /// The error of the file system.
@@ -108,7 +108,7 @@ impl Spool {
         let existed = self.directory.exists();
         let checked = unnamed_file(&self.directory).map(drop);
         if !existed {
-            // If it is in use already, it stays.
+            // This fails if the directory is in use.
             let _ = std::fs::remove_dir(&self.directory);
         }
         checked
@@ -123,13 +123,13 @@ impl Spool {
             .ok_or(SpoolError::Full(bytes))
     }
 
-    /// Takes `more` bytes for a body that has `own` bytes there already. Returns whether there is space.
+    /// Reserves `more` bytes for a body that already has `own` bytes there. Returns whether there was space.
     fn take(&self, place: Place, own: u64, more: u64) -> bool {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let reserved = reserved.bytes(place);
         let total = reserved.saturating_add(more);
         let fits = match place {
-            // What is reserved may not be written yet.
+            // Reserved bytes may not have been written yet.
             Place::Directory => total <= self.allowance.load(Ordering::Relaxed) && self.has_free(total),
             Place::Overflow => self.overflow.is_some() && (total <= OVERFLOW || *reserved == own),
         };
@@ -145,13 +145,13 @@ impl Spool {
         *reserved = reserved.saturating_sub(bytes);
     }
 
-    /// Whether the file system has this much free space. If that cannot be determined, writing will show it.
+    /// Whether the file system has this much free space. True if that cannot be determined: a full disk then shows when writing.
     fn has_free(&self, bytes: u64) -> bool {
         self.floor.space_above(&self.directory).is_none_or(|available| bytes <= available)
     }
 }
 
-/// Space for a body. It is released when this is dropped.
+/// Space reserved for a body. It is released on drop.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     spool: Arc<Spool>,
@@ -165,12 +165,12 @@ impl Reservation {
         self.bytes
     }
 
-    /// The reserved bytes that are in the directory, not in the overflow directory.
+    /// The reserved bytes that are in the directory rather than in the overflow directory.
     pub fn bytes_in_directory(&self) -> u64 {
         if self.place == Place::Directory { self.bytes } else { 0 }
     }
 
-    /// Reserves more, in the same place. Returns whether there is space.
+    /// Reserves more bytes in the same place. Returns whether there was space.
     pub fn grow(&mut self, more: u64) -> bool {
         let fits = self.spool.take(self.place, self.bytes, more);
         if fits {
@@ -179,14 +179,14 @@ impl Reservation {
         fits
     }
 
-    /// Releases what exceeds this number of bytes.
+    /// Releases the space beyond this number of bytes.
     pub fn shrink(&mut self, bytes: u64) {
         let excess = self.bytes.saturating_sub(bytes);
         self.spool.give_back(self.place, excess);
         self.bytes -= excess;
     }
 
-    /// Reserves this space in the overflow directory. Fails if the reservation is there already.
+    /// Reserves this space in the overflow directory. Fails if the reservation is already there.
     pub fn overflow(&self, bytes: u64) -> Result<Self, SpoolError> {
         if self.place == Place::Overflow || !self.spool.take(Place::Overflow, 0, bytes) {
             return Err(SpoolError::Full(bytes));
@@ -199,7 +199,7 @@ impl Reservation {
         self.place == Place::Directory && self.spool.overflow.is_some()
     }
 
-    /// Creates a file without a name in its place.
+    /// Creates an unnamed file in the directory of the reservation.
     pub async fn create_file(&self) -> Result<Arc<File>, SpoolError> {
         let directory = self.directory().to_owned();
         let create = move || unnamed_file(&directory);
@@ -225,8 +225,8 @@ impl Drop for Reservation {
     }
 }
 
-/// Creates a file without a name, which is removed when it is closed. A missing directory is created, but not its parents: that of a
-/// cache may have been moved away, and is not replaced by this.
+/// Creates an unnamed file, which is removed when it is closed. A missing directory is created, but not its parents: the directory of a
+/// cache may have been moved away, and must not be created again here.
 fn unnamed_file(directory: &Path) -> io::Result<File> {
     match tempfile::tempfile_in(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -265,7 +265,7 @@ mod tests {
         let spool = spool(directory.path(), Some(overflow.path()), 100);
         let mut large = spool.reserve(OVERFLOW + 1).unwrap();
         assert_eq!((large.place, spool.arriving_bytes()), (Place::Overflow, 0));
-        assert!(large.grow(50), "it is alone");
+        assert!(large.grow(50), "no other body is arriving");
         assert!(spool.reserve(101).is_err() && large.overflow(1).is_err());
         assert_eq!(spool.reserve(100).unwrap().place, Place::Directory);
         drop(large);
@@ -283,7 +283,7 @@ mod tests {
         assert!(unnamed_file(&root.path().join("a/b")).is_err() && !root.path().join("a").exists());
         let spool = spool(&root.path().join("checked"), None, 0);
         spool.check().unwrap();
-        assert!(!root.path().join("checked").exists(), "a check leaves nothing");
+        assert!(!root.path().join("checked").exists(), "a check leaves nothing behind");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A body that is received chunk by chunk: in memory while it is small, then in a file without a name. Receiving a body takes little
-//! memory, however large it is, and its digest is computed on the way.
+//! A body that is received chunk by chunk: in memory while it is small, then in an unnamed file. Receiving a body takes little memory,
+//! however large it is, and its digest is computed as it arrives.
 
 use std::fs::File;
 use std::io;
@@ -16,10 +16,10 @@ use crate::received::Received;
 use crate::source::copy;
 use crate::spool::{Reservation, Spool, SpoolError};
 
-/// The bytes that are written to the file at a time: each write is a trip to another thread.
+/// The number of bytes that are written to the file at a time: each write runs on another thread.
 const WRITE_BUFFER: usize = 256 * 1024;
 
-/// The space that is reserved at a time for a body whose length is not known, in bytes.
+/// The space that is reserved at a time for a body of unknown length, in bytes.
 const STEP: u64 = 1 << 20;
 
 /// The part of a body that has been received so far.
@@ -33,8 +33,8 @@ pub struct SpooledBody {
 }
 
 impl SpooledBody {
-    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file. Space for it is reserved at once if its length was
-    /// announced, otherwise as it arrives.
+    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file. If its length was announced, space for all of it is reserved
+    /// at the start, otherwise as it arrives.
     #[must_use]
     pub fn new(max_memory_bytes: u64, spool: Arc<Spool>, announced: Option<u64>) -> Self {
         Self { max_memory_bytes, spool, announced, hasher: Sha256::new(), received: Arc::default(), file: None }
@@ -82,7 +82,7 @@ impl SpooledBody {
         self.into_whole().await.map(Blob::from)
     }
 
-    /// Lets the body be read while the rest of it arrives.
+    /// Allows the body to be read while the rest of it arrives.
     #[must_use]
     pub fn into_arriving(self) -> (Blob, ArrivingBody) {
         let arrival = Arc::new(Arrival::new(self.received.clone(), self.announced));
@@ -101,7 +101,7 @@ impl SpooledBody {
             }
             None => {
                 let mut memory = self.received.take_buffer();
-                // The cache accounts for a body by its length, so it must not occupy more.
+                // The cache accounts for a body by its length, so the buffer must not be larger.
                 memory.shrink_to_fit();
                 Ok(Whole::with_digest(memory, digest))
             }
@@ -112,12 +112,12 @@ impl SpooledBody {
 /// The writer of a body that is read while it arrives. If it is dropped before the body is [finished](Self::finish), its readers get an
 /// error.
 pub struct ArrivingBody {
-    /// `None` once it has ended.
+    /// `None` once the body has ended.
     body: Option<SpooledBody>,
     arrival: Arc<Arrival<Whole>>,
 }
 
-/// The moment from which nobody needs the rest of a body that is arriving.
+/// Waits until the rest of a body that is arriving is no longer needed.
 pub struct Abandoned(Arc<Arrival<Whole>>);
 
 impl ArrivingBody {
@@ -133,20 +133,20 @@ impl ArrivingBody {
         Ok(())
     }
 
-    /// Ends the body, which is complete. If it cannot be kept, its readers get the error that `failure` makes of that.
+    /// Ends a body that is complete. If it cannot be kept, its readers get the error that `failure` returns.
     pub async fn finish(mut self, failure: impl FnOnce(SpoolError) -> FetchError) {
         if let Some(body) = self.body.take() {
             self.arrival.end(body.into_whole().await.map_err(failure));
         }
     }
 
-    /// Ends the body, since it failed.
+    /// Ends a body that failed.
     pub fn fail(mut self, failure: FetchError) {
         self.body = None;
         self.arrival.end(Err(failure));
     }
 
-    /// What says when nobody needs the rest of the body any more.
+    /// A handle for waiting until the rest of the body is no longer needed.
     #[must_use]
     pub fn abandoned(&self) -> Abandoned {
         Abandoned(self.arrival.clone())
@@ -154,7 +154,7 @@ impl ArrivingBody {
 }
 
 impl Abandoned {
-    /// Waits until then.
+    /// Waits until the rest of the body is no longer needed.
     pub async fn wait(self) {
         self.0.abandoned().await;
     }
@@ -166,7 +166,7 @@ impl Drop for ArrivingBody {
     }
 }
 
-/// A file without a name, with space reserved for it.
+/// An unnamed file, with space reserved for it.
 struct SpooledFile {
     file: Arc<File>,
     reservation: Reservation,
@@ -207,7 +207,7 @@ impl SpooledFile {
         }
     }
 
-    /// Writes what is in the buffer, which keeps it if the file system fails.
+    /// Writes the contents of the buffer, and keeps them in the buffer if the file system fails.
     async fn write(&mut self) -> Result<io::Result<()>, SpoolError> {
         let (file, (buffer, position)) = (self.file.clone(), self.received.unwritten());
         let written = tokio::task::spawn_blocking(move || file.write_all_at(&buffer, position)).await;
@@ -218,7 +218,7 @@ impl SpooledFile {
         Ok(written)
     }
 
-    /// Goes on in a file where the bodies are that do not fit in the directory.
+    /// Continues in a file in the overflow directory.
     async fn relocate(&mut self, bytes: u64) -> Result<(), SpoolError> {
         let reservation = self.reservation.overflow(bytes)?;
         let file = reservation.create_file().await?;
@@ -333,7 +333,7 @@ mod tests {
             });
             assert_eq!((blob.len(), blob.head(20).unwrap(), blob.is_arriving()), (10, chunk(10), true));
             assert_eq!((blob.known_digest(), blob.in_memory(), blob.expected_len()), (None, None, None));
-            // More than a write to the file takes.
+            // More than a single write to the file.
             writer.append(chunk(WRITE_BUFFER)).await.unwrap();
             writer.append(chunk(7)).await.unwrap();
             let sent = [chunk(10), chunk(WRITE_BUFFER), chunk(7)].concat();
@@ -398,7 +398,7 @@ mod tests {
 
     #[tokio::test]
     async fn body_continues_in_the_overflow_when_the_disk_is_full() {
-        // Writing to it fails, opening it does not.
+        // `/dev/full` can be opened, but writes to it fail.
         let full = Path::new("/dev/full");
         let spool = Spool::new(tempfile::tempdir().unwrap().path().to_owned(), FreeSpaceFloor::default());
         let received = Arc::<Received>::default();

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::blob::Blob;
 
-/// Why media was not converted. It is then stored as it is.
+/// Why media was not converted. It is then stored unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TranscodeError {
@@ -21,7 +21,7 @@ pub struct Original<'a> {
     pub body: Blob,
     /// Its media type, one of the [accepted ones](Transcoder::accepted_types).
     pub mimetype: &'a str,
-    /// The URL from which it was downloaded or under which it was put, if the host knows it. It may contain secrets.
+    /// The URL that it was downloaded from or uploaded for, if the host knows it. It may contain secrets.
     pub url: Option<&'a str>,
 }
 
@@ -30,7 +30,7 @@ pub struct Original<'a> {
 pub enum Transcoded {
     /// Store these bytes instead.
     Converted(Conversion),
-    /// Store the media as it is.
+    /// Store the media unchanged.
     Keep,
 }
 
@@ -47,13 +47,13 @@ pub struct Conversion {
 
 /// Converts media of some types, such as GIFs to MP4 videos.
 pub trait Transcoder: Send + Sync + 'static {
-    /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. The result must not change.
+    /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. The list must always be the same.
     fn accepted_types(&self) -> Vec<String>;
 
     /// Converts media of an accepted type. The cache sets no time limit; the transcoder does. Dropping the future must cancel the work.
     ///
     /// # Errors
-    /// See [`TranscodeError`]. The media is then stored as it is. The cache logs the failure at level `debug`, without the URL; a
+    /// See [`TranscodeError`]. The media is then stored unchanged. The cache logs the failure at level `debug`, without the URL; a
     /// transcoder that wraps another can log more.
     fn transcode<'a>(&'a self, original: Original<'a>) -> BoxFuture<'a, Result<Transcoded, TranscodeError>>;
 }

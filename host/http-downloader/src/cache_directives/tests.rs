@@ -15,7 +15,7 @@ fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
     headers
 }
 
-/// What these headers say.
+/// The directives in these headers.
 fn read(lines: &[(&'static str, &'static str)]) -> (Cacheability, Option<u32>) {
     let CacheControl { cacheability, max_age, .. } = cache_control(&headers(lines), now(), false);
     (cacheability, max_age)

@@ -12,14 +12,14 @@ use super::*;
 use crate::address_block::AddressBlock;
 use crate::limit_group::groups_of;
 
-/// Downloads that start when they have a permit and finish, by URL, when the test says so.
+/// Downloads, by URL. They start when they get a permit, and finish when the test says so.
 struct Downloads {
     limiter: ConcurrencyLimiter,
     started: watch::Sender<Vec<String>>,
     finished: watch::Sender<Vec<String>>,
 }
 
-/// The result is whether the download was not refused.
+/// Resolves to whether the download was accepted.
 type Download<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
 impl Downloads {
@@ -28,7 +28,7 @@ impl Downloads {
         Self { limiter, started: watch::Sender::default(), finished: watch::Sender::default() }
     }
 
-    /// One that connects to this address, as downloads do.
+    /// A download that connects to this address.
     fn download<'a>(&'a self, url: &'a str, address: &'a str) -> Download<'a> {
         Box::pin(async move {
             let Ok(permit) = self.limiter.acquire(groups(url)).await else { return false };
@@ -48,7 +48,7 @@ impl Downloads {
         let _ = self.finished.subscribe().wait_for(|finished| finished.iter().any(|finished| finished == url)).await;
     }
 
-    /// Requests downloads, in this order, each from an address of its own. None of them finishes.
+    /// Requests downloads in this order, each from a different address. None of them finishes.
     fn request<'a>(&'a self, urls: &[&'a str]) -> Vec<Download<'a>> {
         const ADDRESSES: [&str; 8] =
             ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8"];
@@ -79,9 +79,9 @@ impl Downloads {
     }
 }
 
-/// Polls downloads, and drops those that are finished.
+/// Polls downloads, and drops finished ones.
 fn proceed(downloads: &mut Vec<Download<'_>>) {
-    // Once for those that finish, and then for those that start thereafter.
+    // First for those that finish, then for those that start afterwards.
     for _ in 0..3 {
         downloads.retain_mut(|download| download.now_or_never().is_none());
     }
@@ -186,7 +186,7 @@ async fn claim_moves_with_the_connection() {
     let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse::<IpAddr>().unwrap());
     let permit = downloads.limiter.acquire(groups("http://a/1")).await.unwrap();
     let other = downloads.limiter.acquire(groups("http://b/2")).await.unwrap();
-    assert!(permit.claim(first) && permit.claim(first), "it has that permit already");
+    assert!(permit.claim(first) && permit.claim(first), "it already has that permit");
     assert!(!other.claim(first) && other.claim(second));
     assert!(!permit.claim(second) && !other.claim(first), "a refused claim releases nothing");
     permit.settle(second);
@@ -204,15 +204,15 @@ async fn redirect_counts_for_its_own_host_and_keeps_its_queue_position() {
     let mut waiting = downloads.request(&["http://b/2", "http://a/3"]);
     assert_eq!(downloads.started(), Vec::<String>::new());
     permit.redirect(groups("http://a:81/x")).await.unwrap();
-    assert_eq!(downloads.counts(), (1, 2, 0), "the same host goes on");
+    assert_eq!(downloads.counts(), (1, 2, 0), "the redirect to the same host continues");
 
     let mut redirected = Box::pin(permit.redirect(groups("http://b/x")));
-    assert!(redirected.as_mut().now_or_never().is_none(), "its new host has a download that waits already");
+    assert!(redirected.as_mut().now_or_never().is_none(), "a download for its new host is already waiting");
     proceed(&mut waiting);
     assert_eq!(downloads.started(), ["http://b/2"]);
     downloads.finish("http://b/2");
     proceed(&mut waiting);
-    assert!(redirected.now_or_never().is_some(), "it goes on before the third, which arrived later");
+    assert!(redirected.now_or_never().is_some(), "it continues before the third, which arrived later");
     assert_eq!(downloads.started(), ["http://b/2"]);
     drop(permit);
     proceed(&mut waiting);
@@ -236,7 +236,10 @@ async fn full_queue_refuses_downloads_with_an_advised_wait() {
 async fn no_host_domain_or_address_can_fill_the_queue() {
     let downloads = Downloads::new(options(2, 1, 4));
     let mut waiting = downloads.request(&["http://slow/1", "http://slow/2", "http://slow/3", "http://a/4", "http://b/5"]);
-    assert!(matches!(downloads.refusal("http://slow/6").await, FetchError::Overloaded { .. }), "it has half of the queue");
+    assert!(
+        matches!(downloads.refusal("http://slow/6").await, FetchError::Overloaded { .. }),
+        "the host has used its half of the queue"
+    );
     waiting.extend(downloads.request(&["http://b/7"]));
     assert_eq!(downloads.counts(), (2, 4, 1));
     drop(waiting);
@@ -251,7 +254,7 @@ async fn no_host_domain_or_address_can_fill_the_queue() {
     let mut waiting: Vec<_> =
         ["http://a/", "http://b/", "http://c/", "http://d/"].into_iter().map(|url| downloads.download(url, "192.0.2.1")).collect();
     proceed(&mut waiting);
-    assert_eq!((waiting.len(), downloads.counts()), (3, (1, 2, 1)), "the fourth is refused when it has connected");
+    assert_eq!((waiting.len(), downloads.counts()), (3, (1, 2, 1)), "the fourth is refused once it has connected");
 }
 
 #[tokio::test]
@@ -267,7 +270,7 @@ async fn queue_of_length_zero_lets_downloads_run() {
 async fn dropped_download_releases_its_permits_at_every_stage() {
     let downloads = Downloads::new(options(1, 1, 10));
     let mut waiting = downloads.request(&["http://a/1", "http://a/2", "http://b/3", "http://a/4", "http://c/5"]);
-    // The second waits for a permit of its host, and the third for one of all.
+    // The second waits for a permit of its host, and the third for a general one.
     drop(waiting.remove(2));
     drop(waiting.remove(1));
     assert_eq!(downloads.counts(), (1, 2, 0));
@@ -275,7 +278,7 @@ async fn dropped_download_releases_its_permits_at_every_stage() {
     proceed(&mut waiting);
     assert_eq!(downloads.started(), ["http://a/1", "http://a/4"]);
     assert_eq!(downloads.counts(), (1, 1, 0));
-    // One that has been started but not polled since.
+    // A download that has been started but not polled since.
     downloads.finish("http://a/4");
     assert!(waiting[0].as_mut().now_or_never().is_some());
     drop(waiting.remove(1));

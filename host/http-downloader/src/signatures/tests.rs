@@ -75,7 +75,7 @@ fn truncated_or_altered_signatures_are_not_recognised() {
         b"ID3 tags",
         b"ID3\x03\0\0\xff\0\0\0",
         b"\0\0\0\x18ftypwhat\0\0\0\0",
-        // Documents of old office programs, which are file systems: they are not looked into.
+        // Documents of old office programs are file systems, whose contents are not examined.
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0",
         b"\0asm\x01\0\0\0",
         b"MZ\x90\0",

@@ -1,4 +1,4 @@
-//! The limits on concurrent downloads, for connections that are really made.
+//! The limits on concurrent downloads, with real connections.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn limited(per_address: usize) -> (HttpDownloader, ConcurrencyLimiter) {
     (HttpDownloader::new(allowing_loopback(options)).unwrap(), limiter)
 }
 
-/// An origin that reports the path of each request, and answers those of `/held` once that is released.
+/// An origin that reports the path of each request, and responds to `/held` only once that is released.
 async fn holding_origin() -> (String, mpsc::UnboundedReceiver<String>, watch::Sender<bool>) {
     let (paths, requests) = mpsc::unbounded_channel();
     let (release, released) = watch::channel(false);
@@ -54,7 +54,7 @@ async fn hosts_at_one_address_share_its_limit_and_all_downloads_complete() {
         while limiter.counts().queued_for_address < 3 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(limiter.counts().active, 2, "those that wait have no general permit");
+        assert_eq!(limiter.counts().active, 2, "waiting downloads have no general permit");
         assert!(requests.try_recv().is_err(), "nothing was requested over the other connections");
         release.send_replace(true);
     };

@@ -1,4 +1,4 @@
-//! What a download returns, and why there is none.
+//! The media and the errors that a download returns.
 
 use std::sync::{Arc, Mutex};
 
@@ -108,7 +108,7 @@ async fn private_address_is_not_connected_to() {
         assert!(matches!(&error, FetchError::Refused(reason) if !reason.contains("secret")), "{host}: {error:?}");
     }
     assert!(requests.try_recv().is_err());
-    // The origin does answer if it is allowed.
+    // The origin does respond if it is allowed.
     fetch(&format!("http://{address}/"), HttpOptions::default()).await.unwrap();
     assert!(requests.try_recv().is_ok());
 }

@@ -1,4 +1,4 @@
-//! HTTP/1 responses whose end is not where they announce it, or that are not HTTP.
+//! HTTP/1 responses that do not end where their headers say, or that are not HTTP.
 
 use std::time::Duration;
 
@@ -147,7 +147,7 @@ async fn invalid_http_and_oversized_head_are_errors() {
     expect_invalid("HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nbody", "content-length").await;
     expect_invalid(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
-        "in two ways",
+        "both a content-length and chunks",
     )
     .await;
     expect_invalid("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nmore\r\nbody\r\n0\r\n\r\n", "chunk size").await;

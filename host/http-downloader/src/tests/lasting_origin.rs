@@ -12,7 +12,7 @@ use crate::origin_connections::{OriginConnectionCounts, OriginConnections};
 use crate::tests::origin::allowing_loopback;
 use media_cache_interfaces::{Downloader, FetchError};
 
-/// What an origin sees.
+/// An event at an origin.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// A request for this path, over the connection with this number.
@@ -42,7 +42,7 @@ impl Client {
         Ok(String::from_utf8_lossy(media.body.in_memory().unwrap()).into_owned())
     }
 
-    /// Waits until so many connections are idle.
+    /// Waits until this many connections are idle.
     pub(crate) async fn idle(&self, count: usize) {
         while self.connections.counts().idle != count {
             tokio::task::yield_now().await;
@@ -76,7 +76,7 @@ pub(crate) async fn next_path(stream: &mut (impl AsyncRead + Unpin)) -> Option<S
     Some(String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().into())
 }
 
-/// Serves a connection, by what `answer` returns for a path: bytes, and whether the connection is closed after them.
+/// Serves a connection. For each path, `answer` returns bytes and whether the connection is closed after them.
 pub(crate) async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     number: usize,
@@ -93,7 +93,7 @@ pub(crate) async fn serve(
     let _ = seen.send(Seen::Closed(number));
 }
 
-/// Starts an origin on this address that answers like this. Returns its port and what it sees.
+/// Starts an origin on this address that responds like this. Returns its port and its events.
 pub(crate) async fn start_on(
     address: &str,
     answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static,

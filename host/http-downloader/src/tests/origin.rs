@@ -11,7 +11,7 @@ use crate::options::HttpOptions;
 use media_cache_interfaces::{Downloader, FetchError, FetchedMedia};
 
 pub(crate) const OK_HEAD: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
-/// A timeout that tests wait for.
+/// A timeout short enough for tests to wait for.
 pub(crate) const SHORT: Duration = Duration::from_millis(50);
 
 /// Starts an origin that passes the connection and the head of each request to `handle`. Returns its address.
@@ -44,14 +44,14 @@ pub(crate) async fn next_head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8_lossy(&head).into_owned())
 }
 
-/// Starts an origin that answers every request with these bytes and closes the connection. Returns a URL.
+/// Starts an origin that responds to every request with these bytes and closes the connection. Returns a URL.
 pub(crate) async fn origin_sending(bytes: impl Into<Vec<u8>>) -> String {
     let bytes = bytes.into();
     let address = start_origin(move |stream, _| send(stream, bytes.clone())).await;
     format!("http://{address}/a/photo?token=secret")
 }
 
-/// Starts an origin that answers every request with these bytes and waits until the client disconnects. Returns a URL.
+/// Starts an origin that responds to every request with these bytes and waits until the client disconnects. Returns a URL.
 pub(crate) async fn origin_stalling_after(bytes: impl Into<Vec<u8>>) -> String {
     let bytes = bytes.into();
     let answer = move |mut stream: TcpStream, _| {
@@ -74,13 +74,13 @@ pub(crate) fn response(headers: &str, body: &[u8]) -> Vec<u8> {
     [format!("{OK_HEAD}{headers}Content-Length: {}\r\n\r\n", body.len()).as_bytes(), body].concat()
 }
 
-/// These options, with access to this machine.
+/// These options, with access to loopback addresses.
 pub(crate) fn allowing_loopback(options: HttpOptions) -> HttpOptions {
     let allow_addresses = vec!["127.0.0.0/8".parse().unwrap()];
     HttpOptions { access: AccessRules { allow_addresses, ..options.access }, ..options }
 }
 
-/// Downloads all of a body.
+/// Downloads the whole body.
 pub(crate) async fn fetch(url: &str, options: HttpOptions) -> Result<FetchedMedia, FetchError> {
     let result = match HttpDownloader::new(allowing_loopback(options)).unwrap().fetch(url).await {
         Ok(media) => media.body.finished().await.map(|()| media),

@@ -1,4 +1,4 @@
-//! What requests disclose to origins.
+//! The information that requests disclose to origins.
 
 use std::time::Duration;
 
@@ -100,7 +100,7 @@ async fn conditional_request_has_the_validators_and_may_be_answered_without_a_bo
     };
     assert_eq!((media.validators.etag.as_deref(), media.cache_control.max_age), (Some("\"2\""), Some(7)));
     let unconditional = downloader.fetch_if_changed(&url("/same"), &Validators::default()).await.map(|_| ()).unwrap_err();
-    assert_eq!(unconditional, FetchError::OriginStatus(304), "nothing could be confirmed");
+    assert_eq!(unconditional, FetchError::OriginStatus(304), "there was nothing to confirm");
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn configured_headers_apply_to_the_host_of_each_request() {
     let origin_headers = chosen.map(|text| text.parse().unwrap()).to_vec();
     let options = HttpOptions { origin_headers, ..HttpOptions::default() };
     let media = fetch(&format!("http://{address}/first"), options.clone()).await.unwrap();
-    assert_eq!(media.cache_control.cacheability, Cacheability::Private, "a request before the last had credentials");
+    assert_eq!(media.cache_control.cacheability, Cacheability::Private, "an earlier request had credentials");
     let (first, next) = (requests.recv().await.unwrap(), requests.recv().await.unwrap());
     assert!(first.contains("\r\nauthorization: secret\r\n") && first.contains("\r\nuser-agent: bot/1\r\n"), "{first}");
     assert!(!first.contains("cookie") && !first.contains("referer"), "cookies need https: {first}");

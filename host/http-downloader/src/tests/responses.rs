@@ -1,4 +1,4 @@
-//! Responses that have no media, or not the whole media.
+//! Responses without media, or without the whole media.
 
 use crate::options::HttpOptions;
 use crate::tests::origin::{OK_HEAD, expect_broken, failure, fetch, origin_sending, response};

@@ -36,7 +36,7 @@ async fn requests_to_an_origin_share_a_connection() {
     }
     assert_eq!(client.counts(), (2, 0));
     drop(client);
-    assert_eq!(seen.recv().await, Some(Closed(0)), "no downloader, no connection");
+    assert_eq!(seen.recv().await, Some(Closed(0)), "the connection ends with its downloader");
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn aborted_download_closes_its_connection() {
     assert_eq!(client.connections.counts().idle, 0);
 }
 
-/// The addresses that every name has at the moment.
+/// The addresses that every name currently has.
 struct Names(Mutex<Vec<IpAddr>>);
 
 impl Names {
@@ -158,7 +158,7 @@ async fn connection_is_reused_only_for_an_address_that_the_name_has_now() {
     names.set(&["127.0.0.1"]);
     assert_eq!(fetch("3").await.unwrap(), "one");
     client.idle(2).await;
-    // One denied address denies the name, although there is a connection to the other.
+    // A single denied address denies the name, although there is a connection to the other one.
     names.set(&["127.0.0.1", "10.0.0.1"]);
     assert!(matches!(fetch("4").await, Err(FetchError::Refused(_))));
     assert_eq!([at_one.recv().await, at_one.recv().await], [Some(request(0, "/1")), Some(request(0, "/3"))]);
@@ -199,7 +199,7 @@ async fn idle_connections_are_limited_by_host_and_in_all() {
     client.idle(2).await;
     fetch("b").await;
     client.idle(3).await;
-    // The connections of `a` are the oldest, and make room for new ones.
+    // The connections to `a` are the oldest, and make room for new ones.
     fetch("c").await;
     client.idle(3).await;
     let mut closed = 0;
@@ -291,7 +291,7 @@ async fn connection_on_which_half_a_tls_record_has_arrived_is_not_reused() {
             stream.flush().await.unwrap();
             if kept.is_empty() {
                 client.idle(1).await;
-                // Application data of 64 bytes, of which two come.
+                // A record with 64 bytes of application data, of which two arrive.
                 stream.get_mut().0.write_all(&[23, 3, 3, 0, 64, 1, 2]).await.unwrap();
                 let client = stream.get_ref().0.peer_addr().unwrap();
                 while unread_bytes(client) == 0 {
@@ -311,7 +311,7 @@ async fn connection_on_which_half_a_tls_record_has_arrived_is_not_reused() {
     assert_eq!(client.counts(), (0, 0));
 }
 
-/// What has arrived at a local socket and is unread, in bytes.
+/// The number of bytes that have arrived at a local socket and are unread.
 fn unread_bytes(address: SocketAddr) -> u64 {
     let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let port = format!(":{:04X}", address.port());

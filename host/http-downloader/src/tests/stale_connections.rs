@@ -1,4 +1,4 @@
-//! Connections that cannot be used again, or break when they are.
+//! Connections that cannot be reused, or that fail when they are.
 
 use futures::future::join;
 use tokio::io::AsyncWriteExt;
@@ -13,7 +13,7 @@ use crate::tests::lasting_origin::{Client, echo, next_path, ok, request, serve, 
 use crate::tests::origin::SHORT;
 use media_cache_interfaces::FetchError;
 
-/// An origin with two responses on its first connection, the second after a trigger, and one on each of the others.
+/// An origin with two responses on its first connection, the second after a trigger, and one response on each other connection.
 async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -96,7 +96,7 @@ async fn request_that_meets_a_closing_connection_is_sent_once_more() {
 async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
     let (address, mut seen) = start(|_, path| if path == "/a" { echo(0, path) } else { (String::new(), true) }).await;
     let client = Client::default();
-    // Two connections, of which the second is not tried.
+    // There are two connections, of which the second is not tried.
     let urls = [format!("http://{address}/a"), format!("http://{address}/a")];
     let [first, second] = urls.map(|url| client.fetch(url));
     assert!(matches!(join(first, second).await, (Ok(_), Ok(_))));

@@ -17,15 +17,15 @@ use media_cache_interfaces::{Blob, Downloader, FetchError, FetchedMedia, Validat
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
-/// What the origin does next with its only connection.
+/// The next action of the origin on its only connection.
 enum Next {
     Send(Vec<u8>),
     Close,
-    /// Answers when the downloader has disconnected.
+    /// Responds once the downloader has disconnected.
     Disconnected,
 }
 
-/// An origin that sends what the test passes to it.
+/// An origin that sends the data that the test passes to it.
 struct Origin {
     url: String,
     next: mpsc::UnboundedSender<Next>,
@@ -68,14 +68,14 @@ impl Origin {
     }
 }
 
-/// The beginning of a picture of so many bytes.
+/// An image of this many bytes.
 fn picture(length: usize) -> Vec<u8> {
     let mut bytes = PNG.to_vec();
     bytes.resize(length, 7);
     bytes
 }
 
-/// Reads so many bytes from the start of a body that is arriving.
+/// Reads this many bytes from the start of a body that is arriving.
 async fn read(body: &Blob, count: usize) -> Vec<u8> {
     let mut chunks = std::pin::pin!(body.stream(0..count as u64));
     let mut read = Vec::new();
@@ -104,7 +104,7 @@ async fn body_is_read_while_it_arrives_in_memory_and_in_a_file() {
         assert_eq!(whole.await.unwrap(), sent);
         assert_eq!(media.body.in_memory().is_some(), spool_above == 1 << 20);
         assert_eq!((media.body.len(), media.body.is_arriving()), (300_000, false));
-        assert!(media.body.known_digest().is_some(), "it was computed on the way");
+        assert!(media.body.known_digest().is_some(), "the digest was computed as the body arrived");
     }
 }
 
@@ -138,7 +138,7 @@ async fn markup_gifs_and_conditional_downloads_are_returned_whole() {
             false => downloader.fetch(&origin.url),
             true => downloader.fetch_if_changed(&origin.url, &validators).map(|_| Err(FetchError::NotFound)).boxed(),
         };
-        // Longer than a body may be undecided.
+        // Longer than the type of a body may remain undecided.
         assert!(timeout(Duration::from_millis(1100), &mut fetch).await.is_err(), "{headers}");
         origin.send(rest);
         match fetch.await {

@@ -14,7 +14,7 @@ use crate::tests::origin::{OK_HEAD, SHORT, expect_timeout, origin_stalling_after
 async fn each_phase_has_its_timeout() {
     let patient = HttpOptions { download_timeout: Duration::from_secs(20), ..HttpOptions::default() };
     let options = HttpOptions { connect_timeout: SHORT, ..patient.clone() };
-    // The origin waits for the end of a request and receives a TLS handshake.
+    // The origin waits for the end of a request, but receives a TLS handshake.
     let address = start_origin(|stream, _| send(stream, Vec::new())).await;
     expect_timeout(&format!("https://{address}/"), options, "connecting").await;
 
@@ -22,7 +22,7 @@ async fn each_phase_has_its_timeout() {
     expect_timeout(&origin_stalling_after("HTTP/1.1 200 OK\r\n").await, options, "answer").await;
 
     let options = HttpOptions { pause_timeout: SHORT, ..patient };
-    expect_timeout(&origin_stalling_after(format!("{OK_HEAD}Content-Length: 6\r\n\r\none")).await, options, "nothing of the body")
+    expect_timeout(&origin_stalling_after(format!("{OK_HEAD}Content-Length: 6\r\n\r\none")).await, options, "no data of the body")
         .await;
 }
 
@@ -30,7 +30,7 @@ async fn each_phase_has_its_timeout() {
 async fn slow_but_steady_body_reaches_the_download_timeout() {
     let (received, next) = mpsc::unbounded_channel();
     let next = Arc::new(tokio::sync::Mutex::new(next));
-    // Each byte is sent when the previous one has been received, so there is neither a pause nor an end.
+    // Each byte is sent once the previous one has been received, so there is neither a pause nor an end.
     let drip = move |mut stream: TcpStream, _| {
         let next = next.clone();
         async move {
@@ -42,7 +42,7 @@ async fn slow_but_steady_body_reaches_the_download_timeout() {
     let progress: Progress = Arc::new(move |_, _| received.send(()).unwrap());
     let options =
         HttpOptions { download_timeout: 4 * SHORT, max_body_bytes: 1_000_000, progress: Some(progress), ..HttpOptions::default() };
-    expect_timeout(&url, options, "not done").await;
+    expect_timeout(&url, options, "did not finish").await;
 }
 
 #[tokio::test]
