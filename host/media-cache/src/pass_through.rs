@@ -1,7 +1,7 @@
-//! Fetches media without the component, while that cannot be asked. Nothing is stored, and no failure is remembered.
+//! Fetches media without the component while it cannot be called. Nothing is stored, and failures are not remembered.
 //!
-//! Concurrent requests for a URL are coalesced. The download ends when the last of them is cancelled, since nobody else needs it. Media
-//! that is not converted is returned while its body is arriving, and requests that come meanwhile get the same body.
+//! Concurrent requests for a URL are coalesced. The download ends when the last of them is cancelled. Media that is not converted is
+//! returned while its body is arriving, and further requests during that time get the same body.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -20,13 +20,13 @@ use tokio::task::JoinHandle;
 
 use crate::media::{Attachment, Media, MediaInfo, Source};
 
-/// How many bytes at the start of a body tell a GIF.
+/// The number of bytes at the start of a body that identify a GIF.
 const GIF_SIGNATURE_BYTES: usize = 6;
 
 type Answer = Result<Media, FetchError>;
 type Fetch = BoxFuture<'static, Answer>;
 
-/// Fetches media past the cache.
+/// Fetches media, bypassing the cache.
 pub(crate) struct PassThrough {
     pub downloader: Arc<dyn Downloader>,
     pub transcoder: Arc<dyn Transcoder>,
@@ -34,9 +34,9 @@ pub(crate) struct PassThrough {
     /// Where downloads and transcoding run.
     pub runtime: Handle,
     pub fetches: Mutex<HashMap<String, WeakShared<Fetch>>>,
-    /// Media whose body is arriving, for as long as anybody reads it.
+    /// Media whose body is arriving, as long as anyone reads it.
     pub arriving: Mutex<HashMap<String, (Arc<MediaInfo>, WeakBlob)>>,
-    /// How many requests were answered this way.
+    /// The number of requests that were answered this way.
     pub requests: AtomicU64,
 }
 
@@ -48,7 +48,7 @@ impl PassThrough {
         if let Some(media) = self.arriving(url) {
             return Ok(media);
         }
-        // Dropped after the future that is waited for.
+        // Dropped after the future that is awaited below.
         let _forget = Forget { fetches: &self.fetches, url };
         let media = self.join(url).await?;
         if media.body.is_arriving() {
@@ -92,7 +92,7 @@ impl PassThrough {
     }
 }
 
-/// Forgets a fetch that nobody waits for any more.
+/// Removes a fetch that nobody waits for any more.
 struct Forget<'a> {
     fetches: &'a Mutex<HashMap<String, WeakShared<Fetch>>>,
     url: &'a str,
@@ -111,14 +111,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A task that ends with the future that waits for it.
+/// A task that is aborted when this is dropped.
 struct AbortOnDrop(JoinHandle<Answer>);
 
 impl Future for AbortOnDrop {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let broke_off = |error| Err(FetchError::Other(format!("the downloader broke off: {error}")));
+        let broke_off = |error| Err(FetchError::Other(format!("the downloader stopped unexpectedly: {error}")));
         Pin::new(&mut self.0).poll(context).map(|joined| joined.unwrap_or_else(broke_off))
     }
 }
@@ -129,14 +129,14 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Whether media whose body is arriving is going to be converted, or may be.
+/// Whether media whose body is arriving will be converted, or may be.
 fn is_needed_whole(media: &FetchedMedia, accepted_types: &[String]) -> bool {
     let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
     let may_be_gif = head.len() < GIF_SIGNATURE_BYTES && !accepted_types.is_empty();
     may_be_gif || accepted_type(&media.mimetype, &head, accepted_types).is_some()
 }
 
-/// Converts media as the component would. What cannot be converted stays as it is.
+/// Converts media as the component would. Media that cannot be converted is returned unchanged.
 async fn convert(transcoder: &dyn Transcoder, accepted_types: &[String], url: &str, media: FetchedMedia) -> FetchedMedia {
     let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
     let Some(mimetype) = accepted_type(&media.mimetype, &head, accepted_types) else { return media };
@@ -150,7 +150,7 @@ async fn convert(transcoder: &dyn Transcoder, accepted_types: &[String], url: &s
     }
 }
 
-/// Which of the accepted types the media has, by its declared type or as a GIF by its first bytes.
+/// The accepted type of the media, if any. The type of a GIF is recognised by its first bytes, other types are as declared.
 fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Option<&'a str> {
     let is_gif = head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a");
     let source_type = if is_gif { "image/gif" } else { mimetype.split(';').next().unwrap_or_default().trim() };

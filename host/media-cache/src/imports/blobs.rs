@@ -1,4 +1,4 @@
-//! The interface `blobs`: handles in the component's table, bytes on the host's side.
+//! The interface `blobs`: handles are in the component's table, and the bytes stay on the host.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl HostBlob for HostState {
     fn from_file(&mut self, file: Resource<Descriptor>) -> Fallible<Resource<BlobHandle>> {
         let file = match self.open_file(&file)? {
             Ok(file) => file,
-            // As for anything else that is not a regular file.
+            // The same error as for anything else that is not a regular file.
             Err(_) => return Ok(Err(ErrorCode::Invalid)),
         };
         match self.faults.before_on("inspect", file.as_fd()).and_then(|()| Blob::from_file(file)) {
@@ -88,7 +88,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             return Ok(blob.finished().await.map_err(Into::into));
         }
         let finished = blob.finished().await;
-        // What follows is a decision of the policy: it is to know of every hit before it.
+        // A decision of the policy follows. It must take every earlier hit into account.
         let hits = store.with(|mut state| state.get().hits.clone());
         hits.flush().await;
         Ok(finished.map_err(Into::into))
@@ -125,7 +125,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
-        // If the body ends early, writing it says so.
+        // If the body ended early, writing it fails.
         let _ = blob.finished().await;
         let _under_way = match before(store, "write", Some(file.clone()), blob.len()).await {
             Ok(under_way) => under_way,
@@ -135,7 +135,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
     }
 }
 
-/// A blob whose bytes have all arrived. If the body has ended early, whatever is done with it says so.
+/// Waits until all bytes of a blob have arrived. If the body ended early, using it fails.
 async fn arrived<T: Send + 'static>(
     store: &Accessor<T, HasSelf<HostState>>,
     blob: &Resource<BlobHandle>,
@@ -145,7 +145,8 @@ async fn arrived<T: Send + 'static>(
     Ok(blob)
 }
 
-/// An operation on this many bytes of a file is about to begin, unless they are in memory. It is under way until the result is dropped.
+/// Called before an operation on this many bytes of a file, unless they are in memory. The operation is in progress until the result is
+/// dropped.
 pub(super) async fn before<T: Send + 'static>(
     store: &Accessor<T, HasSelf<HostState>>,
     action: &'static str,
@@ -162,7 +163,7 @@ pub(super) async fn before<T: Send + 'static>(
     if !may_fail || bytes <= Blob::MAX_INLINE_BYTES {
         return begun().map(|()| (bytes > Blob::MAX_INLINE_BYTES).then(|| operations.begin(bytes)));
     }
-    // Where the operation itself is going to run.
+    // On a blocking thread, like the operation itself.
     let under_way = operations.begin(bytes);
     runtime.spawn_blocking(begun).await.map_err(|error| ErrorCode::Other(Some(error.to_string())))??;
     Ok(Some(under_way))

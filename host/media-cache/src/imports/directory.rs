@@ -1,6 +1,6 @@
-//! Listing a directory, in place of the function that comes with wasmtime-wasi: that one ends at the first name that is not UTF-8,
-//! and one such file, which is not even ours, would keep a cache from starting. Here such names are left out: no component could
-//! say them anyway. It also does without a look at each file.
+//! Lists directories, in place of the function in wasmtime-wasi. That function fails at the first name that is not UTF-8, so a single such
+//! file, even if it is not ours, would keep a cache from starting. Here, such names are left out: components could not use them anyway.
+//! This function also avoids a `stat` call for each file.
 
 use std::fs::FileType;
 use std::io;
@@ -41,7 +41,7 @@ fn read_directory(mut store: StoreContextMut<'_, HostState>, directory: &Resourc
     Ok((stream, outcome))
 }
 
-/// What is in an open directory, by way of its descriptor: its name may belong to another by now.
+/// Lists an open directory through its descriptor, since its name may belong to another directory by now.
 fn list(directory: i32) -> io::Result<Vec<DirectoryEntry>> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(format!("/proc/self/fd/{directory}"))? {

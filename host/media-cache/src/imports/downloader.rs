@@ -1,5 +1,4 @@
-//! The interface `downloader`: whatever [`Downloader`](media_cache_interfaces::Downloader) the host was given, run off the store's
-//! thread.
+//! The interface `downloader`: runs the host's [`Downloader`](media_cache_interfaces::Downloader) outside the store's thread.
 
 use std::sync::Arc;
 
@@ -30,13 +29,13 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             }
         };
         let fetched = runtime.spawn(fetch).await;
-        // What follows is a decision of the policy: it is to know of every hit before it.
+        // A decision of the policy follows. It must take every earlier hit into account.
         hits.flush().await;
         match fetched {
             Ok(Ok(Outcome::Media(media))) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), &url, media))?))),
             Ok(Ok(Outcome::NotModified(cache_control))) => Ok(Ok(Fetched::NotModified(to_component(cache_control)))),
             Ok(Err(error)) => Ok(Err(error.into())),
-            Err(panic) => Ok(Err(FetchError::Other(format!("the downloader broke off: {panic}")))),
+            Err(panic) => Ok(Err(FetchError::Other(format!("the downloader stopped unexpectedly: {panic}")))),
         }
     }
 }

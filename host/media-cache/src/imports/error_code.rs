@@ -1,12 +1,12 @@
-//! The errors of the operating system as the component sees them, so that messages say what happened: wasmtime-wasi makes an
-//! input/output error of a read-only file system, a quota, and a process without file descriptors.
+//! Translates errors of the operating system for the component, so that messages say what happened. wasmtime-wasi would turn a read-only
+//! file system, an exceeded quota, and a lack of file descriptors into an input/output error.
 
 use std::io;
 
 use rustix::io::Errno;
 use wasmtime_wasi::p3::bindings::filesystem::types::ErrorCode;
 
-/// The error code of an error.
+/// The error code for an error.
 pub(crate) fn error_code(error: impl Into<io::Error>) -> ErrorCode {
     let error = error.into();
     match error.raw_os_error().map(Errno::from_raw_os_error) {

@@ -1,4 +1,4 @@
-//! The interface `eviction`: passed on to the policy in the slot.
+//! The interface `eviction`, which is passed on to the policy in the slot.
 
 use crate::bindings::cache::media_cache::policy::eviction as wit;
 use crate::host_state::HostState;
@@ -14,10 +14,10 @@ impl wit::Host for HostState {
 }
 
 impl wit::HostPolicy for HostState {
-    /// The host has chosen the policy and its options: there are none for the cache to give.
+    /// The host has chosen the policy and its options, so the cache must not pass any.
     fn create(&mut self, capacity: u64, options: Vec<(String, String)>) -> wasmtime::Result<Result<TierResource, String>> {
         if let Some((name, _)) = options.first() {
-            return Ok(Err(format!("options of the policy are the host's to give, and not the cache's: {name}")));
+            return Ok(Err(format!("the options of the policy are set by the host, not by the cache: {name}")));
         }
         match self.policy.create(capacity) {
             Ok(tier) => Ok(Ok(self.table.push(tier)?)),

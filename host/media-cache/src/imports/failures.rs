@@ -1,4 +1,4 @@
-//! The interface `failures`: types alone, and what they are on the host's side.
+//! The interface `failures`: it has only types, which are converted to those of the host and back.
 
 use media_cache_interfaces as interfaces;
 use media_cache_interfaces::for_each_failure;
@@ -8,7 +8,7 @@ use crate::host_state::HostState;
 
 impl Host for HostState {}
 
-/// Converts failures and their kinds: both sides have the same variants with the same payloads.
+/// Converts failures and their kinds. Both sides have the same variants with the same payloads.
 macro_rules! convert {
     ($(
         $(#[$attribute:meta])*

@@ -1,4 +1,4 @@
-//! What a cache component imports, one module for each interface.
+//! The imports of a cache component, one module for each interface.
 
 mod blobs;
 pub(crate) mod directory;
@@ -18,7 +18,7 @@ use crate::bindings::cache::media_cache::cache as cache_package;
 use crate::bindings::cache::media_cache::policy as policy_package;
 use crate::host_state::HostState;
 
-/// Provides everything that a cache may import.
+/// Adds everything that a cache may import.
 pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     wasmtime_wasi::p3::clocks::add_to_linker(linker)?;

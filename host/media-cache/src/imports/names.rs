@@ -1,5 +1,5 @@
-//! Operations on names of files in a directory, and syncing, in place of the functions that come with wasmtime-wasi, which make an
-//! input/output error of most errors (see `error_code`). As in `open_at`, paths stay below the directory, and no link is followed.
+//! Operations on file names in a directory, and syncing, in place of the functions in wasmtime-wasi, which turn most errors into
+//! input/output errors (see `error_code`). As in `open_at`, paths stay below the directory, and links are not followed.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -83,7 +83,7 @@ fn unlink_file_at(state: &HostState, directory: &Resource<Descriptor>, path: &st
     }))
 }
 
-/// Writes an open file or directory to the disk, off the store's thread: that takes long.
+/// Syncs an open file or directory to the disk, outside the store's thread, since this takes long.
 async fn sync(store: &Accessor<HostState, HasSelf<HostState>>, descriptor: &Resource<Descriptor>) -> Fallible<()> {
     let (synced, is_directory, faults) = store.with(|mut state| {
         let state = state.get();
@@ -102,7 +102,7 @@ async fn sync(store: &Accessor<HostState, HasSelf<HostState>>, descriptor: &Reso
     }
 }
 
-/// The directory that a name is in.
+/// The directory that contains a name.
 fn or<'a>(parent: Option<&'a OwnedFd>, directory: BorrowedFd<'a>) -> BorrowedFd<'a> {
     parent.map_or(directory, AsFd::as_fd)
 }

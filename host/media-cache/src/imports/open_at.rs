@@ -1,11 +1,11 @@
-//! Opening files and creating directories, in place of the functions that come with wasmtime-wasi.
+//! Opens files and creates directories, in place of the functions in wasmtime-wasi.
 //!
-//! File operations run on the thread that serves all requests. Those functions open whatever has the name: a pipe blocks until
-//! somebody writes to it, and a device may do anything. Here only regular files and directories are opened, without blocking, and
-//! anything else is `error-code.invalid`. Files are created with mode 0600 and directories with 0700.
+//! File operations run on the thread that serves all requests. The functions in wasmtime-wasi open whatever has the name: a pipe blocks
+//! until somebody writes to it, and a device may do anything. Here, only regular files and directories are opened, without blocking, and
+//! anything else is `error-code.invalid`. Files are created with mode 0600 and directories with mode 0700.
 //!
-//! Paths stay below the directory: `..`, absolute paths and symbolic links are not followed. A file that has several names is not
-//! opened for writing, since somebody else may have planted one of them to have another file overwritten.
+//! Paths stay below the directory: `..`, absolute paths and symbolic links are not followed. A file with several names is not opened for
+//! writing, since someone may have planted one of the names in order to have another file overwritten.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -27,7 +27,7 @@ pub(crate) fn open_without_blocking(linker: &mut Linker<HostState>) -> wasmtime:
     linker.allow_shadowing(true);
     let mut types = linker.instance("wasi:filesystem/types@0.3.0")?;
     types.func_wrap_concurrent("[method]descriptor.open-at", |store, parameters| {
-        // Links are never followed, whatever the flags of the path say.
+        // Links are never followed, regardless of the path flags.
         let (directory, _, path, how, access): (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags) = parameters;
         let opened = store.with(|mut state| open_at(state.get(), &directory, &path, how, access));
         Box::pin(async move { opened.map(|opened| (opened,)) })
@@ -75,14 +75,14 @@ fn create_directory_at(state: &mut HostState, directory: &Resource<Descriptor>, 
     Ok(created.and_then(|()| create_directory(directory.dir.as_fd(), path)))
 }
 
-/// What was opened.
+/// An opened file or directory.
 #[derive(Debug)]
 enum Opened {
     File(File),
     Directory(File),
 }
 
-/// How a descriptor may be used. Creating and truncating take the right to write.
+/// How a descriptor may be used. Creating and truncating require write access.
 fn open_mode(how: OpenFlags, access: DescriptorFlags) -> OpenMode {
     let writes = access.contains(DescriptorFlags::WRITE) || how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
     let reads = access.contains(DescriptorFlags::READ) || !access.contains(DescriptorFlags::WRITE);
@@ -115,7 +115,7 @@ fn open(directory: BorrowedFd<'_>, path: &str, how: OpenFlags, access: Descripto
     let (parent, name) = resolve(directory, path)?;
     let parent = parent.as_ref().map_or(directory, AsFd::as_fd);
     let file = openat(parent, name, flags, Mode::RUSR | Mode::WUSR).map_err(|error| match error {
-        // A socket, a device without a driver, or a pipe that nobody reads.
+        // A socket, a device without a driver, or a pipe without a reader.
         Errno::NXIO | Errno::NODEV => ErrorCode::Invalid,
         error => error_code(error),
     })?;
@@ -139,7 +139,7 @@ fn create_directory(directory: BorrowedFd<'_>, path: &str) -> Result<(), ErrorCo
     mkdirat(parent, name, Mode::RWXU).map_err(error_code)
 }
 
-/// Opens the directory that the last component of a path is in, unless that is `directory` itself, and returns that component.
+/// Opens the parent directory of a path, unless that is `directory` itself, and returns the last component of the path.
 pub(super) fn resolve<'a>(directory: BorrowedFd<'_>, path: &'a str) -> Result<(Option<OwnedFd>, &'a str), ErrorCode> {
     let mut components = path.split('/').filter(|component| !matches!(*component, "" | "."));
     if path.is_empty() {

@@ -1,4 +1,4 @@
-//! How a body gets its name in a directory.
+//! Gives a body its name in a directory.
 
 use std::fs::File;
 use std::io;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-/// What the cache writes is for its owner alone.
+/// Everything that the cache writes is private to its owner.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// Whether a text is a single path component.
@@ -16,7 +16,7 @@ pub(super) fn is_name(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && !text.contains(['/', '\0'])
 }
 
-/// Gives a file without a name this one. Returns whether that is possible: if not, its bytes have to be copied.
+/// Gives an unnamed file this name. Returns whether that is possible: if not, the bytes have to be copied.
 pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<bool> {
     let linked = rustix::fs::fchmod(file, PRIVATE).and_then(|()| {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -27,12 +27,12 @@ pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<
         Err(error @ (Errno::EXIST | Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::IO | Errno::NAMETOOLONG)) => {
             Err(error.into())
         }
-        // For example another file system, one without links, a file that had a name before, or a security policy.
+        // For example, another file system, a file system without links, a file that had a name before, or a security policy.
         Err(_) => Ok(false),
     }
 }
 
-/// Creates a file for writing, and for reading what was written. An existing name is an error.
+/// Creates a file for writing, and for reading back what was written. An existing name is an error.
 pub(super) fn create(directory: impl AsFd, name: &str) -> io::Result<Arc<File>> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(Arc::new(rustix::fs::openat(directory, name, flags, PRIVATE)?.into()))
@@ -40,7 +40,7 @@ pub(super) fn create(directory: impl AsFd, name: &str) -> io::Result<Arc<File>> 
 
 /// Removes a file that could not be written.
 pub(super) fn remove(directory: impl AsFd, name: &str) {
-    // If even this fails, it has no sidecar, and the next start removes it.
+    // If this fails too, the file has no sidecar, and the next start removes it.
     let _ = rustix::fs::unlinkat(directory, name, AtFlags::empty());
 }
 

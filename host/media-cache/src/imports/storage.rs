@@ -1,7 +1,7 @@
-//! The interface `storage`: file operations for many files at once, off the store's thread.
+//! The interface `storage`: operations on many files at a time, outside the store's thread.
 //!
-//! Files are opened by name below an open directory, without following links and without blocking, and only regular files are read: a
-//! pipe or a device with the name of one of ours is an error.
+//! Files are opened by name below an open directory, without following links and without blocking. Only regular files are read: a pipe or a
+//! device with the name of one of our files is an error.
 
 use std::fs::File;
 use std::io;
@@ -32,17 +32,17 @@ type Fallible<T> = wasmtime::Result<Result<T, ErrorCode>>;
 /// Up to this many files are read on the calling thread.
 const FEW: usize = 2;
 
-/// What the directory of the entries is called where files have names.
+/// The name that stands for the directory of the entries in operations that take a file name.
 pub(super) const DIRECTORY: &str = "directory";
 
-/// How much a sync may have to write, also for other programs.
+/// The number of bytes that a sync may have to write, including those of other programs.
 const SYNC_BYTES: u64 = 16 << 20;
 
 /// The number of threads that read many files.
 const READERS: usize = 8;
 
 impl HostState {
-    /// A directory of the component, to be used on any thread. It may be one that only paths can be opened from (`O_PATH`).
+    /// A directory of the component, for use on any thread. It may only allow opening paths (`O_PATH`).
     fn directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<Arc<File>> {
         Ok(match self.table.get(descriptor)? {
             Descriptor::Dir(directory) => Ok(directory.dir.clone()),
@@ -50,14 +50,14 @@ impl HostState {
         })
     }
 
-    /// The same, to be listed or synchronized.
+    /// The same, but it can be listed and synced.
     fn readable_directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = |directory: Arc<File>| rustix::fs::openat(&*directory, ".", flags, Mode::empty()).map_err(error_code);
         Ok(self.directory(descriptor)?.and_then(open))
     }
 
-    /// An open file or directory, to be used on any thread.
+    /// An open file or directory, for use on any thread.
     pub(super) fn owned(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
         match self.table.get(descriptor)? {
             Descriptor::Dir(_) => self.readable_directory(descriptor),
@@ -65,7 +65,7 @@ impl HostState {
         }
     }
 
-    /// Whether an operation on a directory may begin.
+    /// Called before an operation on a directory.
     fn before_directory(&self, action: &'static str) -> Result<(), ErrorCode> {
         self.faults.before(action, DIRECTORY).map_err(error_code)
     }
@@ -222,7 +222,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         let written = match linked.transpose().map(Option::flatten) {
             Ok(Some(file)) => {
                 body.end_arrival();
-                // If storing it fails after all, it is a removed file that is open.
+                // If storing the media fails after all, this is a removed file that is open.
                 store.with(|mut state| state.get().disk_usage.removed.watch(&body));
                 Ok(file)
             }
@@ -250,7 +250,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
                 return Ok(Err(error));
             }
         };
-        // What cannot be inspected is not kept open.
+        // A file that cannot be inspected is not kept open.
         let stored = keep_open.then(|| Blob::stored(file, &body).ok()).flatten();
         stored.map(|stored| store.with(|mut state| state.get().push_blob(Arc::new(stored)))).transpose().map(Ok)
     }
@@ -267,7 +267,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
     }
 }
 
-/// An open file, and what an operation on it passes first.
+/// An open file, and the hook to call before an operation on it.
 fn open_file<T: 'static>(store: &Accessor<T, HasSelf<HostState>>, file: &Resource<Descriptor>) -> Fallible<(Arc<File>, FaultHook)> {
     store.with(|mut state| {
         let state = state.get();
@@ -275,7 +275,7 @@ fn open_file<T: 'static>(store: &Accessor<T, HasSelf<HostState>>, file: &Resourc
     })
 }
 
-/// Runs work on this many bytes on a thread for blocking work.
+/// Runs work on this many bytes on a blocking thread.
 pub(super) async fn off_thread<S: Send + 'static, T: Send + 'static>(
     store: &Accessor<S, HasSelf<HostState>>,
     bytes: u64,
@@ -299,7 +299,7 @@ fn next_files(directory: &mut Dir, limit: usize, faults: &FaultHook) -> Result<V
     while files.len() < limit {
         let Some(entry) = directory.next() else { break };
         let entry = entry.map_err(error_code)?;
-        // No component could name a file whose name is not UTF-8.
+        // Components cannot name a file whose name is not UTF-8.
         let Ok(name) = entry.file_name().to_str() else { continue };
         if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
             continue;
@@ -311,7 +311,7 @@ fn next_files(directory: &mut Dir, limit: usize, faults: &FaultHook) -> Result<V
             Ok(stat) if is_regular(&stat) => files.push(ListedFile { name: name.into(), stamp: Some(stamp(&stat)) }),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // That says nothing about the others. The component finds out what is wrong with this one.
+            // This says nothing about the other files. The component will find out what is wrong with this one.
             Err(_) => files.push(ListedFile { name: name.into(), stamp: None }),
         }
     }
@@ -333,7 +333,7 @@ fn read_file(directory: impl AsFd, name: &str, max_bytes: u32) -> Result<FileCon
     if stamp.size > max_bytes.into() {
         return Err(ErrorCode::FileTooLarge);
     }
-    // One more than it has, to see whether it grows.
+    // One byte more than the file has, to detect whether it is growing.
     let bytes = read_at(&file, 0, max_bytes.min(stamp.size as u32).saturating_add(1))?;
     stamp.size = bytes.len() as u64;
     if stamp.size > max_bytes.into() { Err(ErrorCode::FileTooLarge) } else { Ok(FileContent { bytes, stamp }) }

@@ -1,5 +1,4 @@
-//! The interface `transcoder`: whatever [`Transcoder`](media_cache_interfaces::Transcoder) the host was given, run off the store's
-//! thread.
+//! The interface `transcoder`: runs the host's [`Transcoder`](media_cache_interfaces::Transcoder) outside the store's thread.
 
 use std::sync::Arc;
 
@@ -32,7 +31,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             let original = Original { body, mimetype: &mimetype, url: url.as_deref() };
             transcoder.transcode(original).await.map_err(|error| error.to_string())
         });
-        let transcoded = transcoded.await.unwrap_or_else(|panic| Err(format!("the transcoder panicked: {panic}")));
+        let transcoded = transcoded.await.unwrap_or_else(|panic| Err(format!("the transcoder stopped unexpectedly: {panic}")));
         hits.flush().await;
         match transcoded {
             Ok(interfaces::Transcoded::Keep) => Ok(Ok(Transcoded::Keep)),
@@ -41,7 +40,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
                 Ok(Ok(Transcoded::Converted(Conversion { body, mimetype, extension })))
             }
             Err(why) => {
-                tracing::debug!("media is stored as it is, since it cannot be converted: {why}");
+                tracing::debug!("storing media unchanged, since it cannot be converted: {why}");
                 Ok(Err(why))
             }
         }
