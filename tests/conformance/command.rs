@@ -57,7 +57,7 @@ fn file_that_is_not_a_policy_is_an_error_with_the_reason() {
         ("text.wasm", "text.wasm is not WebAssembly"),
         ("cache.wasm", "cache.wasm is not a component of the world `eviction-policy`: "),
         ("reaching.wasm", "reaching.wasm is not a component of the world `eviction-policy`: it imports `wasi:sockets/"),
-        ("module.wasm", "module.wasm is a core module and not a component"),
+        ("module.wasm", "module.wasm is a core module, not a component"),
     ];
     for (name, why) in wrong {
         let finished = run_blocking_in(directory.path(), &["policy", "test", "lru", name]);
@@ -72,6 +72,6 @@ fn file_that_is_not_a_policy_is_an_error_with_the_reason() {
 fn policy_limit_options_apply_to_the_suite() {
     let finished = run_blocking_in(Path::new("."), &["policy", "test", "--policy-memory-mb", "4", "lru"]);
     assert_eq!(finished.code, Some(1));
-    let wrong = "FAIL  copes with 200,000 entries\n      it wanted more than its 4 MiB of memory\n-     takes up 1 KiB";
+    let wrong = "FAIL  copes with 200,000 entries\n      it needed more than its limit of 4 MiB of memory\n-     takes up 1 KiB";
     assert!(finished.text().contains(wrong), "{}", finished.text());
 }

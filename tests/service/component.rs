@@ -105,7 +105,7 @@ async fn component_swap_that_fails_changes_nothing() {
         assert!(answer.text().contains(words), "{query}: {}", answer.text());
         service.media(&picture).await.is("hit");
     }
-    assert!(roll_back(&service).await.problem(409).contains("no cache component to go back to"));
+    assert!(roll_back(&service).await.problem(409).contains("no previous cache component to restore"));
     let component = component(&service).await;
     assert_eq!(
         (&component["origin"], &component["swaps"], &component["failed_swaps"]),

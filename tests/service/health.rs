@@ -51,7 +51,7 @@ async fn service_whose_directory_is_removed_is_not_ready_until_it_is_recreated()
     assert!(problem["since"].as_f64().unwrap() > 1.7e9, "{problem}");
     assert_eq!(service.get("/healthz").await.status, 200);
     service.media(&url).await.is("miss");
-    service.wait_for_log("degraded, so that media is served and not stored").await;
+    service.wait_for_log("the cache is degraded; media is served but not stored").await;
     let stats = service.stats().await;
     assert_eq!(stats["health"]["state"], "degraded");
     let metrics = String::from_utf8(service.get("/metrics").await.body.to_vec()).unwrap();
@@ -90,7 +90,7 @@ async fn pipe_in_place_of_a_required_file_fails_the_start_with_an_error() {
     });
     for finished in futures::future::join_all(starts).await {
         assert_ne!(finished.code, Some(0));
-        assert!(finished.stderr.contains("its end did not arrive within 5 s"), "{finished:?}");
+        assert!(finished.stderr.contains("did not end within 5 s"), "{finished:?}");
     }
 }
 
@@ -110,7 +110,10 @@ async fn damaged_policy_choice_is_reported_and_does_not_prevent_the_start() {
             let service = dir.serve().await;
             assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
             let log = service.log();
-            assert!(log.iter().any(|line| line.contains("is forgotten, since") && line.contains(name)), "{log:?}");
+            assert!(
+                log.iter().any(|line| line.contains("ignoring the previously chosen policy") && line.contains(name)),
+                "{log:?}"
+            );
             assert_eq!(send(service.request(Method::GET, "/policy")).await.json()["name"], "lru");
             service.stop().await;
         }

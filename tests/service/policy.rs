@@ -104,7 +104,7 @@ async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (query, body, status, words) in [
-        ("?name=nothing", &b""[..], 404, "there is no built-in policy \"nothing\"; there is lru"),
+        ("?name=nothing", &b""[..], 404, "there is no built-in policy \"nothing\"; the built-in policies are lru"),
         ("", b"", 400, "use ?name="),
         ("?name=", b"", 404, "no built-in policy"),
         ("?name=lru&name=lru", b"", 400, "twice"),
@@ -119,7 +119,7 @@ async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
         let problem = put_policy(&service, query, body).await.problem(status);
         assert!(problem.contains(words), "{query}: {problem}");
     }
-    assert!(roll_back(&service).await.problem(409).contains("no policy to go back to"));
+    assert!(roll_back(&service).await.problem(409).contains("no previous policy to restore"));
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["swaps"], &policy["fallbacks"]), (&json!("lru"), &json!(0), &json!(0)));
     let names = std::fs::read_dir(dir.cache()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -199,9 +199,9 @@ async fn policy_swap_is_logged_with_both_policies() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(put_policy(&service, "?name=gdsf&beta=1", b"").await.status, 200);
-    service.wait_for_log("replaced the policy sieve 0.1.0 (sieve) by gdsf 0.1.0 (gdsf:beta=1)").await;
+    service.wait_for_log("replaced the policy sieve 0.1.0 (sieve) with gdsf 0.1.0 (gdsf:beta=1)").await;
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
-    service.wait_for_log("replaced the policy gdsf 0.1.0 (gdsf:beta=1) by lru 0.1.0 (the uploaded policy)").await;
+    service.wait_for_log("replaced the policy gdsf 0.1.0 (gdsf:beta=1) with lru 0.1.0 (the uploaded policy)").await;
     service.stop().await;
 }
 

@@ -88,8 +88,8 @@ async fn policy_that_overflows_its_stack_is_disabled() {
 
 #[tokio::test]
 async fn policy_that_exceeds_its_memory_limit_is_disabled() {
-    falls_back(components::ALLOCATES, "allocates", "it wanted more than its 32 MiB of memory").await;
-    is_refused(components::ALLOCATES, IN_A_TRIAL, "it wanted more than its 32 MiB of memory").await;
+    falls_back(components::ALLOCATES, "allocates", "it needed more than its limit of 32 MiB of memory").await;
+    is_refused(components::ALLOCATES, IN_A_TRIAL, "it needed more than its limit of 32 MiB of memory").await;
 }
 
 #[tokio::test]
@@ -100,8 +100,8 @@ async fn policy_that_exits_is_disabled() {
 
 #[tokio::test]
 async fn policy_that_waits_is_disabled() {
-    falls_back(components::WAITS, "waits", "it wanted to wait, which a policy cannot").await;
-    is_refused(components::WAITS, IN_A_TRIAL, "it wanted to wait, which a policy cannot").await;
+    falls_back(components::WAITS, "waits", "it tried to wait, which a policy must not do").await;
+    is_refused(components::WAITS, IN_A_TRIAL, "it tried to wait, which a policy must not do").await;
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn policy_that_leaks_handles_is_disabled() {
 
 #[tokio::test]
 async fn policy_that_names_millions_of_victims_is_disabled() {
-    falls_back(components::NAMES_MILLIONS, "names-millions", "it named 2000000 victims where ").await;
+    falls_back(components::NAMES_MILLIONS, "names-millions", "it named 2000000 victims although only ").await;
     is_refused(components::NAMES_MILLIONS, IN_A_TRIAL, "it named the victim").await;
 }
 
@@ -148,7 +148,7 @@ async fn unknown_victims_are_replaced_by_the_least_recently_used_entries() {
         assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (rejected, rejected));
     };
     stays(components::NAMES_STRANGERS, "names-strangers", ask).await;
-    is_refused(components::NAMES_STRANGERS, IN_A_TRIAL, "it named the victim 18446744073709551615, which does not reside").await;
+    is_refused(components::NAMES_STRANGERS, IN_A_TRIAL, "it named the victim 18446744073709551615, which is not tracked").await;
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn victims_named_twice_are_evicted_once() {
         assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (rejected, 0));
     };
     stays(components::NAMES_TWICE, "names-twice", ask).await;
-    is_refused(components::NAMES_TWICE, IN_A_TRIAL, "it named the victim 0, which does not reside").await;
+    is_refused(components::NAMES_TWICE, IN_A_TRIAL, "it named the victim 0, which is not tracked").await;
 }
 
 #[tokio::test]
@@ -173,7 +173,7 @@ async fn missing_victims_are_replaced_by_the_least_recently_used_entries() {
         assert_eq!((stats.policy_rejected_ids, asked.cache.policy().rejected_ids), (0, 0));
     };
     stays(components::NAMES_TOO_FEW, "names-too-few", ask).await;
-    is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry and freed less than the 8192 bytes for it").await;
+    is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry but freed less than the 8192 bytes for it").await;
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn policy_that_uses_standard_streams_and_files_has_no_access() {
 
 #[tokio::test]
 async fn policy_that_faults_while_it_is_seeded_is_not_swapped_in() {
-    let because = "the policy faulted while it was seeded with the stored entries: ";
+    let because = "the policy faulted while it was being seeded with the stored entries: ";
     is_refused(components::TRAPS_WHEN_SEEDED, &[], &format!("{because}it trapped")).await;
     is_refused(components::LOOPS_WHEN_SEEDED, &[], &format!("{because}a call took more than 50 ms")).await;
     is_refused(components::TRAPS_WHEN_SEEDED, IN_A_TRIAL, "the policy cannot be used: it trapped").await;
@@ -265,7 +265,7 @@ async fn policy_that_faults_while_it_is_set_up_is_refused() {
         (components::LOOPS_AT_THE_START, "a call took more than 50 ms of processor time"),
         (components::TRAPS_IN_DESCRIBE, "it trapped: wasm trap: wasm `unreachable` instruction executed"),
         (components::DESCRIBES_ENDLESSLY, "it trapped: "),
-        (components::HAS_A_LONG_NAME, "it describes itself"),
+        (components::HAS_A_LONG_NAME, "its description is invalid"),
         (components::LOOPS_IN_CREATE, "a call took more than 50 ms of processor time"),
         (components::COMPLAINS_ENDLESSLY, "no"),
     ];
@@ -274,7 +274,7 @@ async fn policy_that_faults_while_it_is_set_up_is_refused() {
         let opened = CacheRig::create().builder();
         let error = small(opened).policy(policy(component)).open().await.map(drop).unwrap_err();
         assert!(matches!(error, OpenError::Policy { .. }), "{error}");
-        assert!(error.to_string().starts_with("the eviction policy the uploaded policy cannot be used: "), "{error}");
+        assert!(error.to_string().starts_with("the uploaded policy cannot be used as the eviction policy: "), "{error}");
         assert!(error.to_string().contains(why), "{error}");
         assert!(error.to_string().len() < 1000 && !error.to_string().contains(char::is_control), "{error}");
     }

@@ -18,7 +18,7 @@ pub enum ComponentError {
         error: std::io::Error,
     },
     /// There is no built-in policy with this name.
-    #[error("there is no built-in policy {0:?}; there is {names}", names = embedded::policy_names().join(", "))]
+    #[error("there is no built-in policy {0:?}; the built-in policies are {names}", names = embedded::policy_names().join(", "))]
     UnknownPolicy(String),
     /// It was built for another version of the contract.
     #[error("{what} was built for {interface}; this host accepts {accepted}")]
@@ -31,11 +31,11 @@ pub enum ComponentError {
         accepted: String,
     },
     /// It was uploaded, and its bytes are no longer available.
-    #[error("what was uploaded is not there any more")]
+    #[error("the upload is no longer available; upload it again")]
     Gone,
-    /// It is a policy that imports what a policy must not import.
+    /// It is a policy with an import that a policy must not have.
     #[error(
-        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, and a policy has inert WASI 0.2 at most"
+        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, but a policy may only import inert WASI 0.2"
     )]
     Reaches {
         /// The component.
@@ -51,7 +51,7 @@ pub enum ComponentError {
         /// The limit that it exceeds.
         limit: String,
     },
-    /// It cannot be compiled, for a reason other than the component.
+    /// It cannot be compiled, for a reason other than the component itself.
     #[error("{what} cannot be compiled: {why}")]
     Compiler {
         /// The component.
@@ -59,13 +59,13 @@ pub enum ComponentError {
         /// What failed.
         why: String,
     },
-    /// It is a core WebAssembly module and not a component.
-    #[error("{0} is a core module and not a component; Rust builds components for the target wasm32-wasip2")]
+    /// It is a core WebAssembly module, not a component.
+    #[error("{0} is a core module, not a component; in Rust, build for the target wasm32-wasip2")]
     CoreModule(String),
     /// It is not WebAssembly.
     #[error("{0} is not WebAssembly")]
     NotWasm(String),
-    /// It is not a valid WebAssembly component, or not one of this world.
+    /// It is not a valid WebAssembly component, or does not fit the world.
     #[error("{what} is not a component of the world `{world}`: {error:#}")]
     Unfit {
         /// The component.
@@ -77,7 +77,7 @@ pub enum ComponentError {
     },
 }
 
-/// The largest file that is read as a component, in bytes.
+/// The maximum size of a component file, in bytes.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Reads the file of a component.
@@ -86,7 +86,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
         .map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
 }
 
-/// Distinguishes a file that is not a component from an unsuitable component, whose errors say more.
+/// Distinguishes files that are not components from unsuitable components, which get more specific errors.
 pub(crate) fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
     match bytes {
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),

@@ -1,4 +1,4 @@
-//! The health of a cache over time, and its log messages.
+//! The health of a cache over time, and log messages about it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::media::Health;
 
-/// How often the log repeats that the cache is degraded, for the same reason and for another.
+/// How often the log repeats that the cache is degraded, for the same reason and for a different one.
 const REPEAT: Duration = Duration::from_secs(600);
 const REPEAT_FOR_ANOTHER_REASON: Duration = Duration::from_secs(60);
 
@@ -19,13 +19,13 @@ pub(crate) struct HealthHistory {
 
 #[derive(Default)]
 struct Times {
-    /// When the cache was found to be degraded, if it is.
+    /// When the cache was found to be degraded, if it still is.
     degraded: Option<Instant>,
-    /// How long it was degraded before that.
+    /// How long it was degraded before that, in total.
     before: Duration,
-    /// The last reason that was logged, and when. Failures that come and go quickly are not logged each time.
+    /// The last reason that was logged, and when. Brief recurring failures are not logged each time.
     logged: Option<(String, Instant)>,
-    /// Whether the end of the failure is to be logged.
+    /// Whether the end of the failure should be logged.
     is_announced: bool,
 }
 
@@ -47,14 +47,14 @@ impl HealthHistory {
         times.before + times.degraded.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Records the state, and logs a change.
+    /// Records the state, and logs changes.
     pub fn record(&self, health: Health) {
         let line = self.lock().record(&health, Instant::now());
         match line {
             Some(Line::Degraded(reason)) => {
-                tracing::error!("degraded, so that media is served and not stored: {reason}");
+                tracing::error!("the cache is degraded; media is served but not stored: {reason}");
             }
-            Some(Line::Recovered(time)) => tracing::info!("media is stored again, after {:.1} s", time.as_secs_f32()),
+            Some(Line::Recovered(time)) => tracing::info!("media is stored again after {:.1} s", time.as_secs_f32()),
             None => {}
         }
         self.latest.send_replace(health);
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(at(602, &degraded("gone")), None);
         assert_eq!(at(661, &degraded("gone")), line("gone"));
         assert_eq!(at(671, &Health::Storing), Some(Line::Recovered(Duration::from_secs(670))));
-        // A failure that comes and goes is not logged each time.
+        // Recurring failures are not logged each time.
         assert_eq!(at(672, &degraded("gone")), None);
         assert_eq!(at(673, &Health::Storing), None);
         assert_eq!(times.before, Duration::from_secs(671));

@@ -12,15 +12,15 @@ pub enum OpenError {
     /// The directory cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The built-in downloader cannot be used here.
+    /// The built-in downloader cannot be set up.
     #[cfg(feature = "http")]
     #[error(transparent)]
     Downloader(#[from] media_cache_http_downloader::HttpSetupError),
-    /// The component of the cache or of the policy cannot be used.
+    /// The cache component or the policy component cannot be used.
     #[error(transparent)]
     Component(#[from] ComponentError),
     /// The policy does not start, or rejects its options.
-    #[error("the eviction policy {policy} cannot be used: {error}")]
+    #[error("{policy} cannot be used as the eviction policy: {error}")]
     Policy {
         /// The origin of the policy.
         policy: String,

@@ -1,7 +1,7 @@
-//! Reads small files as a whole: settings, secrets, policies.
+//! Reads small files completely: settings, secrets, policies.
 //!
-//! A name may refer to anything: a pipe without a writer, an endless device, a directory. Here that is an error, which neither blocks the
-//! program nor fills its memory.
+//! A path may refer to anything: a pipe without a writer, an endless device, a directory. Here, these are errors. They neither block the
+//! program nor fill its memory.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,19 +12,19 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
-/// How long a pipe has to deliver everything.
+/// How long a pipe may take to deliver everything.
 const MAX_PIPE_TIME: Duration = Duration::from_secs(5);
 
 /// Whether a pipe is accepted instead of a regular file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pipes {
-    /// A pipe is read until its end, for at most five seconds. For files that a user names, such as `/dev/fd/63`.
+    /// A pipe is read to its end, for at most five seconds. For files that a user specifies, such as `/dev/fd/63`.
     Accepted,
     /// A pipe is an error. For files that a program finds.
     Refused,
 }
 
-/// Reads all bytes of a file. Blocks; a regular file is read in the time that its file system takes.
+/// Reads all bytes of a file. This blocks. Reading a regular file takes as long as its file system needs.
 ///
 /// # Errors
 /// [`io::ErrorKind::FileTooLarge`] if there are more than `max_bytes`; [`io::ErrorKind::TimedOut`] if a pipe does not end in time;
@@ -46,9 +46,9 @@ pub fn read_small_file(path: &Path, max_bytes: u64, pipes: Pipes) -> io::Result<
     Ok(bytes)
 }
 
-/// Opens a file of whichever kind without waiting for anybody. For a regular file this is the same as opening it.
+/// Opens a file of any kind without blocking. For a regular file, this is the same as opening it normally.
 pub(crate) fn open_without_blocking(options: &mut std::fs::OpenOptions, path: &Path) -> io::Result<File> {
-    // The bits of flags of the operating system are those of its C library.
+    // The flags have the same bits as in the C library.
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32).open(path)
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn not_a_file(kind: std::fs::FileType) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what} and not a regular file"))
 }
 
-/// Reads a pipe to its end, or until there are more bytes than `max_bytes`.
+/// Reads a pipe to its end, or until it has delivered more than `max_bytes` bytes.
 fn read_pipe(pipe: &mut File, max_bytes: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let deadline = Instant::now() + MAX_PIPE_TIME;
     let mut chunk = [0; 16 * 1024];
@@ -72,7 +72,7 @@ fn read_pipe(pipe: &mut File, max_bytes: u64, bytes: &mut Vec<u8>) -> io::Result
         let timeout = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(pipe, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => {
-                let why = format!("it is a pipe, and its end did not arrive within {} s", MAX_PIPE_TIME.as_secs());
+                let why = format!("it is a pipe that did not end within {} s", MAX_PIPE_TIME.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
             Ok(_) => {}

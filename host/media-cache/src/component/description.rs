@@ -1,6 +1,6 @@
 //! The description of a cache component, from the custom sections of its file.
 //!
-//! It is shown to people and logged, so texts that are too long or have control characters are left out.
+//! Descriptions are displayed and logged, so texts that are too long or contain control characters are omitted.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ use wasmparser::{BinaryReader, Parser, Payload};
 
 use crate::component::origin::ComponentOrigin;
 
-/// The longest name or version, in bytes.
+/// The maximum length of a name or version, in bytes.
 const MAX_BYTES: usize = 64;
 
-/// The section with the name. Its subsection 0 is the name of the component itself.
+/// The section that contains the name. Its subsection 0 is the name of the component itself.
 const NAME: &str = "component-name";
 
 const VERSION: &str = "version";

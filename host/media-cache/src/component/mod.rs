@@ -1,4 +1,4 @@
-//! Cache components and replacing them: their descriptions, their status, and errors of swaps.
+//! Cache components: their descriptions, their status, and the errors of swaps.
 
 pub(crate) mod cache_component;
 pub(crate) mod description;

@@ -1,4 +1,4 @@
-//! The status of the component of a cache, across its instances. Any thread can read it at any time.
+//! The status of a cache's component, across its instances. Any thread can read it at any time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::component::cache_component::CacheComponent;
 use crate::component::description::ComponentDescription;
 
-/// The status of the component of a cache, as it is recorded.
+/// The record of the status.
 pub(crate) struct ComponentRecord(Mutex<Facts>);
 
 struct Facts {
@@ -19,7 +19,7 @@ struct Facts {
     fallback_from: Option<ComponentDescription>,
 }
 
-/// The status of the component of a cache.
+/// The status of a cache's component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentStatus {
     /// The active component.
@@ -34,7 +34,7 @@ pub struct ComponentStatus {
     pub failed_swaps: u64,
     /// The new component of the swap in progress.
     pub swap: Option<ComponentDescription>,
-    /// The component that does not start and that the current one therefore replaces: see
+    /// The component that does not start, if the current one is running as its fallback: see
     /// [`Builder::fallback_component`](crate::Builder::fallback_component).
     pub fallback_from: Option<ComponentDescription>,
 }
@@ -45,17 +45,17 @@ impl ComponentRecord {
         Self(Mutex::new(Facts { current, previous: None, since, swaps: 0, failed_swaps: 0, swap: None, fallback_from: None }))
     }
 
-    /// The component in place.
+    /// The active component.
     pub fn current(&self) -> CacheComponent {
         self.facts().current.clone()
     }
 
-    /// The component that was there before the last swap.
+    /// The component that was active before the last swap.
     pub fn previous(&self) -> Option<CacheComponent> {
         self.facts().previous.clone()
     }
 
-    /// Begins a swap, if none is under way.
+    /// Begins a swap, unless one is in progress.
     pub fn begin_swap(&self, to: &CacheComponent) -> bool {
         let mut facts = self.facts();
         let free = facts.swap.is_none();
@@ -65,20 +65,20 @@ impl ComponentRecord {
         free
     }
 
-    /// Ends a swap, however it went.
+    /// Ends a swap, whether it succeeded or not.
     pub fn end_swap(&self) {
         self.facts().swap = None;
     }
 
-    /// A swap came to nothing.
+    /// Records that a swap failed.
     pub fn failed(&self) {
         self.facts().failed_swaps += 1;
     }
 
-    /// Another component has taken over.
+    /// Records that another component has taken over.
     pub fn swapped(&self, component: CacheComponent) {
         let mut facts = self.facts();
-        // To ask twice for the same is not to give up what was there before.
+        // Swapping to the same component again must not lose the previous one.
         if facts.current.description().digest != component.description().digest {
             facts.previous = Some(facts.current.clone());
         }
@@ -86,14 +86,14 @@ impl ComponentRecord {
         facts.swaps += 1;
     }
 
-    /// The component does not start, and this one runs in its place.
+    /// Records that the component does not start, and that this one runs in its place.
     pub fn fell_back(&self, to: CacheComponent) {
         let mut facts = self.facts();
         facts.fallback_from = Some(facts.current.description().clone());
         (facts.current, facts.since) = (to, SystemTime::now());
     }
 
-    /// What there is to say.
+    /// The current status.
     pub fn status(&self) -> ComponentStatus {
         let facts = self.facts();
         ComponentStatus {

@@ -1,9 +1,9 @@
-//! Remembers the cache component that was chosen while a service ran, for the next start.
+//! Remembers for the next start which cache component was chosen while the service ran.
 //!
-//! In the directory of the entries, `.media-cache/component.json` says which component it is, and `.media-cache/components/{digest}.wasm`
-//! is one that was uploaded.
+//! In the directory of the entries, `.media-cache/component.json` names the component, and `.media-cache/components/{digest}.wasm` contains
+//! it if it was uploaded.
 //!
-//! A start does not fail because of this: if something cannot be read, a warning is logged, and the configured component runs.
+//! Problems with these files do not prevent a start: if one cannot be read, a warning is logged, and the configured component runs.
 
 use std::fs;
 use std::io;
@@ -19,20 +19,20 @@ use crate::small_file::{Pipes, read_small_file};
 const FILE: &str = ".media-cache/component.json";
 const UPLOADS: &str = ".media-cache/components";
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The component that a cache's directory remembers.
+/// The component that is remembered in a cache's directory.
 #[derive(Clone, Debug)]
 pub struct RememberedComponent {
     directory: PathBuf,
     configured: ComponentOrigin,
 }
 
-/// The file.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// What was configured when the choice was made.
+    /// The configured component at the time of the choice.
     configured: ComponentOrigin,
     chosen: ComponentOrigin,
 }
@@ -44,14 +44,14 @@ impl RememberedComponent {
         Self { directory: directory.into(), configured }
     }
 
-    /// The component that was chosen last. `None` if none was chosen, if another one was configured since, which is the later choice, or
-    /// if the file cannot be read.
+    /// The component that was chosen last. `None` if none was chosen, if another component has been configured since (the later choice
+    /// counts), or if the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<ComponentOrigin> {
         let remembered = self.read()?;
         let chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         Some(match chosen {
-            // An upload is in this directory, which may have been moved.
+            // Uploads are in this directory, which may have been moved.
             ComponentOrigin::File(path) => ComponentOrigin::File(self.directory.join(path)),
             chosen => chosen,
         })
@@ -60,10 +60,7 @@ impl RememberedComponent {
     fn read(&self) -> Option<Remembered> {
         let path = self.directory.join(FILE);
         let warn = |error: &dyn std::error::Error| {
-            tracing::warn!(
-                "the cache component that was chosen before is forgotten, since {} cannot be read: {error}",
-                path.display()
-            );
+            tracing::warn!("ignoring the previously chosen cache component, because {} cannot be read: {error}", path.display());
         };
         match read_small_file(&path, MAX_BYTES, Pipes::Refused) {
             Ok(text) => serde_json::from_slice(&text).inspect_err(|error| warn(error)).ok(),
@@ -75,7 +72,7 @@ impl RememberedComponent {
         }
     }
 
-    /// Forgets the choice if another component was configured since it was made. Only the process that has locked the directory may call
+    /// Forgets the choice if another component has been configured since. Only the process that holds the lock of the directory may call
     /// this.
     ///
     /// # Errors
@@ -85,11 +82,11 @@ impl RememberedComponent {
         if path.is_file() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
     }
 
-    /// Remembers the choice, and `upload`, the bytes of the component if it was just uploaded. Uploaded components other than this one and
-    /// `previous` are deleted.
+    /// Remembers the choice. `upload` contains the bytes of the component if it was just uploaded. Uploaded components other than this one
+    /// and `previous` are deleted.
     ///
     /// # Errors
-    /// Something cannot be written. The previous choice is remembered then.
+    /// A file cannot be written. The previous choice then remains.
     pub fn remember(&self, component: &CacheComponent, upload: Option<&[u8]>, previous: Option<&CacheComponent>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;
@@ -140,7 +137,7 @@ mod tests {
         let (directory, [built_in, upload]) = (tempfile::tempdir().unwrap(), components());
         let memory = RememberedComponent::new(directory.path(), ComponentOrigin::BuiltIn);
         assert_eq!(memory.recall(), None);
-        assert!(memory.remember(&upload, None, None).is_err(), "its bytes are not there");
+        assert!(memory.remember(&upload, None, None).is_err(), "its bytes are missing");
         memory.remember(&upload, Some(embedded::CACHE), None).unwrap();
         let Some(ComponentOrigin::File(file)) = memory.recall() else { panic!("nothing is recalled") };
         assert_eq!(fs::read(file).unwrap(), embedded::CACHE);
@@ -166,7 +163,7 @@ mod tests {
         assert_eq!(uploads(directory.path()), 1);
         let other = directory.path().join("other.wasm");
         fs::write(&other, embedded::CACHE).unwrap();
-        // The built-in cache has the same bytes here, and so the same digest.
+        // Here, the built-in cache has the same bytes as the upload, and therefore the same digest.
         memory.remember(&built_in, None, Some(&upload)).unwrap();
         assert_eq!(uploads(directory.path()), 1, "a rollback would need it");
     }

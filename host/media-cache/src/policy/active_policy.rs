@@ -1,4 +1,4 @@
-//! A policy and the tiers that it keeps for a cache.
+//! A policy and its tiers in a cache.
 
 use crate::policy::engine::PolicyEngine;
 use crate::policy::fault::PolicyFault;
@@ -8,16 +8,16 @@ use crate::policy::sandbox::PolicyLimits;
 use crate::policy::spec::PolicyChoice;
 use crate::policy::types::{Access, Entry, Event};
 
-/// A policy that runs, and its tiers.
+/// A running policy and its tiers.
 pub(super) struct ActivePolicy {
     pub choice: PolicyChoice,
     pub instance: PolicyInstance,
-    /// By the number that the cache knows them by.
+    /// By the number that the cache has given them.
     tiers: Vec<Option<PolicyHandle>>,
 }
 
 impl ActivePolicy {
-    /// Starts a policy, and has it make tiers of these capacities under these numbers.
+    /// Starts a policy, and creates tiers with these numbers and capacities.
     pub fn new(
         engine: &PolicyEngine,
         choice: PolicyChoice,
@@ -32,12 +32,12 @@ impl ActivePolicy {
         Ok(active)
     }
 
-    /// A policy that was started, without tiers.
+    /// A policy that has been started, without tiers.
     pub fn of(choice: PolicyChoice, instance: PolicyInstance) -> Self {
         Self { choice, instance, tiers: Vec::new() }
     }
 
-    /// Has the policy make a tier.
+    /// Makes the policy create a tier.
     pub fn create(&mut self, number: usize, capacity: u64) -> Result<(), CreateError> {
         let tier = self.instance.create(capacity, &self.choice.options)?;
         if number >= self.tiers.len() {
@@ -53,7 +53,7 @@ impl ActivePolicy {
         Some((&mut self.instance, tier))
     }
 
-    /// Gives a tier back.
+    /// Releases a tier.
     pub fn forget(&mut self, number: usize) -> Result<(), PolicyFault> {
         match self.tiers.get_mut(number).and_then(Option::take) {
             Some(tier) => self.instance.forget(tier),
@@ -61,7 +61,7 @@ impl ActivePolicy {
         }
     }
 
-    /// Tells a tier what a page says.
+    /// Passes a delta to a tier.
     pub fn apply(&mut self, number: usize, delta: &Delta) -> Result<(), PolicyFault> {
         let Some((policy, tier)) = self.tier(number) else { return Ok(()) };
         if !delta.removed.is_empty() {

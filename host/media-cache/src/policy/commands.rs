@@ -1,14 +1,14 @@
-//! How another thread has the cache's thread do something with the policy, between two requests.
+//! Commands that other threads send to the driver thread, which runs them on the policy between two requests.
 
 use tokio::sync::mpsc;
 
 use crate::policy::slot::PolicySlot;
 
-/// Something to do with the policy.
+/// A command to run on the policy.
 pub(crate) type Command = Box<dyn FnOnce(&mut PolicySlot) + Send>;
 
-/// Where commands are sent. It is closed when the cache is.
+/// Sends commands. It is closed when the cache is.
 pub(crate) type CommandSender = mpsc::Sender<Command>;
 
-/// Where the cache's thread receives commands.
+/// Receives commands on the driver thread.
 pub(crate) type CommandReceiver = mpsc::Receiver<Command>;

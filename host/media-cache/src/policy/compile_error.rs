@@ -9,7 +9,7 @@ pub enum CompileError {
     /// It is not a valid component; the text says why.
     #[error("{0}")]
     Invalid(String),
-    /// The process that compiles failed, for a reason other than the policy.
+    /// The compiler process failed, for a reason other than the policy.
     #[error("{0}")]
     Broken(String),
 }

@@ -1,8 +1,8 @@
-//! Jobs for the process that compiles policies, and loading their results.
+//! Jobs for the process that compiles policies, and how their results are loaded.
 //!
-//! Compiled code is trusted: it runs in this process, outside of any sandbox. So only what `run_compile_job` wrote, in a process of the
-//! same program and for this very job, may be loaded. Each job has a secret key, and its result is sealed with it: anything else, such as a
-//! part of a result or the result of another job, is refused.
+//! Compiled code is trusted: it runs in this process, outside any sandbox. So only the output that `run_compile_job` wrote in a process of
+//! the same program, for this very job, may be loaded. Each job has a secret key that seals its result. Anything else is refused, such as a
+//! part of a result or the result of another job.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -42,9 +42,9 @@ impl CompileJob {
         [&self.key, &self.component]
     }
 
-    /// Loads what `run_compile_job` wrote for this job.
+    /// Loads the result that `run_compile_job` wrote for this job.
     pub(crate) fn load(&self, engine: &Engine, output: &[u8]) -> Result<Component, CompileError> {
-        let broken = || CompileError::Broken("the process that compiles policies returned no complete result".into());
+        let broken = || CompileError::Broken("the process that compiles policies did not return a complete result".into());
         let (seal, result) = output.split_at_checked(SEAL).ok_or_else(broken)?;
         if seal != sealed(&self.key, result) {
             return Err(broken());

@@ -1,16 +1,16 @@
-//! The process that compiles a policy for another one.
+//! The process that compiles a policy for another process.
 
 use std::io::{self, Read, Write};
 
 use crate::policy::compile_job::{COMPILED, INVALID, KEY, sealed};
 use crate::policy::engine::PolicyEngine;
 
-/// Compiles a policy: reads a job, and writes its result. For the process that a
-/// [`PolicyCompiler`](crate::policy::PolicyCompiler) starts, which should be the same program.
+/// Compiles a policy: reads a job, and writes its result. This runs in the process that a [`PolicyCompiler`](crate::policy::PolicyCompiler)
+/// starts, which should be the same program.
 ///
 /// # Errors
-/// The job cannot be read, the result cannot be written, or this machine cannot run WebAssembly. That a component cannot be compiled is a
-/// result and not an error.
+/// The job cannot be read, the result cannot be written, or this machine cannot run WebAssembly. If a component cannot be compiled, that is
+/// a result, not an error.
 pub fn run_compile_job(mut job: impl Read, mut result: impl Write) -> io::Result<()> {
     let mut key = [0; KEY];
     job.read_exact(&mut key)?;
@@ -50,7 +50,7 @@ mod tests {
         let result = run(&job);
         assert!(job.load(engine.wasmtime(), &result).is_ok());
         let refused = |job: &CompileJob, result: &[u8]| match job.load(engine.wasmtime(), result) {
-            Err(CompileError::Broken(why)) => why.contains("no complete result"),
+            Err(CompileError::Broken(why)) => why.contains("did not return a complete result"),
             _ => false,
         };
         assert!(refused(&other, &result), "it is not the result of this job");

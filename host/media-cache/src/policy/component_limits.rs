@@ -1,8 +1,9 @@
-//! What is checked of a component before it is compiled: that compiling it will not cost too much, and of a policy, that it is one.
+//! Checks components before they are compiled: that compiling will not cost too much, and that a policy really is one.
 //!
-//! Compiling takes time and memory that grow with the number and the size of functions, and, in places, faster than these: with their
-//! locals and their types. The limits are far above what compilers of ordinary languages produce. The largest policies contain an
-//! interpreter: one made by componentize-py 0.25 (18 MB, 40 modules, 13,500 functions, the largest of 427 KB) stays below a quarter of each.
+//! Compiling takes time and memory that grow with the number and size of functions. In places, they grow faster than that, with local
+//! variables and types. The limits are far above the output of compilers for ordinary languages. The largest policies contain an
+//! interpreter: one built with componentize-py 0.25 (18 MB, 40 modules, 13,500 functions, the largest of 427 KB) stays below a quarter of
+//! each limit.
 
 use wasmparser::{FunctionBody, Parser, Payload};
 
@@ -13,10 +14,10 @@ use crate::policy::sandbox;
 /// The world of policies.
 const WORLD: &str = "eviction-policy";
 
-/// The interface that every policy exports, whatever its version.
+/// The interface that every policy exports, without its version.
 const EVICTION: &str = "media-cache:policy/eviction@";
 
-/// Whatever a component may have, with its nested components and modules.
+/// The quantities that are limited, including those of nested components and modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Limited {
     Bytes,
@@ -35,7 +36,7 @@ enum Limited {
 }
 
 impl Limited {
-    /// The largest number, and what it counts.
+    /// The limit, and what it counts.
     const fn limit(self) -> (u64, &'static str) {
         match self {
             Self::Bytes => (128 << 20, "bytes"),
@@ -55,7 +56,7 @@ impl Limited {
     }
 }
 
-/// Whether compiling costs too much, or the bytes are no component.
+/// Why a component is rejected: compiling it costs too much, or the bytes are not a component.
 enum Rejection {
     TooCostly(Limited),
     Invalid(wasmparser::BinaryReaderError),
@@ -67,7 +68,7 @@ impl From<wasmparser::BinaryReaderError> for Rejection {
     }
 }
 
-/// Checks what compiling a component of a world costs. `what` names it in errors.
+/// Checks the cost of compiling a component for a world. `what` names the component in errors.
 pub(crate) fn check_cost(what: &str, world: &'static str, component: &[u8]) -> Result<(), ComponentError> {
     contents(what, world, component).map(drop)
 }
@@ -98,15 +99,15 @@ pub(crate) fn check(what: &str, component: &[u8]) -> Result<(), ComponentError> 
     }
 }
 
-/// What a component has.
+/// The contents of a component.
 #[derive(Default)]
 struct Contents<'a> {
-    /// Names that the component itself imports and exports.
+    /// The names that the component itself imports and exports.
     imports: Vec<&'a str>,
     exports: Vec<&'a str>,
     /// By [`Limited`].
     counts: [u64; Limited::Definitions as usize + 1],
-    /// How many modules and components enclose what is being read.
+    /// The number of modules and components around the part that is being read.
     depth: usize,
 }
 
@@ -187,7 +188,7 @@ impl<'a> Contents<'a> {
         at_most(limited, *count)
     }
 
-    /// One more name than there may be.
+    /// The number of names that may still be read, plus one, so that exceeding the limit is noticed.
     fn names_left(&self) -> usize {
         let left = Limited::Names.limit().0.saturating_sub(self.counts[Limited::Names as usize]);
         usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1)
@@ -202,7 +203,7 @@ fn at_most(limited: Limited, count: u64) -> Result<(), Rejection> {
 mod tests {
     use super::*;
 
-    /// A number in the format of WebAssembly.
+    /// A number in WebAssembly's encoding.
     fn number(mut number: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         loop {
@@ -219,13 +220,13 @@ mod tests {
         [&[id], &number(contents.len())[..], contents].concat()
     }
 
-    /// A component with one module with these sections.
+    /// A component with one module that has these sections.
     fn component(sections: &[Vec<u8>]) -> Vec<u8> {
         let module = [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat();
         [b"\0asm\x0d\0\x01\0", &section(1, &module)[..]].concat()
     }
 
-    /// A module's functions, each with so many locals and bytes of instructions.
+    /// A component whose module has `count` functions, each with this many local variables and bytes of instructions.
     fn functions(count: usize, locals: usize, bytes: usize) -> Vec<u8> {
         let locals = if locals == 0 { vec![0] } else { [&[1], &number(locals)[..], &[0x7f]].concat() };
         let body = [&locals[..], &vec![1; bytes], &[0x0b]].concat();

@@ -1,39 +1,39 @@
-//! What a policy says is shown to people and logged, so it has to be short, and of one line.
+//! Checks texts of policies. They are displayed and logged, so they must be short single lines.
 
 use crate::policy::fault::PolicyFault;
 use crate::policy::types::Description;
 
-/// The longest name, version or default, in bytes.
+/// The maximum length of a name, version or default, in bytes.
 const WORD: usize = 64;
-/// The longest sentence, in bytes.
+/// The maximum length of a sentence, in bytes.
 const LINE: usize = 1024;
-/// How many options a policy may have.
+/// The maximum number of options of a policy.
 const OPTIONS: usize = 64;
 
-/// Checks what a policy says of itself.
+/// Checks a policy's description.
 pub(super) fn check(description: &Description) -> Result<(), PolicyFault> {
     let Description { name, version, doc, options } = description;
     if name.is_empty() {
-        return Err(PolicyFault::Description("without a name"));
+        return Err(PolicyFault::Description("it has no name"));
     }
     if options.len() > OPTIONS {
-        return Err(PolicyFault::Description("with more than 64 options"));
+        return Err(PolicyFault::Description("it has more than 64 options"));
     }
     let words = options.iter().flat_map(|option| [&option.name, &option.default]).chain([name, version]);
     let lines = options.iter().map(|option| &option.doc).chain([doc]);
     let texts = words.map(|text| (text, WORD)).chain(lines.map(|text| (text, LINE)));
     for (text, longest) in texts {
         if text.len() > longest {
-            return Err(PolicyFault::Description("at too great a length"));
+            return Err(PolicyFault::Description("a text is too long"));
         }
         if text.contains(char::is_control) {
-            return Err(PolicyFault::Description("with control characters"));
+            return Err(PolicyFault::Description("a text contains control characters"));
         }
     }
     Ok(())
 }
 
-/// A complaint of a policy, as one line that is not too long.
+/// Shortens a policy's error message to a single line of limited length.
 pub(super) fn one_line(complaint: &str) -> String {
     let printable = |char: char| if char.is_control() { ' ' } else { char };
     let mut line: String = complaint.chars().map(printable).take(LINE / 2).collect();
@@ -66,14 +66,14 @@ mod tests {
     fn description_that_is_empty_long_or_multiline_is_a_fault() {
         type Change = fn(&mut Description);
         let changes: [(Change, &str); 8] = [
-            (|policy| policy.name = String::new(), "without a name"),
-            (|policy| policy.name = "x".repeat(WORD + 1), "at too great a length"),
-            (|policy| policy.name = "a\u{1b}[31m".into(), "with control characters"),
-            (|policy| policy.version = "1\n".into(), "with control characters"),
-            (|policy| policy.doc.push('x'), "at too great a length"),
-            (|policy| policy.options[63].doc = "\n".into(), "with control characters"),
-            (|policy| policy.options[63].default = "x".repeat(WORD + 1), "at too great a length"),
-            (|policy| policy.options.push(policy.options[0].clone()), "with more than 64 options"),
+            (|policy| policy.name = String::new(), "it has no name"),
+            (|policy| policy.name = "x".repeat(WORD + 1), "a text is too long"),
+            (|policy| policy.name = "a\u{1b}[31m".into(), "a text contains control characters"),
+            (|policy| policy.version = "1\n".into(), "a text contains control characters"),
+            (|policy| policy.doc.push('x'), "a text is too long"),
+            (|policy| policy.options[63].doc = "\n".into(), "a text contains control characters"),
+            (|policy| policy.options[63].default = "x".repeat(WORD + 1), "a text is too long"),
+            (|policy| policy.options.push(policy.options[0].clone()), "it has more than 64 options"),
         ];
         for (change, what) in changes {
             assert_eq!(described(change), Err(PolicyFault::Description(what)));

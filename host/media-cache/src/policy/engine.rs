@@ -1,4 +1,4 @@
-//! The engine that compiles and runs policies: synchronous, so that a call costs little, with a deadline for each call.
+//! The engine that compiles and runs policies. It is synchronous, so that calls are cheap, and each call has a deadline.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -30,7 +30,7 @@ struct Inner {
 }
 
 impl PolicyEngine {
-    /// A new engine. One is enough for a process.
+    /// A new engine. A process needs only one.
     ///
     /// # Errors
     /// This machine cannot run WebAssembly.
@@ -38,7 +38,7 @@ impl PolicyEngine {
         Self::with_compiled(CompiledComponents::default())
     }
 
-    /// The same, and compiled built-in policies are kept in `compiled`.
+    /// The same, but keeps compiled built-in policies in `compiled`.
     pub(crate) fn with_compiled(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
         sandbox::keep_ticking(&wasmtime)?;
@@ -74,7 +74,7 @@ impl PolicyEngine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// It is not a policy, imports what a policy must not import, or is too costly to compile.
+    /// It is not a policy, has an import that a policy must not have, or is too costly to compile.
     pub fn compile(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
         check_magic(&what, bytes)?;
@@ -86,7 +86,7 @@ impl PolicyEngine {
     /// Compiles a policy with `compiler`, in another process. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// As for [`compile`](Self::compile); compiling exceeds a limit of `compiler`, or its process fails.
+    /// As for [`compile`](Self::compile). In addition, compiling can exceed a limit of `compiler`, or its process can fail.
     pub async fn compile_by(
         &self,
         compiler: &dyn PolicyCompiler,
@@ -124,7 +124,7 @@ fn unfit(what: &str, error: wasmtime::Error) -> ComponentError {
     ComponentError::Unfit { what: what.into(), world: "eviction-policy", error }
 }
 
-/// The error of a policy that was not compiled.
+/// Converts the error of a compiler.
 fn failed(what: &str, error: CompileError) -> ComponentError {
     match error {
         CompileError::TooCostly(limit) => ComponentError::TooCostly { what: what.into(), limit },

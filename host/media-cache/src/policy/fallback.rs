@@ -1,4 +1,4 @@
-//! What happens when a policy traps, overruns its limits or answers what cannot be: it is disabled, and the built-in LRU takes over in
+//! Handles policies that trap, exceed their limits or give impossible answers: the policy is disabled, and the built-in LRU takes over in
 //! the same call, seeded with everything that is tracked.
 
 use media_cache_components as embedded;
@@ -11,7 +11,7 @@ use crate::policy::slot::PolicySlot;
 use crate::policy::types::{Entry, SEED_PAGE};
 
 impl PolicySlot {
-    /// Disables the policy and puts the built-in LRU in its place.
+    /// Disables the policy and replaces it with the built-in LRU.
     pub(super) fn fall_back(&mut self, fault: &PolicyFault) {
         let failed = self.active.take();
         let name = failed.as_ref().map_or("", |active| &active.instance.description().name);
@@ -26,7 +26,7 @@ impl PolicySlot {
                 self.active = Some(active);
             }
             Err(error) => {
-                tracing::error!("the built-in LRU does not work: {error}");
+                tracing::error!("the built-in LRU does not work either: {error}");
                 self.record.failed(error.to_string());
             }
         }

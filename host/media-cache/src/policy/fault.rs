@@ -11,14 +11,14 @@ pub enum PolicyFault {
     /// A call took longer than this limit of processor time.
     #[error("a call took more than {} ms of processor time", .0.as_millis())]
     Overran(Duration),
-    /// The policy trapped after it was denied memory beyond this limit in bytes.
-    #[error("it wanted more than its {} MiB of memory", .0 >> 20)]
+    /// The policy trapped after it had been denied memory beyond this limit in bytes.
+    #[error("it needed more than its limit of {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
     /// The description of the policy is invalid, for example too long; the text says how.
-    #[error("it describes itself {0}")]
+    #[error("its description is invalid: {0}")]
     Description(&'static str),
     /// The policy named more victims than there are entries.
-    #[error("it named {named} victims where {tracked} entries are tracked")]
+    #[error("it named {named} victims although only {tracked} entries are tracked")]
     TooManyVictims {
         /// The number of ids in the answer.
         named: usize,
@@ -29,5 +29,5 @@ pub enum PolicyFault {
 
 /// The trap of a call that exceeds its time limit.
 #[derive(Debug, thiserror::Error)]
-#[error("the time of the call is used up")]
+#[error("the call has used up its time")]
 pub(super) struct TimeIsUp;

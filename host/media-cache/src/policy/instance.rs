@@ -12,7 +12,7 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::sandbox::{self, PolicyLimits, SandboxState};
 use crate::policy::types::{Description, Entry, Event, Placement};
 
-/// A running policy in its sandbox, where it has only memory and processor time, within limits.
+/// A policy that runs in its sandbox, where it has only memory and processor time, within limits.
 ///
 /// The methods are those of the resource `policy` in `wit/policy/eviction.wit`. A fault ends the instance: every later call fails with the
 /// same fault.
@@ -71,7 +71,7 @@ impl PolicyInstance {
         self.store.data().memory_bytes()
     }
 
-    /// Creates the state for a tier with this capacity, which is at least 1.
+    /// Creates the state for a tier with this capacity, which must be at least 1.
     ///
     /// # Errors
     /// The policy rejects an option, or faults.
@@ -80,7 +80,7 @@ impl PolicyInstance {
         created.map(PolicyHandle).map_err(|why| CreateError::Options(description::one_line(&why)))
     }
 
-    /// Restores entries that were not placed, coldest first.
+    /// Restores entries that were not passed to `place`, coldest first.
     ///
     /// # Errors
     /// The policy faults.
@@ -135,7 +135,7 @@ impl PolicyInstance {
         }
         sandbox::begin(&mut self.store);
         call(self.bindings.media_cache_policy_eviction(), &mut self.store).map_err(|error| {
-            tracing::debug!(policy = self.description.name, "the policy broke off: {error:?}");
+            tracing::debug!(policy = self.description.name, "the policy faulted: {error:?}");
             self.fault.insert(sandbox::fault(&error, &self.store)).clone()
         })
     }

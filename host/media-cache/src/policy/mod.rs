@@ -1,4 +1,4 @@
-//! Eviction policies on the host: components in a sandbox, whose faults do not affect the cache.
+//! Eviction policies on the host: sandboxed components, whose faults do not affect the cache.
 
 pub(crate) mod active_policy;
 pub(crate) mod commands;

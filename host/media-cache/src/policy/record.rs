@@ -1,4 +1,4 @@
-//! The status of the policy of a cache, across swaps and instances. Any thread can read it at any time.
+//! The status of a cache's policy, across swaps and instances. Any thread can read it at any time.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use crate::policy::component::PolicyOrigin;
 use crate::policy::spec::{PolicyChoice, PolicySpec};
 use crate::policy::types::Description;
 
-/// Bounds for calls into a policy: most take less than a microsecond, and the default limit is a quarter of a second.
+/// Bounds for calls to a policy: most take less than a microsecond, and the default limit is 250 ms.
 const CALL_BOUNDS: &[Duration] = &[
     Duration::from_nanos(250),
     Duration::from_nanos(500),
@@ -29,13 +29,13 @@ const CALL_BOUNDS: &[Duration] = &[
 /// Totals over all policies of a cache since it was opened, including replaced ones.
 #[derive(Clone, Debug)]
 pub struct PolicyTotals {
-    /// How long calls took.
+    /// The durations of calls.
     pub calls: HistogramSnapshot,
     /// Ids in answers that were ignored because they were not tracked or were named twice.
     pub rejected_ids: u64,
 }
 
-/// The status of the policy of a cache, as it is recorded.
+/// The record of the status.
 pub(crate) struct Record {
     facts: Mutex<Facts>,
     usage: Usage,
@@ -61,7 +61,7 @@ struct Facts {
     fallbacks: u64,
     last_fault: Option<FaultReport>,
     swap: Option<SwapProgress>,
-    /// Whether the cache component is being replaced, together with the policy's instance.
+    /// Whether the cache component is being replaced, which also replaces the policy's instance.
     component_swap: bool,
 }
 
@@ -81,9 +81,9 @@ pub struct FaultReport {
 pub struct SwapProgress {
     /// The origin of the new policy.
     pub to: PolicyOrigin,
-    /// Entries of both tiers with which the new policy was seeded so far. An entry that is used meanwhile counts again.
+    /// The number of entries in both tiers with which the new policy was seeded so far. Entries that are used meanwhile are counted again.
     pub seeded: u64,
-    /// Entries in both tiers when the swap began.
+    /// The number of entries in both tiers when the swap began.
     pub entries: u64,
     /// When the swap began.
     pub since: SystemTime,
@@ -96,7 +96,7 @@ pub struct PolicyStatus {
     pub name: String,
     /// The version of the policy, from its description.
     pub version: String,
-    /// What the policy prefers to keep, from its description.
+    /// Which entries the policy prefers to keep, from its description.
     pub doc: String,
     /// The origin of the policy.
     pub origin: PolicyOrigin,
@@ -106,7 +106,7 @@ pub struct PolicyStatus {
     pub options: Vec<(String, String)>,
     /// When the policy became active.
     pub since: SystemTime,
-    /// Calls of the policy since then.
+    /// The number of calls to the policy since then.
     pub calls: u64,
     /// Time spent in these calls.
     pub time: Duration,
@@ -116,7 +116,7 @@ pub struct PolicyStatus {
     pub rejected_ids: u64,
     /// How often the policy was replaced on demand since the cache was opened.
     pub swaps: u64,
-    /// How often a policy was disabled because of a fault, and the built-in LRU took over.
+    /// How often a policy was disabled because of a fault and replaced with the built-in LRU.
     pub fallbacks: u64,
     /// The last fault.
     pub last_fault: Option<FaultReport>,
@@ -143,23 +143,23 @@ impl Record {
         Self { facts: Mutex::new(facts), usage: Usage::default(), all_calls, all_rejected: AtomicU64::new(0) }
     }
 
-    /// The policy in place.
+    /// The active policy.
     pub fn choice(&self) -> PolicyChoice {
         self.facts().choice.clone()
     }
 
-    /// The policy that was there before the last swap.
+    /// The policy that was active before the last swap.
     pub fn previous(&self) -> Option<PolicyChoice> {
         self.facts().previous.clone()
     }
 
-    /// A record of its own for another instance of the same policy.
+    /// A separate record for another instance of the same policy.
     pub(super) fn detached(&self) -> Self {
         let facts = self.facts();
         Self::new(facts.choice.clone(), facts.description.clone())
     }
 
-    /// Begins to replace the cache component, if the policy is not being replaced. Until the end, it cannot be.
+    /// Begins a swap of the cache component, unless the policy is being replaced. The policy cannot be replaced until this swap ends.
     pub fn begin_component_swap(&self) -> bool {
         let mut facts = self.facts();
         let free = facts.swap.is_none() && !facts.component_swap;
@@ -172,7 +172,7 @@ impl Record {
         self.facts().component_swap = false;
     }
 
-    /// Begins a swap, if none is under way, nor one of the cache component.
+    /// Begins a swap, unless one of the policy or of the cache component is in progress.
     pub fn begin_swap(&self, to: &PolicyChoice) -> bool {
         let mut facts = self.facts();
         let free = facts.swap.is_none() && !facts.component_swap;
@@ -182,22 +182,22 @@ impl Record {
         free
     }
 
-    /// Ends a swap, however it went.
+    /// Ends a swap, whether it succeeded or not.
     pub fn end_swap(&self) {
         self.facts().swap = None;
     }
 
-    /// A swap has come further.
+    /// Records the progress of a swap.
     pub fn progress(&self, seeded: u64, entries: u64) {
         if let Some(swap) = &mut self.facts().swap {
             (swap.seeded, swap.entries) = (swap.seeded + seeded, swap.entries + entries);
         }
     }
 
-    /// Another policy was put in place on demand.
+    /// Records that another policy took over on demand.
     pub(super) fn swapped(&self, active: &ActivePolicy) {
         let mut facts = self.facts();
-        // To ask twice for the same is not to give up what was there before.
+        // Swapping to the same policy again must not lose the previous one.
         if !facts.choice.is_same(&active.choice) {
             facts.previous = Some(facts.choice.clone());
         }
@@ -205,19 +205,19 @@ impl Record {
         self.took_over(&mut facts, active);
     }
 
-    /// The built-in LRU took the place of a policy that did wrong.
+    /// Records that the built-in LRU took over from a policy that faulted.
     pub(super) fn fell_back(&self, active: &ActivePolicy) {
         self.took_over(&mut self.facts(), active);
     }
 
-    /// The policy in place did wrong, and is not asked any more.
+    /// Records that the active policy faulted and was disabled.
     pub fn failed(&self, why: String) {
         let mut facts = self.facts();
         facts.fallbacks += 1;
         facts.last_fault = Some(FaultReport { policy: facts.description.name.clone(), why, at: SystemTime::now() });
     }
 
-    /// A call into the policy is over.
+    /// Records a call to the policy.
     pub fn called(&self, time: Duration, memory_bytes: u64) {
         self.usage.calls.fetch_add(1, Relaxed);
         self.usage.nanoseconds.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
@@ -225,18 +225,18 @@ impl Record {
         self.all_calls.observe(time);
     }
 
-    /// Ids in an answer were ignored.
+    /// Records that ids in an answer were ignored.
     pub fn rejected(&self, ids: u64) {
         self.usage.rejected.fetch_add(ids, Relaxed);
         self.all_rejected.fetch_add(ids, Relaxed);
     }
 
-    /// What all policies did since the cache was opened.
+    /// Totals over all policies since the cache was opened.
     pub fn totals(&self) -> PolicyTotals {
         PolicyTotals { calls: self.all_calls.snapshot(), rejected_ids: self.all_rejected.load(Relaxed) }
     }
 
-    /// What there is to say.
+    /// The current status.
     pub fn status(&self) -> PolicyStatus {
         let facts = self.facts();
         PolicyStatus {

@@ -1,9 +1,9 @@
-//! Remembers the policy that was chosen while a service ran, for the next start.
+//! Remembers for the next start which policy was chosen while the service ran.
 //!
-//! In the directory of the entries, `.media-cache/policy.json` says which policy it is, and `.media-cache/policies/{digest}.wasm` is one
-//! that was uploaded. Older versions had `media-cache.policy.json` and `media-cache.policies/`, which are moved.
+//! In the directory of the entries, `.media-cache/policy.json` names the policy, and `.media-cache/policies/{digest}.wasm` contains it if
+//! it was uploaded. Older versions used `media-cache.policy.json` and `media-cache.policies/`, which are moved.
 //!
-//! A start does not fail because of this: if something cannot be read, a warning is logged, and the configured policy runs.
+//! Problems with these files do not prevent a start: if one cannot be read, a warning is logged, and the configured policy runs.
 
 use std::fs;
 use std::io;
@@ -19,26 +19,26 @@ use crate::small_file::{Pipes, read_small_file};
 const FILE: &str = ".media-cache/policy.json";
 const UPLOADS: &str = ".media-cache/policies";
 
-/// What is ours in the directory, besides the entries and the lock.
+/// The directory for all our files except the entries and the lock.
 const OURS: &str = ".media-cache";
 
 const OLD_FILE: &str = "media-cache.policy.json";
 const OLD_UPLOADS: &str = "media-cache.policies";
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The policy that a cache's directory remembers.
+/// The policy that is remembered in a cache's directory.
 #[derive(Clone, Debug)]
 pub struct RememberedPolicy {
     directory: PathBuf,
     configured: PolicySpec,
 }
 
-/// The file.
+/// The content of the file.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// What was configured when the choice was made.
+    /// The configured policy at the time of the choice.
     configured: PolicySpec,
     chosen: PolicySpec,
 }
@@ -50,20 +50,20 @@ impl RememberedPolicy {
         Self { directory: directory.into(), configured }
     }
 
-    /// The policy that was chosen last. `None` if none was chosen, if another one was configured since, which is the later choice, or if
-    /// the file cannot be read.
+    /// The policy that was chosen last. `None` if none was chosen, if another policy has been configured since (the later choice counts),
+    /// or if the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<PolicySpec> {
         let remembered = self.read()?;
         let mut chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         if let PolicyOrigin::File(path) = &mut chosen.origin {
-            // What was handed in lies here, wherever that is by now.
+            // Uploads are in this directory, which may have been moved.
             *path = self.directory.join(&path);
         }
         Some(chosen)
     }
 
-    /// What is in the file, or in that of an older version.
+    /// Reads the file, or that of an older version.
     fn read(&self) -> Option<Remembered> {
         for name in [FILE, OLD_FILE] {
             let path = self.directory.join(name);
@@ -83,11 +83,11 @@ impl RememberedPolicy {
         None
     }
 
-    /// Moves the files of older versions, and forgets the choice if another policy was configured since it was made. Only the process that
-    /// has locked the directory may call this.
+    /// Moves the files of older versions, and forgets the choice if another policy has been configured since. Only the process that holds
+    /// the lock of the directory may call this.
     ///
     /// # Errors
-    /// Something cannot be moved or removed.
+    /// A file cannot be moved or removed.
     pub fn forget_the_outdated(&self) -> io::Result<()> {
         self.move_old_files()?;
         let path = self.directory.join(FILE);
@@ -116,11 +116,11 @@ impl RememberedPolicy {
         fs::remove_file(old_file)
     }
 
-    /// Remembers the choice, and `upload`, the bytes of its component if it was just uploaded. Uploaded components other than this one and
-    /// `previous` are deleted.
+    /// Remembers the choice. `upload` contains the bytes of its component if it was just uploaded. Uploaded components other than this one
+    /// and `previous` are deleted.
     ///
     /// # Errors
-    /// Something cannot be written. The previous choice is remembered then.
+    /// A file cannot be written. The previous choice then remains.
     pub fn remember(&self, choice: &PolicyChoice, upload: Option<&[u8]>, previous: Option<&PolicyChoice>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;
@@ -157,7 +157,7 @@ impl RememberedPolicy {
 }
 
 fn warn_of(path: &Path, error: &dyn std::error::Error) {
-    tracing::warn!("the policy that was chosen before is forgotten, since {} cannot be read: {error}", path.display());
+    tracing::warn!("ignoring the previously chosen policy, because {} cannot be read: {error}", path.display());
 }
 
 fn upload_name(digest: &str) -> String {
@@ -197,7 +197,7 @@ mod tests {
         let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());
         let upload = PolicyChoice::from(engine.compile(PolicyOrigin::Upload, lru).unwrap());
         memory.remember(&upload, Some(lru), None).unwrap();
-        // Back to how it was.
+        // Restore the old layout.
         let (file, old_file) = (directory.path().join(FILE), directory.path().join(OLD_FILE));
         fs::write(&old_file, fs::read_to_string(&file).unwrap().replace(UPLOADS, OLD_UPLOADS)).unwrap();
         fs::rename(directory.path().join(UPLOADS), directory.path().join(OLD_UPLOADS)).unwrap();
@@ -248,6 +248,6 @@ mod tests {
         memory.remember(&built_in, None, Some(&built_in)).unwrap();
         assert_eq!(uploads(), 0);
         assert!(memory.remember(&upload, None, None).is_err());
-        assert_eq!(memory.recall().unwrap().to_string(), "lru:a=1", "one that is not there is not remembered");
+        assert_eq!(memory.recall().unwrap().to_string(), "lru:a=1", "a missing upload is not remembered");
     }
 }

@@ -1,25 +1,25 @@
-//! Which entries a policy tracks, in the order of their use: everything that a policy was told, so that another can be seeded with
-//! the same.
+//! Records which entries a policy tracks, in the order of their use: everything that the policy has been told, so that another policy can
+//! be seeded with the same.
 //!
-//! It is kept from the calls of the cache alone. A policy that is to take over receives deltas, the coldest entries first, while its
-//! predecessor goes on deciding. An entry that is used meanwhile moves to the hot end and so is part of a later delta: after the last
-//! delta, the new policy knows the order of use as it is then.
+//! It is maintained from the cache's calls only. A policy that is taking over receives deltas, coldest entries first, while its predecessor
+//! still decides. An entry that is used meanwhile moves to the hot end, and is therefore part of a later delta. After the last delta, the
+//! new policy knows the current order of use.
 
 use media_cache_policy_structures::{Queue, Slab};
 
 use crate::policy::types::{Access, Entry, Event, MediaKind};
 
-/// The entries of a ranking, in the order of their use.
+/// The entries of a tier, in the order of their use.
 pub(super) struct ResidencyLog {
     entries: Slab<Known>,
     by_use: Queue,
     len: usize,
-    /// Counts the policies that followed. What a policy was told of bears its number.
+    /// The number of the current subscriber. Entries that it has received are marked with it.
     subscriber: u32,
     subscribed: bool,
-    /// The coldest entry that the subscriber has not been told of as it is now.
+    /// The coldest entry whose current state the subscriber has not received.
     next: Option<u64>,
-    /// Entries that the subscriber was told of and that reside no longer.
+    /// Entries that the subscriber has received and that are no longer tracked.
     removed: Vec<u64>,
 }
 
@@ -41,17 +41,17 @@ impl Default for Known {
     }
 }
 
-/// A part of what a policy that takes over is to be told.
+/// A part of the data that a policy that is taking over has to receive.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Delta {
-    /// Entries that reside no longer. To be told first.
+    /// Entries that are no longer tracked. They must be reported first.
     pub removed: Vec<u64>,
-    /// Entries, the coldest first.
+    /// Tracked entries, coldest first.
     pub entries: Vec<DeltaEntry>,
 }
 
 impl Delta {
-    /// How many entries it says something of.
+    /// The number of entries in this delta.
     pub fn len(&self) -> usize {
         self.removed.len() + self.entries.len()
     }
@@ -60,9 +60,9 @@ impl Delta {
 /// An entry in a [`Delta`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeltaEntry {
-    /// One that resides.
+    /// A tracked entry.
     Tracked(Entry),
-    /// One that an earlier page told of, and that has been asked for since.
+    /// An entry that was in an earlier delta and has been used since.
     Accessed(Access),
 }
 
@@ -79,12 +79,12 @@ impl ResidencyLog {
         }
     }
 
-    /// How many entries reside.
+    /// The number of tracked entries.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// What resides.
+    /// The tracked entries, coldest first.
     pub fn coldest_first(&self) -> impl Iterator<Item = Entry> + '_ {
         std::iter::successors(self.by_use.oldest(), |id| self.entries.newer(*id)).filter_map(|id| self.entry(id))
     }
@@ -94,24 +94,24 @@ impl ResidencyLog {
         Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at, cost, waiters, kind })
     }
 
-    /// Entries reside, each hotter than those before.
+    /// Adds entries, each hotter than those before.
     pub fn restore(&mut self, entries: &[Entry]) {
         entries.iter().for_each(|entry| self.insert(*entry));
     }
 
-    /// An entry resides, the hottest of all.
+    /// Adds an entry as the hottest one.
     pub fn insert(&mut self, entry: Entry) {
         self.remove(entry.id);
         let Entry { id, fingerprint, size, hits, accessed_at, cost, waiters, kind } = entry;
         self.entries.push(&mut self.by_use, id, size, Known { fingerprint, hits, accessed_at, cost, waiters, kind, seen_by: 0 });
-        // An id beyond all reason is passed over.
+        // The slab ignores ids that are unreasonably large.
         if self.entries.get(id).is_some() {
             self.len += 1;
             self.next = self.next.or(Some(id));
         }
     }
 
-    /// What happened, the oldest first.
+    /// Applies events, oldest first.
     pub fn observe(&mut self, events: &[Event]) {
         for event in events {
             match event {
@@ -121,7 +121,7 @@ impl ResidencyLog {
         }
     }
 
-    /// An entry resides no longer. Says whether it did.
+    /// Removes an entry. Returns whether it was tracked.
     pub fn remove(&mut self, id: u64) -> bool {
         let Some(known) = self.entries.get(id) else { return false };
         if self.subscribed && known.seen_by == self.subscriber {
@@ -133,7 +133,7 @@ impl ResidencyLog {
         true
     }
 
-    /// From here on, pages tell of what resides.
+    /// Starts a new subscription: deltas then list all tracked entries.
     pub fn subscribe(&mut self) {
         self.subscriber = self.subscriber.wrapping_add(1).max(1);
         self.subscribed = true;
@@ -141,13 +141,13 @@ impl ResidencyLog {
         self.removed.clear();
     }
 
-    /// No more pages are wanted.
+    /// Ends the subscription.
     pub fn unsubscribe(&mut self) {
         self.subscribed = false;
         self.removed = Vec::new();
     }
 
-    /// The next part, of at most `limit` entries. An empty one is the last.
+    /// The next delta, with at most `limit` entries. An empty delta is the last one.
     pub fn delta(&mut self, limit: usize) -> Delta {
         let removed: Vec<u64> = self.removed.drain(..limit.min(self.removed.len())).collect();
         let limit = limit - removed.len();
@@ -174,7 +174,7 @@ impl ResidencyLog {
         self.next = self.next.or(Some(id));
     }
 
-    /// An entry leaves its place: if it is the next to be told of, the one after it is.
+    /// Called when an entry leaves its position: if it is the next to be delivered, continues with the one after it.
     fn skip(&mut self, id: u64) {
         if self.next == Some(id) {
             self.next = self.entries.newer(id);
@@ -200,7 +200,7 @@ mod tests {
         ids.iter().map(|id| Event::Accessed(Access { id: *id, at: 7 })).collect()
     }
 
-    /// A page in short: removed ids, then entries; those that were told of before in brackets.
+    /// A delta in short form: removed ids, then entries. Entries that were delivered before are in brackets.
     fn read(delta: &Delta) -> String {
         let removed = delta.removed.iter().map(|id| format!("-{id} "));
         let entries = delta.entries.iter().map(|entry| match entry {
@@ -244,7 +244,7 @@ mod tests {
         assert!(residency.remove(2));
         assert!(!residency.remove(2));
         residency.insert(entry(1));
-        assert_eq!(read(&residency.delta(9)), "-1 3 1", "2 was never told of; the second 1 is another entry");
+        assert_eq!(read(&residency.delta(9)), "-1 3 1", "2 was never delivered; the second 1 is another entry");
         assert_eq!(residency.len(), 3);
     }
 

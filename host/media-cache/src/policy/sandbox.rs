@@ -1,8 +1,8 @@
-//! What a policy has: memory up to a limit, time up to a deadline, and nothing else.
+//! The sandbox of a policy: memory up to a limit, time up to a deadline, and nothing else.
 //!
-//! Components are often built by tools that expect a system (WASI 0.2). So that these can be used, the system is there and inert: the
-//! environment is empty, no directory is open, output goes nowhere, clocks stand still, random numbers are always the same, and
-//! waiting is an error. What reaches further, such as sockets, is not there.
+//! Tools often build components that expect a system (WASI 0.2). To support these, the interfaces exist but are inert: the environment is
+//! empty, no directory is open, output is discarded, clocks stand still, random numbers are always the same, and waiting is an error.
+//! Interfaces that reach further, such as sockets, do not exist.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, Was
 use crate::policy::fault::{PolicyFault, TimeIsUp};
 use crate::policy::streams::{Inert, Streams};
 
-/// How often a running policy is looked at.
+/// How often a running policy is checked.
 const TICK: Duration = Duration::from_millis(20);
 
 /// The packages of interfaces that a policy may import.
 const INERT: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 
-/// How many elements the tables of a policy may have together. They are the host's memory.
+/// How many elements all tables of a policy may have together. They use the host's memory.
 const TABLE_ELEMENTS: usize = 1 << 20;
 
-/// How many handles to inert things a policy may have.
+/// How many handles to inert resources a policy may have.
 const HANDLES: usize = 1024;
 
 /// The limits of a policy.
@@ -47,7 +47,7 @@ impl Default for PolicyLimits {
     }
 }
 
-/// What the store of a policy holds.
+/// The state in the store of a policy.
 pub struct SandboxState {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -55,12 +55,12 @@ pub struct SandboxState {
     memory_bytes: u64,
     denied_memory: bool,
     table_elements: usize,
-    /// When the call under way was first looked at, in processor time of its thread.
+    /// When the current call was first checked, in processor time of its thread.
     first_seen: Option<Duration>,
 }
 
 impl SandboxState {
-    /// A store for a policy.
+    /// Creates a store for a policy.
     pub(super) fn store(engine: &Engine, limits: PolicyLimits) -> Store<Self> {
         let mut wasi = WasiCtx::builder();
         wasi.wall_clock(StandsStill).monotonic_clock(StandsStill);
@@ -72,7 +72,7 @@ impl SandboxState {
             Self { wasi: wasi.build(), table, limits, memory_bytes: 0, denied_memory: false, table_elements: 0, first_seen: None };
         let mut store = Store::new(engine, state);
         store.limiter(|state| state);
-        // What a call hands to the host is copied: that is bounded as its memory is.
+        // The data that a call passes to the host is copied, so it has the same limit as the memory.
         store.set_hostcall_fuel(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX));
         store.epoch_deadline_callback(|mut store| store.data_mut().look());
         store
@@ -91,8 +91,8 @@ impl SandboxState {
         self.denied_memory
     }
 
-    /// Looks at a call that lasts longer than a tick. Processor time is what counts: on a busy machine a thread may stand still for
-    /// long, which is nobody's fault.
+    /// Checks a call that lasts longer than a tick. Only processor time counts: on a busy machine, a thread may have to wait for a long
+    /// time, which is not the policy's fault.
     fn look(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let now = processor_time();
         let since = *self.first_seen.get_or_insert(now);
@@ -100,7 +100,7 @@ impl SandboxState {
     }
 }
 
-/// Gives the call that is about to begin its time.
+/// Starts the time limit of the next call.
 pub(super) fn begin(store: &mut Store<SandboxState>) {
     store.set_epoch_deadline(1);
     store.data_mut().first_seen = None;
@@ -167,7 +167,7 @@ impl HostMonotonicClock for StandsStill {
     }
 }
 
-/// A clock that stands still cannot be waited for; one that does not could be waited for past any deadline.
+/// It is impossible to wait for a clock that stands still. With a clock that runs, a policy could wait past any deadline.
 impl monotonic_clock::Host for SandboxState {
     fn now(&mut self) -> wasmtime::Result<u64> {
         Ok(0)
@@ -178,11 +178,11 @@ impl monotonic_clock::Host for SandboxState {
     }
 
     fn subscribe_instant(&mut self, _when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        Err(wasmtime::Error::msg("it wanted to wait, which a policy cannot"))
+        Err(wasmtime::Error::msg("it tried to wait, which a policy must not do"))
     }
 
     fn subscribe_duration(&mut self, _for: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        Err(wasmtime::Error::msg("it wanted to wait, which a policy cannot"))
+        Err(wasmtime::Error::msg("it tried to wait, which a policy must not do"))
     }
 }
 
@@ -192,7 +192,7 @@ impl HasData for Tables {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// What an error of a call means.
+/// Converts the error of a call to a fault.
 pub(super) fn fault(error: &wasmtime::Error, store: &Store<SandboxState>) -> PolicyFault {
     let state = store.data();
     if error.is::<TimeIsUp>() {
@@ -204,7 +204,7 @@ pub(super) fn fault(error: &wasmtime::Error, store: &Store<SandboxState>) -> Pol
     }
 }
 
-/// Everything that a policy may import.
+/// A linker with everything that a policy may import.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<SandboxState>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -237,7 +237,7 @@ pub(crate) fn reaches_for<'a>(imports: &[&'a str]) -> Option<&'a str> {
     imports.iter().copied().find(|name| !inert(name))
 }
 
-/// Looks at the policies of an engine for as long as there is one.
+/// Keeps checking the policies of an engine, as long as the engine exists.
 pub(crate) fn keep_ticking(engine: &Engine) -> std::io::Result<()> {
     let engine = engine.weak();
     let tick = move || {
@@ -252,7 +252,7 @@ pub(crate) fn keep_ticking(engine: &Engine) -> std::io::Result<()> {
     std::thread::Builder::new().name("policy-deadlines".into()).spawn(tick).map(drop)
 }
 
-/// How long this thread has run.
+/// The processor time of this thread.
 pub(super) fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
@@ -273,7 +273,7 @@ mod tests {
         assert!(state.memory_growing(0, 60, None).unwrap() && state.memory_growing(0, 30, None).unwrap());
         assert!(!state.memory_growing(30, 41, None).unwrap());
         assert!(state.was_denied_memory());
-        assert!(state.memory_growing(30, 40, None).unwrap(), "to the byte");
+        assert!(state.memory_growing(30, 40, None).unwrap(), "the limit is exact");
         assert_eq!((state.memory_bytes(), state.was_denied_memory()), (100, false));
         assert!(!state.memory_growing(60, usize::MAX, None).unwrap());
     }

@@ -1,8 +1,8 @@
-//! The policy that a cache asks. `fallback` is what happens when it does wrong, and `swap` replaces it.
+//! The policy that a cache calls. `fallback` handles its faults, and `swap` replaces it.
 //!
-//! A policy that traps or overruns is disabled, and the built-in LRU takes its place in the same call, told of everything that
-//! resides. Should that fail as well, every candidate is admitted and no victim named: the cache, which makes up for missing victims
-//! by its own order of use, goes on as a plain LRU. No request fails for it.
+//! A policy that traps or exceeds a limit is disabled, and the built-in LRU takes over in the same call, seeded with everything that is
+//! tracked. If the LRU fails too, every candidate is admitted and no victims are named. The cache makes up for missing victims using its
+//! own order of use, and so continues as a plain LRU. No request fails because of this.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,10 +22,10 @@ pub(crate) struct PolicySlot {
     pub(super) engine: PolicyEngine,
     pub(super) limits: PolicyLimits,
     pub(super) record: Arc<Record>,
-    /// `None` where nothing works any more.
+    /// `None` if even the built-in LRU has failed.
     pub(super) active: Option<ActivePolicy>,
     pub(super) tiers: Vec<Option<TierState>>,
-    /// Counts the swaps that were begun, and is that of the one under way.
+    /// The number of swaps that were begun, which is also the number of the current one.
     pub(super) swap: u64,
     pub(super) swapping: bool,
 }
@@ -37,7 +37,7 @@ pub(super) struct TierState {
 }
 
 impl PolicySlot {
-    /// Starts the policy that `record` names, or the built-in LRU where that does not work any more.
+    /// Starts the policy in `record`, or the built-in LRU if that policy no longer works.
     pub fn new(engine: PolicyEngine, limits: PolicyLimits, record: Arc<Record>) -> Self {
         let started = PolicyInstance::new(&engine, &record.choice().component, limits);
         let mut slot = Self { engine, limits, record, active: None, tiers: Vec::new(), swap: 0, swapping: false };
@@ -48,7 +48,7 @@ impl PolicySlot {
         slot
     }
 
-    /// What there is to say of the policy.
+    /// The status of the policy.
     pub fn status(&self) -> PolicyStatus {
         self.record.status()
     }
@@ -58,9 +58,9 @@ impl PolicySlot {
         self.active.as_ref().map_or_else(nothing, |active| active.instance.description().clone())
     }
 
-    /// Makes a tier. Its options are those that the policy was chosen with.
+    /// Creates a tier, with the options that were chosen for the policy.
     pub fn create(&mut self, capacity: u64) -> Result<TierHandle, String> {
-        // A policy that is about to take over would not have it. Caches make their tiers when they start.
+        // A policy that is about to take over would lack this tier, so this ends the swap. Caches create their tiers when they start.
         self.swapping = false;
         let number = self.tiers.iter().position(Option::is_none).unwrap_or(self.tiers.len());
         if number == self.tiers.len() {
@@ -80,7 +80,7 @@ impl PolicySlot {
     pub fn restore(&mut self, handle: &TierHandle, entries: &[Entry]) {
         if let Some(tier) = self.tier(handle) {
             tier.residency.restore(entries);
-            // One that takes over here was told of everything in the residency, these included.
+            // If the LRU takes over here, it is seeded from the residency log, which already contains these entries.
             self.inform(handle, |policy, tier| policy.restore(tier, entries));
         }
     }
@@ -139,21 +139,21 @@ impl PolicySlot {
         self.tiers.get_mut(handle.0)?.as_mut()
     }
 
-    /// Victims were named; those that cannot have been are counted.
+    /// Removes victims from the residency log, and counts the ids that are not tracked.
     fn untrack(&mut self, handle: &TierHandle, victims: &[u64]) {
         let Some(tier) = self.tier(handle) else { return };
         let rejected = victims.iter().map(|victim| u64::from(!tier.residency.remove(*victim))).sum();
         self.record.rejected(rejected);
     }
 
-    /// Tells the policy something. One that takes over knows it already.
+    /// Informs the policy. If it faults, the LRU that takes over already has the information.
     fn inform(&mut self, handle: &TierHandle, call: impl FnOnce(&mut PolicyInstance, &PolicyHandle) -> Result<(), PolicyFault>) {
         if let Some(Err(fault)) = self.call(handle, call) {
             self.fall_back(&fault);
         }
     }
 
-    /// Asks the policy for a decision; where it does wrong, the one that takes over.
+    /// Asks the policy for a decision. If it faults, the LRU that takes over decides.
     fn decide<T>(
         &mut self,
         handle: &TierHandle,
@@ -262,7 +262,7 @@ mod tests {
     fn failed_lru_fallback_admits_everything_and_names_no_victims() {
         let mut slot = slot(choice(components::NAMES_TOO_FEW));
         let tier = slot.create(3).unwrap();
-        // Either would need more memory for them than there is.
+        // The policy and the LRU would both need more memory for these entries than they may use.
         let others = 2..800_000;
         let entries: Vec<Entry> = std::iter::once(0).chain(others.clone()).map(entry).collect();
         slot.restore(&tier, &entries);
@@ -276,7 +276,7 @@ mod tests {
 
         let outline = slot.begin_swap();
         assert!(slot.take_over(outline.swap, active(choice(embedded::policy("lru").unwrap()), &outline)).unwrap().is_none());
-        assert_eq!(slot.evict(&tier, &[accessed(0)], 2), [1, 0], "one that works can still take over");
+        assert_eq!(slot.evict(&tier, &[accessed(0)], 2), [1, 0], "a working policy can still take over");
     }
 
     #[test]
@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(slot.status().fallbacks, 1);
         assert_eq!(slot.evict(&first, &[], 2), [1, 0]);
         let third = slot.create(9).unwrap();
-        assert!(slot.evict(&third, &[], 1).is_empty(), "its number was used before, but not its entries");
+        assert!(slot.evict(&third, &[], 1).is_empty(), "its number is reused, but not the old entries");
     }
 
     #[test]
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!(admitted(slot.place(&tier, &[], entry(2), 2)), [u64::MAX, u64::MAX - 1]);
         assert_eq!(slot.status().rejected_ids, 2);
         slot.fall_back(&PolicyFault::Trapped("for the test".into()));
-        assert_eq!(slot.evict(&tier, &[], 3), [0, 1, 2], "all three reside");
+        assert_eq!(slot.evict(&tier, &[], 3), [0, 1, 2], "all three are tracked");
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
         assert!(admitted(slot.place(&tier, &[], entry(0), 0)).is_empty());
         slot.take_over(outline.swap, next).unwrap();
         assert_eq!(slot.evict(&tier, &[], 9), [3, 4, 1, 0]);
-        assert!(slot.delta(outline.swap, 1).is_none(), "it is over");
+        assert!(slot.delta(outline.swap, 1).is_none(), "the swap has ended");
     }
 
     #[test]

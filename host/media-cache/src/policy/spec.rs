@@ -1,4 +1,4 @@
-//! Policies with their options: as text, and compiled.
+//! Policies with their options, as text and compiled.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::engine::PolicyEngine;
 use crate::policy::types::{Description, OptionDescription};
 
-/// A policy with its options. Parsed from the text that command lines use: `lru`, `gdsf:beta=0.75`, `./mine.wasm:window=10,depth=4`.
+/// A policy with its options. It is parsed from the text that command lines use: `lru`, `gdsf:beta=0.75`, `./mine.wasm:window=10,depth=4`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySpec {
     /// The origin of the policy.
@@ -21,7 +21,7 @@ pub struct PolicySpec {
     pub options: Vec<(String, String)>,
 }
 
-/// Why a text is not a [`PolicySpec`].
+/// Why a text cannot be parsed as a [`PolicySpec`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicySpecError {
     /// The text is neither a file nor the name of a built-in policy.
@@ -78,11 +78,11 @@ impl FromStr for PolicySpec {
                 path.is_file().then_some(PolicyOrigin::File(path))
             }
         };
-        // A file's name may have a colon in it.
+        // The name of a file may contain a colon.
         if let Some(origin) = origin(text) {
             return Ok(Self { origin, options: Vec::new() });
         }
-        // Options may have one too: the first colon after something that there is.
+        // So may options: they begin after the first colon that follows the name of an existing policy or file.
         let parts = || text.match_indices(':').map(|(at, _)| (&text[..at], &text[at + 1..]));
         let found = parts().find_map(|(name, options)| Some((origin(name)?, options)));
         let unknown = || PolicySpecError::Unknown(parts().next().map_or(text, |(name, _)| name).into());
@@ -117,7 +117,7 @@ pub struct PolicyChoice {
 }
 
 impl PolicyChoice {
-    /// The origin and options, as they would be written on a command line.
+    /// The origin and options as they are written on a command line.
     #[must_use]
     pub fn spec(&self) -> PolicySpec {
         PolicySpec { origin: self.component.origin().clone(), options: self.options.clone() }

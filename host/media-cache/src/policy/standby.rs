@@ -1,4 +1,4 @@
-//! The policy of a cache component on standby: it learns of the entries, but is not yet the one that the cache reports on.
+//! The policy of a cache component on standby: it learns about the entries, but its status is not reported as that of the cache.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use crate::policy::record::Record;
 use crate::policy::slot::PolicySlot;
 
 impl PolicySlot {
-    /// Records what this policy does for itself only, and not as the policy of the cache.
+    /// Records this policy's activity separately from the status of the cache.
     pub fn detach(&mut self) {
         self.record = Arc::new(self.record.detached());
     }
 
-    /// Records what this policy does as the policy of the cache. False if that is another one by now.
+    /// Records this policy's activity in the status of the cache. Returns false if the cache has another policy by now.
     pub fn attach(&mut self, record: &Arc<Record>) -> bool {
         let is_same = self.active.as_ref().is_some_and(|active| active.choice.is_same(&record.choice()));
         if is_same {

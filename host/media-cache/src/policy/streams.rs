@@ -1,20 +1,20 @@
-//! Streams and what can be waited for, inert: output goes nowhere, input has ended, and everything is ready.
+//! Inert streams and pollables: output is discarded, input is at its end, and everything is ready.
 //!
-//! Those of `wasmtime-wasi` would block their thread on an executor, and a thread of an executor, such as a cache's, breaks off when
-//! something blocks on it.
+//! The implementations of `wasmtime-wasi` would block their thread on an executor. On a thread that already runs an executor, such as a
+//! cache's, that panics.
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::io::{poll, streams};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 
-/// How much may be written at once.
+/// How many bytes may be written in one call.
 const AT_ONCE: u64 = 1 << 16;
 
 /// Streams whose handles are in a table.
 pub(super) struct Inert<'a>(pub &'a mut ResourceTable);
 
-/// Names [`Inert`] to a linker.
+/// Identifies [`Inert`] to a linker.
 pub(super) struct Streams;
 
 impl HasData for Streams {
@@ -24,7 +24,7 @@ impl HasData for Streams {
 impl poll::Host for Inert<'_> {
     fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
         match pollables.len() {
-            0 => Err(wasmtime::Error::msg("it wanted to wait for nothing")),
+            0 => Err(wasmtime::Error::msg("it tried to wait for nothing")),
             len => Ok((0..len as u32).collect()),
         }
     }

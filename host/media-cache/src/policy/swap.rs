@@ -1,8 +1,7 @@
-//! Replacing the policy of a cache that goes on serving.
+//! Replaces the policy of a cache while the cache serves.
 //!
-//! The new policy is started, tried and told of what resides on a thread of its own. The cache's thread gives it pages of entries
-//! between two requests, and in the end, between two calls into a policy, puts it in the place of the old one. Whatever goes wrong
-//! until then changes nothing.
+//! The new policy is started, tried and seeded on a separate thread. The driver thread passes deltas to it between two requests. Finally,
+//! between two calls to a policy, it replaces the old policy with the new one. If anything fails before that, nothing changes.
 
 use std::sync::Arc;
 
@@ -20,7 +19,7 @@ use crate::policy::swap_error::SwapError;
 use crate::policy::trial::{self};
 use crate::policy::types::SEED_PAGE;
 
-/// Makes way for the next swap when it is dropped, also by a panic.
+/// Allows the next swap when it is dropped, even after a panic.
 struct SwapGuard<'a>(&'a Record);
 
 impl Drop for SwapGuard<'_> {
@@ -29,7 +28,7 @@ impl Drop for SwapGuard<'_> {
     }
 }
 
-/// What swaps the policies of a cache.
+/// Swaps the policies of a cache.
 pub(crate) struct Swapper {
     pub engine: PolicyEngine,
     pub limits: PolicyLimits,
@@ -38,7 +37,7 @@ pub(crate) struct Swapper {
 }
 
 impl Swapper {
-    /// Puts a policy in place. It continues if the caller drops this future. Must be called within a Tokio runtime.
+    /// Replaces the policy. The swap continues if the caller drops this future. Must be called within a Tokio runtime.
     pub async fn swap(self: Arc<Self>, choice: PolicyChoice) -> Result<PolicyStatus, SwapError> {
         if !self.record.begin_swap(&choice) {
             return Err(SwapError::Busy);
@@ -51,7 +50,7 @@ impl Swapper {
             match &result {
                 Ok(()) => {
                     let now = self.named();
-                    tracing::info!(policy = now.as_str(), previous = before.as_str(), "replaced the policy {before} by {now}");
+                    tracing::info!(policy = now.as_str(), previous = before.as_str(), "replaced the policy {before} with {now}");
                 }
                 Err(error) => tracing::warn!(policy = before.as_str(), "kept the policy {before}; {to} cannot replace it: {error}"),
             }
@@ -60,7 +59,7 @@ impl Swapper {
         work.await.unwrap_or(Err(SwapError::Interrupted))
     }
 
-    /// The name and the version of the policy in place, and how it would be written on a command line.
+    /// The name and version of the active policy, and its specification as written on a command line.
     fn named(&self) -> String {
         let PolicyStatus { name, version, .. } = self.record.status();
         format!("{name} {version} ({})", self.record.choice().spec())
@@ -70,7 +69,7 @@ impl Swapper {
         trial::run(&self.engine, &choice, self.limits)?;
         let SwapStart { swap, tiers } = self.on_slot(PolicySlot::begin_swap)?;
         self.seed(swap, choice, &tiers).inspect_err(|_| {
-            // A cache that is closed, or started again, has forgotten the swap by itself.
+            // If the cache was closed or its component restarted, it has already forgotten the swap.
             let _ = self.on_slot(move |slot| slot.end_swap(swap));
         })
     }
@@ -81,7 +80,8 @@ impl Swapper {
         let total: usize = tiers.iter().map(|(_, _, entries)| entries).sum();
         self.record.progress(0, total as u64);
         let (mut seeded, limit) = (0, total.saturating_mul(4).saturating_add(64 * SEED_PAGE));
-        // What is used while a round is told comes in the next. When a round is short, the rest is told as the policy takes over.
+        // Entries that are used during a round are delivered in the next one. When a round is short, the rest is delivered as the policy
+        // takes over.
         loop {
             let mut round = 0;
             for (number, _, _) in tiers.iter().copied() {
@@ -104,12 +104,12 @@ impl Swapper {
             }
         }
         let before = self.on_slot(move |slot| slot.take_over(swap, active))??;
-        // Its memory is given back here, and not on the cache's thread.
+        // Its memory is freed here, and not on the driver thread.
         drop(before);
         Ok(())
     }
 
-    /// Has the cache's thread do something with the policy, between two requests.
+    /// Makes the driver thread do something with the policy, between two requests.
     fn on_slot<T: Send + 'static>(&self, work: impl FnOnce(&mut PolicySlot) -> T + Send + 'static) -> Result<T, SwapError> {
         let (reply, answer) = oneshot::channel();
         let work = move |slot: &mut PolicySlot| drop(reply.send(work(slot)));
@@ -121,16 +121,16 @@ impl Swapper {
     }
 }
 
-/// What a swap has to know to begin.
+/// The state at the start of a swap.
 pub(super) struct SwapStart {
-    /// Names the swap.
+    /// The number of the swap.
     pub swap: u64,
-    /// Number, capacity and entries of each tier.
+    /// The number, capacity and number of entries of each tier.
     pub tiers: Vec<(usize, u64, usize)>,
 }
 
 impl PolicySlot {
-    /// Begins a swap: from here on there are pages.
+    /// Begins a swap: from now on, deltas are available.
     pub(super) fn begin_swap(&mut self) -> SwapStart {
         self.swap += 1;
         self.swapping = true;
@@ -144,8 +144,8 @@ impl PolicySlot {
         SwapStart { swap: self.swap, tiers }
     }
 
-    /// What the policy that is to take over has to be told next of a tier. `None` where the swap is none of this slot's: the cache
-    /// component broke down meanwhile and was started again.
+    /// The next delta of a tier for the policy that is taking over. `None` if this slot does not know the swap, because the cache component
+    /// crashed and was restarted meanwhile.
     pub(super) fn delta(&mut self, swap: u64, number: usize) -> Option<Delta> {
         if !self.is_under_way(swap) {
             return None;
@@ -153,7 +153,7 @@ impl PolicySlot {
         Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
     }
 
-    /// Ends a swap, whether it succeeded or not: nothing is recorded for it any more.
+    /// Ends a swap, whether it succeeded or not. Nothing is recorded for it any more.
     pub(super) fn end_swap(&mut self, swap: u64) {
         if self.is_under_way(swap) {
             self.swapping = false;
@@ -161,7 +161,7 @@ impl PolicySlot {
         }
     }
 
-    /// Ends a swap: tells `active` of what happened last, and puts it in the place of the one before, which is given back.
+    /// Completes a swap: delivers the last deltas to `active` and makes it the active policy. Returns the previous policy.
     pub(super) fn take_over(&mut self, swap: u64, mut active: ActivePolicy) -> Result<Option<ActivePolicy>, SwapError> {
         let numbers: Vec<usize> = (0..self.tiers.len()).filter(|number| self.tiers[*number].is_some()).collect();
         let began = processor_time();
@@ -172,7 +172,7 @@ impl PolicySlot {
                     break;
                 }
                 active.apply(number, &delta)?;
-                // The cache waits for this: all of it may take no longer than one call.
+                // The cache waits for this, so all of it may take no longer than one call.
                 if processor_time().saturating_sub(began) > self.limits.call_time {
                     return Err(SwapError::CannotKeepUp);
                 }
@@ -237,7 +237,7 @@ mod tests {
         assert!(matches!(cache.swap_policy(policy).await, Err(SwapError::Fault(_))));
         let swapper = cache.0.swapper.clone();
         let delta = tokio::task::spawn_blocking(move || swapper.on_slot(|slot| slot.delta(1, 0).or(slot.delta(1, 1)).is_some()));
-        assert!(!delta.await.unwrap().unwrap(), "what goes from now on would be remembered for ever");
+        assert!(!delta.await.unwrap().unwrap(), "further removals would be recorded forever");
     }
 
     #[tokio::test]

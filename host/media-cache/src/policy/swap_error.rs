@@ -8,25 +8,25 @@ use crate::policy::trial::TrialError;
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
     /// Another swap, of a policy or of the cache component, is in progress. Try again once it has ended.
-    #[error("another policy, or another cache component, is being put in place; wait until it is there")]
+    #[error("another swap of the policy or of the cache component is in progress; try again when it has ended")]
     Busy,
-    /// There is no policy to restore, since none was replaced since the cache was opened.
-    #[error("there is no policy to go back to: none was replaced since the cache was opened")]
+    /// There is no policy to restore, since none has been replaced since the cache was opened.
+    #[error("there is no previous policy to restore: none has been replaced since the cache was opened")]
     NothingBefore,
     /// The new policy failed its trial.
     #[error("the policy cannot be used: {0}")]
     Unfit(#[from] TrialError),
-    /// The new policy faulted while it was seeded.
-    #[error("the policy faulted while it was seeded with the stored entries: {0}")]
+    /// The new policy faulted while it was being seeded.
+    #[error("the policy faulted while it was being seeded with the stored entries: {0}")]
     Fault(#[from] PolicyFault),
     /// Seeding the new policy cannot keep up with traffic.
     #[error("seeding the policy with the stored entries cannot keep up with traffic")]
     CannotKeepUp,
-    /// The cache component broke down meanwhile. Retrying may succeed.
-    #[error("the cache component broke down meanwhile; asking once more is worth a try")]
+    /// The cache component crashed during the swap. Retrying may succeed.
+    #[error("the cache component crashed during the swap; try again")]
     Interrupted,
     /// The cache component cannot be called; the text says why. A swap that had begun may still succeed.
-    #[error("no policy can be put in place while the cache is degraded: {0}")]
+    #[error("the policy cannot be replaced while the cache is degraded: {0}")]
     Unavailable(String),
     /// The cache was closed.
     #[error("the cache is closed")]

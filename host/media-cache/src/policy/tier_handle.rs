@@ -5,5 +5,5 @@ use wasmtime::component::Resource;
 /// Identifies a tier of a cache component.
 pub struct TierHandle(pub(crate) usize);
 
-/// A handle of the component to one of its tiers.
+/// A component's handle to one of its tiers.
 pub(crate) type TierResource = Resource<TierHandle>;

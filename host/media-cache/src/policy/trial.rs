@@ -24,7 +24,7 @@ impl From<PolicyFault> for TrialError {
     }
 }
 
-/// The capacity that is tried, in entries of [`SIZE`].
+/// The capacity in the trial, in entries of [`SIZE`].
 const ENTRIES: u64 = 50;
 /// The size of an entry, in bytes.
 const SIZE: u64 = 8192;
@@ -48,7 +48,7 @@ pub(super) fn run(engine: &PolicyEngine, choice: &PolicyChoice, limits: PolicyLi
     trial.give_up(&victims)?;
     match trial.used() {
         0 => Ok(()),
-        left => Err(TrialError::Answer(format!("asked to free all of {used} bytes, it left {left}"))),
+        left => Err(TrialError::Answer(format!("when it had to free all {used} bytes, it left {left}"))),
     }
 }
 
@@ -56,7 +56,7 @@ struct Trial {
     policy: PolicyInstance,
     ranking: PolicyHandle,
     resident: Vec<bool>,
-    /// How many candidates it kept.
+    /// The number of candidates that the policy kept.
     kept: u64,
 }
 
@@ -73,7 +73,7 @@ impl Trial {
                 self.kept += u64::from(self.resident[id as usize]);
                 match self.used() {
                     used if used <= ENTRIES * SIZE => Ok(()),
-                    _ => Err(TrialError::Answer(format!("it admitted an entry and freed less than the {needed} bytes for it"))),
+                    _ => Err(TrialError::Answer(format!("it admitted an entry but freed less than the {needed} bytes for it"))),
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Trial {
         for victim in victims {
             let resides = usize::try_from(*victim).ok().and_then(|at| self.resident.get_mut(at)).map(std::mem::take);
             if resides != Some(true) {
-                return Err(TrialError::Answer(format!("it named the victim {victim}, which does not reside")));
+                return Err(TrialError::Answer(format!("it named the victim {victim}, which is not tracked")));
             }
         }
         Ok(())
