@@ -1,7 +1,7 @@
 //! Writes the implemented part of the contract for `bindgen!`.
 //!
-//! The macro turns on every `@unstable` feature of what it reads and then requires those exports, so the part without them is printed
-//! into a file of its own.
+//! The macro enables every `@unstable` feature that it finds and then requires the exports of these features. So this script writes the
+//! contract without them to a separate file.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,7 +12,7 @@ use wit_parser::Resolve;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("wit/cache");
-    // Without features.
+    // Enables no features.
     let mut resolve = Resolve::default();
     let (package, sources) = resolve.push_dir(&directory)?;
     sources.paths().for_each(|path| println!("cargo::rerun-if-changed={}", path.display()));
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = env::var("OUT_DIR")?;
     let wit = Path::new(&out).join("media-cache.wit");
     fs::write(&wit, printer.output.to_string())?;
-    // The macro takes a path as a literal only.
+    // The macro accepts the path only as a literal.
     let contract = format!(
         "macro_rules! contract {{ ({{ $($options:tt)* }}) => {{ wasmtime::component::bindgen!({{ path: {wit:?}, $($options)* }}); }} }}\n"
     );

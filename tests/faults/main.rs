@@ -94,7 +94,7 @@ async fn hanging_file_operations_are_reported_and_do_not_block_requests() {
         }
         assert!(hung.failed > 0, "{operation} did not happen");
         let reported = hung.reported.clone().unwrap_or_default();
-        assert!(reported.contains("does not respond"), "{operation}: {reported}");
+        assert!(reported.contains("has not responded"), "{operation}: {reported}");
         for (step, outcome) in &hung.outcomes {
             let is_allowed = Some(outcome) == undisturbed.outcome(step) || outcome.is_without_the_cache();
             assert!(is_allowed, "{operation}: {step}: {outcome}");

@@ -189,7 +189,7 @@ impl Stage<'_> {
                 match self.cache.health().await {
                     // If it is degraded for another reason, it may still be loaded.
                     Ok(Health::Degraded(degradation))
-                        if ["cannot list the directory", "does not respond"]
+                        if ["cannot list the directory", "has not responded"]
                             .iter()
                             .any(|words| degradation.reason.contains(words)) =>
                     {

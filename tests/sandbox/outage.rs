@@ -56,7 +56,7 @@ async fn unresponsive_component_leaves_hits_in_memory_and_downloads_working() {
     });
     let media = soon(waiting).await.unwrap().unwrap();
     assert_eq!((body(&media).await, media.source), (text("test:waiting"), Source::Origin), "it was waiting when the thread hung");
-    assert!(degraded(&cache).await.contains("does not respond"));
+    assert!(degraded(&cache).await.contains("has not responded"));
     assert_eq!(cache.get_or_download("test:a").await.unwrap().source, Source::Memory);
     assert_eq!(rig.origin.requests("test:a"), 1);
     let latch = rig.origin.hold("test:b");
@@ -87,7 +87,7 @@ async fn component_that_responds_again_has_lost_no_hit_and_stores_again() {
     fill(&cache, &["test:a"]).await;
     let stopped = rig.clock.stop();
     cache.get_or_download("test:a").await.unwrap();
-    assert!(degraded(&cache).await.contains("does not respond"));
+    assert!(degraded(&cache).await.contains("has not responded"));
     drop(stopped);
     storing(&cache).await;
     fill(&cache, &["test:b"]).await;
@@ -105,7 +105,7 @@ async fn component_swap_that_completes_after_its_caller_timed_out_is_remembered(
     let upload = ENGINE.compile_cache(ComponentOrigin::Upload, embedded::CACHE).unwrap();
     let stopped = rig.clock.stop();
     cache.get_or_download("test:a").await.unwrap();
-    assert!(degraded(&cache).await.contains("does not respond"));
+    assert!(degraded(&cache).await.contains("has not responded"));
     let bytes = bytes::Bytes::from_static(embedded::CACHE);
     let swapped = cache.swap_and_remember_component(upload, memory.clone(), Some(bytes)).await;
     assert!(matches!(swapped, Err(ComponentSwapError::Unavailable(_))), "{swapped:?}");
@@ -182,7 +182,7 @@ async fn immutable_directory_is_reported_and_recovers_without_traffic() {
     let directory = rig.directory();
     let Some(immutable) = Immutable::make(&directory) else { return };
     let reason = degraded(&cache).await;
-    assert!(reason.contains("nothing can be stored") && reason.contains("not permitted"), "{reason}");
+    assert!(reason.contains("cannot store anything") && reason.contains("not permitted"), "{reason}");
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
     drop(immutable);
     // Failed operations are retried after a second.

@@ -79,7 +79,7 @@ async fn only_tokens_from_the_token_file_authorize_administration() {
         }
     }
     let log = service.log();
-    assert!(!log.iter().any(|line| line.contains("month") || line.contains("can be read by others")), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("month") || line.contains("can be read by ")), "{log:?}");
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ async fn put_refuses_invalid_media_with_the_reason() {
         (&["put", "no url", "-"][..], png(1), "no url is not a URL"),
         (&["put", NOWHERE, "-"], Vec::new(), "is empty"),
         (&["put", NOWHERE, "-", "--max-body-mb", "1"], noise(1, (1 << 20) + 1), "the limit is 1048576"),
-        (&["put", NOWHERE, "-", "--max-size-mb", "1"], noise(1, 3 << 19), "larger than the budget of all entries, 917504 bytes"),
+        (&["put", NOWHERE, "-", "--max-size-mb", "1"], noise(1, 3 << 19), "larger than the budget for all entries, 917504 bytes"),
     ] {
         let said = dir.run_with_input(arguments, &input).await.failed();
         assert!(said.contains(reason), "{said}");
@@ -67,7 +67,7 @@ async fn commands_refuse_a_directory_that_a_service_uses() {
     let (other, file) = ("https://nowhere.invalid/other.png", file.to_str().unwrap());
     for arguments in [&["get", other][..], &["put", NOWHERE, file], &["rm", NOWHERE], &["ls"], &["ls", "--json"], &["stats"]] {
         let said = dir.run(arguments).await.failed();
-        assert!(said.contains("in use by another media-cache") && said.contains("ask it over HTTP"), "{said}");
+        assert!(said.contains("in use by another media-cache") && said.contains("send it requests over HTTP"), "{said}");
         assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
     }
     assert_eq!(service.media(NOWHERE).await.is("hit").body, png(1));

@@ -88,7 +88,7 @@ async fn directory_readable_by_others_is_reported_and_keeps_its_permissions() {
         std::fs::set_permissions(dir.cache(), std::fs::Permissions::from_mode(permissions)).unwrap();
         let service = dir.serve().await;
         service.wait_for_log("serving").await;
-        let warned = service.log().iter().any(|line| line.contains("can be read by others than its owner"));
+        let warned = service.log().iter().any(|line| line.contains("can be read by users other than its owner"));
         assert_eq!((warned, mode(&dir.cache())), (reported, permissions));
         assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status / 100, 2);
         service.stop().await;

@@ -1,4 +1,4 @@
-//! A program that has a cache of its own, with a downloader of its own: here one that makes up what it is asked for.
+//! A program that embeds a cache and supplies its own downloader, which makes up the media.
 //!
 //! ```sh
 //! cargo run -p media-cache --example embed
@@ -8,10 +8,10 @@ use std::num::NonZeroU64;
 
 use media_cache::{FetchError, FetchedMedia, MediaCache};
 
-/// Answers `demo:NAME` with a greeting. A downloader can be any type that implements `Downloader`; an async function will do.
+/// Answers `demo:NAME` with a greeting. A downloader can be any type that implements `Downloader`, including an async function.
 async fn greet(url: String) -> Result<FetchedMedia, FetchError> {
     println!("  (downloading {url})");
-    let name = url.strip_prefix("demo:").ok_or_else(|| FetchError::Refused("only demo: is known here".into()))?;
+    let name = url.strip_prefix("demo:").ok_or_else(|| FetchError::Refused("this downloader only knows demo: URLs".into()))?;
     Ok(FetchedMedia::new(format!("Hello, {name}!"), "text/plain", "greeting.txt"))
 }
 
@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
         let text = String::from_utf8_lossy(&media.body.bytes().await?).into_owned();
         println!("{url}: {text:?}, a {} from {:?}", media.mimetype(), media.source);
     }
-    cache.put("demo:mars", "Brought along.", "text/plain", "mars.txt").await?;
+    cache.put("demo:mars", "Stored by hand.", "text/plain", "mars.txt").await?;
     if let Err(error) = cache.get_or_download("https://example.com/").await {
         println!("https://example.com/: {error}");
     }

@@ -1,5 +1,5 @@
-//! Whether the component can be called, and whether it can store, as the host sees it. The driver's thread, its watchdog and the watch
-//! over the directory write this; requests read it, without the driver.
+//! Whether the component can be called and can store media, from the host's point of view. The driver thread, its watchdog and the
+//! directory watch write this. Requests read it without involving the driver.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::media::Degradation;
 /// Why the cache component cannot be called, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// The reason, for people.
+    /// The reason, as a phrase for error messages.
     pub reason: String,
     /// When the outage began.
     pub since: SystemTime,
@@ -36,21 +36,21 @@ fn milliseconds(time: SystemTime) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What can go wrong on the host's side. Several may at once.
+/// Problems on the host's side. Several can exist at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The driver's thread does not respond.
+    /// The driver thread does not respond.
     Unresponsive,
     /// There is no instance of the component.
     Down,
-    /// The directory is gone or cannot be written. The component serves all the same.
+    /// The directory is gone or not writable. The component still serves requests.
     Directory,
 }
 
-/// The current troubles.
+/// The current problems.
 pub(crate) struct Availability {
     troubles: Mutex<[Option<Outage>; 3]>,
-    /// The first of those for which the component cannot be called.
+    /// The first problem that prevents calls to the component.
     outage: watch::Sender<Option<Outage>>,
 }
 
@@ -61,7 +61,7 @@ impl Default for Availability {
 }
 
 impl Availability {
-    /// Records trouble. If there was the same before, its time stays and its reason is replaced.
+    /// Records a problem. If it is already recorded, its start time stays and its reason is replaced.
     pub fn begin(&self, trouble: Trouble, reason: impl Into<String>) {
         let mut troubles = self.lock();
         let slot = &mut troubles[trouble as usize];
@@ -70,7 +70,7 @@ impl Availability {
         self.publish(&troubles);
     }
 
-    /// Records that this trouble is over, or never was.
+    /// Records that this problem does not exist, or no longer exists.
     pub fn end(&self, trouble: Trouble) {
         let mut troubles = self.lock();
         if troubles[trouble as usize].take().is_some() {
@@ -78,12 +78,12 @@ impl Availability {
         }
     }
 
-    /// Why the component cannot be called now, if it cannot.
+    /// Why the component cannot be called, if it cannot.
     pub fn outage(&self) -> Option<Outage> {
         self.outage.borrow().clone()
     }
 
-    /// Waits until the component cannot be called.
+    /// Waits until the component cannot be called, and returns the reason.
     pub async fn next_outage(&self) -> Outage {
         let mut outages = self.outage.subscribe();
         loop {
@@ -95,7 +95,7 @@ impl Availability {
         }
     }
 
-    /// Waits until the component's thread does not respond.
+    /// Waits until the driver thread does not respond.
     pub async fn next_silence(&self) -> Outage {
         let mut outages = self.outage.subscribe();
         loop {
@@ -107,14 +107,14 @@ impl Availability {
         }
     }
 
-    /// The trouble with the directory, if there is any.
+    /// The problem with the directory, if there is one.
     pub fn directory_trouble(&self) -> Option<Outage> {
         self.lock()[Trouble::Directory as usize].clone()
     }
 
     fn publish(&self, troubles: &[Option<Outage>; 3]) {
         let [unresponsive, down, directory] = troubles;
-        // Without its directory no instance starts, and that is the reason.
+        // No instance starts without its directory, so the problem with the directory is the reason.
         let down = down.as_ref().map(|down| Outage { reason: directory.as_ref().unwrap_or(down).reason.clone(), ..down.clone() });
         let outage = unresponsive.clone().or(down);
         self.outage.send_if_modified(|current| {
@@ -137,7 +137,7 @@ mod tests {
     async fn an_outage_lasts_until_all_its_causes_are_over() {
         let availability = Availability::default();
         availability.begin(Trouble::Directory, "gone");
-        assert_eq!(availability.outage(), None, "the component can be asked");
+        assert_eq!(availability.outage(), None, "the component can be called");
         availability.begin(Trouble::Down, "down");
         availability.begin(Trouble::Unresponsive, "silent");
         assert_eq!(availability.next_outage().await.reason, "silent");

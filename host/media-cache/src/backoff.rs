@@ -1,21 +1,21 @@
-//! How long to wait before the next instance of a component that breaks down over and over.
+//! How long to wait before starting the next instance of a component that crashes repeatedly.
 
 use std::time::Duration;
 
-/// How many instances in a row may break down without having answered anything before there is a pause.
+/// After this many instances in a row have crashed without answering anything, there is a pause before the next one.
 pub(crate) const MAX_FRUITLESS_INSTANCES: u32 = 3;
 
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Counts instances that broke down.
+/// Counts consecutive instances that crashed before they had answered anything.
 #[derive(Default)]
 pub(crate) struct Backoff {
     fruitless: u32,
 }
 
 impl Backoff {
-    /// The pause after an instance that broke down, if there is to be one.
+    /// The pause after an instance that crashed, if there is to be one.
     pub fn pause(&mut self, had_answered: bool) -> Option<Duration> {
         self.fruitless = if had_answered { 0 } else { self.fruitless.saturating_add(1) };
         let doublings = self.fruitless.checked_sub(MAX_FRUITLESS_INSTANCES)?;

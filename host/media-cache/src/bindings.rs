@@ -1,8 +1,8 @@
-//! What the WIT becomes on the host's side.
+//! Host bindings that are generated from the WIT.
 
 include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 
-/// The world `media-cache`, as the host sees it: it implements the imports and calls the export.
+/// The world `media-cache` from the host's side: the host implements the imports and calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod cache {
     contract!({
@@ -19,7 +19,7 @@ pub mod cache {
     });
 }
 
-/// The world `eviction-policy`, as the host sees it: it calls the export.
+/// The world `eviction-policy` from the host's side: the host calls the export.
 #[allow(missing_docs, clippy::all, reason = "generated")]
 pub mod policy {
     wasmtime::component::bindgen!({ path: "wit/policy", world: "eviction-policy", additional_derives: [PartialEq, Eq] });

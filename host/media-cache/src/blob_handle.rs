@@ -1,17 +1,17 @@
-//! Handles of a component to bytes that stay on the host's side.
+//! A component's handles to bytes that stay on the host.
 
 use std::sync::Arc;
 
 use media_cache_interfaces::Blob;
 
-/// What a component holds. As long as one handle is left in its table, the [`Arc`] lives, and a weak reference to it
-/// tells that the component still has the blob.
+/// A handle that a component holds. The [`Arc`] lives as long as a handle is in the component's table, so a weak reference to it shows
+/// whether the component still has the blob.
 pub struct BlobHandle {
     pub(crate) blob: Arc<Blob>,
-    /// Where the bytes are from, if they are those of media that was downloaded or put. For logs.
+    /// The URL of the bytes, if they are media that was downloaded or put. For logs.
     pub(crate) url: Option<Arc<str>>,
-    /// Counts the handles of the component.
+    /// Counts the component's handles.
     pub(crate) _counted: Arc<()>,
-    /// Shared by the component's handles to this blob, and by nothing else.
+    /// Shared only by the component's handles to this blob.
     pub(crate) shared: Arc<()>,
 }

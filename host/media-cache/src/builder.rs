@@ -52,12 +52,12 @@ use crate::serving::Serving;
 use crate::slow_operations::SlowOperations;
 use crate::watchdog::MAX_SILENCE;
 
-/// The length of the queue of requests for the component's thread. While it is full, callers wait to enqueue theirs.
+/// The length of the queue of requests to the driver thread. While it is full, callers wait until there is room.
 const QUEUE: usize = 1024;
 
 /// Configures a [`MediaCache`] and opens it.
 ///
-/// An option that is not set has the default of `options` in `wit/cache/cache.wit`; see also [`defaults`](crate::defaults).
+/// Options that are not set have the defaults of `options` in `wit/cache/cache.wit`; see also [`defaults`](crate::defaults).
 #[derive(Default)]
 pub struct Builder {
     directory: Option<PathBuf>,
@@ -103,9 +103,9 @@ impl Builder {
         self
     }
 
-    /// The part of the disk budget in bytes that is reserved for everything but entries: bodies that are arriving in files, the index
-    /// log, removed files that are still open, and remembered policies. The rest is the budget of the entries; both files of an entry
-    /// count, each rounded up to a multiple of 4096. At least one byte is left for entries. Default:
+    /// The part of the disk budget, in bytes, that is reserved for everything but entries: bodies that are arriving in files, the index
+    /// log, removed files that are still open, and remembered policies. The rest is the budget for entries; both files of an entry count,
+    /// each rounded up to a multiple of 4096. At least one byte is left for entries. Default:
     /// [an eighth](crate::defaults::reserved_by_default) of the budget.
     #[must_use]
     pub fn reserved_disk_bytes(mut self, bytes: u64) -> Self {
@@ -113,7 +113,7 @@ impl Builder {
         self
     }
 
-    /// The free space that the cache leaves on its file system, whatever the budget is. Entries are evicted if other programs use it up.
+    /// The free space that the cache leaves on its file system, regardless of the budget. If other programs use it up, entries are evicted.
     /// Default: none.
     #[must_use]
     pub fn min_free(mut self, floor: FreeSpaceFloor) -> Self {
@@ -122,15 +122,15 @@ impl Builder {
     }
 
     /// The spool, where large bodies arrive. If it is in the directory of the cache, as it is by default, the cache sets its allowance: at
-    /// most three quarters of the reserved part of the disk budget. So caches must not share a spool, and a downloader of your own should
-    /// use the spool of its cache.
+    /// most three quarters of the reserved part of the disk budget. For this reason, caches must not share a spool, and a custom downloader
+    /// should use the spool of its cache.
     #[must_use]
     pub fn spool(mut self, spool: Arc<Spool>) -> Self {
         self.spool = Some(spool);
         self
     }
 
-    /// The limit of items in the memory tier, where a large entry is resident as an open file; 0 for none. Default:
+    /// The maximum number of items in the memory tier; 0 disables the tier. A large entry is resident as an open file. Default:
     /// [`MAX_MEMORY_ITEMS`](crate::defaults::MAX_MEMORY_ITEMS).
     #[must_use]
     pub fn max_memory_items(mut self, items: u32) -> Self {
@@ -138,14 +138,14 @@ impl Builder {
         self
     }
 
-    /// The limit of bytes in the memory tier. Default: [`MAX_MEMORY_BYTES`](crate::defaults::MAX_MEMORY_BYTES).
+    /// The maximum number of bytes in the memory tier. Default: [`MAX_MEMORY_BYTES`](crate::defaults::MAX_MEMORY_BYTES).
     #[must_use]
     pub fn max_memory_bytes(mut self, bytes: u64) -> Self {
         self.options.max_memory_bytes = Some(bytes);
         self
     }
 
-    /// The limit of files of entries that are kept open, so that hits are served from them without a call of the component; 0 for none.
+    /// The maximum number of entry files that are kept open, so that hits on them are served without calling the component; 0 for none.
     /// Default: [`MAX_OPEN_FILES`](crate::defaults::MAX_OPEN_FILES).
     #[must_use]
     pub fn max_open_files(mut self, files: u32) -> Self {
@@ -153,17 +153,19 @@ impl Builder {
         self
     }
 
-    /// How long failed downloads of every kind are remembered, in whole milliseconds; zero for not at all. The default depends on the
-    /// kind: see `fetch-error` in `wit/cache/failures.wit`. The exceptions of [`failure_memory_of`](Self::failure_memory_of) apply.
+    /// How long failed downloads of every kind are remembered, in whole milliseconds. With zero, they are not remembered. The default
+    /// depends on the kind: see `fetch-error` in `wit/cache/failures.wit`. The exceptions of [`failure_memory_of`](Self::failure_memory_of)
+    /// apply.
     #[must_use]
     pub fn failure_memory(self, time: Duration) -> Self {
         FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))
     }
 
-    /// How long failed downloads of one kind are remembered, in whole milliseconds; zero for not at all. The last call for a kind applies.
+    /// How long failed downloads of one kind are remembered, in whole milliseconds. With zero, they are not remembered. The last call for a
+    /// kind applies.
     ///
-    /// [`FailureKind::Overloaded`] is never remembered. For [`FailureKind::Unavailable`] the time applies if the origin does not name
-    /// one; zero applies always.
+    /// [`FailureKind::Overloaded`] is never remembered. For [`FailureKind::Unavailable`], the time applies if the origin does not specify
+    /// one; zero always applies.
     #[must_use]
     pub fn failure_memory_of(mut self, kind: FailureKind, time: Duration) -> Self {
         self.options.failure_memory.push((kind, time));
@@ -177,8 +179,8 @@ impl Builder {
         self
     }
 
-    /// The rules for which URLs denote the same entry. Entries that were stored under cache keys that these rules do not produce are no
-    /// longer found, and stay until the policy evicts them. Default: each URL is an entry of its own.
+    /// The rules that decide which URLs denote the same entry. Entries that were stored under cache keys that these rules do not produce
+    /// can no longer be found, and remain until the policy evicts them. Default: each URL is a separate entry.
     #[must_use]
     pub fn key_rules(mut self, rules: KeyRules) -> Self {
         self.options.key_rules = rules;
@@ -192,7 +194,7 @@ impl Builder {
         self
     }
 
-    /// What an entry survives once it is stored. Default: the end of the process, but not a power loss ([`Durability::None`]).
+    /// What stored entries survive. Default: the end of the process, but not a power loss ([`Durability::None`]).
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = Some(durability);
@@ -205,7 +207,7 @@ impl Builder {
         self.shared_downloader(Arc::new(downloader))
     }
 
-    /// The downloader, which other caches may share.
+    /// A downloader that other caches may share.
     #[must_use]
     pub fn shared_downloader(mut self, downloader: Arc<dyn Downloader>) -> Self {
         self.downloader = Some(downloader);
@@ -213,21 +215,21 @@ impl Builder {
     }
 
     /// The transcoder, which converts media before it is stored. Default: the built-in one, which converts all GIFs within its default
-    /// limits; without the feature `gif`, GIFs are stored as they are.
+    /// limits; without the feature `gif`, GIFs are stored unchanged.
     #[must_use]
     pub fn transcoder(self, transcoder: impl Transcoder) -> Self {
         self.shared_transcoder(Arc::new(transcoder))
     }
 
-    /// Which GIFs the built-in transcoder converts to MP4, within its default limits. This sets the transcoder: of several calls of this
-    /// and [`transcoder`](Self::transcoder), the last applies. Default: all GIFs.
+    /// Which GIFs the built-in transcoder converts to MP4, within its default limits. This sets the transcoder: the last call to this
+    /// method or [`transcoder`](Self::transcoder) applies. Default: all GIFs.
     #[cfg(feature = "gif")]
     #[must_use]
     pub fn convert_gifs(self, which: crate::gif::ConvertGifs) -> Self {
         self.transcoder(crate::gif::GifTranscoder::embedded().only(which))
     }
 
-    /// The transcoder, which other caches may share.
+    /// A transcoder that other caches may share.
     #[must_use]
     pub fn shared_transcoder(mut self, transcoder: Arc<dyn Transcoder>) -> Self {
         self.transcoder = Some(transcoder);
@@ -241,7 +243,7 @@ impl Builder {
         self
     }
 
-    /// The engine that compiles and runs components, for programs with several caches. Default: an engine of its own.
+    /// The engine that compiles and runs components, for programs with several caches. Default: a separate engine.
     #[must_use]
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
@@ -262,23 +264,23 @@ impl Builder {
         self
     }
 
-    /// The cache component that takes over if three instances of the other one in a row break down before they have answered anything. The
-    /// log and [`component`](MediaCache::component) report that. Default: none; the cache keeps trying to start the other one, with pauses
-    /// of up to a minute.
+    /// The cache component that takes over if three instances of the main component in a row crash before they have answered anything. The
+    /// log and [`component`](MediaCache::component) report this. Default: none; the cache keeps trying to start the main component, with
+    /// pauses of up to a minute.
     #[must_use]
     pub fn fallback_component(mut self, component: CacheComponent) -> Self {
         self.fallback = Some(component);
         self
     }
 
-    /// The limits of the eviction policy, also of those that replace it later. Default: see [`PolicyLimits`].
+    /// The limits of the eviction policy, and of policies that replace it later. Default: see [`PolicyLimits`].
     #[must_use]
     pub fn policy_limits(mut self, limits: PolicyLimits) -> Self {
         self.policy_limits = limits;
         self
     }
 
-    /// The compiler of policies that are uploaded while the cache runs; see [`Engine::compile_upload`]. Default: this process compiles
+    /// The compiler for policies that are uploaded while the cache runs; see [`Engine::compile_upload`]. Default: this process compiles
     /// them.
     #[must_use]
     pub fn policy_compiler(mut self, compiler: Arc<dyn PolicyCompiler>) -> Self {
@@ -286,7 +288,7 @@ impl Builder {
         self
     }
 
-    /// Calls the component for every hit, even if it is known to hold the bytes. For measuring what these calls cost.
+    /// Calls the component for every hit, even if it is known to hold the bytes. This is for measuring the cost of these calls.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
         self.every_hit_calls = true;
@@ -301,9 +303,9 @@ impl Builder {
         self
     }
 
-    /// Reads all entries in the background and compares them with their digests, at most once a day, at this many bytes per second on
-    /// average. Damaged entries are removed; [`integrity`](MediaCache::integrity) reports the results. Default: entries are checked only
-    /// when they are read.
+    /// Reads all entries in the background and verifies their digests, at most once a day, at this average rate in bytes per second.
+    /// Damaged entries are removed; [`integrity`](MediaCache::integrity) reports the results. Default: entries are only verified when they
+    /// are read.
     #[must_use]
     pub fn integrity_check_rate(mut self, bytes_per_second: NonZeroU64) -> Self {
         self.integrity_check_rate = Some(bytes_per_second);
@@ -318,8 +320,8 @@ impl Builder {
         self
     }
 
-    /// Opens the cache: locks the directory, starts the component, and waits until the directory is loaded. Must be called within a Tokio
-    /// runtime, on which downloads and transcoding then run.
+    /// Opens the cache: locks the directory, starts the component, and waits until the directory has been loaded. Must be called within a
+    /// Tokio runtime, which then runs downloads and transcoding.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -327,8 +329,8 @@ impl Builder {
         self.prepare()?.open().await
     }
 
-    /// Locks the directory and checks what does not require loading it: that the component compiles, and that the policy starts and accepts
-    /// its options. Must be called within a Tokio runtime, like [`open`](Self::open). This blocks the thread for a moment.
+    /// Locks the directory and checks everything that does not require loading it: that the component compiles, and that the policy starts
+    /// and accepts its options. Must be called within a Tokio runtime, like [`open`](Self::open). This blocks the thread briefly.
     ///
     /// # Errors
     /// Any [`OpenError`] except [`OpenError::Load`].
@@ -389,13 +391,13 @@ impl Builder {
             engine = engine.with_policy_compiler(compiler);
         }
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
-        // The policy that takes over if another one faults has to exist beforehand.
+        // Compiled in advance, since this policy has to be available when another one faults.
         let lru = engine.built_in_policy(embedded::LRU)?;
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
-        // Called here, not on the driver's thread: it is the caller's code, and may be slow or panic.
+        // Called here, and not on the driver thread: this is the caller's code, and may be slow or panic.
         let accepted_types = transcoder.accepted_types();
         let downloader = self.downloader.map_or_else(|| built_in::downloader(spool, accepted_types.clone()), Ok)?;
         let pass_through = PassThrough {
@@ -466,7 +468,7 @@ struct HitPath {
     residents: Option<Arc<ResidentIndex>>,
 }
 
-/// Checks that a policy starts and accepts its options, and begins the record of it.
+/// Checks that a policy starts and accepts its options, and creates its record.
 fn record(
     engine: &PolicyEngine,
     choice: PolicyChoice,

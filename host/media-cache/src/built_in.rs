@@ -1,4 +1,4 @@
-//! What a cache downloads and transcodes with unless it is given something else.
+//! The downloader and transcoder that a cache uses by default.
 
 use std::sync::Arc;
 
@@ -6,26 +6,26 @@ use media_cache_interfaces::{Downloader, Spool, Transcoder};
 
 use crate::open_error::OpenError;
 
-/// The downloader over HTTP, with its default options. Media of some types is needed as a whole.
+/// The HTTP downloader with its default options. Media of `whole_types` is needed as a whole.
 #[cfg(feature = "http")]
 pub(crate) fn downloader(spool: &Arc<Spool>, whole_types: Vec<String>) -> Result<Arc<dyn Downloader>, OpenError> {
     use media_cache_http_downloader::{HttpDownloader, HttpOptions};
     Ok(Arc::new(HttpDownloader::new(HttpOptions { spool: spool.clone(), whole_types, ..HttpOptions::default() })?))
 }
 
-/// Without the feature `http` there is none.
+/// Without the feature `http`, nothing is downloaded.
 #[cfg(not(feature = "http"))]
 pub(crate) fn downloader(_: &Arc<Spool>, _: Vec<String>) -> Result<Arc<dyn Downloader>, OpenError> {
     Ok(Arc::new(media_cache_interfaces::NoDownloader))
 }
 
-/// The embedded converter, with its default limits.
+/// The embedded converter with its default limits.
 #[cfg(feature = "gif")]
 pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
     Arc::new(crate::gif::GifTranscoder::embedded())
 }
 
-/// Without the feature `gif` there is none: GIFs are stored as they are.
+/// Without the feature `gif`, GIFs are stored unchanged.
 #[cfg(not(feature = "gif"))]
 pub(crate) fn transcoder() -> Arc<dyn Transcoder> {
     Arc::new(media_cache_interfaces::NoTranscoder)

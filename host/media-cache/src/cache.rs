@@ -1,4 +1,4 @@
-//! The handle by which a program uses a cache.
+//! The handle through which a program uses a cache.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -27,10 +27,10 @@ use crate::resident_hit::ResidentHit;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
 
-/// How often a request looks for an entry whose file turns out to be changed.
+/// How many times a request looks up an entry whose file turns out to have changed.
 const ATTEMPTS: usize = 2;
 
-/// Why a call of a [`MediaCache`] failed.
+/// Why a call to a [`MediaCache`] failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// The download failed.
@@ -39,10 +39,10 @@ pub enum CacheError {
     /// The entry could not be stored or removed, or the index log could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
-    /// The component broke down while it served the request. It is started again; retrying may succeed.
-    #[error("the cache component broke down over this request; the log says why")]
+    /// The component crashed while it served the request. It is restarted; retrying may succeed.
+    #[error("the cache component crashed while serving this request; see the log for the cause")]
     BrokeDown,
-    /// The component cannot be called now. Media is still served from memory and from the network.
+    /// The component cannot be called at the moment. Media is still served from memory and from the network.
     #[error("the cache is degraded: {0}")]
     Unavailable(Outage),
     /// The cache was closed.
@@ -50,17 +50,17 @@ pub enum CacheError {
     Closed,
 }
 
-/// Describes why something was not stored, removed or saved, as a phrase for people.
+/// Describes why something was not stored, removed or saved, as a phrase for error messages.
 #[must_use]
 pub fn describe(error: &StoreError) -> String {
     match error {
         StoreError::InvalidUrl(why) => why.clone(),
-        StoreError::Oversize(budget) => format!("it is larger than the budget of all entries, {budget} bytes"),
-        StoreError::Refused => "the eviction policy did not want it".into(),
-        StoreError::NoStore => "its origin says that it must not be stored".into(),
+        StoreError::Oversize(budget) => format!("it is larger than the budget for all entries, {budget} bytes"),
+        StoreError::Refused => "the eviction policy refused it".into(),
+        StoreError::NoStore => "its origin does not allow it to be stored".into(),
         StoreError::NotReady => "the directory is still being loaded; try again later".into(),
         StoreError::NoSpace(left) => {
-            format!("there is no space for it now: open files, the index and arriving bodies leave {left} bytes for entries")
+            format!("there is currently no space for it: open files, the index and arriving bodies leave {left} bytes for entries")
         }
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
@@ -68,7 +68,7 @@ pub fn describe(error: &StoreError) -> String {
 
 /// A cache. Cloning is cheap, and all clones are the same cache.
 ///
-/// When the last clone is dropped, the cache finishes what is in progress and completes its index log on its own thread.
+/// When the last clone is dropped, the cache finishes the work in progress and completes its index log on its own thread.
 /// [`close`](Self::close) does the same and waits for it.
 #[derive(Clone)]
 pub struct MediaCache(pub(crate) Arc<Shared>);
@@ -93,7 +93,7 @@ pub(crate) struct Shared {
     pub integrity: Integrity,
     /// The latest status of the component.
     pub latest_status: Mutex<Option<Status>>,
-    /// Entries that were removed since another program changed their files while they were open.
+    /// The number of entries that were removed because another program changed their files while they were open.
     pub changed_files: AtomicU64,
     /// Locked while such an entry is removed.
     pub dropping: tokio::sync::Mutex<()>,
@@ -106,19 +106,19 @@ impl MediaCache {
         &self.0.directory
     }
 
-    /// The spool, where large bodies arrive. A program that receives the media that it puts can use it for that.
+    /// The spool, where large bodies arrive. Programs can also use it to receive media that they then put into the cache.
     #[must_use]
     pub fn spool(&self) -> &Arc<Spool> {
         &self.0.spool
     }
 
-    /// The report of loading the directory. `None` while it is being loaded.
+    /// The report of loading the directory. `None` while it is still being loaded.
     #[must_use]
     pub fn load_report(&self) -> Option<LoadReport> {
         self.0.loaded.report()
     }
 
-    /// Waits until the directory is loaded, and returns the report.
+    /// Waits until the directory has been loaded, and returns the report.
     ///
     /// # Errors
     /// [`CacheError::Closed`] if the cache is closed first.
@@ -129,13 +129,13 @@ impl MediaCache {
         }
     }
 
-    /// The cache key of `url`, which all URLs of the same entry share: the URL under which the entry is stored and listed.
+    /// The cache key of `url`: the URL under which the entry is stored and listed. All URLs that share the entry have this key.
     #[must_use]
     pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
         self.0.key_rules.key(url)
     }
 
-    /// Returns what is stored for `url`, if anything; see `get` in `wit/cache/cache.wit`.
+    /// Returns the media stored for `url`, if any; see `get` in `wit/cache/cache.wit`.
     ///
     /// # Errors
     /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
@@ -156,20 +156,21 @@ impl MediaCache {
         Ok(None)
     }
 
-    /// Returns what is stored for `url`, without a call of the component: if it is resident, or in an open file, that no other program has
-    /// changed. It counts as a hit once [`ResidentHit::count`] is called.
+    /// Returns the media stored for `url` without calling the component: if the entry is resident, or in an open file that no other program
+    /// has changed. It counts as a hit once [`ResidentHit::count`] is called.
     #[must_use]
     pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
-        // An open file was looked at already.
+        // `peek` has already checked open files.
         self.peek(self.key(url)).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
     }
 
-    /// What is stored for `url`; downloaded, stored and returned if nothing is. Concurrent requests share one download, which continues if
-    /// the first caller is dropped. While the component cannot be called, what is not in memory is downloaded and not stored.
+    /// Returns the media stored for `url`. If there is none, downloads the media, stores it and returns it. Concurrent requests share one
+    /// download, which continues if the first caller is dropped. While the component cannot be called, media that is not in memory is
+    /// downloaded but not stored.
     ///
-    /// After a miss the body may still be arriving, if the downloader returns such bodies, as the one over HTTP does. What reads the body
-    /// waits for the rest and fails if the download does, which then stores nothing; [`Media::finished`] waits for all of it, and is what
-    /// to call before anything is done that cannot be undone. The media is stored once the body is complete.
+    /// After a miss, the body may still be arriving if the downloader supports that, as the HTTP downloader does. Readers of the body wait
+    /// for the rest. If the download fails, they fail too, and nothing is stored. Before you do anything that cannot be undone, call
+    /// [`Media::finished`], which waits for the whole body. The media is stored once the body is complete.
     ///
     /// # Errors
     /// [`CacheError::Fetch`] if the download failed; [`CacheError::Closed`].
@@ -193,11 +194,11 @@ impl MediaCache {
         Ok(self.0.pass_through.fetch(url).await?)
     }
 
-    /// Fetches `url` again, conditionally if its origin sent validators, and replaces what is stored; see `refresh` in
+    /// Fetches `url` again, conditionally if its origin sent validators, and replaces the stored media; see `refresh` in
     /// `wit/cache/cache.wit`. If nothing is stored, the media is downloaded and stored.
     ///
     /// # Errors
-    /// [`CacheError::Fetch`] if the download failed, in which case what is stored remains; [`CacheError::Closed`],
+    /// [`CacheError::Fetch`] if the download failed, in which case the stored media remains; [`CacheError::Closed`],
     /// [`CacheError::BrokeDown`] and [`CacheError::Unavailable`]. If the downloaded media could not be stored, the outcome says why.
     pub async fn refresh(&self, url: &str) -> Result<RefreshOutcome, CacheError> {
         let refresh = |reply| Request::Refresh { url: url.into(), reply };
@@ -205,7 +206,7 @@ impl MediaCache {
         Ok(RefreshOutcome { media: self.remember(&self.key(url), media), modified, not_stored })
     }
 
-    /// Stores `body` for `url`. If something is stored for the URL already, that is kept. Media whose type the transcoder accepts is
+    /// Stores `body` for `url`. If media is already stored for the URL, that media is kept. Media whose type the transcoder accepts is
     /// converted: by default, a GIF becomes an MP4. The media is public; use [`put_media`](Self::put_media) to restrict who may store it.
     ///
     /// # Errors
@@ -214,12 +215,12 @@ impl MediaCache {
         self.put_media(url, FetchedMedia::new(body, mimetype, filename)).await
     }
 
-    /// Stores media for `url` with all that is known about it, such as who may keep it. If its body is still arriving, this waits for all
-    /// of it.
+    /// Stores media for `url` with all its metadata, such as who may store it. If its body is still arriving, this waits for the whole
+    /// body.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Fetch`] if the body does not arrive; [`CacheError::Closed`], or [`CacheError::BrokeDown`]. If nothing could be stored,
-    /// the outcome says why.
+    /// [`CacheError::Store`] if the URL is invalid; [`CacheError::Fetch`] if the body fails to arrive; [`CacheError::Closed`], or
+    /// [`CacheError::BrokeDown`]. If nothing could be stored, the outcome says why.
     pub async fn put_media(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, CacheError> {
         media.body.finished().await?;
         self.call(|reply| Request::Put { url: url.into(), media: media.into(), is_converted: false, reply })
@@ -227,7 +228,7 @@ impl MediaCache {
             .map_err(CacheError::Store)
     }
 
-    /// Removes what is stored for `url`, which is the entry of all URLs with the same cache key, and returns whether anything was stored.
+    /// Removes the entry of `url`, which all URLs with the same cache key share. Returns whether there was one.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the directory cannot be used or a file could not be deleted; [`CacheError::Closed`],
@@ -246,8 +247,8 @@ impl MediaCache {
         self.call_with_retry(remove).await?.map_err(CacheError::Store)
     }
 
-    /// Lists entries, least recently used first: at most `limit` of them, from the start, or from where the previous page ended if its
-    /// [`next`](Page::next) is given as `after`. See `entries` in `wit/cache/cache.wit`.
+    /// Lists at most `limit` entries, least recently used first. The listing begins at the start, or where the previous page ended if its
+    /// [`next`](Page::next) is passed as `after`. See `entries` in `wit/cache/cache.wit`.
     ///
     /// # Errors
     /// [`CacheError::Closed`], [`CacheError::BrokeDown`] and [`CacheError::Unavailable`].
@@ -255,8 +256,8 @@ impl MediaCache {
         self.call_with_retry(|reply| Request::Entries { after, limit, reply }).await
     }
 
-    /// Appends to the index log what only memory has: the order of use, the hits and the counters. The cache does this by itself twice a
-    /// second while requests arrive.
+    /// Appends to the index log the state that is only in memory: the order of use, the hits and the counters. The cache does this
+    /// automatically twice a second while requests arrive.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the log cannot be written; [`CacheError::Closed`], [`CacheError::BrokeDown`] and
@@ -271,43 +272,43 @@ impl MediaCache {
         &self.0.engine
     }
 
-    /// Whether the cache was closed. All requests then fail.
+    /// Whether the cache was closed. All requests to a closed cache fail.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.requests.is_closed()
     }
 
-    /// Finishes what is in progress, completes the index log, and releases the directory. All clones are closed, too. This takes as long as
-    /// it takes, and forever if the disk hangs; [`close_within`](Self::close_within) has a time limit. Dropping the future ends only the
-    /// wait.
+    /// Finishes the work in progress, completes the index log, and releases the directory. This also closes all clones. It has no time
+    /// limit, and takes forever if the disk hangs; [`close_within`](Self::close_within) has a limit. Dropping the future only stops the
+    /// waiting.
     ///
     /// # Errors
-    /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] if the cache was closed before.
+    /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] if the cache had already been closed.
     pub async fn close(&self) -> Result<(), CacheError> {
         let written = self.ask(Request::Close).await;
         let thread = self.0.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            // The thread has replied; all that is left for it is to release the lock.
+            // The thread has replied. It only has to release the lock.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
         written?.map_err(CacheError::Store)
     }
 
-    /// Like [`close`](Self::close), but stops waiting after `limit`. The directory then remains in use until the cache has closed or the
-    /// process ends.
+    /// Like [`close`](Self::close), but stops waiting after `limit`. The directory then remains in use until the cache has been closed or
+    /// the process ends.
     ///
     /// # Errors
     /// As for [`close`](Self::close); [`CacheError::Unavailable`] if it takes longer than `limit`.
     pub async fn close_within(&self, limit: Duration) -> Result<(), CacheError> {
         let begun = SystemTime::now();
         let late = |_| {
-            let reason = format!("closing the cache takes longer than {} s", limit.as_secs_f32());
+            let reason = format!("closing the cache took longer than {} s", limit.as_secs_f32());
             CacheError::Unavailable(self.0.availability.outage().unwrap_or(Outage { reason, since: begun }))
         };
         tokio::time::timeout(limit, self.close()).await.map_err(late)?
     }
 
-    /// A hit without a call of the component, which holds the bytes.
+    /// Serves a hit without calling the component, if the component holds the bytes.
     fn resident(&self, key: &str) -> Option<Media> {
         self.peek(key.into()).map(ResidentHit::count)
     }
@@ -317,24 +318,24 @@ impl MediaCache {
         if self.is_closed() {
             return None;
         }
-        // A file may be on the disk that hangs.
+        // The file may be on a disk that hangs.
         let may_read = self.0.availability.outage().is_none();
         ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits, may_read)
     }
 
-    /// Whether the bytes of media are those that the component returned, as far as their file shows. If not, the entry is removed, so that
-    /// the next request fetches it again.
+    /// Whether the media's bytes are those that the component returned, as far as the file metadata shows. If not, the entry is removed, so
+    /// that the next request fetches it again.
     async fn is_intact(&self, url: &str, media: &Media) -> bool {
         if media.body.is_intact().await {
             return true;
         }
-        // All requests that found it changed wait until the first of them has removed it.
+        // All requests that found the file changed wait until the first of them has removed the entry.
         let _first = self.0.dropping.lock().await;
         if media.body.condemn() {
             self.0.changed_files.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!("another program changed the file of an entry while it was open; the entry is removed");
+            tracing::warn!("another program changed the file of an entry while it was open; removing the entry");
             if let Err(error) = self.remove(url).await {
-                tracing::warn!("an entry whose file was changed cannot be removed: {error}");
+                tracing::warn!("cannot remove an entry whose file was changed: {error}");
             }
         }
         false
@@ -347,7 +348,7 @@ impl MediaCache {
         delivered.media
     }
 
-    /// Calls the component. Fails if it cannot be called, also if that happens meanwhile.
+    /// Calls the component. Fails if it cannot be called, or if that happens during the call.
     pub(crate) async fn call<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         let availability = &self.0.availability;
         if self.is_closed() {
@@ -372,7 +373,7 @@ impl MediaCache {
         answer.await.map_err(|_| if self.is_closed() { CacheError::Closed } else { CacheError::BrokeDown })
     }
 
-    /// Calls the component, and once more if it broke down, perhaps because of another request.
+    /// Calls the component, and retries once if it crashed, since another request may have caused that.
     pub(crate) async fn call_with_retry<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Result<T, CacheError> {
         match self.call(&request).await {
             Err(CacheError::BrokeDown) => self.call(&request).await,

@@ -1,4 +1,4 @@
-//! The engine that compiles and runs cache components: asynchronous, with everything that a cache may import.
+//! The engine that compiles and runs cache components: asynchronous, with all imports that a cache may have.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ struct Inner {
 }
 
 impl CacheEngine {
-    /// Compiled built-in components are kept in `compiled`.
+    /// Creates an engine that keeps compiled built-in components in `compiled`.
     pub fn new(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(&Config::new())?;
         let mut linker = Linker::new(&wasmtime);

@@ -1,4 +1,4 @@
-//! Health and status of a cache. They are available without the component while it cannot be called.
+//! The health and status of a cache. While the component cannot be called, they are available without it.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -27,13 +27,13 @@ impl MediaCache {
         Ok(component)
     }
 
-    /// Subscribes to the health, which is checked once a second. The receiver is notified after each check, also without a change.
+    /// Subscribes to the health, which is checked once a second. The receiver is notified after each check, even if nothing has changed.
     #[must_use]
     pub fn watch_health(&self) -> watch::Receiver<Health> {
         self.0.history.subscribe()
     }
 
-    /// How long the cache was degraded since it was opened, in total.
+    /// How long the cache has been degraded since it was opened, in total.
     #[must_use]
     pub fn degraded_time(&self) -> Duration {
         self.0.history.degraded_time()
@@ -45,14 +45,14 @@ impl MediaCache {
         self.0.pass_through.requests.load(Ordering::Relaxed)
     }
 
-    /// How long the cache's thread works without looking for new requests, by kind of work.
+    /// How long the driver thread works without looking for new requests, by kind of work.
     #[must_use]
     pub fn driver_slices(&self) -> Vec<SlicesSnapshot> {
         self.0.slices.snapshot()
     }
 
     /// The counters of the cache, and the status of its component and policy. While the component cannot be called, the counters are the
-    /// latest known ones.
+    /// last known ones.
     ///
     /// # Errors
     /// [`CacheError::Closed`] and [`CacheError::BrokeDown`]; [`CacheError::Unavailable`] if the component could never be called.
@@ -73,17 +73,17 @@ impl MediaCache {
         }
     }
 
-    /// Checks the health and records it. If the component reports that the disk fails, this makes it retry what failed.
+    /// Checks the health and records it. If the component reports a disk failure, this makes it retry the failed operation.
     pub(crate) async fn record_health(&self) -> Result<(), CacheError> {
         let health = self.health().await?;
         let is_in_doubt = matches!(health, Health::Degraded(_))
             && self.0.availability.outage().is_none()
             && self.0.availability.directory_trouble().is_none();
         self.0.history.record(health);
-        // So that a status is known when the component cannot be called.
+        // Makes sure that a status is known in case the component cannot be called later.
         self.status().await?;
         if is_in_doubt && self.load_report().is_some() {
-            // If it fails, that is a part of the health.
+            // If this fails, the health shows that.
             let _ = self.checkpoint().await;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Has the component append to its index log, while requests arrive.
+//! Makes the component append to its index log while requests arrive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +11,19 @@ use crate::driver_slices::Work;
 use crate::host_state::HostState;
 use crate::instance::Instance;
 
-/// How often the index log is appended to, while requests arrive.
+/// How often the index log is written while requests arrive.
 const CHECKPOINT: Duration = Duration::from_millis(500);
 
-/// Without requests, it is every so many times. That finds out whether a disk that failed works again.
+/// Without requests, the log is written only once in this many intervals. That detects whether a disk that failed works again.
 const IDLE_CHECKPOINTS: u32 = 10;
 
-/// When the index log is appended to.
+/// Decides when the index log is written.
 pub(crate) struct Checkpoints {
     instance: Arc<Instance>,
     interval: tokio::time::Interval,
-    /// Whether a request has arrived since the last time.
+    /// Whether a request has arrived in the current interval.
     pub requested: bool,
-    /// How often none had.
+    /// The number of consecutive intervals without requests.
     idle: u32,
     in_progress: Arc<AtomicBool>,
 }
@@ -35,7 +35,7 @@ impl Checkpoints {
         Self { instance, interval, requested: false, idle: 0, in_progress: Arc::default() }
     }
 
-    /// Waits until it is time.
+    /// Waits for the end of the interval.
     pub async fn tick(&mut self) {
         self.interval.tick().await;
     }
@@ -50,7 +50,7 @@ impl Checkpoints {
     }
 }
 
-/// Appends to the index log. Whether that fails is part of the health of the cache.
+/// Appends to the index log. If this fails, the health of the cache shows it.
 struct CheckpointTask {
     instance: Arc<Instance>,
     in_progress: Arc<AtomicBool>,
@@ -61,7 +61,7 @@ impl AccessorTask<HostState> for CheckpointTask {
         let _checkpoint = self.instance.slices.during(Work::Checkpoint);
         let saved = self.instance.guest().call_checkpoint(accessor, self.instance.cache).await?;
         if let Err(error) = saved {
-            tracing::debug!("the index log cannot be written: {}", describe(&error));
+            tracing::debug!("cannot write the index log: {}", describe(&error));
         }
         self.in_progress.store(false, Ordering::Relaxed);
         Ok(())

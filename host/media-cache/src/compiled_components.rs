@@ -1,8 +1,9 @@
-//! Keeps compiled components from one start to the next, since compiling them takes longer than all else until the first hit.
+//! Keeps compiled components between starts, since compiling them takes longer than everything else that happens before the first hit.
 //!
-//! Compiled code is trusted: it runs in this process, outside of any sandbox. So it is kept in a directory of its own, which has to belong to the
-//! user of this process alone, as do the files in it. A file is named by the digest of the component and of everything else that the
-//! result of compiling depends on, and has a checksum. A directory or a file that cannot be used costs time, and nothing else.
+//! Compiled code is trusted: it runs in this process, outside any sandbox. It is therefore kept in a separate directory. The directory and
+//! its files must belong to the user of this process, and other users must not have access. A file is named after the digest of the
+//! component and of everything else that affects the compiled code, and contains a checksum. A directory or a file that cannot be used only
+//! costs time.
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File};
@@ -22,23 +23,23 @@ use crate::compiled_code::deserialize;
 
 const CHECKSUM: usize = 32;
 
-/// The end of the names of files.
+/// The suffix of the file names.
 const SUFFIX: &str = ".compiled";
 
 /// The number of files that are kept. A program has one for each component that it has used.
 const MAX_FILES: usize = 32;
 
-/// Where compiled components are kept, if anywhere.
+/// The directory for compiled components, if they are kept.
 #[derive(Clone, Default)]
 pub(crate) struct CompiledComponents(Option<Arc<Path>>);
 
 impl CompiledComponents {
-    /// Keeps them in this directory, which is created if it does not exist.
+    /// Keeps compiled components in this directory, which is created if it does not exist.
     pub fn within(directory: PathBuf) -> Self {
         Self(Some(directory.into()))
     }
 
-    /// Compiles a component that comes with this program, or loads it if it was compiled before.
+    /// Compiles a component that is embedded in this program, or loads it if it was compiled before.
     pub fn compile(&self, engine: &Engine, component: &[u8]) -> wasmtime::Result<Component> {
         let Some(path) = self.0.as_deref() else { return Component::new(engine, component) };
         let directory = match open_private(path) {
@@ -54,7 +55,7 @@ impl CompiledComponents {
         }
         let compiled = Component::new(engine, component)?;
         if let Err(error) = save(&directory, &name, &compiled.serialize()?) {
-            tracing::debug!("a compiled component is not kept in {}: {error}", path.display());
+            tracing::debug!("cannot keep a compiled component in {}: {error}", path.display());
         }
         Ok(compiled)
     }
@@ -81,20 +82,24 @@ impl Hasher for DigestHasher {
     }
 }
 
-/// Opens the directory, if it is our own and closed to all others.
+/// Opens the directory if it belongs to the user of this process and other users have no access.
 fn open_private(path: &Path) -> io::Result<OwnedFd> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = rustix::fs::open(path, flags, Mode::empty())?;
     let stat = rustix::fs::fstat(&directory)?;
-    if is_ours(&stat) { Ok(directory) } else { Err(io::Error::other("others than the user of this process can use it")) }
+    if is_ours(&stat) {
+        Ok(directory)
+    } else {
+        Err(io::Error::other("it must belong to the user of this process, and other users must not have access"))
+    }
 }
 
 fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == rustix::process::geteuid().as_raw() && stat.st_mode & 0o077 == 0
 }
 
-/// Reads a file that was saved completely.
+/// Reads a file if it was saved completely.
 fn load(directory: impl AsFd, name: &str) -> Option<Vec<u8>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty()).ok()?);
@@ -122,7 +127,7 @@ fn save(directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
     renamed.and_then(|()| remove_oldest(directory))
 }
 
-/// Removes what other versions of the program have left, and processes that were killed.
+/// Removes the oldest files, for example those of other versions of the program and of processes that were killed.
 fn remove_oldest(directory: impl AsFd) -> io::Result<()> {
     let mut files = Vec::new();
     for file in Dir::read_from(&directory)? {
@@ -146,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A component without anything, and one with a custom section.
+    /// An empty component, and one with a custom section.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const OTHER: &[u8] = b"\0asm\x0d\0\x01\0\0\x02\x01a";
 
@@ -172,7 +177,7 @@ mod tests {
         let other = Engine::new(wasmtime::Config::new().epoch_interruption(true)).unwrap();
         kept.compile(&other, COMPONENT).unwrap();
         kept.compile(&engine, OTHER).unwrap();
-        assert_eq!(files(&directory).len(), 3, "other settings and other components have files of their own");
+        assert_eq!(files(&directory).len(), 3, "other settings and other components have separate files");
     }
 
     #[test]

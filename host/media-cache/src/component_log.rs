@@ -1,5 +1,5 @@
-//! What a cache component writes to standard error, such as why it breaks down, as events of the log: the store's thread must not
-//! wait for a reader of standard error.
+//! Logs what a cache component writes to standard error, such as the reason for a crash. It is not passed on to standard error, since the
+//! store's thread must not wait for a reader.
 
 use std::io;
 use std::pin::Pin;
@@ -9,19 +9,19 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// The most bytes of a line that are logged as one event.
+/// The maximum number of bytes that are logged as one event. Longer lines are split.
 const MAX_LINE: usize = 4096;
 
 /// A standard error that logs each line.
 #[derive(Clone, Default)]
 pub(crate) struct ComponentLog(Arc<Mutex<PartialLine>>);
 
-/// What has been written of a line that has not ended.
+/// The part of an unfinished line that has been written.
 #[derive(Default)]
 struct PartialLine(Vec<u8>);
 
 impl PartialLine {
-    /// Adds bytes, and passes on each line that ends. One that is too long ends where it becomes so.
+    /// Adds bytes, and passes on each finished line. A line that is too long ends at the limit.
     fn write(&mut self, bytes: &[u8], mut ended: impl FnMut(&[u8])) {
         for byte in bytes {
             if *byte != b'\n' {
@@ -36,7 +36,7 @@ impl PartialLine {
 }
 
 fn log(line: &[u8]) {
-    tracing::warn!("the cache component says: {}", String::from_utf8_lossy(line));
+    tracing::warn!("message from the cache component: {}", String::from_utf8_lossy(line));
 }
 
 impl Drop for PartialLine {

@@ -1,13 +1,13 @@
-//! Which versions of the contract this host accepts.
+//! The versions of the contract that this host accepts.
 //!
-//! While the version is 0.x, the minor version says what is compatible.
+//! While the version is 0.x, the minor version determines compatibility.
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::component_error::ComponentError;
 
-/// The packages of the contract, and the minor versions of each that are accepted.
+/// The packages of the contract, and the accepted minor versions of each.
 const ACCEPTED: [(&str, &[&str]); 2] = [("media-cache:policy", &["0.2"]), ("media-cache:cache", &["0.2"])];
 
 /// Checks the interfaces that a component imports and exports. `what` names the component.

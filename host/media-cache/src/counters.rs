@@ -1,25 +1,25 @@
-//! Counters of the component, taken from each other. A new counter has its name here.
+//! Differences between counters of the component. A new counter is listed here.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::media::Stats;
 
-/// What the component had counted when it was asked last, for an instance that has to go on without having been handed that over.
+/// The last known counters of the component. An instance continues with them if its predecessor could not hand over its own.
 #[derive(Default)]
 pub(crate) struct Counted(Mutex<Option<Stats>>);
 
 impl Counted {
-    /// Notes what was counted.
+    /// Records the counters.
     pub fn note(&self, stats: &Stats) {
         *self.lock() = Some(*stats);
     }
 
-    /// Nothing of it matters to the next instance.
+    /// Discards the counters, since they do not apply to the next instance.
     pub fn forget(&self) {
         *self.lock() = None;
     }
 
-    /// What is known.
+    /// The recorded counters, if any.
     pub fn last(&self) -> Option<Stats> {
         *self.lock()
     }
@@ -29,7 +29,7 @@ impl Counted {
     }
 }
 
-/// What was counted between two times, in the counters of the earlier and of the later one. Current values are those of the later one.
+/// The difference between the counters at two times. Current values are the later ones.
 pub(crate) fn counted_since(before: &Stats, after: &Stats) -> Stats {
     macro_rules! since {
         (counters: $($counter:ident)+, current: $($value:ident)+) => {

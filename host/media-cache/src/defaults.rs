@@ -1,4 +1,4 @@
-//! The defaults of a cache's options. The cache component has the same ones, for hosts that leave options out.
+//! The defaults of a cache's options. The cache component has the same defaults, for hosts that leave options out.
 
 use std::num::NonZeroU64;
 
@@ -17,14 +17,14 @@ pub const fn reserved_by_default(max_disk_bytes: u64) -> u64 {
     max_disk_bytes / 8
 }
 
-/// The limit of items in the memory tier.
+/// The maximum number of items in the memory tier.
 pub const MAX_MEMORY_ITEMS: u32 = 64;
 
-/// The limit of bytes in the memory tier: 256 MiB.
+/// The maximum number of bytes in the memory tier: 256 MiB.
 pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 
-/// The limit of files of entries that are kept open.
+/// The maximum number of entry files that are kept open.
 pub const MAX_OPEN_FILES: u32 = 256;
 
-/// How long an origin may ask to be left alone, in seconds.
+/// The longest `Retry-After` of an origin that is respected, in seconds.
 pub const MAX_RETRY_AFTER_SECONDS: u32 = 600;

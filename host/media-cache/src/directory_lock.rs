@@ -1,4 +1,4 @@
-//! Locks a directory, so that one process at a time uses it.
+//! Locks a directory, so that only one process at a time uses it.
 
 use std::fs::{File, Metadata, TryLockError};
 use std::io;
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use crate::private_files;
 use crate::small_file::open_without_blocking;
 
-/// The file that is locked. It is left in place: removing it would let two processes lock two files of the same name.
+/// The file that is locked. It is never removed: otherwise, two processes could lock two different files with the same name.
 const FILE: &str = "media-cache.lock";
 
-/// A lock on a directory, which is released when this is dropped or the process ends.
+/// A lock on a directory. It is released when this is dropped or the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    /// Locked. While it is open, no other file has its number.
+    /// The locked file. While it is open, no other file has its inode number.
     file: File,
     directory: File,
 }
@@ -23,11 +23,11 @@ pub struct DirectoryLock {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ours,
-    /// There is no such directory, or it cannot be looked at; the text says why.
+    /// There is no such directory, or it cannot be inspected; the text says why.
     Gone(String),
-    /// There is another directory in its place.
+    /// Another directory is in its place.
     DirectoryReplaced,
-    /// The lock file was removed or replaced, so that another process may have the directory.
+    /// The lock file was removed or replaced, so another process may be using the directory.
     LockReplaced,
 }
 
@@ -36,14 +36,14 @@ pub(crate) enum Standing {
 pub enum LockError {
     /// Another process uses the directory.
     #[error(
-        "{} is in use by another media-cache{}; stop that one, ask it over HTTP, or use another directory",
+        "{} is in use by another media-cache{}; stop that process, send it requests over HTTP, or use another directory",
         path.display(),
         holder.map_or_else(String::new, |holder| format!(" (process {holder})"))
     )]
     InUse {
         /// The directory.
         path: PathBuf,
-        /// The id of the process, if the operating system tells.
+        /// The id of the process, if the operating system reports it.
         holder: Option<u32>,
     },
     /// The directory cannot be created, or the lock file cannot be opened.
@@ -57,7 +57,7 @@ pub enum LockError {
 }
 
 impl DirectoryLock {
-    /// Whether a directory was ever locked, which makes it the directory of a cache.
+    /// Whether a directory has ever been locked, which means that it is the directory of a cache.
     #[must_use]
     pub fn is_in(directory: &Path) -> bool {
         directory.join(FILE).exists()
@@ -90,7 +90,7 @@ impl DirectoryLock {
         }
     }
 
-    /// The state of a directory. Without a lock, another process has the lock of the directory that is there now.
+    /// The state of a directory. If `lock` is `None`, another process holds the lock of the current directory.
     pub(crate) fn standing(lock: Option<&Self>, directory: &Path) -> Standing {
         match (lock, directory.metadata()) {
             (_, Err(error)) => Standing::Gone(error.to_string()),
@@ -120,7 +120,7 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// The process that has locked a file, as Linux lists it.
+/// The process that has locked a file, according to `/proc/locks`.
 fn holder(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let (device, inode) = (metadata.dev(), metadata.ino());
@@ -128,7 +128,8 @@ fn holder(file: &File) -> Option<u32> {
     let id = format!("{major:02x}:{minor:02x}:{inode}");
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     locks.lines().find_map(|line| {
-        // A number, `FLOCK`, `ADVISORY`, `WRITE`, the process, the file. Those that wait have an arrow after the number.
+        // The fields are a number, `FLOCK`, `ADVISORY`, `WRITE`, the process and the file. Waiting processes have an arrow after the
+        // number.
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (kind, process, file) = (fields.get(1)?, fields.get(4)?, fields.get(5)?);
         (*kind == "FLOCK" && *file == id).then(|| process.parse().ok().filter(|process| *process > 0))?

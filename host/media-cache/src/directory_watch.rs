@@ -1,10 +1,10 @@
-//! Watches over the directory: it may be removed, replaced, unmounted or made read-only while the cache has it open.
+//! Watches the directory, which may be removed, replaced, unmounted or made read-only while the cache has it open.
 //!
-//! A replaced directory, or a replaced lock file, needs a new lock and a new instance of the component. As long as the directory is
-//! gone, or another process has the new one, the instance there is goes on with what it has open. Only if another process may use the
-//! same directory does it end at once.
+//! A replaced directory, or a replaced lock file, needs a new lock and a new instance of the component. While the directory is gone, or
+//! another process uses the new one, the current instance continues with the files that it has open. It ends immediately only if another
+//! process may be using the same directory.
 //!
-//! All this runs on the driver's thread: if the file system hangs, the watchdog finds out.
+//! All this runs on the driver thread: if the file system hangs, the watchdog detects that.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,19 +17,19 @@ use crate::availability::{Availability, Trouble};
 use crate::directory_lock::{DirectoryLock, LockError, Standing};
 use crate::watchdog::Heartbeat;
 
-/// How often the directory is looked at.
+/// How often the directory is checked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often the thread beats in between.
+/// The number of heartbeats between two checks.
 const BEATS: u32 = 10;
 
-/// A directory that is locked, and watched.
+/// A directory that is locked and watched.
 pub(crate) struct DirectoryWatch {
     path: PathBuf,
-    /// `None` while another process has the lock of this very directory.
+    /// `None` while another process holds the lock of the same directory.
     lock: Mutex<Option<DirectoryLock>>,
     availability: Arc<Availability>,
-    /// Notified when the instance of the component has to end, since another directory or lock took the place of its own.
+    /// Notified when the instance of the component has to end, because its directory or lock was replaced.
     replaced: Notify,
 }
 
@@ -48,7 +48,7 @@ impl DirectoryWatch {
         self.replaced.notified().await;
     }
 
-    /// Beats, and looks at the directory, for as long as the thread runs.
+    /// Sends heartbeats and checks the directory, as long as the thread runs.
     pub async fn keep_watching(self: Arc<Self>, heartbeat: Arc<Heartbeat>) {
         let mut beats = tokio::time::interval(INTERVAL / BEATS);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -73,7 +73,7 @@ impl DirectoryWatch {
             Standing::DirectoryReplaced | Standing::LockReplaced => match DirectoryLock::acquire_existing(&self.path) {
                 Ok(new) => {
                     tracing::warn!(
-                        "{} or its lock was replaced; the cache starts again with what is there now",
+                        "{} or its lock was replaced; restarting the cache with the current directory",
                         self.path.display()
                     );
                     *lock = Some(new);
@@ -91,14 +91,14 @@ impl DirectoryWatch {
         match check_writable(&self.path) {
             Ok(()) => self.availability.end(Trouble::Directory),
             Err(why) => {
-                let unusable = format!("nothing can be stored in the directory {}: {why}", self.path.display());
+                let unusable = format!("cannot store anything in the directory {}: {why}", self.path.display());
                 self.availability.begin(Trouble::Directory, unusable);
             }
         }
     }
 }
 
-/// Checks that files may be created in a directory, as far as that shows without creating one.
+/// Checks whether files can be created in a directory, as far as possible without creating one.
 fn check_writable(directory: &Path) -> std::io::Result<()> {
     Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }

@@ -1,4 +1,4 @@
-//! The disk space that a cache takes up outside of its entries, as far as only the host knows of it.
+//! The disk space that a cache uses besides its entries, as far as only the host can measure it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,21 +12,21 @@ use media_cache_interfaces::{Blob, FreeSpaceFloor, Spool, WeakBlob};
 
 use crate::private_files::OWN_DIRECTORY;
 
-/// The files of the component in our directory, which it accounts for.
+/// The component's files in our directory. The component accounts for them.
 const INDEX_LOG: [&str; 2] = ["index.log", "index.log.new"];
 
-/// How long a count of the host's files is used. They rarely change.
+/// How long a count of the host's files is reused. They rarely change.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// Disk usage that only the host can measure.
 pub(crate) struct DiskUsage {
     spool: Arc<Spool>,
-    /// What is reserved of the budget for everything but entries, if the spool is in our directory, in bytes.
+    /// The part of the budget that is reserved for everything but entries, in bytes, if the spool is in our directory.
     reserved: Option<u64>,
     pub removed: Arc<RemovedFiles>,
-    /// What stays free on the file system.
+    /// The space to leave free on the file system.
     pub min_free: FreeSpaceFloor,
-    /// The one for everything but the entries.
+    /// The directory for everything but the entries.
     own_directory: PathBuf,
     files: Option<(Instant, OwnFiles)>,
 }
@@ -46,11 +46,11 @@ pub(crate) struct HostUsage {
     pub host_files: u64,
 }
 
-/// What disk space is counted in, in bytes.
+/// The unit of disk space, in bytes.
 const BLOCK: u64 = 4096;
 
 impl DiskUsage {
-    /// `reserved` is what is reserved of the budget for everything but entries, in bytes.
+    /// `reserved` is the part of the budget that is reserved for everything but entries, in bytes.
     pub fn new(
         spool: Arc<Spool>,
         reserved: u64,
@@ -62,8 +62,8 @@ impl DiskUsage {
         Self { spool, reserved: is_inside.then_some(reserved), removed, min_free, own_directory, files: None }
     }
 
-    /// What takes up disk space now. Bodies that are arriving may then take up what is left of the part of the budget that is reserved, at
-    /// most three quarters of it.
+    /// Measures the disk usage. This also sets the space that arriving bodies may use: the remaining reserved part of the budget, but at
+    /// most three quarters of that part.
     pub fn measure(&mut self) -> HostUsage {
         let (files, removed) = (self.own_files(), self.removed.bytes());
         let mut arriving = 0;
@@ -75,7 +75,7 @@ impl DiskUsage {
         HostUsage { arriving, removed, host_files: files.of_host }
     }
 
-    /// The files in our directory, as they were a second ago or later. If they cannot be counted, they are what they were.
+    /// The files in our directory, as of at most a second ago. If they cannot be counted, returns the previous count.
     fn own_files(&mut self) -> OwnFiles {
         if let Some((counted, files)) = self.files
             && counted.elapsed() < COUNTED_FOR
@@ -91,7 +91,7 @@ impl DiskUsage {
     }
 }
 
-/// A path that says the same from any working directory. Its last component may not exist yet.
+/// A path that is valid in any working directory. Its last component may not exist yet.
 fn absolute(path: &Path) -> PathBuf {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (path.canonicalize(), parent.canonicalize(), path.file_name()) {
@@ -101,7 +101,7 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// Adds up the disk space of the files in a directory and those below it.
+/// Adds up the disk space of the files in a directory and its subdirectories.
 fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Result<()> {
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -109,7 +109,7 @@ fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Resu
     };
     for entry in entries {
         let entry = entry?;
-        // Whatever is removed meanwhile takes up nothing.
+        // Files that were removed meanwhile use no space.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
             count_files(&entry.path(), false, files)?;
@@ -127,18 +127,18 @@ pub fn spool_in(directory: &Path, floor: FreeSpaceFloor) -> Arc<Spool> {
     Spool::new(directory.join(OWN_DIRECTORY), floor)
 }
 
-/// Files that the component no longer holds but others do. They may have been removed, and take up space until they are closed.
+/// Files that the component no longer holds but others do. They may have been removed, and use space until they are closed.
 #[derive(Default)]
 pub(crate) struct RemovedFiles(Mutex<Watched>);
 
 #[derive(Default)]
 struct Watched {
     blobs: Vec<WeakBlob>,
-    /// At this number, those that nobody holds any more are removed.
+    /// When this number is reached, blobs that nobody holds any more are dropped.
     limit: usize,
 }
 
-/// The number of blobs that are kept without a look at whether someone still holds them.
+/// The number of blobs that are kept without checking whether anyone still holds them.
 const FEW: usize = 64;
 
 impl RemovedFiles {

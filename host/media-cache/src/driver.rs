@@ -1,12 +1,12 @@
-//! The thread that owns the stores of a cache component's instances.
+//! The thread that owns the stores of the cache component's instances.
 //!
-//! It takes requests from a channel and starts a task for each, inside one `run_concurrent` that lasts as long as the instance: the
-//! component serves many requests at once, as an event loop does, and small file operations run in place. Everything that takes
-//! long (downloads, transcoding, bulk reads and writes) happens elsewhere.
+//! It takes requests from a channel and starts a task for each, inside one `run_concurrent` that lasts as long as the instance. The
+//! component serves many requests concurrently, like an event loop, and small file operations run on this thread. Everything that takes
+//! long (downloads, transcoding, bulk reads and writes) runs elsewhere.
 //!
-//! A trap ends the instance, and with it whatever was under way: those requests are told so, and a new instance is made, which loads
-//! what is on disk. Only while a component is being replaced is there more than one instance, and only one of them writes. All run on this
-//! thread: if it hangs, no other instance starts.
+//! A trap ends the instance and all work in progress. The requests concerned get an error, and a new instance loads the entries from disk.
+//! Only while a component is being replaced is there more than one instance, and only one of them writes. All instances run on this thread:
+//! if it hangs, no other instance can start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,79 +38,79 @@ use crate::serving::{End, Serving};
 use crate::slow_operations::SlowOperations;
 use crate::succession::{NewSuccessor, Succession};
 
-/// Makes the data of a new store.
+/// Creates the data of a new store.
 pub(crate) type MakeState = Box<dyn Fn() -> wasmtime::Result<HostState> + Send>;
 
-/// What the thread works with.
+/// The state of the driver thread.
 pub(crate) struct Driver {
     pub engine: Engine,
     pub options: wit::Options,
     pub make_state: MakeState,
     pub restarts: Arc<AtomicU64>,
-    /// Counts the instances.
+    /// The number of instances so far.
     pub instances: AtomicU64,
-    /// Whether the directory is loaded.
+    /// Whether the directory has been loaded.
     pub loaded: Loaded,
     pub availability: Arc<Availability>,
-    /// Where an instance that was replaced sends requests.
+    /// Where a replaced instance sends requests.
     pub handovers: mpsc::UnboundedSender<Request>,
     pub slices: Arc<DriverSlices>,
-    /// The operations that other threads do for the component.
+    /// The operations that other threads perform for the component.
     pub operations: Arc<SlowOperations>,
     pub serving: Serving,
-    /// What runs if the first component does not start.
+    /// Runs if the first component does not start.
     pub fallback: Option<CacheComponent>,
 }
 
-/// How often a directory is asked for that another process has.
+/// How often to retry locking a directory that another process uses.
 const LOCK_RETRY: Duration = Duration::from_secs(1);
 
-/// Why a directory cannot be used that another process has.
-const IN_USE: &str = "another process has the directory";
+/// Why a directory that another process uses cannot be used.
+const IN_USE: &str = "another process is using the directory";
 
-/// Instances of a component, one after another.
+/// A sequence of instances of a component.
 struct Line {
     component: CacheComponent,
-    /// The line that has this serves.
+    /// The line that owns the inbox serves the requests.
     inbox: Option<Inbox>,
-    /// Notified when the first instance has started.
+    /// Receives the result of starting the first instance.
     ready: Option<Reply<wasmtime::Result<()>>>,
-    /// The component in place, while another one is tried, and who is notified of the outcome.
+    /// The previous component while another one is tried, and where to send the outcome.
     trial: Option<Trial>,
-    /// What runs if the component does not start.
+    /// Runs if the component does not start.
     fallback: Option<CacheComponent>,
-    /// From whom the first instance takes over.
+    /// Set if the first instance takes over from another one.
     succession: Option<Succession>,
 }
 
-/// What matters once an instance has started.
+/// The state that is used once an instance has started.
 struct Started<'a> {
     component: &'a CacheComponent,
     trial: &'a mut Option<Trial>,
     succession: &'a mut Option<Succession>,
 }
 
-/// A component is tried in place of one that does not start.
+/// The trial of a component in place of one that does not start.
 struct Trial {
-    /// The one that does not start.
+    /// The component that does not start.
     before: CacheComponent,
     reply: Reply<Result<(), ComponentSwapError>>,
 }
 
-/// How a pause has ended.
+/// How a pause ended.
 enum Paused {
     /// It is time for the next attempt.
     Over,
-    /// There are no senders left, or the cache was closed.
+    /// All senders have been dropped, or the cache was closed.
     Ended,
     /// Another component is to be tried.
     Replace(CacheComponent, Reply<Result<(), ComponentSwapError>>),
 }
 
 impl Driver {
-    /// Runs until the last sender is gone, or a `Close`. `ready` is told when the first instance is there.
+    /// Runs until the last sender is dropped or a `Close` arrives. `ready` receives the result of starting the first instance.
     ///
-    /// If there can be no instance, or each breaks down at once, requests are refused until the next attempt.
+    /// If no instance can be created, or each crashes immediately, requests are refused until the next attempt.
     pub async fn run(self, inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
         let (successors, mut new_successors) = mpsc::unbounded_channel();
         let component = self.serving.components.current();
@@ -132,11 +132,11 @@ impl Driver {
         }
     }
 
-    /// Runs instances of a component, until another component has taken over or everything ends.
+    /// Runs instances of a component until another component has taken over or the driver ends.
     async fn run_line(&self, line: Line, successors: &mpsc::UnboundedSender<NewSuccessor>) {
         let Line { mut component, mut inbox, mut ready, mut trial, mut fallback, mut succession } = line;
         let mut backoff = Backoff::default();
-        // Instances in a row that broke down before they had answered, and not for want of a directory.
+        // The number of consecutive instances that crashed before they had answered anything, for reasons other than the directory.
         let mut own_failures = 0;
         loop {
             while let Some(inbox) = &mut inbox
@@ -150,13 +150,13 @@ impl Driver {
                 match self.pause(LOCK_RETRY, inbox).await {
                     Paused::Over => {}
                     Paused::Ended => return,
-                    // It could not be tried.
+                    // The component could not be tried.
                     Paused::Replace(_, reply) => drop(reply.send(Err(ComponentSwapError::Unavailable(IN_USE.into())))),
                 }
             }
             let answered = Arc::new(AtomicBool::new(false));
             let state = (self.make_state)();
-            // Otherwise nothing of it has run.
+            // If creating the state fails, no code of the component has run.
             let component_is_to_blame = state.is_ok();
             let instantiated = match state {
                 Ok(state) => self.instantiate(&component, state, succession.is_some()).await,
@@ -191,15 +191,15 @@ impl Driver {
                 continue;
             }
             self.restarts.fetch_add(1, Ordering::Relaxed);
-            tracing::error!("the cache component broke down and is started again: {trap:?}");
+            tracing::error!("the cache component crashed and is being restarted: {trap:?}");
             let has_answered = answered.load(Ordering::Relaxed);
             own_failures = if has_answered { 0 } else { own_failures + u32::from(component_is_to_blame) };
             if let Some(pause) = backoff.pause(has_answered) {
                 if let Some(fallback) = fallback.take_if(|_| own_failures >= MAX_FRUITLESS_INSTANCES) {
                     let [from, to] = [&component, &fallback].map(|component| component.description().to_string());
                     tracing::error!(
-                        "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row broke down before they had answered \
-                         anything; {to} runs in its place until another one is put there, or the next start"
+                        "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row crashed before they had answered \
+                         anything; {to} runs in its place until it is replaced or the cache is opened again"
                     );
                     self.serving.components.fell_back(fallback.clone());
                     (component, backoff) = (fallback, Backoff::default());
@@ -211,7 +211,7 @@ impl Driver {
                     Paused::Over => {}
                     Paused::Ended => return,
                     Paused::Replace(next, reply) => {
-                        // What was chosen now is not to be replaced by anything else.
+                        // A component that was chosen now must not be replaced automatically.
                         fallback = None;
                         trial = Some(Trial { before: std::mem::replace(&mut component, next), reply });
                     }
@@ -220,7 +220,7 @@ impl Driver {
         }
     }
 
-    /// Runs an instance to its end. With it go its open files.
+    /// Runs an instance until it ends. Its open files are closed then.
     async fn run_instance(
         &self,
         (mut store, bindings): (Store<HostState>, Bindings),
@@ -272,8 +272,8 @@ impl Driver {
         self.slices.run(store.run_concurrent(serve)).await.flatten()
     }
 
-    /// Refuses whatever is asked for some time, or until the directory was replaced, unless it is to replace the component: there is no
-    /// instance that would have to hand over anything.
+    /// Refuses requests for some time, or until the directory was replaced. Only requests to replace the component are accepted, since no
+    /// instance has to hand over anything.
     async fn pause(&self, time: Duration, inbox: &mut Inbox) -> Paused {
         let over = tokio::time::sleep(time);
         tokio::pin!(over);
@@ -289,12 +289,12 @@ impl Driver {
             match message {
                 None => return Paused::Ended,
                 Some(Message::Request(Request::Close(reply))) => {
-                    let why = "there is no instance of the cache component that could save the index";
+                    let why = "no instance of the cache component is running that could save the index";
                     let _ = reply.send(Err(StoreError::Disk(why.into())));
                     return Paused::Ended;
                 }
                 Some(Message::Request(Request::Replace { component, reply })) => return Paused::Replace(component, reply),
-                // Dropping it answers it.
+                // Dropping the message answers the request.
                 Some(_) => {}
             }
         }
@@ -317,19 +317,19 @@ impl Driver {
     }
 }
 
-/// An instance has ended that another one has taken over from, or that did not take over.
+/// Handles the end of an instance that another one has taken over from, or that did not take over.
 fn end_without_inbox(outcome: wasmtime::Result<End>, succession: Option<Succession>) {
     match (outcome, succession) {
         (Ok(_), _) => {}
         (Err(trap), Some(succession)) => {
-            tracing::warn!("the new cache component broke down before it took over: {trap:?}");
+            tracing::warn!("the new cache component crashed before it took over: {trap:?}");
             succession.fail(&cause_of(&trap));
         }
-        (Err(trap), None) => tracing::error!("a cache component that was replaced broke down before it had finished: {trap:?}"),
+        (Err(trap), None) => tracing::error!("a replaced cache component crashed before it had finished its requests: {trap:?}"),
     }
 }
 
-/// Why an instance trapped, in one line.
+/// The root cause of a trap, as one line.
 fn cause_of(trap: &wasmtime::Error) -> String {
     let cause = trap.root_cause().to_string();
     cause.lines().next().unwrap_or_default().into()

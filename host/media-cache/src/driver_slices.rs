@@ -1,9 +1,9 @@
-//! How long the driver's thread works without looking for new requests, by what is in progress: how long a request that has just arrived
-//! waits at most because of others.
+//! Measures how long the driver thread works without looking for new requests, by the work in progress. This bounds how
+//! long a newly arrived request waits for other work.
 //!
-//! The thread looks for requests between any two steps of the component. What happens between two looks is a slice. Calls of the component
-//! are interleaved, so that the host does not know whose step it was: a slice counts for all work that is in progress, and for
-//! [`Work::Requests`] only if nothing else is.
+//! The thread looks for requests between any two steps of the component. The time between two looks is a slice. Calls to the component are
+//! interleaved, so the host does not know to which call a step belongs. A slice therefore counts for all work in progress, and for
+//! [`Work::Requests`] only if there is no other work.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -28,20 +28,20 @@ const BOUNDS: &[Duration] = &[
     Duration::from_secs(5),
 ];
 
-/// What the thread is busy with.
+/// The work of the thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Requests, and nothing else.
+    /// Only requests.
     Requests,
     /// Loading the directory.
     Load,
-    /// Appending to the index log, or writing it anew.
+    /// Appending to the index log, or rewriting it.
     Checkpoint,
     /// Listing entries.
     Listing,
     /// Removing the entries that match a filter.
     Removal,
-    /// Commands for the policy, such as seeding one that takes over.
+    /// Commands for the policy, such as seeding a new one.
     Policy,
 }
 
@@ -60,13 +60,13 @@ impl Work {
     }
 }
 
-/// The slices of a driver's thread.
+/// The slices of a driver thread.
 pub(crate) struct DriverSlices {
     base: Instant,
     /// When the current slice began, in nanoseconds after `base`.
     began: AtomicU64,
     kinds: [Kind; Work::ALL.len()],
-    /// The kinds of work that were begun in the current slice, which may have ended since: a bit for each.
+    /// The kinds of work that began in the current slice, one bit each. They may have ended since.
     begun: AtomicU8,
 }
 
@@ -77,12 +77,12 @@ struct Kind {
     longest: AtomicU64,
 }
 
-/// How long the cache's thread works without looking for new requests, during one kind of work.
+/// How long the driver thread works without looking for new requests, during one kind of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlicesSnapshot {
     /// The kind of work: `requests`, `load`, `checkpoint`, `listing`, `removal` or `policy`.
     pub work: &'static str,
-    /// The durations of these slices of work.
+    /// The durations of the slices.
     pub durations: HistogramSnapshot,
     /// The longest slice.
     pub longest: Duration,
@@ -100,7 +100,7 @@ impl Default for DriverSlices {
 }
 
 impl DriverSlices {
-    /// Runs what the thread does. While it waits, there is no slice.
+    /// Runs the work of the thread. While it waits, there is no slice.
     pub async fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -112,7 +112,7 @@ impl DriverSlices {
         .await
     }
 
-    /// Runs what looks for requests, as a part of [`run`](Self::run): each look ends a slice.
+    /// Runs the future that looks for requests, as a part of [`run`](Self::run). Each look ends a slice.
     pub async fn look<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -129,7 +129,7 @@ impl DriverSlices {
         InProgress { kind: &self.kinds[work as usize] }
     }
 
-    /// All kinds of work.
+    /// The slices of all kinds of work.
     pub fn snapshot(&self) -> Vec<SlicesSnapshot> {
         let kinds = Work::ALL.iter().zip(&self.kinds);
         let snapshot = |(work, kind): (&Work, &Kind)| SlicesSnapshot {
@@ -206,7 +206,7 @@ mod tests {
                 assert_eq!(long(&slices), [1, 0, 0, 0, 0, 0]);
 
                 let load = slices.during(Work::Load);
-                // Over before the slice is.
+                // This work ends before the slice does.
                 drop(slices.during(Work::Policy));
                 work_for_a_while();
                 tokio::task::yield_now().await;

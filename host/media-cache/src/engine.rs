@@ -1,7 +1,7 @@
-//! The engine that compiles and holds components, for all caches of a process.
+//! The engine that compiles and runs components, for all caches of a process.
 //!
-//! It consists of two Wasmtime engines. Caches are asynchronous; policies are synchronous, and calls of them are cheaper in an engine
-//! without support for concurrency.
+//! It consists of two Wasmtime engines. Cache components are asynchronous. Policies are synchronous, and calls to them are cheaper in an
+//! engine without support for concurrency.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::policy::compiler::PolicyCompiler;
 use crate::policy::component::{PolicyComponent, PolicyOrigin};
 use crate::policy::engine::PolicyEngine;
 
-/// Compiles and holds components. Cloning is cheap, and clones share everything.
+/// Compiles and runs components. Cloning is cheap, and clones share everything.
 #[derive(Clone)]
 pub struct Engine {
     caches: CacheEngine,
@@ -29,7 +29,7 @@ impl Engine {
     /// The version of Wasmtime that compiles and runs components.
     pub const WASMTIME_VERSION: &str = wasmtime_environ::VERSION;
 
-    /// A new engine. One is enough for a process.
+    /// A new engine. A process needs only one.
     ///
     /// # Errors
     /// This machine cannot run WebAssembly.
@@ -37,9 +37,9 @@ impl Engine {
         Self::with_compiled(CompiledComponents::default())
     }
 
-    /// A new engine that keeps compiled built-in components in a directory, from which the next engine loads them: that is ten times as
-    /// fast as compiling them. The directory is created if it does not exist. It is used only if it belongs to the user of this process
-    /// and other users have no access (mode 0700): a user who can write to it can run code in this process.
+    /// A new engine that keeps compiled built-in components in a directory. The next engine loads them from there, which is ten times as
+    /// fast as compiling them. The directory is created if it does not exist. It is used only if it belongs to the user of this process and
+    /// other users have no access (mode 0700): a user who can write to it can run code in this process.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -83,7 +83,7 @@ impl Engine {
     /// Compiles the cache component with this origin.
     ///
     /// # Errors
-    /// It cannot be read any more, as an upload never can, or is not a cache component.
+    /// It can no longer be read, which always applies to uploads, or is not a cache component.
     pub fn cache(&self, origin: &ComponentOrigin) -> Result<CacheComponent, ComponentError> {
         match origin {
             ComponentOrigin::BuiltIn => self.built_in_cache(),
@@ -131,16 +131,16 @@ impl Engine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// It is not a policy, imports what a policy must not import, or is too costly to compile.
+    /// It is not a policy, has an import that a policy must not have, or is too costly to compile.
     pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         self.policies.compile(origin, bytes)
     }
 
-    /// Compiles an uploaded policy: with the compiler of this engine, where dropping the future cancels the work, or otherwise on another
-    /// thread of this process, within the static limits only. Must be called within a Tokio runtime.
+    /// Compiles an uploaded policy. If this engine has a policy compiler, that compiler is used, and dropping the future cancels the work.
+    /// Otherwise, another thread of this process compiles the policy, within the static limits only. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// As for [`compile_policy`](Self::compile_policy); compiling exceeds a limit of the compiler, or its process fails.
+    /// As for [`compile_policy`](Self::compile_policy). In addition, compiling can exceed a limit of the compiler, or its process can fail.
     pub async fn compile_upload(&self, bytes: Bytes) -> Result<PolicyComponent, ComponentError> {
         if let Some(compiler) = &self.compiler {
             return self.policies.compile_by(&**compiler, PolicyOrigin::Upload, bytes).await;

@@ -1,5 +1,5 @@
-//! Which entries an instance of the component is fetching. If another instance takes over meanwhile, requests for these wait until they
-//! are handed over, so that nothing is fetched twice.
+//! Tracks which entries an instance of the component is fetching. If another instance takes over meanwhile, requests for these entries wait
+//! until they have been handed over, so that nothing is fetched twice.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub(crate) struct Fetching(Mutex<HashMap<String, InProgress>>);
 #[derive(Default)]
 struct InProgress {
     requests: usize,
-    /// Dropped when the last of them is over.
+    /// Dropped when the last of these requests ends.
     waiting: Vec<oneshot::Sender<()>>,
 }
 
@@ -36,7 +36,7 @@ impl Fetching {
         self.lock().contains_key(key)
     }
 
-    /// If there are requests for this entry in progress, a receiver that ends with the last of them.
+    /// If there are requests for this entry in progress, returns a receiver that completes when the last of them ends.
     pub fn end_of(&self, key: &str) -> Option<oneshot::Receiver<()>> {
         let (over, end) = oneshot::channel();
         self.lock().get_mut(key)?.waiting.push(over);

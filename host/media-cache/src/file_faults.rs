@@ -1,5 +1,5 @@
-//! Faults of the disk, for tests. Every operation of the component on a file passes here first. Without the feature `fault-injection`
-//! this does nothing, and costs nothing.
+//! Injects disk faults for tests. Every file operation of the component calls this first. Without the feature `fault-injection`, it does
+//! nothing and costs nothing.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -7,7 +7,7 @@ use std::os::fd::BorrowedFd;
 #[cfg(feature = "fault-injection")]
 pub use injection::{FileFaults, FileOperation};
 
-/// What an operation passes before it begins.
+/// The hook that is called before each file operation.
 #[derive(Clone, Default)]
 pub(crate) struct FaultHook {
     #[cfg(feature = "fault-injection")]
@@ -17,17 +17,17 @@ pub(crate) struct FaultHook {
 #[cfg(not(feature = "fault-injection"))]
 #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one uses and wraps them")]
 impl FaultHook {
-    /// Whether anything may fail.
+    /// Whether any operation may fail.
     pub const fn is_set(&self) -> bool {
         false
     }
 
-    /// An operation is about to begin on the file with this name.
+    /// Called before an operation on the file with this name.
     pub const fn before(&self, _action: &'static str, _file: &str) -> io::Result<()> {
         Ok(())
     }
 
-    /// An operation is about to begin on this open file.
+    /// Called before an operation on this open file.
     pub const fn before_on(&self, _action: &'static str, _file: BorrowedFd<'_>) -> io::Result<()> {
         Ok(())
     }
@@ -41,7 +41,7 @@ mod injection {
 
     /// Decides which file operations fail, to test how a cache handles that.
     pub trait FileFaults: Send + Sync + 'static {
-        /// Called before each operation, on the thread that performs it. It may block for any time, as a disk may.
+        /// Called before each operation, on the thread that performs it. It may block for any length of time, like a disk.
         ///
         /// # Errors
         /// The error with which the operation fails, without being performed.
@@ -58,18 +58,18 @@ mod injection {
     }
 
     impl FaultHook {
-        /// Whether anything may fail.
+        /// Whether any operation may fail.
         pub const fn is_set(&self) -> bool {
             self.faults.is_some()
         }
 
-        /// An operation is about to begin on the file with this name.
+        /// Called before an operation on the file with this name.
         pub fn before(&self, action: &'static str, file: &str) -> io::Result<()> {
             let Some(faults) = &self.faults else { return Ok(()) };
             faults.before(&FileOperation { action, file: file.into() })
         }
 
-        /// An operation is about to begin on this open file.
+        /// Called before an operation on this open file.
         pub fn before_on(&self, action: &'static str, file: BorrowedFd<'_>) -> io::Result<()> {
             if self.faults.is_none() {
                 return Ok(());

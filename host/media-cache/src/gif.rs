@@ -22,7 +22,7 @@ impl<C: Converter> GifTranscoder<C> {
         Self { converter, which: ConvertGifs::Always }
     }
 
-    /// Restricts conversion to these GIFs. Others are stored as they are.
+    /// Restricts conversion to these GIFs. Others are stored unchanged.
     #[must_use]
     pub fn only(self, which: ConvertGifs) -> Self {
         Self { which, ..self }
@@ -49,7 +49,7 @@ impl GifTranscoder<EmbeddedConverter> {
 }
 
 impl GifTranscoder<FfmpegConverter> {
-    /// A transcoder with an installed `ffmpeg`, which is started for each GIF, and default limits.
+    /// A transcoder that runs an installed `ffmpeg` for each GIF, with default limits.
     #[must_use]
     pub fn ffmpeg(program: PathBuf) -> Self {
         Self::new(FfmpegConverter::new(program, Limits::default()))
@@ -57,7 +57,7 @@ impl GifTranscoder<FfmpegConverter> {
 }
 
 impl<C: Converter> Transcoder for GifTranscoder<C> {
-    /// Empty if no GIF is converted: the cache then reads none for this purpose.
+    /// Empty if no GIF is converted, so that the cache does not read GIFs for conversion.
     fn accepted_types(&self) -> Vec<String> {
         match self.which {
             ConvertGifs::Never => Vec::new(),

@@ -16,7 +16,8 @@ pub struct Histogram {
 /// The content of a [`Histogram`] at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistogramSnapshot {
-    /// The number of durations up to each bound and above the previous one; last, without a bound, those above all bounds.
+    /// The number of durations up to each bound and above the previous one. The last bucket has no bound, and counts the durations above
+    /// all bounds.
     pub buckets: Vec<(Option<Duration>, u64)>,
     /// The sum of all durations.
     pub sum: Duration,

@@ -1,10 +1,10 @@
-//! Hits that were served without the component, until it counts them.
+//! Buffers hits that were served without the component until the component counts them.
 //!
-//! The buffer is flushed after a twentieth of a second, before the next request, and before the decision that follows a download,
-//! whichever comes first. So the order of use and the counters are exact.
+//! The buffer is flushed after 50 ms, before the next request, and before the decision that follows a download, whichever comes first. So
+//! the order of use and the counters are exact.
 //!
-//! A handle means nothing to another instance of the component. So what is still here when another instance begins to serve, and what
-//! comes with a handle of an instance before, is delivered by URL.
+//! A handle is only valid for one instance of the component. Hits that are still buffered when another instance begins to serve, and hits
+//! with a handle of an earlier instance, are therefore delivered by URL.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +17,16 @@ use crate::offers::Offers;
 use crate::request::Request;
 use crate::resident_index::{ResidentHandle, ResidentIndex};
 
-/// For how long a hit stays untold at most, while nothing else happens.
+/// The longest time that a hit stays in the buffer if nothing else happens.
 const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// The most hits that are kept for a component that takes none.
+/// The maximum number of hits that are buffered if the component does not take them.
 const MAX_HITS: usize = 1 << 20;
 
-/// A handle that is no entry's: a hit with it is counted, and changes no order.
+/// A handle that belongs to no entry. Hits with it are counted, but do not change the order of use.
 const NO_ENTRY: u64 = u64::MAX;
 
-/// Hits that the component was not told of yet.
+/// Hits that have not been reported to the component yet.
 pub(crate) struct HitBuffer {
     hits: Mutex<Hits>,
     added: Notify,
@@ -36,24 +36,24 @@ pub(crate) struct HitBuffer {
 
 #[derive(Default)]
 struct Hits {
-    /// The instance that serves.
+    /// The instance that serves requests.
     instance: u64,
-    /// Handles of its entries and where their bytes were, oldest hit first.
+    /// Handles of its entries, and where their bytes were, oldest hit first.
     handles: Vec<(u64, Source)>,
-    /// Hits on what earlier instances held, by URL.
+    /// Hits on entries that earlier instances held, by URL.
     earlier: HashMap<Box<str>, EarlierHits>,
 }
 
-/// How often an entry was hit.
+/// The number of hits on an entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EarlierHits {
     pub hits: u32,
-    /// Of these, hits on its open file.
+    /// How many of these were on its open file.
     pub disk_hits: u32,
 }
 
 impl EarlierHits {
-    /// Hits on an entry whose bytes were there.
+    /// Hits on an entry whose bytes were at `source`.
     pub fn new(hits: u32, source: Source) -> Self {
         Self { hits, disk_hits: if source == Source::Disk { hits } else { 0 } }
     }
@@ -64,7 +64,7 @@ impl HitBuffer {
         Self { hits: Mutex::default(), added: Notify::new(), driver, offers: Offers::default() }
     }
 
-    /// Notes a hit on the entry of `url`. If the component has taken none for very long, it is not noted.
+    /// Records a hit on the entry of `url`. If the component has not taken any hits for very long, this one is dropped.
     pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle, source: Source) {
         let mut hits = self.lock();
         if hits.instance != instance {
@@ -76,38 +76,39 @@ impl HitBuffer {
         }
         handles.push((handle, source));
         if handles.len() == MAX_HITS {
-            tracing::warn!("the cache component has taken no hits for so long that further ones are not counted");
+            tracing::warn!("the cache component has not taken any hits for so long that further hits are not counted");
         }
         if handles.len() == 1 {
             self.added.notify_one();
         }
     }
 
-    /// Notes hits that an earlier instance has served, on the entry of `url`.
+    /// Records hits on the entry of `url` that an earlier instance served.
     pub fn add_earlier(&self, url: &str, hits: EarlierHits) {
         self.lock().add_earlier(url, hits);
     }
 
-    /// Has the component offer the entry of `url` to its memory tier, if it can take requests now and no other entry is being offered:
-    /// each is read into memory first.
+    /// Makes the component offer the entry of `url` to its memory tier, if it can accept requests now and no other entry is being offered:
+    /// each entry is read into memory first.
     pub fn offer(&self, url: &str, handle: ResidentHandle) {
         if let (Some(driver), Some(turn)) = (self.driver.upgrade(), self.offers.next()) {
-            // If not, the entry is offered again after as many hits.
+            // If this fails, the entry is offered again after the same number of hits.
             let _ = driver.try_send(Request::Promote { url: url.into(), handle, turn });
         }
     }
 
-    /// Takes the hits, the oldest first: handles, and where the bytes were.
+    /// Takes the hits, oldest first: the handles, and where the bytes were.
     pub fn take(&self) -> Vec<(u64, Source)> {
         std::mem::take(&mut self.lock().handles)
     }
 
-    /// Takes the hits on what earlier instances held, by URL.
+    /// Takes the hits on entries that earlier instances held, by URL.
     pub fn take_earlier(&self) -> HashMap<Box<str>, EarlierHits> {
         std::mem::take(&mut self.lock().earlier)
     }
 
-    /// Another instance serves from now on. What is resident in the one before is not served any more; the hits on it still count.
+    /// Switches to another instance, which serves from now on. Entries that are resident in the previous one are no longer served, but
+    /// hits on them still count.
     pub fn begin_instance(&self, instance: u64, residents: Option<&ResidentIndex>) {
         let mut hits = self.lock();
         hits.instance = instance;
@@ -120,7 +121,7 @@ impl HitBuffer {
         }
     }
 
-    /// Has the component told of all hits so far. Comes back at once where there are none, or no component any more.
+    /// Reports all hits so far to the component. Returns immediately if there are none, or if the driver has ended.
     pub async fn flush(&self) {
         if self.lock().handles.is_empty() {
             return;
@@ -137,10 +138,10 @@ impl HitBuffer {
         self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the component of hits for as long as it is there.
+    /// Keeps reporting hits to the component until the driver ends.
     pub async fn keep_flushing(self: Arc<Self>) {
         while self.driver.strong_count() > 0 {
-            // A hit that comes while nobody listens leaves a permit behind, so none is missed.
+            // A hit that arrives while nothing is waiting leaves a permit behind, so no hit is missed.
             let _ = tokio::time::timeout(Duration::from_secs(1), self.added.notified()).await;
             tokio::time::sleep(MAX_DELAY).await;
             self.flush().await;
@@ -196,7 +197,7 @@ mod tests {
         assert!(residents.get("a").is_none(), "the earlier instance no longer decides what is served");
         hits.add("a", of(0, 9), Source::Disk);
         hits.add("b", of(0, 7), Source::Memory);
-        assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory)], "a hit counts even if nobody knows what it was for");
+        assert_eq!(hits.take(), [(NO_ENTRY, Source::Memory)], "a hit counts even if its entry is unknown");
         let (a, b) = (EarlierHits { hits: 2, disk_hits: 1 }, EarlierHits { hits: 1, disk_hits: 0 });
         assert_eq!(hits.take_earlier(), [("a".into(), a), ("b".into(), b)].into());
         assert!(hits.take_earlier().is_empty());

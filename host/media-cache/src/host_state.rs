@@ -1,4 +1,4 @@
-//! What a cache component's store holds.
+//! The state in a cache component's store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use crate::hit_buffer::HitBuffer;
 use crate::policy::slot::PolicySlot;
 use crate::slow_operations::SlowOperations;
 
-/// What a cache component's store holds.
+/// The state in a cache component's store.
 pub struct HostState {
-    /// The number of the instance of the component.
+    /// The number of this instance of the component.
     pub(crate) instance: u64,
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
@@ -32,11 +32,11 @@ pub struct HostState {
     pub(crate) runtime: Handle,
     pub(crate) hits: Arc<HitBuffer>,
     pub(crate) disk_usage: DiskUsage,
-    /// Shared by all handles that the component holds, which counts them.
+    /// Shared by all handles that the component holds, to count them.
     pub(crate) handles: Arc<()>,
-    /// What every operation on a file passes.
+    /// Called before every file operation.
     pub(crate) faults: FaultHook,
-    /// The operations that other threads do for the component.
+    /// The operations that other threads perform for the component.
     pub(crate) operations: Arc<SlowOperations>,
 }
 
@@ -46,7 +46,7 @@ impl HostState {
         self.push_blob_of(None, blob)
     }
 
-    /// Gives the component another handle to a blob that it has.
+    /// Gives the component another handle to a blob that it already holds.
     pub(crate) fn share_blob(&mut self, handle: &Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
         let BlobHandle { blob, url, _counted, shared } = self.table.get(handle)?;
         let handle = BlobHandle { blob: blob.clone(), url: url.clone(), _counted: _counted.clone(), shared: shared.clone() };
@@ -59,7 +59,7 @@ impl HostState {
         Ok(self.table.push(handle)?)
     }
 
-    /// Takes back a handle that the component gave away. If it was the last one to the blob, others may still hold that.
+    /// Takes a handle back from the component. If it was the component's last one to the blob, others may still hold the blob.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
         let BlobHandle { blob, shared, .. } = self.table.delete(handle)?;
         if Arc::into_inner(shared).is_some() {
@@ -77,20 +77,20 @@ impl WasiView for HostState {
 
 /// The clock of a cache, for programs that control time, such as tests.
 pub trait Clock: Send + Sync + 'static {
-    /// The time of day, as the time since 1970-01-01T00:00:00Z.
+    /// The time of day, as the duration since 1970-01-01T00:00:00Z.
     fn now(&self) -> Duration;
 
     /// The time since an arbitrary moment. It never decreases.
     fn elapsed(&self) -> Duration;
 }
 
-/// The system interface of a cache: one directory, clocks, and nothing else.
+/// The WASI context of a cache: one directory, clocks, and nothing else.
 pub(crate) fn wasi(directory: &Path, clock: Option<Arc<dyn Clock>>) -> wasmtime::Result<WasiCtx> {
     let mut wasi = WasiCtx::builder();
-    // The store has a thread of its own, so that small file operations may run on it. This has to be said before the preopen.
+    // The store has its own thread, so small file operations may run on it. This must be set before the preopen.
     wasi.allow_blocking_current_thread(true);
     wasi.preopened_dir(directory, "/", FsPerms::ReadWrite)?;
-    // What a component says before it traps is worth having.
+    // The messages that a component writes before it traps are worth logging.
     wasi.stderr(ComponentLog::default());
     if let Some(clock) = clock {
         wasi.wall_clock(SuppliedClock(clock.clone())).monotonic_clock(SuppliedClock(clock));

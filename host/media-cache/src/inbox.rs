@@ -1,4 +1,4 @@
-//! What the cache's thread receives: requests, and commands for the policy. Who has it is the instance that serves.
+//! The requests and policy commands that the driver thread receives. The instance that owns the inbox serves them.
 
 use std::collections::VecDeque;
 
@@ -7,24 +7,24 @@ use tokio::sync::mpsc;
 use crate::policy::commands::{Command, CommandReceiver};
 use crate::request::Request;
 
-/// Receives requests and commands until there is nobody left to send requests.
+/// Receives requests and commands until all senders of requests have been dropped.
 pub(crate) struct Inbox {
     pub requests: mpsc::Receiver<Request>,
     pub commands: CommandReceiver,
-    /// Requests of instances that were replaced. There is always somebody to send some.
+    /// Requests from replaced instances. This channel is never closed.
     pub handovers: mpsc::UnboundedReceiver<Request>,
-    /// Requests that came first, and have to wait for an instance that is active.
+    /// Requests that arrived earlier, and have to wait for an active instance.
     pub postponed: VecDeque<Request>,
 }
 
-/// Something to do.
+/// A request or a command.
 pub(crate) enum Message {
     Request(Request),
     Command(Command),
 }
 
 impl Inbox {
-    /// The next message, with those that were postponed or without them. `None` once every sender of requests is gone.
+    /// The next message. Postponed requests come first if `with_postponed` is set. `None` once all senders of requests have been dropped.
     pub async fn next(&mut self, with_postponed: bool) -> Option<Message> {
         if with_postponed && let Some(request) = self.postponed.pop_front() {
             return Some(Message::Request(request));
@@ -36,8 +36,7 @@ impl Inbox {
         }
     }
 
-    /// Takes nothing any more, other than from instances that were replaced. What is still here is dropped, which answers those who wait
-    /// for it.
+    /// Stops accepting anything except requests from replaced instances. Queued requests are dropped, which answers their callers.
     pub async fn close(&mut self) {
         self.requests.close();
         self.commands.close();

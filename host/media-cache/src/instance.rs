@@ -1,4 +1,4 @@
-//! An instance of the cache component, as everything that calls it sees it.
+//! An instance of the cache component, as its callers see it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,12 +19,12 @@ use crate::late_hits::LateHits;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 
-/// Whether an instance stores what it fetches.
+/// Whether an instance stores the media that it fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It does.
     Active,
-    /// It does not, since another one is about to take over, or has just failed to.
+    /// It does not, since another instance is about to take over, or has just failed to do so.
     OnStandby,
     /// Another instance has taken over.
     Retired,
@@ -45,28 +45,28 @@ pub(crate) struct Instance {
     pub standing: watch::Sender<Standing>,
     pub fetching: Arc<Fetching>,
     pub late_hits: LateHits,
-    /// What was counted when the component was asked last, by this instance or one before.
+    /// The last known counters, of this or an earlier instance.
     pub counted: Arc<Counted>,
-    /// Requests that have to be repeated by the instance that has taken over.
+    /// Where to send requests that the instance that has taken over must repeat.
     pub handovers: mpsc::UnboundedSender<Request>,
-    /// `None` where every hit is to call the component.
+    /// `None` if every hit should call the component.
     pub residents: Option<Arc<ResidentIndex>>,
 }
 
 impl Instance {
-    /// What can be called.
+    /// The exports of the component.
     pub fn guest(&self) -> wit::GuestMediaCache<'_> {
         self.bindings.media_cache_cache_cache().media_cache()
     }
 
-    /// The instance has answered, so the component works.
+    /// Records that the instance has answered, which shows that the component works.
     pub fn has_answered(&self) {
         if !self.answered.swap(true, Ordering::Relaxed) {
             self.availability.end(Trouble::Down);
         }
     }
 
-    /// The directory is loaded.
+    /// Records that the directory has been loaded.
     pub fn has_loaded(&self) {
         self.loaded.store(true, Ordering::Relaxed);
         self.has_answered();
@@ -77,20 +77,20 @@ impl Instance {
         self.loaded.load(Ordering::Relaxed)
     }
 
-    /// How the instance stands.
+    /// The current standing of the instance.
     pub fn standing(&self) -> Standing {
         *self.standing.borrow()
     }
 
-    /// Waits until the instance is active, or is retired.
+    /// Waits until the instance is active or retired.
     pub async fn next_standing(&self) -> Standing {
         let mut standing = self.standing.subscribe();
         let decided = standing.wait_for(|standing| *standing != Standing::OnStandby).await.map(|standing| *standing);
-        // The sender is in `self`.
+        // Cannot fail, since the sender is in `self`.
         decided.unwrap_or(Standing::Retired)
     }
 
-    /// Tells the component of the hits that it was not asked for.
+    /// Reports to the component the hits that were served without it.
     pub async fn flush_hits(&self, accessor: &Accessor<HostState>, buffer: &HitBuffer) -> wasmtime::Result<()> {
         let hits = buffer.take();
         if !hits.is_empty() {

@@ -10,11 +10,11 @@ use crate::media::Verified;
 pub struct IntegrityReport {
     /// Entries that were read and whose files are consistent. Media is compared with its digest, if the sidecar has one.
     pub intact: u64,
-    /// Bytes that were read of intact entries.
+    /// The bytes of intact entries that were read.
     pub bytes: u64,
-    /// Entries that were damaged and therefore dropped.
+    /// Entries that were damaged and therefore removed.
     pub damaged: u64,
-    /// Entries that could not be read, which stay.
+    /// Entries that could not be read. They are kept.
     pub unreadable: u64,
     /// Completed passes over all entries.
     pub passes: u64,

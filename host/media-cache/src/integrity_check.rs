@@ -1,7 +1,7 @@
-//! Checks all entries in the background, to find damaged media before somebody needs it. An entry is checked by the component, which
-//! drops it if it is damaged. Entries that cannot be read are only reported.
+//! Checks all entries in the background, to find damaged media before it is requested. The component checks each entry, and removes it if
+//! it is damaged. Entries that cannot be read are only reported.
 //!
-//! The limit is an average: an entry is read at once, and then the check pauses in proportion to its bytes.
+//! The rate is an average: an entry is read at full speed, and then the check pauses in proportion to the entry's size.
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Weak};
@@ -14,31 +14,30 @@ use crate::integrity::IntegrityReport;
 use crate::media::Verified;
 use crate::request::Request;
 
-/// How often all entries are checked, at most.
+/// The shortest time between the starts of two checks of all entries.
 const INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The entries that are listed at a time.
+/// The number of entries that are listed at a time.
 const PAGE: u32 = 64;
 
-/// What an entry counts for besides its bytes: opening and reading two files.
+/// The cost of an entry besides its bytes: two files are opened and read.
 const BYTES_PER_ENTRY: u64 = 8192;
 
-/// The longest time that one entry is paid for. The limit would be of no use for entries of gigabytes, and nothing would be checked
-/// for days.
+/// The longest pause after one entry. Without this limit, nothing might be checked for days after an entry of several gigabytes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// How long to wait while the cache cannot be asked.
+/// How long to wait while the cache cannot be called.
 const RETRY: Duration = Duration::from_secs(10);
 
 impl MediaCache {
-    /// What the background check has found since the cache was opened.
+    /// The results of the background check since the cache was opened.
     #[must_use]
     pub fn integrity(&self) -> IntegrityReport {
         self.0.integrity.report()
     }
 }
 
-/// Checks all entries, again and again, for as long as anybody has the cache. `rate` is in bytes a second.
+/// Checks all entries repeatedly, as long as the cache is open. `rate` is in bytes per second.
 pub(crate) async fn keep_checking(cache: Weak<Shared>, rate: NonZeroU64) {
     loop {
         let began = Instant::now();
@@ -46,7 +45,7 @@ pub(crate) async fn keep_checking(cache: Weak<Shared>, rate: NonZeroU64) {
             Ok(()) => {}
             Err(CacheError::Closed) => return,
             Err(error) => {
-                tracing::debug!("the background check is interrupted: {error}");
+                tracing::debug!("the background check was interrupted: {error}");
                 sleep(RETRY).await;
                 continue;
             }
@@ -58,21 +57,21 @@ pub(crate) async fn keep_checking(cache: Weak<Shared>, rate: NonZeroU64) {
 /// Checks all entries once.
 async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheError> {
     loop {
-        // It must not be kept open by this.
+        // The check must not keep the cache open while it waits.
         let loaded = open(cache)?.0.loaded.clone();
         if loaded.report().is_some() {
             break;
         }
         sleep(RETRY.min(Duration::from_secs(1))).await;
     }
-    // Entries that are used meanwhile are listed again, so that the end of the list may never be reached.
+    // Entries that are used during the check are listed again, so the end of the list may never be reached.
     let mut left = open(cache)?.status().await?.cache.entries;
     let mut after = None;
     loop {
         let page = match open(cache)?.entries(after, PAGE).await {
             Err(CacheError::Closed) => return Err(CacheError::Closed),
             Err(error) => {
-                tracing::debug!("the background check is interrupted: {error}");
+                tracing::debug!("the background check was interrupted: {error}");
                 sleep(RETRY).await;
                 continue;
             }
@@ -85,7 +84,7 @@ async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheEr
                 let verified = cache.call(|reply| Request::Verify { url: entry.url.clone(), reply }).await?;
                 if matches!(verified, Verified::Damaged) {
                     tracing::warn!(
-                        "the media of an entry is damaged; the entry is removed, and fetched again when it is requested"
+                        "the media of an entry is damaged; the entry was removed and will be fetched again on the next request"
                     );
                 }
                 cache.0.integrity.count(&verified);
@@ -106,7 +105,7 @@ fn open(cache: &Weak<Shared>) -> Result<MediaCache, CacheError> {
     cache.upgrade().map(MediaCache).filter(|cache| !cache.is_closed()).ok_or(CacheError::Closed)
 }
 
-/// How long so many bytes take at a rate.
+/// How long this many bytes take at a rate.
 fn pause(bytes: u64, rate: NonZeroU64) -> Duration {
     Duration::from_secs_f64(bytes as f64 / rate.get() as f64).min(LONGEST_PAUSE)
 }

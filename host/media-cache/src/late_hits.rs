@@ -1,30 +1,30 @@
-//! Hits that an instance serves when its index log is complete already, since it is being replaced. Its successor knows what is in the log,
-//! so these are reported to it, by URL.
+//! Hits that an instance serves after its index log was completed, because it is being replaced. Its successor only knows the hits in the
+//! log, so the others are reported to it by URL.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Hits that the index log does not have, by URL; `None` while it is to have all of them.
+/// Hits that are missing in the index log, by URL; `None` while the log is still being written.
 #[derive(Default)]
 pub(crate) struct LateHits(Mutex<Option<HashMap<String, u32>>>);
 
 impl LateHits {
-    /// Nothing more is written to the index log.
+    /// From now on, nothing is written to the index log.
     pub fn begin(&self) {
         *self.lock() = Some(HashMap::new());
     }
 
-    /// The instance is active again, and writes down all hits itself.
+    /// The instance is active again, and writes all hits to the log itself.
     pub fn end(&self) {
         *self.lock() = None;
     }
 
-    /// The URL, if a hit on it comes too late for the index log.
+    /// Returns the URL if a hit on it comes too late for the index log.
     pub fn url_of_late(&self, url: &str) -> Option<String> {
         self.lock().is_some().then(|| url.into())
     }
 
-    /// Notes a hit.
+    /// Records a hit.
     pub fn add(&self, url: String) {
         if let Some(hits) = &mut *self.lock() {
             let hits = hits.entry(url).or_default();

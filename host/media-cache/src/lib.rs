@@ -1,12 +1,12 @@
-//! A disk-backed, two-tier cache for downloaded media, so that the same URL is never fetched twice.
+//! A disk-backed, two-tier cache for downloaded media. It downloads a URL once and serves it from disk and memory from then on.
 //!
-//! The logic of the cache is a WebAssembly component, and its eviction policy is another. This library supplies what they import (a
-//! directory, downloads, transcoding) and gives programs an asynchronous interface: [`MediaCache`], opened with a [`Builder`].
+//! The logic of the cache is a WebAssembly component, and its eviction policy is another. This library supplies their imports (a directory,
+//! downloads, transcoding) and offers an asynchronous interface: [`MediaCache`], opened with a [`Builder`].
 //!
 //! # Features
 //!
-//! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another.
-//! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another. Needs a C++ compiler.
+//! - `http` (default): the built-in downloader, [`http`], used unless the builder gets another one.
+//! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder gets another one. Needs a C++ compiler.
 //! - `fault-injection`: lets tests make file operations fail.
 
 #![deny(unsafe_code)]
@@ -110,7 +110,7 @@ pub use prepared::PreparedCache;
 pub use resident_hit::ResidentHit;
 pub use small_file::{Pipes, read_small_file};
 
-/// The programs in the README compile.
+/// Checks that the programs in the README compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Listings of a directory that a component has begun.
+//! Directory listings that a component has begun.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Has the component load its directory.
+//! Makes the component load its directory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::loading::Loaded;
 /// The time between two attempts.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Loads the directory, as often as it takes.
+/// Loads the directory, and retries until that succeeds.
 pub(crate) struct LoadTask {
     pub instance: Arc<Instance>,
     pub loaded: Loaded,
@@ -33,7 +33,7 @@ impl AccessorTask<HostState> for LoadTask {
                 }
                 Err(error) => {
                     let why = describe(&error);
-                    tracing::warn!("the directory cannot be loaded, which is tried again: {why}");
+                    tracing::warn!("cannot load the directory; retrying: {why}");
                     loaded.failed(why);
                 }
             }

@@ -1,4 +1,4 @@
-//! Loading the directory: what was found, and everybody who waits for that.
+//! The progress of loading the directory, for the tasks that wait for it.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use tokio::sync::watch;
 
 use crate::media::LoadReport;
 
-/// How far loading the directory is.
+/// The progress of loading the directory.
 #[derive(Clone, Debug, Default)]
 enum State {
     #[default]
     Loading,
     Loaded(LoadReport),
-    /// It failed, and is tried again.
+    /// Loading failed, and will be retried.
     Failed(String),
 }
 
-/// Whether the directory is loaded. Clones are the same.
+/// The state of loading the directory. Clones share the same state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded(Arc<watch::Sender<State>>);
 
 impl Loaded {
-    /// Notes what was found. What a later instance finds after a trap is no start.
+    /// Records the report. Later reports are ignored: when another instance loads the directory after a trap, that is not a start.
     pub fn succeeded(&self, report: LoadReport) {
         self.0.send_if_modified(|state| {
             let is_first = !matches!(state, State::Loaded(_));
@@ -32,12 +32,12 @@ impl Loaded {
         });
     }
 
-    /// Notes why the directory could not be loaded.
+    /// Records why the directory could not be loaded.
     pub fn failed(&self, why: String) {
         self.0.send_replace(State::Failed(why));
     }
 
-    /// What was found, if the directory was loaded.
+    /// The report, if the directory has been loaded.
     pub fn report(&self) -> Option<LoadReport> {
         match &*self.0.borrow() {
             State::Loaded(report) => Some(*report),
@@ -45,7 +45,7 @@ impl Loaded {
         }
     }
 
-    /// Waits until the directory is loaded.
+    /// Waits until the directory has been loaded.
     pub async fn wait(&self) -> LoadReport {
         let mut state = self.0.subscribe();
         loop {
@@ -53,7 +53,7 @@ impl Loaded {
                 return *report;
             }
             if state.changed().await.is_err() {
-                // There is a sender as long as there is this.
+                // Cannot happen, since `self` has the sender.
                 std::future::pending::<()>().await;
             }
         }

@@ -13,11 +13,11 @@ use crate::component::record::ComponentStatus;
 use crate::policy::record::PolicyStatus;
 use media_cache_interfaces::{Blob, CacheControl, FetchError, FetchedMedia, Validators};
 
-/// Media as a cache serves it. Cloning it is cheap.
+/// Media as returned by a cache. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Media {
     info: Arc<MediaInfo>,
-    /// The bytes. After a miss they may still be arriving, and what reads them waits for the rest: see [`finished`](Self::finished).
+    /// The bytes. After a miss, they may still be arriving; readers then wait for the rest: see [`finished`](Self::finished).
     pub body: Blob,
     /// How the request was answered.
     pub source: Source,
@@ -40,8 +40,8 @@ pub struct MediaInfo {
     pub attachment: Attachment,
 }
 
-/// A value that a server derives from media and keeps with it, such as the head of a response. All hits on a resident entry share one
-/// attachment, from when the entry becomes resident until it is evicted, removed or replaced.
+/// A value that a server derives from media and keeps with it, such as a rendered response head. All hits on a resident entry share one
+/// attachment, from the time when the entry becomes resident until it is evicted, removed or replaced.
 #[derive(Default)]
 pub struct Attachment(Mutex<Option<Arc<dyn Any + Send + Sync>>>);
 
@@ -81,15 +81,15 @@ impl Media {
         Self { info: info.into(), body, source }
     }
 
-    /// Waits until all of the body has arrived. Returns at once unless the media comes from a download that is in progress.
+    /// Waits until the whole body has arrived. Returns immediately unless the media comes from a download that is in progress.
     ///
     /// # Errors
-    /// Why the download failed. Nothing is stored then.
+    /// The download failed. Nothing is stored in that case.
     pub async fn finished(&self) -> Result<(), FetchError> {
         self.body.finished().await
     }
 
-    /// The media type. That of a GIF that was converted is `video/mp4`.
+    /// The media type. For a converted GIF, this is `video/mp4`.
     #[must_use]
     pub fn mimetype(&self) -> &str {
         &self.info.mimetype
@@ -101,13 +101,13 @@ impl Media {
         &self.info.filename
     }
 
-    /// When the media was stored, or last confirmed by a refresh. If it is not stored, when it was fetched or put.
+    /// When the media was stored, or last confirmed by a refresh. For media that is not stored, when it was fetched or put.
     #[must_use]
     pub fn stored_at(&self) -> SystemTime {
         self.info.stored_at
     }
 
-    /// What the origin says about storing the media. `age` is the age at [`stored_at`](Self::stored_at).
+    /// The origin's rules for storing the media. `age` is the age at [`stored_at`](Self::stored_at).
     #[must_use]
     pub fn cache_control(&self) -> CacheControl {
         self.info.cache_control
@@ -125,7 +125,7 @@ impl Media {
         &self.info.attachment
     }
 
-    /// The media in the form in which a downloader returns it.
+    /// Converts the media to the form that a downloader returns.
     pub(crate) fn into_fetched(self) -> FetchedMedia {
         let Self { info, body, .. } = self;
         FetchedMedia {
@@ -146,11 +146,11 @@ impl Media {
 /// The outcome of a [`put`](crate::MediaCache::put).
 #[derive(Clone, Debug)]
 pub struct PutOutcome {
-    /// What is stored now, or the given media if nothing was stored.
+    /// The stored media, or the given media if nothing was stored.
     pub media: Media,
-    /// Whether something was stored for the URL already. If so, it was kept, and `media` is that.
+    /// Whether media was already stored for the URL. If so, it was kept, and `media` is the kept media.
     pub known: bool,
-    /// Why nothing was stored. `None` if the media was stored, or something was stored already.
+    /// Why nothing was stored. `None` if the media was stored, or if media was already stored for the URL.
     pub not_stored: Option<StoreError>,
 }
 
@@ -160,9 +160,9 @@ pub struct RefreshOutcome {
     /// The media as fetched, or as stored if it is still current.
     pub media: Media,
     /// Whether the media differs from what was stored. False if the origin confirmed the stored media, or sent the same bytes again. True
-    /// if nothing was stored. Fetched media that could not be stored is not compared and counts as modified.
+    /// if nothing was stored. Fetched media that could not be stored is not compared, and counts as modified.
     pub modified: bool,
-    /// Why the fetched media, or the confirmation, was not stored. `None` if it was. If it was not, what was stored before remains.
+    /// Why the fetched media, or the confirmation, was not stored; any media stored before then remains. `None` if it was stored.
     pub not_stored: Option<StoreError>,
 }
 
@@ -175,9 +175,9 @@ pub struct Status {
     pub component: ComponentStatus,
     /// The state of the policy.
     pub policy: PolicyStatus,
-    /// The number of blobs that the component holds. While nothing is in progress, these are the resident entries and the open files only.
+    /// The number of blobs that the component holds. While nothing is in progress, these are only the resident entries and the open files.
     pub blob_handles: usize,
-    /// How often the component broke down and was restarted.
+    /// How often the component crashed and was restarted.
     pub restarts: u64,
 }
 
@@ -188,9 +188,9 @@ pub(crate) struct Delivered {
     /// The instance of the component that returned it.
     pub instance: u64,
     pub handle: Option<u64>,
-    /// The bytes of the entry if it is resident. Alive for as long as the component holds them.
+    /// The bytes of the entry if it is resident. The reference is alive as long as the component holds them.
     pub resident: Weak<Blob>,
-    /// The file of the entry if it is open. Alive for as long as the component keeps it open.
+    /// The file of the entry if it is open. The reference is alive as long as the component keeps it open.
     pub file: Weak<Blob>,
     /// How long the fetch took, in milliseconds. 0 if unknown.
     pub cost: u32,

@@ -1,4 +1,4 @@
-//! Offers of entries to the memory tier, one at a time: each is read into memory, and the tier may refuse it.
+//! Offers entries to the memory tier one at a time: each is read into memory, and the tier may refuse it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Default)]
 pub(crate) struct Offers(Arc<AtomicBool>);
 
-/// The turn of an entry. The next one comes when this is dropped.
+/// Permission to offer an entry. The next entry can be offered when this is dropped.
 pub(crate) struct OfferTurn(Arc<AtomicBool>);
 
 impl Offers {
-    /// The turn of another entry, unless one is being offered.
+    /// Permission to offer another entry, unless one is already being offered.
     pub fn next(&self) -> Option<OfferTurn> {
         (!self.0.swap(true, Ordering::Relaxed)).then(|| OfferTurn(self.0.clone()))
     }

@@ -1,4 +1,4 @@
-//! The options of a cache, as the component takes them. What is not set is left to the component's defaults.
+//! The options of a cache in the form in which the component takes them. For options that are not set, the component uses its own defaults.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The capacities that the policy will be created with, as far as they are not left to the component's defaults.
+    /// The capacities with which the policy will be created, except those that are left to the component's defaults.
     pub fn capacities(&self) -> impl Iterator<Item = u64> + use<> {
         let (disk, memory) = (self.max_disk_bytes(), self.max_memory_items.map(u64::from));
         [Some(1), Some(disk - self.reserved_disk_bytes()), memory].into_iter().flatten()

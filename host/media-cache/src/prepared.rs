@@ -1,4 +1,4 @@
-//! A cache between being configured and being open.
+//! A cache that has been configured but not opened yet.
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -25,10 +25,10 @@ use crate::resident_index::ResidentIndex;
 use crate::supervision;
 use crate::watchdog::Heartbeat;
 
-/// How long closing may take after a directory could not be loaded.
+/// How long closing may take after the directory could not be loaded.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A cache that has locked its directory and has loaded nothing yet. The lock is released when this is dropped.
+/// A cache that has locked its directory but has not loaded anything yet. Dropping it releases the lock.
 pub struct PreparedCache {
     pub(crate) directory: PathBuf,
     pub(crate) driver: Driver,
@@ -41,7 +41,7 @@ pub struct PreparedCache {
     pub(crate) pass_through: PassThrough,
     pub(crate) max_silence: Duration,
     pub(crate) spool: Arc<Spool>,
-    /// In bytes a second.
+    /// In bytes per second.
     pub(crate) integrity_check_rate: Option<NonZeroU64>,
 }
 
@@ -59,7 +59,7 @@ impl PreparedCache {
             () = cache.0.requests.closed() => Err(CacheError::BrokeDown.to_string()),
         };
         if let Err(why) = loaded {
-            // The directory is free again afterwards, unless the thread hangs.
+            // This releases the directory, unless the thread hangs.
             let _ = cache.close_within(CLOSE_LIMIT).await;
             return Err(OpenError::Load { directory, why });
         }
@@ -67,7 +67,7 @@ impl PreparedCache {
     }
 
     /// Starts the component, which then loads the directory while it serves requests: see `ensure-loaded` in `wit/cache/cache.wit`.
-    /// [`MediaCache::loaded`] waits until that is done. If the directory cannot be loaded, the cache tries again.
+    /// [`MediaCache::loaded`] waits until the directory has been loaded. If it cannot be loaded, the cache retries.
     ///
     /// # Errors
     /// [`OpenError::Start`] and [`OpenError::Thread`].
@@ -82,10 +82,10 @@ impl PreparedCache {
         let started = match started.await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(OpenError::Start(error)),
-            Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread broke off"))),
+            Err(_) => Err(OpenError::Start(wasmtime::Error::msg("its thread panicked"))),
         };
         if let Err(error) = started {
-            // With the last sender the thread ends, and with the thread the directory is free again.
+            // Dropping the last sender ends the thread, which releases the directory.
             drop(requests);
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
             return Err(error);
@@ -119,7 +119,7 @@ impl PreparedCache {
     }
 }
 
-/// Runs the driver on a thread of its own, which holds the directory to its end.
+/// Runs the driver on a separate thread, which holds the directory until it ends.
 fn start_thread(
     driver: Driver,
     inbox: Inbox,
@@ -154,7 +154,7 @@ mod tests {
         Ok(FetchedMedia::new(url, "text/plain", "echo.txt"))
     }
 
-    /// Makes every instance up to the `instances`-th trap as soon as it holds more than so many things.
+    /// Makes each of the first `instances` instances trap as soon as it holds more than `things` resources.
     fn break_down(driver: &mut Driver, instances: u64, things: usize) {
         let make_state = std::mem::replace(&mut driver.make_state, Box::new(|| Err(wasmtime::Error::msg("not set"))));
         let made = AtomicU64::new(0);
@@ -182,7 +182,7 @@ mod tests {
             assert_eq!(media.body.bytes().await.unwrap(), name);
         }
         let status = cache.status().await.unwrap();
-        assert_eq!((status.restarts, status.cache.entries), (1, 6), "what was stored was found again");
+        assert_eq!((status.restarts, status.cache.entries), (1, 6), "stored entries are found again");
         assert!(cache.get("x:a").await.unwrap().is_some_and(|media| media.source != Source::Origin));
         cache.close().await.unwrap();
     }
@@ -229,11 +229,11 @@ mod tests {
         degraded.await.unwrap();
         recovered.await.unwrap();
         assert_eq!(cache.status().await.unwrap().restarts, 4);
-        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
+        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "stored entries are found again");
         cache.close().await.unwrap();
     }
 
-    /// Uses up what the component may hold, until there is no instance any more.
+    /// Exhausts the component's resources until there is no instance left.
     async fn exhaust(cache: &MediaCache) {
         let mut number = 0;
         while cache.passed_through() == 0 {
@@ -275,7 +275,7 @@ mod tests {
         let swapped = swap(&cache, &other).await.unwrap();
         assert_eq!(swapped.swaps, 1);
         cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.unwrap();
-        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "what was stored was found again");
+        assert!(cache.get_or_download("x:0").await.unwrap().source != Source::Origin, "stored entries are found again");
         cache.close().await.unwrap();
     }
 
@@ -349,6 +349,6 @@ mod tests {
         }
         let broke_down = |answer: &Result<_, CacheError>| matches!(answer, Err(CacheError::BrokeDown));
         assert!(answers.iter().any(broke_down), "{answers:?}");
-        assert!(cache.status().await.unwrap().restarts > 0, "and it goes on");
+        assert!(cache.status().await.unwrap().restarts > 0, "the component is restarted");
     }
 }

@@ -1,5 +1,5 @@
-//! What the cache writes is for its owner alone: URLs and media say what people look at. A directory that is created has mode 0700,
-//! and files have 0600. The permissions of a directory that exists are its owner's decision; one that others can read is reported.
+//! Makes files private to their owner, since URLs and media reveal what people look at. Directories are created with mode 0700, and files
+//! with mode 0600. The permissions of an existing directory are up to its owner; if others can read it, a warning is logged.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -8,22 +8,22 @@ use std::path::Path;
 
 use crate::small_file::{not_a_file, open_without_blocking};
 
-/// The directory for everything of ours but the entries and the lock.
+/// The directory for all our files except the entries and the lock.
 pub(crate) const OWN_DIRECTORY: &str = ".media-cache";
 
-/// Creates a directory, and its parents, where they do not exist.
+/// Creates a directory and its parents if they do not exist.
 pub(crate) fn create_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// Opens a regular file for writing, and creates it where it does not exist. Anything else by this name is an error.
+/// Opens a regular file for writing, and creates it if it does not exist. Anything else with this name is an error.
 pub(crate) fn open(file: &Path) -> io::Result<File> {
     let opened = open_without_blocking(OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600), file)?;
     let kind = opened.metadata()?.file_type();
     if kind.is_file() { Ok(opened) } else { Err(not_a_file(kind)) }
 }
 
-/// Writes a file whole or not at all, next to where it is to be.
+/// Writes a file completely or not at all, using a temporary file in the same directory.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(bytes)?;
@@ -32,18 +32,21 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates the directory for everything of ours but the entries and the lock, since WASI knows no modes. What the component creates in it
-/// is private, whatever the umask is.
+/// Creates the directory for all our files except the entries and the lock, since the component cannot: WASI has no modes. Whatever the
+/// component creates in it is private, regardless of the umask.
 pub(crate) fn create_own_directory(directory: &Path) -> io::Result<()> {
     create_directory(&directory.join(OWN_DIRECTORY))
 }
 
-/// Logs a warning if others than its owner can read a directory or search it. The names of files follow from URLs, so searching is
-/// enough to find what is stored for a URL.
+/// Logs a warning if users other than the owner can read or search a directory. File names are derived from URLs, so search permission is
+/// enough to find the media of a URL.
 pub(crate) fn warn_if_others_read(directory: &Path) {
     let mode = std::fs::metadata(directory).map_or(0, |metadata| metadata.permissions().mode() & 0o777);
     if mode & 0o077 != 0 {
-        tracing::warn!("{} can be read by others than its owner (mode {mode:o}); `chmod 700` changes that", directory.display());
+        tracing::warn!(
+            "{} can be read by users other than its owner (mode {mode:o}); use `chmod 700` to change that",
+            directory.display()
+        );
     }
 }
 

@@ -41,13 +41,13 @@ impl MediaCache {
     }
 
     /// Replaces the eviction policy while the cache serves. No request waits for the swap, no entry is lost, and the new policy learns the
-    /// order of use that the old one knew. The policy must have been compiled by the same [`engine`](Self::engine).
+    /// current order of use. The policy must have been compiled by the same [`engine`](Self::engine).
     ///
     /// The swap continues if the caller drops this future; [`policy`](Self::policy) reports its progress.
     ///
     /// # Errors
-    /// See [`SwapError`]. After an error the old policy stays in place, except that after [`SwapError::Unavailable`] the swap may still
-    /// succeed.
+    /// See [`SwapError`]. After an error, the old policy stays in place, except that the swap may still succeed after
+    /// [`SwapError::Unavailable`].
     pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
         tokio::select! {
             biased;
@@ -86,22 +86,22 @@ impl MediaCache {
     /// Replaces the cache component while the cache serves. No request fails. Entries, their order of use, hits and counters are kept;
     /// residents and remembered failures are not. The new component must have been compiled by the same [`engine`](Self::engine).
     ///
-    /// The new component loads the index log while the old one serves, and then takes over; requests that change something wait for that
-    /// moment. Downloads in progress are finished by the old component and stored by the new one. If the old component no longer starts,
-    /// the new one takes its place at once.
+    /// The new component loads the index log while the old one serves, and then takes over. Requests that change something wait until it
+    /// has. Downloads in progress are finished by the old component and stored by the new one. If the old component no longer starts, the
+    /// new one replaces it immediately.
     ///
     /// The swap continues if the caller drops this future; [`component`](Self::component) reports its outcome.
     ///
     /// # Errors
-    /// See [`ComponentSwapError`]. After an error the old component serves as before, except that after
-    /// [`ComponentSwapError::Unavailable`] the swap may still succeed.
+    /// See [`ComponentSwapError`]. After an error, the old component serves as before, except that the swap may still succeed after
+    /// [`ComponentSwapError::Unavailable`].
     pub async fn swap_component(&self, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
         self.swap(component, None).await
     }
 
     /// Like [`swap_component`](Self::swap_component), and remembers the component for the next start once it has taken over, even if that
-    /// happens after this has returned [`ComponentSwapError::Unavailable`] or the caller has dropped the future. `upload` has the bytes of
-    /// a component that was uploaded. If the component cannot be remembered, a warning is logged.
+    /// happens after this has returned [`ComponentSwapError::Unavailable`] or the caller has dropped the future. `upload` contains the
+    /// bytes of an uploaded component. If the component cannot be remembered, a warning is logged.
     ///
     /// # Errors
     /// As for [`swap_component`](Self::swap_component).
@@ -118,7 +118,7 @@ impl MediaCache {
         let swap = tokio::spawn(replace(self.0.clone(), component, memory));
         tokio::select! {
             biased;
-            // One that does not start can be replaced.
+            // A component that does not start can be replaced.
             outage = self.0.availability.next_silence() => Err(ComponentSwapError::Unavailable(outage.reason)),
             swapped = swap => swapped.unwrap_or(Err(ComponentSwapError::Interrupted)),
         }
@@ -169,12 +169,12 @@ struct Memory {
 }
 
 impl Memory {
-    /// Remembers the component that has just been put in place.
+    /// Remembers the component that has just become active.
     async fn remember(self, cache: &Shared) {
         let (current, previous) = (cache.components.current(), cache.components.previous());
         let remember = move || self.memory.remember(&current, self.upload.as_deref(), previous.as_ref());
         let written = tokio::task::spawn_blocking(remember).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
-        written.unwrap_or_else(|error| tracing::warn!("the cache component cannot be kept for the next start: {error}"));
+        written.unwrap_or_else(|error| tracing::warn!("cannot remember the cache component for the next start: {error}"));
     }
 }
 
@@ -191,7 +191,7 @@ async fn replace(
     }
     drop(guard);
     match &swapped {
-        Ok(()) => tracing::info!("replaced the cache component {before} by {to}"),
+        Ok(()) => tracing::info!("replaced the cache component {before} with {to}"),
         Err(error) => {
             cache.components.failed();
             tracing::warn!("kept the cache component {before}; {to} cannot replace it: {error}");
@@ -204,7 +204,7 @@ async fn request_swap(cache: &Shared, component: CacheComponent) -> Result<(), C
     if !cache.engine.has_compiled(&component) {
         return Err(ComponentSwapError::Start("it was compiled by another engine".into()));
     }
-    // One that does not start will never have loaded anything.
+    // A component that does not start never loads the directory.
     if cache.loaded.report().is_none() && cache.availability.outage().is_none() {
         return Err(ComponentSwapError::Loading);
     }

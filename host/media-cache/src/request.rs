@@ -1,4 +1,4 @@
-//! What a cache can be asked, on its way to the thread that owns the component.
+//! Requests to a cache, on their way to the driver thread, which owns the component.
 
 use media_cache_interfaces::{FetchError, FetchedMedia};
 use tokio::sync::oneshot;
@@ -9,10 +9,10 @@ use crate::media::{Delivered, EntryFilter, Health, Page, PutOutcome, Refreshed, 
 use crate::offers::OfferTurn;
 use crate::resident_index::ResidentHandle;
 
-/// Where an answer goes.
+/// Where a request's answer is sent.
 pub(crate) type Reply<T> = oneshot::Sender<T>;
 
-/// What a cache can be asked.
+/// A request to a cache.
 pub(crate) enum Request {
     Get {
         url: String,
@@ -30,30 +30,30 @@ pub(crate) enum Request {
         url: String,
         /// Boxed, since it is much larger than any other request.
         media: Box<FetchedMedia>,
-        /// Whether an instance has converted it already, if that is to be done.
+        /// Whether an instance has already converted the media, if it is to be converted.
         is_converted: bool,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
-    /// Store what an instance fetched that was on standby when it arrived, and answer the request for it.
+    /// Stores media that was fetched by an instance that was on standby when the media arrived, and answers the request for it.
     Admit {
         url: String,
         media: Box<FetchedMedia>,
-        /// What the fetch took, in milliseconds.
+        /// The duration of the fetch in milliseconds.
         cost: u32,
-        /// `None` if the request has been answered already, while the body was arriving.
+        /// `None` if the request was already answered while the body was arriving.
         reply: Option<Reply<Result<Delivered, FetchError>>>,
-        /// Dropped once that is done.
+        /// Dropped once the media is stored.
         stored: Option<Reply<()>>,
     },
     Remove {
         url: String,
         reply: Reply<Result<bool, StoreError>>,
     },
-    /// Offer an entry to the memory tier whose open file was hit often. Nobody waits for that.
+    /// Offers the memory tier an entry whose open file was hit often. Nothing waits for the result.
     Promote {
         url: String,
         handle: ResidentHandle,
-        /// No other entry is offered before this is dropped.
+        /// No other entry is offered until this is dropped.
         turn: OfferTurn,
     },
     Verify {
@@ -74,21 +74,21 @@ pub(crate) enum Request {
     Health(Reply<Health>),
     Checkpoint(Reply<Result<(), StoreError>>),
     Status(Reply<Status>),
-    /// Every request does this; this one does nothing else.
+    /// Flushes the hits. Every request does that; this one does nothing else.
     FlushHits(Reply<()>),
-    /// Count what a replaced instance has counted.
+    /// Adds the counts of a replaced instance.
     AddCounters(Box<Stats>),
-    /// Replace the component.
+    /// Replaces the component.
     Replace {
         component: CacheComponent,
         reply: Reply<Result<(), ComponentSwapError>>,
     },
-    /// Finish what is in progress, complete the index log, and end.
+    /// Finishes the work in progress, completes the index log, and ends the driver.
     Close(Reply<Result<(), StoreError>>),
 }
 
 impl Request {
-    /// Whether an instance on standby can serve this as well as one that is active.
+    /// Whether an instance on standby can serve this as well as an active one.
     pub fn suits_standby(&self) -> bool {
         match self {
             Self::Get { .. }

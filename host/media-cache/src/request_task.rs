@@ -1,8 +1,8 @@
 //! Serves a request with an instance of the component.
 //!
-//! If the instance goes on standby meanwhile, it stores nothing any more. What it fetched is then stored by the instance that takes over,
-//! and what it did not do is repeated there. This holds for media as well that was answered while its body was arriving: its request is
-//! served until the media is stored.
+//! If the instance goes on standby meanwhile, it stores nothing more. The instance that takes over then stores the media that was fetched,
+//! and repeats work that was not done. This also applies to media that was returned while its body was arriving: its request lasts until
+//! the media is stored.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,9 +28,9 @@ use crate::transfer::{hand_over, receive};
 pub(crate) struct RequestTask {
     pub request: Request,
     pub instance: Arc<Instance>,
-    /// A request that may fetch something.
+    /// Set for requests that may fetch media.
     pub fetch: Option<Fetch>,
-    /// What it has to wait for.
+    /// A future that the request has to wait for before it begins.
     pub after: Option<BoxFuture<'static, ()>>,
     pub under_way: mpsc::Sender<Infallible>,
 }
@@ -41,7 +41,7 @@ impl AccessorTask<HostState> for RequestTask {
         if let Some(after) = after {
             after.await;
             if instance.next_standing().await == Standing::Retired {
-                // What it waited for is stored by another instance.
+                // The media that the request waited for is stored by another instance.
                 drop(instance.handovers.send(request));
                 return Ok(());
             }
@@ -58,19 +58,19 @@ impl AccessorTask<HostState> for RequestTask {
     }
 }
 
-/// Has the instance that has taken over serve a request, and waits for that.
+/// Passes a request to the instance that has taken over. If the request is to store media, waits until that is done.
 async fn repeat(request: Request, instance: &Instance) {
     let Request::Admit { url, media, cost, reply, .. } = request else {
         // If the driver has ended, this drops the request.
         return drop(instance.handovers.send(request));
     };
-    // The fetch is not over before its media is stored.
+    // The fetch only ends once its media is stored.
     let (stored, storing) = tokio::sync::oneshot::channel();
     let _ = instance.handovers.send(Request::Admit { url, media, cost, reply, stored: Some(stored) });
     let _ = storing.await;
 }
 
-/// Serves a request. Returns it if it has to be served again, since the instance went on standby.
+/// Serves a request. Returns it if it has to be served again because the instance went on standby.
 async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<Option<Request>> {
     let (guest, cache) = (instance.guest(), instance.cache);
     // If the caller is gone, the answer is dropped.
@@ -82,7 +82,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             drop(reply.send(media.map(|media| take(accessor, media)).transpose()?));
         }
         Request::GetOrDownload { url, reply } => {
-            // Only if the instance goes on standby is it needed again.
+            // The URL is needed again if the instance goes on standby.
             let late = instance.late_hits.url_of_late(&url);
             let media = match guest.call_get_or_download(accessor, cache, url.clone(), None).await? {
                 Ok(media) => media,
@@ -94,7 +94,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             note_hit(instance, late, Some(&media));
             let is_stored = media.handle.is_some();
             let delivered = take(accessor, media)?;
-            // A body that was arriving may have arrived by now, and be stored later all the same.
+            // A body that was arriving may be complete by now, and still be stored later.
             if delivered.media.body.is_arriving()
                 || (!is_stored && delivered.media.source == Source::Origin && instance.standing() == Standing::Active)
             {
@@ -106,14 +106,14 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
             }
             drop(reply.send(Ok(delivered)));
         }
-        // Boxed, since the future of the largest request would otherwise be moved with each of the others.
+        // Boxed, since otherwise the future of the largest request would be moved with each of the others.
         request => return Box::pin(serve_other(request, accessor, instance)).await,
     }
     Ok(None)
 }
 
-/// Answers a request with media whose body is arriving, and waits until the component has stored it. If it could not, since it was not
-/// active all the time, the media is returned to be stored by the instance that is.
+/// Answers a request with media whose body is arriving, and waits until the component has stored the media. If the component could not
+/// store it because it was not active all the time, returns the media, so that the active instance stores it.
 async fn answer_early(
     url: String,
     delivered: Delivered,
@@ -129,7 +129,7 @@ async fn answer_early(
     instance.has_answered();
     instance.guest().call_settled(accessor, instance.cache, url.clone()).await?;
     let is_active = was_active && standing.has_changed().is_ok_and(|has_changed| !has_changed);
-    // The fill of another request may have ended with its body still arriving for this one.
+    // The fill of another request may have ended while its body was still arriving for this one.
     if is_active || media.body.finished().await.is_err() || !may_be_stored(&media) {
         return Ok(None);
     }
@@ -137,7 +137,7 @@ async fn answer_early(
     Ok(Some(Request::Admit { url, media: Box::new(media.into_fetched()), cost, reply: None, stored: None }))
 }
 
-/// Notes a hit that comes too late for the index log.
+/// Records a hit that comes too late for the index log.
 fn note_hit(instance: &Instance, late: Option<String>, media: Option<&wit::Media>) {
     if let Some(url) = late.filter(|_| media.is_some_and(|media| media.source != Source::Origin)) {
         instance.late_hits.add(url);
@@ -159,7 +159,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
     let is_refused =
         |error: Option<&StoreError>| matches!(error, Some(StoreError::NotReady)) && instance.standing() != Standing::Active;
     match request {
-        // The caller is gone, and nothing was done yet.
+        // The caller is gone, and nothing has been done yet.
         Request::Put { reply, .. } if reply.is_closed() => {}
         Request::Remove { reply, .. } if reply.is_closed() => {}
         Request::RemoveMatching { reply, .. } if reply.is_closed() => {}
@@ -242,7 +242,7 @@ async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance:
     Ok(None)
 }
 
-/// Stores what an instance on standby has fetched. `None` if this one is on standby as well; the error is that of an invalid URL.
+/// Stores media that an instance on standby has fetched. `None` if this instance is on standby too; an error means that the URL is invalid.
 async fn admit(
     accessor: &Accessor<HostState>,
     instance: &Instance,
@@ -276,7 +276,7 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
         Request::Status(reply) => answer_status(reply, accessor, instance).await?,
         Request::FlushHits(reply) => drop(reply.send(())),
         Request::AddCounters(counters) => guest.call_add_counters(accessor, cache, *counters).await?,
-        // These are served elsewhere: above, and by the loop that starts the tasks.
+        // These are served elsewhere: above, and in the loop that starts the tasks.
         Request::Get { .. }
         | Request::GetOrDownload { .. }
         | Request::Put { .. }
@@ -291,7 +291,7 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
     Ok(())
 }
 
-/// Offers an entry to the memory tier. If it is resident then, further hits are served from there.
+/// Offers an entry to the memory tier. If the entry is then resident, further hits are served from memory.
 async fn promote(accessor: &Accessor<HostState>, instance: &Instance, url: &str, handle: ResidentHandle) -> wasmtime::Result<()> {
     let Some(residents) = &instance.residents else { return Ok(()) };
     if accessor.with(|mut state| state.get().instance) != handle.instance {
@@ -312,7 +312,7 @@ async fn answer_status(reply: Reply<Status>, accessor: &Accessor<HostState>, ins
             cache: stats,
             component: instance.components.status(),
             policy: state.policy.status(),
-            // One is the state's own.
+            // One reference is the state's own.
             blob_handles: Arc::strong_count(&state.handles) - 1,
             restarts: instance.restarts.load(Ordering::Relaxed),
         }

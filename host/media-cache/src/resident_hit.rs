@@ -17,7 +17,7 @@ pub struct ResidentHit<'a> {
 }
 
 impl<'a> ResidentHit<'a> {
-    /// What is resident under a cache key, or open if files may be read.
+    /// Looks up the entry that is resident under a cache key, or open if files may be read.
     pub(crate) fn of(key: Cow<'a, str>, residents: &'a ResidentIndex, hits: &'a HitBuffer, may_read: bool) -> Option<Self> {
         let (media, handle, resident) = residents.get(&key)?;
         let is_usable = match media.source {

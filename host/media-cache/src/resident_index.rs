@@ -1,13 +1,13 @@
-//! Which entries are resident or open, seen from outside the component, so that hits on them need no call.
+//! An index of the resident and open entries that is readable outside the component, so that hits on them need no call.
 //!
-//! For each cache key that was answered there are weak references to the blobs that the component holds: the bytes, and the open file.
-//! While the component holds one, any thread can serve it; when the component releases it (evicted, removed, replaced) the reference is
-//! dead, so nothing here can be stale. If another program has changed a file, its times or its number of names differ, and the component is
-//! asked; the same applies if the sidecar has changed, which is looked at every two seconds. A hit that was served this way goes to the
-//! [`HitBuffer`](crate::hit_buffer::HitBuffer).
+//! For each cache key that was answered, it has weak references to the blobs that the component holds: the bytes, and the open file. While
+//! the component holds a blob, any thread can serve it. When the component releases it (because the entry was evicted, removed or
+//! replaced), the reference is dead, so nothing in the index is ever stale. If another program has changed a file, its times or its link
+//! count differ, and the request goes to the component. The same applies if the sidecar has changed, which is checked every two seconds.
+//! Hits that are served this way are recorded in the [`HitBuffer`](crate::hit_buffer::HitBuffer).
 //!
 //! Only one instance of the component decides what is resident. When another one takes over, all references are dropped, although the
-//! instance before may hold its blobs for a while.
+//! previous instance may hold its blobs for a while.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,25 +19,26 @@ use crate::media::{Delivered, Media, MediaInfo, Source};
 use crate::sidecar_version::{SidecarDirectory, SidecarVersion};
 use media_cache_interfaces::Blob;
 
-/// Each time that an open file has been hit so often, the entry is offered to the memory tier.
+/// Each time that an open file has had this many hits, its entry is offered to the memory tier.
 const HITS_PER_OFFER: u32 = 64;
 
-/// What the component holds, by the key of its URL: so there are as many as it holds, and not as many as there are ways to sign a URL.
+/// The entries that the component holds, by cache key. Their number depends on the component, and not on how many differently signed URLs
+/// there are for an entry.
 pub(crate) struct ResidentIndex {
     path: PathBuf,
-    /// What times are counted from.
+    /// Times are measured from this instant.
     started: Instant,
     residents: RwLock<Residents>,
 }
 
 #[derive(Default)]
 struct Residents {
-    /// The instance that decides.
+    /// The instance that decides what is resident.
     instance: u64,
     resident: HashMap<Box<str>, Arc<Resident>>,
-    /// How many there were after the dead ones were last swept out.
+    /// The number of live entries after the last sweep of dead ones.
     live_after_sweep: usize,
-    /// Where that instance has its entries. Without it, open files are not served.
+    /// The directory of that instance's entries. Without it, open files are not served.
     directory: Option<Arc<SidecarDirectory>>,
 }
 
@@ -45,7 +46,7 @@ struct Residents {
 pub(crate) struct Resident {
     blob: Weak<Blob>,
     file: Weak<Blob>,
-    /// That of the file, while it is served.
+    /// The version of the sidecar, while the file is served.
     sidecar: Option<SidecarVersion>,
     info: Arc<MediaInfo>,
     handle: u64,
@@ -58,7 +59,7 @@ impl Resident {
         self.blob.strong_count() > 0 || self.file.strong_count() > 0
     }
 
-    /// The bytes in memory, or else the file.
+    /// The bytes in memory, or otherwise the file.
     fn blob(&self) -> Option<(Arc<Blob>, Source)> {
         match self.blob.upgrade() {
             Some(blob) => Some((blob, Source::Memory)),
@@ -78,7 +79,7 @@ impl Resident {
 pub(crate) struct ResidentHandle {
     /// The instance of the component that holds it.
     pub instance: u64,
-    /// What the instance calls it.
+    /// The handle that the instance has given to it.
     pub handle: u64,
 }
 
@@ -88,8 +89,8 @@ impl ResidentIndex {
         Self { path: directory.into(), started: Instant::now(), residents: RwLock::default() }
     }
 
-    /// What is resident or open under `key`, its handle, and what is known of it. Whether an open file or its sidecar was changed is not
-    /// looked at.
+    /// Returns the media that is resident or open under `key`, its handle, and its index entry. Does not check whether an open file or its
+    /// sidecar has changed.
     pub fn get(&self, key: &str) -> Option<(Media, ResidentHandle, Arc<Resident>)> {
         let residents = self.residents.read().unwrap_or_else(PoisonError::into_inner);
         let resident = residents.resident.get(key)?;
@@ -98,7 +99,7 @@ impl ResidentIndex {
         Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle, resident.clone()))
     }
 
-    /// Whether the sidecar of an open file is what it was, as far as that was looked at in the last two seconds.
+    /// Whether the sidecar of an open file is unchanged, as of a check in the last two seconds.
     pub fn has_current_sidecar(&self, key: &str, resident: &Resident) -> bool {
         let Some(sidecar) = &resident.sidecar else { return false };
         if sidecar.is_changed() {
@@ -116,7 +117,7 @@ impl ResidentIndex {
         self.started.elapsed().as_millis() as u32
     }
 
-    /// Notes what the component answered, if it holds it.
+    /// Records media that the component returned, if the component holds it.
     pub fn insert(&self, key: &str, delivered: &Delivered) {
         let Some(handle) = delivered.handle else { return };
         let directory = match delivered.file.strong_count() {
@@ -146,7 +147,7 @@ impl ResidentIndex {
         residents.resident.insert(key.into(), Arc::new(resident));
     }
 
-    /// Another instance decides from now on. Returns the keys by the handles of the one before.
+    /// Switches to another instance, which decides from now on. Returns the keys of the previous instance's entries by their handles.
     pub fn begin_instance(&self, instance: u64) -> HashMap<u64, Box<str>> {
         let directory = SidecarDirectory::open(&self.path).map(Arc::new);
         let before = Residents { instance, directory, ..Residents::default() };
@@ -154,7 +155,7 @@ impl ResidentIndex {
         before.resident.into_iter().map(|(key, resident)| (resident.handle, key)).collect()
     }
 
-    /// How many keys are known, dead ones included.
+    /// The number of keys, including dead ones.
     #[cfg(test)]
     fn len(&self) -> usize {
         self.residents.read().unwrap_or_else(PoisonError::into_inner).resident.len()
@@ -167,7 +168,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// Media that an instance holds, and delivers.
+    /// Media that an instance holds and delivers.
     pub(crate) fn delivered(instance: u64, handle: Option<u64>) -> (Arc<Blob>, Delivered) {
         let blob = Arc::new(Blob::from("bytes"));
         let info = MediaInfo::new("image/png", "a.png", SystemTime::UNIX_EPOCH);

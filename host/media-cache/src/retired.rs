@@ -1,4 +1,4 @@
-//! The instances of the component that were replaced and still have requests to answer.
+//! Instances of the component that were replaced and still have requests to answer.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use crate::fetching::Fetching;
 
-/// The instances that were replaced. Clones are the same.
+/// The replaced instances. Clones share the same list.
 #[derive(Clone, Default)]
 pub(crate) struct RetiredInstances(Arc<Shared>);
 
@@ -18,25 +18,25 @@ struct Shared {
     ended: Notify,
 }
 
-/// An instance that was replaced, until this is dropped.
+/// A replaced instance that has not ended. It ends when this is dropped.
 pub(crate) struct Retired {
     instances: RetiredInstances,
     fetching: Arc<Fetching>,
 }
 
 impl RetiredInstances {
-    /// Adds an instance, with what it fetches.
+    /// Adds an instance with its fetches.
     pub fn add(&self, fetching: Arc<Fetching>) -> Retired {
         self.lock().push(fetching.clone());
         Retired { instances: self.clone(), fetching }
     }
 
-    /// How many there are.
+    /// The number of replaced instances that have not ended.
     pub fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// Waits until there are none.
+    /// Waits until all of them have ended.
     pub async fn all_ended(&self) {
         loop {
             let ended = self.0.ended.notified();
@@ -47,7 +47,7 @@ impl RetiredInstances {
         }
     }
 
-    /// If any of them has requests for this entry in progress, a future that ends with the last of them.
+    /// If any of them has requests for this entry in progress, returns a future that ends with the last of these requests.
     pub fn end_of(&self, key: &str) -> Option<BoxFuture<'static, ()>> {
         let ends: Vec<_> = self.lock().iter().filter_map(|fetching| fetching.end_of(key)).collect();
         (!ends.is_empty()).then(|| join_all(ends).map(drop).boxed())

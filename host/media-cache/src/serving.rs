@@ -1,4 +1,5 @@
-//! What an instance of the component does while it has the inbox: it starts a task for each request, until it is closed or replaced.
+//! The main loop of the instance that owns the inbox. It starts a task for each request, until the cache is closed or the instance is
+//! replaced.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -32,16 +33,16 @@ use crate::resident_index::ResidentIndex;
 use crate::retired::{Retired, RetiredInstances};
 use crate::succession::{NewSuccessor, Phase, Switched, succession};
 
-/// For how long requests wait while a successor is activated. After that, those that change nothing are served by the predecessor.
+/// How long requests wait while a successor is activated. After that, the predecessor serves those that change nothing.
 const MAX_WAIT: Duration = Duration::from_millis(100);
 
-/// The most requests that are postponed until a successor is active. Further ones stay in the inbox.
+/// The maximum number of requests that are postponed until a successor is active. Further requests stay in the inbox.
 const MAX_POSTPONED: usize = 1024;
 
-/// The most instances that were replaced and have not ended. Each takes up memory for an index and the items in memory.
+/// The maximum number of replaced instances that have not ended. Each uses memory for an index and the items in memory.
 const MAX_RETIRED: usize = 2;
 
-/// What all instances of a cache share.
+/// The state that all instances of a cache share.
 pub(crate) struct Serving {
     pub hits: Arc<HitBuffer>,
     pub residents: Option<Arc<ResidentIndex>>,
@@ -50,23 +51,23 @@ pub(crate) struct Serving {
     pub components: Arc<ComponentRecord>,
     pub policies: Arc<Record>,
     pub retired: RetiredInstances,
-    /// What was counted when the component was asked last.
+    /// The last known counters of the component.
     pub counted: Arc<Counted>,
 }
 
 /// Why an instance ended.
 pub(crate) enum End {
-    /// All senders are gone.
+    /// All senders have been dropped.
     Abandoned,
-    /// The cache was closed; the caller waits.
+    /// The cache was closed; the caller is waiting for the result.
     Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
-    /// The directory is not what it was, so that it takes another instance.
+    /// The directory has changed and needs another instance.
     Outdated,
-    /// Another instance has the inbox.
+    /// Another instance owns the inbox.
     Retired,
 }
 
-/// A successor that is getting ready.
+/// A successor that is being prepared.
 struct Switch<'a> {
     ready: Pin<Box<dyn Future<Output = wasmtime::Result<Switched>> + 'a>>,
     component: CacheComponent,
@@ -74,7 +75,7 @@ struct Switch<'a> {
 }
 
 impl Switch<'_> {
-    /// Waits until the successor of a switch is ready, or is given up. If there is no switch, this takes forever.
+    /// Waits until the successor of a switch is ready or has failed. If there is no switch, this waits forever.
     async fn outcome(switch: &mut Option<Self>) -> wasmtime::Result<Switched> {
         match switch {
             Some(switch) => (&mut switch.ready).await,
@@ -85,7 +86,7 @@ impl Switch<'_> {
 
 /// The tasks of an instance.
 struct Tasks {
-    // Nothing is ever sent: receiving ends when the last task, and with it the last sender, is gone.
+    // Nothing is ever sent: receiving ends when the last task ends and drops the last sender.
     under_way: mpsc::Sender<Infallible>,
     all_done: mpsc::Receiver<Infallible>,
 }
@@ -98,7 +99,7 @@ impl Tasks {
 }
 
 impl Serving {
-    /// Serves requests with one instance, for as long as it has the inbox.
+    /// Serves requests with one instance, as long as it owns the inbox.
     pub async fn serve(
         &self,
         accessor: &Accessor<HostState>,
@@ -122,7 +123,7 @@ impl Serving {
             let message = tokio::select! {
                 biased;
                 () = self.directory.replaced() => {
-                    // What is there now has counters of its own.
+                    // The new directory has its own counters.
                     instance.counted.forget();
                     return Ok(End::Outdated);
                 }
@@ -141,13 +142,13 @@ impl Serving {
                             let retired = self.retired.add(instance.fetching.clone());
                             instance.standing.send_replace(Standing::Retired);
                             let with_counters = inbox.take().map(|mut inbox| {
-                                // Before anybody asks the successor what was counted.
+                                // Must come first, before anyone asks the successor for its counters.
                                 inbox.postponed.push_front(more);
                                 inbox
                             });
                             if let Some(Err(back)) = with_counters.map(|inbox| takeover.send(inbox)) {
                                 *inbox = Some(back);
-                                drop(reply.send(Err(ComponentSwapError::Activate("it broke down".into()))));
+                                drop(reply.send(Err(ComponentSwapError::Activate("it crashed".into()))));
                                 return Ok(End::Outdated);
                             }
                             self.components.swapped(component);
@@ -186,14 +187,14 @@ impl Serving {
                 {
                     drop(reply.send(Err(ComponentSwapError::Busy)));
                 }
-                // After a trap, it is loaded again.
+                // After a trap, the directory is loaded again.
                 Some(Message::Request(Request::Replace { reply, .. })) if !instance.is_loaded() => {
                     drop(reply.send(Err(ComponentSwapError::Loading)));
                 }
                 Some(Message::Request(Request::Replace { component, reply })) => {
                     let (successor, succession) = succession();
                     let ready = Box::pin(successor.get_ready(accessor, instance, &self.hits, &phase));
-                    // If nobody starts it, the successor is gone, which is an error.
+                    // If the driver does not start the successor, it is dropped, which makes `get_ready` fail.
                     let _ = successors.send(NewSuccessor { component: component.clone(), succession });
                     switch = Some(Switch { ready, component, reply });
                 }
@@ -207,7 +208,7 @@ impl Serving {
                 }
             }
         };
-        // A successor that is not ready ends with this.
+        // This ends a successor that is not ready.
         drop(switch);
         if let Some(inbox) = inbox {
             self.take_handovers(accessor, instance, inbox, &tasks).await?;
@@ -216,15 +217,15 @@ impl Serving {
         instance.flush_hits(accessor, &self.hits).await?;
         let written = instance.guest().call_close(accessor, instance.cache).await?;
         if let Err(error) = &written {
-            tracing::warn!("the index log is not complete, so the next start takes longer: {}", describe(error));
+            tracing::warn!("the index log is incomplete, so the next start will take longer: {}", describe(error));
         }
         Ok(closing.map_or(End::Abandoned, |reply| End::Closed(reply, written)))
     }
 
-    /// Whether an instance that is not active any more should serve a request.
+    /// Whether an instance that is no longer active should serve a request.
     fn suits_standby(&self, instance: &Instance, request: &Request) -> bool {
         match request {
-            // It may have been fetched already, and is stored by the successor.
+            // The media may have been fetched already and is then stored by the successor.
             Request::GetOrDownload { url, .. } => !instance.fetching.has(&self.key_rules.key(url)),
             request => request.suits_standby(),
         }
@@ -249,8 +250,8 @@ impl Serving {
         Ok(())
     }
 
-    /// Serves only what replaced instances hand over, until they have ended. Requests that arrive after the cache was closed are refused,
-    /// so that no task waits for an answer that will not come.
+    /// Serves only the requests that replaced instances hand over, until these instances have ended. Requests that arrive after the cache
+    /// was closed are refused, so that no task waits for an answer that never comes.
     async fn take_handovers(
         &self,
         accessor: &Accessor<HostState>,
@@ -269,7 +270,7 @@ impl Serving {
         }
     }
 
-    /// Finishes what an instance that was replaced still has to do, and hands over what it has counted since `before`.
+    /// Finishes the remaining work of a replaced instance, and hands over what it has counted since `before`.
     async fn retire(
         &self,
         accessor: &Accessor<HostState>,
@@ -278,19 +279,19 @@ impl Serving {
         before: &wit::Stats,
         _retired: Retired,
     ) -> wasmtime::Result<End> {
-        // What becomes of its policy no longer concerns anybody.
+        // From here on, the status of the cache no longer depends on this instance's policy.
         accessor.with(|mut state| state.get().policy.detach());
-        // The successor keeps as many of its own.
+        // Releases the resident items and open files: the successor keeps just as many.
         instance.guest().call_release(accessor, instance.cache).await?;
         tasks.finish().await;
         let (_, more) = self.count_more(accessor, instance, before).await?;
-        // If this fails, the cache is closed.
+        // If this fails, the cache has been closed.
         let _ = instance.handovers.send(more);
         Ok(End::Retired)
     }
 
-    /// What an instance that is being replaced has counted, and a request that has its successor count what came since `before`. Hits that
-    /// the index log does not have are delivered by URL, and counted with that.
+    /// Returns the counters of an instance that is being replaced, and a request that makes its successor add the counts since `before`.
+    /// Hits that are missing in the index log are delivered by URL, which also counts them.
     async fn count_more(
         &self,
         accessor: &Accessor<HostState>,
@@ -300,11 +301,11 @@ impl Serving {
         let after = instance.guest().call_stats(accessor, instance.cache).await?;
         let mut more = counted_since(before, &after);
         for (url, hits) in instance.late_hits.take() {
-            // A hit that has been handed over without its URL is not counted again.
+            // A hit that was already handed over without its URL is not counted again.
             let hits = hits.min(u32::try_from(more.hits).unwrap_or(u32::MAX));
             more.hits -= u64::from(hits);
             if hits > 0 {
-                // Those on disk are counted as such with the rest.
+                // Hits on disk are already counted as such with the other counters.
                 self.hits.add_earlier(&url, EarlierHits::new(hits, Source::Memory));
             }
         }

@@ -1,7 +1,7 @@
-//! Notices that another program has changed or removed the sidecar of an entry whose open file is served.
+//! Detects that another program has changed or removed the sidecar of an entry whose open file is served.
 //!
-//! A look at it never waits for a disk or a server of files: it takes what the system has in its caches. If the name is not there, the
-//! component has to look, on the thread that may block.
+//! A check never waits for a disk or a file server: it only uses what the kernel has cached. If the name is not cached, the component has
+//! to check the sidecar, on the thread that may block.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -11,16 +11,16 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-/// How long a sidecar is taken to be what it was, in milliseconds.
+/// How long a sidecar is assumed to be unchanged, in milliseconds.
 const TRUSTED_FOR: u32 = 2000;
 
-/// Stands for a time: the sidecar is not what it was.
+/// Replaces the time of the last check once the sidecar has changed.
 const CHANGED: u32 = u32::MAX;
 
-/// The directory that the sidecars are in.
+/// The directory of the sidecars.
 pub(crate) struct SidecarDirectory(OwnedFd);
 
-/// What a file system says of a version of a sidecar.
+/// The metadata that identifies a version of a sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -29,15 +29,15 @@ struct Stamp {
     changed: (i64, u32),
 }
 
-/// The version of a sidecar, and when it was looked at.
+/// The version of a sidecar, and the time of the last check.
 pub(crate) struct SidecarVersion {
     stamp: Stamp,
-    /// In milliseconds of a clock of the caller's, which may overflow.
+    /// In milliseconds of the caller's clock, which may overflow.
     looked_at: AtomicU32,
 }
 
 impl SidecarDirectory {
-    /// Opens a directory. `None` if that is not possible.
+    /// Opens a directory. `None` if that fails.
     pub fn open(path: &Path) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         rustix::fs::openat(CWD, path, flags, Mode::empty()).ok().map(Self)
@@ -53,7 +53,7 @@ impl SidecarDirectory {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let stat = match rustix::fs::openat2(&self.0, name.as_str(), flags, Mode::empty(), ResolveFlags::CACHED) {
             Ok(file) => statx(file, "", AtFlags::EMPTY_PATH),
-            // Systems before Linux 5.12, and some sandboxes.
+            // Linux before 5.12, and some sandboxes.
             Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) => statx(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW),
             Err(error) => Err(error),
         };
@@ -75,21 +75,21 @@ fn sidecar_name(key: &str) -> String {
 }
 
 impl SidecarVersion {
-    /// Whether it is time to look at the sidecar. Only one of those who ask has to.
+    /// Whether the sidecar should be checked now. Of several concurrent callers, only one gets `true`.
     pub fn is_due(&self, now: u32) -> bool {
         let looked_at = self.looked_at.load(Ordering::Relaxed);
         now.wrapping_sub(looked_at) >= TRUSTED_FOR
             && self.looked_at.compare_exchange(looked_at, now.min(CHANGED - 1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Looks at the sidecar.
+    /// Checks the sidecar.
     pub fn look(&self, key: &str, directory: &SidecarDirectory) {
         if directory.stamp(key) != Some(self.stamp) {
             self.looked_at.store(CHANGED, Ordering::Relaxed);
         }
     }
 
-    /// Whether the sidecar was not what it was at the last look.
+    /// Whether the last check found that the sidecar has changed.
     pub fn is_changed(&self) -> bool {
         self.looked_at.load(Ordering::Relaxed) == CHANGED
     }

@@ -1,40 +1,40 @@
-//! Detects file operations that hang on another thread, for example because a mount does. Nothing can interrupt them.
+//! Detects file operations on other threads that hang, for example because a mount hangs. They cannot be interrupted.
 //!
-//! The component goes on meanwhile, but calls that need that operation would wait forever, and the next ones would hang as well. So
-//! the watchdog treats it as it treats a driver that hangs: requests are answered without the component.
+//! The component continues meanwhile, but calls that need the operation would wait forever, and further calls would hang too. The watchdog
+//! therefore treats this like a hanging driver: requests are answered without the component.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The bytes for which an operation has as much time as one without any. A body of gigabytes takes its time on any disk.
+/// For each multiple of this size, an operation gets the time limit once more. A body of several gigabytes takes a while on any disk.
 const BYTES_PER_LIMIT: u64 = 4 << 20;
 
-/// The operations that are under way.
+/// The operations in progress.
 #[derive(Default)]
 pub(crate) struct SlowOperations(Mutex<Running>);
 
 #[derive(Default)]
 struct Running {
     next: u64,
-    /// How many have ended since the last look.
+    /// The number of operations that have ended since the last check.
     ended: u64,
     operations: HashMap<u64, Age>,
 }
 
 struct Age {
     looks: u64,
-    /// How many times the limit it may take.
+    /// The number of time limits that it may take.
     limits: u64,
 }
 
-/// An operation that is under way until this is dropped.
+/// An operation that is in progress until this is dropped.
 pub(crate) struct SlowOperation {
     operations: Arc<SlowOperations>,
     number: u64,
 }
 
 impl SlowOperations {
-    /// An operation on this many bytes begins.
+    /// Begins an operation on this many bytes.
     pub fn begin(self: &Arc<Self>, bytes: u64) -> SlowOperation {
         let mut running = self.lock();
         let number = running.next;
@@ -43,8 +43,9 @@ impl SlowOperations {
         SlowOperation { operations: self.clone(), number }
     }
 
-    /// Looks at all of them. Whether one has been under way for longer than it may be: this many looks, or more if it has many bytes. Looks
-    /// between which others have ended do not count: then the disk is only slow, or there are too many at once.
+    /// Checks all operations. Returns whether one has been in progress for too long: for more than `limit` checks, or more if it has many
+    /// bytes. A check does not count if other operations have ended since the previous one: then the disk is only slow, or there are too
+    /// many operations at the same time.
     pub fn look(&self, limit: u32) -> bool {
         let mut is_stuck = false;
         let running = &mut *self.lock();
@@ -80,7 +81,7 @@ mod tests {
         let looks = |count: usize| -> Vec<bool> { (0..count).map(|_| operations.look(10)).collect() };
         assert_eq!(looks(12), [vec![false; 10], vec![true; 2]].concat());
         drop(small);
-        assert_eq!(looks(20), [vec![false; 19], vec![true; 1]].concat(), "one look had an operation that ended");
+        assert_eq!(looks(20), [vec![false; 19], vec![true; 1]].concat(), "an operation ended before one of the checks");
         drop(large);
         assert_eq!(looks(1), [false]);
     }

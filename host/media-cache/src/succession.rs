@@ -1,8 +1,8 @@
 //! How an instance of the component takes over from another one, on the same thread.
 //!
-//! The successor goes on standby, where it loads the index log, while its predecessor serves. Then the predecessor goes on standby, which
-//! completes the log, and the successor is activated with its counters. It has taken over once it has the inbox. Until then, whatever
-//! goes wrong, the predecessor is activated again. If either of the two ends, the other one notices.
+//! The successor goes on standby, where it loads the index log while its predecessor serves. Then the predecessor goes on standby, which
+//! completes the log, and the successor is activated with the predecessor's counters. It has taken over once it owns the inbox. If anything
+//! fails before that, the predecessor is activated again. If one of the two ends, the other one notices.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::policy::record::Record;
 /// How long a successor may take to load the index log, while its predecessor serves.
 const MAX_LOAD: Duration = Duration::from_secs(600);
 
-/// How long it may take to be activated, while changes wait.
+/// How long its activation may take, while requests that change something wait.
 const MAX_ACTIVATION: Duration = Duration::from_secs(60);
 
 /// The predecessor's side.
@@ -45,13 +45,13 @@ pub(crate) struct Succession {
     takeover: oneshot::Receiver<Inbox>,
 }
 
-/// A successor that is to be started.
+/// A successor to be started.
 pub(crate) struct NewSuccessor {
     pub component: CacheComponent,
     pub succession: Succession,
 }
 
-/// Both sides.
+/// Creates both sides.
 pub(crate) fn succession() -> (Successor, Succession) {
     let ((prepared, is_prepared), (activate, to_activate)) = (oneshot::channel(), oneshot::channel());
     let ((activated, is_activated), (takeover, to_take_over)) = (oneshot::channel(), oneshot::channel());
@@ -62,7 +62,7 @@ pub(crate) fn succession() -> (Successor, Succession) {
 }
 
 impl Succession {
-    /// Gets an instance ready, and returns the inbox when it is to take over. `None` if it is not.
+    /// Prepares an instance, and returns the inbox when the instance is to take over. `None` if it is not.
     pub async fn succeed(
         &mut self,
         accessor: &Accessor<HostState>,
@@ -91,7 +91,7 @@ impl Succession {
         Ok(takeover.await.ok())
     }
 
-    /// Tells the predecessor that the instance has broken down.
+    /// Tells the predecessor that the instance has crashed.
     pub fn fail(mut self, why: &str) {
         tell(&mut self.prepared, Err(why.into()));
         tell(&mut self.activated, Err(why.into()));
@@ -104,34 +104,34 @@ fn too_slow(limit: Duration) -> Result<(), String> {
 
 fn tell(to: &mut Option<oneshot::Sender<Result<(), String>>>, what: Result<(), String>) {
     if let Some(to) = to.take() {
-        // If the predecessor is gone, `takeover` says so.
+        // If the predecessor is gone, `takeover` fails as well.
         let _ = to.send(what);
     }
 }
 
-/// How far the predecessor is.
+/// The progress of the predecessor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It serves, as if nothing was going to happen.
+    /// It serves as usual.
     Serving,
-    /// It finishes writing. It can still be asked what changes nothing.
+    /// It finishes writing. It still serves requests that change nothing.
     Finishing,
-    /// Its successor is being activated. What it is asked from now on is not in the index log.
+    /// Its successor is being activated. Requests that it serves from now on are not in the index log.
     Finished,
 }
 
 /// The outcome for the predecessor.
 pub(crate) enum Switched {
-    /// The successor is ready. The predecessor has counted this so far.
+    /// The successor is ready. `counters` are the predecessor's counters so far.
     Ready { takeover: oneshot::Sender<Inbox>, counters: Box<wit::Stats> },
-    /// The predecessor is active, as before.
+    /// The predecessor is active as before.
     Kept(ComponentSwapError),
-    /// The predecessor cannot be active again, since the directory has changed. It takes another instance.
+    /// The predecessor cannot be activated again, since the directory has changed. Another instance is needed.
     Lost(ComponentSwapError),
 }
 
 impl Successor {
-    /// Gets both instances ready. `phase` says how far that is.
+    /// Prepares both instances. `phase` shows the progress.
     pub async fn get_ready(
         self,
         accessor: &Accessor<HostState>,
@@ -140,7 +140,7 @@ impl Successor {
         phase: &Cell<Phase>,
     ) -> wasmtime::Result<Switched> {
         let Self { prepared, activate, activated, takeover } = self;
-        let broke_down = || Err("it broke down".into());
+        let broke_down = || Err("it crashed".into());
         let prepared =
             timeout(MAX_LOAD, prepared).await.map_or_else(|_| too_slow(MAX_LOAD), |told| told.unwrap_or_else(|_| broke_down()));
         if let Err(why) = prepared {
@@ -149,7 +149,7 @@ impl Successor {
         let (guest, cache) = (instance.guest(), instance.cache);
         phase.set(Phase::Finishing);
         instance.standing.send_replace(Standing::OnStandby);
-        // The last ones that the index log has. Later ones are for the successor.
+        // These are the last hits in the index log. Later ones are for the successor.
         instance.flush_hits(accessor, hits).await?;
         if let Err(error) = guest.call_standby(accessor, cache).await? {
             phase.set(Phase::Serving);
@@ -159,7 +159,7 @@ impl Successor {
         phase.set(Phase::Finished);
         instance.late_hits.begin();
         let counters = guest.call_stats(accessor, cache).await?;
-        // If the successor is gone, the answer is missing as well.
+        // If the successor is gone, its answer does not arrive either.
         let _ = activate.send(counters);
         let activated = timeout(MAX_ACTIVATION, activated)
             .await
@@ -171,7 +171,7 @@ impl Successor {
         drop(takeover);
         let why = ComponentSwapError::Activate(why);
         if let Err(error) = guest.call_activate(accessor, cache, None).await? {
-            tracing::warn!("the cache component in place is started again, since it cannot go on: {}", describe(&error));
+            tracing::warn!("the current cache component is being restarted, since it cannot continue: {}", describe(&error));
             return Ok(Switched::Lost(why));
         }
         phase.set(Phase::Serving);

@@ -1,4 +1,4 @@
-//! The tasks that watch over an open cache, for as long as anybody has it.
+//! The tasks that watch a cache as long as it is open.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::MissedTickBehavior;
 use crate::cache::{CacheError, MediaCache, Shared};
 use crate::watchdog::{self, Heartbeat};
 
-/// How often the state is looked at.
+/// How often the state is checked.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Starts the tasks.
@@ -19,7 +19,7 @@ pub(crate) fn start(cache: &MediaCache, heartbeat: Arc<Heartbeat>, max_silence: 
     tokio::spawn(keep_recording(Arc::downgrade(shared)));
 }
 
-/// Records the state of a cache, which also finds out that a disk works again although nobody stores anything.
+/// Records the state of a cache. This also detects that a disk works again, even if nobody stores anything.
 async fn keep_recording(cache: Weak<Shared>) {
     let mut looks = tokio::time::interval(INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -52,12 +52,12 @@ pub(crate) fn hand_over(state: &mut HostState, url: &str, media: FetchedMedia) -
     })
 }
 
-/// The validators of a component.
+/// Converts validators from the component.
 pub(crate) fn from_component(validators: fetched::Validators) -> Validators {
     Validators { etag: validators.etag, last_modified: validators.last_modified }
 }
 
-/// Cache control for the component.
+/// Converts cache control for the component.
 pub(crate) fn to_component(cache_control: CacheControl) -> fetched::CacheControl {
     let cacheability = match cache_control.cacheability {
         Cacheability::Public => fetched::Cacheability::Public,

@@ -1,10 +1,10 @@
-//! Finds out that the driver's thread does not come back: from a mount that hangs, or a component that loops. The same applies to a
-//! thread that does a file operation for it.
+//! Detects that the driver thread does not respond, because a mount hangs or a component loops. It also detects this for threads that
+//! perform file operations for the driver.
 //!
-//! Nothing can interrupt such a thread. While it is away, requests are answered without it; once it returns, all is as before.
+//! Such a thread cannot be interrupted. While it hangs, requests are answered without it. Once it responds, everything works as before.
 //!
-//! The thread beats while it is free, and the watchdog counts for how long it does not. It counts its own turns, not time: if the
-//! whole process was stopped, or had no processor, both were.
+//! The driver thread sends heartbeats while it is responsive, and the watchdog counts its own checks without a new heartbeat. It does not
+//! measure time: if the whole process was stopped, or got no processor time, neither of them ran.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +17,13 @@ use crate::availability::{Availability, Trouble};
 use crate::request::Request;
 use crate::slow_operations::SlowOperations;
 
-/// How long the thread may be away, unless a builder says otherwise.
+/// How long the thread may fail to respond, unless the builder sets another time.
 pub(crate) const MAX_SILENCE: Duration = Duration::from_secs(5);
 
-/// How often the watchdog looks before it decides.
+/// The number of checks without a heartbeat after which the thread counts as unresponsive.
 const LOOKS: u32 = 10;
 
-/// The signs of life of a thread, and of those that do operations for it.
+/// The heartbeats of a thread, and the operations that other threads perform for it.
 #[derive(Default)]
 pub(crate) struct Heartbeat {
     beats: AtomicU64,
@@ -35,13 +35,13 @@ impl Heartbeat {
         Self { beats: AtomicU64::new(0), operations }
     }
 
-    /// The thread is free.
+    /// Records that the thread responds.
     pub fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Counts how often in a row there was no new beat.
+/// Counts consecutive checks without a new heartbeat.
 #[derive(Default)]
 struct Silence {
     beats: u64,
@@ -49,7 +49,7 @@ struct Silence {
 }
 
 impl Silence {
-    /// Whether the thread has become silent, or has ended its silence, since the last look. `None` if neither.
+    /// Whether the thread has stopped or resumed sending heartbeats since the last check: `true` if it stopped, `None` if neither.
     fn look(&mut self, beats: u64) -> Option<bool> {
         if self.beats != beats {
             let was_silent = self.looks >= LOOKS;
@@ -61,7 +61,7 @@ impl Silence {
     }
 }
 
-/// Watches the thread for as long as it takes requests and there is anybody who might ask it something.
+/// Watches the thread, as long as it accepts requests and someone can send them.
 pub(crate) async fn watch(
     heartbeat: Arc<Heartbeat>,
     availability: Arc<Availability>,
@@ -81,7 +81,7 @@ pub(crate) async fn watch(
         is_away = is_silent || is_stuck;
         match (was_away, is_away) {
             (false, true) => {
-                let reason = format!("the cache does not respond for more than {seconds} s; its disk may hang");
+                let reason = format!("the cache has not responded for more than {seconds} s; its disk may be hanging");
                 availability.begin(Trouble::Unresponsive, reason);
             }
             (true, false) => availability.end(Trouble::Unresponsive),
@@ -99,7 +99,7 @@ mod tests {
     fn thread_is_unresponsive_from_ten_missed_beats_until_the_next_beat() {
         let mut silence = Silence::default();
         let mut looks = |beats: u64, count: usize| -> Vec<Option<bool>> { (0..count).map(|_| silence.look(beats)).collect() };
-        assert_eq!(looks(1, 10), [None; 10], "the first look found a beat");
+        assert_eq!(looks(1, 10), [None; 10], "the first check found a heartbeat");
         assert_eq!(looks(2, 1), [None]);
         assert_eq!(looks(2, 10), [vec![None; 9], vec![Some(true)]].concat());
         assert_eq!(looks(2, 100), [None; 100]);
@@ -117,7 +117,7 @@ mod tests {
             outage
         };
         let ((), outage) = tokio::join!(watching, outage);
-        assert!(outage.reason.contains("does not respond"));
+        assert!(outage.reason.contains("has not responded"));
         assert_eq!(availability.outage(), None);
     }
 }
