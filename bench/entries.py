@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""How the service starts, and what it takes, with many entries.
+"""Measures starts, memory and operations of the service with many entries.
 
     bench/entries.py [--entries N] [--dir DIR] [--scenarios A,B,...] [--program PATH]
 
-A directory of N entries is made below DIR first, as another implementation would have written it: two small files each. Then the release
-build serves it, once for each scenario, and one client requests an entry at random every few milliseconds, from the first moment on:
+First, a directory of N entries is created below DIR, as another implementation would write it: two small files each. Then the release
+build serves it, once for each scenario, and one client requests a random entry every few milliseconds, from the start on:
 
     cold      there is no index log
     clean     after a clean stop
     killed    after SIGKILL
-    changed   after a clean stop, and another program has removed an entry since (`media-cache rm`, whose time is printed)
-    rewrite   the index log is written anew, since somebody has deleted it
+    changed   after a clean stop, and after another program has removed an entry (`media-cache rm`, whose time is printed)
+    rewrite   the index log is rewritten, after it was deleted
     list      all entries are listed over HTTP (`GET /entries`), in pages of 1000
-    filter    the entries of a host are removed over HTTP (`DELETE /entries?host=...`), which has to read all sidecars
+    filter    the entries of a host are removed over HTTP (`DELETE /entries?host=...`), which reads all sidecars
     half      with half of the budget, so that half of the entries are evicted
-    policies  cold, with each of the built-in policies, for the memory that it takes
+    policies  cold, with each of the built-in policies, to measure its memory
 
-Every response has to be a hit: origins do not exist, so a request that the service does not answer from its directory fails the bench.
-Memory is the peak resident set from the start until everything is loaded, less that of a service with an empty directory.
+Every response must be a hit: origins do not exist, so a request that the service does not answer from its directory fails the bench.
+Memory is the peak resident set from the start until everything is loaded, minus that of a service with an empty directory.
 
 For a cold start from disk, `--before-cold COMMAND` runs a shell command first, for example `echo 3 >/proc/sys/vm/drop_caches`.
 """
@@ -88,7 +88,7 @@ class Service:
         line = self.process.stdout.readline()
         if not line.startswith("listening on http://"):
             self.log.seek(0)
-            sys.exit(f"entries.py: the service does not start: {self.log.read().decode()}")
+            sys.exit(f"entries.py: cannot start the service: {self.log.read().decode()}")
         self.address = line.strip().removeprefix("listening on http://")
         self.connection = http.client.HTTPConnection(self.address, timeout=600)
 
@@ -118,8 +118,8 @@ class Service:
         return {name: float(value) for name, value in lines}
 
     def slices(self):
-        """By kind of work, the longest slice of the cache's thread in seconds since the start, how many took longer than 10 ms, and how many
-        there were."""
+        """By kind of work since the start: the longest slice of the cache's thread in seconds, the number of slices of more than 10 ms,
+        and the number of all slices."""
         metrics = self.metrics()
         value = lambda name, labels: metrics[f"media_cache_driver_slice_{name}{{{labels}}}"]
         kinds = [name.split('"')[1] for name in metrics if name.startswith("media_cache_driver_slice_max_seconds{")]
@@ -153,7 +153,7 @@ class Client:
         time.sleep(pause)
 
     def until(self, is_over, at_most=3600):
-        """Requests until something is over, which is looked at every 25 ms."""
+        """Sends requests until something is over, which is checked every 25 ms."""
         end, look = time.monotonic() + at_most, 0
         while time.monotonic() < end:
             self.once()
@@ -161,7 +161,7 @@ class Client:
                 if is_over():
                     return
                 look = time.monotonic() + 0.025
-        sys.exit("entries.py: it does not end")
+        sys.exit("entries.py: it did not end in time")
 
     def summary(self):
         ordered = sorted(self.latencies)
@@ -199,7 +199,7 @@ class Bench:
         loaded, peak, slices = service.age(), service.peak(), service.slices()
         bytes_each = (peak - (baseline or self.baseline)) / self.entries
         print(f"{name:18} listening {listening:.2f} s, first hit {first:.2f} s, all known {loaded:.2f} s "
-              f"({self.entries / loaded:,.0f} entries/s), peak {peak / 2**20:.0f} MiB, {bytes_each:.0f} bytes an entry")
+              f"({self.entries / loaded:,.0f} entries/s), peak {peak / 2**20:.0f} MiB, {bytes_each:.0f} bytes per entry")
         print(f"{'':18} {client.summary()}")
         print_slices(slices)
         return service
@@ -246,7 +246,7 @@ class Bench:
         client, begin = Client(service, self.entries, 11), time.monotonic()
         log.unlink()
         client.until(log.exists)
-        print(f"rewrite            {time.monotonic() - begin:.2f} s for {log.stat().st_size / 2**20:.0f} MiB; it was {whole / 2**20:.0f} MiB")
+        print(f"rewrite            {time.monotonic() - begin:.2f} s for {log.stat().st_size / 2**20:.0f} MiB, from {whole / 2**20:.0f} MiB")
         assert not new.exists()
         print(f"{'':18} {client.summary()}")
         print_slices(service.slices())
@@ -322,8 +322,8 @@ class Bench:
             begin = time.monotonic()
             if not self.options.reuse:
                 make_directory(self.directory, self.entries)
-            print(f"{self.entries} entries made in {time.monotonic() - begin:.0f} s in {self.work}; {os.cpu_count()} processors shared with "
-                  f"the client; an empty service takes {self.baseline / 2**20:.0f} MiB", flush=True)
+            print(f"{self.entries} entries created in {time.monotonic() - begin:.0f} s in {self.work}; {os.cpu_count()} processors shared with "
+                  f"the client; an empty service uses {self.baseline / 2**20:.0f} MiB", flush=True)
             for scenario in self.options.scenarios:
                 getattr(self, scenario)()
                 sys.stdout.flush()
@@ -333,7 +333,7 @@ class Bench:
 
 
 class Beside:
-    """Requests entries on a connection of its own, in a process of its own, while something else is measured."""
+    """Requests entries on a separate connection in a separate process, while something else is measured."""
 
     def __init__(self, service, entries, avoid=None):
         self.output = tempfile.TemporaryFile("w+")
@@ -367,11 +367,11 @@ def print_slices(slices):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the directory is made and deleted")
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the directory is created and deleted")
     parser.add_argument("--scenarios", type=lambda text: text.split(","), default=SCENARIOS)
     parser.add_argument("--program", type=Path, default=ROOT / "target/release/media-cache")
     parser.add_argument("--before-cold", metavar="COMMAND")
-    parser.add_argument("--reuse", type=Path, metavar="DIR", help="what an earlier run with --keep made, with the same number of entries")
+    parser.add_argument("--reuse", type=Path, metavar="DIR", help="the directory of an earlier run with --keep, with the same number of entries")
     parser.add_argument("--keep", action="store_true", help="keep the directory")
     options = parser.parse_args()
     unknown = set(options.scenarios) - set(SCENARIOS)

@@ -28,7 +28,7 @@ struct Rig {
 }
 
 impl Rig {
-    #[allow(clippy::unwrap_used, reason = "a bench that cannot start is of no use")]
+    #[allow(clippy::unwrap_used, reason = "a bench that cannot start is useless")]
     fn new(configure: impl FnOnce(Builder) -> Builder) -> Self {
         let runtime = Runtime::new().unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ impl Rig {
 /// Concurrent hits: enough that the component's thread never waits for the next.
 const AT_ONCE: usize = 1000;
 
-/// Time per hit of the thread that owns the component, including the channels to and from it. The entry's blob is returned.
+/// Time per hit on the thread that owns the component, including the channels to and from it. Returns the entry's blob.
 #[divan::bench]
 fn through_the_component(bencher: Bencher) {
     let rig = Rig::new(Builder::every_hit_calls);
@@ -62,7 +62,7 @@ fn from_disk(bencher: Bencher) {
     });
 }
 
-/// Hits on a resident blob, on the calling thread. The component is notified of them in batches meanwhile.
+/// Hits on a resident blob, on the calling thread. Meanwhile, the component is notified of them in batches.
 #[divan::bench]
 fn by_held_blob(bencher: Bencher) {
     let rig = Rig::new(|builder| builder);

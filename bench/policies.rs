@@ -104,7 +104,7 @@ fn compare<A: sdk::Algorithm>(engine: &PolicyEngine, trace: &Trace) -> anyhow::R
     Ok(())
 }
 
-/// Hits on uniformly distributed entries, so that processor caches do not flatter the result.
+/// Hits on uniformly distributed entries, so that processor caches do not improve the result.
 fn batches() -> Vec<Vec<Event>> {
     let mut random = Random(1);
     let hit = |at: usize| Event::Accessed(Access { id: random.below(ENTRIES), at: at as u64 });

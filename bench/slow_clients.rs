@@ -6,8 +6,8 @@
 //!
 //! The slow clients are of four kinds, in equal parts: some drip the head of a request, some drip a body, some read a response of 10 MiB a
 //! few bytes at a time, and some send nothing. Each reconnects a second after its connection is closed. Each client of new URLs sends one
-//! request after the other and waits at most a tenth of a second for each; the origin answers seven of ten at once, two after a second, and
-//! one never. All clients share the machine with the service.
+//! request after the other, and waits at most a tenth of a second for each; the origin answers seven of ten immediately, two after a
+//! second, and one never. All clients share the machine with the service.
 //!
 //! The bench prints the memory, open files and threads of the service every second, and the latencies of the ordinary client before and
 //! during the load.
@@ -61,8 +61,8 @@ fn main() -> anyhow::Result<()> {
         println!("{second:>4} {resident:>9} {peak:>9} {files:>6} {threads:>8} {asked:>10} {closed:>9}");
     }
     over.store(true, Ordering::Relaxed);
-    let during = hits.join().map_err(|_| anyhow::anyhow!("the ordinary client broke off"))??;
-    println!("\nanswers for new URLs: {}", load.answers());
+    let during = hits.join().map_err(|_| anyhow::anyhow!("the ordinary client panicked"))??;
+    println!("\nresponses for new URLs: {}", load.answers());
     println!("hits before: {before}\nhits during: {during}");
     println!("at the end: {}", service.usage()?);
     drop(runtime);
@@ -93,8 +93,8 @@ impl Service {
         command.env("RUST_LOG", "error").stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let mut line = String::new();
-        BufReader::new(child.stdout.take().context("it has no output")?).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on http://").context("it did not say where it listens")?.parse()?;
+        BufReader::new(child.stdout.take().context("the service has no output")?).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://").context("the service did not print its address")?.parse()?;
         Ok(Self { child, address })
     }
 
@@ -112,17 +112,17 @@ impl Service {
     }
 
     fn stop(&mut self) -> anyhow::Result<()> {
-        let pid = Pid::from_raw(self.child.id().try_into()?).context("it has no number")?;
+        let pid = Pid::from_raw(self.child.id().try_into()?).context("the service has no process id")?;
         kill_process(pid, Signal::TERM)?;
         let status = self.child.wait()?;
-        ensure!(status.success(), "it ended with {status}");
+        ensure!(status.success(), "the service exited with {status}");
         Ok(())
     }
 }
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may already have ended.
         let _ = self.child.kill();
     }
 }
@@ -142,7 +142,7 @@ impl std::fmt::Display for Usage {
     }
 }
 
-/// An ordinary client, on a thread of its own, so that it measures the service rather than the other clients.
+/// An ordinary client on a separate thread, so that it measures the service rather than the other clients.
 struct Hits {
     connection: BufReader<TcpStream>,
 }
@@ -168,7 +168,7 @@ impl Hits {
         self.connection.read_line(&mut status)?;
         while line != "\r\n" {
             line.clear();
-            ensure!(self.connection.read_line(&mut line)? > 0, "the answer broke off");
+            ensure!(self.connection.read_line(&mut line)? > 0, "the response was cut off");
             if let Some(value) = line.strip_prefix("content-length: ") {
                 length = value.trim().parse()?;
             }

@@ -1,4 +1,4 @@
-//! A long run that watches memory and handles over many mixed requests, all of which go through the component.
+//! A long run that monitors memory and handles during many mixed requests, all of which go through the component.
 //!
 //! ```sh
 //! cargo bench -p media-cache --bench soak -- 100000
@@ -14,7 +14,7 @@ use anyhow::{Context, ensure};
 use media_cache::{FetchError, FetchedMedia, MediaCache, NoTranscoder};
 use media_cache_test_support::random::Random;
 
-/// The number of URLs. A tenth of them fit the budget.
+/// The number of URLs. A tenth of them fits the budget.
 const URLS: u64 = 5000;
 
 async fn make(url: String) -> Result<FetchedMedia, FetchError> {
@@ -31,7 +31,7 @@ async fn make(url: String) -> Result<FetchedMedia, FetchError> {
 
 fn resident_kib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("there is no VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS is missing")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     let mut random = Random(1);
     for request in 0..requests {
         let (choice, spread) = (random.below(128), random.number());
-        // Squared, so that a few URLs get most of the requests.
+        // Squared, so that a few URLs receive most of the requests.
         let number = (spread % URLS) * (spread % URLS) / URLS;
         let url = format!("https://example.com/{number}");
         match choice {
@@ -61,11 +61,11 @@ async fn main() -> anyhow::Result<()> {
             let leaked = status.blob_handles as i64 - stats.resident_entries as i64 - i64::from(stats.open_files);
             let (entries, resident, evictions) = (stats.entries, stats.resident_entries, stats.evictions);
             println!("{:>10} {:>10} {entries:>8} {resident:>8} {evictions:>10} {leaked:>8}", request + 1, resident_kib()?);
-            ensure!(leaked == 0, "the component holds {leaked} blobs too many");
+            ensure!(leaked == 0, "the component leaked {leaked} blobs");
         }
     }
     println!(
-        "{:.1} s, {:.0} requests a second, one at a time",
+        "{:.1} s, {:.0} requests per second, one at a time",
         started.elapsed().as_secs_f64(),
         requests as f64 / started.elapsed().as_secs_f64()
     );

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""How long a start takes until the first response, with an empty directory.
+"""Measures the time from a start to the first response, with an empty directory.
 
     cargo build --release
     python3 bench/startup.py [--binary PATH]... [--starts N] [--first-starts N]
 
-A first start compiles the components; later ones load the compiled code, which is kept below $XDG_CACHE_HOME (here a directory of its own).
+A first start compiles the components; later ones load the compiled code, which is kept below $XDG_CACHE_HOME (here a temporary directory).
 Each start has a new, empty cache directory. Times count from before the process exists:
 
     listening   the service has printed its address
-    response    the first response of the cache component has arrived: 504, as nothing is stored and `only-if-cached` forbids a download
-    cpu         processor time of all threads until then, which other programs on the machine change less
+    response    the first response of the cache component has arrived: 504, since nothing is stored and `only-if-cached` forbids a download
+    cpu         processor time of all threads until then, which depends less on other programs on the machine
 
-Binaries take turns, and medians are printed (with the least and the most). Needs Python 3.9 or newer and Linux.
+Binaries take turns, and medians are printed (with minimum and maximum). Needs Python 3.9 or newer and Linux.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def start(binary, compiled, work):
         line = process.stdout.readline().decode().strip()
         listening = time.monotonic()
         if not line.startswith("listening on http://"):
-            sys.exit(f"startup.py: {binary} does not start: {log.read_text()}")
+            sys.exit(f"startup.py: cannot start {binary}: {log.read_text()}")
         host, port = line.removeprefix("listening on http://").rsplit(":", 1)
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(REQUEST)

@@ -40,7 +40,7 @@ token=$(head -c 24 /dev/urandom | base64 | tr -d '\n')
 (umask 077 && echo "$token" >"$work/token")
 administrator=(curl -sf -H "Authorization: Bearer $token")
 
-# Enough space for all of them: 8 KiB each, and some to spare.
+# Enough space for all of them: 8 KiB each, and some reserve.
 target/release/media-cache serve --listen 127.0.0.1:0 --dir "$work/cache" --max-size-mb $((entries / 100 + 100)) \
   --admin-token-file "$work/token" >"$work/address" 2>"$work/log" &
 until [ -s "$work/address" ]; do kill -0 $!; sleep 0.05; done
@@ -69,7 +69,7 @@ for _ in $(seq "$rounds"); do
     printf '  %-10s %s\n' "$policy" "$took"
   done
 done
-# wrk reports when it is interrupted.
+# wrk prints its report when it is interrupted.
 kill -INT "$wrk"
 wait "$wrk" || true
 echo "with $((rounds * $(wc -w <<<"$policies"))) swaps:"

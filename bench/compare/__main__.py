@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""media-cache beside nginx, Varnish, plain hyper and a bare epoll responder: CPU per request, latencies and memory, in one run.
+"""Compares media-cache with nginx, Varnish, plain hyper and a bare epoll responder: CPU per request, latencies and memory, in one run.
 
     python3 bench/compare [--quick] [--only CASE]... [--connections N,N] [--rounds N] [--seconds N] [--json FILE] [--chart FILE]
 
-It builds what it needs, and starts an origin and the servers, each of them on one core; wrk and the origin have another. The servers
+It builds what it needs, and starts an origin and the servers. Each server runs on one core; wrk and the origin run on another. The servers
 take turns, round by round. After each round the run fails unless the service counted the requests that were sent, the origin was
 contacted for misses only, and sampled responses have the bytes of the origin and every documented header. See bench/compare/README.md.
 """
@@ -37,23 +37,23 @@ STARTUP = "startup"
 def arguments():
     parser = argparse.ArgumentParser(prog="bench/compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = ", ".join([case.name for case in every_case()] + [STARTUP])
-    parser.add_argument("--quick", action="store_true", help="one round of one second, with 32 connections, without 50 MB: to see that it works")
+    parser.add_argument("--quick", action="store_true", help="one round of one second, with 32 connections, without 50 MB, to check that everything works")
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help=f"cases that begin with this; may be repeated: {names}")
     parser.add_argument("--connections", type=lambda text: tuple(map(int, text.split(","))), metavar="N,N", help="of 1, 32 and 256")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each server has its turn (default: 3)")
+    parser.add_argument("--rounds", type=int, default=3, help="how many turns each server has (default: 3)")
     parser.add_argument("--seconds", type=int, default=3, help=f"how long a turn is (default: 3); of misses at most {MISS_SECONDS}")
     parser.add_argument("--binary", type=Path, metavar="PATH", help="the media-cache to measure, instead of building it")
     parser.add_argument("--base", type=Path, metavar="PATH", help="another build of media-cache, to measure in the same run")
-    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the caches' directories are made and deleted")
+    parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the directories of the caches are created and deleted")
     parser.add_argument("--nginx-tcp-nopush", choices=("on", "off"), default="on", help="see bench/compare/README.md (default: on)")
-    parser.add_argument("--require-all", action="store_true", help="fail if a server is not installed, instead of leaving it out")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a chart of CPU per hit by size, as SVG")
+    parser.add_argument("--require-all", action="store_true", help="fail if a server is not installed, instead of skipping it")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements to this file")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="write a chart of CPU per hit by size to this file, as SVG")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds, options.connections = 1, 1, options.connections or (32,)
     if options.rounds < 1 or options.seconds < 1:
-        parser.error("--rounds and --seconds are at least 1")
+        parser.error("--rounds and --seconds must be at least 1")
     options.cases = chosen(options.only, options.connections)
     if options.quick and not options.only:
         options.cases = [case for case in options.cases if not case.name.endswith("-50m")]
@@ -75,23 +75,23 @@ def build(package):
 
 
 def prerequisites(options):
-    """Which servers are left out, after checking that the rest can be measured."""
+    """The servers that are skipped, after checking that the others can be measured."""
     # Debian installs nginx and varnishd here, outside of a user's PATH.
     os.environ["PATH"] += os.pathsep + "/usr/sbin"
     cores = os.sched_getaffinity(0)
     if not {0, 1} <= cores:
-        raise Failure(f"this needs the cores 0 and 1, for the servers and the load; there are {sorted(cores)}")
+        raise Failure(f"this needs cores 0 and 1, for the servers and the load; the available cores are {sorted(cores)}")
     for program in ("wrk", "taskset", "setpriv"):
         if not shutil.which(program):
             raise Failure(f"{program} is not installed")
     for binary in filter(None, (options.binary, options.base)):
         if not os.access(binary, os.X_OK):
-            raise Failure(f"{binary} is not a program")
+            raise Failure(f"{binary} is not executable")
     skipped = [name for name, program in NEEDS.items() if not shutil.which(program)]
     for name in skipped:
         if options.require_all:
             raise Failure(f"{name} is not installed, and --require-all was given")
-        print(f"{name} is not installed and is left out: goals that compare with it stay open", file=sys.stderr)
+        print(f"{name} is not installed and is skipped; goals that compare with it remain open", file=sys.stderr)
     return skipped
 
 
@@ -102,7 +102,7 @@ def print_section(title, values):
 
 
 def measure(bench, options):
-    """The startup and all cases; prints as it goes. Returns startup times, and configurations by server."""
+    """Runs the startup and all cases, and prints results as they arrive. Returns startup times, and configurations by server."""
     # Always first: it leaves compiled components, without which the first case would measure compilation.
     startup = {name: bench.startup(name) for name in bench.binaries}
     for name, (first, *later) in startup.items() if options.startup else ():
@@ -121,7 +121,7 @@ def write(path, text):
         path.write_text(text)
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}") from None
-    print(f"written to {path}")
+    print(f"wrote {path}")
 
 
 def main():
@@ -156,7 +156,7 @@ def main():
             if options.chart:
                 drawn = chart(bench.results, about["versions"])
                 if drawn is None:
-                    raise Failure("there is nothing to draw: no hits were measured with 32 connections")
+                    raise Failure("cannot draw a chart: no hits were measured with 32 connections")
                 write(options.chart, drawn)
     except Failure as failure:
         sys.exit(f"bench/compare: {failure}")

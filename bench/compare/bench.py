@@ -1,4 +1,4 @@
-"""Runs the cases: starts the servers of each, fills them, loads them in turn, and checks what they did."""
+"""Runs the cases: starts the servers of each, fills them, loads them in turn, and checks the results."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ class Bench:
         return self
 
     def prepare(self):
-        # Copies, so that a build meanwhile does not change what is measured.
+        # Copies, so that a build during the run does not change what is measured.
         self.binaries = {name: shutil.copy2(binary, self.work / f"{name}-program") for name, binary in self.binaries.items()}
         self.help = {name: run(name, [binary, "serve", "--help"]) for name, binary in self.binaries.items()}
         # Keeps compiled components apart from those of the user who runs the bench.
@@ -110,7 +110,7 @@ class Bench:
         self.next_number += done.sent + 1
         if name in OURS or case.misses:
             counted["compared"] = sample(server, self.digests, first + 1 if case.misses else 0)
-        # With few completed requests, percentiles mean nothing.
+        # With few completed requests, percentiles are meaningless.
         times = {"p50": done.p50, "p99": done.p99, "p999": done.p999} if done.requests >= 20 else {}
         return {"requests": requests, "per_second": requests / done.microseconds * 1e6, "cpu_us": cpu / requests * 1e6,
                 "busy": cpu / done.microseconds * 1e6, "memory": memory, "sent": done.sent, "answered": done.requests, **times, **counted}

@@ -1,4 +1,4 @@
-"""What is measured: which media, how it is requested, and from which servers."""
+"""The cases: which media is requested, how, and from which servers."""
 
 from dataclasses import dataclass
 

@@ -34,7 +34,7 @@ def microseconds(value):
 
 
 def bars(results, size):
-    """Names, colours and values of a panel; what was not measured is not there."""
+    """Names, colours and values of a panel, without values that were not measured."""
     found = []
     for name, kind, server, colour in BARS:
         rounds = results.get((f"{kind}-{size}", CONNECTIONS), {}).get(server)

@@ -1,4 +1,4 @@
-"""A client for checks: one kept-alive connection, and responses with their heads as they came."""
+"""A client for checks: one keep-alive connection, and responses with unmodified heads."""
 
 import socket
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Client:
             received[name.lower()] = ", ".join(filter(None, [received.get(name.lower()), value.strip()]))
         status = int(head[0].split()[1])
         if "content-length" not in received:
-            raise Failure(f"{self.address} answered GET {target} with {status} and no length")
+            raise Failure(f"{self.address} answered GET {target} with {status} and without a length")
         length = int(received["content-length"])
         body = self.input.read(length)
         if len(body) != length:
@@ -54,6 +54,6 @@ class Client:
 
 
 def get(address, target, headers=None):
-    """One request on a connection of its own."""
+    """One request on a separate connection."""
     with Client(address) as client:
         return client.get(target, headers)

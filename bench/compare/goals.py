@@ -1,6 +1,6 @@
-"""The goals: ratios between servers in the same run, with 32 connections unless they say otherwise.
+"""The goals: ratios between servers in the same run, with 32 connections unless stated otherwise.
 
-Each ratio is that of the same round, and the median of all rounds counts.
+Each ratio compares results of the same round, and the median over all rounds counts.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ LANE_GOAL, LANE_SHARE = "mixed traffic: at least 95 % of hits answered by the hi
 
 
 def lane_goal(results):
-    """From the metric of the hit lane; open if the build has none."""
+    """The goal for the hit lane, from its metric; open if the build has none."""
     rounds = results.get(("mixed", 32), {}).get("media-cache", [])
     shares = [values["lane_share"] for values in rounds if "lane_share" in values]
     value = median(shares) if shares else None
@@ -87,7 +87,7 @@ def lane_goal(results):
 
 
 def evaluated(results, startup):
-    """Each goal with what was measured, and whether it is met; None where something was not measured."""
+    """Each goal with its measurements, and whether it is met; None if something was not measured."""
     rows = []
     for goal in GOALS:
         measured = [(ratio, ratio.measured(results)) for ratio in goal.ratios]

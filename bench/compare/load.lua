@@ -1,10 +1,10 @@
--- What wrk sends, and what it reports.
+-- The requests that wrk sends, and the results that it prints.
 --
 --   wrk ... --script load.lua URL -- MODE COUNT FIRST BEFORE AFTER [HEADER VALUE]...
 --
--- The target of a request is BEFORE, a number and AFTER. MODE says which number: "cycle" 0 to COUNT - 1 in order and again, "zipf" one
--- of COUNT at random, with Zipf's distribution and an exponent of 0.8, "new" FIRST and every number after it, and "mixed" the same as
--- "cycle", but a new number for every tenth request. At the end a line that begins with RESULT has what bench/compare/load.py reads.
+-- The target of a request is BEFORE, a number and AFTER. MODE selects the numbers: "cycle" repeats 0 to COUNT - 1 in order, "zipf" draws
+-- one of COUNT from a Zipf distribution with an exponent of 0.8, "new" counts up from FIRST, and "mixed" is like "cycle", but every tenth
+-- request has a new number. At the end, a line that begins with RESULT has the results for bench/compare/load.py.
 
 local EXPONENT = 0.8
 local threads = {}

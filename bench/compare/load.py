@@ -1,4 +1,4 @@
-"""Runs wrk, on a core of its own, and reads what it reports."""
+"""Runs wrk on a separate core, and parses its report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class Load:
 
 
 def load(server, case, connections, seconds, first):
-    """Loads a server for some seconds. `first` seeds what is chosen at random, and numbers the first new media."""
+    """Loads a server for some seconds. `first` is the random seed, and the number of the first new media."""
     before, after = server.target(case.size)
     arguments = [case.mode, case.objects, first, before, after, *(text for header in server.headers.items() for text in header)]
     pinned = ["taskset", "--cpu-list", LOAD_CORE, "setpriv", "--pdeathsig", "TERM"]
@@ -31,7 +31,7 @@ def load(server, case, connections, seconds, first):
     output = run(f"{case.name}, {server.name}: wrk", command, timeout=seconds + 120)
     lines = [line for line in output.splitlines() if line.startswith("RESULT ")]
     if not lines:
-        raise Failure(f"{case.name}, {server.name}: wrk reports nothing: {output}")
+        raise Failure(f"{case.name}, {server.name}: wrk printed no result: {output}")
     values = {name: int(value) for name, value in (pair.split("=") for pair in lines[0].split()[1:])}
     failed = {name: count for name in ("connect", "read", "write", "status", "timeout") if (count := values.pop(name))}
     if failed:

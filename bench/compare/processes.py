@@ -1,4 +1,4 @@
-"""Processes of the bench: pinned to a core, measured, and gone when the bench is, whatever happens to it."""
+"""Processes of the bench: pinned to a core, measured, and terminated with the bench, however it ends."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ SERVER_CORE, LOAD_CORE = 0, 1
 
 
 class Failure(Exception):
-    """What ends the bench, with what failed and with what."""
+    """An error that ends the bench: what failed, and why."""
 
 
 class Process:
@@ -29,16 +29,16 @@ class Process:
             line = self.process.stdout.readline()
             if not line.startswith("listening on http://"):
                 self.stop()
-                raise Failure(f"{name} does not start: {self.quote()}")
+                raise Failure(f"cannot start {name}: {self.quote()}")
             self.address = line.strip().removeprefix("listening on http://")
 
     def quote(self):
-        """The end of what the process has written."""
+        """The end of the process's output."""
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n  ".join([" ".join(self.command), *lines[-10:]])
 
     def wait_for(self, is_ready, seconds=20):
-        """Waits until the process does what it was started for."""
+        """Waits until the process is ready."""
         deadline = time.monotonic() + seconds
         while not is_ready():
             if self.process.poll() is not None:

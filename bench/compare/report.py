@@ -1,4 +1,4 @@
-"""What is printed: the configuration, a table for each case, and the goals."""
+"""Prints the configuration, a table for each case, and the goals."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ COLUMNS = f"{'':14}{'requests':>10} {'per second':>11} {'CPU each':>11} {'busy':
 
 
 def version(command, pattern=r".+"):
-    """What a program says of its version, on standard output or standard error, and with any exit status."""
+    """The version that a program prints, on standard output or standard error, with any exit status."""
     text = run(command[0], ["sh", "-c", '"$@" 2>&1 || true', "sh", *command])
     found = re.search(pattern, text)
     return found.group(0).strip() if found else "unknown"
@@ -62,7 +62,7 @@ def print_table(case, connections, servers):
 
 
 def print_counts(results):
-    """What was checked: the requests of all rounds of ours, and what the service made of them."""
+    """The checks: the requests in all rounds of media-cache, and how the service counted them."""
     checked = [values for servers in results.values() for rounds in servers.values() for values in rounds if "counted" in values]
     total = lambda name: sum(values[name] for values in checked)
     if checked:
@@ -86,7 +86,7 @@ def goal_text(row):
 
 
 def print_goals(rows):
-    print("\ngoals, as ratios in this run (medians of the rounds, 32 connections unless they say otherwise)")
+    print("\ngoals, as ratios in this run (medians of the rounds, 32 connections unless stated otherwise)")
     for row in rows:
         verdict = {True: "met", False: "MISSED", None: "open"}[row["met"]]
         count = f", {len(row['missed'])} of {len(row['ratios'])}" if row["missed"] and len(row["ratios"]) > 1 else ""

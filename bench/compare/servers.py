@@ -10,7 +10,7 @@ from processes import LOAD_CORE, Failure, Process, run
 
 HERE = Path(__file__).parent
 ALLOWED_PAGE = "https://page.example"
-# What Chromium sends for an image of another site.
+# The headers that Chromium sends for an image of another site.
 CHROMIUM = {
     "sec-ch-ua-platform": '"Linux"', "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
     "sec-ch-ua": '"Chromium";v="140", "Not=A?Brand";v="24"', "sec-ch-ua-mobile": "?0",
@@ -44,7 +44,7 @@ def filled_in(template, values):
 
 
 class Origin(Process):
-    """Has media of every size and name, and counts what is fetched."""
+    """Serves media of every size and name, and counts requests."""
 
     def __init__(self, program, directory):
         super().__init__("origin", [program, "origin"], directory, LOAD_CORE, reports_address=True)
@@ -120,7 +120,7 @@ class MediaCache(Server):
         signed = run("media-cache sign", [self.program, "sign", "--signing-key-file", self.key, url]).strip()
         before, separator, after = signed.partition("%2F0.png")
         if not separator:
-            raise Failure(f"a signed URL does not have the URL as it was: {signed}")
+            raise Failure(f"a signed URL does not contain the original URL: {signed}")
         return before + "%2F", ".png" + after
 
 
@@ -155,7 +155,7 @@ class Varnish(Server):
 
 
 class Rendered(Server):
-    """A server with one response to everything: that of media-cache to the same request."""
+    """A server with one response to all requests: that of media-cache to the same request."""
 
     def start(self):
         ours = self.bench.ours()

@@ -1,4 +1,4 @@
-"""Checks after each round: what was sent is what was counted, and responses are the origin's media with every documented header."""
+"""Checks after each round: all requests were counted, and responses are the origin's media with every documented header."""
 
 import hashlib
 import json
@@ -40,7 +40,7 @@ def hit_lane_responses(server):
 
 
 def documented(case, number, digest):
-    """The headers that a response of ours has by its documentation: values, or what a value has to satisfy."""
+    """The documented headers of a response of media-cache: values, or predicates on them."""
     headers = {
         "content-type": "image/png", "content-length": str(case.size), "content-disposition": f'inline; filename="{number}.png"',
         "etag": f'"{digest}"', "last-modified": parsedate_to_datetime, "cache-control": "public, max-age=86400", "accept-ranges": "bytes",
@@ -65,7 +65,7 @@ def satisfies(value, expected):
 
 
 def check(server, client, number, digests):
-    """One response: its status and bytes, and the headers if it is ours."""
+    """Checks one response: its status and bytes, and the headers if it is from media-cache."""
     case = server.case
     response, digest = client.get(server.path(number), server.headers), digests.of(case.size, number)
     where = f"{case.name}, {server.name}: GET {server.path(number)}"
@@ -81,7 +81,7 @@ def check(server, client, number, digests):
 
 
 def sample(server, digests, first):
-    """Compares up to 1,000 responses, which have to be hits unless misses are measured."""
+    """Compares up to 1,000 responses, which must be hits unless misses are measured."""
     case = server.case
     count = min(SAMPLES, max(SAMPLED_BYTES // case.size, 1))
     before = stats(server)["hits"] if server.name in OURS else 0
@@ -95,7 +95,7 @@ def sample(server, digests, first):
 
 
 def settled(measure, at_least):
-    """What is measured, once it is as much as expected, or after two seconds."""
+    """The measured value, once it is as large as expected, or after two seconds."""
     deadline = time.monotonic() + 2
     while (value := measure()) < at_least and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -103,10 +103,10 @@ def settled(measure, at_least):
 
 
 class Counts:
-    """Compares the requests that were sent with what the service and the origin counted meanwhile.
+    """Compares the requests that were sent with the counts of the service and the origin.
 
-    At its end wrk closes its connections, on each of which a request is under way. Nearly all of these are counted too; but a connection may
-    be gone before its request is read.
+    When wrk ends, it closes its connections, each with a request in progress. Nearly all of these are counted, too; but a connection may
+    be closed before its request is read.
     """
 
     def __init__(self, server, origin):

@@ -201,7 +201,7 @@ fn desktop(width: i32, height: i32, frames: i32) -> Frames {
     }))
 }
 
-/// Moving charts, changing numbers and a progress bar: most of a large picture stays the same.
+/// Moving charts, changing numbers and a progress bar: most of a large picture remains the same.
 fn dashboard(width: i32, height: i32, frames: i32) -> Frames {
     Box::new((0..frames).map(move |frame| {
         let mut picture = Picture::new(width, height, [24, 27, 38]);

@@ -49,9 +49,9 @@ pub struct Source {
 pub fn probe(gif: &Path) -> anyhow::Result<Source> {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "error", "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0"]).arg(gif);
-    let found = command.output().context("ffprobe does not start")?;
+    let found = command.output().context("cannot start ffprobe")?;
     let text = String::from_utf8_lossy(&found.stdout);
-    let (width, height) = text.trim().split_once(',').context("ffprobe finds no picture")?;
+    let (width, height) = text.trim().split_once(',').context("ffprobe found no picture")?;
     Ok(Source { gif: gif.into(), width: width.parse()?, height: height.parse()? })
 }
 
@@ -75,7 +75,7 @@ impl Source {
         let seconds = |name: &str| -> Option<f64> { report.split_once(name)?.1.split_once('s')?.0.parse().ok() };
         // With a resolution of a millisecond.
         let spent = seconds("bench: utime=").zip(seconds(" stime=")).map(|(user, system)| (user + system) * 1e3);
-        Ok(spent.context("ffmpeg does not report its time")?.max(0.5))
+        Ok(spent.context("ffmpeg did not report its time")?.max(0.5))
     }
 
     /// The similarity of a video to the GIF at each of its frames: the SSIM in decibels.
@@ -94,8 +94,8 @@ impl Source {
 
 /// Runs a command and returns what it reports.
 fn run(mut command: Command) -> anyhow::Result<String> {
-    let output = command.output().context("ffmpeg does not start")?;
+    let output = command.output().context("cannot start ffmpeg")?;
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "ffmpeg fails: {report}");
+    ensure!(output.status.success(), "ffmpeg failed: {report}");
     Ok(report)
 }

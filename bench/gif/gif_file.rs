@@ -1,4 +1,4 @@
-//! Writes the GIFs of the corpus, in the ways that common programs write them.
+//! Writes the GIFs of the corpus in the ways in which common programs write them.
 
 use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
@@ -20,13 +20,13 @@ pub enum Dither {
 pub enum Store {
     /// All of it.
     Whole,
-    /// The rectangle that has changed, with unchanged pixels transparent.
+    /// The rectangle that has changed, in which unchanged pixels are transparent.
     Changes,
     /// All of it, with white as transparent, and the canvas cleared after each frame.
     Cleared,
 }
 
-/// Steps of red, green and blue in the palette; the colour after them is the transparent one.
+/// Steps of red, green and blue in the palette; the colour after them is transparent.
 const STEPS: [i32; 3] = [6, 7, 6];
 const TRANSPARENT: u8 = 252;
 

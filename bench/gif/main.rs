@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The bench generates its GIFs, the same ones in every run, and adds those in the directories. Both converters convert each GIF in turn,
-//! on one thread, N times. Times are processor times, user and system; the start of ffmpeg is not counted.
+//! on one thread, N times. Times are user and system processor time, without the start of ffmpeg.
 //!
 //! Both are lossy, so they are compared at the same quality: ffmpeg encodes with several values of `-crf`, and its bytes and its time are
 //! interpolated to the SSIM of the embedded converter (measured against the picture that enters the encoders).
@@ -44,7 +44,7 @@ fn main() -> anyhow::Result<()> {
             directory => directories.push(PathBuf::from(directory)),
         }
     }
-    ensure!(rounds > 0, "--rounds needs at least 1");
+    ensure!(rounds > 0, "--rounds must be at least 1");
     let mut samples = corpus::corpus();
     for directory in &directories {
         samples.extend(read_directory(directory)?);
@@ -101,7 +101,11 @@ fn compare(sample: &Sample, scratch: &Path, rounds: u32) -> anyhow::Result<Compa
         }
     }
     let ours = Encoded { milliseconds, bytes: ours.metadata()?.len() as f64, quality: source.quality(&ours)? };
-    let usual = CRFS.iter().position(|&crf| crf == DEFAULT_CRF).and_then(|at| curve.get(at).copied()).context("no usual -crf")?;
+    let usual = CRFS
+        .iter()
+        .position(|&crf| crf == DEFAULT_CRF)
+        .and_then(|at| curve.get(at).copied())
+        .context("no result for the default -crf")?;
     let same = Encoded::at_quality(&curve, ours.quality).context("no curve")?;
     Ok(Compared { ours, usual, same })
 }

@@ -51,14 +51,14 @@ async fn answer(Path((kind, _)): Path<(String, String)>) -> Response {
     ([(header::CONTENT_TYPE, mimetype)], vec![b'x'; length as usize]).into_response()
 }
 
-/// All clients but the ordinary one.
+/// All clients except the ordinary one.
 pub struct Load {
     origin: SocketAddr,
     service: SocketAddr,
     large: String,
     next: AtomicU64,
     answers: Mutex<BTreeMap<String, u64>>,
-    /// Slow clients that were closed.
+    /// Slow clients that the service disconnected.
     pub closed: AtomicU64,
 }
 
@@ -79,7 +79,7 @@ impl Load {
         }
     }
 
-    /// How many URLs were requested.
+    /// The number of URLs that were requested.
     pub fn requested(&self) -> u64 {
         self.next.load(Ordering::Relaxed)
     }
@@ -92,14 +92,14 @@ impl Load {
 
     async fn be_slow(self: Arc<Self>, kind: u64) {
         loop {
-            // Reconnects, however the connection ended.
+            // Reconnects, for whatever reason the connection ended.
             let _ = self.dawdle(kind).await;
             add(&self.closed);
             tokio::time::sleep(DRIP).await;
         }
     }
 
-    /// Connects, and is slow until the service closes the connection.
+    /// Connects, and stays slow until the service closes the connection.
     async fn dawdle(&self, kind: u64) -> std::io::Result<()> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(16 << 10)?;
@@ -150,7 +150,7 @@ impl Load {
             let answer = match tokio::time::timeout(PATIENCE, asking).await {
                 Ok(Ok(status)) => status.as_u16().to_string(),
                 Ok(Err(_)) => "broken".into(),
-                Err(_) => "not waited for".into(),
+                Err(_) => "abandoned".into(),
             };
             *self.answers.lock().unwrap_or_else(PoisonError::into_inner).entry(answer).or_default() += 1;
         }

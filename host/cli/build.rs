@@ -1,6 +1,6 @@
-//! Determines the commit that is built, for `media-cache --version`: the value of `SOURCE_COMMIT`, or else the commit of the package
+//! Determines the commit of the build for `media-cache --version`: the value of `SOURCE_COMMIT`, or else the commit of the package
 //! (`.cargo_vcs_info.json`, which `cargo package` writes), or else the commit of the git work tree that tracks this file. Without any of
-//! them, as in a source archive, it is unknown. The script runs again when the work tree has another commit, and never otherwise.
+//! them, as in a source archive, it is unknown. The script runs again only when the commit of the work tree changes.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ fn main() {
     println!("cargo::rustc-env=BUILD_COMMIT={}", commit.get(..12).unwrap_or(&commit));
 }
 
-/// The commit from which the package was made.
+/// The commit that the package was made from.
 fn packaged() -> Option<String> {
     let text = std::fs::read_to_string(PACKAGED).ok()?;
     let (_, rest) = text.split_once("\"sha1\"")?;
@@ -28,7 +28,8 @@ fn packaged() -> Option<String> {
 fn checked_out() -> Option<String> {
     git(&["ls-files", "--error-unmatch", "build.rs"])?;
     let commit = git(&["rev-parse", "HEAD"]).filter(|commit| is_commit(commit))?;
-    // `HEAD` changes with the branch, and its log with each commit; without a log, the branch does, wherever it is stored.
+    // `HEAD` changes when another branch is checked out, and its log with each commit. Without a log, watch the file that stores the
+    // branch.
     let path = |name: &str| git(&["rev-parse", "--git-path", name]).map(PathBuf::from).filter(|path| path.exists());
     let branch = || git(&["symbolic-ref", "--quiet", "HEAD"]).and_then(|branch| path(&branch)).or_else(|| path("packed-refs"));
     for watched in [path("HEAD"), path("logs/HEAD").or_else(branch)].iter().flatten() {

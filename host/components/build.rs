@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use media_cache_component_builder::{Component, Error, file_name, find_or_build, report};
 
-/// The policies, the default first. The package of each is `guest/policies/NAME`. This is the only list of them.
+/// The policies, beginning with the default. The package of each is `guest/policies/NAME`. This is the only list of them.
 const POLICIES: [&str; 5] = ["lru", "sieve", "s3-fifo", "gdsf", "w-tinylfu"];
 
 fn main() {

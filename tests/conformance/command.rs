@@ -16,7 +16,7 @@ fn report_of_a_passing_policy_has_a_line_per_check_and_a_summary() {
     let (last, checks) = lines[1..].split_last().unwrap();
     assert_eq!(checks.len(), 22);
     assert!(checks.iter().all(|line| line.starts_with("ok    ")), "{}", finished.text());
-    assert!(checks[5].starts_with("ok    never names an entry that is not tracked, nor one twice ("), "{}", checks[5]);
+    assert!(checks[5].starts_with("ok    names only tracked entries, and none twice ("), "{}", checks[5]);
     assert!(last.starts_with("lru: 22 of 22 checks passed in "), "{last}");
 }
 
@@ -42,7 +42,7 @@ fn verdicts_can_be_printed_as_json() {
     let verdicts: Vec<serde_json::Value> = finished.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(verdicts.len(), 22);
     assert_eq!((&verdicts[0]["policy"], &verdicts[0]["outcome"]), (&"lru".into(), &"passed".into()));
-    assert_eq!(verdicts[0]["check"], "says what it is");
+    assert_eq!(verdicts[0]["check"], "describes itself");
 }
 
 #[test]
@@ -72,6 +72,6 @@ fn file_that_is_not_a_policy_is_an_error_with_the_reason() {
 fn policy_limit_options_apply_to_the_suite() {
     let finished = run_blocking_in(Path::new("."), &["policy", "test", "--policy-memory-mb", "4", "lru"]);
     assert_eq!(finished.code, Some(1));
-    let wrong = "FAIL  copes with 200,000 entries\n      it needed more than its limit of 4 MiB of memory\n-     takes up 1 KiB";
+    let wrong = "FAIL  handles 200,000 entries\n      it needed more than its limit of 4 MiB of memory\n-     uses at most 1 KiB";
     assert!(finished.text().contains(wrong), "{}", finished.text());
 }

@@ -63,5 +63,5 @@ fn policy_new_writes_to_the_given_directory_and_refuses_an_invalid_name() {
     assert!(directory.path().join("some/where/mine/wit/eviction.wit").is_file());
     let made = run_blocking_in(directory.path(), &["policy", "new", "Mine"]);
     assert_eq!(made.code, Some(2));
-    assert!(made.stderr.contains("the characters a-z, 0-9 and -"), "{}", made.stderr);
+    assert!(made.stderr.contains("all of them a-z, 0-9 or -"), "{}", made.stderr);
 }

@@ -2,9 +2,9 @@
 
 use crate::wrong::{Fault, verdicts};
 
-const DESCRIBES: &str = "says what it is";
-const UNKNOWN: &str = "refuses an option that it does not have, by name";
-const VALUES: &str = "takes any value of an option, or refuses it by name";
+const DESCRIBES: &str = "describes itself";
+const UNKNOWN: &str = "rejects an unknown option by name";
+const VALUES: &str = "accepts any value of an option, or rejects it by name";
 
 /// Asserts that of the checks of the description only this one fails, and returns its detail. The other checks do not depend on options.
 #[track_caller]
@@ -17,26 +17,26 @@ fn fails(fault: Fault, check: &str) -> String {
 #[test]
 fn suite_fails_a_policy_with_an_invalid_name_or_version() {
     let detail = fails(Fault::HasACapitalName, DESCRIBES);
-    assert_eq!(detail, "its name is \"Wrong\"; it has to be of the characters a-z, 0-9 and -, and 40 of them at most");
+    assert_eq!(detail, "its name is \"Wrong\"; it must be at most 40 characters, all of them a-z, 0-9 or -");
     let detail = fails(Fault::HasNoVersion, DESCRIBES);
-    assert_eq!(detail, "its version is \"1\"; it has to be three numbers, such as 1.2.3");
+    assert_eq!(detail, "its version is \"1\"; it must be three numbers, such as 1.2.3");
 }
 
 #[test]
 fn suite_fails_a_policy_whose_description_changes() {
     let detail = fails(Fault::DescribesTwoThings, DESCRIBES);
-    assert!(detail.starts_with("a second instance says something else: "), "{detail}");
+    assert!(detail.starts_with("a second instance describes itself differently: "), "{detail}");
 }
 
 #[test]
 fn suite_fails_a_policy_that_refuses_its_own_default() {
-    let detail = fails(Fault::RefusesItsDefault, "takes the defaults that it states");
+    let detail = fails(Fault::RefusesItsDefault, "accepts its own defaults");
     assert_eq!(detail, "with [(\"depth\", \"1\")] and a capacity of 1: \"depth has to be 2\"");
 }
 
 #[test]
 fn suite_fails_a_policy_that_accepts_an_unknown_option() {
-    assert_eq!(fails(Fault::TakesAnyOption, UNKNOWN), "it takes an option called \"no-such-option\"");
+    assert_eq!(fails(Fault::TakesAnyOption, UNKNOWN), "it accepts an option called \"no-such-option\"");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use crate::modules::Import;
 /// The imports of each file, by its name.
 type Graph<'i> = BTreeMap<&'i str, Vec<&'i Import<'i>>>;
 
-/// Lists cycles, the shortest first, and removes the imports of each before it searches for the next. Of a cycle with upward
-/// imports it removes only these: they are wrong anyway, and the others may be part of further cycles.
+/// Lists cycles, the shortest first, and removes the imports of each before it searches for the next. If a cycle has upward imports, it
+/// removes only these: they are wrong in any case, and the others may be part of further cycles.
 pub fn cycles<'i>(imports: &'i [Import<'i>]) -> Vec<Vec<&'i Import<'i>>> {
     let mut graph = Graph::new();
     for import in imports {

@@ -1,4 +1,4 @@
-//! Tests the checks themselves: in small crates, they find what breaks the rules and nothing else.
+//! Tests the checks themselves: in small crates, they find what breaks the rules, and nothing else.
 
 use std::collections::BTreeMap;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Describes each dependency that `layers`, from the bottom up, do not allow. `crates` maps directories to those of their
+/// Describes each dependency that `layers`, from the bottom up, do not allow. `crates` maps the directory of each crate to those of its
 /// dependencies. A crate belongs to the first layer that lists its directory, or the parent directory followed by `/*`.
 pub fn misplaced(crates: &BTreeMap<String, Vec<String>>, layers: &[&[&str]]) -> Vec<String> {
     let layer_of = |name: &str| {

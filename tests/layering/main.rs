@@ -3,7 +3,7 @@
 //!
 //! The checks read source text, so they do not see what macros generate.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot continue has failed")]
 
 mod cycles;
 mod examples;

@@ -58,7 +58,7 @@ impl Modules {
         self.files.insert(name.to_owned(), file);
     }
 
-    /// Every import between two files, with one entry for each pair.
+    /// All imports between files, with one entry for each pair.
     pub fn imports(&self) -> Vec<Import<'_>> {
         self.files.iter().flat_map(|(name, file)| self.imports_of(name, file)).collect()
     }

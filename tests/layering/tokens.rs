@@ -1,6 +1,6 @@
 //! Splits Rust source into tokens, and drops comments, string and character literals, and lifetimes.
 
-/// Returns the words and symbols of `source`. All symbols but `::` and `..` are single characters.
+/// Returns the words and symbols of `source`. All symbols except `::` and `..` are single characters.
 pub fn tokenize(source: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = source;

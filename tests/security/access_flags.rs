@@ -73,14 +73,14 @@ async fn invalid_access_rule_values_are_refused_with_the_valid_form() {
     for (argument, words) in [
         ("--allow-address=localhost", "an address or a range, such as 192.0.2.1"),
         ("--allow-address=127.0.0.1/33", "an address or a range"),
-        ("--allow-address=127.0.0.1/8", "neither one address, 127.0.0.1, nor a range, 127.0.0.0/8"),
+        ("--allow-address=127.0.0.1/8", "write 127.0.0.1 for the address, or 127.0.0.0/8 for the range"),
         ("--deny-address=10.0.0.0/8,", "an address or a range"),
         ("--deny-address=010.0.0.0/8", "an address or a range"),
         ("--deny-address=127.0.0.01", "an address or a range"),
         ("--deny-host=http://example.org/", "without a scheme, a port or a path"),
         ("--allow-host=*.*.example.org", "use the form example.org"),
-        ("--allow-port=0", "it has to be a number from 1 to 65535"),
-        ("--deny-port=65536", "it has to be a number from 1 to 65535"),
+        ("--allow-port=0", "it must be a number from 1 to 65535"),
+        ("--deny-port=65536", "it must be a number from 1 to 65535"),
     ] {
         let finished = run(&["serve", argument]).await;
         assert_eq!(finished.code, Some(2), "{argument}: {}", finished.stderr);

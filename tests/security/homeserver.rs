@@ -84,7 +84,7 @@ async fn command_line_reads_the_token_from_a_file_and_reports_an_unusable_one() 
     let run_lines = async |line: String| run(&line.split('\n').collect::<Vec<_>>()).await;
 
     assert!(run(&get).await.failed().contains("see --matrix-homeserver"));
-    for (file, words) in [(dir.write("empty", b" \n"), "has no access token in it"), (dir.path("missing"), "cannot read")] {
+    for (file, words) in [(dir.write("empty", b" \n"), "contains no access token"), (dir.path("missing"), "cannot read")] {
         let said = run_lines(with(file.to_str().unwrap())).await.failed();
         assert!(said.contains(words), "{said}");
     }

@@ -232,14 +232,14 @@ async fn service_refuses_to_start_on_a_public_address_without_keys_or_public() {
     write_secret(&key, "correct horse battery staple");
     let key = key.to_str().unwrap();
     for (arguments, words) in [
-        (&["--listen", "0.0.0.0:0"][..], &["--listen 0.0.0.0:0 can be reached", "--signing-key-file", "--public", "127.0.0.1"][..]),
-        (&["--listen", "[::]:0"], &["--listen [::]:0 can be reached"]),
-        (&["--listen", "192.0.2.1:80"], &["--listen 192.0.2.1:80 can be reached"]),
+        (&["--listen", "0.0.0.0:0"][..], &["--listen 0.0.0.0:0 is reachable", "--signing-key-file", "--public", "127.0.0.1"][..]),
+        (&["--listen", "[::]:0"], &["--listen [::]:0 is reachable"]),
+        (&["--listen", "192.0.2.1:80"], &["--listen 192.0.2.1:80 is reachable"]),
         (
             &["--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"],
-            &["--admin-listen 0.0.0.0:0 can be reached", "--admin-token-file"],
+            &["--admin-listen 0.0.0.0:0 is reachable", "--admin-token-file"],
         ),
-        (&["--listen", "0.0.0.0:0", "--public", "--signing-key-file", key], &["leave out one of them"]),
+        (&["--listen", "0.0.0.0:0", "--public", "--signing-key-file", key], &["use only one of them"]),
     ] {
         let said = dir.run(&[&["serve"], arguments].concat()).await.failed();
         assert!(words.iter().all(|word| said.contains(word)), "{arguments:?}: {said}");
@@ -259,7 +259,7 @@ async fn error_for_an_unusable_secrets_file_names_it_without_its_content() {
     for (text, option, words) in [
         ("fifteen-letters", "--signing-key-file", "line 1, cannot be used: it has 15 bytes"),
         ("sixteen-letters!\n\nshort", "--signing-key-file", "line 3, cannot be used: it has 5 bytes"),
-        ("# nothing\n\n", "--signing-key-file", "there is nothing in"),
+        ("# nothing\n\n", "--signing-key-file", "contains neither a key nor a token"),
         ("fifteen-letters", "--admin-token-file", "line 1, cannot be used: it has 15 bytes"),
         ("a token with blanks", "--admin-token-file", "line 1, cannot be used: a token may contain only"),
     ] {
@@ -274,5 +274,5 @@ async fn error_for_an_unusable_secrets_file_names_it_without_its_content() {
     std::fs::set_permissions(&readable, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
     let readable = readable.to_str().unwrap();
     let service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-token-file", readable]).await;
-    service.wait_for_log(&format!("{readable} can be read by others than its owner (mode 640)")).await;
+    service.wait_for_log(&format!("{readable} is readable by users other than its owner (mode 640)")).await;
 }

@@ -55,7 +55,7 @@ async fn put_stores_a_file_or_standard_input() {
     assert!(said.starts_with("stored: own name.jpg, image/jpeg"), "{said}");
     assert_eq!(dir.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
     let said = dir.run_with_input(&["put", NOWHERE, "-"], &png(2)).await.succeeded_text();
-    assert!(said.starts_with("kept what was stored before: own name.jpg"), "{said}");
+    assert!(said.starts_with("kept the existing entry: own name.jpg"), "{said}");
     assert_eq!(dir.run(&["get", NOWHERE]).await.succeeded(), jpeg(1));
 
     let other = "https://nowhere.invalid/other.png";

@@ -120,7 +120,7 @@ async fn component_commands_swap_and_roll_back() {
     let service = dir.serve().await;
     let file = dir.write("mine.wasm", &of_version("9.9.9"));
     let swapped = command(&service, &["swap", file.to_str().unwrap()]).await.succeeded_text();
-    assert_eq!(swapped, "media-cache-component 9.9.9 is in place\n");
+    assert_eq!(swapped, "media-cache-component 9.9.9 is active\n");
     let shown = command(&service, &["show"]).await.succeeded_text();
     assert!(shown.contains("media-cache-component 9.9.9") && shown.contains("(the built-in cache)"), "{shown}");
     command(&service, &["rollback"]).await.succeeded_text();
@@ -158,7 +158,7 @@ async fn uploaded_component_survives_restarts_until_another_one_is_configured() 
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
     let service = dir.serve_with(&configured).await;
     assert_eq!(component(&service).await["version"], "7.7.7", "the configured one");
-    service.wait_for_log("cannot be used; it is").await;
+    service.wait_for_log("which was chosen during a previous run; using ").await;
     service.stop().await;
     let service = dir.serve().await;
     assert_eq!(component(&service).await["origin"], "the built-in cache");

@@ -55,18 +55,18 @@ async fn every_configuration_error_is_reported_at_once_with_its_location() {
         let arguments = [command, &["--config", "media-cache.toml"]].concat();
         let said = run_in(&dir.path(""), &variables, &arguments).await.failed();
         let lines: Vec<&str> = said.lines().map(str::trim).collect();
-        assert_eq!(lines[0], "media-cache: the configuration cannot be used:");
+        assert_eq!(lines[0], "media-cache: the configuration is invalid:");
         for line in [
-            "MEDIA_CACHE_LISTN is not a variable that is known; there is MEDIA_CACHE_LISTEN",
-            "MEDIA_CACHE_MAX_MEMORY_MB=much: it is not a whole number that is not negative",
-            "MEDIA_CACHE_GRACE_SECONDS=: it is not a whole number that is not negative",
-            "media-cache.toml:1:1: max-size-mb = 0: it has to be at least 1",
-            "media-cache.toml:3:3: max-sise-mb is not a key that is known; there is max-size-mb",
-            "media-cache.toml:4:1: listen = 8080: it has to be a string, in quotes",
-            "media-cache.toml:5:1: transcoder = \"gimp\": it is one of embedded, ffmpeg, none",
-            "media-cache.toml:7:1: max-body-mb = 1.5: it is not a whole number that is not negative",
-            "media-cache.toml:8:1: config is not a key that is known",
-            "media-cache.toml:9:2: serve is a table, and there are none: every key stands by itself",
+            "MEDIA_CACHE_LISTN is not a known variable; did you mean MEDIA_CACHE_LISTEN?",
+            "MEDIA_CACHE_MAX_MEMORY_MB=much: it must be a whole number, and not negative",
+            "MEDIA_CACHE_GRACE_SECONDS=: it must be a whole number, and not negative",
+            "media-cache.toml:1:1: max-size-mb = 0: it must be at least 1",
+            "media-cache.toml:3:3: max-sise-mb is not a known key; did you mean max-size-mb?",
+            "media-cache.toml:4:1: listen = 8080: it must be a string, in quotes",
+            "media-cache.toml:5:1: transcoder = \"gimp\": it must be one of embedded, ffmpeg, none",
+            "media-cache.toml:7:1: max-body-mb = 1.5: it must be a whole number, and not negative",
+            "media-cache.toml:8:1: config is not a known key",
+            "media-cache.toml:9:2: serve is a table, but all keys must be at the top level",
         ] {
             assert!(lines.contains(&line), "{line} is not in {said}");
         }
@@ -82,9 +82,9 @@ async fn invalid_configuration_file_is_reported_with_its_name_and_the_reason() {
     for (name, bytes, reason) in [
         ("duplicate.toml", &b"dir = \"a\"\ndir = \"b\"\n"[..], "duplicate.toml:2:1: duplicate key: dir"),
         ("syntax.toml", b"dir = \n", "syntax.toml:1:7: "),
-        ("bytes.toml", b"dir = \"\xff\"\n", "bytes.toml: it is not UTF-8, beginning with byte 7"),
+        ("bytes.toml", b"dir = \"\xff\"\n", "bytes.toml: it is not valid UTF-8, starting at byte 7"),
         ("large.toml", &[b'#'; (1 << 20) + 1], "large.toml: it is larger than 1048576 bytes"),
-        ("list.toml", b"dir = [\"a\"]\n", "list.toml:1:1: dir = [\"a\"]: it has to be a string, in quotes"),
+        ("list.toml", b"dir = [\"a\"]\n", "list.toml:1:1: dir = [\"a\"]: it must be a string, in quotes"),
     ] {
         dir.write(name, bytes);
         let said = run_in(&dir.path(""), &[], &["config", "show", "--config", name]).await.failed();
@@ -110,7 +110,7 @@ async fn service_link_variables_of_kubernetes_are_ignored() {
     let said = run_in(&dir.path(""), &links, &["config", "show"]).await.succeeded_text();
     assert!(said.lines().all(|line| line.starts_with("# ") || line.ends_with("# default") || line.is_empty()), "{said}");
     let said = run_in(&dir.path(""), &[("MEDIA_CACHE_PORT", "8080")], &["config", "show"]).await.failed();
-    assert!(said.contains("MEDIA_CACHE_PORT is not a variable that is known"), "{said}");
+    assert!(said.contains("MEDIA_CACHE_PORT is not a known variable"), "{said}");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn config_check_reports_every_problem_of_an_unusable_configuration() {
         assert!(said.contains(problem), "{said}");
     }
     assert_eq!(said.lines().count(), 5, "{said}");
-    assert!(said.starts_with("media-cache: the configuration cannot be used:\n  "), "{said}");
+    assert!(said.starts_with("media-cache: the configuration is invalid:\n  "), "{said}");
     let said = run_in(&dir.path(""), &[], &["config", "check", "--component", "not.wasm"]).await.failed();
     assert_eq!(said.lines().collect::<Vec<_>>(), ["media-cache: not.wasm is not WebAssembly"]);
     assert_eq!(names(&dir), ["no directory", "not.wasm"]);
@@ -195,14 +195,14 @@ async fn config_check_tests_every_configured_file_program_and_address() {
     for (arguments, problem) in [
         (&["--transcoder", "ffmpeg"][..], "--transcoder ffmpeg needs the program ffmpeg, which cannot be run: "),
         (&["--signing-key-file", "nowhere/key"], "cannot read nowhere/key: "),
-        (&["--signing-key-file", "empty"], "there is nothing in empty; "),
+        (&["--signing-key-file", "empty"], "empty contains neither a key nor a token; "),
         (&["--admin-token-file", "."], "cannot read .: "),
         (&["--dir", "file/cache"], "cannot create the directory file/cache in file: "),
         (&["--dir", "/proc/self"], "cannot write to the directory /proc/self: "),
         (&["--record-trace", "/proc/self/trace.csv"], "cannot record requests in /proc/self/trace.csv: "),
         (&["--listen", "192.0.2.1:80", "--public"], "cannot listen on 192.0.2.1:80: "),
         (&["--admin-listen", "nowhere.invalid:1"], "cannot listen on nowhere.invalid:1: there is no host nowhere.invalid"),
-        (&["--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 can be reached from other machines"),
+        (&["--listen", "0.0.0.0:0"], "--listen 0.0.0.0:0 is reachable from other machines"),
     ] {
         // No program is found on this path.
         let variables = [("PATH", "/nowhere")];

@@ -82,7 +82,7 @@ async fn invalid_disk_space_options_are_refused_at_the_start() {
     let dir = ServiceDirectory::create();
     let spool = dir.write("a file", b"");
     for (arguments, sentence) in [
-        (["--reserved-mb", "500"], "--reserved-mb 500 has to be less than --max-size-mb 500"),
+        (["--reserved-mb", "500"], "--reserved-mb 500 must be less than --max-size-mb 500"),
         (["--spool-dir", spool.to_str().unwrap()], "--spool-dir: cannot create a file in"),
     ] {
         let failed = dir.run(&["serve", arguments[0], arguments[1]]).await;

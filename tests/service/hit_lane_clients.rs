@@ -111,7 +111,7 @@ async fn check_that_it_is_sent_to_its_end(service: Service, mut client: RawClien
     // Once this is answered, the other connection has been accepted.
     service.get("/healthz").await;
     service.signal(Signal::TERM);
-    service.wait_for_log("finishing what is under way").await;
+    service.wait_for_log("finishing requests in progress").await;
     half.send("st: x\r\n\r\n").await;
     assert!(half.read_to_end().await.starts_with("HTTP/1.1 200 "), "the first request on a connection is answered");
     idle.wait_for_the_end().await;

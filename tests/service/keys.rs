@@ -64,7 +64,7 @@ async fn commands_find_an_entry_by_its_cache_key() {
     assert_eq!(dir.order().await, [origin.url("/a.png")]);
     let file = dir.write("b.png", &png(2));
     let put = dir.run(&[&["put", &again, file.to_str().unwrap()], &RULE[..]].concat()).await.succeeded_text();
-    assert!(put.starts_with("kept what was stored before"), "{put}");
+    assert!(put.starts_with("kept the existing entry"), "{put}");
     dir.run(&["rm", &again]).await.failed();
     dir.run(&[&["rm", &again], &RULE[..]].concat()).await.succeeded();
     assert_eq!(dir.order().await, [""; 0]);

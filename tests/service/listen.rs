@@ -17,9 +17,9 @@ async fn service_listens_on_localhost_without_a_signing_key() {
 async fn listen_address_without_a_host_is_all_addresses_and_needs_a_key_or_public() {
     let dir = ServiceDirectory::create();
     let said = dir.run(&["serve", "--listen", ":0"]).await.failed();
-    assert!(said.contains("--listen :0 can be reached from other machines") && said.contains("--public"), "{said}");
+    assert!(said.contains("--listen :0 is reachable from other machines") && said.contains("--public"), "{said}");
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", ":0"]).await.failed();
-    assert!(said.contains("--admin-listen :0 can be reached from other machines"), "{said}");
+    assert!(said.contains("--admin-listen :0 is reachable from other machines"), "{said}");
     let service = dir.serve_with_only(&["--listen", ":0", "--public"]).await;
     assert!(service.address().ip().is_unspecified());
     let address = format!("http://127.0.0.1:{}/healthz", service.address().port());

@@ -87,7 +87,7 @@ async fn log_reports_the_number_of_lost_lines_once_it_is_read_again() {
     let report = soon(async {
         loop {
             let line = log.recv().await.unwrap();
-            if line.contains("lines of the log were lost") {
+            if line.contains("log lines were lost") {
                 break line;
             }
         }

@@ -173,7 +173,7 @@ async fn export_resumes_an_archive_and_never_overwrites_one() {
     let name = archive.to_str().unwrap();
     dir.run(&["export", name, "--prefix", "https://other.invalid/"]).await.succeeded();
     let said = dir.run(&["export", name]).await.failed();
-    assert!(said.contains("exists; --resume continues it"), "{said}");
+    assert!(said.contains("already exists; use --resume to continue it"), "{said}");
     let said = dir.run(&["export", name, "--resume"]).await.succeeded_text();
     assert!(said.contains("exported 1 entries") && said.contains("1 were there already"), "{said}");
 
@@ -212,7 +212,7 @@ async fn import_stores_an_archive_in_a_running_service() {
     let import_with = async |more: &[&str]| media_cache_test_support::command::run(&[&import[..], more].concat()).await;
     let refused = import_with(&[]).await;
     ended_with(&refused, 1);
-    assert!(refused.stderr.contains("--token-file says in which file there is one"), "{refused:?}");
+    assert!(refused.stderr.contains("use --token-file to name a file that contains one"), "{refused:?}");
     let token = ["--token-file", service.token_file()];
     let said = import_with(&token).await.succeeded_text();
     let bytes = photo(1).len() + poster(1).len();
@@ -248,7 +248,7 @@ async fn import_refuses_media_over_the_budget_or_the_body_limit() {
     ended_with(&imported, 1);
     assert!(imported.stderr.contains(&format!("{NOWHERE} is not imported: it does not fit in the budget")), "{imported:?}");
     let imported = copy.run_with_input(&["import", "-", "--max-body-mb", "1"], &archive).await;
-    assert!(imported.stderr.contains("and the limit is 1048576"), "{imported:?}");
+    assert!(imported.stderr.contains("but the limit is 1048576"), "{imported:?}");
     assert!(pairs(&copy).is_empty());
 }
 

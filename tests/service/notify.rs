@@ -41,7 +41,7 @@ async fn service_manager_receives_each_state_change_in_order() {
     assert_eq!(next_change(&socket).await, ["RELOADING=1", "MONOTONIC", "STATUS=reloading the configuration"]);
     assert_eq!(next_change(&socket).await, ["READY=1", "STATUS=serving; the configuration has been reloaded"]);
     service.signal(Signal::TERM);
-    assert_eq!(next_change(&socket).await, ["STOPPING=1", "STATUS=finishing what is under way"]);
+    assert_eq!(next_change(&socket).await, ["STOPPING=1", "STATUS=finishing requests in progress"]);
     assert_eq!(service.wait().await.code(), Some(0));
 }
 

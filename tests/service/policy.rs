@@ -130,10 +130,10 @@ async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
 async fn policy_commands_swap_and_roll_back() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
-    assert_eq!(command(&service, &["swap", "sieve"]).await.succeeded_text(), "sieve 0.1.0 is in place\n");
+    assert_eq!(command(&service, &["swap", "sieve"]).await.succeeded_text(), "sieve 0.1.0 is active\n");
     let file = dir.write("mine.wasm", lru());
-    assert_eq!(command(&service, &["swap", file.to_str().unwrap()]).await.succeeded_text(), "lru 0.1.0 is in place\n");
-    assert_eq!(command(&service, &["rollback"]).await.succeeded_text(), "sieve 0.1.0 is in place\n");
+    assert_eq!(command(&service, &["swap", file.to_str().unwrap()]).await.succeeded_text(), "lru 0.1.0 is active\n");
+    assert_eq!(command(&service, &["rollback"]).await.succeeded_text(), "sieve 0.1.0 is active\n");
     let shown: Value = serde_json::from_str(&command(&service, &["show", "--json"]).await.succeeded_text()).unwrap();
     assert_eq!((&shown["name"], &shown["swaps"]), (&json!("sieve"), &json!(3)));
     let refused = command(&service, &["swap", "gdsf:beta=x"]).await.failed();
@@ -171,7 +171,7 @@ async fn uploaded_policy_survives_a_restart_and_a_damaged_one_is_reported() {
     uploads.for_each(|file| std::fs::write(file.unwrap().path(), "no component").unwrap());
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     assert_eq!(policy(&service).await["name"], "sieve", "the configured one");
-    service.wait_for_log("cannot be used; it is sieve now").await;
+    service.wait_for_log("using sieve instead").await;
 }
 
 #[tokio::test]

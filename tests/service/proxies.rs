@@ -36,7 +36,7 @@ async fn client_does_not_follow_redirects_with_its_token() {
         let url = origin.follows(&format!("/{status}/policy"), &[send_response(&format!("{status} Go"), &location, b"")]);
         let server = url.strip_suffix("/policy").unwrap();
         let said = run_in(&dir.path(""), &[], &["policy", "show", "--token-file", "token", "--server", server]).await.failed();
-        assert!(said.contains(&format!("it answered {status}")), "{said}");
+        assert!(said.contains(&format!("it responded with {status}")), "{said}");
     }
     canary.assert_untouched();
 }

@@ -22,7 +22,7 @@ async fn reload(service: &Service, words: &str) {
 }
 
 const RELOADED: &str = "reloaded the configuration, keys and tokens";
-const UNCHANGED: &str = "the configuration is not reloaded, and everything stays as it is: ";
+const UNCHANGED: &str = "cannot reload the configuration, so nothing has changed: ";
 
 /// The status of a request for the policy with a token.
 async fn with_token(service: &Service, token: &str) -> u16 {
@@ -80,14 +80,14 @@ async fn reload_with_an_invalid_file_changes_nothing() {
     write_secret(&keys, KEYS[1]);
     for (file, wrong, right, reason) in [
         (&*token_file, "short", ADMIN_TOKEN, "admin-token, line 1, cannot be used"),
-        (&*token_file, "", ADMIN_TOKEN, "there is nothing in "),
+        (&*token_file, "", ADMIN_TOKEN, "contains neither a key nor a token"),
         (
             config.to_str().unwrap(),
             "max-size-mb = 0\nlisten = 1",
             "",
-            "media-cache.toml:1:1: max-size-mb = 0: it has to be at least 1",
+            "media-cache.toml:1:1: max-size-mb = 0: it must be at least 1",
         ),
-        (config.to_str().unwrap(), "public = true", "", "--public lets anybody ask, and --signing-key-file only those"),
+        (config.to_str().unwrap(), "public = true", "", "--public serves everyone, but --signing-key-file requires"),
     ] {
         write_secret(file.as_ref(), wrong);
         reload(&service, UNCHANGED).await;
@@ -121,7 +121,7 @@ async fn reload_applies_reloadable_options_and_reports_the_others() {
     let log = service.log();
     let reloaded = log.iter().find(|line| line.contains(RELOADED)).unwrap();
     assert!(reloaded.contains("changed=\"allow-origin, allow-address, log-filter, log-requests\""), "{reloaded}");
-    service.wait_for_log("these options have changed, but cannot change before the next start: max-size-mb, policy").await;
+    service.wait_for_log("these options have changed, but take effect only at the next start: max-size-mb, policy").await;
     // Loopback is no longer allowed, pages may read media, and all requests are logged.
     from_page(&urls[1]).await.problem(403);
     assert_eq!(from_page(&urls[0]).await.is("hit").header("access-control-allow-origin"), "https://example.org");
@@ -131,7 +131,7 @@ async fn reload_applies_reloadable_options_and_reports_the_others() {
     reload(&service, RELOADED).await;
     let log = service.log();
     assert!(!log.iter().rfind(|line| line.contains(RELOADED)).unwrap().contains("changed"), "{log:?}");
-    eventually(|| service.log().iter().filter(|line| line.contains("before the next start: max-size-mb, policy")).count() == 2)
+    eventually(|| service.log().iter().filter(|line| line.contains("only at the next start: max-size-mb, policy")).count() == 2)
         .await;
     service.stop().await;
 }

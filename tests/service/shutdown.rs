@@ -26,7 +26,7 @@ async fn finishes_a_download(signal: Signal) {
     let stopping = async {
         latch.reached().await;
         service.signal(signal);
-        service.wait_for_log("finishing what is under way").await;
+        service.wait_for_log("finishing requests in progress").await;
         until_refused(&service).await;
         latch.open();
     };
@@ -144,7 +144,7 @@ async fn second_signal_ends_the_wait_for_clients_and_still_closes_the_cache() {
         let asking = tokio::spawn(service.media_request(http::Method::GET, &url).send());
         latch.reached().await;
         service.signal(Signal::TERM);
-        let words = "1 connections are still open and a further signal asks not to wait for them; they are closed";
+        let words = "1 connections are still open and another signal ended the wait for them; closing them";
         eventually(|| {
             service.signal(second);
             service.log().iter().any(|line| line.contains(words))

@@ -178,7 +178,7 @@ async fn service_with_slow_clients_stops_at_the_end_of_the_grace_period() {
     waiting.send_get(&media_path(&url)).await;
     latch.reached().await;
     service.signal(Signal::TERM);
-    service.wait_for_log("connections are still open after 1 s; they are closed").await;
+    service.wait_for_log("connections are still open after 1 s; closing them").await;
     latch.open();
     assert_eq!(service.wait().await.code(), Some(0));
     assert_eq!(silent.read_to_end().await, "");

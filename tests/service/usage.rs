@@ -27,19 +27,20 @@ async fn an_option_that_is_misspelt_gets_a_suggestion_in_every_command() {
             let said = run(&[command, misspelt].concat()).await.failed_with(2);
             let option = &misspelt[0].split('=').next().unwrap();
             assert!(
-                said.starts_with("media-cache: media-cache ") && said.contains(&format!("has no option {option}; there is --dir")),
+                said.starts_with("media-cache: media-cache ")
+                    && said.contains(&format!("has no option {option}; did you mean --dir?")),
                 "{said}"
             );
             assert_eq!(said.lines().count(), 1, "{said}");
         }
     }
     for (arguments, suggestion) in [
-        (&["sign", "https://example.com/", "--expires-on", "1"][..], "there is --expires-in"),
-        (&["policy", "show", "--sever", "http://localhost"], "there is --server"),
-        (&["simulate", "-", "--capcity", "1KiB"], "there is --capacity"),
-        (&["ls", "--colour"], "`media-cache ls --help` lists what there is"),
-        (&["sevre"], "media-cache has no command \"sevre\"; there is serve"),
-        (&["policy", "swop", "lru"], "media-cache policy has no command \"swop\"; there is swap"),
+        (&["sign", "https://example.com/", "--expires-on", "1"][..], "did you mean --expires-in"),
+        (&["policy", "show", "--sever", "http://localhost"], "did you mean --server"),
+        (&["simulate", "-", "--capcity", "1KiB"], "did you mean --capacity"),
+        (&["ls", "--colour"], "see `media-cache ls --help`"),
+        (&["sevre"], "media-cache has no command \"sevre\"; did you mean serve?"),
+        (&["policy", "swop", "lru"], "media-cache policy has no command \"swop\"; did you mean swap?"),
     ] {
         let said = run(arguments).await.failed_with(2);
         assert!(said.contains(suggestion), "{said}");
@@ -51,21 +52,27 @@ async fn invalid_value_is_refused_in_one_sentence() {
     for (arguments, sentence) in [
         (
             &["serve", "--listen", "8080"][..],
-            "--listen 8080: it has to be an address and a port, such as 127.0.0.1:8080, localhost:8080, ",
+            "--listen 8080: it must be an address and a port, such as 127.0.0.1:8080, localhost:8080, ",
         ),
-        (&["serve", "--transcoder", "ffmpge"], "--transcoder ffmpge: it is one of embedded, ffmpeg, none; perhaps ffmpeg"),
-        (&["serve", "--max-size-mb", "0"], "--max-size-mb 0: it has to be at least 1"),
-        (&["serve", "--max-size-mb", "much"], "--max-size-mb much: it is not a whole number that is not negative"),
+        (
+            &["serve", "--transcoder", "ffmpge"],
+            "--transcoder ffmpge: it must be one of embedded, ffmpeg, none; did you mean ffmpeg?",
+        ),
+        (&["serve", "--max-size-mb", "0"], "--max-size-mb 0: it must be at least 1"),
+        (&["serve", "--max-size-mb", "much"], "--max-size-mb much: it must be a whole number, and not negative"),
         (&["serve", "--min-free", "101%"], "--min-free 101%: \"101%\" is not a percentage from 0% to 100%"),
-        (&["serve", "--max-redirects", "21"], "--max-redirects 21: it has to be a number from 0 to 20"),
-        (&["serve", "--allow-port", "0"], "--allow-port 0: it has to be a number "),
-        (&["serve", "--allow-address", "10.0.0.1/8"], "--allow-address 10.0.0.1/8: it is neither one address, 10.0.0.1, nor"),
+        (&["serve", "--max-redirects", "21"], "--max-redirects 21: it must be a number from 0 to 20"),
+        (&["serve", "--allow-port", "0"], "--allow-port 0: it must be a number "),
+        (
+            &["serve", "--allow-address", "10.0.0.1/8"],
+            "--allow-address 10.0.0.1/8: it is ambiguous; write 10.0.0.1 for the address, or",
+        ),
         (&["serve", "--dir"], "--dir <DIR> needs a value"),
         (&["serve", "--public", "--public"], "--public can be given only once"),
-        (&["serve", "x"], "media-cache serve takes no argument \"x\" here; "),
+        (&["serve", "x"], "media-cache serve does not take the argument \"x\" here; "),
         (&["policy", "swap", "nope"], "POLICY nope: there is no policy \"nope\""),
-        (&["policy", "show", "--server", "me:secret@example.com"], "--server me:secret@example.com: it has to begin with http"),
-        (&["sign", "u", "--base", "x", "--signing-key-file", "k"], "--base x: it has to begin with http:// or https://"),
+        (&["policy", "show", "--server", "me:secret@example.com"], "--server me:secret@example.com: it must begin with http"),
+        (&["sign", "u", "--base", "x", "--signing-key-file", "k"], "--base x: it must begin with http:// or https://"),
         (&["put", "https://example.com/"], "media-cache put needs <FILE>; "),
         (&["sign", "u", "--signing-key-file", "k", "--expires-in", "1d", "--expires-at", "1"], "cannot be used with"),
     ] {
@@ -89,11 +96,11 @@ async fn misspelt_variable_and_configuration_key_get_a_suggestion() {
     let dir = ServiceDirectory::create();
     let variables = [("MEDIA_CACHE_DRI", "x")];
     let said = media_cache_test_support::command::run_in(&dir.path(""), &variables, &["ls"]).await.failed();
-    assert!(said.contains("MEDIA_CACHE_DRI is not a variable that is known; there is MEDIA_CACHE_DIR"), "{said}");
+    assert!(said.contains("MEDIA_CACHE_DRI is not a known variable; did you mean MEDIA_CACHE_DIR?"), "{said}");
     dir.write("media-cache.toml", b"dri = \"x\"\n");
     let said =
         media_cache_test_support::command::run_in(&dir.path(""), &[], &["ls", "--config", "media-cache.toml"]).await.failed();
-    assert!(said.contains("dri is not a key that is known; there is dir"), "{said}");
+    assert!(said.contains("dri is not a known key; did you mean dir?"), "{said}");
 }
 
 #[tokio::test]

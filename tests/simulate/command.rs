@@ -161,5 +161,5 @@ fn a_long_name_is_shortened_in_the_legend_and_has_a_title() {
 #[test]
 fn help_states_the_defaults() {
     let help = simulate(&["--help"]).succeeded_silently();
-    assert!(help.contains("[default: 500MiB]") && help.contains("as many as there are processors"), "{help}");
+    assert!(help.contains("[default: 500MiB]") && help.contains("one per processor"), "{help}");
 }

@@ -14,7 +14,7 @@ fn complaint(arguments: &[&str], input: &str) -> String {
 #[test]
 fn error_for_a_line_without_a_size_names_the_line() {
     let said = complaint(&[], "0,a,10\n1,b\n");
-    assert!(said.starts_with("media-cache: cannot replay -: line 2: it has 2 of the 3 fields"), "{said}");
+    assert!(said.starts_with("media-cache: cannot replay -: line 2: it has 2 fields instead of 3"), "{said}");
     assert!(said.contains("`12.5,https://example.com/1.png,2048`"), "{said}");
 }
 
@@ -38,7 +38,7 @@ fn random_bytes_are_an_error_and_never_a_panic() {
 #[test]
 fn a_trace_without_requests_is_an_error() {
     for empty in ["", "\n\n", "time,key,size\n"] {
-        assert_eq!(complaint(&[], empty), "media-cache: cannot replay -: there is no request in the trace\n");
+        assert_eq!(complaint(&[], empty), "media-cache: cannot replay -: the trace contains no requests\n");
     }
 }
 
@@ -69,7 +69,7 @@ fn error_for_an_invalid_capacity_describes_a_valid_one() {
     for wrong in ["0", "much", "5 apples", "1KiB,,2KiB"] {
         let said = simulate(&["--capacity", wrong, "-"]).failed_with(2);
         assert!(
-            said.contains("is not a size of at least 1 byte: it takes a number of bytes, such as 500000, or one with a unit"),
+            said.contains("is not a valid size: give a number of bytes, at least 1, such as 500000, or a number with a unit"),
             "{said}"
         );
     }

@@ -1,5 +1,5 @@
-//! What the thread that drives the component can do: operations a second with many at once, and its processor time for each. The inverse
-//! of that is where one thread saturates, however many cores there are.
+//! The capacity of the thread that drives the component: concurrent operations per second, and its processor time for each. The inverse of
+//! that time is the rate at which one thread saturates, however many cores there are.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use crate::subjects::{SIZE, make};
 
-/// Operations at once, enough that the thread never waits for the next.
+/// Concurrent operations, enough that the thread never waits for the next.
 const AT_ONCE: usize = 64;
 const OPERATIONS: usize = 10_000;
 /// Entries that are looked up.
@@ -20,7 +20,7 @@ const ENTRIES: usize = 1_000;
 const THREAD: &str = "media-cache";
 
 pub fn measure(runtime: &Runtime) -> anyhow::Result<()> {
-    println!("the driver's thread, {AT_ONCE} operations at once, 10 KB each:");
+    println!("the driver's thread, {AT_ONCE} concurrent operations, 10 KB each:");
     runtime.block_on(async {
         let (cache, _directory) = open(|builder| builder).await?;
         let url = |number| format!("https://media.example.com/new/{number}.png");
@@ -31,7 +31,7 @@ pub fn measure(runtime: &Runtime) -> anyhow::Result<()> {
         .await?;
         cache.close().await?;
         let (cache, _directory) = open(|builder| builder).await?;
-        report("miss, of which the downloader takes no time", async |number| {
+        report("miss, with an instant downloader", async |number| {
             cache.get_or_download(&url(number)).await?;
             Ok(())
         })
@@ -49,7 +49,7 @@ pub fn measure(runtime: &Runtime) -> anyhow::Result<()> {
             let (cache, _directory) = open(configure).await?;
             for number in 0..ENTRIES {
                 cache.get_or_download(&url(number)).await?;
-                // Opens it, if entries are kept open.
+                // This opens the entry, if entries are kept open.
                 cache.get(&url(number)).await?;
             }
             report(name, async |number| {
@@ -75,7 +75,7 @@ async fn report(name: &str, operation: impl AsyncFn(usize) -> anyhow::Result<()>
     let (taken, busy) = (started.elapsed().as_secs_f64(), (thread_time()? - before).as_secs_f64());
     let each = busy / OPERATIONS as f64;
     println!(
-        "  {name:<45} {:>7.0} a second with the thread {:>3.0} % busy; {:>5.1} us each, so at most {:.0} a second",
+        "  {name:<45} {:>7.0} per second with the thread {:>3.0} % busy; {:>5.1} us each, so at most {:.0} per second",
         OPERATIONS as f64 / taken,
         100.0 * busy / taken,
         each * 1e6,
@@ -84,7 +84,7 @@ async fn report(name: &str, operation: impl AsyncFn(usize) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Processor time of all threads with the name, of which one is alive.
+/// The processor time of all threads with this name, of which one is alive.
 fn thread_time() -> anyhow::Result<Duration> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir("/proc/self/task")? {

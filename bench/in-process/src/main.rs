@@ -5,9 +5,9 @@
 //! cargo run --release --manifest-path bench/in-process/Cargo.toml
 //! ```
 //!
-//! `get` is of resident entries, by one thread, and each result is dropped at once. foyer and moka store in memory; a `put` of media-cache
-//! has also written both files of the entry when it returns. The caches take turns, and medians of the rounds are printed. All of them get
-//! the same URLs in the same order.
+//! `get` requests resident entries on one thread, and each result is dropped immediately. foyer and moka store in memory; a `put` of
+//! media-cache has also written both files of the entry when it returns. The caches take turns, and medians of the rounds are printed. All
+//! of them get the same URLs in the same order.
 
 mod driver;
 mod median;
@@ -22,7 +22,7 @@ use crate::subjects::{Foyer, Moka, Ours, Subject};
 
 const ROUNDS: usize = 9;
 
-/// Entries, of which each get takes the next.
+/// The number of entries, which the gets request in turn.
 const ENTRIES: usize = 512;
 
 const GETS: usize = 200_000;
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
             gets[index].push(time_of(GETS, || subject.get(&runtime, &stored, GETS))?);
         }
     }
-    for (name, times, note) in [("get", &gets, "resident"), ("put", &puts, "media-cache: to files")] {
+    for (name, times, note) in [("get", &gets, "resident"), ("put", &puts, "media-cache writes files")] {
         println!("{name} of 10 KB ({note}), median of {ROUNDS} rounds:");
         let ours = median(&times[0]);
         for (subject, times) in subjects.iter().zip(times) {

@@ -1,4 +1,4 @@
-//! The caches that are compared.
+//! The caches to compare.
 
 use std::hint::black_box;
 
@@ -17,7 +17,7 @@ pub trait Subject {
     /// Stores each of these URLs.
     fn put(&mut self, runtime: &Runtime, urls: &[String]) -> anyhow::Result<()>;
 
-    /// Gets so many times the next of these URLs, all of which are stored.
+    /// Makes this many gets of these URLs in turn. All of them are stored.
     fn get(&mut self, runtime: &Runtime, urls: &[String], count: usize) -> anyhow::Result<()>;
 }
 
@@ -36,7 +36,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// With memory for so many entries.
+    /// A cache with memory for this many entries.
     pub fn open(runtime: &Runtime, entries: usize) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let builder = MediaCache::builder().directory(directory.path()).downloader(make).transcoder(NoTranscoder);
@@ -74,7 +74,7 @@ pub struct Foyer(foyer_memory::Cache<String, Bytes>);
 
 impl Foyer {
     pub fn new(entries: usize) -> Self {
-        // By default it has shards, each with its part of the capacity: so much that nothing is evicted from any.
+        // By default it has shards, each with its part of the capacity. The capacity is large enough that no shard evicts anything.
         Self(foyer_memory::CacheBuilder::new(16 * entries).build())
     }
 }

@@ -10,22 +10,22 @@ use media_cache_http_downloader::{AccessRules, HostPattern};
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Access {
-    /// Addresses to fetch from although they are not public, such as 127.0.0.0/8; addresses and ranges, also comma separated
+    /// Non-public addresses and ranges to allow, such as 127.0.0.0/8; may be comma-separated
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = range)]
     allow_address: Vec<IpNet>,
-    /// Addresses that are not fetched from, public or not
+    /// Addresses and ranges to refuse, public or not
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = range)]
     deny_address: Vec<IpNet>,
-    /// Hosts to fetch from, and from no others: `example.org`, or `*.example.org` for those under it
+    /// Hosts to fetch from, and no others: `example.org`, or `*.example.org` for all its subdomains
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     allow_host: Vec<HostPattern>,
-    /// Hosts that are not fetched from, in the same form
+    /// Hosts to refuse, in the same form
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     deny_host: Vec<HostPattern>,
-    /// Ports to fetch from, and from no others; otherwise all that are not known for another protocol
+    /// Ports to fetch from, and no others; by default, all ports except those of other known protocols
     #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     allow_port: Vec<u16>,
-    /// Ports that are not fetched from
+    /// Ports to refuse
     #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     deny_port: Vec<u16>,
 }
@@ -44,18 +44,18 @@ impl Access {
     }
 }
 
-/// Reads a range of addresses, or a single one.
+/// Parses an address or a range of addresses.
 fn range(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
-    // Some programs read a number with a leading zero as octal, so it is not an address.
+    // Some programs read numbers with leading zeros as octal, so such addresses are refused.
     let is_strict = |text: &str| text.split_once('/').is_some_and(|(address, _)| address.parse::<IpAddr>().is_ok());
     let range: Option<IpNet> = text.parse().ok().filter(|_| is_strict(text));
-    let range = range.ok_or("it takes an address or a range, such as 192.0.2.1, 10.0.0.0/8 or fd00::/8")?;
-    // A user who means one address must not get millions.
+    let range = range.ok_or("it must be an address or a range, such as 192.0.2.1, 10.0.0.0/8 or fd00::/8")?;
+    // A range with host bits set may be meant as a single address, which must not allow millions.
     if range.addr() != range.network() {
-        return Err(format!("it is neither one address, {}, nor a range, {}", range.addr(), range.trunc()));
+        return Err(format!("it is ambiguous; write {} for the address, or {} for the range", range.addr(), range.trunc()));
     }
     Ok(range)
 }

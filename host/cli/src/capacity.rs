@@ -6,18 +6,18 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity(pub u64);
 
-/// Why text is not a capacity.
+/// Why a text is not a valid capacity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CapacityError {
-    /// It is not a size, or the size is 0.
+    /// Not a size, or a size of 0.
     #[error(
-        "{0:?} is not a size of at least 1 byte: it takes a number of bytes, such as 500000, or one with a unit, such as 128MiB, 1.5GiB \
+        "{0:?} is not a valid size: give a number of bytes, at least 1, such as 500000, or a number with a unit, such as 128MiB, 1.5GiB \
          or 2GB (kB, MB, GB, TB in powers of 1000, KiB, MiB, GiB, TiB in powers of 1024)"
     )]
     NoSize(String),
-    /// Its unit is ambiguous, such as `G`.
+    /// The unit is ambiguous, such as `G`.
     #[error(
-        "{text:?} is not a size that means the same to everybody: it takes {number}{unit}B for powers of 1000, or \
+        "{text:?} is an ambiguous size: write {number}{unit}B for powers of 1000, or \
          {number}{unit}iB for powers of 1024"
     )]
     HalfUnit {
@@ -101,7 +101,7 @@ mod tests {
             ["", "0", "0.1", "-1", "MiB", "1.2.3MiB", "0M", "5 apples", "18446744073709551616", "16777216TiB", "inf", ".", "9e3"]
         {
             let error = wrong.parse::<Capacity>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{wrong:?} is not a size")) && error.contains("128MiB"), "{error}");
+            assert!(error.starts_with(&format!("{wrong:?} is not a valid size")) && error.contains("128MiB"), "{error}");
         }
     }
 
@@ -109,7 +109,7 @@ mod tests {
     fn error_for_an_ambiguous_unit_names_both_possible_units() {
         for (half, number, letter) in [("1M", "1", 'M'), ("1.5 g", "1.5", 'G'), ("20k", "20", 'K'), ("1T", "1", 'T')] {
             let error = half.parse::<Capacity>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{half:?} is not a size")), "{error}");
+            assert!(error.starts_with(&format!("{half:?} is an ambiguous size")), "{error}");
             for whole in [format!("{number}{letter}B"), format!("{number}{letter}iB")] {
                 assert!(error.contains(&format!("{whole} for powers")) && whole.parse::<Capacity>().is_ok(), "{error}");
             }

@@ -1,4 +1,4 @@
-//! Checks whether a service could use directories and files, without touching their contents.
+//! Checks that a service could use its directories and files, without touching their contents.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use media_cache_server::TraceRecorder;
 /// Opens a trace of requests, and creates it if it does not exist.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 pub fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
     TraceRecorder::open(path).with_context(|| format!("cannot record requests in {}", path.display()))
 }
@@ -16,36 +16,36 @@ pub fn open_trace(path: &Path) -> anyhow::Result<TraceRecorder> {
 /// Checks that requests could be recorded in a file, without creating it.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 pub fn check_trace(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         return open_trace(path).map(drop);
     }
     let directory = or_working_directory(path.parent());
-    anyhow::ensure!(directory.is_dir(), "cannot record requests in {}: there is no such directory", path.display());
+    anyhow::ensure!(directory.is_dir(), "cannot record requests in {}: its directory does not exist", path.display());
     check_writable(directory).with_context(|| format!("cannot record requests in {}", path.display()))
 }
 
 /// Checks that a directory could be used by a cache, or created.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 pub fn check_directory(path: &Path) -> anyhow::Result<()> {
     if path.exists() {
         anyhow::ensure!(path.is_dir(), "{} is not a directory", path.display());
         return check_writable(path).with_context(|| format!("cannot write to the directory {}", path.display()));
     }
     let existing = or_working_directory(path.ancestors().skip(1).find(|ancestor| ancestor.exists()));
-    let writable = if existing.is_dir() { check_writable(existing) } else { Err(anyhow::anyhow!("that is not a directory")) };
+    let writable = if existing.is_dir() { check_writable(existing) } else { Err(anyhow::anyhow!("the latter is not a directory")) };
     writable.with_context(|| format!("cannot create the directory {} in {}", path.display(), existing.display()))
 }
 
-/// The directory, or the working directory if the name has none.
+/// The parent directory of a path, or the working directory if the path has none.
 fn or_working_directory(directory: Option<&Path>) -> &Path {
     directory.filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Checks that files can be created in a directory, with an unnamed file.
+/// Checks that files can be created in a directory, by creating an unnamed file.
 fn check_writable(directory: &Path) -> anyhow::Result<()> {
     tempfile::tempfile_in(directory)?;
     Ok(())
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!((check(""), check("a/b/c")), (Ok(()), Ok(())));
         assert!(check("file").unwrap_err().ends_with("file is not a directory"));
         let below = check("file/a/b").unwrap_err();
-        assert!(below.contains("cannot create the directory") && below.ends_with("that is not a directory"), "{below}");
+        assert!(below.contains("cannot create the directory") && below.ends_with("the latter is not a directory"), "{below}");
         // This directory has no files, and none can be created.
         let error = check_directory(Path::new("/proc/self")).unwrap_err();
         assert!(format!("{error:#}").starts_with("cannot write to the directory /proc/self: "), "{error:#}");

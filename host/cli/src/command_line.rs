@@ -25,8 +25,8 @@ use crate::version;
 
 /// A cache for downloaded media: the same URL is never fetched twice.
 ///
-/// Each entry is two files, {sha256 of the URL}.dat with the bytes and {sha256 of the URL}.json with what is known of them. GIFs are
-/// stored as MP4.
+/// Each entry has two files: {sha256 of the URL}.dat with the media, and {sha256 of the URL}.json with its metadata. GIFs are stored as
+/// MP4.
 #[derive(Parser)]
 #[command(name = "media-cache", version = version::TEXT.as_str(), arg_required_else_help = true)]
 pub struct Cli {
@@ -38,55 +38,55 @@ pub struct Cli {
 enum Command {
     /// Run the HTTP service
     ///
-    /// The address is the first line on standard output. Logs go to standard error. SIGTERM and Ctrl-C finish what is under way; a
-    /// second one, at least a second later, does not wait for clients. SIGHUP reads the configuration file and the files with keys
-    /// and tokens again.
+    /// The first line on standard output is the address. Logs go to standard error. On SIGTERM or Ctrl-C, the service finishes requests in
+    /// progress and exits; a second signal, at least a second later, ends the wait for clients. SIGHUP reloads the configuration file and
+    /// the files with keys and tokens.
     ///
-    /// Options can also be in a file, see --config, and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
+    /// Options can also be set in a file (see --config) and in the environment: MEDIA_CACHE_MAX_SIZE_MB is --max-size-mb, and so on.
     Serve(Box<Serve>),
-    /// Sign a URL, so that a service with the same key answers it
+    /// Sign a URL for a service that has the same key
     Sign(Sign),
-    /// Get what is behind a URL, from the cache or else from the network
+    /// Get the media of a URL, from the cache or the network
     Get(Get),
     /// Store a file for a URL
     Put(Put),
-    /// Remove what is stored for URLs, for a host, or below a prefix
+    /// Remove entries by URL, host or prefix
     Rm(Rm),
-    /// Have a running service fetch the media of a URL again
+    /// Make a running service fetch a URL again
     Refresh(Refresh),
-    /// List what is stored, the least recently used first
+    /// List all entries, least recently used first
     Ls(Ls),
-    /// Say how much is stored
+    /// Show how much is stored
     Stats(Stats),
-    /// Read all that is stored, and report what is damaged
+    /// Read all entries, and report damage
     ///
-    /// It changes nothing, unless --repair is given, and can run next to a service. The exit status is 0 if everything is intact, or was
+    /// It changes nothing unless --repair is given, and can run next to a service. The exit status is 0 if everything is intact or was
     /// repaired, and 3 if something is damaged.
     Verify(Verify),
-    /// Write what is stored into an archive
+    /// Write all entries to an archive
     ///
-    /// The archive is a tar file with the two files of each entry. It can be written next to a running service. The exit status is 1 if
+    /// The archive is a tar file with the two files of each entry. It can be written while a service is running. The exit status is 1 if
     /// damaged entries were left out.
     Export(Export),
-    /// Store the entries of an archive, except those that are stored already
+    /// Store the entries of an archive, except those that are already stored
     ///
-    /// An import that was interrupted continues when it is run again. The exit status is 1 if an entry could not be stored.
+    /// If an import is interrupted, run it again to continue it. The exit status is 1 if an entry could not be stored.
     Import(Box<Import>),
-    /// Replay a trace of requests through eviction policies, and say what each would miss
+    /// Replay a trace of requests through eviction policies, and compare their misses
     ///
-    /// All policies run at all capacities, in the sandbox that they have in the service. The exit status is 1 if one of them breaks
-    /// off; the others go on.
+    /// Every policy runs at every capacity, in the same sandbox as in the service. The exit status is 1 if a policy fails; the others
+    /// continue.
     Simulate(Simulate),
-    /// Look at the eviction policy of a running service, replace it, and write one
+    /// Show, replace, test and create eviction policies
     #[command(subcommand)]
     Policy(Policy),
-    /// Look at the cache component of a running service, and replace it
+    /// Show and replace the cache component of a running service
     #[command(subcommand)]
     Component(Component),
-    /// Compile a policy for a service, in a process of its own
+    /// Compile a policy for a service, in a separate process
     #[command(hide = true)]
     CompilePolicy(CompilePolicy),
-    /// Look at the options that `serve` has from its file, its environment and its arguments
+    /// Show and check the options of `serve` from all sources
     #[command(subcommand)]
     Config(Config),
 }
@@ -94,21 +94,21 @@ enum Command {
 /// Runs the program with its arguments, its environment and its configuration.
 ///
 /// # Errors
-/// With a message for the user, or with a [`clap::Error`].
+/// Returns an error with a message for the user, or a [`clap::Error`].
 pub fn run() -> anyhow::Result<ExitCode> {
     let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
     cli.run(settings)
 }
 
-/// The options of `serve` as they are now: with the same arguments and environment, and the current contents of the files.
+/// The current options of `serve`: with the same arguments and environment, and the current contents of the files.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 fn serve_options() -> anyhow::Result<(Serve, Settings)> {
     let (cli, settings) = config::resolve::<Cli>(std::env::args_os(), std::env::vars_os())?;
     match cli.command {
         Command::Serve(serve) => Ok((*serve, settings)),
-        _ => anyhow::bail!("the arguments are not those of a service"),
+        _ => anyhow::bail!("these are not the arguments of `serve`"),
     }
 }
 
@@ -116,10 +116,10 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let command = match self.command {
-            // It limits its memory, and the threads of a runtime need some.
+            // It limits its memory, and the threads of a runtime would need some of it.
             Command::CompilePolicy(compile) => return compile.run(),
             command => command,
         };

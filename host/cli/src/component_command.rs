@@ -13,14 +13,14 @@ use crate::policy::{Server, read_component, text};
 /// The commands for the cache component.
 #[derive(Subcommand)]
 pub enum Component {
-    /// Say which cache component a running service has
+    /// Show the cache component of a running service
     Show(Show),
-    /// Put another cache component in place of that of a running service
+    /// Replace the cache component of a running service
     ///
-    /// It loads the index log next to the one in place, and then takes over: no request fails, and no hit is lost. If it cannot, the one
-    /// in place stays. The next start uses it, too, unless --component says something else then.
+    /// The new component loads the index log while the active one serves, and then takes over: no request fails, and no hit is lost. If it
+    /// cannot take over, the active one keeps serving. The next start uses the new one, too, unless --component has changed by then.
     Swap(Swap),
-    /// Put the cache component before the present one back in place
+    /// Restore the previous cache component
     Rollback(Rollback),
 }
 
@@ -34,7 +34,7 @@ pub struct Show {
 /// `media-cache component swap`.
 #[derive(Args)]
 pub struct Swap {
-    /// The component's file, or `built-in` for the one that comes with the service
+    /// The component file, or `built-in` for the component that comes with the service
     #[arg(value_name = "FILE")]
     component: PathBuf,
     #[command(flatten)]
@@ -52,7 +52,7 @@ impl Component {
     /// Runs the command.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(Show { server }) => {
@@ -78,7 +78,7 @@ impl Component {
 }
 
 fn in_place(component: &Value) -> Vec<String> {
-    vec![format!("{} {} is in place", text(&component["name"]), text(&component["version"]))]
+    vec![format!("{} {} is active", text(&component["name"]), text(&component["version"]))]
 }
 
 fn show(component: &Value) -> Vec<String> {

@@ -12,16 +12,16 @@ use crate::serve::Serve;
 /// The commands for the configuration.
 #[derive(Subcommand)]
 pub enum Config {
-    /// Print what `serve` would have with the same options, and where each value came from
+    /// Print the options that `serve` would use with the same arguments, and the source of each
     ///
-    /// It is a file for --config that says the same. Contents of files, such as keys and tokens, are not shown, nor are credentials and
-    /// query strings in URLs.
+    /// The output is an equivalent file for --config. It does not contain the contents of files, such as keys and tokens, nor credentials
+    /// and query strings in URLs.
     Show(Box<Configuration>),
-    /// Say whether `serve` could start with the same options: `ok`, or what is wrong
+    /// Check whether `serve` could start with the same options: prints `ok`, or what is wrong
     ///
-    /// Everything is tried that can be without listening and without touching the directory: the file, the components and the policy
-    /// with its options, files with keys and tokens, the directory, the addresses, and the program that converts GIFs. The exit status
-    /// is 1 if something is wrong.
+    /// It tries everything that is possible without listening and without touching the directory: the file, the components and the policy
+    /// with its options, files with keys and tokens, the directory, the addresses, and the program that converts GIFs. The exit status is 1
+    /// if something is wrong.
     Check(Box<Configuration>),
 }
 
@@ -39,7 +39,7 @@ impl Config {
     /// Runs the command.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(shown) if shown.json => output::json_value(&config::json(settings))?,

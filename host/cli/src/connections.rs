@@ -10,10 +10,10 @@ use media_cache_server::ClientLimits;
 
 use crate::open_file_limit::allowed_files;
 
-/// Files that are open regardless of clients: the directory, listeners, downloads and the files in which they arrive.
+/// Files that are open regardless of clients: the directory, listeners, downloads and the files that store them as they arrive.
 const FILES_OF_OUR_OWN: u64 = 256;
 
-/// Files for each connection: the socket, and the file from which it is served.
+/// Files per connection: the socket, and the file that it is served from.
 const FILES_EACH: u64 = 2;
 
 /// The valid times, in seconds: up to a day.
@@ -23,51 +23,51 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 #[derive(Args)]
 #[command(next_help_heading = "Clients")]
 pub struct ConnectionLimits {
-    /// Connections from clients at once; more are answered 503
+    /// The maximum number of concurrent client connections; more are answered with 503
     #[arg(long, value_name = "N", default_value_t = default().max_connections)]
     max_connections: NonZeroUsize,
-    /// Connections at once from one address, or one /64 network of IPv6; more are answered 429, and 0 is for no limit
+    /// The maximum number of concurrent connections from one address, or one IPv6 /64 network; more are answered with 429; 0 for no limit
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_connections_per_address: usize,
-    /// For how long the head of a request may take to come in
+    /// The maximum time for receiving the head of a request
     #[arg(long, value_name = "SECONDS", default_value_t = default().header_timeout.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     header_timeout_seconds: u64,
-    /// The largest head of a request, in KiB; larger ones are answered 431
+    /// The maximum size of the head of a request, in KiB; larger ones are answered with 431
     #[arg(long, value_name = "KB", default_value_t = default().max_header_bytes as u64 >> 10, value_parser = value_parser!(u64).range(1..=1024))]
     max_header_kb: u64,
-    /// For how long a connection is kept between two requests
+    /// How long an idle connection is kept open between two requests
     #[arg(long, value_name = "SECONDS", default_value_t = default().idle_timeout.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     client_idle_seconds: u64,
-    /// How long a client is waited for before it can be too slow
+    /// How long a client may be slow before --min-client-rate applies
     #[arg(long, value_name = "SECONDS", default_value_t = default().patience.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     slow_client_seconds: u64,
-    /// Bytes a second that a client has to send or to take on an average over that time
+    /// The minimum rate at which a client must send or receive, in bytes per second, averaged over that time
     #[arg(long, value_name = "BYTES", default_value_t = default().min_rate)]
     min_client_rate: u64,
 }
 
 impl ConnectionLimits {
-    /// The number of open files that as many connections as configured need.
+    /// The number of open files that the configured number of connections needs.
     pub fn files(&self) -> u64 {
         FILES_EACH.saturating_mul(self.max_connections.get() as u64)
     }
 
-    /// The limits, with as many connections as the limit on open files allows besides `files` other open files.
+    /// The limits, with at most as many connections as the limit on open files allows besides `files` other open files.
     ///
     /// # Errors
-    /// If it allows none, with a message for the user.
+    /// Returns an error with a message for the user if the limit allows no connections.
     pub fn limits(&self, files: u64) -> anyhow::Result<ClientLimits> {
         let allowed = allowed_files();
         let reserve = files.saturating_add(FILES_OF_OUR_OWN);
         let possible = usize::try_from(allowed.saturating_sub(reserve) / FILES_EACH).unwrap_or(usize::MAX);
         let possible = NonZeroUsize::new(possible).with_context(|| {
             format!(
-                "only {allowed} open files are allowed, and {reserve} are needed besides connections; allow more with `ulimit -n`"
+                "only {allowed} open files are allowed, but {reserve} are needed besides connections; raise the limit with `ulimit -n`"
             )
         })?;
         if possible < self.max_connections {
             tracing::warn!(
-                "no more than {possible} connections are served at once instead of {}, since only {allowed} open files are allowed",
+                "at most {possible} concurrent connections are served instead of {}, since only {allowed} open files are allowed",
                 self.max_connections
             );
         }

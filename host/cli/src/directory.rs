@@ -1,7 +1,7 @@
-//! The directory of a cache, for commands that work on its files and need no component.
+//! The directory of a cache, for commands that work on its files without a component.
 //!
-//! This module decides how these commands use the directory: commands that only read take it as it is, even next to a running service, and
-//! create nothing; commands that write hold its lock.
+//! This module decides how these commands use the directory. Commands that only read it create nothing, take no lock, and can run next to a
+//! service. Commands that write hold its lock.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use crate::config::ConfigurationFile;
 pub struct CacheDirectory {
     #[command(flatten)]
     config: ConfigurationFile,
-    /// The directory with the entries; commands that store something make it if it is not there
+    /// The directory with the entries; commands that store something create it
     #[arg(long, value_name = "DIR", default_value = defaults::DIRECTORY)]
     pub dir: PathBuf,
 }
@@ -27,19 +27,19 @@ impl CacheDirectory {
     /// Opens the directory for reading. It must exist and be the directory of a cache.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn existing(&self) -> anyhow::Result<EntryDirectory> {
-        let directory = EntryDirectory::existing(&self.dir).context("no cache was found, and --dir names its directory")?;
+        let directory = EntryDirectory::existing(&self.dir).context("there is no cache; name its directory with --dir")?;
         let unreadable = || format!("cannot list the directory {}", self.dir.display());
         let is_cache = DirectoryLock::is_in(&self.dir) || directory.has_entries().with_context(unreadable)?;
-        anyhow::ensure!(is_cache, "there is no cache in {}; --dir says where one is", self.dir.display());
+        anyhow::ensure!(is_cache, "there is no cache in {}; name its directory with --dir", self.dir.display());
         Ok(directory)
     }
 
     /// Opens the directory for writing, with its lock. It must exist and be the directory of a cache.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn owned(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
         let directory = self.existing()?;
         Ok((directory, DirectoryLock::acquire(&self.dir)?))
@@ -48,7 +48,7 @@ impl CacheDirectory {
     /// Opens the directory for adding entries, with its lock. It is created if it does not exist.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn created(&self) -> anyhow::Result<(EntryDirectory, DirectoryLock)> {
         let lock = DirectoryLock::acquire(&self.dir)?;
         Ok((EntryDirectory::existing(&self.dir)?, lock))

@@ -10,22 +10,22 @@ use media_cache_http_downloader::{ConcurrencyLimiter, LimiterOptions, RetryOptio
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct DownloadLimits {
-    /// Downloads at once
+    /// The maximum number of concurrent downloads
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads)]
     max_downloads: NonZeroUsize,
-    /// Downloads at once from the same host
+    /// The maximum number of concurrent downloads from one host
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_host)]
     max_downloads_per_host: NonZeroUsize,
-    /// Downloads at once from the hosts of one registrable domain, such as those of `example.org` or of `example.co.uk`
+    /// The maximum number of concurrent downloads from the hosts of one registrable domain, such as `example.org` or `example.co.uk`
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_domain)]
     max_downloads_per_domain: NonZeroUsize,
-    /// Downloads at once that are connected to the same address, or the same /64 network of IPv6
+    /// The maximum number of concurrent downloads that are connected to one address, or one IPv6 /64 network
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_address)]
     max_downloads_per_address: NonZeroUsize,
-    /// Downloads that wait for others to end; one more is refused
+    /// The maximum number of downloads that wait for others to finish; more are refused
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_queued_downloads)]
     max_queued_downloads: usize,
-    /// How long a download waits for others to end, in seconds; then it is refused
+    /// How long a download waits for others to finish, in seconds, before it is refused
     #[arg(long, value_name = "SECONDS", default_value_t = LimiterOptions::default().max_queue_time.as_secs())]
     max_queue_seconds: u64,
 }
@@ -48,7 +48,7 @@ impl DownloadLimits {
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Retries {
-    /// How often a download is tried again that failed for a reason that may pass
+    /// How often a download is retried after a transient failure
     #[arg(long, value_name = "N", default_value_t = RetryOptions::default().retries, value_parser = clap::value_parser!(u32).range(..=10))]
     retries: u32,
 }

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use media_cache::Engine;
 use media_cache::policy::PolicyEngine;
 
-/// The engine that runs components. Compiled built-in components are kept in the user's directory for caches, if there is one.
+/// The engine that runs components. Compiled built-in components are kept in the user's cache directory, if there is one.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 pub fn engine() -> anyhow::Result<Engine> {
     started(compiled_directory().map_or_else(Engine::new, Engine::keeping_compiled))
 }
 
-/// The engine that runs only policies, for commands without a cache.
+/// An engine that runs only policies, for commands without a cache.
 ///
 /// # Errors
-/// With a message for the user.
+/// Returns an error with a message for the user.
 pub fn policy_engine() -> anyhow::Result<PolicyEngine> {
     started(PolicyEngine::new())
 }
@@ -29,5 +29,5 @@ fn compiled_directory() -> Option<PathBuf> {
 }
 
 fn started<T, E: std::fmt::Display>(engine: Result<T, E>) -> anyhow::Result<T> {
-    engine.map_err(|error| anyhow::anyhow!("WebAssembly does not run here: {error:#}"))
+    engine.map_err(|error| anyhow::anyhow!("cannot run WebAssembly on this machine: {error:#}"))
 }

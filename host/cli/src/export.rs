@@ -25,10 +25,10 @@ pub struct Export {
     file: PathBuf,
     #[command(flatten)]
     selection: Selection,
-    /// Continue an archive that was interrupted, or add to a complete one what it does not have
+    /// Continue an interrupted archive, or add the missing entries to a complete one
     #[arg(long)]
     resume: bool,
-    /// Print the numbers as a JSON object: on standard output if the archive is a file, otherwise on standard error
+    /// Print the counts as a JSON object: on standard output if the archive is a file, otherwise on standard error
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -50,8 +50,11 @@ impl Export {
             }
         };
         let exported = if is_printed {
-            anyhow::ensure!(!self.resume, "standard output cannot be continued; give a file");
-            anyhow::ensure!(!output::is_terminal(), "an archive is not for a terminal; give a file, or `- |`");
+            anyhow::ensure!(!self.resume, "cannot continue standard output; give a file");
+            anyhow::ensure!(
+                !output::is_terminal(),
+                "refusing to write an archive to a terminal; give a file, or pipe it with `- |`"
+            );
             Exporter::new(BufWriter::with_capacity(BUFFER, StandardOutput)).run(&directory, &filter, &mut observer)
         } else if self.resume && self.file.exists() {
             let opened = File::options().read(true).write(true).open(&self.file);
@@ -82,11 +85,11 @@ impl Export {
 /// Creates the archive. An existing file is not overwritten.
 fn create(file: &Path) -> anyhow::Result<File> {
     let is_archive = std::fs::metadata(file).is_ok_and(|there| there.is_file() && there.len() > 0);
-    anyhow::ensure!(!is_archive, "{} exists; --resume continues it", file.display());
+    anyhow::ensure!(!is_archive, "{} already exists; use --resume to continue it", file.display());
     user_files::create_file(file).with_context(|| format!("cannot create {}", file.display()))
 }
 
-/// Standard output, as bytes.
+/// Standard output as a writer of bytes.
 struct StandardOutput;
 
 impl Write for StandardOutput {

@@ -9,19 +9,19 @@ use media_cache::{Builder, FailureKind, defaults};
 /// The longest valid time, in seconds: nearly fifty days.
 const LONGEST: u32 = u32::MAX / 1000;
 
-/// How long failures are remembered, for commands that run long enough to meet one twice.
+/// How long failures are remembered, for commands that run long enough to see one twice.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct FailureMemory {
-    /// For how many seconds failed downloads are remembered, by kind, such as `not-found=60`; `all=0` for not at all
+    /// How many seconds failed downloads are remembered, by kind, such as `not-found=60`; `all=0` to remember none
     #[arg(long, value_name = "KIND=SECONDS", value_delimiter = ',')]
     failure_memory: Vec<Remembered>,
-    /// How long an origin may ask to be left alone, in seconds
+    /// The maximum time for which `Retry-After` of an origin is respected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = defaults::MAX_RETRY_AFTER_SECONDS, value_parser = clap::value_parser!(u32).range(..=i64::from(LONGEST)))]
     max_retry_after_seconds: u32,
 }
 
-/// A kind of failure, or all, and for how long it is remembered.
+/// A kind of failure, or all kinds, and how long it is remembered.
 #[derive(Clone, Debug, PartialEq)]
 struct Remembered {
     kind: Option<FailureKind>,
@@ -43,17 +43,17 @@ impl FromStr for Remembered {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (kind, seconds) = text.split_once('=').ok_or("write a kind of failure and seconds, such as `not-found=60`")?;
+        let (kind, seconds) = text.split_once('=').ok_or("give a kind of failure and seconds, such as `not-found=60`")?;
         let kind = match kind {
             "all" => None,
             kind => Some(kind.parse::<FailureKind>().map_err(|error| format!("{error}, all"))?),
         };
         if kind == Some(FailureKind::Overloaded) {
-            return Err("`overloaded` says nothing of a URL, and is never remembered".into());
+            return Err("`overloaded` says nothing about a URL, and is never remembered".into());
         }
         match seconds.parse::<u32>() {
             Ok(seconds) if seconds <= LONGEST => Ok(Self { kind, time: Duration::from_secs(seconds.into()) }),
-            _ => Err(format!("`{seconds}` is no whole number of seconds up to {LONGEST}")),
+            _ => Err(format!("`{seconds}` is not a whole number of seconds up to {LONGEST}")),
         }
     }
 }
@@ -68,12 +68,12 @@ mod tests {
         assert_eq!("gone=7".parse(), Ok(Remembered { kind: Some(FailureKind::Gone), time: seconds(7) }));
         assert_eq!("all=0".parse(), Ok(Remembered { kind: None, time: seconds(0) }));
         for (text, why) in [
-            ("gone", "write a kind of failure and seconds"),
+            ("gone", "give a kind of failure and seconds"),
             ("missing=5", "unknown kind of failure `missing`; use one of invalid-url, "),
-            ("gone=", "`` is no whole number of seconds up to 4294967"),
-            ("gone=1.5", "`1.5` is no whole number"),
-            ("gone=-1", "`-1` is no whole number"),
-            ("gone=4294968", "`4294968` is no whole number"),
+            ("gone=", "`` is not a whole number of seconds up to 4294967"),
+            ("gone=1.5", "`1.5` is not a whole number"),
+            ("gone=-1", "`-1` is not a whole number"),
+            ("gone=4294968", "`4294968` is not a whole number"),
             ("overloaded=5", "never remembered"),
         ] {
             let said = text.parse::<Remembered>().unwrap_err();

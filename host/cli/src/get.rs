@@ -20,12 +20,12 @@ use crate::{output, user_files};
 /// `media-cache get`.
 #[derive(Args)]
 pub struct Get {
-    /// What to get
+    /// The URL of the media
     url: String,
-    /// Where to write the bytes; `-` or nothing for standard output
+    /// The file to write the media to; `-` or nothing for standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Describe the media as a JSON object: on standard output if the bytes go to a file, otherwise on standard error
+    /// Describe the media as a JSON object: on standard output if the media goes to a file, otherwise on standard error
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -36,18 +36,20 @@ impl Get {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let file = self.output.filter(|file| file.as_os_str() != "-");
         if file.is_none() && output::is_terminal() {
-            anyhow::bail!("these bytes are not for a terminal; say where they are to go with -o FILE, or with `-o - |`");
+            anyhow::bail!(
+                "refusing to write these bytes to a terminal; write them to a file with -o FILE, or pipe them with `-o - |`"
+            );
         }
         // A stored entry is read from its files. The cache is opened only to download.
         if let Some(StoredEntry { sidecar, body, .. }) = self.store.storage.stored(&self.url) {
-            let body = Blob::from_file(body.into()).with_context(|| format!("cannot read what is stored for {}", self.url))?;
+            let body = Blob::from_file(body.into()).with_context(|| format!("cannot read the stored entry of {}", self.url))?;
             let Metadata { mimetype, filename, .. } = Metadata::clone(&sidecar.metadata);
             let got = Got { key: sidecar.url, mimetype, filename, body, source: Source::Disk };
             return got.write(file.as_deref(), self.json).await;
         }
         let (cache, bar) = self.store.open().await?;
         let got = match cache.get_or_download(&self.url).await {
-            // Nothing is written of what is not complete.
+            // Nothing is written until the media is complete.
             Ok(media) => media.finished().await.map(|()| media).map_err(Into::into),
             Err(error) => Err(error),
         };
@@ -88,7 +90,7 @@ impl Got {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Describes the media for people.
+    /// Describes the media for humans.
     fn description(&self) -> String {
         let from = match self.source {
             Source::Origin => "downloaded",

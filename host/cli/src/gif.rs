@@ -1,4 +1,4 @@
-//! Which GIFs are converted to MP4, with what, and how large they may be.
+//! Which GIFs are converted to MP4, by which converter, and with which limits.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const FFMPEG: &str = "ffmpeg";
 /// How long that program may take to print its version.
 const CHECK_TIME: Duration = Duration::from_secs(10);
 
-/// A million, for pixels.
+/// Pixels in a megapixel.
 const MILLION: u64 = 1_000_000;
 
 /// The maximum number of pixels that H.264 allows in a picture, and on one side.
@@ -32,31 +32,32 @@ const MAX_SIDE: i64 = 8_688;
 #[command(next_help_heading = "GIFs")]
 pub struct GifOptions {
     /// Which GIFs are converted to MP4: `always` all, `animated` those with more than one frame, `smaller` those whose video is smaller,
-    /// `never` none; the others are stored as they are
+    /// `never` none; the others are stored unchanged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     gif: Which,
-    /// What converts GIFs to MP4: `embedded` needs nothing, `ffmpeg` must be installed, `none` stores GIFs as they are
+    /// The converter of GIFs to MP4: `embedded` needs no other program, `ffmpeg` must be installed, `none` stores GIFs unchanged
     #[arg(long, value_enum, default_value_t)]
     transcoder: TranscoderName,
-    /// The largest GIF that is converted, in MiB, from 1 to 1024
+    /// The maximum size of a GIF that is converted, in MiB, from 1 to 1024
     #[arg(long, value_name = "MB", default_value_t = Limits::default().input_bytes as u64 / MIB, value_parser = range(1, 1024))]
     gif_max_mb: u64,
-    /// The most pixels, width times height, of a GIF that is converted, up to 9437184; a conversion takes about 23 bytes of memory for each
+    /// The maximum number of pixels, width times height, of a GIF that is converted, up to 9437184; a conversion takes about 23 bytes of
+    /// memory per pixel
     #[arg(long, value_name = "PIXELS", default_value_t = Limits::default().canvas_pixels, value_parser = range(1, MAX_PIXELS))]
     gif_max_pixels: u64,
-    /// The longest side of a GIF that is converted, in pixels, up to 8688; the embedded converter takes 3840x2160 at most
+    /// The maximum width and height of a GIF that is converted, in pixels, up to 8688; the embedded converter takes at most 3840x2160
     #[arg(long, value_name = "PIXELS", default_value_t = Limits::default().side, value_parser = clap::value_parser!(u16).range(1..=MAX_SIDE))]
     gif_max_side: u16,
-    /// The most frames of a GIF that is converted, up to 100000
+    /// The maximum number of frames of a GIF that is converted, up to 100000
     #[arg(long, value_name = "N", default_value_t = Limits::default().frames as u64, value_parser = range(1, 100_000))]
     gif_max_frames: u64,
-    /// The most pixels of all frames together, in millions, up to 1000000; each frame counts as the whole picture
+    /// The maximum number of pixels in all frames together, in millions, up to 1000000; each frame counts as the whole picture
     #[arg(long, value_name = "MILLIONS", default_value_t = Limits::default().composited_pixels / MILLION, value_parser = range(1, 1_000_000))]
     gif_max_megapixels: u64,
-    /// The largest video that a GIF is converted to, in MiB, from 1 to 1024
+    /// The maximum size of the video that a GIF is converted to, in MiB, from 1 to 1024
     #[arg(long, value_name = "MB", default_value_t = Limits::default().output_bytes as u64 / MIB, value_parser = range(1, 1024))]
     gif_max_video_mb: u64,
-    /// How long a conversion may take, in seconds, up to 3600
+    /// The maximum time for a conversion, in seconds, up to 3600
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().wall_time.as_secs(), value_parser = range(1, 3600))]
     gif_max_seconds: u64,
 }
@@ -91,20 +92,20 @@ impl GifOptions {
     /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn check_converter(&self) -> anyhow::Result<()> {
         let TranscoderName::Ffmpeg = self.transcoder else { return Ok(()) };
         let mut version = Command::new(FFMPEG);
         version.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it does not finish");
+        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it does not exit");
         let status = finished.and_then(|status| Ok(status?)).and_then(|status| match status.success() {
             true => Ok(()),
-            false => Err(anyhow::anyhow!("it ends with {status}")),
+            false => Err(anyhow::anyhow!("it exits with {status}")),
         });
         status.with_context(|| format!("--transcoder ffmpeg needs the program {FFMPEG}, which cannot be run"))
     }
 
-    /// The largest video that a GIF is converted to, in MiB.
+    /// The maximum size of the video that a GIF is converted to, in MiB.
     pub fn max_video_mb(&self) -> u64 {
         self.gif_max_video_mb
     }

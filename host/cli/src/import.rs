@@ -26,17 +26,17 @@ const BUFFER: usize = 256 << 10;
 /// `media-cache import`.
 #[derive(Args)]
 pub struct Import {
-    /// The archive of an export; `-` for standard input
+    /// The archive to import; `-` for standard input
     file: PathBuf,
     /// Import into a running service instead of a directory
     #[arg(long, value_name = "URL", conflicts_with = "dir", value_parser = service_address)]
     server: Option<Url>,
     #[command(flatten)]
     token: TokenFile,
-    /// Print the numbers as a JSON object
+    /// Print the counts as a JSON object
     #[arg(long)]
     json: bool,
-    /// The budget on disk, in MiB; entries that do not fit are not imported. There is none, unless it is given
+    /// The disk budget, in MiB; entries that do not fit are not imported. Unlimited by default
     #[arg(long, value_name = "MB", help_heading = "Storage")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub struct Import {
 impl Import {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Handle::current();
-        // It blocks on the archive, the disk and the service.
+        // The import blocks on the archive, the disk and the service.
         tokio::task::spawn_blocking(move || match &self.server {
             Some(server) => {
                 let client = ServiceClient::new(server.clone(), &self.token)?;
@@ -101,7 +101,8 @@ impl Import {
             return Ok(output::json_value(&document)?);
         }
         let mut text = format!("imported {imported} entries ({})", HumanBytes(bytes));
-        for (count, what) in [(known, "were there already"), (kept, "have other bytes, which stay"), (refused, "were not imported")]
+        for (count, what) in
+            [(known, "were there already"), (kept, "have different bytes, which were kept"), (refused, "were not imported")]
         {
             if count > 0 {
                 text += &format!("; {count} {what}");

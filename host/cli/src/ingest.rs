@@ -37,7 +37,7 @@ pub struct Ingest {
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct BodyLimit {
-    /// The largest body that is downloaded, put or imported, in MiB
+    /// The maximum size of a body that is downloaded, put or imported, in MiB
     #[arg(long, value_name = "MB", default_value_t = HttpOptions::default().max_body_bytes / MIB)]
     max_body_mb: u64,
 }
@@ -50,11 +50,11 @@ impl BodyLimit {
 }
 
 impl Ingest {
-    /// The downloader of these options. It shares this limiter and these connections, and large bodies arrive in `spool`. `progress`, if
-    /// given, shows the progress of downloads; `via` names the service for which they are made.
+    /// A downloader with these options, which uses this limiter and these connections, and stores large bodies in `spool` as they arrive.
+    /// `progress`, if given, shows the progress of downloads; `via` names the service that downloads.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn downloader(
         &self,
         spool: Arc<Spool>,
@@ -76,17 +76,17 @@ impl Ingest {
             ..self.outbound.options()
         };
         let retries = self.retries.options(options.download_timeout);
-        // Each attempt waits for permits of its own, so that none is held during a backoff.
+        // Each attempt acquires its own permits, so that none is held during a backoff.
         Ok(Retry::new(HttpDownloader::new(options)?, retries))
     }
 
-    /// The same with another limit on bodies, in MiB.
+    /// The same options with another limit on bodies, in MiB.
     #[must_use]
     pub fn with_max_body_mb(self, max_body_mb: u64) -> Self {
         Self { limit: BodyLimit { max_body_mb }, ..self }
     }
 
-    /// The largest body that is downloaded or put, in MiB.
+    /// The maximum size of a body that is downloaded or put, in MiB.
     pub fn max_body_mb(&self) -> u64 {
         self.limit.max_body_mb
     }
@@ -99,7 +99,7 @@ impl Ingest {
     /// Checks that the transcoder's program, if it has one, can be run.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn check_converter(&self) -> anyhow::Result<()> {
         self.gif.check_converter().await
     }
@@ -109,7 +109,7 @@ impl Ingest {
         self.limit.max_body_mb.max(self.gif.max_video_mb()).saturating_add(1)
     }
 
-    /// The largest body that is downloaded or put, in bytes.
+    /// The maximum size of a body that is downloaded or put, in bytes.
     pub fn max_body_bytes(&self) -> u64 {
         self.limit.bytes()
     }

@@ -1,4 +1,4 @@
-//! The background check of what is stored.
+//! The background check of stored entries.
 
 use std::num::NonZeroU64;
 
@@ -12,7 +12,7 @@ const DEFAULT_RATE: u64 = 1_000_000;
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct IntegrityCheck {
-    /// How much of what is stored is read and compared with its digest in the background, in bytes a second; 0 for nothing
+    /// How fast stored entries are read and compared with their digests in the background, in bytes per second; 0 disables the check
     #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_RATE)]
     integrity_check_rate: u64,
 }

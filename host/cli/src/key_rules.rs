@@ -8,8 +8,8 @@ use media_cache_entry_files::KeyDigest;
 #[derive(Args)]
 #[command(next_help_heading = "Storage")]
 pub struct KeyRuleOptions {
-    /// What makes URLs the same entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such
-    /// as `*.example.org:sig+expires`
+    /// Which URLs share an entry: `discord`, `fragments`, `host-case`, or a host and parameters to leave out of its URLs, such as
+    /// `*.example.org:sig+expires`
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     key_rules: Vec<KeyRules>,
 }

@@ -23,10 +23,10 @@ enum Host {
 
 /// The text is not an address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has to be an address and a port, such as 127.0.0.1:8080, localhost:8080, or :8080 for all addresses")]
+#[error("it must be an address and a port, such as 127.0.0.1:8080, localhost:8080, or :8080 for all addresses")]
 pub struct InvalidListenAddress;
 
-/// A [`ListenAddress`] whose host was looked up. The first address at which a socket can be bound is the one to listen at.
+/// A resolved [`ListenAddress`]. The service listens on the first address to which a socket can be bound.
 #[derive(Clone, Debug)]
 pub struct ResolvedAddress {
     named: ListenAddress,
@@ -50,7 +50,7 @@ impl FromStr for ListenAddress {
         let is_label = |label: &str| {
             (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         };
-        // Text of digits and dots was meant as an IPv4 address, but is not one.
+        // A text of digits and dots was meant as an IPv4 address, but is not one.
         let is_number = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         match host {
             "" => Ok(Self { host: Host::All, port }),
@@ -73,10 +73,10 @@ impl fmt::Display for ListenAddress {
 }
 
 impl ListenAddress {
-    /// Looks the host up. `localhost` is 127.0.0.1, without a resolver (RFC 6761, section 6.3).
+    /// Resolves the host. `localhost` is 127.0.0.1, without a resolver (RFC 6761, section 6.3).
     ///
     /// # Errors
-    /// With a message for the user, if there is no such host.
+    /// Returns an error with a message for the user if there is no such host.
     pub async fn resolve(&self) -> anyhow::Result<ResolvedAddress> {
         let candidates = match &self.host {
             Host::Name(name) if name != "localhost" => {
@@ -112,12 +112,12 @@ impl ResolvedAddress {
         self.named.port
     }
 
-    /// Whether only this machine can connect, at any of the candidates. The unspecified address is not loopback.
+    /// Whether only this machine can connect, whichever candidate is used. The unspecified address is not loopback.
     pub fn is_loopback(&self) -> bool {
         self.candidates.iter().all(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// Whether both could be the same address. With port 0 they never are.
+    /// Whether the two could be the same address. With port 0 they never are.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.port() != 0 && self.candidates.iter().any(|address| other.candidates.contains(address))
     }
@@ -125,16 +125,16 @@ impl ResolvedAddress {
     /// Listens.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn listen(&self) -> anyhow::Result<TcpListener> {
         TcpListener::bind(&*self.candidates).await.with_context(|| format!("cannot listen on {self}"))
     }
 
-    /// Checks that this machine has the address and this process may use the port. It may be in use by another process, such as the service
-    /// to be replaced.
+    /// Checks that this machine has the address and that this process may use the port. Another process, such as the service to be
+    /// replaced, may be using it.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn check(&self) -> anyhow::Result<()> {
         let bind = |address: &SocketAddr| {
             let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;

@@ -22,20 +22,20 @@ use crate::visible::{self, Escaping};
 /// The maximum number of bytes of the log that wait to be written.
 const QUEUE_BYTES: usize = 4 << 20;
 
-/// How much is logged, and how.
+/// What is logged, and in which format.
 #[derive(Args)]
 #[command(next_help_heading = "Logs and metrics")]
 pub struct Logging {
-    /// How the log is written: a line for people, or a JSON object a line
+    /// The format of the log: a line of text per event, or a JSON object per line
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
-    /// What is logged, such as `warn` or `info,media_cache=debug`; otherwise RUST_LOG says so, or else it is `info`
+    /// What is logged, such as `warn` or `info,media_cache=debug`; by default, the filter in RUST_LOG, or else `info`
     #[arg(long, value_name = "FILTER")]
     log_filter: Option<LogFilter>,
-    /// Which requests are logged: `misses` are all but hits and polled pages, `all` takes longer than serving a hit
+    /// Which requests are logged: `misses` are all except hits and polled pages; logging `all` takes longer than serving a hit
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     log_requests: Requests,
-    /// How much of a URL is logged: its `host`, its `path` without query and credentials, or `full`, secrets included
+    /// How much of a URL is logged: its `host`, its `path` without query and credentials, or `full`, including secrets
     #[arg(long, value_name = "HOW_MUCH", value_enum, default_value_t)]
     log_urls: Urls,
 }
@@ -72,38 +72,37 @@ impl FromStr for LogFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // An empty filter would log nothing, which is written `off`.
+        // An empty filter would log nothing; the filter for that is `off`.
         let is_filter = !text.trim().is_empty() && EnvFilter::try_new(text).is_ok();
-        if is_filter { Ok(Self(text.into())) } else { Err("it is not a filter, such as info or info,media_cache=debug".into()) }
+        if is_filter { Ok(Self(text.into())) } else { Err("it must be a filter, such as info or info,media_cache=debug".into()) }
     }
 }
 
 /// The log of this process.
 #[derive(Clone)]
 pub struct Log {
-    /// Where it is written.
+    /// Where it is written to.
     pub writer: LossyWriter,
     set_filter: Arc<dyn Fn(EnvFilter) + Send + Sync>,
 }
 
 impl Log {
-    /// Applies the filter of these options from now on.
+    /// Applies the filter in these options from now on.
     pub fn set_filter(&self, logging: &Logging) {
         (self.set_filter)(logging.filter().0);
     }
 }
 
 impl Logging {
-    /// Starts to log, including panics. Everything else printed on standard error becomes part of the log.
+    /// Starts logging, including panics. Everything else printed on standard error becomes part of the log.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn start(&self) -> anyhow::Result<Log> {
         let (filter, misspelt) = self.filter();
-        // A file of its own, so that no other thread waits for a lock that the writing thread holds.
+        // A separate file, so that no other thread waits for a lock that the writing thread holds.
         let stderr = io::stderr().as_fd().try_clone_to_owned().context("cannot use standard error for the log")?;
-        let report =
-            |lost| tracing::warn!(lost, "lines of the log were lost, because it was read too slowly or could not be written");
+        let report = |lost| tracing::warn!(lost, "log lines were lost, since the log was read too slowly or could not be written");
         let writer = LossyWriter::start(Sink(stderr.into()), QUEUE_BYTES, report).context("cannot start the thread of the log")?;
         output::notes_through(writer.clone());
         let ansi = io::stderr().is_terminal();
@@ -135,7 +134,7 @@ impl Logging {
         Ok(Log { writer, set_filter })
     }
 
-    /// The filter for events, and whether it should come from RUST_LOG, which is invalid.
+    /// The filter for events, and whether RUST_LOG was to provide it but is invalid.
     fn filter(&self) -> (EnvFilter, bool) {
         let info = || EnvFilter::new("info");
         match &self.log_filter {

@@ -10,13 +10,13 @@ use media_cache_server::entry_document;
 use crate::output;
 use crate::storage::Storage;
 
-/// Entries that are listed at a time.
+/// The number of entries to list at a time.
 const PAGE: u32 = 1000;
 
 /// `media-cache ls`.
 #[derive(Args)]
 pub struct Ls {
-    /// One JSON object a line, with all there is to know
+    /// Print one JSON object per line, with all metadata
     #[arg(long)]
     json: bool,
     #[command(flatten)]

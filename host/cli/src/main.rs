@@ -1,6 +1,6 @@
 //! The command line: `media-cache serve` and the other commands. It contains no cache logic.
 
-#![deny(clippy::print_stdout, clippy::print_stderr, reason = "what is printed goes through `output`")]
+#![deny(clippy::print_stdout, clippy::print_stderr, reason = "print through `output`")]
 
 mod access;
 mod allocator;
@@ -83,7 +83,7 @@ fn run() -> ExitCode {
         Ok(code) => return code,
         Err(error) => error,
     };
-    // A reader that stops early, such as `head`, has what it wanted.
+    // A reader that stops early, such as `head`, has read all it needs.
     if matches!(error.downcast_ref(), Some(OutputError::Closed)) {
         return ExitCode::SUCCESS;
     }

@@ -10,14 +10,14 @@ use crate::storage::MIB;
 #[derive(Args)]
 #[command(next_help_heading = "Memory")]
 pub struct Memory {
-    /// Entries kept in memory; 0 for none
+    /// The maximum number of entries in memory; 0 for none
     #[arg(long, value_name = "N", default_value_t = defaults::MAX_MEMORY_ITEMS)]
     max_memory_items: u32,
-    /// Memory for the bytes of entries, in MiB
+    /// The maximum memory for the bytes of entries, in MiB
     #[arg(long, value_name = "MB", default_value_t = defaults::MAX_MEMORY_BYTES / MIB)]
     max_memory_mb: u64,
-    /// Files of entries that are kept open, so that hits on them are fast; 0 for none [default: what connections leave of the open
-    /// files that are allowed, at least a quarter, at most 16384]
+    /// The maximum number of entry files that are kept open, so that hits on them are fast; 0 for none [default: the allowed open files
+    /// that connections do not need, at least a quarter of them, at most 16384]
     #[arg(long, value_name = "N")]
     max_open_files: Option<u32>,
 }
@@ -25,11 +25,11 @@ pub struct Memory {
 /// Open files that are always reserved for everything else.
 const OTHER_FILES: u64 = 512;
 
-/// The most files that are kept open by default.
+/// The maximum number of files that are kept open by default.
 const MAX_OPEN_FILES: u64 = 16_384;
 
 impl Memory {
-    /// The limit of open files of entries. By default, connections keep as many files as they need.
+    /// The limit on open files of entries. By default, connections get as many files as they need.
     pub fn open_files(&self, for_connections: u64) -> u32 {
         self.max_open_files.unwrap_or_else(|| {
             let allowed = allowed_files().saturating_sub(OTHER_FILES);

@@ -1,7 +1,7 @@
-//! Notifies the service manager (sd_notify(3)) that the service is ready, reloads and stops, and of a short status; also that it is alive,
-//! if the manager asks for that (`WatchdogSec=` of systemd).
+//! Notifies the service manager (sd_notify(3)) when the service is ready, reloads or stops, with a short status. If the manager asks for it
+//! (`WatchdogSec=` of systemd), it is also notified that the service is alive.
 //!
-//! A thread of its own sends all messages in order: a manager that does not read them blocks nothing else.
+//! A separate thread sends all messages in order, so a manager that does not read them blocks nothing else.
 
 use std::io;
 use std::sync::Arc;
@@ -17,11 +17,10 @@ use tokio::sync::oneshot;
 /// The maximum number of messages that wait to be sent.
 const MAX_WAITING: usize = 16;
 
-/// How long the service waits for a message to be sent, so that it precedes what the service does next.
+/// How long the service waits for a message to be sent, so that it arrives before the service continues.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A check that a part of the service works. It is called from a thread of its own, twice in the interval of the watchdog, and must
-/// return at once.
+/// A check that a part of the service works. A separate thread calls it twice per watchdog interval. It must not block.
 pub type Vital = Box<dyn FnMut() -> bool + Send>;
 
 /// The service manager, if there is one.
@@ -43,10 +42,10 @@ enum State {
 }
 
 impl Notifier {
-    /// The manager that the environment names. It is notified that the service is alive while all of `vitals` are true.
+    /// The manager that the environment names. It is notified that the service is alive as long as all `vitals` are true.
     ///
     /// # Errors
-    /// If no thread can be started.
+    /// If the thread cannot be started.
     pub fn start(vitals: Vec<Vital>) -> io::Result<Self> {
         if std::env::var_os("NOTIFY_SOCKET").is_none() {
             return Ok(Self(None));
@@ -62,17 +61,17 @@ impl Notifier {
         self.send(State::Status, status).await;
     }
 
-    /// Notifies that the service listens, or has reloaded.
+    /// Notifies that the service is listening, or has reloaded.
     pub async fn ready(&self, status: impl Into<String>) {
         self.send(State::Ready, status).await;
     }
 
-    /// Notifies that the service reloads its configuration. [`ready`](Self::ready) follows when it has.
+    /// Notifies that the service is reloading its configuration. [`ready`](Self::ready) follows when it is done.
     pub async fn reloading(&self) {
         self.send(State::Reloading, "reloading the configuration").await;
     }
 
-    /// Notifies that the service stops.
+    /// Notifies that the service is stopping.
     pub async fn stopping(&self, status: impl Into<String>) {
         self.send(State::Stopping, status).await;
     }
@@ -132,14 +131,14 @@ impl Sender {
     }
 
     fn check_vitals(&mut self) {
-        // All of them are called, since each may look at what has happened since its previous call.
+        // All of them are called, since each may check for activity since its previous call.
         let was_alive = self.is_alive;
         let alive: Vec<bool> = self.vitals.iter_mut().map(|vital| vital()).collect();
         self.is_alive = !alive.contains(&false);
         if self.is_alive {
             self.send_all(&[NotifyState::Watchdog]);
         } else if was_alive {
-            tracing::error!("the service hangs, and no longer tells its manager that it is alive");
+            tracing::error!("the service hangs, so its manager is no longer notified that it is alive");
         }
     }
 
@@ -162,7 +161,7 @@ impl Sender {
         if let Err(error) = sd_notify::notify(states)
             && !std::mem::replace(&mut self.failed, true)
         {
-            tracing::warn!("the service manager cannot be notified: {error}");
+            tracing::warn!("cannot notify the service manager: {error}");
         }
     }
 }
@@ -175,7 +174,7 @@ mod tests {
     fn runtime_is_alive_only_if_it_ran_tasks_since_the_last_check() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut is_alive = runs_tasks(runtime.handle().clone());
-        assert!(is_alive(), "nothing has been asked of it yet");
+        assert!(is_alive(), "nothing has been requested yet");
         assert!(!is_alive() && !is_alive());
         runtime.block_on(tokio::task::yield_now());
         assert!(is_alive() && !is_alive());

@@ -6,7 +6,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// The largest descriptor table that is allocated in advance. It takes 8 bytes of kernel memory per descriptor, so 512 KiB.
 const MAX_TABLE: u64 = 1 << 16;
 
-/// Raises the limit on open files to the maximum, if possible, and returns it. The lower initial limit is meant for programs that use
+/// Raises the limit on open files to the maximum, if possible, and returns it. The lower initial limit exists for programs that use
 /// select(2).
 pub fn allowed_files() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -16,14 +16,14 @@ pub fn allowed_files() -> u64 {
     current.unwrap_or(u64::MAX)
 }
 
-/// Lets the kernel allocate the table of all descriptors that are allowed, up to [`MAX_TABLE`].
+/// Makes the kernel allocate the table for all allowed descriptors, up to [`MAX_TABLE`].
 ///
-/// The kernel doubles the table as more files are opened. In a process with threads, it waits for an RCU grace period each time, and with it
-/// the thread that opens a file: 10 to 20 ms. Called while there is one thread, this avoids these pauses.
+/// The kernel doubles the table as more files are opened. In a process with several threads, it waits for an RCU grace period each time,
+/// which blocks the thread that opens a file for 10 to 20 ms. A call while there is only one thread avoids these pauses.
 pub fn allocate_descriptor_table() {
     let largest = allowed_files().min(MAX_TABLE).saturating_sub(1);
     if let Ok(largest) = i32::try_from(largest) {
-        // The duplicate is closed at once, and the table keeps its size. Without it, the service is only slower at times.
+        // The duplicate is closed immediately, and the table keeps its size. If this fails, the service is only slower at times.
         drop(fcntl_dupfd_cloexec(std::io::stdin(), largest));
     }
 }

@@ -10,47 +10,48 @@ use media_cache_http_downloader::{HttpOptions, OriginCacheControl, OriginHeader,
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct OutboundLimits {
-    /// Redirects that are followed; 0 for none
+    /// The maximum number of redirects that are followed; 0 for none
     #[arg(long, value_name = "N", default_value_t = HttpOptions::default().max_redirects, value_parser = clap::value_parser!(u32).range(..=20))]
     max_redirects: u32,
-    /// The longest URL that is asked for, or redirected to, in bytes
+    /// The maximum length of a URL that is fetched or redirected to, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().max_url_bytes, value_parser = size(64, 65_534))]
     max_url_bytes: usize,
-    /// The largest head of an origin's answer, in KiB
+    /// The maximum size of the head of an origin's response, in KiB
     #[arg(long, value_name = "KB", default_value_t = HttpOptions::default().max_origin_header_bytes >> 10, value_parser = size(1, 256))]
     max_origin_header_kb: usize,
-    /// The most headers that an origin's answer may have
+    /// The maximum number of headers in an origin's response
     #[arg(long, value_name = "N", default_value_t = HttpOptions::default().max_origin_headers, value_parser = size(1, 10_000))]
     max_origin_headers: usize,
-    /// How long it may take to connect to an origin, names and TLS included
+    /// The maximum time for connecting to an origin, including name resolution and TLS
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().connect_timeout.as_secs(), value_parser = seconds())]
     connect_seconds: u64,
-    /// How long it may take until an origin answers
+    /// The maximum time until an origin responds
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().first_byte_timeout.as_secs(), value_parser = seconds())]
     first_byte_seconds: u64,
-    /// How long an origin may pause within a body
+    /// The maximum pause of an origin within a body
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().pause_timeout.as_secs(), value_parser = seconds())]
     pause_seconds: u64,
-    /// How long a download may take in all
+    /// The maximum time for a whole download
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().download_timeout.as_secs(), value_parser = seconds())]
     download_seconds: u64,
-    /// How fast a body has to come at least, in bytes a second; 0 for no matter how slow
+    /// The minimum rate at which a body must arrive, in bytes per second; 0 for none
     #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().min_rate, value_parser = clap::value_parser!(u64).range(..=1 << 30))]
     min_rate: u64,
-    /// Over how long that is averaged
+    /// The time over which that rate is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
     min_rate_seconds: u64,
-    /// Media types to take, such as image/*, or with ! not to take, which alone restricts the default list; also comma separated
+    /// Media types to accept, such as image/*, or with a leading ! to refuse; refusals alone restrict the default list; may be
+    /// comma-separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
-    /// What origins say about keeping media: `apply` stores and passes on no more than they allow, `ignore` everything
+    /// Whether caching directives of origins are respected: `apply` stores and passes on only what they allow, `ignore` everything
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     origin_cache_control: OriginCacheControlName,
-    /// When a connection to an origin serves another request: `safely` after an answer whose end is certain, or `never`
+    /// When a connection to an origin is reused: `safely` after a response whose end is certain, or `never`
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     reuse_origin_connections: ReuseName,
     /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
-    /// several on lines of their own, and `NAME:` leaves one out
+    /// several go on separate lines, and `NAME:` omits a header
     #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
     origin_header: Vec<OriginHeader>,
 }
@@ -110,7 +111,7 @@ impl OutboundLimits {
     }
 }
 
-/// At least a second, and no more than a day.
+/// At least a second, and at most a day.
 fn seconds() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..=86_400)
 }

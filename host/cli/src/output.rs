@@ -1,5 +1,5 @@
-//! Everything that commands print. Text for people is escaped here ([`Visible`]), so that no command can forget it. If the reader closes
-//! standard output early, the command ends silently.
+//! Everything that commands print. Human-readable text is escaped here ([`Visible`]), so that no command can forget it. If the reader
+//! closes standard output early, the command ends silently.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
@@ -23,7 +23,7 @@ pub enum OutputError {
     /// Its reader has closed it.
     #[error("standard output was closed")]
     Closed,
-    /// It failed.
+    /// Writing failed.
     #[error("cannot write to standard output: {0}")]
     Failed(io::Error),
 }
@@ -34,17 +34,17 @@ impl From<io::Error> for OutputError {
     }
 }
 
-/// Prints a line for people.
+/// Prints a human-readable line.
 pub fn line(text: impl Display) -> Result<(), OutputError> {
     raw(format!("{}\n", Visible(text)).as_bytes())
 }
 
-/// Prints lines for people.
+/// Prints human-readable lines.
 pub fn lines<T: Display>(lines: impl IntoIterator<Item = T>) -> Result<(), OutputError> {
     lines.into_iter().try_for_each(line)
 }
 
-/// Prints a JSON value on a line.
+/// Prints a JSON value on one line.
 pub fn json_value(value: &Value) -> Result<(), OutputError> {
     raw(format!("{}\n", json_line(value)).as_bytes())
 }
@@ -54,8 +54,8 @@ pub fn json_document(value: &Value) -> Result<(), OutputError> {
     raw(format!("{}\n", json(&format!("{value:#}"))).as_bytes())
 }
 
-/// Prints bytes verbatim: media, and text known to be harmless.
-#[allow(clippy::disallowed_methods, reason = "this is where everything that is printed ends up")]
+/// Prints bytes verbatim: media, and text that is known to be harmless.
+#[allow(clippy::disallowed_methods, reason = "all output goes through here")]
 pub fn raw(bytes: &[u8]) -> Result<(), OutputError> {
     let mut out = io::stdout().lock();
     Ok(out.write_all(bytes).and_then(|()| out.flush())?)
@@ -67,12 +67,12 @@ pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Prints a line for people on standard error. Failures are ignored, since there is no other place to report them.
+/// Prints a human-readable line on standard error. Failures are ignored, since there is no other place to report them.
 pub fn note(text: impl Display) {
     to_stderr(&format!("{}\n", Visible(text)));
 }
 
-/// Prints a JSON value on a line on standard error.
+/// Prints a JSON value on one line on standard error.
 pub fn json_note(value: &Value) {
     to_stderr(&format!("{}\n", json_line(value)));
 }

@@ -13,7 +13,7 @@ const REPLAY: &str = "{wide_bar} {percent:>3} % {per_sec}, {eta}";
 const READING: &str = "{spinner} {bytes} read, {bytes_per_sec}";
 const SEEDING: &str = "{spinner} {wide_bar} {human_pos}/{human_len} seeded";
 
-/// A spinner, which turns once it has a message.
+/// A spinner, which appears once it has a message.
 pub fn spinner() -> ProgressBar {
     ProgressBar::new_spinner().with_style(style(SPINNER))
 }
@@ -41,12 +41,12 @@ pub fn replay(requests: u64) -> ProgressBar {
     ProgressBar::new(requests).with_style(style(REPLAY))
 }
 
-/// A bar for entries, whose number is set when it is known.
+/// A bar for entries, whose number is set once it is known.
 pub fn entries() -> ProgressBar {
     ProgressBar::new(0).with_style(style(REPLAY))
 }
 
-/// A bar for bytes that are read, or a spinner if their number is not known.
+/// A bar for bytes that are read, or a spinner if their number is unknown.
 pub fn bytes(total: Option<u64>) -> ProgressBar {
     match total {
         Some(total) => ProgressBar::new(total).with_style(style(DOWNLOAD)),
@@ -72,7 +72,7 @@ mod tests {
 
     use super::*;
 
-    /// A terminal with this many columns, which records what is drawn.
+    /// A terminal with this many columns that records what is drawn.
     #[derive(Clone, Debug)]
     struct Terminal(u16, Arc<Mutex<Vec<String>>>);
 

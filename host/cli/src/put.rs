@@ -25,17 +25,17 @@ const PIECE: usize = 64 << 10;
 /// `media-cache put`.
 #[derive(Args)]
 pub struct Put {
-    /// What to store the file for
+    /// The URL to store the file for
     url: String,
-    /// The file, which may also be a pipe; `-` for standard input
+    /// The file, which may be a pipe; `-` for standard input
     file: PathBuf,
-    /// The media type; unless it is given it is guessed from the bytes
+    /// The media type; by default, it is guessed from the bytes
     #[arg(long = "type", value_name = "TYPE")]
     mimetype: Option<String>,
-    /// The file name to store; unless it is given it is that of the file, or taken from the URL
+    /// The file name to store; by default, that of the file, or else one from the URL
     #[arg(long, value_name = "NAME")]
     filename: Option<String>,
-    /// Print what is stored as a JSON object
+    /// Print the stored entry as a JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -68,15 +68,14 @@ impl Put {
             let known = outcome.known;
             output::json_value(&json!({ "url": key, "known": known, "mimetype": mimetype, "filename": filename, "size": size }))?;
         } else {
-            let done = if outcome.known { "kept what was stored before" } else { "stored" };
+            let done = if outcome.known { "kept the existing entry" } else { "stored" };
             output::line(format_args!("{done}: {filename}, {mimetype}, {}", HumanBytes(size)))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The bytes of a file. Anything but a regular file can be read only once and may be endless, so at most one byte beyond `limit` is read of
-/// it.
+/// The bytes of a file. Anything but a regular file can be read only once and may be endless, so reading stops one byte after `limit`.
 async fn body(file: &Path, limit: u64) -> std::io::Result<Blob> {
     if file.as_os_str() == "-" {
         return spooled(tokio::io::stdin(), limit).await;

@@ -12,7 +12,7 @@ use crate::policy::Server;
 /// `media-cache refresh`.
 #[derive(Args)]
 pub struct Refresh {
-    /// The URL whose media is fetched again
+    /// The URL to fetch again
     url: String,
     #[command(flatten)]
     server: Server,

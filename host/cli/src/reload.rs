@@ -1,7 +1,7 @@
-//! Reloading the configuration of a running service, when it gets SIGHUP.
+//! Reloads the configuration of a running service on SIGHUP.
 //!
-//! The configuration file is read again with the same arguments and environment, and so are the files that options name. All of it is
-//! checked before anything changes: if something is wrong, everything stays as it is, and the log says what is wrong.
+//! The configuration file is read again with the same arguments and environment, and so are the files that options name. Everything is
+//! checked before anything changes: if something is wrong, nothing changes, and the log has the reason.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub struct ReloadableParts {
     pub max_body_mb: u64,
     pub limiter: ConcurrencyLimiter,
     pub origin_connections: OriginConnections,
-    /// Where large bodies arrive.
+    /// Where large bodies are stored as they arrive.
     pub spool: Arc<Spool>,
     pub via: String,
 }
@@ -66,7 +66,7 @@ struct Replacements {
 }
 
 impl ReloadableParts {
-    /// Builds the replacements, or reports what is wrong with the options. Reads files.
+    /// Builds the replacements, or reports what is wrong with the options. Reads the files.
     fn prepare(&self, options: ReloadableOptions) -> anyhow::Result<Replacements> {
         let ReloadableOptions { listeners, ingest, logging, times } = options;
         let admin_listen = self.admin_listen.as_ref().map(|(address, _)| address);
@@ -93,7 +93,7 @@ impl ReloadableParts {
 
 /// Reloads a service.
 pub struct Reloader<F> {
-    /// The options as they are now.
+    /// Returns the current options.
     pub read_options: F,
     /// The effective options.
     pub settings: Settings,
@@ -112,7 +112,7 @@ impl<F: Fn() -> anyhow::Result<(ReloadableOptions, Settings)> + Clone + Send + '
                 Err(error) => {
                     // An error can have several lines.
                     let problem = format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join(" ");
-                    tracing::error!("the configuration is not reloaded, and everything stays as it is: {problem}");
+                    tracing::error!("cannot reload the configuration, so nothing has changed: {problem}");
                     "serving; the configuration could not be reloaded"
                 }
             };
@@ -136,7 +136,7 @@ impl<F: Fn() -> anyhow::Result<(ReloadableOptions, Settings)> + Clone + Send + '
         let changed = (!changed.is_empty()).then(|| changed.join(", "));
         tracing::info!(changed, "reloaded the configuration, keys and tokens");
         if !fixed.is_empty() {
-            tracing::warn!("these options have changed, but cannot change before the next start: {}", fixed.join(", "));
+            tracing::warn!("these options have changed, but take effect only at the next start: {}", fixed.join(", "));
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ pub struct Remembered {
 pub struct StartComponent {
     /// The preferred component.
     pub component: CacheComponent,
-    /// The component to use if that does not start.
+    /// The component to use if the preferred one does not start.
     pub fallback: Option<CacheComponent>,
 }
 
@@ -52,7 +52,7 @@ impl Remembered {
         }
     }
 
-    /// The cache component that was chosen while the service ran before, if it is still available, with the configured one as its fallback;
+    /// The cache component that was chosen during a previous run, if it is still available, with the configured one as its fallback;
     /// otherwise the configured one.
     ///
     /// # Errors
@@ -70,14 +70,14 @@ impl Remembered {
                 Ok(component) => {
                     let chosen = component.description();
                     tracing::info!(
-                        "the cache component is {chosen}, which was chosen while the service ran; {configured} is not used"
+                        "using the cache component {chosen}, which was chosen during a previous run, instead of {configured}"
                     );
-                    // The chosen component works without it.
+                    // The chosen component works without the configured one.
                     let fallback = engine.cache(&configured).inspect_err(|error| tracing::warn!("{configured}: {error}")).ok();
                     return Ok(StartComponent { component, fallback });
                 }
                 Err(error) => tracing::error!(
-                    "the cache component that was chosen before, {chosen}, cannot be used; it is {configured} now: {error}"
+                    "cannot use the cache component {chosen}, which was chosen during a previous run; using {configured} instead: {error}"
                 ),
             }
         }
@@ -90,7 +90,7 @@ impl Remembered {
             [("policy", self.policy.forget_the_outdated()), ("cache component", self.component.forget_the_outdated())]
         {
             if let Err(error) = forgotten {
-                tracing::warn!("cannot tidy up what is remembered of the {what}: {error}");
+                tracing::warn!("cannot delete the outdated choice of the {what}: {error}");
             }
         }
     }

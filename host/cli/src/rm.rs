@@ -15,16 +15,15 @@ use crate::selection::Selection;
 /// `media-cache rm`.
 #[derive(Args)]
 pub struct Rm {
-    /// What to remove
+    /// The URLs to remove
     #[arg(required_unless_present_any = ["host", "prefix", "all"], conflicts_with_all = ["host", "prefix", "all"])]
     urls: Vec<String>,
     #[command(flatten)]
     selection: Selection,
-    /// Confirm that all entries are to be removed
+    /// Confirm the removal of all entries
     #[arg(long, requires = "all")]
     yes: bool,
-    /// Print a JSON object for each URL: whether something was removed, and what kept it from being removed. With a filter, print one
-    /// with numbers
+    /// Print a JSON object for each URL: whether something was removed, or why not. With a filter, print one object with counts
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -39,7 +38,7 @@ impl Rm {
         let Self { urls, selection, yes, json, directory: CacheDirectory { dir, .. }, key_rules } = self;
         match selection.filter() {
             Some(EntryFilter::All) if !yes => {
-                anyhow::bail!("this removes all entries in {}; add --yes if that is what you want", dir.display())
+                anyhow::bail!("this would remove all entries in {}; add --yes to confirm", dir.display())
             }
             Some(filter) => remove_matching(&directory, &filter, json),
             None => remove(&directory, &urls, &key_rules, json),

@@ -11,10 +11,10 @@ use crate::storage::MIB;
 #[derive(Args)]
 #[command(next_help_heading = "Eviction policy")]
 pub struct Sandbox {
-    /// Memory that the eviction policy may have, in MiB; a million entries need about a hundred
+    /// The maximum memory of the eviction policy, in MiB; a million entries need about 100 MiB
     #[arg(long, value_name = "MB", default_value_t = PolicyLimits::default().memory_bytes / MIB)]
     policy_memory_mb: u64,
-    /// Processor time that a call into the policy may take, in milliseconds
+    /// The maximum processor time of a call to the policy, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = PolicyLimits::default().call_time.as_millis() as u64)]
     policy_call_ms: u64,
 }

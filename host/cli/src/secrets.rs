@@ -11,10 +11,10 @@ use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
 /// The maximum size of a file with secrets, in bytes. A larger one is the wrong file.
 const LARGEST: u64 = 1 << 20;
 
-/// The keys in files, in their order.
+/// The keys in files, in order.
 ///
 /// # Errors
-/// With a message for the user that contains no key.
+/// Returns an error with a message for the user that contains no key.
 pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> {
     let mut keys = Vec::new();
     for file in files {
@@ -26,7 +26,7 @@ pub fn signing_keys<P: AsRef<Path>>(files: &[P]) -> anyhow::Result<SigningKeys> 
 /// The tokens in a file.
 ///
 /// # Errors
-/// With a message for the user that contains no token.
+/// Returns an error with a message for the user that contains no token.
 pub fn admin_tokens(file: &Path) -> anyhow::Result<AdminTokens> {
     Ok(AdminTokens::new(lines_of_tokens(file)?)?)
 }
@@ -34,10 +34,10 @@ pub fn admin_tokens(file: &Path) -> anyhow::Result<AdminTokens> {
 /// The token that a client sends: the first in a file.
 ///
 /// # Errors
-/// With a message for the user that contains no token.
+/// Returns an error with a message for the user that contains no token.
 pub fn first_token(file: &Path) -> anyhow::Result<String> {
     let token = lines_of_tokens(file)?.into_iter().next().context("there is no token")?;
-    String::from_utf8(token).context("a token is text")
+    String::from_utf8(token).context("a token must be text")
 }
 
 fn lines_of_tokens(file: &Path) -> anyhow::Result<Vec<Vec<u8>>> {
@@ -53,13 +53,13 @@ pub fn text(file: &Path) -> std::io::Result<String> {
     String::from_utf8(text).map_err(|_| std::io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// The secrets in a file, one a line. Empty lines, lines that begin with `#`, and blanks at both ends of a line are ignored.
+/// The secrets in a file, one per line. Empty lines, lines that begin with `#`, and whitespace at both ends of a line are ignored.
 fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow::Result<Vec<Vec<u8>>> {
     let name = file.display();
     warn_if_others_read(file);
     let text = match read_small_file(file, LARGEST, Pipes::Accepted) {
         Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-            anyhow::bail!("{name} has more than {LARGEST} bytes; it is to have a key or a token on each line")
+            anyhow::bail!("{name} has more than {LARGEST} bytes; it must have a key or a token on each line")
         }
         text => text.with_context(|| format!("cannot read {name}"))?,
     };
@@ -72,7 +72,7 @@ fn read(file: &Path, check: impl Fn(&[u8]) -> Result<(), WeakSecret>) -> anyhow:
         check(line).with_context(|| format!("{name}, line {number}, cannot be used"))?;
         secrets.push(line.to_vec());
     }
-    anyhow::ensure!(!secrets.is_empty(), "there is nothing in {name}; it is to have a key or a token on each line");
+    anyhow::ensure!(!secrets.is_empty(), "{name} contains neither a key nor a token; put one on each line");
     Ok(secrets)
 }
 
@@ -81,7 +81,7 @@ fn warn_if_others_read(name: &Path) {
     let mode = name.metadata().ok().filter(std::fs::Metadata::is_file).map_or(0, |metadata| metadata.permissions().mode());
     if mode & 0o077 != 0 {
         tracing::warn!(
-            "{} can be read by others than its owner (mode {:o}); `chmod 600` changes that",
+            "{} is readable by users other than its owner (mode {:o}); fix this with `chmod 600`",
             name.display(),
             mode & 0o777
         );

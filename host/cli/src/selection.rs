@@ -8,10 +8,10 @@ use media_cache_maintenance::EntryFilter;
 #[derive(Args)]
 #[group(multiple = false)]
 pub struct Selection {
-    /// The entries of a host, on any port: `cdn.example.org`, or `*.example.org` for every host below it
+    /// All entries of a host, on any port: `cdn.example.org`, or `*.example.org` for all its subdomains
     #[arg(long, value_name = "HOST", value_parser = host)]
     host: Option<EntryFilter>,
-    /// The entries whose URL begins with this text
+    /// All entries whose URL begins with this text
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     prefix: Option<String>,
     /// All entries

@@ -55,7 +55,7 @@ const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
 /// The options of `serve`.
 #[derive(Args)]
 pub struct Serve {
-    /// Where to listen: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one
+    /// The address to listen on: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct Serve {
     integrity_check: IntegrityCheck,
     #[command(flatten)]
     shutdown: ShutdownTimes,
-    /// A file to which every request for media is added, with its URL as a hash, for `media-cache simulate`
+    /// A file to which every request for media is appended, with a hash of its URL, for `media-cache simulate`
     #[arg(long, value_name = "FILE")]
     record_trace: Option<PathBuf>,
     #[command(flatten)]
@@ -102,11 +102,11 @@ struct Shared<'a> {
 }
 
 impl Serve {
-    /// Serves until a signal stops it. `read_options` returns the options as they are now, with their settings.
+    /// Serves until a signal stops it. `read_options` returns the current options, with their settings.
     pub async fn run(self, settings: Settings, read_options: fn() -> anyhow::Result<(Self, Settings)>) -> anyhow::Result<ExitCode> {
         let log = self.logging.start()?;
         let (times, times_now) = watch::channel(self.shutdown);
-        // Signals are handled from here on, so that one that arrives while the cache is loading is not lost.
+        // Signals are handled from here on, so that none is lost while the cache is loading.
         let mut signals = Signals::handle(times_now.clone(), log.writer.clone())?;
         let notifier = Notifier::start(vec![runs_tasks(Handle::current())])?;
         settings.log();
@@ -134,13 +134,13 @@ impl Serve {
         endpoints.push((listener, main.clone(), limits));
         let recorder = self.record_trace.as_deref().map(open_trace).transpose()?;
         let remembered = Remembered::new(&self.storage);
-        // Once the address is printed, clients may rely on the service to come up, unless the stored entries cannot be read.
+        // Once the address is printed, clients may rely on the service to start, unless the stored entries cannot be read.
         let metrics = self.metrics.metrics();
         let limiter = self.downloads.limiter();
         let spool = self.disk_space.spool(self.storage.dir());
         let origin_connections = OriginConnections::default();
         let via = pseudonym.to_string();
-        // Reading the system's certificates and loading compiled code take most of a start, and happen at the same time.
+        // Reading the system's certificates and loading compiled code take most of a start, so they run in parallel.
         let (downloader, components) = thread::scope(|scope| {
             let downloader =
                 || self.ingest.downloader(spool.clone(), limiter.clone(), origin_connections.clone(), None, Some(via.clone()));
@@ -148,7 +148,7 @@ impl Serve {
             let components = remembered.components(&self.storage);
             (downloader.join(), components)
         });
-        let downloader = downloader.map_err(|_| anyhow::anyhow!("the downloader cannot be set up"))??;
+        let downloader = downloader.map_err(|_| anyhow::anyhow!("cannot set up the downloader"))??;
         let downloader = ReplaceableDownloader::new(Arc::new(downloader));
         let request_log = SharedRequestLog::from(self.logging.of_requests());
         let shared = Shared { downloader: &downloader, spool: &spool, metrics: &metrics, request_log: &request_log };
@@ -214,10 +214,10 @@ impl Serve {
         tokio::spawn(allocator::tick());
 
         signals.stop_requested().await;
-        tracing::info!("finishing what is under way");
+        tracing::info!("finishing requests in progress");
         reloader.abort();
         stop.send_replace(true);
-        notifier.stopping("finishing what is under way").await;
+        notifier.stopping("finishing requests in progress").await;
         let grace = times_now.borrow().grace();
         Running { server, connections, limiter, cache }.finish(grace, &mut signals).await?;
         tracing::info!("stopped");
@@ -229,7 +229,7 @@ impl Serve {
         ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
     }
 
-    /// A cache that owns its directory, with the component and the policy that were chosen while the service ran before, if they are still
+    /// A cache that owns its directory, with the component and the policy that were chosen during a previous run, if they are still
     /// available.
     fn prepare(&self, components: Components, remembered: &Remembered, shared: &Shared<'_>) -> anyhow::Result<PreparedCache> {
         let Components { engine, component } = components;
@@ -238,7 +238,7 @@ impl Serve {
             let why = match prepare_with(&chosen) {
                 Ok(cache) => {
                     tracing::info!(
-                        "the policy is {chosen}, which was chosen while the service ran; {} is not",
+                        "using the policy {chosen}, which was chosen during a previous run, instead of {}",
                         self.storage.policy
                     );
                     return Ok(cache);
@@ -247,7 +247,7 @@ impl Serve {
                 Err(error) => return Err(error),
             };
             tracing::error!(
-                "the policy that was chosen before, {chosen}, cannot be used; it is {} now: {why:#}",
+                "cannot use the policy {chosen}, which was chosen during a previous run; using {} instead: {why:#}",
                 self.storage.policy
             );
         }
@@ -280,7 +280,7 @@ impl Serve {
         Ok(self.failure_memory.configure(builder))
     }
 
-    /// Problems that would keep a service from starting, as far as they show without listening and without touching the directory.
+    /// Problems that would keep a service from starting, as far as they can be found without listening and without touching the directory.
     pub async fn problems(&self) -> Vec<anyhow::Error> {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
@@ -295,7 +295,7 @@ impl Serve {
 
     /// Opens an empty cache in a temporary directory, which checks the component, the policy and its options.
     async fn try_out(&self) -> anyhow::Result<()> {
-        let empty = tempfile::tempdir().context("cannot make a directory to try the options in")?;
+        let empty = tempfile::tempdir().context("cannot create a temporary directory to try the options in")?;
         let spool = Spool::temporary();
         let via = Some(self.listeners.pseudonym().to_string());
         let downloader = self.ingest.downloader(spool, self.downloads.limiter(), OriginConnections::default(), None, via)?;
@@ -315,7 +315,7 @@ fn concerns_policy(error: &anyhow::Error) -> bool {
 /// Logs what was found once the directory is loaded.
 async fn log_loaded(cache: MediaCache) {
     let directory = cache.directory().to_owned();
-    // The cache may be closed first, and this must not keep it open.
+    // The cache may be closed first, and this task must not keep it open.
     let Ok(report) = cache.loaded().await else { return };
     tracing::info!(
         entries = report.entries,

@@ -13,7 +13,7 @@ use crate::secrets::first_token;
 /// The token for the service.
 #[derive(Args)]
 pub struct TokenFile {
-    /// A file with a token of the service, where it wants one; the first in it is sent
+    /// A file with a token for the service, if it requires one; the first token in it is sent
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
@@ -25,15 +25,15 @@ pub struct ServiceClient {
     client: Client,
 }
 
-/// The answer of a service.
+/// The response of a service.
 pub enum Answer {
     /// The request succeeded, with this document.
     Done(Value),
     /// The request was refused.
     Refused {
-        /// The status of the answer.
+        /// The status of the response.
         status: StatusCode,
-        /// Why, and what to do.
+        /// Why, and how to fix it.
         detail: String,
     },
 }
@@ -42,7 +42,7 @@ impl ServiceClient {
     /// The service at an address, with a token if there is one.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn new(address: Url, token: &TokenFile) -> anyhow::Result<Self> {
         let token = token.token_file.as_deref().map(first_token).transpose()?;
         Ok(Self { address, token, client: client()? })
@@ -71,14 +71,14 @@ impl ServiceClient {
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let sent = request.send().await.map_err(reqwest::Error::without_url);
-        sent.with_context(|| format!("cannot reach a service at {}; --server says where it is", self.address))
+        sent.with_context(|| format!("cannot reach a service at {}; name its address with --server", self.address))
     }
 
-    /// Parses an answer.
+    /// Parses a response.
     pub async fn read(&self, response: Response) -> anyhow::Result<Answer> {
         let status = response.status();
         let body = response.bytes().await.map_err(reqwest::Error::without_url);
-        let body = body.with_context(|| format!("the answer of the service at {} broke off", self.address))?;
+        let body = body.with_context(|| format!("the response of the service at {} was cut off", self.address))?;
         let answer: Option<Value> = serde_json::from_slice(&body).ok();
         Ok(match answer {
             Some(answer) if status.is_success() => Answer::Done(answer),
@@ -86,16 +86,16 @@ impl ServiceClient {
                 let text = |key: &str| problem[key].as_str().unwrap_or_default();
                 Answer::Refused { status, detail: format!("{}{}", text("detail"), hint(text("code"))) }
             }
-            _ => Answer::Refused { status, detail: format!("it answered {status}, and not as media-cache does") },
+            _ => Answer::Refused { status, detail: format!("it responded with {status}, but not in the form of media-cache") },
         })
     }
 
-    /// Sends a request, and returns the document that the service answers with.
+    /// Sends a request, and returns the document in the response.
     pub async fn ask(&self, request: RequestBuilder) -> anyhow::Result<Value> {
         match self.read(self.send(request).await?).await? {
             Answer::Done(answer) => Ok(answer),
             Answer::Refused { detail, .. } => {
-                Err(anyhow::anyhow!(detail).context(format!("the service at {} did not do it", self.address)))
+                Err(anyhow::anyhow!(detail).context(format!("the service at {} refused the request", self.address)))
             }
         }
     }
@@ -105,15 +105,15 @@ impl ServiceClient {
 pub fn service_address(text: &str) -> Result<Url, String> {
     let url: Option<Url> = text.parse().ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| "it has to begin with http:// or https://".into())
+    url.ok_or_else(|| "it must begin with http:// or https://".into())
 }
 
-/// A hint on what to do about a refusal.
+/// A hint on how to fix a refused request.
 fn hint(code: &str) -> &'static str {
     match code {
-        "no-token" => "\n--token-file says in which file there is one",
-        "wrong-token" => "\n--token-file has to name a file that begins with a token of the service",
-        "administration-off" => "\n--server has to say where the service has its --admin-listen, if it has one",
+        "no-token" => "\nuse --token-file to name a file that contains one",
+        "wrong-token" => "\nthe file named by --token-file must begin with a token of the service",
+        "administration-off" => "\nuse --server with the address of the service's --admin-listen, if it has one",
         _ => "",
     }
 }

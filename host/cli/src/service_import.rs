@@ -14,7 +14,7 @@ use crate::service_client::{Answer, ServiceClient};
 /// Bodies of more bytes than this are kept in a temporary file until their digest is checked.
 const SPOOL_ABOVE: u64 = 4 << 20;
 
-/// A service that entries are imported into.
+/// A running service to import entries into.
 pub struct ServiceImport {
     client: ServiceClient,
     runtime: Handle,
@@ -39,14 +39,14 @@ impl Destination for ServiceImport {
             StatusCode::OK if tag == Some(&format!("\"{}\"", encode_hex(&entry.body_digest))) => Ok(Presence::Same),
             StatusCode::OK => Ok(Presence::Different),
             StatusCode::GATEWAY_TIMEOUT => Ok(Presence::Absent),
-            // The PUT that follows returns the reason.
+            // The PUT that follows returns the reason for a refusal.
             _ => Ok(Presence::Absent),
         }
     }
 
     fn store(&mut self, entry: &Incoming, body: &mut IncomingBody<'_>) -> Result<(), StoreFailure> {
         let size = entry.sidecar.size;
-        let unkept = |error: io::Error| StoreFailure::Fatal(format!("cannot keep a body in a temporary file: {error}"));
+        let unkept = |error: io::Error| StoreFailure::Fatal(format!("cannot store a body in a temporary file: {error}"));
         let body = if size > SPOOL_ABOVE {
             let mut file = spool(body).map_err(unkept)?;
             body.check()?;
@@ -81,8 +81,8 @@ fn spool(body: &mut IncomingBody<'_>) -> io::Result<File> {
     Ok(file)
 }
 
-/// The parameters of a PUT. The service says when the entry was stored; its age grows by the time since then, so that it stays fresh for
-/// as long as it would have.
+/// The parameters of a PUT. The service records the current time as the time of storage. The time since the original one is therefore added
+/// to the age, so that the entry stays fresh for as long as it would have.
 fn query(entry: &Incoming) -> Vec<(String, String)> {
     let metadata: &Metadata = &entry.sidecar.metadata;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());

@@ -1,4 +1,4 @@
-//! Shuts a service down: no new connections, time for clients to receive their responses, and then a clean close of the cache.
+//! Shuts a service down: accepts no new connections, gives clients time to receive their responses, and then closes the cache cleanly.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits for the server, which has been asked to stop, for at most `grace` or until another signal arrives; then closes the cache.
+    /// Waits for the server, which is already stopping, for at most `grace` or until another signal arrives; then closes the cache.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn finish(mut self, grace: Duration, signals: &mut Signals) -> anyhow::Result<()> {
         let why = tokio::select! {
             served = &mut self.server => {
@@ -30,13 +30,13 @@ impl Running {
                 None
             }
             () = tokio::time::sleep(grace) => Some(format!("after {} s", grace.as_secs())),
-            () = signals.hastened() => Some("and a further signal asks not to wait for them".into()),
+            () = signals.hastened() => Some("and another signal ended the wait for them".into()),
         };
         if let Some(why) = why {
             // A client that never finishes its request, or never reads its response, must not delay the shutdown.
-            tracing::warn!("{} connections are still open {why}; they are closed", self.connections.stats().open);
+            tracing::warn!("{} connections are still open {why}; closing them", self.connections.stats().open);
             self.server.abort();
-            // Nor must a download without a waiting client.
+            // A download without a waiting client must not delay it either.
             self.limiter.close();
         }
         self.cache.close().await.context("the cache could not be closed")

@@ -7,10 +7,10 @@ use clap::{Args, value_parser};
 /// How long a shutdown may take.
 #[derive(Args, Clone, Copy)]
 pub struct ShutdownTimes {
-    /// How long clients have, after SIGTERM, to take what they asked for
+    /// How long clients have, after SIGTERM, to receive their responses
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace_seconds: u64,
-    /// How long closing the cache may take after that; then the service exits with status 3, whatever hangs
+    /// How long closing the cache may take after that; then the service exits with status 3 in any case
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     shutdown_limit_seconds: u64,
 }

@@ -19,24 +19,24 @@ use crate::secrets::signing_keys;
 /// The URL to sign, and the keys.
 #[derive(Args)]
 pub struct Sign {
-    /// The URL of the media, as the service is to get it
+    /// The URL of the media, exactly as in the request to the service
     url: String,
     /// A file with the keys of the service, of which the first signs; may be given several times
     #[arg(long, value_name = "FILE", value_delimiter = ',', required = true)]
     signing_key_file: Vec<PathBuf>,
-    /// For how long it is good, such as `90s`, `15m`, `12h` or `7d`; for as long as the key is, unless it is given
+    /// The validity period, such as `90s`, `15m`, `12h` or `7d`; by default, as long as the key is valid
     #[arg(long, value_name = "DURATION", conflicts_with = "expires_at")]
     expires_in: Option<Lifetime>,
-    /// Until when it is good, in seconds since 1970
+    /// When the signature expires, in seconds since 1970
     #[arg(long, value_name = "SECONDS")]
     expires_at: Option<u64>,
-    /// Where the service is, such as `https://media.example.com`, to print a whole URL
+    /// The address of the service, such as `https://media.example.com`, to print a complete URL
     #[arg(long, value_name = "URL", value_parser = base)]
     base: Option<Url>,
-    /// The longest URL that the service fetches, in bytes
+    /// The maximum length of a URL that the service fetches, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().max_url_bytes, value_parser = size(64, 65_534))]
     max_url_bytes: usize,
-    /// Print a JSON object with the URL, the signed one, and the time until which it is good
+    /// Print a JSON object with the URL, the signed URL, and its expiry time
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub struct Sign {
 }
 
 impl Sign {
-    /// Prints the path and query that the service answers, or its URL.
+    /// Prints the signed path and query, or the complete URL.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         // A signature for a URL that the service refuses would be useless.
         let checked = media_cache::check_url(&self.url).and_then(|()| check_url(&self.url, self.max_url_bytes));
@@ -78,7 +78,7 @@ const LONGEST_SHOWN: usize = 200;
 fn base(text: &str) -> Result<Url, String> {
     let url: Option<Url> = text.parse().ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| "it has to begin with http:// or https://".into())
+    url.ok_or_else(|| "it must begin with http:// or https://".into())
 }
 
 /// A period of validity: a whole number of seconds, minutes, hours or days, at least one.
@@ -87,7 +87,7 @@ struct Lifetime(Duration);
 
 /// The text is not such a period.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a time such as 90s, 15m, 12h or 7d")]
+#[error("{0:?} is not a period such as 90s, 15m, 12h or 7d")]
 struct LifetimeError(String);
 
 impl FromStr for Lifetime {

@@ -1,9 +1,9 @@
-//! Signals, and the hard limit of a shutdown. A thread of its own with a runtime of its own handles them, so that they work even if
+//! Signals, and the hard time limit of a shutdown. A separate thread with its own runtime handles them, so that they work even if
 //! everything else hangs.
 //!
-//! The first SIGTERM or SIGINT asks the service to stop. Further ones within a second are repetitions: supervisors and terminals send
-//! several. A later one ends the wait for clients, and nothing else: no signal keeps the cache from being closed. SIGHUP asks the service
-//! to reload what can be reloaded.
+//! The first SIGTERM or SIGINT stops the service. Further ones within a second are repetitions: supervisors and terminals send several. A
+//! later one ends the wait for clients, and nothing else: no signal prevents the cache from being closed. SIGHUP makes the service reload
+//! what can be reloaded.
 
 use std::io;
 use std::process;
@@ -29,7 +29,7 @@ const REPETITIONS: Duration = Duration::from_secs(1);
 /// How long exiting may take.
 const EXIT_LIMIT: Duration = Duration::from_secs(1);
 
-/// What the signals so far ask for.
+/// The combined effect of the signals so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Wish {
     Run,
@@ -44,7 +44,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Handles signals from now on. Once one asks the service to stop, the process ends within the times that `times` has then.
+    /// Handles signals from now on. Once one asks the service to stop, the process ends within the limits that `times` has at that moment.
     ///
     /// # Errors
     /// If the system is out of resources.
@@ -67,23 +67,23 @@ impl Signals {
         Ok(Self { wish, reload })
     }
 
-    /// Resolves once a signal has asked the service to stop.
+    /// Resolves once a signal stops the service.
     pub async fn stop_requested(&mut self) {
         self.wished(Wish::Stop).await;
     }
 
-    /// Resolves once a further signal has asked it not to wait for clients.
+    /// Resolves once a further signal ends the wait for clients.
     pub async fn hastened(&mut self) {
         self.wished(Wish::StopSoon).await;
     }
 
-    /// Is notified whenever a signal asks the service to reload.
+    /// Is notified whenever a signal requests a reload.
     pub fn reload(&self) -> Arc<Notify> {
         self.reload.clone()
     }
 
     async fn wished(&mut self, wished: Wish) {
-        // The thread keeps the sender as long as the process lives.
+        // The thread keeps the sender for the life of the process.
         let _ = self.wish.wait_for(|wish| *wish >= wished).await;
     }
 }
@@ -121,7 +121,7 @@ impl Handler {
         }
     }
 
-    /// Waits for the next signal. False if it is one to reload.
+    /// Waits for the next signal. False if it requests a reload.
     async fn asks_to_stop(&mut self) -> bool {
         tokio::select! {
             _ = self.terminate.recv() => true,

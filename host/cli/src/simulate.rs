@@ -24,22 +24,22 @@ use crate::{output, progress, user_files};
 /// `media-cache simulate`.
 #[derive(Args)]
 pub struct Simulate {
-    /// The trace: lines of `time,key,size` (seconds, any text, bytes), plain or compressed by xz or gzip; `-` for standard input
+    /// The trace: lines of `time,key,size` (seconds, any text, bytes), plain or compressed with xz or gzip; `-` for standard input
     trace: PathBuf,
-    /// How large the cache is, such as `128MiB`, `1.5GiB`, `2GB` or a number of bytes; several with commas between them
+    /// The size of the cache, such as `128MiB`, `1.5GiB`, `2GB` or a number of bytes; may be comma-separated
     #[arg(long, value_name = "SIZE,...", value_delimiter = ',', default_value = "500MiB")]
     capacity: Vec<Capacity>,
-    /// A policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`; may be given several times. All that are
-    /// built in, unless it is given
+    /// The policy: a name or a component file, with options, such as `gdsf:beta=0.75`; may be given several times; by default, all built-in
+    /// policies
     #[arg(long, value_name = "POLICY")]
     policy: Vec<PolicySpec>,
     /// Print the exact counts, as JSON
     #[arg(long)]
     json: bool,
-    /// Draw the miss ratio curves into this file, as SVG
+    /// Draw the miss ratio curves as SVG into this file
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PlotFile>,
-    /// How many replays run at the same time; as many as there are processors, unless it is given
+    /// The maximum number of concurrent replays; by default, one per processor
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 }
@@ -105,7 +105,7 @@ impl Simulate {
     }
 }
 
-/// A policy as it is written on the command line, without options that have their default.
+/// A policy in the notation of the command line, without options that have their default.
 fn label(outcome: &Outcome) -> String {
     Visible(&outcome.spec).to_string()
 }
@@ -119,7 +119,7 @@ fn as_json(outcomes: &[Outcome]) -> Value {
             "requests": counts.requests, "object_misses": counts.object_misses, "missed_bytes": counts.missed_bytes,
             "bytes_written": counts.bytes_written, "evictions": counts.evictions, "seconds": outcome.time.as_secs_f64(),
         });
-        // These are included only if they are not zero.
+        // These are included only if they are nonzero.
         for (name, number) in [("rejected_ids", counts.rejected_ids), ("shortfalls", counts.shortfalls)] {
             if number > 0 {
                 row[name] = number.into();

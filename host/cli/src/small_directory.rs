@@ -9,10 +9,10 @@ use media_cache::MediaCache;
 /// The number of files in a small directory. They are loaded within a few milliseconds, unless the machine is busy.
 const FILES: usize = 2000;
 
-/// How long requests wait for that at most.
+/// The maximum time that requests wait for that.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Waits until the directory of a cache is loaded, if it is a small one.
+/// Waits until the directory of a cache is loaded, if it is small.
 pub async fn wait_until_loaded(cache: &MediaCache) {
     let directory = cache.directory().to_owned();
     let look = tokio::task::spawn_blocking(move || is_small(&directory));

@@ -18,7 +18,7 @@ use crate::progress;
 /// Bytes in a MiB.
 pub const MIB: u64 = 1 << 20;
 
-/// The budget of a service, and of a directory that is empty, in MiB.
+/// The budget of a service, and of an empty directory, in MiB.
 pub const DEFAULT_MAX_SIZE_MB: u64 = defaults::MAX_DISK_BYTES.get() / MIB;
 
 /// The cache to use. Every command has these options.
@@ -27,10 +27,10 @@ pub const DEFAULT_MAX_SIZE_MB: u64 = defaults::MAX_DISK_BYTES.get() / MIB;
 pub struct Storage {
     #[command(flatten)]
     directory: CacheDirectory,
-    /// A cache component to use in place of the built-in one
+    /// The cache component to use instead of the built-in one
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
-    /// The eviction policy, by name or a component's file, and its options, such as `gdsf:beta=0.75`
+    /// The eviction policy: a name or a component file, with options, such as `gdsf:beta=0.75`
     #[arg(long, value_name = "POLICY", default_value_t, help_heading = "Eviction policy")]
     pub policy: PolicySpec,
     #[command(flatten)]
@@ -63,7 +63,7 @@ impl Storage {
     /// A builder for this cache with a budget in MiB, for a command that neither downloads nor transcodes.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn builder(&self, max_size_mb: NonZeroU64) -> anyhow::Result<Builder> {
         let engine = engine()?;
         let component = engine.cache(&self.component())?;
@@ -78,7 +78,7 @@ impl Storage {
     /// As [`builder`](Self::builder), with a component and a policy other than the configured ones.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub fn builder_with(
         &self,
         engine: Engine,
@@ -107,7 +107,7 @@ impl Storage {
     /// Opens the cache, with a spinner on a terminal.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn open(&self, builder: Builder, bar: &ProgressBar) -> anyhow::Result<MediaCache> {
         progress::spin(bar, &format!("loading {}", self.dir().display()));
         let opened = builder.open().await;
@@ -121,7 +121,7 @@ impl Storage {
     /// Opens the cache, which must exist, for a command that needs the order of use and the counters in its index.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn open_for_reading(&self) -> anyhow::Result<MediaCache> {
         self.directory.existing()?;
         let bar = progress::spinner();

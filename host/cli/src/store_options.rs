@@ -15,7 +15,7 @@ use crate::storage::Storage;
 /// The options of commands that may store an entry.
 #[derive(Args)]
 pub struct StoreOptions {
-    /// The disk budget for all files of the cache, in MiB; unless it is given, nothing is evicted
+    /// The disk budget for all files of the cache, in MiB; by default, nothing is evicted
     #[arg(long, value_name = "MB", help_heading = "Storage")]
     max_size_mb: Option<NonZeroU64>,
     #[command(flatten)]
@@ -30,7 +30,7 @@ impl StoreOptions {
     /// Opens the cache, with a progress bar for downloads.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn open(&self) -> anyhow::Result<(MediaCache, ProgressBar)> {
         let bar = progress::spinner();
         let builder = self.storage.builder(self.max_size_mb.unwrap_or_else(|| self.storage.ample_budget(self.ingest.room())))?;

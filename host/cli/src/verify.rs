@@ -18,7 +18,7 @@ use crate::progress;
 /// The exit status if something is damaged and was not repaired.
 const DAMAGED: u8 = 3;
 
-/// The maximum number of threads. More do not read a disk faster.
+/// The maximum number of threads. More would not read a disk faster.
 const MAX_THREADS: usize = 64;
 
 /// The default number of threads, if there are enough processors.
@@ -27,23 +27,23 @@ const DEFAULT_THREADS: usize = 4;
 /// `media-cache verify`.
 #[derive(Args)]
 pub struct Verify {
-    /// Delete what is damaged, and files that belong to no entry. No service may be running on the directory
+    /// Delete damaged entries, and files that belong to no entry. No service may be running on the directory
     #[arg(long)]
     repair: bool,
-    /// How much to read a second, such as `20MiB`; as much as the disk gives, unless it is given
+    /// The maximum amount to read per second, such as `20MiB`; unlimited by default
     #[arg(long, value_name = "SIZE")]
     max_rate: Option<Capacity>,
-    /// How many files are read at the same time, up to 64; as many as there are processors, and at most 4, unless it is given
+    /// The maximum number of files that are read concurrently, up to 64; by default, one per processor, and at most 4
     #[arg(long, value_name = "N", value_parser = threads)]
     jobs: Option<NonZeroUsize>,
-    /// Print a JSON object for each thing that is wrong, and one with the numbers at the end
+    /// Print a JSON object for each finding, and one with the counts at the end
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     directory: CacheDirectory,
 }
 
-/// Prints what is found while a bar shows the progress.
+/// Prints findings while a bar shows the progress.
 struct Report {
     bar: ProgressBar,
     json: bool,
@@ -96,7 +96,7 @@ impl Observer for Report {
     }
 }
 
-/// A finding for people.
+/// Describes a finding for humans.
 fn describe(finding: &Finding) -> String {
     let what = kind(&finding.damage);
     let subject = finding.url.as_deref().map_or_else(|| finding.name.clone(), |url| format!("{url} ({})", finding.name));
@@ -116,7 +116,7 @@ fn kind(damage: &Damage) -> &'static str {
     }
 }
 
-/// A finding for programs.
+/// Describes a finding for programs.
 fn document(finding: &Finding) -> Value {
     let (repaired, error) = match &finding.outcome {
         Outcome::Kept => (false, None),
@@ -159,5 +159,5 @@ fn print_summary(summary: &Summary, json: bool) -> Result<(), OutputError> {
 
 fn threads(text: &str) -> Result<NonZeroUsize, String> {
     let threads: Option<NonZeroUsize> = text.parse().ok();
-    threads.filter(|threads| threads.get() <= MAX_THREADS).ok_or_else(|| format!("it has to be a number from 1 to {MAX_THREADS}"))
+    threads.filter(|threads| threads.get() <= MAX_THREADS).ok_or_else(|| format!("it must be a number from 1 to {MAX_THREADS}"))
 }

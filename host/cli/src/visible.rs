@@ -1,5 +1,5 @@
 //! Makes untrusted text safe for terminals: sidecars, servers, URLs and policies may contain anything. Control characters, characters that
-//! change the direction of text, and invisible characters are shown as escapes, so that users see what is really there.
+//! change the direction of text, and invisible characters are shown as escapes, so that users can see them.
 
 use std::fmt::{self, Display, Write};
 

@@ -1,9 +1,9 @@
 //! The environment of the nested cargo.
 //!
-//! Cargo describes the outer build to build scripts in variables: flags, features, the target, wrappers such as clippy's. Many of
-//! them are settings as well, and would apply to components, which have another target and another profile. Of all variables named
-//! `CARGO…` or `RUST…`, the nested cargo therefore gets only those that say how to reach registries, which toolchain to use, and
-//! how many jobs to run. All other variables pass, such as `PATH`, `HTTPS_PROXY` and `SSL_CERT_FILE`.
+//! Cargo describes the outer build to build scripts in variables: flags, features, the target, wrappers such as clippy's. Many of them are
+//! also settings, and would apply to components, which have another target and another profile. Of all variables named `CARGO…` or `RUST…`,
+//! the nested cargo therefore gets only those that specify how to reach registries, which toolchain to use, and how many jobs to run. All
+//! other variables pass, such as `PATH`, `HTTPS_PROXY` and `SSL_CERT_FILE`.
 //!
 //! Variables that change what is compiled never pass, whatever set them: components depend only on the files of the checkout and on the
 //! toolchain.
@@ -15,9 +15,9 @@ use std::process::Command;
 const KEPT: [&str; 3] = [
     // The caches of the registries, credentials and configuration.
     "CARGO_HOME",
-    // The job server of the outer build, so that both together run no more jobs than one would.
+    // The job server of the outer build, so that both together run no more jobs than one alone.
     "CARGO_MAKEFLAGS",
-    // The compiler chosen by the outer cargo, which need not be in `PATH`.
+    // The compiler that the outer cargo chose, which need not be in `PATH`.
     "RUSTC",
 ];
 
@@ -25,7 +25,7 @@ const KEPT: [&str; 3] = [
 /// toolchain.
 const KEPT_PREFIXES: [&str; 5] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTRIES_", "CARGO_REGISTRY_", "RUSTUP_"];
 
-/// Variables that cargo sets for build scripts under other names.
+/// Variables that cargo sets for build scripts, but whose names have other prefixes.
 const BUILD_SCRIPT: [&str; 7] = ["DEBUG", "HOST", "NUM_JOBS", "OPT_LEVEL", "OUT_DIR", "PROFILE", "TARGET"];
 
 /// Removes the variables of the outer build from the environment of a command.

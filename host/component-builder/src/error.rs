@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::prebuilt::PREBUILT_VARIABLE;
 
-/// Why components cannot be provided. The message says what to do about it.
+/// Why components cannot be provided. The message says how to fix it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -35,7 +35,7 @@ pub enum Error {
     Io(PathBuf, io::Error),
     /// This file, which was just built, is not a component.
     NotAComponent(PathBuf),
-    /// This manifest has no description on a line of its own.
+    /// This manifest has no description on a separate line.
     NoDescription(PathBuf),
 }
 

@@ -13,12 +13,12 @@
 //! # The nested build
 //!
 //! The nested cargo runs `cargo build --locked --profile component --target wasm32-wasip2` in the root of the workspace. Its target
-//! directory is in `OUT_DIR`, because the outer cargo holds a lock on its own. It reads the same configuration files as any cargo
-//! started in the root of the workspace, and gets the variables described in `src/environment.rs`. It does not see options on the
-//! outer command line, such as `--offline` and `--config`. To build without a network, run `cargo fetch --locked` first and set
+//! directory is in `OUT_DIR`, because the outer cargo holds a lock on its own. It reads the same configuration files as any cargo that is
+//! started in the root of the workspace, and gets the variables described in `src/environment.rs`. Options on the outer command line, such
+//! as `--offline` and `--config`, do not apply to it. To build without a network, run `cargo fetch --locked` first and set
 //! `CARGO_NET_OFFLINE=true`.
 //!
-//! This crate has no dependencies, so build scripts that use it can start at once.
+//! This crate has no dependencies, so build scripts that use it can start immediately.
 
 mod component;
 mod environment;
@@ -71,15 +71,15 @@ pub fn find_or_build(components: &[Component<'_>], sources: &[&str]) -> Result<P
         }
         Location::Prebuilt(directory) => {
             check(&directory, &packages)?;
-            // Watch the files only: the directory may belong to a cargo target directory and hold much else.
+            // Watch the files only: the directory may belong to a cargo target directory, and contain many other files.
             packages.iter().for_each(|package| watch(&directory.join(file_name(package))));
             Ok(directory)
         }
     }
 }
 
-/// Builds the examples of `package`, each of them a component, and returns the directory that holds them, each in a file called
-/// like the example. `sources` is as for [`find_or_build`].
+/// Builds the examples of `package`, each of them a component, and returns the directory that holds them. Each is in a file with the name
+/// of the example. `sources` is as for [`find_or_build`].
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ enum Location {
 /// Chooses where components come from, given the value of [`PREBUILT_VARIABLE`].
 fn locate(named: Option<OsString>, manifest_directory: &Path) -> Result<Location, Error> {
     if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
-        // A user would expect it to be relative to the directory in which cargo was started, which a build script does not know.
+        // A user would expect it to be relative to the directory in which cargo was started, which is unknown to a build script.
         return if named.is_absolute() { Ok(Location::Prebuilt(named)) } else { Err(Error::Relative(named)) };
     }
     if let Some(workspace) = workspace(manifest_directory) {
@@ -141,8 +141,8 @@ fn locate(named: Option<OsString>, manifest_directory: &Path) -> Result<Location
 
 /// The root of the workspace if the crate is in a checkout: two levels up, with `guest/` in it.
 ///
-/// An unpacked package is never in a checkout, even below or next to one: `cargo package` verifies packages in `target/package/`,
-/// and a project with dependencies in `vendor/` may have a `guest/` of its own. Cargo puts a `Cargo.toml.orig` into every package.
+/// An unpacked package is never in a checkout, even below or next to one: `cargo package` verifies packages in `target/package/`, and a
+/// project with dependencies in `vendor/` may have its own `guest/`. Cargo puts a `Cargo.toml.orig` into every package.
 fn workspace(manifest_directory: &Path) -> Option<&Path> {
     let packaged = manifest_directory.join("Cargo.toml.orig").exists();
     manifest_directory.ancestors().nth(2).filter(|root| !packaged && root.join("guest").is_dir())
@@ -173,7 +173,7 @@ fn check(directory: &Path, packages: &[&str]) -> Result<(), Error> {
     if missing.is_empty() { Ok(()) } else { Err(Error::Incomplete { directory: directory.to_owned(), missing }) }
 }
 
-/// Fails if the standard library for the target is not installed, before cargo reports it as an error in the first crate it
+/// Fails if the standard library for the target is not installed. Otherwise cargo would report this as an error in the first crate that it
 /// compiles.
 fn check_target() -> Result<(), Error> {
     let mut rustc = Command::new(variable("RUSTC")?);

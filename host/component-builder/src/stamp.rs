@@ -1,7 +1,7 @@
 //! Adds metadata to a component in custom sections of its file: name, version, licence, description, and its WIT with documentation.
 //!
-//! `wasm-tools metadata show` and registries read the first four. The compiler keeps the types of the WIT but not its documentation,
-//! so the section `wit` has the text.
+//! `wasm-tools metadata show` and registries read the first four. The compiler keeps the types of the WIT but not its documentation, so the
+//! section `wit` contains the text.
 
 /// The sections, in the order in which they are written.
 const SECTIONS: [&str; 5] = ["component-name", "version", "licenses", "description", "wit"];
@@ -9,7 +9,7 @@ const SECTIONS: [&str; 5] = ["component-name", "version", "licenses", "descripti
 /// The id of custom sections.
 const CUSTOM: u8 = 0;
 
-/// The preamble of a component: magic number, version, and the layer that tells components from modules.
+/// The preamble of a component: magic number, version, and the layer that distinguishes components from modules.
 const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// The metadata of a component.
@@ -22,7 +22,7 @@ pub(crate) struct Metadata {
     pub wit: String,
 }
 
-/// A component with this metadata, which replaces that of an earlier call. `None` if `component` is not the binary format of a component.
+/// A component with this metadata, which replaces that of an earlier call. `None` if `component` is not a component in the binary format.
 pub(crate) fn stamp(component: &[u8], metadata: &Metadata) -> Option<Vec<u8>> {
     let mut rest = component.strip_prefix(PREAMBLE)?;
     let mut stamped = PREAMBLE.to_vec();
@@ -80,7 +80,7 @@ fn push_length(out: &mut Vec<u8>, mut length: usize) {
     out.push(length as u8);
 }
 
-/// Reads a 32-bit number as LEB128, and returns it with the number of its bytes.
+/// Reads a 32-bit number as LEB128, and returns it with its length in bytes.
 fn read_length(bytes: &[u8]) -> Option<(usize, usize)> {
     let mut length = 0u64;
     for (at, byte) in bytes.iter().enumerate().take(5) {

@@ -3,7 +3,7 @@ use std::process;
 
 use super::*;
 
-/// An empty directory of its own for each test, removed at the end.
+/// A separate empty directory for each test, removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {

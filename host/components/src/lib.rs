@@ -1,7 +1,7 @@
 //! The embedded components of media-cache: the cache itself and the built-in eviction policies.
 //!
-//! In a checkout the build script builds them from `guest/`. The published package carries them prebuilt, and packagers can point
-//! `PREBUILT_COMPONENTS_DIR` at a directory of their own. See the crate `media-cache-component-builder`.
+//! In a checkout the build script builds them from `guest/`. The published package contains them prebuilt, and packagers can set
+//! `PREBUILT_COMPONENTS_DIR` to their own directory. See the crate `media-cache-component-builder`.
 
 /// The cache component, which exports `media-cache:cache/cache`.
 pub static CACHE: &[u8] = include_bytes!(concat!(env!("COMPONENTS"), "/media_cache_component.wasm"));
@@ -9,7 +9,7 @@ pub static CACHE: &[u8] = include_bytes!(concat!(env!("COMPONENTS"), "/media_cac
 /// The name of the default policy.
 pub const LRU: &str = "lru";
 
-/// The names and components of the built-in policies, the default first. Each component exports `media-cache:policy/eviction`.
+/// The names and components of the built-in policies, beginning with the default. Each component exports `media-cache:policy/eviction`.
 ///
 /// A new policy needs a package in `guest/policies/` and its name in `build.rs`.
 pub static POLICIES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
@@ -20,7 +20,7 @@ pub fn policy(name: &str) -> Option<&'static [u8]> {
     POLICIES.iter().find(|(known, _)| *known == name).map(|(_, component)| *component)
 }
 
-/// The names of the built-in policies, the default first.
+/// The names of the built-in policies, beginning with the default.
 #[must_use]
 pub fn policy_names() -> Vec<&'static str> {
     POLICIES.iter().map(|(name, _)| *name).collect()
@@ -30,7 +30,7 @@ pub fn policy_names() -> Vec<&'static str> {
 mod tests {
     use super::*;
 
-    /// The first bytes of every component: WebAssembly's magic number, then the version and layer that tell components from
+    /// The first bytes of every component: the magic number of WebAssembly, and the version and layer that distinguish components from
     /// modules.
     const PREAMBLE: &[u8] = b"\0asm\x0d\0\x01\0";
 

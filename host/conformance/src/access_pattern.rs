@@ -17,7 +17,7 @@ pub(crate) enum AccessPattern {
     ZipfWithScans(u64),
     /// Cycles through this many objects.
     Loop(u64),
-    /// New objects, one in four of which is soon requested once more.
+    /// New objects, of which one in four is soon requested once more.
     Churn,
     /// New objects that are never requested again.
     OneTime,
@@ -43,7 +43,7 @@ impl RequestGenerator {
         Self { pattern, random: Random::new(!seed), zipf, requests: 0, last_new: FIRST_NEW, scan_left: 0 }
     }
 
-    /// The object that is requested next.
+    /// The next requested object.
     pub fn next(&mut self) -> u64 {
         self.requests += 1;
         match self.pattern {

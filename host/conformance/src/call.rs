@@ -1,4 +1,4 @@
-//! Calls and answers, and how counterexamples show them.
+//! Calls and answers, and their form in counterexamples.
 
 use std::fmt::{self, Display, Write};
 
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
 }
 
 impl Call {
-    /// The events that are passed.
+    /// The events that the call passes.
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Observe(events) | Self::Place { events, .. } | Self::Evict { events, .. } => events,
@@ -33,7 +33,7 @@ impl Call {
         }
     }
 
-    /// The entries that are restored.
+    /// The entries that the call restores.
     pub fn entries(&self) -> &[Entry] {
         match self {
             Self::Restore(entries) => entries,
@@ -103,7 +103,7 @@ fn list<T>(items: &[T], write: fn(&mut String, &T)) -> String {
         write(&mut text, item);
     }
     if items.len() > MAX_SHOWN {
-        let _ = write!(text, ", ... {} in all", items.len());
+        let _ = write!(text, ", ... {} in total", items.len());
     }
     text.push(']');
     text

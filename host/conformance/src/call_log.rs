@@ -8,7 +8,7 @@ use media_cache::policy::{Entry, Event};
 use crate::call::{Answer, Call};
 use crate::counterexample::Counterexample;
 
-/// The number of calls that a counterexample shows.
+/// The number of calls in a counterexample.
 const SHOWN_CALLS: usize = 7;
 
 /// Counts the calls of a sequence and retains the last ones.
@@ -83,7 +83,7 @@ mod tests {
             log.counterexample(&"a sequence", "one that is tracked".into()).to_string(),
             "sequence: a sequence\n\
              call 2: place([], {id 3, fingerprint 0xab, size 1, hits 0, accessed-at 9, cost 0, waiters 0, kind other}, needed 1) \
-             -> admit([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... 20 in all])\n\
+             -> admit([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... 20 in total])\n\
              expected: one that is tracked\n\
              the calls before it:\n  call 1: observe([accessed 1 at 7, removed 2])"
         );

@@ -55,11 +55,11 @@ impl<'a> Context<'a> {
         (self.start)()
     }
 
-    /// Creates a ranking with the options under test. Refusing them is a fault.
+    /// Creates a ranking with the options under test. It is a fault if the policy rejects them.
     pub fn create(&self, subject: &mut dyn Subject, capacity: u64) -> Result<usize, PolicyFault> {
         subject.create(capacity, &self.options).map_err(|error| match error {
             CreateError::Fault(fault) => fault,
-            CreateError::Options(why) => PolicyFault::Trapped(format!("it did not take its options: {}", quoted(&why))),
+            CreateError::Options(why) => PolicyFault::Trapped(format!("it rejected its options: {}", quoted(&why))),
         })
     }
 

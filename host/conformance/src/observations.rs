@@ -4,7 +4,7 @@ use media_cache::policy::Entry;
 
 use crate::counterexample::Counterexample;
 
-/// The first wrong answer of each kind, and the figures that checks judge.
+/// The first wrong answer of each kind, and the figures that checks evaluate.
 #[derive(Default)]
 pub(crate) struct Observations {
     /// The first answer with a victim that is not tracked or was named before.
@@ -25,8 +25,8 @@ pub(crate) struct Observations {
 }
 
 impl Observations {
-    /// Adds an eviction that left `used` in use of at most `limit`, if little of it had to be freed. The largest victim counts as in
-    /// use: it may be much larger than what was needed, which is no waste.
+    /// Adds an eviction that left `used` in use of at most `limit`, if little of it had to be freed. The largest victim counts as in use:
+    /// it may be much larger than needed, which is not waste.
     pub fn add_eviction(&mut self, evicted: &[Entry], needed: u64, used: u64, limit: u64) {
         let freed: u64 = evicted.iter().map(|entry| entry.size).sum();
         if freed > 0 && needed <= (used + freed) / 8 {

@@ -1,6 +1,6 @@
 //! Plays a sequence to a policy as a cache would, and checks every answer.
 //!
-//! A wrong answer is recorded and then corrected as a cache corrects it, so that the sequence continues and one mistake does not cause
+//! A wrong answer is recorded and then corrected as a cache would correct it, so that the sequence continues and one mistake does not cause
 //! others.
 
 use std::fmt::Display;
@@ -156,7 +156,7 @@ impl Player {
         self.observed.add_eviction(&evicted, needed, self.model.used(), freed + self.model.used());
         if self.model.used() > limit {
             let (used, missing) = (freed + self.model.used(), self.model.used() - limit);
-            let expected = format!("victims that free {}; these free {freed}, and {missing} too little", needed.min(used));
+            let expected = format!("victims that free {}; these free {freed}, which is {missing} too little", needed.min(used));
             record(&mut self.observed.too_little_freed, &self.log, &self.sequence, expected);
         }
         let restored = self.restore_some(&evicted, None, subject)?;
@@ -204,7 +204,7 @@ impl Player {
         }
         self.observed.add_eviction(&evicted, needed, self.model.used(), self.sequence.tier.capacity());
         if self.model.excess() > 0 {
-            let expected = format!("victims that free {needed} or more, or a refusal; these free {freed}");
+            let expected = format!("victims that free at least {needed}, or a refusal; these free {freed}");
             record(&mut self.observed.too_little_freed, &self.log, &self.sequence, expected);
         }
         let restored = self.restore_some(&evicted, Some(candidate.id), subject)?;
@@ -224,7 +224,8 @@ impl Player {
     fn check_refusal(&mut self, candidate: Entry, needed: u64) {
         if needed == 0 && self.sequence.tier.is_small(candidate.size) {
             let (size, room) = (candidate.size, self.sequence.tier.capacity() - self.model.used());
-            let expected = format!("that a candidate of size {size} is kept: {room} is free, and nobody has to go for it");
+            let expected =
+                format!("that a candidate of size {size} is admitted: {room} is free, and no entry must be evicted for it");
             record(&mut self.observed.needless_refusal, &self.log, &self.sequence, expected);
         }
     }
@@ -239,7 +240,7 @@ impl Player {
                 None => {
                     let is_repeated = evicted.iter().any(|entry| entry.id == *victim);
                     let why = if is_repeated { "was named before" } else { "is not tracked" };
-                    let expected = format!("ids of the {tracked} entries that are tracked, each once; {victim} {why}");
+                    let expected = format!("ids of the {tracked} tracked entries, each at most once; {victim} {why}");
                     record(&mut self.observed.wrong_victims, &self.log, &self.sequence, expected);
                 }
             }

@@ -27,7 +27,7 @@ impl Sandboxed {
     ) -> Result<T, PolicyFault> {
         match self.handles.get(ranking) {
             Some(Some(handle)) => call(&mut self.instance, handle),
-            _ => Err(PolicyFault::Trapped("the ranking was given back".into())),
+            _ => Err(PolicyFault::Trapped("the ranking was released".into())),
         }
     }
 }

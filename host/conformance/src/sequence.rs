@@ -80,9 +80,9 @@ impl fmt::Display for Sequence {
         }
         let clock = match self.clock {
             Clock::Advances => "",
-            Clock::Frozen => ", while time stands still",
-            Clock::StepsBack => ", while time goes back now and then",
+            Clock::Frozen => ", with a stopped clock",
+            Clock::StepsBack => ", with a clock that sometimes steps back",
         };
-        write!(f, "{clock}, {} at a time, seed {}", self.batch, self.seed)
+        write!(f, "{clock}, in batches of {}, seed {}", self.batch, self.seed)
     }
 }

@@ -11,7 +11,7 @@ use media_cache::policy::{CreateError, Description, Entry, Event, Placement, Pol
 pub trait Subject {
     /// See `describe` in `wit/policy/eviction.wit`.
     fn description(&self) -> &Description;
-    /// The memory that the instance takes up, in bytes.
+    /// The memory of the instance, in bytes.
     fn memory_bytes(&self) -> u64;
     /// Creates a ranking that tracks nothing, and returns its number.
     fn create(&mut self, capacity: u64, options: &[(String, String)]) -> Result<usize, CreateError>;

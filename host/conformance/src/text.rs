@@ -4,7 +4,7 @@
 pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     let start: String = text.chars().take(MAX_CHARS).collect();
-    let rest = if start.len() < text.len() { format!("... ({} bytes in all)", text.len()) } else { String::new() };
+    let rest = if start.len() < text.len() { format!("... ({} bytes in total)", text.len()) } else { String::new() };
     format!("{start:?}{rest}")
 }
 
@@ -28,7 +28,7 @@ mod tests {
     #[test]
     fn quoted_text_has_no_control_characters() {
         assert_eq!(quoted("a \u{1b}[2J\n"), r#""a \u{1b}[2J\n""#);
-        assert_eq!(quoted(&"\u{e4}".repeat(1000)).len(), "\"\"... (2000 bytes in all)".len() + 400);
+        assert_eq!(quoted(&"\u{e4}".repeat(1000)).len(), "\"\"... (2000 bytes in total)".len() + 400);
     }
 
     #[test]

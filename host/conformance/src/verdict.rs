@@ -18,7 +18,7 @@ pub enum Outcome {
     Passed,
     /// The policy failed; the detail says why.
     Failed,
-    /// The check could not run to completion because of a failure that another check reports.
+    /// The check could not complete because of a failure that another check reports.
     Untried,
 }
 

@@ -1,8 +1,8 @@
 //! An animation in any accepted format: the interface between the decoders and the converters.
 //!
-//! A new format needs a decoder in its own files, its media type in [`ACCEPTED_TYPES`], and a variant of [`Format`] and
-//! [`AnimationFrames`] with the arms that the compiler then requires here. The converters do not change, as long as its delays are
-//! hundredths of a second, as those of GIFs are.
+//! A new format needs a decoder in its own files, its media type in [`ACCEPTED_TYPES`], and a variant of [`Format`] and [`AnimationFrames`]
+//! with the arms that the compiler then requires here. The converters need no change if its delays are in hundredths of a second, like
+//! those of GIFs.
 
 use crate::animation_info::AnimationInfo;
 use crate::canvas::Canvas;
@@ -34,7 +34,7 @@ impl Format {
 /// An animation whose headers are within the limits.
 #[derive(Debug)]
 pub(crate) struct Animation {
-    /// Its canvas and its delays.
+    /// The canvas and the delays.
     pub(crate) info: AnimationInfo,
     format: Format,
 }
@@ -42,7 +42,7 @@ pub(crate) struct Animation {
 impl Animation {
     /// Reads the headers of a file and applies the limits.
     pub(crate) fn inspect(file: &[u8], limits: &Limits, deadline: &Deadline) -> Result<Self, ConvertError> {
-        // The GIF decoder reports what is wrong with a file without a known signature.
+        // The GIF decoder reports errors in files without a known signature.
         let format = Format::of(file).unwrap_or(Format::Gif);
         let info = match format {
             Format::Gif => inspect_gif(file, limits, deadline)?,
@@ -60,7 +60,7 @@ impl Animation {
 
 /// Composites the frames of an animation, one after the other.
 pub(crate) enum AnimationFrames<'a> {
-    /// Those of a GIF.
+    /// The frames of a GIF.
     Gif(GifFrames<'a>),
 }
 

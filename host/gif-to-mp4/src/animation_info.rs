@@ -1,4 +1,4 @@
-//! The first pass over an animation, whatever its format: the headers that a decoder reads are checked against the limits.
+//! The first pass over an animation of any format: checks the headers that a decoder reads against the limits.
 //!
 //! The result is an [`AnimationInfo`]: proof that canvas, frame rectangles, frame count and total work are within the [`Limits`]. The
 //! second pass requires it.
@@ -58,7 +58,7 @@ impl<'a> Inspection<'a> {
         Ok(())
     }
 
-    /// Ends after the last frame. There has to be one.
+    /// Ends after the last frame. There must be at least one.
     pub(crate) fn finish(self) -> Result<AnimationInfo, ConvertError> {
         if self.info.delays.is_empty() { Err(ConvertError::NoFrames) } else { Ok(self.info) }
     }

@@ -1,12 +1,12 @@
 //! Rearranges the output of H.264 encoders for MP4.
 //!
-//! Encoders emit Annex B: NAL units behind start codes, with the parameter sets repeated between the pictures. MP4 stores the
-//! parameter sets once, apart from the pictures, and a length before each unit.
+//! Encoders emit Annex B: NAL units after start codes, with the parameter sets repeated between the pictures. MP4 stores the parameter sets
+//! once, separately from the pictures, and a length before each unit.
 
 use crate::convert_error::ConvertError;
 use crate::limits::Limits;
 
-/// The types of NAL units that matter here, as the standard numbers them.
+/// The relevant types of NAL units, with their numbers in the standard.
 mod nal_type {
     pub const SLICES: std::ops::RangeInclusive<u8> = 1..=5;
     pub const KEYFRAME_SLICE: u8 = 5;
@@ -24,14 +24,14 @@ pub struct EncodedFrame {
     pub keyframe: bool,
 }
 
-/// An encoded video as MP4 stores it.
+/// An encoded video in the form in which MP4 stores it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EncodedVideo {
     /// The sequence parameter set, without a start code.
     pub sequence_parameters: Vec<u8>,
     /// The picture parameter set, without a start code.
     pub picture_parameters: Vec<u8>,
-    /// All frames in order: NAL units, each behind its length in four bytes.
+    /// All frames in order: NAL units, each preceded by its length in four bytes.
     pub payload: Vec<u8>,
     /// The frames in the payload.
     pub frames: Vec<EncodedFrame>,
@@ -40,7 +40,8 @@ pub struct EncodedVideo {
 impl EncodedVideo {
     /// Appends the NAL units of exactly one picture.
     ///
-    /// Slices go to the payload and parameter sets apart; delimiters and supplemental information have no use in MP4.
+    /// Slices go to the payload, and parameter sets are stored separately. Delimiters and supplemental information are dropped, since MP4
+    /// has no use for them.
     pub fn push_frame<'a>(&mut self, units: impl IntoIterator<Item = &'a [u8]>, limits: &Limits) -> Result<(), ConvertError> {
         let start = self.payload.len();
         let mut keyframe = false;
@@ -93,7 +94,7 @@ pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
         let current = rest?;
         rest = after_start_code(current);
         let end = rest.map_or(current.len(), |next| current.len() - next.len() - START_CODE.len());
-        // A unit ends with a bit that is set; trailing zeros are padding or belong to a longer start code.
+        // A unit ends with a bit that is set. Trailing zeros are padding or belong to a longer start code.
         let length = current[..end].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         Some(&current[..length])
     })
@@ -101,7 +102,7 @@ pub fn nal_units(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 const START_CODE: [u8; 3] = [0, 0, 1];
 
-/// The stream behind its first start code.
+/// The stream after its first start code.
 fn after_start_code(stream: &[u8]) -> Option<&[u8]> {
     let start = stream.windows(START_CODE.len()).position(|window| window == START_CODE)?;
     Some(&stream[start + START_CODE.len()..])

@@ -5,8 +5,8 @@
 /// Red, green and blue.
 pub type Pixel = [u8; 3];
 
-/// The colour behind transparent pixels. Video has no transparency, so one colour has to be chosen, and most chat clients and
-/// browsers show images on white.
+/// The colour behind transparent pixels. Video has no transparency, so one colour must be chosen, and most chat clients and browsers show
+/// images on white.
 pub const BACKDROP: Pixel = [255, 255, 255];
 
 /// The colour of an index beyond the palette.
@@ -15,12 +15,12 @@ const BLACK: Pixel = [0, 0, 0];
 /// What happens to the image of a frame before the next one is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DisposalMethod {
-    /// It stays.
+    /// It remains.
     #[default]
     Keep,
     /// Its rectangle is cleared.
     Background,
-    /// What it covers is restored.
+    /// The pixels that it covers are restored.
     Previous,
 }
 
@@ -84,7 +84,7 @@ impl Canvas {
         &self.pixels[start..start + self.width]
     }
 
-    /// Whether a row may differ from what it was before the last frame was drawn; below the bottom edge, that of the last row.
+    /// Whether a row may differ from its state before the last frame was drawn; below the bottom edge, that of the last row.
     pub(crate) fn has_changed(&self, row: usize) -> bool {
         self.changed[row.min(self.height - 1)]
     }

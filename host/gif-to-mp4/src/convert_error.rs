@@ -1,11 +1,11 @@
-//! Why a GIF was not converted. Each message names the problem, the number that is too large and the limit that it exceeds.
+//! Why a GIF was not converted. Each message states the problem, the number that is too large and the limit that it exceeds.
 
 use std::time::Duration;
 
 /// Why a GIF was not converted.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    /// The bytes are not a GIF, or one that is truncated or otherwise malformed.
+    /// The bytes are not a GIF, or a GIF that is truncated or otherwise malformed.
     #[error("not a well-formed GIF: {0}")]
     Malformed(String),
     /// The GIF has no image.
@@ -47,8 +47,8 @@ pub enum ConvertError {
         /// Height in pixels.
         height: u16,
     },
-    /// The embedded encoder takes no video of this size, whatever the limits are.
-    #[error("the embedded encoder takes no picture of {width}x{height} pixels: the limit is 3840x2160 or 2160x3840")]
+    /// The embedded encoder does not support videos of this size, whatever the limits are.
+    #[error("the embedded encoder does not support pictures of {width}x{height} pixels: the limit is 3840x2160 or 2160x3840")]
     TooLargeForEncoder {
         /// Width in pixels.
         width: usize,
@@ -61,8 +61,8 @@ pub enum ConvertError {
         /// The limit.
         limit: usize,
     },
-    /// All frames together are too much to composite and encode. They are summed only until the limit is exceeded.
-    #[error("frame {frame} brings the work to {pixels} composited pixels, the limit is {limit}")]
+    /// All frames together take too much work to composite and encode. They are summed only until the limit is exceeded.
+    #[error("frame {frame} brings the total to {pixels} composited pixels, the limit is {limit}")]
     TooMuchWork {
         /// The frame, counted from 1, that exceeds the limit.
         frame: usize,
@@ -80,7 +80,7 @@ pub enum ConvertError {
         limit: usize,
     },
     /// The job ran for too long.
-    #[error("not done after the limit of {limit:?}")]
+    #[error("not finished within the limit of {limit:?}")]
     TimedOut {
         /// The limit.
         limit: Duration,

@@ -4,13 +4,13 @@ use crate::convert_error::ConvertError;
 use crate::limits::Limits;
 use crate::mp4::Video;
 
-/// Which GIFs become videos. The others are kept as they are.
+/// Which GIFs become videos. The others are kept unchanged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ConvertGifs {
     /// All of them.
     #[default]
     Always,
-    /// Those with more than one frame. Pages show still images with `<img>`, which plays no video in most browsers.
+    /// Those with more than one frame. Pages show still images with `<img>`, which does not play videos in most browsers.
     Animated,
     /// Those whose video is smaller, in bytes. Encoding stops as soon as that is impossible.
     Smaller,
@@ -23,12 +23,12 @@ pub enum ConvertGifs {
 pub enum Converted {
     /// A whole MP4 file.
     Video(Vec<u8>),
-    /// The GIF is kept as it is.
+    /// The GIF is kept unchanged.
     Keep,
 }
 
 impl ConvertGifs {
-    /// Whether a GIF is kept regardless of its video. This is known before a frame is decoded.
+    /// Whether a GIF is kept regardless of its video. This can be decided before a frame is decoded.
     pub(crate) fn keeps(self, frames: usize) -> bool {
         match self {
             Self::Always | Self::Smaller => false,
@@ -49,7 +49,7 @@ impl ConvertGifs {
     pub(crate) fn choose(self, gif: usize, limits: &Limits, video: Result<Video, ConvertError>) -> Result<Converted, ConvertError> {
         let smaller = self == Self::Smaller;
         match video {
-            // There are fewer frames than before decoding if the last one is damaged.
+            // There are fewer frames than before decoding if the last frame is damaged.
             Ok(video) if self.keeps(video.frames) || smaller && video.file.len() >= gif => Ok(Converted::Keep),
             Ok(video) => Ok(Converted::Video(video.file)),
             Err(ConvertError::OutputTooLarge { .. }) if smaller && limits.output_bytes == gif => Ok(Converted::Keep),

@@ -9,7 +9,7 @@ use crate::convert_gifs::{ConvertGifs, Converted};
 /// Converts GIFs to MP4 videos.
 pub trait Converter: Send + Sync + 'static {
     /// Converts a whole GIF to a whole MP4 file, if `which` selects it: one H.264 track without sound, `moov` before `mdat`. If a GIF is
-    /// kept for another reason than the size of its video, no frame of it is decoded.
+    /// kept for a reason other than the size of its video, none of its frames is decoded.
     ///
     /// Dropping the future abandons the work.
     ///
@@ -17,7 +17,7 @@ pub trait Converter: Send + Sync + 'static {
     /// See [`ConvertError`].
     fn convert(&self, gif: Bytes, which: ConvertGifs) -> BoxFuture<'_, Result<Converted, ConvertError>>;
 
-    /// The largest GIF, in bytes, that this converter reads.
+    /// The maximum size of a GIF that this converter reads, in bytes.
     fn max_input_bytes(&self) -> u64;
 }
 
@@ -48,7 +48,7 @@ mod tests {
     /// is cut off.
     async fn check(converter: &impl Converter) {
         let still = gif(16, 16, &[flat(16, 16, 1, 5)]);
-        // All but the first pixel stays the same.
+        // All pixels except the first stay the same.
         let almost_the_same = (0..40).map(|number| {
             let mut frame = noise(96, 96, 1);
             frame.buffer.to_mut()[0] = number % 2;

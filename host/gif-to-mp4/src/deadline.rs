@@ -1,4 +1,4 @@
-//! When a job has to stop: at a point in time, or as soon as its caller no longer waits.
+//! When a job must stop: at a point in time, or as soon as its caller no longer waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::convert_error::ConvertError;
 
-/// When a job has to stop: at a point in time, or as soon as its caller no longer waits.
+/// When a job must stop: at a point in time, or as soon as its caller no longer waits.
 ///
 /// Blocking code cannot be interrupted from outside, so it checks between frames.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! The converter that needs nothing installed: it encodes with OpenH264.
+//! The converter that needs no other program: it encodes with OpenH264.
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -44,7 +44,7 @@ impl Converter for EmbeddedConverter {
             let permit = self.workers.acquire().await?;
             let limits = self.limits;
             workers::run(limits.wall_time, move |deadline| {
-                // Held by the job rather than the future: an abandoned job uses its core until its next check.
+                // The job holds it, not the future: an abandoned job uses its core until its next check.
                 let _permit = permit;
                 gif_to_mp4(&gif, which, &limits, deadline)
             })
@@ -89,7 +89,7 @@ mod tests {
     use crate::test_support::{PALETTE, Picture, VideoFile, flat, gif, no_deadline, video};
     use crate::yuv::I420;
 
-    /// Converts within the default limits, except for the time: a test may run on a busy machine.
+    /// Converts within the default limits, except for the time limit: a test may run on a busy machine.
     fn convert(gif: &[u8]) -> Result<Vec<u8>, ConvertError> {
         video(gif_to_mp4(gif, ConvertGifs::Always, &Limits::default(), &no_deadline()))
     }
@@ -243,11 +243,11 @@ mod tests {
         let limits = Limits { composited_pixels: 300_000_000, ..Limits::default() };
         let rejected = gif_to_mp4(&bomb, ConvertGifs::Always, &limits, &no_deadline());
         let rejection = rejected.unwrap_err().to_string();
-        assert_eq!(rejection, "frame 158 brings the work to 300200000 composited pixels, the limit is 300000000");
+        assert_eq!(rejection, "frame 158 brings the total to 300200000 composited pixels, the limit is 300000000");
         let rejection = convert(&gif(10_000, 10_000, &[flat(1, 1, 0, 5)])).unwrap_err().to_string();
         assert_eq!(rejection, "an image of 10000x10000 has a side over 3840 pixels");
         let square = convert(&gif(2200, 2200, &[flat(1, 1, 0, 5)])).unwrap_err();
-        let expected = "the embedded encoder takes no picture of 2200x2200 pixels: the limit is 3840x2160 or 2160x3840";
+        let expected = "the embedded encoder does not support pictures of 2200x2200 pixels: the limit is 3840x2160 or 2160x3840";
         assert_eq!((square.to_string().as_str(), square.name()), (expected, "too-large-for-encoder"));
         assert!(matches!(convert(b"GIF90a, says the name"), Err(ConvertError::Malformed(_))));
     }

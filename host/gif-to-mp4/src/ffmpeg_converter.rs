@@ -77,7 +77,7 @@ impl FfmpegConverter {
         let (sender, pictures) = mpsc::channel(BUFFERED_PICTURES);
         let decoded = Arc::clone(&animation);
         let decode = workers::run(wall_time, move |deadline| decode(&gif, &decoded, format, &sender, deadline));
-        // All pipes are served at once: a process that blocks on one of them would otherwise never drain the others.
+        // All pipes are served concurrently: a process that blocks on one of them would otherwise never drain the others.
         let max_stream_bytes =
             limits.output_bytes.saturating_add(OVERHEAD_BYTES + animation.info.delays.len() * FRAME_OVERHEAD_BYTES);
         let read = read_video(stdout, max_stream_bytes, &limits);
@@ -100,7 +100,7 @@ impl FfmpegConverter {
                     format!("{} not found; install it or use the embedded transcoder", self.program.display())
                 }
                 ErrorKind::NotFound => "not found on PATH; install it or use the embedded transcoder".into(),
-                _ => format!("{} does not start: {error}", self.program.display()),
+                _ => format!("cannot start {}: {error}", self.program.display()),
             })
         })
     }
@@ -135,7 +135,7 @@ fn arguments(format: VideoFormat) -> Vec<String> {
     // Without B-frames the output is in the order of the input; delimiters (`aud`) separate the pictures. x264 tags the colours,
     // since the options of ffmpeg itself might convert them as well.
     let colours = format!("colorprim={colours}:transfer={colours}:colormatrix={colours}:range=tv");
-    // The placeholder is no base for the level.
+    // The level must not be derived from the placeholder.
     let level = Level::of(format).map_or_else(String::new, |level| format!(":level={}", level.0));
     let x264 = format!("aud=1:bframes=0:{colours}{level}");
     let quiet = "-hide_banner -loglevel error -nostdin";
@@ -145,7 +145,7 @@ fn arguments(format: VideoFormat) -> Vec<String> {
     words.split(' ').map(String::from).collect()
 }
 
-/// Decodes, converts and sends every picture, until the receiver is closed. Returns what they show.
+/// Decodes, converts and sends every picture, until the receiver is closed. Returns the durations of the pictures.
 fn decode(
     gif: &[u8],
     animation: &Animation,
@@ -163,7 +163,8 @@ fn decode(
     Ok(pictures.finish())
 }
 
-/// Writes the pictures, then closes the pipe. A process that stops reading reports the reason itself, so that is not an error here.
+/// Writes the pictures, then closes the pipe. It is not an error here if the process stops reading, since the process itself reports the
+/// reason.
 async fn write_pictures(mut stdin: ChildStdin, mut pictures: mpsc::Receiver<Vec<u8>>) -> Result<(), ConvertError> {
     while let Some(picture) = pictures.recv().await {
         if stdin.write_all(&picture).await.is_err() {
@@ -184,7 +185,7 @@ async fn read_video(stdout: impl AsyncRead + Unpin, max_bytes: usize, limits: &L
     Ok(stream)
 }
 
-/// Reads everything that the process reports, and keeps the beginning.
+/// Reads everything that the process reports, and returns the beginning.
 async fn read_errors(mut stderr: impl AsyncRead + Unpin) -> Result<String, ConvertError> {
     let mut kept = Vec::new();
     let mut buffer = [0; MAX_STDERR_BYTES];
@@ -250,7 +251,7 @@ mod tests {
     async fn hanging_program_is_killed() {
         let directory = tempfile::tempdir().unwrap();
         let hanging = directory.path().join("ffmpeg");
-        // Written by another process: a program cannot start while a fork of this process has its file open for writing.
+        // Another process writes the file: a program cannot start while a fork of this process has it open for writing.
         let write = r#"printf '#!/bin/sh\nexec sleep 600\n' > "$0" && chmod +x "$0""#;
         assert!(Command::new("sh").arg("-c").arg(write).arg(&hanging).status().await.unwrap().success());
         let converter = converter(&hanging.to_string_lossy(), Duration::from_millis(300));

@@ -1,6 +1,6 @@
 //! The blocks of a GIF: its screen, its palettes and where the data of each frame is. Nothing is decompressed and nothing is allocated.
 //!
-//! Where the format leaves room, this follows browsers, so that a video shows what `<img>` would. The reference is Chromium (Skia with
+//! Where the format is ambiguous, this follows browsers, so that a video shows what `<img>` would. The reference is Chromium (Skia with
 //! Wuffs); Firefox differs where noted.
 //!
 //! - The canvas is the logical screen, enlarged to the right and bottom edge of the first frame. A screen without width or height is
@@ -31,7 +31,7 @@ pub struct GifBlocks<'a> {
     next: Option<GifImage<'a>>,
 }
 
-/// A frame whose data is complete, as far as that shows without decompressing it.
+/// A frame whose data is complete, as far as can be determined without decompressing it.
 #[derive(Debug, Clone)]
 pub struct GifImage<'a> {
     /// Columns between the left edge of the canvas and the image.
@@ -46,19 +46,19 @@ pub struct GifImage<'a> {
     pub interlaced: bool,
     /// Red, green and blue of each index: the local palette, or the global one. Empty if there is neither.
     pub palette: &'a [u8],
-    /// How long the image is shown, in hundredths of a second, as the file says.
+    /// How long the image is shown, in hundredths of a second, as stated in the file.
     pub delay: u16,
     /// The index that is not drawn.
     pub transparent: Option<u8>,
     /// What happens to the image before the next frame is drawn.
     pub disposal: DisposalMethod,
-    /// Bits of a palette index, as the file says: not checked.
+    /// Bits of a palette index, as stated in the file, unchecked.
     pub code_size: u8,
-    /// Blocks of compressed indices, each behind its length, without the empty one that ends them.
+    /// Blocks of compressed indices, each preceded by its length, without the empty block that ends them.
     pub data: &'a [u8],
 }
 
-/// What a graphic control extension says about the next image.
+/// The contents of a graphic control extension, which apply to the next image.
 #[derive(Debug, Default)]
 struct Control {
     delay: u16,
@@ -67,7 +67,7 @@ struct Control {
 }
 
 impl<'a> GifBlocks<'a> {
-    /// Reads up to the first frame, which decides how large the canvas is.
+    /// Reads up to the first frame, which determines the size of the canvas.
     ///
     /// # Errors
     /// [`ConvertError::Malformed`] for a file without the signature or with an incomplete first frame, [`ConvertError::NoFrames`] for
@@ -110,7 +110,7 @@ impl<'a> GifBlocks<'a> {
                 _ => None,
             };
             if read.is_none() {
-                // Whatever is left is not part of the animation.
+                // The remaining bytes are not part of the animation.
                 self.bytes = Bytes(&[]);
                 return Ended::Properly;
             }
@@ -118,14 +118,14 @@ impl<'a> GifBlocks<'a> {
     }
 }
 
-/// How the search for a frame ended: at one, within one, or before one.
+/// How the search for a frame ended: at a frame, within one, or before one.
 enum Ended<T> {
     At(T),
     Early,
     Properly,
 }
 
-/// The bytes that are not read yet. Every method returns `None` if they end too early.
+/// The bytes that have not been read. Every method returns `None` if they end too early.
 #[derive(Debug, Clone, Copy)]
 struct Bytes<'a>(&'a [u8]);
 
@@ -149,7 +149,7 @@ impl<'a> Bytes<'a> {
         self.take(if announced { 3 << ((flags & 0x07) + 1) } else { 0 })
     }
 
-    /// Blocks behind their lengths, without the empty one that ends them.
+    /// Blocks preceded by their lengths, without the empty block that ends them.
     fn blocks(&mut self) -> Option<&'a [u8]> {
         let start = self.0;
         loop {

@@ -1,4 +1,4 @@
-//! Unusual and damaged GIFs, and what is shown of them. The pictures are those of Chromium 156; where this crate deliberately differs, the
+//! Unusual and damaged GIFs, and how they are shown. The pictures are those of Chromium 156; where this crate deliberately differs, the
 //! case says so.
 
 use crate::canvas::{BACKDROP, Pixel};
@@ -27,7 +27,7 @@ fn palette_bits(palette: &[u8]) -> u8 {
     u8::try_from((palette.len() / 3).ilog2() - 1).unwrap()
 }
 
-/// A frame, of one colour unless its pixels are changed.
+/// A frame of one colour, unless its pixels are changed.
 #[derive(Clone)]
 struct Image {
     left: u16,
@@ -43,9 +43,9 @@ struct Image {
     end_code: bool,
     /// Bytes between the frame's graphic control extension and its image.
     between: &'static [u8],
-    /// Bytes in place of the graphic control extension.
+    /// Bytes instead of the graphic control extension.
     control: Option<&'static [u8]>,
-    /// Bytes in place of code size, blocks and terminator.
+    /// Bytes instead of code size, blocks and terminator.
     data: Option<&'static [u8]>,
 }
 
@@ -86,10 +86,10 @@ impl Image {
     /// Codes of the smallest width, with a clear code as soon as they would become wider.
     fn compressed(&self) -> Vec<u8> {
         let (clear, smallest) = (1 << self.code_size, u32::from(self.code_size) + 1);
-        // With a code size of 1, the next entry of the table needs a wider code at once.
+        // With a code size of 1, the next entry of the table needs a wider code immediately.
         let width = if self.code_size == 1 { 3 } else { smallest };
-        // The decoder's table grows with each code but the first, and is full for this width with as many entries as there are colours,
-        // less the two special codes.
+        // The decoder's table grows with each code except the first. It is full for this width when it has as many entries as there are
+        // colours, minus the two special codes.
         let room = usize::max(clear - 2, 1);
         let mut codes: Vec<(usize, u32)> = Vec::new();
         for group in self.pixels.chunks(room) {
@@ -97,7 +97,7 @@ impl Image {
             codes.extend(group.iter().map(|&index| (usize::from(index), smallest)));
         }
         if self.end_code {
-            // With a table that may be full, the width of the end code would be another.
+            // If the table may be full, the end code would have another width.
             codes.extend([(clear, width), (clear + 1, smallest)]);
         }
         let mut bits: Vec<bool> =
@@ -144,7 +144,7 @@ fn short() -> Image {
     Image { pixels: vec![GREEN; 10], ..flat(4, 4, GREEN) }
 }
 
-/// A frame of 4x4 with a code that is not defined.
+/// A frame of 4x4 with an undefined code.
 fn invalid_code() -> Image {
     Image { data: Some(&[2, 1, 0b00_111_100, 0]), ..flat(4, 4, GREEN) }
 }
@@ -301,7 +301,7 @@ fn last_frame_that_is_cut_off_or_damaged_is_dropped() {
 #[test]
 fn damage_before_the_last_frame_is_an_error() {
     let (few, invalid) = (
-        "not a well-formed GIF: an image has fewer pixels than its size says",
+        "not a well-formed GIF: an image has fewer pixels than its size requires",
         "not a well-formed GIF: invalid code in the image data",
     );
     let frames = |damaged: Image| square(&[flat(4, 4, RED), damaged, flat(4, 4, BLUE)]);

@@ -76,7 +76,7 @@ mod tests {
         Ok(pictures)
     }
 
-    /// A file with one frame of 2x2 pixels and this image data: the code size, then blocks behind their lengths.
+    /// A file with one frame of 2x2 pixels and this image data: the code size, then blocks preceded by their lengths.
     fn with_image_data(data: &[u8]) -> Vec<u8> {
         let mut file = gif(2, 2, &[]);
         file.pop();
@@ -164,7 +164,7 @@ mod tests {
             for value in [0, 1, 0x2c, 0x3b, 0x7f, 0xff] {
                 let mut damaged = whole.clone();
                 damaged[position] = value;
-                // Any result will do: the point is that nothing panics and no loop is endless.
+                // Any result is acceptable: the test checks that nothing panics and no loop is endless.
                 let _ = frames(&damaged);
             }
         }

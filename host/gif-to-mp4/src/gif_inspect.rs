@@ -15,7 +15,7 @@ const DEFAULT_DELAY: u16 = 10;
 
 /// Walks through the blocks of a GIF and applies the limits.
 ///
-/// A file that ends after a complete frame is accepted, whatever follows; `GifBlocks` says where that is.
+/// A file that ends after a complete frame is accepted, whatever follows; `GifBlocks` defines where a file ends.
 pub fn inspect_gif(gif: &[u8], limits: &Limits, deadline: &Deadline) -> Result<AnimationInfo, ConvertError> {
     limits.check_input(gif.len())?;
     let mut blocks = GifBlocks::open(gif)?;
@@ -74,7 +74,7 @@ mod tests {
         assert!(inspected(&gif(1, 1, &vec![flat(1, 1, 0, 5); 5])).is_ok());
         assert_eq!(rejection(&gif(1, 1, &vec![flat(1, 1, 0, 5); 6])), "the GIF has more than 5 frames");
 
-        let canvas_counts = "frame 5 brings the work to 500 composited pixels, the limit is 400";
+        let canvas_counts = "frame 5 brings the total to 500 composited pixels, the limit is 400";
         assert!(inspected(&gif(10, 10, &vec![flat(1, 1, 0, 5); 4])).is_ok());
         assert_eq!(rejection(&gif(10, 10, &vec![flat(1, 1, 0, 5); 5])), canvas_counts);
         assert_eq!(rejection(&gif(1, 1, &vec![flat(10, 10, 0, 5); 5])), canvas_counts);

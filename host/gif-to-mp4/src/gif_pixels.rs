@@ -1,6 +1,6 @@
 //! Reads the image data of a GIF: palette indices, row by row from the top.
 //!
-//! An image is complete once it has all of its pixels: a missing end code and surplus data are no errors, as in browsers.
+//! An image is complete once it has all of its pixels: a missing end code and surplus data are not errors, as in browsers.
 
 use crate::convert_error::ConvertError;
 use crate::gif_blocks::GifImage;
@@ -9,7 +9,7 @@ use crate::lzw::decompress;
 /// The passes of an interlaced image: its first row and the distance to the next.
 const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
-/// Reads one image after the other, and reuses what it allocated.
+/// Reads one image after the other, and reuses its allocations.
 #[derive(Default)]
 pub(crate) struct GifPixels {
     indices: Vec<u8>,

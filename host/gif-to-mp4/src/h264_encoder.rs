@@ -3,8 +3,8 @@
 //! The quality is fixed rather than the bit rate: the frames of a GIF have arbitrary delays, and rate control would drop or smear
 //! some of them. Every frame is encoded.
 //!
-//! The settings are those for screen content, with which OpenH264 detects areas that scroll and searches further for motion: GIFs of every
-//! kind become smaller. Its output is recoded with CABAC, for which its Rust interface has no setting.
+//! The settings are those for screen content: OpenH264 then detects scrolling areas and searches further for motion, which makes GIFs of
+//! every kind smaller. Its output is recoded with CABAC, for which its Rust interface has no setting.
 
 use openh264::OpenH264API;
 use openh264::encoder::{
@@ -23,10 +23,10 @@ use crate::yuv::{I420, Matrix, VideoFormat};
 /// The quantiser, since rate control is off. It keeps drawn lines clean without preserving noise.
 const QUANTISER: u8 = 26;
 
-/// The largest distance between two keyframes, in frames, so that seeking in a long animation is quick.
+/// The maximum distance between two keyframes, in frames, so that seeking in a long animation is fast.
 const KEYFRAME_INTERVAL: u32 = 250;
 
-/// The sides of the largest picture that OpenH264 encodes, in pixels.
+/// The sides of the largest picture that OpenH264 can encode, in pixels.
 const MAX_LONG_SIDE: usize = 3840;
 const MAX_SHORT_SIDE: usize = 2160;
 
@@ -51,7 +51,7 @@ impl H264Encoder {
         Ok(Self { encoder, stream, recoder, video, limits: *limits })
     }
 
-    /// Encodes the next picture. All pictures of a video have the same format.
+    /// Encodes the next picture. All pictures of a video must have the same format.
     pub(crate) fn encode(&mut self, picture: &I420) -> Result<(), ConvertError> {
         let (width, height) = (picture.format.width, picture.format.height);
         let source = YUVSlices::new(picture.planes(), (width, height), (width, width / 2, width / 2));
@@ -59,7 +59,7 @@ impl H264Encoder {
         self.stream.clear();
         encoded.write_vec(&mut self.stream);
         let recoded: Option<Vec<_>> = nal_units(&self.stream).map(|unit| self.recoder.recode(unit)).collect();
-        let recoded = recoded.ok_or_else(|| ConvertError::Encoder("OpenH264 wrote what cannot be recoded".into()))?;
+        let recoded = recoded.ok_or_else(|| ConvertError::Encoder("the output of OpenH264 cannot be recoded".into()))?;
         self.video.push_frame(recoded.iter().map(Vec::as_slice), &self.limits)
     }
 

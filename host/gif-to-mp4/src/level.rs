@@ -1,7 +1,7 @@
-//! The levels of H.264, which bound the size and speed of a video. Decoders, above all those in hardware, rely on the level that a stream
-//! announces, so it must be true; a video that no level allows is rejected.
+//! The levels of H.264, which bound the size and speed of a video. Decoders, especially those in hardware, rely on the level that a stream
+//! announces, so it must be true. A video that no level allows is rejected.
 //!
-//! Levels also bound the bit rate, which is not known before a frame is encoded, and is not checked.
+//! Levels also bound the bit rate, which is not known before encoding, and is not checked.
 
 use crate::convert_error::ConvertError;
 use crate::yuv::VideoFormat;
@@ -9,7 +9,7 @@ use crate::yuv::VideoFormat;
 /// The sides of a macroblock in pixels.
 const MACROBLOCK: usize = 16;
 
-/// The highest frame rate of a GIF, per second: browsers honour no delay below two hundredths of a second.
+/// The highest frame rate of a GIF, per second: browsers ignore delays below two hundredths of a second.
 pub(crate) const MAX_FRAME_RATE: usize = 50;
 
 /// A level, by its number times ten.

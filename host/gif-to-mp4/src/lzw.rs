@@ -1,6 +1,6 @@
-//! LZW as GIFs use it.
+//! LZW as used in GIFs.
 //!
-//! Where the specification leaves room, this follows Chromium: the first code need not be a clear code, codes stay at 12 bits while the
+//! Where the specification is ambiguous, this follows Chromium: the first code need not be a clear code, codes stay at 12 bits while the
 //! table is full, and the width grows as soon as the next entry needs it, even after the first code (for a code size of 1, which the
 //! specification forbids).
 
@@ -9,19 +9,19 @@ use crate::convert_error::ConvertError;
 /// Bits of the longest code.
 const MAX_WIDTH: u32 = 12;
 
-/// The most bits that a palette index may have in the compressed data, since codes have one more. (Chromium takes 8, Firefox 11.)
+/// The maximum number of bits of a palette index in the compressed data; codes have one more. (Chromium accepts 8, Firefox 11.)
 const MAX_CODE_SIZE: u8 = 11;
 
-/// Where a string is in the output. That of a new code is the string of the last code and the byte behind it.
+/// The position of a string in the output. The string of a new code is the string of the last code and the byte after it.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: usize,
     length: usize,
 }
 
-/// Fills a buffer with decompressed palette indices. Codes that come after them are ignored, and no end code is required.
+/// Fills a buffer with decompressed palette indices. Codes after these are ignored, and no end code is required.
 ///
-/// `blocks` are pieces of the compressed data, each behind its length.
+/// `blocks` are pieces of the compressed data, each preceded by its length.
 ///
 /// # Errors
 /// [`ConvertError::Malformed`] for an invalid code size, for invalid codes and for data that ends too early.
@@ -38,7 +38,7 @@ pub(crate) fn decompress(code_size: u8, blocks: &[u8], output: &mut [u8]) -> Res
     let mut written = 0;
     while written < output.len() {
         let code = codes.next(width).filter(|&code| code != end);
-        let code = code.ok_or_else(|| malformed("an image has fewer pixels than its size says"))?;
+        let code = code.ok_or_else(|| malformed("an image has fewer pixels than its size requires"))?;
         if code == clear {
             strings.clear();
             last = None;
@@ -71,7 +71,7 @@ pub(crate) fn decompress(code_size: u8, blocks: &[u8], output: &mut [u8]) -> Res
     Ok(())
 }
 
-/// Codes, from the lowest bit, that are left in the blocks.
+/// The remaining codes in the blocks, lowest bit first.
 struct Codes<'a> {
     block: &'a [u8],
     blocks: &'a [u8],
@@ -131,7 +131,7 @@ mod tests {
         let codes = blocks(&[(4, 3), (1, 3), (6, 3), (7, 3), (5, 4)]);
         assert_eq!(decompressed(2, &codes, 6).unwrap(), [1; 6]);
         assert_eq!(decompressed(2, &codes, 5).unwrap(), [1; 5], "cut off within the last string");
-        assert!(decompressed(2, &codes, 7).unwrap_err().ends_with("fewer pixels than its size says"));
+        assert!(decompressed(2, &codes, 7).unwrap_err().ends_with("fewer pixels than its size requires"));
     }
 
     #[test]

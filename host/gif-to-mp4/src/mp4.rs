@@ -17,16 +17,16 @@ use crate::yuv::{Matrix, VideoFormat};
 /// Units of time per second: 100.
 const TIMESCALE: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
-/// A whole file.
+/// A complete file.
 #[derive(Debug)]
 pub(crate) struct Video {
     pub(crate) file: Vec<u8>,
-    /// How many frames of the animation it shows.
+    /// The number of frames of the animation that it shows.
     pub(crate) frames: usize,
 }
 
 impl Video {
-    /// The file for a video and what it shows.
+    /// The file for a video and the frames that it shows.
     pub(crate) fn write(video: &EncodedVideo, format: VideoFormat, shown: &Shown) -> Result<Self, ConvertError> {
         Ok(Self { file: write(video, format, &shown.durations)?, frames: shown.frames })
     }
@@ -39,7 +39,7 @@ pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u32]) -> Re
         return Err(ConvertError::Encoder(format!("{expected} frames went in, {frames} came out")));
     }
     let entry = sample_entry(video, format)?;
-    // The muxer must know how many bytes to reserve for `moov`, whose size does not depend on that number: the first run measures it.
+    // The muxer must know how many bytes to reserve for `moov`, whose size does not depend on that number, so the first run measures it.
     let moov_size = mux(video, &entry, durations, 0).map_err(failed)?.boxes.moov_box_size();
     let Muxed { mut file, boxes } = mux(video, &entry, durations, moov_size).map_err(failed)?;
     if !boxes.is_faststart_enabled() {
@@ -48,7 +48,7 @@ pub fn write(video: &EncodedVideo, format: VideoFormat, durations: &[u32]) -> Re
     file.extend_from_slice(&video.payload);
     for (offset, bytes) in boxes.offset_and_bytes_pairs() {
         let target = usize::try_from(offset).ok().and_then(|offset| file.get_mut(offset..offset + bytes.len()));
-        let target = target.ok_or_else(|| ConvertError::Encoder("a box lies outside of the file".into()))?;
+        let target = target.ok_or_else(|| ConvertError::Encoder("a box lies outside the file".into()))?;
         target.copy_from_slice(bytes);
     }
     Ok(file)

@@ -1,7 +1,7 @@
 //! The pictures of an animation in the format of its video, and how long each is shown.
 //!
-//! A frame that looks the same as the one before it does not become a picture: the previous one is shown for longer. It costs neither bytes
-//! nor encoding time, and players show the same.
+//! A frame that looks the same as the previous one does not become a picture: the previous picture is shown for longer. It costs neither
+//! bytes nor encoding time, and players show the same.
 
 use crate::animation::{Animation, AnimationFrames};
 use crate::convert_error::ConvertError;
@@ -16,7 +16,7 @@ pub(crate) struct Pictures<'a> {
     shown: Shown,
 }
 
-/// The durations of the pictures so far, and the number of frames behind them.
+/// The durations of the pictures so far, and the number of frames that they represent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Shown {
     /// How long each picture is shown, in hundredths of a second.
@@ -58,7 +58,7 @@ impl<'a> Pictures<'a> {
         Ok(None)
     }
 
-    /// The durations of the pictures so far, and the number of frames behind them.
+    /// The durations of the pictures so far, and the number of frames that they represent.
     pub(crate) fn finish(self) -> Shown {
         self.shown
     }

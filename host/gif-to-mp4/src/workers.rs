@@ -24,13 +24,13 @@ impl Default for Workers {
 }
 
 impl Workers {
-    /// Waits for a permit to run a job, first come, first served. It is released when dropped.
+    /// Waits for a permit to run a job, in order of arrival. The permit is released when dropped.
     pub(crate) async fn acquire(&self) -> Result<OwnedSemaphorePermit, ConvertError> {
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| ConvertError::Abandoned)
     }
 }
 
-/// Runs a job on a thread that may block. Its deadline starts with it; dropping the future stops it at its next check.
+/// Runs a job on a thread that may block. Its deadline starts with the job; dropping the future stops the job at its next check.
 pub(crate) async fn run<T: Send + 'static>(
     wall_time: Duration,
     job: impl FnOnce(&Deadline) -> Result<T, ConvertError> + Send + 'static,

@@ -63,13 +63,13 @@ impl I420 {
         (luma, blue, red)
     }
 
-    /// Converts a canvas whose format, by [`VideoFormat::for_canvas`], is the one of this picture.
+    /// Converts a canvas. Its format, by [`VideoFormat::for_canvas`], must be that of this picture.
     pub fn convert(&mut self, canvas: &Canvas) {
         self.convert_rows(canvas, |_| true);
     }
 
-    /// Converts what the last frame may have changed on a canvas that was converted into this picture before that frame was drawn.
-    /// Returns whether the picture has changed.
+    /// Converts the parts of a canvas that the last frame may have changed. The canvas must have been converted into this picture before
+    /// that frame was drawn. Returns whether the picture has changed.
     pub(crate) fn update(&mut self, canvas: &Canvas) -> bool {
         self.convert_rows(canvas, |pair| canvas.has_changed(pair * 2) || canvas.has_changed(pair * 2 + 1))
     }

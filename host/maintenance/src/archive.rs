@@ -1,8 +1,8 @@
 //! The archives of exports: POSIX tar (ustar) with regular files only.
 //!
-//! Each entry is two members, `{digest}.json` followed by `{digest}.dat`, and two blocks of zeros end the archive. Any `tar` can read it.
-//! An import accepts nothing else: links, paths, sparse files, extended headers and other names are errors, and so is a missing end, so
-//! that a truncated archive is detected wherever it was cut.
+//! Each entry has two members, `{digest}.json` followed by `{digest}.dat`, and two blocks of zeros end the archive. Any `tar` can read it.
+//! An import accepts nothing else: links, paths, sparse files, extended headers and other names are errors. A missing end is an error, too,
+//! so that a truncated archive is detected wherever it was cut.
 
 use std::io::{self, ErrorKind, Read, Write};
 
@@ -17,7 +17,7 @@ const FIRST_BINARY_SIZE: u64 = 1 << 33;
 /// A file in an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
-    /// The name, which is that of a body or of a sidecar.
+    /// The name of a body or of a sidecar.
     pub name: String,
     /// The kind of file, according to its name.
     pub kind: FileKind,
@@ -25,7 +25,7 @@ pub(crate) struct Member {
     pub size: u64,
 }
 
-/// Why something is not an archive of an export.
+/// Why a file is not an archive of an export.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// It ends too early.
@@ -35,7 +35,7 @@ pub enum ArchiveError {
     #[error("this is not an archive of an export: {0}")]
     Invalid(String),
     /// It cannot be read.
-    #[error("the archive cannot be read: {0}")]
+    #[error("cannot read the archive: {0}")]
     Io(#[from] io::Error),
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn next_member(input: &mut (impl Read + ?Sized)) -> Result<Option<Mem
     if block == [0; BLOCK] {
         return match self::block(input)? == [0; BLOCK] {
             true => Ok(None),
-            false => Err(ArchiveError::Invalid("there is a block of zeros in it".into())),
+            false => Err(ArchiveError::Invalid("it contains a block of zeros".into())),
         };
     }
     let stated = octal(&block[148..156]);

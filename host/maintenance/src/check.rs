@@ -9,7 +9,7 @@ use crate::body;
 use crate::damage::Damage;
 use crate::directory::{EntryDirectory, SidecarFile};
 
-/// How many times two files that disagree are checked: another process may have replaced both meanwhile.
+/// How many times two files that disagree are checked, since another process may have replaced both in the meantime.
 const LOOKS: u32 = 3;
 
 /// An entry whose files agree.
@@ -25,8 +25,8 @@ pub struct StoredEntry {
 }
 
 impl EntryDirectory {
-    /// The entry with this digest, if it is stored. Its body is read once, and has the size and the digest in its sidecar. Another process
-    /// may replace or remove the entry meanwhile.
+    /// The entry with this digest, if it is stored. Its body was read once, and has the size and the digest in its sidecar. Another process
+    /// may replace or remove the entry in the meantime.
     ///
     /// # Errors
     /// If its files are damaged or unreadable, with the reason.

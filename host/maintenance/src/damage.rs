@@ -6,39 +6,39 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum Damage {
     /// The sidecar cannot be parsed, or lacks the URL or the size.
-    #[error("the sidecar describes no entry")]
+    #[error("the sidecar does not describe an entry")]
     InvalidSidecar,
     /// The URL in the sidecar does not have the digest in the file's name.
-    #[error("the sidecar describes another entry")]
+    #[error("the sidecar belongs to another entry")]
     OtherEntry,
-    /// The body is longer or shorter than the sidecar says.
-    #[error("the body has {actual} bytes, and the sidecar says {expected}")]
+    /// The body is longer or shorter than stated in the sidecar.
+    #[error("the body has {actual} bytes, but the sidecar says {expected}")]
     Size {
         /// Bytes according to the sidecar.
         expected: u64,
         /// Bytes in the file.
         actual: u64,
     },
-    /// The body has different bytes than were stored.
-    #[error("the body does not have the SHA-256 digest that the sidecar says")]
+    /// The body does not have the bytes that were stored.
+    #[error("the body does not have the SHA-256 digest in the sidecar")]
     Digest,
     /// A directory, a link or a device has the name of an entry's file.
     #[error("{0} is not a regular file")]
     NotAFile(String),
     /// A body without a sidecar.
-    #[error("there is a body without a sidecar")]
+    #[error("the body has no sidecar")]
     NoSidecar,
     /// A sidecar without a body.
-    #[error("there is a sidecar without a body")]
+    #[error("the sidecar has no body")]
     NoBody,
     /// A refresh was interrupted. It left files that would have replaced those of the entry.
-    #[error("a refresh was interrupted, and left its new files")]
+    #[error("an interrupted refresh left its new files")]
     UnfinishedRefresh,
     /// A write was interrupted. It left a temporary file.
-    #[error("a write was interrupted, and left a temporary file")]
+    #[error("an interrupted write left a temporary file")]
     Leftover,
     /// The operating system cannot read a file. The file itself may be intact.
-    #[error("{file} cannot be read: {error}")]
+    #[error("cannot read {file}: {error}")]
     Unreadable {
         /// The name of the file.
         file: String,
@@ -48,7 +48,7 @@ pub enum Damage {
 }
 
 impl Damage {
-    /// A word for programs, in kebab case and stable.
+    /// A stable, machine-readable name in kebab case.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

@@ -66,7 +66,7 @@ impl EntryDirectory {
         self.path.join(name)
     }
 
-    /// The files of entries and their kinds, in no particular order. Files with other names are left out.
+    /// The files of entries and their kinds, in no particular order. Files with other names are skipped.
     ///
     /// # Errors
     /// If the directory cannot be listed.

@@ -15,7 +15,7 @@ use crate::damage::Damage;
 use crate::directory::EntryDirectory;
 use crate::import::{Destination, Incoming, IncomingBody, Presence, StoreFailure};
 
-/// A directory that entries are imported into.
+/// A directory to import entries into.
 pub struct DirectoryImport {
     directory: EntryDirectory,
     budget: Option<u64>,
@@ -31,7 +31,7 @@ impl DirectoryImport {
         let mut used = 0;
         for file in directory.files()? {
             let (name, _) = file?;
-            // A file removed meanwhile uses nothing.
+            // A file that was removed in the meantime uses nothing.
             used += fs::symlink_metadata(directory.file(&name)).map_or(0, |metadata| disk_size(metadata.len(), 0));
         }
         Ok(Self { directory, budget, used })
@@ -99,7 +99,7 @@ impl Destination for DirectoryImport {
         let written = self.write_body(&name, body).map_err(|error| self.failed(&error)).and_then(|()| body.check());
         let written = written.and_then(|()| self.write_sidecar(&sidecar, &entry.json).map_err(|error| self.failed(&error)));
         if written.is_err() {
-            // The error of the write is returned. The next import replaces what is left.
+            // This returns the error of the write. The next import replaces the remains.
             let _ = self.directory.delete(name);
         } else {
             self.used += needed;

@@ -1,4 +1,4 @@
-//! Writes entries to an archive. Each is checked first; a damaged one is reported and left out.
+//! Writes entries to an archive. Each is checked first; a damaged entry is reported and skipped.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ use crate::check::StoredEntry;
 use crate::damage::Damage;
 use crate::directory::EntryDirectory;
 
-/// Bodies up to this size are read into memory first, so that one that changes meanwhile is left out. A larger body that changes meanwhile
+/// Bodies up to this size are read into memory first, so that a body that changes during the export is skipped. A larger body that changes
 /// ends the export.
 const IN_MEMORY: u64 = 8 << 20;
 
@@ -33,7 +33,7 @@ pub struct ExportSummary {
     pub bytes: u64,
     /// Entries that the continued archive already had.
     pub known: u64,
-    /// Entries that were left out because they are damaged.
+    /// Entries that were skipped because they are damaged.
     pub damaged: u64,
 }
 
@@ -44,7 +44,7 @@ pub enum ExportEvent<'a> {
     Listed(u64),
     /// One more entry was processed.
     Done,
-    /// An entry was left out.
+    /// An entry was skipped.
     Damaged(KeyDigest, &'a Damage),
 }
 
@@ -61,7 +61,7 @@ pub enum ExportError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A large body changed while it was written.
-    #[error("the body of {0} changed while it was exported; the archive ends before it, and can be continued")]
+    #[error("the body of {0} changed while it was exported; the archive ends before this entry, and can be continued")]
     Changed(KeyDigest),
 }
 
@@ -110,7 +110,7 @@ impl<W: Write> Exporter<W> {
         Self { out, known: DigestMap::default() }
     }
 
-    /// Writes all matching entries, and the end of the archive. Entries that a service adds or removes meanwhile may be missing.
+    /// Writes all matching entries, and the end of the archive. Entries that a service adds or removes during the export may be missing.
     ///
     /// # Errors
     /// If the directory cannot be listed, a large body changes, or the archive cannot be written. The archive can then be continued.
@@ -144,7 +144,7 @@ impl<W: Write> Exporter<W> {
         filter: &EntryFilter,
         summary: &mut ExportSummary,
     ) -> Result<Result<(), Damage>, ExportError> {
-        // The sidecar shows whether an entry matches, so bodies of others are not read.
+        // The sidecar shows whether an entry matches, so the bodies of other entries are not read.
         match directory.read_sidecar(&digest.sidecar_file(), digest) {
             Ok(Some(read)) if filter.matches(&read.sidecar.url) => {}
             Ok(_) => return Ok(Ok(())),
@@ -224,7 +224,7 @@ fn json_with_digest(entry: &StoredEntry) -> Vec<u8> {
     }
     let known = || entry.sidecar.clone().with_body_digest(entry.digest).to_json();
     match serde_json::from_slice(&entry.json) {
-        // Keeps fields that only the other program knows.
+        // Keeps fields that only the other program uses.
         Ok(Value::Object(mut fields)) => {
             fields.insert("sha256".into(), encode_hex(&entry.digest).into());
             serde_json::to_vec(&fields).unwrap_or_else(|_| known())

@@ -1,8 +1,8 @@
 //! Reads entries from an archive into a destination.
 //!
 //! Nothing in an archive is trusted: a name is never a path ([`archive`]), a sidecar must match its name, a body must have the size and the
-//! digest in the sidecar, and both have size limits. An invalid entry is reported and left out. An invalid archive ends the import, and the
-//! entries before that point stay.
+//! digest in the sidecar, and both have size limits. An invalid entry is reported and skipped. An invalid archive ends the import; the
+//! entries before that point remain.
 
 use std::io::{self, Read};
 
@@ -14,7 +14,7 @@ use crate::archive::{self, ArchiveError};
 /// The limits of an import.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The largest body, in bytes.
+    /// The maximum size of a body, in bytes.
     pub max_body_bytes: u64,
 }
 
@@ -31,14 +31,14 @@ pub struct Incoming {
     pub body_digest: [u8; 32],
 }
 
-/// Whether an entry is stored already.
+/// Whether an entry is already stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// Nothing is stored for the URL.
     Absent,
     /// The same body is stored.
     Same,
-    /// Another body is stored. It stays.
+    /// Another body is stored, which is kept.
     Different,
 }
 
@@ -55,7 +55,7 @@ pub enum StoreFailure {
 
 /// The destination of an import.
 pub trait Destination {
-    /// Whether an entry is stored already.
+    /// Whether an entry is already stored.
     ///
     /// # Errors
     /// If this cannot be determined.
@@ -64,7 +64,7 @@ pub trait Destination {
     /// Stores an entry that is absent. The entry must not be visible before [`IncomingBody::check`] has succeeded.
     ///
     /// # Errors
-    /// If it cannot be stored. In that case nothing of it remains.
+    /// If it cannot be stored. Nothing of it remains in that case.
     fn store(&mut self, entry: &Incoming, body: &mut IncomingBody<'_>) -> Result<(), StoreFailure>;
 }
 
@@ -75,9 +75,9 @@ pub struct ImportSummary {
     pub imported: u64,
     /// The bytes of their bodies.
     pub bytes: u64,
-    /// Entries that were stored already, with the same body.
+    /// Entries that were already stored with the same body.
     pub known: u64,
-    /// Entries that were stored already, with another body. That body stays.
+    /// Entries that were already stored with another body, which is kept.
     pub kept: u64,
     /// Entries that were not stored.
     pub refused: u64,
@@ -116,13 +116,13 @@ impl IncomingBody<'_> {
     /// Checks that the whole body was read, and that it has the digest in the sidecar.
     ///
     /// # Errors
-    /// If it was not, or does not.
+    /// If not all of it was read, or it does not have the digest.
     pub fn check(&self) -> Result<(), StoreFailure> {
         let found: [u8; 32] = self.hasher.clone().finalize().into();
         if self.left == 0 && found == self.expected {
             return Ok(());
         }
-        Err(StoreFailure::Refused("the body does not have the SHA-256 digest that the sidecar says".into()))
+        Err(StoreFailure::Refused("the body does not have the SHA-256 digest in the sidecar".into()))
     }
 }
 
@@ -152,7 +152,7 @@ impl Read for IncomingBody<'_> {
     }
 }
 
-/// Imports all entries of an archive. The summary is returned even if the import ended early; running it again continues it.
+/// Imports all entries of an archive. The summary is returned even if the import ended early; another run continues it.
 pub fn import(
     input: &mut dyn Read,
     limits: &Limits,
@@ -179,10 +179,10 @@ fn import_next(
 ) -> Result<bool, ImportError> {
     let Some(member) = archive::next_member(input)? else { return Ok(false) };
     let FileKind::Sidecar(digest) = member.kind else {
-        return Err(ArchiveError::Invalid(format!("{} comes without its sidecar before it", member.name)).into());
+        return Err(ArchiveError::Invalid(format!("{} is not preceded by its sidecar", member.name)).into());
     };
     if member.size > LARGEST_SIDECAR {
-        return Err(ArchiveError::Invalid(format!("{} is larger than a sidecar can be", member.name)).into());
+        return Err(ArchiveError::Invalid(format!("{} is too large for a sidecar", member.name)).into());
     }
     let mut json = Vec::new();
     input.take(member.size).read_to_end(&mut json).map_err(ArchiveError::from)?;
@@ -220,10 +220,10 @@ fn import_next(
 fn check(digest: KeyDigest, sidecar: Option<Sidecar>, json: Vec<u8>, size: u64, limits: &Limits) -> Result<Incoming, String> {
     let sidecar = sidecar.ok_or("the sidecar does not describe this entry")?;
     if sidecar.size != size {
-        return Err(format!("the body has {size} bytes, and the sidecar says {}", sidecar.size));
+        return Err(format!("the body has {size} bytes, but the sidecar says {}", sidecar.size));
     }
     if size > limits.max_body_bytes {
-        return Err(format!("the body has {size} bytes, and the limit is {}", limits.max_body_bytes));
+        return Err(format!("the body has {size} bytes, but the limit is {}", limits.max_body_bytes));
     }
     let body_digest = sidecar.body_digest.ok_or("the sidecar has no digest of the body")?;
     Ok(Incoming { digest, sidecar, json, body_digest })

@@ -1,4 +1,4 @@
-//! Maintenance of the directory of a media cache. It works natively on the files, without a component and without an index.
+//! Maintenance of the directory of a media cache. It works natively on the files, without a component or an index.
 //!
 //! [`EntryDirectory`] is an existing directory. Reading ([`EntryDirectory::entry`], [`verify`], [`Exporter`]) creates and changes nothing,
 //! and is allowed next to a service that uses the directory. Writing ([`EntryDirectory::remove`], [`EntryDirectory::remove_matching`], a

@@ -51,7 +51,7 @@ impl EntryDirectory {
         Ok(sidecar || body)
     }
 
-    /// Removes all matching entries. `failed` is called for each that could not be removed. An unreadable sidecar matches only
+    /// Removes all matching entries. `failed` is called for each entry that could not be removed. An unreadable sidecar matches only
     /// [`EntryFilter::All`], which also deletes files that belong to no entry.
     ///
     /// # Errors

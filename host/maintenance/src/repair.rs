@@ -1,4 +1,4 @@
-//! Repairs what a check found. The caller holds the lock of the directory, so no other process writes.
+//! Repairs the damage that a check found. The caller holds the lock of the directory, so no other process writes.
 
 use std::fs;
 use std::io;
@@ -12,13 +12,13 @@ use crate::remove::RemoveError;
 
 /// The complete new files of a refresh.
 pub(crate) struct NewFiles {
-    /// Whether there is a new body. Otherwise the one in place stays.
+    /// Whether there is a new body. Otherwise the current one is kept.
     has_body: bool,
 }
 
 impl EntryDirectory {
     /// Deletes the files of a damaged entry, or files that belong to none. An interrupted refresh is completed if its new files are
-    /// complete, and undone otherwise; the entry stays. Unreadable files are not deleted, since they may be intact.
+    /// complete, and undone otherwise; the entry is kept. Unreadable files are not deleted, since they may be intact.
     pub(crate) fn repair(&self, digest: KeyDigest, damage: &Damage) -> Result<(), RemoveError> {
         match damage {
             Damage::Unreadable { file, .. } => {
@@ -36,7 +36,7 @@ impl EntryDirectory {
         }
     }
 
-    /// The new files of a refresh, if the new sidecar describes the new body or, if there is none, the body in place. The next start of a
+    /// The new files of a refresh, if the new sidecar describes the new body or, if there is none, the current body. The next start of a
     /// service would complete such a refresh.
     pub(crate) fn new_files(&self, digest: KeyDigest) -> Result<Option<NewFiles>, Damage> {
         let Some(new) = self.read_sidecar(&digest.new_sidecar_file(), digest)? else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! Checks all entries of a directory, on several threads, at a limited rate.
 //!
-//! A service may write and evict meanwhile. Apparent damage is therefore checked again until the files have not changed for a while
+//! A service may write and evict during the check. Apparent damage is therefore checked again until the files have not changed for a while
 //! ([`QUIET`]), and reported only then. A repair needs no second check, because it holds the lock.
 
 use std::fs;
@@ -74,7 +74,7 @@ pub struct Summary {
     pub intact: u64,
     /// The bytes of their bodies.
     pub intact_bytes: u64,
-    /// Entries whose files do not agree.
+    /// Entries whose files disagree.
     pub damaged: u64,
     /// The bytes of their files.
     pub damaged_bytes: u64,
@@ -206,7 +206,7 @@ impl Check<'_> {
         }
     }
 
-    /// Checks suspects again until each is intact, gone, or unchanged for a while.
+    /// Checks suspects again until each is intact, gone, or has not changed for a while.
     fn second_looks(&self, mut suspects: Vec<Suspect>) {
         for _ in 0..ROUNDS {
             let wait = suspects.iter().map(|suspect| QUIET.saturating_sub(suspect.since.elapsed())).max();
@@ -225,7 +225,7 @@ impl Check<'_> {
         }
     }
 
-    /// The damage of an item, if any. Counts it if it is intact.
+    /// The damage of an item, if any. Counts an intact item.
     fn examine(&self, item: &Item) -> Option<Damage> {
         let digest = match item {
             Item::Entry(digest) => *digest,
@@ -241,7 +241,7 @@ impl Check<'_> {
                 None
             }
             Ok(_) => has_new.then_some(Damage::UnfinishedRefresh),
-            // Between the two renames of a refresh, the files in place disagree.
+            // Between the two renames of a refresh, the current files disagree.
             Err(_) if has_new && matches!(self.directory.new_files(digest), Ok(Some(_))) => Some(Damage::UnfinishedRefresh),
             Err(damage) => Some(damage),
         }

@@ -21,7 +21,7 @@ pub struct Job {
     pub capacity: u64,
 }
 
-/// The error for a job whose policy does not start.
+/// The error of a job whose policy does not start.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin}: {error}")]
 pub struct JobError {

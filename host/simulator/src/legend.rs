@@ -1,5 +1,5 @@
-//! Names in the legend of a plot. A long one, such as the path of a component, would extend beyond the plot: it is shortened in the
-//! middle, and the element has the whole name as its title (SVG 2, section 5.8.2).
+//! Names in the legend of a plot. A long name, such as the path of a component, would extend beyond the plot, so it is shortened in the
+//! middle, and its element has the whole name as its title (SVG 2, section 5.8.2).
 
 /// The width of the longest label, in narrow characters: half of a chart.
 const MAX_WIDTH: usize = 40;
@@ -17,7 +17,7 @@ pub(crate) fn shortened(name: &str) -> String {
     beginning.chain(['…']).chain(end.into_iter().rev()).collect()
 }
 
-/// The first characters, as many as fit.
+/// The first characters that fit.
 fn fitting(characters: impl Iterator<Item = char>, room: usize) -> impl Iterator<Item = char> {
     characters.scan(room, |room, character| {
         *room = room.checked_sub(width(character))?;
@@ -50,7 +50,7 @@ pub(crate) fn with_titles<'a>(svg: &str, labels: impl Iterator<Item = (&'a str, 
     titled
 }
 
-/// Text as it is in an element, as the library for plots writes it too.
+/// Escapes text for an element, like the plotting library.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;")
 }

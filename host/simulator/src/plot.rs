@@ -23,7 +23,7 @@ const COLOURS: [RGBColor; 7] = [
 
 /// The plot could not be drawn.
 #[derive(Debug, thiserror::Error)]
-#[error("the curves cannot be drawn: {0}")]
+#[error("cannot draw the curves: {0}")]
 pub struct PlotError(String);
 
 type Canvas<'a> = DrawingArea<SVGBackend<'a>, Shift>;

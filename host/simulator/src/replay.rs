@@ -16,7 +16,7 @@ const BATCH: usize = 1024;
 /// The number of hits of each entry that a new policy is seeded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seed {
-    /// Hits since the object was stored, which is what a cache knows.
+    /// Hits since the object was stored, which are all that a cache can count.
     Hits,
     /// All earlier requests for the object, including those before it was last evicted or refused. Only a trace has these.
     AllRequests,
@@ -62,7 +62,7 @@ impl<'t, P: Policy> Replay<'t, P> {
         Ok(())
     }
 
-    /// Replaces the policy. The new one is seeded with all stored objects, the least recently used first.
+    /// Replaces the policy. The new one is seeded with all stored objects, least recently used first.
     ///
     /// # Errors
     /// If the new policy faults.

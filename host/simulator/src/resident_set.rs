@@ -36,7 +36,7 @@ struct Slot {
 }
 
 impl ResidentSet {
-    /// An empty set for a trace of `objects` different objects.
+    /// An empty set for a trace of `objects` distinct objects.
     pub fn new(objects: usize) -> Self {
         Self { slot_of: vec![NONE; objects], slots: Vec::new(), free_slots: Vec::new(), used_bytes: 0, by_last_access: None }
     }
@@ -60,13 +60,13 @@ impl ResidentSet {
         Some(id.into())
     }
 
-    /// Reserves an id for a candidate. It must be passed to [`insert`](Self::insert) or [`release_id`](Self::release_id) before the
-    /// next is reserved.
+    /// Reserves an id for a candidate. It must be passed to [`insert`](Self::insert) or [`release_id`](Self::release_id) before the next id
+    /// is reserved.
     pub fn reserve_id(&mut self) -> u64 {
         self.free_slots.pop().map_or(self.slots.len() as u64, u64::from)
     }
 
-    /// Releases a reserved id unused.
+    /// Releases a reserved id that was not used.
     pub fn release_id(&mut self, id: u64) {
         if (id as usize) < self.slots.len() {
             self.free_slots.push(id as u32);
@@ -118,7 +118,7 @@ impl ResidentSet {
         None
     }
 
-    /// All stored objects, the least recently used first.
+    /// All stored objects, least recently used first.
     pub fn entries(&self, trace: &Trace) -> Vec<Entry> {
         let residents = self.slots.iter().enumerate().filter(|(_, slot)| slot.object != NONE);
         let mut order: Vec<(u64, usize)> = residents.map(|(id, slot)| (slot.accessed_by, id)).collect();

@@ -1,4 +1,4 @@
-//! Reads traces of requests: when, for which object, and how large it is.
+//! Reads traces of requests: the time, the object and its size.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::fingerprint::fingerprint;
 use crate::trace_line::{Line, LineFault, MAX_LINE_BYTES};
 use crate::xz_memory::XzMemoryLimit;
 
-/// Requests in the order of the trace. Takes 24 bytes of memory per request and 8 bytes per object.
+/// Requests in the order of the trace. It takes 24 bytes of memory per request and 8 bytes per object.
 #[derive(Default)]
 pub struct Trace {
     requests: Vec<Request>,
@@ -36,9 +36,9 @@ pub struct Request {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// Reading or decompressing it fails.
-    #[error("the trace cannot be read beyond line {line}: {error}")]
+    #[error("cannot read the trace beyond line {line}: {error}")]
     Read {
-        /// The number of lines read before.
+        /// The number of lines read before the error.
         line: u64,
         /// The cause.
         error: io::Error,
@@ -54,7 +54,7 @@ pub enum TraceError {
         fault: LineFault,
     },
     /// It contains no requests.
-    #[error("there is no request in the trace")]
+    #[error("the trace contains no requests")]
     Empty,
 }
 
@@ -63,8 +63,8 @@ impl Trace {
     ///
     /// Reading takes little memory besides the trace itself: a line has at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
     ///
-    /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space.
-    /// The first line is skipped as a header if neither its time nor its size is a number.
+    /// A key is any text on one line, in quotes if it contains commas. A size of 0 counts as 1, because every object takes up space. The
+    /// first line is skipped as a header if neither its time nor its size is a number.
     ///
     /// # Errors
     /// If reading fails, if an xz file has a larger dictionary, at the first invalid line, and if there are no requests.
@@ -91,7 +91,7 @@ impl Trace {
         &self.requests
     }
 
-    /// The number of different objects.
+    /// The number of distinct objects.
     #[must_use]
     pub fn objects(&self) -> usize {
         self.fingerprints.len()

@@ -4,7 +4,7 @@ use std::fmt;
 
 use csv::ByteRecord;
 
-/// The longest line, in bytes, with its line break.
+/// The maximum length of a line, in bytes, including its line break.
 pub(crate) const MAX_LINE_BYTES: u64 = 1 << 16;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -22,21 +22,21 @@ pub(crate) struct Line<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
     /// It does not have three fields.
-    #[error("it has {0} of the 3 fields (a key with a comma in it has to be in quotes)")]
+    #[error("it has {0} fields instead of 3 (put a key that contains a comma in quotes)")]
     Fields(usize),
     /// It is too long.
     #[error("it is longer than {MAX_LINE_BYTES} bytes")]
     Long,
     /// The first field is not a time.
-    #[error("{0} is not a time, which is a number from 0")]
+    #[error("{0} is not a time: it must be a number, 0 or more")]
     Time(Excerpt),
     /// The last field is not a size.
-    #[error("{0} is not a size, which is a whole number")]
+    #[error("{0} is not a size: it must be a whole number")]
     Size(Excerpt),
     /// The sum of all sizes up to this line overflows.
     #[error("the sizes up to here add up to more than 2^64")]
     Sum,
-    /// Too many different keys up to this line.
+    /// There are too many different keys up to this line.
     #[error("there are more than 2^32 keys up to here")]
     Keys,
 }
@@ -107,7 +107,7 @@ fn number(field: &[u8]) -> Option<u64> {
 
 /// Converts seconds to milliseconds.
 fn milliseconds(field: &[u8]) -> Option<u64> {
-    /// 71,000 years. Larger numbers of seconds with fractions are not exact to the millisecond.
+    /// 71,000 years. Larger numbers of seconds with fractions would not be exact to the millisecond.
     const MAX: f64 = (1u64 << 51) as f64;
     let milliseconds = text(field)?.parse::<f64>().ok()? * 1000.0;
     (0.0..=MAX).contains(&milliseconds).then(|| milliseconds.round() as u64)

@@ -18,16 +18,16 @@ use crate::fingerprint::fingerprint;
 /// The number of requests that may wait to be written.
 const QUEUE_LENGTH: usize = 65_536;
 
-/// The maximum time until a request is in the file.
+/// The maximum time until a request is written to the file.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const LONGEST_LINE: u64 = 1024;
 
 /// The unit of disk use, in bytes.
 const BLOCK: u64 = 4096;
 
-/// Writes a trace on a thread of its own. Dropping it writes the remaining requests.
+/// Writes a trace on a separate thread. Dropping it writes the remaining requests.
 pub struct TraceRecorder {
     requests: Option<SyncSender<Request>>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -41,8 +41,8 @@ struct Request {
 }
 
 impl TraceRecorder {
-    /// Appends to a file, which is created for its owner alone if it does not exist. An incomplete last line, as left by a full disk, is
-    /// removed.
+    /// Appends to a file. If it does not exist, it is created with access only for its owner. An incomplete last line, as left by a full
+    /// disk, is removed.
     ///
     /// # Errors
     /// If the file cannot be opened or is not a trace, or if no thread can be started.
@@ -53,7 +53,7 @@ impl TraceRecorder {
         let name = path.display().to_string();
         let write = move || {
             if let Err(error) = write(BufWriter::new(file), &receiver) {
-                tracing::error!("the trace {name} cannot be written, and ends here: {error}");
+                tracing::error!("cannot write the trace {name}, which ends here: {error}");
             }
         };
         let writer = std::thread::Builder::new().name("trace".into()).spawn(write)?;
@@ -63,12 +63,12 @@ impl TraceRecorder {
     /// Records a request for the entry with this key, whose media has `media_bytes` bytes. Never blocks.
     pub fn record(&self, key: &str, media_bytes: u64) {
         let key = fingerprint(key.as_bytes());
-        // A sidecar nearly always takes one block.
+        // A sidecar nearly always takes up one block.
         let size = media_bytes.div_ceil(BLOCK).saturating_add(1).saturating_mul(BLOCK);
         let request = Request { at: SystemTime::now(), key, size };
         let sent = self.requests.as_ref().map_or(Ok(()), |requests| requests.try_send(request));
         if matches!(sent, Err(TrySendError::Full(_))) && !self.lossy.swap(true, Ordering::Relaxed) {
-            tracing::warn!("the trace is not written as fast as requests come: some are left out");
+            tracing::warn!("the trace cannot be written as fast as requests arrive; some are left out");
         }
     }
 }
@@ -89,7 +89,7 @@ fn check_trace(file: &mut File) -> io::Result<()> {
     let read = io::BufReader::new(&*file).take(LONGEST_LINE).read_line(&mut first);
     let is_trace = first.is_empty() || (first.ends_with('\n') && first.matches(',').count() == 2);
     if read.is_err() || !is_trace {
-        return Err(io::Error::other("there is something else in it, and not a trace"));
+        return Err(io::Error::other("it is not a trace"));
     }
     let end = file.metadata()?.len();
     let start = end.saturating_sub(LONGEST_LINE);

@@ -1,8 +1,8 @@
 //! Bounds the memory that decompressing an xz file takes.
 //!
 //! Each block of such a file states the size of its dictionary, up to 4 GiB, and a decoder allocates that much before it reads the block.
-//! The decoder has no limit of its own. This reader follows the structure of the file (the .xz file format, version 1.2) as it passes
-//! through, and fails before a block whose dictionary is too large.
+//! The decoder itself has no limit. This reader follows the structure of the file (the .xz file format, version 1.2) as it passes through,
+//! and fails before a block whose dictionary is too large.
 
 use std::io::{self, Read};
 
@@ -17,7 +17,7 @@ const LZMA2: u64 = 0x21;
 pub(crate) struct XzMemoryLimit<R> {
     file: R,
     position: Position,
-    /// The bytes of the current part that matter.
+    /// The relevant bytes of the current part.
     part: Vec<u8>,
     /// The number of bytes to skip before the next part.
     skip: u64,
@@ -29,7 +29,7 @@ pub(crate) struct XzMemoryLimit<R> {
 /// The kind of the next part.
 #[derive(Clone, Copy)]
 enum Position {
-    /// The header of a stream, or padding in front of it.
+    /// The header of a stream, or padding before it.
     Stream,
     /// The header of a block, or the index.
     Block,

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The path of the binary, which cargo sets for the tests of the package that has it.
+/// The path of the binary, which cargo sets for the tests of its package.
 #[must_use]
 pub fn binary_path() -> PathBuf {
     std::env::var_os("CARGO_BIN_EXE_media-cache").expect("the tests of the binary are run by `cargo test`").into()

@@ -12,7 +12,7 @@ use crate::sha256::sha256;
 /// The file that a cache locks.
 pub const LOCK: &str = "media-cache.lock";
 
-/// The directory for everything of the cache but the entries and the lock.
+/// The directory for all files of the cache except the entries and the lock.
 pub const OWN_DIRECTORY: &str = ".media-cache";
 
 /// The file with the order of use.
@@ -54,7 +54,7 @@ pub fn sidecar(directory: &Path, url: &str) -> Value {
     serde_json::from_slice(&fs::read(sidecar_file(directory, url)).unwrap()).unwrap()
 }
 
-/// Puts a directory in place of the sidecar of an entry, which then cannot be unlinked.
+/// Puts a directory in place of the sidecar of an entry, so that the sidecar cannot be unlinked.
 pub fn make_undeletable(directory: &Path, url: &str) {
     let sidecar = sidecar_file(directory, url);
     fs::remove_file(&sidecar).unwrap();
@@ -95,8 +95,8 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
     (bytes, count)
 }
 
-/// Copies the files as they are at this moment, as a crash would leave them. Files that are deleted or renamed meanwhile, such as the log
-/// in the background, are left out.
+/// Copies the files in their current state, as a crash would leave them. Files that are deleted or renamed in the meantime, such as the log
+/// in the background, are skipped.
 pub fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -115,8 +115,7 @@ pub fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// Writes an entry as another implementation of the format does: five fields, as Python's `json.dump` writes them. `ts` is written
-/// verbatim.
+/// Writes an entry like another implementation of the format: five fields, as Python's `json.dump` writes them. `ts` is written verbatim.
 pub fn write_python_entry(directory: &Path, url: &str, media: &[u8], mimetype: &str, filename: &str, ts: &str) {
     let [url_field, mimetype, filename] = [url, mimetype, filename].map(python_string);
     let json =
@@ -126,7 +125,7 @@ pub fn write_python_entry(directory: &Path, url: &str, media: &[u8], mimetype: &
     fs::write(sidecar_file(directory, url), json).unwrap();
 }
 
-/// A string as Python writes it: ASCII, and UTF-16 escapes for everything else.
+/// A string in Python's notation: ASCII, and UTF-16 escapes for everything else.
 fn python_string(text: &str) -> String {
     let mut quoted = String::from('"');
     for unit in text.encode_utf16() {

@@ -9,7 +9,7 @@ pub async fn fill(cache: &MediaCache, urls: &[&str]) {
     }
 }
 
-/// The bytes of an answer.
+/// The bytes of a response.
 pub async fn body(media: &Media) -> Vec<u8> {
     media.body.bytes().await.unwrap().to_vec()
 }

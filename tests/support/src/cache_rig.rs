@@ -20,7 +20,7 @@ pub const SMALL: u64 = 8192;
 /// The engine of all tests of a process, so that the components are compiled once.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
-/// A directory for a cache and everything that the cache is built from.
+/// A directory for a cache, and everything that the cache is built from.
 pub struct CacheRig {
     root: TempDir,
     /// Serves the downloads.
@@ -32,7 +32,7 @@ pub struct CacheRig {
 }
 
 impl CacheRig {
-    /// A rig in a temporary directory of its own.
+    /// A rig in its own temporary directory.
     #[must_use]
     pub fn create() -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ impl CacheRig {
         self.root.path()
     }
 
-    /// A builder with everything but limits.
+    /// A builder with everything except limits.
     #[must_use]
     pub fn builder(&self) -> Builder {
         MediaCache::builder()
@@ -103,7 +103,7 @@ impl CacheRig {
     }
 }
 
-/// The part of the budget that [`entry_budget`] reserves for everything but entries, in bytes.
+/// The part of the budget that [`entry_budget`] reserves for everything except entries, in bytes.
 const RESERVED: u64 = 1 << 20;
 
 /// Sets the budget of the entries, in bytes.

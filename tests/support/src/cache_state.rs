@@ -31,7 +31,7 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
     soon(reached).await
 }
 
-/// Waits until a cache stores again, once nothing fails. Failed operations are retried once a second by its clock.
+/// Waits until a cache stores again after faults have ended. Failed operations are retried once a second by its clock.
 pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
     soon(cache.loaded()).await.unwrap();
     let stores_again = async {
@@ -47,12 +47,12 @@ pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
     soon(stores_again).await;
 }
 
-/// What a start found in the directory.
+/// The entries and files that a start found in the directory.
 #[derive(Debug, Default, PartialEq)]
 pub struct Found {
     /// Entries.
     pub entries: u64,
-    /// Of those, how many were taken from the index log.
+    /// How many of them were taken from the index log.
     pub from_index: u64,
     /// Unfinished files that were removed.
     pub leftovers: u64,
@@ -62,13 +62,13 @@ pub struct Found {
     pub evicted: u64,
 }
 
-/// What the start of a cache found in the directory.
+/// The entries and files that the start of a cache found in the directory.
 pub fn found(cache: &MediaCache) -> Found {
     let LoadReport { entries, from_index, leftovers, damaged, evicted } = cache.load_report().unwrap();
     Found { entries, from_index, leftovers, damaged, evicted }
 }
 
-/// All entries, the least recently used first.
+/// All entries, least recently used first.
 pub async fn entries(cache: &MediaCache) -> Vec<Listed> {
     let mut entries = Vec::new();
     let mut next = None;
@@ -82,12 +82,12 @@ pub async fn entries(cache: &MediaCache) -> Vec<Listed> {
     }
 }
 
-/// The URLs of all entries, the least recently used first.
+/// The URLs of all entries, least recently used first.
 pub async fn order(cache: &MediaCache) -> Vec<String> {
     entries(cache).await.into_iter().map(|entry| entry.url).collect()
 }
 
-/// The URLs of the resident entries, the least recently used first.
+/// The URLs of the resident entries, least recently used first.
 pub async fn resident(cache: &MediaCache) -> Vec<String> {
     entries(cache).await.into_iter().filter(|entry| entry.resident).map(|entry| entry.url).collect()
 }

@@ -1,4 +1,4 @@
-//! Commands of the binary, run to their end.
+//! Commands of the binary that run to their end.
 
 use std::io::Write;
 use std::path::Path;
@@ -48,7 +48,7 @@ impl CommandOutput {
         self.succeeded_text()
     }
 
-    /// Asserts that the command failed with a message of its own and without output, and returns standard error.
+    /// Asserts that the command failed with its own message and without output, and returns standard error.
     #[track_caller]
     pub fn failed(self) -> String {
         let stderr = self.failed_with(1);
@@ -83,7 +83,7 @@ pub async fn run_in(directory: &Path, variables: &[(&str, &str)], arguments: &[&
     finish(command, &[]).await
 }
 
-/// Runs a command with something on standard input.
+/// Runs a command with data on standard input.
 pub async fn finish(command: Command, input: &[u8]) -> CommandOutput {
     let mut child = tokio::process::Command::from(command).stdin(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -96,7 +96,7 @@ pub async fn finish(command: Command, input: &[u8]) -> CommandOutput {
     output.unwrap().into()
 }
 
-/// Runs a command of the binary with something on standard input, for tests without a runtime.
+/// Runs a command of the binary with data on standard input, for tests without a runtime.
 pub fn run_blocking(arguments: &[&str], input: &[u8]) -> CommandOutput {
     let mut child = binary(arguments).stdin(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

@@ -1,4 +1,4 @@
-//! An origin that sends what a test feeds it, when the test does.
+//! An origin that sends what a test feeds it, as soon as it is fed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::raw_http::read_head;
 
-/// What an origin is fed. The end of the connection is `None`.
+/// The bytes that an origin is fed. `None` ends the connection.
 type Fed = Option<Vec<u8>>;
 
 /// An origin, which stops when it is dropped. It serves one connection at a time.
@@ -39,7 +39,7 @@ impl FedOrigin {
         Self { address, feed, requests, server }
     }
 
-    /// The URL of a path. Whatever the path is, the response is what is fed.
+    /// The URL of a path. The response is what the origin is fed, whatever the path is.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
@@ -61,7 +61,7 @@ impl FedOrigin {
         self.feed.send(None).unwrap();
     }
 
-    /// How many requests there were.
+    /// The number of requests so far.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
@@ -74,7 +74,7 @@ impl Drop for FedOrigin {
     }
 }
 
-/// Serves one request. A client that disconnects gets no more.
+/// Serves one request. A client that disconnects receives no more.
 async fn serve(mut stream: TcpStream, fed: &Mutex<mpsc::UnboundedReceiver<Fed>>, requests: &AtomicUsize) -> Option<()> {
     read_head(&mut stream).await?;
     requests.fetch_add(1, Ordering::Relaxed);

@@ -30,14 +30,14 @@ pub struct FaultyDisk {
 #[derive(Default)]
 struct State {
     plan: Option<Plan>,
-    /// Operations that wait, each until another one begins.
+    /// Operations that wait, each until another operation begins.
     order: Vec<(&'static str, &'static str)>,
     seen: BTreeSet<String>,
     failed: usize,
 }
 
 /// The name of an operation: the action and the kind of file, such as `create *.dat`. The digests of entries at the start of file names are
-/// left out.
+/// omitted.
 #[must_use]
 pub fn name(operation: &FileOperation) -> String {
     let file = match operation.file.split_once('.') {
@@ -61,7 +61,7 @@ impl FaultyDisk {
         self.ended.notify_all();
     }
 
-    /// From now on, an operation waits until another one begins, however long that takes.
+    /// From now on, an operation waits until another operation begins, however long that takes.
     pub fn begin_after(&self, operation: &'static str, other: &'static str) {
         self.state.lock().unwrap().order.push((operation, other));
     }
@@ -71,7 +71,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// How many operations have failed, or hung.
+    /// How many operations have failed or hung.
     pub fn failed(&self) -> usize {
         self.state.lock().unwrap().failed
     }

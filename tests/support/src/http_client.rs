@@ -17,7 +17,7 @@ pub fn http_client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// As [`http_client`], with a connection for each request. A client that keeps connections may wait forever for one to a killed service.
+/// Like [`http_client`], with a connection for each request. A client that keeps connections may wait forever for one to a killed service.
 #[must_use]
 pub fn http_client_without_pool() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().unwrap()
@@ -63,7 +63,7 @@ impl HttpResponse {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts that the response is media that was a `hit` or a `miss`, and returns it.
+    /// Asserts that the response is media and that it was a `hit` or a `miss`, and returns it.
     #[track_caller]
     pub fn is(self, cache: &str) -> Self {
         assert_eq!((self.status, self.header("x-cache")), (200, cache), "{:?}", self.text());

@@ -90,7 +90,7 @@ impl Page {
             response = response.header(header::CONTENT_LENGTH, self.body.len());
         }
         if !self.truncated {
-            // In one piece, which also arrives as one if it is not large.
+            // In one piece, which also arrives in one piece if it is not large.
             let whole = futures::stream::iter([Ok::<_, io::Error>(self.body)]);
             return response.body(Body::from_stream(whole)).unwrap();
         }
@@ -154,13 +154,13 @@ impl HttpOrigin {
         latch
     }
 
-    /// How many requests there were for a path.
+    /// The number of requests for a path.
     #[must_use]
     pub fn requests(&self, path: &str) -> usize {
         self.pages.lock().unwrap().get(path).map_or(0, |page| page.requests)
     }
 
-    /// How many requests there were for all paths that have a page.
+    /// The number of requests for all paths that have a page.
     #[must_use]
     pub fn total_requests(&self) -> usize {
         self.pages.lock().unwrap().values().map(|page| page.requests).sum()

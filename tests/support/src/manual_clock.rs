@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use media_cache::Clock;
 
-/// When the clock starts, in seconds since 1970.
+/// The initial time of the clock, in seconds since 1970.
 const START: u64 = 1_700_000_000;
 
-/// A clock on which time passes only by [`advance`](Self::advance).
+/// A clock on which time passes only with [`advance`](Self::advance).
 #[derive(Debug, Default)]
 pub struct ManualClock {
     time: Mutex<Time>,
@@ -36,7 +36,7 @@ impl ManualClock {
         self.time.lock().unwrap().set_back += time;
     }
 
-    /// The wall clock time as the cache sees it.
+    /// The wall clock time from the cache's point of view.
     pub fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + self.now()
     }

@@ -1,6 +1,6 @@
 //! Components of another version of the contract.
 
-/// The same component, which claims in its imports and exports to be built for version 0.1 of the contract. Both versions have the same
+/// The same component, whose imports and exports claim that it was built for version 0.1 of the contract. Both versions have the same
 /// length, so nothing else changes.
 ///
 /// # Panics

@@ -93,8 +93,8 @@ impl RawClient {
         head + &String::from_utf8_lossy(&body)
     }
 
-    /// Reads up to `size` bytes at a time with pauses until the connection ends. Returns how many bytes came, and whether the
-    /// connection was closed and not reset.
+    /// Reads up to `size` bytes at a time with pauses until the connection ends. Returns how many bytes arrived, and whether the connection
+    /// was closed rather than reset.
     pub async fn sip(&mut self, size: usize) -> (usize, bool) {
         let (mut pauses, mut piece, mut received) = (tokio::time::interval(PAUSE), vec![0; size], 0);
         loop {

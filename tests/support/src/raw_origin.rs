@@ -11,12 +11,12 @@ use tokio::task::JoinHandle;
 
 use crate::raw_http::{read_head, request_target};
 
-/// One step of a script. After the last one the origin reads the next request on the same connection.
+/// One step of a script. After the last step, the origin reads the next request on the same connection.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Sends bytes.
     Send(Vec<u8>),
-    /// Pauses, so that the bytes before and after it arrive separately.
+    /// Pauses, so that the bytes before and after the pause arrive separately.
     Pause,
     /// Sends the same bytes until the other side stops reading.
     Repeat(Vec<u8>),
@@ -81,7 +81,7 @@ impl RawOrigin {
         self.address.port()
     }
 
-    /// How many requests there were for a path.
+    /// The number of requests for a path.
     #[must_use]
     pub fn requests(&self, path: &str) -> usize {
         self.pages.lock().unwrap().get(path).map_or(0, |(_, requests)| *requests)

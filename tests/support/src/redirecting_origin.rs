@@ -45,7 +45,7 @@ impl RedirectingOrigin {
         format!("http://{}/{status}/{}", self.address, utf8_percent_encode(location, NON_ALPHANUMERIC))
     }
 
-    /// How many requests there were since the last call.
+    /// The number of requests since the last call.
     pub fn new_requests(&mut self) -> usize {
         std::iter::from_fn(|| self.requests.try_recv().ok()).count()
     }

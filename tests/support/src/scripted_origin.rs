@@ -1,4 +1,4 @@
-//! An origin of the library: a downloader that answers as scripted and counts requests.
+//! An origin of the library: a downloader that returns scripted answers and counts requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ impl ScriptedOrigin {
         self.serves(url, fetched(bytes, "image/png", "picture.png"));
     }
 
-    /// Serves media at a URL once, with a body whose rest the writer sends. Later requests find nothing.
+    /// Serves media at a URL once, with a body of which the writer sends the rest. Later requests find nothing.
     pub fn serves_arriving(&self, url: &str, mimetype: &str, body: SpooledBody) -> ArrivingBody {
         let (body, writer) = body.into_arriving();
         let media = Mutex::new(Some(fetched(body, mimetype, "arriving")));
@@ -87,7 +87,7 @@ impl ScriptedOrigin {
         latch
     }
 
-    /// How many downloads of a URL were attempted.
+    /// The number of downloads of a URL that were attempted.
     pub fn requests(&self, url: &str) -> usize {
         self.page(url, |page| page.requests)
     }

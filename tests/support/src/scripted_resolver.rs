@@ -1,4 +1,4 @@
-//! A resolver that answers as scripted and records the names that were looked up.
+//! A resolver that returns scripted answers and records the names that were looked up.
 
 use std::collections::HashMap;
 use std::io;
@@ -51,7 +51,7 @@ impl Resolve for ScriptedResolver {
             Some(answers) => Ok(answers[0].clone()),
             None => {
                 let otherwise = self.otherwise.lock().unwrap().clone();
-                otherwise.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "there is no such name"))
+                otherwise.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no such name"))
             }
         };
         Box::pin(async { answer })

@@ -7,9 +7,9 @@ use media_cache::{Blob, Conversion, Original, TranscodeError, Transcoded, Transc
 
 use crate::latch::Latch;
 
-/// A transcoder that returns [`video_of`] each GIF. A GIF that contains one of these words has another outcome: `broken` an error,
-/// `panic` a panic, `keep` itself, `empty` a video without bytes, `type` one of an invalid media type, `extension` one with an invalid
-/// extension.
+/// A transcoder that returns [`video_of`] each GIF. A GIF that contains one of these words has another outcome: `broken` an error, `panic`
+/// a panic, `keep` the unchanged GIF, `empty` a video without bytes, `type` a video with an invalid media type, `extension` a video with an
+/// invalid extension.
 #[derive(Debug, Default)]
 pub struct ScriptedTranscoder {
     requests: Mutex<usize>,
@@ -23,7 +23,7 @@ pub fn video_of(gif: &[u8]) -> Vec<u8> {
 }
 
 impl ScriptedTranscoder {
-    /// How many conversions were requested.
+    /// The number of conversions that were requested.
     pub fn requests(&self) -> usize {
         *self.requests.lock().unwrap()
     }
@@ -43,8 +43,8 @@ impl Transcoder for ScriptedTranscoder {
         *self.requests.lock().unwrap() += 1;
         let gif = original.body.head(usize::MAX).unwrap();
         let contains = |word: &[u8]| gif.windows(word.len()).any(|part| part == word);
-        assert!(!contains(b"panic"), "the GIF asked for this panic");
-        let broken = TranscodeError { name: "malformed", message: "the GIF asked for this error".into() };
+        assert!(!contains(b"panic"), "the GIF requested this panic");
+        let broken = TranscodeError { name: "malformed", message: "the GIF requested this error".into() };
         let video = match () {
             () if contains(b"broken") => Err(broken),
             () if contains(b"keep") => Ok(Transcoded::Keep),

@@ -14,7 +14,7 @@ use crate::service_process::Service;
 pub struct ServiceDirectory(TempDir);
 
 impl ServiceDirectory {
-    /// A directory of its own, removed when it is dropped.
+    /// A separate directory, which is removed when it is dropped.
     #[must_use]
     pub fn create() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -59,7 +59,7 @@ impl ServiceDirectory {
         self.run_with_input(arguments, &[]).await
     }
 
-    /// Runs a command on the cache with something on standard input. Commands that download may do so from loopback addresses.
+    /// Runs a command on the cache with data on standard input. Commands that download may do so from loopback addresses.
     pub async fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> CommandOutput {
         let mut command = binary(arguments);
         command.arg("--dir").arg(self.cache());
@@ -69,13 +69,13 @@ impl ServiceDirectory {
         finish(command, input).await
     }
 
-    /// The entries as `ls --json` lists them, the least recently used first.
+    /// The entries in the output of `ls --json`, least recently used first.
     pub async fn listed(&self) -> Vec<Value> {
         let listed = self.run(&["ls", "--json"]).await.succeeded_text();
         listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The URLs as `ls --json` lists them.
+    /// The URLs in the output of `ls --json`.
     pub async fn order(&self) -> Vec<String> {
         self.listed().await.iter().map(|entry| entry["url"].as_str().unwrap().to_owned()).collect()
     }
@@ -86,7 +86,7 @@ impl ServiceDirectory {
         self.cache().join(INDEX_LOG).exists()
     }
 
-    /// The names of all files of the cache but those in its own directory, sorted.
+    /// The names of all files of the cache except those in its own directory, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.cache()).unwrap();
@@ -96,7 +96,8 @@ impl ServiceDirectory {
         names
     }
 
-    /// The disk usage of the entries. Files that disappear meanwhile use nothing, and neither does a directory that does not exist yet.
+    /// The disk usage of the entries. Files that disappear in the meantime use nothing, and neither does a directory that does not exist
+    /// yet.
     #[must_use]
     pub fn disk_usage(&self) -> u64 {
         let files = match std::fs::read_dir(self.cache()) {
@@ -135,7 +136,7 @@ impl ServiceDirectory {
         match cache_directory::files_exist(&self.cache(), url) {
             BOTH => true,
             NEITHER => false,
-            _ => panic!("{url} has one file of two"),
+            _ => panic!("{url} has only one of its two files"),
         }
     }
 }

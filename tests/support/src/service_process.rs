@@ -69,7 +69,7 @@ impl Service {
         Self::spawn(command, directory.with_file_name("admin-token")).await
     }
 
-    /// Starts a service on a free port, with an administration token, whose log goes elsewhere.
+    /// Starts a service on a free port, with an administration token, whose log is written elsewhere.
     pub async fn start_logging_to(directory: &Path, stderr: impl Into<Stdio>, arguments: &[&str]) -> Self {
         let token_file = write_admin_token(directory);
         let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
@@ -89,7 +89,7 @@ impl Service {
         Self::spawn(with_open_files(directory, files, arguments), directory.with_file_name("admin-token")).await
     }
 
-    /// Runs a service that may open `files` files and ends by itself.
+    /// Runs a service that may open `files` files and ends on its own.
     pub async fn fail_with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> CommandOutput {
         finish(with_open_files(directory, files, arguments), &[]).await
     }
@@ -168,7 +168,7 @@ impl Service {
         send(self.media_request(Method::DELETE, url)).await
     }
 
-    /// Waits until so many entries have been stored: a response may end before its media is.
+    /// Waits until this many entries have been stored: a response may end before its media is stored.
     pub async fn until_stored(&self, entries: u64) {
         soon(async { while self.stats().await["storage"]["stored"].as_u64().unwrap() < entries {} }).await;
     }
@@ -184,7 +184,7 @@ impl Service {
         Pid::from_raw(self.child.id().unwrap() as i32).unwrap()
     }
 
-    /// The processes that it has started and that are still running.
+    /// The processes that the service has started and that are still running.
     #[must_use]
     pub fn children(&self) -> Vec<String> {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid().as_raw_pid())).unwrap();
@@ -192,7 +192,7 @@ impl Service {
         children.flat_map(|children| children.split_whitespace().map(Into::into).collect::<Vec<_>>()).collect()
     }
 
-    /// The number of unnamed files that it has open, not counting those in memory.
+    /// The number of unnamed files that the service has open, not counting those in memory.
     #[must_use]
     pub fn unnamed_files(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_pid())).unwrap();
@@ -239,7 +239,7 @@ impl Service {
         let status = soon(self.child.wait()).await.unwrap();
         let mut rest = String::new();
         soon(self.stdout.into_inner().read_to_string(&mut rest)).await.unwrap();
-        assert_eq!(rest, "", "standard output is for the addresses");
+        assert_eq!(rest, "", "standard output is only for the addresses");
         status
     }
 

@@ -1,4 +1,4 @@
-//! A time limit for whatever a test waits for.
+//! A time limit for anything that a test waits for.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("timed out after a minute")
 }
 
-/// Waits until a condition holds that no event signals, such as one of another process, by checking it repeatedly.
+/// Waits until a condition holds that no event signals, such as a condition of another process, by checking it repeatedly.
 ///
 /// # Panics
 /// If it takes longer than a minute.

@@ -5,7 +5,7 @@ use crate::{
     rendered::Rendered,
 };
 
-/// Answers every request with the same bytes.
+/// Sends the same response to every request.
 pub struct Bare(Rendered);
 
 impl Bare {

@@ -20,11 +20,11 @@ const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// A response, ready to be written.
 pub struct Response {
-    /// The status line, the headers, and what comes before `body`, if anything.
+    /// The status line, the headers, and the bytes before `body`, if any.
     pub head: Bytes,
-    /// The body, or the rest of it.
+    /// The body, or its remainder.
     pub body: Bytes,
-    /// Whether the connection ends with it.
+    /// Whether the connection is closed after it.
     pub close: bool,
 }
 
@@ -45,11 +45,11 @@ struct Connection {
     stream: TcpStream,
     input: Box<[u8]>,
     filled: usize,
-    /// The response being written, and how many of its bytes have been.
+    /// The response that is being written, and how many of its bytes have been written.
     output: Option<(Response, usize)>,
 }
 
-/// Answers requests until waiting for them fails.
+/// Serves requests until waiting for them fails.
 ///
 /// # Errors
 /// If the kernel refuses to watch the listener, or waiting fails.
@@ -85,7 +85,7 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
         let mut stream = match listener.accept() {
             Ok((stream, _)) => stream,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-            // A client that disconnected before it was accepted.
+            // The client disconnected before its connection was accepted.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
             Err(error) => return Err(error),
         };
@@ -102,7 +102,7 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
 impl Connection {
     /// Does all work that is possible without waiting.
     fn proceed(&mut self, responder: &mut impl Respond) -> State {
-        // Whether all bytes that have arrived were read: another event announces more.
+        // Whether all bytes that have arrived have been read. If so, another event announces more.
         let mut drained = false;
         loop {
             if let Some((response, sent)) = &mut self.output {

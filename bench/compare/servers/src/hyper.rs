@@ -12,7 +12,7 @@ use tokio::{net::TcpListener, runtime};
 
 use crate::rendered::Rendered;
 
-/// Answers every request with the same response, on this thread.
+/// Sends the same response to every request, on this thread.
 ///
 /// # Errors
 /// If a header of the response is not valid, or the listener fails.

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::rendered::Rendered;
 
-const USAGE: &str = "usage: compare-servers origin, or compare-servers bare|hyper HEAD BODY, with files that have the head and the body of \
+const USAGE: &str = "usage: compare-servers origin, or compare-servers bare|hyper HEAD BODY, with files that contain the head and the body of \
                      all responses";
 
 fn main() -> Result<()> {

@@ -1,7 +1,7 @@
 //! The origin: it serves media of any size under any name, and counts requests.
 //!
-//! `GET /SIZE/NAME` is answered with SIZE bytes that differ from name to name and are the same each time, and `GET /count` with the
-//! number of all other requests so far. Connections are kept or closed as the request says.
+//! `GET /SIZE/NAME` returns SIZE bytes that differ from name to name and are the same each time, and `GET /count` returns the number of all
+//! other requests so far. Connections are kept open or closed as the request demands.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 

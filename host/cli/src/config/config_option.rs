@@ -7,7 +7,7 @@ use clap::Args;
 /// The configuration file, for commands that take one.
 #[derive(Args)]
 pub struct ConfigurationFile {
-    /// A TOML file with options, such as `max-size-mb = 500`; what is given, or is in the environment, outweighs it
+    /// A TOML file with options, such as `max-size-mb = 500`; arguments and environment variables override it
     #[arg(long, value_name = "FILE", help_heading = "Configuration")]
     config: Option<PathBuf>,
 }

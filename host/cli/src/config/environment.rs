@@ -11,7 +11,7 @@ use crate::config::redact;
 
 /// The values of a command's options that are set in the environment, by the name of the option.
 ///
-/// A variable that no command knows is a problem. A variable that only other commands know is ignored.
+/// A variable that is unknown to every command is a problem. A variable that only other commands use is ignored.
 pub fn read(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
     program: &Command,
@@ -31,8 +31,8 @@ pub fn read(
         if !known(name) && !is_service_link(name, &value.to_string_lossy()) {
             let option = name[PREFIX.len()..].replace('_', "-").to_ascii_lowercase();
             let meant = commands.iter().find_map(|command| nearest_option(command, &option)).map(|name| variable(&name));
-            let meant = meant.map_or_else(String::new, |meant| format!("; there is {meant}"));
-            problems.add(format!("{name} is not a variable that is known{meant}"));
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            problems.add(format!("{name} is not a known variable{meant}"));
         }
     }
     let mut values = BTreeMap::new();

@@ -1,8 +1,8 @@
 //! Options from a file and from the environment.
 //!
 //! A flag overrides a variable, a variable overrides the file, and the file overrides the default. A value from the environment or the file
-//! that is not overridden becomes an argument in front of the given ones. So all rules of the command line (which values are valid, which
-//! options exclude or need each other) apply to the whole, wherever its parts come from.
+//! that is not overridden is inserted before the given arguments. So all rules of the command line (which values are valid, which options
+//! exclude or require each other) apply to all values, wherever they come from.
 
 mod config_option;
 mod environment;

@@ -1,4 +1,4 @@
-//! Finds the word that was probably meant.
+//! Finds the word that the user probably meant.
 
 /// The closest candidate, if it differs in at most a third of the letters of `word` (in one for short words) or begins with `word`.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -1,4 +1,4 @@
-//! Options as a configuration sees them. They are derived from the definitions of the command line, so that no option is listed twice.
+//! The options that a configuration can set. They are derived from the definitions of the command line, so that no option is listed twice.
 
 use std::any::TypeId;
 use std::error::Error as _;
@@ -22,11 +22,11 @@ pub const PREFIX: &str = "MEDIA_CACHE_";
 /// The form of an option's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is either given or not.
+    /// Present or absent.
     Flag,
-    /// It has one value.
+    /// One value.
     One(Scalar),
-    /// It has any number of values.
+    /// Any number of values.
     List(Scalar),
 }
 
@@ -102,7 +102,7 @@ pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
     options.into_iter()
 }
 
-/// Whether a command takes a configuration. A command that does not depends only on its arguments.
+/// Whether a command reads a configuration. If not, it depends only on its arguments.
 pub fn is_configured(command: &Command) -> bool {
     command.get_arguments().any(|option| option.get_long() == Some(FILE))
 }
@@ -129,7 +129,7 @@ pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Why an option of a command cannot have these values. `None` if it can. Anything else that the command lacks does not count.
+/// Why an option of a command cannot have these values, or `None` if it can. Other missing arguments of the command are ignored.
 pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -> Option<String> {
     if kind == Kind::Flag && values.iter().any(|value| value != "true" && value != "false") {
         return Some(format!("it is {}", kind.expected()));
@@ -150,9 +150,9 @@ pub fn reason(error: &clap::Error) -> String {
     };
     if let Some(why) = error.source() {
         return match why.downcast_ref().map(ParseIntError::kind) {
-            Some(IntErrorKind::Zero) => "it has to be at least 1".into(),
+            Some(IntErrorKind::Zero) => "it must be at least 1".into(),
             Some(IntErrorKind::PosOverflow) => "it is too large".into(),
-            Some(_) => "it is not a whole number that is not negative".into(),
+            Some(_) => "it must be a whole number, and not negative".into(),
             None => match why.to_string().strip_prefix(&format!("{given} is not in ")).and_then(|range| range.split_once("..")) {
                 Some((least, most)) => range(least, most),
                 None => why.to_string(),
@@ -162,8 +162,8 @@ pub fn reason(error: &clap::Error) -> String {
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(known)) if !known.is_empty() => {
             let meant = nearest(given, known.iter().map(String::as_str));
-            let meant = meant.map_or_else(String::new, |meant| format!("; perhaps {meant}"));
-            format!("it is one of {}{meant}", known.join(", "))
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            format!("it must be one of {}{meant}", known.join(", "))
         }
         _ if error.kind() == ErrorKind::InvalidUtf8 => "it is not UTF-8".into(),
         _ => "it must not be empty".into(),
@@ -173,13 +173,13 @@ pub fn reason(error: &clap::Error) -> String {
 /// A range of numbers, as clap writes it: `1..=20`, or `1..` if there is no end.
 fn range(least: &str, most: &str) -> String {
     match most.strip_prefix('=') {
-        Some(most) if least.is_empty() => format!("it has to be a number of at most {most}"),
-        Some(most) => format!("it has to be a number from {least} to {most}"),
-        None => format!("it has to be a number of at least {least}"),
+        Some(most) if least.is_empty() => format!("it must be a number of at most {most}"),
+        Some(most) => format!("it must be a number from {least} to {most}"),
+        None => format!("it must be a number of at least {least}"),
     }
 }
 
-/// The option of a command that was probably meant.
+/// The option of a command that the user probably meant.
 pub fn nearest_option(command: &Command, name: &str) -> Option<String> {
     nearest(name, options(command).map(|(known, ..)| known)).map(Into::into)
 }

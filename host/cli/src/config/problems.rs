@@ -28,7 +28,7 @@ impl fmt::Display for Problems {
         match &*self.0 {
             [only] => f.write_str(only),
             several => {
-                f.write_str("the configuration cannot be used:")?;
+                f.write_str("the configuration is invalid:")?;
                 several.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }

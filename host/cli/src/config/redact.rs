@@ -40,7 +40,7 @@ pub fn hide(text: &str) -> Cow<'_, str> {
 /// The option whose values are headers.
 const HEADER: &str = "origin-header";
 
-/// Headers whose values are shown. The value of any other may be a token.
+/// Headers whose values are shown. The value of any other header may be a token.
 const PUBLIC_HEADERS: [&str; 4] = ["accept", "accept-language", "referer", "user-agent"];
 
 /// The value of an option with its secrets replaced.

@@ -17,14 +17,14 @@ use crate::config::{environment, toml_file};
 /// of each value.
 ///
 /// # Errors
-/// With a message for the user, or with a [`clap::Error`], which can also be requested help.
+/// Returns an error with a message for the user, or a [`clap::Error`], which can also be requested help.
 pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> anyhow::Result<(Cli, Settings)> {
     let (program, mut arguments) = (Cli::command(), arguments.into_iter().collect::<Vec<_>>());
-    // The arguments may lack options that the file has. All other errors are found below, together with those of the file and the
-    // environment.
+    // Options that are missing from the arguments may be in the file. All other errors are found below, together with those of the file and
+    // the environment.
     let said = program.clone().ignore_errors(true).try_get_matches_from(&arguments).unwrap_or_default();
     let (path, said) = innermost(&said);
     let command = path.iter().try_fold(&program, |command, name| command.find_subcommand(name));
@@ -80,7 +80,7 @@ pub fn service(program: &Command) -> &Command {
     program.find_subcommand("serve").unwrap_or(program)
 }
 
-/// The program, in which lists that are set to be empty have no default. No argument could express that.
+/// The program, with the defaults of lists removed that are set to be empty. No argument could express an empty list.
 fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
     match path {
         [name, rest @ ..] => program.mut_subcommand(name, |command| emptied(command, rest, sources)),
@@ -96,7 +96,7 @@ fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
     }
 }
 
-/// An error of the command line, with a note on the source of options that were not given there.
+/// An error of the command line, with a note on the source of options that were not given as arguments.
 fn explained(
     error: clap::Error,
     path: &[&str],

@@ -10,7 +10,7 @@ use crate::config::settings::{Setting, Settings};
 use crate::visible::Visible;
 
 /// All options as TOML, each with its source. The output is a valid file with the same settings, except for values that contain a secret or
-/// are not text: their lines are comments, and say so.
+/// are not text: their lines are commented out, with the reason.
 pub fn document(settings: &Settings) -> String {
     let mut document = String::new();
     let mut heading = None;
@@ -24,7 +24,7 @@ pub fn document(settings: &Settings) -> String {
     document.trim_start().into()
 }
 
-/// All options as a JSON object: for each its value, which is null if it has none, its source, and whether a part of it is hidden.
+/// All options as a JSON object: for each, its value (null if it has none), its source, and whether a part of it is hidden.
 pub fn json(settings: &Settings) -> Value {
     let described = |setting: &Setting| {
         let values = setting.values.iter().flatten();

@@ -13,8 +13,8 @@ use crate::config::resolve::{resolve, service};
 use crate::config::settings::{Settings, Source};
 use crate::config::show::document;
 
-/// Values of the options that are neither numbers nor one of a few words: three, one for each way to set them. Those of a list may contain
-/// commas.
+/// Three values, one for each way to set them, for every option whose values are neither numbers nor from a fixed set of words. Values of
+/// lists may contain commas.
 const VALUES: &[(&str, [&str; 3])] = &[
     ("accept-type", ["image/*", "*/*,!text/html", "!image/gif"]),
     ("accept-type", ["image/*", "image/*,!image/gif,video/mp4", "audio/*"]),
@@ -65,7 +65,7 @@ fn values(name: &str, kind: Kind) -> [String; 3] {
     let fits = |word: &String| refusal(service(&program), name, kind, &[word.into()]).is_none();
     let tried = words.into_iter().filter(|_| scalar != Scalar::Text).map(Into::into).chain(possible).filter(fits);
     let mut tried: Vec<String> = tried.collect();
-    assert!(!tried.is_empty(), "serve has the option --{name}, and VALUES in these tests has no values to try it with");
+    assert!(!tried.is_empty(), "serve has the option --{name}, but VALUES in these tests has no values for it");
     if tried.len() < 3 {
         tried = tried.iter().cycle().take(3).cloned().collect();
     }
@@ -76,7 +76,7 @@ fn program() -> Command {
     Cli::command()
 }
 
-/// The names of all options of the service but the one for the file, and how they are written.
+/// The names of all options of the service except the one that names the file, and their form.
 fn service_options() -> Vec<(String, Kind)> {
     let program = program();
     options(service(&program)).filter(|(name, ..)| *name != FILE).map(|(name, _, kind)| (name.into(), kind)).collect()
@@ -114,7 +114,7 @@ impl<'a> Told<'a> {
         resolve::<Cli>(arguments, variables).unwrap_or_else(|error| panic!("{error:#}")).1
     }
 
-    /// The values of an option, and where they came from.
+    /// The values of an option, and their source.
     fn outcome(&self, name: &str) -> (Option<Vec<String>>, Source) {
         outcome(&self.settings(), name)
     }
@@ -219,7 +219,7 @@ fn option_definitions_are_consistent() {
         if matches!(kind, Kind::List(_)) {
             // Headers contain commas.
             let delimiter = if name == "origin-header" { '\n' } else { ',' };
-            let message = format!("--{name} is a list, and a variable has to hold several values");
+            let message = format!("--{name} is a list, so a variable must be able to hold several values");
             assert_eq!(option.get_value_delimiter(), Some(delimiter), "{message}");
         }
     }
@@ -231,7 +231,7 @@ fn documentation_lists_all_options() {
     let text = std::fs::read_to_string(documents).unwrap();
     let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
     let expected = table();
-    assert_eq!(listed.split("\n\n## ").next().unwrap().trim(), expected.trim(), "the list has to be:\n{expected}");
+    assert_eq!(listed.split("\n\n## ").next().unwrap().trim(), expected.trim(), "the list must be:\n{expected}");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn documentation_lists_the_reloadable_options() {
     let text = std::fs::read_to_string(documents).unwrap();
     let (_, listed) = text.split_once("<!-- reloadable options -->\n\n").unwrap();
     let expected = RELOADABLE.map(|name| format!("`{name}`")).join(", ");
-    assert_eq!(listed.lines().next().unwrap(), expected, "the list has to be:\n{expected}");
+    assert_eq!(listed.lines().next().unwrap(), expected, "the list must be:\n{expected}");
 }
 
 /// The options of the service, a table for each heading.
@@ -255,7 +255,7 @@ fn table() -> String {
         if heading != Some(option.get_help_heading()) {
             heading = Some(option.get_help_heading());
             let title = option.get_help_heading().map_or_else(String::new, |heading| format!("### {heading}\n\n"));
-            table += &format!("\n{title}| key | value | default | what it is |\n| --- | --- | --- | --- |\n");
+            table += &format!("\n{title}| key | value | default | description |\n| --- | --- | --- | --- |\n");
         }
         let possible: Vec<_> = option.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let hint = match option.get_value_names().and_then(|names| names.first()) {

@@ -13,14 +13,14 @@ use crate::config::option::{FILE, Kind, Scalar, nearest_option, options, refusal
 use crate::config::problems::Problems;
 use crate::config::redact;
 
-/// The maximum size of a file, in bytes: a larger one cannot be a configuration.
+/// The maximum size of a file, in bytes. No configuration is larger.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A key of a file.
 pub struct Setting {
     /// The long name of the option.
     pub name: String,
-    /// Its values, written as the command line has them.
+    /// Its values, in the form of the command line.
     pub values: Vec<OsString>,
     /// Its line, counted from 1.
     pub line: usize,
@@ -40,7 +40,7 @@ pub fn read(path: &Path, command: &Command, problems: &mut Problems) -> Vec<Sett
 fn text_of(path: &Path) -> std::io::Result<String> {
     let bytes = read_small_file(path, MAX_BYTES, Pipes::Accepted)?;
     String::from_utf8(bytes).map_err(|error| {
-        std::io::Error::other(format!("it is not UTF-8, beginning with byte {}", error.utf8_error().valid_up_to()))
+        std::io::Error::other(format!("it is not valid UTF-8, starting at byte {}", error.utf8_error().valid_up_to()))
     })
 }
 
@@ -73,16 +73,16 @@ impl Reading<'_> {
         let option = options(self.command).find(|(known, ..)| *known == name && name != FILE);
         let Some((name, _, kind)) = option else {
             if value.get_ref().is_table() {
-                return Err(format!("{at}: {name} is a table, and there are none: every key stands by itself"));
+                return Err(format!("{at}: {name} is a table, but all keys must be at the top level"));
             }
             let meant = nearest_option(self.command, name).filter(|meant| meant != FILE);
-            let meant = meant.map_or_else(String::new, |meant| format!("; there is {meant}"));
-            return Err(format!("{at}: {name} is not a key that is known{meant}"));
+            let meant = meant.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            return Err(format!("{at}: {name} is not a known key{meant}"));
         };
         let written = self.text.get(value.span()).unwrap_or_default();
         let setting = format!("{at}: {name} = {}", redact::invalid_value(name, &one_line(written)));
         let texts = texts(kind, value.get_ref());
-        let texts = texts.ok_or_else(|| redact::refused(&setting, &format!("it has to be {}", kind.expected())))?;
+        let texts = texts.ok_or_else(|| redact::refused(&setting, &format!("it must be {}", kind.expected())))?;
         let values: Vec<OsString> = texts.into_iter().map(Into::into).collect();
         match refusal(self.command, name, kind, &values) {
             Some(why) => Err(redact::refused(&setting, &why)),
@@ -103,7 +103,7 @@ impl Reading<'_> {
     }
 }
 
-/// The values as they would be given on the command line. `None` if they do not have the form of the option.
+/// The values in the form of the command line. `None` if they do not have the form of the option.
 fn texts(kind: Kind, value: &DeValue<'_>) -> Option<Vec<String>> {
     match (kind, value) {
         (Kind::Flag, value) => Some(vec![text(Scalar::Boolean, value)?]),
@@ -124,7 +124,7 @@ fn text(scalar: Scalar, value: &DeValue<'_>) -> Option<String> {
     }
 }
 
-/// Whether a piece of a file can be the name of an option, and is short enough for one.
+/// Whether a piece of a file could be the name of an option, and is short enough for one.
 fn is_key(word: &str) -> bool {
     (1..=40).contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
 }

@@ -9,7 +9,7 @@ use crate::config::nearest::nearest;
 use crate::config::option::reason;
 use crate::config::redact;
 
-/// What is wrong with the arguments. The exit status is 2, as is usual.
+/// What is wrong with the arguments. The exit status is 2, as usual.
 #[derive(Debug)]
 pub struct UsageError(String);
 
@@ -43,7 +43,7 @@ pub fn sentence(error: &clap::Error, path: &[&str], command: &Command) -> Option
         _ => String::new(),
     };
     let (argument, value) = (text(ContextKind::InvalidArg), text(ContextKind::InvalidValue));
-    let help = format!("`{name} --help` lists what there is");
+    let help = format!("see `{name} --help`");
     Some(match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => return None,
         ErrorKind::InvalidValue if value.is_empty() => format!("{argument} needs a value"),
@@ -56,16 +56,16 @@ pub fn sentence(error: &clap::Error, path: &[&str], command: &Command) -> Option
             Some(option) => {
                 let option = option.split('=').next().unwrap_or_default();
                 let known = command.get_arguments().filter_map(clap::Arg::get_long).chain(["help"]);
-                let meant = nearest(option, known).map_or(help, |meant| format!("there is --{meant}"));
+                let meant = nearest(option, known).map_or(help, |meant| format!("did you mean --{meant}?"));
                 format!("{name} has no option --{option}; {meant}")
             }
             None if argument.starts_with('-') => format!("{name} has no option {argument}; {help}"),
-            None => format!("{name} takes no argument {argument:?} here; {help}"),
+            None => format!("{name} does not take the argument {argument:?} here; {help}"),
         },
         ErrorKind::InvalidSubcommand => {
             let given = text(ContextKind::InvalidSubcommand);
             let meant = nearest(given, command.get_subcommands().map(Command::get_name));
-            format!("{name} has no command {given:?}; {}", meant.map_or(help, |meant| format!("there is {meant}")))
+            format!("{name} has no command {given:?}; {}", meant.map_or(help, |meant| format!("did you mean {meant}?")))
         }
         ErrorKind::MissingRequiredArgument => format!("{name} needs {}; {help}", all(ContextKind::InvalidArg)),
         ErrorKind::ArgumentConflict if argument == all(ContextKind::PriorArg) => format!("{argument} can be given only once"),

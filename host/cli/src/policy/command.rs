@@ -9,20 +9,20 @@ use crate::policy::{new, remote, test};
 /// The commands for policies.
 #[derive(Subcommand)]
 pub enum Policy {
-    /// Say which policy a running service has, and how it is
+    /// Show the policy of a running service, and its state
     Show(remote::Show),
-    /// List the policies that come with a running service, with their options
+    /// List the policies that come with a running service, and their options
     List(remote::List),
-    /// Put another policy in place of that of a running service
+    /// Replace the policy of a running service
     Swap(remote::Swap),
-    /// Put the policy before the present one back in place
+    /// Restore the previous policy
     Rollback(remote::Rollback),
-    /// Try policies out in the sandbox: a verdict a line on whether they keep the contract
+    /// Check in the sandbox that policies keep the contract, with one verdict per line
     ///
-    /// Each check is a line: `ok` and what was tried, `FAIL` and the calls that show it, or `-` where something else that failed kept
-    /// it from being tried. The exit status is 1 unless all checks of all policies are passed.
+    /// Each check prints a line: `ok` and what was tried, `FAIL` and the calls that show the failure, or `-` if another failure kept it
+    /// from running. The exit status is 1 unless all policies pass all checks.
     Test(test::Test),
-    /// Write a policy to start from: a crate that builds by itself, with tests
+    /// Create a new policy: a self-contained crate with tests
     New(new::New),
 }
 
@@ -30,7 +30,7 @@ impl Policy {
     /// Runs the command.
     ///
     /// # Errors
-    /// With a message for the user.
+    /// Returns an error with a message for the user.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Show(show) => show.run().await,

@@ -1,5 +1,5 @@
-//! Compiles uploaded policies in a child process of this program, under resource limits: a component whose compilation takes too much ends
-//! that process, and the service continues.
+//! Compiles uploaded policies in a child process of this program, under resource limits: if compiling a component takes too much, only that
+//! process ends, and the service continues.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,23 +18,23 @@ use tokio::time::timeout;
 
 use crate::storage::MIB;
 
-/// The largest compiled policy, in bytes. One with an interpreter has about a hundred million.
+/// The maximum size of a compiled policy, in bytes. One with an interpreter has about a hundred million.
 const MAX_COMPILED_BYTES: u64 = 512 << 20;
 
-/// The niceness of the compiler, so that serving requests comes first.
+/// The niceness of the compiler, so that serving requests has priority.
 const NICENESS: i32 = 10;
 
 /// Resource limits for compiling an uploaded policy.
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Eviction policy")]
 pub struct CompileLimits {
-    /// Memory that compiling an uploaded policy may take, in MiB; one with an interpreter needs about 500
+    /// The maximum memory for compiling an uploaded policy, in MiB; one with an interpreter needs about 500
     #[arg(long, value_name = "MB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(256..=1 << 20))]
     policy_compile_memory_mb: u64,
-    /// Processor time that compiling an uploaded policy may take, in seconds, on all processors together
+    /// The maximum processor time for compiling an uploaded policy, in seconds, on all processors together
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     policy_compile_cpu_seconds: u64,
-    /// How long compiling an uploaded policy may take, in seconds
+    /// The maximum time for compiling an uploaded policy, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     policy_compile_seconds: u64,
 }
@@ -78,7 +78,7 @@ fn start(limits: CompileLimits) -> io::Result<Child> {
     Command::new(this_program()?)
         .args([COMMAND, &limits.policy_compile_memory_mb.to_string(), &limits.policy_compile_cpu_seconds.to_string()])
         .env_clear()
-        // Otherwise the allocator would reserve a gigabyte at once, which counts as used.
+        // Otherwise the allocator would reserve a gigabyte up front, which counts as used.
         .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -87,7 +87,7 @@ fn start(limits: CompileLimits) -> io::Result<Child> {
         .spawn()
 }
 
-/// This program as it runs, even if its file has been replaced by another version meanwhile.
+/// This program as it runs, even if its file has been replaced by another version in the meantime.
 fn this_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") { Ok("/proc/self/exe".into()) } else { std::env::current_exe() }
 }
@@ -108,7 +108,7 @@ async fn exchange(mut child: Child, job: &CompileJob, limits: CompileLimits) -> 
     let mut result = Vec::new();
     output.take(MAX_COMPILED_BYTES + 1).read_to_end(&mut result).await.map_err(failed)?;
     if result.len() as u64 > MAX_COMPILED_BYTES {
-        return Err(CompileError::TooCostly(format!("compiled, it has more than {} MiB", MAX_COMPILED_BYTES / MIB)));
+        return Err(CompileError::TooCostly(format!("its compiled form exceeds {} MiB", MAX_COMPILED_BYTES / MIB)));
     }
     match child.wait().await.map_err(failed)? {
         status if status.success() => Ok(result),
@@ -123,7 +123,7 @@ impl CompileLimits {
         use std::os::unix::process::ExitStatusExt;
         match status.signal().and_then(Signal::from_named_raw) {
             Some(Signal::XCPU) => self.out_of_processor_time(),
-            // The program aborts if it gets no memory; the system may also kill it.
+            // The program aborts if it cannot allocate memory; the system may also kill it.
             Some(Signal::ABORT | Signal::SEGV | Signal::BUS | Signal::KILL) => self.out_of_memory(),
             _ => CompileError::Broken(format!("the process that compiles policies ended with {status}")),
         }
@@ -134,7 +134,7 @@ fn broken(what: &str, error: &io::Error) -> CompileError {
     CompileError::Broken(format!("{what}: {error}"))
 }
 
-/// The name of the command, which only this program uses.
+/// The name of the command, which is only for this program itself.
 const COMMAND: &str = "compile-policy";
 
 /// `media-cache compile-policy`: compiles the policy of a job on standard input.
@@ -148,7 +148,7 @@ impl CompilePolicy {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let limit = |resource, limit: u64| setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) });
         limit(Resource::Data, self.memory_mb.saturating_mul(MIB)).context("cannot limit the memory")?;
-        // With a hard limit above the soft one, the signal shows which limit was exceeded.
+        // If the hard limit is above the soft one, the signal shows which limit was exceeded.
         let time = Rlimit { current: Some(self.cpu_seconds), maximum: Some(self.cpu_seconds.saturating_add(1)) };
         setrlimit(Resource::Cpu, time).context("cannot limit the processor time")?;
         limit(Resource::Core, 0).context("cannot limit the size of dumps")?;

@@ -1,4 +1,4 @@
-//! `media-cache policy new`: a policy to start from.
+//! `media-cache policy new`: a template for a new policy.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{output, user_files};
 
-/// The names and contents of the files. The interface is the one of this program.
+/// The names and contents of the files. The interface is the one that this program uses.
 const FILES: [(&str, &str); 7] = [
     ("Cargo.toml", include_str!("../../templates/policy/Cargo.toml.template")),
     ("README.md", include_str!("../../templates/policy/README.md")),
@@ -83,13 +83,13 @@ const RESERVED: [&str; 55] = [
 /// `media-cache policy new`.
 #[derive(Args)]
 pub struct New {
-    /// What the policy is called: a-z, 0-9 and -, and a letter first
+    /// The name of the policy: a-z, 0-9 and -, beginning with a letter
     #[arg(value_parser = check_name)]
     name: String,
-    /// Where the directory with this name is made
+    /// Where to create the directory with this name
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Print the directory as a JSON object
+    /// Print the path of the directory as a JSON object
     #[arg(long)]
     json: bool,
 }
@@ -102,7 +102,7 @@ impl New {
             output::json_value(&json!({ "directory": directory.to_string_lossy() }))?;
         } else {
             let readme = directory.join("README.md");
-            output::line(format_args!("{} is there; {} says how to build it", directory.display(), readme.display()))?;
+            output::line(format_args!("created {}; see {} for how to build it", directory.display(), readme.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -132,10 +132,12 @@ fn check_name(name: &str) -> Result<String, String> {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     if !begins || name.len() > 40 || !name.bytes().all(fits) {
-        return Err("a policy's name has the characters a-z, 0-9 and -, a letter first, and 40 of them at most".into());
+        return Err(
+            "the name of a policy must begin with a letter and have at most 40 characters, all of them a-z, 0-9 or -".into()
+        );
     }
     if RESERVED.contains(&name) {
-        return Err(format!("{name} means something to Rust"));
+        return Err(format!("{name} is a reserved word in Rust"));
     }
     Ok(name.into())
 }

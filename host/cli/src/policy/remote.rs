@@ -23,17 +23,17 @@ use crate::service_client::{ServiceClient, TokenFile, service_address};
 /// How often the progress of a swap is polled.
 const POLL: Duration = Duration::from_millis(200);
 
-/// The service, and the format of its answer.
+/// The service, and the format of its response.
 #[derive(Args)]
 pub struct Server {
     #[command(flatten)]
     config: ConfigurationFile,
-    /// Where the service listens
+    /// The address of the service
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080", value_parser = service_address)]
     server: Url,
     #[command(flatten)]
     token: TokenFile,
-    /// Print what the service answers, as JSON
+    /// Print the response of the service as JSON
     #[arg(long)]
     json: bool,
 }
@@ -55,7 +55,7 @@ pub struct List {
 /// `media-cache policy swap`.
 #[derive(Args)]
 pub struct Swap {
-    /// The policy to put in place, by name or a component's file, and its options, such as `gdsf:beta=0.75`
+    /// The new policy: a name or a component file, with options, such as `gdsf:beta=0.75`
     policy: PolicySpec,
     #[command(flatten)]
     server: Server,
@@ -116,7 +116,7 @@ impl Server {
         ServiceClient::new(self.server.clone(), &self.token)
     }
 
-    /// Sends a request for a path, and returns the document that the service answers with.
+    /// Sends a request for a path, and returns the document in the response.
     pub async fn ask(
         &self,
         method: Method,
@@ -151,13 +151,13 @@ impl Server {
         };
         let swapped = tokio::select! {
             swapped = swap => swapped,
-            () = watch => anyhow::bail!("it was watched to the end"),
+            () = watch => anyhow::bail!("the progress poll ended early"),
         };
         bar.finish_and_clear();
         swapped
     }
 
-    /// Prints an answer, as JSON if requested.
+    /// Prints a response, as JSON if requested.
     pub fn print(&self, answer: &Value, for_people: impl FnOnce(&Value) -> Vec<String>) -> Result<(), OutputError> {
         if self.json { output::json_value(answer) } else { output::lines(for_people(answer)) }
     }
@@ -175,7 +175,7 @@ fn in_place(policy: &Value) -> Vec<String> {
     let options = policy["options"].as_object().into_iter().flatten().map(|(name, value)| format!("{name}={}", text(value)));
     let options = options.collect::<Vec<_>>().join(", ");
     let options = if options.is_empty() { options } else { format!(" ({options})") };
-    vec![format!("{} {}{options} is in place", text(&policy["name"]), text(&policy["version"]))]
+    vec![format!("{} {}{options} is active", text(&policy["name"]), text(&policy["version"]))]
 }
 
 fn show(policy: &Value) -> Vec<String> {
@@ -188,7 +188,7 @@ fn show(policy: &Value) -> Vec<String> {
     for (name, value) in policy["options"].as_object().into_iter().flatten() {
         line("option", format!("{name} = {}", text(value)));
     }
-    line("in place", ago(&policy["since"]));
+    line("active since", ago(&policy["since"]));
     line("calls", format!("{} in {:.3} s", policy["calls"], policy["seconds"].as_f64().unwrap_or(0.0)));
     line("memory", HumanBytes(policy["memory_bytes"].as_u64().unwrap_or(0)).to_string());
     line("rejected ids", policy["rejected_ids"].to_string());
@@ -220,12 +220,12 @@ fn list(policies: &Value, in_place: &str) -> Vec<String> {
     lines
 }
 
-/// A text in an answer.
+/// A text in a response.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("")
 }
 
-/// How long ago a time in seconds since 1970 is.
+/// How long ago a time was, given in seconds since 1970.
 fn ago(time: &Value) -> String {
     let since_1970 = Duration::try_from_secs_f64(time.as_f64().unwrap_or(0.0)).unwrap_or(Duration::ZERO);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);

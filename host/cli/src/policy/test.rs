@@ -17,10 +17,10 @@ use crate::sandbox::Sandbox;
 /// `media-cache policy test`.
 #[derive(Args)]
 pub struct Test {
-    /// The policies to test, by name or a component's file, and their options, such as `./mine.wasm:window=10`
+    /// The policies to test: names or component files, with options, such as `./mine.wasm:window=10`
     #[arg(required = true, value_name = "POLICY")]
     policies: Vec<PolicySpec>,
-    /// One JSON object a verdict, on a line
+    /// Print one JSON object per verdict, each on a line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -45,7 +45,7 @@ impl Test {
             match self.test(&engine, spec, choice, limits) {
                 Ok(true) => {}
                 Ok(false) => code = ExitCode::FAILURE,
-                // Not all checks passed, since the remaining ones are not run.
+                // The remaining checks are not run, so not all have passed.
                 Err(error) if matches!(error.downcast_ref(), Some(OutputError::Closed)) => return Ok(ExitCode::FAILURE),
                 Err(error) => return Err(error),
             }
@@ -56,9 +56,9 @@ impl Test {
     /// Tests a policy, and returns whether it passed every check.
     fn test(&self, engine: &PolicyEngine, spec: &PolicySpec, choice: &PolicyChoice, limits: PolicyLimits) -> anyhow::Result<bool> {
         let policy = PolicyInstance::new(engine, &choice.component, limits);
-        let mut policy = policy.with_context(|| format!("{spec} does not start"))?;
+        let mut policy = policy.with_context(|| format!("cannot start {spec}"))?;
         if let Err(CreateError::Options(why)) = policy.create(1 << 30, &choice.options) {
-            anyhow::bail!("{spec} cannot be made: {why}");
+            anyhow::bail!("cannot create {spec}: {why}");
         }
         let (name, version) = (&policy.description().name, &policy.description().version);
         let digest = choice.component.digest();

@@ -11,10 +11,10 @@ use crate::text::quoted;
 use crate::tier::Tier;
 use crate::verdict::{CheckResult, Verdict};
 
-const DESCRIPTION: &str = "says what it is";
-const DEFAULTS: &str = "takes the defaults that it states";
-const UNKNOWN_OPTION: &str = "refuses an option that it does not have, by name";
-const ODD_VALUES: &str = "takes any value of an option, or refuses it by name";
+const DESCRIPTION: &str = "describes itself";
+const DEFAULTS: &str = "accepts its own defaults";
+const UNKNOWN_OPTION: &str = "rejects an unknown option by name";
+const ODD_VALUES: &str = "accepts any value of an option, or rejects it by name";
 
 /// Values that are invalid for almost every option.
 const VALUES: [&str; 12] =
@@ -48,19 +48,19 @@ fn is_valid(description: &Description, again: &Description) -> Result<(), String
     let Description { name, version, doc, options } = description;
     if description != again {
         let (first, second) = (quoted(&format!("{description:?}")), quoted(&format!("{again:?}")));
-        return Err(format!("a second instance says something else: {second} rather than {first}"));
+        return Err(format!("a second instance describes itself differently: {second} instead of {first}"));
     }
     check_name("its name", name)?;
     let numbers: Vec<&str> = version.split(['-', '+']).next().unwrap_or_default().split('.').collect();
     if numbers.len() != 3 || numbers.iter().any(|number| number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err(format!("its version is {}; it has to be three numbers, such as 1.2.3", quoted(version)));
+        return Err(format!("its version is {}; it must be three numbers, such as 1.2.3", quoted(version)));
     }
     check_line("its doc", doc)?;
     for (at, option) in options.iter().enumerate() {
         check_name("the name of an option", &option.name)?;
         check_line(&format!("the doc of the option {}", option.name), &option.doc)?;
         if options[..at].iter().any(|earlier| earlier.name == option.name) {
-            return Err(format!("it has the option {} twice", option.name));
+            return Err(format!("it declares the option {} twice", option.name));
         }
     }
     Ok(())
@@ -71,14 +71,14 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     if !name.is_empty() && name.len() <= 40 && name.bytes().all(is_allowed) {
         return Ok(());
     }
-    Err(format!("{what} is {}; it has to be of the characters a-z, 0-9 and -, and 40 of them at most", quoted(name)))
+    Err(format!("{what} is {}; it must be at most 40 characters, all of them a-z, 0-9 or -", quoted(name)))
 }
 
 fn check_line(what: &str, line: &str) -> Result<(), String> {
     if !line.trim().is_empty() && !line.contains(['\n', '\r']) && line.len() <= 300 {
         return Ok(());
     }
-    Err(format!("{what} is {}; it has to be one line, of 300 bytes at most", quoted(line)))
+    Err(format!("{what} is {}; it must be a single line of at most 300 bytes", quoted(line)))
 }
 
 fn accepts_defaults(context: &Context, description: &Description) -> CheckResult {
@@ -110,14 +110,14 @@ fn refuses_unknown_option(context: &Context, description: &Description) -> Check
         message = match subject.create(64, &[(name.into(), "1".into())]) {
             Err(CreateError::Options(message)) => message,
             Err(CreateError::Fault(fault)) => return Err(format!("with an option called {name:?}: {fault}")),
-            Ok(_) => return Err(format!("it takes an option called {name:?}")),
+            Ok(_) => return Err(format!("it accepts an option called {name:?}")),
         };
         if !message.contains(name) {
             return Err(format!("its error does not name the option {name:?}: {}", quoted(&message)));
         }
         if let Some(missing) = description.options.iter().find(|option| !message.contains(&option.name)) {
             let (missing, message) = (&missing.name, quoted(&message));
-            return Err(format!("its error should name the options that there are, but not {missing}: {message}"));
+            return Err(format!("its error should name all existing options, but does not name {missing}: {message}"));
         }
     }
     Ok(quoted(&message))
@@ -145,7 +145,7 @@ fn survives_odd_values(context: &Context, description: &Description) -> CheckRes
         }
     }
     match accepted + refused {
-        0 => Ok("it has none".into()),
+        0 => Ok("it has no options".into()),
         tried => Ok(format!("{tried} odd values, of which {refused} were refused")),
     }
 }

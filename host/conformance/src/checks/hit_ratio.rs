@@ -1,4 +1,4 @@
-//! Checks that a policy is useful: whatever it prefers, frequently requested objects must hit.
+//! Checks that a policy is useful: whatever it prefers, frequently requested objects must be hits.
 
 use media_cache::policy::{CreateError, Description, Entry, Event, Placement, PolicyFault};
 
@@ -12,8 +12,8 @@ use crate::tier::Tier;
 use crate::verdict::{CheckResult, Verdict};
 
 const RETAINS: &str = "keeps a working set that fits";
-const ADAPTS: &str = "lets a new working set in";
-const POPULAR: &str = "keeps what is asked for again and again";
+const ADAPTS: &str = "adapts to a new working set";
+const POPULAR: &str = "keeps popular objects";
 const RATIO: &str = "hits at least two thirds as often as LRU";
 
 /// The minimum hit ratio for the most popular objects, in percent. LRU reaches 100; a policy that evicts the most frequently requested
@@ -27,7 +27,7 @@ const SECOND_SET: u64 = 1 << 30;
 /// The maximum number of rounds in which a policy must adapt to the second working set.
 const MAX_ROUNDS: usize = 60;
 
-/// Details from several tiers if all passed, or the first reason to fail.
+/// The details of several tiers if all passed, or else the first reason for failure.
 type Details = Result<Vec<String>, String>;
 
 pub(crate) fn check(context: &Context) -> Vec<Verdict> {
@@ -48,7 +48,7 @@ fn working_sets(context: &Context) -> Vec<Verdict> {
         add(&mut adapts, adapted);
     }
     let retains = retains.map(|details| format!("all hits from the third round on: {}", details.join(", ")));
-    let adapts = adapts.map(|details| format!("at least half hits: {}", details.join(", ")));
+    let adapts = adapts.map(|details| format!("at least half of them hits: {}", details.join(", ")));
     vec![Verdict::from_result(RETAINS, retains), Verdict::from_result(ADAPTS, adapts)]
 }
 
@@ -77,8 +77,10 @@ fn working_set(context: &Context, tier: Tier) -> Result<(CheckResult, CheckResul
         0 => Ok(format!("{} in {name}", first.len())),
         _ => {
             let requests = 3 * first.len();
-            let why =
-                format!("{} objects that fit into {name} together: {missed} misses of {requests} after two rounds", first.len());
+            let why = format!(
+                "{} objects that fit into {name} together: {missed} misses in {requests} requests after two rounds",
+                first.len()
+            );
             Err(player.counterexample(format!("hits; {why}")).to_string())
         }
     };
@@ -93,7 +95,8 @@ fn working_set(context: &Context, tier: Tier) -> Result<(CheckResult, CheckResul
         rounds += 1;
     }
     let adapted = if missed * 2 > all {
-        let why = format!("{all} new objects in {name}, and the old ones never again: {missed} of them miss in round {rounds}");
+        let why =
+            format!("{all} new objects in {name}, and no more requests for the old ones: {missed} of them miss in round {rounds}");
         Err(player.counterexample(format!("hits for half of them; {why}")).to_string())
     } else {
         Ok(format!("{name} in {rounds} rounds"))
@@ -146,7 +149,7 @@ fn workloads(context: &Context) -> Result<[Verdict; 2], PolicyFault> {
         );
 
         let (ratio, lru_ratio) = (percent(policy.hits, policy.requests), percent(lru.hits, lru.requests));
-        let detail = format!("{ratio:.1} % in {unit}, where LRU has {lru_ratio:.1} %");
+        let detail = format!("{ratio:.1} % in {unit}, where LRU reaches {lru_ratio:.1} %");
         let is_enough = ratio * MAX_LRU_ADVANTAGE >= lru_ratio;
         add(&mut ratios, if is_enough { Ok(detail) } else { Err(format!("sequence: {sequence}\nit has {detail}")) });
     }

@@ -9,14 +9,14 @@ use crate::text::grouped;
 use crate::tier::Tier;
 use crate::verdict::Verdict;
 
-const NO_FAULTS: &str = "does not break off";
-const VALID_VICTIMS: &str = "never names an entry that is not tracked, nor one twice";
+const NO_FAULTS: &str = "does not fault";
+const VALID_VICTIMS: &str = "names only tracked entries, and none twice";
 const FREES_ENOUGH: &str = "frees enough when it can";
-const FREES_LITTLE: &str = "frees no more than it has to, by and large";
-const ADMITS: &str = "keeps what is small while there is room";
-const RESTORES: &str = "ranks what is restored";
-const REMOVALS: &str = "forgets what is removed";
-const REFUSALS: &str = "copes with victims that stay and candidates that are not stored";
+const FREES_LITTLE: &str = "rarely frees much more than needed";
+const ADMITS: &str = "admits small entries while there is room";
+const RESTORES: &str = "ranks restored entries";
+const REMOVALS: &str = "forgets removed entries";
+const REFUSALS: &str = "handles victims that stay and candidates that are not stored";
 
 /// The minimum share of the capacity in use after evictions that needed to free little, averaged over a sequence.
 const MIN_UTILIZATION: f64 = 0.25;
@@ -49,7 +49,7 @@ pub(crate) fn check(context: &Context) -> Vec<Verdict> {
     let families = [&basic, &restores, &removals, &refusals];
     let mut verdicts = vec![no_faults(&families)];
     verdicts.extend(basic.basic_verdicts());
-    // A defect that also shows without the extra operations is not reported again.
+    // A defect that also appears without the extra operations is not reported again.
     let mut findings = Findings { never_starts: false, ..basic.findings() };
     for (check, family) in [(RESTORES, &restores), (REMOVALS, &removals), (REFUSALS, &refusals)] {
         let wrong_victims = family.observed.wrong_victims.as_ref().filter(|_| !findings.wrong_victims);
@@ -124,7 +124,7 @@ impl Family {
     }
 
     fn utilization_verdict(&self) -> Verdict {
-        let in_use = format!("{:.0} % of the capacity in use after an eviction of little, on average", self.utilization * 100.0);
+        let in_use = format!("{:.0} % of the capacity in use after a small eviction, on average", self.utilization * 100.0);
         if self.utilization < MIN_UTILIZATION {
             let (limit, sequence) = (MIN_UTILIZATION * 100.0, &self.lowest_in);
             Verdict::failed(FREES_LITTLE, format!("sequence: {sequence}\n{in_use}\nexpected: {limit} % or more"))
@@ -139,7 +139,7 @@ impl Family {
             format!("{measured}{sequences} sequences, {} calls, {} of them decisions", grouped(*calls), grouped(*decisions));
         match (wrong, fault) {
             (Some(wrong), _) => Verdict::failed(check, wrong.to_string()),
-            (None, Some(_)) => Verdict::untried(check, format!("only until it broke off: {tried}")),
+            (None, Some(_)) => Verdict::untried(check, format!("only until it faulted: {tried}")),
             (None, None) => Verdict::passed(check, tried),
         }
     }

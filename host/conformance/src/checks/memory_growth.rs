@@ -9,9 +9,9 @@ use crate::text::grouped;
 use crate::tier::Tier;
 use crate::verdict::Verdict;
 
-const CONSTANT: &str = "takes up no more memory as entries come and go";
+const CONSTANT: &str = "uses constant memory as entries come and go";
 
-/// Entries that come and go before memory is measured for the first time.
+/// Entries that come and go before the first measurement of memory.
 const ENTRIES: u64 = 30_000;
 /// The maximum growth of memory while the number of entries doubles, in bytes.
 const MAX_GROWTH: u64 = 128 << 10;
@@ -42,14 +42,14 @@ fn play(context: &Context) -> Result<Verdict, PolicyFault> {
         let growth = after.saturating_sub(before);
         if growth <= MAX_GROWTH {
             let (growth, entries, bytes) = (grouped(growth), grouped(entries), grouped(after));
-            let detail = format!("{growth} bytes more over the second half of {entries} entries, {bytes} in all");
+            let detail = format!("{growth} bytes more over the second half of {entries} entries, {bytes} in total");
             return Ok(Verdict::passed(CONSTANT, detail));
         }
-        growths.push(format!("from {} to {} bytes by the time that {} have", grouped(before), grouped(after), grouped(entries)));
+        growths.push(format!("from {} to {} bytes at {} entries", grouped(before), grouped(after), grouped(entries)));
         before = after;
     }
     let growths = growths.join("\n  ");
-    let expected = format!("no more than {} bytes from one number to its double, since no more are tracked", grouped(MAX_GROWTH));
+    let expected = format!("at most {} bytes per doubling, since no more entries are tracked", grouped(MAX_GROWTH));
     Ok(Verdict::failed(
         CONSTANT,
         format!("sequence: {sequence}\nas entries come and go, its memory grows\n  {growths}\nexpected: {expected}"),

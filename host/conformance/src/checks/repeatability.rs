@@ -12,8 +12,8 @@ use crate::text::grouped;
 use crate::tier::Tier;
 use crate::verdict::Verdict;
 
-const REPEATABLE: &str = "answers the same for the same calls";
-const ISOLATED: &str = "keeps two rankings apart";
+const REPEATABLE: &str = "gives the same answers to the same calls";
+const ISOLATED: &str = "keeps two rankings separate";
 
 /// The number of requests in each sequence.
 const REQUESTS: u64 = 2000;
@@ -31,7 +31,7 @@ pub(crate) fn check(context: &Context) -> Vec<Verdict> {
     let repeatable = check_repeatable(context, &transcripts);
     let isolated = match repeatable.is_passed() {
         true => check_isolated(context, &transcripts),
-        false => Verdict::untried(ISOLATED, "it cannot be told from answers that are not the same twice"),
+        false => Verdict::untried(ISOLATED, "it cannot be checked, since the answers are not repeatable"),
     };
     vec![repeatable, isolated]
 }
@@ -58,7 +58,7 @@ fn transcript(player: Player) -> Transcript {
     player.log.transcript.unwrap_or_default()
 }
 
-/// Plays each sequence to an instance of its own.
+/// Plays each sequence to a separate instance.
 fn play_separately(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     let play = |sequence: &Sequence| {
         let mut subject = context.start()?;
@@ -69,7 +69,7 @@ fn play_separately(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     sequences().iter().map(play).collect()
 }
 
-/// Plays both sequences to one instance, alternately. It has a third ranking for a while.
+/// Plays both sequences to one instance, alternately. For a while, it has a third ranking.
 fn play_together(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     let mut subject = context.start()?;
     let mut players = Vec::new();
@@ -94,7 +94,7 @@ fn check_repeatable(context: &Context, transcripts: &[Transcript]) -> Verdict {
     let again = match play_separately(context) {
         Ok(again) => again,
         Err(fault) => {
-            return Verdict::failed(REPEATABLE, format!("a second instance broke off where the first did not: {fault}"));
+            return Verdict::failed(REPEATABLE, format!("a second instance faulted where the first did not: {fault}"));
         }
     };
     match first_difference(transcripts, &again) {
@@ -109,15 +109,15 @@ fn check_isolated(context: &Context, transcripts: &[Transcript]) -> Verdict {
     let together = match play_together(context) {
         Ok(together) => together,
         Err(fault) => {
-            return Verdict::failed(ISOLATED, format!("with two rankings in one instance it broke off: {fault}"));
+            return Verdict::failed(ISOLATED, format!("with two rankings in one instance, it faulted: {fault}"));
         }
     };
     match first_difference(transcripts, &together) {
         Some((sequence, difference)) => {
-            let rankings = "a ranking by itself, and the same beside another in one instance";
+            let rankings = "a ranking alone, and the same next to another in one instance";
             Verdict::failed(ISOLATED, format!("sequence: {sequence}\nof {rankings}, {difference}"))
         }
-        None => Verdict::passed(ISOLATED, format!("{} answers are the same by itself and beside another", answers(transcripts))),
+        None => Verdict::passed(ISOLATED, format!("{} answers are the same alone and next to another", answers(transcripts))),
     }
 }
 

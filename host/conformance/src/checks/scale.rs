@@ -1,4 +1,4 @@
-//! Checks how much time and memory a policy takes with few entries and with many.
+//! Checks how much time and memory a policy takes with few and with many entries.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::tier::Tier;
 use crate::timed_subject::{CallTimes, TimedSubject};
 use crate::verdict::Verdict;
 
-const MANY: &str = "copes with 200,000 entries";
-const MEMORY: &str = "takes up 1 KiB of memory an entry at most";
-const TIME: &str = "decides in time, however many entries are tracked";
+const MANY: &str = "handles 200,000 entries";
+const MEMORY: &str = "uses at most 1 KiB of memory per entry";
+const TIME: &str = "decides in time, regardless of the number of entries";
 
 const FEW_ENTRIES: u64 = 2_000;
 const MANY_ENTRIES: u64 = 200_000;
@@ -30,7 +30,7 @@ const FIXED_BYTES: u64 = 4 << 20;
 const MAX_MEAN_DECISION: Duration = Duration::from_micros(200);
 /// The maximum ratio of the mean decision time with many entries to that with few.
 const MAX_SLOWDOWN: f64 = 20.0;
-/// Decisions faster than this pass, whatever the ratio.
+/// Faster decisions pass, whatever the ratio.
 const FAST_DECISION: Duration = Duration::from_micros(50);
 
 /// The measurements for one number of entries.
@@ -49,7 +49,7 @@ pub(crate) fn check(context: &Context) -> Vec<Verdict> {
             vec![check_answers(&many), check_memory(&few, &many), check_time(&few, &many, context.limits.call_time)]
         }
         Err(fault) => {
-            let rest = [MEMORY, TIME].map(|check| Verdict::untried(check, "only until it broke off"));
+            let rest = [MEMORY, TIME].map(|check| Verdict::untried(check, "only until it faulted"));
             [Verdict::failed(MANY, fault.to_string())].into_iter().chain(rest).collect()
         }
     }
@@ -79,7 +79,7 @@ fn measure(context: &Context, entries: u64) -> Result<Measurement, PolicyFault> 
 fn check_answers(many: &Measurement) -> Verdict {
     match &many.wrong {
         Some(wrong) => Verdict::failed(MANY, wrong.to_string()),
-        None => Verdict::passed(MANY, format!("restored in pages, {} decisions, a tenth evicted at once", grouped(REQUESTS))),
+        None => Verdict::passed(MANY, format!("restored in pages, {} decisions, a tenth evicted in one call", grouped(REQUESTS))),
     }
 }
 
@@ -88,10 +88,10 @@ fn check_memory(few: &Measurement, many: &Measurement) -> Verdict {
     let per_entry = growth / (many.entries - few.entries).max(1);
     if growth > FIXED_BYTES + many.entries * MAX_BYTES_PER_ENTRY {
         let (entries, limit) = (grouped(many.entries), grouped(MAX_BYTES_PER_ENTRY));
-        Verdict::failed(MEMORY, format!("{per_entry} bytes for each of {entries} entries; {limit} are the limit"))
+        Verdict::failed(MEMORY, format!("{per_entry} bytes for each of {entries} entries; the limit is {limit}"))
     } else {
         let (bytes, entries) = (grouped(many.memory_bytes), grouped(many.entries));
-        Verdict::passed(MEMORY, format!("{per_entry} bytes an entry, {bytes} in all for {entries}"))
+        Verdict::passed(MEMORY, format!("{per_entry} bytes per entry, {bytes} in total for {entries}"))
     }
 }
 
@@ -99,7 +99,7 @@ fn check_time(few: &Measurement, many: &Measurement, max_call: Duration) -> Verd
     let (with_few, with_many) = (few.times.decisions.mean_nanos(), many.times.decisions.mean_nanos());
     let longest = few.times.longest.max(many.times.longest);
     let figures = format!(
-        "{:.1} us a decision and {:.0} ns an event with {} entries, {:.1} us and {:.0} ns with {}; the longest call took {:.1} ms",
+        "{:.1} us per decision and {:.0} ns per event with {} entries, {:.1} us and {:.0} ns with {}; the longest call took {:.1} ms",
         with_few / 1000.0,
         few.times.updates.mean_nanos(),
         grouped(few.entries),
@@ -109,7 +109,7 @@ fn check_time(few: &Measurement, many: &Measurement, max_call: Duration) -> Verd
         longest.as_secs_f64() * 1000.0
     );
     let limit = if with_few.max(with_many) > MAX_MEAN_DECISION.as_nanos() as f64 {
-        format!("{} us a decision", MAX_MEAN_DECISION.as_micros())
+        format!("{} us per decision", MAX_MEAN_DECISION.as_micros())
     } else if with_many > MAX_SLOWDOWN * with_few && with_many > FAST_DECISION.as_nanos() as f64 {
         format!("{MAX_SLOWDOWN} times the time of a decision with 100 times the entries")
     } else if longest > max_call.mul_f64(0.8) {

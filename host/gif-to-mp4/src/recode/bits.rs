@@ -1,9 +1,9 @@
-//! Bits of a NAL unit, from the highest: read without the bytes that prevent start codes, and written with them.
+//! The bits of a NAL unit, highest first. Reading removes the bytes that prevent start codes, and writing inserts them.
 
 /// The number of zeros after the bytes of a unit, so that reading ahead needs no check.
 const PADDING: usize = 8;
 
-/// Reads a NAL unit. Beyond its end there are zeros.
+/// Reads a NAL unit. Zeros follow its end.
 pub(super) struct BitReader {
     bytes: Vec<u8>,
     position: usize,
@@ -12,7 +12,7 @@ pub(super) struct BitReader {
 }
 
 impl BitReader {
-    /// Reads the payload of a unit: what follows its header of one byte. `None` if it has no end.
+    /// Reads the payload of a unit, which follows its header of one byte. `None` if it has no end.
     pub(super) fn new(payload: &[u8]) -> Option<Self> {
         let mut bytes = Vec::with_capacity(payload.len() + PADDING);
         let mut zeros = 0;
@@ -86,7 +86,7 @@ impl BitReader {
 #[derive(Default)]
 pub(super) struct BitWriter {
     bytes: Vec<u8>,
-    /// Bits of the last byte that are free.
+    /// The number of free bits in the last byte.
     free: u32,
 }
 
@@ -117,7 +117,7 @@ impl BitWriter {
         }
     }
 
-    /// The bytes, with the last one filled up with ones.
+    /// The bytes, with the last one padded with ones.
     pub(super) fn aligned_with_ones(mut self) -> Vec<u8> {
         self.bits(u32::MAX, self.free);
         self.bytes

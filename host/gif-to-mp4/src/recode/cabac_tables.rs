@@ -1,9 +1,9 @@
-//! The tables of CABAC, from ITU-T H.264, 9.3: where the probabilities start, and how they change.
+//! The tables of CABAC, from ITU-T H.264, 9.3: the initial probabilities, and how they change.
 
-/// How many contexts there are for pictures of whole frames, 4x4 blocks and no B-slices.
+/// The number of contexts for pictures of whole frames, 4x4 blocks and no B-slices.
 pub(super) const CONTEXTS: usize = 276;
 
-/// Slope and offset of the first state of each context in I-slices.
+/// Slope and offset of the initial state of each context in I-slices.
 pub(super) const INTRA_START: [i8; CONTEXTS * 2] = [
     20, -15, 2, 54, 3, 74, 20, -15, 2, 54, 3, 74, -28, 127, -23, 104, -6, 53, -1, 54, 7, 51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -25,10 +25,10 @@ pub(super) const INTRA_START: [i8; CONTEXTS * 2] = [
     97,
 ];
 
-/// The model of P-slices that the next table is of, out of three: the one that gave the smallest videos.
+/// The model of P-slices that the next table belongs to, out of three: the one that gave the smallest videos.
 pub(super) const INIT_IDC: u32 = 1;
 
-/// Slope and offset of the first state of each context in P-slices.
+/// Slope and offset of the initial state of each context in P-slices.
 pub(super) const INTER_START: [i8; CONTEXTS * 2] = [
     20, -15, 2, 54, 3, 74, 20, -15, 2, 54, 3, 74, -28, 127, -23, 104, -6, 53, -1, 54, 7, 51, 22, 25, 34, 0, 16, 0, -2, 9, 4, 41,
     -29, 118, 2, 65, -6, 71, -13, 79, 5, 52, 9, 50, -3, 70, 10, 54, 26, 34, 19, 22, 40, 0, 57, 2, 41, 36, 26, 69, -45, 127, -15,

@@ -5,20 +5,20 @@ use std::sync::LazyLock;
 use super::bits::BitReader;
 use super::cavlc_tables::{COEFFICIENT_TOKENS, RUN_BEFORE, TOTAL_ZEROS, TOTAL_ZEROS_CHROMA_DC};
 
-/// The coefficients of a block in their order: how many there are, and all of them.
+/// The coefficients of a block: their number, and all of them in order.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Block {
     pub(super) count: u8,
     pub(super) levels: [i16; 16],
 }
 
-/// Bits of the longest code for a number of zeros, and for a run of zeros with a table.
+/// The maximum number of bits of a code for a number of zeros, and for a run of zeros with a table.
 const ZEROS_BITS: u32 = 9;
 const RUN_BITS: u32 = 3;
 
 /// The tables, indexed by the bits read, with the length of each code; a length of 0 marks invalid codes.
 struct Tables {
-    /// Coefficients and trailing ones, by the zeros before the first bit that is set and the three bits behind it.
+    /// Coefficients and trailing ones, by the zeros before the first bit that is set and the three bits after it.
     tokens: [[[(u8, u8, u8); 8]; 16]; 4],
     zeros: [[(u8, u8); 1 << ZEROS_BITS]; 15],
     zeros_chroma_dc: [[(u8, u8); 1 << RUN_BITS]; 3],
@@ -87,7 +87,7 @@ pub(super) fn read_block(bits: &mut BitReader, around: Option<u8>, size: u8, blo
     Some(())
 }
 
-/// How many coefficients there are, and how many of them are ones at the end.
+/// The number of coefficients, and how many of them are ones at the end.
 fn read_token(bits: &mut BitReader, around: Option<u8>) -> Option<(u8, u8)> {
     let table = match around {
         Some(0..=1) => 0,

@@ -1,4 +1,5 @@
-//! The tables of CAVLC, from ITU-T H.264, 9.2. Each has codes and their lengths in bits, in turn; a length of 0 where there is no code.
+//! The tables of CAVLC, from ITU-T H.264, 9.2. Each alternates between codes and their lengths in bits. A length of 0 means that there is
+//! no code.
 
 /// `coeff_token` by the number of coefficients nearby (below 2, below 4, below 8, in the DC of chroma), by the number of coefficients,
 /// and by that of trailing ones, from 0 to 3.

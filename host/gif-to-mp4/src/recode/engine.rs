@@ -47,7 +47,7 @@ impl Engine {
         self.renormalise();
     }
 
-    /// Encodes a bit that is as likely set as not.
+    /// Encodes a bit that is equally likely to be set or not.
     pub(super) fn even_bit(&mut self, bit: bool) {
         self.low = (self.low << 1) + if bit { self.range } else { 0 };
         self.queue += 1;

@@ -4,7 +4,7 @@
 use super::bits::{BitReader, BitWriter, escaped};
 use super::cabac_tables::INIT_IDC;
 
-/// Baseline is the only profile that OpenH264 encodes without CABAC, Main the lowest with it.
+/// Baseline is the only profile that OpenH264 encodes without CABAC; Main is the lowest with it.
 const BASELINE: u8 = 66;
 const MAIN: u8 = 77;
 
@@ -18,7 +18,7 @@ const KEYFRAME: u8 = 5;
 #[derive(Debug)]
 pub(super) struct Sequence {
     frame_number_bits: u32,
-    /// Bits of the order of pictures, if slices have it.
+    /// The number of bits of the picture order, if slices have it.
     order_bits: Option<u32>,
     /// Width and height in macroblocks.
     pub(super) size: (usize, usize),
@@ -39,14 +39,14 @@ pub(super) struct Slice {
     pub(super) intra: bool,
     /// The quantiser of its first macroblock.
     pub(super) quantiser: i32,
-    /// How many pictures there are to predict from.
+    /// The number of pictures to predict from.
     pub(super) references: u32,
     /// The new header, with whole bytes.
     pub(super) recoded: Vec<u8>,
 }
 
 impl Sequence {
-    /// Reads a set, and returns it for the Main profile.
+    /// Reads a set, and returns it converted to the Main profile.
     pub(super) fn recode(unit: &[u8]) -> Option<(Self, Vec<u8>)> {
         let &[header, profile, _, level, ref payload @ ..] = unit else { return None };
         if profile != BASELINE {
@@ -70,7 +70,7 @@ impl Sequence {
 }
 
 impl Pictures {
-    /// Reads a set, and returns it with the other entropy coder.
+    /// Reads a set, and returns it converted to the other entropy coder.
     pub(super) fn recode(unit: &[u8]) -> Option<(Self, Vec<u8>)> {
         let (&header, payload) = unit.split_first()?;
         let mut bits = BitReader::new(payload)?;
@@ -93,7 +93,7 @@ impl Pictures {
 }
 
 impl Slice {
-    /// Reads the header of a slice, up to its data. The only slice of a picture is expected.
+    /// Reads the header of a slice, up to its data. The slice must be the only one of its picture.
     pub(super) fn recode(
         bits: &mut BitReader,
         header: u8,

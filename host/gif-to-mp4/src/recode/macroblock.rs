@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Inter(Split),
     /// From the picture itself, in blocks of 4x4.
     Intra4,
-    /// From the picture itself, in this way of four.
+    /// From the picture itself, in one of four ways.
     Intra16(u8),
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Motion {
 #[derive(Debug, Default)]
 pub(super) struct Macroblock {
     pub(super) kind: Kind,
-    /// How each block is predicted; `None` for the mode that its neighbours suggest.
+    /// The prediction mode of each block; `None` for the mode that its neighbours suggest.
     pub(super) intra_modes: [Option<u8>; 16],
     pub(super) chroma_mode: u8,
     /// How each quarter is split.
@@ -82,9 +82,9 @@ pub(super) trait Counts {
     fn luma(&self, block: usize) -> [Option<u8>; 2];
     /// The numbers beside a block in one of the two planes of chroma.
     fn chroma(&self, plane: usize, block: usize) -> [Option<u8>; 2];
-    /// Notes the number of a block of luma.
+    /// Records the number of a block of luma.
     fn set_luma(&mut self, block: usize, count: u8);
-    /// Notes the number of a block of chroma.
+    /// Records the number of a block of chroma.
     fn set_chroma(&mut self, plane: usize, block: usize, count: u8);
 }
 
@@ -148,7 +148,7 @@ impl Macroblock {
                 *quarter = u8::try_from(bits.number()?).ok().filter(|&way| way < 4)?;
             }
         }
-        // A code of 4 says that there are quarters, all from the first picture.
+        // A code of 4 means that there are quarters, all from the first picture.
         if references > 1 && code != 4 {
             let quarters: &[&[usize]] = match split {
                 Split::Whole => &[&[0, 1, 2, 3]],

@@ -1,4 +1,4 @@
-//! The properties of the macroblocks to the left and above that codes depend on.
+//! The properties of the macroblocks to the left and above that the codes depend on.
 
 use super::macroblock::{BLOCKS, Counts, Kind, Macroblock};
 
@@ -15,11 +15,11 @@ pub(super) struct Remembered {
     chroma: [[u8; 4]; 2],
     /// How far the motion vector of each block is from its prediction, row by row.
     motion: [[u8; 2]; 16],
-    /// Whether each quarter is predicted from another picture than the first.
+    /// Whether each quarter is predicted from a picture other than the first.
     other_picture: [bool; 4],
 }
 
-/// The macroblocks before the current one, as far back as its neighbours are.
+/// The macroblocks before the current one, as far back as its neighbours.
 pub(super) struct Neighbours {
     row: Vec<Remembered>,
     column: usize,
@@ -48,7 +48,7 @@ impl Neighbours {
         [left, (!self.in_first_row).then_some(&self.row[self.column])]
     }
 
-    /// How many of those to the left (1) and above (2) have a property.
+    /// The number of those to the left (1) and above (2) that have a property.
     pub(super) fn weigh(&self, property: impl Fn(&Remembered) -> bool) -> usize {
         let [left, above] = self.both().map(|neighbour| neighbour.is_some_and(&property));
         usize::from(left) + 2 * usize::from(above)
@@ -71,7 +71,7 @@ impl Neighbours {
         usize::from(beside) + 2 * usize::from(over)
     }
 
-    /// Whether the quarters to the left (1) and above (2) of one are predicted from another picture than the first.
+    /// Whether the quarters to the left (1) and above (2) of one are predicted from a picture other than the first.
     pub(super) fn other_pictures(&self, quarter: usize) -> usize {
         let [left, above] = self.both();
         let current = &self.current.other_picture;
@@ -81,12 +81,12 @@ impl Neighbours {
         usize::from(beside) + 2 * usize::from(over)
     }
 
-    /// Notes which pictures the quarters are predicted from.
+    /// Records which pictures the quarters are predicted from.
     pub(super) fn set_pictures(&mut self, macroblock: &Macroblock) {
         self.current.other_picture = macroblock.references.map(|reference| reference > 0);
     }
 
-    /// How far motion vectors beside a block are from their predictions, across and down.
+    /// How far motion vectors next to a block are from their predictions, across and down.
     pub(super) fn motion(&self, x: usize, y: usize) -> [u32; 2] {
         let [left, above] = self.both();
         let current = &self.current.motion;
@@ -95,7 +95,7 @@ impl Neighbours {
         [0, 1].map(|axis| u32::from(beside[axis]) + u32::from(over[axis]))
     }
 
-    /// Notes how far the motion vector of a rectangle of blocks is from its prediction.
+    /// Records how far the motion vector of a rectangle of blocks is from its prediction.
     pub(super) fn set_motion(&mut self, [left, top, width, height]: [usize; 4], difference: [i32; 2]) {
         let distance = difference.map(|axis| axis.unsigned_abs().min(255) as u8);
         for y in top..top + height {

@@ -72,7 +72,7 @@ impl Writer {
         self.quantiser_changed = false;
     }
 
-    /// Writes a macroblock that is not skipped. The number of its coefficients is noted already.
+    /// Writes a macroblock that is not skipped. The number of its coefficients must have been recorded.
     pub(super) fn write(&mut self, macroblock: &Macroblock, near: &mut Neighbours) {
         if !self.intra {
             self.write_skipped(near, false);

@@ -102,7 +102,7 @@ fn export_does_not_resume_a_file_that_is_not_an_archive() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(&[b'x'; 2000]).unwrap();
     assert!(matches!(Exporter::resume(file.try_clone().unwrap()), Err(ExportError::Archive(ArchiveError::Invalid(_)))));
-    assert_eq!(file.metadata().unwrap().len(), 2000, "it is left as it is");
+    assert_eq!(file.metadata().unwrap().len(), 2000, "it is unchanged");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn ended(mut archive: Vec<u8>) -> Vec<u8> {
     archive
 }
 
-/// Imports with a budget and a limit of 100,000 bytes for a body.
+/// Imports with a budget, and a limit of 100,000 bytes per body.
 fn import_with(dir: &TestDirectory, budget: Option<u64>, archive: &[u8]) -> (ImportSummary, Vec<String>, Result<(), String>) {
     let mut destination = DirectoryImport::new(dir.open(), budget).unwrap();
     let mut refused = Vec::new();
@@ -48,7 +48,7 @@ fn invalid_entry_is_refused_and_the_next_one_is_imported() {
     let cases: [(&str, Sidecar, &[u8]); 4] = [
         ("SHA-256", Sidecar { body_digest: Some([7; 32]), ..good.clone() }, b"body"),
         ("has no digest", Sidecar { body_digest: None, ..good.clone() }, b"body"),
-        ("the body has 5 bytes, and the sidecar says 4", good.clone(), b"body!"),
+        ("the body has 5 bytes, but the sidecar says 4", good.clone(), b"body!"),
         ("the limit is 100000", sidecar(URL, &[0; 100_001]), &[0; 100_001]),
     ];
     for (why, wrong, body) in cases {
@@ -81,10 +81,10 @@ fn an_archive_in_another_order_or_with_other_members_ends_the_import() {
     let digest = KeyDigest::of(URL);
     let (json, other) = (sidecar(URL, b"body").to_json(), KeyDigest::of("https://x.org/b"));
     let archives: [(&str, Vec<Named>); 5] = [
-        ("without its sidecar", vec![(digest.media_file(), b"body".to_vec())]),
+        ("not preceded by its sidecar", vec![(digest.media_file(), b"body".to_vec())]),
         ("not followed by its body", vec![(digest.sidecar_file(), json.clone())]),
         ("not followed by its body", vec![(digest.sidecar_file(), json.clone()), (other.media_file(), b"body".to_vec())]),
-        ("larger than a sidecar", vec![(digest.sidecar_file(), vec![b' '; LARGEST_SIDECAR as usize + 1])]),
+        ("too large for a sidecar", vec![(digest.sidecar_file(), vec![b' '; LARGEST_SIDECAR as usize + 1])]),
         ("not a file of an entry", vec![("../../etc/passwd".into(), b"body".to_vec())]),
     ];
     for (why, members) in archives {
@@ -94,7 +94,7 @@ fn an_archive_in_another_order_or_with_other_members_ends_the_import() {
         members.iter().for_each(|(name, bytes)| member(&mut archive, name, bytes));
         let (summary, _, result) = import_with(&dir, None, &ended(archive));
         assert!(result.as_ref().is_err_and(|error| error.contains(why)), "{result:?}");
-        assert_eq!((summary.imported, dir.names().len()), (1, 2), "what came before it stays");
+        assert_eq!((summary.imported, dir.names().len()), (1, 2), "earlier entries are kept");
     }
 }
 

@@ -34,7 +34,7 @@ fn kept(codes: &[&'static str]) -> Vec<(&'static str, bool)> {
     codes.iter().map(|code| (*code, false)).collect()
 }
 
-/// A directory with an intact entry and one of each kind of damage.
+/// A directory with an intact entry, and one entry with each kind of damage.
 fn damaged() -> TestDirectory {
     let dir = TestDirectory::create();
     dir.store("https://x.org/intact", b"body");

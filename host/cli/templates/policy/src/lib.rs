@@ -36,8 +36,8 @@ impl Ranking {
             by_use = match (name.as_str(), value.as_str()) {
                 ("order", "use") => true,
                 ("order", "arrival") => false,
-                ("order", _) => return Err(format!("order is {value:?}; use or arrival will do")),
-                _ => return Err(format!("there is no option {name:?}; there is order")),
+                ("order", _) => return Err(format!("order is {value:?}; it must be use or arrival")),
+                _ => return Err(format!("there is no option {name:?}; the only one is order")),
             };
         }
         Ok(Self {
@@ -129,7 +129,7 @@ impl Guest for Component {
             options: vec![OptionDescription {
                 name: "order".into(),
                 default: "use".into(),
-                doc: "What the queue is in the order of: `use` or `arrival`.".into(),
+                doc: "The order of the queue: `use` or `arrival`.".into(),
             }],
         }
     }
