@@ -84,6 +84,7 @@ async fn file_that_becomes_shorter_while_it_is_sent_ends_the_response_short_and_
     let url = origin.serves("/large.bin", "application/pdf", media.clone());
     let service = dir.serve_with(&["--max-memory-items", "0"]).await;
     service.media(&url).await.is("miss");
+    service.until_stored(1).await;
     let mut client = RawClient::connect_with_small_buffer(&service).await;
     client.send_get(&media_path(&url)).await;
     assert!(client.read_bytes(12).await.ends_with(" 200"));
@@ -92,6 +93,7 @@ async fn file_that_becomes_shorter_while_it_is_sent_ends_the_response_short_and_
     let (received, _) = client.sip(1 << 20).await;
     assert!(received < LARGE_BYTES, "{received}");
     assert!(service.media(&url).await.is("miss").body == media);
+    service.until_stored(2).await;
     assert!(service.media(&url).await.is("hit").body == media);
 }
 

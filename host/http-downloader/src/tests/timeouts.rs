@@ -19,7 +19,7 @@ async fn each_phase_has_its_timeout() {
     expect_timeout(&format!("https://{address}/"), options, "connecting").await;
 
     let options = HttpOptions { first_byte_timeout: SHORT, ..patient.clone() };
-    expect_timeout(&origin_stalling_after("HTTP/1.1 200 OK\r\n").await, options, "answer").await;
+    expect_timeout(&origin_stalling_after("HTTP/1.1 200 OK\r\n").await, options, "respond").await;
 
     let options = HttpOptions { pause_timeout: SHORT, ..patient };
     expect_timeout(&origin_stalling_after(format!("{OK_HEAD}Content-Length: 6\r\n\r\none")).await, options, "no data of the body")
