@@ -111,7 +111,7 @@ async fn damaged_policy_choice_is_reported_and_does_not_prevent_the_start() {
             assert_eq!(service.put("https://nowhere.invalid/a.png", "image/png", png(1)).await.status, 201);
             let log = service.log();
             assert!(
-                log.iter().any(|line| line.contains("ignoring the previously chosen policy") && line.contains(name)),
+                log.iter().any(|line| line.contains("ignoring the previously selected policy") && line.contains(name)),
                 "{log:?}"
             );
             assert_eq!(send(service.request(Method::GET, "/policy")).await.json()["name"], "lru");

@@ -173,7 +173,7 @@ async fn missing_victims_are_replaced_by_the_least_recently_used_entries() {
         assert_eq!((stats.policy_rejected_ids, asked.cache.policy().rejected_ids), (0, 0));
     };
     stays(components::NAMES_TOO_FEW, "names-too-few", ask).await;
-    is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry but freed less than the 8192 bytes for it").await;
+    is_refused(components::NAMES_TOO_FEW, IN_A_TRIAL, "it admitted an entry but freed fewer than the 8192 bytes required").await;
 }
 
 #[tokio::test]

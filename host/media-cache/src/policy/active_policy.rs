@@ -12,7 +12,7 @@ use crate::policy::types::{Access, Entry, Event};
 pub(super) struct ActivePolicy {
     pub choice: PolicyChoice,
     pub instance: PolicyInstance,
-    /// By the number that the cache has given them.
+    /// The tiers, indexed by the number that the cache assigned to each.
     tiers: Vec<Option<PolicyHandle>>,
 }
 
@@ -32,7 +32,7 @@ impl ActivePolicy {
         Ok(active)
     }
 
-    /// A policy that has been started, without tiers.
+    /// A policy that has been started but has no tiers yet.
     pub fn of(choice: PolicyChoice, instance: PolicyInstance) -> Self {
         Self { choice, instance, tiers: Vec::new() }
     }

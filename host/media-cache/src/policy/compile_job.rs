@@ -1,8 +1,8 @@
 //! Jobs for the process that compiles policies, and how their results are loaded.
 //!
-//! Compiled code is trusted: it runs in this process, outside any sandbox. So only the output that `run_compile_job` wrote in a process of
-//! the same program, for this very job, may be loaded. Each job has a secret key that seals its result. Anything else is refused, such as a
-//! part of a result or the result of another job.
+//! Compiled code is trusted: it runs in this process, outside any sandbox. So only the output that `run_compile_job` wrote for this very
+//! job, in a process of the same program, may be loaded. Each job has a secret key that seals its result. Output without this seal, such as
+//! a truncated result or the result of another job, is refused.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

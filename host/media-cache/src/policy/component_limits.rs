@@ -1,9 +1,8 @@
 //! Checks components before they are compiled: that compiling will not cost too much, and that a policy really is one.
 //!
-//! Compiling takes time and memory that grow with the number and size of functions. In places, they grow faster than that, with local
-//! variables and types. The limits are far above the output of compilers for ordinary languages. The largest policies contain an
-//! interpreter: one built with componentize-py 0.25 (18 MB, 40 modules, 13,500 functions, the largest of 427 KB) stays below a quarter of
-//! each limit.
+//! Compiling takes time and memory that grow with the number and size of functions. Local variables and types can make them grow faster
+//! than that. The limits are far above the output of compilers for ordinary languages. The largest policies contain an interpreter: one
+//! built with componentize-py 0.25 (18 MB, 40 modules, 13,500 functions, the largest of 427 KB) stays below a quarter of each limit.
 
 use wasmparser::{FunctionBody, Parser, Payload};
 
@@ -56,7 +55,7 @@ impl Limited {
     }
 }
 
-/// Why a component is rejected: compiling it costs too much, or the bytes are not a component.
+/// Why a component is rejected: compiling it would cost too much, or the bytes are not a component.
 enum Rejection {
     TooCostly(Limited),
     Invalid(wasmparser::BinaryReaderError),
@@ -105,9 +104,9 @@ struct Contents<'a> {
     /// The names that the component itself imports and exports.
     imports: Vec<&'a str>,
     exports: Vec<&'a str>,
-    /// By [`Limited`].
+    /// The counts, indexed by [`Limited`].
     counts: [u64; Limited::Definitions as usize + 1],
-    /// The number of modules and components around the part that is being read.
+    /// The number of modules and components that enclose the part that is being read.
     depth: usize,
 }
 
@@ -251,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn component_beyond_a_limit_is_refused_with_the_limit() {
+    fn component_over_a_limit_is_refused_and_the_limit_is_named() {
         let exactly = refusal(&functions(99_999, 0, 0));
         assert!(exactly.contains("does not export"), "{exactly}");
         for (costly, limit) in [

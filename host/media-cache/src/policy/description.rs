@@ -1,4 +1,4 @@
-//! Checks texts of policies. They are displayed and logged, so they must be short single lines.
+//! Checks the texts of policies. They are displayed and logged, so they must be short single lines.
 
 use crate::policy::fault::PolicyFault;
 use crate::policy::types::Description;

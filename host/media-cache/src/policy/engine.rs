@@ -38,7 +38,7 @@ impl PolicyEngine {
         Self::with_compiled(CompiledComponents::default())
     }
 
-    /// The same, but keeps compiled built-in policies in `compiled`.
+    /// A new engine that keeps compiled built-in policies in `compiled`.
     pub(crate) fn with_compiled(compiled: CompiledComponents) -> wasmtime::Result<Self> {
         let wasmtime = Wasmtime::new(Config::new().concurrency_support(false).epoch_interruption(true))?;
         sandbox::keep_ticking(&wasmtime)?;
@@ -50,7 +50,7 @@ impl PolicyEngine {
     /// The built-in policy with this name. It is compiled once.
     ///
     /// # Errors
-    /// There is no such policy, or it cannot be compiled.
+    /// There is no such policy, or the policy cannot be compiled.
     pub fn built_in(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
         let known = embedded::POLICIES.iter().zip(&self.0.built_in).find(|((known, _), _)| *known == name);
         let Some(((_, bytes), cell)) = known else { return Err(ComponentError::UnknownPolicy(name.into())) };
@@ -74,7 +74,7 @@ impl PolicyEngine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// It is not a policy, has an import that a policy must not have, or is too costly to compile.
+    /// The bytes are not a policy, or the policy has an import that a policy must not have or is too costly to compile.
     pub fn compile(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
         check_magic(&what, bytes)?;
@@ -94,7 +94,7 @@ impl PolicyEngine {
         bytes: Bytes,
     ) -> Result<PolicyComponent, ComponentError> {
         let what = origin.to_string();
-        let interrupted = |_| ComponentError::Compiler { what: origin.to_string(), why: "it was interrupted".into() };
+        let interrupted = |_| ComponentError::Compiler { what: origin.to_string(), why: "compiling was interrupted".into() };
         check_magic(&what, &bytes)?;
         let checked = bytes.clone();
         let check = move || component_limits::check(&what, &checked);

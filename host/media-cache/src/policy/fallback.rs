@@ -1,5 +1,5 @@
-//! Handles policies that trap, exceed their limits or give impossible answers: the policy is disabled, and the built-in LRU takes over in
-//! the same call, seeded with everything that is tracked.
+//! Handles policies that trap, exceed their limits or return invalid results: the policy is disabled, and the built-in LRU takes over in
+//! the same call, seeded with all tracked entries.
 
 use media_cache_components as embedded;
 
@@ -15,7 +15,7 @@ impl PolicySlot {
     pub(super) fn fall_back(&mut self, fault: &PolicyFault) {
         let failed = self.active.take();
         let name = failed.as_ref().map_or("", |active| &active.instance.description().name);
-        tracing::error!(policy = name, "the policy is disabled and the built-in LRU takes over: {fault}");
+        tracing::error!(policy = name, "the policy was disabled and replaced with the built-in LRU: {fault}");
         self.record.failed(fault.to_string());
         if failed.is_some_and(|active| active.choice.is_built_in(embedded::LRU)) {
             return;
@@ -26,7 +26,7 @@ impl PolicySlot {
                 self.active = Some(active);
             }
             Err(error) => {
-                tracing::error!("the built-in LRU does not work either: {error}");
+                tracing::error!("the built-in LRU failed as well: {error}");
                 self.record.failed(error.to_string());
             }
         }

@@ -11,7 +11,7 @@ pub enum PolicyFault {
     /// A call took longer than this limit of processor time.
     #[error("a call took more than {} ms of processor time", .0.as_millis())]
     Overran(Duration),
-    /// The policy trapped after it had been denied memory beyond this limit in bytes.
+    /// The policy trapped after it had been denied memory beyond its limit, given in bytes.
     #[error("it needed more than its limit of {} MiB of memory", .0 >> 20)]
     OutOfMemory(u64),
     /// The description of the policy is invalid, for example too long; the text says how.
@@ -29,5 +29,5 @@ pub enum PolicyFault {
 
 /// The trap of a call that exceeds its time limit.
 #[derive(Debug, thiserror::Error)]
-#[error("the call has used up its time")]
+#[error("the call exceeded its time limit")]
 pub(super) struct TimeIsUp;

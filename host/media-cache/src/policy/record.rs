@@ -10,7 +10,7 @@ use crate::policy::component::PolicyOrigin;
 use crate::policy::spec::{PolicyChoice, PolicySpec};
 use crate::policy::types::Description;
 
-/// Bounds for calls to a policy: most take less than a microsecond, and the default limit is 250 ms.
+/// Bounds of the histogram of calls to a policy. Most calls take less than a microsecond, and the default limit is 250 ms.
 const CALL_BOUNDS: &[Duration] = &[
     Duration::from_nanos(250),
     Duration::from_nanos(500),
@@ -31,7 +31,7 @@ const CALL_BOUNDS: &[Duration] = &[
 pub struct PolicyTotals {
     /// The durations of calls.
     pub calls: HistogramSnapshot,
-    /// Ids in answers that were ignored because they were not tracked or were named twice.
+    /// The number of ids that were ignored in the policies' answers, because they were not tracked or were named twice.
     pub rejected_ids: u64,
 }
 
@@ -81,7 +81,8 @@ pub struct FaultReport {
 pub struct SwapProgress {
     /// The origin of the new policy.
     pub to: PolicyOrigin,
-    /// The number of entries in both tiers with which the new policy was seeded so far. Entries that are used meanwhile are counted again.
+    /// The number of entries in both tiers with which the new policy has been seeded so far. Entries that are used during the swap count
+    /// again.
     pub seeded: u64,
     /// The number of entries in both tiers when the swap began.
     pub entries: u64,
@@ -112,7 +113,7 @@ pub struct PolicyStatus {
     pub time: Duration,
     /// The linear memory of the policy in bytes.
     pub memory_bytes: u64,
-    /// Ids in its answers that were ignored because they were not tracked or were named twice.
+    /// The number of ids that were ignored in the policy's answers, because they were not tracked or were named twice.
     pub rejected_ids: u64,
     /// How often the policy was replaced on demand since the cache was opened.
     pub swaps: u64,
@@ -159,7 +160,7 @@ impl Record {
         Self::new(facts.choice.clone(), facts.description.clone())
     }
 
-    /// Begins a swap of the cache component, unless the policy is being replaced. The policy cannot be replaced until this swap ends.
+    /// Begins a swap of the cache component, unless the policy is being replaced. Until this swap ends, the policy cannot be replaced.
     pub fn begin_component_swap(&self) -> bool {
         let mut facts = self.facts();
         let free = facts.swap.is_none() && !facts.component_swap;
@@ -167,12 +168,12 @@ impl Record {
         free
     }
 
-    /// Ends what [`begin_component_swap`](Self::begin_component_swap) began.
+    /// Ends a swap of the cache component.
     pub fn end_component_swap(&self) {
         self.facts().component_swap = false;
     }
 
-    /// Begins a swap, unless one of the policy or of the cache component is in progress.
+    /// Begins a swap of the policy, unless a swap of the policy or of the cache component is in progress.
     pub fn begin_swap(&self, to: &PolicyChoice) -> bool {
         let mut facts = self.facts();
         let free = facts.swap.is_none() && !facts.component_swap;
@@ -294,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn every_option_has_the_value_that_was_given_or_its_default() {
+    fn every_option_has_its_given_or_default_value() {
         let options = |given: &[(&str, &str)]| record(given).status().options;
         assert_eq!(options(&[]), [("window".into(), "10".into()), ("depth".into(), "4".into())]);
         assert_eq!(options(&[("depth", "5")]), [("window".into(), "10".into()), ("depth".into(), "5".into())]);

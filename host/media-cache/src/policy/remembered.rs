@@ -1,4 +1,4 @@
-//! Remembers for the next start which policy was chosen while the service ran.
+//! Remembers, for the next start, which policy was selected while the service was running.
 //!
 //! In the directory of the entries, `.media-cache/policy.json` names the policy, and `.media-cache/policies/{digest}.wasm` contains it if
 //! it was uploaded. Older versions used `media-cache.policy.json` and `media-cache.policies/`, which are moved.
@@ -28,42 +28,42 @@ const OLD_UPLOADS: &str = "media-cache.policies";
 /// The maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The policy that is remembered in a cache's directory.
+/// Remembers a policy in the directory of a cache.
 #[derive(Clone, Debug)]
 pub struct RememberedPolicy {
     directory: PathBuf,
     configured: PolicySpec,
 }
 
-/// The content of the file.
+/// The content of `policy.json`.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// The configured policy at the time of the choice.
+    /// The policy that was configured when the selection was made.
     configured: PolicySpec,
     chosen: PolicySpec,
 }
 
 impl RememberedPolicy {
-    /// For the cache in `directory`, which is configured to start with the policy `configured`.
+    /// For a cache in `directory` that is configured to start with the policy `configured`.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, configured: PolicySpec) -> Self {
         Self { directory: directory.into(), configured }
     }
 
-    /// The policy that was chosen last. `None` if none was chosen, if another policy has been configured since (the later choice counts),
-    /// or if the file cannot be read.
+    /// The policy that was selected last. `None` if none was selected, if another policy has been configured since and therefore takes
+    /// precedence, or if the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<PolicySpec> {
         let remembered = self.read()?;
         let mut chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         if let PolicyOrigin::File(path) = &mut chosen.origin {
-            // Uploads are in this directory, which may have been moved.
+            // The paths of uploads are relative to this directory, which may have been moved.
             *path = self.directory.join(&path);
         }
         Some(chosen)
     }
 
-    /// Reads the file, or that of an older version.
+    /// Reads the file, or the file of an older version if the current one cannot be read.
     fn read(&self) -> Option<Remembered> {
         for name in [FILE, OLD_FILE] {
             let path = self.directory.join(name);
@@ -83,8 +83,8 @@ impl RememberedPolicy {
         None
     }
 
-    /// Moves the files of older versions, and forgets the choice if another policy has been configured since. Only the process that holds
-    /// the lock of the directory may call this.
+    /// Moves the files of older versions, and forgets the selection if another policy has been configured since. Only the process that
+    /// holds the lock on the directory may call this.
     ///
     /// # Errors
     /// A file cannot be moved or removed.
@@ -116,11 +116,11 @@ impl RememberedPolicy {
         fs::remove_file(old_file)
     }
 
-    /// Remembers the choice. `upload` contains the bytes of its component if it was just uploaded. Uploaded components other than this one
+    /// Saves the selection. `upload` contains the bytes of its component if it was just uploaded. Uploaded components other than this one
     /// and `previous` are deleted.
     ///
     /// # Errors
-    /// A file cannot be written. The previous choice then remains.
+    /// A file cannot be written. The previous selection then remains.
     pub fn remember(&self, choice: &PolicyChoice, upload: Option<&[u8]>, previous: Option<&PolicyChoice>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;
@@ -157,7 +157,7 @@ impl RememberedPolicy {
 }
 
 fn warn_of(path: &Path, error: &dyn std::error::Error) {
-    tracing::warn!("ignoring the previously chosen policy, because {} cannot be read: {error}", path.display());
+    tracing::warn!("ignoring the previously selected policy, because {} cannot be read: {error}", path.display());
 }
 
 fn upload_name(digest: &str) -> String {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_remembered_until_another_policy_is_configured() {
+    fn selected_policy_is_remembered_until_another_one_is_configured() {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         assert_eq!(memory.recall(), None);
@@ -185,13 +185,13 @@ mod tests {
         let another = RememberedPolicy::new(directory.path(), "lru:b=2".parse().unwrap());
         assert_eq!(another.recall(), None);
         another.forget_the_outdated().unwrap();
-        assert_eq!(memory.recall(), None, "a later choice is not undone by an earlier one");
+        assert_eq!(memory.recall(), None, "the earlier selection does not come back");
         fs::write(directory.path().join(FILE), "{").unwrap();
         assert_eq!(memory.recall(), None);
     }
 
     #[test]
-    fn choice_in_the_old_location_is_recalled_and_migrated() {
+    fn selection_in_the_old_location_is_recalled_and_moved() {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());
@@ -202,7 +202,7 @@ mod tests {
         fs::write(&old_file, fs::read_to_string(&file).unwrap().replace(UPLOADS, OLD_UPLOADS)).unwrap();
         fs::rename(directory.path().join(UPLOADS), directory.path().join(OLD_UPLOADS)).unwrap();
         fs::remove_dir_all(directory.path().join(OURS)).unwrap();
-        assert!(memory.recall().unwrap().compile(&engine).is_ok(), "before it is moved");
+        assert!(memory.recall().unwrap().compile(&engine).is_ok(), "before the file is moved");
         memory.forget_the_outdated().unwrap();
         assert!(!old_file.exists() && !directory.path().join(OLD_UPLOADS).exists());
         let recalled = memory.recall().unwrap();
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn choice_that_is_not_a_small_regular_file_is_ignored() {
+    fn selection_that_is_not_a_small_regular_file_is_ignored() {
         for name in [FILE, OLD_FILE] {
             let directory = tempfile::tempdir().unwrap();
             let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn uploaded_policies_are_kept_while_the_choice_or_a_rollback_needs_them() {
+    fn uploaded_policies_are_kept_while_selected_or_needed_for_a_rollback() {
         let directory = tempfile::tempdir().unwrap();
         let memory = RememberedPolicy::new(directory.path(), PolicySpec::default());
         let (engine, lru) = (PolicyEngine::new().unwrap(), crate::embedded::policy("lru").unwrap());
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(uploads(), 1);
         let built_in = choice("lru");
         memory.remember(&built_in, None, Some(&upload)).unwrap();
-        assert_eq!(uploads(), 1, "a rollback would need it");
+        assert_eq!(uploads(), 1, "a rollback would need the upload");
         memory.remember(&built_in, None, Some(&built_in)).unwrap();
         assert_eq!(uploads(), 0);
         assert!(memory.remember(&upload, None, None).is_err());

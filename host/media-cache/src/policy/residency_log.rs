@@ -1,9 +1,8 @@
-//! Records which entries a policy tracks, in the order of their use: everything that the policy has been told, so that another policy can
-//! be seeded with the same.
+//! Records which entries a policy tracks, in the order of their use, so that another policy can be seeded with the same state.
 //!
-//! It is maintained from the cache's calls only. A policy that is taking over receives deltas, coldest entries first, while its predecessor
-//! still decides. An entry that is used meanwhile moves to the hot end, and is therefore part of a later delta. After the last delta, the
-//! new policy knows the current order of use.
+//! The log is derived only from the cache's calls to the policy. A policy that is taking over receives deltas, coldest entries first, while
+//! its predecessor still decides. An entry that is used in the meantime moves to the hot end, and is therefore part of a later delta. After
+//! the last delta, the new policy has the current order of use.
 
 use media_cache_policy_structures::{Queue, Slab};
 
@@ -41,7 +40,7 @@ impl Default for Known {
     }
 }
 
-/// A part of the data that a policy that is taking over has to receive.
+/// A part of the state that a policy has to receive before it takes over.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Delta {
     /// Entries that are no longer tracked. They must be reported first.
@@ -94,7 +93,7 @@ impl ResidencyLog {
         Some(Entry { id, fingerprint, size: self.entries.size(id), hits, accessed_at, cost, waiters, kind })
     }
 
-    /// Adds entries, each hotter than those before.
+    /// Adds entries, coldest first. Each is hotter than all entries before it.
     pub fn restore(&mut self, entries: &[Entry]) {
         entries.iter().for_each(|entry| self.insert(*entry));
     }
@@ -174,7 +173,7 @@ impl ResidencyLog {
         self.next = self.next.or(Some(id));
     }
 
-    /// Called when an entry leaves its position: if it is the next to be delivered, continues with the one after it.
+    /// Called when an entry leaves its position. If the entry is the next one to deliver, the one after it is next instead.
     fn skip(&mut self, id: u64) {
         if self.next == Some(id) {
             self.next = self.entries.newer(id);

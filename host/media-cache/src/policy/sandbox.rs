@@ -1,8 +1,8 @@
 //! The sandbox of a policy: memory up to a limit, time up to a deadline, and nothing else.
 //!
-//! Tools often build components that expect a system (WASI 0.2). To support these, the interfaces exist but are inert: the environment is
-//! empty, no directory is open, output is discarded, clocks stand still, random numbers are always the same, and waiting is an error.
-//! Interfaces that reach further, such as sockets, do not exist.
+//! Compilers often produce components that expect a system (WASI 0.2). To support these, the interfaces exist but are inert: the
+//! environment is empty, no directory is open, output is discarded, clocks stand still, random numbers are always the same, and waiting is
+//! an error. Interfaces that allow more than this, such as sockets, do not exist.
 
 use std::time::Duration;
 
@@ -26,18 +26,18 @@ const TICK: Duration = Duration::from_millis(20);
 /// The packages of interfaces that a policy may import.
 const INERT: [&str; 5] = ["wasi:cli/", "wasi:clocks/", "wasi:filesystem/", "wasi:io/", "wasi:random/"];
 
-/// How many elements all tables of a policy may have together. They use the host's memory.
+/// The maximum total number of elements in the tables of a policy. They use the host's memory.
 const TABLE_ELEMENTS: usize = 1 << 20;
 
-/// How many handles to inert resources a policy may have.
+/// The maximum number of handles to inert resources that a policy may have.
 const HANDLES: usize = 1024;
 
 /// The limits of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyLimits {
-    /// The linear memory of an instance, for all tiers together, in bytes. Default: 256 MiB.
+    /// The maximum linear memory of an instance, summed over all tiers, in bytes. Default: 256 MiB.
     pub memory_bytes: u64,
-    /// The processor time of one call, measured to about 20 ms. Default: 250 ms.
+    /// The maximum processor time of one call, accurate to about 20 ms. Default: 250 ms.
     pub call_time: Duration,
 }
 
@@ -167,7 +167,7 @@ impl HostMonotonicClock for StandsStill {
     }
 }
 
-/// It is impossible to wait for a clock that stands still. With a clock that runs, a policy could wait past any deadline.
+/// Waiting is refused: with a clock that stands still, it would never end; with a running clock, a policy could wait past any deadline.
 impl monotonic_clock::Host for SandboxState {
     fn now(&mut self) -> wasmtime::Result<u64> {
         Ok(0)
@@ -231,7 +231,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<SandboxState>> 
     Ok(linker)
 }
 
-/// The first of these imports that reaches beyond an inert WASI 0.2.
+/// The first of these imports that is not part of the inert WASI 0.2.
 pub(crate) fn reaches_for<'a>(imports: &[&'a str]) -> Option<&'a str> {
     let inert = |name: &str| INERT.iter().any(|package| name.starts_with(package)) && name.contains("@0.2.");
     imports.iter().copied().find(|name| !inert(name))
@@ -267,19 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn memories_are_limited_together() {
+    fn all_memories_share_one_limit() {
         let mut store = store(100);
         let state = store.data_mut();
         assert!(state.memory_growing(0, 60, None).unwrap() && state.memory_growing(0, 30, None).unwrap());
         assert!(!state.memory_growing(30, 41, None).unwrap());
         assert!(state.was_denied_memory());
-        assert!(state.memory_growing(30, 40, None).unwrap(), "the limit is exact");
+        assert!(state.memory_growing(30, 40, None).unwrap(), "exactly the limit is allowed");
         assert_eq!((state.memory_bytes(), state.was_denied_memory()), (100, false));
         assert!(!state.memory_growing(60, usize::MAX, None).unwrap());
     }
 
     #[test]
-    fn tables_are_limited_together() {
+    fn all_tables_share_one_limit() {
         let mut store = store(100);
         let state = store.data_mut();
         assert!(state.table_growing(0, TABLE_ELEMENTS / 2, None).unwrap());

@@ -1,8 +1,8 @@
 //! The policy that a cache calls. `fallback` handles its faults, and `swap` replaces it.
 //!
-//! A policy that traps or exceeds a limit is disabled, and the built-in LRU takes over in the same call, seeded with everything that is
-//! tracked. If the LRU fails too, every candidate is admitted and no victims are named. The cache makes up for missing victims using its
-//! own order of use, and so continues as a plain LRU. No request fails because of this.
+//! A policy that traps or exceeds a limit is disabled, and the built-in LRU takes over in the same call, seeded with all tracked entries.
+//! If the LRU fails too, every candidate is admitted and no victims are named. The cache makes up for missing victims using its own order
+//! of use, and so continues as a plain LRU. No request fails because of this.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,7 +25,7 @@ pub(crate) struct PolicySlot {
     /// `None` if even the built-in LRU has failed.
     pub(super) active: Option<ActivePolicy>,
     pub(super) tiers: Vec<Option<TierState>>,
-    /// The number of swaps that were begun, which is also the number of the current one.
+    /// The number of swaps that have begun. It also identifies the current swap.
     pub(super) swap: u64,
     pub(super) swapping: bool,
 }
@@ -58,7 +58,7 @@ impl PolicySlot {
         self.active.as_ref().map_or_else(nothing, |active| active.instance.description().clone())
     }
 
-    /// Creates a tier, with the options that were chosen for the policy.
+    /// Creates a tier, with the options that are configured for the policy.
     pub fn create(&mut self, capacity: u64) -> Result<TierHandle, String> {
         // A policy that is about to take over would lack this tier, so this ends the swap. Caches create their tiers when they start.
         self.swapping = false;
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn call_of_a_looping_policy_is_interrupted_near_its_time_limit() {
+    fn call_to_a_looping_policy_is_interrupted_near_its_time_limit() {
         let mut slot = slot(choice(components::LOOPS));
         let tier = slot.create(3).unwrap();
         ENGINE.built_in(embedded::LRU).unwrap();
@@ -262,7 +262,7 @@ mod tests {
     fn failed_lru_fallback_admits_everything_and_names_no_victims() {
         let mut slot = slot(choice(components::NAMES_TOO_FEW));
         let tier = slot.create(3).unwrap();
-        // The policy and the LRU would both need more memory for these entries than they may use.
+        // For these entries, the policy and the LRU would both need more memory than their limit.
         let others = 2..800_000;
         let entries: Vec<Entry> = std::iter::once(0).chain(others.clone()).map(entry).collect();
         slot.restore(&tier, &entries);
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_does_not_start_again_is_replaced() {
+    fn policy_that_fails_to_start_again_is_replaced() {
         let mut slot = slot(choice(components::TRAPS_IN_DESCRIBE));
         assert_eq!((slot.describe().name.as_str(), slot.status().fallbacks), ("lru", 1));
         assert_eq!(slot.status().last_fault.unwrap().policy, "chosen");
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_in_one_tier_keeps_the_state_of_the_other_tiers() {
+    fn fault_in_one_tier_preserves_the_state_of_the_other_tiers() {
         let mut slot = slot(choice(components::LOOPS_WHEN_DROPPED));
         let (first, second) = (slot.create(9).unwrap(), slot.create(9).unwrap());
         slot.restore(&first, &[entry(0), entry(1)]);
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_or_outdated_swap_gets_no_deltas() {
+    fn no_deltas_are_available_for_an_ended_or_outdated_swap() {
         let mut slot = slot(choice(embedded::policy("lru").unwrap()));
         let tier = slot.create(9).unwrap();
         let outline = slot.begin_swap();

@@ -78,11 +78,11 @@ impl FromStr for PolicySpec {
                 path.is_file().then_some(PolicyOrigin::File(path))
             }
         };
-        // The name of a file may contain a colon.
+        // A file name may contain a colon.
         if let Some(origin) = origin(text) {
             return Ok(Self { origin, options: Vec::new() });
         }
-        // So may options: they begin after the first colon that follows the name of an existing policy or file.
+        // Options may contain colons too: they begin after the first colon that follows the name of an existing policy or file.
         let parts = || text.match_indices(':').map(|(at, _)| (&text[..at], &text[at + 1..]));
         let found = parts().find_map(|(name, options)| Some((origin(name)?, options)));
         let unknown = || PolicySpecError::Unknown(parts().next().map_or(text, |(name, _)| name).into());
@@ -133,13 +133,13 @@ impl PolicyChoice {
         description.options.iter().map(|option| (option.name.clone(), value(option))).collect()
     }
 
-    /// Whether it is the same component with the same options.
+    /// Whether the component and the options are the same.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.component.digest() == other.component.digest() && self.options == other.options
     }
 
-    /// Whether it is the built-in policy with this name.
+    /// Whether this is the built-in policy with this name.
     #[must_use]
     pub fn is_built_in(&self, name: &str) -> bool {
         matches!(self.component.origin(), PolicyOrigin::BuiltIn(known) if known == name)
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_have_a_colon_in_its_name() {
+    fn file_name_may_contain_a_colon() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a:b=c.wasm");
         std::fs::write(&path, "").unwrap();

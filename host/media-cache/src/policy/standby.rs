@@ -1,4 +1,4 @@
-//! The policy of a cache component on standby: it learns about the entries, but its status is not reported as that of the cache.
+//! The policy of a cache component on standby. It learns of the entries, but its status is not reported as that of the cache.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! Inert streams and pollables: output is discarded, input is at its end, and everything is ready.
 //!
-//! The implementations of `wasmtime-wasi` would block their thread on an executor. On a thread that already runs an executor, such as a
-//! cache's, that panics.
+//! The implementations in `wasmtime-wasi` would block their thread on an executor. This panics on a thread that already runs an executor,
+//! such as a cache's.
 
 use wasmtime::Result;
 use wasmtime::component::{HasData, Resource, ResourceTable};

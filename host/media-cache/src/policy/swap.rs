@@ -1,7 +1,8 @@
-//! Replaces the policy of a cache while the cache serves.
+//! Replaces the policy of a cache while the cache is serving requests.
 //!
 //! The new policy is started, tried and seeded on a separate thread. The driver thread passes deltas to it between two requests. Finally,
-//! between two calls to a policy, it replaces the old policy with the new one. If anything fails before that, nothing changes.
+//! the driver thread replaces the old policy with the new one, between two calls to a policy. If anything fails before that, nothing
+//! changes.
 
 use std::sync::Arc;
 
@@ -80,7 +81,7 @@ impl Swapper {
         let total: usize = tiers.iter().map(|(_, _, entries)| entries).sum();
         self.record.progress(0, total as u64);
         let (mut seeded, limit) = (0, total.saturating_mul(4).saturating_add(64 * SEED_PAGE));
-        // Entries that are used during a round are delivered in the next one. When a round is short, the rest is delivered as the policy
+        // Entries that are used during a round are delivered in the next one. Once a round is short, the rest is delivered as the policy
         // takes over.
         loop {
             let mut round = 0;
@@ -104,12 +105,12 @@ impl Swapper {
             }
         }
         let before = self.on_slot(move |slot| slot.take_over(swap, active))??;
-        // Its memory is freed here, and not on the driver thread.
+        // Frees the old policy's memory here, and not on the driver thread.
         drop(before);
         Ok(())
     }
 
-    /// Makes the driver thread do something with the policy, between two requests.
+    /// Makes the driver thread work on the policy slot, between two requests.
     fn on_slot<T: Send + 'static>(&self, work: impl FnOnce(&mut PolicySlot) -> T + Send + 'static) -> Result<T, SwapError> {
         let (reply, answer) = oneshot::channel();
         let work = move |slot: &mut PolicySlot| drop(reply.send(work(slot)));
@@ -153,7 +154,7 @@ impl PolicySlot {
         Some(self.tiers.get_mut(number)?.as_mut()?.residency.delta(SEED_PAGE))
     }
 
-    /// Ends a swap, whether it succeeded or not. Nothing is recorded for it any more.
+    /// Ends a swap, whether it succeeded or not. From then on, nothing is recorded for it.
     pub(super) fn end_swap(&mut self, swap: u64) {
         if self.is_under_way(swap) {
             self.swapping = false;
@@ -172,7 +173,7 @@ impl PolicySlot {
                     break;
                 }
                 active.apply(number, &delta)?;
-                // The cache waits for this, so all of it may take no longer than one call.
+                // The cache is waiting, so the whole takeover may take no longer than one call.
                 if processor_time().saturating_sub(began) > self.limits.call_time {
                     return Err(SwapError::CannotKeepUp);
                 }

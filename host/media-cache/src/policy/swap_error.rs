@@ -4,7 +4,7 @@ use crate::policy::fault::PolicyFault;
 use crate::policy::instance::CreateError;
 use crate::policy::trial::TrialError;
 
-/// Why the policy was not replaced. The old policy stays in place.
+/// Why the policy was not replaced. The old policy remains active.
 #[derive(Debug, thiserror::Error)]
 pub enum SwapError {
     /// Another swap, of a policy or of the cache component, is in progress. Try again once it has ended.
@@ -25,7 +25,7 @@ pub enum SwapError {
     /// The cache component crashed during the swap. Retrying may succeed.
     #[error("the cache component crashed during the swap; try again")]
     Interrupted,
-    /// The cache component cannot be called; the text says why. A swap that had begun may still succeed.
+    /// The cache component cannot be called; the text says why. A swap that has already begun may still succeed.
     #[error("the policy cannot be replaced while the cache is degraded: {0}")]
     Unavailable(String),
     /// The cache was closed.

@@ -48,7 +48,7 @@ pub(super) fn run(engine: &PolicyEngine, choice: &PolicyChoice, limits: PolicyLi
     trial.give_up(&victims)?;
     match trial.used() {
         0 => Ok(()),
-        left => Err(TrialError::Answer(format!("when it had to free all {used} bytes, it left {left}"))),
+        left => Err(TrialError::Answer(format!("it had to free all {used} bytes, but left {left}"))),
     }
 }
 
@@ -73,7 +73,7 @@ impl Trial {
                 self.kept += u64::from(self.resident[id as usize]);
                 match self.used() {
                     used if used <= ENTRIES * SIZE => Ok(()),
-                    _ => Err(TrialError::Answer(format!("it admitted an entry but freed less than the {needed} bytes for it"))),
+                    _ => Err(TrialError::Answer(format!("it admitted an entry but freed fewer than the {needed} bytes required"))),
                 }
             }
         }
