@@ -20,7 +20,7 @@ pub enum ComponentError {
     /// There is no built-in policy with this name.
     #[error("there is no built-in policy {0:?}; the built-in policies are {names}", names = embedded::policy_names().join(", "))]
     UnknownPolicy(String),
-    /// It was built for another version of the contract.
+    /// The component was built for another version of the contract.
     #[error("{what} was built for {interface}; this host accepts {accepted}")]
     OtherVersion {
         /// The component.
@@ -30,12 +30,13 @@ pub enum ComponentError {
         /// The packages and versions that this host accepts.
         accepted: String,
     },
-    /// It was uploaded, and its bytes are no longer available.
+    /// The component was uploaded, and its bytes are no longer available.
     #[error("the upload is no longer available; upload it again")]
     Gone,
-    /// It is a policy with an import that a policy must not have.
+    /// The component is a policy with an import that a policy must not have.
     #[error(
-        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, but a policy may only import inert WASI 0.2"
+        "{what} is not a component of the world `eviction-policy`: it imports `{import}`, but a policy may only \
+         import inert WASI 0.2 interfaces"
     )]
     Reaches {
         /// The component.
@@ -43,7 +44,7 @@ pub enum ComponentError {
         /// The import.
         import: String,
     },
-    /// Compiling it exceeds, or would exceed, a limit.
+    /// Compiling the component exceeds, or would exceed, a limit.
     #[error("{what} is too costly to compile: {limit}")]
     TooCostly {
         /// The component.
@@ -51,7 +52,7 @@ pub enum ComponentError {
         /// The limit that it exceeds.
         limit: String,
     },
-    /// It cannot be compiled, for a reason other than the component itself.
+    /// The component was not compiled, for a reason other than the component itself.
     #[error("{what} cannot be compiled: {why}")]
     Compiler {
         /// The component.
@@ -59,13 +60,13 @@ pub enum ComponentError {
         /// What failed.
         why: String,
     },
-    /// It is a core WebAssembly module, not a component.
+    /// The file is a core WebAssembly module, not a component.
     #[error("{0} is a core module, not a component; in Rust, build for the target wasm32-wasip2")]
     CoreModule(String),
-    /// It is not WebAssembly.
+    /// The file is not WebAssembly.
     #[error("{0} is not WebAssembly")]
     NotWasm(String),
-    /// It is not a valid WebAssembly component, or does not fit the world.
+    /// The file is not a valid WebAssembly component, or the component does not fit the world.
     #[error("{what} is not a component of the world `{world}`: {error:#}")]
     Unfit {
         /// The component.
@@ -86,7 +87,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, ComponentError> {
         .map_err(|error| ComponentError::Read { path: path.display().to_string(), error })
 }
 
-/// Distinguishes files that are not components from unsuitable components, which get more specific errors.
+/// Refuses files that are not components at all, with errors that are more specific than those of the compiler.
 pub(crate) fn check_magic(what: &str, bytes: &[u8]) -> Result<(), ComponentError> {
     match bytes {
         [b'\0', b'a', b's', b'm', 1, 0, 0, 0, ..] => Err(ComponentError::CoreModule(what.into())),

@@ -1,5 +1,5 @@
-//! Logs what a cache component writes to standard error, such as the reason for a crash. It is not passed on to standard error, since the
-//! store's thread must not wait for a reader.
+//! Logs what a cache component writes to standard error, such as the reason for a crash. The output does not go to the standard error of
+//! this process, since the store's thread must not wait for a reader.
 
 use std::io;
 use std::pin::Pin;
@@ -16,12 +16,12 @@ const MAX_LINE: usize = 4096;
 #[derive(Clone, Default)]
 pub(crate) struct ComponentLog(Arc<Mutex<PartialLine>>);
 
-/// The part of an unfinished line that has been written.
+/// The bytes of an unfinished line so far.
 #[derive(Default)]
 struct PartialLine(Vec<u8>);
 
 impl PartialLine {
-    /// Adds bytes, and passes on each finished line. A line that is too long ends at the limit.
+    /// Adds bytes, and passes on each finished line. A line that is too long is split at the limit.
     fn write(&mut self, bytes: &[u8], mut ended: impl FnMut(&[u8])) {
         for byte in bytes {
             if *byte != b'\n' {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_logged_at_their_end_or_at_the_length_limit() {
+    fn line_is_logged_when_it_ends_or_reaches_the_length_limit() {
         let (mut line, mut logged) = (PartialLine::default(), Vec::new());
         for bytes in [&b"first"[..], b" line\nsecond\n\nth", b"ird", &[b'x'; MAX_LINE], b"\n"] {
             line.write(bytes, |line| logged.push(String::from_utf8(line.to_vec()).unwrap()));

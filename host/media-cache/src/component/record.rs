@@ -34,7 +34,7 @@ pub struct ComponentStatus {
     pub failed_swaps: u64,
     /// The new component of the swap in progress.
     pub swap: Option<ComponentDescription>,
-    /// The component that does not start, if the current one is running as its fallback: see
+    /// The component that failed to start, if the current one is running as its fallback: see
     /// [`Builder::fallback_component`](crate::Builder::fallback_component).
     pub fallback_from: Option<ComponentDescription>,
 }
@@ -86,7 +86,7 @@ impl ComponentRecord {
         facts.swaps += 1;
     }
 
-    /// Records that the component does not start, and that this one runs in its place.
+    /// Records that the component failed to start, and that `to` runs in its place.
     pub fn fell_back(&self, to: CacheComponent) {
         let mut facts = self.facts();
         facts.fallback_from = Some(facts.current.description().clone());

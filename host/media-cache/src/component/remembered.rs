@@ -1,4 +1,4 @@
-//! Remembers for the next start which cache component was chosen while the service ran.
+//! Remembers, for the next start, which cache component was selected while the service was running.
 //!
 //! In the directory of the entries, `.media-cache/component.json` names the component, and `.media-cache/components/{digest}.wasm` contains
 //! it if it was uploaded.
@@ -22,36 +22,36 @@ const UPLOADS: &str = ".media-cache/components";
 /// The maximum size of a file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The component that is remembered in a cache's directory.
+/// Remembers a component in the directory of a cache.
 #[derive(Clone, Debug)]
 pub struct RememberedComponent {
     directory: PathBuf,
     configured: ComponentOrigin,
 }
 
-/// The content of the file.
+/// The content of `component.json`.
 #[derive(Serialize, Deserialize)]
 struct Remembered {
-    /// The configured component at the time of the choice.
+    /// The component that was configured when the selection was made.
     configured: ComponentOrigin,
     chosen: ComponentOrigin,
 }
 
 impl RememberedComponent {
-    /// For the cache in `directory`, which is configured to start with the component `configured`.
+    /// For a cache in `directory` that is configured to start with the component `configured`.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>, configured: ComponentOrigin) -> Self {
         Self { directory: directory.into(), configured }
     }
 
-    /// The component that was chosen last. `None` if none was chosen, if another component has been configured since (the later choice
-    /// counts), or if the file cannot be read.
+    /// The component that was selected last. `None` if none was selected, if another component has been configured since and therefore
+    /// takes precedence, or if the file cannot be read.
     #[must_use]
     pub fn recall(&self) -> Option<ComponentOrigin> {
         let remembered = self.read()?;
         let chosen = Some(remembered.chosen).filter(|_| remembered.configured == self.configured)?;
         Some(match chosen {
-            // Uploads are in this directory, which may have been moved.
+            // The paths of uploads are relative to this directory, which may have been moved.
             ComponentOrigin::File(path) => ComponentOrigin::File(self.directory.join(path)),
             chosen => chosen,
         })
@@ -60,7 +60,7 @@ impl RememberedComponent {
     fn read(&self) -> Option<Remembered> {
         let path = self.directory.join(FILE);
         let warn = |error: &dyn std::error::Error| {
-            tracing::warn!("ignoring the previously chosen cache component, because {} cannot be read: {error}", path.display());
+            tracing::warn!("ignoring the previously selected cache component, because {} cannot be read: {error}", path.display());
         };
         match read_small_file(&path, MAX_BYTES, Pipes::Refused) {
             Ok(text) => serde_json::from_slice(&text).inspect_err(|error| warn(error)).ok(),
@@ -72,7 +72,7 @@ impl RememberedComponent {
         }
     }
 
-    /// Forgets the choice if another component has been configured since. Only the process that holds the lock of the directory may call
+    /// Forgets the selection if another component has been configured since. Only the process that holds the lock on the directory may call
     /// this.
     ///
     /// # Errors
@@ -82,11 +82,11 @@ impl RememberedComponent {
         if path.is_file() && self.recall().is_none() { fs::remove_file(path) } else { Ok(()) }
     }
 
-    /// Remembers the choice. `upload` contains the bytes of the component if it was just uploaded. Uploaded components other than this one
+    /// Saves the selection. `upload` contains the bytes of the component if it was just uploaded. Uploaded components other than this one
     /// and `previous` are deleted.
     ///
     /// # Errors
-    /// A file cannot be written. The previous choice then remains.
+    /// A file cannot be written. The previous selection then remains.
     pub fn remember(&self, component: &CacheComponent, upload: Option<&[u8]>, previous: Option<&CacheComponent>) -> io::Result<()> {
         let uploads = self.directory.join(UPLOADS);
         private_files::create_directory(&uploads)?;
@@ -133,20 +133,20 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_remembered_until_another_component_is_configured() {
+    fn selected_component_is_remembered_until_another_one_is_configured() {
         let (directory, [built_in, upload]) = (tempfile::tempdir().unwrap(), components());
         let memory = RememberedComponent::new(directory.path(), ComponentOrigin::BuiltIn);
         assert_eq!(memory.recall(), None);
         assert!(memory.remember(&upload, None, None).is_err(), "its bytes are missing");
         memory.remember(&upload, Some(embedded::CACHE), None).unwrap();
-        let Some(ComponentOrigin::File(file)) = memory.recall() else { panic!("nothing is recalled") };
+        let Some(ComponentOrigin::File(file)) = memory.recall() else { panic!("nothing was recalled") };
         assert_eq!(fs::read(file).unwrap(), embedded::CACHE);
         memory.forget_the_outdated().unwrap();
         assert!(memory.recall().is_some());
         let another = RememberedComponent::new(directory.path(), ComponentOrigin::File("other.wasm".into()));
         assert_eq!(another.recall(), None);
         another.forget_the_outdated().unwrap();
-        assert_eq!(memory.recall(), None, "a later choice is not undone by an earlier one");
+        assert_eq!(memory.recall(), None, "the earlier selection does not come back");
         memory.remember(&built_in, None, None).unwrap();
         assert_eq!(memory.recall(), Some(ComponentOrigin::BuiltIn));
         fs::write(directory.path().join(FILE), "{").unwrap();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn uploaded_components_are_kept_while_the_choice_or_a_rollback_needs_them() {
+    fn uploaded_components_are_kept_while_selected_or_needed_for_a_rollback() {
         let (directory, [built_in, upload]) = (tempfile::tempdir().unwrap(), components());
         let memory = RememberedComponent::new(directory.path(), ComponentOrigin::BuiltIn);
         memory.remember(&upload, Some(embedded::CACHE), None).unwrap();
@@ -165,6 +165,6 @@ mod tests {
         fs::write(&other, embedded::CACHE).unwrap();
         // Here, the built-in cache has the same bytes as the upload, and therefore the same digest.
         memory.remember(&built_in, None, Some(&upload)).unwrap();
-        assert_eq!(uploads(directory.path()), 1, "a rollback would need it");
+        assert_eq!(uploads(directory.path()), 1, "a rollback would need the upload");
     }
 }

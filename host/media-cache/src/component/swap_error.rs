@@ -1,6 +1,6 @@
 //! Why a cache component was not replaced.
 
-/// Why the cache component was not replaced. The old component serves as before.
+/// Why the cache component was not replaced. The old component continues to serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ComponentSwapError {
     /// Another swap, of the cache component or of a policy, is in progress. Try again once it has ended.
@@ -12,8 +12,8 @@ pub enum ComponentSwapError {
     /// The directory is not loaded yet. Try again later.
     #[error("the directory is still being loaded; try again later")]
     Loading,
-    /// The new component does not start, or cannot load the index log.
-    #[error("the new cache component does not start: {0}")]
+    /// The new component failed to start, or could not load the index log.
+    #[error("the new cache component failed to start: {0}")]
     Start(String),
     /// The old component could not save its index.
     #[error("the current cache component could not save its index: {0}")]
@@ -24,7 +24,7 @@ pub enum ComponentSwapError {
     /// The old component crashed during the swap. Retrying may succeed.
     #[error("the current cache component crashed during the swap; try again")]
     Interrupted,
-    /// The cache component cannot be called; the text says why. A swap that had begun may still succeed.
+    /// The cache component cannot be called; the text says why. A swap that has already begun may still succeed.
     #[error("the cache component cannot be replaced while the cache is degraded: {0}")]
     Unavailable(String),
     /// The cache was closed.

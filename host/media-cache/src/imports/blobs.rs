@@ -88,7 +88,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             return Ok(blob.finished().await.map_err(Into::into));
         }
         let finished = blob.finished().await;
-        // A decision of the policy follows. It must take every earlier hit into account.
+        // The policy decides next, and must take every earlier hit into account.
         let hits = store.with(|mut state| state.get().hits.clone());
         hits.flush().await;
         Ok(finished.map_err(Into::into))
@@ -125,7 +125,7 @@ impl<T: Send + 'static> HostBlobWithStore<T> for HasSelf<HostState> {
             Ok(file) => file,
             Err(error) => return Ok(Err(error)),
         };
-        // If the body ended early, writing it fails.
+        // The result is ignored: if the body ended early, writing it fails.
         let _ = blob.finished().await;
         let _under_way = match before(store, "write", Some(file.clone()), blob.len()).await {
             Ok(under_way) => under_way,
@@ -145,8 +145,8 @@ async fn arrived<T: Send + 'static>(
     Ok(blob)
 }
 
-/// Called before an operation on this many bytes of a file, unless they are in memory. The operation is in progress until the result is
-/// dropped.
+/// Called before an operation on this many bytes of a file, unless they are in memory. The operation counts as in progress until the result
+/// is dropped.
 pub(super) async fn before<T: Send + 'static>(
     store: &Accessor<T, HasSelf<HostState>>,
     action: &'static str,

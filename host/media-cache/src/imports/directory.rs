@@ -1,6 +1,6 @@
-//! Lists directories, in place of the function in wasmtime-wasi. That function fails at the first name that is not UTF-8, so a single such
-//! file, even if it is not ours, would keep a cache from starting. Here, such names are left out: components could not use them anyway.
-//! This function also avoids a `stat` call for each file.
+//! Lists directories, in place of the function in wasmtime-wasi. That function fails at the first name that is not UTF-8, so a single file
+//! with such a name, even a foreign one, would prevent a cache from starting. The function here leaves such names out, since components
+//! could not use them anyway. It also avoids a `stat` call for each file.
 
 use std::fs::FileType;
 use std::io;

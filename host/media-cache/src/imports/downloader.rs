@@ -29,7 +29,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
             }
         };
         let fetched = runtime.spawn(fetch).await;
-        // A decision of the policy follows. It must take every earlier hit into account.
+        // The policy decides next, and must take every earlier hit into account.
         hits.flush().await;
         match fetched {
             Ok(Ok(Outcome::Media(media))) => Ok(Ok(Fetched::Media(store.with(|mut state| hand_over(state.get(), &url, media))?))),

@@ -102,12 +102,12 @@ async fn sync(store: &Accessor<HostState, HasSelf<HostState>>, descriptor: &Reso
     }
 }
 
-/// The directory that contains a name.
+/// The parent directory, or `directory` if there is none.
 fn or<'a>(parent: Option<&'a OwnedFd>, directory: BorrowedFd<'a>) -> BorrowedFd<'a> {
     parent.map_or(directory, AsFd::as_fd)
 }
 
-#[allow(clippy::useless_conversion, reason = "on other processors, the number of links has another type")]
+#[allow(clippy::useless_conversion, reason = "on other architectures, the number of links has another type")]
 fn descriptor_stat(status: &Stat) -> DescriptorStat {
     let instant = |seconds: i64, nanoseconds: u64| Instant { seconds, nanoseconds: u32::try_from(nanoseconds).unwrap_or(0) };
     let type_ = match FileType::from_raw_mode(status.st_mode) {

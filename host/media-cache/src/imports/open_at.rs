@@ -1,11 +1,12 @@
 //! Opens files and creates directories, in place of the functions in wasmtime-wasi.
 //!
-//! File operations run on the thread that serves all requests. The functions in wasmtime-wasi open whatever has the name: a pipe blocks
-//! until somebody writes to it, and a device may do anything. Here, only regular files and directories are opened, without blocking, and
-//! anything else is `error-code.invalid`. Files are created with mode 0600 and directories with mode 0700.
+//! File operations run on the thread that serves all requests. The functions in wasmtime-wasi open anything that has the name: opening a
+//! pipe blocks until another process writes to it, and opening a device can have any effect. Here, only regular files and directories are
+//! opened, without blocking. Opening anything else fails with `error-code.invalid`. Files are created with mode 0600 and directories with
+//! mode 0700.
 //!
 //! Paths stay below the directory: `..`, absolute paths and symbolic links are not followed. A file with several names is not opened for
-//! writing, since someone may have planted one of the names in order to have another file overwritten.
+//! writing, since someone may have planted one of the names to have another file overwritten.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -249,7 +250,7 @@ mod tests {
         let truncate = OpenFlags::CREATE | OpenFlags::TRUNCATE;
         fails(root.path(), "planted", truncate, DescriptorFlags::WRITE, ErrorCode::Invalid);
         assert_eq!(fs::read(&theirs).unwrap(), b"precious");
-        assert!(open_in(root.path(), "planted", OpenFlags::empty(), READ).is_ok(), "it may be read");
+        assert!(open_in(root.path(), "planted", OpenFlags::empty(), READ).is_ok(), "reading is allowed");
     }
 
     #[test]

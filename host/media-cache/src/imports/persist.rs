@@ -1,4 +1,4 @@
-//! Gives a body its name in a directory.
+//! Turns a body into a named file in a directory.
 
 use std::fs::File;
 use std::io;
@@ -16,7 +16,7 @@ pub(super) fn is_name(text: &str) -> bool {
     !matches!(text, "" | "." | "..") && !text.contains(['/', '\0'])
 }
 
-/// Gives an unnamed file this name. Returns whether that is possible: if not, the bytes have to be copied.
+/// Gives an unnamed file this name. Returns `false` if that is impossible, in which case the bytes have to be copied.
 pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<bool> {
     let linked = rustix::fs::fchmod(file, PRIVATE).and_then(|()| {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
@@ -32,7 +32,7 @@ pub(super) fn link(file: &File, directory: impl AsFd, name: &str) -> io::Result<
     }
 }
 
-/// Creates a file for writing, and for reading back what was written. An existing name is an error.
+/// Creates a file for writing, and for reading back what was written. Fails if the name exists.
 pub(super) fn create(directory: impl AsFd, name: &str) -> io::Result<Arc<File>> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(Arc::new(rustix::fs::openat(directory, name, flags, PRIVATE)?.into()))
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_single_components() {
+    fn name_must_be_a_single_path_component() {
         for (text, expected) in
             [("a.dat", true), ("..a", true), ("", false), (".", false), ("..", false), ("a/b", false), ("a\0", false)]
         {
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn unnamed_file_is_linked_only_under_a_free_name() {
+    fn unnamed_file_is_linked_only_under_an_unused_name() {
         let root = tempfile::tempdir().unwrap();
         let directory = File::open(root.path()).unwrap();
         let mut arrived = tempfile::tempfile_in(root.path()).unwrap();

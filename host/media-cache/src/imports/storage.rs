@@ -42,7 +42,7 @@ const SYNC_BYTES: u64 = 16 << 20;
 const READERS: usize = 8;
 
 impl HostState {
-    /// A directory of the component, for use on any thread. It may only allow opening paths (`O_PATH`).
+    /// A directory of the component, for use on any thread. Its descriptor may only be usable for opening paths (`O_PATH`).
     fn directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<Arc<File>> {
         Ok(match self.table.get(descriptor)? {
             Descriptor::Dir(directory) => Ok(directory.dir.clone()),
@@ -50,7 +50,7 @@ impl HostState {
         })
     }
 
-    /// The same, but it can be listed and synced.
+    /// A directory of the component that can also be listed and synced.
     fn readable_directory(&self, descriptor: &Resource<Descriptor>) -> Fallible<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let open = |directory: Arc<File>| rustix::fs::openat(&*directory, ".", flags, Mode::empty()).map_err(error_code);
@@ -222,7 +222,7 @@ impl<T: Send + 'static> HostWithStore<T> for HasSelf<HostState> {
         let written = match linked.transpose().map(Option::flatten) {
             Ok(Some(file)) => {
                 body.end_arrival();
-                // If storing the media fails after all, this is a removed file that is open.
+                // If storing the media fails later, this file is deleted while it is still open.
                 store.with(|mut state| state.get().disk_usage.removed.watch(&body));
                 Ok(file)
             }
@@ -275,7 +275,7 @@ fn open_file<T: 'static>(store: &Accessor<T, HasSelf<HostState>>, file: &Resourc
     })
 }
 
-/// Runs work on this many bytes on a blocking thread.
+/// Runs work that processes this many bytes on a blocking thread.
 pub(super) async fn off_thread<S: Send + 'static, T: Send + 'static>(
     store: &Accessor<S, HasSelf<HostState>>,
     bytes: u64,
@@ -299,7 +299,7 @@ fn next_files(directory: &mut Dir, limit: usize, faults: &FaultHook) -> Result<V
     while files.len() < limit {
         let Some(entry) = directory.next() else { break };
         let entry = entry.map_err(error_code)?;
-        // Components cannot name a file whose name is not UTF-8.
+        // Components cannot use names that are not UTF-8.
         let Ok(name) = entry.file_name().to_str() else { continue };
         if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
             continue;
