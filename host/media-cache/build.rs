@@ -12,7 +12,7 @@ use wit_parser::Resolve;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("wit/cache");
-    // Enables no features.
+    // No features are enabled.
     let mut resolve = Resolve::default();
     let (package, sources) = resolve.push_dir(&directory)?;
     sources.paths().for_each(|path| println!("cargo::rerun-if-changed={}", path.display()));

@@ -180,7 +180,7 @@ async fn uploaded_component_that_no_longer_starts_is_replaced_but_stays_remember
     let before = std::fs::read(&remembered).unwrap();
     for _ in 0..2 {
         let service = dir.serve().await;
-        service.wait_for_log("(the built-in cache) runs in its place").await;
+        service.wait_for_log("(the built-in cache) until it is replaced").await;
         service.media(&picture).await.is("hit");
         let shown = component(&service).await;
         assert_eq!((&shown["origin"], &shown["swaps"]), (&json!("the built-in cache"), &json!(0)));

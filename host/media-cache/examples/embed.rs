@@ -11,7 +11,7 @@ use media_cache::{FetchError, FetchedMedia, MediaCache};
 /// Answers `demo:NAME` with a greeting. A downloader can be any type that implements `Downloader`, including an async function.
 async fn greet(url: String) -> Result<FetchedMedia, FetchError> {
     println!("  (downloading {url})");
-    let name = url.strip_prefix("demo:").ok_or_else(|| FetchError::Refused("this downloader only knows demo: URLs".into()))?;
+    let name = url.strip_prefix("demo:").ok_or_else(|| FetchError::Refused("this downloader supports only demo: URLs".into()))?;
     Ok(FetchedMedia::new(format!("Hello, {name}!"), "text/plain", "greeting.txt"))
 }
 
@@ -32,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
         println!("https://example.com/: {error}");
     }
     let stats = cache.status().await?.cache;
-    println!("{} entries, {} hits, {} misses, {} bytes of disk", stats.entries, stats.hits, stats.misses, stats.disk_bytes);
+    println!("{} entries, {} hits, {} misses, {} bytes on disk", stats.entries, stats.hits, stats.misses, stats.disk_bytes);
     cache.close().await?;
 
     let cache = open().await?;

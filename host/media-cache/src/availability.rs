@@ -61,7 +61,7 @@ impl Default for Availability {
 }
 
 impl Availability {
-    /// Records a problem. If it is already recorded, its start time stays and its reason is replaced.
+    /// Records a problem. If it is already recorded, keeps its start time and replaces its reason.
     pub fn begin(&self, trouble: Trouble, reason: impl Into<String>) {
         let mut troubles = self.lock();
         let slot = &mut troubles[trouble as usize];
@@ -70,7 +70,7 @@ impl Availability {
         self.publish(&troubles);
     }
 
-    /// Records that this problem does not exist, or no longer exists.
+    /// Clears a problem, if it is recorded.
     pub fn end(&self, trouble: Trouble) {
         let mut troubles = self.lock();
         if troubles[trouble as usize].take().is_some() {
@@ -90,12 +90,12 @@ impl Availability {
             if let Some(outage) = outages.borrow_and_update().clone() {
                 return outage;
             }
-            // The sender is in `self`, so there is always another change to wait for.
+            // Cannot fail, since the sender is in `self`.
             let _ = outages.changed().await;
         }
     }
 
-    /// Waits until the driver thread does not respond.
+    /// Waits until the driver thread stops responding, and returns the reason.
     pub async fn next_silence(&self) -> Outage {
         let mut outages = self.outage.subscribe();
         loop {
@@ -114,7 +114,7 @@ impl Availability {
 
     fn publish(&self, troubles: &[Option<Outage>; 3]) {
         let [unresponsive, down, directory] = troubles;
-        // No instance starts without its directory, so the problem with the directory is the reason.
+        // An instance cannot start without its directory, so a problem with the directory is the actual reason.
         let down = down.as_ref().map(|down| Outage { reason: directory.as_ref().unwrap_or(down).reason.clone(), ..down.clone() });
         let outage = unresponsive.clone().or(down);
         self.outage.send_if_modified(|current| {
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_outage_lasts_until_all_its_causes_are_over() {
+    async fn outage_lasts_until_all_of_its_causes_have_ended() {
         let availability = Availability::default();
         availability.begin(Trouble::Directory, "gone");
         assert_eq!(availability.outage(), None, "the component can be called");
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(availability.next_outage().await.reason, "silent");
         assert_eq!(availability.next_silence().await.reason, "silent");
         availability.end(Trouble::Unresponsive);
-        assert_eq!(availability.outage().unwrap().reason, "gone", "which is why it is down");
+        assert_eq!(availability.outage().unwrap().reason, "gone", "the directory is the reason for the outage");
         availability.end(Trouble::Directory);
         assert_eq!(availability.outage().unwrap().reason, "down");
         availability.begin(Trouble::Directory, "gone");
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn outage_keeps_its_first_time_and_its_last_reason() {
+    fn outage_keeps_its_start_time_and_shows_the_latest_reason() {
         let availability = Availability::default();
         availability.begin(Trouble::Down, "first");
         let first = availability.outage().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// After this many instances in a row have crashed without answering anything, there is a pause before the next one.
+/// After this many instances in a row have crashed without answering anything, the next one starts only after a pause.
 pub(crate) const MAX_FRUITLESS_INSTANCES: u32 = 3;
 
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The pause after an instance that crashed, if there is to be one.
+    /// How long to pause after an instance has crashed, or `None` if the next one may start immediately.
     pub fn pause(&mut self, had_answered: bool) -> Option<Duration> {
         self.fruitless = if had_answered { 0 } else { self.fruitless.saturating_add(1) };
         let doublings = self.fruitless.checked_sub(MAX_FRUITLESS_INSTANCES)?;

@@ -1,4 +1,4 @@
-//! Host bindings that are generated from the WIT.
+//! Host bindings generated from the WIT.
 
 include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 

@@ -8,7 +8,7 @@ use media_cache_interfaces::Blob;
 /// whether the component still has the blob.
 pub struct BlobHandle {
     pub(crate) blob: Arc<Blob>,
-    /// The URL of the bytes, if they are media that was downloaded or put. For logs.
+    /// The URL of the media, if the bytes are media that was downloaded or put. Used in logs.
     pub(crate) url: Option<Arc<str>>,
     /// Counts the component's handles.
     pub(crate) _counted: Arc<()>,

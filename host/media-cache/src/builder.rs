@@ -103,10 +103,10 @@ impl Builder {
         self
     }
 
-    /// The part of the disk budget, in bytes, that is reserved for everything but entries: bodies that are arriving in files, the index
-    /// log, removed files that are still open, and remembered policies. The rest is the budget for entries; both files of an entry count,
-    /// each rounded up to a multiple of 4096. At least one byte is left for entries. Default:
-    /// [an eighth](crate::defaults::reserved_by_default) of the budget.
+    /// The part of the disk budget, in bytes, that is reserved for everything but entries: bodies that are being received into files, the
+    /// index log, removed files that are still open, and remembered policies. The rest is the budget for entries. Both files of an entry
+    /// count against it, each rounded up to a multiple of 4096. At least one byte is left for entries.
+    /// Default: [an eighth](crate::defaults::reserved_by_default) of the budget.
     #[must_use]
     pub fn reserved_disk_bytes(mut self, bytes: u64) -> Self {
         self.options.reserved_disk_bytes = Some(bytes);
@@ -121,9 +121,9 @@ impl Builder {
         self
     }
 
-    /// The spool, where large bodies arrive. If it is in the directory of the cache, as it is by default, the cache sets its allowance: at
-    /// most three quarters of the reserved part of the disk budget. For this reason, caches must not share a spool, and a custom downloader
-    /// should use the spool of its cache.
+    /// The spool, which holds large bodies while they arrive. If it is in the directory of the cache, as it is by default, the cache sets
+    /// its allowance: at most three quarters of the reserved part of the disk budget. For this reason, caches must not share a spool, and a
+    /// custom downloader should use the spool of its cache.
     #[must_use]
     pub fn spool(mut self, spool: Arc<Spool>) -> Self {
         self.spool = Some(spool);
@@ -153,16 +153,16 @@ impl Builder {
         self
     }
 
-    /// How long failed downloads of every kind are remembered, in whole milliseconds. With zero, they are not remembered. The default
-    /// depends on the kind: see `fetch-error` in `wit/cache/failures.wit`. The exceptions of [`failure_memory_of`](Self::failure_memory_of)
-    /// apply.
+    /// How long failed downloads of every kind are remembered, in whole milliseconds; zero means not at all. The default depends on the
+    /// kind: see `fetch-error` in `wit/cache/failures.wit`. As described for [`failure_memory_of`](Self::failure_memory_of), some kinds are
+    /// treated differently.
     #[must_use]
     pub fn failure_memory(self, time: Duration) -> Self {
         FailureKind::ALL.into_iter().fold(self, |builder, kind| builder.failure_memory_of(kind, time))
     }
 
-    /// How long failed downloads of one kind are remembered, in whole milliseconds. With zero, they are not remembered. The last call for a
-    /// kind applies.
+    /// How long failed downloads of one kind are remembered, in whole milliseconds; zero means not at all. If this is called several times
+    /// for a kind, the last call applies.
     ///
     /// [`FailureKind::Overloaded`] is never remembered. For [`FailureKind::Unavailable`], the time applies if the origin does not specify
     /// one; zero always applies.
@@ -172,15 +172,15 @@ impl Builder {
         self
     }
 
-    /// The longest `Retry-After` of an origin that is respected, in whole milliseconds. Default: 10 minutes.
+    /// The longest `Retry-After` from an origin that is respected, in whole milliseconds. Default: 10 minutes.
     #[must_use]
     pub fn max_retry_after(mut self, time: Duration) -> Self {
         self.options.max_retry_after = Some(time);
         self
     }
 
-    /// The rules that decide which URLs denote the same entry. Entries that were stored under cache keys that these rules do not produce
-    /// can no longer be found, and remain until the policy evicts them. Default: each URL is a separate entry.
+    /// The rules that decide which URLs share an entry. Entries that were stored under cache keys that these rules do not produce can no
+    /// longer be found, and remain until the policy evicts them. Default: each URL has a separate entry.
     #[must_use]
     pub fn key_rules(mut self, rules: KeyRules) -> Self {
         self.options.key_rules = rules;
@@ -194,7 +194,7 @@ impl Builder {
         self
     }
 
-    /// What stored entries survive. Default: the end of the process, but not a power loss ([`Durability::None`]).
+    /// Which events stored entries survive. Default: the end of the process, but not a power loss ([`Durability::None`]).
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = Some(durability);
@@ -288,7 +288,7 @@ impl Builder {
         self
     }
 
-    /// Calls the component for every hit, even if it is known to hold the bytes. This is for measuring the cost of these calls.
+    /// Calls the component for every hit, even for hits that could be served without it. This is for measuring the cost of these calls.
     #[must_use]
     pub fn every_hit_calls(mut self) -> Self {
         self.every_hit_calls = true;
@@ -312,7 +312,7 @@ impl Builder {
         self
     }
 
-    /// Makes file operations fail, to test how the cache handles that.
+    /// Makes file operations fail, to test how the cache handles such failures.
     #[cfg(feature = "fault-injection")]
     #[must_use]
     pub fn file_faults(mut self, faults: Arc<dyn crate::file_faults::FileFaults>) -> Self {
@@ -391,13 +391,13 @@ impl Builder {
             engine = engine.with_policy_compiler(compiler);
         }
         let component = self.component.map_or_else(|| engine.built_in_cache(), Ok)?;
-        // Compiled in advance, since this policy has to be available when another one faults.
+        // Compiled in advance, since this policy must be available when another one faults.
         let lru = engine.built_in_policy(embedded::LRU)?;
         let limits = self.policy_limits;
         let choice = PolicyChoice { component: self.policy.unwrap_or(lru), options: self.policy_options };
         let record = Arc::new(record(engine.policies(), choice, limits, self.options.capacities())?);
         let transcoder = self.transcoder.unwrap_or_else(built_in::transcoder);
-        // Called here, and not on the driver thread: this is the caller's code, and may be slow or panic.
+        // Called here and not on the driver thread, since this is the caller's code, which may be slow or panic.
         let accepted_types = transcoder.accepted_types();
         let downloader = self.downloader.map_or_else(|| built_in::downloader(spool, accepted_types.clone()), Ok)?;
         let pass_through = PassThrough {

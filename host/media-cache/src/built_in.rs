@@ -6,7 +6,7 @@ use media_cache_interfaces::{Downloader, Spool, Transcoder};
 
 use crate::open_error::OpenError;
 
-/// The HTTP downloader with its default options. Media of `whole_types` is needed as a whole.
+/// The HTTP downloader with its default options. It returns media of `whole_types` only once the whole body has arrived.
 #[cfg(feature = "http")]
 pub(crate) fn downloader(spool: &Arc<Spool>, whole_types: Vec<String>) -> Result<Arc<dyn Downloader>, OpenError> {
     use media_cache_http_downloader::{HttpDownloader, HttpOptions};

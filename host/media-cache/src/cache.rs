@@ -27,7 +27,7 @@ use crate::resident_hit::ResidentHit;
 use crate::resident_index::ResidentIndex;
 use media_cache_interfaces::{Blob, FetchError, FetchedMedia, Spool};
 
-/// How many times a request looks up an entry whose file turns out to have changed.
+/// How many times a request looks up an entry, if its file turns out to have changed.
 const ATTEMPTS: usize = 2;
 
 /// Why a call to a [`MediaCache`] failed.
@@ -39,7 +39,7 @@ pub enum CacheError {
     /// The entry could not be stored or removed, or the index log could not be written.
     #[error("{}", describe(.0))]
     Store(StoreError),
-    /// The component crashed while it served the request. It is restarted; retrying may succeed.
+    /// The component crashed while serving the request, and is being restarted. Retrying may succeed.
     #[error("the cache component crashed while serving this request; see the log for the cause")]
     BrokeDown,
     /// The component cannot be called at the moment. Media is still served from memory and from the network.
@@ -55,18 +55,20 @@ pub enum CacheError {
 pub fn describe(error: &StoreError) -> String {
     match error {
         StoreError::InvalidUrl(why) => why.clone(),
-        StoreError::Oversize(budget) => format!("it is larger than the budget for all entries, {budget} bytes"),
+        StoreError::Oversize(budget) => format!("it is larger than the total budget for entries, {budget} bytes"),
         StoreError::Refused => "the eviction policy refused it".into(),
         StoreError::NoStore => "its origin does not allow it to be stored".into(),
         StoreError::NotReady => "the directory is still being loaded; try again later".into(),
         StoreError::NoSpace(left) => {
-            format!("there is currently no space for it: open files, the index and arriving bodies leave {left} bytes for entries")
+            format!(
+                "there is not enough space at the moment: open files, the index and incoming bodies leave {left} bytes for entries"
+            )
         }
         StoreError::Disk(why) => format!("the disk failed: {why}"),
     }
 }
 
-/// A cache. Cloning is cheap, and all clones are the same cache.
+/// A cache. Cloning is cheap, and all clones refer to the same cache.
 ///
 /// When the last clone is dropped, the cache finishes the work in progress and completes its index log on its own thread.
 /// [`close`](Self::close) does the same and waits for it.
@@ -95,7 +97,7 @@ pub(crate) struct Shared {
     pub latest_status: Mutex<Option<Status>>,
     /// The number of entries that were removed because another program changed their files while they were open.
     pub changed_files: AtomicU64,
-    /// Locked while such an entry is removed.
+    /// Locked while an entry is removed because its file was changed.
     pub dropping: tokio::sync::Mutex<()>,
 }
 
@@ -106,13 +108,13 @@ impl MediaCache {
         &self.0.directory
     }
 
-    /// The spool, where large bodies arrive. Programs can also use it to receive media that they then put into the cache.
+    /// The spool, which holds large bodies while they arrive. Programs can also use it to receive media that they then put into the cache.
     #[must_use]
     pub fn spool(&self) -> &Arc<Spool> {
         &self.0.spool
     }
 
-    /// The report of loading the directory. `None` while it is still being loaded.
+    /// The report on loading the directory. `None` while the directory is still being loaded.
     #[must_use]
     pub fn load_report(&self) -> Option<LoadReport> {
         self.0.loaded.report()
@@ -157,10 +159,10 @@ impl MediaCache {
     }
 
     /// Returns the media stored for `url` without calling the component: if the entry is resident, or in an open file that no other program
-    /// has changed. It counts as a hit once [`ResidentHit::count`] is called.
+    /// has changed. The request counts as a hit once [`ResidentHit::count`] is called.
     #[must_use]
     pub fn resident_hit<'a>(&'a self, url: &'a str) -> Option<ResidentHit<'a>> {
-        // `peek` has already checked open files.
+        // For open files, `peek` has already checked this.
         self.peek(self.key(url)).filter(|hit| hit.media().source == Source::Disk || hit.media().body.is_unchanged())
     }
 
@@ -256,7 +258,7 @@ impl MediaCache {
         self.call_with_retry(|reply| Request::Entries { after, limit, reply }).await
     }
 
-    /// Appends to the index log the state that is only in memory: the order of use, the hits and the counters. The cache does this
+    /// Appends the state that is only in memory to the index log: the order of use, the hits and the counters. The cache does this
     /// automatically twice a second while requests arrive.
     ///
     /// # Errors
@@ -278,9 +280,9 @@ impl MediaCache {
         self.0.requests.is_closed()
     }
 
-    /// Finishes the work in progress, completes the index log, and releases the directory. This also closes all clones. It has no time
-    /// limit, and takes forever if the disk hangs; [`close_within`](Self::close_within) has a limit. Dropping the future only stops the
-    /// waiting.
+    /// Finishes the work in progress, completes the index log, and releases the directory. This also closes all clones. There is no time
+    /// limit: if the disk hangs, this never returns. [`close_within`](Self::close_within) has a time limit. If the future is dropped,
+    /// closing continues in the background.
     ///
     /// # Errors
     /// [`CacheError::Store`] if the index log cannot be written; [`CacheError::Closed`] if the cache had already been closed.
@@ -318,18 +320,18 @@ impl MediaCache {
         if self.is_closed() {
             return None;
         }
-        // The file may be on a disk that hangs.
+        // During an outage, reading the file could block, since its disk may be hanging.
         let may_read = self.0.availability.outage().is_none();
         ResidentHit::of(key, self.0.residents.as_ref()?, &self.0.hits, may_read)
     }
 
-    /// Whether the media's bytes are those that the component returned, as far as the file metadata shows. If not, the entry is removed, so
+    /// Whether the media's bytes are still those that the component returned, judging by the file's metadata. If not, removes the entry, so
     /// that the next request fetches it again.
     async fn is_intact(&self, url: &str, media: &Media) -> bool {
         if media.body.is_intact().await {
             return true;
         }
-        // All requests that found the file changed wait until the first of them has removed the entry.
+        // Requests that find the file changed wait here until the first of them has removed the entry.
         let _first = self.0.dropping.lock().await;
         if media.body.condemn() {
             self.0.changed_files.fetch_add(1, Ordering::Relaxed);

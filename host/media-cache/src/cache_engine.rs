@@ -1,4 +1,4 @@
-//! The engine that compiles and runs cache components: asynchronous, with all imports that a cache may have.
+//! The engine that compiles and runs cache components. It is asynchronous, and provides all imports that a cache may have.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};

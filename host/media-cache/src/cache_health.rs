@@ -1,4 +1,4 @@
-//! The health and status of a cache. While the component cannot be called, they are available without it.
+//! The health and status of a cache. Both remain available while the component cannot be called.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -45,7 +45,7 @@ impl MediaCache {
         self.0.pass_through.requests.load(Ordering::Relaxed)
     }
 
-    /// How long the driver thread works without looking for new requests, by kind of work.
+    /// How long the driver thread works without checking for new requests, by kind of work.
     #[must_use]
     pub fn driver_slices(&self) -> Vec<SlicesSnapshot> {
         self.0.slices.snapshot()

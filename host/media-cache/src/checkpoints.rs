@@ -14,7 +14,7 @@ use crate::instance::Instance;
 /// How often the index log is written while requests arrive.
 const CHECKPOINT: Duration = Duration::from_millis(500);
 
-/// Without requests, the log is written only once in this many intervals. That detects whether a disk that failed works again.
+/// Without requests, the log is written only once in this many intervals, to detect when a failed disk works again.
 const IDLE_CHECKPOINTS: u32 = 10;
 
 /// Decides when the index log is written.

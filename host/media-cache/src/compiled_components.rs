@@ -1,9 +1,9 @@
-//! Keeps compiled components between starts, since compiling them takes longer than everything else that happens before the first hit.
+//! Keeps compiled components between starts, since compiling them takes longer than all other work before the first hit.
 //!
 //! Compiled code is trusted: it runs in this process, outside any sandbox. It is therefore kept in a separate directory. The directory and
 //! its files must belong to the user of this process, and other users must not have access. A file is named after the digest of the
-//! component and of everything else that affects the compiled code, and contains a checksum. A directory or a file that cannot be used only
-//! costs time.
+//! component and of everything else that affects the compiled code, and contains a checksum. If the directory or a file cannot be used, the
+//! component is compiled again.
 
 use std::ffi::CString;
 use std::fs::{DirBuilder, File};
@@ -26,7 +26,7 @@ const CHECKSUM: usize = 32;
 /// The suffix of the file names.
 const SUFFIX: &str = ".compiled";
 
-/// The number of files that are kept. A program has one for each component that it has used.
+/// The maximum number of files. A program creates one for each component that it uses.
 const MAX_FILES: usize = 32;
 
 /// The directory for compiled components, if they are kept.
@@ -45,7 +45,7 @@ impl CompiledComponents {
         let directory = match open_private(path) {
             Ok(directory) => directory,
             Err(error) => {
-                tracing::debug!("compiled components are not kept: {}: {error}", path.display());
+                tracing::debug!("not keeping compiled components, because {} cannot be used: {error}", path.display());
                 return Component::new(engine, component);
             }
         };
@@ -61,7 +61,7 @@ impl CompiledComponents {
     }
 }
 
-/// Depends on the component, on Wasmtime and its settings, and on this program.
+/// The name depends on the component, on Wasmtime and its settings, and on this program.
 fn file_name(engine: &Engine, component: &[u8]) -> String {
     let mut settings = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut settings);
@@ -127,7 +127,7 @@ fn save(directory: impl AsFd, name: &str, artifact: &[u8]) -> io::Result<()> {
     renamed.and_then(|()| remove_oldest(directory))
 }
 
-/// Removes the oldest files, for example those of other versions of the program and of processes that were killed.
+/// Removes the oldest files, for example those left behind by other versions of the program or by processes that were killed.
 fn remove_oldest(directory: impl AsFd) -> io::Result<()> {
     let mut files = Vec::new();
     for file in Dir::read_from(&directory)? {
@@ -155,13 +155,13 @@ mod tests {
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     const OTHER: &[u8] = b"\0asm\x0d\0\x01\0\0\x02\x01a";
 
-    /// The files that are kept.
+    /// The files in the directory.
     fn files(directory: &Path) -> Vec<PathBuf> {
         directory.read_dir().unwrap().map(|file| file.unwrap().path()).collect()
     }
 
     #[test]
-    fn component_is_compiled_once_and_loaded_from_then_on() {
+    fn component_is_compiled_once_and_then_loaded_from_its_file() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("a/b");
         let kept = CompiledComponents::within(directory.clone());
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn file_or_directory_that_others_can_use_is_not_trusted() {
+    fn file_or_directory_accessible_to_other_users_is_not_trusted() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("kept");
         let kept = CompiledComponents::within(directory.clone());

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_minor_version_is_refused_with_both_versions_named() {
+    fn different_minor_version_is_refused_and_both_versions_are_named() {
         for (name, accepted) in [
             ("media-cache:policy/eviction@0.2.7", true),
             ("media-cache:cache/eviction@0.1.0", false),

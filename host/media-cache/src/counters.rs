@@ -1,4 +1,4 @@
-//! Differences between counters of the component. A new counter is listed here.
+//! Computes differences between counters of the component. A new counter must be listed here.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +29,7 @@ impl Counted {
     }
 }
 
-/// The difference between the counters at two times. Current values are the later ones.
+/// The difference between the counters at two times. Current values, such as the number of entries, are taken from `after`.
 pub(crate) fn counted_since(before: &Stats, after: &Stats) -> Stats {
     macro_rules! since {
         (counters: $($counter:ident)+, current: $($value:ident)+) => {

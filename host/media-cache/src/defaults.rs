@@ -1,4 +1,4 @@
-//! The defaults of a cache's options. The cache component has the same defaults, for hosts that leave options out.
+//! The defaults of a cache's options. The cache component has the same defaults, for hosts that omit options.
 
 use std::num::NonZeroU64;
 
@@ -26,5 +26,5 @@ pub const MAX_MEMORY_BYTES: u64 = 256 << 20;
 /// The maximum number of entry files that are kept open.
 pub const MAX_OPEN_FILES: u32 = 256;
 
-/// The longest `Retry-After` of an origin that is respected, in seconds.
+/// The longest `Retry-After` from an origin that is respected, in seconds.
 pub const MAX_RETRY_AFTER_SECONDS: u32 = 600;

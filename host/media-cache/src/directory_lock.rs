@@ -14,7 +14,7 @@ const FILE: &str = "media-cache.lock";
 /// A lock on a directory. It is released when this is dropped or the process ends.
 #[derive(Debug)]
 pub struct DirectoryLock {
-    /// The locked file. While it is open, no other file has its inode number.
+    /// The locked file. While it is open, the file system does not reuse its inode number.
     file: File,
     directory: File,
 }
@@ -23,7 +23,7 @@ pub struct DirectoryLock {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Ours,
-    /// There is no such directory, or it cannot be inspected; the text says why.
+    /// The directory does not exist or cannot be inspected; the text says why.
     Gone(String),
     /// Another directory is in its place.
     DirectoryReplaced,
@@ -34,7 +34,7 @@ pub(crate) enum Standing {
 /// Why a directory cannot be locked.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process uses the directory.
+    /// Another process is using the directory.
     #[error(
         "{} is in use by another media-cache{}; stop that process, send it requests over HTTP, or use another directory",
         path.display(),
@@ -66,7 +66,7 @@ impl DirectoryLock {
     /// Locks a directory. It is created if it does not exist.
     ///
     /// # Errors
-    /// Another process uses it, or it cannot be created or written to.
+    /// Another process is using the directory, or it cannot be created or written to.
     pub fn acquire(directory: &Path) -> Result<Self, LockError> {
         private_files::create_directory(directory).map_err(|error| unusable(directory, error))?;
         let lock = Self::acquire_existing(directory)?;
@@ -90,7 +90,7 @@ impl DirectoryLock {
         }
     }
 
-    /// The state of a directory. If `lock` is `None`, another process holds the lock of the current directory.
+    /// The state of a directory. `lock` is `None` if another process holds the lock on the current directory.
     pub(crate) fn standing(lock: Option<&Self>, directory: &Path) -> Standing {
         match (lock, directory.metadata()) {
             (_, Err(error)) => Standing::Gone(error.to_string()),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_is_a_file_is_named_in_the_error() {
+    fn error_for_a_file_in_place_of_the_directory_names_its_path() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = DirectoryLock::acquire(file.path()).unwrap_err();
         assert!(error.to_string().contains(file.path().to_str().unwrap()), "{error}");

@@ -1,10 +1,10 @@
 //! Watches the directory, which may be removed, replaced, unmounted or made read-only while the cache has it open.
 //!
-//! A replaced directory, or a replaced lock file, needs a new lock and a new instance of the component. While the directory is gone, or
-//! another process uses the new one, the current instance continues with the files that it has open. It ends immediately only if another
-//! process may be using the same directory.
+//! If the directory or its lock file is replaced, the cache needs a new lock and a new instance of the component. While the directory is
+//! gone, or another process uses the new one, the current instance continues with the files that it has open. It ends immediately only if
+//! another process may be using the same directory.
 //!
-//! All this runs on the driver thread: if the file system hangs, the watchdog detects that.
+//! All of this runs on the driver thread, so the watchdog notices if the file system hangs.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ const BEATS: u32 = 10;
 /// A directory that is locked and watched.
 pub(crate) struct DirectoryWatch {
     path: PathBuf,
-    /// `None` while another process holds the lock of the same directory.
+    /// `None` while another process holds the lock on the same directory.
     lock: Mutex<Option<DirectoryLock>>,
     availability: Arc<Availability>,
     /// Notified when the instance of the component has to end, because its directory or lock was replaced.
@@ -149,7 +149,7 @@ mod tests {
         let other = DirectoryLock::acquire(&path).unwrap();
         watch.look();
         assert!(trouble(&availability).contains("in use by another"), "{}", trouble(&availability));
-        assert!(watch.is_ours() && !is_replaced(&watch).await, "the old one is still there");
+        assert!(watch.is_ours() && !is_replaced(&watch).await, "the old directory is still usable");
         drop(other);
         watch.look();
         assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn directory_whose_lock_file_cannot_be_recreated_stays_in_use() {
+    async fn directory_whose_lock_file_cannot_be_recreated_remains_in_use() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("cache");
         let (availability, watch) = watch(&path);
@@ -187,7 +187,7 @@ mod tests {
         fs::create_dir(&lock).unwrap();
         watch.look();
         assert!(trouble(&availability).contains("cannot use"), "{}", trouble(&availability));
-        assert!(watch.is_ours() && !is_replaced(&watch).await, "no other process has it");
+        assert!(watch.is_ours() && !is_replaced(&watch).await, "no other process holds the lock");
         fs::remove_dir(&lock).unwrap();
         watch.look();
         assert_eq!((trouble(&availability).as_str(), is_replaced(&watch).await), ("", true));

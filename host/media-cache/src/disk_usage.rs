@@ -1,4 +1,4 @@
-//! The disk space that a cache uses besides its entries, as far as only the host can measure it.
+//! Measures the disk usage that only the host can measure: arriving bodies, removed files that are still open, and its own files.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,10 +12,10 @@ use media_cache_interfaces::{Blob, FreeSpaceFloor, Spool, WeakBlob};
 
 use crate::private_files::OWN_DIRECTORY;
 
-/// The component's files in our directory. The component accounts for them.
+/// The files of the component in our directory. The component counts them itself.
 const INDEX_LOG: [&str; 2] = ["index.log", "index.log.new"];
 
-/// How long a count of the host's files is reused. They rarely change.
+/// How long a count of the host's files is reused. These files rarely change.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 /// Disk usage that only the host can measure.
@@ -62,8 +62,8 @@ impl DiskUsage {
         Self { spool, reserved: is_inside.then_some(reserved), removed, min_free, own_directory, files: None }
     }
 
-    /// Measures the disk usage. This also sets the space that arriving bodies may use: the remaining reserved part of the budget, but at
-    /// most three quarters of that part.
+    /// Measures the disk usage. This also sets the space that arriving bodies may use: the unused rest of the reserved part of the budget,
+    /// but at most three quarters of the reserved part.
     pub fn measure(&mut self) -> HostUsage {
         let (files, removed) = (self.own_files(), self.removed.bytes());
         let mut arriving = 0;
@@ -75,7 +75,7 @@ impl DiskUsage {
         HostUsage { arriving, removed, host_files: files.of_host }
     }
 
-    /// The files in our directory, as of at most a second ago. If they cannot be counted, returns the previous count.
+    /// The files in our directory, counted at most a second ago. If they cannot be counted, returns the previous count.
     fn own_files(&mut self) -> OwnFiles {
         if let Some((counted, files)) = self.files
             && counted.elapsed() < COUNTED_FOR
@@ -91,7 +91,7 @@ impl DiskUsage {
     }
 }
 
-/// A path that is valid in any working directory. Its last component may not exist yet.
+/// Resolves a path to an absolute path. Its last component does not have to exist.
 fn absolute(path: &Path) -> PathBuf {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (path.canonicalize(), parent.canonicalize(), path.file_name()) {
@@ -109,7 +109,7 @@ fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Resu
     };
     for entry in entries {
         let entry = entry?;
-        // Files that were removed meanwhile use no space.
+        // Files that have been removed in the meantime use no space.
         let Ok(metadata) = entry.metadata() else { continue };
         if metadata.is_dir() {
             count_files(&entry.path(), false, files)?;
@@ -121,24 +121,24 @@ fn count_files(directory: &Path, is_own: bool, files: &mut OwnFiles) -> io::Resu
     Ok(())
 }
 
-/// The default spool of a cache in this directory, which is inside it. See [`Builder::spool`](crate::Builder::spool).
+/// The default spool of a cache in `directory`. The spool is inside that directory. See [`Builder::spool`](crate::Builder::spool).
 #[must_use]
 pub fn spool_in(directory: &Path, floor: FreeSpaceFloor) -> Arc<Spool> {
     Spool::new(directory.join(OWN_DIRECTORY), floor)
 }
 
-/// Files that the component no longer holds but others do. They may have been removed, and use space until they are closed.
+/// Files that the component no longer holds, but others still do. They may have been removed; if so, they use space until they are closed.
 #[derive(Default)]
 pub(crate) struct RemovedFiles(Mutex<Watched>);
 
 #[derive(Default)]
 struct Watched {
     blobs: Vec<WeakBlob>,
-    /// When this number is reached, blobs that nobody holds any more are dropped.
+    /// Once this many blobs are watched, those that are no longer held by anyone are dropped from the list.
     limit: usize,
 }
 
-/// The number of blobs that are kept without checking whether anyone still holds them.
+/// Up to this many blobs are watched without checking whether they are still held.
 const FEW: usize = 64;
 
 impl RemovedFiles {
@@ -157,7 +157,7 @@ impl RemovedFiles {
 
     /// The disk space of removed files that are still open, in bytes.
     pub fn bytes(&self) -> u64 {
-        // A file may be open several times.
+        // A file may be open several times, but is counted once.
         let mut files = HashMap::new();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).blobs.retain(|blob| match blob.upgrade() {
             Some(blob) => {
@@ -177,12 +177,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_of_the_host_and_of_the_component_count_in_blocks() {
+    fn own_files_are_counted_in_blocks_and_separately_from_the_index_log() {
         let root = tempfile::tempdir().unwrap();
         let own = root.path().join("own");
         let spool = Spool::new(own.clone(), FreeSpaceFloor::default());
         let mut usage = DiskUsage::new(spool, 1 << 20, Arc::default(), FreeSpaceFloor::default(), own.clone());
-        assert_eq!(usage.measure().host_files, 0, "there is no directory");
+        assert_eq!(usage.measure().host_files, 0, "the directory does not exist yet");
         fs::create_dir_all(own.join("policies")).unwrap();
         for (name, bytes) in
             [("policy.json", 10), ("policies/a", 4097), ("index.log", 5000), ("index.log.new", 5000), ("policies/index.log", 1)]
@@ -190,7 +190,7 @@ mod tests {
             fs::write(own.join(name), vec![b'x'; bytes]).unwrap();
         }
         std::os::unix::fs::symlink("/proc/kcore", own.join("link")).unwrap();
-        assert_eq!(usage.measure().host_files, 0, "it was counted just before");
+        assert_eq!(usage.measure().host_files, 0, "the recent count is reused");
         usage.files = None;
         assert_eq!(usage.measure(), HostUsage { arriving: 0, removed: 0, host_files: 4 * 4096 });
         let files = usage.own_files();
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn spool_inside_the_directory_is_detected_for_any_notation_of_its_path() {
+    fn spool_inside_the_directory_is_detected_however_its_path_is_written() {
         let root = tempfile::tempdir().unwrap();
         let own = root.path().join("own");
         let usage = |spool: PathBuf| {
@@ -224,9 +224,9 @@ mod tests {
         let (blob, other) = (open(), open());
         [&blob, &blob.clone(), &other].iter().for_each(|blob| removed.watch(blob));
         removed.watch(&Blob::from("memory"));
-        assert_eq!(removed.bytes(), 0, "it has a name");
+        assert_eq!(removed.bytes(), 0, "the file still has a name");
         fs::remove_file(&path).unwrap();
-        assert_eq!(removed.bytes(), 8192, "it is one file");
+        assert_eq!(removed.bytes(), 8192, "both blobs refer to the same file");
         drop(blob);
         assert_eq!(removed.bytes(), 8192);
         drop(other);

@@ -4,9 +4,9 @@
 //! component serves many requests concurrently, like an event loop, and small file operations run on this thread. Everything that takes
 //! long (downloads, transcoding, bulk reads and writes) runs elsewhere.
 //!
-//! A trap ends the instance and all work in progress. The requests concerned get an error, and a new instance loads the entries from disk.
-//! Only while a component is being replaced is there more than one instance, and only one of them writes. All instances run on this thread:
-//! if it hangs, no other instance can start.
+//! A trap ends the instance and all work in progress. The affected requests fail, and a new instance loads the entries from disk. There is
+//! more than one instance only while a component is being replaced, and only one of them writes. All instances run on this thread, so if it
+//! hangs, no other instance can start.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,7 +38,7 @@ use crate::serving::{End, Serving};
 use crate::slow_operations::SlowOperations;
 use crate::succession::{NewSuccessor, Succession};
 
-/// Creates the data of a new store.
+/// Creates the state for a new store.
 pub(crate) type MakeState = Box<dyn Fn() -> wasmtime::Result<HostState> + Send>;
 
 /// The state of the driver thread.
@@ -52,32 +52,32 @@ pub(crate) struct Driver {
     /// Whether the directory has been loaded.
     pub loaded: Loaded,
     pub availability: Arc<Availability>,
-    /// Where a replaced instance sends requests.
+    /// Where replaced instances send the requests that they hand over.
     pub handovers: mpsc::UnboundedSender<Request>,
     pub slices: Arc<DriverSlices>,
     /// The operations that other threads perform for the component.
     pub operations: Arc<SlowOperations>,
     pub serving: Serving,
-    /// Runs if the first component does not start.
+    /// The component that runs if the first one fails to start.
     pub fallback: Option<CacheComponent>,
 }
 
 /// How often to retry locking a directory that another process uses.
 const LOCK_RETRY: Duration = Duration::from_secs(1);
 
-/// Why a directory that another process uses cannot be used.
+/// The reason that is reported while another process is using the directory.
 const IN_USE: &str = "another process is using the directory";
 
 /// A sequence of instances of a component.
 struct Line {
     component: CacheComponent,
-    /// The line that owns the inbox serves the requests.
+    /// The inbox, if this line is the one that serves the requests.
     inbox: Option<Inbox>,
     /// Receives the result of starting the first instance.
     ready: Option<Reply<wasmtime::Result<()>>>,
-    /// The previous component while another one is tried, and where to send the outcome.
+    /// Set while another component is being tried: the previous component, and where to send the outcome.
     trial: Option<Trial>,
-    /// Runs if the component does not start.
+    /// The component that runs if this one fails to start.
     fallback: Option<CacheComponent>,
     /// Set if the first instance takes over from another one.
     succession: Option<Succession>,
@@ -90,9 +90,9 @@ struct Started<'a> {
     succession: &'a mut Option<Succession>,
 }
 
-/// The trial of a component in place of one that does not start.
+/// The trial of a component in place of one that fails to start.
 struct Trial {
-    /// The component that does not start.
+    /// The component that fails to start.
     before: CacheComponent,
     reply: Reply<Result<(), ComponentSwapError>>,
 }
@@ -103,14 +103,14 @@ enum Paused {
     Over,
     /// All senders have been dropped, or the cache was closed.
     Ended,
-    /// Another component is to be tried.
+    /// Another component should be tried.
     Replace(CacheComponent, Reply<Result<(), ComponentSwapError>>),
 }
 
 impl Driver {
     /// Runs until the last sender is dropped or a `Close` arrives. `ready` receives the result of starting the first instance.
     ///
-    /// If no instance can be created, or each crashes immediately, requests are refused until the next attempt.
+    /// If no instance can be created, or every instance crashes immediately, requests are refused until the next attempt.
     pub async fn run(self, inbox: Inbox, ready: Reply<wasmtime::Result<()>>) {
         let (successors, mut new_successors) = mpsc::unbounded_channel();
         let component = self.serving.components.current();
@@ -156,7 +156,7 @@ impl Driver {
             }
             let answered = Arc::new(AtomicBool::new(false));
             let state = (self.make_state)();
-            // If creating the state fails, no code of the component has run.
+            // If creating the state failed, none of the component's code has run.
             let component_is_to_blame = state.is_ok();
             let instantiated = match state {
                 Ok(state) => self.instantiate(&component, state, succession.is_some()).await,
@@ -199,19 +199,19 @@ impl Driver {
                     let [from, to] = [&component, &fallback].map(|component| component.description().to_string());
                     tracing::error!(
                         "{MAX_FRUITLESS_INSTANCES} instances of the cache component {from} in a row crashed before they had answered \
-                         anything; {to} runs in its place until it is replaced or the cache is opened again"
+                         anything; running {to} until it is replaced or the cache is opened again"
                     );
                     self.serving.components.fell_back(fallback.clone());
                     (component, backoff) = (fallback, Backoff::default());
                     continue;
                 }
-                let reason = format!("the cache component does not start: {}", cause_of(&trap));
+                let reason = format!("the cache component failed to start: {}", cause_of(&trap));
                 self.availability.begin(Trouble::Down, reason);
                 match self.pause(pause, inbox).await {
                     Paused::Over => {}
                     Paused::Ended => return,
                     Paused::Replace(next, reply) => {
-                        // A component that was chosen now must not be replaced automatically.
+                        // A component that was just selected must not be replaced automatically.
                         fallback = None;
                         trial = Some(Trial { before: std::mem::replace(&mut component, next), reply });
                     }
@@ -220,7 +220,7 @@ impl Driver {
         }
     }
 
-    /// Runs an instance until it ends. Its open files are closed then.
+    /// Runs an instance until it ends, and then closes its open files.
     async fn run_instance(
         &self,
         (mut store, bindings): (Store<HostState>, Bindings),
@@ -272,8 +272,8 @@ impl Driver {
         self.slices.run(store.run_concurrent(serve)).await.flatten()
     }
 
-    /// Refuses requests for some time, or until the directory was replaced. Only requests to replace the component are accepted, since no
-    /// instance has to hand over anything.
+    /// Refuses requests for some time, or until the directory has been replaced. Only requests to replace the component are accepted, since
+    /// there is no instance that has to hand over its state.
     async fn pause(&self, time: Duration, inbox: &mut Inbox) -> Paused {
         let over = tokio::time::sleep(time);
         tokio::pin!(over);
@@ -289,7 +289,7 @@ impl Driver {
             match message {
                 None => return Paused::Ended,
                 Some(Message::Request(Request::Close(reply))) => {
-                    let why = "no instance of the cache component is running that could save the index";
+                    let why = "the index cannot be saved, because no instance of the cache component is running";
                     let _ = reply.send(Err(StoreError::Disk(why.into())));
                     return Paused::Ended;
                 }
@@ -317,7 +317,7 @@ impl Driver {
     }
 }
 
-/// Handles the end of an instance that another one has taken over from, or that did not take over.
+/// Handles the end of an instance without an inbox: one that was replaced, or one that failed to take over.
 fn end_without_inbox(outcome: wasmtime::Result<End>, succession: Option<Succession>) {
     match (outcome, succession) {
         (Ok(_), _) => {}

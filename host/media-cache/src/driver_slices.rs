@@ -1,9 +1,9 @@
-//! Measures how long the driver thread works without looking for new requests, by the work in progress. This bounds how
-//! long a newly arrived request waits for other work.
+//! Measures how long the driver thread works without checking for new requests, by the work in progress. This bounds how long a newly
+//! arrived request waits for other work.
 //!
-//! The thread looks for requests between any two steps of the component. The time between two looks is a slice. Calls to the component are
-//! interleaved, so the host does not know to which call a step belongs. A slice therefore counts for all work in progress, and for
-//! [`Work::Requests`] only if there is no other work.
+//! The thread checks for requests between any two steps of the component. The time between two checks is a slice. Calls to the component
+//! are interleaved, so the host cannot tell to which call a step belongs. A slice therefore counts towards all work in progress, and
+//! towards [`Work::Requests`] only if there is no other work.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -77,7 +77,7 @@ struct Kind {
     longest: AtomicU64,
 }
 
-/// How long the driver thread works without looking for new requests, during one kind of work.
+/// How long the driver thread works without checking for new requests, during one kind of work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlicesSnapshot {
     /// The kind of work: `requests`, `load`, `checkpoint`, `listing`, `removal` or `policy`.
@@ -100,7 +100,7 @@ impl Default for DriverSlices {
 }
 
 impl DriverSlices {
-    /// Runs the work of the thread. While it waits, there is no slice.
+    /// Runs the thread's work. Time that the thread spends waiting does not belong to any slice.
     pub async fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -112,7 +112,7 @@ impl DriverSlices {
         .await
     }
 
-    /// Runs the future that looks for requests, as a part of [`run`](Self::run). Each look ends a slice.
+    /// Runs the future that checks for requests, as a part of [`run`](Self::run). Each check ends a slice.
     pub async fn look<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn slice_counts_for_all_work_in_progress_and_otherwise_for_requests() {
+    async fn slice_counts_towards_all_work_in_progress_or_else_towards_requests() {
         let slices = DriverSlices::default();
         slices
             .run(slices.look(async {

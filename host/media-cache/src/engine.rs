@@ -39,7 +39,7 @@ impl Engine {
 
     /// A new engine that keeps compiled built-in components in a directory. The next engine loads them from there, which is ten times as
     /// fast as compiling them. The directory is created if it does not exist. It is used only if it belongs to the user of this process and
-    /// other users have no access (mode 0700): a user who can write to it can run code in this process.
+    /// other users have no access (mode 0700), since anyone who can write to it can run code in this process.
     ///
     /// # Errors
     /// As for [`new`](Self::new).
@@ -67,7 +67,7 @@ impl Engine {
     /// The built-in cache component. It is compiled once.
     ///
     /// # Errors
-    /// It cannot be compiled.
+    /// The component cannot be compiled.
     pub fn built_in_cache(&self) -> Result<CacheComponent, ComponentError> {
         self.caches.built_in()
     }
@@ -83,7 +83,7 @@ impl Engine {
     /// Compiles the cache component with this origin.
     ///
     /// # Errors
-    /// It can no longer be read, which always applies to uploads, or is not a cache component.
+    /// The component can no longer be read, which is always the case for uploads, or is not a cache component.
     pub fn cache(&self, origin: &ComponentOrigin) -> Result<CacheComponent, ComponentError> {
         match origin {
             ComponentOrigin::BuiltIn => self.built_in_cache(),
@@ -95,7 +95,7 @@ impl Engine {
     /// Compiles a cache component. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// It is not a cache component, or is too costly to compile.
+    /// The bytes are not a cache component, or the component is too costly to compile.
     pub fn compile_cache(&self, origin: ComponentOrigin, bytes: &[u8]) -> Result<CacheComponent, ComponentError> {
         self.caches.compile(origin, bytes)
     }
@@ -109,13 +109,13 @@ impl Engine {
         let caches = self.caches.clone();
         let compiled = tokio::task::spawn_blocking(move || caches.compile(ComponentOrigin::Upload, &bytes)).await;
         let what = ComponentOrigin::Upload.to_string();
-        compiled.map_err(|_| ComponentError::Compiler { what, why: "it was interrupted".into() })?
+        compiled.map_err(|_| ComponentError::Compiler { what, why: "compiling was interrupted".into() })?
     }
 
     /// The built-in policy with this name. It is compiled once.
     ///
     /// # Errors
-    /// There is no such policy, or it cannot be compiled.
+    /// There is no such policy, or the policy cannot be compiled.
     pub fn built_in_policy(&self, name: &str) -> Result<PolicyComponent, ComponentError> {
         self.policies.built_in(name)
     }
@@ -131,7 +131,7 @@ impl Engine {
     /// Compiles a policy. `origin` names it in errors and in the status.
     ///
     /// # Errors
-    /// It is not a policy, has an import that a policy must not have, or is too costly to compile.
+    /// The bytes are not a policy, or the policy has an import that a policy must not have or is too costly to compile.
     pub fn compile_policy(&self, origin: PolicyOrigin, bytes: &[u8]) -> Result<PolicyComponent, ComponentError> {
         self.policies.compile(origin, bytes)
     }
@@ -147,7 +147,8 @@ impl Engine {
         }
         let policies = self.policies.clone();
         let compiled = tokio::task::spawn_blocking(move || policies.compile(PolicyOrigin::Upload, &bytes)).await;
-        let interrupted = |_| ComponentError::Compiler { what: PolicyOrigin::Upload.to_string(), why: "it was interrupted".into() };
+        let interrupted =
+            |_| ComponentError::Compiler { what: PolicyOrigin::Upload.to_string(), why: "compiling was interrupted".into() };
         compiled.map_err(interrupted)?
     }
 

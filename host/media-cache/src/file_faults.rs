@@ -15,7 +15,7 @@ pub(crate) struct FaultHook {
 }
 
 #[cfg(not(feature = "fault-injection"))]
-#[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the other one uses and wraps them")]
+#[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "the implementation with the feature needs both")]
 impl FaultHook {
     /// Whether any operation may fail.
     pub const fn is_set(&self) -> bool {
@@ -44,7 +44,7 @@ mod injection {
         /// Called before each operation, on the thread that performs it. It may block for any length of time, like a disk.
         ///
         /// # Errors
-        /// The error with which the operation fails, without being performed.
+        /// If this returns an error, the operation is not performed and fails with that error.
         fn before(&self, operation: &FileOperation) -> io::Result<()>;
     }
 

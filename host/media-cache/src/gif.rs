@@ -22,7 +22,7 @@ impl<C: Converter> GifTranscoder<C> {
         Self { converter, which: ConvertGifs::Always }
     }
 
-    /// Restricts conversion to these GIFs. Others are stored unchanged.
+    /// Restricts conversion to these GIFs. Other GIFs are stored unchanged.
     #[must_use]
     pub fn only(self, which: ConvertGifs) -> Self {
         Self { which, ..self }

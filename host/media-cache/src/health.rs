@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::media::Health;
 
-/// How often the log repeats that the cache is degraded, for the same reason and for a different one.
+/// The minimum time between log messages that the cache is degraded, for the same reason and for a different reason.
 const REPEAT: Duration = Duration::from_secs(600);
 const REPEAT_FOR_ANOTHER_REASON: Duration = Duration::from_secs(60);
 

@@ -1,4 +1,4 @@
-//! A histogram of durations that is recorded without a lock.
+//! A lock-free histogram of durations.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_is_in_the_first_bucket_whose_bound_is_not_below_it() {
+    fn duration_counts_in_the_first_bucket_whose_bound_is_at_least_as_long() {
         const BOUNDS: &[Duration] = &[Duration::from_millis(1), Duration::from_secs(2)];
         let histogram = Histogram::new(BOUNDS);
         for time in [0, 1_000_000, 1_000_001, 2_000_000_000, 2_000_000_001] {

@@ -1,10 +1,10 @@
-//! Buffers hits that were served without the component until the component counts them.
+//! Buffers hits that were served without calling the component, until the component counts them.
 //!
 //! The buffer is flushed after 50 ms, before the next request, and before the decision that follows a download, whichever comes first. So
 //! the order of use and the counters are exact.
 //!
 //! A handle is only valid for one instance of the component. Hits that are still buffered when another instance begins to serve, and hits
-//! with a handle of an earlier instance, are therefore delivered by URL.
+//! with a handle from an earlier instance, are therefore delivered by URL.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,10 @@ use crate::offers::Offers;
 use crate::request::Request;
 use crate::resident_index::{ResidentHandle, ResidentIndex};
 
-/// The longest time that a hit stays in the buffer if nothing else happens.
+/// The longest time that a hit remains in the buffer if nothing else happens.
 const MAX_DELAY: Duration = Duration::from_millis(50);
 
-/// The maximum number of hits that are buffered if the component does not take them.
+/// The maximum number of hits that are buffered if the component does not collect them.
 const MAX_HITS: usize = 1 << 20;
 
 /// A handle that belongs to no entry. Hits with it are counted, but do not change the order of use.
@@ -38,7 +38,7 @@ pub(crate) struct HitBuffer {
 struct Hits {
     /// The instance that serves requests.
     instance: u64,
-    /// Handles of its entries, and where their bytes were, oldest hit first.
+    /// The hits, oldest first: the handle of the entry, and where its bytes were.
     handles: Vec<(u64, Source)>,
     /// Hits on entries that earlier instances held, by URL.
     earlier: HashMap<Box<str>, EarlierHits>,
@@ -48,7 +48,7 @@ struct Hits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EarlierHits {
     pub hits: u32,
-    /// How many of these were on its open file.
+    /// How many of these were served from its open file.
     pub disk_hits: u32,
 }
 
@@ -64,7 +64,7 @@ impl HitBuffer {
         Self { hits: Mutex::default(), added: Notify::new(), driver, offers: Offers::default() }
     }
 
-    /// Records a hit on the entry of `url`. If the component has not taken any hits for very long, this one is dropped.
+    /// Records a hit on the entry of `url`. If the component has not collected any hits for a very long time, this hit is dropped.
     pub fn add(&self, url: &str, ResidentHandle { instance, handle }: ResidentHandle, source: Source) {
         let mut hits = self.lock();
         if hits.instance != instance {
@@ -76,7 +76,9 @@ impl HitBuffer {
         }
         handles.push((handle, source));
         if handles.len() == MAX_HITS {
-            tracing::warn!("the cache component has not taken any hits for so long that further hits are not counted");
+            tracing::warn!(
+                "the hit buffer is full, because the cache component has not collected any hits for a long time; dropping further hits"
+            );
         }
         if handles.len() == 1 {
             self.added.notify_one();
@@ -88,8 +90,8 @@ impl HitBuffer {
         self.lock().add_earlier(url, hits);
     }
 
-    /// Makes the component offer the entry of `url` to its memory tier, if it can accept requests now and no other entry is being offered:
-    /// each entry is read into memory first.
+    /// Makes the component offer the entry of `url` to its memory tier. Does nothing if the request queue is full, or if another entry is
+    /// being offered, since each entry is read into memory first.
     pub fn offer(&self, url: &str, handle: ResidentHandle) {
         if let (Some(driver), Some(turn)) = (self.driver.upgrade(), self.offers.next()) {
             // If this fails, the entry is offered again after the same number of hits.
@@ -107,7 +109,7 @@ impl HitBuffer {
         std::mem::take(&mut self.lock().earlier)
     }
 
-    /// Switches to another instance, which serves from now on. Entries that are resident in the previous one are no longer served, but
+    /// Switches to another instance, which serves from now on. Entries that are resident in the previous instance are no longer served, but
     /// hits on them still count.
     pub fn begin_instance(&self, instance: u64, residents: Option<&ResidentIndex>) {
         let mut hits = self.lock();

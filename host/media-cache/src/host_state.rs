@@ -53,13 +53,13 @@ impl HostState {
         Ok(self.table.push(handle)?)
     }
 
-    /// Gives the component a handle to a blob with the bytes of this URL.
+    /// Gives the component a handle to a blob that contains the media of this URL.
     pub(crate) fn push_blob_of(&mut self, url: Option<Arc<str>>, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
         let handle = BlobHandle { blob, url, _counted: self.handles.clone(), shared: Arc::default() };
         Ok(self.table.push(handle)?)
     }
 
-    /// Takes a handle back from the component. If it was the component's last one to the blob, others may still hold the blob.
+    /// Takes a handle back from the component. Even if it was the component's last handle to the blob, others may still hold the blob.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
         let BlobHandle { blob, shared, .. } = self.table.delete(handle)?;
         if Arc::into_inner(shared).is_some() {

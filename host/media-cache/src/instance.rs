@@ -19,12 +19,12 @@ use crate::late_hits::LateHits;
 use crate::request::Request;
 use crate::resident_index::ResidentIndex;
 
-/// Whether an instance stores the media that it fetches.
+/// The standing of an instance, which determines whether it stores the media that it fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// It does.
+    /// The instance stores media.
     Active,
-    /// It does not, since another instance is about to take over, or has just failed to do so.
+    /// The instance stores nothing, because another instance is about to take over, or has just failed to do so.
     OnStandby,
     /// Another instance has taken over.
     Retired,
@@ -47,7 +47,7 @@ pub(crate) struct Instance {
     pub late_hits: LateHits,
     /// The last known counters, of this or an earlier instance.
     pub counted: Arc<Counted>,
-    /// Where to send requests that the instance that has taken over must repeat.
+    /// Where to send requests that the successor has to repeat.
     pub handovers: mpsc::UnboundedSender<Request>,
     /// `None` if every hit should call the component.
     pub residents: Option<Arc<ResidentIndex>>,

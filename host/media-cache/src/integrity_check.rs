@@ -26,7 +26,7 @@ const BYTES_PER_ENTRY: u64 = 8192;
 /// The longest pause after one entry. Without this limit, nothing might be checked for days after an entry of several gigabytes.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// How long to wait while the cache cannot be called.
+/// How long to wait before trying again if the cache cannot be called.
 const RETRY: Duration = Duration::from_secs(10);
 
 impl MediaCache {
@@ -45,7 +45,7 @@ pub(crate) async fn keep_checking(cache: Weak<Shared>, rate: NonZeroU64) {
             Ok(()) => {}
             Err(CacheError::Closed) => return,
             Err(error) => {
-                tracing::debug!("the background check was interrupted: {error}");
+                tracing::debug!("the background integrity check was interrupted: {error}");
                 sleep(RETRY).await;
                 continue;
             }
@@ -71,7 +71,7 @@ async fn check_all(cache: &Weak<Shared>, rate: NonZeroU64) -> Result<(), CacheEr
         let page = match open(cache)?.entries(after, PAGE).await {
             Err(CacheError::Closed) => return Err(CacheError::Closed),
             Err(error) => {
-                tracing::debug!("the background check was interrupted: {error}");
+                tracing::debug!("the background integrity check was interrupted: {error}");
                 sleep(RETRY).await;
                 continue;
             }
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pause_follows_from_the_rate_and_is_at_most_an_hour() {
+    fn pause_is_proportional_to_the_size_and_at_most_an_hour() {
         let rate = NonZeroU64::new(1000).unwrap();
         assert_eq!(pause(500, rate), Duration::from_millis(500));
         assert_eq!(pause(u64::MAX, rate), LONGEST_PAUSE);

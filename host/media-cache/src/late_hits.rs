@@ -1,20 +1,20 @@
-//! Hits that an instance serves after its index log was completed, because it is being replaced. Its successor only knows the hits in the
-//! log, so the others are reported to it by URL.
+//! Hits that an instance serves after its index log was completed, because the instance is being replaced. Its successor learns of earlier
+//! hits from the log. These late hits are reported to it by URL instead.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Hits that are missing in the index log, by URL; `None` while the log is still being written.
+/// Hits that are missing from the index log, by URL; `None` while the log is still being written.
 #[derive(Default)]
 pub(crate) struct LateHits(Mutex<Option<HashMap<String, u32>>>);
 
 impl LateHits {
-    /// From now on, nothing is written to the index log.
+    /// Begins to record hits: from now on, nothing is written to the index log.
     pub fn begin(&self) {
         *self.lock() = Some(HashMap::new());
     }
 
-    /// The instance is active again, and writes all hits to the log itself.
+    /// Stops recording hits, since the instance is active again and writes all hits to the log itself.
     pub fn end(&self) {
         *self.lock() = None;
     }

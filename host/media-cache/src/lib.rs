@@ -5,8 +5,8 @@
 //!
 //! # Features
 //!
-//! - `http` (default): the built-in downloader, [`http`], used unless the builder gets another one.
-//! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder gets another one. Needs a C++ compiler.
+//! - `http` (default): the built-in downloader, [`http`], used unless the builder is given another one.
+//! - `gif` (default): the built-in transcoder, [`gif`], used unless the builder is given another one. Needs a C++ compiler.
 //! - `fault-injection`: lets tests make file operations fail.
 
 #![deny(unsafe_code)]

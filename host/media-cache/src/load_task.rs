@@ -11,7 +11,7 @@ use crate::host_state::HostState;
 use crate::instance::Instance;
 use crate::loading::Loaded;
 
-/// The time between two attempts.
+/// How long to wait after a failed attempt.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Loads the directory, and retries until that succeeds.

@@ -21,7 +21,7 @@ enum State {
 pub(crate) struct Loaded(Arc<watch::Sender<State>>);
 
 impl Loaded {
-    /// Records the report. Later reports are ignored: when another instance loads the directory after a trap, that is not a start.
+    /// Records the report. Later reports are ignored, since an instance that loads the directory again after a trap is not a new start.
     pub fn succeeded(&self, report: LoadReport) {
         self.0.send_if_modified(|state| {
             let is_first = !matches!(state, State::Loaded(_));
@@ -53,7 +53,7 @@ impl Loaded {
                 return *report;
             }
             if state.changed().await.is_err() {
-                // Cannot happen, since `self` has the sender.
+                // Cannot happen, since the sender is in `self`.
                 std::future::pending::<()>().await;
             }
         }

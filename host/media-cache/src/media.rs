@@ -113,7 +113,7 @@ impl Media {
         self.info.cache_control
     }
 
-    /// Identifies this version of the media to its origin.
+    /// The validators, from which the origin can tell whether this version of the media is still current.
     #[must_use]
     pub fn validators(&self) -> &Validators {
         &self.info.validators
@@ -148,7 +148,7 @@ impl Media {
 pub struct PutOutcome {
     /// The stored media, or the given media if nothing was stored.
     pub media: Media,
-    /// Whether media was already stored for the URL. If so, it was kept, and `media` is the kept media.
+    /// Whether media was already stored for the URL. If so, it was kept, and `media` contains it.
     pub known: bool,
     /// Why nothing was stored. `None` if the media was stored, or if media was already stored for the URL.
     pub not_stored: Option<StoreError>,
@@ -185,7 +185,7 @@ pub struct Status {
 #[derive(Debug)]
 pub(crate) struct Delivered {
     pub media: Media,
-    /// The instance of the component that returned it.
+    /// The instance of the component that returned the media.
     pub instance: u64,
     pub handle: Option<u64>,
     /// The bytes of the entry if it is resident. The reference is alive as long as the component holds them.

@@ -1,4 +1,4 @@
-//! Offers entries to the memory tier one at a time: each is read into memory, and the tier may refuse it.
+//! Offers entries to the memory tier one at a time, since each is read into memory first and may then be refused.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -19,7 +19,7 @@ pub enum OpenError {
     /// The cache component or the policy component cannot be used.
     #[error(transparent)]
     Component(#[from] ComponentError),
-    /// The policy does not start, or rejects its options.
+    /// The policy failed to start, or rejected its options.
     #[error("{policy} cannot be used as the eviction policy: {error}")]
     Policy {
         /// The origin of the policy.
@@ -27,8 +27,8 @@ pub enum OpenError {
         /// Why it cannot be used.
         error: CreateError,
     },
-    /// This machine cannot run WebAssembly, or the component does not start.
-    #[error("the cache component does not start: {0:#}")]
+    /// This machine cannot run WebAssembly, or the component failed to start.
+    #[error("the cache component failed to start: {0:#}")]
     Start(wasmtime::Error),
     /// The thread of the cache could not be started.
     #[error("cannot start a thread: {0}")]

@@ -1,4 +1,4 @@
-//! The options of a cache in the form in which the component takes them. For options that are not set, the component uses its own defaults.
+//! The options of a cache, in the form that the component expects. For options that are not set, the component uses its own defaults.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

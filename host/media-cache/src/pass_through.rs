@@ -34,9 +34,9 @@ pub(crate) struct PassThrough {
     /// Where downloads and transcoding run.
     pub runtime: Handle,
     pub fetches: Mutex<HashMap<String, WeakShared<Fetch>>>,
-    /// Media whose body is arriving, as long as anyone reads it.
+    /// Media whose body is still arriving. The references are weak, so a body is dropped once no request reads it.
     pub arriving: Mutex<HashMap<String, (Arc<MediaInfo>, WeakBlob)>>,
-    /// The number of requests that were answered this way.
+    /// The number of requests that bypassed the component.
     pub requests: AtomicU64,
 }
 
@@ -92,7 +92,7 @@ impl PassThrough {
     }
 }
 
-/// Removes a fetch that nobody waits for any more.
+/// Removes a fetch once no request is waiting for it.
 struct Forget<'a> {
     fetches: &'a Mutex<HashMap<String, WeakShared<Fetch>>>,
     url: &'a str,
@@ -129,7 +129,7 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Whether media whose body is arriving will be converted, or may be.
+/// Whether media whose body is still arriving will be converted, or might be.
 fn is_needed_whole(media: &FetchedMedia, accepted_types: &[String]) -> bool {
     let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
     let may_be_gif = head.len() < GIF_SIGNATURE_BYTES && !accepted_types.is_empty();
@@ -150,7 +150,7 @@ async fn convert(transcoder: &dyn Transcoder, accepted_types: &[String], url: &s
     }
 }
 
-/// The accepted type of the media, if any. The type of a GIF is recognised by its first bytes, other types are as declared.
+/// The accepted type of the media, if any. A GIF is detected from its first bytes; for all other media, the declared type counts.
 fn accepted_type<'a>(mimetype: &str, head: &[u8], accepted: &'a [String]) -> Option<&'a str> {
     let is_gif = head.starts_with(b"GIF87a") || head.starts_with(b"GIF89a");
     let source_type = if is_gif { "image/gif" } else { mimetype.split(';').next().unwrap_or_default().trim() };
@@ -236,7 +236,7 @@ mod tests {
         {
             let mut request = std::pin::pin!(pass.fetch("x:a"));
             tokio::select! {
-                _ = &mut request => panic!("nothing was served"),
+                _ = &mut request => panic!("the request ended, although its download never does"),
                 () = started.notified() => {}
             }
         }
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_that_is_arriving_is_shared_until_it_ends() {
+    async fn arriving_body_is_shared_until_it_is_complete() {
         let (began, downloads) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
         let (writers, counted) = (began.clone(), downloads.clone());
         let pass = pass_through(move |_: String| {

@@ -119,7 +119,7 @@ impl PreparedCache {
     }
 }
 
-/// Runs the driver on a separate thread, which holds the directory until it ends.
+/// Runs the driver on a separate thread, which holds the lock on the directory until it ends.
 fn start_thread(
     driver: Driver,
     inbox: Inbox,
@@ -221,7 +221,7 @@ mod tests {
             number += 1;
         }
         let outage = cache.0.availability.next_outage().await;
-        assert!(outage.reason.contains("the cache component does not start"), "{outage}");
+        assert!(outage.reason.contains("the cache component failed to start"), "{outage}");
         let put = cache.put("x:put", "bytes", "text/plain", "a.txt").await;
         assert!(matches!(put, Err(CacheError::Unavailable(_))), "{put:?}");
         let recovered = async { cache.watch_health().wait_for(|health| matches!(health, Health::Storing)).await.map(|_| ()) };

@@ -32,8 +32,8 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates the directory for all our files except the entries and the lock, since the component cannot: WASI has no modes. Whatever the
-/// component creates in it is private, regardless of the umask.
+/// Creates the directory for all our files except the entries and the lock. The component cannot do this, since WASI has no file modes.
+/// Everything that the component creates in this directory is private, regardless of the umask.
 pub(crate) fn create_own_directory(directory: &Path) -> io::Result<()> {
     create_directory(&directory.join(OWN_DIRECTORY))
 }

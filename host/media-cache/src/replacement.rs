@@ -1,4 +1,4 @@
-//! Replaces the eviction policy or the component of a cache while it serves.
+//! Replaces the eviction policy or the component of a cache while the cache is serving requests.
 
 use std::sync::Arc;
 
@@ -40,13 +40,13 @@ impl MediaCache {
         self.0.swapper.record.previous()
     }
 
-    /// Replaces the eviction policy while the cache serves. No request waits for the swap, no entry is lost, and the new policy learns the
-    /// current order of use. The policy must have been compiled by the same [`engine`](Self::engine).
+    /// Replaces the eviction policy while the cache is serving requests. No request waits for the swap, no entry is lost, and the new
+    /// policy learns the current order of use. The policy must have been compiled by the same [`engine`](Self::engine).
     ///
     /// The swap continues if the caller drops this future; [`policy`](Self::policy) reports its progress.
     ///
     /// # Errors
-    /// See [`SwapError`]. After an error, the old policy stays in place, except that the swap may still succeed after
+    /// See [`SwapError`]. After an error, the old policy remains active, except that the swap may still succeed after
     /// [`SwapError::Unavailable`].
     pub async fn swap_policy(&self, choice: impl Into<PolicyChoice>) -> Result<PolicyStatus, SwapError> {
         tokio::select! {
@@ -83,24 +83,24 @@ impl MediaCache {
         self.0.components.previous()
     }
 
-    /// Replaces the cache component while the cache serves. No request fails. Entries, their order of use, hits and counters are kept;
-    /// residents and remembered failures are not. The new component must have been compiled by the same [`engine`](Self::engine).
+    /// Replaces the cache component while the cache is serving requests. No request fails. Entries, their order of use, hits and counters
+    /// are kept; residents and remembered failures are not. The new component must have been compiled by the same [`engine`](Self::engine).
     ///
-    /// The new component loads the index log while the old one serves, and then takes over. Requests that change something wait until it
-    /// has. Downloads in progress are finished by the old component and stored by the new one. If the old component no longer starts, the
-    /// new one replaces it immediately.
+    /// The new component loads the index log while the old one serves, and then takes over. Requests that change something wait until the
+    /// new one has taken over. Downloads in progress are finished by the old component and stored by the new one. If the old component no
+    /// longer starts, the new one replaces it immediately.
     ///
     /// The swap continues if the caller drops this future; [`component`](Self::component) reports its outcome.
     ///
     /// # Errors
-    /// See [`ComponentSwapError`]. After an error, the old component serves as before, except that the swap may still succeed after
+    /// See [`ComponentSwapError`]. After an error, the old component continues to serve, except that the swap may still succeed after
     /// [`ComponentSwapError::Unavailable`].
     pub async fn swap_component(&self, component: CacheComponent) -> Result<ComponentStatus, ComponentSwapError> {
         self.swap(component, None).await
     }
 
-    /// Like [`swap_component`](Self::swap_component), and remembers the component for the next start once it has taken over, even if that
-    /// happens after this has returned [`ComponentSwapError::Unavailable`] or the caller has dropped the future. `upload` contains the
+    /// Like [`swap_component`](Self::swap_component), but also remembers the component for the next start once it has taken over, even if
+    /// that happens after this has returned [`ComponentSwapError::Unavailable`] or the caller has dropped the future. `upload` contains the
     /// bytes of an uploaded component. If the component cannot be remembered, a warning is logged.
     ///
     /// # Errors
@@ -118,7 +118,7 @@ impl MediaCache {
         let swap = tokio::spawn(replace(self.0.clone(), component, memory));
         tokio::select! {
             biased;
-            // A component that does not start can be replaced.
+            // A component that fails to start can still be replaced, so only an unresponsive thread counts here.
             outage = self.0.availability.next_silence() => Err(ComponentSwapError::Unavailable(outage.reason)),
             swapped = swap => swapped.unwrap_or(Err(ComponentSwapError::Interrupted)),
         }
@@ -204,7 +204,7 @@ async fn request_swap(cache: &Shared, component: CacheComponent) -> Result<(), C
     if !cache.engine.has_compiled(&component) {
         return Err(ComponentSwapError::Start("it was compiled by another engine".into()));
     }
-    // A component that does not start never loads the directory.
+    // A component that fails to start never loads the directory.
     if cache.loaded.report().is_none() && cache.availability.outage().is_none() {
         return Err(ComponentSwapError::Loading);
     }

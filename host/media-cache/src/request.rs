@@ -30,7 +30,7 @@ pub(crate) enum Request {
         url: String,
         /// Boxed, since it is much larger than any other request.
         media: Box<FetchedMedia>,
-        /// Whether an instance has already converted the media, if it is to be converted.
+        /// Whether an instance has already converted the media, if it needs to be converted.
         is_converted: bool,
         reply: Reply<Result<PutOutcome, StoreError>>,
     },
@@ -67,7 +67,7 @@ pub(crate) enum Request {
     },
     RemoveMatching {
         filter: EntryFilter,
-        /// The number of entries that an instance has removed already.
+        /// The number of entries that an instance has already removed.
         removed: u64,
         reply: Reply<Result<u64, StoreError>>,
     },

@@ -1,8 +1,8 @@
 //! Serves a request with an instance of the component.
 //!
-//! If the instance goes on standby meanwhile, it stores nothing more. The instance that takes over then stores the media that was fetched,
-//! and repeats work that was not done. This also applies to media that was returned while its body was arriving: its request lasts until
-//! the media is stored.
+//! If the instance goes on standby in the meantime, it stores nothing more. The instance that takes over then stores the media that was
+//! fetched, and repeats any work that was not done. This also applies to media that was returned while its body was arriving: the request
+//! for it lasts until the media is stored.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(crate) struct RequestTask {
     pub instance: Arc<Instance>,
     /// Set for requests that may fetch media.
     pub fetch: Option<Fetch>,
-    /// A future that the request has to wait for before it begins.
+    /// A future that has to complete before the request begins.
     pub after: Option<BoxFuture<'static, ()>>,
     pub under_way: mpsc::Sender<Infallible>,
 }
@@ -58,7 +58,7 @@ impl AccessorTask<HostState> for RequestTask {
     }
 }
 
-/// Passes a request to the instance that has taken over. If the request is to store media, waits until that is done.
+/// Passes a request to the instance that has taken over. If the request stores media, waits until that instance has stored it.
 async fn repeat(request: Request, instance: &Instance) {
     let Request::Admit { url, media, cost, reply, .. } = request else {
         // If the driver has ended, this drops the request.
@@ -113,7 +113,7 @@ async fn serve(request: Request, accessor: &Accessor<HostState>, instance: &Inst
 }
 
 /// Answers a request with media whose body is arriving, and waits until the component has stored the media. If the component could not
-/// store it because it was not active all the time, returns the media, so that the active instance stores it.
+/// store it because the instance was not active throughout, returns the media, so that the active instance stores it.
 async fn answer_early(
     url: String,
     delivered: Delivered,
@@ -148,12 +148,12 @@ fn may_be_stored(media: &Media) -> bool {
     media.cache_control().cacheability != Cacheability::NoStore
 }
 
-/// Takes delivered media out of the component's table.
+/// Removes from the component's resource table the media that the component returned.
 fn take(accessor: &Accessor<HostState>, media: wit::Media) -> wasmtime::Result<Delivered> {
     accessor.with(|mut state| receive(state.get(), media))
 }
 
-/// Serves a request other than the most frequent ones.
+/// Serves a request of a less frequent kind.
 async fn serve_other(request: Request, accessor: &Accessor<HostState>, instance: &Instance) -> wasmtime::Result<Option<Request>> {
     let (guest, cache) = (instance.guest(), instance.cache);
     let is_refused =
@@ -291,7 +291,7 @@ async fn serve_question(request: Request, accessor: &Accessor<HostState>, instan
     Ok(())
 }
 
-/// Offers an entry to the memory tier. If the entry is then resident, further hits are served from memory.
+/// Offers an entry to the memory tier. If the entry becomes resident, further hits are served from memory.
 async fn promote(accessor: &Accessor<HostState>, instance: &Instance, url: &str, handle: ResidentHandle) -> wasmtime::Result<()> {
     let Some(residents) = &instance.residents else { return Ok(()) };
     if accessor.with(|mut state| state.get().instance) != handle.instance {
@@ -312,7 +312,7 @@ async fn answer_status(reply: Reply<Status>, accessor: &Accessor<HostState>, ins
             cache: stats,
             component: instance.components.status(),
             policy: state.policy.status(),
-            // One reference is the state's own.
+            // One of the references belongs to the state itself.
             blob_handles: Arc::strong_count(&state.handles) - 1,
             restarts: instance.restarts.load(Ordering::Relaxed),
         }

@@ -1,7 +1,7 @@
-//! An index of the resident and open entries that is readable outside the component, so that hits on them need no call.
+//! An index of the resident and open entries outside the component, so that hits on them need no call to the component.
 //!
-//! For each cache key that was answered, it has weak references to the blobs that the component holds: the bytes, and the open file. While
-//! the component holds a blob, any thread can serve it. When the component releases it (because the entry was evicted, removed or
+//! For each cache key whose media was returned, it has weak references to the blobs that the component holds: the bytes, and the open file.
+//! While the component holds a blob, any thread can serve it. When the component releases it (because the entry was evicted, removed or
 //! replaced), the reference is dead, so nothing in the index is ever stale. If another program has changed a file, its times or its link
 //! count differ, and the request goes to the component. The same applies if the sidecar has changed, which is checked every two seconds.
 //! Hits that are served this way are recorded in the [`HitBuffer`](crate::hit_buffer::HitBuffer).
@@ -19,7 +19,7 @@ use crate::media::{Delivered, Media, MediaInfo, Source};
 use crate::sidecar_version::{SidecarDirectory, SidecarVersion};
 use media_cache_interfaces::Blob;
 
-/// Each time that an open file has had this many hits, its entry is offered to the memory tier.
+/// An entry is offered to the memory tier each time its open file has had this many hits.
 const HITS_PER_OFFER: u32 = 64;
 
 /// The entries that the component holds, by cache key. Their number depends on the component, and not on how many differently signed URLs
@@ -185,7 +185,7 @@ pub(crate) mod tests {
         let (media, handle, _) = resident.get("u").unwrap();
         assert_eq!((handle.handle, media.source, media.body.len()), (7, Source::Memory, 5));
         drop(blob);
-        assert!(resident.get("u").is_none(), "although {media:?} still has the bytes");
+        assert!(resident.get("u").is_none(), "{media:?} still has the bytes, but the component does not");
         assert!(resident.get("v").is_none());
     }
 
@@ -200,7 +200,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn late_answer_of_an_earlier_instance_is_not_indexed() {
+    fn late_answer_from_an_earlier_instance_is_not_indexed() {
         let resident = ResidentIndex::new(Path::new("."));
         let ((_old, early), (_new, late)) = (delivered(0, Some(1)), delivered(0, Some(2)));
         resident.insert("u", &early);
@@ -228,14 +228,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn open_file_is_offered_after_every_64_hits_and_served_while_the_sidecar_is_what_it_was() {
+    fn open_file_is_offered_after_every_64_hits_and_served_while_the_sidecar_is_unchanged() {
         let root = tempfile::tempdir().unwrap();
         let resident = ResidentIndex::new(root.path());
         resident.begin_instance(0);
         let (blob, mut answer) = delivered(0, Some(7));
         (answer.resident, answer.file) = (Weak::new(), Arc::downgrade(&blob));
         resident.insert("a", &answer);
-        assert!(resident.get("a").is_none(), "it has no sidecar");
+        assert!(resident.get("a").is_none(), "there is no sidecar");
         let sidecar = root.path().join("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb.json");
         std::fs::write(&sidecar, "{}").unwrap();
         resident.insert("a", &answer);

@@ -18,7 +18,7 @@ struct Shared {
     ended: Notify,
 }
 
-/// A replaced instance that has not ended. It ends when this is dropped.
+/// A replaced instance that has not ended. It counts as ended when this is dropped.
 pub(crate) struct Retired {
     instances: RetiredInstances,
     fetching: Arc<Fetching>,
@@ -36,7 +36,7 @@ impl RetiredInstances {
         self.lock().len()
     }
 
-    /// Waits until all of them have ended.
+    /// Waits until all replaced instances have ended.
     pub async fn all_ended(&self) {
         loop {
             let ended = self.0.ended.notified();
@@ -47,7 +47,8 @@ impl RetiredInstances {
         }
     }
 
-    /// If any of them has requests for this entry in progress, returns a future that ends with the last of these requests.
+    /// If replaced instances have requests for this entry in progress, returns a future that completes when the last of these requests
+    /// ends.
     pub fn end_of(&self, key: &str) -> Option<BoxFuture<'static, ()>> {
         let ends: Vec<_> = self.lock().iter().filter_map(|fetching| fetching.end_of(key)).collect();
         (!ends.is_empty()).then(|| join_all(ends).map(drop).boxed())
@@ -70,7 +71,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn all_ended_resolves_when_the_last_retired_instance_ends() {
+    async fn all_ended_completes_when_the_last_retired_instance_ends() {
         let instances = RetiredInstances::default();
         instances.all_ended().await;
         let (first, second) = (instances.add(Arc::default()), instances.add(Arc::default()));

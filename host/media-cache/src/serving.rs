@@ -39,7 +39,7 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 /// The maximum number of requests that are postponed until a successor is active. Further requests stay in the inbox.
 const MAX_POSTPONED: usize = 1024;
 
-/// The maximum number of replaced instances that have not ended. Each uses memory for an index and the items in memory.
+/// The maximum number of replaced instances that have not ended. Each uses memory for its index and its resident items.
 const MAX_RETIRED: usize = 2;
 
 /// The state that all instances of a cache share.
@@ -61,7 +61,7 @@ pub(crate) enum End {
     Abandoned,
     /// The cache was closed; the caller is waiting for the result.
     Closed(Reply<Result<(), StoreError>>, Result<(), StoreError>),
-    /// The directory has changed and needs another instance.
+    /// The directory has changed, so another instance is needed.
     Outdated,
     /// Another instance owns the inbox.
     Retired,
@@ -142,7 +142,7 @@ impl Serving {
                             let retired = self.retired.add(instance.fetching.clone());
                             instance.standing.send_replace(Standing::Retired);
                             let with_counters = inbox.take().map(|mut inbox| {
-                                // Must come first, before anyone asks the successor for its counters.
+                                // This request must come first, before any request for the counters of the successor.
                                 inbox.postponed.push_front(more);
                                 inbox
                             });
@@ -187,14 +187,14 @@ impl Serving {
                 {
                     drop(reply.send(Err(ComponentSwapError::Busy)));
                 }
-                // After a trap, the directory is loaded again.
+                // After a trap, the directory has to be loaded again before the component can be replaced.
                 Some(Message::Request(Request::Replace { reply, .. })) if !instance.is_loaded() => {
                     drop(reply.send(Err(ComponentSwapError::Loading)));
                 }
                 Some(Message::Request(Request::Replace { component, reply })) => {
                     let (successor, succession) = succession();
                     let ready = Box::pin(successor.get_ready(accessor, instance, &self.hits, &phase));
-                    // If the driver does not start the successor, it is dropped, which makes `get_ready` fail.
+                    // If the driver does not start the successor, it drops `succession`, which makes `get_ready` fail.
                     let _ = successors.send(NewSuccessor { component: component.clone(), succession });
                     switch = Some(Switch { ready, component, reply });
                 }
@@ -225,7 +225,7 @@ impl Serving {
     /// Whether an instance that is no longer active should serve a request.
     fn suits_standby(&self, instance: &Instance, request: &Request) -> bool {
         match request {
-            // The media may have been fetched already and is then stored by the successor.
+            // The media may have been fetched already, in which case the successor stores it.
             Request::GetOrDownload { url, .. } => !instance.fetching.has(&self.key_rules.key(url)),
             request => request.suits_standby(),
         }
@@ -281,7 +281,7 @@ impl Serving {
     ) -> wasmtime::Result<End> {
         // From here on, the status of the cache no longer depends on this instance's policy.
         accessor.with(|mut state| state.get().policy.detach());
-        // Releases the resident items and open files: the successor keeps just as many.
+        // Releases the resident items and open files, since the successor holds just as many.
         instance.guest().call_release(accessor, instance.cache).await?;
         tasks.finish().await;
         let (_, more) = self.count_more(accessor, instance, before).await?;
@@ -291,7 +291,7 @@ impl Serving {
     }
 
     /// Returns the counters of an instance that is being replaced, and a request that makes its successor add the counts since `before`.
-    /// Hits that are missing in the index log are delivered by URL, which also counts them.
+    /// Hits that are missing from the index log are delivered by URL, which also counts them.
     async fn count_more(
         &self,
         accessor: &Accessor<HostState>,
@@ -305,7 +305,7 @@ impl Serving {
             let hits = hits.min(u32::try_from(more.hits).unwrap_or(u32::MAX));
             more.hits -= u64::from(hits);
             if hits > 0 {
-                // Hits on disk are already counted as such with the other counters.
+                // Hits on disk are already counted as such in the other counters.
                 self.hits.add_earlier(&url, EarlierHits::new(hits, Source::Memory));
             }
         }

@@ -1,4 +1,4 @@
-//! Detects that another program has changed or removed the sidecar of an entry whose open file is served.
+//! Detects that another program has changed or removed the sidecar of an entry that is served from an open file.
 //!
 //! A check never waits for a disk or a file server: it only uses what the kernel has cached. If the name is not cached, the component has
 //! to check the sidecar, on the thread that may block.
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 /// How long a sidecar is assumed to be unchanged, in milliseconds.
 const TRUSTED_FOR: u32 = 2000;
 
-/// Replaces the time of the last check once the sidecar has changed.
+/// Stored in place of the time of the last check once the sidecar has changed.
 const CHANGED: u32 = u32::MAX;
 
 /// The directory of the sidecars.
@@ -32,7 +32,7 @@ struct Stamp {
 /// The version of a sidecar, and the time of the last check.
 pub(crate) struct SidecarVersion {
     stamp: Stamp,
-    /// In milliseconds of the caller's clock, which may overflow.
+    /// The time of the last check, in milliseconds on the caller's clock, which may wrap around.
     looked_at: AtomicU32,
 }
 
@@ -75,7 +75,7 @@ fn sidecar_name(key: &str) -> String {
 }
 
 impl SidecarVersion {
-    /// Whether the sidecar should be checked now. Of several concurrent callers, only one gets `true`.
+    /// Whether the sidecar should be checked now. If several callers ask concurrently, only one receives `true`.
     pub fn is_due(&self, now: u32) -> bool {
         let looked_at = self.looked_at.load(Ordering::Relaxed);
         now.wrapping_sub(looked_at) >= TRUSTED_FOR
@@ -103,10 +103,10 @@ mod tests {
     const NAME: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb.json";
 
     #[test]
-    fn sidecar_is_looked_at_by_one_of_many_every_two_seconds() {
+    fn sidecar_is_checked_by_one_of_many_callers_every_two_seconds() {
         let root = tempfile::tempdir().unwrap();
         let directory = SidecarDirectory::open(root.path()).unwrap();
-        assert!(directory.version("a", 0).is_none(), "there is none");
+        assert!(directory.version("a", 0).is_none(), "there is no sidecar");
         std::fs::write(root.path().join(NAME), "{}").unwrap();
         let version = directory.version("a", u32::MAX - 1000).unwrap();
         assert!(!version.is_due(u32::MAX - 1000) && !version.is_due(998));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn sidecar_that_is_written_replaced_or_removed_is_changed() {
+    fn writing_replacing_or_removing_a_sidecar_counts_as_a_change() {
         let root = tempfile::tempdir().unwrap();
         let (directory, path) = (SidecarDirectory::open(root.path()).unwrap(), root.path().join(NAME));
         let changes: [fn(&Path); 3] = [

@@ -1,12 +1,12 @@
 //! Detects file operations on other threads that hang, for example because a mount hangs. They cannot be interrupted.
 //!
-//! The component continues meanwhile, but calls that need the operation would wait forever, and further calls would hang too. The watchdog
+//! The component continues to run, but calls that need such an operation would wait forever, and further calls would hang too. The watchdog
 //! therefore treats this like a hanging driver: requests are answered without the component.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// For each multiple of this size, an operation gets the time limit once more. A body of several gigabytes takes a while on any disk.
+/// An operation may take one more time limit for each multiple of this size, since a body of several gigabytes takes a while on any disk.
 const BYTES_PER_LIMIT: u64 = 4 << 20;
 
 /// The operations in progress.
@@ -23,7 +23,7 @@ struct Running {
 
 struct Age {
     looks: u64,
-    /// The number of time limits that it may take.
+    /// The number of time limits that the operation may take.
     limits: u64,
 }
 
@@ -43,9 +43,9 @@ impl SlowOperations {
         SlowOperation { operations: self.clone(), number }
     }
 
-    /// Checks all operations. Returns whether one has been in progress for too long: for more than `limit` checks, or more if it has many
-    /// bytes. A check does not count if other operations have ended since the previous one: then the disk is only slow, or there are too
-    /// many operations at the same time.
+    /// Checks all operations. Returns whether one has been in progress for too long: for more than `limit` checks, or a multiple of that if
+    /// it has many bytes. A check does not count if other operations have ended since the previous check, because then the disk is only
+    /// slow, or there are too many operations at the same time.
     pub fn look(&self, limit: u32) -> bool {
         let mut is_stuck = false;
         let running = &mut *self.lock();
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operation_is_stuck_after_the_number_of_checks_allowed_for_its_bytes() {
+    fn operation_counts_as_stuck_after_the_checks_allowed_for_its_size() {
         let operations = Arc::<SlowOperations>::default();
         let (small, large) = (operations.begin(0), operations.begin(2 * BYTES_PER_LIMIT));
         let looks = |count: usize| -> Vec<bool> { (0..count).map(|_| operations.look(10)).collect() };
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn operation_is_not_stuck_while_others_end() {
+    fn operation_does_not_count_as_stuck_while_others_end() {
         let operations = Arc::<SlowOperations>::default();
         let _slow = operations.begin(0);
         for _ in 0..100 {

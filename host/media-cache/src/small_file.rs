@@ -28,7 +28,7 @@ pub enum Pipes {
 ///
 /// # Errors
 /// [`io::ErrorKind::FileTooLarge`] if there are more than `max_bytes`; [`io::ErrorKind::TimedOut`] if a pipe does not end in time;
-/// [`io::ErrorKind::InvalidInput`] if it is neither a regular file nor an accepted pipe; any error of the operating system.
+/// [`io::ErrorKind::InvalidInput`] if the path is neither a regular file nor an accepted pipe; any error of the operating system.
 pub fn read_small_file(path: &Path, max_bytes: u64, pipes: Pipes) -> io::Result<Vec<u8>> {
     let mut file = open_without_blocking(File::options().read(true), path)?;
     let kind = file.metadata()?.file_type();
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_without_end_is_read_up_to_the_limit() {
+    fn endless_pipe_is_read_up_to_the_limit() {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(&[b'x'; 1000]).unwrap();
         let path = format!("/proc/self/fd/{}", reader.as_raw_fd());

@@ -26,10 +26,10 @@ use crate::policy::record::Record;
 /// How long a successor may take to load the index log, while its predecessor serves.
 const MAX_LOAD: Duration = Duration::from_secs(600);
 
-/// How long its activation may take, while requests that change something wait.
+/// How long the activation of a successor may take, while requests that change something wait.
 const MAX_ACTIVATION: Duration = Duration::from_secs(60);
 
-/// The predecessor's side.
+/// The predecessor's side of a succession.
 pub(crate) struct Successor {
     prepared: oneshot::Receiver<Result<(), String>>,
     activate: oneshot::Sender<wit::Stats>,
@@ -37,7 +37,7 @@ pub(crate) struct Successor {
     takeover: oneshot::Sender<Inbox>,
 }
 
-/// The successor's side.
+/// The successor's side of a succession.
 pub(crate) struct Succession {
     prepared: Option<oneshot::Sender<Result<(), String>>>,
     activate: Option<oneshot::Receiver<wit::Stats>>,
@@ -62,7 +62,7 @@ pub(crate) fn succession() -> (Successor, Succession) {
 }
 
 impl Succession {
-    /// Prepares an instance, and returns the inbox when the instance is to take over. `None` if it is not.
+    /// Prepares an instance, and returns the inbox when the instance has to take over. `None` if it does not take over.
     pub async fn succeed(
         &mut self,
         accessor: &Accessor<HostState>,
@@ -91,7 +91,7 @@ impl Succession {
         Ok(takeover.await.ok())
     }
 
-    /// Tells the predecessor that the instance has crashed.
+    /// Informs the predecessor that the instance has crashed.
     pub fn fail(mut self, why: &str) {
         tell(&mut self.prepared, Err(why.into()));
         tell(&mut self.activated, Err(why.into()));
@@ -149,7 +149,7 @@ impl Successor {
         let (guest, cache) = (instance.guest(), instance.cache);
         phase.set(Phase::Finishing);
         instance.standing.send_replace(Standing::OnStandby);
-        // These are the last hits in the index log. Later ones are for the successor.
+        // These are the last hits in the index log. Later hits are reported to the successor.
         instance.flush_hits(accessor, hits).await?;
         if let Err(error) = guest.call_standby(accessor, cache).await? {
             phase.set(Phase::Serving);
@@ -159,7 +159,7 @@ impl Successor {
         phase.set(Phase::Finished);
         instance.late_hits.begin();
         let counters = guest.call_stats(accessor, cache).await?;
-        // If the successor is gone, its answer does not arrive either.
+        // Sending can only fail if the successor is gone. In that case, its answer does not arrive either.
         let _ = activate.send(counters);
         let activated = timeout(MAX_ACTIVATION, activated)
             .await

@@ -1,4 +1,4 @@
-//! The tasks that watch a cache as long as it is open.
+//! The tasks that watch a cache while it is open.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) fn start(cache: &MediaCache, heartbeat: Arc<Heartbeat>, max_silence: 
     tokio::spawn(keep_recording(Arc::downgrade(shared)));
 }
 
-/// Records the state of a cache. This also detects that a disk works again, even if nobody stores anything.
+/// Records the state of a cache. This also detects when a failed disk works again, even if nothing is being stored.
 async fn keep_recording(cache: Weak<Shared>) {
     let mut looks = tokio::time::interval(INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -10,7 +10,7 @@ use crate::bindings::cache::media_cache::cache::downloader as fetched;
 use crate::host_state::HostState;
 use crate::media::{Attachment, Delivered, Media, MediaInfo};
 
-/// Takes media that the component returned out of its table.
+/// Removes from the component's resource table the media that the component returned.
 pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Result<Delivered> {
     let file = media.file.map(|file| state.take_blob(file)).transpose()?;
     let body = state.take_blob(media.body)?;
@@ -40,7 +40,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
     })
 }
 
-/// Puts media of this URL into the component's table.
+/// Adds media of this URL to the component's resource table.
 pub(crate) fn hand_over(state: &mut HostState, url: &str, media: FetchedMedia) -> wasmtime::Result<fetched::FetchedMedia> {
     let FetchedMedia { body, mimetype, filename, cache_control, validators } = media;
     Ok(fetched::FetchedMedia {

@@ -1,10 +1,11 @@
-//! Detects that the driver thread does not respond, because a mount hangs or a component loops. It also detects this for threads that
+//! Detects that the driver thread has stopped responding, because a mount hangs or a component loops. It also detects this for threads that
 //! perform file operations for the driver.
 //!
-//! Such a thread cannot be interrupted. While it hangs, requests are answered without it. Once it responds, everything works as before.
+//! Such a thread cannot be interrupted. While it hangs, requests are answered without it. Once it responds again, everything works as
+//! before.
 //!
 //! The driver thread sends heartbeats while it is responsive, and the watchdog counts its own checks without a new heartbeat. It does not
-//! measure time: if the whole process was stopped, or got no processor time, neither of them ran.
+//! measure time, because while the whole process is stopped or gets no processor time, neither of the two runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,7 +50,8 @@ struct Silence {
 }
 
 impl Silence {
-    /// Whether the thread has stopped or resumed sending heartbeats since the last check: `true` if it stopped, `None` if neither.
+    /// Whether the thread has stopped or resumed sending heartbeats since the last check: `Some(true)` if it has stopped, `None` if nothing
+    /// changed.
     fn look(&mut self, beats: u64) -> Option<bool> {
         if self.beats != beats {
             let was_silent = self.looks >= LOOKS;
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thread_is_unresponsive_from_ten_missed_beats_until_the_next_beat() {
+    fn thread_is_unresponsive_after_ten_missed_beats_until_the_next_one() {
         let mut silence = Silence::default();
         let mut looks = |beats: u64, count: usize| -> Vec<Option<bool>> { (0..count).map(|_| silence.look(beats)).collect() };
         assert_eq!(looks(1, 10), [None; 10], "the first check found a heartbeat");
