@@ -46,7 +46,7 @@ async fn requests_with_a_script_or_style_destination_are_refused() {
             let answer = send(service.media_request(method.clone(), &url).header(name, value)).await;
             assert_eq!(answer.status, 403, "{name}: {value}");
             if method == Method::GET {
-                assert!(answer.problem(403).contains("never run"), "{}", answer.text());
+                assert!(answer.problem(403).contains("never executed"), "{}", answer.text());
                 assert_eq!(answer.code(), "active-destination");
             }
         }

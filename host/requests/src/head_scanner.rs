@@ -1,5 +1,5 @@
-//! Scans request heads before hyper does, and rejects requests that hyper would accept or misreport. hyper drops a fragment in the
-//! request target, and a `Content-Length` next to chunked encoding. It reports a length near 2^64 as a head that is too large.
+//! Scans request heads before hyper does, and rejects requests that hyper would accept or misreport. hyper ignores a fragment in the
+//! request target, and a `Content-Length` in addition to chunked encoding. It reports a length near 2^64 as a head that is too large.
 //!
 //! The scanner finds the end of each head, and skips bodies of known length. After the head of a chunked request, it stops scanning,
 //! because the connection is closed after the response. All other errors are left to hyper, which reads the same bytes.
@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use crate::invalid_request::InvalidRequest;
 
-/// The maximum number of bytes kept of a header line. No valid length is longer.
+/// How many bytes of a header line are kept: more than any valid `Content-Length` needs.
 const MAX_LINE: usize = 256;
 
 /// The largest length that hyper accepts.
@@ -43,18 +43,18 @@ enum Body {
     None,
     Length(u64),
     Chunked,
-    /// hyper will refuse it.
+    /// A body that hyper will refuse.
     Invalid,
 }
 
 /// A request that is refused before hyper reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedHead {
-    /// Its index on the connection, from 0.
+    /// The index of the request on the connection, from 0.
     pub number: u64,
-    /// The number of bytes that belong to the requests before it.
+    /// The number of bytes that belong to earlier requests.
     pub before: usize,
-    /// Why it is refused.
+    /// The reason for the refusal.
     pub reason: InvalidRequest,
 }
 
@@ -62,7 +62,7 @@ impl HeadScanner {
     /// Scans the next bytes of the connection.
     ///
     /// # Errors
-    /// If these bytes begin or continue a request that must be refused. No more bytes may be passed after that.
+    /// If a request that must be refused begins or continues in these bytes. After an error, this must not be called again.
     pub fn read(&mut self, bytes: &[u8]) -> Result<(), RefusedHead> {
         let (mut at, mut head) = (0, 0);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
@@ -132,7 +132,7 @@ impl HeadScanner {
         Ok(())
     }
 
-    /// The body that a header announces.
+    /// The body that a header declares.
     fn announced(name: &[u8], value: &[u8], is_whole: bool) -> Result<Body, InvalidRequest> {
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Ok(Body::Chunked);

@@ -20,7 +20,7 @@ pub struct Pseudonym(Arc<str>);
 pub struct PseudonymError(String);
 
 impl Pseudonym {
-    /// A random pseudonym that no other service has.
+    /// A random pseudonym, unique to this service.
     #[must_use]
     pub fn random() -> Self {
         Self(format!("media-cache-{:016x}", RandomState::new().build_hasher().finish()).into())

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_decoded_as_forms_are() {
+    fn parameters_are_decoded_like_form_data() {
         for query in ["", "&", "a", "=", "a=+b%20c", "a=b=c&a=%2B", "%61=%zz%4", "ä=ö", "a=%26%3D&&b"] {
             let ours: Vec<_> = parameters(query).map(Result::unwrap).collect();
             let theirs: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 /// What a `Range` header requests.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// The whole body: there is no header, or it is one that a server may or must ignore (not in bytes, malformed, several ranges).
+    /// The whole body: there is no header, or the server may or must ignore it (malformed, several ranges, a unit other than bytes).
     All,
     /// These bytes.
     Part(Range<u64>),
@@ -36,8 +36,8 @@ fn parse(header: &str, length: u64) -> Option<Wanted> {
     Some(if wanted.start < wanted.end { Wanted::Part(wanted) } else { Wanted::Unsatisfiable })
 }
 
-/// Parses a position: `Some(None)` if the text is empty, `None` if it is not a number. A number that overflows is beyond the end of any
-/// file.
+/// Parses a position: `Some(None)` if the text is empty, `None` if it is not a number. A number that overflows becomes `u64::MAX`, which is
+/// beyond the end of any file.
 fn position(digits: &str) -> Option<Option<u64>> {
     match digits {
         "" => Some(None),
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_that_is_not_understood_is_ignored() {
+    fn a_malformed_or_unsupported_range_is_ignored() {
         for header in
             ["", "bytes", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "bytes=1", "items=0-1", "bytes=0-1,3-4", "bytes=--1"]
         {

@@ -51,14 +51,14 @@ impl SigningKeys {
         keys.into_iter().map(keyed).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether there are no keys, so that nothing can be signed.
+    /// Whether there are no keys. If so, nothing can be signed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The path and query for which a service with this key answers GET and HEAD of a URL, until `expires` (seconds since 1970), or for
-    /// as long as the service has the key. `None` if there are no keys.
+    /// The path and query of a signed request for a URL. A service with this key answers GET and HEAD requests for them until `expires`
+    /// (seconds since 1970), or without `expires`, for as long as it has the key. `None` if there are no keys.
     #[must_use]
     pub fn sign(&self, url: &str, expires: Option<u64>) -> Option<String> {
         let signature = hex(&text(self.0.first()?.clone(), url, expires).finalize().into_bytes());
@@ -106,7 +106,7 @@ impl Signature {
     /// Parses the parameters. `expires` is allowed only with `signature`.
     ///
     /// # Errors
-    /// If the signature or the time is malformed, or there is only a time.
+    /// If the signature or the time is malformed, or if there is a time without a signature.
     pub fn read(signature: Option<&str>, expires: Option<&str>) -> Result<Option<Self>, InvalidRequest> {
         let malformed = |why: &str| {
             let why = format!("{why}; if the parameter belongs to the URL of the media, percent-encode that URL");

@@ -24,11 +24,11 @@ pub struct Access {
     pub signing_keys: SigningKeys,
     /// A request with one of these tokens has administration rights, and needs no signature.
     pub admin_tokens: AdminTokens,
-    /// The web pages that may read media with scripts.
+    /// The origins of the web pages whose scripts may read media.
     pub allow_origins: AllowedOrigins,
     /// Who can connect.
     pub listener: Listener,
-    /// The address of the listener for administration, if there is one. It is disclosed only to clients on loopback.
+    /// The address of the admin listener, if there is one. It is disclosed only to clients on loopback.
     pub administration: Option<SocketAddr>,
 }
 
@@ -55,7 +55,7 @@ fn requirement(method: &Method, path: &str) -> Requirement {
 }
 
 impl Access {
-    /// Decides whether a request is allowed, and whether its media may be cached for less time than usual.
+    /// Decides whether a request is allowed, and whether clients must cache its media for less time than usual.
     pub(crate) fn authorize(
         &self,
         method: &Method,
@@ -78,7 +78,7 @@ impl Access {
         }
     }
 
-    /// Makes the same decision for a request for media without a token.
+    /// Makes the same decision for a media request without a token.
     pub(crate) fn authorize_media(&self, query: &MediaQuery<'_>, now: SystemTime) -> Result<Option<Restriction>, Problem> {
         if self.signing_keys.is_empty() {
             return Ok(None);
@@ -88,8 +88,8 @@ impl Access {
         Ok(lifetime.map(|lifetime| Restriction::Expires(lifetime.as_secs())))
     }
 
-    /// The problem for an administration request on a listener without administration. It says where to send the request, or how to turn
-    /// administration on.
+    /// The problem for an admin request to a listener without administration. It says where to send the request, or how to enable
+    /// administration.
     fn administration_off(&self) -> Problem {
         let why = match (self.administration, self.listener) {
             (Some(address), Listener::Loopback) => format!("send administration requests to http://{address}"),
@@ -99,8 +99,8 @@ impl Access {
         Problem::new(StatusCode::FORBIDDEN, "administration-off", why)
     }
 
-    /// Checks administration rights. The inner error says why a request has none. The outer error refuses the request, whatever it
-    /// requires.
+    /// Checks administration rights. The inner error says why the request has none. With the outer error, the request is refused even if it
+    /// needs no such rights.
     fn check_administration(&self, uri: &Uri, headers: &HeaderMap) -> Result<Result<(), Problem>, Problem> {
         if self.admin_tokens.is_empty() {
             return match self.listener {
@@ -158,7 +158,7 @@ mod tests {
     /// Tries every route and method without credentials, with a signature, and with an invalid and a valid token, on listeners with keys
     /// and tokens, with neither, on loopback, and for administration.
     #[tokio::test]
-    async fn each_route_requires_the_listed_credentials_and_others_need_administration() {
+    async fn each_route_and_method_requires_the_listed_credentials() {
         let keys = || SigningKeys::new([KEY]).unwrap();
         let tokens = || AdminTokens::new([TOKEN]).unwrap();
         let access = |signing_keys, admin_tokens, listener| Access { signing_keys, admin_tokens, listener, ..Access::default() };

@@ -17,7 +17,7 @@ pub(crate) enum Credentials {
     Missing,
     /// An unknown bearer token, or several `Authorization` headers.
     Invalid,
-    /// One of our tokens.
+    /// One of the configured tokens.
     Valid,
 }
 
@@ -35,7 +35,7 @@ impl AdminTokens {
         tokens.into_iter().map(digest).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether there are no tokens, so that none is valid.
+    /// Whether there are no tokens. If so, no credentials are valid.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -22,7 +22,7 @@ pub(crate) struct Counters {
 pub(crate) struct Series {
     /// The value of the label; empty if there is none.
     pub value: &'static str,
-    /// Its section and key in `/stats`, if it appears there.
+    /// The section and key of the value in `/stats`, if it appears there.
     pub stats: Option<(&'static str, &'static str)>,
     pub count: Count,
 }
@@ -79,7 +79,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
             series("failed", "refreshes", "failed", |stats| stats.refresh_failures),
         ],
     },
-    plain("misses", "Requests for which nothing was stored", &[only_metric("", |stats| stats.misses)]),
+    plain("misses", "Requests for media that was not in the cache", &[only_metric("", |stats| stats.misses)]),
     plain(
         "coalesced",
         "Misses that waited for a download in progress",

@@ -1,7 +1,7 @@
 //! The `Cache-Control` and `Age` of media (RFC 9111, section 5): who may cache it, and for how long.
 //!
 //! Clients may cache media for a day, or for as long as its origin allows if that is less. Entries never expire here. A client that
-//! requests media again gets the same media, which may be stale for downstream caches by then, and can revalidate it by its `ETag`.
+//! requests media again gets the same media, even if downstream caches consider it stale by then, and can revalidate it with its `ETag`.
 
 use std::time::SystemTime;
 
@@ -19,21 +19,21 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, max-age=86400");
 const PUBLIC_NO_CACHE: HeaderValue = HeaderValue::from_static("public, no-cache");
 const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// For media that must not be cached, and for media that was sent because of a token instead of a signature. A shared cache would serve
-/// the latter to every client.
+/// For media that must not be cached, and for media that was sent because the request had a token instead of a signature. A shared cache
+/// would serve the latter to every client.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// Why media may be cached for less time than usual.
+/// Why clients must cache media for less time than usual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restriction {
     /// The signature of the request expires after this many seconds.
     Expires(u64),
-    /// The request had a token, and so did not need the signature that other requests need.
+    /// The request had a token, so it did not need a signature as other requests do.
     Administration,
 }
 
 impl Restriction {
-    /// Whether it can have an effect: media is never cached for more than a day.
+    /// Whether the restriction can have an effect. A long lifetime has none, because media is never cached for more than a day.
     pub fn may_matter(self) -> bool {
         !matches!(self, Self::Expires(MAX_AGE..))
     }
@@ -51,7 +51,7 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
         (cacheability, Some(max_age)) => {
             let age = age(cache_control, stored_at, now);
             headers.insert(AGE, age.into());
-            // A day from now, as a lifetime that includes the age.
+            // A lifetime that ends a day from now. It includes the age.
             let max_age = u64::from(max_age).min(age.saturating_add(MAX_AGE));
             with_max_age(if cacheability == Cacheability::Public { "public" } else { "private" }, max_age)
         }
@@ -59,7 +59,7 @@ pub(crate) fn describe(headers: &mut HeaderMap, cache_control: CacheControl, sto
     headers.insert(CACHE_CONTROL, value);
 }
 
-/// The value of the `Age` header of media, which changes over time. `None` if it has no such header.
+/// The value of the `Age` header of media, which changes over time. `None` if the media has no such header.
 pub(crate) fn changing_age(cache_control: CacheControl, stored_at: SystemTime, now: SystemTime) -> Option<u64> {
     let CacheControl { cacheability, max_age, .. } = cache_control;
     let is_said = cacheability != Cacheability::NoStore && max_age.is_some_and(|max_age| max_age > 0);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn media_has_a_lifetime_of_a_day_unless_its_origin_sets_less() {
+    fn media_has_a_lifetime_of_a_day_unless_its_origin_sets_a_shorter_one() {
         for (cacheability, max_age, age, seconds, expected) in [
             (Public, None, 0, 1000, ("public, max-age=86400", None)),
             (Public, None, 7, 1000, ("public, max-age=86400", None)),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn media_lifetime_ends_when_its_signature_expires() {
+    fn media_lifetime_ends_when_the_signature_expires() {
         let [public, private, never] = [Public, Private, NoStore].map(|cacheability| (cacheability, None, 0));
         for ((cacheability, max_age, seconds), restriction, expected) in [
             (public, None, "public, max-age=86400"),

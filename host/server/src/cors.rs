@@ -1,5 +1,5 @@
-//! Cross-origin resource sharing (the Fetch standard, section 3.3): which web pages may read media with scripts, for example to draw it
-//! on a canvas and read the pixels back.
+//! Cross-origin resource sharing (the Fetch standard, section 3.3): which web pages may read media from scripts, for example to draw it on
+//! a canvas and read the pixels back.
 //!
 //! Any page may display media. The operator decides which pages may read it, and they can do so only without credentials.
 
@@ -40,9 +40,9 @@ const ACCEPTED: [HeaderName; 8] = [
 /// An origin whose pages may read media.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedOrigin {
-    /// Pages of any origin.
+    /// Pages from any origin.
     Any,
-    /// Pages of this origin, as browsers write it in `Origin`.
+    /// Pages from this origin, written as browsers write it in `Origin`.
     Exact(HeaderValue),
 }
 

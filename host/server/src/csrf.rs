@@ -14,7 +14,7 @@ use crate::problem::Problem;
 /// Refuses a request that a web page may have sent.
 pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     let refused = |why: &str| {
-        let why = format!("{why}: web pages may not use administration without a token; require one with --admin-token-file");
+        let why = format!("{why}: web pages may not use the admin endpoints without a token; require one with --admin-token-file");
         Problem::new(StatusCode::FORBIDDEN, "from-a-web-page", why)
     };
     if headers.contains_key(header::ORIGIN) {
@@ -32,7 +32,7 @@ pub(crate) fn check(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Whether the host is an IP address or localhost. Nobody else can make these resolve to our address.
+/// Whether the host is an IP address or localhost. An attacker cannot make these resolve to our address.
 fn is_local(authority: &Authority) -> bool {
     let host = authority.host();
     let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_web_pages_are_refused() {
+    fn requests_from_web_pages_are_refused() {
         let local = ("host", "127.0.0.1:8081");
         for (sent, why) in [
             (&[local, ("origin", "https://evil.example")][..], "has an Origin"),

@@ -1,5 +1,5 @@
-//! Refuses requests from browsers for content that they would run or apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service Workers,
-//! `Service-Worker`).
+//! Refuses requests from browsers for content that they would execute or apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service
+//! Workers, `Service-Worker`).
 //!
 //! Nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would
 //! ignore it.
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 
-/// The destinations (the Fetch standard, section 2.2.5) whose responses are run or applied.
+/// The destinations (the Fetch standard, section 2.2.5) whose responses are executed or applied to a page.
 const ACTIVE: [&str; 12] = [
     "audioworklet",
     "manifest",
@@ -27,17 +27,17 @@ const ACTIVE: [&str; 12] = [
     "xslt",
 ];
 
-/// Refuses a request whose response would be run or applied.
+/// Refuses a request whose response would be executed or applied to a page.
 pub(crate) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let destination = headers.get_all(SEC_FETCH_DEST).iter().find_map(|value| active(value.as_bytes()));
     let worker = || headers.contains_key(SERVICE_WORKER).then_some("serviceworker");
     let Some(destination) = destination.or_else(worker) else { return Ok(()) };
     let why =
-        format!("a page requested this as {destination}; media may be displayed or saved, but never run or applied to a page");
+        format!("a page requested this as {destination}; media may be displayed or saved, but never executed or applied to a page");
     Err(Problem::new(StatusCode::FORBIDDEN, "active-destination", why))
 }
 
-/// The destination in a `Sec-Fetch-Dest` header, if the response would be run or applied.
+/// The destination in a `Sec-Fetch-Dest` header, if the response would be executed or applied to a page.
 pub(crate) fn active(value: &[u8]) -> Option<&'static str> {
     ACTIVE.into_iter().find(|known| value.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_to_run_or_apply_media_are_refused() {
+    fn requests_to_execute_or_apply_media_are_refused() {
         let refused = Err("active-destination".to_owned());
         for destination in ["script", "Worker", " style ", "serviceworker", "sharedworker", "audioworklet", "xslt", "manifest"] {
             assert_eq!(verdict(&[("sec-fetch-dest", destination)]), refused, "{destination}");

@@ -3,8 +3,8 @@
 use media_cache::{Degradation, Health, MediaCache};
 use serde_json::{Value, json};
 
-/// The health of a cache as a JSON object: its state and, if it is degraded, the reason and the time at which that began, in seconds
-/// since 1970.
+/// The health of a cache as a JSON object: its state and, if it is degraded, the reason and the time at which it became degraded, in
+/// seconds since 1970.
 pub(crate) fn health_document(cache: &MediaCache, health: &Health) -> Value {
     let mut document = json!({
         "state": state(health),

@@ -28,7 +28,7 @@ pub(crate) struct PutQuery {
     pub validators: Validators,
 }
 
-/// What to do about a URL that was not encoded. If part of it were ignored, the service would fetch a different URL than intended.
+/// Advice for a URL that was not encoded. If part of it were ignored, the service would fetch a different URL than intended.
 const HINT: &str = "percent-encode the URL, as `curl -G --data-urlencode url=…` does";
 
 impl<'a> MediaQuery<'a> {

@@ -1,8 +1,8 @@
-//! Media as a response: whole, a range, or 304 if the client has it already.
+//! Media as a response: whole, a range, or 304 if the client already has it.
 //!
-//! After a miss, the body may still be arriving. The response then follows it, unless the request needs the whole body. Such a response
-//! has no `ETag`, because the digest is not known yet, and does not support ranges. If the download fails, the response ends early, and
-//! the client can tell.
+//! After a miss, the body may still be arriving. The response then sends the body as it arrives, unless the request needs the whole body.
+//! Such a response has no `ETag`, because the digest is not known yet, and does not support ranges. If the download fails, the response
+//! ends early in a way that the client can detect.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -54,7 +54,7 @@ fn needs_all(is_head: bool, protocol: http::Version, request: &HeaderMap, body: 
     is_conditional || is_range || (protocol < http::Version::HTTP_11 && body.expected_len().is_none())
 }
 
-/// A response that follows an arriving body.
+/// A response that sends a body as it arrives.
 fn follow(media: &Media) -> Response {
     // HEAD gets this body, too, because the length of an empty one would be taken for that of the media.
     let mut response = Response::new(Body::from_stream(media.body.stream(0..u64::MAX)));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_range_is_a_partial_response() {
+    async fn a_range_request_gets_a_partial_response() {
         let (status, headers, body) = get(&[("range", "bytes=2-4")]).await;
         assert_eq!((status, body.as_str()), (206, "234"));
         assert_eq!(
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_time_beyond_all_http_dates_is_the_last_http_date() {
+    async fn a_time_beyond_the_last_http_date_is_sent_as_the_last_http_date() {
         let info = MediaInfo::new("image/png", "a.png", UNIX_EPOCH + Duration::from_secs(1 << 40));
         let late = Media::new(info, Blob::from("bytes"), Source::Memory);
         let response = respond(&Method::GET, http::Version::HTTP_11, &HeaderMap::new(), late).await.unwrap();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_arriving_is_followed_without_a_version_or_ranges() {
+    async fn an_arriving_body_is_sent_without_an_etag_or_support_for_ranges() {
         for announced in [None, Some(12)] {
             for method in [Method::GET, Method::HEAD] {
                 let (media, mut writer) = arriving(announced).await;
@@ -310,20 +310,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_ends_early_is_an_error_and_never_all_of_what_was_announced() {
+    async fn a_body_that_ends_early_is_an_error_and_shorter_than_its_declared_length() {
         for announced in [None, Some(10), Some(20)] {
             let (media, writer) = arriving(announced).await;
             let response = respond(&Method::GET, http::Version::HTTP_11, &HeaderMap::new(), media).await.unwrap();
             let mut body = response.into_body().into_data_stream();
             let first = futures::StreamExt::next(&mut body).await.unwrap().unwrap();
             assert_eq!(first.len(), if announced == Some(10) { 9 } else { 10 }, "the last byte is sent only at the end");
-            writer.fail(FetchError::ShortBody("it broke off".into()));
+            writer.fail(FetchError::ShortBody("the connection was closed".into()));
             assert!(futures::StreamExt::next(&mut body).await.unwrap().is_err(), "{announced:?}");
         }
     }
 
     #[tokio::test]
-    async fn requests_that_need_all_of_a_body_wait_for_it() {
+    async fn requests_that_need_the_whole_body_wait_for_it() {
         for (name, value, protocol, status) in [
             ("range", "bytes=2-4", http::Version::HTTP_11, 206),
             ("if-none-match", "*", http::Version::HTTP_11, 304),

@@ -1,9 +1,10 @@
 //! How media is presented to browsers: under which type, and whether to display or to save it.
 //!
-//! Media comes from untrusted sources and is served from the operator's host, so no browser may run it, or apply it to a page, whatever
-//! the page says. Pixel images, sound, video and plain text are displayed. SVG images are saved if they are opened directly, and
-//! displayed by `<img>`, where they cannot run anything. Types that browsers do run or apply (scripts, style sheets, XML with its style
-//! sheets, WebAssembly, HTML, manifests, playlists, archives of pages) are served as plain bytes: with `nosniff`, no browser runs those.
+//! Media comes from untrusted sources and is served from the operator's host, so no browser may execute it or apply it to a page,
+//! regardless of what the page requests. Pixel images, audio, video and plain text are displayed. SVG images are saved if they are opened
+//! directly, and displayed by `<img>`, where they cannot execute anything. Types that browsers do execute or apply (scripts, style sheets,
+//! XML with its style sheets, WebAssembly, HTML, manifests, playlists, web archives) are served as plain bytes: with `nosniff`, no browser
+//! executes those.
 
 use media_cache_http_downloader::registered_type;
 
@@ -14,15 +15,15 @@ const BYTES: &str = "application/octet-stream";
 const PIXEL_IMAGES: [&str; 12] =
     ["apng", "avif", "bmp", "gif", "heic", "heif", "jpeg", "jxl", "png", "tiff", "vnd.microsoft.icon", "webp"];
 
-/// Subtypes of `text` that no browser runs or applies. These are listed, rather than the active ones, because JavaScript has too many
-/// names (MIME Sniffing, section 4.6).
+/// Subtypes of `text` that no browser executes or applies to a page. These are listed, rather than the active ones, because JavaScript has
+/// too many names (MIME Sniffing, section 4.6).
 const INERT_TEXT: [&str; 9] = ["calendar", "csv", "markdown", "plain", "rtf", "tab-separated-values", "vcard", "vtt", "x-markdown"];
 
 /// Subtypes of `audio` and `video` for playlists, whose URLs a player would fetch from their origins, and some that are not media.
 const PLAYLISTS: [&str; 8] =
     ["html", "javascript", "mpegurl", "scpls", "x-mpegurl", "x-ms-asx", "x-pn-realaudio-plugin", "x-scpls"];
 
-/// Subtypes of `application` that a browser runs or applies, or once did, in addition to those that end in `+xml`.
+/// Subtypes of `application` that a browser executes or applies to a page, or once did, in addition to those that end in `+xml`.
 const ACTIVE_APPLICATIONS: [&str; 41] = [
     "ecmascript",
     "hta",
@@ -101,7 +102,7 @@ impl Presentation<'_> {
     }
 }
 
-/// Whether a browser may run media of this type, or apply it to a page.
+/// Whether a browser may execute media of this type, or apply it to a page.
 fn is_active(main: &str, sub: &str) -> bool {
     let is_xml = sub.len() >= 4 && sub.as_bytes()[sub.len() - 4..].eq_ignore_ascii_case(b"+xml");
     match main.to_ascii_lowercase().as_str() {
@@ -115,7 +116,7 @@ fn is_active(main: &str, sub: &str) -> bool {
     }
 }
 
-/// Whether media of this type, which must not be active, is displayed. PDF is not, because viewers run the scripts in it.
+/// Whether media of this type is displayed. The type must not be active. PDF is not displayed, because viewers execute the scripts in it.
 fn is_displayed(essence: &str) -> bool {
     match registered_type(essence).split_once('/') {
         Some(("image", sub)) => PIXEL_IMAGES.contains(&sub),
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn pixels_sound_video_and_plain_text_are_displayed() {
+    fn pixel_images_audio_video_and_plain_text_are_displayed() {
         for mimetype in [
             "image/png",
             "image/jpg",
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_and_video_are_played() {
+    fn audio_and_video_are_played() {
         for mimetype in ["video/mp4", "audio/ogg; codecs=opus", " Audio/MPEG"] {
             assert!(Presentation::of(mimetype).is_played(), "{mimetype}");
         }
@@ -199,7 +200,7 @@ mod tests {
 
     /// The JavaScript types are those of the MIME Sniffing standard, section 4.6.
     #[test]
-    fn types_that_browsers_run_or_apply_are_served_as_octet_stream() {
+    fn types_that_browsers_execute_or_apply_are_served_as_octet_stream() {
         for mimetype in [
             "application/ecmascript",
             "application/javascript",

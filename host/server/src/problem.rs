@@ -74,7 +74,7 @@ impl Problem {
         }
     }
 
-    /// The problem for a failed removal of several entries: some could not be deleted, or the filter is one that no entry can match.
+    /// The problem for a failed removal of several entries: some could not be deleted, or no entry can match the filter.
     pub fn entries_not_deleted(error: CacheError) -> Self {
         match error {
             CacheError::Store(StoreError::InvalidUrl(why)) => Self::bad_request(why),

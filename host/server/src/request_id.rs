@@ -1,4 +1,4 @@
-//! Request ids, with which a client, a proxy in front of the service and the log refer to the same request.
+//! Request ids, by which a client, a proxy in front of the service and the log refer to the same request.
 
 use std::process;
 use std::sync::LazyLock;
@@ -22,7 +22,7 @@ pub(crate) fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
     })
 }
 
-/// Writes the same id to `to`.
+/// Like [`request_id`], but writes the id to `to`.
 pub(crate) fn write_request_id(given: Option<&[u8]>, to: &mut Vec<u8>) {
     match given.filter(|id| is_safe(id)) {
         Some(id) => to.extend_from_slice(id),

@@ -1,5 +1,5 @@
-//! Refuses requests that must not reach any route: those that are ambiguous according to RFC 9112, those from browsers for content to
-//! run, and those that this service sent itself.
+//! Refuses requests that must not reach any route: those that are ambiguous according to RFC 9112, those from browsers for active content,
+//! and those that this service sent to itself.
 //!
 //! hyper refuses requests that it cannot parse. This module makes the checks that hyper leaves to its users.
 
@@ -30,9 +30,9 @@ pub(crate) async fn check(State(own): State<Option<Pseudonym>>, request: Request
 fn check_host(request: &Request) -> Result<(), Problem> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(_), Some(_)) => Err(Problem::bad_request("the request has several Host headers; it must have one")),
+        (Some(_), Some(_)) => Err(Problem::bad_request("the request has several Host headers; it must have exactly one")),
         (Some(host), None) if is_host(host.as_bytes()) => Ok(()),
-        (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a valid host, with or without a port")),
+        (Some(_), None) => Err(Problem::bad_request("the Host header of the request is not a valid host with an optional port")),
         (None, _) if request.version() == Version::HTTP_11 => {
             Err(Problem::bad_request("the request has no Host header, which HTTP/1.1 requires"))
         }
@@ -40,7 +40,7 @@ fn check_host(request: &Request) -> Result<(), Problem> {
     }
 }
 
-/// Whether a `Host` is empty, or a host with or without a port. A comma is refused, because a proxy may have joined two headers with it.
+/// Whether a `Host` is empty, or a host with an optional port. A comma is refused, because a proxy may have joined two headers with it.
 pub(crate) fn is_host(host: &[u8]) -> bool {
     let is_joined = host.iter().any(|byte| b"@,".contains(byte));
     let is_authority = |authority: Authority| authority.port_u16().is_some() || authority.host().len() == host.len();

@@ -1,4 +1,4 @@
-//! The current access control of a listener, which can be replaced while the listener serves. Each request is decided by a single
+//! The current access control of a listener, which can be replaced while the listener is in use. Each request is checked against a single
 //! version. A new version also applies to requests on connections that are already open.
 
 use std::convert::Infallible;

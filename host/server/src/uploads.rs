@@ -1,4 +1,4 @@
-//! Receives the bodies of PUT requests: a limited number at the same time, each within a size limit and in little memory.
+//! Receives the bodies of PUT requests: a limited number at the same time, each with limits on its size and memory.
 
 use std::io;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// total.
 const MAX_UPLOADS: usize = 64;
 
-/// Bodies with more bytes than this are kept in a temporary file instead of in memory.
+/// Bodies with more bytes than this are kept in a temporary file instead of memory.
 const SPOOL_ABOVE: u64 = 4 << 20;
 
 /// The bodies that a service is receiving.

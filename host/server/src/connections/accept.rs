@@ -20,8 +20,8 @@ use crate::problem::Problem;
 /// The maximum number of connections that are being refused at the same time.
 ///
 /// Connections beyond the limit could be left in the kernel's queue. But then their clients would get no response, a proxy in front of
-/// several services would not try the next one, and `/healthz` would hang. So they get a response, but only a few at the same time, so
-/// that this costs next to nothing. While this many refusals are in progress, further connections do wait in the queue.
+/// several services would not try the next one, and `/healthz` would hang. So they get a response, but only a few at a time, which keeps
+/// the cost negligible. While this many refusals are in progress, further connections do wait in the queue.
 const MAX_REFUSALS: usize = 64;
 
 /// The `Retry-After` for refused clients, in seconds.
@@ -70,8 +70,8 @@ struct Admission {
     server: Server,
     connections: Connections,
     permits: Arc<Semaphore>,
-    /// Limits refusals of connections from addresses with too many. Beyond this limit, such connections are dropped without a response,
-    /// so that one address does not delay others.
+    /// Limits the refusals in progress for addresses with too many connections. Beyond this limit, connections from such addresses are
+    /// dropped without a response, so that one address does not delay others.
     address_refusals: Arc<Semaphore>,
 }
 
@@ -131,7 +131,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts the next connection, with a permit to refuse it. Connections wait until a permit is available.
+    /// Accepts the next connection, together with a permit to refuse it. Connections wait until a permit is available.
     async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
             let Ok(refusal) = self.refusals.clone().acquire_owned().await else {

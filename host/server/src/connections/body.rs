@@ -30,7 +30,7 @@ pub(crate) struct RequestBody {
 /// Whether the whole body has arrived.
 pub(crate) struct Completion(Arc<AtomicBool>);
 
-/// The client sends its body too slowly.
+/// The client is sending its body too slowly.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the body arrives too slowly: fewer than {min_rate} bytes per second over {} s", patience.as_secs())]
 struct SlowBody {
@@ -38,7 +38,7 @@ struct SlowBody {
     patience: Duration,
 }
 
-/// Explains an error of a body if the client sent it too slowly. `None` for other errors.
+/// Explains an error of a body if the cause is that the client sent the body too slowly. `None` for other errors.
 pub(crate) fn slow_body_reason(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref::<SlowBody>() {
         Some(slow) => Some(slow.to_string()),
@@ -89,7 +89,7 @@ impl hyper::body::Body for RequestBody {
     }
 }
 
-/// The body of a response. Its exchange ends when the whole body has been passed on.
+/// The body of a response. The exchange ends when the whole body has been passed on.
 pub(crate) struct ResponseBody {
     body: Body,
     _exchange: Exchange,

@@ -81,7 +81,7 @@ pub(crate) async fn linger(stream: &mut TcpStream, time: Linger, stop: &mut watc
     }
 }
 
-/// Closes a connection immediately, with a reset, which tells the client that the response is incomplete.
+/// Closes a connection immediately, with a reset, which shows the client that the response is incomplete.
 pub(crate) fn reset(stream: TcpStream) {
     let set = socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     set.unwrap_or_else(|error| tracing::debug!("cannot reset a connection: {error}"));

@@ -64,7 +64,7 @@ impl Server {
                 biased;
                 served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
                 () = stopped(&mut stop), if !stopping => {
-                    // An idle connection ends immediately, and others after the current response.
+                    // An idle connection ends immediately, any other after its current response.
                     stopping = true;
                     exchanges.stop();
                     // hyper considers the connection idle while a request is answered in place or while its head is arriving.
@@ -75,13 +75,13 @@ impl Server {
             }
         };
         let mut io = connection.into_parts().io.into_inner().into_inner();
-        // If hyper cannot parse a request, it has already answered it.
+        // If hyper could not parse a request, it has already sent a response.
         let refused = io.refused.take().filter(|_| served.as_ref().is_err_and(|error| !error.is_parse()));
         open.ending = match (io.timed_out, &served) {
             (Some(ending), _) => ending,
             (None, _) if refused.is_some() => Ending::Invalid,
             (None, _) if exchanges.had_slow_body() => Ending::SlowBody,
-            // If hyper gets an error instead of a request, it takes that for the end of the connection.
+            // If hyper gets an error instead of a request, it treats the error as the end of the connection.
             (None, Ok(())) if io.is_broken => Ending::Broken,
             (None, Ok(())) => Ending::Finished,
             (None, Err(error)) if error.is_parse() => Ending::Invalid,
@@ -109,7 +109,7 @@ impl Server {
     }
 }
 
-/// The causes of an error, for the log. Empty if there is none.
+/// The causes of an error, for the log. Empty if there is no error.
 fn causes(error: Option<hyper::Error>) -> String {
     let mut causes = Vec::new();
     let mut next = error.as_ref().map(|error| error as &dyn Error);
@@ -156,7 +156,7 @@ impl hyper::service::Service<Request<Incoming>> for RequestHandler {
         Box::pin(async move {
             let mut response = response.await?;
             if is_chunked || !completion.is_complete() {
-                // The rest of the body precedes the next request, and the client should stop sending it.
+                // The rest of the body would have to be read before the next request, and the client should stop sending it.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok(response.map(|body| ResponseBody::new(body, exchange)))

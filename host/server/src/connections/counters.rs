@@ -105,7 +105,7 @@ impl Connections {
         add(&self.0.refused);
     }
 
-    /// A permit for a connection from an address. `None` if `limit` of them are already in use.
+    /// A permit for a connection from an address. `None` if the address already holds `limit` permits.
     pub(crate) fn address_permit(&self, address: IpAddr, limit: NonZeroUsize) -> Option<AddressPermit> {
         let network = network(address);
         let mut by_address = self.0.by_address.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +119,7 @@ impl Connections {
     }
 }
 
-/// A connection that is being served, until it is dropped.
+/// Counts a connection as open until this is dropped.
 pub(crate) struct OpenConnection {
     connections: Connections,
     /// The ending to count when this is dropped.
@@ -135,7 +135,7 @@ impl Drop for OpenConnection {
     }
 }
 
-/// The permit for a connection from an address, until it is dropped.
+/// A permit for a connection from an address, held until this is dropped.
 pub(crate) struct AddressPermit {
     connections: Connections,
     network: IpAddr,
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ending_has_a_counter_of_its_own() {
+    fn every_ending_has_its_own_counter() {
         let connections = Connections::default();
         for ending in Ending::ALL {
             connections.open(None).ending = ending;

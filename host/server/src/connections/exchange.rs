@@ -43,12 +43,12 @@ impl Exchanges {
         self.0.is_in_place.load(Ordering::Relaxed)
     }
 
-    /// Records whether part of a request has arrived that hyper does not know about.
+    /// Records whether part of a request has arrived that has not been passed to hyper.
     pub fn set_partial(&self, has_partial: bool) {
         self.0.has_partial.store(has_partial, Ordering::Relaxed);
     }
 
-    /// Whether part of the first request has arrived that hyper does not know about.
+    /// Whether part of the first request has arrived that has not been passed to hyper.
     pub fn has_part_of_first(&self) -> bool {
         self.0.has_partial.load(Ordering::Relaxed) && self.awaited() == Some(0)
     }
@@ -74,7 +74,7 @@ impl Exchanges {
         phase.is_multiple_of(2).then_some(phase / 2)
     }
 
-    /// Records that the client sends a body too slowly.
+    /// Records that the client is sending a body too slowly.
     pub fn note_slow_body(&self) {
         self.0.slow_body.store(true, Ordering::Relaxed);
     }

@@ -1,9 +1,8 @@
 //! A response body that is sent from a file, below hyper.
 //!
-//! Bytes that are in the system's page cache are read into a buffer of the thread, and written immediately. Bytes that the client does
-//! not take are not kept, but read again later, so a slow reader occupies no memory here. Bytes that are not in the page cache are read
-//! by a thread that may block. They are read in pieces that are kept until the client has taken them, and the system is asked to read
-//! ahead.
+//! Bytes in the system's page cache are read into a per-thread buffer and written immediately. Bytes that the client does not accept are
+//! not kept but read again later, so a slow reader occupies no memory here. Bytes that are not in the page cache are read by a thread that
+//! may block. They are read in pieces that are kept until the client has accepted them, and the system is asked to read ahead.
 
 use std::io;
 use std::ops::Range;
@@ -13,14 +12,14 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use media_cache::Blob;
 
-/// The maximum number of bytes that are read and written at a time, while the client takes all of them.
+/// The maximum number of bytes that are read and written at a time, as long as the client accepts all of them.
 const LARGEST_CHUNK: usize = 256 << 10;
 
-/// The minimum number of bytes that are read at a time, once the client has taken fewer.
+/// The minimum number of bytes that are read at a time after the client has accepted only some of them.
 const SMALLEST_CHUNK: usize = 16 << 10;
 
-/// The maximum number of bytes that are kept for a client, and the number that are read for a client that took nothing. When such a
-/// client reads again, the kernel's buffer has about this much room.
+/// The maximum number of bytes that are kept for a client, and the number that are read next for a client that accepted nothing. When such
+/// a client reads again, the kernel's buffer has about this much room.
 const KEPT: usize = 64 << 10;
 
 /// How far the system is asked to read ahead, in bytes.
@@ -34,7 +33,7 @@ pub(crate) struct FileBody {
     chunk: usize,
     /// A read in progress in another thread.
     reading: Option<Pin<Box<dyn Future<Output = io::Result<Bytes>> + Send>>>,
-    /// The bytes that it has read and the client has not taken.
+    /// The bytes from that thread that the client has not accepted yet.
     read: Bytes,
 }
 
@@ -51,7 +50,7 @@ impl FileBody {
     /// The next bytes, at least one unless the body is empty. They may be in `buffer`.
     ///
     /// # Errors
-    /// If the file cannot be read, or has become shorter.
+    /// If the file cannot be read, or has shrunk.
     pub fn poll_chunk<'a>(&'a mut self, cx: &mut Context<'_>, buffer: &'a mut Vec<u8>) -> Poll<io::Result<&'a [u8]>> {
         if self.read.is_empty() && self.reading.is_none() {
             buffer.resize(LARGEST_CHUNK, 0);
@@ -78,7 +77,7 @@ impl FileBody {
         usize::try_from(self.left.end - self.left.start).unwrap_or(usize::MAX).min(count)
     }
 
-    /// Records that the client has taken `taken` of the `offered` bytes; `None` if it takes nothing now.
+    /// Records that the client has accepted `taken` of the `offered` bytes; `None` if it accepts none at the moment.
     pub fn sent(&mut self, offered: usize, taken: Option<usize>) {
         self.chunk = match taken {
             None => KEPT,
@@ -106,7 +105,8 @@ mod tests {
         Arc::new(file)
     }
 
-    /// Reads the body as a client that takes at most `most` bytes at a time. Returns the body, and the number of bytes offered each time.
+    /// Reads the body like a client that accepts at most `most` bytes at a time. Returns the body, and the number of bytes offered each
+    /// time.
     async fn take(body: &mut FileBody, most: usize) -> io::Result<(Vec<u8>, Vec<usize>)> {
         let (mut buffer, mut taken, mut offered) = (Vec::new(), Vec::new(), Vec::new());
         while !body.is_empty() {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn part_of_a_file_is_read_in_chunks_of_what_the_client_takes() {
+    async fn chunks_of_a_file_shrink_if_the_client_accepts_little() {
         let bytes: Vec<u8> = (0..1_000_000).map(|index| (index % 251) as u8).collect();
         let blob = Blob::from_file(file_of(&bytes)).unwrap();
         let mut body = FileBody::new(blob.clone(), 5..900_000);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_read_by_another_thread_are_kept_until_the_client_takes_them() {
+    async fn bytes_read_by_another_thread_are_kept_until_the_client_accepts_them() {
         let bytes: Vec<u8> = (0..200_000).map(|index| (index % 251) as u8).collect();
         let blob = Blob::from_file(file_of(&bytes)).unwrap();
         let mut body = FileBody::new(blob.clone(), 0..200_000);
@@ -146,12 +146,12 @@ mod tests {
         let (taken, offered) = take(&mut body, 40_000).await.unwrap();
         assert!(taken == bytes);
         assert_eq!(offered[..2], [KEPT, KEPT - 40_000]);
-        // Once the client has taken all offered bytes, twice as many are read.
+        // Once the client has accepted all offered bytes, twice as many are read.
         assert!(offered.iter().all(|offered| *offered <= 2 * KEPT), "{offered:?}");
     }
 
     #[tokio::test]
-    async fn file_that_becomes_shorter_or_cannot_be_read_is_an_error_and_is_not_trusted_again() {
+    async fn file_that_shrinks_or_cannot_be_read_is_an_error_and_is_marked_as_changed() {
         let file = file_of(&[7; 100_000]);
         let blob = Blob::from_file(file.clone()).unwrap();
         file.set_len(50_000).unwrap();

@@ -18,7 +18,7 @@ use crate::connections::timer::Timer;
 
 /// A socket and its timeouts. At most one runs at a time: one while response bytes wait for the client to read them, the other while a
 /// request is awaited. Neither runs while a request is being handled, however long that takes. The body of a request has a separate
-/// timeout, because only its reader knows when it needs more.
+/// timeout, because only the reader of the body knows when it needs more bytes.
 pub(crate) struct GuardedStream {
     stream: TcpStream,
     limits: Arc<ClientLimits>,
@@ -39,10 +39,10 @@ pub(crate) struct GuardedStream {
 
 /// An awaited request.
 struct AwaitedRequest {
-    /// Its index, see [`Exchanges::awaited`].
+    /// The index of the request; see [`Exchanges::awaited`].
     number: u64,
     deadline: Instant,
-    /// Whether part of it has arrived.
+    /// Whether part of the request has arrived.
     begun: bool,
 }
 
@@ -95,8 +95,8 @@ impl GuardedStream {
         }
     }
 
-    /// Checks the deadline of the awaited request when nothing can be received. Fails if it has passed; otherwise the task is woken when
-    /// it does.
+    /// Checks the deadline of the awaited request when nothing can be received. Fails if the deadline has passed; otherwise the task is
+    /// woken when it passes.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.min_rate.is_waiting() {
             // The client has to read the previous response first.
@@ -116,7 +116,7 @@ impl GuardedStream {
         io::ErrorKind::TimedOut.into()
     }
 
-    /// Fails once a refused request is the next to be answered.
+    /// Fails if the next request to be answered is a refused one.
     fn check_refused(&self) -> io::Result<()> {
         match &self.refused {
             Some(refused) if !self.min_rate.is_waiting() && self.exchanges.awaited() == Some(refused.number) => {
@@ -126,7 +126,7 @@ impl GuardedStream {
         }
     }
 
-    /// Handles the outcome of a write. If the client is reading nothing, fails as soon as it is too slow.
+    /// Handles the outcome of a write. While the client reads nothing, fails as soon as the client is too slow.
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Ready(Ok(bytes)) => self.min_rate.transferred(*bytes as u64, Instant::now()),

@@ -5,7 +5,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use crate::connections::file_body::FileBody;
 
-/// The largest number of header lines in a request, as in hyper.
+/// The maximum number of header lines in a request, as in hyper.
 pub(crate) const MAX_HEADERS: usize = 100;
 
 /// Responds to requests in place.
@@ -50,7 +50,7 @@ pub(crate) enum Received<'a> {
     Rest,
 }
 
-/// Parses received bytes.
+/// Parses the bytes received so far.
 pub(crate) fn parse<'a>(
     received: &'a [u8],
     headers: &'a mut [std::mem::MaybeUninit<httparse::Header<'a>>; MAX_HEADERS],

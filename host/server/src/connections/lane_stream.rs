@@ -1,7 +1,7 @@
 //! A connection below hyper, on which hits are answered in place.
 //!
 //! hyper gets only the remaining requests, one at a time, each after the response to the previous one has been flushed. A request with a
-//! body or a long head, and anything that is not a request, leaves the connection to hyper for good.
+//! body or a long head, or anything that is not a request, hands the connection over to hyper for good.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -49,11 +49,11 @@ impl LaneStream {
     }
 }
 
-/// The longest head that is read here, and the most memory that is kept for the bytes that arrive next, in bytes. A longer head leaves
-/// the connection to hyper, because it should not be buffered twice.
+/// The maximum length of a head that is read here, and of the buffer that is kept for further bytes, in bytes. With a longer head, the
+/// connection is handed over to hyper, because the head should not be buffered twice.
 const LONGEST: usize = 8 << 10;
 
-/// Which side handles the connection.
+/// Whether the lane or hyper handles the connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum With {
     /// The lane awaits requests.
@@ -70,9 +70,9 @@ struct Lane {
     max_header_bytes: usize,
     /// Received bytes that have been neither answered nor passed on.
     received: Vec<u8>,
-    /// Whether these are part of a head.
+    /// Whether the received bytes are an incomplete head.
     is_partial: bool,
-    /// The number of these bytes that are to be passed to hyper.
+    /// How many of the received bytes are to be passed to hyper.
     for_hyper: usize,
     with_hyper: With,
     sending: Option<Sending>,
@@ -200,12 +200,12 @@ impl Lane {
         (self.for_hyper, self.with_hyper) = (length, With::Hyper);
     }
 
-    /// Leaves the connection to hyper, with `length` received bytes.
+    /// Hands the connection over to hyper, with `length` received bytes.
     fn leave(&mut self, length: usize) {
         (self.for_hyper, self.with_hyper) = (length, With::HyperForGood);
     }
 
-    /// Whether the lane has left the connection to hyper and has nothing left to do.
+    /// Whether the lane has handed the connection over to hyper and has nothing left to do.
     fn has_left(&self) -> bool {
         self.with_hyper == With::HyperForGood && self.for_hyper == 0
     }
@@ -221,7 +221,7 @@ impl Lane {
     }
 }
 
-/// Whether a head may end, with an empty line, in the bytes after the first `old`.
+/// Whether an empty line, which may end a head, is completed by the bytes after the first `old`.
 fn may_end(received: &[u8], old: usize) -> bool {
     let recent = &received[old.saturating_sub(2)..];
     recent.windows(2).any(|two| two == b"\n\n") || recent.windows(3).any(|three| three == b"\n\r\n")

@@ -16,7 +16,7 @@ pub(crate) struct MinRate {
     window: Duration,
     bytes_per_second: u64,
     waiting_since: Option<Instant>,
-    /// The time waited in this window, without the current wait.
+    /// The time waited in this window, excluding the current wait.
     waited: Duration,
     /// Bytes transferred in this window.
     transferred: u64,

@@ -1,5 +1,5 @@
-//! Serves connections from clients, which may be slow, silent, or far too numerous. Each connection has limits, and their number is
-//! limited too, so their total use of resources is bounded.
+//! Serves connections from clients, which may be slow, silent, or far too numerous. Each connection has limits, and the number of
+//! connections is limited too, so their total use of resources is bounded.
 
 mod accept;
 pub(crate) mod body;

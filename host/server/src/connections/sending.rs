@@ -14,7 +14,7 @@ use crate::connections::file_body::FileBody;
 use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::in_place::{InPlaceBody, InPlaceResponse};
 
-/// The number of bytes of a file that are sent before other connections of the thread get a turn.
+/// The number of bytes of a file that are sent before other connections on the same thread get a turn.
 const TURN: usize = 512 << 10;
 
 /// A response that is being sent.
@@ -31,7 +31,7 @@ impl Sending {
         Self { head, last_lines: last_lines.into(), body, sent, _exchange: exchange }
     }
 
-    /// Sends as much as the client takes.
+    /// Sends as much as the client accepts.
     ///
     /// # Errors
     /// If the connection is broken, or the file of the body cannot be read. The response is then incomplete, and the connection has to be
@@ -110,7 +110,7 @@ fn write(stream: &mut GuardedStream, cx: &mut Context<'_>, parts: [&[u8]; 3]) ->
     Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
 }
 
-/// Removes the written bytes from a part. Then, `written` is the number of bytes that were written of the parts that follow.
+/// Removes the written bytes from a part, and reduces `written` to the number of bytes that were written from the parts after it.
 fn advance(part: &mut Bytes, written: &mut usize) {
     let count = (*written).min(part.len());
     part.advance(count);

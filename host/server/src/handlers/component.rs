@@ -1,4 +1,4 @@
-//! `/component`: shows the cache component, and replaces it while the service runs.
+//! `/component`: shows the cache component, and replaces it while the service is running.
 
 use axum::Json;
 use axum::body::Body;
@@ -16,7 +16,7 @@ use crate::timestamp::seconds;
 use crate::uploads::{check_unmodified, read_all};
 use media_cache_requests::query;
 
-/// The largest component that is accepted, in bytes.
+/// The maximum size of a component, in bytes.
 pub const MAX_COMPONENT_BYTES: u64 = 64 << 20;
 
 /// The name of the component that is built into the service.
@@ -35,7 +35,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let cache = service.cache().await?;
     let body = service.uploads().receive(cache.spool(), body, &headers, MAX_COMPONENT_BYTES).await?;
     let engine = cache.engine().clone();
-    // The lock includes compilation, which briefly uses all processors.
+    // The lock also covers compilation, which briefly uses all cores.
     let lock = service.lock_swap()?;
     let (component, upload) = match (is_built_in, body.is_empty()) {
         (true, false) => return Err(Problem::bad_request("the request has both a name and a body; send only one of them")),
@@ -60,8 +60,8 @@ pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Resul
     swap(service, cache, None, None, lock).await
 }
 
-/// Replaces the component, with the previous one if `component` is `None`, and saves the choice for the next start. The swap is completed
-/// even if the client disconnects.
+/// Replaces the active component with `component`, or with the previous one if it is `None`, and saves the selection for the next start.
+/// The swap is completed even if the client disconnects.
 async fn swap(
     service: Service,
     cache: MediaCache,

@@ -14,7 +14,7 @@ use media_cache_requests::query;
 /// The number of entries in a response if the client gives no `limit`.
 const PAGE: u32 = 100;
 
-/// The largest `limit`. The cache answers no other requests while it lists a page.
+/// The maximum `limit`. The cache answers no other requests while it lists a page.
 const LARGEST_PAGE: u32 = 1000;
 
 /// `GET /entries`: lists the entries, least recently used first.
@@ -27,7 +27,7 @@ pub(crate) async fn list(State(service): State<Service>, uri: Uri) -> Result<Res
     Ok(Json(json!({ "entries": entries, "next": next })).into_response())
 }
 
-/// `DELETE /entries`: deletes the entries of a host, those with a prefix, or all.
+/// `DELETE /entries`: deletes the entries of a host, those whose URLs have a prefix, or all.
 pub(crate) async fn delete(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     let filter = filter(&uri)?;
     let removed = service.cache().await?.remove_matching(filter).await.map_err(Problem::entries_not_deleted)?;
@@ -51,7 +51,7 @@ fn window(uri: &Uri) -> Result<(Option<u64>, u32), Problem> {
     let [after, limit] =
         query::read(uri.query().unwrap_or_default(), ["after", "limit"], "the parameters are `after` and `limit`")?;
     let wrong = |why: String| Problem::bad_request(why);
-    let after = after.map(|text| text.parse().map_err(|_| wrong("`after` must be the `next` of another page".into())));
+    let after = after.map(|text| text.parse().map_err(|_| wrong("`after` must be the value of `next` from another page".into())));
     let limit = match limit {
         None => PAGE,
         Some(text) => {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_is_exactly_one_parameter() {
+    fn a_filter_has_exactly_one_parameter() {
         let filter = |query: &str| filter(&format!("/entries?{query}").parse().unwrap()).map_err(|problem| format!("{problem:?}"));
         assert!(matches!(filter("host=*.x.org"), Ok(EntryFilter::Host(host)) if host == "*.x.org"));
         assert!(matches!(filter("prefix=https%3A%2F%2Fx.org%2F"), Ok(EntryFilter::Prefix(prefix)) if prefix == "https://x.org/"));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_described_by_after_and_limit() {
+    fn after_and_limit_select_a_page() {
         let window = |query: &str| window(&format!("/entries?{query}").parse().unwrap()).map_err(|problem| format!("{problem:?}"));
         assert_eq!(window(""), Ok((None, 100)));
         assert_eq!(window("after=18446744073709551615&limit=1000"), Ok((Some(u64::MAX), 1000)));
@@ -110,8 +110,8 @@ mod tests {
             ("limit=0", "from 1 to 1000"),
             ("limit=1001", "from 1 to 1000"),
             ("limit=", "from 1 to 1000"),
-            ("after=x", "the `next` of another page"),
-            ("after=-1", "the `next` of another page"),
+            ("after=x", "the value of `next` from another page"),
+            ("after=-1", "the value of `next` from another page"),
             ("page=2", "the parameters are `after` and `limit`"),
         ] {
             assert!(window(query).as_ref().is_err_and(|said| said.contains(why)), "{query}");

@@ -11,7 +11,7 @@ use crate::health_document::{seconds, state};
 use crate::problem::Problem;
 use crate::service::Service;
 
-/// `GET /healthz`: succeeds as long as the process runs.
+/// `GET /healthz`: succeeds as long as the process is running.
 pub(crate) async fn alive() -> Response {
     Json(json!({ "status": "alive" })).into_response()
 }

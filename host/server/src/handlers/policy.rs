@@ -1,4 +1,4 @@
-//! `/policy` and `/policies`: shows the eviction policy, lists the built-in ones, and replaces the policy while the service runs.
+//! `/policy` and `/policies`: shows the eviction policy, lists the built-in ones, and replaces the policy while the service is running.
 
 use axum::Json;
 use axum::body::Body;
@@ -17,7 +17,7 @@ use crate::timestamp::seconds;
 use crate::uploads::{check_unmodified, read_all};
 use media_cache_requests::query;
 
-/// The largest component that is accepted, in bytes. A component that contains an interpreter has tens of megabytes.
+/// The maximum size of a component, in bytes. A component that contains an interpreter takes tens of megabytes.
 pub const MAX_POLICY_BYTES: u64 = 64 << 20;
 
 /// `GET /policy`: the state of the policy.
@@ -50,7 +50,7 @@ pub(crate) async fn put(State(service): State<Service>, uri: Uri, headers: Heade
     let cache = service.cache().await?;
     let body = service.uploads().receive(cache.spool(), body, &headers, MAX_POLICY_BYTES).await?;
     let engine = cache.engine().clone();
-    // The lock includes compilation, which uses one or two processors and stops if the client disconnects.
+    // The lock also covers compilation, which uses one or two cores and stops if the client disconnects.
     let lock = service.lock_swap()?;
     let (component, upload) = match name {
         Some(_) if !body.is_empty() => {
@@ -80,8 +80,8 @@ pub(crate) async fn roll_back(State(service): State<Service>, uri: Uri) -> Resul
     swap(service, cache, None, None, lock).await
 }
 
-/// Replaces the policy, with the previous one if `choice` is `None`, and saves the choice for the next start. The swap is completed even
-/// if the client disconnects.
+/// Replaces the active policy with `choice`, or with the previous one if it is `None`, and saves the selection for the next start. The swap
+/// is completed even if the client disconnects.
 async fn swap(
     service: Service,
     cache: MediaCache,
@@ -107,7 +107,7 @@ async fn swap(
 fn remember(service: &Service, cache: &MediaCache, upload: Option<&[u8]>) {
     let Some(memory) = service.remembered() else { return };
     let written = memory.remember(&cache.policy_choice(), upload, cache.previous_policy().as_ref());
-    written.unwrap_or_else(|error| tracing::warn!("cannot save the choice of policy for the next start: {error}"));
+    written.unwrap_or_else(|error| tracing::warn!("cannot save the selected policy for the next start: {error}"));
 }
 
 /// Names and values of options.

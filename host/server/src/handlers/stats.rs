@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::service::Service;
 use media_cache_requests::query;
 
-/// `GET /stats`: the counters of the cache, its health, and the state of its policy. While the cache does not respond, the counters are
+/// `GET /stats`: the counters of the cache, its health, and the state of its policy. While the cache is not responding, the counters are
 /// the last known ones.
 pub(crate) async fn show(State(service): State<Service>, uri: Uri) -> Result<Response, Problem> {
     query::none(&uri)?;

@@ -12,13 +12,13 @@ pub(crate) struct KnownHeaders<'a> {
     pub request_id: Option<&'a [u8]>,
     /// The origin of the page that sent the request.
     pub origin: Option<&'a [u8]>,
-    /// Conditions and ranges, on which the answer depends.
+    /// Conditions and ranges, on which the response depends.
     pub conditions: HeaderMap,
 }
 
 /// How the lane uses a header.
 enum Use {
-    /// A hit does not depend on it.
+    /// The response to a hit does not depend on the header.
     Ignored,
     Host,
     Connection,
@@ -69,7 +69,7 @@ fn classify(name: &[u8]) -> Option<Use> {
         b"if-none-match" => Use::Condition(header::IF_NONE_MATCH),
         b"if-modified-since" => Use::Condition(header::IF_MODIFIED_SINCE),
         b"if-unmodified-since" => Use::Condition(header::IF_UNMODIFIED_SINCE),
-        // `no-cache` does not change the answer, and a hit satisfies `only-if-cached`.
+        // `no-cache` does not change the response, and a hit satisfies `only-if-cached`.
         b"cache-control" | b"pragma" => Use::Ignored,
         b"accept" | b"accept-charset" | b"accept-encoding" | b"accept-language" | b"user-agent" | b"referer" | b"cookie"
         | b"dnt" => Use::Ignored,
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_browsers_and_proxies_are_known() {
+    fn headers_sent_by_browsers_and_proxies_are_known() {
         let known = read(&[
             ("Connection", "Keep-Alive"),
             ("sec-ch-ua-platform", "\"Linux\""),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_with_headers_for_the_router_are_not_handled_by_the_lane() {
+    fn requests_with_headers_that_need_the_router_are_left_to_it() {
         for (name, value) in [
             ("host", "y"),
             ("connection", "close"),

@@ -27,7 +27,7 @@ pub(crate) struct HeadKey<'a> {
     age: Option<u64>,
     restriction: Option<Restriction>,
     access: &'a AccessVersion,
-    /// The origin of the page, if its pages may read media and others may not.
+    /// The page's origin, if only pages from certain origins may read media and this is one of them.
     origin: Option<&'a HeaderValue>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> HeadKey<'a> {
         Self { age, restriction, access, origin: origin.and_then(|origin| access.distinguished(origin)) }
     }
 
-    /// Adds the headers that all responses have to those of media, and encodes the head.
+    /// Adds the headers common to all responses to the headers of the media, and encodes the head.
     pub fn finish(&self, status: StatusCode, mut headers: HeaderMap) -> Option<Bytes> {
         caching::restrict(&mut headers, self.restriction);
         let mut headers = self.access.add_cors(self.origin, headers)?;

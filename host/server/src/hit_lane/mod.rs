@@ -1,9 +1,8 @@
 //! The hit lane: answers requests for media that is in memory or in an open file as soon as their head has been read, without hyper or
 //! the router.
 //!
-//! It has no rules of its own. Access, conditions, ranges and headers come from the functions that the router's handlers use. Whatever
-//! the lane does not handle (an unknown header, another method, a refusal) is left to them. The head of an ordinary response is built
-//! once per entry.
+//! It has no rules of its own. Access, conditions, ranges and headers come from the functions that the router's handlers use. Everything
+//! else (an unknown header, another method, a refusal) is left to those handlers. The head of an ordinary response is built once per entry.
 
 mod date;
 mod known_headers;

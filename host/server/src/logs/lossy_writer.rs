@@ -1,8 +1,8 @@
 //! A log writer that never blocks its callers.
 //!
 //! Lines are queued, and a separate thread writes them. If the log is read or stored more slowly than lines are added, the queue reaches
-//! its limit and further lines are lost. If a write fails, that line is lost. Lost lines are counted, and once the log can be written
-//! again, it reports their number. The queue is limited in bytes rather than lines, because a line can contain a whole URL.
+//! its limit and further lines are lost. If a write fails, that line is lost. Lost lines are counted, and their number is logged once the
+//! log can be written again. The queue is limited in bytes rather than lines, because a line can contain a whole URL.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 thread_local! {
-    /// The number of lost lines that this thread is reporting, otherwise 0. Only the thread that writes the log reports lost lines.
+    /// The number of lost lines that this thread is currently reporting, or 0. Only the thread that writes the log reports lost lines.
     static REPORTING: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -50,7 +50,7 @@ struct Queue {
 
 struct Line {
     text: Vec<u8>,
-    /// The number of lost lines that it reports.
+    /// The number of lost lines that this line reports.
     reports: u64,
 }
 
@@ -80,7 +80,7 @@ impl LossyWriter {
         LostLines { queue_full: self.0.queue_full.load(Relaxed), write_failed: self.0.write_failed.load(Relaxed) }
     }
 
-    /// Waits until all lines are written, for at most `limit`. Returns whether they are.
+    /// Waits until all lines are written, for at most `limit`. Returns whether they were written.
     pub fn flush_within(&self, limit: Duration) -> bool {
         let unwritten = |queue: &mut Queue| queue.is_writing || !queue.lines.is_empty();
         let waited = self.0.line_written.wait_timeout_while(self.0.queue(), limit, unwritten);

@@ -1,7 +1,7 @@
 //! Logs requests and downloads, with their URLs, which are untrusted.
 //!
-//! Queries, fragments and user information contain tokens, signatures and passwords, and more people read logs than should know these. By
-//! default, the log identifies a URL by its host and by its fingerprint, which is always the same for the same URL.
+//! Queries, fragments and user information contain tokens, signatures and passwords, and logs are read by people who should not know these.
+//! By default, the log identifies a URL by its host and by its fingerprint, which is always the same for the same URL.
 
 mod downloads;
 mod lossy_writer;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::logs::urls::LogUrls;
 
-/// Which requests are logged. Each choice includes those before it.
+/// Which requests are logged. Each setting includes the ones before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogRequests {
     /// None.
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_request_log_returns_every_setting_that_was_set() {
+    fn shared_request_log_returns_the_setting_that_was_last_set() {
         let shared = SharedRequestLog::default();
         assert_eq!(shared.get(), RequestLog::default());
         for requests in [LogRequests::None, LogRequests::Errors, LogRequests::Misses, LogRequests::All] {

@@ -39,7 +39,7 @@ impl LogUrls {
     }
 }
 
-/// The URL without the parts that may be secret. `None` if these cannot be told apart, as in `data:` URLs.
+/// The URL without the parts that may be secret. `None` if these cannot be separated from the rest, as in `data:` URLs.
 fn without_secrets(mut url: Url) -> Option<String> {
     url.set_query(None);
     url.set_fragment(None);

@@ -1,7 +1,7 @@
 //! Metrics of the cache component and its policy, as of the last scrape.
 //!
-//! A component that breaks down is restarted and counts from zero. Because counters must not decrease, its counts at the last scrape are
-//! added from then on. Only counts after that scrape are lost.
+//! A component that crashes is restarted and counts from zero. Because counters must not decrease, its counts at the last scrape are added
+//! from then on. Only what it counted after that scrape is lost.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -50,11 +50,11 @@ struct Seen {
 }
 
 impl CacheMetrics {
-    /// Replaces the last status. Concurrent scrapes may do that out of order.
+    /// Replaces the previous status. Concurrent scrapes may call this out of order.
     pub fn update(&self, status: Status, policy_totals: PolicyTotals) {
         let now = counts(&status.cache);
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Calls of policies are counted by the host, which does not restart, so the larger count is the later one.
+        // The host counts the calls into policies, and does not restart, so the larger count is the later one.
         let last = seen.take();
         let policy_totals = match &last {
             Some(last) if calls(&last.policy_totals) > calls(&policy_totals) => last.policy_totals.clone(),
@@ -110,7 +110,7 @@ impl Collector for CacheMetrics {
         encoder.counter("component_swaps", "Requested swaps of the cache component", component.swaps)?;
         encoder.counter(
             "component_swap_failures",
-            "Swaps of the cache component that failed, so that the active one was kept",
+            "Swaps of the cache component that failed and kept the active one",
             component.failed_swaps,
         )?;
         let policy = &status.policy;

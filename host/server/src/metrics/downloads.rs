@@ -102,7 +102,7 @@ impl Downloads {
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
     }
 
-    /// The class under which the host of a URL is counted. Unlike hosts, classes are few.
+    /// The class under which the host of a URL is counted. There are many hosts, but only a few classes.
     fn class(&self, url: &str) -> Cow<'static, str> {
         let Ok(url) = Url::parse(url) else { return "other".into() };
         if url.scheme() == "mxc" {

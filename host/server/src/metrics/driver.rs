@@ -27,13 +27,13 @@ impl Collector for DriverMetrics {
         if slices.is_empty() {
             return Ok(());
         }
-        let help = "Time that the driver thread works without checking for new requests, by the work in progress";
+        let help = "Time the driver thread spends working without checking for new requests, by kind of work";
         let durations: Vec<_> = slices.iter().map(|slices| (slices.work, DurationsSnapshot(&slices.durations))).collect();
         encoder.histograms("driver_slice_seconds", help, "work", &durations)?;
         let longest: Vec<_> = slices.iter().map(|slices| (slices.work, slices.longest.as_secs_f64())).collect();
         encoder.gauges(
             "driver_slice_max_seconds",
-            "Longest time since the start without a check for new requests, by the work in progress",
+            "Longest time since the start without a check for new requests, by kind of work",
             "work",
             &longest,
         )

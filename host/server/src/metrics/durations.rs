@@ -1,7 +1,7 @@
 //! Histograms of durations as metrics, and their bounds.
 //!
-//! They wrap the lock-free [`Histogram`] of the library. The histogram of `prometheus_client` takes a lock, and contending for a lock
-//! takes longer than a hit.
+//! They wrap the lock-free [`Histogram`] of the library. The histogram of `prometheus_client` takes a lock, and waiting for a contended
+//! lock takes longer than a hit.
 
 use std::fmt;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ impl Encode for DescriptorEncoder<'_> {
     }
 }
 
-/// Ends a help text with a full stop, as a registry does.
+/// Ends a help text with a full stop, as the registry of `prometheus_client` does.
 fn sentence(help: &str) -> String {
     format!("{help}.")
 }

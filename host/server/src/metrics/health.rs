@@ -24,7 +24,7 @@ struct Seen {
 }
 
 impl HealthMetrics {
-    /// Replaces the last values.
+    /// Replaces the previous values.
     pub fn update(&self, state: &'static str, cache: &MediaCache) {
         let (degraded_seconds, passed_through) = (cache.degraded_time().as_secs_f64(), cache.passed_through());
         let seen = Seen { state, degraded_seconds, passed_through };

@@ -2,7 +2,7 @@
 
 use prometheus_client::metrics::gauge::Gauge;
 
-/// Counts an operation as in progress until it is dropped.
+/// Counts an operation as in progress until this is dropped.
 pub(crate) struct InProgress(Gauge);
 
 impl InProgress {

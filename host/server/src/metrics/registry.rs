@@ -91,8 +91,8 @@ impl Metrics {
         }
     }
 
-    /// Reads the counters of the cache, if it is loaded. They are reported until the next refresh, and after it if the cache does not
-    /// respond then.
+    /// Reads the counters of the cache, if it is loaded. They are reported until the next refresh, and for longer if the cache does not
+    /// respond to that refresh.
     pub async fn refresh(&self, cache: Option<&MediaCache>) {
         let health = match cache {
             Some(cache) => Some((cache, cache.health().await)),

@@ -61,7 +61,7 @@ pub(crate) struct Requests {
     first_byte: Family<ByOutcome, Durations>,
     in_progress: Gauge,
     in_place: Counter,
-    /// In memory, and on disk.
+    /// For hits in memory, and for hits on disk.
     hits: [Hits; 2],
     sent: [Counter; 3],
 }
