@@ -27,7 +27,7 @@ const FLAGS: [&str; 11] = [
     "--remote-debugging-pipe",
 ];
 
-/// A browser, which ends when it is dropped.
+/// A browser process, which exits when this is dropped.
 pub struct Chromium {
     devtools: Arc<DevTools>,
     child: Child,

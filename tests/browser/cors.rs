@@ -1,4 +1,4 @@
-//! Pages of other origins display media. They can read it only if `--allow-origin` names their origin.
+//! Pages from other origins can display media. They can read it only if `--allow-origin` names their origin.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -13,11 +13,11 @@ use crate::stage::Stage;
 
 const FETCH: &str = "return (await (await fetch(media)).arrayBuffer()).byteLength";
 
-/// Loads an image like a page that wants to read it.
+/// Loads an image so that a page may read its pixels.
 const CROSSORIGIN_IMAGE: &str =
     "const image = new Image(); image.crossOrigin = 'anonymous'; image.src = media; await image.decode();";
 
-/// Shows a frame of a video like a page that wants to read it.
+/// Shows a frame of a video so that a page may read its pixels.
 const CROSSORIGIN_VIDEO: &str = "
     const image = Object.assign(document.createElement('video'), { crossOrigin: 'anonymous', muted: true, src: media });
     document.body.append(image);
@@ -31,7 +31,7 @@ const CROSSORIGIN_VIDEO: &str = "
 const READ_PIXEL: &str = "const canvas = document.createElement('canvas').getContext('2d'); canvas.drawImage(image, 0, 0);
     return canvas.getImageData(0, 0, 1, 1).data[3]";
 
-/// What a page reads if it is allowed to, and what it gets otherwise.
+/// Media and functions that read it, with the result if the page's origin is allowed, and the result otherwise.
 fn reads(video: usize) -> [(&'static str, String, Value, Value); 5] {
     let plain = CROSSORIGIN_IMAGE.replace("image.crossOrigin = 'anonymous';", "");
     [
@@ -67,7 +67,7 @@ fn url(service: &Service, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_cannot_read_media_by_default() {
+async fn pages_from_other_origins_cannot_read_media_by_default() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let video = store(&stage.service).await;
     for (name, function, _, otherwise) in reads(video) {
@@ -79,7 +79,7 @@ async fn pages_of_other_origins_cannot_read_media_by_default() {
 }
 
 #[tokio::test]
-async fn allowed_origins_read_media() {
+async fn pages_from_allowed_origins_can_read_media() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let own = stage.site.url("");
     for allowed in [&["--allow-origin", "*"][..], &["--allow-origin", "https://example.org", "--allow-origin", &own]] {
@@ -93,7 +93,7 @@ async fn allowed_origins_read_media() {
 }
 
 #[tokio::test]
-async fn pages_of_unlisted_origins_cannot_read_media() {
+async fn pages_from_unlisted_origins_cannot_read_media() {
     let (Some(stage), dir) = (Stage::set_up(&[]).await, ServiceDirectory::create()) else { return };
     let service = dir.serve_with(&["--allow-origin", "https://example.org"]).await;
     let video = store(&service).await;
@@ -103,14 +103,14 @@ async fn pages_of_unlisted_origins_cannot_read_media() {
 }
 
 #[tokio::test]
-async fn allowed_origins_read_headers_send_conditions_and_request_ranges() {
+async fn pages_from_allowed_origins_can_read_headers_and_send_conditions_and_ranges() {
     let (Some(stage), dir) = (Stage::set_up(&[]).await, ServiceDirectory::create()) else { return };
     let service = dir.serve_with(&["--allow-origin", &stage.site.url("")]).await;
     store(&service).await;
     let url = url(&service, "a.png");
     let names = ["etag", "content-disposition", "content-length", "accept-ranges", "last-modified", "x-cache", "x-request-id"];
     let headers = format!("const answer = await fetch(media); return {names:?}.filter(name => !answer.headers.get(name))");
-    assert_eq!(stage.evaluate(&headers, &url).await, json!([]), "these are not exposed");
+    assert_eq!(stage.evaluate(&headers, &url).await, json!([]), "these headers are not exposed");
     let range = "const answer = await fetch(media, { headers: { range: 'bytes=1-3' } });
         return [answer.status, await answer.text(), answer.headers.get('content-range')?.split('/')[0]]";
     assert_eq!(stage.evaluate(range, &url).await, json!([206, "PNG", "bytes 1-3"]));
@@ -125,7 +125,7 @@ async fn allowed_origins_read_headers_send_conditions_and_request_ranges() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_can_read_problem_codes() {
+async fn pages_from_allowed_origins_can_read_problem_codes() {
     let (Some(stage), dir, origin) = (Stage::set_up(&[]).await, ServiceDirectory::create(), HttpOrigin::start().await) else {
         return;
     };
@@ -142,7 +142,7 @@ async fn pages_of_allowed_origins_can_read_problem_codes() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_cannot_use_administration() {
+async fn pages_from_allowed_origins_cannot_use_the_admin_endpoints() {
     let (Some(stage), dir) = (Stage::set_up(&[]).await, ServiceDirectory::create()) else { return };
     let service = dir.serve_with(&["--allow-origin", "*"]).await;
     store(&service).await;

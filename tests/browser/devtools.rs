@@ -1,6 +1,6 @@
 //! The DevTools protocol over a pair of pipes: JSON messages that end in a zero byte.
 //!
-//! A thread reads the responses and events, so that tests with runtimes of their own can share one browser.
+//! A thread reads the responses and events, so that tests with separate runtimes can share one browser.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -25,7 +25,7 @@ pub struct DevTools {
     ended: Mutex<Receiver<()>>,
 }
 
-/// Commands that wait for an answer, by id.
+/// Commands waiting for a response, by id.
 type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
 
 impl DevTools {
@@ -46,12 +46,12 @@ impl DevTools {
     /// # Panics
     /// If the browser reports an error.
     pub async fn command(&self, session: Option<&str>, method: &str, parameters: Value) -> Value {
-        let answer = soon(self.issue(session, method, parameters)).await.unwrap_or_else(|_| panic!("the browser ended: {method}"));
+        let answer = soon(self.issue(session, method, parameters)).await.unwrap_or_else(|_| panic!("the browser exited: {method}"));
         assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
         answer["result"].clone()
     }
 
-    /// Issues a command. The receiver gets the whole answer.
+    /// Issues a command. The receiver gets the whole response.
     pub fn issue(&self, session: Option<&str>, method: &str, parameters: Value) -> oneshot::Receiver<Value> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let mut message = json!({ "id": id, "method": method, "params": parameters });
@@ -61,7 +61,7 @@ impl DevTools {
         let (answer, answered) = oneshot::channel();
         self.pending.lock().unwrap().insert(id, answer);
         let mut input = self.input.lock().unwrap();
-        // A browser that has ended sends no answer. Dropping the sender tells the receiver.
+        // A browser that has exited sends no response. Dropping the sender notifies the receiver.
         if input.write_all(format!("{message}\0").as_bytes()).and_then(|()| input.flush()).is_err() {
             self.pending.lock().unwrap().remove(&id);
         }
@@ -73,7 +73,7 @@ impl DevTools {
         self.ended.lock().unwrap().recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 
-    /// Events from now on.
+    /// Events that the browser reports from now on.
     pub fn events(&self) -> Events {
         Events(self.events.subscribe())
     }
@@ -86,7 +86,7 @@ impl Events {
     /// Waits for the first event that `wanted` accepts.
     pub async fn first(&mut self, wanted: impl Fn(&Value) -> bool) -> Arc<Value> {
         loop {
-            let event = self.0.recv().await.expect("the browser ended, or too many events were not read");
+            let event = self.0.recv().await.expect("the browser exited, or too many events were not read");
             if wanted(&event) {
                 return event;
             }
@@ -94,7 +94,7 @@ impl Events {
     }
 }
 
-/// Dispatches what the browser sends, until it ends.
+/// Dispatches responses and events until the browser exits.
 fn receive(output: impl Read, pending: &Pending, events: &broadcast::Sender<Arc<Value>>) {
     for message in BufReader::new(output).split(0).map_while(Result::ok) {
         let message: Value = serde_json::from_slice(&message).unwrap();

@@ -1,4 +1,4 @@
-//! Pages display media of their own origin and of another one.
+//! Pages display media from their own origin and from another one.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -88,7 +88,7 @@ async fn seeking_in_a_video_requests_ranges() {
 }
 
 #[tokio::test]
-async fn a_sound_is_loaded() {
+async fn an_audio_file_is_loaded() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let path = stage.stores("tone.wav", "audio/wav", wav()).await;
     for url in stage.urls(&path) {
@@ -98,7 +98,7 @@ async fn a_sound_is_loaded() {
 }
 
 #[tokio::test]
-async fn isolated_pages_embed_media() {
+async fn cross_origin_isolated_pages_can_embed_media() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let path = stage.stores("a.png", "image/png", png(1)).await;
     for url in stage.urls(&path) {

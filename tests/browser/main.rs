@@ -1,5 +1,5 @@
-//! What a real browser does with media: it displays it and never runs it. All tests share a headless Chromium. Each has its own browsing
-//! context, service and web site, on free ports.
+//! A real browser displays media and never executes it. All tests share a headless Chromium. Each has its own browsing context, service and
+//! web site, on free ports.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -70,7 +70,7 @@ pub async fn long_video() -> Vec<u8> {
     [in_place, free(GAP), at_end].concat()
 }
 
-/// A box without contents, of this size.
+/// A `free` box of this size, filled with zeros.
 fn free(size: u32) -> Vec<u8> {
     let mut bytes = [&size.to_be_bytes()[..], b"free"].concat();
     bytes.resize(size as usize, 0);

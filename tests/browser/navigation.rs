@@ -1,4 +1,4 @@
-//! A browser that navigates to media displays it, or saves it if it could run it.
+//! A browser that navigates to media displays it, or saves it if it is active content.
 
 use media_cache_test_support::images::{jpeg, png};
 use media_cache_test_support::videos::mp4;
@@ -45,7 +45,7 @@ async fn media_with_active_content_is_saved_on_navigation() {
 }
 
 #[tokio::test]
-async fn pictures_video_and_sound_are_displayed() {
+async fn pictures_video_and_audio_are_displayed() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     // The browser creates a document for these. Its load event waits for the media.
     let size = "(shown => [document.contentType, shown.naturalWidth ?? (shown.readyState && shown.videoWidth)])

@@ -1,6 +1,6 @@
-//! Media that a browser could run or apply, and that requests a URL when that happens.
+//! Media that a browser could execute or apply to a page, and that requests a URL when that happens.
 
-/// Makes media that requests a URL when it is run.
+/// Makes media that requests a URL when it is executed.
 pub type Payload = fn(beacon: &str) -> Vec<u8>;
 
 /// A script for documents, workers and shared workers. It also sends a message to the page that started it.
@@ -45,7 +45,7 @@ pub fn svg(beacon: &str) -> Vec<u8> {
     .into()
 }
 
-/// An XML document that is its own style sheet, and turns into a page with a script.
+/// An XML document that is its own style sheet, which transforms it into a page with a script.
 pub fn xslt(beacon: &str) -> Vec<u8> {
     format!(
         "<?xml version=\"1.0\"?><xsl:stylesheet version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\">\
@@ -56,7 +56,7 @@ pub fn xslt(beacon: &str) -> Vec<u8> {
     .into()
 }
 
-/// A style sheet that is applied if the body is of this colour.
+/// A style sheet. It has been applied if the page's body has this colour.
 pub fn css(_: &str) -> Vec<u8> {
     b"body{color:rgb(1,2,3)}".to_vec()
 }
@@ -66,12 +66,12 @@ pub fn gif_css(_: &str) -> Vec<u8> {
     b"GIF89a{}body{color:rgb(1,2,3)}".to_vec()
 }
 
-/// An empty module.
+/// An empty WebAssembly module.
 pub fn wasm(_: &str) -> Vec<u8> {
     b"\0asm\x01\0\0\0".to_vec()
 }
 
-/// Rules with which a page prefetches the URL.
+/// Speculation rules that make a page prefetch the URL.
 pub fn speculation_rules(beacon: &str) -> Vec<u8> {
     format!("{{\"prefetch\":[{{\"source\":\"list\",\"urls\":[\"{beacon}\"],\"eagerness\":\"immediate\"}}]}}").into()
 }
@@ -107,7 +107,7 @@ pub fn replaced(beacon: &str) -> Vec<u8> {
     format!("--x\r\nContent-Type: text/html\r\n\r\n{page}\r\n--x--\r\n").into()
 }
 
-/// Bytes that start a media file and, read as Latin-1, an assignment.
+/// Bytes that are the start of a media file and, read as Latin-1, an assignment in a script.
 fn polyglot(signature: &[u8], beacon: &str) -> Vec<u8> {
     [signature, b"=1;", source(beacon).as_bytes(), b"//"].concat()
 }
@@ -116,7 +116,7 @@ pub fn gif_script(beacon: &str) -> Vec<u8> {
     polyglot(b"GIF89a", beacon)
 }
 
-/// The length of the first segment begins a comment.
+/// The first segment begins with a length that, in a script, starts a comment.
 pub fn jpeg_script(beacon: &str) -> Vec<u8> {
     polyglot(b"\xff\xd8\xff\xe0/*\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0*/", beacon)
 }
@@ -145,7 +145,7 @@ pub fn mp3_script(beacon: &str) -> Vec<u8> {
     polyglot(b"ID3", beacon)
 }
 
-/// The length of the first box begins a comment.
+/// The first box begins with a length that, in a script, starts a comment.
 pub fn mp4_script(beacon: &str) -> Vec<u8> {
     polyglot(b"/*\x20\x20ftypisom\0\0\0\0isom*/x", beacon)
 }

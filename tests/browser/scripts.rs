@@ -1,5 +1,5 @@
-//! Cached media is never run, from the page's origin or another, with and without fetch metadata. As a control, the same media is run
-//! when a server without any restrictions serves it.
+//! Cached media is never executed, whether it comes from the page's origin or another, with and without fetch metadata. As a control, the
+//! same media is executed when a server without any restrictions serves it.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::site::Site;
 use crate::tab::Tab;
 use crate::ways::{LIBRARY, Runs, WAYS, Way};
 
-/// The policy of a page whose media has the same origin: it runs what comes from that origin, and nothing inline.
+/// The content security policy of a page whose media has the same origin: scripts from that origin may run, but no inline scripts.
 const POLICY: &str = "script-src 'self' 'wasm-unsafe-eval' 'nonce-page' blob:; worker-src 'self' blob:; object-src 'self'";
 
 /// How long a browser may spend on a page.
@@ -26,7 +26,7 @@ struct Setting<'a> {
     name: &'static str,
     site: &'a Site,
     media: Media<'a>,
-    /// Whether media has another origin than the pages.
+    /// Whether the media's origin differs from that of the pages.
     is_foreign: bool,
 }
 
@@ -39,7 +39,7 @@ enum Media<'a> {
 }
 
 impl Setting<'_> {
-    /// Whether the media of a way is run.
+    /// Whether the browser executes the media of a way.
     async fn runs(&self, tab: &Tab, way: &Way, number: usize) -> bool {
         let key = format!("{}/{number}", self.name);
         let beacon = self.site.url(&format!("/ran/{key}"));
@@ -52,11 +52,11 @@ impl Setting<'_> {
             way.page
         );
         let told = timeout(LIMIT, tab.evaluate_or_download(&expression, &media)).await;
-        let told = told.unwrap_or_else(|_| panic!("{}: the browser is not done with {}", self.name, way.name));
+        let told = told.unwrap_or_else(|_| panic!("{}: the browser did not finish with {}", self.name, way.name));
         told.is_some_and(|ran| ran == true) || self.site.ran(&key)
     }
 
-    /// Serves the media of a way, and returns its path at the site. `None` if the browser would not run it from any server.
+    /// Serves the media of a way, and returns its path on the site. `None` if the browser would not execute it from any server.
     async fn place(&self, way: &Way, key: &str, body: Vec<u8>) -> Option<String> {
         match (&self.media, way.runs) {
             (Media::Cached(service), _) => {
@@ -78,7 +78,7 @@ impl Setting<'_> {
         self.site.url(&format!("/page?{policy}{}", header.unwrap_or_default()))
     }
 
-    /// The ways that run media.
+    /// The ways in which the browser executes media.
     async fn pass(&self, tab: Tab) -> Vec<&'static Way> {
         let mut run = Vec::new();
         for (number, way) in WAYS.iter().enumerate() {
@@ -86,7 +86,7 @@ impl Setting<'_> {
                 run.push(way);
             }
         }
-        // A service worker from this test would still be registered here.
+        // A service worker that came from the media would still be registered.
         tab.navigate(&self.site.url("/page")).await;
         let workers = tab.evaluate("navigator.serviceWorker.getRegistrations().then(all => all.length)").await;
         assert_eq!(workers, 0, "{}", self.name);
@@ -100,10 +100,10 @@ fn names<'a>(ways: impl IntoIterator<Item = &'a Way>) -> Vec<&'static str> {
 }
 
 #[tokio::test]
-async fn cached_media_is_never_run() {
+async fn cached_media_is_never_executed() {
     let Some(chromium) = Chromium::shared() else { return };
     let dir = ServiceDirectory::create();
-    // Pages of other origins can load modules only if they may read media.
+    // Pages from other origins can load modules only if they may read media.
     let service = dir.serve_with(&["--allow-origin", "*"]).await;
     let (site, older) = (Site::start(&service).await, Site::start_without_fetch_metadata(&service).await);
     let media = || Media::Cached(&service);
@@ -121,7 +121,7 @@ async fn cached_media_is_never_run() {
 }
 
 #[tokio::test]
-async fn same_media_runs_when_served_without_restrictions() {
+async fn same_media_is_executed_when_served_without_restrictions() {
     let Some(chromium) = Chromium::shared() else { return };
     let dir = ServiceDirectory::create();
     let site = Site::start(&dir.serve().await).await;

@@ -27,7 +27,7 @@ pub struct Site {
     server: JoinHandle<()>,
 }
 
-/// The contents of a site, and the keys of media that was run.
+/// The contents of a site, and the keys of media that was executed.
 struct Contents {
     client: reqwest::Client,
     service: SocketAddr,
@@ -76,7 +76,7 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
-    /// The URL of a path at another origin and another site with the same contents.
+    /// The URL of a path on another origin, and another site, with the same contents.
     pub fn foreign_url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.address.port())
     }
@@ -88,7 +88,7 @@ impl Site {
         path
     }
 
-    /// Whether media with this key was run: it requests `/ran/` and the key.
+    /// Whether media with this key was executed: it then requests `/ran/` followed by the key.
     pub fn ran(&self, key: &str) -> bool {
         self.contents.runs.borrow().contains(key)
     }
@@ -115,14 +115,14 @@ async fn page(uri: Uri) -> Response {
     response.body("<!doctype html><title>A page</title><body>".into()).unwrap()
 }
 
-/// An XML document whose style sheet is named by its query.
+/// An XML document whose style sheet is given in the query.
 async fn styled(uri: Uri) -> impl IntoResponse {
     let style_sheet = uri.query().unwrap_or_default().replace('&', "&amp;");
     let document = format!("<?xml version=\"1.0\"?><?xml-stylesheet type=\"text/xsl\" href=\"{style_sheet}\"?><a/>");
     ([("content-type", "application/xml")], document)
 }
 
-/// A file, which every origin may read.
+/// A file that any origin may read.
 async fn file(State(contents): State<Arc<Contents>>, uri: Uri) -> Response {
     let file = contents.files.lock().unwrap().get(uri.path()).cloned();
     let Some((mimetype, body)) = file else { return StatusCode::NOT_FOUND.into_response() };
@@ -135,13 +135,13 @@ async fn file(State(contents): State<Arc<Contents>>, uri: Uri) -> Response {
     (headers, body).into_response()
 }
 
-/// Records that media was run.
+/// Records that media was executed.
 async fn ran(State(contents): State<Arc<Contents>>, uri: Uri) -> impl IntoResponse {
     contents.runs.send_if_modified(|runs| runs.insert(uri.path().trim_start_matches("/ran/").to_owned()));
     [("access-control-allow-origin", "*")]
 }
 
-/// Waits until media was run.
+/// Waits until media has been executed.
 async fn awaited(State(contents): State<Arc<Contents>>, uri: Uri) {
     let key = uri.path().trim_start_matches("/awaited/");
     let _ = contents.runs.subscribe().wait_for(|runs| runs.contains(key)).await;
@@ -162,7 +162,7 @@ async fn forward(State(contents): State<Arc<Contents>>, request: Request) -> Res
     response.body(Body::from_stream(answer.bytes_stream())).unwrap()
 }
 
-/// Headers without those that concern a single connection.
+/// The headers without those that apply only to a single connection.
 fn without_connection(mut headers: HeaderMap) -> HeaderMap {
     for name in [HOST, CONNECTION, TRANSFER_ENCODING] {
         headers.remove(name);

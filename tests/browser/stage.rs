@@ -21,7 +21,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything, unless there is no browser.
+    /// Starts everything. `None` if no browser is installed.
     pub async fn set_up(arguments: &[&str]) -> Option<Self> {
         let chromium = Chromium::shared()?;
         let directory = ServiceDirectory::create();
@@ -30,7 +30,7 @@ impl Stage {
         Some(Self { tab: chromium.tab().await, site, service, _directory: directory, _chromium: chromium })
     }
 
-    /// Stores media, and returns its path at the site and at the service.
+    /// Stores media, and returns its path on the site and on the service.
     pub async fn stores(&self, name: &str, mimetype: &str, body: impl Into<reqwest::Body>) -> String {
         let url = format!("https://media.invalid/{name}");
         let stored = self.service.put(&url, mimetype, body).await;
@@ -38,7 +38,7 @@ impl Stage {
         media_path(&url)
     }
 
-    /// The URLs of a path, at the same origin as the site's pages and at another one.
+    /// The URLs of a path, on the same origin as the site's pages and on another one.
     pub fn urls(&self, path: &str) -> [String; 2] {
         [self.site.url(path), self.site.foreign_url(path)]
     }

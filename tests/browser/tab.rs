@@ -24,7 +24,7 @@ pub enum Navigation {
 }
 
 impl Tab {
-    /// Opens a tab. Downloads are announced and not saved.
+    /// Opens a tab. Downloads are reported but not saved.
     pub async fn open(devtools: Arc<DevTools>) -> Self {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let context = text(&devtools.command(None, "Target.createBrowserContext", json!({})).await["browserContextId"]);
@@ -59,7 +59,7 @@ impl Tab {
     /// Evaluates an expression in the document, and waits for its value.
     ///
     /// # Panics
-    /// If it throws.
+    /// If the expression throws.
     pub async fn evaluate(&self, expression: &str) -> Value {
         let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
         value_of(&self.command("Runtime.evaluate", parameters).await, expression)

@@ -1,28 +1,29 @@
-//! Ways in which a page could make a browser run or apply media.
+//! Ways in which a page could make a browser execute media or apply it.
 
 use crate::payloads::{self, Payload, script};
 
-/// A way to run media.
+/// A way to execute media.
 pub struct Way {
     pub name: &'static str,
     /// The stored media, and the type that it is stored with.
     pub mimetype: &'static str,
     pub payload: Payload,
-    /// The body of an asynchronous function. `media` is the URL of the media, and `beacon` the one that the media requests when it is run.
-    /// The function returns when the browser has finished with the media, and returns true if it knows that the media was run.
+    /// The body of an asynchronous function. `media` is the URL of the media, and `beacon` the one that the media requests when it is
+    /// executed. The function returns when the browser has finished with the media, and returns true if it detects that the media was
+    /// executed.
     pub page: &'static str,
     /// A header of the page, in which `MEDIA` is replaced by the URL.
     pub header: Option<(&'static str, &'static str)>,
-    /// From where a browser runs it if nothing restricts it, and with which type.
+    /// The origins from which an unrestricted browser executes the media, and the type with which it does.
     pub runs: Runs,
-    /// Whether only fetch metadata prevents it, and not the type: Chromium accepts any type for XSLT.
+    /// Whether only fetch metadata, and not the type, prevents execution: Chromium accepts any type for XSLT.
     pub needs_fetch_metadata: bool,
 }
 
-/// From where a browser runs the same bytes, as a plain file of another server.
+/// The origins from which a browser executes the same bytes if another server sends them as a plain file.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Runs {
-    /// This browser does not run it.
+    /// The browser does not execute it.
     Nowhere,
     /// From the page's origin.
     SameOrigin(&'static str),
@@ -128,8 +129,8 @@ pub const WAYS: &[Way] = &[
     way("a script with an obsolete type", "text/livescript", script, SCRIPT, Anywhere("text/livescript")),
     way("a script with a version", "text/javascript1.5", script, SCRIPT, Anywhere("text/javascript1.5")),
     way("a script with a parameter", "text/ecmascript; charset=utf-8", script, SCRIPT, Anywhere("text/ecmascript; charset=utf-8")),
-    way("a script called text", "text/plain", script, SCRIPT, Anywhere("text/plain")),
-    way("a script called bytes", "application/octet-stream", script, SCRIPT, Anywhere("application/octet-stream")),
+    way("a script declared as text", "text/plain", script, SCRIPT, Anywhere("text/plain")),
+    way("a script declared as bytes", "application/octet-stream", script, SCRIPT, Anywhere("application/octet-stream")),
     way("JSON with padding", "application/json", payloads::jsonp, JSONP, Anywhere(JS)),
     way("a module", JS, script, MODULE, Anywhere(JS)),
     way("a dynamic import", JS, script, IMPORT, Anywhere(JS)),
@@ -140,15 +141,15 @@ pub const WAYS: &[Way] = &[
         header: Some(("link", "<MEDIA>; rel=preload; as=script")),
         ..way("a script that a header preloads", JS, script, SCRIPT, Anywhere(JS))
     },
-    way("a script of an SVG in the page", JS, script, SVG_SCRIPT, Anywhere(JS)),
-    way("a script of a frame with inline source", JS, script, INLINE_FRAME, Anywhere(JS)),
+    way("a script in an SVG in the page", JS, script, SVG_SCRIPT, Anywhere(JS)),
+    way("a script in a frame with inline source", JS, script, INLINE_FRAME, Anywhere(JS)),
     way("a worker", JS, script, WORKER, SameOrigin(JS)),
     way("a module worker", JS, script, MODULE_WORKER, SameOrigin(JS)),
     way("a shared worker", JS, script, SHARED_WORKER, SameOrigin(JS)),
     way("a shared module worker", JS, script, SHARED_MODULE_WORKER, SameOrigin(JS)),
-    way("a worker of a worker", JS, script, INNER_WORKER, SameOrigin(JS)),
+    way("a worker started by a worker", JS, script, INNER_WORKER, SameOrigin(JS)),
     way("an imported script", JS, script, IMPORT_SCRIPTS, Anywhere(JS)),
-    way("an import of a module worker", JS, script, IMPORT_IN_WORKER, Anywhere(JS)),
+    way("an import in a module worker", JS, script, IMPORT_IN_WORKER, Anywhere(JS)),
     way("a service worker", JS, script, "return registered({})", SameOrigin(JS)),
     way("a service worker for the whole site", JS, script, "return registered({ scope: '/' })", SameOrigin(JS)),
     way("a service worker that is a module", JS, script, "return registered({ type: 'module' })", SameOrigin(JS)),
@@ -171,27 +172,27 @@ pub const WAYS: &[Way] = &[
     way("an imported style sheet", "text/css", payloads::css, IMPORTED_STYLESHEET, Anywhere("text/css")),
     way("a style sheet that is a module", "text/css", payloads::css, STYLESHEET_MODULE, Anywhere("text/css")),
     xslt("an XSLT style sheet", "text/xsl"),
-    xslt("an XSLT style sheet called XML", XML),
+    xslt("an XSLT style sheet declared as XML", XML),
     xslt("an XSLT style sheet with the registered type", "application/xslt+xml"),
-    xslt("an XSLT style sheet called SVG", SVG),
+    xslt("an XSLT style sheet declared as SVG", SVG),
     way("an SVG in an image", SVG, payloads::svg, "await element('img', { src: media })", Nowhere),
     way("an SVG in a frame", SVG, payloads::svg, IFRAME, Anywhere(SVG)),
     way("an SVG in an object", SVG, payloads::svg, OBJECT, Anywhere(SVG)),
     way("an SVG in an embed", SVG, payloads::svg, EMBED, Anywhere(SVG)),
-    way("an SVG that another uses", SVG, payloads::svg, SVG_USE, Nowhere),
-    way("an SVG called XML in a frame", XML, payloads::svg, IFRAME, Anywhere(XML)),
-    way("an SVG called PNG in a frame", "image/png", payloads::svg, IFRAME, Nowhere),
+    way("an SVG that another SVG uses", SVG, payloads::svg, SVG_USE, Nowhere),
+    way("an SVG declared as XML in a frame", XML, payloads::svg, IFRAME, Anywhere(XML)),
+    way("an SVG declared as PNG in a frame", "image/png", payloads::svg, IFRAME, Nowhere),
     way("HTML in a frame", HTML, payloads::html, IFRAME, Anywhere(HTML)),
     way("HTML in an object", HTML, payloads::html, OBJECT, Anywhere(HTML)),
     way("HTML in an embed", HTML, payloads::html, EMBED, Anywhere(HTML)),
-    way("HTML called text in a frame", "text/plain", payloads::html, IFRAME, Nowhere),
-    way("HTML called PNG in a frame", "image/png", payloads::html, IFRAME, Nowhere),
-    way("HTML called bytes in a frame", "application/octet-stream", payloads::html, IFRAME, Nowhere),
+    way("HTML declared as text in a frame", "text/plain", payloads::html, IFRAME, Nowhere),
+    way("HTML declared as PNG in a frame", "image/png", payloads::html, IFRAME, Nowhere),
+    way("HTML declared as bytes in a frame", "application/octet-stream", payloads::html, IFRAME, Nowhere),
     way("HTML of an unknown type in a frame", "x/y", payloads::html, IFRAME, Nowhere),
     way("HTML in parts in a frame", "multipart/x-mixed-replace; boundary=x", payloads::replaced, IFRAME, Nowhere),
     way("XHTML in a frame", "application/xhtml+xml", payloads::xhtml, IFRAME, Anywhere("application/xhtml+xml")),
-    way("XHTML called XML in a frame", XML, payloads::xhtml, IFRAME, Anywhere(XML)),
-    way("XHTML called text/xml in a frame", "text/xml", payloads::xhtml, IFRAME, Anywhere("text/xml")),
+    way("XHTML declared as XML in a frame", XML, payloads::xhtml, IFRAME, Anywhere(XML)),
+    way("XHTML declared as text/xml in a frame", "text/xml", payloads::xhtml, IFRAME, Anywhere("text/xml")),
     way("a feed in a frame", "application/atom+xml", payloads::feed, IFRAME, Nowhere),
     way("XHTML in an object", XML, payloads::xhtml, OBJECT, Anywhere(XML)),
     way("a PDF in a frame", "application/pdf", payloads::pdf, IFRAME, Nowhere),
@@ -200,6 +201,6 @@ pub const WAYS: &[Way] = &[
     way("subtitles", "text/vtt", payloads::vtt, SUBTITLES, Nowhere),
     Way {
         header: Some(("speculation-rules", "\"MEDIA\"")),
-        ..way("rules for speculation", SPECULATION, payloads::speculation_rules, RULES, Anywhere(SPECULATION))
+        ..way("speculation rules", SPECULATION, payloads::speculation_rules, RULES, Anywhere(SPECULATION))
     },
 ];

@@ -1,4 +1,4 @@
-//! Content that browsers run or apply is opaque to them: it is never sent in a form in which they run it.
+//! Browsers never execute or apply active content: it is sent only as bytes that they do not interpret.
 
 use http::Method;
 use media_cache_test_support::http_client::send;
@@ -26,7 +26,7 @@ async fn scripts_style_sheets_and_xml_are_served_as_octet_stream_attachments() {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{name}");
             assert_eq!(answer.body, body, "{name}");
         }
-        assert_eq!(dir.sidecar(&url)["mimetype"], mimetype, "the type is known all the same");
+        assert_eq!(dir.sidecar(&url)["mimetype"], mimetype, "the original type is still recorded");
     }
 }
 

@@ -34,7 +34,7 @@ async fn ask(request: RequestBuilder, method: &Method, path: &str) -> HttpRespon
 }
 
 #[tokio::test]
-async fn administration_is_refused_unless_it_is_switched_on() {
+async fn administration_is_refused_unless_it_is_enabled() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
     for (method, path) in administration() {
@@ -102,7 +102,7 @@ async fn only_the_admin_listener_allows_administration_without_a_token() {
 }
 
 #[tokio::test]
-async fn admin_listener_without_tokens_refuses_requests_of_web_pages() {
+async fn admin_listener_without_tokens_refuses_requests_from_web_pages() {
     let dir = ServiceDirectory::create();
     let mut service = dir.serve_with_only(&["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).await;
     let inside = service.admin_address().await;
@@ -252,7 +252,7 @@ async fn service_refuses_to_start_on_a_public_address_without_keys_or_public() {
 }
 
 #[tokio::test]
-async fn error_for_an_unusable_secrets_file_names_it_without_its_content() {
+async fn error_for_an_unusable_secrets_file_names_the_file_but_not_its_content() {
     let dir = ServiceDirectory::create();
     let file = dir.path("secrets");
     let name = file.to_str().unwrap();

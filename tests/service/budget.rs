@@ -9,7 +9,7 @@ use media_cache_test_support::soon::soon;
 
 const MIB: u64 = 1 << 20;
 
-/// What entries may use of a budget of 1 MiB. The rest is reserved.
+/// The part of a 1 MiB budget that is available to entries. The rest is reserved.
 const ENTRIES: u64 = MIB / 8 * 7;
 
 /// A file of 100 KB and its sidecar, in blocks of 4 KiB.
@@ -27,7 +27,7 @@ async fn files_stay_within_the_budget_and_the_oldest_are_evicted_first() {
     }
     let fitting = (ENTRIES / ON_DISK) as usize;
     let held: Vec<bool> = urls.iter().map(|url| dir.holds(url)).collect();
-    assert_eq!(held, (0..30).map(|number| number >= 30 - fitting).collect::<Vec<_>>(), "the last {fitting} are there");
+    assert_eq!(held, (0..30).map(|number| number >= 30 - fitting).collect::<Vec<_>>(), "the last {fitting} entries are stored");
     let stats = service.stats().await;
     assert_eq!(stats["storage"]["evictions"], 30 - fitting);
     assert_eq!(stats["media_cache"]["disk_bytes"], dir.disk_usage());
@@ -92,7 +92,7 @@ async fn media_larger_than_the_budget_is_served_but_not_stored() {
         assert!(service.media(&url).await.is("miss").body == video);
     }
     assert_eq!(origin.requests("/film.mp4"), 2);
-    assert!(!dir.holds(&url) && dir.holds(&small), "nothing was evicted in vain");
+    assert!(!dir.holds(&url) && dir.holds(&small), "nothing was evicted unnecessarily");
     assert_eq!(service.stats().await["storage"]["oversize"], 2);
 }
 

@@ -1,5 +1,5 @@
-//! Cases of [cache-tests](https://github.com/http-tests/cache-tests), under the names they have there: what a shared cache must not reuse,
-//! and the age of what it reuses.
+//! Cases from [cache-tests](https://github.com/http-tests/cache-tests), under their original names: which responses a shared cache must not
+//! reuse, and the age of those that it does reuse.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A picture with the current date.
+/// A response with a picture and the current time in `Date`.
 fn picture(seed: u64) -> Page {
     Page::of("image/png", png(seed)).with_header("date", &formatted(Date::from(SystemTime::now())))
 }

@@ -26,7 +26,7 @@ async fn get_reports_a_failed_download_with_its_url_and_reason() {
         let file = dir.path("out.png");
         let said = dir.run(&["get", &url, "-o", file.to_str().unwrap()]).await.failed();
         assert!(said.contains(&url) && said.contains(reason), "{said}");
-        assert!(!file.exists(), "no file is made where there is nothing to write");
+        assert!(!file.exists(), "no file is created if there is nothing to write");
     }
 }
 

@@ -96,7 +96,7 @@ async fn rm_removes_entries_and_reports_urls_that_are_not_stored() {
     dir.run_with_input(&["put", NOWHERE, "-"], &png(1)).await.succeeded();
     let said = dir.run(&["rm", other, NOWHERE]).await.failed();
     assert!(said.contains(other) && !said.contains(NOWHERE), "{said}");
-    assert!(!dir.holds(NOWHERE), "the other one is removed all the same");
+    assert!(!dir.holds(NOWHERE), "the other one is still removed");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn rm_reports_undeletable_entries_and_removes_the_others() {
     let sidecar = dir.sidecar_file(NOWHERE);
     let mount = |program: &str, arguments: &[&str]| Command::new(program).args(arguments).arg(&sidecar).output();
     let mounted = mount("mount", &["--bind", sidecar.to_str().unwrap()]).is_ok_and(|mounted| mounted.status.success());
-    if skip::unless(mounted, "the right to mount a file") {
+    if skip::unless(mounted, "permission to mount a file") {
         return;
     }
     let removed = dir.run(&["rm", NOWHERE, other]).await;
@@ -156,7 +156,7 @@ async fn ls_as_json_has_every_field_of_an_entry() {
 }
 
 #[tokio::test]
-async fn stats_says_how_much_is_stored() {
+async fn stats_reports_how_much_is_stored() {
     let dir = ServiceDirectory::create();
     dir.run_with_input(&["put", NOWHERE, "-"], &photo(1)).await.succeeded();
     let document: Value = serde_json::from_str(&dir.run(&["stats"]).await.succeeded_text()).unwrap();
@@ -184,7 +184,7 @@ async fn put_without_a_budget_evicts_nothing_from_an_oversized_directory() {
     dir.run(&["put", NOWHERE, file.to_str().unwrap()]).await.succeeded();
     assert!(dir.holds(NOWHERE));
     let held: Vec<bool> = urls.iter().map(|url| dir.holds(url)).collect();
-    assert_eq!(held, [true; 3], "unless a budget is given nothing is evicted that is there already");
+    assert_eq!(held, [true; 3], "without a configured budget, existing entries are not evicted");
 }
 
 /// Entries in sparse files, which use almost no disk space.
@@ -217,6 +217,6 @@ async fn put_with_a_budget_evicts_entries_to_stay_within_it() {
     let put = ["put", &url(19), "-", "--max-size-mb", "1"];
     dir.run_with_input(&put, &photo(19)).await.succeeded();
     let fitting = (7 << 17) / (26 * 4096);
-    assert_eq!(dir.order().await, (20 - fitting..20).map(url).collect::<Vec<_>>(), "those that were used last");
+    assert_eq!(dir.order().await, (20 - fitting..20).map(url).collect::<Vec<_>>(), "the most recently used entries remain");
     assert!(dir.disk_usage() <= 7 << 17, "an eighth is reserved");
 }

@@ -19,13 +19,13 @@ async fn put_policy(service: &Service, component: Vec<u8>) -> HttpResponse {
     send(service.request(Method::PUT, "/policy").body(component)).await
 }
 
-/// The number of unnamed files that a service has open. Waits until its cache is loaded, which uses some.
+/// The number of unnamed files that a service has open. Waits until its cache is loaded, because loading uses such files, too.
 async fn unnamed_files_once_loaded(service: &Service) -> usize {
     service.stats().await;
     service.unnamed_files()
 }
 
-/// A number in the format of WebAssembly.
+/// A number in WebAssembly's binary encoding.
 fn number(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number > 0x7f {
@@ -71,7 +71,7 @@ async fn policy_that_is_too_costly_to_compile_is_refused_with_the_limit() {
 }
 
 #[tokio::test]
-async fn policy_compiled_in_a_child_process_is_put_into_use() {
+async fn policy_compiled_in_a_child_process_becomes_active() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     let put = put_policy(&service, costly(10, 10)).await;
@@ -80,7 +80,7 @@ async fn policy_compiled_in_a_child_process_is_put_into_use() {
     assert_eq!(put_policy(&service, invalid).await.code(), "unfit-policy");
     let too_many = put_policy(&service, costly(100_001, 0)).await;
     assert!(too_many.problem(422).contains("it has more than 100000 functions"), "{}", too_many.text());
-    assert_eq!(service.put(NOWHERE, "image/png", noise(1, 100)).await.status, 201, "the policy is in use");
+    assert_eq!(service.put(NOWHERE, "image/png", noise(1, 100)).await.status, 201, "the policy is active");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn client_that_disconnects_ends_the_compilation_of_its_policy() {
     eventually(|| !service.children().is_empty()).await;
     drop(client);
     eventually(|| service.children().is_empty() && service.unnamed_files() == files).await;
-    assert_eq!(put_policy(&service, lru().to_vec()).await.status, 200, "the next one need not wait");
+    assert_eq!(put_policy(&service, lru().to_vec()).await.status, 200, "the next upload does not have to wait");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn client_that_disconnects_during_an_upload_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn memory_of_many_half_sent_heads_is_returned() {
+async fn memory_of_many_incomplete_heads_is_released() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.get("/healthz").await.status, 200);

@@ -111,7 +111,7 @@ async fn component_swap_that_fails_changes_nothing() {
         (&component["origin"], &component["swaps"], &component["failed_swaps"]),
         (&json!("the built-in cache"), &json!(0), &json!(2))
     );
-    assert!(!dir.cache().join(".media-cache/component.json").exists(), "nothing is kept of it");
+    assert!(!dir.cache().join(".media-cache/component.json").exists(), "no record of it is kept");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn uploaded_component_survives_restarts_until_another_one_is_configured() 
     let file = dir.write("mine.wasm", &of_version("7.7.7"));
     let configured = ["--component", file.to_str().unwrap()];
     let service = dir.serve_with(&configured).await;
-    assert_eq!(component(&service).await["version"], "7.7.7", "what is said on the command line later is the later choice");
+    assert_eq!(component(&service).await["version"], "7.7.7", "an option that is given later takes precedence");
     assert_eq!(put_component(&service, "", &of_version("8.8.8")).await.status, 200);
     service.stop().await;
     let uploads = std::fs::read_dir(dir.cache().join(".media-cache/components")).unwrap();
@@ -167,7 +167,7 @@ async fn uploaded_component_survives_restarts_until_another_one_is_configured() 
 }
 
 #[tokio::test]
-async fn uploaded_component_that_no_longer_starts_is_replaced_but_stays_remembered() {
+async fn uploaded_component_that_no_longer_starts_is_replaced_but_still_remembered() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = origin.serves("/a.png", "image/png", png(1));
     let service = dir.serve().await;

@@ -16,7 +16,7 @@ async fn ask(service: &Service, url: &str, name: &str, value: &str) -> HttpRespo
 }
 
 #[tokio::test]
-async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
+async fn head_downloads_the_media_and_returns_the_headers_of_get_without_a_body() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let pages =
@@ -32,10 +32,10 @@ async fn head_downloads_and_gives_the_headers_of_get_without_the_body() {
         for answer in [&mut head, &mut get] {
             assert!(answer.headers.remove("date").is_some());
             answer.headers.remove("x-cache");
-            assert!(answer.headers.remove("x-request-id").is_some(), "which differs");
+            assert!(answer.headers.remove("x-request-id").is_some(), "each response has its own id");
         }
         if head.header("etag").is_empty() {
-            // The download had not ended.
+            // The download had not ended yet.
             assert_eq!(path, "/large.png");
             for name in ["etag", "last-modified", "accept-ranges"] {
                 assert!(get.headers.remove(name).is_some(), "{name}");

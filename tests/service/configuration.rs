@@ -1,4 +1,4 @@
-//! Options from a file and from the environment, as the program finally applies them.
+//! How the program combines options from a file, from the environment and from the command line.
 
 use media_cache_test_support::command::run_in;
 use media_cache_test_support::http_client::ADMIN_TOKEN;
@@ -23,8 +23,8 @@ async fn serve_combines_configuration_file_environment_and_flags() {
     service.wait_for_log("flags=1 variables=3 keys=2 file=media-cache.toml").await;
     assert_eq!(service.put(NOWHERE, "image/png", png(1)).await.status, 201);
     let refused = service.put(NOWHERE, "image/png", vec![0; (1 << 20) + 1]).await;
-    assert_eq!(refused.status, 413, "the flag outweighs the file");
-    assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 3.0, "the file outweighs the default");
+    assert_eq!(refused.status, 413, "the flag takes precedence over the file");
+    assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 3.0, "the file takes precedence over the default");
     service.stop().await;
     assert!(!dir.path("named by the file").exists() && dir.path("named by the environment/media-cache.lock").exists());
 }
@@ -45,7 +45,7 @@ async fn other_commands_apply_only_their_own_options_from_the_configuration() {
 }
 
 #[tokio::test]
-async fn every_configuration_error_is_reported_at_once_with_its_location() {
+async fn every_configuration_error_is_reported_with_its_location() {
     let dir = ServiceDirectory::create();
     let text = "max-size-mb = 0\n\n  max-sise-mb = 5\nlisten = 8080\ntranscoder = \"gimp\"\npolicy = \"nope\"\nmax-body-mb = 1.5\n\
                 config = \"other.toml\"\n[serve]\ndir = \"x\"\n";
@@ -114,7 +114,7 @@ async fn service_link_variables_of_kubernetes_are_ignored() {
 }
 
 #[tokio::test]
-async fn conflicts_and_requirements_of_options_hold_across_all_sources() {
+async fn conflicts_and_requirements_of_options_apply_across_all_sources() {
     let dir = ServiceDirectory::create();
     dir.write("keys", b"a key that is as long as a key of a service should be\n");
     dir.write("media-cache.toml", b"signing-key-file = [\"keys\"]\n");
@@ -157,7 +157,7 @@ async fn config_check_accepts_the_documented_example_and_creates_nothing() {
     let before = names(&dir);
     let checked = run_in(&dir.path(""), &[], &["config", "check", "--config", "media-cache.toml"]).await;
     assert_eq!(checked.succeeded_text(), "ok\n");
-    assert_eq!(names(&dir), before, "nothing is made");
+    assert_eq!(names(&dir), before, "nothing is created");
 }
 
 /// The names in the directory that contains the cache's directory.

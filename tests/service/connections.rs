@@ -1,4 +1,4 @@
-//! Limits on connections and on their input, and the responses to refused connections.
+//! Limits on connections and on what clients send, and the responses to refused connections.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -24,7 +24,7 @@ async fn until_accepted(service: &Service) {
     soon(async {
         loop {
             let mut client = RawClient::connect(service).await;
-            // A refused client gets its response before this arrives, or while it does.
+            // A refused client gets its response before this request arrives, or while it is arriving.
             client.send_get("/healthz").await;
             if client.read_response().await.starts_with("HTTP/1.1 200 ") {
                 return;

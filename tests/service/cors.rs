@@ -1,4 +1,4 @@
-//! Which web pages may read media with scripts.
+//! Which web pages may read media from scripts.
 
 use http::Method;
 use media_cache_test_support::http_client::{HttpResponse, media_path, send};
@@ -13,7 +13,7 @@ async fn get_from(service: &Service, url: &str, origin: &str) -> HttpResponse {
     send(service.media_request(Method::GET, url).header("origin", origin)).await
 }
 
-/// The headers of requests on which a response depends.
+/// The request headers on which a response depends.
 fn vary(answer: &HttpResponse) -> Vec<String> {
     let values = answer.headers.get_all("vary").iter().map(|value| value.to_str().unwrap().to_ascii_lowercase());
     values.flat_map(|value| value.split(',').map(|name| name.trim().to_owned()).collect::<Vec<_>>()).collect()
@@ -25,7 +25,7 @@ async fn preflight(service: &Service, path: &str, origin: &str) -> HttpResponse 
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_read_media_and_problems() {
+async fn pages_from_allowed_origins_may_read_media_and_problems() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--allow-origin", "https://example.org,http://localhost:3000"]).await;
     let url = origin.serves("/a.png", "image/png", png(1));
@@ -56,7 +56,7 @@ async fn pages_of_allowed_origins_may_read_media_and_problems() {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may_read_the_refusal_of_a_script() {
+async fn pages_from_allowed_origins_may_read_the_refusal_of_a_script() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--allow-origin", PAGE]).await;
     let url = "https://nowhere.invalid/a.js";
@@ -92,7 +92,7 @@ async fn only_media_responses_have_cors_headers() {
 }
 
 #[tokio::test]
-async fn pages_may_read_nothing_unless_their_origin_is_allowed() {
+async fn pages_may_not_read_anything_unless_their_origin_is_allowed() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = origin.serves("/a.png", "image/png", png(1));
@@ -103,7 +103,7 @@ async fn pages_may_read_nothing_unless_their_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn invalid_allowed_origin_is_an_error_at_the_start() {
+async fn invalid_allowed_origin_is_an_error_at_startup() {
     let dir = ServiceDirectory::create();
     for origin in ["example.org", "https://example.org/path", "null"] {
         let failed = dir.run(&["serve", "--listen", "127.0.0.1:0", "--allow-origin", origin]).await;

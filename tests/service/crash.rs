@@ -1,4 +1,4 @@
-//! A killed process leaves nothing that the next one cannot handle.
+//! A killed process leaves nothing behind that the next one cannot handle.
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -49,7 +49,7 @@ async fn kill_during_concurrent_puts_loses_no_acknowledged_put() {
     let service = dir.serve().await;
     service.stats().await;
     for name in dir.names() {
-        assert!(!name.ends_with(".tmp"), "{name} is a leftover");
+        assert!(!name.ends_with(".tmp"), "{name} was left behind");
     }
     for number in answered {
         assert!(service.media(&urls[number]).await.is("hit").body == photo(number as u64), "{number}");
@@ -59,14 +59,14 @@ async fn kill_during_concurrent_puts_loses_no_acknowledged_put() {
 }
 
 #[tokio::test]
-async fn start_after_a_kill_removes_partial_files() {
+async fn restart_after_a_kill_removes_partial_files() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;
     service.media(&url).await.is("miss");
     service.kill().await;
     let name = |url: &str, extension: &str| dir.cache().join(format!("{}.{extension}", sha256(url.as_bytes())));
-    // Files as a kill leaves them between any two steps of storing and removing an entry.
+    // The files that a kill leaves behind between any two steps of storing or removing an entry.
     std::fs::write(name("a", "dat.tmp"), noise(1, 500)).unwrap();
     std::fs::write(name("b", "dat"), noise(2, 500)).unwrap();
     std::fs::write(name("c", "dat"), noise(3, 500)).unwrap();
@@ -83,7 +83,7 @@ async fn start_after_a_kill_removes_partial_files() {
 }
 
 #[tokio::test]
-async fn a_kill_in_the_middle_of_a_download_leaves_no_files() {
+async fn a_kill_during_a_download_leaves_no_files_behind() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let latch = origin.hold("/picture.png");

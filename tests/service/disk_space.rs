@@ -1,4 +1,4 @@
-//! Where large bodies arrive, and the options of the disk space.
+//! Where large bodies are written while they arrive, and the options for disk space.
 
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::random::noise;
@@ -24,7 +24,7 @@ async fn begin_put(service: &Service) -> RawClient {
 }
 
 #[tokio::test]
-async fn large_body_counts_against_the_budget_from_its_content_length_on() {
+async fn large_body_counts_against_the_budget_as_soon_as_its_content_length_is_known() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-size-mb", "100"]).await;
     let mut client = begin_put(&service).await;
@@ -33,7 +33,7 @@ async fn large_body_counts_against_the_budget_from_its_content_length_on() {
     client.send(noise(2, MIB)).await;
     assert!(client.read_response().await.starts_with("HTTP/1.1 201"));
     let (stored, expected) = (std::fs::read(dir.media_file(URL)).unwrap(), [noise(1, 5 * MIB), noise(2, MIB)].concat());
-    assert!(stored == expected, "other bytes were stored");
+    assert!(stored == expected, "the stored bytes differ");
     assert!(other_disk_bytes(&service).await < MIB as u64);
 }
 
@@ -56,7 +56,7 @@ async fn bodies_beyond_the_spool_allowance_are_still_stored() {
     let url = origin.serves("/video.mp4", "video/mp4", video.clone());
     let mut client = begin_put(&service).await;
     soon(async { while service.unnamed_files() == 0 {} }).await;
-    assert!(other_disk_bytes(&service).await < MIB as u64, "it is not in the directory");
+    assert!(other_disk_bytes(&service).await < MIB as u64, "the body is not in the directory");
     assert!(service.media(&url).await.is("miss").body == video);
     client.send(noise(2, MIB)).await;
     assert!(client.read_response().await.starts_with("HTTP/1.1 201"));
@@ -78,7 +78,7 @@ async fn separate_spool_directory_does_not_count_against_the_budget() {
 }
 
 #[tokio::test]
-async fn invalid_disk_space_options_are_refused_at_the_start() {
+async fn invalid_disk_space_options_are_refused_at_startup() {
     let dir = ServiceDirectory::create();
     let spool = dir.write("a file", b"");
     for (arguments, sentence) in [

@@ -106,7 +106,7 @@ async fn truncated_origin_body_is_an_error_and_not_stored() {
     for (path, page) in [("/large", large.clone()), ("/2", large.chunked())] {
         let url = origin.answers(path, page);
         let response = service.media_request(Method::GET, &url).send().await.unwrap();
-        // The response may have begun before.
+        // The response may already have begun.
         assert!(response.status() == 502 || response.bytes().await.is_err());
         service.media(&url).await.problem(502);
         assert_eq!(dir.disk_usage(), 0, "{:?}", dir.names());
@@ -144,7 +144,11 @@ async fn remembered_failure_is_returned_without_contacting_the_origin() {
     let url = origin.answers("/picture.png", Page::status(500));
     let first = service.media(&url).await.problem(502);
     let second = service.media(&url).await.problem(502);
-    assert_eq!((first, origin.requests("/picture.png")), (second, 3), "three times for the first, and not for the second");
+    assert_eq!(
+        (first, origin.requests("/picture.png")),
+        (second, 3),
+        "three attempts for the first request, and none for the second"
+    );
     assert_eq!(service.stats().await["downloads"]["remembered_failures"], 1);
 }
 

@@ -1,4 +1,4 @@
-//! Which GIFs become videos, by option, and what is logged about those that cannot.
+//! Which GIFs are converted to videos, depending on the option, and what is logged about failed conversions.
 
 use media_cache_test_skip as skip;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -7,7 +7,7 @@ use media_cache_test_support::service_directory::ServiceDirectory;
 use media_cache_test_support::sha256::sha256;
 use serde_json::Value;
 
-/// Which of a still GIF, an animation whose video is larger, and one whose video is smaller become videos.
+/// Which of these are converted to videos: a still GIF, an animation whose video is larger, and one whose video is smaller.
 async fn converted(options: &[&str]) -> [bool; 3] {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(options).await;
@@ -24,7 +24,11 @@ async fn converted(options: &[&str]) -> [bool; 3] {
     }
     let transcoding = &service.stats().await["transcoding"];
     let count = converted.into_iter().filter(|converted| *converted).count();
-    assert_eq!((&transcoding["succeeded"], &transcoding["failed"]), (&count.into(), &0.into()), "a kept GIF is no failure");
+    assert_eq!(
+        (&transcoding["succeeded"], &transcoding["failed"]),
+        (&count.into(), &0.into()),
+        "a GIF that is kept is not a failure"
+    );
     converted
 }
 

@@ -25,7 +25,7 @@ fn is_guarded(answer: &HttpResponse, embeddable: &str) {
 }
 
 #[tokio::test]
-async fn every_response_except_media_is_no_store() {
+async fn every_response_except_media_is_marked_no_store() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let service = dir.serve().await;

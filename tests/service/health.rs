@@ -1,4 +1,4 @@
-//! The reported health of a service, and files that must not keep it from starting.
+//! The reported health of a service, and how it starts if files in its directory are unusable.
 
 use std::fs;
 use std::path::Path;
@@ -71,7 +71,7 @@ async fn service_whose_directory_is_removed_is_not_ready_until_it_is_recreated()
 }
 
 #[tokio::test]
-async fn pipe_in_place_of_a_required_file_fails_the_start_with_an_error() {
+async fn start_fails_with_an_error_if_a_required_file_is_a_pipe() {
     let dir = ServiceDirectory::create();
     fs::create_dir(dir.cache()).unwrap();
     let lock = dir.cache().join("media-cache.lock");
@@ -95,7 +95,7 @@ async fn pipe_in_place_of_a_required_file_fails_the_start_with_an_error() {
 }
 
 #[tokio::test]
-async fn damaged_policy_choice_is_reported_and_does_not_prevent_the_start() {
+async fn damaged_record_of_the_selected_policy_is_reported_and_does_not_prevent_the_start() {
     let damages: [fn(&Path); 4] = [
         |path| fs::create_dir(path).unwrap(),
         |path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(),

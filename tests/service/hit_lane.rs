@@ -17,7 +17,7 @@ use media_cache_test_support::service_process::{Service, Signal, write_secret};
 use crate::odd_requests::odd_request;
 use crate::scrape::Scrape;
 
-/// How many requests are sent to each service.
+/// The number of requests sent to each service.
 const REQUESTS: u64 = 1200;
 
 /// How many times a request is repeated if its responses differ, since an age or a lifetime may have changed between the two.
@@ -38,7 +38,7 @@ struct Entries {
     service: Service,
     /// Paths of media.
     paths: Vec<String>,
-    /// Their entity tags and times, and others.
+    /// Entity tags and times: those of the media, and others.
     versions: Vec<String>,
 }
 
@@ -128,7 +128,7 @@ async fn hit_lane_and_router_give_the_same_responses() {
 }
 
 #[tokio::test]
-async fn hits_on_open_files_are_the_same_whether_hyper_reads_them_or_not() {
+async fn hit_lane_and_router_give_the_same_responses_from_open_files() {
     let dir = ServiceDirectory::create();
     Entries::store(dir.serve_with(&["--max-memory-items", "0"]).await, |_| Vec::new()).await.compare_many(5).await;
 }
@@ -149,27 +149,27 @@ async fn hit_lane_and_router_give_the_same_responses_to_signed_requests() {
     write_secret(&file, KEY);
     let service = dir.serve_with(&["--signing-key-file", file.to_str().unwrap()]).await;
     let keys = media_cache_server::SigningKeys::new([KEY]).unwrap();
-    // This one limits how long media may be kept.
+    // This signature limits how long media may be cached.
     let soon = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() + 3600;
     let sign = |url: &str| [None, Some(1), Some(soon)].into_iter().filter_map(|expires| keys.sign(url, expires)).collect();
     Entries::store(service, sign).await.compare_many(4).await;
 }
 
-/// Requests that arrive together, and in two pieces that are split anywhere.
+/// Requests that arrive together, or in two pieces that are split at any position.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order_however_they_arrive() {
-    // Each pipeline is long, and so is each of the responses: divided everywhere, those from files would take long.
+    // The pipelines and their responses are long, so with responses from files, trying every position would take too long.
     for (arguments, step) in [(&[][..], 1), (&["--max-memory-items", "0"], 7)] {
         let dir = ServiceDirectory::create();
         check_pipelines(&Entries::store(dir.serve_with(arguments).await, |_| Vec::new()).await, step).await;
     }
 }
 
-/// Sends requests together, and divided at every place, or every few.
+/// Sends requests together, and split at every `step`th position.
 async fn check_pipelines(entries: &Entries, step: usize) {
     let hit = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
     let by_router = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{FOR_THE_ROUTER}\r\n");
-    // Responses for these do not state an age.
+    // Responses for these have no `Age`.
     let [image, _, drawing, large] = &entries.paths[..] else { unreachable!() };
     let with_body = format!("GET {image} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
     let pipelines = [
@@ -184,7 +184,7 @@ async fn check_pipelines(entries: &Entries, step: usize) {
         assert_eq!(entries.answer(&[all_by_router.as_bytes()]).await, expected, "{pipeline}");
         for at in (1..pipeline.len()).step_by(step) {
             let (one, other) = pipeline.as_bytes().split_at(at);
-            assert_eq!(entries.answer(&[one, other]).await, expected, "divided at {at}: {pipeline}");
+            assert_eq!(entries.answer(&[one, other]).await, expected, "split at {at}: {pipeline}");
         }
         let bytes: Vec<&[u8]> = pipeline.as_bytes().chunks(1).collect();
         assert_eq!(entries.answer(&bytes).await, expected, "byte by byte: {pipeline}");
@@ -192,9 +192,9 @@ async fn check_pipelines(entries: &Entries, step: usize) {
     assert!(entries.in_place().await > 1000.0 / step as f64);
 }
 
-/// A browser's headers do not keep a hit from the lane, and it is counted like any other.
+/// A hit with a browser's headers takes the lane, and is counted like any other hit.
 #[tokio::test]
-async fn hits_of_browsers_take_the_lane_and_are_counted() {
+async fn hits_from_browsers_take_the_lane_and_are_counted() {
     let dir = ServiceDirectory::create();
     let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
     let before = (entries.in_place().await, entries.service.stats().await);
@@ -241,7 +241,7 @@ async fn taken(entries: &Entries, requests: &[String]) -> f64 {
 }
 
 #[tokio::test]
-async fn ranges_conditions_and_head_take_the_lane_and_refusals_do_not() {
+async fn range_conditional_and_head_requests_take_the_lane_but_refusals_do_not() {
     let dir = ServiceDirectory::create();
     let entries = Entries::store(dir.serve().await, |_| Vec::new()).await;
     let (path, tag) = (&entries.paths[0], &entries.versions[6]);
@@ -287,7 +287,7 @@ async fn hit_behind_a_slow_miss_waits_for_it() {
     assert_eq!(order, ["miss", "hit"], "{answered}");
 }
 
-/// Responses of the lane reflect the media and the access control at that moment.
+/// Responses from the lane reflect the current media and access control.
 #[tokio::test]
 async fn prepared_heads_are_rebuilt_when_the_entry_or_the_access_control_changes() {
     let dir = ServiceDirectory::create();
@@ -318,5 +318,5 @@ async fn prepared_heads_are_rebuilt_when_the_entry_or_the_access_control_changes
         assert!(hit().await.ends_with(other));
         assert!(hit().await.ends_with(other));
     }
-    assert_eq!(entries.in_place().await, 4.0, "the first request for each version asks the component");
+    assert_eq!(entries.in_place().await, 4.0, "the first request for each version goes to the component");
 }

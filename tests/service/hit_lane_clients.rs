@@ -18,7 +18,7 @@ const LARGE_BYTES: usize = 3 << 20;
 /// Where the bytes of a hit are, and the option for that.
 const SOURCES: [(&str, &str); 2] = [("memory", "1"), ("disk", "0")];
 
-/// A service with an entry that no socket has room for, and a client that has asked for it and reads nothing.
+/// A service with an entry that is too large for any socket buffer, and a client that has requested it and reads nothing.
 async fn large_hit(dir: &ServiceDirectory, (source, items): (&str, &str), arguments: &[&str]) -> (Service, RawClient) {
     let service = dir.serve_with(&[&["--max-memory-items", items], arguments].concat()).await;
     assert_eq!(service.put(LARGE, "image/png", noise(7, LARGE_BYTES)).await.status, 201);
@@ -62,7 +62,7 @@ async fn client_that_resets_during_a_hit_is_counted_as_broken() {
 }
 
 #[tokio::test]
-async fn clients_that_do_not_read_a_large_file_delay_nobody() {
+async fn clients_that_do_not_read_a_large_file_do_not_delay_others() {
     let dir = ServiceDirectory::create();
     let (service, _client) = large_hit(&dir, SOURCES[1], &[]).await;
     let mut others = Vec::new();
@@ -78,7 +78,7 @@ async fn clients_that_do_not_read_a_large_file_delay_nobody() {
 }
 
 #[tokio::test]
-async fn file_that_becomes_shorter_while_it_is_sent_ends_the_response_short_and_is_fetched_again() {
+async fn file_that_shrinks_while_being_sent_truncates_the_response_and_is_fetched_again() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let media = noise(8, LARGE_BYTES);
     let url = origin.serves("/large.bin", "application/pdf", media.clone());

@@ -1,4 +1,4 @@
-//! Requests that are ambiguous by RFC 9112, or in what they name, are refused rather than guessed at.
+//! Requests that are ambiguous, by RFC 9112 or in the URL that they name, are refused: the service does not guess.
 
 use http::Method;
 use media_cache_test_support::http_client::{ADMIN_TOKEN, media_path, send};
@@ -66,7 +66,7 @@ async fn request_pipelined_behind_a_malformed_one_is_not_answered() {
 }
 
 #[tokio::test]
-async fn an_upload_in_a_transfer_coding_is_not_stored() {
+async fn an_encoded_upload_is_not_stored() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let put = |framing: &str, body: &str| {
@@ -86,7 +86,7 @@ async fn an_upload_in_a_transfer_coding_is_not_stored() {
     }
     let said = exchange(&service, &put("Transfer-Encoding: Chunked", "3\r\nabc\r\n0\r\n\r\nGET /x#y HTTP/1.1\r\n\r\n")).await;
     assert!(said.starts_with("HTTP/1.1 201 ") && said.matches("HTTP/1.1 ").count() == 1, "{said}");
-    assert!(said.contains("connection: close"), "nothing behind chunks is taken for a request: {said}");
+    assert!(said.contains("connection: close"), "nothing after a chunked body is treated as a request: {said}");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 
-/// The values on the lines of a text.
+/// The JSON values in a text, one per line.
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -40,7 +40,7 @@ async fn put_and_rm_as_json_report_the_result_of_each_url() {
     }
     let other = "https://nowhere.invalid/other.png";
     let removed = dir.run(&["rm", NOWHERE, other, "--json"]).await;
-    assert_eq!(removed.code, Some(1), "one of them was not there");
+    assert_eq!(removed.code, Some(1), "one of them was not stored");
     assert!(removed.stderr.contains(&format!("nothing is stored for {other}")), "{}", removed.stderr);
     let expected = [(NOWHERE, true), (other, false)];
     let expected = expected.map(|(url, removed)| json!({ "url": url, "removed": removed, "error": null }));

@@ -1,4 +1,4 @@
-//! URLs of the same media share an entry, in the service and on the command line.
+//! URLs for the same media share an entry, in the service and on the command line.
 
 use http::Method;
 use media_cache_test_support::http_client::send;
@@ -29,19 +29,19 @@ async fn url_with_a_new_signature_is_a_hit_and_fetches_use_the_given_url() {
     assert_eq!(
         (put.status, &stored["url"], &stored["known"]),
         (200, &key.as_str().into(), &true.into()),
-        "what it is stored under"
+        "the URL under which it is stored"
     );
     assert_eq!(service.delete(&origin.url("/a.png?size=5&sig=4")).await.status, 204);
     assert!(!dir.holds(&key));
     service.stop().await;
     let trace = std::fs::read_to_string(trace).unwrap();
     let keys: Vec<_> = trace.lines().map(|line| line.split(',').nth(1).unwrap()).collect();
-    assert_eq!(keys, [&sha256(key.as_bytes())[..16]; 4], "a trace knows them by the key as well");
+    assert_eq!(keys, [&sha256(key.as_bytes())[..16]; 4], "a trace also identifies them by the cache key");
     assert_eq!(origin.total_requests(), 1);
 }
 
 #[tokio::test]
-async fn url_with_a_refused_signature_does_not_block_others_of_its_cache_key() {
+async fn url_with_a_refused_signature_does_not_block_other_urls_with_its_cache_key() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&RULE).await;
     let forged = origin.answers("/a.png?sig=forged", Page::status(404));
@@ -99,5 +99,5 @@ async fn failure_memory_option_sets_how_long_failures_are_remembered() {
     let busy = origin.answers("/busy", Page::status(503).with_header("retry-after", "3600"));
     let answer = send(service.media_request(Method::GET, &busy)).await;
     answer.problem(503);
-    assert_eq!(answer.header("retry-after"), "20", "no longer than was said");
+    assert_eq!(answer.header("retry-after"), "20", "no longer than configured");
 }

@@ -1,4 +1,4 @@
-//! Where a service listens, by name and without an address.
+//! Where a service listens if its address has a host name, or no host.
 
 use media_cache_test_support::http_client::http_client;
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -9,12 +9,12 @@ async fn service_listens_on_localhost_without_a_signing_key() {
     let mut service = dir.serve_with_only(&["--listen", "localhost:0", "--admin-listen", "localhost:0"]).await;
     assert!(service.address().ip().is_loopback() && service.admin_address().await.ip().is_loopback());
     assert_eq!(service.get("/healthz").await.status, 200);
-    assert_eq!(service.get("/stats").await.status, 200, "which is for this machine only");
+    assert_eq!(service.get("/stats").await.status, 200, "the listener is for this machine only");
     service.stop().await;
 }
 
 #[tokio::test]
-async fn listen_address_without_a_host_is_all_addresses_and_needs_a_key_or_public() {
+async fn listen_address_without_a_host_means_all_addresses_and_needs_a_key_or_public() {
     let dir = ServiceDirectory::create();
     let said = dir.run(&["serve", "--listen", ":0"]).await.failed();
     assert!(said.contains("--listen :0 is reachable from other machines") && said.contains("--public"), "{said}");

@@ -1,4 +1,4 @@
-//! A log that is not read, or cannot be stored, costs lines of the log and nothing else.
+//! If the log is not read, or cannot be stored, only log lines are lost.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, PipeReader, PipeWriter, Write};
@@ -39,7 +39,7 @@ async fn lost(service: &Service, reason: &str) -> f64 {
     Scrape::of(service).await.sum("media_cache_log_lines_lost_total", &[("reason", reason)])
 }
 
-/// Sends requests that are logged with about eight KiB each: more than the log keeps for a reader that does not read.
+/// Sends requests that are logged with about eight KiB each: in total more than the log keeps if nothing reads it.
 async fn log_a_lot(service: &Service) {
     for number in 0..700 {
         let url = format!("no URL {number} {}", "x".repeat(8000));
@@ -55,7 +55,7 @@ async fn serve(dir: &ServiceDirectory, stderr: impl Into<std::process::Stdio>) -
     service
 }
 
-/// Stops a service, which must be quick and leave an index.
+/// Stops a service. It must stop quickly and leave an index behind.
 async fn stop_promptly(dir: &ServiceDirectory, service: Service) {
     let begun = Instant::now();
     service.stop().await;

@@ -12,9 +12,9 @@ use serde_json::Value;
 /// The placeholder for every secret.
 const SECRET: &str = "s3cr3t";
 
-/// The log lines about requests, in JSON, once one of them has this outcome.
+/// Waits until a request with this outcome is logged, and returns all log lines about requests, in JSON.
 async fn request_lines(service: &Service, outcome: &str) -> Vec<Value> {
-    // Lines about downloads have no number of bytes after it.
+    // Lines about downloads have no number of bytes after the outcome.
     service.wait_for_log(&format!("\"outcome\":\"{outcome}\",\"bytes\":")).await;
     let lines = service.log();
     let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}")));
@@ -124,7 +124,7 @@ async fn startup_log_names_the_version_the_address_and_the_policy() {
     service.wait_for_log(&words).await;
 }
 
-/// Sends requests of all kinds that may fail, with a secret in them, and some that succeed.
+/// Sends requests of all kinds that may fail, each containing a secret, and some that succeed.
 async fn ask_with_secrets(service: &Service, origin: &HttpOrigin, nobody: &ClosedPort) {
     let query = format!("?token={SECRET}&sig={SECRET}#{SECRET}");
     for (path, page) in [
@@ -197,7 +197,7 @@ async fn secrets_are_never_logged() {
             assert!(log.iter().filter(|line| line.contains("outcome")).count() > 40, "{log:?}");
             assert!(log.iter().any(|line| line.contains("downloaded")), "{log:?}");
             for line in log {
-                // The path of a Matrix URL is an id, and is logged where paths are.
+                // The path of a Matrix URL is an id, and is logged if paths are logged.
                 let line = line.replace(&format!("mxc://x.invalid/{SECRET}"), "");
                 assert!(!line.to_lowercase().contains(SECRET), "{line}");
             }
@@ -215,9 +215,9 @@ async fn client_input_cannot_forge_a_log_line() {
         service.media(&format!("nothing{forged}")).await.problem(400);
         service.wait_for_log("invalid-url").await;
         let log = service.log();
-        assert!(log.iter().any(|line| line.contains("forged")), "it is told");
+        assert!(log.iter().any(|line| line.contains("forged")), "it is logged");
         for line in log {
-            // JSON itself escapes line feeds and control characters. It is meant for programs, which display the rest.
+            // JSON itself escapes line feeds and control characters. It is read by programs, which have to escape the rest.
             let (begins, unseen) = match format {
                 "json" => (line.starts_with('{'), &['\u{1b}'][..]),
                 _ => (line.starts_with("20") && !line[..40].contains("forged"), &['\u{1b}', '\u{202e}'][..]),

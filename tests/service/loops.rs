@@ -1,4 +1,4 @@
-//! A service that is directed to itself.
+//! Requests that a service sends to itself.
 
 use http::Method;
 use media_cache_test_support::http_client::{media_path, send};
@@ -17,14 +17,14 @@ async fn service_refuses_its_own_request_to_itself() {
     assert_eq!(answer.code(), "origin-status");
     assert_eq!(origin.total_requests(), 0);
     let stats = service.stats().await;
-    assert_eq!(stats["media_cache"]["misses"], 1, "the request of its own was not one for the cache");
+    assert_eq!(stats["media_cache"]["misses"], 1, "the request that it sent to itself did not reach the cache");
 }
 
 #[tokio::test]
 async fn redirect_back_to_the_service_is_refused_as_a_loop() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
-    // The URL leads back to the download that it is part of, which would wait for itself.
+    // The redirect leads back to the download that follows it, which would then wait for itself.
     let circle = origin.url("/circle");
     let back = format!("http://{}{}", service.address(), media_path(&circle));
     origin.answers("/circle", Page::status(302).with_header("location", &back));

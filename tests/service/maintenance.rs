@@ -64,7 +64,7 @@ async fn verify_names_damaged_files_and_deletes_them_only_with_repair() {
     assert!(said.contains(&format!("damaged: {NOWHERE} (")) && said.contains("SHA-256"), "{said}");
     assert!(said.contains("orphan: ") && said.contains("a body without a sidecar") && !said.contains(OTHER), "{said}");
     assert!(said.contains("1 entries are intact") && said.contains("1 damaged (") && said.contains("1 orphans (1 B)"), "{said}");
-    assert_eq!(listing(&dir.cache()), before, "nothing is changed");
+    assert_eq!(listing(&dir.cache()), before, "nothing has changed");
 
     let repaired = dir.run(&["verify", "--repair", "--json"]).await.succeeded_text();
     let found = lines(&repaired);
@@ -84,7 +84,7 @@ async fn verify_reports_damage_that_cannot_be_repaired() {
         let changed = Command::new("chattr").arg(change).arg(dir.media_file(NOWHERE)).output();
         changed.is_ok_and(|changed| changed.status.success())
     };
-    if skip::unless(attribute("+i"), "a file system with immutable files, and the right to make one") {
+    if skip::unless(attribute("+i"), "a file system with immutable files, and permission to create one") {
         return;
     }
     let repaired = dir.run(&["verify", "--repair"]).await;
@@ -219,7 +219,7 @@ async fn import_stores_an_archive_in_a_running_service() {
     assert_eq!(lines(&said), [json!({ "imported": 2, "bytes": bytes, "known": 0, "kept": 1, "refused": 0 })]);
     let said = import_with(&token).await.succeeded_text();
     assert_eq!(lines(&said), [json!({ "imported": 0, "bytes": 0, "known": 2, "kept": 1, "refused": 0 })]);
-    assert_eq!(service.media(OTHER).await.body, png(9), "what was there stays");
+    assert_eq!(service.media(OTHER).await.body, png(9), "the media that was already stored is kept");
     let (stored, expected) = (copy.sidecar(NOWHERE), dir.sidecar(NOWHERE));
     for field in ["mimetype", "filename", "url", "size", "sha256", "private", "etag", "max_age"] {
         assert_eq!(stored[field], expected[field], "{field}");
@@ -302,7 +302,7 @@ async fn get_of_a_stored_url_reads_its_files_while_a_service_is_running() {
 }
 
 #[tokio::test]
-async fn commands_create_no_cache_where_there_is_none() {
+async fn commands_do_not_create_a_missing_cache() {
     let dir = ServiceDirectory::create();
     let archive = dir.path("archive.tar");
     let commands = [
@@ -318,7 +318,7 @@ async fn commands_create_no_cache_where_there_is_none() {
         let said = dir.run(command).await.failed();
         assert!(said.contains(&format!("there is no directory {}", dir.cache().display())), "{said}");
     }
-    // A command does not turn another directory into that of a cache.
+    // A command does not turn another directory into a cache.
     std::fs::create_dir(dir.cache()).unwrap();
     std::fs::write(dir.cache().join("notes.txt"), "").unwrap();
     for command in commands {

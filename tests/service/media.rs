@@ -44,7 +44,7 @@ async fn an_entry_is_two_files_named_by_the_sha256_of_its_url() {
     assert_eq!(sidecar["filename"], "picture.png");
     assert_eq!(sidecar["size"], picture.len());
     let stored = sidecar["ts"].as_f64().unwrap();
-    assert!((before - 1.0..=seconds_now()).contains(&stored), "{stored} is not now");
+    assert!((before - 1.0..=seconds_now()).contains(&stored), "{stored} is not the current time");
 }
 
 fn seconds_now() -> f64 {
@@ -89,7 +89,7 @@ async fn gif_is_served_as_a_video_with_the_duration_of_every_frame() {
 }
 
 #[tokio::test]
-async fn gif_declared_as_png_is_recognised_by_its_bytes() {
+async fn gif_declared_as_png_is_detected_from_its_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/dance.png", "image/png", gif(&[10, 20]));
     let service = dir.serve().await;
@@ -137,7 +137,7 @@ async fn redirected_media_is_stored_under_the_requested_url() {
 }
 
 #[tokio::test]
-async fn urls_that_differ_in_their_query_are_different_media() {
+async fn urls_that_differ_in_their_query_have_separate_entries() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let small = origin.serves("/picture?w=1&h=1", "image/png", png(4));
     let large = origin.serves("/picture?w=2&h=1", "image/png", png(5));

@@ -64,7 +64,7 @@ async fn requests_are_counted_by_route_method_and_outcome() {
     }
     assert_eq!(scrape.sum("media_cache_requests_total", &[]), 15.0);
     assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0);
-    assert!(scrape.sum("media_cache_connections", &[]) >= 1.0, "which the scrape came over");
+    assert!(scrape.sum("media_cache_connections", &[]) >= 1.0, "the connection of the scrape itself");
     assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_count", &[]), 15.0);
     assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_count", &[("outcome", "hit-memory")]), 4.0);
     assert_eq!(scrape.sum("media_cache_time_to_first_byte_seconds_bucket", &[("outcome", "hit-memory"), ("le", "+Inf")]), 4.0);
@@ -106,7 +106,7 @@ async fn cache_counters_are_exposed_as_metrics() {
 }
 
 #[tokio::test]
-async fn policy_call_counter_is_kept_across_a_swap() {
+async fn policy_call_counter_is_not_reset_by_a_swap() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(service.put(NOWHERE, "image/jpeg", jpeg(1)).await.status, 201);
@@ -178,8 +178,8 @@ async fn client_that_disconnects_is_counted_as_abandoned() {
     service.wait_for_log("outcome=\"abandoned\"").await;
     let scrape = Scrape::of(&service).await;
     assert_eq!(requests(&scrape, "/media", "GET", "abandoned"), 1.0);
-    assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0, "which is the scrape");
-    assert_eq!(scrape.sum("media_cache_downloads_in_progress", &[]), 1.0, "which goes on");
+    assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0, "the scrape itself");
+    assert_eq!(scrape.sum("media_cache_downloads_in_progress", &[]), 1.0, "the download continues");
     latch.open();
 }
 
@@ -197,7 +197,7 @@ async fn unread_response_body_is_not_counted_as_served() {
 }
 
 #[tokio::test]
-async fn metrics_are_served_as_open_metrics_on_request() {
+async fn metrics_are_served_in_openmetrics_format_on_request() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3";

@@ -28,7 +28,7 @@ async fn a_file_name_from_the_origin_is_cleaned() {
 }
 
 #[tokio::test]
-async fn type_is_recognised_by_the_bytes_of_an_octet_stream() {
+async fn type_of_an_octet_stream_is_detected_from_its_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (path, bytes, mimetype) in [
@@ -48,7 +48,7 @@ async fn type_is_recognised_by_the_bytes_of_an_octet_stream() {
 }
 
 #[tokio::test]
-async fn octet_stream_is_never_recognised_as_a_type_that_runs_scripts() {
+async fn octet_stream_is_never_detected_as_a_type_that_can_contain_scripts() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture", "application/octet-stream", "<!DOCTYPE html><script>alert(1)</script>");
     let service = dir.serve_with(&["--accept-type", "*/*"]).await;

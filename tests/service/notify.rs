@@ -46,7 +46,7 @@ async fn service_manager_receives_each_state_change_in_order() {
 }
 
 #[tokio::test]
-async fn service_manager_that_reads_no_messages_blocks_nothing() {
+async fn service_manager_that_reads_no_messages_does_not_block_the_service() {
     let dir = ServiceDirectory::create();
     let path = dir.path("manager");
     let _socket = UnixDatagram::bind(&path).unwrap();

@@ -1,8 +1,8 @@
-//! Random requests for media, many of which are odd.
+//! Random requests for media, many of which are unusual or invalid.
 
 use media_cache_test_support::random::Random;
 
-/// A request for one of these paths, odd in some way, as the lines of its head. `versions` are used in conditions.
+/// A request for one of these paths, often unusual or invalid, as the lines of its head. `versions` are used in conditions.
 pub fn odd_request(random: &mut Random, paths: &[String], versions: &[String]) -> Vec<String> {
     let mut one = |choices: &[&str]| choices[random.below(choices.len() as u64) as usize].to_owned();
     let method = one(&["GET", "GET", "GET", "GET", "GET", "HEAD", "HEAD", "POST", "get", "BREW"]);

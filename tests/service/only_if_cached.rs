@@ -23,7 +23,7 @@ async fn only_if_cached_request_for_an_unknown_url_is_not_downloaded() {
         assert_eq!(if_cached(&service, Method::HEAD, &url, directives).await.status, 504);
     }
     assert_eq!(origin.total_requests(), 0);
-    // A miss is not a failed download.
+    // A miss is not remembered as a failed download.
     service.media(&url).await.is("miss");
 }
 

@@ -13,7 +13,7 @@ fn picture(cache_control: &str) -> Page {
     Page::of("image/png", png(1)).with_header("cache-control", cache_control)
 }
 
-/// Asserts that the age of media is that many seconds, or a few more.
+/// Asserts that the age of media is this many seconds, or a few more.
 #[track_caller]
 fn has_age(answer: &HttpResponse, seconds: u64) {
     let age: u64 = answer.header("age").parse().unwrap_or_else(|error| panic!("{:?}: {error}", answer.headers));
@@ -83,7 +83,7 @@ async fn cache_control_lifetime_is_at_most_that_of_the_origin() {
         ("/f.png", picture("public"), "public, max-age=86400", None),
         ("/g.png", Page::of("image/png", png(1)), "public, max-age=86400", None),
         ("/h.png", Page::of("image/png", png(1)).with_header("pragma", "no-cache"), "public, no-cache", None),
-        // A month from its date. The limit of a day from now is less.
+        // The origin allows a month from its date. The limit of a day from now is reached earlier.
         ("/i.png", old, "public, max-age=864", Some(0)),
     ] {
         let url = origin.answers(path, page);

@@ -1,4 +1,4 @@
-//! Connections to origins that serve several requests.
+//! Connections to origins that are reused for several requests.
 
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::photo;
@@ -12,7 +12,8 @@ async fn value(service: &Service, name: &str) -> f64 {
     Scrape::of(service).await.sum(name, &[])
 }
 
-/// Downloads two pictures, with so many idle connections in between. Returns the number of requests over reused connections.
+/// Downloads two pictures, and waits for this number of idle connections in between. Returns the number of requests over reused
+/// connections.
 async fn reused(arguments: &[&str], idle: f64) -> f64 {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(arguments).await;
@@ -25,7 +26,7 @@ async fn reused(arguments: &[&str], idle: f64) -> f64 {
 }
 
 #[tokio::test]
-async fn connection_serves_the_next_download_unless_that_is_switched_off() {
+async fn connection_is_reused_for_the_next_download_unless_reuse_is_disabled() {
     assert_eq!(reused(&[], 1.0).await, 1.0);
     assert_eq!(reused(&["--reuse-origin-connections", "never"], 0.0).await, 0.0);
 }

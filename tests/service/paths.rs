@@ -11,7 +11,7 @@ async fn healthz_reports_alive_and_readyz_reports_ready() {
     let service = dir.serve().await;
     let alive = service.get("/healthz").await;
     assert_eq!((alive.status, alive.json()), (200, json!({ "status": "alive" })));
-    // Statistics are available once the cache is.
+    // Statistics are available once the cache is loaded.
     service.stats().await;
     let ready = service.get("/readyz").await;
     assert_eq!((ready.status, ready.json()), (200, json!({ "status": "ready", "state": "storing" })));

@@ -91,7 +91,7 @@ async fn service_keeps_serving_with_a_closed_log_pipe() {
     assert!(address.starts_with("http://127.0.0.1:"), "{address}");
     for _ in 0..3 {
         let answer = media_cache_test_support::http_client::http_client().get(format!("{address}/nowhere")).send().await.unwrap();
-        assert_eq!(answer.status(), 404, "which is a line in the log");
+        assert_eq!(answer.status(), 404, "a request that is logged");
     }
     child.kill().await.unwrap();
 }

@@ -79,17 +79,17 @@ async fn policy_is_swapped_by_name_with_options_and_rolled_back() {
     assert_eq!((&gdsf["name"], &gdsf["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })));
     assert_eq!((&gdsf["swaps"], &gdsf["previous"]), (&json!(1), &json!("lru")));
     service.media(&picture).await.is("hit");
-    assert_eq!(put_policy(&service, "?name=gdsf&beta=0.75", b"").await.json()["previous"], "lru", "the same once more");
+    assert_eq!(put_policy(&service, "?name=gdsf&beta=0.75", b"").await.json()["previous"], "lru", "the same swap again");
     let back = roll_back(&service).await.json();
     assert_eq!((&back["name"], &back["swaps"], &back["previous"]), (&json!("lru"), &json!(3), &json!("gdsf:beta=0.75")));
     let again = roll_back(&service).await.json();
-    assert_eq!((&again["name"], &again["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })), "options come back too");
+    assert_eq!((&again["name"], &again["options"]), (&json!("gdsf"), &json!({ "beta": "0.75" })), "the options are restored, too");
     service.media(&picture).await.is("hit");
     assert_eq!(origin.total_requests(), 1);
 }
 
 #[tokio::test]
-async fn uploaded_policy_component_is_put_into_use() {
+async fn uploaded_policy_component_becomes_active() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--policy", "sieve"]).await;
     let put = put_policy(&service, "", lru()).await;
@@ -100,7 +100,7 @@ async fn uploaded_policy_component_is_put_into_use() {
 }
 
 #[tokio::test]
-async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
+async fn refused_policy_swap_reports_the_reason_and_changes_nothing() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     for (query, body, status, words) in [
@@ -123,7 +123,7 @@ async fn policy_swap_that_is_refused_has_a_reason_and_changes_nothing() {
     let policy = policy(&service).await;
     assert_eq!((&policy["name"], &policy["swaps"], &policy["fallbacks"]), (&json!("lru"), &json!(0), &json!(0)));
     let names = std::fs::read_dir(dir.cache()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
-    assert_eq!(names.filter(|name| name.contains("policy")).count(), 0, "nothing is kept of it");
+    assert_eq!(names.filter(|name| name.contains("policy")).count(), 0, "no record of it is kept");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn policy_commands_swap_and_roll_back() {
 }
 
 #[tokio::test]
-async fn the_choice_of_a_built_in_policy_outlives_a_restart() {
+async fn selected_built_in_policy_survives_a_restart() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     assert_eq!(put_policy(&service, "?name=gdsf&beta=1", b"").await.status, 200);
@@ -155,7 +155,7 @@ async fn the_choice_of_a_built_in_policy_outlives_a_restart() {
     assert_eq!((&chosen["name"], &chosen["options"]), (&json!("gdsf"), &json!({ "beta": "1" })));
     service.stop().await;
     let service = dir.serve_with(&["--policy", "sieve"]).await;
-    assert_eq!(policy(&service).await["name"], "sieve", "what is said on the command line later is the later choice");
+    assert_eq!(policy(&service).await["name"], "sieve", "an option that is given later takes precedence");
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_policy_of_another_contract_version_is_rejected_with_both_versions_nam
     assert!(detail.contains(named), "{detail}");
     assert_eq!(policy(&service).await["name"], "sieve");
 
-    // A choice remembered from before an update.
+    // A policy that was remembered before an update.
     assert_eq!(put_policy(&service, "", lru()).await.status, 200);
     service.stop().await;
     let uploads = std::fs::read_dir(dir.cache().join(".media-cache/policies")).unwrap();

@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 /// The labels that Prometheus adds to the series of a target.
 const TARGET: &str = r#"job="media-cache",instance="127.0.0.1:8080""#;
 
-/// How many samples a series has: two hours, at one a minute.
+/// The number of samples in a series: one a minute, for two hours.
 const SAMPLES: u32 = 120;
 
 /// Series that differ from normal operation: the start of their name, a label, a start value, and a step per minute.
 type Change = (&'static str, &'static str, f64, f64);
 
-/// Situations: the only alert that fires, and the series that differ.
+/// Incidents: the only alert that fires, and the series that differ from normal operation.
 const INCIDENTS: [(&str, &[Change]); 10] = [
     ("MediaCacheNotReady", &[("media_cache_ready", "", 0.0, 0.0)]),
     ("MediaCacheNotReady", &[("up", "", 0.0, 0.0), ("media_cache_", "", f64::NAN, 0.0), ("process_", "", f64::NAN, 0.0)]),
@@ -48,7 +48,7 @@ async fn promtool(arguments: &[&str], file: &Path) -> CommandOutput {
     finish(command, &[]).await
 }
 
-/// The blocks of all documents that are fenced as `language` and contain `word`.
+/// All code blocks in `language` in the documents that contain `word`.
 fn documented(language: &str, word: &str) -> Vec<String> {
     let documents = std::fs::read_dir(workspace_path("docs")).unwrap().map(|file| file.unwrap().path());
     let mut blocks = Vec::new();
@@ -103,7 +103,7 @@ fn samples(series: &str, start: f64, step: f64) -> Value {
     json!({ "series": series, "values": values })
 }
 
-/// A test that evaluates expressions at the last sample. Each returns one sample of 1 with these labels, or nothing.
+/// A test that evaluates expressions at the last sample. Each returns one sample with the value 1 and these labels, or nothing.
 fn case(series: Vec<Value>, expected: &[(String, Option<String>)]) -> Value {
     let expected = expected.iter().map(|(expression, labels)| {
         let samples: Vec<Value> = labels.iter().map(|labels| json!({ "labels": labels, "value": 1 })).collect();
@@ -134,14 +134,14 @@ async fn documented_rules_and_configuration_are_valid() {
 }
 
 #[tokio::test]
-async fn every_documented_query_matches_what_the_service_exposes() {
+async fn every_documented_query_matches_metrics_of_the_service() {
     if media_cache_test_skip::unless_installed("promtool") {
         return;
     }
     let series = scraped().await;
     // Every counter grows.
     let series = series.iter().map(|series| samples(&series.name, series.value, f64::from(u8::from(series.counts))));
-    // `group` turns all that a query returns into one sample of 1.
+    // `group` turns everything that a query returns into one sample with the value 1.
     let expected: Vec<_> = queries().into_iter().map(|query| (format!("group(({query}) > 0)"), Some("{}".to_owned()))).collect();
     assert!(expected.len() > 5);
     run(vec![case(series.collect(), &expected)]).await.succeeded();
@@ -173,7 +173,7 @@ async fn every_documented_alert_fires_only_for_its_incident() {
     for alert in &alerts {
         assert!(INCIDENTS.iter().any(|(name, _)| name == alert), "nothing makes {alert} fire");
     }
-    // `group` turns all series of an alert into one sample of 1.
+    // `group` turns all series of an alert into one sample with the value 1.
     let firing = |name: Option<&str>| {
         let expression = "group by (alertname) (ALERTS{alertstate=\"firing\"})".to_owned();
         [(expression, name.map(|name| format!("{{alertname=\"{name}\"}}")))]
@@ -199,11 +199,11 @@ async fn every_documented_alert_fires_only_for_its_incident() {
 }
 
 #[test]
-fn documented_rules_name_existing_failures() {
+fn documented_rules_name_existing_kinds_of_failure() {
     for rule in documented("yaml", "groups:") {
         for names in rule.split("outcome=~\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
             for name in names.split('|') {
-                assert!(media_cache::FailureKind::ALL.iter().any(|kind| kind.name() == name), "{name} is no failure");
+                assert!(media_cache::FailureKind::ALL.iter().any(|kind| kind.name() == name), "{name} is not a kind of failure");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The token of a command is sent only to the service that was named.
+//! A command sends its token only to the service that was named.
 
 use media_cache_test_support::canary_listener::CanaryListener;
 use media_cache_test_support::command::run_in;

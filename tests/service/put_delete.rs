@@ -160,7 +160,7 @@ async fn deleted_entry_stays_deleted_after_a_kill() {
 }
 
 #[tokio::test]
-async fn delete_whose_files_cannot_be_deleted_is_an_error() {
+async fn delete_fails_if_the_files_cannot_be_deleted() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.put(NOWHERE, "image/png", png(1)).await;

@@ -11,7 +11,7 @@ use media_cache_test_support::soon::soon;
 use crate::scrape::Scrape;
 
 #[tokio::test]
-async fn full_queue_refuses_a_download_with_retry_after_and_is_not_remembered() {
+async fn download_refused_by_a_full_queue_has_retry_after_and_is_not_remembered() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-downloads", "1", "--max-queued-downloads", "0"]).await;
     let (slow, other) = (origin.serves("/slow", "image/png", png(1)), origin.serves("/other", "image/png", png(2)));
@@ -54,7 +54,7 @@ async fn transient_failures_are_retried_as_often_as_configured() {
         service.media(&broken).await.problem(502);
         service.media(&missing).await.problem(404);
         assert_eq!((origin.requests(&path), origin.requests("/missing")), (tried, before + 1), "{arguments:?}");
-        assert_eq!(service.stats().await["downloads"]["failed"], 2, "however often it was tried");
+        assert_eq!(service.stats().await["downloads"]["failed"], 2, "regardless of the number of attempts");
     }
 }
 
@@ -76,7 +76,7 @@ async fn slow_downloads_from_one_address_do_not_delay_others() {
             let picture = fast.serves(&format!("/{number}.png"), "image/png", png(number));
             service.media(&picture).await.is("miss");
         }
-        assert_eq!(slow.requests("/hangs"), 16, "as many as one address may have");
+        assert_eq!(slow.requests("/hangs"), 16, "the limit for one address");
         assert_eq!(gauge(&service, "media_cache_download_permits_in_use").await, 16.0);
     };
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The requests and commands in the README work as they are written.
+//! The requests and commands in the README work as written.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,7 +52,7 @@ async fn the_commands_in_the_readme_work() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     origin.serves("/a.gif", "image/gif", gif(&[10, 20]));
     dir.write("b.png", &png(1));
-    // The binary alone is available everywhere.
+    // `jq` is not available everywhere.
     let script = commands_after("The same binary is a command line")
         .replace("https://example.com", &origin.url(""))
         .replace("media-cache get ", "media-cache get --allow-address 127.0.0.0/8 ")
@@ -60,5 +60,5 @@ async fn the_commands_in_the_readme_work() {
     let said = shell(&script, &dir.path("")).await;
     assert_eq!(frame_times(&std::fs::read(dir.path("a.mp4")).unwrap()), [10, 20]);
     assert!(said.contains(&format!(r#""url":"{}""#, origin.url("/b.png"))), "{said}");
-    assert!(dir.path("media_cache").is_dir(), "where nothing else was said");
+    assert!(dir.path("media_cache").is_dir(), "the default directory is used");
 }

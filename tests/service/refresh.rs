@@ -34,7 +34,7 @@ async fn refresh_replaces_changed_media_and_reports_the_change() {
     let new = service.media(&url).await.is("hit");
     assert_eq!((&new.body[..], new.header("cache-control")), (&png(2)[..], "public, max-age=86400"));
     let known = send(service.media_request(Method::GET, &url).header("if-none-match", old.header("etag"))).await;
-    assert_eq!(known.is("hit").body, png(2), "a client with the old media gets the new");
+    assert_eq!(known.is("hit").body, png(2), "a client with the old media gets the new media");
     assert_eq!((dir.holds(&url), std::fs::read(dir.media_file(&url)).unwrap()), (true, png(2)));
     assert_eq!(dir.sidecar(&url)["etag"], "\"2\"");
     let stats = service.stats().await;
@@ -56,7 +56,7 @@ async fn refresh_of_an_unknown_url_stores_it() {
     assert_eq!((answer.status, &answer.json()["changed"]), (200, &true.into()));
     assert_eq!((&answer.json()["mimetype"], &answer.json()["filename"]), (&"video/mp4".into(), &"dance.mp4".into()));
     service.media(&url).await.is("hit");
-    // The video is the same if the GIF is.
+    // The video is the same if the GIF is the same.
     assert_eq!(refresh(&service, &url).await.json()["changed"], false);
 }
 
@@ -114,7 +114,7 @@ async fn kill_during_the_download_of_a_refresh_keeps_the_stored_media() {
 }
 
 #[tokio::test]
-async fn kills_during_refreshes_leave_one_whole_version() {
+async fn kills_during_refreshes_leave_one_complete_version() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let version = |number: u64| noise(number, 1 << 18);
     let url = origin.serves("/a.bin", "application/octet-stream", version(0));
@@ -143,7 +143,7 @@ async fn kills_during_refreshes_leave_one_whole_version() {
 }
 
 #[tokio::test]
-async fn refresh_requires_administration_and_a_valid_url() {
+async fn refresh_requires_administration_rights_and_a_valid_url() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let anonymous = send(service.anonymous_request(Method::POST, "/refresh?url=https%3A%2F%2Fx.invalid%2Fa")).await;

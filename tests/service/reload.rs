@@ -1,4 +1,4 @@
-//! A service that receives SIGHUP reads its files again.
+//! On SIGHUP, a service reads its configuration, keys and tokens again.
 
 use http::Method;
 use media_cache_server::SigningKeys;
@@ -127,7 +127,7 @@ async fn reload_applies_reloadable_options_and_reports_the_others() {
     assert_eq!(from_page(&urls[0]).await.is("hit").header("access-control-allow-origin"), "https://example.org");
     service.wait_for_log("outcome=\"hit-memory\"").await;
     assert_eq!(service.stats().await["media_cache"]["max_size_mb"], 500.0);
-    // Options that cannot change are reported again, but not those that have changed.
+    // Options that need a restart are reported again, but not those that have taken effect.
     reload(&service, RELOADED).await;
     let log = service.log();
     assert!(!log.iter().rfind(|line| line.contains(RELOADED)).unwrap().contains("changed"), "{log:?}");
@@ -137,7 +137,7 @@ async fn reload_applies_reloadable_options_and_reports_the_others() {
 }
 
 #[tokio::test]
-async fn reload_without_anything_to_reload_is_harmless() {
+async fn reload_with_nothing_to_reload_is_harmless() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with_only(&["--listen", "127.0.0.1:0"]).await;
     for _ in 0..3 {

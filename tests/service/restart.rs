@@ -1,4 +1,4 @@
-//! The next service knows what the previous one knew when it stopped.
+//! A restart preserves the state of the cache at the time of the stop.
 
 use media_cache_test_support::cache_directory::INDEX_LOG;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -30,7 +30,7 @@ async fn restart_finds_every_entry_and_contacts_no_origin() {
 }
 
 #[tokio::test]
-async fn the_order_of_use_and_the_hits_outlive_a_restart() {
+async fn order_of_use_and_hit_counts_survive_a_restart() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let [a, b, c] = ["/a.png", "/b.png", "/c.png"].map(|path| origin.serves(path, "image/png", png(1)));
     let service = dir.serve().await;
@@ -64,7 +64,7 @@ async fn order_of_use_decides_evictions_after_a_restart() {
     let service = dir.serve_with(&budget).await;
     service.media(&urls[9]).await.is("miss");
     let held: Vec<bool> = urls.iter().map(|url| dir.holds(url)).collect();
-    assert_eq!(held, (0..10).map(|number| number != 1).collect::<Vec<_>>(), "the least recently used one went");
+    assert_eq!(held, (0..10).map(|number| number != 1).collect::<Vec<_>>(), "the least recently used entry was evicted");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ pub struct Scrape {
     pub families: Vec<Family>,
 }
 
-/// Metrics of one name.
+/// A metric family: the samples of one metric.
 #[derive(Debug)]
 pub struct Family {
     pub name: String,
@@ -40,7 +40,7 @@ impl Scrape {
         for line in text.lines() {
             if let Some(about) = line.strip_prefix("# HELP ") {
                 let (name, help) = about.split_once(' ').unwrap();
-                assert!(families.iter().all(|family| family.name != name), "{name} is there twice");
+                assert!(families.iter().all(|family| family.name != name), "{name} appears twice");
                 families.push(Family { name: name.into(), kind: String::new(), help: help.into(), samples: Vec::new() });
             } else if let Some(about) = line.strip_prefix("# TYPE ") {
                 let family = families.last_mut().unwrap();
@@ -49,7 +49,8 @@ impl Scrape {
                 family.kind = kind.into();
             } else {
                 let (family, sample) = (families.last_mut().unwrap(), sample(line));
-                let part = sample.name.strip_prefix(&family.name).unwrap_or_else(|| panic!("{line:?} is no {}", family.name));
+                let part =
+                    sample.name.strip_prefix(&family.name).unwrap_or_else(|| panic!("{line:?} does not belong to {}", family.name));
                 let parts: &[&str] = if family.kind == "histogram" { &["_bucket", "_count", "_sum"] } else { &[""] };
                 assert!(parts.contains(&part), "{line:?} in {} {}", family.kind, family.name);
                 family.samples.push(sample);
@@ -58,7 +59,7 @@ impl Scrape {
         Self { families }
     }
 
-    /// The sum of all samples with this name that have these labels, among others.
+    /// The sum of all samples with this name that have at least these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let samples = self.families.iter().flat_map(|family| &family.samples).filter(|sample| sample.name == name);
         let mut samples = samples.peekable();

@@ -184,7 +184,7 @@ async fn unfinished_request_head_does_not_delay_shutdown() {
     let service = dir.serve_with(&["--grace-seconds", "1"]).await;
     let mut connection = RawClient::connect(&service).await;
     connection.send("GET /healthz HTTP/1.1\r\nHo").await;
-    // A response on another connection: the service has seen the partial request by now.
+    // When another connection gets a response, the service has received the partial request.
     service.stats().await;
     service.stop().await;
 }

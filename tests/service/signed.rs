@@ -79,7 +79,7 @@ async fn only_requests_with_a_valid_signature_are_served_or_fetched() {
     assert_eq!((&got.body[..], got.header("cache-control")), (&png(1)[..], "public, max-age=86400"));
     let got = get(&service, &lasting).await.is("hit");
     let seconds: u64 = got.header("cache-control").strip_prefix("public, max-age=").unwrap().parse().unwrap();
-    assert!((3000..=3600).contains(&seconds), "no cache keeps it for longer than was signed for: {seconds}");
+    assert!((3000..=3600).contains(&seconds), "no cache keeps it after the signature expires: {seconds}");
     send(service.anonymous_request(Method::HEAD, &good)).await.is("hit");
     assert_eq!(origin.total_requests(), 1);
     service.stop().await;
@@ -93,7 +93,7 @@ async fn signing_keys_rotate_without_rejecting_valid_signatures() {
     let url = "https://nowhere.invalid/a.png";
     let (by_old, by_new) = (sign(&old, url, &[]).await, sign(&new, url, &[]).await);
     let both = format!("{new},{old}");
-    assert_eq!(sign(&both, url, &[]).await, by_new, "the first signs");
+    assert_eq!(sign(&both, url, &[]).await, by_new, "the first key signs");
     for (files, old_is_good, new_is_good) in [(&old, true, false), (&both, true, true), (&new, false, true)] {
         let service = dir.serve_with(&["--signing-key-file", files]).await;
         let put = service.put(url, "image/png", png(1)).await;
@@ -113,7 +113,7 @@ async fn admin_token_replaces_a_signature_but_a_signature_authorizes_no_writes()
     let key = keys(&dir, "key", KEY);
     let service = dir.serve_with(&["--signing-key-file", &key]).await;
     let answer = send(service.media_request(Method::GET, &url).bearer_auth(ADMIN_TOKEN)).await.is("miss");
-    assert_eq!(answer.header("cache-control"), "private, no-store", "what others could not have had is not for them");
+    assert_eq!(answer.header("cache-control"), "private, no-store", "media that a token gave access to is not cached for others");
     let signed = sign(&key, &url, &[]).await;
     for method in [Method::PUT, Method::DELETE] {
         let answer = send(service.anonymous_request(method, &signed).body(png(2))).await;
@@ -199,5 +199,5 @@ async fn documented_shell_script_computes_the_same_signature() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(said.trim(), SIGNED);
-    assert!(section.contains("b51649c6341608cefe75890a5938119c2cb07137851386428eb3c44bf28f15ca"), "the vector");
+    assert!(section.contains("b51649c6341608cefe75890a5938119c2cb07137851386428eb3c44bf28f15ca"), "the test vector");
 }

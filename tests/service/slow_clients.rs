@@ -1,4 +1,4 @@
-//! Clients that are slow, each in its own way: they are disconnected, and delay no other client.
+//! Clients that are slow in different ways are disconnected, and do not delay other clients.
 
 use media_cache_test_support::http_client::media_path;
 use media_cache_test_support::http_origin::HttpOrigin;
@@ -68,7 +68,7 @@ async fn idle_timeout_and_header_timeout_of_a_kept_connection_are_separate() {
         client.send_get("/healthz").await;
         assert!(client.read_response().await.starts_with("HTTP/1.1 200 "));
     }
-    assert_eq!(client.read_to_end().await, "", "it is idle, and is closed without a word");
+    assert_eq!(client.read_to_end().await, "", "it is idle, and is closed without a response");
     service.stop().await;
     let service = serve(&dir, &["--header-timeout-seconds", "1"]).await;
     let mut client = RawClient::connect(&service).await;

@@ -1,4 +1,4 @@
-//! The output of a service that starts, and the errors of one that cannot.
+//! The output of a service that starts, and the errors of one that fails to start.
 
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::png;
@@ -31,7 +31,7 @@ async fn second_service_on_a_directory_fails_because_it_is_in_use() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.stats().await;
-    // It fails before it reports that it listens.
+    // It fails before it reports that it is listening.
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();
     assert!(said.contains("in use by another media-cache"), "{said}");
     assert!(said.contains(dir.cache().to_str().unwrap()), "{said}");
@@ -63,7 +63,7 @@ async fn start_with_an_unusable_policy_fails_before_listening() {
         let said = dir.run(&["serve", "--listen", "127.0.0.1:0", "--policy", policy]).await.failed();
         assert!(said.contains(words), "{said}");
     }
-    // Nothing remains of it: the directory is free, and can be used with another policy.
+    // It leaves nothing behind: the directory is unlocked, and can be used with another policy.
     dir.serve().await.stats().await;
 }
 

@@ -54,7 +54,7 @@ async fn stats_have_the_documented_keys_from_the_start() {
 }
 
 #[tokio::test]
-async fn only_what_is_in_memory_counts_as_such() {
+async fn only_resident_media_counts_as_in_memory() {
     let dir = ServiceDirectory::create();
     let service = dir.serve_with(&["--max-memory-items", "2"]).await;
     for number in 0..5 {
@@ -76,7 +76,7 @@ async fn reading_the_stats_changes_no_counter() {
     service.put(NOWHERE, "image/jpeg", jpeg(1)).await;
     let without_time = |mut document: Value| {
         document["policy"].as_object_mut().unwrap().remove("seconds");
-        // The file that the PUT left is closed at an unpredictable time.
+        // The file that the PUT left open is closed at an unpredictable time.
         document["media_cache"].as_object_mut().unwrap().remove("other_disk_bytes");
         document
     };

@@ -1,4 +1,4 @@
-//! Responses that follow a download.
+//! Responses that are sent while a download is in progress.
 
 use http::Method;
 use media_cache_test_support::fed_origin::FedOrigin;
@@ -11,12 +11,12 @@ use media_cache_test_support::service_process::Service;
 use media_cache_test_support::soon::soon;
 use reqwest::Response;
 
-/// A picture, as far as anybody looks.
+/// Bytes that are recognised as a picture.
 fn picture(length: usize) -> Vec<u8> {
     [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, length - 8)].concat()
 }
 
-/// Requests what an origin sends. The head of the response comes before the origin has sent everything.
+/// Requests a URL, and returns when the head of the response has arrived, before the origin has sent the whole body.
 async fn begin(service: &Service, method: Method, url: &str) -> Response {
     soon(service.media_request(method, url).send()).await.unwrap()
 }
@@ -25,7 +25,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
-/// Reads so many bytes.
+/// Reads this many bytes.
 async fn read(response: &mut Response, count: usize) -> Vec<u8> {
     let mut read = Vec::new();
     while read.len() < count {
@@ -68,7 +68,7 @@ async fn response_begins_before_the_download_has_ended() {
 }
 
 #[tokio::test]
-async fn short_body_that_is_complete_at_once_has_all_headers() {
+async fn response_to_a_short_body_that_arrives_completely_has_all_headers() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     origin.send_head("image/png", Some(5000));
@@ -79,7 +79,7 @@ async fn short_body_that_is_complete_at_once_has_all_headers() {
 }
 
 #[tokio::test]
-async fn requests_during_a_download_follow_it_and_those_that_need_all_of_it_wait() {
+async fn requests_during_a_download_follow_it_unless_they_need_the_whole_body() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let (url, sent) = (origin.url("/a.png"), picture(50_000));
@@ -107,12 +107,12 @@ async fn requests_during_a_download_follow_it_and_those_that_need_all_of_it_wait
 }
 
 #[tokio::test]
-async fn response_of_a_download_that_breaks_off_ends_with_an_error_and_nothing_is_stored() {
+async fn response_ends_with_an_error_and_nothing_is_stored_if_the_download_is_interrupted() {
     for length in [Some(50_000), None] {
         let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
         let service = dir.serve_with(&["--log-requests", "errors"]).await;
         let url = origin.url("/a.png");
-        // Without a length, a body that breaks off has to be one in chunks.
+        // Without a length, only a chunked body can be recognised as incomplete.
         match length {
             Some(_) => origin.send_head("image/png", length),
             None => origin.send("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n"),
@@ -131,7 +131,7 @@ async fn response_of_a_download_that_breaks_off_ends_with_an_error_and_nothing_i
                 }
             }
         });
-        assert!(error.await.is_some(), "the end must not look like one: {length:?}");
+        assert!(error.await.is_some(), "the response must not look complete: {length:?}");
         soon(async { while service.stats().await["downloads"]["failed"] != 1 {} }).await;
         assert!(!dir.holds(&url));
         let remembered = service.media(&url).await;
@@ -141,7 +141,7 @@ async fn response_of_a_download_that_breaks_off_ends_with_an_error_and_nothing_i
 }
 
 #[tokio::test]
-async fn client_that_does_not_read_delays_no_other_and_one_that_leaves_does_not_end_the_download() {
+async fn clients_that_stall_or_disconnect_affect_neither_other_clients_nor_the_download() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let (url, sent) = (origin.url("/a.png"), picture(8 << 20));
@@ -169,7 +169,7 @@ async fn gif_is_converted_before_its_response_begins() {
     let url = origin.url("/a.gif");
     let mut request = Box::pin(service.media(&url));
     tokio::select! {
-        response = &mut request => panic!("there is a response: {response:?}"),
+        response = &mut request => panic!("the response has begun: {response:?}"),
         () = soon(async { while service.stats().await["media_cache"]["misses"] != 1 {} }) => {}
     }
     origin.send(&animation[10_000..]);
@@ -188,7 +188,7 @@ async fn head_of_a_body_of_unknown_length_has_no_content_length() {
 }
 
 #[tokio::test]
-async fn entry_that_is_deleted_while_its_body_arrives_is_not_stored() {
+async fn entry_that_is_deleted_while_its_body_is_arriving_is_not_stored() {
     for delete in ["/media?url=", "/entries?prefix="] {
         let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
         let service = dir.serve().await;

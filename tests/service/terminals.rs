@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Colours, a bell, a title in C1 controls, text with reversed direction, and invisible characters.
 const HOSTILE: &str = "\u{1b}[31m\u{7}\u{9b}2J\u{7f}\u{202e}gpj\u{2066}\u{200f}\u{61c}\u{200b}\u{feff}\u{e0041}";
 
-/// Asserts that a text is safe to print, and shows what is hidden.
+/// Asserts that a text is safe to print, and contains `shown`, in which hidden characters are escaped.
 #[track_caller]
 fn assert_visible(text: &str, shown: &str) {
     let hidden = |c: char| c != '\n' && (c.is_control() || HOSTILE.contains(c) && !c.is_ascii());
@@ -32,7 +32,7 @@ fn directory() -> (ServiceDirectory, String) {
 }
 
 #[tokio::test]
-async fn ls_and_get_escape_hidden_characters_of_sidecars() {
+async fn ls_and_get_escape_hidden_characters_in_sidecars() {
     let (dir, url) = directory();
     let listed = dir.run(&["ls"]).await.succeeded_text();
     assert_visible(&listed, "\\u{202e}gpj");
@@ -47,7 +47,7 @@ async fn ls_and_get_escape_hidden_characters_of_sidecars() {
 }
 
 #[tokio::test]
-async fn errors_escape_hidden_characters_of_urls_and_arguments() {
+async fn errors_escape_hidden_characters_in_urls_and_arguments() {
     let (dir, other) = (ServiceDirectory::create(), format!("https://nowhere.invalid/{HOSTILE}"));
     let file = dir.write("a.png", &png(1));
     let file = file.to_str().unwrap();
@@ -79,7 +79,7 @@ async fn ask(answers: &[(&str, u16, Value)], arguments: &[&str]) -> CommandOutpu
 }
 
 #[tokio::test]
-async fn policy_commands_escape_hidden_characters_of_responses() {
+async fn policy_commands_escape_hidden_characters_in_responses() {
     let option = json!({ "name": HOSTILE, "default": HOSTILE, "doc": format!("one\ntwo{HOSTILE}") });
     let policy = json!({
         "name": HOSTILE, "version": HOSTILE, "doc": HOSTILE, "origin": HOSTILE, "digest": HOSTILE, "options": { HOSTILE: HOSTILE },

@@ -1,4 +1,4 @@
-//! Errors in arguments are reported in one sentence, with what was probably meant.
+//! Errors in arguments are reported in one sentence, with a suggestion if possible.
 
 use media_cache_test_support::command::run;
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -21,7 +21,7 @@ const WITH_A_DIRECTORY: [&[&str]; 13] = [
 ];
 
 #[tokio::test]
-async fn an_option_that_is_misspelt_gets_a_suggestion_in_every_command() {
+async fn misspelt_option_gets_a_suggestion_in_every_command() {
     for command in &WITH_A_DIRECTORY[..12] {
         for misspelt in [&["--dri", "x"][..], &["--dri=x"], &["--dirr", "x"]] {
             let said = run(&[command, misspelt].concat()).await.failed_with(2);
