@@ -9,7 +9,7 @@ const GAP: u32 = 8 << 20;
 /// A picture, its type, and its width and height.
 pub type Picture = (&'static str, Vec<u8>, [u32; 2]);
 
-/// A picture of every format.
+/// One picture in each format.
 pub fn pictures() -> Vec<Picture> {
     vec![
         ("image/png", png(1), [16, 16]),
@@ -22,7 +22,7 @@ pub fn pictures() -> Vec<Picture> {
     ]
 }
 
-/// A drawing.
+/// An SVG image.
 pub const SVG: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"20\" height=\"10\"><rect width=\"9\" height=\"9\"/></svg>";
 
 /// One pixel.
@@ -31,7 +31,7 @@ fn bmp() -> Vec<u8> {
     [b"BM".to_vec(), fields.iter().flat_map(|field| field.to_le_bytes()).collect()].concat()
 }
 
-/// An icon in PNG format.
+/// An icon that contains a PNG.
 fn ico() -> Vec<u8> {
     let png = png(2);
     let entry =

@@ -31,7 +31,7 @@ async fn get_reports_a_failed_download_with_its_url_and_reason() {
 }
 
 #[tokio::test]
-async fn get_and_put_name_a_file_that_cannot_be_written_or_read() {
+async fn errors_of_get_and_put_name_the_file_that_cannot_be_written_or_read() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/picture.png", "image/png", png(1));
     let nowhere = dir.path("no/such/directory/out.png");

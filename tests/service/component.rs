@@ -151,7 +151,7 @@ async fn uploaded_component_survives_restarts_until_another_one_is_configured() 
     let file = dir.write("mine.wasm", &of_version("7.7.7"));
     let configured = ["--component", file.to_str().unwrap()];
     let service = dir.serve_with(&configured).await;
-    assert_eq!(component(&service).await["version"], "7.7.7", "an option that is given later takes precedence");
+    assert_eq!(component(&service).await["version"], "7.7.7", "--component takes precedence over the remembered component");
     assert_eq!(put_component(&service, "", &of_version("8.8.8")).await.status, 200);
     service.stop().await;
     let uploads = std::fs::read_dir(dir.cache().join(".media-cache/components")).unwrap();

@@ -27,7 +27,7 @@ async fn picture_is_downloaded_once_and_served_unchanged() {
 }
 
 #[tokio::test]
-async fn an_entry_is_two_files_named_by_the_sha256_of_its_url() {
+async fn an_entry_has_two_files_named_after_the_sha256_of_its_url() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let picture = png(2);
     let url = origin.serves("/a/b/picture.png?size=large&x=%20", "image/png", picture.clone());

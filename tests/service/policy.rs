@@ -155,7 +155,7 @@ async fn selected_built_in_policy_survives_a_restart() {
     assert_eq!((&chosen["name"], &chosen["options"]), (&json!("gdsf"), &json!({ "beta": "1" })));
     service.stop().await;
     let service = dir.serve_with(&["--policy", "sieve"]).await;
-    assert_eq!(policy(&service).await["name"], "sieve", "an option that is given later takes precedence");
+    assert_eq!(policy(&service).await["name"], "sieve", "--policy takes precedence over the remembered policy");
 }
 
 #[tokio::test]

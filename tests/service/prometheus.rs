@@ -1,5 +1,5 @@
-//! The documented queries and alerts, run by a real Prometheus: every query matches series of the service, and every alert fires in its
-//! own situation and in no other.
+//! The documented queries and alerts, run by a real Prometheus: every query matches series of the service, and every alert fires for its
+//! own incident and for no other.
 
 use std::path::Path;
 use std::process::Stdio;

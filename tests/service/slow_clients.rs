@@ -14,7 +14,7 @@ const NOWHERE: &str = "https://nowhere.invalid/picture.png";
 /// Much more than sockets can hold.
 const LARGE: usize = 10 << 20;
 
-/// A service with long limits, except for the given ones.
+/// A service with long time limits, except for the given limits.
 async fn serve(dir: &ServiceDirectory, limits: &[&str]) -> Service {
     let long = ["--header-timeout-seconds", "--client-idle-seconds", "--slow-client-seconds"];
     let long = long.iter().filter(|name| !limits.contains(name)).flat_map(|name| [name, "3600"]);

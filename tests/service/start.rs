@@ -27,7 +27,7 @@ async fn requests_during_loading_wait_for_the_cache() {
 }
 
 #[tokio::test]
-async fn second_service_on_a_directory_fails_because_it_is_in_use() {
+async fn second_service_on_a_directory_in_use_fails() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     service.stats().await;
@@ -39,7 +39,7 @@ async fn second_service_on_a_directory_fails_because_it_is_in_use() {
 }
 
 #[tokio::test]
-async fn start_on_a_port_in_use_fails_with_the_address() {
+async fn start_on_a_port_in_use_fails_and_names_the_address() {
     let (dir, elsewhere) = (ServiceDirectory::create(), ServiceDirectory::create());
     let service = dir.serve().await;
     let address = service.address().to_string();
@@ -48,7 +48,7 @@ async fn start_on_a_port_in_use_fails_with_the_address() {
 }
 
 #[tokio::test]
-async fn start_with_an_unusable_directory_fails_with_its_path() {
+async fn start_with_an_unusable_directory_fails_and_names_its_path() {
     let dir = ServiceDirectory::create();
     std::fs::write(dir.cache(), "a file where the directory is to be").unwrap();
     let said = dir.run(&["serve", "--listen", "127.0.0.1:0"]).await.failed();

@@ -1,4 +1,4 @@
-//! Untrusted text never controls a terminal, whichever command prints it.
+//! Untrusted text never controls a terminal, regardless of which command prints it.
 
 use std::collections::BTreeMap;
 

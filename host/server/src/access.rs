@@ -55,7 +55,7 @@ fn requirement(method: &Method, path: &str) -> Requirement {
 }
 
 impl Access {
-    /// Decides whether a request is allowed, and whether clients must cache its media for less time than usual.
+    /// Decides whether a request is allowed, and whether the time for which clients may cache its media is restricted.
     pub(crate) fn authorize(
         &self,
         method: &Method,

@@ -23,7 +23,7 @@ const PRIVATE_NO_CACHE: HeaderValue = HeaderValue::from_static("private, no-cach
 /// would serve the latter to every client.
 const NO_STORE: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// Why clients must cache media for less time than usual.
+/// Why the time for which clients may cache media is restricted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restriction {
     /// The signature of the request expires after this many seconds.

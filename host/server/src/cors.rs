@@ -64,10 +64,10 @@ impl FromStr for AllowedOrigin {
             return Ok(Self::Any);
         }
         let url = Url::parse(text).ok().filter(|url| !text.contains('*') && url.origin().is_tuple());
-        let expected = || invalid("give a scheme and a host, such as https://example.org, or * for all".into());
+        let expected = || invalid("give a scheme and a host, such as https://example.org, or * for all origins".into());
         let origin = url.ok_or_else(expected)?.origin().ascii_serialization();
         if !text.strip_suffix('/').unwrap_or(text).eq_ignore_ascii_case(&origin) {
-            return Err(invalid(format!("write it as browsers do, {origin}")));
+            return Err(invalid(format!("write it as browsers do: {origin}")));
         }
         HeaderValue::try_from(origin).map(Self::Exact).map_err(|_| expected())
     }
@@ -139,10 +139,10 @@ mod tests {
             ("https://*.example.org", "give a scheme"),
             ("file:///", "give a scheme"),
             ("data:text/html,x", "give a scheme"),
-            ("https://example.org/path", "as browsers do, https://example.org"),
-            ("https://me@example.org", "as browsers do, https://example.org"),
-            ("https://example.org:443", "as browsers do, https://example.org"),
-            ("https://exämple.org", "as browsers do, https://xn--exmple-cua.org"),
+            ("https://example.org/path", "as browsers do: https://example.org"),
+            ("https://me@example.org", "as browsers do: https://example.org"),
+            ("https://example.org:443", "as browsers do: https://example.org"),
+            ("https://exämple.org", "as browsers do: https://xn--exmple-cua.org"),
         ] {
             let error = text.parse::<AllowedOrigin>().unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");

@@ -1,8 +1,8 @@
 //! Refuses requests from browsers for content that they would execute or apply to a page (Fetch Metadata, `Sec-Fetch-Dest`; Service
 //! Workers, `Service-Worker`).
 //!
-//! Nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would
-//! ignore it.
+//! Nothing that is served here is a script or a style sheet. The media type already says so. This check protects browsers that would ignore
+//! the media type.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 

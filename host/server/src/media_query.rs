@@ -38,7 +38,7 @@ impl<'a> MediaQuery<'a> {
         Self::read_get(uri.query().unwrap_or_default())
     }
 
-    /// The same, from the query string.
+    /// Like [`of_get`](Self::of_get), for a query string.
     pub fn read_get(query: &'a str) -> Result<Self, Problem> {
         let [url, signature, expires] = query::read(query, ["url", "signature", "expires"], HINT)?;
         let signature = Signature::read(signature.as_deref(), expires.as_deref())?;
@@ -58,7 +58,7 @@ impl<'a> MediaQuery<'a> {
 }
 
 impl PutQuery {
-    /// The query of a request.
+    /// Parses the query of a PUT.
     pub fn read(uri: &Uri) -> Result<Self, Problem> {
         let names = ["url", "filename", "private", "max-age", "age", "etag", "last-modified"];
         let values = query::read(uri.query().unwrap_or_default(), names, HINT)?;

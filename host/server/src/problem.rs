@@ -96,7 +96,7 @@ impl Problem {
         self.code
     }
 
-    /// The detail, unless it may quote the request, because that must not be logged.
+    /// The detail. `None` if it may quote the request, which must not be logged.
     pub fn reason(self) -> Option<String> {
         (!self.quotes).then_some(self.detail)
     }

@@ -1,7 +1,7 @@
 //! Refuses requests that must not reach any route: those that are ambiguous according to RFC 9112, those from browsers for active content,
 //! and those that this service sent to itself.
 //!
-//! hyper refuses requests that it cannot parse. This module makes the checks that hyper leaves to its users.
+//! hyper refuses requests that it cannot parse. This module performs the checks that hyper leaves to its users.
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;

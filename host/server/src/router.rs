@@ -23,7 +23,7 @@ impl Service {
         Routes { router: self.router(access), in_place: Some(in_place) }
     }
 
-    /// The router without the hit lane. It answers all requests, but hits in memory cost more.
+    /// The router without the hit lane. It answers all requests, but hits in memory are more expensive.
     pub fn router(self, access: impl Into<SharedAccess>) -> Router {
         let access = access.into();
         let group = |is_media: bool| {

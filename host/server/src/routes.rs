@@ -16,7 +16,7 @@ pub(crate) struct Route {
     pub path: &'static str,
     /// What GET and HEAD require. All other methods require administration rights.
     pub to_read: Requirement,
-    /// Whether machines poll it. If so, only failed requests for it are worth a line in the log.
+    /// Whether machines poll the path. If so, only failed requests for it are worth a line in the log.
     pub is_polled: bool,
     /// Creates the handlers of its methods.
     pub handlers: fn() -> MethodRouter<Service>,

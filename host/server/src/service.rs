@@ -31,7 +31,7 @@ struct Shared {
 /// The optional parts of a service.
 #[derive(Default)]
 pub struct Extras {
-    /// Where the chosen policy is saved for the next start.
+    /// Where the selected policy is saved for the next start.
     pub remembered: Option<RememberedPolicy>,
     /// Where the cache component is saved for the next start.
     pub remembered_component: Option<RememberedComponent>,

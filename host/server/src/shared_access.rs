@@ -47,7 +47,7 @@ impl AccessVersion {
         self.access.allow_origins.distinguished(origin)
     }
 
-    /// Adds the CORS headers to those of a response to a GET from a page of this origin. `None` if CORS requires a separate response.
+    /// Adds the CORS headers to those of a response to a GET from a page with this origin. `None` if CORS requires a separate response.
     pub fn add_cors(&self, origin: Option<&HeaderValue>, headers: HeaderMap) -> Option<HeaderMap> {
         let Some(cors) = &self.cors else { return Some(headers) };
         let mut request = Request::new(Body::empty());

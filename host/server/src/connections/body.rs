@@ -38,7 +38,7 @@ struct SlowBody {
     patience: Duration,
 }
 
-/// Explains an error of a body if the cause is that the client sent the body too slowly. `None` for other errors.
+/// The reason for an error of a body, if the client sent the body too slowly. `None` for other errors.
 pub(crate) fn slow_body_reason(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref::<SlowBody>() {
         Some(slow) => Some(slow.to_string()),

@@ -64,7 +64,7 @@ impl Server {
                 biased;
                 served = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break served,
                 () = stopped(&mut stop), if !stopping => {
-                    // An idle connection ends immediately, any other after its current response.
+                    // An idle connection ends immediately. Any other ends after its current response.
                     stopping = true;
                     exchanges.stop();
                     // hyper considers the connection idle while a request is answered in place or while its head is arriving.
@@ -147,8 +147,8 @@ impl hyper::service::Service<Request<Incoming>> for RequestHandler {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let exchange = self.exchanges.begin();
         let (mut parts, body) = request.into_parts();
-        // Only the reader of a chunked body knows where it ends, and a length next to chunked encoding is a reason to distrust the rest
-        // (RFC 9112, section 6.3).
+        // Only the code that decodes a chunked body can tell where the body ends, and a length in addition to chunked encoding is a reason
+        // to distrust the bytes after it (RFC 9112, section 6.3).
         let is_chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
         parts.extensions.insert(ConnectInfo(self.peer));
         let (body, completion) = RequestBody::new(body, &self.limits, self.exchanges.clone());

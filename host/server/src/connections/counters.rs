@@ -34,7 +34,7 @@ pub enum Ending {
     SlowBody,
     /// A response was read too slowly.
     SlowReader,
-    /// It was not HTTP, or the head of a request was too large.
+    /// The client did not send HTTP, or the head of a request was too large.
     Invalid,
     /// The client disconnected in the middle of a request or response, or the body of a response failed.
     Broken,

@@ -43,12 +43,12 @@ impl Exchanges {
         self.0.is_in_place.load(Ordering::Relaxed)
     }
 
-    /// Records whether part of a request has arrived that has not been passed to hyper.
+    /// Records whether part of a request has arrived but has not been passed to hyper.
     pub fn set_partial(&self, has_partial: bool) {
         self.0.has_partial.store(has_partial, Ordering::Relaxed);
     }
 
-    /// Whether part of the first request has arrived that has not been passed to hyper.
+    /// Whether part of the first request has arrived but has not been passed to hyper.
     pub fn has_part_of_first(&self) -> bool {
         self.0.has_partial.load(Ordering::Relaxed) && self.awaited() == Some(0)
     }

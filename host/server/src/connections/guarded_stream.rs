@@ -1,4 +1,4 @@
-//! A socket that times out if the client is too slow, and ends before a request that hyper would misunderstand.
+//! A socket that times out if the client is too slow, and that ends before a request that hyper would misinterpret.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -28,7 +28,7 @@ pub(crate) struct GuardedStream {
     awaited: Option<AwaitedRequest>,
     /// Whether the client has closed its side.
     pub at_end: bool,
-    /// Which timeout expired, if one did.
+    /// Which timeout expired, if any.
     pub timed_out: Option<Ending>,
     /// Whether a response could not be sent.
     pub is_broken: bool,

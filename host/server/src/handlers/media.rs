@@ -40,7 +40,7 @@ pub(crate) async fn get(
 }
 
 fn not_stored() -> Problem {
-    let why = "nothing is stored for this URL, and the request says only-if-cached";
+    let why = "nothing is stored for this URL, and the request has Cache-Control: only-if-cached";
     Problem::new(StatusCode::GATEWAY_TIMEOUT, "not-stored", why)
 }
 

@@ -28,7 +28,7 @@ pub struct RequestLog {
     pub urls: LogUrls,
 }
 
-/// What is logged about requests. It can be changed while the service runs. Clones share it.
+/// What is logged about requests. It can be changed while the service is running. Clones share it.
 #[derive(Clone, Debug)]
 pub struct SharedRequestLog {
     requests: Arc<AtomicU8>,

@@ -19,7 +19,7 @@ pub enum LogUrls {
 /// The parts of a URL that are logged.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LoggedUrl {
-    /// The first 16 hexadecimal digits of the SHA-256 of the URL, as in a request trace and in the names of its files.
+    /// The first 16 hexadecimal digits of the SHA-256 of the URL, as in a request trace and in the names of the entry's files.
     pub fingerprint: String,
     pub host: Option<String>,
     pub text: Option<String>,

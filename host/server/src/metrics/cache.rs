@@ -110,7 +110,7 @@ impl Collector for CacheMetrics {
         encoder.counter("component_swaps", "Requested swaps of the cache component", component.swaps)?;
         encoder.counter(
             "component_swap_failures",
-            "Swaps of the cache component that failed and kept the active one",
+            "Failed swaps of the cache component, which leave the active one in place",
             component.failed_swaps,
         )?;
         let policy = &status.policy;

@@ -49,7 +49,7 @@ impl Downloads {
         registry.register("downloaded_bytes", "Bytes of media fetched by successful downloads", downloads.bytes.clone());
         registry.register(
             "download_seconds",
-            "Duration of downloads, whatever their outcome, including the wait for a permit and retries",
+            "Duration of downloads, regardless of their outcome, including the wait for a permit and retries",
             downloads.time.clone(),
         );
         registry.register("downloads_in_progress", "Downloads in progress", downloads.in_progress.clone());

@@ -10,7 +10,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use crate::metrics::durations::DurationsSnapshot;
 use crate::metrics::encode::Encode;
 
-/// The slices as of the last scrape.
+/// The time slices of the driver thread, as of the last scrape.
 #[derive(Debug, Default)]
 pub(crate) struct DriverMetrics(Mutex<Vec<SlicesSnapshot>>);
 

@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use crate::logs::LossyWriter;
 use crate::metrics::encode::Encode;
 
-/// The log writer, read at each scrape.
+/// The log writer, whose counters are read at each scrape.
 pub(crate) struct LogMetrics(pub LossyWriter);
 
 impl Collector for LogMetrics {

@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::metrics::encode::Encode;
 
-/// Connections, read at each scrape.
+/// Connections to origins, whose counters are read at each scrape.
 pub(crate) struct OriginConnectionMetrics(pub OriginConnections);
 
 impl Collector for OriginConnectionMetrics {

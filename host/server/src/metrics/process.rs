@@ -12,7 +12,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::metrics::encode::Encode;
 
-/// This process.
+/// The metrics of this process.
 #[derive(Debug)]
 pub(crate) struct Process {
     started: SystemTime,

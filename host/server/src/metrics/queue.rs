@@ -8,7 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use crate::metrics::encode::Encode;
 
-/// A limiter, read at each scrape.
+/// A concurrency limiter, whose counters are read at each scrape.
 pub(crate) struct QueueMetrics(pub ConcurrencyLimiter);
 
 impl Collector for QueueMetrics {

@@ -108,18 +108,18 @@ impl Requests {
         Self { ended, first_byte, in_progress, in_place, hits, sent }
     }
 
-    /// A request has begun.
+    /// Records that a request has begun.
     pub fn begun(&self) {
         self.in_progress.inc();
     }
 
-    /// A request has ended, after `time`. `route` must be one of a fixed set.
+    /// Records that a request has ended, after `time`. `route` must be one of a fixed set.
     pub fn ended(&self, route: &'static str, method: &Method, outcome: Outcome, time: Duration) {
         self.in_progress.dec();
         self.count(route, method, outcome, time);
     }
 
-    /// A request for media was answered with a hit in place, after `time`.
+    /// Records that a request for media was answered in place with a hit, after `time`.
     pub fn answered_in_place(&self, method: &Method, source: Source, time: Duration) {
         self.in_place.inc();
         self.count(MEDIA, method, Outcome::Media(source), time);
