@@ -38,7 +38,7 @@ async fn pictures_are_displayed() {
 }
 
 #[tokio::test]
-async fn svg_with_a_script_is_displayed_without_running_it() {
+async fn svg_with_a_script_is_displayed_without_executing_the_script() {
     let Some(stage) = Stage::set_up(&[]).await else { return };
     let path = stage.stores("drawing.svg", "image/svg+xml", svg(&stage.site.url("/ran/drawing"))).await;
     for url in stage.urls(&path) {

@@ -205,7 +205,7 @@ async fn unknown_and_invalid_query_parameters_are_refused() {
 }
 
 #[tokio::test]
-async fn commands_advise_on_tokens_when_the_service_refuses_them() {
+async fn commands_give_advice_on_tokens_when_the_service_refuses_a_request() {
     let dir = ServiceDirectory::create();
     let service = dir.serve().await;
     let server = format!("http://{}", service.address());

@@ -52,7 +52,7 @@ async fn client_that_does_not_read_a_hit_is_cut_off() {
 }
 
 #[tokio::test]
-async fn client_that_resets_during_a_hit_is_counted_as_broken() {
+async fn connection_that_is_reset_during_a_hit_is_counted_as_broken() {
     for source in SOURCES {
         let dir = ServiceDirectory::create();
         let (service, client) = large_hit(&dir, source, &[]).await;

@@ -15,7 +15,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn get_as_json_describes_the_media_on_the_stream_without_its_bytes() {
+async fn get_as_json_describes_the_media_on_the_stream_that_does_not_carry_its_bytes() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let url = origin.serves("/a.png", "image/png", png(1));
     let described =

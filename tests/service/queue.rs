@@ -33,7 +33,7 @@ async fn download_refused_by_a_full_queue_has_retry_after_and_is_not_remembered(
 }
 
 #[tokio::test]
-async fn queued_downloads_are_all_served() {
+async fn all_queued_downloads_are_served() {
     let (origin, dir) = (HttpOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--max-downloads", "1", "--max-queued-downloads", "38"]).await;
     let urls: Vec<_> = (0..20).map(|number| origin.serves(&format!("/{number}.png"), "image/png", png(number))).collect();
