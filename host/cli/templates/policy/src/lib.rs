@@ -36,8 +36,8 @@ impl Ranking {
             by_use = match (name.as_str(), value.as_str()) {
                 ("order", "use") => true,
                 ("order", "arrival") => false,
-                ("order", _) => return Err(format!("order is {value:?}; it must be use or arrival")),
-                _ => return Err(format!("there is no option {name:?}; the only one is order")),
+                ("order", _) => return Err(format!("order must be use or arrival, not {value:?}")),
+                _ => return Err(format!("unknown option {name:?}; the only one is order")),
             };
         }
         Ok(Self {
