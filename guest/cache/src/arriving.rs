@@ -1,4 +1,4 @@
-//! Fills whose media is served while its body is arriving. A separate task completes each of them after the call that began it has
+//! Fills whose media is served while its body is arriving. A separate task completes such a fill after the call that started it has
 //! returned.
 
 use std::rc::Rc;
@@ -30,7 +30,7 @@ impl Cache {
         let waiters = self.waiters(key);
         let settling = match self.settling.join(&key.digest) {
             Role::Leader(settling) => Some(settling),
-            // The leader of the fill leads this as well.
+            // Does not happen: only the leader of the fill leads this.
             Role::Follower(_) => None,
         };
         fill.announce(|| media.share());
@@ -62,7 +62,7 @@ impl Cache {
             self.store_filled(&key, &mut media).await;
         }
         if removal.has_happened() {
-            // The removal happened while the media was being stored, or before.
+            // The entry was removed before or while the media was being stored.
             let files = {
                 let state = &mut *self.state.borrow_mut();
                 state.index.find(&key.digest).and_then(|slot| state.take_entry(slot))
@@ -80,7 +80,7 @@ impl Cache {
         }
     }
 
-    /// Returns the media of a fill once it is stored, or will not be stored.
+    /// Waits until it is clear whether the media of a fill is stored, and returns the media.
     pub(crate) async fn wait_until_settled(&self, key: &LookupKey<'_>, media: CachedMedia) -> Result<CachedMedia, FetchError> {
         if media.handle.is_some() || media.not_stored.is_some() {
             return Ok(media);
@@ -102,7 +102,7 @@ impl Cache {
         }
     }
 
-    /// See the WIT.
+    /// Implements `settled`, which the WIT documents.
     pub async fn settled(&self, url: &str) -> Option<StoreError> {
         let digest = self.lookup_key(url).digest;
         let settled = self.settling.follow(&digest)?;

@@ -1,4 +1,4 @@
-//! Media that is served while its body is arriving, and the requests that follow it.
+//! Media that is served while its body is arriving, and the number of requests that follow each body.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ impl ArrivingMedia {
         removal
     }
 
-    /// Records that an entry was removed. Returns whether its body was arriving; no further requests follow that body.
+    /// Records that an entry was removed. Returns whether its body was arriving. If so, no further request can follow the body.
     pub fn note_removed(&self, digest: &KeyDigest) -> bool {
         let removed = self.0.borrow_mut().remove(digest);
         removed.is_some_and(|followed| !followed.removal.0.replace(true))
@@ -52,7 +52,7 @@ impl ArrivingMedia {
         self.0.borrow().iter().filter(|(_, followed)| matches(&followed.url)).map(|(digest, _)| *digest).collect()
     }
 
-    /// Returns the media of an entry for another request.
+    /// Returns the arriving media of an entry for another request, which then follows it.
     pub fn follow(&self, digest: &KeyDigest) -> Option<CachedMedia> {
         let mut arriving = self.0.borrow_mut();
         let followed = arriving.get_mut(digest)?;
@@ -65,7 +65,8 @@ impl ArrivingMedia {
         self.0.borrow().get(digest).map_or(0, |followed| followed.followers)
     }
 
-    /// Removes media that has arrived or never will, unless the entry was removed and another request has begun to fetch it since.
+    /// Removes media that has arrived or has failed to arrive, unless the entry was removed and another request has since begun to fetch it
+    /// again.
     pub fn end(&self, digest: &KeyDigest, removal: &Removal) {
         let mut arriving = self.0.borrow_mut();
         let is_this = arriving.get(digest).is_some_and(|followed| Rc::ptr_eq(&followed.removal.0, &removal.0));

@@ -10,14 +10,14 @@ use crate::clock;
 use crate::disk::Disk;
 use crate::disk_health::Operation;
 
-/// The minimum number of bytes that are evicted before other calls may proceed.
+/// The minimum number of bytes to evict before other calls may proceed.
 const SLICE: u64 = 1 << 20;
 
 /// How long it may take, in nanoseconds, until the free space of a file system reflects an eviction.
 const SETTLING: u64 = 10_000_000_000;
 
 impl Cache {
-    /// The disk space of everything but entries, in bytes.
+    /// The disk space that everything other than entries takes up, in bytes.
     pub(crate) fn other_disk_bytes(&self) -> u64 {
         let usage = storage::host_usage();
         let of_host = usage.arriving.saturating_add(usage.removed).saturating_add(usage.host_files);
@@ -26,7 +26,7 @@ impl Cache {
     }
 
     /// The part of the budget that is left for entries, in bytes. It is smaller than usual while everything else takes up more than the
-    /// reserved part. `arrived` bytes of everything else are about to become part of an entry.
+    /// reserved part. Of everything else, `arrived` bytes do not count, because they are about to become part of an entry.
     fn entry_budget(&self, arrived: u64) -> u64 {
         let other = self.other_disk_bytes().saturating_sub(arrived);
         self.settings.max_disk_bytes.saturating_sub(other.max(self.settings.reserved_disk_bytes))
@@ -39,7 +39,7 @@ impl Cache {
         if needed > budget {
             return Err(StoreError::NoSpace(budget));
         }
-        // If the free space is unknown, the write shows whether there is enough.
+        // If the free space is unknown, the write will show whether there is enough.
         let Ok(space) = disk.space() else { return Ok(budget) };
         let used = self.state.borrow().disk_bytes();
         let budget = budget.min(used.saturating_add(space.available).saturating_add(arrived));
@@ -49,14 +49,14 @@ impl Cache {
         Ok(budget)
     }
 
-    /// Evicts entries if the budget is exceeded, which can happen after an eviction because the evicted files may still be open. Returns
-    /// whether the budget is met.
+    /// Evicts entries if the budget is exceeded, which can happen even after an eviction because the evicted files may still be open.
+    /// Returns whether the budget is no longer exceeded.
     pub(crate) async fn enforce_budget(&self, arrived: u64) -> bool {
         let excess = |deleting: u64| {
             let used = self.state.borrow().disk_bytes().saturating_add(deleting);
             used.saturating_sub(self.entry_budget(arrived))
         };
-        // Files that other calls are deleting take up space until they are gone.
+        // Files that other calls are deleting still take up space, so wait until they are deleted.
         loop {
             let deleting = self.state.borrow().deleting_bytes;
             if deleting == 0 || excess(deleting) == 0 {
@@ -83,7 +83,7 @@ impl Cache {
     /// evict everything.
     pub(crate) async fn free_space(&self, disk: &Disk, needed: u64) -> bool {
         let available = disk.space().map_or(0, |space| space.available);
-        // If a quota applies, the file system may appear to have space.
+        // If a quota applies, the file system may appear to have enough space.
         let missing = if available >= needed { needed } else { needed - available };
         if missing > self.evictable_bytes() || self.state.borrow().disk_health.fails(Operation::Store) {
             return false;

@@ -61,15 +61,16 @@ pub struct Cache {
     pub(crate) tried_again: Cell<u64>,
     /// Syncs, which make all completed writes durable.
     pub(crate) syncs: SingleFlight<(), Result<(), ErrorCode>>,
-    /// Fetches, by the URL as given.
+    /// Fetches, by the digest of the URL as given.
     pub(crate) downloads: SingleFlight<KeyDigest, Result<CachedMedia, FetchError>>,
     /// Fetches and puts, by entry. If one fails, it ends without a result.
     pub(crate) fills: SingleFlight<KeyDigest, CachedMedia>,
     /// Media that is served while its body is arriving.
     pub(crate) arriving: ArrivingMedia,
-    /// Fills of such media, by entry, with the reason why it was not stored.
+    /// Fills of media that is served while its body is arriving, by entry. The result is the reason why the media was not stored, if it was
+    /// not.
     pub(crate) settling: SingleFlight<KeyDigest, Option<StoreError>>,
-    /// Refreshes, by the URL as given.
+    /// Refreshes, by the digest of the URL as given.
     pub(crate) refreshes: SingleFlight<KeyDigest, Result<Refreshed, FetchError>>,
     /// Reads from disk, by entry.
     pub(crate) reads: SingleFlight<KeyDigest, Option<CachedMedia>>,
@@ -77,7 +78,7 @@ pub struct Cache {
     pub(crate) verifications: SingleFlight<KeyDigest, ()>,
     /// Permits to change the directory.
     pub(crate) permits: WritePermits,
-    /// Entering and leaving standby.
+    /// Transitions to and from standby.
     pub(crate) transitions: SingleFlight<(), ()>,
     /// State that is used on standby.
     pub(crate) on_standby: RefCell<Standby>,

@@ -64,7 +64,7 @@ impl CachedMedia {
         }
     }
 
-    /// The response to a request. If the memory tier holds the bytes, its blob is returned.
+    /// Converts the media into the response to a request. If the memory tier holds the bytes, the response contains its blob.
     pub(crate) fn into_media(self, source: Source, state: &State) -> Media {
         let slot = self.handle.and_then(|handle| state.index.resolve(handle));
         // The entry may have been refreshed in the meantime, in which case its bytes differ.

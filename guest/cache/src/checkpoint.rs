@@ -9,12 +9,12 @@ use crate::index_log::log_file::{IndexLog, LOG};
 use crate::single_flight::Role;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `checkpoint`, which the WIT documents.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         if self.is_on_standby() { Err(StoreError::NotReady) } else { self.save(false).await }
     }
 
-    /// See the WIT.
+    /// Implements `close`, which the WIT documents.
     pub async fn close(&self) -> Result<(), StoreError> {
         if self.is_on_standby() { Err(StoreError::NotReady) } else { self.save(true).await }
     }
@@ -22,12 +22,11 @@ impl Cache {
     /// Saves the index. With `close`, nothing may be written afterwards.
     pub(crate) async fn save(&self, close: bool) -> Result<(), StoreError> {
         if self.report.get().is_none() && (close || self.loads.is_led(&())) {
-            // The log contains more than has been loaded so far.
+            // The log contains entries that have not been loaded yet.
             return Ok(());
         }
         self.ensure_loaded().await?;
-        // Saves run one at a time. A caller does not share the result of another save, because there may be more to save since that one
-        // began.
+        // Saves run one at a time. A caller does not share the result of another save, because more may have changed since that save began.
         let leader = loop {
             match self.checkpoints.join(&()) {
                 Role::Leader(leader) => break leader,
@@ -74,7 +73,7 @@ impl Cache {
                         Ok(())
                     }
                     Err(reason) => {
-                        // It is no longer known what has changed, so the log has to be rewritten with everything.
+                        // The log lacks changes that are no longer known, so all of it has to be rewritten.
                         log.iter_mut().for_each(|log| log.outdated = true);
                         Err(reason)
                     }

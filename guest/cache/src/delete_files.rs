@@ -83,7 +83,7 @@ impl Cache {
 
 /// Tries to delete both files, even if one of them cannot be deleted. Returns whether there was a sidecar.
 async fn delete_pair(disk: &Disk, digest: KeyDigest) -> Result<bool, String> {
-    // Otherwise the next start could mistake them for the entry.
+    // Otherwise the next start could mistake the new files for those of the entry.
     delete_new_files(disk, digest)
         .await
         .map_err(|error| format!("cannot delete the new files of {digest}: {}", describe(&error)))?;

@@ -15,7 +15,7 @@ use crate::settings::Durability;
 /// The directory for all files of the cache other than those of entries.
 const OWN_DIRECTORY: &str = ".media-cache";
 
-/// How many bytes are read to find out whether a file is readable.
+/// The number of bytes that are read to find out whether a file is readable.
 const BEGINNING: u32 = 4096;
 
 /// The open directory.
@@ -126,8 +126,8 @@ impl Disk {
 
     /// Writes a new file under its final name. If the file already exists, it is left unchanged, and the error is [`ErrorCode::Exist`].
     ///
-    /// Returns the file system error. The file is deleted in that case, or becomes a leftover.
-    /// The error of the file system. Nothing remains of the file, or it is a leftover.
+    /// # Errors
+    /// Returns the file system error. In that case, the file is deleted, or becomes a leftover if it cannot be deleted.
     pub async fn create(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         self.persist(name, bytes, false).await.map(drop)
     }
@@ -159,7 +159,7 @@ impl Disk {
     pub async fn create_anew(&self, name: String, bytes: &Blob) -> Result<(), ErrorCode> {
         match self.create(name.clone(), bytes).await {
             Err(ErrorCode::Exist) => {
-                // It may be a link to a file of another program, which must not be written to.
+                // The name may be a link to another program's file, which must not be overwritten.
                 self.remove(name.clone()).await?;
                 self.create(name, bytes).await
             }
@@ -248,7 +248,7 @@ impl Disk {
         }
     }
 
-    /// Records that a file is not needed and may exist.
+    /// Records a file as a leftover: it is not needed, and may still exist.
     pub fn leave(&self, name: String, error: &ErrorCode) {
         self.leftovers.borrow_mut().insert(name, describe(error));
     }
@@ -347,7 +347,7 @@ pub fn describe(error: &ErrorCode) -> String {
         ErrorCode::BadDescriptor => "the file is not open for this kind of access",
         ErrorCode::Busy => "it is in use",
         ErrorCode::Deadlock => "waiting for it would cause a deadlock",
-        ErrorCode::Quota => "the disk quota is used up",
+        ErrorCode::Quota => "the disk quota is exceeded",
         ErrorCode::Exist => "a file with this name already exists",
         ErrorCode::FileTooLarge => "the file is too large for the file system",
         ErrorCode::IllegalByteSequence => "the name is not valid text",
@@ -357,7 +357,7 @@ pub fn describe(error: &ErrorCode) -> String {
         ErrorCode::Io => "the disk reported an input/output error, or a file ended early",
         ErrorCode::IsDirectory => "it is a directory",
         ErrorCode::Loop => "it is a symbolic link, which is not followed",
-        ErrorCode::TooManyLinks => "the file has too many names",
+        ErrorCode::TooManyLinks => "the file has too many hard links",
         ErrorCode::MessageSize => "the message is too large",
         ErrorCode::NameTooLong => "the name is too long",
         ErrorCode::NoDevice => "there is no such device",

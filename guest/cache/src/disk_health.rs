@@ -43,7 +43,7 @@ impl DiskHealth {
         self.failures[operation as usize].is_some()
     }
 
-    /// If the disk fails: what failed and why, and when the first of the current failures occurred.
+    /// A description of a current failure, and the time at which the first current failure occurred. `None` if nothing fails.
     #[must_use]
     pub fn failure(&self) -> Option<(&str, u64)> {
         let since = self.failures.iter().flatten().map(|(_, since)| *since).min()?;

@@ -48,8 +48,8 @@ impl Cache {
         Ok(Download::Complete(media, cost))
     }
 
-    /// Counts a download that has ended, and remembers a failure. `size` is that of the body. Returns how long the download took, in
-    /// milliseconds.
+    /// Counts a download that has ended. If it failed, the failure is also remembered. `size` is the size of the body. Returns how long the
+    /// download took, in milliseconds.
     pub(crate) fn end_download(
         &self,
         key: &LookupKey<'_>,
@@ -66,7 +66,7 @@ impl Cache {
         }
     }
 
-    /// Counts and remembers a failure, and returns it in the form in which it is passed on.
+    /// Counts and remembers a failure, and returns it in the form that callers receive.
     fn download_failed(&self, key: &LookupKey<'_>, failure: FetchError) -> FetchError {
         let (failure, ttl) = self.settings.failure_ttl.apply(failure);
         let state = &mut *self.state.borrow_mut();

@@ -45,7 +45,7 @@ pub struct Entry {
     pub state: EntryState,
     /// Whether the policy of the disk tier tracks it.
     pub tracked: bool,
-    /// Whether the index log has all of this except the time of the last request and the hits.
+    /// Whether the index log contains this description, apart from the time of the last request and the hits.
     pub logged: bool,
     /// Which of its files a listing has found, while the directory is being loaded.
     pub found: FoundFiles,
@@ -58,7 +58,7 @@ pub struct FoundFiles {
     pub media: bool,
     /// The sidecar.
     pub sidecar: bool,
-    /// Whether a file differs from what the index log says.
+    /// Whether a file differs from its description in the index log.
     pub differ: bool,
     /// Whether a file could not be inspected.
     pub uninspected: bool,

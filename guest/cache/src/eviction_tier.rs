@@ -29,7 +29,7 @@ pub trait TierEntries {
     fn coldest(&self) -> Option<EntryId>;
 }
 
-/// The decision about a candidate.
+/// The decision on a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There is space for it.
@@ -44,9 +44,9 @@ pub enum Verdict {
 pub struct EvictionTier<P> {
     policy: Option<P>,
     events: Vec<Event>,
-    /// Ids in answers that were ignored.
+    /// The number of ids in answers that were ignored.
     pub rejected: u64,
-    /// Entries evicted because the policy named too few.
+    /// The number of entries that were evicted because the policy named too few.
     pub shortfalls: u64,
 }
 
@@ -66,7 +66,7 @@ impl<P: Policy> EvictionTier<P> {
         self.record(Event::Removed(id));
     }
 
-    /// Tracks entries without a decision, coldest first.
+    /// Starts tracking entries that need no decision, coldest first.
     pub fn restore(&mut self, entries: &[Entry]) {
         self.flush();
         if let Some(policy) = &self.policy {
@@ -74,7 +74,7 @@ impl<P: Policy> EvictionTier<P> {
         }
     }
 
-    /// Decides about `candidate`, which is not tracked yet. If it is admitted, at least `needed` has been freed.
+    /// Decides on `candidate`, which is not tracked yet. If it is admitted, at least `needed` has been freed.
     pub fn place(&mut self, candidate: Entry, needed: u64, tier: &mut impl TierEntries) -> Verdict {
         let id = candidate.id;
         let events = std::mem::take(&mut self.events);

@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_failures_is_limited_and_the_latest_is_remembered() {
+    fn beyond_the_limit_the_failures_that_expire_soonest_are_forgotten() {
         let mut failures = FailureMemory::default();
         let url = |i: u64| KeyDigest::of(&i.to_string());
         for i in 0..LIMIT as u64 + 10 {
             failures.remember(url(i), i, 0, 10 + i);
         }
         assert_eq!(failures.until.len(), LIMIT);
-        assert_eq!(failures.recall(&url(9), 0), None, "one of the failures that expire soonest");
+        assert_eq!(failures.recall(&url(9), 0), None, "it was one of the failures that expire soonest");
         assert_eq!(failures.recall(&url(10), 0), Some((10, 20)));
         failures.remember(KeyDigest::of("later"), 1, 1_000_000, 20);
         assert_eq!(failures.until.len(), 1);

@@ -1,4 +1,4 @@
-//! How long a failed fetch is remembered, by kind, and how much of its text.
+//! How long a failed fetch is remembered, by kind, and how much of its text is kept.
 
 use crate::bindings::media_cache::cache::failures::{FailureKind, FetchError};
 
@@ -33,7 +33,7 @@ fn default_ttl(kind: FailureKind) -> u32 {
     }
 }
 
-/// The kind of a failure, and its text if it has one. This is the only list of its cases.
+/// The kind of a failure, and its text if it has one. This is the only list of the cases.
 fn kind_and_text(failure: &mut FetchError) -> (FailureKind, Option<&mut String>) {
     use FailureKind as K;
     use FetchError as E;
@@ -71,7 +71,8 @@ pub struct FailureTtl {
 }
 
 impl FailureTtl {
-    /// Takes the milliseconds by kind, where the last value for a kind applies, and the longest time that an origin may request.
+    /// `configured` has the milliseconds by kind; the last value for a kind applies. `max_retry_after` is the longest time that an origin
+    /// may request.
     #[must_use]
     pub fn new(configured: Vec<(FailureKind, u32)>, max_retry_after: Option<u32>) -> Self {
         Self { configured, max_retry_after: max_retry_after.unwrap_or(MAX_RETRY_AFTER) }

@@ -17,7 +17,7 @@ use crate::store::Stored;
 pub(crate) type FillLeader = Leader<KeyDigest, CachedMedia, BuildHasherDefault<DigestHasher>>;
 
 impl Cache {
-    /// Returns the leader role for filling the entry, or, as the error, what is stored.
+    /// Returns the leader role for filling the entry or, as the error, the stored media.
     pub(crate) async fn find_or_lead(&self, digest: &KeyDigest) -> Result<FillLeader, (CachedMedia, Source)> {
         loop {
             if let Some(found) = self.find(digest).await {
@@ -25,7 +25,7 @@ impl Cache {
             }
             match self.fills.join(digest) {
                 Role::Leader(fill) => return Ok(fill),
-                // Look again, whatever the outcome.
+                // Check again, whatever the outcome.
                 Role::Follower(result) => drop(result.await),
             }
         }
@@ -81,7 +81,7 @@ impl Cache {
 
     pub(crate) fn count_not_stored(&self, error: &StoreError) {
         if self.is_on_standby() && matches!(error, StoreError::NotReady) {
-            // The host passes it to the successor, which counts it.
+            // The host passes the media to the successor, which counts it.
             return;
         }
         let counters = &mut self.state.borrow_mut().counters;

@@ -1,4 +1,4 @@
-//! Serves what is stored.
+//! Serves stored entries.
 
 use media_cache_entry_files::KeyDigest;
 
@@ -23,7 +23,7 @@ enum Location {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `get`, which the WIT documents.
     pub async fn get(&self, url: &str) -> Option<Media> {
         // If the directory cannot be opened, the cache counts as empty.
         let _ = self.ensure_open().await;
@@ -34,7 +34,7 @@ impl Cache {
         media
     }
 
-    /// See the WIT.
+    /// Implements `promote`, which the WIT documents.
     pub async fn promote(&self, handle: u64) -> Option<Media> {
         let digest = {
             let state = self.state.borrow();
@@ -46,7 +46,7 @@ impl Cache {
         media.resident.then_some(media)
     }
 
-    /// Returns what is stored, and counts a hit.
+    /// Returns the stored media, and counts a hit.
     pub(crate) async fn hit(&self, digest: &KeyDigest) -> Option<Media> {
         let (media, source) = self.find(digest).await?;
         let state = &mut *self.state.borrow_mut();
@@ -54,7 +54,7 @@ impl Cache {
         Some(media.into_media(source, state))
     }
 
-    /// Returns what is stored, from memory or disk, without counting a hit or changing the order of use.
+    /// Returns the stored media, from memory or disk, without counting a hit or changing the order of use.
     pub(crate) async fn find(&self, digest: &KeyDigest) -> Option<(CachedMedia, Source)> {
         loop {
             match self.state.borrow().locate(digest) {
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// While the directory is being loaded, an entry may not be in the index yet.
+    /// Locates an entry that is not in the index. While the directory is being loaded, its files may exist nevertheless.
     fn locate_unknown(&self, digest: &KeyDigest) -> Location {
         match &self.loading {
             Some(loading) if !loading.removed.contains_key(digest) => Location::OnDisk,

@@ -11,7 +11,7 @@ use crate::lookup_key::LookupKey;
 use crate::single_flight::Role;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `get-or-download`, which the WIT documents.
     pub async fn get_or_download(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<Media, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // If the directory cannot be opened, the cache counts as empty, but media can still be fetched.
@@ -58,8 +58,8 @@ impl Cache {
                 self.state.borrow_mut().counters.coalesced += 1;
                 match result.await {
                     Ok(media) => return Ok(media),
-                    // Another URL of the entry failed, which says nothing about this one. All requests that waited for it proceed
-                    // concurrently, so that requests for invalid URLs do not delay the others.
+                    // The fetch of another URL of the entry failed, which says nothing about this URL. All requests that waited for that
+                    // fetch proceed concurrently, so that requests for invalid URLs do not delay the others.
                     Err(_) => None,
                 }
             }

@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::disk_health::DiskHealth;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `health`, which the WIT documents.
     pub fn health(&self) -> Health {
         let state = self.state.borrow();
         health(&state.disk_health, self.report.get().is_some())

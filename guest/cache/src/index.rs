@@ -1,10 +1,10 @@
-//! The stored entries, their order of use, and the disk space that they take up. Every answer of a policy is checked against this index.
+//! The stored entries, their order of use, and the disk space that they take up. Every answer from a policy is checked against this index.
 //!
 //! Entries are in numbered slots, which are reused, and are linked in the order of use. A policy identifies an entry by the number of
 //! its slot. Together with the generation of the slot, the number is a handle, which never identifies another entry.
 //!
-//! The index also records what has to be appended to the index log: which entries were used since the last time, by a cursor, and which
-//! were removed.
+//! The index also records what has to be appended to the index log: a cursor marks the entries that were used since the last append, and a
+//! list has those that were removed.
 
 mod digest_table;
 mod lists;
@@ -318,14 +318,14 @@ impl Index {
         (slots, after)
     }
 
-    /// Whether a listing that has reached `after` continues at this cursor. Uses are numbered from 1, so it does if there is no entry
-    /// between the cursor and `after`.
+    /// Whether a listing whose last page ended at the use numbered `after` continues at this cursor: the last use of the cursor's entry
+    /// came after that, and the last use of the preceding entry did not. Uses are numbered from 1, so 0 is the beginning.
     fn continues(&self, cursor: Cursor, after: u64) -> bool {
         let marked = self.nodes.get(self.lists.cursor(cursor) as usize).filter(|node| node.entry.is_some() && node.used > after);
         marked.is_some_and(|node| self.nodes.get(node.older as usize).is_none_or(|older| older.used <= after))
     }
 
-    /// The number of a listing that has ended, or otherwise of the one that began first.
+    /// Returns the number of a listing that has ended or, if all are in progress, of the one that began first.
     fn begin_listing(&mut self) -> u8 {
         let ended = (0..lists::LISTINGS).find(|listing| self.cursor(Cursor::Listing(*listing)).is_none());
         ended.unwrap_or_else(|| {
@@ -356,7 +356,7 @@ impl Index {
 pub struct Removed {
     /// Their digests.
     pub entries: Vec<KeyDigest>,
-    /// Whether these are all removed entries.
+    /// Whether the list is complete.
     pub all: bool,
 }
 

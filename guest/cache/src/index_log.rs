@@ -1,5 +1,5 @@
-//! The index log: data that sidecars lack (the order of use, the hits, the counters), and a summary of each sidecar, so that a start need
-//! not read them all.
+//! The index log: data that sidecars lack (the order of use, the hits, the counters), and a summary of each sidecar, so that a start does
+//! not have to read all sidecars.
 //!
 //! It is derived data. The two files of an entry are authoritative: anything that the log says about an entry is verified before something
 //! is deleted or served because of it. If the log is lost, outdated or damaged, only the order, the hits and the counters are lost.

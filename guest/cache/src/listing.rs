@@ -9,12 +9,12 @@ use crate::entry::Entry;
 use crate::sidecar_file::{StampedSidecar, parse_sidecar};
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `entries`, which the WIT documents.
     pub async fn entries(&self, after: Option<u64>, limit: u32) -> Page {
         let _ = self.ensure_loaded().await;
         let (entries, next) = self.page(after, limit);
         let Ok(disk) = self.open_disk() else { return Page { entries: Vec::new(), next: None } };
-        // The sidecars have the remaining data. An entry whose sidecar cannot be read is omitted, and the health reports the failure.
+        // The sidecars contain the remaining data. An entry whose sidecar cannot be read is omitted, and the health reports the failure.
         let names = entries.iter().map(|(entry, _)| entry.digest.sidecar_file()).collect();
         let sidecars = disk.read_small(names, LARGEST_SIDECAR as u32).await;
         let described = entries.iter().zip(sidecars).filter_map(|((entry, resident), content)| match content {

@@ -34,7 +34,7 @@ pub(crate) struct Loaded {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `ensure-loaded`, which the WIT documents.
     pub async fn ensure_loaded(&self) -> Result<LoadReport, StoreError> {
         loop {
             if let Some(report) = self.report.get() {
@@ -107,7 +107,7 @@ impl Cache {
         // If this fails, files can still be read by name.
         let Loaded { report, counters } = self.load_from(&disk).await?;
         let continued = self.continued.borrow();
-        // The counters of an earlier instance are already included.
+        // The counters that an earlier instance passed on are already included.
         let known = continued.iter().copied().chain(std::iter::repeat(0));
         let beyond: Vec<u64> = counters.iter().zip(known).map(|(logged, known)| logged.saturating_sub(known)).collect();
         self.state.borrow_mut().counters.add(&beyond);

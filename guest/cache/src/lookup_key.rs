@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use media_cache_entry_files::KeyDigest;
 use media_cache_key_rules::{KeyRules, check_url};
 
-/// Identifies what a request is for.
+/// The URL of a request, and the keys derived from it.
 pub struct LookupKey<'a> {
     /// The URL as the caller gave it. It is fetched, and failures are remembered by it.
     pub request_key: &'a str,
@@ -27,7 +27,7 @@ impl<'a> LookupKey<'a> {
         Ok(Self::unchecked(url, rules))
     }
 
-    /// The keys of text that may not be a URL. If it is not, it can only match an entry that another program stored under such a name.
+    /// The keys of text that is not checked. If it is not a URL, it can only match an entry that another program stored for the same text.
     #[must_use]
     pub fn unchecked(url: &'a str, rules: &KeyRules) -> Self {
         let cache_key = rules.key(url);

@@ -28,9 +28,9 @@ pub struct MemoryTier<P> {
 pub struct Resident {
     /// The bytes. In the memory tier, they are always in memory.
     pub body: Blob,
-    /// Their metadata.
+    /// The metadata of the media.
     pub metadata: Rc<Metadata>,
-    /// Their SHA-256 digest, if it is known.
+    /// The SHA-256 digest of the bytes, if it is known.
     pub body_digest: Option<[u8; 32]>,
 }
 
@@ -142,7 +142,7 @@ impl<P: Policy> MemoryTier<P> {
         }
     }
 
-    /// Releases all bytes, closes all files, and keeps neither from now on.
+    /// Releases all bytes and closes all files. From now on, no bytes are held in memory and no files are kept open.
     pub fn release_all(&mut self) {
         (self.max_items, self.open) = (0, OpenFiles::new(0));
         for slot in self.residents.by_slot.keys().copied().collect::<Vec<_>>() {
@@ -162,7 +162,7 @@ impl Residents {
     }
 
     fn insert(&mut self, slot: Slot, id: u32, resident: Resident) {
-        // The policy's decision may have freed more ids since then.
+        // The policy's decision may have freed more ids since this one was chosen.
         match self.free.iter().rposition(|free| *free == id) {
             Some(at) => drop(self.free.swap_remove(at)),
             None => self.slots.resize(id as usize + 1, None),
@@ -194,7 +194,7 @@ impl TierEntries for InOrder<'_> {
         match slot.filter(|slot| self.residents.remove(*slot).is_some()) {
             Some(slot) => {
                 self.residents.evictions += 1;
-                // Its file may still be open. It was not needed while the entry was resident, so it counts as used now.
+                // The entry's file may still be open. The file was not needed while the entry was resident, so it counts as used now.
                 self.open.used(slot);
                 Eviction::Freed(1)
             }

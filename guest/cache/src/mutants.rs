@@ -1,5 +1,5 @@
-//! Faults that the crash harness must find, which proves that it can find faults, and faults from which a host must recover. They exist
-//! only with the feature `mutants`, which is for tests.
+//! Deliberate faults for tests. The crash test must detect some of them, which proves that it can detect faults. A host must recover from
+//! the others. All exist only with the feature `mutants`.
 //!
 //! One build contains all of them, switched off. A test switches one on by changing the last byte of [`SWITCH`] in the component's file.
 
@@ -24,7 +24,7 @@ pub(crate) enum Mutant {
 static SWITCH: [u8; 21] = *b"media-cache mutant: 0";
 
 impl Mutant {
-    /// How much too early an acknowledgement is, in nanoseconds.
+    /// The delay between an early acknowledgement and the write of the sidecar, in nanoseconds.
     pub(crate) const DELAY: u64 = 20_000_000;
 
     /// Whether this fault is switched on.

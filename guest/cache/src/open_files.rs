@@ -1,5 +1,5 @@
 //! Files of entries that are kept open, so that hits on them need no verification and a host can serve them without a call. The CLOCK
-//! algorithm, with one bit per file, decides which one to close. It approximates least recently used.
+//! algorithm, with one bit per file, decides which one to close. It approximates LRU.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;

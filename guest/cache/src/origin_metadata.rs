@@ -14,7 +14,7 @@ pub trait OriginMetadata {
     #[must_use]
     fn cache_control(&self) -> CacheControl;
 
-    /// The validators that identify this version of the media to its origin.
+    /// The validators with which the origin identifies this version of the media.
     #[must_use]
     fn validators(&self) -> Validators;
 }

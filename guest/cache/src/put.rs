@@ -17,12 +17,12 @@ enum Preparation {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `put`, which the WIT documents.
     pub async fn put(&self, url: &str, media: FetchedMedia) -> Result<PutOutcome, StoreError> {
         self.put_prepared(url, media, Preparation::Convert).await
     }
 
-    /// See `admit` in the WIT.
+    /// Implements `admit`, which the WIT documents.
     pub async fn admit_from_predecessor(&self, url: &str, media: FetchedMedia, cost: u32) -> Result<PutOutcome, StoreError> {
         self.put_prepared(url, media, Preparation::None { cost }).await
     }

@@ -116,8 +116,8 @@ impl Cache {
     }
 }
 
-/// Whether the files of an entry seem to be readable now, or are no longer the ones that could not be read. Only the beginning of the media
-/// is read, since it may be large.
+/// Whether the files of an entry seem to be readable now, or have been removed or replaced by something else since they could not be read.
+/// Only the beginning of the media is read, since it may be large.
 pub(crate) async fn can_be_read(disk: &Disk, digest: KeyDigest) -> bool {
     let sidecar = read_sidecar(disk, digest.sidecar_file(), digest).await.map(drop);
     let media = disk.read_beginning(digest.media_file()).await;

@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::clock;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `record-hits`, which the WIT documents.
     pub fn record_hits(&self, hits: &[Hit]) {
         let (state, now) = (&mut *self.state.borrow_mut(), clock::now());
         for hit in hits.iter().filter(|hit| hit.source != Source::Origin) {

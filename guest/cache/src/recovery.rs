@@ -34,7 +34,7 @@ pub(crate) enum Recovered {
     Undone(u64),
 }
 
-/// Completes or undoes the replacement of an entry. After an error, the next start continues.
+/// Completes or undoes the replacement of an entry. If this fails, the next start tries again.
 pub(crate) async fn recover(disk: &Disk, digest: KeyDigest, new: NewFiles) -> Result<Recovered, ErrorCode> {
     let body = if new.media { digest.new_media_file() } else { digest.media_file() };
     if new.sidecar && describes(disk, digest, body).await? {

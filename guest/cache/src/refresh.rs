@@ -17,7 +17,7 @@ use crate::replace::Replaced;
 use crate::single_flight::Role;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `refresh`, which the WIT documents.
     pub async fn refresh(self: &Rc<Self>, url: &str, context: Option<u64>) -> Result<RefreshOutcome, FetchError> {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // If the directory cannot be opened, the cache counts as empty, but media can still be fetched.
@@ -46,7 +46,7 @@ impl Cache {
     async fn refetch(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
         loop {
             let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
-            // Its bytes must not outlive the entry, which may be removed in the meantime: a host serves them for as long as they are held.
+            // Release the stored bytes: a host serves them for as long as they are held, and the entry may be removed in the meantime.
             let (validators, handle) = (stored.metadata.validators(), stored.handle);
             drop(stored);
             let (fetched, cost) = self.fetch_again(key, validators, context).await?;
@@ -93,7 +93,7 @@ impl Cache {
         Refreshed { media, modified }
     }
 
-    /// Records what the origin, which confirmed the media, now says about storing it. Returns `None` if the entry no longer exists.
+    /// Records what the origin, when confirming the media, said about storing it. Returns `None` if the entry no longer exists.
     async fn confirm(&self, key: &LookupKey<'_>, handle: Option<u64>, cache_control: CacheControl) -> Option<Refreshed> {
         let fill = self.lead_fill(&key.digest).await;
         let (stored, _) = self.find(&key.digest).await.filter(|(stored, _)| handle.is_some() && stored.handle == handle)?;
@@ -112,7 +112,7 @@ impl Cache {
         Some(Refreshed { media, modified: false })
     }
 
-    /// Records in the media whether it is stored. If not, what was stored before remains.
+    /// Records in the media whether it is stored. If it is not, the previously stored media remains.
     fn record_replaced(&self, media: &mut CachedMedia, replaced: Result<Replaced, StoreError>) {
         match replaced {
             Ok(replaced) => replaced.stored.note_in(media),
@@ -126,7 +126,7 @@ impl Cache {
     fn count_refresh(&self, result: &Result<Refreshed, FetchError>) {
         let is_refused = matches!(result, Ok(Refreshed { media: CachedMedia { not_stored: Some(StoreError::NotReady), .. }, .. }));
         if self.is_on_standby() && is_refused {
-            // The host repeats it on the successor, which counts it.
+            // The host repeats the refresh on the successor, which counts it.
             return;
         }
         let counters = &mut self.state.borrow_mut().counters;
@@ -138,8 +138,8 @@ impl Cache {
     }
 }
 
-/// Which caches may store media that its origin confirmed. A confirmation does not deliver new media, so it can only be more restrictive.
-/// Media that must no longer be stored is kept for the clients of this cache.
+/// Which caches may store media that its origin confirmed. A confirmation does not deliver new media, so it can only tighten the
+/// restriction. Media that must no longer be stored is kept for the clients of this cache.
 fn stricter(stored: Cacheability, confirmed: Cacheability) -> Cacheability {
     match (stored, confirmed) {
         (Cacheability::Public, Cacheability::Public) => Cacheability::Public,

@@ -26,7 +26,7 @@ struct Tried {
 #[derive(Clone, Copy, Default)]
 struct Remainder {
     disk_size: u64,
-    /// Whether they have to be deleted. Others are left in place for a later start that can read them.
+    /// Whether the files have to be deleted. If not, they are left in place for a later start that can read them.
     undeleted: bool,
 }
 
@@ -43,7 +43,7 @@ impl Remains {
 
     fn add(&mut self, digest: KeyDigest, disk_size: u64) -> &mut Remainder {
         let known = self.files.entry(digest).or_default();
-        // A retry may not know the size.
+        // A retry does not always know the size, and then passes 0.
         let more = disk_size.saturating_sub(known.disk_size);
         known.disk_size += more;
         self.disk_bytes = self.disk_bytes.saturating_add(more);

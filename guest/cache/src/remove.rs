@@ -20,7 +20,7 @@ enum Removal {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `remove`, which the WIT documents.
     pub async fn remove(&self, url: &str) -> Result<bool, StoreError> {
         let opened = self.ensure_open().await;
         let key = self.lookup_key(url);

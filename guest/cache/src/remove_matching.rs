@@ -38,7 +38,7 @@ impl Removals {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `remove-matching`, which the WIT documents.
     pub async fn remove_matching(&self, filter: EntryFilter) -> Result<Removal, StoreError> {
         let loaded = self.ensure_loaded().await;
         let filter = Filter::try_from(filter).map_err(StoreError::InvalidUrl)?;
@@ -51,7 +51,7 @@ impl Cache {
             removals.matched += u64::from(self.arriving.note_removed(&digest));
         }
         let mut start: Slot = 0;
-        // Use does not change the slot of an entry, so one pass over the slots covers all entries.
+        // Using an entry does not change its slot, so one pass over the slots covers all entries.
         while start < self.state.borrow().index.slot_count() {
             let Some(permit) = self.permits.acquire() else {
                 interrupted = true;
@@ -78,7 +78,7 @@ impl Cache {
         }
     }
 
-    /// Removes the files of entries that are not in the index, which could not be read or deleted before.
+    /// Removes the files of entries that are not in the index because the files could not be read or deleted before.
     async fn remove_remains(&self, removals: &mut Removals) {
         let files = self.state.borrow().remains.all();
         removals.matched += files.len() as u64;
@@ -103,7 +103,7 @@ impl Cache {
         for (candidate, sidecar) in candidates.into_iter().zip(sidecars) {
             match sidecar.map(|content| parse_sidecar(&content, candidate.digest)) {
                 Ok(Some((sidecar, _))) if filter.matches(&sidecar.url) => matching.push(candidate),
-                // Without a valid sidecar there is no entry; the next request for it will find that out.
+                // Without a valid sidecar there is no entry; the next request for it will detect that.
                 Ok(_) => {}
                 Err(error) if blames_the_file(&error) => {}
                 Err(error) => {

@@ -112,7 +112,7 @@ impl Cache {
             committed = disk.sync_renames().await;
             let renamed = disk.rename(key.digest.new_sidecar_file(), key.digest.sidecar_file()).await;
             if let Err(error) = &renamed {
-                // A retry, the next read of the entry, or the next start puts it in place.
+                // A retry, the next read of the entry, or the next start puts the new sidecar in place.
                 disk.leave(key.digest.new_sidecar_file(), error);
             }
             committed = committed.and(renamed);
@@ -139,7 +139,7 @@ impl Cache {
         Ok(Replaced { stored: self.store(key, media).await?, modified: true })
     }
 
-    /// Whether an entry has the body that a sidecar describes. `handle` is that of the media, if it is stored.
+    /// Whether an entry has the body that a sidecar describes. `handle` is the handle of the media, if it is stored.
     async fn has_body(&self, digest: &KeyDigest, handle: Option<u64>, sidecar: &Sidecar) -> bool {
         let stored = {
             let state = self.state.borrow();
@@ -147,7 +147,7 @@ impl Cache {
             if handle == Some(state.index.handle(slot)) {
                 return true;
             }
-            // An entry that has just been found is resident or open, unless neither is possible.
+            // An entry that has just been found is resident or its file is open, unless neither is possible.
             let resident = state.memory_tier.get(slot).map(|resident| resident.body_digest);
             resident.or_else(|| state.memory_tier.open_file(slot).map(|open| open.body_digest))
         };
@@ -201,7 +201,7 @@ impl Cache {
             self.delete_evicted(victims).await;
         }
         if !self.enforce_budget(arrived).await {
-            return Err(StoreError::Disk("evicted entries could not be deleted or are still open".into()));
+            return Err(StoreError::Disk("the files of evicted entries could not be deleted or are still open".into()));
         }
         Ok(Some(replacement))
     }

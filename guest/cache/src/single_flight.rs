@@ -17,9 +17,9 @@ pub struct SingleFlight<K, T, S> {
 
 /// The role of a caller.
 pub enum Role<K: Hash + Eq + Clone, T, S: BuildHasher> {
-    /// It does the work and passes the result on.
+    /// The caller does the work and passes the result on.
     Leader(Leader<K, T, S>),
-    /// It waits for the leader. An error means that the leader stopped without a result, so another caller has to lead.
+    /// The caller waits for the leader. An error means that the leader stopped without a result, so another caller has to lead.
     Follower(oneshot::Receiver<T>),
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_announces_a_result_goes_on_leading() {
+    fn a_leader_that_announces_a_result_remains_the_leader() {
         let flight = Letters::default();
         let leader = lead(&flight, "a");
         let mut early = flight.follow(&"a").unwrap();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn only_followers_that_still_wait_are_counted() {
+    fn only_followers_that_are_still_waiting_are_counted() {
         let flight = Letters::default();
         assert_eq!(flight.waiting(&"a"), 0);
         let leader = lead(&flight, "a");

@@ -17,7 +17,7 @@ use crate::on_standby::Standby;
 use crate::single_flight::{Leader, Role};
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `standby`, which the WIT documents.
     pub async fn standby(&self) -> Result<LoadReport, StoreError> {
         let transition = self.lead_transition().await;
         let report = if self.is_on_standby() {
@@ -31,7 +31,7 @@ impl Cache {
         report
     }
 
-    /// See the WIT.
+    /// Implements `activate`, which the WIT documents.
     pub async fn activate(&self, predecessor: Option<Stats>) -> Result<(), StoreError> {
         let transition = self.lead_transition().await;
         let activated = if self.is_on_standby() { self.end_standby(predecessor).await } else { Ok(()) };
@@ -39,19 +39,19 @@ impl Cache {
         activated
     }
 
-    /// See the WIT.
+    /// Implements `continue-counters`, which the WIT documents.
     pub fn continue_counters(&self, counters: &Stats) {
         let known = Counters::from(counters).values();
         self.state.borrow_mut().counters.add(&known);
         *self.continued.borrow_mut() = known;
     }
 
-    /// See the WIT.
+    /// Implements `add-counters`, which the WIT documents.
     pub fn add_counters(&self, counters: &Stats) {
         self.state.borrow_mut().counters.add(&Counters::from(counters).values());
     }
 
-    /// See the WIT.
+    /// Implements `record-earlier-hits`, which the WIT documents.
     pub fn record_earlier_hits(&self, hits: &[EarlierHits]) {
         let (state, now) = (&mut *self.state.borrow_mut(), clock::now());
         for EarlierHits { url, hits, disk_hits } in hits {
@@ -61,7 +61,7 @@ impl Cache {
         }
     }
 
-    /// See the WIT.
+    /// Implements `release`, which the WIT documents.
     pub fn release(&self) {
         self.state.borrow_mut().memory_tier.release_all();
     }
@@ -71,7 +71,7 @@ impl Cache {
         self.permits.are_refused()
     }
 
-    /// Only one call at a time may put the cache on standby or end standby.
+    /// Returns the leader role for entering or leaving standby, which only one call at a time may do.
     async fn lead_transition(&self) -> Leader<(), (), impl std::hash::BuildHasher + use<>> {
         loop {
             match self.transitions.join(&()) {
@@ -171,7 +171,7 @@ impl Cache {
         self.is_same_log(disk, read).await && self.continue_log_read(read).await && read.closed.is_some() && read.closed == version
     }
 
-    /// Finishes the load when the index log is complete.
+    /// Finishes the load of a directory that the index log describes completely.
     async fn finish_load(&self, read: ReadLog) -> Vec<u64> {
         let from_index = self.trust_log().await;
         let evicted = self.evict_to_budget().await;

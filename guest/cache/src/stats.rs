@@ -4,7 +4,7 @@ use crate::bindings::exports::media_cache::cache::cache::Stats;
 use crate::cache::Cache;
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `stats`, which the WIT documents.
     pub fn stats(&self) -> Stats {
         let state = self.state.borrow();
         Stats {

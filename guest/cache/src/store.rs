@@ -35,7 +35,7 @@ pub(crate) struct Stored {
 
 impl Stored {
     /// Records in the media that it is stored. From now on, it is read from its stored location: the file in which it arrived may be a
-    /// different one, which would take up space for as long as it is being sent.
+    /// different one, which would otherwise take up space until it has been sent.
     pub fn note_in(self, media: &mut CachedMedia) {
         media.handle = Some(self.handle);
         if let Some(body) = self.body.filter(|_| !media.body.in_memory()) {
@@ -65,7 +65,7 @@ impl Cache {
             return Err(StoreError::Oversize(budget));
         }
         // Entries that are being written cannot be evicted. If they leave too little space, some have to complete first. Pending deletions
-        // of files with the same name have to end, too.
+        // of files with the same name also have to end first.
         while let Some(changed) = self.wait_for_space(disk_size).or_else(|| self.pending_deletes.follow(&digest)) {
             let _ = changed.await;
         }
@@ -76,7 +76,7 @@ impl Cache {
         self.delete_evicted(victims).await;
         let reservation = reservation?;
         if !self.enforce_budget(arrived).await {
-            return Err(StoreError::Disk("evicted entries could not be deleted or are still open".into()));
+            return Err(StoreError::Disk("the files of evicted entries could not be deleted or are still open".into()));
         }
         let json = Blob::from_bytes(&json);
         let mut written = self.write(&disk, digest, &media.body, &json).await;
@@ -147,8 +147,7 @@ impl Cache {
         StoreError::Disk(reason)
     }
 
-    /// Writes both files. Returns the version of the sidecar, and the media file if it is kept open. After an error, nothing remains of
-    /// them.
+    /// Writes both files. Returns the version of the sidecar, and the media file if it is kept open. After an error, it deletes both files.
     async fn write(
         &self,
         disk: &Disk,
@@ -159,7 +158,7 @@ impl Cache {
         delete_new_files(disk, digest).await?;
         let file = match disk.create_open(digest.media_file(), media).await {
             Err(ErrorCode::Exist) => {
-                // These files are not in the index: another program created them, or they could not be read or deleted.
+                // Existing files with these names are not in the index: another program created them, or they could not be read or deleted.
                 disk.remove(digest.sidecar_file()).await?;
                 disk.remove(digest.media_file()).await?;
                 disk.create_open(digest.media_file(), media).await?
@@ -194,8 +193,7 @@ impl Cache {
         committed.map(|stamp| (stamp, file))
     }
 
-    /// Waits until the written files are durable, if the options require that. Entries that are stored at the same time share one
-    /// operation.
+    /// Waits until the written files are durable, if the options require that. Entries that are stored at the same time share one sync.
     pub(crate) async fn make_durable(&self, disk: &Disk) -> Result<(), ErrorCode> {
         if self.settings.durability != Durability::Batch {
             return Ok(());
@@ -209,7 +207,7 @@ impl Cache {
                     return synced;
                 }
                 Role::Follower(synced) => match synced.await {
-                    // A sync that began earlier may not include what was written since.
+                    // A sync that began earlier does not necessarily include the files written since.
                     Ok(_) if !began_before => began_before = true,
                     Ok(synced) => return synced,
                     Err(_) => {}

@@ -22,7 +22,7 @@ enum Files {
 }
 
 impl Cache {
-    /// See the WIT.
+    /// Implements `verify`, which the WIT documents.
     pub async fn verify(&self, url: &str) -> Verified {
         let digest = self.lookup_key(url).digest;
         // Until the directory is loaded, the load verifies entries.

@@ -48,7 +48,7 @@ impl Policy for ScriptedPolicy {
     }
 }
 
-/// Entries of size 10, coldest first. Ids from 100 upwards are in use.
+/// Entries of size 10, coldest first. Entries with ids of 100 or more are in use.
 struct Entries(Vec<EntryId>);
 
 impl TierEntries for Entries {
@@ -99,7 +99,7 @@ fn full_batch_of_events_is_reported_immediately() {
 }
 
 #[test]
-fn unknown_and_repeated_ids_are_ignored_and_the_coldest_evicted_instead() {
+fn unknown_and_repeated_ids_are_ignored_and_the_coldest_entry_is_evicted_instead() {
     let (policy, mut tier) = tier();
     let mut entries = Entries(vec![1, 2, 3]);
     policy.answers(Placement::Admit(vec![2, 2, 77, u64::MAX]));
@@ -129,7 +129,7 @@ fn a_refusal_evicts_nothing() {
 }
 
 #[test]
-fn a_victim_in_use_is_restored_and_another_evicted() {
+fn a_victim_in_use_is_restored_and_another_entry_is_evicted() {
     let (policy, mut tier) = tier();
     let mut entries = Entries(vec![100, 1, 2]);
     policy.answers(Placement::Admit(vec![100]));
@@ -140,7 +140,7 @@ fn a_victim_in_use_is_restored_and_another_evicted() {
 }
 
 #[test]
-fn a_candidate_without_space_is_reported_as_removed() {
+fn a_candidate_for_which_there_is_no_space_is_reported_as_removed() {
     let (policy, mut tier) = tier();
     policy.answers(Placement::Admit(vec![]));
     assert_eq!(tier.place(entry(4), 10, &mut Entries(vec![100])), Verdict::NoSpace);
@@ -149,7 +149,7 @@ fn a_candidate_without_space_is_reported_as_removed() {
 }
 
 #[test]
-fn without_a_policy_the_least_recently_used_are_evicted() {
+fn without_a_policy_the_least_recently_used_entries_are_evicted() {
     let mut tier: EvictionTier<ScriptedPolicy> = EvictionTier::new(None);
     let mut entries = Entries(vec![1, 2, 3]);
     assert_eq!(tier.place(entry(4), 15, &mut entries), Verdict::Admitted);

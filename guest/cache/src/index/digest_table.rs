@@ -45,7 +45,7 @@ impl DigestTable {
     }
 }
 
-/// The hash tables themselves use other bits of the number.
+/// The hash tables themselves use other bits of the fingerprint.
 fn shard(fingerprint: u64) -> usize {
     (fingerprint >> 32) as usize % SHARDS
 }

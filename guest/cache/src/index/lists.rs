@@ -14,7 +14,7 @@ pub enum Cursor {
     Compaction,
     /// The next entry to be reported to the policy while the directory is being loaded.
     Loading,
-    /// Where one of the listings in progress continues.
+    /// The entry at which one of the listings in progress continues.
     Listing(u8),
 }
 
@@ -73,7 +73,7 @@ impl Lists {
     pub fn link_newest(&mut self, nodes: &mut Chunks<Node>, slot: Slot) {
         self.uses += 1;
         self.link(nodes, List::Used, slot, NONE, self.uses);
-        // Cursors that were at the end visit it next.
+        // Cursors that were at the end visit this slot next.
         for cursor in [Cursor::Unflushed, Cursor::Compaction, Cursor::Loading] {
             let cursor = &mut self.cursors[cursor.number()];
             if *cursor == NONE {

@@ -110,7 +110,7 @@ fn a_listing_omits_nothing_while_entries_move() {
 }
 
 #[test]
-fn a_listing_continues_without_its_bookmark() {
+fn a_listing_continues_where_it_ended_after_another_one_has_begun() {
     let mut index = filled("abcdef");
     let (_, first) = index.page(None, 2);
     let (_, other) = index.page(None, 4);
@@ -121,7 +121,7 @@ fn a_listing_continues_without_its_bookmark() {
 }
 
 #[test]
-fn concurrent_listings_have_separate_bookmarks() {
+fn concurrent_listings_have_separate_cursors() {
     let mut index = filled("abcdefghij");
     let bookmarks = |index: &Index| (0..lists::LISTINGS).filter_map(|n| index.cursor(Cursor::Listing(n))).collect::<Vec<_>>();
     let (_, slow) = index.page(None, 2);
@@ -132,11 +132,11 @@ fn concurrent_listings_have_separate_bookmarks() {
     let (slots, _) = index.page(slow, 2);
     assert_eq!((slots, bookmarks(&index)), (vec![2, 3], vec![4, 7]));
     assert_eq!(index.page(fast, 9), (vec![7, 8, 9], None));
-    assert_eq!(bookmarks(&index), [4], "a listing that has ended needs no cursor");
+    assert_eq!(bookmarks(&index), [4], "a listing that has ended has no cursor");
     for limit in 1..10 {
         index.page(None, limit);
     }
-    assert_eq!(bookmarks(&index).len(), usize::from(lists::LISTINGS), "their number is limited");
+    assert_eq!(bookmarks(&index).len(), usize::from(lists::LISTINGS), "the number of cursors is limited");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn cursor_advances_to_the_next_entry_when_its_entry_moves_or_is_removed() {
 }
 
 #[test]
-fn the_unflushed_entries_are_those_used_since_the_cursor_passed() {
+fn unflushed_entries_are_those_used_since_the_cursor_reached_the_end() {
     let mut index = filled("abc");
     let unflushed = |index: &mut Index| -> String {
         std::iter::from_fn(|| index.advance(Cursor::Unflushed).map(|slot| letter(index, slot))).collect()
@@ -199,7 +199,7 @@ fn found_entries_are_ordered_before_entries_used_since_the_start() {
     assert_eq!(letters(&index), "baz");
     index.set_cursor(Cursor::Loading, Some(slot(&index, 'a')));
     assert!(index.place_found(found, Cursor::Loading, 2));
-    assert!(!index.place_found(found, Cursor::Loading, 3), "it already has its place");
+    assert!(!index.place_found(found, Cursor::Loading, 3), "the entry is already in its place");
     assert_eq!(letters(&index), "bfaz");
     index.set_cursor(Cursor::Loading, None);
     let last = index.insert_found(unverified('g'));

@@ -33,7 +33,7 @@ impl Cache {
         }
     }
 
-    /// Appends a record that nothing changes any more in the directory, which has this version.
+    /// Appends the record that ends the log: nothing changes in the directory from now on, and the directory has this version.
     pub(crate) async fn append_closed(&self, log: &mut IndexLog, version: u64) -> Result<(), String> {
         let mut records = Vec::new();
         put_closed(&mut records, version);
@@ -47,8 +47,8 @@ impl Cache {
         removed.entries
     }
 
-    /// Returns the removed entries, then the next entries at the cursor, and after the last one the counters, if they differ from those in
-    /// the log.
+    /// Returns the content of the next frame: the removed entries, then the next entries at the cursor, and after the last of them the
+    /// counters, if they differ from those in the log.
     pub(super) fn batch(&self, cursor: Cursor, removed: &[KeyDigest], log: &mut IndexLog) -> Batch {
         let state = &mut *self.state.borrow_mut();
         let mut records = Vec::new();

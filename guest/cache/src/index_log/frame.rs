@@ -9,7 +9,7 @@ const MAGIC: [u8; 8] = *b"mc-log\x00\x01";
 /// The bytes before the records: magic, generation, number, length, checksum.
 pub const HEAD: usize = 8 + 8 + 4 + 4 + 4;
 
-/// The maximum number of bytes of records in a frame that is read.
+/// The maximum total size of the records in a frame, in bytes. A frame that exceeds it counts as damaged.
 pub const MAX_BYTES: usize = 1 << 22;
 
 /// A frame with records. `generation` is that of the file, and `number` counts its frames from 0.

@@ -10,11 +10,11 @@ pub(crate) const LOG: &str = "index.log";
 /// The name of the new log, until it replaces the old one.
 pub(crate) const NEW_LOG: &str = "index.log.new";
 
-/// The bytes of a record about an entry.
+/// The approximate size of a record about an entry, in bytes.
 const RECORD_BYTES: u64 = 70;
 
-/// A log that takes up at most this fraction (1/16) of the disk space that is reserved for everything but entries, within limits, is not
-/// rewritten just because of its size.
+/// A log is not rewritten just because of its size while it takes up at most this fraction (1/16) of the disk space that is reserved for
+/// everything but entries. `SMALL` is the range to which that size is clamped.
 const SMALL_SHARE: u64 = 16;
 const SMALL: RangeInclusive<u64> = 4096..=1 << 18;
 

@@ -10,7 +10,7 @@ use crate::index_log::log_file::{IndexLog, LOG, ReadLog};
 use crate::index_log::record::{Record, read_records};
 use crate::state::State;
 
-/// The bytes that are read at a time.
+/// The number of bytes that are read at a time.
 const CHUNK: u32 = 1 << 20;
 
 /// The number of records that are applied before other calls may proceed.
@@ -21,7 +21,7 @@ impl Cache {
     pub(crate) async fn read_log(&self, disk: &Disk) -> Option<ReadLog> {
         let mut read = self.begin_log_read(disk).await?;
         if !self.continue_log_read(&mut read).await {
-            // Something was lost, so the log is rewritten instead of appended to.
+            // Part of the log is lost, so the log is rewritten instead of appended to.
             (read.log.outdated, read.closed) = (true, None);
         }
         Some(read)

@@ -14,7 +14,7 @@ const CLOSED: u8 = 5;
 /// A record of the log.
 #[derive(Clone, Debug)]
 pub enum Record {
-    /// An entry is stored, as its sidecar described it then, and is the most recently used.
+    /// An entry is stored, as described by its sidecar at that time, and is the most recently used.
     Stored(Entry),
     /// An entry is no longer stored.
     Removed(KeyDigest),
@@ -29,7 +29,7 @@ pub enum Record {
     },
     /// The counters.
     Counters(Vec<u64>),
-    /// The directory was closed, and had this version: see `Disk::version`. Nothing follows.
+    /// The directory was closed with this version (see `Disk::version`). No record follows.
     Closed(u64),
 }
 
@@ -68,7 +68,7 @@ pub fn put_counters(out: &mut Vec<u8>, values: &[u64]) {
     values.iter().take(count.into()).for_each(|value| out.extend(value.to_le_bytes()));
 }
 
-/// Appends the end of the log.
+/// Appends the record that ends the log.
 pub fn put_closed(out: &mut Vec<u8>, version: u64) {
     out.push(CLOSED);
     out.extend(version.to_le_bytes());

@@ -44,7 +44,7 @@ impl Cache {
         Ok(others.replacements)
     }
 
-    /// A scan that failed may have found some of the files.
+    /// Forgets the files that a previous, failed scan may have found.
     async fn forget_earlier_scan(&self) {
         let mut start = 0;
         while start < self.state.borrow().index.slot_count() {

@@ -61,7 +61,7 @@ impl Cache {
     }
 
     /// Verifies entries by their sidecars, in the order in which these were written. Files that were written in succession are close to
-    /// each other on disk, so reading them in that order is several times as fast.
+    /// each other on disk, so reading them in that order is several times faster.
     async fn verify_unread(&self, disk: &Disk, mut unread: Sorted, report: &mut LoadReport) -> Found {
         let mut found = Found::default();
         let mut read = Vec::new();
@@ -196,7 +196,7 @@ impl State {
     /// Records that an entry has this sidecar. Returns whether the sidecar is consistent with the media.
     fn verified(&mut self, handle: u64, (sidecar, stamp): &StampedSidecar, found: &mut Found) -> bool {
         let Some(slot) = self.index.resolve(handle) else { return true };
-        // If it was requested in the meantime, it is already verified.
+        // If the entry was requested in the meantime, it is already verified.
         let Some(known) = self.index.get(slot).filter(|entry| entry.state == EntryState::Unverified).cloned() else { return true };
         if sidecar.size != known.size {
             return false;
