@@ -1,7 +1,7 @@
 //! Repairs JSON with unpaired surrogates.
 //!
-//! Python writes an unpaired surrogate as an escape sequence (`\ud83d`). It is not a character, so strict parsers reject the whole file.
-//! Here it is replaced with U+FFFD, as is usual elsewhere.
+//! Python writes an unpaired surrogate as an escape sequence (`\ud83d`). Such a surrogate is not a character, so strict parsers reject the
+//! whole file. This module replaces it with U+FFFD, as lenient parsers do.
 
 /// Replaces each escaped unpaired surrogate with an escaped U+FFFD.
 #[must_use]

@@ -7,7 +7,7 @@ use crate::media_type::is_media_type;
 /// The media type of media whose type is unknown.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
-/// The maximum length of a validator that is kept, in bytes.
+/// The maximum length of a stored validator, in bytes.
 const LONGEST_VALIDATOR: usize = 1024;
 
 /// Which caches may store media.
@@ -32,13 +32,13 @@ pub struct Metadata {
     pub stored_at: u64,
     /// Which caches may store it.
     pub cacheability: Cacheability,
-    /// How many seconds it stays fresh, counted from when its origin generated it.
+    /// How many seconds the media remains fresh after its origin generated it.
     pub max_age: Option<u32>,
-    /// How many seconds old it was at `stored_at`.
+    /// The age of the media at `stored_at`, in seconds.
     pub age: u32,
-    /// The `ETag` of its origin.
+    /// The `ETag` from its origin.
     pub etag: Option<String>,
-    /// The `Last-Modified` of its origin.
+    /// The `Last-Modified` from its origin.
     pub last_modified: Option<String>,
     /// How long the fetch took, in milliseconds. 0 if unknown.
     pub cost: u32,
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_media_of_matrix_is_private() {
+    fn stored_media_from_matrix_is_private() {
         for (cache_key, is_private, expected) in [
             ("mxc://example.org/a", false, Cacheability::Private),
             ("https://example.org/a", true, Cacheability::Private),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn invalid_media_type_is_replaced_by_octet_stream() {
+    fn an_invalid_media_type_is_replaced_with_octet_stream() {
         let mimetype = |text: &str| Metadata::new(text.into(), "a", 0).mimetype;
         assert_eq!(mimetype("text/plain; charset=utf-8"), "text/plain; charset=utf-8");
         for invalid in ["", "png", "image/png\r\nX: y", "image/p\u{202e}ng", &format!("image/{}", "x".repeat(100_000))] {

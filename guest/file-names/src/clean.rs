@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn invisible_characters_are_removed_and_white_space_is_a_space() {
+    fn invisible_characters_are_removed_and_white_space_becomes_a_space() {
         for (name, clean) in [
             ("nul\0l.gif\0", "null.gif"),
             ("line\r\nX-Header.gif", "lineX-Header.gif"),

@@ -1,7 +1,7 @@
-//! Characters that are invisible or change how others are displayed.
+//! Characters that are invisible or change how other characters are displayed.
 
-/// Whether a character is invisible or changes how others are displayed. Such a character can make two names look alike, or disguise a
-/// name: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`.
+/// Whether a character is invisible or changes how other characters are displayed. Such a character can make two names look alike, or
+/// disguise a name: `invoice<RLO>gpj.exe` looks like `invoiceexe.jpg`.
 ///
 /// These are the code points with the property `Default_Ignorable_Code_Point` in Unicode 16 (including fillers, variation selectors,
 /// joiners and tags), all others in the categories `Cc`, `Cf`, `Zl` and `Zp` (controls, format characters, separators), the blank Braille

@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_extension_follows_the_type() {
+    fn a_wrong_extension_is_replaced_and_a_missing_one_is_added() {
         for (name, mimetype, expected) in [
             ("image.php", "image/png", "image.png"),
             ("GetFile.ashx", "image/jpeg", "GetFile.jpg"),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_matched_name_is_clean() {
+    fn a_name_with_a_matched_extension_is_clean() {
         for (name, expected) in [("../a:b.php", "a_b.png"), ("", "media.png"), ("NUL", "_NUL.png"), ("a .php", "a.png")] {
             assert_eq!(match_extension(name, "image/png"), expected, "{name}");
         }

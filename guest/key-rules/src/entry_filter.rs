@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_selects_byte_for_byte() {
+    fn a_prefix_is_compared_byte_for_byte() {
         assert_eq!(matching(&EntryFilter::Prefix("https://x.org/".into())), [0]);
         assert_eq!(matching(&EntryFilter::Prefix("https://".into())), [0, 1, 3]);
         assert_eq!(matching(&EntryFilter::Prefix(String::new())).len(), KEYS.len());

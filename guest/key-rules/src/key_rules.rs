@@ -27,13 +27,13 @@ pub struct KeyRules {
 }
 
 impl KeyRules {
-    /// Returns the cache key of `url`. A cache key is its own cache key.
+    /// Returns the cache key of `url`. The cache key of a cache key is that cache key itself.
     ///
     /// Names of parameters are compared as written: `%65x` is not `ex`, even if an origin treats them the same. If any parameter is
     /// removed, empty ones (`&&`, or an `&` at the end) are removed too, and so is the `?` if nothing remains after it.
     #[must_use]
     pub fn key<'a>(&self, url: &'a str) -> Cow<'a, str> {
-        // Every hit needs the key, so the most frequent case avoids parsing: without rules, only `mxc://` URLs change.
+        // Every hit needs the key, so the most common case avoids parsing: without rules, only `mxc://` URLs change.
         if self.is_empty() && !url.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mxc:")) {
             return Cow::Borrowed(url);
         }

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_parse_one_by_one_or_together() {
+    fn rules_can_be_parsed_individually_or_as_a_list() {
         let rules: KeyRules = "fragments,*.Example.org:sig+X-Amz-Date,host-case,[::1]:a".parse().unwrap();
         assert!(rules.drop_fragments && rules.lower_case_hosts);
         let parameters: Vec<_> = rules.parameters.iter().map(|rule| (rule.host(), rule.drop().join(" "))).collect();

@@ -3,9 +3,9 @@
 /// A URL of the form `scheme://host…`. Joining the parts with `://`, `?` and `#` yields the URL again.
 pub(crate) struct UrlParts<'a> {
     pub scheme: &'a str,
-    /// Including the `@` after it, or empty.
+    /// The credentials, including the `@` after them, or empty.
     pub userinfo: &'a str,
-    /// Not empty. An IPv6 address includes its brackets.
+    /// The host, which is not empty. An IPv6 address includes its brackets.
     pub host: &'a str,
     /// The port, including the `:` before it, and the path.
     pub rest: &'a str,
@@ -50,7 +50,7 @@ impl<'a> UrlParts<'a> {
     }
 }
 
-/// RFC 3986, section 3.1.
+/// Whether the text is a valid scheme (RFC 3986, section 3.1).
 fn is_scheme(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic())

@@ -1,4 +1,4 @@
-//! Properties of cache keys for arbitrary URLs, checked against a parser of the URL Standard.
+//! Properties of cache keys for arbitrary URLs, checked against a parser that implements the URL Standard.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue has failed")]
 
@@ -149,7 +149,7 @@ proptest! {
         let rules = rules();
         let key = rules.key(&text);
         let Ok(url) = Url::parse(&text) else {
-            // Text that is not a URL does not become one as a key.
+            // If the text is not a URL, its key is not a URL either.
             prop_assert!(Url::parse(&key).is_err(), "{text:?} became {key:?}");
             return Ok(());
         };

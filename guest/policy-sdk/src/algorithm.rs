@@ -21,7 +21,7 @@ pub trait Algorithm: Sized + 'static {
     /// Creates an algorithm that tracks nothing. `capacity` is at least 1: bytes for the disk tier, items for the memory tier.
     ///
     /// # Errors
-    /// The value of an option is invalid. The text says which values are valid.
+    /// Returns an error if the value of an option is invalid. The text says which values are valid.
     fn new(capacity: u64, options: &Options) -> Result<Self, String>;
 
     /// Starts tracking an entry that was admitted and is not tracked yet.

@@ -29,7 +29,7 @@ impl Options {
     /// Checks the given options against the declared ones.
     ///
     /// # Errors
-    /// An option is not declared (the text lists the declared ones), or is given twice.
+    /// Returns an error if an option is not declared (the text lists the declared ones) or is given twice.
     pub fn check(policy: &str, specs: &'static [OptionSpec], given: Vec<(String, String)>) -> Result<Self, String> {
         let mut values: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in given {
@@ -60,17 +60,17 @@ impl Options {
     /// The value of a declared option as a number in a range.
     ///
     /// # Errors
-    /// The value is not such a number; the text states the range.
+    /// Returns an error if the value is not a number in the range; the text states the range.
     pub fn number(&self, name: &str, range: RangeInclusive<f64>) -> Result<f64, String> {
         let text = self.text(name);
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| format!("{name} is {text:?}; it has to be a number from {} to {}", range.start(), range.end()))
     }
 
-    /// The share of `whole` that a declared option gives as a percentage in a range, rounded down, but at least 1.
+    /// The share of `whole` that a declared option specifies as a percentage in a range, rounded down, but at least 1.
     ///
     /// # Errors
-    /// The value is not such a percentage; the text states the range.
+    /// Returns an error if the value is not a percentage in the range; the text states the range.
     pub fn share(&self, name: &str, range: RangeInclusive<f64>, whole: u64) -> Result<u64, String> {
         // Exact for whole percentages of less than 90 TB, and for 10 per cent of less than 900 TB.
         Ok(((whole as f64 * self.number(name, range)? / 100.0) as u64).max(1))
@@ -79,7 +79,7 @@ impl Options {
     /// The index of the value of a declared option in `choices`.
     ///
     /// # Errors
-    /// The value is not one of them; the text lists the choices.
+    /// Returns an error if the value is not one of `choices`; the text lists them.
     pub fn choice(&self, name: &str, choices: &[&str]) -> Result<usize, String> {
         let text = self.text(name);
         let chosen = choices.iter().position(|choice| *choice == text);

@@ -24,7 +24,7 @@ impl<A: Algorithm> PolicyState<A> {
     /// See `policy.create` in the WIT.
     ///
     /// # Errors
-    /// An option is unknown, is given twice, or has an invalid value.
+    /// Returns an error if an option is unknown, is given twice, or has an invalid value.
     pub fn new(capacity: u64, options: Vec<(String, String)>) -> Result<Self, String> {
         let options = Options::check(A::NAME, A::OPTIONS, options)?;
         Ok(Self { algorithm: RefCell::new(A::new(capacity, &options)?), capacity })

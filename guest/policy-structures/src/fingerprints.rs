@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn similar_fingerprints_are_spread_over_any_bits() {
+    fn similar_fingerprints_are_spread_out_in_any_range_of_bits() {
         for bits in [0, 20, 57] {
             for step in [1, 1 << 32, 1 << 57] {
                 let places: std::collections::HashSet<_> = (0..128u64).map(|n| (spread(n * step) >> bits) & 127).collect();

@@ -96,7 +96,7 @@ impl<K: Copy + PartialOrd, T: Copy> Heap<K, T> {
         }
     }
 
-    /// Moves a node away from the top until its children are not less.
+    /// Moves a node away from the top until its children are not smaller.
     fn sink(&mut self, mut at: usize) {
         let node = self.nodes[at];
         loop {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_key_is_popped_first() {
+    fn the_smallest_key_is_popped_first() {
         let mut heap = Heap::default();
         // 37 and 101 are coprime, so every key occurs once.
         (0..101).for_each(|id| heap.push(id, (id + 1) * 37 % 101, 'a'));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn raise_applies_only_a_greater_key() {
+    fn raise_ignores_a_smaller_key() {
         let mut heap = Heap::default();
         (0..4).for_each(|id| heap.push(id, 10 + id, 'a'));
         heap.raise(0, |value| {

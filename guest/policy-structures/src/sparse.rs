@@ -27,7 +27,7 @@ impl<T: Copy> Sparse<T> {
         self.parts.get_mut(at / PART)?.as_mut()?.get_mut(at % PART)
     }
 
-    /// The item at a position, to write it.
+    /// The item at a position, for writing.
     pub fn at(&mut self, at: usize) -> &mut T {
         if at / PART >= self.parts.len() {
             self.parts.resize_with(at / PART + 1, || None);

@@ -35,7 +35,7 @@ fn a_sidecar_is_read_back_as_written() {
 }
 
 #[test]
-fn optional_fields_follow_the_others_and_are_omitted_by_default() {
+fn optional_fields_come_last_and_are_omitted_if_they_have_default_values() {
     let text = |sidecar: &Sidecar| String::from_utf8(sidecar.to_json()).unwrap();
     let shared =
         r#"{"mimetype":"image/png","filename":"ä.png","url":"https://example.com/a.png?x=\"1\"","ts":1732286259.123,"size":1234"#;
@@ -75,7 +75,7 @@ fn times_too_late_to_be_exact_are_clamped_to_the_latest_exact_time() {
 }
 
 #[test]
-fn five_shared_fields_have_the_json_types_of_other_implementations() {
+fn five_shared_fields_have_the_json_types_that_other_implementations_use() {
     let json: Value = serde_json::from_slice(&plain().to_json()).unwrap();
     assert_eq!(json["url"], "https://example.com/a.png?x=\"1\"");
     assert_eq!(json["mimetype"], "image/png");

@@ -19,7 +19,7 @@ fn without_rules_a_url_is_its_own_cache_key() {
 }
 
 #[test]
-fn named_parameters_are_removed_and_everything_else_stays() {
+fn named_parameters_are_removed_and_everything_else_is_kept() {
     let table = [
         ("https://x.org/a?ex=1&is=2&hm=3&", "https://x.org/a"),
         ("https://x.org/a?ex=1&is=2&hm=3&#f", "https://x.org/a#f"),
@@ -67,7 +67,7 @@ fn rule_applies_only_to_its_host_or_with_a_wildcard_to_its_subdomains() {
 }
 
 #[test]
-fn host_of_a_url_is_parsed_as_by_browsers() {
+fn host_of_a_url_is_parsed_the_way_browsers_do() {
     let table = [
         // `\` ends an authority as `/` does, and the last `@` ends the credentials.
         (r"https://evil.net\@x.org/?ex=1", r"https://evil.net\@x.org/?ex=1"),
@@ -81,7 +81,7 @@ fn host_of_a_url_is_parsed_as_by_browsers() {
         ("https://evil.net#@x.org/?ex=1", "https://evil.net#@x.org/?ex=1"),
         ("https://evil.net/x.org/?ex=1", "https://evil.net/x.org/?ex=1"),
         ("https://x.org:80:90/?ex=1", "https://x.org:80:90/"),
-        // Browsers would find a host in these too; here they are their own cache keys.
+        // Browsers find a host in these too. Here, each of them is its own cache key.
         ("https:/x.org/?ex=1", "https:/x.org/?ex=1"),
         ("https:x.org/?ex=1", "https:x.org/?ex=1"),
         (r"https:\\x.org/?ex=1", r"https:\\x.org/?ex=1"),
@@ -117,7 +117,7 @@ fn a_fragment_is_removed_with_its_hash_sign() {
 }
 
 #[test]
-fn the_cache_key_of_matrix_media_is_server_and_id() {
+fn the_cache_key_of_matrix_media_contains_only_the_server_and_the_id() {
     let table = [
         ("mxc://Example.ORG/aBc", "mxc://example.org/aBc"),
         ("MXC://example.org:8448/aBc?x=y#z", "mxc://example.org:8448/aBc"),
@@ -150,7 +150,7 @@ fn discord_attachment_has_one_cache_key_for_all_signatures() {
 }
 
 #[test]
-fn every_preset_can_be_written_as_rules() {
+fn every_preset_can_be_written_out_as_individual_rules() {
     for preset in PRESETS {
         let own = preset.hosts.iter().map(|host| format!("{host}:{}", preset.parameters.join("+")));
         let own: KeyRules = own.chain(["fragments".into(), "host-case".into()]).map(|rule| rule.parse().unwrap()).collect();

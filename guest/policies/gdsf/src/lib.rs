@@ -8,12 +8,12 @@
 //! priority = L + frequency × 1,000,000 × size^beta / size
 //! ```
 //!
-//! Frequency divided by size is the value of one byte of the entry. This alone would keep entries that were once popular forever, so the
-//! inflation `L` is added, which is the priority of the latest victim. An entry that is not requested keeps its priority while `L`
-//! approaches it; a hit recomputes the priority with the current `L`.
+//! Frequency divided by size is the value of one byte of the entry. This alone would keep formerly popular entries forever, so the
+//! inflation `L` is added: the priority of the latest victim. An entry that is not requested keeps its priority while `L` approaches it; a
+//! hit recomputes the priority with the current `L`.
 //!
 //! With `beta` 0, as published, a video of 32 MiB needs 32,768 hits to be worth as much as an icon of 1 KiB with one hit. That minimises
-//! misses, at the cost of many missed bytes. With `beta` 1, size does not count, which makes the policy LFU with aging. Values in between
+//! misses, at the cost of many missed bytes. With `beta` 1, size does not matter, which makes the policy LFU with aging. Values in between
 //! are a compromise.
 //!
 //! A candidate competes immediately: if its own priority is the lowest, it is itself the victim.
@@ -63,11 +63,11 @@ impl Meta {
 
 impl Algorithm for Gdsf {
     const NAME: &'static str = "gdsf";
-    const DOC: &'static str = "Greedy-Dual Size Frequency: keeps what gets the most hits for the space that it takes.";
+    const DOC: &'static str = "Greedy-Dual Size Frequency: keeps the entries with the most hits for the space that they take up.";
     const OPTIONS: &'static [OptionSpec] = &[OptionSpec {
         name: "beta",
         default: "0",
-        doc: "The cost of a miss as a power of the size, from 0 (equal for all: fewest misses) to 1 (by the byte).",
+        doc: "The cost of a miss is the size raised to this power, from 0 (equal for all: fewest misses) to 1 (proportional).",
     }];
 
     fn new(_capacity: u64, options: &Options) -> Result<Self, String> {
@@ -121,7 +121,7 @@ mod tests {
         Entry { hits, ..Entry::new(id, size) }
     }
 
-    /// With entries 0, 1, 2, and so on, of these sizes.
+    /// A policy that tracks entries 0, 1, 2, and so on, of these sizes.
     fn filled(beta: &str, sizes: &[u64]) -> Gdsf {
         let mut gdsf = gdsf(beta);
         (0..).zip(sizes).for_each(|(id, size)| gdsf.insert(&entry(id, *size, 0)));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn of_equal_priorities_the_older_access_is_evicted_first() {
+    fn among_equal_priorities_the_entry_with_the_older_access_is_evicted_first() {
         let mut gdsf = filled("0", &[20, 10]);
         gdsf.accessed(0, 0);
         assert_eq!(gdsf.evict(u64::MAX), [1, 0]);
@@ -152,7 +152,8 @@ mod tests {
     fn a_formerly_popular_entry_is_evicted_when_the_inflation_reaches_it() {
         let mut gdsf = filled("0", &[10]);
         (0..4).for_each(|_| gdsf.accessed(0, 0));
-        // Worth 5 hits. After four new entries, L is worth 4 hits; the fifth entry is worth as much, and more recent.
+        // Entry 0 is worth 5 hits. After four new entries, L is worth 4 hits. The fifth new entry is then worth 5 hits too, and is more
+        // recent.
         for id in 1..=4 {
             gdsf.insert(&entry(id, 10, 0));
             assert_eq!(gdsf.evict(10), [id]);
@@ -162,10 +163,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_counts_from_the_current_inflation() {
+    fn a_hit_recomputes_the_priority_with_the_current_inflation() {
         let mut gdsf = filled("0", &[40, 20, 10]);
         assert_eq!(gdsf.evict(40), [0]);
-        // With L at 25,000, the priority of 1 is now 125,000, above the 100,000 of 2.
+        // With L at 25,000, the priority of entry 1 is now 125,000, which is above the 100,000 of entry 2.
         gdsf.accessed(1, 0);
         assert_eq!(gdsf.evict(u64::MAX), [2, 1]);
     }
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_counts_less_with_a_larger_beta() {
+    fn the_size_matters_less_with_a_larger_beta() {
         let evicted = |beta, hits| {
             let mut gdsf = filled(beta, &[100, 400]);
             (0..hits).for_each(|_| gdsf.accessed(1, 0));

@@ -3,9 +3,9 @@
 //! Yang, Zhang, Qiu, Yue, Rashmi: "FIFO Queues are All You Need for Cache Eviction", SOSP 2023.
 //!
 //! Most entries are not requested again while they are in the cache. New entries therefore enter the small queue, a tenth of the cache.
-//! Those with fewer than two hits when they reach its end are evicted, soon and without having displaced anything valuable. The others move
-//! to the main queue. There, an entry that was requested since it last reached the end is reinserted, up to three times for three hits or
-//! more.
+//! Those with fewer than two hits when they reach its end are evicted early, without having displaced anything valuable. The others move to
+//! the main queue. An entry that reaches the end of the main queue with hits is reinserted, which uses up one hit. At most three hits are
+//! counted.
 //!
 //! A tenth of the cache leaves little time for a second request. The ghost queue therefore remembers the fingerprints of entries that were
 //! evicted from the small queue; these take up no space in the cache. An entry that returns while its ghost exists was evicted too early,
@@ -144,7 +144,7 @@ impl Algorithm for S3Fifo {
             return Placement::Refuse;
         }
         let victims = self.evict(needed);
-        // As long as the cache has free space, the shares do not keep it from being used.
+        // As long as the cache has free space, the shares do not prevent its use.
         let small_is_full = !self.has_evicted && self.small.size() >= self.small_share;
         self.add(candidate, 0, has_ghost || is_large || small_is_full);
         Placement::Admit(victims)

@@ -19,7 +19,7 @@ fn place(s3_fifo: &mut S3Fifo, id: EntryId, size: u64) -> Option<Vec<EntryId>> {
     }
 }
 
-/// Full of entries of size 1: 0 and 1 in the small queue, 2 to 19 in the main queue.
+/// A full cache with entries of size 1: 0 and 1 in the small queue, 2 to 19 in the main queue.
 fn full() -> S3Fifo {
     let mut s3_fifo = s3_fifo(20, &[]);
     (0..20).for_each(|id| assert_eq!(place(&mut s3_fifo, id, 1), Some(vec![])));
@@ -27,25 +27,25 @@ fn full() -> S3Fifo {
 }
 
 #[test]
-fn entry_that_exceeds_the_small_queue_enters_main_while_there_is_space() {
+fn new_entries_enter_main_once_small_is_full_while_the_cache_has_space() {
     let mut s3_fifo = full();
     assert_eq!((s3_fifo.small.size(), s3_fifo.main.size()), (2, 18));
     assert_eq!(place(&mut s3_fifo, 20, 1), Some(vec![0]));
     s3_fifo.removed(1);
     s3_fifo.removed(2);
-    // From here on, new entries enter the small queue, regardless of its size.
+    // From here on, new entries enter the small queue, however full it is.
     assert_eq!((place(&mut s3_fifo, 21, 1), place(&mut s3_fifo, 22, 1)), (Some(vec![]), Some(vec![])));
     assert_eq!((s3_fifo.small.size(), s3_fifo.main.size()), (3, 17));
 }
 
 #[test]
-fn entries_with_one_hit_leave_the_small_queue_and_those_with_two_move_to_main() {
+fn entries_with_one_hit_are_evicted_from_small_and_those_with_two_move_to_main() {
     let mut s3_fifo = full();
     s3_fifo.accessed(0, 0);
     (0..2).for_each(|_| s3_fifo.accessed(1, 0));
     assert_eq!(place(&mut s3_fifo, 20, 1), Some(vec![0]));
     assert_eq!((place(&mut s3_fifo, 21, 1), s3_fifo.entries.queue(1)), (Some(vec![20]), Some(1)));
-    // The main queue exceeds its share now. The entry that moved there is its newest, and its hits are counted from 0 again.
+    // The main queue now exceeds its share. Its newest entry is the one that moved there, whose hits are counted from 0 again.
     assert_eq!(place(&mut s3_fifo, 22, 1), Some(vec![2]));
     assert_eq!(place(&mut s3_fifo, 0, 1), Some(vec![21]));
     assert_eq!(s3_fifo.evict(2), [3, 22]);
@@ -68,7 +68,7 @@ fn an_entry_that_returns_while_its_ghost_exists_enters_main() {
     let mut s3_fifo = full();
     assert_eq!((place(&mut s3_fifo, 20, 1), place(&mut s3_fifo, 0, 1)), (Some(vec![0]), Some(vec![1])));
     assert_eq!((s3_fifo.entries.queue(0), s3_fifo.entries.queue(20)), (Some(1), Some(0)));
-    // The ghost is gone: next time the entry starts in the small queue.
+    // The ghost was used up, so next time the entry starts in the small queue.
     s3_fifo.removed(0);
     assert_eq!((place(&mut s3_fifo, 0, 1), s3_fifo.entries.queue(0)), (Some(vec![]), Some(0)));
 }
@@ -104,7 +104,7 @@ fn a_cache_of_a_few_items_admits_every_item() {
 }
 
 #[test]
-fn a_restored_entry_enters_the_queue_that_its_hits_imply() {
+fn hits_of_a_restored_entry_decide_which_queue_it_enters() {
     let mut s3_fifo = full();
     assert_eq!(s3_fifo.evict(1), [0]);
     s3_fifo.restore(&entry(0, 1, 1));

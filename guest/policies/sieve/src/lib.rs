@@ -9,7 +9,7 @@
 //!
 //! Survivors remain behind the hand, and new entries are inserted in front of it. A new entry that is not requested again is therefore
 //! evicted as soon as the hand reaches it (quick demotion), while a popular one has a whole round of the hand to be requested again (lazy
-//! promotion). CLOCK differs only in that a survivor moves to the new end, which mixes old and new entries.
+//! promotion). CLOCK differs only in that a survivor moves to the newest end, which mixes old and new entries.
 
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Queue, Slab, export_policy};
 
@@ -53,7 +53,7 @@ impl Algorithm for Sieve {
         self.entries.remove(&mut self.queue, id);
     }
 
-    /// Each step of the hand clears a bit, and each hit sets at most one, so there are no more steps than hits over time.
+    /// Each step of the hand clears a bit, and each hit sets at most one, so over time, the hand takes no more steps than there are hits.
     fn victim(&mut self) -> Option<(EntryId, u64)> {
         let mut at = self.hand.or(self.queue.oldest())?;
         while let Some(visited) = self.entries.get_mut(at).filter(|visited| **visited) {
@@ -75,7 +75,7 @@ mod tests {
         Entry { hits, ..Entry::new(id, 10) }
     }
 
-    /// With this number of entries (0, 1, 2, and so on), of which these were visited.
+    /// A policy that tracks this number of entries (0, 1, 2, and so on), of which these were visited.
     fn sieve(entries: u64, visited: &[EntryId]) -> Sieve {
         let mut sieve = Sieve::new(100, &Options::check("sieve", &[], Vec::new()).unwrap()).unwrap();
         (0..entries).for_each(|id| sieve.insert(&entry(id, 0)));
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_visited_entry_gets_a_second_chance_and_no_third() {
+    fn a_visited_entry_gets_a_second_chance_but_not_a_third() {
         assert_eq!(sieve(3, &[0, 0, 0]).evict(u64::MAX), [1, 2, 0]);
     }
 

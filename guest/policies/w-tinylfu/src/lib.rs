@@ -1,4 +1,4 @@
-//! W-TinyLFU for objects of many sizes: a new entry is kept only if it is requested more often per byte than the entries that it displaces.
+//! W-TinyLFU for objects of different sizes: a new entry is kept only if it gets more requests per byte than the entries it displaces.
 //!
 //! Einziger, Friedman, Manes: "TinyLFU: A Highly Efficient Cache Admission Policy", ACM Transactions on Storage, 2017; and for sizes
 //! Einziger, Eytan, Friedman, Manes: "Lightweight Robust Size Aware Cache Management", 2021.
@@ -14,9 +14,9 @@
 //!
 //! Three choices concern sizes:
 //!
-//! - A candidate wins if its frequency *per byte* is greater than that of its victims together. The second paper compares it with the sum
-//!   of their frequencies, which puts a small candidate whose only victim is large at a disadvantage. Another way is to compare it with
-//!   each victim. On a trace of media from 1 KiB to 32 MiB, the comparison per byte misses 3 to 5 % fewer objects than the two others (1 %
+//! - A candidate wins if its frequency *per byte* is greater than that of all its victims combined. The second paper compares it with the
+//!   sum of their frequencies, which puts a small candidate whose only victim is large at a disadvantage. Another way is to compare it with
+//!   each victim. On a trace of media from 1 KiB to 32 MiB, the comparison per byte misses 3 to 5 % fewer objects than the other two (1 %
 //!   if the cache is tiny), and about as many bytes.
 //! - Victims that win become the newest on probation. Otherwise a few formerly popular entries would remain at the end and keep all
 //!   candidates out until their popularity fades.

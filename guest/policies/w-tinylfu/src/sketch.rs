@@ -1,4 +1,4 @@
-//! Estimates in little memory how often an entry was requested recently, whether or not it is stored.
+//! Estimates, with little memory, how often an entry was requested recently, whether or not it is stored.
 
 use media_cache_policy_sdk::{EntryId, MAX_ENTRIES, spread};
 
@@ -50,7 +50,7 @@ impl Sketch {
         }
     }
 
-    /// Raises the estimate of a fingerprint to a given count, if that is higher. Returns whether it is.
+    /// Raises the estimate of a fingerprint to a given count, if that count is higher. Returns whether it was.
     ///
     /// Higher counters include counts of other fingerprints, and are not changed.
     pub fn raise(&mut self, fingerprint: u64, to: u64) -> bool {

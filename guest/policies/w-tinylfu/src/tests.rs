@@ -1,6 +1,6 @@
 use super::*;
 
-/// With a capacity of 100: a window of 20 and a main cache of 80, of which 64 are protected.
+/// A policy with a capacity of 100: a window of 20 and a main cache of 80, of which 64 are protected.
 fn w_tinylfu() -> WTinyLfu {
     WTinyLfu::new(100, &Options::check(WTinyLfu::NAME, WTinyLfu::OPTIONS, Vec::new()).unwrap()).unwrap()
 }
@@ -14,11 +14,11 @@ fn place(policy: &mut WTinyLfu, id: EntryId, size: u64) -> Vec<EntryId> {
     let used = policy.window.size() + policy.probation.size() + policy.protected.size();
     match policy.place(&entry(id, size, 0), (used + size).saturating_sub(100)) {
         Placement::Admit(victims) => victims,
-        Placement::Refuse => unreachable!("it evicts the candidate instead"),
+        Placement::Refuse => unreachable!("the policy evicts the candidate instead"),
     }
 }
 
-/// Full of entries of size 10 that were requested once: 0 to 7 on probation, 8 and 9 in the window.
+/// A full cache with entries of size 10 that were requested once: 0 to 7 on probation, 8 and 9 in the window.
 fn full() -> WTinyLfu {
     let mut policy = w_tinylfu();
     (0..10).for_each(|id| assert_eq!(place(&mut policy, id, 10), []));
@@ -80,15 +80,15 @@ fn a_candidate_wins_if_its_frequency_per_byte_exceeds_that_of_its_victims() {
         (0..hits).for_each(|_| policy.sketch.count(10));
         (place(&mut policy, 10, size), policy.probation.newest())
     };
-    // It is too large for the window, so it is a candidate immediately, against three victims with one request each.
+    // The object is too large for the window, so it is a candidate immediately. It competes with three victims that have one request each.
     assert_eq!(displaced(30, 2), (vec![10], Some(2)));
     assert_eq!(displaced(30, 3), (vec![0, 1, 2], Some(10)));
-    // The third victim frees more than needed: a third of it would be enough.
+    // The third victim frees more than needed: a third of its size would be enough.
     assert_eq!(displaced(21, 2), (vec![0, 1, 2], Some(10)));
 }
 
 #[test]
-fn candidate_competes_with_its_full_size_even_if_there_is_some_space() {
+fn candidate_competes_with_its_full_size_even_if_some_space_is_free() {
     for (times, victims) in [(3, vec![10]), (4, vec![2])] {
         let mut policy = full();
         [0, 1].into_iter().for_each(|id| policy.removed(id));
