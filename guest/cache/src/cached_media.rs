@@ -18,7 +18,7 @@ pub struct CachedMedia {
     pub metadata: Rc<Metadata>,
     /// Identifies the entry, if the media is stored.
     pub handle: Option<u64>,
-    /// Why it is not stored.
+    /// Why the media is not stored.
     pub not_stored: Option<StoreError>,
 }
 
@@ -26,7 +26,7 @@ pub struct CachedMedia {
 pub struct Refreshed {
     /// The fetched media, or the stored media if it is the same.
     pub media: CachedMedia,
-    /// Whether it differs from what was stored.
+    /// Whether the media differs from what was stored.
     pub modified: bool,
 }
 

@@ -252,7 +252,7 @@ impl Index {
         self.used(slot) < lists::FIRST_USE
     }
 
-    /// Where a cursor is.
+    /// The slot at a cursor. `None` at the end.
     #[must_use]
     pub fn cursor(&self, cursor: Cursor) -> Option<Slot> {
         existing(self.lists.cursor(cursor))

@@ -85,7 +85,7 @@ impl Remains {
         self.from(self.tried.undeleted, true)
     }
 
-    /// Records the last entries whose deletion and reading are being retried now. The next attempt starts after them.
+    /// Records the last entries whose deletion or reading is being retried now. The next attempt starts after them.
     pub fn tried(&mut self, undeleted: Option<&KeyDigest>, unreadable: Option<&KeyDigest>) {
         let Tried { undeleted: last_undeleted, unreadable: last_unreadable } = self.tried;
         self.tried =

@@ -15,7 +15,7 @@ pub struct Settings {
     pub directory: String,
     /// The disk budget in bytes, at least 1.
     pub max_disk_bytes: u64,
-    /// The part of it that is reserved for everything but entries, in bytes.
+    /// The part of the disk budget that is reserved for everything but entries, in bytes.
     pub reserved_disk_bytes: u64,
     /// The maximum number of resident entries; 0 for none.
     pub max_memory_items: u32,

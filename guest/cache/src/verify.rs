@@ -17,7 +17,7 @@ enum Files {
     /// The files are consistent. This many bytes were read.
     Intact(u64),
     Damaged,
-    /// This one cannot be read.
+    /// This file cannot be read.
     Unreadable(String, ErrorCode),
 }
 

@@ -56,7 +56,7 @@ struct Written<'a> {
     cost: u32,
 }
 
-/// For fields that are written only if they differ from the default.
+/// Whether a field has its default value, in which case it is not written.
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn unwritten_items_have_the_default_and_memory_is_allocated_near_written_ones() {
+    fn unwritten_items_have_the_default_value_and_only_parts_in_use_take_up_memory() {
         let mut sparse = Sparse::new('-');
         assert!(sparse.get(0).is_none() && sparse.get_mut(1 << 20).is_none() && sparse.allocated() == 0);
         *sparse.at(10 * PART) = 'a';

@@ -41,7 +41,7 @@ pub(crate) struct ReadLog {
 }
 
 impl IndexLog {
-    /// Its generation, and the offset of its end.
+    /// The generation of the log, and the offset of its end.
     pub fn end(&self) -> (u64, u64) {
         (self.generation, self.bytes)
     }

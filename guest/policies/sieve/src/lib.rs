@@ -15,7 +15,7 @@ use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Que
 
 /// A queue and a hand.
 pub struct Sieve {
-    /// The value is the visited bit.
+    /// The value of each entry is its visited bit.
     entries: Slab<bool>,
     queue: Queue,
     /// Where the next search starts. If unset, the search starts at the oldest entry.

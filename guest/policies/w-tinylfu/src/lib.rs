@@ -34,7 +34,7 @@ const MAX_VICTIMS: usize = 256;
 
 /// A window, an admission filter, and a segmented LRU.
 pub struct WTinyLfu {
-    /// The value is the fingerprint.
+    /// The value of each entry is its fingerprint.
     entries: Slab<u64>,
     window: Queue,
     probation: Queue,
