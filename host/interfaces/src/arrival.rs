@@ -19,11 +19,11 @@ pub(crate) struct Arrival<W> {
     abandoned: Notify,
 }
 
-/// The next part of a body from a position on.
+/// The next part of a body, from a given position.
 pub(crate) enum Next<'a, W> {
     /// A piece of a body that is still arriving.
     Piece(Piece),
-    /// The outcome.
+    /// The outcome of the whole body, which has ended.
     Ended(&'a Result<W, FetchError>),
 }
 
@@ -33,12 +33,12 @@ impl<W> Arrival<W> {
         Self { received, expected, outcome, progress: watch::Sender::new(()), abandoned }
     }
 
-    /// The bytes so far.
+    /// The bytes received so far.
     pub fn received(&self) -> &Received {
         &self.received
     }
 
-    /// The announced number of bytes.
+    /// The declared number of bytes.
     pub fn expected(&self) -> Option<u64> {
         self.expected
     }
@@ -75,10 +75,10 @@ impl<W> Arrival<W> {
         }
     }
 
-    /// Waits for bytes from `position` on, or the end.
+    /// Waits for bytes at `position`, or for the end.
     ///
-    /// The last byte of a body whose length was announced can be read only at the end. Until then, more bytes may follow, or it may turn
-    /// out that the body cannot be kept, and readers must not believe that they have all of it.
+    /// The last byte of a body whose length was declared can be read only at the end. Until then, surplus bytes may follow, or it may turn
+    /// out that the body cannot be kept, so readers must not assume that they have the whole body.
     pub async fn next(&self, position: u64, end: u64) -> Next<'_, W> {
         let mut progress = self.progress.subscribe();
         let end = self.expected.map_or(end, |expected| end.min(expected.saturating_sub(1)));
@@ -99,14 +99,14 @@ impl<W> Arrival<W> {
         self.abandoned.notified().await;
     }
 
-    /// Ends the arrival from outside, unless it has already ended.
+    /// Ends the arrival without its writer, unless it has already ended.
     pub fn abandon(&self, failure: FetchError) {
         self.end(Err(failure));
         self.abandoned.notify_one();
     }
 }
 
-/// The right to read a body that is arriving. When it is dropped, the rest is no longer needed.
+/// The right to read a body that is arriving. When it is dropped, the rest of the body is no longer needed.
 #[derive(Debug)]
 pub(crate) struct Readers<W>(pub Arc<Arrival<W>>);
 

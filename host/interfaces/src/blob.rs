@@ -52,14 +52,14 @@ pub(crate) struct Whole {
     /// The space reserved for a body in an unnamed file.
     reservation: Mutex<Option<Reservation>>,
     is_released: AtomicBool,
-    /// The stamp of a file, taken when the digest was computed or confirmed, or earlier.
+    /// The stamp of a file, taken no later than the digest was computed or confirmed.
     stamp: Mutex<Option<FileStamp>>,
     is_condemned: AtomicBool,
     /// Whether reading the file has failed.
     is_unreadable: AtomicBool,
 }
 
-/// A handle to the end of a body that is arriving. Unlike a [`Blob`], it does not keep the download going.
+/// A handle to the end of a body that is still arriving. Unlike a [`Blob`], it does not keep the download running.
 #[derive(Clone, Debug)]
 pub struct Completion(Arc<Arrival<Whole>>);
 
@@ -213,7 +213,7 @@ impl Whole {
 }
 
 impl Blob {
-    /// Up to this many bytes are read, written or digested on the calling thread, since handing over to another thread takes longer.
+    /// Up to this many bytes are read, written or digested on the calling thread, since handing the work to another thread takes longer.
     pub const MAX_INLINE_BYTES: u64 = MAX_INLINE_BYTES;
 
     /// A body that is arriving.
@@ -235,8 +235,8 @@ impl Blob {
         Ok(Whole::new(source, Some(stamp), OnceCell::new(), None).into())
     }
 
-    /// The bytes of an open file to which `body` was just written, or in which it arrived and which was just given a name. The digest is
-    /// that of `body`, if it is known.
+    /// The bytes of an open file to which `body` was just written, or of the file in which `body` arrived, after it was given a name. The
+    /// digest is that of `body`, if it is known.
     ///
     /// # Errors
     /// When the file cannot be inspected, or its length differs from that of `body`.
@@ -283,7 +283,7 @@ impl Blob {
         self.completion().is_some()
     }
 
-    /// The end of the body, if it may still be arriving.
+    /// A handle to the end of the body, if it may still be arriving.
     #[must_use]
     pub fn completion(&self) -> Option<Completion> {
         match &*self.0 {
@@ -355,23 +355,23 @@ impl Blob {
         self.whole().map_or(0, |whole| whole.reservation().as_ref().map_or(0, Reservation::bytes_in_directory))
     }
 
-    /// Notes that the file in which the bytes arrived now has a name and is accounted for as the file of an entry.
+    /// Records that the file in which the bytes arrived now has a name and is accounted for as the file of an entry.
     pub fn end_arrival(&self) {
         if let Some(whole) = self.whole() {
             whole.reservation().take();
         }
     }
 
-    /// Notes that a cache no longer holds these bytes. Returns true on the first call if the bytes are in a file: it may take up space that
-    /// nothing else accounts for.
+    /// Records that a cache no longer holds these bytes. Returns true on the first call if the bytes are in a file, whose space may not be
+    /// accounted for elsewhere.
     #[must_use]
     pub fn release(&self) -> bool {
         let file = self.whole().filter(|whole| whole.file().is_some());
         file.is_some_and(|whole| !whole.is_released.swap(true, Ordering::Relaxed))
     }
 
-    /// If the file of the bytes was removed while it is open: its identity, and its disk space in bytes. `None` if the file has a name, or
-    /// if space is reserved for it.
+    /// The identity of the file and its disk space in bytes, if its name was removed while it is open. `None` if the file has a name, or if
+    /// space is reserved for it.
     #[must_use]
     pub fn removed_file(&self) -> Option<((u64, u64), u64)> {
         let whole = self.whole()?;
@@ -393,7 +393,7 @@ impl Blob {
     /// reads a file, so use it for small counts only.
     ///
     /// # Errors
-    /// When the file cannot be read, or has become shorter.
+    /// When the file cannot be read, or has shrunk.
     pub fn head(&self, count: usize) -> io::Result<Bytes> {
         match (self.whole(), &*self.0) {
             (None, Inner::Arriving(arrival)) => match arrival.outcome() {
@@ -408,7 +408,7 @@ impl Blob {
     /// All bytes. A file is read on another thread, unless it is small.
     ///
     /// # Errors
-    /// When the file cannot be read, or has become shorter; or when the download fails.
+    /// When the file cannot be read, or has shrunk; or when the download fails.
     pub async fn bytes(&self) -> io::Result<Bytes> {
         self.when_whole().await?.source.bytes().await
     }
@@ -445,9 +445,9 @@ impl Blob {
         self.whole()?.digest.get().copied()
     }
 
-    /// Whether the bytes are still those that the blob was created with, as far as the times and the size of its file show. A file of which
-    /// only the times have changed is read and compared with the digest, if that is known. Always true for bytes in memory, and while they
-    /// arrive.
+    /// Whether the bytes are still those that the blob was created with, judging by the times and the size of its file. If only the times
+    /// have changed, the file is read and compared with the digest, if the digest is known. Always true for bytes in memory, and for a body
+    /// that is arriving.
     pub async fn is_intact(&self) -> bool {
         match self.whole() {
             Some(whole) => whole.is_intact().await,
@@ -455,25 +455,26 @@ impl Blob {
         }
     }
 
-    /// Whether the file, its times and its number of names are unchanged, which implies that the bytes are. Always true for bytes in memory
-    /// and while they arrive; false once a read of the file has failed. Unlike [`is_intact`](Self::is_intact), this never reads the file.
+    /// Whether the file, its times and its number of names are unchanged, which implies that the bytes are unchanged. Always true for bytes
+    /// in memory, and for a body that is arriving; false once a read of the file has failed. Unlike [`is_intact`](Self::is_intact), this
+    /// never reads the file.
     #[must_use]
     pub fn is_unchanged(&self) -> bool {
         self.whole().is_none_or(Whole::is_unchanged)
     }
 
-    /// Reads bytes from `position` on, as many as are in memory or in the system's page cache and fit into `buffer`. Returns their number.
-    /// Never waits for a disk.
+    /// Reads bytes starting at `position`: as many as are in memory or in the system's page cache and fit into `buffer`. Returns their
+    /// number. Never waits for a disk.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when none of the bytes are cached now, or while they arrive. Any other error means that the file
-    /// cannot be read or has become shorter; from then on, it does not count as [unchanged](Self::is_unchanged).
+    /// [`io::ErrorKind::WouldBlock`] when none of the bytes are cached now, or while the body is arriving. Any other error means that the
+    /// file cannot be read or has shrunk; from then on, it does not count as [unchanged](Self::is_unchanged).
     pub fn read_cached(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.whole().ok_or(io::ErrorKind::WouldBlock)?.read_cached(position, buffer)
     }
 
-    /// Reads up to `count` bytes from `position` on, on a thread that may block. Advises the system to read `ahead` bytes after them into
-    /// its cache.
+    /// Reads up to `count` bytes starting at `position`, on a thread that may block. Advises the system to read the `ahead` bytes after
+    /// them into its cache.
     ///
     /// # Errors
     /// As for [`read_cached`](Self::read_cached), except for `WouldBlock`; and as for [`bytes`](Self::bytes).
@@ -481,18 +482,18 @@ impl Blob {
         self.when_whole().await?.read(position, count, ahead).await
     }
 
-    /// Marks the bytes as no longer correct. Returns false if this blob or a clone was marked before.
+    /// Marks the bytes as no longer correct. Returns false if this blob or a clone has already been marked.
     #[must_use]
     pub fn condemn(&self) -> bool {
         self.whole().is_some_and(|whole| !whole.is_condemned.swap(true, Ordering::Relaxed))
     }
 
-    /// The bytes in `range`, clipped to the blob, in chunks. If the file has become shorter, the stream ends with an error.
+    /// The bytes in `range`, clipped to the blob, in chunks. If the file has shrunk, the stream ends with an error.
     ///
-    /// For a body that is arriving, a chunk has at most 64 KiB. The stream follows the download, and ends with an error if that fails. The
-    /// last byte of a body with an [expected length](Self::expected_len) follows once the body is known to be complete.
+    /// For a body that is arriving, a chunk has at most 64 KiB. The stream follows the download, and ends with an error if the download
+    /// fails. The last byte of a body with an [expected length](Self::expected_len) follows once the body is known to be complete.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        // The clone keeps a body that is arriving alive, and keeps the space of one that has arrived reserved.
+        // The clone keeps an arriving body alive. Once the body has arrived, the clone keeps its space reserved.
         let blob = self.clone();
         stream::try_unfold(range.start, move |position| {
             let blob = blob.clone();
@@ -559,7 +560,7 @@ impl Completion {
     /// Waits until all bytes have arrived, and returns their number.
     ///
     /// # Errors
-    /// The reason why the download failed, or an error that its body was no longer needed.
+    /// The reason why the download failed, or an error saying that its body was no longer needed.
     pub async fn wait(self) -> Result<u64, FetchError> {
         self.0.ended().await.as_ref().map(|whole| whole.source.len()).map_err(Clone::clone)
     }
@@ -630,7 +631,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn file_that_has_become_shorter_is_an_error() {
+    async fn reading_a_file_that_has_shrunk_is_an_error() {
         let file = file_of(b"0123456789");
         let blob = Blob::from_file(file.clone()).unwrap();
         file.set_len(9).unwrap();
@@ -640,7 +641,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn file_that_another_program_changes_is_not_intact() {
+    async fn file_changed_by_another_program_is_not_intact() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         let open = || {
@@ -662,13 +663,13 @@ mod tests {
         assert!(blob.is_intact().await, "the bytes are the same");
         std::fs::hard_link(&path, directory.path().join("another")).unwrap();
         std::fs::remove_file(&path).unwrap();
-        assert!(blob.is_intact().await, "names are not bytes");
+        assert!(blob.is_intact().await, "a change of names does not affect the bytes");
         assert!(Blob::from("bytes").is_intact().await);
         assert!(blob.clone().condemn() && !blob.condemn(), "only the first call returns true");
     }
 
     #[tokio::test]
-    async fn file_that_cannot_be_read_is_not_unchanged() {
+    async fn file_counts_as_changed_after_a_failed_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a");
         std::fs::write(&path, "0123456789").unwrap();
@@ -686,16 +687,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn stored_bytes_have_the_digest_of_what_was_written_and_are_not_digested_again() {
+    async fn stored_blob_takes_over_the_digest_of_the_written_body_without_recomputing_it() {
         let body = Blob::from("0123456789");
         let digest = body.digest().await.unwrap();
         let file = file_of(b"0123456789");
         let stored = Blob::stored(file.clone(), &body).unwrap();
         assert_eq!(stored.known_digest(), Some(digest));
         assert_eq!(stored.load().await.unwrap().known_digest(), Some(digest));
-        // Other bytes than the blob assumes: since the times are unchanged, only a digest would reveal this.
+        // The file does not contain the bytes of `body`, which only a digest would reveal, since its times are unchanged.
         let others = Blob::stored(file_of(b"9876543210"), &body).unwrap();
-        assert_eq!(others.load().await.unwrap().known_digest(), Some(digest), "it was not computed");
+        assert_eq!(others.load().await.unwrap().known_digest(), Some(digest), "the digest was not computed again");
         assert!(Blob::stored(file_of(b"short"), &body).is_err());
         file.write_all_at(b"9876543210", 0).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
@@ -729,7 +730,7 @@ mod tests {
     }
 
     #[test]
-    fn directory_is_not_a_blob() {
+    fn directory_cannot_become_a_blob() {
         let directory = tempfile::tempdir().unwrap();
         let error = Blob::from_file(Arc::new(File::open(directory.path()).unwrap())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);

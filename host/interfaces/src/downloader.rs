@@ -3,9 +3,10 @@
 //! A [`Downloader`] takes a URL and returns [`FetchedMedia`]: the bytes, their media type and a file name. It may fetch over HTTP or from
 //! anywhere else. An async closure is a downloader, too.
 //!
-//! A downloader returns either the whole body, as its origin meant it, or an error. A body that is cut short, longer than announced, too
-//! large, or encoded although no encoding was requested is a [`FetchError`], never [`FetchedMedia`]. A downloader may return a body that is
-//! still [arriving](crate::ArrivingBody) once everything else about the media is final; such an error then ends the body early.
+//! A downloader returns either the whole body, as the origin intended it, or an error. A body that is cut short, longer than declared, too
+//! large, or encoded although no encoding was requested results in a [`FetchError`], never in [`FetchedMedia`]. A downloader may return a
+//! body that is still [arriving](crate::ArrivingBody) once everything else about the media is final; such an error then ends the body
+//! early.
 
 use futures::future::BoxFuture;
 
@@ -27,15 +28,15 @@ use crate::fetched_media::{Fetched, FetchedMedia, Validators};
 /// }
 /// ```
 pub trait Downloader: Send + Sync + 'static {
-    /// Fetches the media at `url`. The cache sets no time limit; the downloader does. Dropping the future, or the last handle to a body
-    /// that is still arriving, must cancel the download and leave nothing behind.
+    /// Fetches the media at `url`. The cache sets no time limit, so the downloader must set one. Dropping the future, or the last handle to
+    /// a body that is still arriving, must cancel the download and leave nothing behind.
     ///
     /// # Errors
     /// The reason why the download failed. The variant determines the HTTP status of a response and how long the failure is remembered.
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>>;
 
     /// Fetches the media at `url`, unless its current version is still the one with these validators. The default implementation always
-    /// fetches it.
+    /// fetches the media.
     ///
     /// # Errors
     /// As for [`fetch`](Self::fetch).

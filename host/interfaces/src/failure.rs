@@ -69,7 +69,7 @@ macro_rules! for_each_failure {
             #[error("this URL cannot be fetched: {0}")]
             InvalidUrl(reason: String) => "invalid-url", 400;
 
-            /// The downloader must not fetch the URL, or one that it redirects to.
+            /// The downloader is not allowed to fetch the URL, or one that it redirects to.
             #[error("refused: {0}")]
             Refused(reason: String) => "refused", 403;
 
@@ -77,7 +77,7 @@ macro_rules! for_each_failure {
             #[error("the origin has nothing at this URL (status 404)")]
             NotFound => "not-found", 404;
 
-            /// The media is permanently gone from the origin: it responded with 410.
+            /// The media is permanently gone from the origin, which responded with 410.
             #[error("the origin no longer has anything at this URL (status 410)")]
             Gone => "gone", 410;
 
@@ -113,8 +113,8 @@ macro_rules! for_each_failure {
             #[error("the origin sent an incomplete body: {0}")]
             ShortBody(reason: String) => "short-body", 502;
 
-            /// The origin sent more bytes than it announced.
-            #[error("the origin sent more than it announced: {0}")]
+            /// The origin sent more bytes than it declared.
+            #[error("the origin sent more than it declared: {0}")]
             OverlongBody(reason: String) => "overlong-body", 502;
 
             /// The body is empty.
@@ -137,12 +137,12 @@ macro_rules! for_each_failure {
             #[error("the origin redirected more than {0} times")]
             TooManyRedirects(limit: u32) => "too-many-redirects", 502;
 
-            /// The origin is temporarily unavailable. It can be retried after this many seconds, if it stated a time.
+            /// The origin is temporarily unavailable. The download can be retried after this many seconds, if the origin stated a time.
             #[error(fmt = fmt_unavailable)]
             Unavailable(seconds: Option<u32>) => "unavailable", 503;
 
-            /// The downloader has no capacity left, whatever the URL. The download can be retried after this many seconds, if there is an
-            /// estimate.
+            /// The downloader has no capacity left, regardless of the URL. The download can be retried after this many seconds, if there is
+            /// an estimate.
             #[error(fmt = fmt_overloaded)]
             Overloaded(seconds: Option<u32>) => "overloaded", 503;
 
@@ -238,7 +238,7 @@ mod tests {
             (FetchError::Unreachable(text()), 502, "unreachable", "the origin cannot be reached: because"),
             (FetchError::BrokenAnswer(text()), 502, "broken-answer", "the origin's response cannot be used: because"),
             (FetchError::ShortBody(text()), 502, "short-body", "the origin sent an incomplete body: because"),
-            (FetchError::OverlongBody(text()), 502, "overlong-body", "the origin sent more than it announced: because"),
+            (FetchError::OverlongBody(text()), 502, "overlong-body", "the origin sent more than it declared: because"),
             (FetchError::EmptyBody, 502, "empty-body", "the origin sent an empty body"),
             (
                 FetchError::PartialBody,

@@ -14,16 +14,16 @@ pub struct FetchedMedia {
     pub filename: String,
     /// The origin's rules for storing the media.
     pub cache_control: CacheControl,
-    /// Identifies this version of the media to its origin.
+    /// Identify this version of the media in conditional requests.
     pub validators: Validators,
 }
 
 /// An origin's rules for storing a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
-    /// Which caches may store it.
+    /// Which caches may store the response.
     pub cacheability: Cacheability,
-    /// How many seconds the response stays fresh after the origin generated it, if the origin states it. Entries never expire.
+    /// How many seconds the response remains fresh after the origin generated it, if the origin states this. Entries never expire.
     pub max_age: Option<u32>,
     /// How old the response was when it was fetched, in seconds. 0 if unknown.
     pub age: u32,
@@ -37,12 +37,12 @@ pub enum Cacheability {
     Public,
     /// Only the cache that fetched the response, for the clients that it serves; no shared cache downstream.
     Private,
-    /// None. The media is returned to the requests that wait for it, and is not stored.
+    /// None. The media is returned to the requests that are waiting for it, and is not stored.
     NoStore,
 }
 
-/// Identifies a version of a response to its origin: header values as received, each of 1 to 1024 visible ASCII characters and spaces. The
-/// cache drops other values.
+/// Identifies a version of a response in conditional requests to its origin. The values are those of the response headers, as received.
+/// Each has 1 to 1024 visible ASCII characters and spaces; the cache drops other values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
     /// `ETag`, with its quotes and, for a weak validator, its `W/`.
@@ -64,7 +64,7 @@ impl Validators {
 pub enum Fetched {
     /// The media.
     Media(FetchedMedia),
-    /// The media with the given validators is still current. The payload is what the origin now says about storing it.
+    /// The media with the given validators is still current. The payload contains the origin's current rules for storing it.
     NotModified(CacheControl),
 }
 

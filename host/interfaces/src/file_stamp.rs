@@ -15,10 +15,10 @@ pub(crate) struct FileStamp {
     names: u64,
 }
 
-/// The change to a file.
+/// How a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing.
+    /// Nothing changed.
     None,
     /// The number of its names changed.
     Names,

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentage_is_of_the_file_system() {
+    fn percentage_refers_to_the_size_of_the_file_system() {
         assert_eq!(FreeSpaceFloor::Percent(5).bytes_of(1000), 50);
         assert_eq!(FreeSpaceFloor::Percent(100).bytes_of(u64::MAX), u64::MAX / 100 * 100);
         assert_eq!(FreeSpaceFloor::Bytes(7).bytes_of(1), 7);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::source::{STREAM_CHUNK, read_at, read_chunk};
 
-/// The bytes so far: the first ones in a file, if there is one, and the following ones in a buffer.
+/// The bytes received so far: the first ones in a file, if there is one, and the following ones in a buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Received(Mutex<Bytewise>);
 
@@ -24,7 +24,7 @@ struct Bytewise {
 /// A piece of a body that is arriving.
 pub(crate) enum Piece {
     Memory(Bytes),
-    /// This many bytes of a file, from the requested position.
+    /// Bytes of a file: their position and their number.
     File(Arc<File>, u64, usize),
 }
 
@@ -63,7 +63,7 @@ impl Received {
         (state.buffer.clone(), state.written)
     }
 
-    /// Notes that the [unwritten](Self::unwritten) bytes are now in the file.
+    /// Records that the [unwritten](Self::unwritten) bytes are now in the file.
     pub fn has_written(&self) {
         let state = &mut *self.lock();
         state.written = state.len();
@@ -73,22 +73,22 @@ impl Received {
         }
     }
 
-    /// Continues in this file, which contains everything that was written before.
+    /// Continues in this file, which contains everything that has been written so far.
     pub fn set_file(&self, file: Arc<File>) {
         self.lock().file = Some(file);
     }
 
-    /// Takes the contents of the buffer. Nothing remains of a body in memory.
+    /// Takes the contents of the buffer. This is the whole body if there is no file.
     pub fn take_buffer(&self) -> Vec<u8> {
         Arc::unwrap_or_clone(mem::take(&mut self.lock().buffer))
     }
 
-    /// Closes the file and frees the buffer of a failed body: the space for it is no longer reserved.
+    /// Closes the file and frees the buffer of a failed body, since no space is reserved for it any more.
     pub fn clear(&self) {
         *self.lock() = Bytewise::default();
     }
 
-    /// The next bytes from `position` up to `end`. `None` if there are none.
+    /// The next bytes between `position` and `end`. `None` if there are none.
     pub fn piece(&self, position: u64, end: u64) -> Option<Piece> {
         let state = self.lock();
         let end = end.min(state.len());

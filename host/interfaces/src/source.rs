@@ -19,7 +19,7 @@ const COPY_CHUNK: usize = 256 * 1024;
 /// takes it, and there may be thousands of slow readers.
 pub(crate) const STREAM_CHUNK: usize = 64 * 1024;
 
-/// Up to this many bytes are read, written or digested on the calling thread, since handing over to another thread takes longer.
+/// Up to this many bytes are read, written or digested on the calling thread, since handing the work to another thread takes longer.
 pub(crate) const MAX_INLINE_BYTES: u64 = 16 * 1024;
 
 /// Bytes in memory or in an open file.
@@ -100,7 +100,7 @@ pub(crate) fn read_at(file: &File, position: u64, count: usize) -> io::Result<By
 }
 
 /// Reads the bytes of a file that are in memory: in the system's page cache, or because the file system is in memory. Reads at least one
-/// byte.
+/// byte, or fails.
 pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
     let read = match rustix::io::preadv2(file, &mut [IoSliceMut::new(buffer)], position, ReadWriteFlags::NOWAIT) {
         Ok(read) => read,
@@ -110,8 +110,8 @@ pub(crate) fn read_cached(file: &File, position: u64, buffer: &mut [u8]) -> io::
         Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::INTR | Errno::NOMEM) => 0,
         Err(error) => return Err(error.into()),
     };
-    // 0 can also mean that the file has become shorter, which a blocking read will detect. Kernels such as Linux 5.10 return it before the
-    // end, too.
+    // 0 can also mean that the file has shrunk, which a blocking read will detect. Some kernels, such as Linux 5.10, also return 0 before
+    // the end.
     if read == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(read) }
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn read_chunk(file: Arc<File>, position: u64, count: usize) -> 
     tokio::task::spawn_blocking(move || read_at(&file, position, count)).await.map_err(io::Error::other)?
 }
 
-/// Runs blocking work on this many bytes: on the calling thread if they are few, otherwise on a thread that may block.
+/// Runs blocking work on this many bytes: on the calling thread if there are few, otherwise on a thread that may block.
 pub(crate) async fn run<T: Send + 'static>(bytes: u64, work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     if bytes <= MAX_INLINE_BYTES {
         return work();
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_of_a_file_system_in_memory_is_read_without_another_thread() {
+    fn file_on_an_in_memory_file_system_is_read_without_another_thread() {
         let file = File::from(memfd_create("media", MemfdFlags::CLOEXEC).unwrap());
         file.write_all_at(b"0123456789", 0).unwrap();
         let mut buffer = [0; 4];

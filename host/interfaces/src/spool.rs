@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::free_space_floor::FreeSpaceFloor;
 
-/// The limit for bodies that do not fit in the directory, in bytes. A single body may exceed it.
+/// The limit for bodies that do not fit in the directory, in bytes. A body that is the only one there may exceed it.
 const OVERFLOW: u64 = 1 << 30;
 
 /// The directories in which large bodies arrive, and the space that they take up.
@@ -23,7 +23,7 @@ pub struct Spool {
     directory: PathBuf,
     overflow: Option<PathBuf>,
     floor: FreeSpaceFloor,
-    /// For the directory, in bytes.
+    /// The maximum space for bodies in the directory, in bytes.
     allowance: AtomicU64,
     reserved: Mutex<Reserved>,
 }
@@ -56,7 +56,7 @@ pub enum SpoolError {
     #[error("there is no space for {0} more bytes while other large bodies are arriving")]
     Full(u64),
     /// The file system failed.
-    #[error("the body cannot be written to a temporary file in {}: {error}", directory.display())]
+    #[error("cannot write the body to a temporary file in {}: {error}", directory.display())]
     Io {
         /// The directory of the file.
         directory: PathBuf,
@@ -123,7 +123,7 @@ impl Spool {
             .ok_or(SpoolError::Full(bytes))
     }
 
-    /// Reserves `more` bytes for a body that already has `own` bytes there. Returns whether there was space.
+    /// Reserves `more` bytes for a body that has already reserved `own` bytes there. Returns whether there was space.
     fn take(&self, place: Place, own: u64, more: u64) -> bool {
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         let reserved = reserved.bytes(place);
@@ -145,7 +145,7 @@ impl Spool {
         *reserved = reserved.saturating_sub(bytes);
     }
 
-    /// Whether the file system has this much free space. True if that cannot be determined: a full disk then shows when writing.
+    /// Whether the file system has this much free space. True if that cannot be determined, since writing to a full disk will fail anyway.
     fn has_free(&self, bytes: u64) -> bool {
         self.floor.space_above(&self.directory).is_none_or(|available| bytes <= available)
     }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn body_beyond_the_allowance_overflows_if_it_is_alone_there_or_fits() {
+    fn body_beyond_the_allowance_goes_to_the_overflow_if_it_fits_or_is_alone_there() {
         let (directory, overflow) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let spool = spool(directory.path(), Some(overflow.path()), 100);
         let mut large = spool.reserve(OVERFLOW + 1).unwrap();
@@ -270,12 +270,12 @@ mod tests {
         assert_eq!(spool.reserve(100).unwrap().place, Place::Directory);
         drop(large);
         let kept = [spool.reserve(101).unwrap(), spool.reserve(OVERFLOW - 101).unwrap(), spool.reserve(90).unwrap()];
-        assert!(kept[2].overflow(90).is_err(), "the others are there");
+        assert!(kept[2].overflow(90).is_err(), "other bodies are in the overflow directory");
         assert_eq!(kept.map(|reservation| reservation.place), [Place::Overflow, Place::Overflow, Place::Directory]);
     }
 
     #[test]
-    fn directory_is_private_and_created_only_below_one_that_exists() {
+    fn directory_is_private_and_created_only_if_its_parent_exists() {
         use std::os::unix::fs::PermissionsExt;
         let root = tempfile::tempdir().unwrap();
         unnamed_file(&root.path().join("new")).unwrap();

@@ -1,5 +1,5 @@
 //! A body that is received chunk by chunk: in memory while it is small, then in an unnamed file. Receiving a body takes little memory,
-//! however large it is, and its digest is computed as it arrives.
+//! regardless of its size, and its digest is computed as it arrives.
 
 use std::fs::File;
 use std::io;
@@ -33,8 +33,8 @@ pub struct SpooledBody {
 }
 
 impl SpooledBody {
-    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file. If its length was announced, space for all of it is reserved
-    /// at the start, otherwise as it arrives.
+    /// Keeps up to `max_memory_bytes` in memory; a longer body goes to a file. If its length was declared (`announced`), space for the
+    /// whole file is reserved at the start, otherwise as the body arrives.
     #[must_use]
     pub fn new(max_memory_bytes: u64, spool: Arc<Spool>, announced: Option<u64>) -> Self {
         Self { max_memory_bytes, spool, announced, hasher: Sha256::new(), received: Arc::default(), file: None }
@@ -74,7 +74,7 @@ impl SpooledBody {
         self.received.head(count)
     }
 
-    /// The complete body.
+    /// Ends the body, and returns it.
     ///
     /// # Errors
     /// When the file cannot be written.
@@ -207,7 +207,7 @@ impl SpooledFile {
         }
     }
 
-    /// Writes the contents of the buffer, and keeps them in the buffer if the file system fails.
+    /// Writes the contents of the buffer. If the file system fails, they remain in the buffer.
     async fn write(&mut self) -> Result<io::Result<()>, SpoolError> {
         let (file, (buffer, position)) = (self.file.clone(), self.received.unwritten());
         let written = tokio::task::spawn_blocking(move || file.write_all_at(&buffer, position)).await;
@@ -218,7 +218,7 @@ impl SpooledFile {
         Ok(written)
     }
 
-    /// Continues in a file in the overflow directory.
+    /// Moves the body to a file in the overflow directory, and continues there.
     async fn relocate(&mut self, bytes: u64) -> Result<(), SpoolError> {
         let reservation = self.reservation.overflow(bytes)?;
         let file = reservation.create_file().await?;
@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(spool.arriving_bytes(), STEP + 10);
             let other = body.clone();
             drop(body);
-            assert_eq!(spool.arriving_bytes(), STEP + 10, "it is in use");
+            assert_eq!(spool.arriving_bytes(), STEP + 10, "a clone is in use");
             drop(other);
             assert_eq!(spool.arriving_bytes(), 0);
         }
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_is_read_while_it_arrives() {
+    async fn body_is_readable_while_it_arrives() {
         for limit in [0, 100_000, 1 << 20] {
             let mut body = SpooledBody::new(limit, Spool::temporary(), None);
             body.append(chunk(10)).await.unwrap();
@@ -333,7 +333,7 @@ mod tests {
             });
             assert_eq!((blob.len(), blob.head(20).unwrap(), blob.is_arriving()), (10, chunk(10), true));
             assert_eq!((blob.known_digest(), blob.in_memory(), blob.expected_len()), (None, None, None));
-            // More than a single write to the file.
+            // More than one write to the file.
             writer.append(chunk(WRITE_BUFFER)).await.unwrap();
             writer.append(chunk(7)).await.unwrap();
             let sent = [chunk(10), chunk(WRITE_BUFFER), chunk(7)].concat();
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn last_byte_of_an_announced_length_comes_at_the_end() {
+    async fn last_byte_of_a_declared_length_is_readable_only_at_the_end() {
         for fails in [false, true] {
             let mut body = SpooledBody::new(100, Spool::temporary(), Some(10));
             body.append(chunk(10)).await.unwrap();
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn body_ends_early_when_its_writer_is_gone_and_is_abandoned_with_its_last_reader() {
+    async fn body_ends_early_without_its_writer_and_is_abandoned_without_readers() {
         let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
         drop(writer);
         assert!(blob.finished().await.is_err() && blob.bytes().await.is_err() && blob.head(1).is_err());
@@ -377,7 +377,7 @@ mod tests {
         let (blob, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
         let (mut abandoned, stream, weak) = (Box::pin(writer.abandoned().wait()), blob.stream(0..1), blob.downgrade());
         drop(blob);
-        assert!((&mut abandoned).now_or_never().is_none(), "the stream reads it");
+        assert!((&mut abandoned).now_or_never().is_none(), "the stream still reads the body");
         drop(stream);
         abandoned.await;
         assert!(weak.upgrade().is_none());

@@ -8,7 +8,7 @@ use crate::blob::Blob;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TranscodeError {
-    /// A short name for this kind of failure for metrics, in lower case with hyphens.
+    /// A short name for this kind of failure, in lower case with hyphens. It is used in metrics.
     pub name: &'static str,
     /// What failed, with the relevant numbers and limits, for people.
     pub message: String,
@@ -19,7 +19,7 @@ pub struct TranscodeError {
 pub struct Original<'a> {
     /// The whole body.
     pub body: Blob,
-    /// Its media type, one of the [accepted ones](Transcoder::accepted_types).
+    /// The media type, one of the [accepted ones](Transcoder::accepted_types).
     pub mimetype: &'a str,
     /// The URL that it was downloaded from or uploaded for, if the host knows it. It may contain secrets.
     pub url: Option<&'a str>,
@@ -39,9 +39,9 @@ pub enum Transcoded {
 pub struct Conversion {
     /// The new bytes, at least one.
     pub body: Blob,
-    /// Their media type, such as `video/mp4`.
+    /// The media type of the new bytes, such as `video/mp4`.
     pub mimetype: String,
-    /// Their file extension without a dot, such as `mp4`: 1 to 16 ASCII letters and digits.
+    /// The file extension for this type, without a dot, such as `mp4`: 1 to 16 ASCII letters and digits.
     pub extension: String,
 }
 
@@ -50,7 +50,8 @@ pub trait Transcoder: Send + Sync + 'static {
     /// The media types that [`transcode`](Self::transcode) accepts, in lower case and without parameters. The list must always be the same.
     fn accepted_types(&self) -> Vec<String>;
 
-    /// Converts media of an accepted type. The cache sets no time limit; the transcoder does. Dropping the future must cancel the work.
+    /// Converts media of an accepted type. The cache sets no time limit, so the transcoder must set one. Dropping the future must cancel
+    /// the work.
     ///
     /// # Errors
     /// See [`TranscodeError`]. The media is then stored unchanged. The cache logs the failure at level `debug`, without the URL; a
