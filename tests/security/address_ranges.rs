@@ -1,4 +1,5 @@
-//! Compares the classification of addresses with an independent one, written octet by octet, near every boundary in either of them.
+//! Compares the classification of addresses with an independent reference, which is written octet by octet, near every range boundary in
+//! either of them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -29,7 +30,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     (0x2000..0x4000).contains(&a) && !special && !isatap
 }
 
-/// The first addresses of ranges: special ones, and those that follow them.
+/// The first addresses of special ranges, and of the ranges that follow them.
 #[rustfmt::skip]
 const V4: &[[u8; 4]] = &[
     [0, 0, 0, 0], [1, 0, 0, 0], [10, 0, 0, 0], [11, 0, 0, 0], [100, 64, 0, 0], [100, 128, 0, 0], [127, 0, 0, 0], [128, 0, 0, 0],
@@ -56,7 +57,7 @@ fn v4() -> impl Strategy<Value = Ipv4Addr> {
 fn v6() -> impl Strategy<Value = Ipv6Addr> {
     let border = || prop::sample::select(V6).prop_map(|border| u128::from(border.parse::<Ipv6Addr>().unwrap()));
     let near = (border(), -300_i128..=300).prop_map(|(border, offset)| border.wrapping_add(offset as u128));
-    // After the same prefix: arbitrary bits, and bits that are an ISATAP identifier, or nearly one.
+    // A prefix from the list followed by arbitrary bits, and any bits with an ISATAP identifier, or with something close to one.
     let behind = (border(), 0_u32..=127, any::<u128>()).prop_map(|(border, kept, rest)| border | (rest >> kept));
     let isatap = (any::<u128>(), prop::sample::select(&[0_u128, 0x0100, 0x0200, 0x0300, 0x8200][..]), 0x5efc_u128..0x5f00)
         .prop_map(|(other, top, mark)| (other & !(0xffff_ffff << 32)) | (top << 48) | (mark << 32));
@@ -70,18 +71,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn ipv4_addresses_are_classified_as_by_the_reference(address in v4()) {
+    fn classification_of_ipv4_addresses_matches_the_reference(address in v4()) {
         prop_assert_eq!(special_use(IpAddr::V4(address)).is_none(), is_public_v4(address), "{}", address);
     }
 
     #[test]
-    fn ipv6_addresses_are_classified_as_by_the_reference(address in v6()) {
+    fn classification_of_ipv6_addresses_matches_the_reference(address in v6()) {
         prop_assert_eq!(special_use(IpAddr::V6(address)).is_none(), is_public_v6(address), "{}", address);
     }
 }
 
 #[test]
-fn addresses_around_every_range_boundary_are_classified_as_by_the_reference() {
+fn classification_around_every_range_boundary_matches_the_reference() {
     for &border in V4 {
         let first = u32::from(Ipv4Addr::from(border));
         for address in [first.wrapping_sub(1), first, first.wrapping_add(1)].map(Ipv4Addr::from) {

@@ -7,7 +7,7 @@ const PAGE: &[u8] = b"<!DOCTYPE html><title>Please sign in</title>";
 
 /// One way to misbehave.
 pub struct Behaviour {
-    /// What the origin does, as in the table.
+    /// What the origin does, as worded in the table.
     pub name: &'static str,
     pub script: Vec<Step>,
     /// The status of the response.
@@ -29,7 +29,7 @@ pub fn remembered(code: &str) -> &'static str {
     match code {
         "gone" | "too-large" | "unacceptable-type" | "unavailable-for-legal-reasons" => "5 minutes",
         "not-found" | "denied" | "refused" | "too-many-redirects" => "1 minute",
-        "unavailable" => "as long as it requests",
+        "unavailable" => "as long as the origin requests",
         _ => "10 seconds",
     }
 }
@@ -105,7 +105,7 @@ fn redirects() -> Vec<Behaviour> {
         behaviour("redirects without a `Location`", vec![send_response("302 Found", "", b"")], 502, "origin-status", "302"),
         behaviour("redirects to another scheme", to("file:///etc/passwd"), 403, "refused", "scheme is file"),
         behaviour("redirects to a private address", to("http://10.0.0.1/a.gif"), 403, "refused", "not a public address"),
-        behaviour("redirects with credentials", to("http://me:secret@127.0.0.1/"), 403, "refused", "credentials"),
+        behaviour("redirects to a URL with credentials", to("http://me:secret@127.0.0.1/"), 403, "refused", "credentials"),
         behaviour("redirects to an invalid host name", to("http://a..example/"), 403, "refused", "host name is invalid"),
         behaviour("redirects to a URL that is too long", to(&long), 403, "refused", "more than the limit of 8192"),
     ]
@@ -138,9 +138,9 @@ fn bodies() -> Vec<Behaviour> {
             "short-body",
             "",
         ),
-        behaviour("sends more bytes than it announced", vec![send_text(&format!("{six}GIF89a!"))], 502, "overlong-body", "6 bytes"),
+        behaviour("sends more bytes than it declared", vec![send_text(&format!("{six}GIF89a!"))], 502, "overlong-body", "6 bytes"),
         behaviour(
-            "sends more bytes than it announced, in a later segment",
+            "sends more bytes than it declared, in a later segment",
             vec![send_text(&format!("{six}GIF")), Step::Pause, send_text("89a!")],
             502,
             "overlong-body",
@@ -150,7 +150,7 @@ fn bodies() -> Vec<Behaviour> {
         behaviour("sends more data after the last chunk", vec![chunked("0\r\n\r\n!")], 502, "overlong-body", "last chunk"),
         behaviour("sends an empty body", vec![send_response("200 OK", "", b"")], 502, "empty-body", "empty"),
         behaviour(
-            "announces a body larger than the limit",
+            "declares a body larger than the limit",
             vec![send_text(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", mebibyte + 1)), Step::Stall],
             413,
             "too-large",
@@ -207,14 +207,14 @@ fn framing() -> Vec<Behaviour> {
             "chunked",
         ),
         behaviour(
-            "announces two different lengths",
+            "declares two different lengths",
             send_framed("Content-Length: 6\r\nContent-Length: 7\r\n", "GIF89a!"),
             502,
             "broken-answer",
             "content-length",
         ),
         behaviour(
-            "announces a length and uses chunked coding",
+            "declares a length and uses chunked coding",
             send_framed(&format!("Content-Length: 6\r\n{chunked}"), once),
             502,
             "broken-answer",
@@ -290,7 +290,7 @@ fn times() -> Vec<Behaviour> {
             vec![send_text(begun), send_text("GIF"), Step::Stall],
             504,
             "timed-out",
-            "no data of the body",
+            "no body data",
         ),
         behaviour("sends the body too slowly", vec![send_text(begun), Step::Drip], 504, "timed-out", "too slowly"),
     ]

@@ -1,4 +1,4 @@
-//! Matrix media through a homeserver, and which hosts receive the token.
+//! Matrix media that is fetched through a homeserver, and the hosts that receive the token.
 
 use media_cache::{Downloader, FetchError};
 use media_cache_http_downloader::{AccessRules, Homeserver, HttpDownloader, HttpOptions};
@@ -30,13 +30,13 @@ async fn access_token_is_sent_only_to_the_homeserver() {
     assert_eq!(strict.fetch("mxc://example.org/abc").await.unwrap().body.in_memory().unwrap(), "media");
     assert_eq!(server.new_requests(), [(format!("{PREFIX}abc"), true)]);
 
-    // The exception applies to requests to the homeserver, but not to redirects or to URLs that contain its address.
+    // The exemption from the address rules applies to requests to the homeserver, but not to redirects or to URLs that contain its address.
     for url in ["mxc://example.org/itself", "mxc://example.org/inside", &format!("{base}/abc"), &format!("{base}{PREFIX}abc")] {
         assert!(matches!(failure(&strict, url).await, FetchError::Refused(_)), "{url}");
     }
     assert_eq!(server.new_requests(), [(format!("{PREFIX}itself"), true), (format!("{PREFIX}inside"), true)]);
 
-    // If access rules permit them, redirects and URLs with its address are fetched like any other, without the token.
+    // If the access rules permit it, redirects and URLs with the homeserver's address are fetched like any other, without the token.
     let lenient = downloader(&base, &["127.0.0.0/8"]);
     for url in ["mxc://example.org/itself", &format!("{base}{PREFIX}abc")] {
         lenient.fetch(url).await.unwrap();
@@ -58,7 +58,7 @@ async fn redirect_from_the_homeserver_to_another_host_omits_the_token() {
 }
 
 #[tokio::test]
-async fn errors_of_the_homeserver_are_reported() {
+async fn errors_from_the_homeserver_are_reported() {
     let server = TestHomeserver::start("127.88.0.1").await;
     let downloader = downloader(&format!("http://{}", server.address()), &[]);
     assert_eq!(failure(&downloader, "mxc://example.org/lost").await, FetchError::NotFound);
@@ -74,7 +74,7 @@ async fn errors_of_the_homeserver_are_reported() {
 }
 
 #[tokio::test]
-async fn command_line_reads_the_token_from_a_file_and_reports_an_unusable_one() {
+async fn command_line_reads_the_token_from_a_file_and_reports_an_unusable_file() {
     let (server, dir) = (TestHomeserver::start("127.88.0.1").await, ServiceDirectory::create());
     let (base, directory) = (format!("http://{}", server.address()), dir.cache());
     let directory = directory.to_str().unwrap();
@@ -94,7 +94,7 @@ async fn command_line_reads_the_token_from_a_file_and_reports_an_unusable_one() 
 }
 
 #[tokio::test]
-async fn media_fetched_with_the_token_stays_private_after_a_restart() {
+async fn media_fetched_with_the_token_remains_private_after_a_restart() {
     let (server, dir) = (TestHomeserver::start("127.88.0.1").await, ServiceDirectory::create());
     let base = format!("http://{}", server.address());
     let token = dir.write("token", TOKEN.as_bytes());

@@ -1,4 +1,4 @@
-//! The service against hostile URLs and origins: access rules, redirects, resolvers, and origins that misbehave byte by byte.
+//! Tests of the service against hostile URLs and origins: access rules, redirects, resolvers, and origins that misbehave byte by byte.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -27,10 +27,10 @@ const LIMITS: [&str; 8] = [
 /// Valid media.
 const GOOD: &[u8] = b"GIF89a\x01\0\x01\0 and so on";
 
-/// How many ways are tested concurrently.
+/// How many behaviours are tested concurrently.
 const AT_ONCE: usize = 6;
 
-/// The path for the way of misbehaving with this number.
+/// The path at which the origin shows the behaviour with this number.
 fn path(index: usize) -> String {
     format!("/{index}.gif")
 }
@@ -83,12 +83,12 @@ async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn without_reused_connections_what_an_origin_sends_behind_an_answer_is_given_to_nobody() {
+async fn surplus_after_a_response_never_answers_another_request_if_connections_are_not_reused() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--reuse-origin-connections", "never"]).await;
     let [Step::Send(good_answer)] = good() else { panic!("the response is not in one piece") };
     let evil = send_response("200 OK", "Content-Type: image/x-evil\r\n", b"evil");
-    // The timing of the additional response may change the result for the response that it follows, but for no other.
+    // The timing of the additional response may change the result of the request that it follows, but of no other request.
     let at_once = origin.follows("/at-once.gif", &[Step::Send(good_answer.clone()), evil.clone()]);
     let later = origin.follows("/later.gif", &[Step::Send(good_answer), Step::Pause, evil]);
     let after = |index: usize| origin.follows(&format!("/after-{index}.gif"), &good());
@@ -121,6 +121,6 @@ fn documented_table_lists_exactly_these_behaviours() {
     let table = docs.split("## Origins that misbehave").nth(1).unwrap().split("\n## ").next().unwrap();
     let documented: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
     let expected: Vec<String> = all().iter().chain([&without_proof()]).map(Behaviour::line).collect();
-    assert_eq!(documented, expected, "it has to be:\n{}", expected.join("\n"));
+    assert_eq!(documented, expected, "the table must be:\n{}", expected.join("\n"));
     assert!(all().iter().all(|behaviour| !remembered(behaviour.code).is_empty()));
 }

@@ -1,4 +1,4 @@
-//! The rules about hosts, ports and addresses, in a downloader.
+//! How a downloader applies the rules about hosts, ports and addresses.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ async fn port_rules_also_apply_to_allowed_addresses() {
 }
 
 #[tokio::test]
-async fn localhost_names_are_loopback_without_the_resolver() {
+async fn localhost_names_lead_to_loopback_without_using_the_resolver() {
     let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = |name: &str| origin.url("/a.png").replace("127.0.0.1", name);
@@ -81,7 +81,7 @@ async fn localhost_names_are_loopback_without_the_resolver() {
 }
 
 #[tokio::test]
-async fn ipv4_mapped_address_is_allowed_if_its_ipv4_address_is() {
+async fn ipv4_mapped_address_is_allowed_if_its_ipv4_address_is_allowed() {
     let origin = HttpOrigin::start().await;
     origin.serves("/a.png", "image/png", b"png".to_vec());
     let url = origin.url("/a.png").replace("127.0.0.1", "mapped.example");

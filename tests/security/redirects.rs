@@ -1,4 +1,4 @@
-//! Redirects: each hop is checked as if it had been requested.
+//! Redirects: each hop is checked as if it had been requested directly.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::vectors::all;
 
-/// An address of this machine that is in none of the vectors. Denied services may listen on the other addresses.
+/// An address of this machine that is in none of the vectors. Services that must not be reached may listen on the other addresses.
 const HERE: &str = "127.99.0.1";
 const ONLY_HERE: &str = "127.99.0.1/32";
 
@@ -44,7 +44,7 @@ async fn redirect_to_a_denied_address_is_not_followed() {
 }
 
 #[tokio::test]
-async fn redirect_to_a_url_that_is_refused_itself_is_not_followed() {
+async fn redirect_to_a_refused_url_is_not_followed() {
     let (mut origin, names) = (RedirectingOrigin::start(HERE).await, Arc::new(ScriptedResolver::default()));
     let downloader = names.downloader(&[ONLY_HERE]);
     // Without a host, the target is a path on the same origin.
@@ -93,7 +93,7 @@ async fn dns_rebinding_does_not_reach_a_denied_address() {
         assert!(matches!(&error, FetchError::Refused(why) if why.starts_with("rebinding.example")), "{error:?}");
     }
 
-    // The same applies if the name changes its address between two hops.
+    // The same applies if the address of the name changes between two hops.
     names.answers("hops.example", &[&[HERE], &["127.0.0.1"]]);
     let location = utf8_percent_encode("/again", NON_ALPHANUMERIC).to_string();
     let error = downloader.fetch(&format!("http://hops.example:{port}/302/{location}")).await.map(|_| ()).unwrap_err();

@@ -1,4 +1,4 @@
-//! Mistakes of origins that are tolerated, as in browsers: the second table in `docs/downloads.md`.
+//! Mistakes by origins that are tolerated, as in browsers: the second table in `docs/downloads.md`.
 
 use media_cache_test_support::raw_origin::{RawOrigin, Step, send_response, send_text};
 use media_cache_test_support::service_directory::ServiceDirectory;
@@ -6,9 +6,9 @@ use media_cache_test_support::workspace::workspace_file;
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01";
 
-/// A mistake, and how the media is stored nevertheless.
+/// A mistake, and how the media is nevertheless stored.
 struct Mistake {
-    /// What the origin does, as in the table.
+    /// What the origin does, as worded in the table.
     name: &'static str,
     /// The last segment of the URL.
     path: &'static str,
@@ -98,7 +98,7 @@ fn all() -> Vec<Mistake> {
 }
 
 #[tokio::test]
-async fn mistakes_of_origins_are_tolerated_as_in_browsers() {
+async fn mistakes_that_browsers_tolerate_are_tolerated() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&["--transcoder", "none"]).await;
     for (index, mistake) in all().into_iter().enumerate() {
@@ -110,7 +110,7 @@ async fn mistakes_of_origins_are_tolerated_as_in_browsers() {
 }
 
 #[tokio::test]
-async fn redirect_with_raw_bytes_is_followed_with_the_bytes_escaped() {
+async fn raw_bytes_in_a_redirect_are_percent_encoded() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     for (index, (location, target)) in
@@ -142,5 +142,5 @@ fn documented_table_lists_exactly_these_mistakes() {
     let table = docs.split("## Mistakes that are tolerated").nth(1).unwrap().split("\n## ").next().unwrap();
     let documented: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
     let expected: Vec<String> = all().iter().map(Mistake::line).collect();
-    assert_eq!(documented, expected, "it has to be:\n{}", expected.join("\n"));
+    assert_eq!(documented, expected, "the table must be:\n{}", expected.join("\n"));
 }

@@ -1,5 +1,5 @@
 //! Addresses and URLs that must be refused, and some that must not be. They are tested against the rules, and with a downloader whose
-//! connections would be noticed.
+//! connection attempts would be detected.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ fn urls_of_public_vectors_are_allowed() {
 }
 
 #[test]
-fn denied_urls_are_neither_resolved_nor_connected_to() {
+fn denied_urls_cause_neither_a_lookup_nor_a_connection() {
     let names = Arc::new(ScriptedResolver::default());
     let downloader = names.downloader(&[]);
     let denied: Vec<_> = all().into_iter().filter(|vector| !vector.allowed).map(|vector| vector.url()).collect();
@@ -102,7 +102,7 @@ fn denied_urls_are_neither_resolved_nor_connected_to() {
 }
 
 #[test]
-fn a_name_with_a_denied_address_among_others_is_not_connected_to() {
+fn name_with_a_denied_address_among_others_is_refused_without_a_connection() {
     let names = Arc::new(ScriptedResolver::default());
     let downloader = names.downloader(&[]);
     let denied: Vec<_> = all().into_iter().filter(|vector| !vector.allowed).filter_map(|vector| vector.address()).collect();

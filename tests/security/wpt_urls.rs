@@ -27,7 +27,7 @@ fn urls() -> Vec<String> {
     urls
 }
 
-/// Whether a URL contains an address that may be connected to.
+/// Whether a URL contains a public address.
 fn public_address(url: &str) -> bool {
     match Url::parse(url).ok().as_ref().and_then(Url::host) {
         Some(Host::Ipv4(address)) => special_use(address.into()).is_none(),
@@ -50,14 +50,14 @@ async fn no_url_causes_a_server_error() {
         answer.problem(answer.status);
         refused += usize::from(answer.status == 403);
     }
-    assert!(refused > 500, "most of these URLs are valid, and only {refused} were judged by their hosts");
+    assert!(refused > 500, "most of these URLs are valid, but only {refused} were refused because of their hosts");
     assert!(!service.log().iter().any(|line| line.contains("panicked")), "{:?}", service.log());
     drop(answers);
     service.stop().await;
 }
 
 #[test]
-fn no_url_leads_to_a_connection_if_all_names_have_private_addresses() {
+fn no_url_leads_to_a_connection_if_all_names_resolve_to_private_addresses() {
     let names = Arc::new(ScriptedResolver::default());
     names.answers_otherwise(&["127.0.0.1"]);
     let downloader = names.downloader(&[]);
