@@ -73,9 +73,9 @@ async fn config_show_and_errors_hide_values_of_secret_headers() {
     }
 
     for (header, why) in [
-        ("Private-Token: top-secret", "every host in a URL would receive"),
+        ("Private-Token: top-secret", "would be sent to the host of any URL"),
         ("X-Foo top-secret=a: b", "is not a host"),
-        ("Authorization: top-secret", "every host in a URL would receive"),
+        ("Authorization: top-secret", "would be sent to the host of any URL"),
         ("Host: top-secret", "it is the host of the URL"),
         ("Range: top-secret", "media is always fetched as a whole"),
         ("top-secret", "`NAME: VALUE`"),

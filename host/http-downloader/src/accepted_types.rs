@@ -1,4 +1,4 @@
-//! Which media types are accepted.
+//! Patterns that decide which media types are accepted.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,8 +6,8 @@ use std::str::FromStr;
 use crate::media_type::is_restricted_name;
 use crate::registered_types::registered_type;
 
-/// Accepts media types (`image/png`, `image/*`, `*/*`) or, after `!`, excludes them (`!text/html`). Types have their registered names:
-/// `image/jpg` stands for `image/jpeg`.
+/// Accepts media types (`image/png`, `image/*`, `*/*`) or, after `!`, excludes them (`!text/html`). Aliases are replaced by registered
+/// names: `image/jpg` means `image/jpeg`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypePattern {
     excludes: bool,
@@ -17,11 +17,11 @@ pub struct TypePattern {
 
 /// The text is not a [`TypePattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a pattern for media types; use the form image/png, image/* or */*, with a leading ! to exclude types")]
+#[error("{0:?} is not a media type pattern; use the form image/png, image/* or */*, with a leading ! to exclude types")]
 pub struct InvalidTypePattern(String);
 
 impl TypePattern {
-    /// The default patterns: media and files of every kind, but no pages. A page is usually an error message with the status 200.
+    /// The default patterns: media and files of every kind except web pages. A page is usually an error message with the status 200.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
         let accepted = ["application", "audio", "font", "image", "model", "text", "video"].map(|kind| (false, kind, "*"));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_accept_media_and_files_but_no_pages() {
+    fn default_patterns_accept_media_and_files_but_not_web_pages() {
         let defaults = TypePattern::defaults();
         for mimetype in [
             "image/png",

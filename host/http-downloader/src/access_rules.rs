@@ -8,13 +8,14 @@ use url::{Host, Url};
 use crate::host_pattern::HostPattern;
 use crate::special_addresses::{SpecialUse, embedded_v4, special_use};
 
-/// Decides which origins may be fetched from. By default, these are all hosts with a public address and no others.
+/// Decides which origins may be fetched from: by default, all hosts with public addresses, and no others.
 ///
 /// A deny list wins over an allow list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRules {
-    /// Addresses that are allowed although they are not public. An IPv4-mapped IPv6 address counts as its IPv4 address. Any other IPv6
-    /// address that embeds an IPv4 address must be in this list, and so must the embedded address unless it is public.
+    /// Addresses that are allowed although they are not public. An IPv4-mapped IPv6 address is treated as its IPv4 address. Any other IPv6
+    /// address that embeds an IPv4 address is allowed only if this list contains it, and also contains the embedded address unless that is
+    /// public.
     pub allow_addresses: Vec<IpNet>,
     /// Addresses that are denied, public or not.
     pub deny_addresses: Vec<IpNet>,
@@ -22,14 +23,14 @@ pub struct AccessRules {
     pub allow_hosts: Vec<HostPattern>,
     /// Hosts that are denied.
     pub deny_hosts: Vec<HostPattern>,
-    /// If not empty, all other ports are denied. If empty, all ports are allowed but those of other protocols, which the Fetch standard
-    /// blocks as well.
+    /// If not empty, all other ports are denied. If empty, all ports are allowed except those of other protocols, which the Fetch standard
+    /// also blocks.
     pub allow_ports: Vec<u16>,
     /// Ports that are denied.
     pub deny_ports: Vec<u16>,
 }
 
-/// Why a URL or an address is denied. The message is safe for clients: it does not disclose the address of a name.
+/// Why a URL or an address is denied. The message is safe for clients: it does not disclose the address that a name resolves to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The address is not public.
@@ -43,7 +44,7 @@ pub enum Denied {
     /// The address is on the deny list.
     #[error("connections to {0} are denied here")]
     Address(IpAddr),
-    /// An address of a name is denied. One is enough: a mix of allowed and denied addresses is an attack.
+    /// The name resolves to a denied address. One is enough: a mix of allowed and denied addresses is treated as an attack.
     #[error("{name} has an address that {}", without_address(.reason))]
     Name {
         /// The name.
@@ -67,11 +68,11 @@ pub enum Denied {
     #[error("port {0} belongs to another protocol, and downloads from it are blocked")]
     BadPort(u16),
     /// Port 0 does not exist.
-    #[error("port 0 cannot be connected to")]
+    #[error("cannot connect to port 0")]
     PortZero,
 }
 
-/// A hint about the flag that would allow the range, if an operator's own origins may be in it.
+/// A hint about the flag that would allow the range, if the range may contain an operator's own origins.
 fn hint(special: &SpecialUse) -> String {
     if special.may_have_origins { format!("; --allow-address {} would allow it", special.range) } else { String::new() }
 }
@@ -88,11 +89,11 @@ fn without_address(denied: &Denied) -> String {
 }
 
 impl AccessRules {
-    /// Checks the host and the port of an http or https URL, and its address if it contains one. A name is not resolved here. Call it
-    /// for redirects as well.
+    /// Checks the host and the port of an http or https URL. If the host is an address, the address is checked as well; if it is a name,
+    /// the name is not resolved here. This must also be called for redirects.
     ///
     /// # Errors
-    /// Why the URL is denied.
+    /// Returns why the URL is denied.
     pub fn check_url(&self, url: &Url) -> Result<(), Denied> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         let matches = |pattern: &HostPattern| url.host().is_some_and(|host| pattern.matches(&host));
@@ -111,10 +112,10 @@ impl AccessRules {
         }
     }
 
-    /// Checks an address before it is connected to.
+    /// Checks an address before connecting to it.
     ///
     /// # Errors
-    /// Why the address is denied.
+    /// Returns why the address is denied.
     pub fn check_address(&self, address: IpAddr) -> Result<(), Denied> {
         let embedded = match address {
             IpAddr::V4(_) => None,
@@ -140,7 +141,7 @@ impl AccessRules {
     /// The allowed addresses of `localhost`. This name is never passed to a resolver (RFC 6761, section 6.3).
     ///
     /// # Errors
-    /// Why both addresses are denied.
+    /// Returns why both addresses are denied.
     pub(crate) fn localhost(&self) -> Result<Vec<IpAddr>, Denied> {
         let both = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
         let allowed: Vec<IpAddr> = both.into_iter().filter(|&address| self.check_address(address).is_ok()).collect();
@@ -162,14 +163,14 @@ impl AccessRules {
     }
 }
 
-/// Whether a name denotes this machine, whatever a resolver would say.
+/// Whether a name refers to this machine, regardless of what a resolver would return.
 pub(crate) fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.');
     let last = name.rsplit('.').next().unwrap_or_default();
     last.eq_ignore_ascii_case("localhost")
 }
 
-/// Whether one of the ranges contains an address. A range of IPv4-mapped addresses counts as its IPv4 range.
+/// Whether one of the ranges contains an address. A range of IPv4-mapped addresses is treated as its IPv4 range.
 fn contains(ranges: &[IpNet], address: IpAddr) -> bool {
     ranges.iter().any(|range| range.contains(&address) || unmapped(range).is_some_and(|range| range.contains(&address)))
 }
@@ -180,8 +181,8 @@ fn unmapped(range: &IpNet) -> Option<IpNet> {
     Some(Ipv4Net::new(range.addr().to_ipv4_mapped()?, length).ok()?.into())
 }
 
-/// The ports that the Fetch standard blocks (<https://fetch.spec.whatwg.org/#port-blocking>): a server of another protocol may interpret
-/// an HTTP request as commands.
+/// The ports that the Fetch standard blocks (<https://fetch.spec.whatwg.org/#port-blocking>): a server that speaks another protocol may
+/// interpret an HTTP request as commands.
 #[rustfmt::skip]
 const BAD_PORTS: [u16; 82] = [
     1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110, 111, 113, 115,
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn default_rules_allow_only_public_addresses_and_name_the_use_of_others() {
+    fn default_rules_allow_only_public_addresses_and_say_what_others_are_reserved_for() {
         let table = [
             ("http://8.8.8.8/", "fetched"),
             ("https://[2001:4860:4860::8888]/", "fetched"),
@@ -231,7 +232,7 @@ mod tests {
             ("http://a.b.localhost:8080/", "--allow-address 127.0.0.0/8"),
         ];
         expect(&AccessRules::default(), &table);
-        // No hint for ranges without origins.
+        // Ranges that cannot contain origins have no hint.
         for url in ["http://169.254.169.254/", "http://224.0.0.1/", "http://[::ffff:10.1.2.3]/", "http://192.0.2.1/"] {
             assert!(!verdict(&AccessRules::default(), url).contains("--allow-address"), "{url}");
         }
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn host_lists_restrict_hosts_and_allow_no_addresses() {
+    fn host_lists_restrict_hosts_but_do_not_allow_private_addresses() {
         let (allow_hosts, deny_hosts) = (hosts(&["*.example.org", "10.0.0.1"]), hosts(&["bad.example.org"]));
         let table = [
             ("http://a.example.org/", "fetched"),

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or a /64 network of IPv6, of which every subscriber has at least one.
+/// An IPv4 address, or an IPv6 /64 network, since every IPv6 subscriber has at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AddressBlock(IpAddr);
 
-/// The bits of an IPv6 address that name its network.
+/// The bits of an IPv6 address that identify its /64 network.
 const NETWORK: u128 = !(u64::MAX as u128);
 
 impl From<IpAddr> for AddressBlock {
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn block_is_an_ipv4_address_or_a_network_of_ipv6() {
+    fn block_is_an_ipv4_address_or_an_ipv6_network() {
         for (address, block) in [
             ("192.0.2.1", "192.0.2.1"),
             ("::ffff:192.0.2.1", "192.0.2.1"),

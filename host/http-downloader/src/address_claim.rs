@@ -1,5 +1,5 @@
-//! Passes the permit of a download to the connection that is opened for it, through a client that is unaware of permits. The limit per
-//! address applies to the address that a connection really leads to, whichever of a name's addresses that is.
+//! Passes a download's permit to the connection that is opened for the download, through an HTTP client that is unaware of permits. The
+//! limit per address thus applies to the address that a connection actually leads to, whichever of a host's addresses that is.
 
 use std::future::pending;
 use std::net::IpAddr;
@@ -10,32 +10,32 @@ use hyper_util::client::legacy::connect::{CaptureConnection, HttpInfo};
 
 use crate::concurrency_limiter::Permit;
 
-/// This address already has as many concurrent downloads as it may have.
+/// The address has reached its limit of concurrent downloads.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("too many downloads are connected to the same address")]
 pub(crate) struct AddressBusy(pub IpAddr);
 
-/// The permit of a download while one of its requests waits for a response. A connection that is ready later is not needed, and must not
-/// change which addresses are claimed for the response.
+/// The permit of a download while one of its requests waits for a response. A connection that becomes ready after the response is not
+/// needed, and must not change which addresses are claimed.
 type PendingRequest = Arc<Permit>;
 
 tokio::task_local! {
-    /// The claim for the request that the current task works on.
+    /// The claim for the request that the current task is working on.
     static CLAIM: AddressClaim;
 }
 
-/// Runs a request during which [`AddressClaim::current`] belongs to the download with this permit.
+/// Runs a request. Meanwhile, [`AddressClaim::current`] is the claim of the download with this permit.
 pub(crate) async fn on_behalf_of<F: Future>(permit: Option<&Arc<Permit>>, request: F) -> F::Output {
     let pending: Option<Arc<PendingRequest>> = permit.map(|permit| Arc::new(permit.clone()));
     CLAIM.scope(AddressClaim(pending.as_ref().map(Arc::downgrade)), request).await
 }
 
-/// Claims permits for addresses on behalf of a request. Without a download, a claim does nothing; after the request, it fails.
+/// Claims permits for addresses on behalf of a request. A claim does nothing if there is no download, and fails once the request has ended.
 #[derive(Clone, Default)]
 pub(crate) struct AddressClaim(Option<Weak<PendingRequest>>);
 
 impl AddressClaim {
-    /// The claim for the request that the current task works on.
+    /// The claim for the request that the current task is working on.
     pub(crate) fn current() -> Self {
         CLAIM.try_with(Clone::clone).unwrap_or_default()
     }
@@ -55,7 +55,8 @@ impl AddressClaim {
         Ok(())
     }
 
-    /// Claims a permit for the address of the connection that is used, which may be one that was kept. Resolves only if the claim fails.
+    /// Claims a permit for the address of the connection that the request uses, which may be one that was kept from an earlier request.
+    /// Resolves only if the claim fails.
     pub(crate) async fn refused(&self, mut connection: CaptureConnection) -> AddressBusy {
         let mut extensions = Extensions::new();
         if let Some(connected) = connection.wait_for_connection_metadata().await.as_ref() {
@@ -75,7 +76,7 @@ mod tests {
     use crate::limiter_options::LimiterOptions;
 
     #[tokio::test]
-    async fn connection_that_is_ready_after_the_response_is_refused() {
+    async fn connection_that_becomes_ready_after_the_response_is_refused() {
         let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
         let permit = Arc::new(limiter.acquire(Vec::new()).await.unwrap());
         let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse().unwrap());

@@ -9,7 +9,7 @@ pub(crate) enum Frames {
     Several,
 }
 
-/// The bit rates of MPEG audio in kbit/s: of MPEG-1 layer III, MPEG-1 layer II, and MPEG-2 (both layers).
+/// The bit rates of MPEG audio in kbit/s, for MPEG-1 layer III, MPEG-1 layer II, and MPEG-2 (both layers).
 const BIT_RATES: [[usize; 15]; 3] = [
     [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
     [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
@@ -42,7 +42,7 @@ fn frames(start: &[u8], length: fn(&[u8; 6]) -> Option<usize>, agree: fn(&[u8; 6
 fn mpeg_audio_frame_length(header: &[u8; 6]) -> Option<usize> {
     let [sync, layer_byte, rates, ..] = *header;
     let (version, layer) = ((layer_byte >> 3) & 3, (layer_byte >> 1) & 3);
-    // Layer I is not in use, and a byte order mark (FF FE) looks like it.
+    // Layer I is not used in practice, and a byte order mark (FF FE) looks like it.
     if sync != 0xff || layer_byte < 0xe0 || version == 1 || !matches!(layer, 1 | 2) {
         return None;
     }
@@ -69,7 +69,7 @@ fn adts_frame_length(header: &[u8; 6]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Frames of a length, each with this header.
+    /// Two frames of this length, each with this header.
     fn repeated(header: &[u8], length: usize) -> Vec<u8> {
         let mut frame = header.to_vec();
         frame.resize(length, 0);
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn mp3_is_recognised_by_two_frames_that_agree() {
-        // MPEG-1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes, and with padding 418. MPEG-2 layer III, 64 kbit/s, 24 kHz: 192 bytes.
+        // MPEG-1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes, or 418 with padding. MPEG-2 layer III, 64 kbit/s, 24 kHz: 192 bytes.
         for (header, length) in [(&b"\xff\xfb\x90\0\0\0"[..], 417), (b"\xff\xfb\x92\0\0\0", 418), (b"\xff\xf3\x84\0\0\0", 192)] {
             let file = repeated(header, length);
             assert_eq!(mpeg_audio_frames(&file), Some(Frames::Several), "{header:?}");

@@ -18,10 +18,10 @@ use crate::options::HttpOptions;
 use crate::type_decision::TypeDecision;
 use media_cache_interfaces::FetchError;
 
-/// How many bytes of a body are received before its start is checked. They include the header of the second frame of any MP3.
+/// How many bytes of a body are received before its start is checked. They always include the second frame header of an MP3.
 const CHECKED_BYTES: usize = 1500;
 
-/// The length of the body as announced by a response. An error if it is too large.
+/// The length of the body as declared by a response. Fails if it exceeds the limit.
 pub(crate) fn announced_length(
     response: &Response<Incoming>,
     framing: BodyFraming,
@@ -37,12 +37,12 @@ pub(crate) fn announced_length(
     }
 }
 
-/// Receives the whole body of a response, which ends where its headers specify.
+/// Receives the whole body of a response, up to the end that its headers specify.
 ///
 /// hyper reads a body with a transfer coding other than `chunked` up to the end of the connection. If that coding is `identity` and a
-/// length is announced, the body ends after that length, as in browsers.
+/// length is declared, the body ends after that length, as in browsers.
 ///
-/// `types` checks the start of the body once, before more of the body is received, unless the body has at most [`CHECKED_BYTES`].
+/// Once [`CHECKED_BYTES`] have arrived, `types` checks them before more is received. A shorter body is not checked here.
 pub(crate) async fn receive(
     response: Response<Incoming>,
     framing: BodyFraming,
@@ -85,7 +85,7 @@ pub(crate) async fn receive(
             break;
         }
     }
-    // The client then closes the connection, which counts the remaining bytes that have arrived.
+    // This makes the client close the connection, which counts the remaining bytes that have arrived.
     drop(body);
     // A body with neither a length nor chunked coding extends to the end of the connection, so nothing can follow it.
     let is_delimited = announced.is_some() || framing == BodyFraming::Chunked;
@@ -125,7 +125,7 @@ async fn next_chunk(
             Ok(None) => return Ok(None),
             Err(_) if pause_started.elapsed() >= options.pause_timeout => {
                 let pause = options.pause_timeout;
-                return Err(FetchError::TimedOut(format!("no data of the body arrived for {pause:?}, after {received} bytes")));
+                return Err(FetchError::TimedOut(format!("no body data arrived for {pause:?} after {received} bytes")));
             }
             Err(_) => rate.record(waited, 0)?,
         }
@@ -138,9 +138,9 @@ fn body_failed(error: &hyper::Error, received: u64, announced: Option<u64>) -> F
     let io = find_cause::<io::Error>(error).map(io::Error::kind);
     let local_h2_error = find_cause::<h2::Error>(error).filter(|error| !error.is_io() && !error.is_remote());
     match (announced, local_h2_error.and_then(h2::Error::reason)) {
-        // The only protocol error that this side detects within a body is a wrong length, in either direction.
+        // The only protocol error that this side detects within a body is a wrong length, whether too short or too long.
         (Some(length), Some(h2::Reason::PROTOCOL_ERROR)) => {
-            FetchError::BrokenAnswer(format!("{length} bytes were announced, but the body is shorter or longer"))
+            FetchError::BrokenAnswer(format!("{length} bytes were declared, but the body is shorter or longer"))
         }
         _ if matches!(io, Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) => {
             FetchError::BrokenAnswer(format!("after {received} bytes of the body: {cause}"))
@@ -158,12 +158,12 @@ async fn check_surplus(counter: &ByteCounter, announced: Option<u64>, options: &
         return Ok(());
     }
     Err(FetchError::OverlongBody(match announced {
-        Some(length) => format!("{length} bytes were announced, but more arrived"),
+        Some(length) => format!("{length} bytes were declared, but more arrived"),
         None => "more data arrived after the last chunk".into(),
     }))
 }
 
 fn wrong_length(announced: u64, received: u64) -> FetchError {
-    let text = format!("{announced} bytes were announced, but {received} arrived");
+    let text = format!("{announced} bytes were declared, but {received} arrived");
     if received < announced { FetchError::ShortBody(text) } else { FetchError::OverlongBody(text) }
 }

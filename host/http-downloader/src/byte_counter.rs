@@ -1,12 +1,12 @@
-//! Counts the bytes that arrive over a connection, so that bytes after the end of a body are detected.
+//! Counts the bytes that arrive over a connection, to detect bytes after the end of a body.
 //!
-//! An HTTP client returns the body that an origin announced and ignores bytes after it. But an origin that sends more than it announces has
-//! made a mistake somewhere, and the surplus must never become the response to another request. Every HTTP/1 response is therefore read
-//! through its own [`CountedStream`], whose [`ByteCounter`] travels with the response. The connection serves another request only if the
-//! counter has found exactly one whole response. A surplus that arrives just after the next request was sent cannot be detected; this is
-//! the risk of reusing a connection.
+//! An HTTP client returns a body of the declared length and ignores bytes after it. But an origin that sends more than it declares has made
+//! a mistake somewhere, and the surplus must never become the response to another request. Every HTTP/1 response is therefore read through
+//! its own [`CountedStream`], whose [`ByteCounter`] travels with the response. The connection serves another request only if the counter
+//! has found exactly one whole response. A surplus that arrives just after the next request was sent cannot be detected; this is the
+//! remaining risk of reusing a connection.
 //!
-//! In HTTP/2, every frame states its stream and length. There can be no surplus, and nothing is counted.
+//! In HTTP/2, every frame states its stream and length, so there can be no surplus, and nothing is counted.
 
 use std::io;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use crate::framing_rules::BodyFraming;
 use crate::origin_connections::OriginConnection;
 use crate::origin_stream::{OriginStream, is_http2};
 
-/// The head of a response, interim responses (1xx) included, exceeds the limit.
+/// The head of a response, including interim responses (1xx), exceeds the limit.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("its headers are longer than {0} bytes")]
 pub(crate) struct HeadTooLarge(pub usize);
@@ -56,15 +56,15 @@ struct Reuse {
 struct Counts {
     /// Finds the end of the head.
     head: ResponseHead,
-    /// Bytes in the head, interim responses included.
+    /// Bytes in the head, including interim responses.
     in_head: u64,
     /// Bytes after the head.
     after_head: u64,
-    /// Finds the end of the body if that is chunked.
+    /// Finds the end of the body if the body is chunked.
     chunked_body: ChunkedBody,
     /// Whether the last read found no more bytes.
     is_drained: bool,
-    /// Whether the origin has closed the connection, or it has failed.
+    /// Whether the origin has closed the connection, or the connection has failed.
     is_closed: bool,
 }
 
@@ -81,7 +81,7 @@ impl Counts {
 }
 
 impl ByteCounter {
-    /// How many bytes have been counted after the end of the body. `announced` is its length; if there is none, the body is chunked.
+    /// How many bytes have been counted after the end of the body. `announced` is the declared length; without one, the body is chunked.
     pub(crate) fn surplus(&self, announced: Option<u64>) -> u64 {
         let counts = self.counts();
         let end = announced.or_else(|| counts.chunked_body.end());
@@ -104,7 +104,7 @@ impl ByteCounter {
         self.reuse().permitted_after = Some(framing);
     }
 
-    /// Notes that all of the body was received.
+    /// Records that the whole body was received.
     pub(crate) fn body_received(&self) {
         let mut reuse = self.reuse();
         reuse.has_body = true;
@@ -115,7 +115,8 @@ impl ByteCounter {
         self.reuse().permitted_after.is_some()
     }
 
-    /// Takes the connection once the client no longer needs it. It is closed with the last handle to this counter, unless it is released.
+    /// Takes over a connection that the client no longer needs. It is closed when the last handle to this counter is dropped, unless it is
+    /// released before.
     fn unused(&self, connection: OriginConnection) {
         let mut reuse = self.reuse();
         reuse.connection = Some(connection);
@@ -124,7 +125,7 @@ impl ByteCounter {
         self.0.unused.notify_waiters();
     }
 
-    /// Waits until the client no longer needs the connection. If another request can follow, it can from then on.
+    /// Waits until the client no longer needs the connection. If the connection can serve another request, it is available from then on.
     pub(crate) async fn until_unused(&self) {
         loop {
             let unused = self.0.unused.notified();
@@ -178,7 +179,7 @@ impl ByteCounter {
     }
 }
 
-/// The stream of a connection while it serves one request. Its bytes are counted, if it has a counter.
+/// The stream of a connection while it serves one request. If it has a counter, its bytes are counted.
 pub(crate) struct CountedStream {
     /// Present until the stream is dropped.
     connection: Option<OriginConnection>,
@@ -198,7 +199,7 @@ impl CountedStream {
         Ok(Pin::new(connection.stream_mut()))
     }
 
-    /// Notes an error. The connection is then not used again.
+    /// Records an error. The connection is not reused after one.
     fn noted<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if let (Some(counter), Poll::Ready(Err(_))) = (&self.counter, &polled) {
             counter.set_closed();

@@ -1,6 +1,6 @@
-//! An origin's directives for storing its response (RFC 9111): which caches may store it, and for how long it is fresh.
+//! An origin's caching directives (RFC 9111): which caches may store its response, and for how long the response is fresh.
 //!
-//! Anything unclear is interpreted strictly: an invalid lifetime is 0, and so are two different ones.
+//! Anything unclear is interpreted strictly: an invalid lifetime counts as 0, and so do two conflicting ones.
 
 use std::time::SystemTime;
 
@@ -11,15 +11,15 @@ use media_cache_interfaces::{CacheControl, Cacheability, Validators};
 /// The longest validator that is stored, in bytes.
 const MAX_VALIDATOR_BYTES: usize = 1024;
 
-/// What the headers of a response say about storing it. If they say nothing, the cache decides. If the request had credentials, the media
-/// is for this cache and its clients, so `private` does not forbid storing it.
+/// The caching rules in the headers of a response. Where the headers say nothing, the cache decides. If the request had credentials, the
+/// media is meant for this cache and its clients, so `private` does not forbid storing it.
 pub(crate) fn cache_control(headers: &HeaderMap, now: SystemTime, had_credentials: bool) -> CacheControl {
     let directives = Directives::read(headers);
     let cacheability = directives.cacheability(had_credentials);
     CacheControl { cacheability, max_age: max_age(&directives, headers, now), age: age(headers) }
 }
 
-/// The validators of a response. Invalid ones are dropped, since they could not be sent back.
+/// The validators of a response. Invalid ones are dropped, since they could not be sent back to the origin.
 pub(crate) fn validators(headers: &HeaderMap) -> Validators {
     let text = |name: &HeaderName| {
         let value = only(headers, name)?;
@@ -60,7 +60,7 @@ impl Directives {
             Some(end) => (&directive[..end], Some(directive[end + 1..].trim_ascii())),
             None => (directive, None),
         };
-        // With a quoted list of headers, these two directives concern only those headers, none of which is passed on.
+        // With a quoted list of headers, these two directives apply only to those headers, none of which is passed on.
         let is_list = |argument: &[u8]| argument.starts_with(b"\"") && !unquoted(argument).trim_ascii().is_empty();
         let is_general = !argument.is_some_and(is_list);
         match name.trim_ascii().to_ascii_lowercase().as_slice() {
@@ -96,7 +96,7 @@ impl Lifetime {
     }
 }
 
-/// How many seconds the response is fresh, counted from when the origin generated it.
+/// How many seconds the response remains fresh after the origin generated it.
 fn max_age(directives: &Directives, headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     if directives.no_cache || (!directives.is_present && has_pragma_no_cache(headers)) {
         return Some(0);
@@ -107,7 +107,7 @@ fn max_age(directives: &Directives, headers: &HeaderMap, now: SystemTime) -> Opt
     stated.or_else(|| directives.must_revalidate.then_some(0))
 }
 
-/// The seconds from `Date` to `Expires`. An invalid time, such as `0`, is in the past.
+/// The seconds from `Date` to `Expires`. An invalid time, such as `0`, counts as past.
 fn lifetime_until_expiry(headers: &HeaderMap, now: SystemTime) -> u32 {
     let expires = only(headers, &EXPIRES).and_then(date);
     let made = only(headers, &DATE).and_then(date).unwrap_or(now);
@@ -120,13 +120,13 @@ fn has_pragma_no_cache(headers: &HeaderMap) -> bool {
     pragmas.any(|pragma| pragma.eq_ignore_ascii_case(b"no-cache"))
 }
 
-/// The `Age` of a response in seconds. If there are several values, the first counts. An invalid one is ignored.
+/// The `Age` of a response in seconds. If there are several values, only the first counts. An invalid value is ignored.
 fn age(headers: &HeaderMap) -> u32 {
     let first = headers.get(AGE).and_then(|value| value.as_bytes().split(|byte| *byte == b',').next());
     first.and_then(|first| delta_seconds(first.trim_ascii())).unwrap_or(0)
 }
 
-/// A number of seconds, capped at the maximum.
+/// Parses a number of seconds, capped at the maximum.
 fn delta_seconds(text: &[u8]) -> Option<u32> {
     let is_number = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
     let digits = std::str::from_utf8(text).ok().filter(|_| is_number)?;

@@ -1,4 +1,4 @@
-//! Limits the number of concurrent downloads. The others wait in a queue of limited length, for a limited time.
+//! Limits the number of concurrent downloads. Further downloads wait in a queue of limited length, for a limited time.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +22,7 @@ struct Shared {
     closed: watch::Sender<bool>,
 }
 
-/// The right to download, or a place in the queue until it is granted. Dropping it releases either.
+/// The right to download, or a position in the queue until that right is granted. Dropping the permit releases either.
 pub(crate) struct Permit {
     limiter: ConcurrencyLimiter,
     id: DownloadId,
@@ -31,7 +31,7 @@ pub(crate) struct Permit {
 }
 
 impl ConcurrencyLimiter {
-    /// A limiter without downloads.
+    /// Creates a limiter without downloads.
     #[must_use]
     pub fn new(options: LimiterOptions) -> Self {
         let queue = Mutex::new(WaitQueue::new(options));
@@ -60,7 +60,7 @@ impl ConcurrencyLimiter {
         let _ = closed.wait_for(|closed| *closed).await;
     }
 
-    /// Waits for a permit of each of these groups, and then for a general one.
+    /// Waits for a permit for each of these groups, and then for a general one.
     pub(crate) async fn acquire(&self, groups: Vec<LimitGroup>) -> Result<Permit, FetchError> {
         let (id, start) = self.queue().enqueue(groups)?;
         let mut permit = Permit { limiter: self.clone(), id, started: None };
@@ -80,8 +80,8 @@ impl ConcurrencyLimiter {
 }
 
 impl Permit {
-    /// Claims a permit for an address that the download connects to, in addition to those that it has. Returns `false` if none is
-    /// available, or if the download is waiting: the connection must then be closed, since the download must not use it.
+    /// Claims a permit for an address that the download connects to, in addition to the permits that the download already has. Returns
+    /// `false` if none is available, or if the download is waiting. The connection must then be closed without being used.
     pub(crate) fn claim(&self, address: IpAddr) -> bool {
         self.limiter.queue().claim(self.id, address.into())
     }
@@ -103,7 +103,7 @@ impl Permit {
         self.wait(start).await
     }
 
-    /// Continues with a redirect: waits for the permits of these groups that the download does not have yet.
+    /// Continues with a redirect: waits for a permit for each of these groups for which the download does not have one yet.
     pub(crate) async fn redirect(&self, groups: Vec<LimitGroup>) -> Result<(), FetchError> {
         let start = {
             let mut queue = self.limiter.queue();

@@ -1,11 +1,11 @@
-//! Tells the connector whether a request may use an idle connection, through a client that is unaware of this. The connector reports back
-//! whether it used one.
+//! Passes to the connector whether a request may use an idle connection, through an HTTP client that is unaware of this. The connector
+//! reports back whether it used one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 tokio::task_local! {
-    /// The attempt that the current task works on.
+    /// The attempt that the current task is working on.
     static ATTEMPT: ConnectionAttempt;
 }
 
@@ -24,12 +24,12 @@ impl ConnectionAttempt {
         Self(Arc::new(Choice { may_reuse, has_reused: AtomicBool::new(false) }))
     }
 
-    /// Runs a request during which [`ConnectionAttempt::current`] is this attempt.
+    /// Runs a request. Meanwhile, [`ConnectionAttempt::current`] is this attempt.
     pub(crate) async fn run<F: Future>(&self, request: F) -> F::Output {
         ATTEMPT.scope(self.clone(), request).await
     }
 
-    /// The attempt that the current task works on. Without one, connections are not reused.
+    /// The attempt that the current task is working on. Without one, connections are not reused.
     pub(crate) fn current() -> Self {
         ATTEMPT.try_with(Clone::clone).unwrap_or_default()
     }

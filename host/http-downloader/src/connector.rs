@@ -1,8 +1,8 @@
 //! Connects to origins.
 //!
-//! A connection consists, from the inside out, of TCP to an address that the checked resolver returned; a second check of that
-//! address and the claim of a permit to use it, before a byte is sent; TLS for https; and a [`CountedStream`]. Proxies in the environment
-//! are ignored.
+//! A connection is set up in this order: TCP to an address that the checked resolver returned; a second check of that address, and the
+//! claim of a permit for it, before a byte is sent; TLS for https; and a [`CountedStream`] around it. Proxies in the environment are
+//! ignored.
 //!
 //! A connection that an earlier request has used is reused only after the same steps: the name is resolved, all its addresses are checked,
 //! and the connection leads to one of them.
@@ -38,7 +38,7 @@ use crate::resolver::CheckedResolver;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The connection was not ready in time.
+/// The connection did not become ready in time.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("connecting took longer than {0:?}")]
 pub(crate) struct ConnectTimedOut(Duration);
@@ -114,7 +114,7 @@ impl Inner {
         Ok(self.pool.opened(stream, &uri, address))
     }
 
-    /// The addresses of the host of a URL. If the host is a name, its addresses have been checked.
+    /// The addresses of a URL's host. If the host is a name, its addresses have been checked.
     async fn addresses(&self, uri: &Uri) -> io::Result<Vec<IpAddr>> {
         let host = uri.host().unwrap_or_default();
         match literal(host) {
@@ -133,7 +133,7 @@ impl Inner {
         tcp
     }
 
-    /// Checks the address of a connection. This also covers addresses in URLs.
+    /// Checks the address of a connection, even if the URL itself contains the address.
     fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Denied> {
         self.rules.check_address(address).map_err(|denied| denied_for(uri, denied))
     }
@@ -169,7 +169,7 @@ impl Service<Uri> for CheckedConnector {
     }
 }
 
-/// The host in a URL as an address, if it is not a name.
+/// Parses the host of a URL as an address, if it is not a name.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
@@ -180,7 +180,7 @@ fn denied_for(uri: &Uri, denied: Denied) -> Denied {
     if literal(host).is_some() { denied } else { Denied::Name { name: host.to_owned(), reason: Box::new(denied) } }
 }
 
-/// The addresses of a name that has been resolved.
+/// The addresses of a resolved name.
 #[derive(Clone)]
 struct Resolved(Vec<IpAddr>);
 

@@ -56,11 +56,11 @@ const MAX_EBML_BYTES: usize = 64;
 /// How many streams of an Ogg file are examined.
 const MAX_OGG_STREAMS: usize = 8;
 
-/// The length of a packet of a transport stream, and the length including a timestamp before it, as on Blu-ray discs.
+/// The length of a transport stream packet, without and with the timestamp that precedes it on Blu-ray discs.
 const PACKET_BYTES: usize = 188;
 const TIMED_PACKET_BYTES: usize = 192;
 
-/// The type of an ISO media file. The major brand decides, unless it stands for any image: then another brand determines the format.
+/// The type of an ISO media file. The major brand decides, unless it is a generic image brand: then another brand determines the format.
 pub(crate) fn iso_media_type(start: &[u8]) -> Option<&'static str> {
     if start.get(4..8) != Some(b"ftyp") {
         return None;
@@ -81,7 +81,7 @@ fn brand_type(brand: &[u8]) -> Option<&'static str> {
     BRANDS.iter().find(|(known, _)| brand.starts_with(known)).map(|(_, mimetype)| *mimetype)
 }
 
-/// The type of an EBML file, by its document type.
+/// The type of an EBML file, determined by its document type.
 pub(crate) fn ebml_type(start: &[u8]) -> Option<&'static str> {
     let head = start.strip_prefix(b"\x1a\x45\xdf\xa3")?;
     let head = &head[..head.len().min(MAX_EBML_BYTES)];
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_media_type_follows_from_its_brands() {
+    fn type_of_an_iso_media_file_is_determined_by_its_brands() {
         type Brand = [u8; 4];
         let table: [(&Brand, &[&Brand], Option<&str>); 14] = [
             (b"isom", &[b"iso2", b"avc1"], Some("video/mp4")),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn ebml_media_type_follows_from_its_document_type() {
+    fn type_of_an_ebml_file_is_determined_by_its_document_type() {
         let webm = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webmB\x87";
         assert_eq!(ebml_type(webm), Some("video/webm"));
         assert_eq!(ebml_type(b"\x1aE\xdf\xa3\xa3B\x82\x88matroska"), Some("video/matroska"));

@@ -1,7 +1,7 @@
-//! Delivers a body: once it is complete, or while it arrives.
+//! Delivers a body once it is complete, or while it is still arriving.
 //!
-//! A body can be read while it arrives once its media type is decided: after the bytes that are examined, or [`MAX_UNDECIDED`] after the
-//! first byte. Until then, a failure is a failure of the download, and may be retried. A later one ends the body early.
+//! An arriving body becomes readable once its media type is decided: when enough bytes to examine have arrived, or [`MAX_UNDECIDED`] after
+//! the first byte. Until then, a failure is a failure of the download, which may be retried. A later failure ends the body early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use media_cache_interfaces::{Abandoned, ArrivingBody, Blob, FetchError, SpoolErr
 /// How long after the first byte of a body its media type is decided, even if few bytes have arrived.
 const MAX_UNDECIDED: Duration = Duration::from_secs(1);
 
-/// How long to wait for the end of a body once its media type is decided. Bodies from nearby origins are then complete.
+/// How long to wait for the end of a body once its media type is decided. By then, bodies from nearby origins are complete.
 const GRACE: Duration = Duration::from_millis(2);
 
-/// A body with more than this many bytes can be read while it arrives, even if it never pauses.
+/// A body with more than this many bytes becomes readable while it is arriving, even if it never pauses.
 const STEADY_BYTES: u64 = 1 << 20;
 
-/// When there may be space again for a body that does not fit at the moment, in seconds.
+/// The number of seconds after which there may be space again for a body that does not fit now.
 const SPACE_AGAIN: u32 = 2;
 
 /// An arriving body whose media type is decided.
@@ -39,7 +39,7 @@ pub(crate) struct Delivery {
     sink: Sink,
     stage: Stage,
     types: Arc<TypeDecision>,
-    /// Notified once the body can be read while it arrives. `None` if that has happened, or must not happen.
+    /// Notified once the body can be read while it is arriving. `None` if this has already happened, or must not happen.
     started: Option<oneshot::Sender<Started>>,
 }
 
@@ -53,15 +53,15 @@ enum Sink {
 
 /// The progress of a body towards being readable while it arrives.
 enum Stage {
-    /// There are no bytes yet.
+    /// No bytes have arrived yet.
     Empty,
     /// The first bytes arrived at this time.
     Undecided(Instant),
-    /// The first bytes are not enough to decide the type; more bytes are needed.
+    /// The first bytes are not enough to decide the type.
     NeedsMore,
     /// The type was decided at this time.
     Decided(Instant, String),
-    /// The body is already readable, or must not be before it is complete.
+    /// The body is already readable, or must not become readable before it is complete.
     Settled,
 }
 
@@ -137,7 +137,7 @@ impl Delivery {
         let _ = started.send(Started { body, mimetype, abandoned });
     }
 
-    /// Ends the delivery. Returns the body, or `None` if it was already readable; its readers are then notified of the end.
+    /// Ends the delivery. Returns the body, or `None` if it was already readable. In that case, its readers are notified of the end.
     pub async fn end(self, received: Result<(), FetchError>) -> Result<Option<Blob>, FetchError> {
         match (received, self.sink) {
             (Ok(()), Sink::Spooled(body)) => body.finish().await.map(Some).map_err(spool_failed),
@@ -155,10 +155,10 @@ impl Delivery {
 }
 
 fn start_of(body: &SpooledBody) -> Result<Bytes, FetchError> {
-    body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("the received body cannot be read back: {error}")))
+    body.head(SNIFFED_BYTES).map_err(|error| FetchError::Other(format!("cannot read back the received body: {error}")))
 }
 
-/// The failure for a body that cannot be kept. It is unrelated to the origin.
+/// The failure for a body that cannot be kept, which is not the origin's fault.
 fn spool_failed(error: SpoolError) -> FetchError {
     tracing::warn!("cannot receive a body: {error}");
     FetchError::Overloaded(Some(SPACE_AGAIN))
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn body_that_never_pauses_is_read_while_it_arrives_once_it_is_large() {
+    async fn large_body_that_never_pauses_becomes_readable_while_it_arrives() {
         let options = Arc::new(HttpOptions::default());
         let types = Arc::new(TypeDecision::new(Some("image/png"), options.clone()).unwrap());
         let (started, mut start) = oneshot::channel();

@@ -27,8 +27,7 @@ pub(crate) fn decode_extended(value: &str) -> Option<String> {
     decode(charset, &percent_decode_str(encoded).collect::<Vec<u8>>())
 }
 
-/// Decodes a plain value in the encodings that origins use although nothing declares them: encoded words (RFC 2047), or percent-encoded
-/// UTF-8.
+/// Decodes a plain value in the encodings that origins use without declaring them: encoded words (RFC 2047), or percent-encoded UTF-8.
 pub fn decode_plain(value: String) -> String {
     let decoded = decode_words(&value).or_else(|| percent_decode_str(&value).decode_utf8().ok().map(Into::into));
     decoded.unwrap_or(value)

@@ -8,7 +8,7 @@ pub(crate) fn find_cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static
     chain(error).find_map(|error| error.downcast_ref())
 }
 
-/// The message of the innermost cause, which says more than the errors around it.
+/// The message of the innermost cause, which is more specific than the errors that wrap it.
 pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
     chain(error).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -9,8 +9,9 @@ use url::Url;
 use crate::encoded_text::{decode_extended, decode_plain, text_of_bytes};
 use crate::header_parameters::parameter;
 
-/// The name of a download: from its `Content-Disposition` (`filename*` before `filename`, RFC 6266), or else the last segment of its URL's
-/// path, or else `media`. [`clean_filename`] sanitises it, and [`match_extension`] makes its extension match `mimetype`.
+/// The name of a download: from its `Content-Disposition` (`filename*` takes precedence over `filename`, RFC 6266), or else the last
+/// segment of its URL's path, or else `media`. [`clean_filename`] sanitises it, and [`match_extension`] makes its extension match
+/// `mimetype`.
 ///
 /// `filename` may be encoded although it should not be: as encoded words (RFC 2047), percent-encoded, or as raw bytes.
 #[must_use]
@@ -45,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn disposition_names_the_file() {
+    fn content_disposition_names_the_file() {
         let table = [
             // The examples of RFC 6266 and RFC 8187.
             ("Attachment; filename=example.html", "example.html"),
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn last_segment_of_the_url_names_a_file_without_disposition() {
+    fn file_without_content_disposition_is_named_after_the_last_url_segment() {
         let table = [
             ("/a/photo.jpeg?size=big#top", "photo.jpeg"),
             ("/a/photo", "photo"),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn extension_follows_the_type() {
+    fn extension_matches_the_media_type() {
         let named = |name: &str, mimetype: &str| {
             filename_for(
                 Some(format!("inline; filename=\"{name}\"").as_bytes()),

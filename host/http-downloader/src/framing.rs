@@ -166,7 +166,7 @@ impl ChunkState {
 mod tests {
     use super::*;
 
-    /// The length of the head, read in one piece and byte by byte.
+    /// The length of the head. Checks that it is the same when read in one piece and byte by byte.
     fn head(bytes: &str) -> Option<usize> {
         let (mut at_once, mut single) = (ResponseHead::default(), ResponseHead::default());
         let length = at_once.read(bytes.as_bytes());
@@ -175,7 +175,7 @@ mod tests {
         at_once.is_complete.then_some(length)
     }
 
-    /// The length of the body, read in one piece and byte by byte.
+    /// The length of the body. Checks that it is the same when read in one piece and byte by byte.
     fn body(bytes: &str) -> Option<u64> {
         let (mut at_once, mut single) = (ChunkedBody::default(), ChunkedBody::default());
         at_once.read(bytes.as_bytes());

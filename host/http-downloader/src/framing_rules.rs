@@ -1,7 +1,7 @@
-//! The rules for what the header fields of a message may say about its body: one table for downloads and uploads.
+//! Rules for the header fields that describe the body of a message, shared by downloads and uploads.
 //!
-//! A body is stored as received, so it must be the media itself: complete, of a definite length, and without a coding that a recipient would
-//! have to undo. Codings are never undone here, since none was requested.
+//! A body is stored as received, so it must be the media itself: complete, of a definite length, and without a coding that a recipient
+//! would have to decode. Bodies are never decoded here, since no coding was requested.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
@@ -36,7 +36,7 @@ const CONTENT_CODINGS: [&str; 22] = [
     "zstd",
 ];
 
-/// The sender of a body. The rules differ in content codings only.
+/// The sender of a body. The rules differ only in content codings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodySender {
     /// An origin, whose mistakes cannot be corrected: as in browsers, a `Content-Encoding` that is not a coding is ignored.
@@ -50,9 +50,9 @@ pub enum BodySender {
 pub enum BodyFraming {
     /// It has this many bytes.
     Length(u64),
-    /// It is sent in chunks, and ends with the last one.
+    /// It is sent in chunks, and ends after the last one.
     Chunked,
-    /// Neither is announced. The body of a request is then empty, and that of a response ends with its connection.
+    /// Neither is declared. The body of a request is then empty, and that of a response ends with its connection.
     Unannounced,
 }
 
@@ -63,12 +63,12 @@ pub enum FramingError {
     #[error("its transfer coding is {0}, but only chunked is supported")]
     TransferCoding(String),
     /// `chunked` is repeated, or precedes another coding, so the end of the body is uncertain (RFC 9112, section 6.3; 400 for an upload).
-    #[error("its transfer coding chunked is repeated or not the last one")]
+    #[error("its chunked transfer coding is repeated, or is not the last coding")]
     MisplacedChunked,
     /// The body is encoded (415 for an upload).
     #[error("its content coding is {0}, but bodies must not be encoded")]
     ContentCoding(String),
-    /// There are both chunks and a length. A proxy on the way may have used the other one (RFC 9112, section 6.3; 400 for an upload).
+    /// Both chunks and a length are declared. A proxy on the way may have gone by either (RFC 9112, section 6.3; 400 for an upload).
     #[error("it has both a content-length and chunks, so its end is ambiguous")]
     LengthAndChunked,
     /// There are several different lengths, or one that is not a number of bytes (400 for an upload).
@@ -76,7 +76,7 @@ pub enum FramingError {
     Length(String),
 }
 
-/// Checks what the headers of a message say about its body, and returns how it ends.
+/// Checks what the headers of a message say about its body, and returns how the body ends.
 ///
 /// # Errors
 /// When the body would not be the unmodified media, or its end is uncertain; see [`FramingError`].
@@ -105,7 +105,7 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, FramingError> {
     let codings: Vec<&[u8]> = items(headers, &TRANSFER_ENCODING).filter(is_applied).collect();
     match codings[..] {
         [] => Ok(false),
-        // hyper decides by the last item, even an empty one, whether there are chunks. This decision must not differ.
+        // hyper decides by the last item, even if it is empty, whether the body is chunked. The decision here must be the same.
         [coding] if is(coding, "chunked") && items(headers, &TRANSFER_ENCODING).last() == Some(coding) => Ok(true),
         _ => {
             let foreign = codings.iter().find(|coding| !is(coding, "chunked"));
@@ -114,7 +114,7 @@ fn is_chunked(headers: &HeaderMap) -> Result<bool, FramingError> {
     }
 }
 
-/// The announced length, which may be repeated.
+/// The declared length, which may be repeated.
 fn content_length(headers: &HeaderMap) -> Result<Option<u64>, FramingError> {
     let invalid = |item: &[u8]| FramingError::Length(quoted(item));
     items(headers, &CONTENT_LENGTH).try_fold(None, |known, item| {
@@ -124,13 +124,13 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, FramingError> {
     })
 }
 
-/// Whether a word is a content coding that is applied to the body, rather than a word that is not a coding. Parameters are ignored.
+/// Whether a word in `Content-Encoding` names a content coding. Parameters are ignored.
 fn is_content_coding(word: &[u8]) -> bool {
     let name = word.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
     CONTENT_CODINGS.iter().any(|coding| name.eq_ignore_ascii_case(coding.as_bytes()))
 }
 
-/// The items of a header that is a list, which may be spread over any number of lines.
+/// The items of a list header, which may be spread over any number of lines.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
     headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii)
 }
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn body_of_uncertain_end_is_rejected() {
+    fn body_with_an_ambiguous_end_is_rejected() {
         let transfer = |coding: &str| FramingError::TransferCoding(coding.into());
         let length = |text: &str| FramingError::Length(text.into());
         let table: [(&[(&str, &str)], FramingError); 14] = [
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn content_codings_are_rejected_and_unknown_words_only_from_uploaders() {
+    fn content_codings_are_always_rejected_but_unknown_words_only_from_uploaders() {
         for coding in CONTENT_CODINGS.into_iter().chain(["GZIP", "gzip;q=1", "aws-chunked, gzip", "identity, br", ", zstd"]) {
             for sender in [BodySender::Origin, BodySender::Uploader] {
                 assert!(matches!(check(&[(CONTENT, coding)], sender), Err(FramingError::ContentCoding(_))), "{coding}");
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn long_coding_is_quoted_in_part() {
+    fn only_the_start_of_a_long_coding_is_quoted() {
         let Err(FramingError::TransferCoding(quoted)) =
             check(&[(TRANSFER, "0123456789012345678901234567890123456789x")], BodySender::Origin)
         else {

@@ -57,7 +57,7 @@ mod tests {
     use super::parameter;
 
     #[test]
-    fn parameters_follow_the_grammar_and_otherwise_browsers() {
+    fn parameters_are_parsed_by_the_grammar_or_else_as_browsers_do() {
         let table = [
             ("attachment", None),
             ("attachment; x=plain", Some("plain")),

@@ -1,5 +1,5 @@
-//! The Matrix homeserver through which media is fetched, and the URL of the media of an `mxc` URL on it (Matrix specification 1.11,
-//! client-server API, "Content repository").
+//! The Matrix homeserver through which media is fetched, and its download URLs for `mxc` URLs (Matrix specification 1.11, client-server
+//! API, "Content repository").
 
 use std::str::FromStr;
 
@@ -44,7 +44,7 @@ pub struct Homeserver {
 pub struct InvalidToken;
 
 impl Homeserver {
-    /// A homeserver, and an access token for it.
+    /// Creates a homeserver with an access token for it.
     ///
     /// # Errors
     /// When the token is empty or contains characters that are not allowed in tokens.
@@ -67,7 +67,7 @@ impl Homeserver {
         self.url.port_or_known_default()
     }
 
-    /// The URL of the media of an `mxc` URL on the homeserver.
+    /// The URL at which the homeserver serves the media of an `mxc` URL.
     pub(crate) fn media_url(&self, mxc: &str) -> Result<Url, FetchError> {
         let invalid = || FetchError::InvalidUrl(INVALID_MXC.into());
         let MxcUrl { server_name, media_id } = MxcUrl::parse(mxc).ok_or_else(invalid)?;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn media_is_at_the_path_of_the_specification_below_the_homeserver() {
+    fn media_url_is_the_homeserver_url_with_the_specified_path() {
         let table = [
             ("https://matrix.org", "mxc://example.org/aBc", "https://matrix.org/_matrix/client/v1/media/download/example.org/aBc"),
             ("http://m:8008/", "MXC://a.b:8448/x-_~", "http://m:8008/_matrix/client/v1/media/download/a.b:8448/x-_~"),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn homeserver_has_a_plain_url_and_its_token_is_never_shown() {
+    fn homeserver_url_must_be_plain_and_its_token_is_never_shown() {
         for url in
             ["matrix.org", "ftp://matrix.org", "https://user@matrix.org", "https://:p@m.org", "https://m.org?a", "https://m.org#a"]
         {

@@ -52,7 +52,7 @@ impl fmt::Display for HostPattern {
 /// The text is not a [`HostPattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a host or a pattern for hosts; use the form example.org, *.example.org, 192.0.2.1 or 2001:db8::1, \
+    "{0:?} is not a host or a host pattern; use the form example.org, *.example.org, 192.0.2.1 or 2001:db8::1, \
      without a scheme, a port or a path"
 )]
 pub struct InvalidHostPattern(String);

@@ -1,7 +1,7 @@
 //! Downloads media over HTTP.
 //!
-//! Origins are untrusted. A request discloses only itself and what an operator has configured for its host: no cookies, referer,
-//! credentials or proxy. Every URL is checked before it is requested, including redirects, and every address before a connection to it is
+//! Origins are untrusted. A request carries no cookies, referer or credentials except those that an operator has configured for its host,
+//! and uses no proxy. Every URL is checked before it is requested, including redirects, and every address before a connection to it is
 //! opened. A response is limited in size and time, and is either the whole, unmodified media or an error. Media is returned once its type
 //! is known. If its body is still arriving, a separate task receives the rest, within the same limits, as long as the body has readers.
 
@@ -40,10 +40,10 @@ use media_cache_interfaces::{CacheControl, Cacheability, Downloader, FetchError,
 
 const NO_HOMESERVER: &str = "Matrix media is fetched through a homeserver, but none is configured; see --matrix-homeserver";
 
-/// How often a request is started for a host whose addresses are busy: each attempt may lead to another address.
+/// How often a request to a host with busy addresses is attempted: each attempt may lead to a different address.
 const MAX_CONNECTS: usize = 4;
 
-/// Downloads over http and https. It keeps HTTP/2 connections for later requests, so use one downloader for many downloads.
+/// Downloads media over http and https. Connections are kept for later requests, so use one downloader for many downloads.
 pub struct HttpDownloader {
     transport: Transport,
     matrix: Option<MatrixClient>,
@@ -141,7 +141,7 @@ impl HttpDownloader {
         let (body, mimetype) = match body {
             Ok(body) => {
                 let start = body.head(SNIFFED_BYTES);
-                let start = start.map_err(|error| FetchError::Other(format!("the received body cannot be read back: {error}")))?;
+                let start = start.map_err(|error| FetchError::Other(format!("cannot read back the received body: {error}")))?;
                 let mimetype = types.decide(&start)?;
                 (body, mimetype)
             }
@@ -161,8 +161,8 @@ impl HttpDownloader {
         Ok(FetchedMedia { cache_control, validators, ..FetchedMedia::new(body, mimetype, filename) })
     }
 
-    /// Which caches may store a response. Media that was fetched with the operator's credentials is for this cache and its clients. A
-    /// homeserver does not know about this cache, so its directives are ignored.
+    /// Which caches may store a response. Media that was fetched with the operator's credentials is meant for this cache and its clients. A
+    /// homeserver is unaware of this cache, so its directives are ignored.
     fn cache_control(&self, headers: &HeaderMap, credentials: Credentials) -> CacheControl {
         let had_credentials = credentials != Credentials::None;
         match self.options.origin_cache_control {
@@ -228,7 +228,7 @@ impl HttpDownloader {
         }
     }
 
-    /// Sends one request. If the address that it would go to is busy, the download waits for the address without a general permit.
+    /// Sends one request. If the address that it would go to is busy, the download waits for the address without holding a general permit.
     async fn send(
         &self,
         request: &OriginRequest,
@@ -296,14 +296,15 @@ impl Downloader for HttpDownloader {
     }
 }
 
-/// The headers that request media only if it is no longer this version (RFC 9110, section 13.1).
+/// The headers that request media only if it differs from this version (RFC 9110, section 13.1).
 fn conditions(validators: &Validators) -> HeaderMap {
     let conditions = [(IF_NONE_MATCH, &validators.etag), (IF_MODIFIED_SINCE, &validators.last_modified)];
     let values = conditions.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_str(value.as_deref()?).ok()?)));
     values.collect()
 }
 
-/// Verifies origins with the system's certificates. The provider is chosen here, so it does not depend on the rest of the process.
+/// Verifies origins with the system's certificates. The cryptography provider is set here, so it does not depend on the rest of the
+/// process.
 fn system_tls() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;

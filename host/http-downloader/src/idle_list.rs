@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A list of idle connections `C`. The key `K` of each says where it leads. All are kept for the same time.
+/// A list of idle connections `C`, each with a key `K` that identifies where it leads. All are kept for the same time.
 pub(crate) struct IdleList<K, C>(VecDeque<Idle<K, C>>);
 
 struct Idle<K, C> {
@@ -23,18 +23,18 @@ impl<K: PartialEq, C> IdleList<K, C> {
         self.0.len()
     }
 
-    /// Adds a connection. `expires` must not be earlier than that of those before it.
+    /// Adds a connection. `expires` must not be earlier than that of any connection in the list.
     pub(crate) fn add(&mut self, key: K, connection: C, expires: Instant) {
         self.0.push_back(Idle { key, connection, expires });
     }
 
-    /// Removes the connection with this key that became idle last, unless it has expired.
+    /// Removes and returns the connection with this key that became idle last, unless it has expired.
     pub(crate) fn take(&mut self, key: &K, now: Instant) -> Option<C> {
         let index = self.0.iter().rposition(|idle| idle.key == *key)?;
         self.0.remove(index).filter(|idle| now < idle.expires).map(|idle| idle.connection)
     }
 
-    /// Removes the connections that have been idle longest, until at most `max` of those that `counts` remain.
+    /// Of the connections for which `counts` returns `true`, removes those that have been idle longest, until at most `max` remain.
     pub(crate) fn trim(&mut self, max: usize, counts: impl Fn(&K) -> bool) {
         let mut surplus = self.0.iter().filter(|idle| counts(&idle.key)).count().saturating_sub(max);
         self.0.retain(|idle| {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_expire_in_their_order() {
+    fn connections_expire_in_the_order_in_which_they_were_added() {
         let now = Instant::now();
         let mut list = list(&['a', 'b'], now);
         assert_eq!(list.remove_expired(now), Some(now + SECOND));

@@ -1,5 +1,5 @@
-//! Remembers which address the kept HTTP/2 connections of a host lead to, so that a request that needs a permit for a busy address waits
-//! for it instead of being sent first.
+//! Remembers which address the kept HTTP/2 connections to a host lead to, so that a request to a busy address can wait for a permit before
+//! it is sent.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,8 +10,8 @@ use http::uri::Authority;
 use http::{Response, Uri, Version};
 use hyper_util::client::legacy::connect::HttpInfo;
 
-/// How many hosts are remembered. Beyond that, expired ones are forgotten first, or else all. For a forgotten host, a request may be sent
-/// and then reset.
+/// The maximum number of hosts. When it is reached, expired ones are forgotten, or all if none has expired. A request to a forgotten host
+/// may be sent and then reset.
 const MAX_HOSTS: usize = 1024;
 
 /// The address of the last response by host and port, for as long as its connection is kept.

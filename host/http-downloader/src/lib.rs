@@ -5,10 +5,10 @@
 //! [`ConcurrencyLimiter`], and [`Retry`] wraps a downloader and retries transient failures.
 //!
 //! A request passes through one module per stage: `target` checks the URL (`access_rules`, `host_pattern`, `special_addresses`),
-//! `concurrency_limiter` queues it, `transport` sends the request, `connector` connects to an address that `resolver` found or takes one of
-//! the `origin_connections` to it, `response` checks status and headers, `cache_directives` reads what it says about storing it,
-//! `body` receives the rest, `delivery` returns it as soon as `type_decision` allows, and `media_type` (by `signatures`) and `file_name`
-//! describe the result. Requests for Matrix media (`mxc`) go through `matrix_client` to a `homeserver`.
+//! `concurrency_limiter` queues the request, `transport` sends it, `connector` connects to an address that `resolver` found or reuses one
+//! of the `origin_connections`, `response` checks status and headers, `cache_directives` reads the caching directives, `body` receives the
+//! body, `delivery` returns it as soon as `type_decision` allows, and `media_type` (with `signatures`) and `file_name` describe the result.
+//! Requests for Matrix media (`mxc`) go through `matrix_client` to a `homeserver`.
 //!
 //! # Features
 //!

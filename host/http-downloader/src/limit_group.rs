@@ -7,7 +7,7 @@ use crate::address_block::AddressBlock;
 /// Downloads that share a limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LimitGroup {
-    /// The same host, whatever its port.
+    /// The same host, on any port.
     Host(Box<str>),
     /// The same registrable domain: wildcard subdomains cost their owner nothing.
     Domain(Box<str>),
@@ -36,7 +36,8 @@ fn host_of(url: &Url) -> Box<str> {
     url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase().into()
 }
 
-/// The registrable domain of a name, by the public suffix list. A name without one, such as `localhost`, counts as its own domain.
+/// The registrable domain of a name, according to the public suffix list. A name without one, such as `localhost`, counts as its own
+/// domain.
 fn registrable_domain(name: &str) -> &str {
     psl::domain_str(name).unwrap_or(name)
 }

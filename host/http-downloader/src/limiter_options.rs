@@ -8,22 +8,24 @@ use crate::limit_group::LimitGroup;
 /// The limits of a [`ConcurrencyLimiter`](crate::concurrency_limiter::ConcurrencyLimiter).
 #[derive(Clone, Copy, Debug)]
 pub struct LimiterOptions {
-    /// The number of concurrent downloads. 64 by default.
+    /// The maximum number of concurrent downloads. 64 by default.
     pub max_downloads: NonZeroUsize,
-    /// The number of concurrent downloads from one host, whatever its port. 8 by default.
+    /// The maximum number of concurrent downloads from one host, across all its ports. 8 by default.
     pub max_downloads_per_host: NonZeroUsize,
-    /// The number of concurrent downloads from the hosts of one registrable domain, by the public suffix list. 16 by default.
+    /// The maximum number of concurrent downloads from the hosts of one registrable domain, according to the public suffix list. 16 by
+    /// default.
     pub max_downloads_per_domain: NonZeroUsize,
-    /// The number of concurrent downloads over connections to one IPv4 address, or one /64 network of IPv6. 16 by default.
+    /// The maximum number of concurrent downloads over connections to one IPv4 address, or one IPv6 /64 network. 16 by default.
     pub max_downloads_per_address: NonZeroUsize,
-    /// The number of downloads that wait. At most half of them may wait for the same host, domain or address. 1024 by default.
+    /// The maximum number of waiting downloads. At most half of this number may wait for the same host, domain or address. 1024 by default.
     pub max_queued_downloads: usize,
-    /// How long a download waits. If it is redirected or connects to a busy address, the time starts again. 30 seconds by default.
+    /// The maximum time that a download waits. If it is redirected or connects to a busy address, the time starts again. 30 seconds by
+    /// default.
     pub max_queue_time: Duration,
 }
 
 impl LimiterOptions {
-    /// The number of permits of a group.
+    /// The number of permits for a group.
     pub(crate) fn limit(&self, group: &LimitGroup) -> NonZeroUsize {
         match group {
             LimitGroup::Host(_) => self.max_downloads_per_host,
@@ -55,14 +57,14 @@ impl Default for LimiterOptions {
 pub struct LimiterCounts {
     /// Downloads in progress.
     pub active: usize,
-    /// Downloads that wait, whichever limit they wait for.
+    /// Downloads that are waiting because of any limit.
     pub queued: usize,
-    /// Of these, downloads that wait for others from the same host.
+    /// Of the queued downloads, those waiting for others from the same host.
     pub queued_for_host: usize,
-    /// Downloads that wait for others from the same registrable domain.
+    /// Of the queued downloads, those waiting for others from the same registrable domain.
     pub queued_for_domain: usize,
-    /// Downloads that wait for others over connections to the same address.
+    /// Of the queued downloads, those waiting for others over connections to the same address.
     pub queued_for_address: usize,
-    /// Downloads that were refused since the start, because the queue was full or they had waited for too long.
+    /// Downloads that have been refused since the start, because the queue was full or they had waited for too long.
     pub refused: u64,
 }

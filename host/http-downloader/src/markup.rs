@@ -3,17 +3,17 @@
 /// How many bytes of white space, comments and instructions may precede the significant beginning of a text.
 const MAX_PROLOG_BYTES: usize = 8 * 1024;
 
-/// Beginnings that only pages have.
+/// Beginnings that occur only in pages.
 const PAGE: [&str; 7] = ["<!doctype html", "<html", "<head", "<title", "<meta", "<body", "<script"];
 
-/// Beginnings of pages and also of component source files.
+/// Beginnings of pages, but also of component source files.
 const SECTION: [&str; 3] = ["<style", "<iframe", "<frameset"];
 
-/// Beginnings of fragments of pages and also of READMEs. Browsers recognise HTML by these and the ones above
+/// Beginnings of page fragments, but also of READMEs. Browsers recognise HTML by these and the ones above
 /// (<https://mimesniff.spec.whatwg.org>).
 const FRAGMENT: [&str; 9] = ["<h1", "<div", "<font", "<table", "<a", "<b", "<br", "<p", "<!--"];
 
-/// Tags that occur somewhere in pages, but hardly in other text.
+/// Tags that occur somewhere in pages, but rarely in other text.
 const IN_PAGES: [&str; 9] = ["<html", "<head", "<title", "<meta", "<body", "<form", "<input", "</body", "</html"];
 
 /// Beginnings of lines of Markdown.
@@ -34,9 +34,9 @@ enum Declared {
 
 /// The type of the HTML page that starts with these bytes, if they are a page despite their media type.
 ///
-/// A page can begin in many ways, some of which are also beginnings of READMEs. The type determines which of them make it a page. Text may
-/// begin with an element such as `<h1`, but not with `<html` or `<script`; XML may begin with anything but `<html`. A file without a known
-/// type is also a page if it begins with an element and has a form or a body further on, unless it is Markdown.
+/// A page can begin in many ways, some of which are also beginnings of READMEs. The declared type determines which beginnings count as a
+/// page. Text may begin with an element such as `<h1`, but not with `<html` or `<script`. XML may begin with anything but `<html`. A file
+/// without a known type is also a page if it begins with an element and has a form or a body further on, unless it is Markdown.
 pub(crate) fn page_type(start: &[u8], mimetype: &str) -> Option<&'static str> {
     let declared = match mimetype.split(';').next().unwrap_or_default() {
         essence if essence.ends_with("+xml") || essence.ends_with("/xml") => Declared::Xml,
@@ -142,7 +142,7 @@ mod tests {
             ("image/jpeg", "<?xml version='1.0'?>\n<!DOCTYPE html>\n<html>", Some("application/xhtml+xml")),
             ("image/png", "\x7fPNG", None),
             ("image/png", "", None),
-            // A page is a page, even if its origin declares it as text.
+            // A page is recognised even if its origin declares it as text.
             ("text/plain; charset=utf-8", "<!doctype html><title>Sign in</title>", html),
             ("text/plain", "\n<head><title>Sign in</title>", html),
             ("text/csv", "<script>location = '/login'</script>", html),
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn page_of_no_declared_type_is_recognised_by_its_beginning_or_by_an_element_and_a_form() {
+    fn page_without_a_declared_type_is_recognised_by_its_beginning_or_by_an_element_and_a_form() {
         for start in
             ["<script >alert(1)</script>", "<style>", "<!DOCTYPE html>", "<div><form action=/login>", "<h1>404</h1></body></html>"]
         {
@@ -196,7 +196,7 @@ mod tests {
             ("WEBVTT\n\n00:01.000 --> 00:02.000\nHi", Some("text/vtt")),
             ("\u{feff}WEBVTT - a title", Some("text/vtt")),
             ("WEBVTTX", None),
-            // A browser would fetch the URLs in a playlist.
+            // A playlist is not recognised, since a browser would fetch the URLs in it.
             ("#EXTM3U\n#EXTINF:1,", None),
             ("words", None),
             ("", None),

@@ -37,7 +37,7 @@ impl MatrixClient {
         Ok(OriginRequest { authorization, ..OriginRequest::anonymous(target) })
     }
 
-    /// Sends such a request for the download with this permit, and waits for the headers of the response.
+    /// Sends a request for Matrix media for the download with this permit, and waits for the response headers.
     pub(crate) async fn send(
         &self,
         request: &OriginRequest,

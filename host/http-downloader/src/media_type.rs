@@ -1,8 +1,8 @@
 //! The media type of a download: the one that its origin declares, or the one that its first bytes indicate.
 //!
-//! The type must be right, since browsers do not look for another one (`X-Content-Type-Options: nosniff`). But bytes alone never yield a
-//! type that browsers run, such as HTML: only an origin can declare those. Bytes without a declared type may be recognised as SVG, which is
-//! served as an attachment.
+//! The type must be right, since browsers do not try to detect another one (`X-Content-Type-Options: nosniff`). But a type that browsers
+//! execute as active content, such as HTML, is never detected from bytes alone: only an origin can declare it. Bytes without a declared
+//! type may be recognised as SVG, which is served as an attachment.
 
 use crate::header_parameters::parameter;
 use crate::markup::text_type;
@@ -61,7 +61,7 @@ pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
     }
 }
 
-/// Whether a declared type may turn out to be wrong once the first bytes are known, so it cannot be judged before.
+/// Whether a declared type may turn out to be wrong once the first bytes are known, so that it cannot be refused before.
 pub(crate) fn may_be_overridden(declared: &str) -> bool {
     is_media(declared) || is_text_like(declared)
 }
@@ -97,7 +97,7 @@ fn is_media(mimetype: &str) -> bool {
     ["image/", "audio/", "video/"].iter().any(|kind| mimetype.starts_with(kind))
 }
 
-/// Whether a media type is that of text: of any kind, JSON, XML or a script. `image/svg+xml` is both an image and text.
+/// Whether a media type is textual: any `text` type, JSON, XML or a script. `image/svg+xml` is both an image and text.
 fn is_text_like(mimetype: &str) -> bool {
     const APPLICATIONS: [&str; 8] = ["json", "xml", "javascript", "ecmascript", "x-javascript", "x-ndjson", "yaml", "graphql"];
     let essence = mimetype.split(';').next().unwrap_or_default();
@@ -107,7 +107,7 @@ fn is_text_like(mimetype: &str) -> bool {
         || essence.strip_prefix("application/").is_some_and(|subtype| APPLICATIONS.contains(&subtype))
 }
 
-/// Whether bytes are text by the rules of browsers: they have a byte order mark, or no control characters.
+/// Whether bytes are text by the rules that browsers apply: they have a byte order mark, or no control characters.
 fn is_text(start: &[u8]) -> bool {
     let has_byte_order_mark = [&b"\xef\xbb\xbf"[..], b"\xfe\xff", b"\xff\xfe"].iter().any(|mark| start.starts_with(mark));
     let is_binary = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);

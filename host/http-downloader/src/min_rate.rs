@@ -1,11 +1,12 @@
-//! The minimum rate of a body. An origin that sends a byte now and then never pauses for long and never finishes.
+//! The minimum rate of a body. Without it, an origin that sends a byte now and then would never pause for too long, and never finish.
 
 use std::time::Duration;
 
 use crate::options::HttpOptions;
 use media_cache_interfaces::FetchError;
 
-/// Checks the rate of a body in consecutive windows. Only time spent waiting for the origin counts: a slow local disk is not its fault.
+/// Checks the rate of a body in consecutive windows. Only time spent waiting for the origin counts, since a slow local disk is not the
+/// origin's fault.
 pub(crate) struct MinRate {
     bytes_per_second: u64,
     window: Duration,

@@ -5,10 +5,10 @@ use std::net::Ipv6Addr;
 /// The scheme with its slashes. It is compared ignoring case.
 const SCHEME: &str = "mxc://";
 
-/// The longest server name, by the specification, and the longest media ID, in bytes.
+/// The maximum length of a server name, as specified, and of a media ID, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
-/// What is wrong with a URL that has the scheme `mxc` but is invalid.
+/// The error for a URL that has the scheme `mxc` but is invalid.
 pub(crate) const INVALID_MXC: &str = "the URL of Matrix media has the form mxc://server/id";
 
 /// A valid `mxc` URL.
@@ -32,7 +32,7 @@ pub(crate) fn is_mxc(url: &str) -> bool {
     url.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME))
 }
 
-/// Whether this is a server name by the grammar of the specification's appendices: a host, and optionally a port.
+/// Whether this is a server name according to the specification's appendices: a host, and optionally a port.
 fn is_server_name(name: &str) -> bool {
     let (host, port) = match name.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),

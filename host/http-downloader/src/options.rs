@@ -12,24 +12,25 @@ use crate::origin_header::OriginHeader;
 use crate::resolver::{Resolve, SystemResolver};
 use media_cache_interfaces::Spool;
 
-/// Called after each chunk of a body with the number of bytes received so far, and the number expected if the origin announced it.
+/// Called after each chunk of a body with the number of bytes received so far, and the total number if the origin declared it.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 
-/// Whether an origin's directives for storing its response are applied.
+/// Whether the caching directives of origins are applied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OriginCacheControl {
     /// Media is stored and passed on only as far as its origin allows.
     #[default]
     Apply,
-    /// Everything is stored, and passed on without an origin's restrictions.
+    /// Everything is stored, and passed on without the origin's restrictions.
     Ignore,
 }
 
-/// Whether an HTTP/1 connection to an origin serves several requests, one after the other. HTTP/2 connections always do, since requests
-/// cannot be confused there.
+/// Whether an HTTP/1 connection to an origin serves several requests, one after the other. HTTP/2 connections always do, since their
+/// responses cannot be mixed up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReuseOriginConnections {
-    /// Only after a response whose end is certain, for the same scheme, host, port and address, and as long as nothing else arrives.
+    /// A connection is reused only after a response whose end is unambiguous, only for the same scheme, host, port and address, and only if
+    /// nothing else has arrived on it.
     #[default]
     Safely,
     /// Each request has its own connection.
@@ -39,24 +40,26 @@ pub enum ReuseOriginConnections {
 /// The options of an [`HttpDownloader`](crate::http_downloader::HttpDownloader).
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// The largest body, in bytes. 100 MiB by default.
+    /// The maximum size of a body, in bytes. 100 MiB by default.
     pub max_body_bytes: u64,
-    /// How many redirects are followed. 5 by default.
+    /// The maximum number of redirects that are followed. 5 by default.
     pub max_redirects: u32,
-    /// The longest URL, in bytes after parsing; this also applies to redirects. 8192 by default.
+    /// The maximum length of a URL after parsing, in bytes. This also applies to redirects. 8192 by default.
     pub max_url_bytes: usize,
-    /// The largest response head, in bytes, including interim responses (1xx). In HTTP/2, where headers are compressed, the size is
-    /// calculated as in RFC 9113, section 6.5.2. 64 KiB by default.
+    /// The maximum size of a response head, in bytes, including interim responses (1xx). In HTTP/2, where headers are compressed, the size
+    /// is calculated as in RFC 9113, section 6.5.2. 64 KiB by default.
     pub max_origin_header_bytes: usize,
-    /// How many headers a response may have. 100 by default.
+    /// The maximum number of headers of a response. 100 by default.
     pub max_origin_headers: usize,
-    /// The time to resolve a name, connect and complete the TLS handshake. It starts again for each redirect. 10 seconds by default.
+    /// The maximum time to resolve a name, connect and complete the TLS handshake. It starts again for each redirect. 10 seconds by
+    /// default.
     pub connect_timeout: Duration,
-    /// The time until an origin has sent its headers, including connecting. It starts again for each redirect. 30 seconds by default.
+    /// The maximum time until an origin has sent its headers, including connecting. It starts again for each redirect. 30 seconds by
+    /// default.
     pub first_byte_timeout: Duration,
     /// How long an origin may pause within a body. 30 seconds by default.
     pub pause_timeout: Duration,
-    /// The time for a whole download, excluding the time that it waits for permits. 300 seconds by default.
+    /// The maximum time for a whole download, excluding the time spent waiting for permits. 300 seconds by default.
     pub download_timeout: Duration,
     /// The minimum rate of a body, in bytes per second, as an average over each [`min_rate_window`](Self::min_rate_window). A body that
     /// ends within the first window is fast enough. 512 by default; 0 for no limit.
@@ -68,13 +71,13 @@ pub struct HttpOptions {
     /// declared as something else. [`TypePattern::defaults`] by default; a list of exclusions only restricts these, see
     /// [`accepts`](crate::accepted_types::accepts).
     pub accept_types: Vec<TypePattern>,
-    /// Whether origins' directives for storing their responses are applied. Media that is fetched with a token is always private.
+    /// Whether the caching directives of origins are applied. Media that is fetched with a token is always private.
     /// [`OriginCacheControl::Apply`] by default.
     pub origin_cache_control: OriginCacheControl,
-    /// The largest body that is kept in memory, in bytes; a larger one goes to a file. 4 MiB by default.
+    /// The maximum size of a body that is kept in memory, in bytes. A larger one is spooled to a file. 4 MiB by default.
     pub spool_above: u64,
-    /// The directory of those files, which are unnamed. A cache that stores downloads has its own spool: see `Builder::spool` in the crate
-    /// `media-cache`. The system's directory for temporary files by default.
+    /// The directory for spooled bodies, whose files are unnamed. A cache that stores downloads has its own spool: see `Builder::spool` in
+    /// the crate `media-cache`. The system's directory for temporary files by default.
     pub spool: Arc<Spool>,
     /// The media types, without parameters, whose bodies are returned only once they are complete: those that a transcoder accepts, since
     /// it needs the whole body. A body of any other type is returned once its type is known, and may then still be
@@ -97,8 +100,8 @@ pub struct HttpOptions {
     pub limiter: Option<ConcurrencyLimiter>,
     /// Whether connections serve several requests. [`ReuseOriginConnections::Safely`] by default.
     pub reuse_origin_connections: ReuseOriginConnections,
-    /// The connections that are kept for later requests, and their counts. Downloaders with the same value share the limits: as many
-    /// connections as there may be concurrent downloads, in total and per host. Each downloader has its own by default.
+    /// The connections that are kept for later requests, and their counts. Downloaders with the same value share the limits: at most as
+    /// many connections as concurrent downloads are allowed, in total and per host. By default, each downloader has its own.
     pub origin_connections: OriginConnections,
     /// The homeserver through which Matrix media (`mxc://server/id`) is fetched. It may have any address. None by default.
     pub matrix_homeserver: Option<Homeserver>,

@@ -2,8 +2,8 @@
 //!
 //! A connection is reused only for the same scheme, host, port and address, and by the same [`ConnectionPool`], that is, with the same
 //! rules, certificates and credentials: scheme and host determine which of an operator's headers are sent. Whether the last response
-//! permits reuse is decided elsewhere (`byte_counter`). Here, nothing may have arrived when a connection becomes idle, nor when it is
-//! taken: an unrequested byte, or the end of the connection, ends its use.
+//! permits reuse is decided elsewhere (`byte_counter`). This module checks that nothing has arrived when a connection becomes idle, and
+//! again when it is taken: it is not reused after an unrequested byte or the end of the connection.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ use crate::origin_stream::{OriginStream, is_http2, is_quiet};
 /// moment is lost.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
 
-/// The maximum number of idle connections, whatever the limit of concurrent downloads.
+/// The maximum number of idle connections, regardless of the limit on concurrent downloads.
 const MAX_IDLE: usize = 256;
 
 /// The connections that downloaders keep for later requests, and their counts. Clones are handles to the same connections. Downloaders with
@@ -40,9 +40,9 @@ pub struct OriginConnections(Arc<Shared>);
 pub struct OriginConnectionCounts {
     /// Connections that are currently kept for later requests.
     pub idle: usize,
-    /// Requests that were answered over a connection that had served an earlier request, since the start.
+    /// The number of requests since the start that were answered over a connection that had already served another one.
     pub reused: u64,
-    /// Requests that were sent again over a new connection, because a reused connection had failed, since the start.
+    /// The number of requests since the start that were sent again over a new connection because a reused one had failed.
     pub retried: u64,
 }
 
@@ -72,7 +72,7 @@ struct Key {
 }
 
 impl Key {
-    /// Whether both are connections to the same host, whatever its port.
+    /// Whether both are connections to the same host, on any port.
     fn has_host_of(&self, other: &Self) -> bool {
         self.pool == other.pool && self.authority.host().eq_ignore_ascii_case(other.authority.host())
     }
@@ -143,7 +143,7 @@ impl Shared {
         }
     }
 
-    /// Closes the connections that have expired. Returns when the next one does.
+    /// Closes the connections that have expired. Returns when the next one expires.
     fn next_expiry(&self) -> Option<Instant> {
         let mut idle = self.idle();
         let next = idle.list.remove_expired(Instant::now());
@@ -163,7 +163,7 @@ pub(crate) struct ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Creates a pool with at most as many connections as there may be downloads.
+    /// Creates a pool with at most as many connections as `limits` allows downloads.
     pub(crate) fn new(connections: OriginConnections, limits: LimiterOptions) -> Self {
         static POOLS: AtomicU64 = AtomicU64::new(0);
         Self { id: POOLS.fetch_add(1, Ordering::Relaxed), connections, limits }
@@ -180,7 +180,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Takes over a new connection. Idle ones make room for it, so that there are never more connections than there may be downloads.
+    /// Takes over a new connection. Closes idle ones if necessary, so that there are never more connections than allowed downloads.
     pub(crate) fn opened(self: &Arc<Self>, stream: OriginStream, uri: &Uri, address: IpAddr) -> OriginConnection {
         let shared = &self.connections.0;
         if is_http2(&stream) {

@@ -1,7 +1,7 @@
 //! Headers that an operator adds to requests to origins, for all hosts or for some.
 //!
 //! Each request gets the headers for its own host, also after a redirect. Headers that determine where a message ends, or what a response
-//! means, cannot be set. Credentials are for named hosts and are sent encrypted, unless the operator chooses otherwise.
+//! means, cannot be set. Credentials are sent only to named hosts, and only encrypted unless the operator chooses otherwise.
 
 use std::fmt;
 use std::str::FromStr;
@@ -37,8 +37,8 @@ pub enum InvalidOriginHeader {
          or a path"
     )]
     Host,
-    /// The value contains characters that a header cannot have.
-    #[error("the value of {0} contains characters that a header cannot have")]
+    /// The value contains characters that are not allowed in a header.
+    #[error("the value of {0} contains characters that are not allowed in a header")]
     Value(HeaderName),
     /// Operators cannot set this header.
     #[error("{name} cannot be set: {why}")]
@@ -50,7 +50,7 @@ pub enum InvalidOriginHeader {
     },
     /// It contains credentials, and would be sent to every host.
     #[error(
-        "{0} contains credentials, which every host in a URL would receive; name the host that they are for: `example.org={0}: VALUE`, or \
+        "{0} contains credentials, which would be sent to the host of any URL; name the host that they are for: `example.org={0}: VALUE`, or \
          `*.example.org={0}: VALUE`"
     )]
     CredentialsForAll(HeaderName),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn header_is_sent_to_the_hosts_of_its_pattern() {
+    fn header_is_sent_to_the_hosts_that_match_its_pattern() {
         let chosen =
             ["Referer: https://all.example/?a=b:c", "*.example.org=Referer: https://example.org/", "a.example.org=Accept:"];
         assert_eq!(sent(&chosen, "http://other.net/").0, ["accept: */*", "referer: https://all.example/?a=b:c"]);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_for_named_hosts_and_encrypted_connections() {
+    fn credentials_are_sent_only_to_named_hosts_and_encrypted_by_default() {
         let chosen = ["example.org=Authorization: Bearer secret", "http://plain.example=Cookie: a=b; c=d"];
         assert_eq!(
             sent(&chosen, "https://example.org/"),
@@ -229,8 +229,8 @@ mod tests {
             ("two words: secret", "has the form `NAME: VALUE`"),
             ("*=X-A: secret", "*.example.org"),
             ("X-A secret=a: b", "*.example.org"),
-            ("X-A: sec\nret", "characters that a header cannot have"),
-            ("X-A: sec\u{7f}ret", "characters that a header cannot have"),
+            ("X-A: sec\nret", "characters that are not allowed in a header"),
+            ("X-A: sec\u{7f}ret", "characters that are not allowed in a header"),
             ("Authorization: secret", "example.org=authorization: VALUE"),
             ("Cookie: a=secret:1", "example.org=cookie: VALUE"),
             ("Host: secret", "host of the URL"),

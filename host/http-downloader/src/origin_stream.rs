@@ -14,10 +14,10 @@ use tokio::net::TcpStream;
 /// TCP, with TLS for https.
 pub(crate) type OriginStream = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
-/// Whether the origin has sent nothing that is unread and has not closed the connection. The check may lose data that has arrived: a stream
-/// that is not quiet must not be used again.
+/// Whether there is no unread data from the origin and the origin has not closed the connection. The check may lose data that has arrived,
+/// so a stream that is not quiet must not be used again.
 pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
-    // Reading takes the beginning of a TLS record out of the socket without returning anything, so the socket is checked first.
+    // Reading removes the beginning of a TLS record from the socket without returning anything, so the socket is checked first.
     if !has_received_nothing(tcp_of(stream)) {
         return false;
     }

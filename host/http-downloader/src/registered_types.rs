@@ -1,9 +1,10 @@
-//! The names that origins use for media types that are registered, or usual, under another name.
+//! Aliases that origins use for media types that have a different registered or usual name.
 //!
-//! Browsers know only some of these names, and with `X-Content-Type-Options: nosniff`, they display nothing that is served under another
-//! one.
+//! Browsers recognise only some of these aliases. With `X-Content-Type-Options: nosniff`, they do not display media that is served under
+//! any other.
 
-/// Unregistered names with the registered ones or, where none is registered, the usual ones. None maps to a type that browsers run.
+/// Registered names, or the usual ones of types that are not registered, with their aliases. No alias maps to a type that browsers execute
+/// as active content.
 const REGISTERED: &[(&str, &[&str])] = &[
     (
         "image/jpeg",
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn no_registered_name_is_a_type_that_browsers_run() {
+    fn no_registered_name_is_a_type_that_browsers_execute() {
         for (registered, _) in REGISTERED {
             let runs = ["html", "xml", "script", "svg", "css", "wasm"].iter().any(|word| registered.contains(word));
             assert!(!runs, "{registered}");

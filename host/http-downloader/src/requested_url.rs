@@ -5,10 +5,11 @@ use url::Url;
 use crate::mxc::{INVALID_MXC, MxcUrl, is_mxc};
 use crate::target::requestable;
 
-/// Checks a URL as every downloader does before it applies its access rules. URLs of Matrix media pass, since there may be a homeserver.
+/// Checks a URL as every downloader does before it applies its access rules. Valid URLs of Matrix media pass, since a homeserver may be
+/// configured.
 ///
 /// # Errors
-/// A description of what is wrong with the URL.
+/// Returns a description of what is wrong with the URL.
 pub fn check_url(url: &str, max_url_bytes: usize) -> Result<(), String> {
     if is_mxc(url) {
         return MxcUrl::parse(url).map(drop).ok_or_else(|| INVALID_MXC.into());

@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 
 use crate::access_rules::{AccessRules, Denied, is_localhost};
 
-/// How many addresses of a name are tried, one after the other. All of them are checked.
+/// How many addresses of a name are tried, one after the other. The others are checked as well.
 const MAX_ADDRESSES: usize = 16;
 
-/// How many lookups of the system run concurrently. They occupy threads that others need as well, and with a name server that does not
-/// respond, they last longer than their callers wait.
+/// The maximum number of concurrent lookups by the system's resolver. They occupy threads that are also needed for other work, and if a
+/// name server does not respond, they last longer than their callers wait.
 const MAX_LOOKUPS: usize = 64;
 
 /// Resolves host names. The results are checked before they are used.
@@ -35,7 +35,7 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             let permit = LOOKUPS.clone().acquire_owned().await.map_err(io::Error::other)?;
             let name = name.to_owned();
-            // The thread holds the permit: the lookup occupies it even if its caller no longer waits.
+            // The thread holds the permit, since the lookup occupies the thread even if its caller is no longer waiting.
             let lookup = move || {
                 let addresses = (name.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect();
                 drop(permit);
@@ -46,7 +46,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// A resolver that returns only addresses that may be connected to.
+/// A resolver that returns only allowed addresses.
 #[derive(Clone)]
 pub(crate) struct CheckedResolver {
     resolver: Arc<dyn Resolve>,

@@ -35,8 +35,8 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
     })
 }
 
-/// How the body of an HTTP/1 response ends, if its connection can serve another request afterwards: by a length or in chunks, in HTTP/1.1,
-/// and without `Connection: close` or `upgrade` (RFC 9112, section 9.3).
+/// How the body of an HTTP/1 response ends, if its connection can serve another request afterwards. This requires HTTP/1.1, a length or
+/// chunks, and no `Connection: close` or `upgrade` (RFC 9112, section 9.3).
 pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
     let connection = response.headers().get_all(CONNECTION).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
     let ends = |option: &[u8]| [&b"close"[..], b"upgrade"].iter().any(|end| option.trim_ascii().eq_ignore_ascii_case(end));
@@ -55,13 +55,13 @@ pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
     }
 }
 
-/// The `Retry-After` of a response in seconds, in either form of RFC 9110, section 10.2.3: a number of seconds, or a date, which is
-/// relative to `now`. Any other value is ignored.
+/// The `Retry-After` of a response in seconds, counted from `now`. The header is a number of seconds or a date (RFC 9110, section 10.2.3);
+/// any other value is ignored.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
     retry_after_seconds(headers.get(RETRY_AFTER)?, now)
 }
 
-/// The number of seconds that a `Retry-After` requests at this time, for the fuzz target.
+/// The number of seconds from `now` that a `Retry-After` asks to wait. Public for the fuzz target.
 pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> {
     let text = value.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

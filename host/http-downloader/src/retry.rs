@@ -3,8 +3,8 @@
 //! These failures are transient: the origin cannot be reached, it responds with 500, 502, 503 or 504, or its response is not HTTP or ends
 //! early. Other responses are final, including those with a `Retry-After`. Timeouts are not retried: TCP has already retransmitted in that
 //! time. Media whose body is still arriving counts as a success: a later failure is not retried, but the body has to end within the time
-//! for the download. The backoff is random up to a limit that doubles ("full jitter"), so that downloads that fail together are not retried
-//! together.
+//! for the download. The backoff is random up to a limit that doubles ("full jitter"), so that downloads that fail at the same time are not
+//! retried at the same time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use media_cache_interfaces::{Blob, Completion, Downloader, FetchError, Fetched, 
 /// How often and for how long downloads are retried.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryOptions {
-    /// How often a download is retried. 2 by default.
+    /// The maximum number of retries of a download. 2 by default.
     pub retries: u32,
     /// The limit of the backoff before the first retry; it doubles with each retry. 200 milliseconds by default.
     pub initial_backoff: Duration,
     /// The limit of every backoff. 5 seconds by default.
     pub max_backoff: Duration,
-    /// The time for a download, including its retries. 300 seconds by default.
+    /// The maximum time for a download, including its retries. 300 seconds by default.
     pub download_timeout: Duration,
 }
 
@@ -136,7 +136,7 @@ async fn end_after(left: Duration, completion: Completion, limit: Duration) {
     }
 }
 
-/// Whether a retry may succeed in a moment. Every other failure is final.
+/// Whether a retry may soon succeed. Every other failure is final.
 fn is_transient(failure: &FetchError) -> bool {
     match failure {
         FetchError::Unreachable(_) | FetchError::BrokenAnswer(_) | FetchError::ShortBody(_) => true,

@@ -8,7 +8,7 @@ pub enum HttpSetupError {
     /// The system's certificates, which verify https origins, cannot be used.
     #[error("the system's certificates cannot be used; check that a package such as ca-certificates is installed")]
     Certificates(#[source] rustls::Error),
-    /// An option contains characters that its header cannot have.
-    #[error("the configured value of the header {0} contains characters that a header cannot have")]
+    /// An option that is sent as a header contains characters that are not allowed in a header.
+    #[error("the configured value of the header {0} contains characters that are not allowed in a header")]
     Header(HeaderName, #[source] InvalidHeaderValue),
 }

@@ -11,7 +11,7 @@ use crate::lottie::is_gzipped_lottie;
 #[derive(Debug, PartialEq, Eq)]
 struct Format {
     types: &'static [&'static str],
-    /// Whether files of many types have this format: its signature does not contradict a type that is unknown here.
+    /// Whether files of many types have this format. If so, its signature does not contradict a declared type that is not listed here.
     is_container: bool,
 }
 
@@ -166,7 +166,7 @@ static SIGNATURES: &[(&[Part], &str, &Format)] = &[
 /// What the first bytes of a file indicate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signature {
-    /// A registered type, or a usual one if none is registered. Never one that browsers run.
+    /// A registered type, or a usual one if none is registered. Never a type that browsers execute as active content.
     pub(crate) mimetype: &'static str,
     format: &'static Format,
     /// Whether other files are unlikely to start like this by chance.
@@ -192,7 +192,7 @@ impl Signature {
         self.is_certain && self.format != &OTHER
     }
 
-    /// Whether a file that starts like this unmistakably has another type than `declared`, which is that of an image, audio or video.
+    /// Whether a file that starts like this unmistakably has a type other than `declared`, which must be an image, audio or video type.
     pub(crate) fn contradicts(&self, declared: &str) -> bool {
         let is_image = |mimetype: &str| mimetype.starts_with("image/");
         let is_known = || FORMATS.iter().any(|format| format.types.contains(&declared));
@@ -255,7 +255,7 @@ impl crate::audio_frames::Frames {
     }
 }
 
-/// Whether the two headers of a bitmap match its first two letters.
+/// Whether a file that starts with `BM` has the two headers of a bitmap.
 fn is_bmp(start: &[u8]) -> bool {
     let reserved = start.get(6..10);
     let header = start.get(14..18).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);

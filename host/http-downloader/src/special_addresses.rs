@@ -3,7 +3,7 @@
 //! Only globally routed unicast is public. All other addresses lead to this machine, to its network, nowhere, or to a host other than the
 //! one they seem to name. The ranges are those of the IANA special-purpose address registries (RFC 6890, RFC 8190) and a few others, whose
 //! sources are in the table. Infrastructure that the registries call globally reachable (AS112, AMT, the anycast services in 192.0.0.0/24
-//! and 2001::/23) is not public here: the nearest network responds for it, possibly the local one, and it serves no media.
+//! and 2001::/23) is not considered public: the nearest network responds for it, possibly the local one, and it serves no media.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -15,7 +15,7 @@ use ipnet::{IpNet, Ipv6Net};
 pub struct SpecialUse {
     /// The use of the address in a few words, such as `loopback`.
     pub purpose: &'static str,
-    /// The range that contains it, or only the address itself if it is recognised by its lower half.
+    /// The range that contains the address, or only the address itself if it is recognised by its lower half.
     pub range: IpNet,
     /// The document that defines the range.
     pub source: &'static str,
@@ -43,8 +43,8 @@ pub fn special_use(address: IpAddr) -> Option<SpecialUse> {
     })
 }
 
-/// The IPv4 address that an IPv6 address embeds, by any of the standards for translation and tunnels. Addresses of the translation prefix
-/// for local use (RFC 8215) embed one at a position that only their network knows; for these, the result is `None`.
+/// The IPv4 address that an IPv6 address embeds according to any of the standards for translation and tunnels. Addresses with the
+/// translation prefix for local use (RFC 8215) embed one at a position known only to their network; for these, the result is `None`.
 pub(crate) fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let segments = address.segments();
     let at = |index: usize| (u32::from(segments[index]) << 16) | u32::from(segments[index + 1]);
@@ -72,7 +72,7 @@ impl SpecialUse {
         Self { purpose, range: IpNet::new_assert(address, length), source, may_have_origins: false }
     }
 
-    /// The same range, marked as one in which an operator's own origins may be.
+    /// The same range, marked as one that may contain an operator's own origins.
     const fn local(self) -> Self {
         Self { may_have_origins: true, ..self }
     }
@@ -82,7 +82,7 @@ const fn v4([a, b, c, d]: [u8; 4], length: u8, purpose: &'static str, source: &'
     SpecialUse::of(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), length, purpose, source)
 }
 
-/// A row for IPv6; `address` as a number.
+/// A row for IPv6, with the address as a number.
 const fn v6(address: u128, length: u8, purpose: &'static str, source: &'static str) -> SpecialUse {
     SpecialUse::of(IpAddr::V6(Ipv6Addr::from_bits(address)), length, purpose, source)
 }
@@ -90,8 +90,8 @@ const fn v6(address: u128, length: u8, purpose: &'static str, source: &'static s
 /// All unicast that is or will be routed globally (RFC 4291, section 2.4, and IANA's address space registry).
 const GLOBAL_UNICAST: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::from_bits(0x2000 << 112), 3);
 
-/// The first matching row counts, so the narrower of two ranges comes first. IPv6 addresses outside of [`GLOBAL_UNICAST`] are not public
-/// even without a row; a row gives them a better description.
+/// The first matching row counts, so the narrower of two ranges comes first. IPv6 addresses outside [`GLOBAL_UNICAST`] are not public even
+/// if no row contains them; a row gives them a better description.
 #[rustfmt::skip]
 static RANGES: &[SpecialUse] = &[
     v4([0, 0, 0, 0],        8, "this network", "RFC 791"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn narrowest_range_names_the_use() {
+    fn narrowest_matching_range_describes_the_address() {
         assert_eq!(described("127.8.8.8"), "loopback (127.0.0.0/8, RFC 1122)");
         assert_eq!(described("255.255.255.255"), "broadcast (255.255.255.255/32, RFC 919)");
         assert_eq!(described("255.255.255.254"), "reserved (240.0.0.0/4, RFC 1112)");

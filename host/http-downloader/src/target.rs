@@ -57,7 +57,7 @@ pub(crate) fn requestable(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Checks a parsed URL. `problem` is what the parser found.
+/// Checks a parsed URL. `problem` is what the parser found wrong with it, if anything.
 fn check_requestable(url: &Url, problem: Option<&str>) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("its scheme is {}, but only http and https are supported", url.scheme()));
@@ -82,8 +82,8 @@ fn location_text(location: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Whether a name, given in ASCII, is possible in DNS: labels of 1 to 63 letters, digits, hyphens and underscores, 253 bytes in total. The
-/// dot of the root may follow. Other names are not passed to a resolver.
+/// Whether a name, given in ASCII, can exist in DNS: labels of 1 to 63 letters, digits, hyphens and underscores, at most 253 bytes in
+/// total, and optionally a trailing dot. Other names are not passed to a resolver.
 fn is_possible_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
@@ -93,7 +93,8 @@ fn is_possible_name(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES && name.split('.').all(is_label)
 }
 
-/// Parses a URL as browsers do, and reports anything that other parsers may read differently: one of them may have checked another host.
+/// Parses a URL as browsers do, and reports anything that other parsers may interpret differently: another program may have checked a
+/// different host.
 fn parse(text: &str, base: Option<&Url>) -> Result<(Url, Option<&'static str>), ParseError> {
     let problem = Cell::new(None);
     let note = |violation| problem.set(problem.get().or(ambiguity(violation)));

@@ -1,4 +1,4 @@
-//! The time that a download may take, excluding the time that it waits for permits.
+//! The time limit of a download, which excludes the time spent waiting for permits.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use media_cache_interfaces::FetchError;
 
-/// The time that remains for a download.
+/// The remaining time of a download.
 pub(crate) struct TimeLimit {
     limit: Duration,
     left: Duration,

@@ -33,7 +33,7 @@ use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
 
-/// How long idle HTTP/2 connections are kept, each of which can serve several requests.
+/// How long idle HTTP/2 connections are kept for later requests.
 const KEEP_IDLE: Duration = Duration::from_secs(30);
 
 /// How often a kept connection is pinged while a response is pending, and how long the pong may take. A peer that has disappeared must not
@@ -41,13 +41,13 @@ const KEEP_IDLE: Duration = Duration::from_secs(30);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a request is sent if its connection is closed before the origin has processed it.
+/// How often a request is sent at most, if its connection is closed before the origin has processed it.
 const MAX_ATTEMPTS: usize = 3;
 
 /// A request to an origin.
 pub(crate) struct OriginRequest {
     pub(crate) target: Target,
-    /// The `Authorization` header, if the target needs one. It is for this target only: a redirect is followed with a new request.
+    /// The `Authorization` header, if the target needs one. It is sent only to this target: a redirect is followed with a new request.
     pub(crate) authorization: Option<HeaderValue>,
     /// The conditions, if the media was fetched before.
     pub(crate) conditions: HeaderMap,
@@ -169,8 +169,8 @@ impl Transport {
                 response = choice.run(self.client.request(attempt)) => response,
             };
             if choice.has_reused() && is_stale(&response) {
-                // The origin has probably closed the connection in the meantime. In any case, a new one works as if connections were never
-                // reused.
+                // The origin has probably closed the connection in the meantime. In any case, the request is sent again over a new
+                // connection, as if connections were never reused.
                 self.connections.count_retried();
                 may_reuse = false;
                 continue;
@@ -193,7 +193,7 @@ impl Transport {
         }
     }
 
-    /// Permits another request over the connection of a response, if the head of the response does.
+    /// Permits another request over the connection of a response, if the head of the response allows it.
     fn permit_reuse(&self, response: &Response<Incoming>) {
         let counter = response.extensions().get::<ByteCounter>();
         if let (ReuseOriginConnections::Safely, Some(counter), Some(framing)) = (self.reuse, counter, reusable_after(response)) {
@@ -244,8 +244,8 @@ fn is_invalid_http(error: &Error) -> bool {
         || find_cause::<h2::Error>(error).is_some_and(|error| !error.is_io() && !error.is_remote())
 }
 
-/// Whether a request failed because an earlier one had used its connection, as far as that can be determined: the connection ended, or what
-/// arrived is not a response. Some origins send a 408 before they close an idle connection (RFC 9110, section 15.5.9).
+/// Whether a request over a reused connection probably failed because of the reuse: the connection ended, or something other than a
+/// response arrived. Some origins send a 408 before they close an idle connection (RFC 9110, section 15.5.9).
 fn is_stale<B>(response: &Result<Response<B>, Error>) -> bool {
     match response {
         Ok(response) => response.status() == StatusCode::REQUEST_TIMEOUT,
@@ -253,8 +253,8 @@ fn is_stale<B>(response: &Result<Response<B>, Error>) -> bool {
     }
 }
 
-/// Whether an HTTP/2 origin did not process the request, because it was about to close the connection. It is safe to send it again
-/// (RFC 9113, section 8.7).
+/// Whether an HTTP/2 origin did not process the request, because it was about to close the connection. Such a request can safely be sent
+/// again (RFC 9113, section 8.7).
 fn is_unprocessed(error: &Error) -> bool {
     find_cause::<h2::Error>(error).filter(|error| error.is_remote()).is_some_and(|error| match error.reason() {
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),

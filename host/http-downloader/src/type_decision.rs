@@ -20,7 +20,7 @@ pub(crate) struct TypeDecision {
 }
 
 impl TypeDecision {
-    /// The decision about a response with this `Content-Type`. An error if the header is enough to refuse the response.
+    /// The decision about a response with this `Content-Type`. Fails if this header alone is reason to refuse the response.
     pub fn new(content_type: Option<&str>, options: Arc<HttpOptions>) -> Result<Self, FetchError> {
         let refused = content_type.and_then(declared_type).filter(|mimetype| !accepts(&options.accept_types, mimetype));
         let decision = Self { options, content_type: content_type.map(Into::into), refused };
@@ -30,7 +30,7 @@ impl TypeDecision {
         }
     }
 
-    /// Refuses a body because of its first bytes, if its declared type is not accepted.
+    /// If the declared type is not accepted, refuses the body unless its first bytes indicate an accepted type.
     pub fn check_start(&self, start: &[u8]) -> Result<(), FetchError> {
         match self.refused {
             Some(_) => self.check(&media_type(self.content_type.as_deref(), start), "it is"),
@@ -48,8 +48,8 @@ impl TypeDecision {
         Ok(mimetype)
     }
 
-    /// The media type of a body of which only these bytes are known for now. `None` if they are too few, or if more bytes could change it
-    /// to a type that is not accepted.
+    /// The media type of a body of which only these bytes have arrived. `None` if there are too few, or if more bytes could change the type
+    /// to one that is not accepted.
     pub fn decide_early(&self, start: &[u8]) -> Option<String> {
         let may_become_page = start.len() < MIN_EARLY_BYTES || begins_like_markup(start);
         self.decide(start).ok().filter(|_| !may_become_page)
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn types_that_are_needed_as_a_whole_are_not_streamed() {
+    fn types_that_must_be_complete_are_not_streamed() {
         let decision = decision(None);
         assert!(!decision.may_stream("image/gif") && !decision.may_stream("Image/GIF; x=y"));
         assert!(decision.may_stream("image/png") && decision.may_stream("image/gifs"));

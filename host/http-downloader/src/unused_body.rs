@@ -11,7 +11,8 @@ use tokio::time::timeout;
 
 use crate::byte_counter::ByteCounter;
 
-/// The maximum length of such a body, in bytes, and the maximum time for it. A new connection takes time as well.
+/// The maximum length of an unneeded body, in bytes, and the maximum time to wait for it. A short wait is worthwhile, since opening a new
+/// connection takes time as well.
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_TIME: Duration = Duration::from_millis(20);
 
@@ -27,7 +28,7 @@ pub(crate) async fn discard(response: Response<Incoming>) {
             counter.until_unused().await;
         }
     };
-    // After that time, dropping the body closes the connection.
+    // If the time is up, dropping the body closes the connection.
     let _ = timeout(MAX_TIME, receive).await;
 }
 

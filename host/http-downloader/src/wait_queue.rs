@@ -18,7 +18,7 @@ use crate::limit_group::LimitGroup;
 use crate::limiter_options::{LimiterCounts, LimiterOptions};
 use media_cache_interfaces::FetchError;
 
-/// The shortest and the longest wait that is suggested to a refused caller, in seconds.
+/// The shortest and the longest wait that may be suggested to a refused caller, in seconds.
 const RETRY_AFTER_SECONDS: (f64, f64) = (1.0, 60.0);
 
 /// Identifies a download, in the order of arrival.
@@ -35,7 +35,7 @@ pub(crate) struct WaitQueue {
     refused: u64,
     downloads: HashMap<DownloadId, Download>,
     groups: HashMap<LimitGroup, Permits>,
-    /// Downloads that have the permits of all their groups and wait for a general permit.
+    /// Downloads that have a permit from each of their groups and wait for a general permit.
     ready: BTreeSet<DownloadId>,
     /// A moving average of how long a download takes.
     average_duration: Duration,
@@ -43,7 +43,7 @@ pub(crate) struct WaitQueue {
 
 struct Download {
     groups: Vec<LimitGroup>,
-    /// The number of groups, from the first one, whose permits it has.
+    /// The number of groups, counted from the first, from which the download has permits.
     acquired: usize,
     state: State,
     start: Option<oneshot::Sender<()>>,
@@ -106,8 +106,9 @@ impl WaitQueue {
         Ok((id, self.restart(id, groups)))
     }
 
-    /// Gives an active download a permit for an address that it connects to, in addition to those that it has. Returns `false` if none is
-    /// available, or if the download is not active: a connection may become ready only after its download has returned to the queue.
+    /// Gives an active download a permit for an address that it connects to, in addition to the permits that it already has. Returns
+    /// `false` if none is available, or if the download is not active: a connection may become ready only after its download has returned
+    /// to the queue.
     pub(crate) fn claim(&mut self, id: DownloadId, address: AddressBlock) -> bool {
         let group = LimitGroup::Address(address);
         let is_available = self.used(&group) < self.limit(&group);
@@ -133,7 +134,8 @@ impl WaitQueue {
         self.start_ready();
     }
 
-    /// Makes an active download wait for other groups than before: those of a redirect, or an additional address.
+    /// Makes an active download wait for permits from these groups, which replace its previous ones: the groups of a redirect, or the
+    /// previous groups and an address.
     pub(crate) fn requeue(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Result<Start, FetchError> {
         self.leave(id);
         let room = self.check_room(&groups);
@@ -169,7 +171,7 @@ impl WaitQueue {
         FetchError::Overloaded(Some(seconds.ceil().clamp(shortest, longest) as u32))
     }
 
-    /// Refuses a download that would have to wait, if the queue is full or has no room for the group that it would wait for.
+    /// Refuses a download that would have to wait, if the queue is full or has no more room for the group that it would wait for.
     fn check_room(&mut self, groups: &[LimitGroup]) -> Result<(), FetchError> {
         let busy = groups.iter().find(|group| self.used(group) >= self.limit(group));
         let must_wait = busy.is_some() || self.active >= self.options.max_downloads.get();
@@ -179,7 +181,7 @@ impl WaitQueue {
         if must_wait && is_full() { Err(self.refuse(groups)) } else { Ok(()) }
     }
 
-    /// Makes a download without permits wait for the permits of these groups.
+    /// Makes a download without permits wait for permits from these groups.
     fn restart(&mut self, id: DownloadId, groups: Vec<LimitGroup>) -> Start {
         let (start, started) = oneshot::channel();
         if let Some(download) = self.downloads.get_mut(&id) {
@@ -207,7 +209,7 @@ impl WaitQueue {
         self.ready.insert(id);
     }
 
-    /// Releases a permit of a group. The first download that waits for it takes it over.
+    /// Releases a permit of a group. The first download that is waiting for one takes it over.
     fn release(&mut self, group: &LimitGroup) {
         let Some(permits) = self.groups.get_mut(group) else { return };
         match permits.waiting.pop_first() {
@@ -226,7 +228,7 @@ impl WaitQueue {
         }
     }
 
-    /// Releases all permits of a download, and its place in the queue.
+    /// Releases all permits of a download, and its position in the queue.
     fn leave(&mut self, id: DownloadId) {
         let Some(download) = self.downloads.get_mut(&id) else { return };
         let (groups, acquired, state) = (std::mem::take(&mut download.groups), download.acquired, download.state);
@@ -246,14 +248,14 @@ impl WaitQueue {
         groups[..acquired].iter().for_each(|group| self.release(group));
     }
 
-    /// Starts ready downloads while there are permits.
+    /// Starts ready downloads while general permits are available.
     fn start_ready(&mut self) {
         while self.active < self.options.max_downloads.get() {
             let Some(id) = self.ready.pop_first() else { return };
             self.active += 1;
             let Some(download) = self.downloads.get_mut(&id) else { continue };
             download.state = State::Active;
-            // If the receiver is gone, the permits are released when its download is removed.
+            // If the receiver has been dropped, the permits are released when its download is removed.
             let _ = download.start.take().map(|start| start.send(()));
         }
     }

@@ -67,12 +67,16 @@ fn no_store_and_private_forbid_storing_in_every_notation() {
         assert_eq!(directives(value).0, cacheability, "{value}");
     }
     assert_eq!(read(&[("cache-control", "public"), ("cache-control", "no-store")]).0, NoStore, "a second line counts");
-    assert_eq!(read(&[("cache-control", "foo=\"bar"), ("cache-control", "private")]).0, NoStore, "a quote ends with its line");
+    assert_eq!(
+        read(&[("cache-control", "foo=\"bar"), ("cache-control", "private")]).0,
+        NoStore,
+        "a quoted string ends with its line"
+    );
     assert_eq!(read(&[("pragma", "no-store")]).0, Public);
 }
 
 #[test]
-fn a_lifetime_is_a_number_of_seconds_and_0_if_it_is_invalid() {
+fn lifetime_is_read_from_max_age_or_s_maxage_and_is_0_if_invalid() {
     for (value, max_age) in [
         ("max-age=60", Some(60)),
         ("Max-Age=60", Some(60)),
@@ -110,7 +114,7 @@ fn a_lifetime_is_a_number_of_seconds_and_0_if_it_is_invalid() {
 }
 
 #[test]
-fn expires_counts_from_date_and_only_without_a_lifetime() {
+fn expires_is_relative_to_date_and_ignored_if_cache_control_has_a_lifetime() {
     const DATE: (&str, &str) = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
     const EXPIRES: (&str, &str) = ("expires", "Sun, 06 Nov 1994 08:51:37 GMT");
     for (lines, max_age) in [
@@ -142,7 +146,7 @@ fn pragma_counts_only_without_cache_control() {
 }
 
 #[test]
-fn the_age_of_a_response_is_its_first_number_of_seconds() {
+fn only_the_first_value_of_the_age_header_counts() {
     for (value, age) in
         [("30", 30), (" 30 ", 30), ("30, 7", 30), ("99999999999", u32::MAX), ("-1", 0), ("x, 7", 0), ("1.5", 0), ("", 0)]
     {

@@ -81,7 +81,7 @@ impl Downloads {
 
 /// Polls downloads, and drops finished ones.
 fn proceed(downloads: &mut Vec<Download<'_>>) {
-    // First for those that finish, then for those that start afterwards.
+    // Repeatedly, since a download that finishes lets another one start.
     for _ in 0..3 {
         downloads.retain_mut(|download| download.now_or_never().is_none());
     }
@@ -117,7 +117,7 @@ async fn downloads_start_in_the_order_of_their_requests() {
 }
 
 #[tokio::test]
-async fn slow_host_delays_no_other_host() {
+async fn slow_host_does_not_delay_other_hosts() {
     let downloads = Downloads::new(options(3, 1, 10));
     let urls = ["http://slow/1", "http://SLOW:81/2", "http://slow./3", "http://slow/4", "http://a/5", "http://b/6", "http://c/7"];
     let mut waiting = downloads.request(&urls);
@@ -125,14 +125,14 @@ async fn slow_host_delays_no_other_host() {
     assert_eq!((downloads.counts(), downloads.limiter.counts().queued_for_host), ((3, 4, 0), 3));
     downloads.finish("http://a/5");
     proceed(&mut waiting);
-    assert_eq!(downloads.last_started(), "http://c/7", "the earlier ones have to wait for the slow host");
+    assert_eq!(downloads.last_started(), "http://c/7", "the earlier downloads have to wait for the slow host");
     downloads.finish("http://slow/1");
     proceed(&mut waiting);
     assert_eq!(downloads.last_started(), "http://SLOW:81/2", "all ports belong to the same host");
 }
 
 #[tokio::test]
-async fn slow_domain_delays_no_other_domain() {
+async fn slow_domain_does_not_delay_other_domains() {
     let options = LimiterOptions { max_downloads_per_domain: NonZeroUsize::new(2).unwrap(), ..options(4, 1, 10) };
     let downloads = Downloads::new(options);
     let urls = ["http://a.slow.example/1", "http://a.slow.example/2", "http://b.slow.example/3", "http://c.slow.example/4"];
@@ -140,7 +140,7 @@ async fn slow_domain_delays_no_other_domain() {
     assert_eq!(
         downloads.started(),
         ["http://a.slow.example/1", "http://b.slow.example/3"],
-        "a host takes one permit of its domain"
+        "a host can use only one of its domain's permits"
     );
     let counts = downloads.limiter.counts();
     assert_eq!((counts.queued, counts.queued_for_host, counts.queued_for_domain), (2, 1, 1));
@@ -148,11 +148,11 @@ async fn slow_domain_delays_no_other_domain() {
     assert_eq!(downloads.started()[2..], ["http://other.example/5", "http://a.slow.example.org/6"]);
     downloads.finish("http://a.slow.example/1");
     proceed(&mut waiting);
-    assert_eq!(downloads.last_started(), "http://a.slow.example/2", "it arrived before the fourth");
+    assert_eq!(downloads.last_started(), "http://a.slow.example/2", "it was requested before the fourth");
 }
 
 #[tokio::test]
-async fn download_that_waits_for_an_address_takes_no_general_permit() {
+async fn download_waiting_for_an_address_holds_no_general_permit() {
     let one = NonZeroUsize::MIN;
     let downloads = Downloads::new(LimiterOptions { max_downloads_per_address: one, ..options(2, 1, 10) });
     let mut waiting = vec![
@@ -181,7 +181,7 @@ async fn download_that_waits_for_an_address_takes_no_general_permit() {
 }
 
 #[tokio::test]
-async fn claim_moves_with_the_connection() {
+async fn address_permits_follow_the_connection_that_is_used() {
     let downloads = Downloads::new(LimiterOptions { max_downloads_per_address: NonZeroUsize::MIN, ..options(3, 3, 10) });
     let [first, second] = ["192.0.2.1", "192.0.2.2"].map(|address| address.parse::<IpAddr>().unwrap());
     let permit = downloads.limiter.acquire(groups("http://a/1")).await.unwrap();
@@ -198,7 +198,7 @@ async fn claim_moves_with_the_connection() {
 }
 
 #[tokio::test]
-async fn redirect_counts_for_its_own_host_and_keeps_its_queue_position() {
+async fn redirect_counts_against_its_target_host_and_keeps_its_queue_position() {
     let downloads = Downloads::new(options(1, 1, 10));
     let permit = downloads.limiter.acquire(groups("http://a/1")).await.unwrap();
     let mut waiting = downloads.request(&["http://b/2", "http://a/3"]);
@@ -212,7 +212,7 @@ async fn redirect_counts_for_its_own_host_and_keeps_its_queue_position() {
     assert_eq!(downloads.started(), ["http://b/2"]);
     downloads.finish("http://b/2");
     proceed(&mut waiting);
-    assert!(redirected.now_or_never().is_some(), "it continues before the third, which arrived later");
+    assert!(redirected.now_or_never().is_some(), "it continues before the third, which was requested later");
     assert_eq!(downloads.started(), ["http://b/2"]);
     drop(permit);
     proceed(&mut waiting);
@@ -258,7 +258,7 @@ async fn no_host_domain_or_address_can_fill_the_queue() {
 }
 
 #[tokio::test]
-async fn queue_of_length_zero_lets_downloads_run() {
+async fn download_starts_immediately_even_if_no_queue_is_allowed() {
     let downloads = Downloads::new(LimiterOptions { max_queue_time: Duration::ZERO, ..options(1, 1, 0) });
     let waiting = downloads.request(&["http://a/1"]);
     assert_eq!(downloads.started(), ["http://a/1"]);
@@ -320,7 +320,7 @@ fn advised_wait_depends_on_queue_length_and_download_duration() {
 }
 
 #[test]
-fn late_connection_of_a_waiting_download_is_refused() {
+fn connection_that_becomes_ready_while_its_download_waits_is_refused() {
     let one = NonZeroUsize::MIN;
     let [a, b] = ["192.0.2.1", "192.0.2.2"].map(|address| AddressBlock::from(address.parse::<IpAddr>().unwrap()));
     let mut queue = WaitQueue::new(LimiterOptions { max_downloads_per_address: one, ..options(4, 4, 10) });
@@ -339,7 +339,7 @@ fn late_connection_of_a_waiting_download_is_refused() {
 }
 
 #[test]
-fn counts_match_the_downloads_after_any_operations() {
+fn counts_match_the_downloads_after_random_operations() {
     let two = NonZeroUsize::new(2).unwrap();
     for seed in 0..200 {
         let mut random = fastrand::Rng::with_seed(seed);

@@ -26,7 +26,7 @@ fn declared_type_is_used() {
 }
 
 #[test]
-fn missing_or_generic_type_is_recognised_by_bytes() {
+fn type_is_detected_from_the_bytes_if_the_declared_type_is_missing_or_generic() {
     let long = format!("image/{}", "x".repeat(128));
     let generic =
         ["", "image", "/", "image/", "/png", "*/*", "image/*", "image/p ng", "image/png, image/gif", "im\u{e4}ge/png", &long];
@@ -68,7 +68,7 @@ fn unmistakable_media_overrides_text_and_other_media() {
 fn declared_type_is_kept_if_the_bytes_are_compatible_with_it() {
     let vorbis: &[u8] = b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1e\x01vorbis";
     let table: [(&str, &[u8]); 22] = [
-        // A container of many types.
+        // Containers for several types.
         ("audio/mp4", MP4),
         ("video/quicktime", MP4),
         ("video/3gpp", MP4),
@@ -87,7 +87,7 @@ fn declared_type_is_kept_if_the_bytes_are_compatible_with_it() {
         ("text/plain", b"ID3 tags precede MP3 files"),
         ("text/plain; charset=utf-16", b"\xff\xfeH\0i\0"),
         ("application/json", b"\"GIF89a\""),
-        // Neither text nor media, or bytes that are no media.
+        // Types that are neither text nor media, or bytes that are not media.
         ("application/pdf", PNG),
         ("application/zip", PNG),
         ("image/png", b"%PDF-1.7"),
@@ -107,7 +107,7 @@ fn unrecognised_bytes_are_an_octet_stream() {
 }
 
 #[test]
-fn sniffing_never_yields_a_type_that_browsers_run() {
+fn sniffing_never_yields_a_type_that_browsers_execute() {
     let runnable = [
         "<!DOCTYPE HTML><script>alert(1)</script>",
         "  <html >",

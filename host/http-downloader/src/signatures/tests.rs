@@ -75,7 +75,7 @@ fn truncated_or_altered_signatures_are_not_recognised() {
         b"ID3 tags",
         b"ID3\x03\0\0\xff\0\0\0",
         b"\0\0\0\x18ftypwhat\0\0\0\0",
-        // Documents of old office programs are file systems, whose contents are not examined.
+        // Old office documents are file systems, whose contents are not examined.
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0",
         b"\0asm\x01\0\0\0",
         b"MZ\x90\0",
@@ -97,7 +97,7 @@ fn short_signatures_are_not_certain() {
 }
 
 #[test]
-fn each_signature_has_a_type_of_its_format() {
+fn type_of_each_signature_belongs_to_its_format() {
     for (parts, mimetype, format) in SIGNATURES {
         assert!(*format == &OTHER || format.types.contains(mimetype), "{parts:?}");
         assert!(*format == &OTHER || *format == &AMR_WB || FORMATS.contains(format), "{parts:?}");

@@ -21,7 +21,7 @@ fn limited(per_address: usize) -> (HttpDownloader, ConcurrencyLimiter) {
     (HttpDownloader::new(allowing_loopback(options)).unwrap(), limiter)
 }
 
-/// An origin that reports the path of each request, and responds to `/held` only once that is released.
+/// An origin that reports the path of each request, and responds to `/held` only once the test releases it.
 async fn holding_origin() -> (String, mpsc::UnboundedReceiver<String>, watch::Sender<bool>) {
     let (paths, requests) = mpsc::unbounded_channel();
     let (release, released) = watch::channel(false);
@@ -55,7 +55,7 @@ async fn hosts_at_one_address_share_its_limit_and_all_downloads_complete() {
             tokio::task::yield_now().await;
         }
         assert_eq!(limiter.counts().active, 2, "waiting downloads have no general permit");
-        assert!(requests.try_recv().is_err(), "nothing was requested over the other connections");
+        assert!(requests.try_recv().is_err(), "nothing is requested over the other connections");
         release.send_replace(true);
     };
     let (results, ()) = join(downloads, observe).await;
@@ -64,7 +64,7 @@ async fn hosts_at_one_address_share_its_limit_and_all_downloads_complete() {
 }
 
 #[tokio::test]
-async fn redirect_counts_for_the_address_that_it_leads_to() {
+async fn redirect_counts_against_the_limit_of_its_target_address() {
     let (port, mut requests, release) = holding_origin().await;
     let target = port.clone();
     let redirecting = start_origin(move |stream, _| {
@@ -92,7 +92,7 @@ async fn redirect_counts_for_the_address_that_it_leads_to() {
 }
 
 #[tokio::test]
-async fn failed_and_dropped_downloads_return_their_permits() {
+async fn failed_and_dropped_downloads_release_their_permits() {
     let (port, mut requests, _release) = holding_origin().await;
     let (downloader, limiter) = limited(1);
     let downloader = Arc::new(downloader);

@@ -63,7 +63,7 @@ async fn large_body_is_spooled_to_an_unnamed_file() {
 }
 
 #[tokio::test]
-async fn missing_spool_space_is_overload_and_not_a_failure_of_the_origin() {
+async fn lack_of_spool_space_is_reported_as_overload_and_not_as_a_failure_of_the_origin() {
     let url = origin_sending(response("", &[b'x'; 1000])).await;
     let spool = Spool::temporary();
     spool.set_allowance(999);
@@ -94,7 +94,7 @@ async fn invalid_url_is_not_requested() {
 }
 
 #[tokio::test]
-async fn private_address_is_not_connected_to() {
+async fn downloader_does_not_connect_to_private_addresses() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let record = move |stream, head: String| {
         heads.send(head).unwrap();
@@ -122,7 +122,7 @@ fn invalid_options_are_setup_errors() {
 }
 
 #[tokio::test]
-async fn cache_control_of_the_origin_is_applied_unless_it_is_ignored() {
+async fn cache_control_of_the_origin_is_applied_unless_an_option_ignores_it() {
     let headers = "Cache-Control: max-age=60\r\ncache-control: no-store\r\nAge: 5\r\nETag: \"1\"\r\n";
     let url = origin_sending(response(headers, b"media")).await;
     let media = fetch(&url, HttpOptions::default()).await.unwrap();

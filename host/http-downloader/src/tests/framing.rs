@@ -110,7 +110,7 @@ async fn trailers_are_ignored() {
 }
 
 #[tokio::test]
-async fn without_reuse_late_surplus_is_not_the_response_to_the_next_request() {
+async fn late_surplus_is_not_taken_as_the_next_response_if_connections_are_not_reused() {
     let (trigger, triggered) = watch::channel(false);
     let (sent, mut has_sent) = mpsc::unbounded_channel();
     let address = start_origin(move |mut stream, head: String| {

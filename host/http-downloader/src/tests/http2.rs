@@ -105,7 +105,7 @@ async fn body_of_the_wrong_length_is_an_error() {
     for (length, pieces) in [(5, &["body"][..]), (5, &["bo", "dy"]), (3, &["body"]), (3, &["bo", "dy"]), (3, &["bod", "y"])] {
         let error = failure_of(response(announcing(length), pieces)).await;
         assert!(
-            matches!(&error, FetchError::BrokenAnswer(reason) if reason.contains("announced")),
+            matches!(&error, FetchError::BrokenAnswer(reason) if reason.contains("declared")),
             "{length}, {pieces:?}: {error:?}"
         );
     }
@@ -153,7 +153,7 @@ async fn origin_without_a_trusted_certificate_is_unreachable() {
 }
 
 #[tokio::test]
-async fn kept_connection_counts_for_its_address() {
+async fn kept_connection_counts_against_the_limit_of_its_address() {
     let limits = LimiterOptions { max_downloads_per_address: NonZeroUsize::MIN, ..LimiterOptions::default() };
     let limiter = ConcurrencyLimiter::new(limits);
     let (arrived, mut arrivals) = mpsc::unbounded_channel();

@@ -1,4 +1,4 @@
-//! Origins that keep their connections, and downloaders that use them.
+//! Origins that keep their connections open, and downloaders that reuse them.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ pub(crate) fn lasting() -> HttpOptions {
     HttpOptions { origin_connections, ..HttpOptions::default() }
 }
 
-/// The path of the next request of a connection; `None` if the client has closed it.
+/// The path of the next request on a connection; `None` if the client has closed the connection.
 pub(crate) async fn next_path(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -76,7 +76,7 @@ pub(crate) async fn next_path(stream: &mut (impl AsyncRead + Unpin)) -> Option<S
     Some(String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().into())
 }
 
-/// Serves a connection. For each path, `answer` returns bytes and whether the connection is closed after them.
+/// Serves a connection. For each path, `answer` returns the bytes to send, and whether to close the connection after them.
 pub(crate) async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     number: usize,
@@ -93,7 +93,7 @@ pub(crate) async fn serve(
     let _ = seen.send(Seen::Closed(number));
 }
 
-/// Starts an origin on this address that responds like this. Returns its port and its events.
+/// Starts an origin on this address that responds as `answer` specifies. Returns its address and its events.
 pub(crate) async fn start_on(
     address: &str,
     answer: impl Fn(usize, &str) -> (String, bool) + Clone + Send + 'static,
@@ -120,7 +120,7 @@ pub(crate) fn ok(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
-/// The body of each response is its path.
+/// The body of each response is the requested path.
 pub(crate) fn echo(_: usize, path: &str) -> (String, bool) {
     (ok(path), false)
 }

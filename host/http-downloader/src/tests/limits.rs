@@ -10,7 +10,7 @@ fn types(patterns: &[&str]) -> HttpOptions {
 }
 
 #[tokio::test]
-async fn body_over_the_limit_is_abandoned_early() {
+async fn download_of_a_body_over_the_limit_is_aborted_early() {
     let options = HttpOptions { max_body_bytes: 1000, ..HttpOptions::default() };
     let announced = origin_stalling_after(format!("{OK_HEAD}Content-Length: 1001\r\n\r\n")).await;
     assert_eq!(failure(&announced, options.clone()).await, FetchError::TooLarge(1000));
@@ -45,7 +45,7 @@ async fn url_length_is_limited_for_requests_and_redirects() {
 }
 
 #[tokio::test]
-async fn declared_page_is_refused_by_its_first_bytes() {
+async fn body_declared_as_a_page_is_refused_after_its_first_bytes() {
     let start = "<p>No such thing</p>".repeat(100);
     for page in ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"] {
         let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: {page}\r\nContent-Length: 100000\r\n\r\n{start}")).await;
@@ -55,20 +55,20 @@ async fn declared_page_is_refused_by_its_first_bytes() {
 }
 
 #[tokio::test]
-async fn unacceptable_declared_type_is_refused_before_the_body() {
+async fn unacceptable_declared_type_is_refused_before_the_body_arrives() {
     let url = origin_stalling_after(format!("{OK_HEAD}Content-Type: application/pdf\r\nContent-Length: 1000\r\n\r\n")).await;
     assert_eq!(failure(&url, types(&["image/*"])).await, FetchError::UnacceptableType("it is application/pdf".into()));
 }
 
 #[tokio::test]
-async fn image_that_is_declared_as_a_page_is_accepted() {
+async fn image_declared_as_a_page_is_accepted() {
     let png = [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice(), &[7; 5000]].concat();
     let media = fetch(&origin_sending(response("Content-Type: text/html\r\n", &png)).await, HttpOptions::default()).await.unwrap();
     assert_eq!((media.mimetype.as_str(), media.filename.as_str()), ("image/png", "photo.png"));
 }
 
 #[tokio::test]
-async fn sniffed_page_is_refused_whatever_its_declared_type() {
+async fn page_detected_from_its_bytes_is_refused_regardless_of_its_declared_type() {
     let page = b"<!DOCTYPE html><title>Sign in</title>";
     let types_of_pages = ["image/png", "application/octet-stream", "text/plain", ""];
     for declared in types_of_pages.map(|mimetype| format!("Content-Type: {mimetype}\r\n")) {

@@ -106,6 +106,6 @@ pub(crate) async fn expect_broken(url: String, because: &str) {
 pub(crate) async fn expect_timeout(url: &str, options: HttpOptions, phase: &str) {
     match failure(url, options).await {
         FetchError::TimedOut(reason) if reason.contains(phase) => {}
-        other => panic!("no timeout of {phase}: {other:?}"),
+        other => panic!("no timeout with the reason {phase}: {other:?}"),
     }
 }

@@ -35,7 +35,7 @@ async fn request_has_user_agent_via_and_no_other_optional_headers() {
 }
 
 #[tokio::test]
-async fn authorization_is_sent_to_its_target_and_not_along_a_redirect() {
+async fn authorization_is_sent_to_its_target_but_not_after_a_redirect() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let address = start_origin(move |stream, head: String| {
         heads.send(head.clone()).unwrap();
@@ -67,7 +67,7 @@ fn conditions(head: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn conditional_request_has_the_validators_and_may_be_answered_without_a_body() {
+async fn conditional_request_sends_the_validators_and_may_be_answered_with_304() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let address = start_origin(move |stream, head: String| {
         heads.send(head.clone()).unwrap();
@@ -100,11 +100,11 @@ async fn conditional_request_has_the_validators_and_may_be_answered_without_a_bo
     };
     assert_eq!((media.validators.etag.as_deref(), media.cache_control.max_age), (Some("\"2\""), Some(7)));
     let unconditional = downloader.fetch_if_changed(&url("/same"), &Validators::default()).await.map(|_| ()).unwrap_err();
-    assert_eq!(unconditional, FetchError::OriginStatus(304), "there was nothing to confirm");
+    assert_eq!(unconditional, FetchError::OriginStatus(304), "there was nothing to revalidate");
 }
 
 #[tokio::test]
-async fn retries_pass_conditional_requests_on() {
+async fn retry_passes_on_conditional_requests() {
     struct Unchanged;
     impl Downloader for Unchanged {
         fn fetch<'a>(&'a self, _url: &'a str) -> BoxFuture<'a, Result<FetchedMedia, FetchError>> {
@@ -122,7 +122,7 @@ async fn retries_pass_conditional_requests_on() {
 }
 
 #[tokio::test]
-async fn configured_headers_apply_to_the_host_of_each_request() {
+async fn configured_headers_depend_on_the_host_of_each_request() {
     let (heads, mut requests) = mpsc::unbounded_channel();
     let (port, ports) = tokio::sync::watch::channel(String::new());
     let address = start_origin(move |stream, head: String| {

@@ -21,7 +21,7 @@ use crate::tests::lasting_origin::{Client, echo, lasting, next_path, ok, request
 use media_cache_interfaces::{Downloader, FetchError, Fetched, Validators};
 
 #[tokio::test]
-async fn requests_to_an_origin_share_a_connection() {
+async fn successive_requests_to_an_origin_share_a_connection() {
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nExpires: never\r\n\r\n";
     let (address, mut seen) = start(move |_, path| match path {
         "/chunked" => (chunked.into(), false),
@@ -51,7 +51,7 @@ async fn without_reuse_each_request_has_its_own_connection() {
 }
 
 #[tokio::test]
-async fn responses_without_media_keep_the_connection() {
+async fn connection_is_kept_after_responses_without_media() {
     let (address, mut seen) = start(|_, path| {
         let bytes = match path {
             "/redirect" => "HTTP/1.1 302 Found\r\nLocation: /media\r\nContent-Length: 9\r\n\r\nelsewhere".into(),
@@ -78,7 +78,7 @@ async fn responses_without_media_keep_the_connection() {
 }
 
 #[tokio::test]
-async fn connection_is_closed_after_a_response_that_does_not_permit_another() {
+async fn connection_is_closed_after_a_response_that_does_not_permit_reuse() {
     let whole = |head: &str| format!("{head}\r\nContent-Length: 4\r\n\r\nbody");
     let responses = [
         whole("HTTP/1.1 200 OK\r\nConnection: close"),
@@ -87,7 +87,7 @@ async fn connection_is_closed_after_a_response_that_does_not_permit_another() {
         whole("HTTP/1.0 200 OK"),
         whole("HTTP/1.0 200 OK\r\nConnection: keep-alive"),
         whole("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity"),
-        // Errors of the download.
+        // The download fails with these.
         whole("HTTP/1.1 200 OK") + "!",
         whole("HTTP/1.1 200 OK") + &ok("evil"),
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n!".into(),
@@ -126,7 +126,7 @@ async fn aborted_download_closes_its_connection() {
     assert_eq!(client.connections.counts().idle, 0);
 }
 
-/// The addresses that every name currently has.
+/// The addresses that every name currently resolves to.
 struct Names(Mutex<Vec<IpAddr>>);
 
 impl Names {
@@ -142,7 +142,7 @@ impl Resolve for Arc<Names> {
 }
 
 #[tokio::test]
-async fn connection_is_reused_only_for_an_address_that_the_name_has_now() {
+async fn connection_is_reused_only_if_the_name_still_resolves_to_its_address() {
     let (one, mut at_one) = start(|_, _| (ok("one"), false)).await;
     let port = one.split_once(':').unwrap().1;
     let (_, mut at_two) = start_on(&format!("127.0.0.2:{port}"), |_, _| (ok("two"), false)).await;
@@ -158,7 +158,7 @@ async fn connection_is_reused_only_for_an_address_that_the_name_has_now() {
     names.set(&["127.0.0.1"]);
     assert_eq!(fetch("3").await.unwrap(), "one");
     client.idle(2).await;
-    // A single denied address denies the name, although there is a connection to the other one.
+    // A single denied address denies the name, even though there is a connection to the other one.
     names.set(&["127.0.0.1", "10.0.0.1"]);
     assert!(matches!(fetch("4").await, Err(FetchError::Refused(_))));
     assert_eq!([at_one.recv().await, at_one.recv().await], [Some(request(0, "/1")), Some(request(0, "/3"))]);
@@ -186,7 +186,7 @@ async fn connection_is_not_shared_between_hosts_or_downloaders() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_limited_by_host_and_in_all() {
+async fn idle_connections_are_limited_per_host_and_in_total() {
     let (address, mut seen) = start(echo).await;
     let port = address.split_once(':').unwrap().1;
     let [per_host, in_all] = [2, 3].map(|limit| NonZeroUsize::new(limit).unwrap());
@@ -199,7 +199,7 @@ async fn idle_connections_are_limited_by_host_and_in_all() {
     client.idle(2).await;
     fetch("b").await;
     client.idle(3).await;
-    // The connections to `a` are the oldest, and make room for new ones.
+    // The connections to `a` are the oldest, so they are closed to make room for new ones.
     fetch("c").await;
     client.idle(3).await;
     let mut closed = 0;
@@ -209,7 +209,7 @@ async fn idle_connections_are_limited_by_host_and_in_all() {
 }
 
 #[tokio::test]
-async fn reused_connection_counts_for_its_address() {
+async fn reused_connection_counts_against_the_limit_of_its_address() {
     let limits = LimiterOptions { max_downloads_per_address: NonZeroUsize::MIN, ..LimiterOptions::default() };
     let limiter = ConcurrencyLimiter::new(limits);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -249,7 +249,7 @@ async fn reused_connection_counts_for_its_address() {
 }
 
 #[tokio::test]
-async fn tls_connection_is_reused_and_dropped_if_the_origin_has_closed_it() {
+async fn tls_connection_is_reused_unless_the_origin_has_closed_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (seen, mut sees) = mpsc::unbounded_channel();
@@ -274,7 +274,7 @@ async fn tls_connection_is_reused_and_dropped_if_the_origin_has_closed_it() {
 }
 
 #[tokio::test]
-async fn connection_on_which_half_a_tls_record_has_arrived_is_not_reused() {
+async fn connection_with_a_partially_received_tls_record_is_not_reused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let options = lasting();

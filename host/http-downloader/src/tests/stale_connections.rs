@@ -13,7 +13,8 @@ use crate::tests::lasting_origin::{Client, echo, next_path, ok, request, serve, 
 use crate::tests::origin::SHORT;
 use media_cache_interfaces::FetchError;
 
-/// An origin with two responses on its first connection, the second after a trigger, and one response on each other connection.
+/// An origin that sends two responses to the only request on its first connection, the second one after a trigger. It then serves a second
+/// connection normally.
 async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -33,7 +34,7 @@ async fn origin_with_late_surplus() -> (String, watch::Sender<bool>, UnboundedRe
 }
 
 #[tokio::test]
-async fn surplus_on_an_idle_connection_is_not_the_response_to_the_next_request() {
+async fn surplus_on_an_idle_connection_is_not_taken_as_the_next_response() {
     let (address, trigger, mut has_sent) = origin_with_late_surplus().await;
     let client = Client::default();
     assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
@@ -45,7 +46,7 @@ async fn surplus_on_an_idle_connection_is_not_the_response_to_the_next_request()
 }
 
 #[tokio::test]
-async fn connection_that_the_origin_has_closed_is_not_used() {
+async fn connection_that_the_origin_has_closed_is_not_reused() {
     let (close, closing) = watch::channel(false);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -73,7 +74,7 @@ async fn connection_that_the_origin_has_closed_is_not_used() {
 }
 
 #[tokio::test]
-async fn request_that_meets_a_closing_connection_is_sent_once_more() {
+async fn request_that_fails_on_a_reused_connection_is_sent_once_more() {
     let timeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for last_words in ["", "HTTP/1.1 200", "garbage\r\n\r\n", timeout] {
         let (address, mut seen) = start(move |connection, path| match (connection, path) {
@@ -93,10 +94,10 @@ async fn request_that_meets_a_closing_connection_is_sent_once_more() {
 }
 
 #[tokio::test]
-async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
+async fn request_that_also_fails_on_a_new_connection_is_not_sent_again() {
     let (address, mut seen) = start(|_, path| if path == "/a" { echo(0, path) } else { (String::new(), true) }).await;
     let client = Client::default();
-    // There are two connections, of which the second is not tried.
+    // There are two idle connections, and only one of them is tried.
     let urls = [format!("http://{address}/a"), format!("http://{address}/a")];
     let [first, second] = urls.map(|url| client.fetch(url));
     assert!(matches!(join(first, second).await, (Ok(_), Ok(_))));
@@ -114,7 +115,7 @@ async fn request_that_fails_over_a_new_connection_as_well_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn body_that_breaks_off_is_not_requested_again() {
+async fn truncated_body_is_not_requested_again() {
     let short = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbody";
     let (address, mut seen) = start(move |_, path| if path == "/a" { echo(0, path) } else { (short.into(), true) }).await;
     let client = Client::default();
@@ -126,7 +127,7 @@ async fn body_that_breaks_off_is_not_requested_again() {
 }
 
 #[tokio::test]
-async fn idle_connection_is_closed_after_a_while() {
+async fn idle_connection_is_closed_after_the_idle_timeout() {
     let (address, mut seen) = start(echo).await;
     let client =
         Client::new(HttpOptions { origin_connections: OriginConnections::with_keep_idle(SHORT), ..HttpOptions::default() });

@@ -21,7 +21,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 enum Next {
     Send(Vec<u8>),
     Close,
-    /// Responds once the downloader has disconnected.
+    /// Waits until the downloader has disconnected, and reports this.
     Disconnected,
 }
 
@@ -86,7 +86,7 @@ async fn read(body: &Blob, count: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn body_is_read_while_it_arrives_in_memory_and_in_a_file() {
+async fn body_is_readable_while_it_arrives_in_memory_or_in_a_file() {
     for (spool_above, announced) in [(1 << 20, true), (0, true), (20_000, true), (1 << 20, false)] {
         let origin = Origin::start().await;
         let sent = picture(300_000);
@@ -109,7 +109,7 @@ async fn body_is_read_while_it_arrives_in_memory_and_in_a_file() {
 }
 
 #[tokio::test]
-async fn type_is_decided_a_second_after_the_first_byte() {
+async fn type_is_decided_at_the_latest_one_second_after_the_first_byte() {
     let origin = Origin::start().await;
     origin.send_head("Content-Length: 5000\r\n");
     origin.send(picture(1000));
@@ -122,7 +122,7 @@ async fn type_is_decided_a_second_after_the_first_byte() {
 }
 
 #[tokio::test]
-async fn markup_gifs_and_conditional_downloads_are_returned_whole() {
+async fn markup_gifs_and_conditional_downloads_are_returned_only_once_complete() {
     let markup = [b"<!-- ".as_slice(), &[b'x'; 1000]].concat();
     let gif = [b"GIF89a".as_slice(), &[7; 9000]].concat();
     for (headers, start, is_conditional) in
@@ -149,7 +149,7 @@ async fn markup_gifs_and_conditional_downloads_are_returned_whole() {
 }
 
 #[tokio::test]
-async fn failure_after_the_start_ends_the_body_early() {
+async fn failure_after_the_media_was_returned_ends_the_body_early() {
     let stalled: fn(&FetchError) -> bool = |error| matches!(error, FetchError::TimedOut(_));
     let too_large: fn(&FetchError) -> bool = |error| *error == FetchError::TooLarge(20_000);
     let short: fn(&FetchError) -> bool = |error| matches!(error, FetchError::ShortBody(_));
@@ -195,7 +195,7 @@ async fn failure_after_the_start_ends_the_body_early() {
 }
 
 #[tokio::test]
-async fn download_ends_when_nobody_reads_its_body_any_more() {
+async fn download_ends_when_its_body_has_no_readers_left() {
     let mut origin = Origin::start().await;
     origin.send_head("Content-Length: 15000\r\n");
     origin.send(picture(10_000));

@@ -11,7 +11,7 @@ use crate::options::{HttpOptions, Progress};
 use crate::tests::origin::{OK_HEAD, SHORT, expect_timeout, origin_stalling_after, send, start_origin};
 
 #[tokio::test]
-async fn each_phase_has_its_timeout() {
+async fn each_phase_has_its_own_timeout() {
     let patient = HttpOptions { download_timeout: Duration::from_secs(20), ..HttpOptions::default() };
     let options = HttpOptions { connect_timeout: SHORT, ..patient.clone() };
     // The origin waits for the end of a request, but receives a TLS handshake.
@@ -22,12 +22,11 @@ async fn each_phase_has_its_timeout() {
     expect_timeout(&origin_stalling_after("HTTP/1.1 200 OK\r\n").await, options, "respond").await;
 
     let options = HttpOptions { pause_timeout: SHORT, ..patient };
-    expect_timeout(&origin_stalling_after(format!("{OK_HEAD}Content-Length: 6\r\n\r\none")).await, options, "no data of the body")
-        .await;
+    expect_timeout(&origin_stalling_after(format!("{OK_HEAD}Content-Length: 6\r\n\r\none")).await, options, "no body data").await;
 }
 
 #[tokio::test]
-async fn slow_but_steady_body_reaches_the_download_timeout() {
+async fn slow_but_steady_body_fails_at_the_download_timeout() {
     let (received, next) = mpsc::unbounded_channel();
     let next = Arc::new(tokio::sync::Mutex::new(next));
     // Each byte is sent once the previous one has been received, so there is neither a pause nor an end.
@@ -46,7 +45,7 @@ async fn slow_but_steady_body_reaches_the_download_timeout() {
 }
 
 #[tokio::test]
-async fn body_below_the_minimum_rate_is_abandoned() {
+async fn download_below_the_minimum_rate_is_aborted() {
     let drip = move |mut stream: TcpStream, _| async move {
         stream.write_all(format!("{OK_HEAD}\r\n").as_bytes()).await.unwrap();
         let mut interval = tokio::time::interval(Duration::from_millis(5));
