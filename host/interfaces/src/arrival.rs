@@ -99,7 +99,7 @@ impl<W> Arrival<W> {
         self.abandoned.notified().await;
     }
 
-    /// Ends the arrival without its writer, unless it has already ended.
+    /// Ends the arrival early, unless it has already ended, and notifies its writer.
     pub fn abandon(&self, failure: FetchError) {
         self.end(Err(failure));
         self.abandoned.notify_one();

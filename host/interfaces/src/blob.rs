@@ -326,7 +326,7 @@ impl Blob {
         self.len() == 0
     }
 
-    /// The bytes, if they are in memory. `None` while they arrive.
+    /// The bytes, if they are in memory. `None` while they are arriving.
     #[must_use]
     pub fn in_memory(&self) -> Option<&Bytes> {
         match &self.whole()?.source {
@@ -348,8 +348,8 @@ impl Blob {
         whole.file().filter(|_| whole.reservation().is_some()).cloned()
     }
 
-    /// The disk space that the bytes take up in the directory of a spool, in bytes, as long as it is reserved for them. 0 while they
-    /// arrive.
+    /// The disk space that the bytes take up in the directory of a spool, in bytes, as long as it is reserved for them. 0 while they are
+    /// arriving.
     #[must_use]
     pub fn arrived_bytes(&self) -> u64 {
         self.whole().map_or(0, |whole| whole.reservation().as_ref().map_or(0, Reservation::bytes_in_directory))
@@ -425,7 +425,7 @@ impl Blob {
             return Ok(Whole::with_digest(bytes, digest).into());
         }
         let loaded = Self::from(bytes);
-        // As far as the stamp shows, this is also the digest of the file.
+        // Judging by the stamp, this is also the digest of the file.
         let _ = whole.digest.set(loaded.digest().await?);
         Ok(loaded)
     }

@@ -14,7 +14,7 @@ pub struct FetchedMedia {
     pub filename: String,
     /// The origin's rules for storing the media.
     pub cache_control: CacheControl,
-    /// Identify this version of the media in conditional requests.
+    /// The validators that identify this version of the media in conditional requests.
     pub validators: Validators,
 }
 

@@ -21,7 +21,7 @@ pub struct Original<'a> {
     pub body: Blob,
     /// The media type, one of the [accepted ones](Transcoder::accepted_types).
     pub mimetype: &'a str,
-    /// The URL that it was downloaded from or uploaded for, if the host knows it. It may contain secrets.
+    /// The URL that the media was downloaded from or uploaded for, if the host knows the URL. It may contain secrets.
     pub url: Option<&'a str>,
 }
 
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_transcoder_accepts_no_type_and_fails_as_disabled() {
+    async fn disabled_transcoder_accepts_no_types_and_fails_as_disabled() {
         assert!(NoTranscoder.accepted_types().is_empty());
         let original = Original { body: Blob::from(b"GIF89a".to_vec()), mimetype: "image/gif", url: None };
         let error = NoTranscoder.transcode(original).await.unwrap_err();
