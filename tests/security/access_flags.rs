@@ -54,10 +54,10 @@ async fn deny_rules_win_over_allowed_addresses() {
     let port = inside.port().to_string();
     let url = format!("http://127.0.0.1:{port}/");
     for (arguments, because) in [
-        (["--deny-address", "127.0.0.1"], "connections to 127.0.0.1 are denied here".to_owned()),
-        (["--deny-host", "*.example.org,127.0.0.1"], "downloads from 127.0.0.1 are denied here".into()),
+        (["--deny-address", "127.0.0.1"], "connections to 127.0.0.1 are denied by the access rules".to_owned()),
+        (["--deny-host", "*.example.org,127.0.0.1"], "downloads from 127.0.0.1 are denied by the access rules".into()),
         (["--allow-host", "*.example.org"], "127.0.0.1 is not among the allowed hosts".into()),
-        (["--deny-port", &port], format!("connections to port {port} are denied here")),
+        (["--deny-port", &port], format!("connections to port {port} are denied by the access rules")),
         (["--allow-port", "80,443"], format!("port {port} is not among the allowed ports")),
     ] {
         let service = dir.serve_with(&arguments).await;

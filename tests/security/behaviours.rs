@@ -18,13 +18,13 @@ pub struct Behaviour {
 }
 
 impl Behaviour {
-    /// The line in the table.
+    /// The row in the table.
     pub fn line(&self) -> String {
         format!("| {} | {}, `{}` | nothing | {} |", self.name, self.status, self.code, remembered(self.code))
     }
 }
 
-/// How long such a failure is remembered, as in the table; see `failure-memory-ms` in `wit/cache/cache.wit`.
+/// How long such a failure is remembered, as worded in the table; see `failure-memory-ms` in `wit/cache/cache.wit`.
 pub fn remembered(code: &str) -> &'static str {
     match code {
         "gone" | "too-large" | "unacceptable-type" | "unavailable-for-legal-reasons" => "5 minutes",

@@ -50,7 +50,7 @@ async fn trouble(service: &Service, url: &str, behaviour: &Behaviour) -> String 
 }
 
 #[tokio::test]
-async fn every_origin_misbehaviour_has_a_problem_code_and_stores_nothing() {
+async fn every_origin_misbehaviour_results_in_a_problem_code_and_nothing_is_stored() {
     let (origin, dir) = (RawOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve_with(&LIMITS).await;
     let behaviours = all();
@@ -107,7 +107,7 @@ fn without_proof() -> Behaviour {
 }
 
 #[tokio::test]
-async fn origin_with_a_self_signed_certificate_is_not_requested() {
+async fn no_request_is_sent_to_an_origin_with_a_self_signed_certificate() {
     let (origin, dir) = (SelfSignedOrigin::start().await, ServiceDirectory::create());
     let service = dir.serve().await;
     let url = format!("https://{}/photo.gif?secret", origin.address());

@@ -49,8 +49,8 @@ async fn host_rules_apply_to_normalised_names_before_resolution() {
         asked.is_fetched(&format!("http://{name}:{port}/a.png")).await;
     }
     asked.names.new_lookups();
-    asked.is_refused(&format!("http://not.good.example:{port}/a.png"), "are denied here").await;
-    asked.is_refused(&format!("http://NOT.good.example.:{port}/a.png"), "are denied here").await;
+    asked.is_refused(&format!("http://not.good.example:{port}/a.png"), "are denied by the access rules").await;
+    asked.is_refused(&format!("http://NOT.good.example.:{port}/a.png"), "are denied by the access rules").await;
     asked.is_refused(&format!("http://good.example:{port}/a.png"), "not among the allowed hosts").await;
     asked.is_refused(&format!("http://elsewhere.example:{port}/a.png"), "not among the allowed hosts").await;
     assert_eq!(asked.names.new_lookups(), [""; 0]);
@@ -63,7 +63,7 @@ async fn port_rules_also_apply_to_allowed_addresses() {
     let port = origin.port();
     Asked::with(AccessRules { allow_ports: vec![port], ..loopback() }).is_fetched(&url).await;
     Asked::with(AccessRules { allow_ports: vec![80], ..loopback() }).is_refused(&url, "not among the allowed ports").await;
-    Asked::with(AccessRules { deny_ports: vec![port], ..loopback() }).is_refused(&url, "are denied here").await;
+    Asked::with(AccessRules { deny_ports: vec![port], ..loopback() }).is_refused(&url, "are denied by the access rules").await;
     Asked::with(loopback()).is_refused("http://127.0.0.1:25/", "another protocol").await;
 }
 

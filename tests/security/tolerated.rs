@@ -18,7 +18,7 @@ struct Mistake {
 }
 
 impl Mistake {
-    /// The line in the table.
+    /// The row in the table.
     fn line(&self) -> String {
         format!("| {} | `{}`, `{}` |", self.name, self.mimetype, self.filename)
     }

@@ -25,7 +25,7 @@ const CONTROLS: [&str; 8] = [
     "http://example.com/\r\nHost: 127.0.0.1",
 ];
 
-/// An address or a URL.
+/// An address or a URL, and whether it must be allowed.
 pub struct Vector {
     pub text: &'static str,
     pub allowed: bool,

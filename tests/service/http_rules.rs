@@ -27,7 +27,11 @@ async fn requests_that_rfc_9112_calls_errors_are_refused() {
         (format!("GET {path} HTTP/1.1\r\nAccept: */*"), 400, "no Host header"),
         (format!("GET {path} HTTP/1.1\r\nHost: x\r\nHost: x"), 400, "several Host headers"),
         (format!("GET {path} HTTP/1.1\r\nHost: x/y"), 400, "is not a valid host"),
-        (format!("GET {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked"), 400, "repeated or not the last one"),
+        (
+            format!("GET {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, chunked"),
+            400,
+            "repeated, or is not the last coding",
+        ),
         (
             format!("GET {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3"),
             400,

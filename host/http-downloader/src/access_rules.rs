@@ -10,7 +10,7 @@ use crate::special_addresses::{SpecialUse, embedded_v4, special_use};
 
 /// Decides which origins may be fetched from: by default, all hosts with public addresses, and no others.
 ///
-/// A deny list wins over an allow list.
+/// Deny lists take precedence over allow lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRules {
     /// Addresses that are allowed although they are not public. An IPv4-mapped IPv6 address is treated as its IPv4 address. Any other IPv6
@@ -36,30 +36,30 @@ pub enum Denied {
     /// The address is not public.
     #[error("{address} is not a public address: {special}{}", hint(.special))]
     NotPublic {
-        /// The address.
+        /// The denied address.
         address: IpAddr,
         /// What the address is reserved for.
         special: SpecialUse,
     },
     /// The address is on the deny list.
-    #[error("connections to {0} are denied here")]
+    #[error("connections to {0} are denied by the access rules")]
     Address(IpAddr),
     /// The name resolves to a denied address. One is enough: a mix of allowed and denied addresses is treated as an attack.
     #[error("{name} has an address that {}", without_address(.reason))]
     Name {
-        /// The name.
+        /// The name that resolves to the denied address.
         name: String,
         /// Why the address is denied.
         reason: Box<Denied>,
     },
     /// The host is on the deny list.
-    #[error("downloads from {0} are denied here")]
+    #[error("downloads from {0} are denied by the access rules")]
     Host(String),
     /// The host is not on the allow list.
     #[error("{0} is not among the allowed hosts")]
     HostNotListed(String),
     /// The port is on the deny list.
-    #[error("connections to port {0} are denied here")]
+    #[error("connections to port {0} are denied by the access rules")]
     Port(u16),
     /// The port is not on the allow list.
     #[error("port {0} is not among the allowed ports")]
@@ -84,7 +84,7 @@ fn without_address(denied: &Denied) -> String {
             format!("is not public: {} ({})", special.purpose, special.source)
         }
         Denied::NotPublic { special, .. } => format!("is not public: {special}{}", hint(special)),
-        _ => "is denied here".into(),
+        _ => "is denied by the access rules".into(),
     }
 }
 
@@ -244,11 +244,11 @@ mod tests {
         let rules = AccessRules { allow_addresses, deny_addresses: ranges(&["10.1.0.0/16", "8.8.4.0/24"]), ..Default::default() };
         let table = [
             ("http://10.2.0.1/", "fetched"),
-            ("http://10.1.0.1/", "connections to 10.1.0.1 are denied here"),
-            ("http://8.8.4.4/", "denied here"),
-            ("http://[::ffff:8.8.4.4]/", "denied here"),
+            ("http://10.1.0.1/", "connections to 10.1.0.1 are denied by the access rules"),
+            ("http://8.8.4.4/", "denied by the access rules"),
+            ("http://[::ffff:8.8.4.4]/", "denied by the access rules"),
             ("http://[::ffff:10.2.0.1]/", "fetched"),
-            ("http://[::ffff:10.1.0.1]/", "denied here"),
+            ("http://[::ffff:10.1.0.1]/", "denied by the access rules"),
             ("http://[::ffff:8.8.8.8]/", "IPv4-mapped"),
             ("http://[64:ff9b::10.2.0.1]/", "NAT64"),
             ("http://192.168.0.1/", "private"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An IPv4 address, or an IPv6 /64 network, since every IPv6 subscriber has at least one.
+/// An IPv4 address, or an IPv6 /64 network, since every IPv6 subscriber has at least one such network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AddressBlock(IpAddr);
 

@@ -18,7 +18,7 @@ use media_cache_interfaces::{Abandoned, ArrivingBody, Blob, FetchError, SpoolErr
 /// How long after the first byte of a body its media type is decided, even if few bytes have arrived.
 const MAX_UNDECIDED: Duration = Duration::from_secs(1);
 
-/// How long to wait for the end of a body once its media type is decided. By then, bodies from nearby origins are complete.
+/// How long to wait for the end of a body once its media type is decided. By then, bodies from nearby origins are usually complete.
 const GRACE: Duration = Duration::from_millis(2);
 
 /// A body with more than this many bytes becomes readable while it is arriving, even if it never pauses.
@@ -51,7 +51,7 @@ enum Sink {
     Closed,
 }
 
-/// The progress of a body towards being readable while it arrives.
+/// The stages that a body passes through before it can be read while it arrives.
 enum Stage {
     /// No bytes have arrived yet.
     Empty,
@@ -66,7 +66,7 @@ enum Stage {
 }
 
 impl Delivery {
-    /// The delivery of a body, of this length if it was announced.
+    /// Creates the delivery of a body. `announced` is its declared length, if there is one.
     pub fn new(
         options: &HttpOptions,
         announced: Option<u64>,
@@ -133,7 +133,7 @@ impl Delivery {
         let (body, arriving) = body.into_arriving();
         let abandoned = arriving.abandoned();
         self.sink = Sink::Arriving(arriving);
-        // If the receiver is gone, the body is abandoned.
+        // If the receiver has been dropped, the body is abandoned.
         let _ = started.send(Started { body, mimetype, abandoned });
     }
 

@@ -68,10 +68,10 @@ pub enum FramingError {
     /// The body is encoded (415 for an upload).
     #[error("its content coding is {0}, but bodies must not be encoded")]
     ContentCoding(String),
-    /// Both chunks and a length are declared. A proxy on the way may have gone by either (RFC 9112, section 6.3; 400 for an upload).
+    /// Both chunks and a length are declared, and a proxy in between may have relied on either (RFC 9112, section 6.3; 400 for an upload).
     #[error("it has both a content-length and chunks, so its end is ambiguous")]
     LengthAndChunked,
-    /// There are several different lengths, or one that is not a number of bytes (400 for an upload).
+    /// There are several different lengths, or a length that is not a number of bytes (400 for an upload).
     #[error("its content-length is {0}, which is not a single number")]
     Length(String),
 }

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_that_has_expired_is_not_taken() {
+    fn expired_connection_is_not_taken() {
         let now = Instant::now();
         let mut list = list(&['a'], now);
         assert_eq!(list.take(&'a', now + SECOND), None);

@@ -37,7 +37,7 @@ impl KeptAddresses {
         addresses.get(uri.authority()?).filter(|kept| now < kept.expires).map(|kept| kept.address)
     }
 
-    /// Remembers the address that the response to a request sent at this time came from.
+    /// Remembers the address of the connection over which a response arrived. Its request was sent at `now`.
     pub(crate) fn note<B>(&self, uri: &Uri, response: &Response<B>, now: Instant) {
         let address = response.extensions().get::<HttpInfo>().map(|info| info.remote_addr().ip());
         if let (Some(address), Some(authority), Version::HTTP_2) = (address, uri.authority(), response.version()) {

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_belongs_to_its_host_and_to_its_registrable_domain() {
+    fn url_belongs_to_the_groups_of_its_host_and_its_registrable_domain() {
         for (url, host, domain) in [
             ("https://a.b.Example.ORG.:8443/a", "a.b.example.org", "example.org"),
             ("https://example.org/", "example.org", "example.org"),

@@ -40,7 +40,7 @@ impl MinRate {
             return Ok(());
         }
         Err(FetchError::TimedOut(format!(
-            "the body arrives too slowly: {received} bytes in {waited:.1?}, less than {min} bytes a second"
+            "the body is arriving too slowly: {received} bytes in {waited:.1?}, less than {min} bytes per second"
         )))
     }
 }
@@ -66,7 +66,7 @@ mod tests {
             assert_eq!(rate.record(second, 5), Ok(()));
         }
         let Err(FetchError::TimedOut(reason)) = rate.record(second, 4) else { panic!("49 bytes in 10 seconds were enough") };
-        assert_eq!(reason, "the body arrives too slowly: 49 bytes in 10.0s, less than 5 bytes a second");
+        assert_eq!(reason, "the body is arriving too slowly: 49 bytes in 10.0s, less than 5 bytes per second");
     }
 
     #[test]

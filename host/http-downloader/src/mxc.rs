@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn url_has_a_server_name_and_a_media_id() {
+    fn mxc_url_is_split_into_server_name_and_media_id() {
         let table = [
             ("mxc://example.org/aBc", "example.org", "aBc"),
             ("MXC://a.b:8448/x-_~", "a.b:8448", "x-_~"),

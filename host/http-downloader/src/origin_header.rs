@@ -43,9 +43,9 @@ pub enum InvalidOriginHeader {
     /// Operators cannot set this header.
     #[error("{name} cannot be set: {why}")]
     Reserved {
-        /// The header.
+        /// The header that cannot be set.
         name: HeaderName,
-        /// The reason.
+        /// Why it cannot be set.
         why: &'static str,
     },
     /// It contains credentials, and would be sent to every host.

@@ -1,7 +1,7 @@
 //! Aliases that origins use for media types that have a different registered or usual name.
 //!
 //! Browsers recognise only some of these aliases. With `X-Content-Type-Options: nosniff`, they do not display media that is served under
-//! any other.
+//! any other alias.
 
 /// Registered names, or the usual ones of types that are not registered, with their aliases. No alias maps to a type that browsers execute
 /// as active content.

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::access_rules::{AccessRules, Denied, is_localhost};
 
-/// How many addresses of a name are tried, one after the other. The others are checked as well.
+/// The maximum number of a name's addresses that are tried, one after the other. The rest are checked as well.
 const MAX_ADDRESSES: usize = 16;
 
 /// The maximum number of concurrent lookups by the system's resolver. They occupy threads that are also needed for other work, and if a

@@ -30,7 +30,7 @@ pub(crate) fn check_whole_and_plain<B>(response: &Response<B>) -> Result<BodyFra
     }
     check_framing(response.headers(), BodySender::Origin).map_err(|error| match error {
         FramingError::TransferCoding(coding) | FramingError::ContentCoding(coding) => FetchError::EncodedBody(coding),
-        FramingError::MisplacedChunked => FetchError::EncodedBody("chunked, but repeated or not the last one".into()),
+        FramingError::MisplacedChunked => FetchError::EncodedBody("chunked, which is repeated or is not the last coding".into()),
         FramingError::LengthAndChunked | FramingError::Length(_) => FetchError::BrokenAnswer(error.to_string()),
     })
 }

@@ -41,7 +41,7 @@ const KEEP_IDLE: Duration = Duration::from_secs(30);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a request is sent at most, if its connection is closed before the origin has processed it.
+/// The maximum number of times that a request is sent if its connection is closed before the origin has processed it.
 const MAX_ATTEMPTS: usize = 3;
 
 /// A request to an origin.

@@ -18,7 +18,7 @@ const MAX_TIME: Duration = Duration::from_millis(20);
 
 /// Receives and drops the body if it is short and arrives soon. Otherwise, the connection is closed.
 pub(crate) async fn discard(response: Response<Incoming>) {
-    // Without a counter, the response came over HTTP/2.
+    // A response without a counter came over HTTP/2.
     let Some(counter) = response.extensions().get::<ByteCounter>().filter(|counter| counter.permits_reuse()).cloned() else {
         return;
     };

@@ -137,7 +137,7 @@ fn expires_is_relative_to_date_and_ignored_if_cache_control_has_a_lifetime() {
 }
 
 #[test]
-fn pragma_counts_only_without_cache_control() {
+fn pragma_applies_only_without_cache_control() {
     assert_eq!(read(&[("pragma", "no-cache")]).1, Some(0));
     assert_eq!(read(&[("pragma", "x, No-Cache")]).1, Some(0));
     assert_eq!(read(&[("pragma", "no-cache"), ("cache-control", "max-age=60")]).1, Some(60));
@@ -156,7 +156,7 @@ fn only_the_first_value_of_the_age_header_counts() {
 }
 
 #[test]
-fn validators_are_kept_as_received_if_they_are_valid() {
+fn valid_validators_are_kept_as_received() {
     let etag = |value: &'static str| validators(&headers(&[("etag", value)])).etag;
     for value in ["\"a\"", "W/\"a!#~\"", "\"\"", "\"a\\b\""] {
         assert_eq!(etag(value).as_deref(), Some(value));

@@ -1,4 +1,4 @@
-//! The order in which downloads start. A download here is a task that waits for its permit and then runs until it is finished.
+//! The order in which downloads start. A download here is a task that waits for its permit and then runs until the test finishes it.
 
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -220,7 +220,7 @@ async fn redirect_counts_against_its_target_host_and_keeps_its_queue_position() 
 }
 
 #[tokio::test]
-async fn full_queue_refuses_downloads_with_an_advised_wait() {
+async fn full_queue_refuses_downloads_and_advises_a_wait() {
     let downloads = Downloads::new(options(1, 1, 2));
     let waiting = downloads.request(&["http://a/1", "http://b/2", "http://c/3"]);
     assert_eq!(downloads.counts(), (1, 2, 0));
@@ -270,7 +270,7 @@ async fn download_starts_immediately_even_if_no_queue_is_allowed() {
 async fn dropped_download_releases_its_permits_at_every_stage() {
     let downloads = Downloads::new(options(1, 1, 10));
     let mut waiting = downloads.request(&["http://a/1", "http://a/2", "http://b/3", "http://a/4", "http://c/5"]);
-    // The second waits for a permit of its host, and the third for a general one.
+    // The second download is waiting for a permit for its host, and the third for a general one.
     drop(waiting.remove(2));
     drop(waiting.remove(1));
     assert_eq!(downloads.counts(), (1, 2, 0));

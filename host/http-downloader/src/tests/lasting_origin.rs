@@ -17,7 +17,7 @@ use media_cache_interfaces::{Downloader, FetchError};
 pub(crate) enum Seen {
     /// A request for this path, over the connection with this number.
     Request(usize, String),
-    /// The client has closed the connection with this number.
+    /// The client closed the connection with this number.
     Closed(usize),
 }
 

@@ -36,11 +36,15 @@ async fn url_length_is_limited_for_requests_and_redirects() {
     .await;
     let url = |length: usize| format!("http://{address}/{:x<1$}", "0/", length - address.len() - 8);
     assert!(fetch(&url(100), options.clone()).await.is_ok());
-    let FetchError::InvalidUrl(reason) = failure(&url(101), options.clone()).await else { panic!("101 bytes were requested") };
+    let FetchError::InvalidUrl(reason) = failure(&url(101), options.clone()).await else {
+        panic!("a URL of 101 bytes was requested")
+    };
     assert_eq!(reason, "it has 101 bytes, which is more than the limit of 100");
 
     assert!(fetch(&format!("http://{address}/100"), options.clone()).await.is_ok());
-    let FetchError::Refused(reason) = failure(&format!("http://{address}/101"), options).await else { panic!("101 were followed") };
+    let FetchError::Refused(reason) = failure(&format!("http://{address}/101"), options).await else {
+        panic!("a redirect to a URL of 101 bytes was followed")
+    };
     assert!(reason.contains("101 bytes"), "{reason}");
 }
 

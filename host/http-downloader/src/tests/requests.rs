@@ -88,7 +88,7 @@ async fn conditional_request_sends_the_validators_and_may_be_answered_with_304()
     let expected = ["if-none-match: w/\"1\"", "if-modified-since: sun, 06 nov 1994 08:49:37 gmt"];
     for (path, hops) in [("/same", 1), ("/moved", 2)] {
         let Fetched::NotModified(cache_control) = downloader.fetch_if_changed(&url(path), &validators).await.unwrap() else {
-            panic!("{path} was sent")
+            panic!("{path} was sent again")
         };
         assert_eq!(cache_control, CacheControl { max_age: Some(60), age: 5, ..CacheControl::default() });
         for _ in 0..hops {
@@ -96,7 +96,7 @@ async fn conditional_request_sends_the_validators_and_may_be_answered_with_304()
         }
     }
     let Fetched::Media(media) = downloader.fetch_if_changed(&url("/new"), &validators).await.unwrap() else {
-        panic!("nothing was sent")
+        panic!("no media was sent")
     };
     assert_eq!((media.validators.etag.as_deref(), media.cache_control.max_age), (Some("\"2\""), Some(7)));
     let unconditional = downloader.fetch_if_changed(&url("/same"), &Validators::default()).await.map(|_| ()).unwrap_err();

@@ -109,7 +109,7 @@ async fn body_is_readable_while_it_arrives_in_memory_or_in_a_file() {
 }
 
 #[tokio::test]
-async fn type_is_decided_at_the_latest_one_second_after_the_first_byte() {
+async fn type_of_a_slow_body_is_decided_one_second_after_the_first_byte() {
     let origin = Origin::start().await;
     origin.send_head("Content-Length: 5000\r\n");
     origin.send(picture(1000));
