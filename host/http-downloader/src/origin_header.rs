@@ -50,8 +50,8 @@ pub enum InvalidOriginHeader {
     },
     /// It contains credentials, and would be sent to every host.
     #[error(
-        "{0} contains credentials, which would be sent to the host of any URL; name the host that they are for: `example.org={0}: VALUE`, or \
-         `*.example.org={0}: VALUE`"
+        "{0} contains credentials, which would be sent to the host of any URL; name the host that they are for: \
+         `example.org={0}: VALUE`, or `*.example.org={0}: VALUE`"
     )]
     CredentialsForAll(HeaderName),
 }
