@@ -52,7 +52,6 @@ mod proxies;
 mod put_delete;
 mod queue;
 mod range;
-mod readme;
 mod refresh;
 mod reload;
 mod restart;

@@ -19,6 +19,17 @@ pub fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comman
     command
 }
 
+/// A shell that runs commands and stops at the first that fails, with the binary on `PATH`, and with its output captured.
+#[must_use]
+pub fn shell(commands: &str) -> Command {
+    let (binary, path) = (binary_path(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    shell.args(["-euxo", "pipefail", "-c", commands]).env("PATH", format!("{}:{path}", binary.parent().unwrap().display()));
+    shell.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    remove_settings(&mut shell);
+    shell
+}
+
 /// Removes the user's settings from the environment of a command that starts the binary, perhaps through a shell.
 pub fn remove_settings(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"MEDIA_CACHE_")) {

@@ -84,6 +84,11 @@ impl Service {
         Self::spawn(command, directory.join("admin-token")).await
     }
 
+    /// Starts a service with a command, whose process becomes that of the service.
+    pub async fn start_command(command: Command, token_file: PathBuf) -> Self {
+        Self::spawn(command, token_file).await
+    }
+
     /// Starts a service that may open `files` files.
     pub async fn start_with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> Self {
         Self::spawn(with_open_files(directory, files, arguments), directory.with_file_name("admin-token")).await

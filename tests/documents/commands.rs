@@ -1,0 +1,81 @@
+//! Every command in the documents runs, unless the list in `placeholders.rs` has a reason why not.
+
+use std::collections::BTreeSet;
+
+use media_cache_test_support::images::jpeg;
+use media_cache_test_support::videos::frame_times;
+
+use crate::blocks::pages;
+use crate::placeholders::{OTHER_TOML, PLACEHOLDERS, SKIPPED};
+use crate::plan::{Plan, Step};
+use crate::stage::Stage;
+
+/// What the commands of a page print, besides other things.
+const PRINTED: [(&str, &str); 6] = [
+    ("README.md", r#""total_entries":1"#),
+    ("README.md", r#""https://example.com/b.png""#),
+    ("docs/configuration.md", "\npolicy = \"gdsf:beta=0.75\"  # media-cache.toml:"),
+    ("docs/freshness.md", r#""changed":true,"#),
+    ("docs/operations.md", "built-in"),
+    ("docs/security.md", "https://media.example.com/media?url="),
+];
+
+/// Runs the commands of a page.
+async fn run(page: &str) {
+    let Plan { steps, .. } = Plan::of(page);
+    if steps.is_empty() {
+        return;
+    }
+    let needs_token = steps.iter().any(|(_, step)| matches!(step, Step::Run(script) if script.contains("token-file")));
+    let mut stage = Stage::prepare(needs_token).await;
+    let mut output = String::new();
+    for (line, step) in &steps {
+        println!("{page}:{line}: {step:?}");
+        match step {
+            Step::Configuration(text) => {
+                stage.write("media-cache.toml", text.as_bytes());
+                assert_eq!(stage.run("media-cache config check --config media-cache.toml").await, "ok\n");
+            }
+            Step::Serve(command) => stage.serve(command).await,
+            Step::Run(script) => output += &stage.run(script).await,
+            Step::Compare { command, printed } => assert_same(&stage.run(command).await, printed),
+        }
+    }
+    for (_, words) in PRINTED.iter().filter(|(printing, _)| *printing == page) {
+        let words = stage.replaced(words);
+        assert!(output.contains(&words), "{page}: no {words:?} in {output}");
+    }
+    if page == "README.md" {
+        assert_eq!(std::fs::read(stage.path("rust.jpg")).unwrap(), jpeg(1));
+        assert_eq!(frame_times(&std::fs::read(stage.path("a.mp4")).unwrap()), [10, 20]);
+    }
+}
+
+/// Compares outputs without their times.
+fn assert_same(printed: &str, documented: &str) {
+    let without_times = |text: &str| {
+        let times = |line: &str| {
+            line.strip_suffix(" ns").and_then(|line| line.rsplit_once(' ')).map_or(line, |(line, _)| line).trim_end().to_owned()
+        };
+        text.trim_end().lines().map(times).collect::<Vec<_>>()
+    };
+    assert_eq!(without_times(printed), without_times(documented));
+}
+
+#[tokio::test]
+async fn every_documented_command_runs() {
+    let runs: Vec<_> = pages().into_iter().map(|page| (page.clone(), tokio::spawn(async move { run(&page).await }))).collect();
+    let mut failed = Vec::new();
+    for (page, run) in runs {
+        failed.extend(run.await.is_err().then_some(page));
+    }
+    assert_eq!(failed, Vec::<String>::new());
+}
+
+#[test]
+fn every_replacement_and_exception_is_needed() {
+    let used: BTreeSet<_> = pages().iter().flat_map(|page| Plan::of(page).used).collect();
+    let replaced = PLACEHOLDERS.iter().map(|(written, _)| *written);
+    let rows = replaced.chain(SKIPPED.iter().chain(&OTHER_TOML).map(|(beginning, _)| *beginning));
+    assert_eq!(rows.filter(|row| !used.contains(row)).collect::<Vec<_>>(), Vec::<&str>::new());
+}

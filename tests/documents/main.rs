@@ -1,0 +1,13 @@
+//! Checks documents against the code: their commands run, and what they list exists.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod blocks;
+mod commands;
+mod components;
+mod facts;
+mod generated;
+mod options;
+mod placeholders;
+mod plan;
+mod stage;

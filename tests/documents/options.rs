@@ -1,0 +1,38 @@
+//! Options that the documents name exist.
+
+use std::collections::BTreeSet;
+
+use media_cache_test_support::workspace::workspace_file;
+
+use crate::blocks::pages;
+
+/// The page with the options of all commands, which a test compares with the program.
+const HELP: &str = "docs/cli.md";
+
+/// Options of other programs: cargo, curl, podman and ffmpeg.
+const FOREIGN: [&str; 8] =
+    ["--bench", "--data-urlencode", "--profile", "--release", "--stop-timeout", "--target", "--user-agent", "--workspace"];
+
+/// The options in a text, such as `--dir`.
+fn options(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+    let is_option =
+        |word: &&str| word.strip_prefix("--").is_some_and(|name| name.starts_with(|first: char| first.is_ascii_lowercase()));
+    words.filter(is_option).collect()
+}
+
+#[test]
+fn every_option_in_the_documents_exists() {
+    let help = workspace_file(HELP);
+    let exist = options(&help);
+    let pages = pages().into_iter().filter(|page| page != HELP && (page.starts_with("docs/") || page == "README.md"));
+    let mut foreign = BTreeSet::new();
+    for page in pages {
+        let text = workspace_file(&page);
+        for option in options(&text).difference(&exist) {
+            assert!(FOREIGN.contains(option), "{page}: there is no option {option}");
+            foreign.insert(FOREIGN.iter().find(|known| *known == option));
+        }
+    }
+    assert_eq!(foreign.len(), FOREIGN.len(), "{foreign:?}");
+}
