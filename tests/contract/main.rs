@@ -2,7 +2,9 @@
 
 #![allow(clippy::panic, reason = "a test that cannot continue has failed")]
 
-use std::path::PathBuf;
+mod compatibility;
+
+use std::path::{Path, PathBuf};
 
 use wasmparser::{Validator, WasmFeatures};
 use wit_parser::{Docs, Function, Interface, PackageId, Resolve, Type, TypeDef, TypeDefKind};
@@ -10,17 +12,22 @@ use wit_parser::{Docs, Function, Interface, PackageId, Resolve, Type, TypeDef, T
 /// The directories of our own packages. Those in `deps/` are vendored.
 const PACKAGES: [&str; 2] = ["policy", "cache"];
 
-fn load(directory: &str) -> (Resolve, PackageId) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../wit").join(directory);
-    let mut resolve = Resolve { all_features: true, ..Resolve::default() };
-    let (package, _) = resolve.push_dir(&path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
+/// The directory of the packages.
+fn wit() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")
+}
+
+/// Loads a package, with what is marked `@unstable` if `all_features` is set.
+fn load(path: &Path, all_features: bool) -> (Resolve, PackageId) {
+    let mut resolve = Resolve { all_features, ..Resolve::default() };
+    let (package, _) = resolve.push_dir(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));
     (resolve, package)
 }
 
 #[test]
 fn packages_are_valid() {
     for directory in PACKAGES {
-        let (resolve, package) = load(directory);
+        let (resolve, package) = load(&wit().join(directory), true);
         let binary = wit_component::encode(&resolve, package).unwrap();
         let mut validator = Validator::new_with_features(WasmFeatures::all());
         validator.validate_all(&binary).unwrap_or_else(|error| panic!("{directory}: {error}"));
@@ -30,7 +37,7 @@ fn packages_are_valid() {
 #[test]
 fn every_item_is_documented() {
     for directory in PACKAGES {
-        let (resolve, package) = load(directory);
+        let (resolve, package) = load(&wit().join(directory), true);
         assert_eq!(undocumented(&resolve, package), Vec::<String>::new(), "without documentation in wit/{directory}");
     }
 }
