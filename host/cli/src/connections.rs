@@ -42,7 +42,7 @@ pub struct ConnectionLimits {
     #[arg(long, value_name = "SECONDS", default_value_t = default().patience.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     slow_client_seconds: u64,
     /// The minimum rate at which a client must send or receive, in bytes per second, averaged over that time
-    #[arg(long, value_name = "BYTES", default_value_t = default().min_rate)]
+    #[arg(long, value_name = "BYTES/S", default_value_t = default().min_rate)]
     min_client_rate: u64,
 }
 

@@ -13,7 +13,7 @@ const DEFAULT_RATE: u64 = 1_000_000;
 #[command(next_help_heading = "Storage")]
 pub struct IntegrityCheck {
     /// How fast stored entries are read and compared with their digests in the background, in bytes per second; 0 disables the check
-    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_RATE)]
+    #[arg(long, value_name = "BYTES/S", default_value_t = DEFAULT_RATE)]
     integrity_check_rate: u64,
 }
 

@@ -35,7 +35,7 @@ pub struct OutboundLimits {
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().download_timeout.as_secs(), value_parser = seconds())]
     download_seconds: u64,
     /// The minimum rate at which a body must arrive, in bytes per second; 0 for none
-    #[arg(long, value_name = "BYTES", default_value_t = HttpOptions::default().min_rate, value_parser = clap::value_parser!(u64).range(..=1 << 30))]
+    #[arg(long, value_name = "BYTES/S", default_value_t = HttpOptions::default().min_rate, value_parser = clap::value_parser!(u64).range(..=1 << 30))]
     min_rate: u64,
     /// The time over which that rate is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]

@@ -5,6 +5,8 @@
 //! exclude or require each other) apply to all values, wherever they come from.
 
 mod config_option;
+#[cfg(test)]
+mod documented;
 mod environment;
 mod nearest;
 mod option;

@@ -8,7 +8,6 @@ use clap::{Command, CommandFactory};
 
 use crate::command_line::Cli;
 use crate::config::option::{FILE, JSON, Kind, Scalar, options, refusal, variable};
-use crate::config::reloadable::RELOADABLE;
 use crate::config::resolve::{resolve, service};
 use crate::config::settings::{Settings, Source};
 use crate::config::show::document;
@@ -223,52 +222,4 @@ fn option_definitions_are_consistent() {
             assert_eq!(option.get_value_delimiter(), Some(delimiter), "{message}");
         }
     }
-}
-
-#[test]
-fn documentation_lists_all_options() {
-    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
-    let text = std::fs::read_to_string(documents).unwrap();
-    let (_, listed) = text.split_once("<!-- all options of serve -->\n\n").unwrap();
-    let expected = table();
-    assert_eq!(listed.split("\n\n## ").next().unwrap().trim(), expected.trim(), "the list must be:\n{expected}");
-}
-
-#[test]
-fn documentation_lists_the_reloadable_options() {
-    let program = program();
-    let names: Vec<_> = options(service(&program)).map(|(name, ..)| name).filter(|name| RELOADABLE.contains(name)).collect();
-    assert_eq!(names.len(), RELOADABLE.len(), "{names:?}");
-    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operations.md");
-    let text = std::fs::read_to_string(documents).unwrap();
-    let (_, listed) = text.split_once("<!-- reloadable options -->\n\n").unwrap();
-    let expected = RELOADABLE.map(|name| format!("`{name}`")).join(", ");
-    assert_eq!(listed.lines().next().unwrap(), expected, "the list must be:\n{expected}");
-}
-
-/// The options of the service, a table for each heading.
-fn table() -> String {
-    let mut table = String::new();
-    let mut heading = None;
-    let program = program();
-    for (name, option, kind) in options(service(&program)).filter(|(name, ..)| *name != FILE) {
-        if heading != Some(option.get_help_heading()) {
-            heading = Some(option.get_help_heading());
-            let title = option.get_help_heading().map_or_else(String::new, |heading| format!("### {heading}\n\n"));
-            table += &format!("\n{title}| key | value | default | description |\n| --- | --- | --- | --- |\n");
-        }
-        let possible: Vec<_> = option.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
-        let hint = match option.get_value_names().and_then(|names| names.first()) {
-            _ if kind == Kind::Flag => "`true`, `false`".into(),
-            _ if !possible.is_empty() => possible.join(", "),
-            Some(name) if matches!(kind, Kind::List(_)) => format!("list of {name}"),
-            Some(name) => name.to_string(),
-            None => String::new(),
-        };
-        let defaults: Vec<_> = option.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy())).collect();
-        let default = if kind == Kind::Flag { "`false`".into() } else { defaults.join(", ") };
-        let help = option.get_help().map(ToString::to_string).unwrap_or_default().replace('|', "\\|");
-        table += &format!("| `{name}` | {hint} | {default} | {help} |\n");
-    }
-    table
 }
