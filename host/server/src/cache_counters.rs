@@ -62,7 +62,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     },
     Counters {
         name: "conversions",
-        help: "Attempted conversions, by what was stored: the converted media, or the original because the conversion failed",
+        help: "Attempted conversions, by the media that is kept: the converted media, or the original because the conversion failed",
         label: "stored",
         series: &[
             series("converted", "transcoding", "succeeded", |stats| stats.transcoded),
@@ -79,10 +79,14 @@ pub(crate) const COUNTERS: &[Counters] = &[
             series("failed", "refreshes", "failed", |stats| stats.refresh_failures),
         ],
     },
-    plain("misses", "Requests for media that was not in the cache", &[only_metric("", |stats| stats.misses)]),
+    plain(
+        "misses",
+        "Requests for media that was not in the cache, or whose files could not be read",
+        &[only_metric("", |stats| stats.misses)],
+    ),
     plain(
         "coalesced",
-        "Misses that waited for a download in progress",
+        "Misses that waited for a download or PUT in progress",
         &[series("", "downloads", "coalesced", |stats| stats.coalesced)],
     ),
     plain(
@@ -90,7 +94,11 @@ pub(crate) const COUNTERS: &[Counters] = &[
         "Misses that failed because of a remembered failure",
         &[series("", "downloads", "remembered_failures", |stats| stats.remembered_failures)],
     ),
-    plain("stored", "Entries stored, by download or PUT", &[series("", "storage", "stored", |stats| stats.stored)]),
+    plain(
+        "stored",
+        "Bodies stored: new entries from a download or PUT, and media that replaced that of an entry",
+        &[series("", "storage", "stored", |stats| stats.stored)],
+    ),
     plain(
         "refused",
         "Media served but not stored because the policy did not admit it",
@@ -118,7 +126,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "damaged",
-        "Entries dropped because a file was missing, truncated or damaged",
+        "Entries dropped because a file was found missing, truncated or damaged, except while the directory was loaded",
         &[series("", "storage", "damaged", |stats| stats.damaged)],
     ),
     plain(

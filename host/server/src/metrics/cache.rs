@@ -17,8 +17,8 @@ use crate::metrics::encode::Encode;
 
 /// The gauges: name, help, and value.
 const GAUGES: &[(&str, &str, Count)] = &[
-    ("entries", "Entries stored", |stats| stats.entries),
-    ("media_bytes", "Bytes of media stored", |stats| stats.media_bytes),
+    ("entries", "Entries, including those that are being written or, during the load, not verified yet", |stats| stats.entries),
+    ("media_bytes", "Size of the media of all entries", |stats| stats.media_bytes),
     ("disk_bytes", "Disk space of all entries: both files of each, rounded up to blocks of 4096 bytes", |stats| stats.disk_bytes),
     (
         "other_disk_bytes",
