@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt, stream};
 use media_cache_test_support::images::jpeg;
 use media_cache_test_support::videos::frame_times;
 
@@ -38,7 +39,11 @@ async fn run(page: &str) {
             }
             Step::Serve(command) => stage.serve(command).await,
             Step::Run(script) => output += &stage.run(script).await,
-            Step::Compare { command, printed } => assert_same(&stage.run(command).await, printed),
+            Step::Compare { command, printed } => {
+                let (code, shown) = stage.show(command).await;
+                assert_same(&shown, printed);
+                assert_eq!(code, Some(i32::from(printed.starts_with("media-cache: "))), "{shown}");
+            }
         }
     }
     for (_, words) in PRINTED.iter().filter(|(printing, _)| *printing == page) {
@@ -64,11 +69,10 @@ fn assert_same(printed: &str, documented: &str) {
 
 #[tokio::test]
 async fn every_documented_command_runs() {
-    let runs: Vec<_> = pages().into_iter().map(|page| (page.clone(), tokio::spawn(async move { run(&page).await }))).collect();
-    let mut failed = Vec::new();
-    for (page, run) in runs {
-        failed.extend(run.await.is_err().then_some(page));
-    }
+    // Each page runs its commands one after the other. A task of its own lets the other pages go on if one fails.
+    let runs = stream::iter(pages()).map(async |page| (page.clone(), tokio::spawn(async move { run(&page).await }).await));
+    let runs: Vec<_> = runs.buffer_unordered(4).collect().await;
+    let failed: Vec<_> = runs.into_iter().filter(|(_, run)| run.is_err()).map(|(page, _)| page).collect();
     assert_eq!(failed, Vec::<String>::new());
 }
 

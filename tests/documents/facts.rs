@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use media_cache_test_support::command::run_blocking;
 use media_cache_test_support::workspace::{workspace_file, workspace_path};
 
 /// The problem codes in a source file, each of which follows a status.
@@ -60,5 +61,16 @@ fn the_documents_list_every_policy_and_every_kind_of_failure() {
     for kind in media_cache::FailureKind::ALL {
         let row = format!("| `{kind}` | {} |", kind.status());
         assert!(keys.contains(&row), "{row} is not in docs/keys.md");
+    }
+}
+
+#[test]
+fn every_check_of_the_conformance_suite_is_documented() {
+    let page = workspace_file("docs/policies.md");
+    let checks = run_blocking(&["policy", "test", "lru", "--json"], &[]).succeeded_text();
+    assert!(checks.lines().count() > 15, "{checks}");
+    for check in checks.lines().map(|check| serde_json::from_str::<serde_json::Value>(check).unwrap()) {
+        let row = format!("\n| {} |", check["check"].as_str().unwrap());
+        assert!(page.contains(&row), "docs/policies.md has no row {row:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Options that the documents name exist.
+//! Options and commands that the documents name exist.
 
 use std::collections::BTreeSet;
 
@@ -35,4 +35,31 @@ fn every_option_in_the_documents_exists() {
         }
     }
     assert_eq!(foreign.len(), FOREIGN.len(), "{foreign:?}");
+}
+
+/// The commands in the text of a page, outside of its blocks, such as `policy swap`.
+fn commands(page: &str) -> Vec<String> {
+    let text: String = page.split("\n```").step_by(2).collect();
+    let code = text.split('`').skip(1).step_by(2);
+    let is_name = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let commands = code.filter_map(|code| code.strip_prefix("media-cache "));
+    commands.map(|command| command.split_whitespace().take_while(is_name).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn every_command_in_the_documents_exists() {
+    let help = workspace_file(HELP);
+    let exists = |command: &str| help.contains(&format!("\n## media-cache {command}\n"));
+    let mut found = 0;
+    for page in pages() {
+        for command in commands(&workspace_file(&page)).into_iter().filter(|command| !command.is_empty()) {
+            // After a command without subcommands, there may be a value, such as `built-in`.
+            let groups = ["component", "config", "policy"];
+            let words = 1 + usize::from(groups.contains(&command.split(' ').next().unwrap()));
+            let name = command.split(' ').take(words).collect::<Vec<_>>().join(" ");
+            assert!(exists(&name), "{page}: there is no command media-cache {command}");
+            found += 1;
+        }
+    }
+    assert!(found > 20, "{found}");
 }

@@ -14,7 +14,7 @@ pub enum Step {
     Serve(String),
     /// Runs commands in one shell.
     Run(String),
-    /// Runs a command, and compares what it prints.
+    /// Runs a command, and compares what it prints. If that is an error, the command must fail.
     Compare { command: String, printed: String },
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use media_cache_test_support::binary::shell;
-use media_cache_test_support::command::finish;
+use media_cache_test_support::command::{CommandOutput, finish};
 use media_cache_test_support::http_client::ADMIN_TOKEN;
 use media_cache_test_support::http_origin::HttpOrigin;
 use media_cache_test_support::images::{gif, jpeg, png};
@@ -102,6 +102,18 @@ impl Stage {
 
     /// Runs commands, which must succeed, and returns what they print.
     pub async fn run(&mut self, script: &str) -> String {
+        let output = self.finish(script).await;
+        assert_eq!(output.code, Some(0), "{}{}", output.text(), output.stderr);
+        output.succeeded_text()
+    }
+
+    /// Runs a command, and returns its exit code, and what a terminal would show.
+    pub async fn show(&mut self, command: &str) -> (Option<i32>, String) {
+        let output = self.finish(&format!("set +x; exec 2>&1\n{command}")).await;
+        (output.code, output.text().into())
+    }
+
+    async fn finish(&mut self, script: &str) -> CommandOutput {
         if self.service.is_none() {
             self.serve("media-cache serve").await;
         }
@@ -111,9 +123,7 @@ impl Stage {
         let (service, _) = self.service.as_ref().unwrap();
         let mut shell = self.shell(&script.join("\n"));
         shell.env("MEDIA_CACHE_SERVER", format!("http://{}", service.address()));
-        let output = finish(shell, &[]).await;
-        assert_eq!(output.code, Some(0), "{}{}", output.text(), output.stderr);
-        output.succeeded_text()
+        finish(shell, &[]).await
     }
 
     fn shell(&self, script: &str) -> Command {
