@@ -42,7 +42,7 @@ fn suite_fails_a_policy_that_frees_far_too_much() {
 #[test]
 fn suite_fails_a_policy_that_refuses_while_there_is_space() {
     let detail = fails(Fault::RefusesStrangers, &["admits small entries while there is room"]);
-    assert!(detail.contains(" -> refuse\nexpected: that a candidate of size 1 is kept: 1 is free"), "{detail}");
+    assert!(detail.contains(" -> refuse\nexpected: that a candidate of size 1 is admitted: 1 is free"), "{detail}");
 }
 
 #[test]
