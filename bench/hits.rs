@@ -53,7 +53,7 @@ fn through_the_component(bencher: Bencher) {
     });
 }
 
-/// The same with a read from disk each time: nothing is kept in memory.
+/// The same, but every hit reads from disk, since nothing is kept in memory.
 #[divan::bench]
 fn from_disk(bencher: Bencher) {
     let rig = Rig::new(|builder| builder.max_memory_items(0));

@@ -1,6 +1,6 @@
 """The goals: ratios between servers in the same run, with 32 connections unless stated otherwise.
 
-Each ratio compares results of the same round, and the median over all rounds counts.
+Each ratio compares results of the same round. The goals use the median over all rounds.
 """
 
 from dataclasses import dataclass

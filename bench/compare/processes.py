@@ -19,7 +19,7 @@ class Process:
     def __init__(self, name, command, directory, core=SERVER_CORE, reports_address=False):
         self.name, self.command = name, [str(word) for word in command]
         self.log = Path(directory) / f"{name}.log"
-        # If the bench is killed, the kernel terminates what it has started.
+        # If the bench is killed, the kernel terminates the processes that it has started.
         pinned = ["taskset", "--cpu-list", str(core), "setpriv", "--pdeathsig", "TERM", *self.command]
         with open(self.log, "wb") as log:
             output = subprocess.PIPE if reports_address else log

@@ -105,7 +105,7 @@ def settled(measure, at_least):
 class Counts:
     """Compares the requests that were sent with the counts of the service and the origin.
 
-    When wrk ends, it closes its connections, each with a request in progress. Nearly all of these are counted, too; but a connection may
+    When wrk ends, it closes its connections, each with a request in progress. Nearly all of these are also counted, but a connection may
     be closed before its request is read.
     """
 

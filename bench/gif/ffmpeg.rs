@@ -1,4 +1,4 @@
-//! Runs ffmpeg: to encode, and to measure how much a video has lost.
+//! Runs ffmpeg to encode, and to measure how much quality a video has lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Estimates the result at a quality from those at others: interpolated, or extrapolated by at most one step.
+    /// Estimates the result at a quality by interpolating between measured qualities, or extrapolating by at most one step.
     pub fn at_quality(curve: &[Self], quality: f64) -> Option<Self> {
         let mut curve = curve.to_vec();
         curve.sort_by(|one, other| one.quality.total_cmp(&other.quality));

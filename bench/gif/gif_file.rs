@@ -4,7 +4,7 @@ use gif::{DisposalMethod, Encoder, Frame, Repeat};
 
 use crate::drawing::{Colour, Picture};
 
-/// How colours outside of the palette are replaced.
+/// How colours that are not in the palette are replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Dither {
     /// By the nearest colour.
@@ -15,7 +15,7 @@ pub enum Dither {
     Diffused,
 }
 
-/// The part of a frame that is stored.
+/// Which part of a frame is stored.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Store {
     /// All of it.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The bench generates its GIFs, the same ones in every run, and adds those in the directories. Both converters convert each GIF in turn,
-//! on one thread, N times. Times are user and system processor time, without the start of ffmpeg.
+//! on one thread, N times. Times are user and system processor time, excluding the start of ffmpeg.
 //!
 //! Both are lossy, so they are compared at the same quality: ffmpeg encodes with several values of `-crf`, and its bytes and its time are
 //! interpolated to the SSIM of the embedded converter (measured against the picture that enters the encoders).

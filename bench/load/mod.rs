@@ -32,7 +32,7 @@ const DRIP: Duration = Duration::from_secs(1);
 /// How long a client of new URLs waits for a response.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Starts the origin, on all addresses of the loopback interface. URLs that hang and URLs that are slow have separate hosts.
+/// Starts the origin, on all addresses of the loopback interface. Hanging URLs and slow URLs have separate hosts.
 pub async fn origin() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("0.0.0.0:0").await?;
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), listener.local_addr()?.port());
@@ -92,7 +92,7 @@ impl Load {
 
     async fn be_slow(self: Arc<Self>, kind: u64) {
         loop {
-            // Reconnects, for whatever reason the connection ended.
+            // Reconnects, regardless of why the connection ended.
             let _ = self.dawdle(kind).await;
             add(&self.closed);
             tokio::time::sleep(DRIP).await;

@@ -72,7 +72,7 @@ async fn failed_conversion_is_logged_with_its_url_reason_and_outcome() {
             ("mimetype", "image/gif".into()),
             ("bytes", gif(&[10, 20]).len().into()),
             ("outcome", "too-many-pixels".into()),
-            ("reason", "an image of 48x32 has 1536 pixels, the limit is 1000".into()),
+            ("reason", "an image of 48x32 has 1536 pixels; the limit is 1000".into()),
         ] {
             assert_eq!(line[name], value, "{name}, {urls}");
         }

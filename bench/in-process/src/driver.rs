@@ -84,7 +84,7 @@ async fn report(name: &str, operation: impl AsyncFn(usize) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The processor time of all threads with this name, of which one is alive.
+/// The processor time of all threads with this name. Only one of them is alive.
 fn thread_time() -> anyhow::Result<Duration> {
     let mut nanoseconds = 0;
     for thread in fs::read_dir("/proc/self/task")? {

@@ -17,7 +17,7 @@ pub trait Subject {
     /// Stores each of these URLs.
     fn put(&mut self, runtime: &Runtime, urls: &[String]) -> anyhow::Result<()>;
 
-    /// Makes this many gets of these URLs in turn. All of them are stored.
+    /// Gets these URLs in turn, this many times in total. All of them are stored.
     fn get(&mut self, runtime: &Runtime, urls: &[String], count: usize) -> anyhow::Result<()>;
 }
 

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn gif_of_either_version_is_read_by_its_decoder() {
+    fn both_versions_of_gif_are_read_by_the_gif_decoder() {
         for version in [b"GIF87a", b"GIF89a"] {
             let mut file = gif(2, 1, &[flat(2, 1, 0, 7), flat(1, 1, 2, 9)]);
             file[..6].copy_from_slice(version);

@@ -1,4 +1,4 @@
-//! The first pass over an animation of any format: checks the headers that a decoder reads against the limits.
+//! The first pass over an animation of any format: a decoder reads the headers, which are checked against the limits.
 //!
 //! The result is an [`AnimationInfo`]: proof that canvas, frame rectangles, frame count and total work are within the [`Limits`]. The
 //! second pass requires it.
@@ -34,7 +34,7 @@ impl<'a> Inspection<'a> {
             return Err(ConvertError::Malformed(format!("the canvas is {width}x{height}")));
         }
         limits.check_image(width, height)?;
-        // The limit of a side fits in 16 bits.
+        // The limit for width and height fits in 16 bits.
         let [width, height] = [width, height].map(|side| u16::try_from(side).unwrap_or(u16::MAX));
         Level::check(width, height)?;
         let info = AnimationInfo { width, height, delays: Vec::new() };

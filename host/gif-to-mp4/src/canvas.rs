@@ -12,7 +12,7 @@ pub const BACKDROP: Pixel = [255, 255, 255];
 /// The colour of an index beyond the palette.
 const BLACK: Pixel = [0, 0, 0];
 
-/// What happens to the image of a frame before the next one is drawn.
+/// What happens to the image of a frame before the next frame is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DisposalMethod {
     /// It remains.
@@ -72,7 +72,7 @@ struct Area {
 }
 
 impl Canvas {
-    /// A canvas in the colour of the backdrop. Both sides are in pixels and at least 1.
+    /// A canvas in the colour of the backdrop. Width and height are in pixels, and at least 1.
     pub fn new(width: u16, height: u16) -> Self {
         let (width, height) = (usize::from(width), usize::from(height));
         Self { width, height, pixels: vec![BACKDROP; width * height], disposal: Disposal::Keep, changed: vec![false; height] }
@@ -84,7 +84,7 @@ impl Canvas {
         &self.pixels[start..start + self.width]
     }
 
-    /// Whether a row may differ from its state before the last frame was drawn; below the bottom edge, that of the last row.
+    /// Whether a row may differ from its state before the last frame was drawn. Below the bottom edge, the result for the last row.
     pub(crate) fn has_changed(&self, row: usize) -> bool {
         self.changed[row.min(self.height - 1)]
     }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn kept_frame_stays_under_the_next_one() {
+    fn frame_without_disposal_remains_under_the_next_frame() {
         let mut canvas = Canvas::new(2, 1);
         canvas.draw(&image(0, 0, 2, &[0, 0], DisposalMethod::Keep));
         canvas.draw(&image(1, 0, 1, &[1], DisposalMethod::Keep));
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn image_outside_of_the_canvas_is_clipped_on_every_disposal() {
+    fn image_outside_the_canvas_is_clipped_with_every_disposal_method() {
         for disposal in [DisposalMethod::Keep, DisposalMethod::Background, DisposalMethod::Previous] {
             let mut canvas = Canvas::new(2, 2);
             canvas.draw(&image(1, 1, 3, &[0; 9], disposal));

@@ -12,7 +12,7 @@ pub enum ConvertError {
     #[error("the GIF has no frames")]
     NoFrames,
     /// The file is too large to be read.
-    #[error("the GIF has {bytes} bytes, the limit is {limit}")]
+    #[error("the GIF has {bytes} bytes; the limit is {limit}")]
     InputTooLarge {
         /// Size of the file in bytes.
         bytes: u64,
@@ -20,17 +20,17 @@ pub enum ConvertError {
         limit: u64,
     },
     /// The canvas, or the rectangle of a frame, is too wide or too high.
-    #[error("an image of {width}x{height} has a side over {limit} pixels")]
+    #[error("an image of {width}x{height} is wider or higher than {limit} pixels")]
     SideTooLong {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// The limit for each side in pixels.
+        /// The limit for width and height in pixels.
         limit: u16,
     },
     /// The canvas, or the rectangle of a frame, has too many pixels.
-    #[error("an image of {width}x{height} has {} pixels, the limit is {limit}", u64::from(*width) * u64::from(*height))]
+    #[error("an image of {width}x{height} has {} pixels; the limit is {limit}", u64::from(*width) * u64::from(*height))]
     TooManyPixels {
         /// Width in pixels.
         width: u32,
@@ -40,7 +40,9 @@ pub enum ConvertError {
         limit: u64,
     },
     /// No level of H.264 allows a video of this size, whatever the limits are.
-    #[error("no level of H.264 allows {width}x{height} pixels: the limits are 36864 macroblocks and sides of 8688 pixels")]
+    #[error(
+        "no level of H.264 allows {width}x{height} pixels: the limits are 36864 macroblocks, and 8688 pixels in width and height"
+    )]
     NoLevel {
         /// Width in pixels.
         width: u16,
@@ -61,8 +63,8 @@ pub enum ConvertError {
         /// The limit.
         limit: usize,
     },
-    /// All frames together take too much work to composite and encode. They are summed only until the limit is exceeded.
-    #[error("frame {frame} brings the total to {pixels} composited pixels, the limit is {limit}")]
+    /// Compositing and encoding all frames would take too much work. Their pixels are summed only until the limit is exceeded.
+    #[error("frame {frame} brings the total to {pixels} composited pixels; the limit is {limit}")]
     TooMuchWork {
         /// The frame, counted from 1, that exceeds the limit.
         frame: usize,
@@ -72,7 +74,7 @@ pub enum ConvertError {
         limit: u64,
     },
     /// The video is too large.
-    #[error("the video has grown to {bytes} bytes, the limit is {limit}")]
+    #[error("the video has grown to {bytes} bytes; the limit is {limit}")]
     OutputTooLarge {
         /// Size of the encoded frames so far in bytes.
         bytes: usize,
@@ -80,7 +82,7 @@ pub enum ConvertError {
         limit: usize,
     },
     /// The job ran for too long.
-    #[error("not finished within the limit of {limit:?}")]
+    #[error("not finished within the time limit of {limit:?}")]
     TimedOut {
         /// The limit.
         limit: Duration,

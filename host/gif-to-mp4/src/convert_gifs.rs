@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn still_gif_and_unwanted_gif_are_kept_before_decoding() {
+    fn still_and_unselected_gifs_are_kept_without_decoding() {
         let keeps = |which: ConvertGifs| [which.keeps(1), which.keeps(2)];
         assert_eq!(keeps(ConvertGifs::Always), [false, false]);
         assert_eq!(keeps(ConvertGifs::Animated), [true, false]);

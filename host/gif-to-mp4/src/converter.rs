@@ -44,8 +44,8 @@ mod tests {
         }
     }
 
-    /// Which of four GIFs are converted: a still one, one whose video is smaller, one whose video is larger, and one whose second frame
-    /// is cut off.
+    /// Checks which of four GIFs are converted: a still image, one whose video is smaller, one whose video is larger, and one whose second
+    /// frame is cut off.
     async fn check(converter: &impl Converter) {
         let still = gif(16, 16, &[flat(16, 16, 1, 5)]);
         // All pixels except the first stay the same.
@@ -78,12 +78,12 @@ mod tests {
 
     #[cfg(feature = "openh264")]
     #[tokio::test]
-    async fn embedded_converter_converts_only_the_wanted_gifs() {
+    async fn embedded_converter_converts_only_the_selected_gifs() {
         check(&crate::embedded_converter::EmbeddedConverter::new(limits())).await;
     }
 
     #[tokio::test]
-    async fn ffmpeg_converter_converts_only_the_wanted_gifs() {
+    async fn ffmpeg_converter_converts_only_the_selected_gifs() {
         if !skip::unless_installed("ffmpeg") {
             check(&FfmpegConverter::new("ffmpeg".into(), limits())).await;
         }

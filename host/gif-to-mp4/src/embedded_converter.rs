@@ -44,7 +44,7 @@ impl Converter for EmbeddedConverter {
             let permit = self.workers.acquire().await?;
             let limits = self.limits;
             workers::run(limits.wall_time, move |deadline| {
-                // The job holds it, not the future: an abandoned job uses its core until its next check.
+                // The job holds the permit, not the future: an abandoned job uses its core until its next check.
                 let _permit = permit;
                 gif_to_mp4(&gif, which, &limits, deadline)
             })
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_and_tiny_canvas_is_padded_with_its_edge() {
+    fn odd_or_tiny_canvas_is_padded_with_its_edge_pixels() {
         for ((width, height), expected) in [((1, 1), (16, 16)), ((33, 17), (34, 18)), ((2, 300), (16, 300))] {
             let video = VideoFile::read(convert(&gif(width, height, &[flat(width, height, 1, 5)])).unwrap());
             let pictures = video.pictures();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn longest_sides_and_largest_picture_are_encoded_with_a_level_that_allows_them() {
+    fn widest_highest_and_largest_pictures_are_encoded_at_a_level_that_allows_them() {
         for (width, height) in
             [(3840, 1470), (1470, 3840), (1080, 2340), (1440, 3200), (2160, 2616), (3840, 1), (1, 3840), (32, 32)]
         {
@@ -236,16 +236,16 @@ mod tests {
     }
 
     #[test]
-    fn hostile_file_is_rejected_without_decoding_it() {
+    fn hostile_file_is_rejected_without_being_decoded() {
         // Frames of a single colour: many pixels in few bytes.
         let bomb = gif(1, 1, &vec![flat(1900, 1000, 0, 5); 200]);
         assert!(bomb.len() < 3 << 20);
         let limits = Limits { composited_pixels: 300_000_000, ..Limits::default() };
         let rejected = gif_to_mp4(&bomb, ConvertGifs::Always, &limits, &no_deadline());
         let rejection = rejected.unwrap_err().to_string();
-        assert_eq!(rejection, "frame 158 brings the total to 300200000 composited pixels, the limit is 300000000");
+        assert_eq!(rejection, "frame 158 brings the total to 300200000 composited pixels; the limit is 300000000");
         let rejection = convert(&gif(10_000, 10_000, &[flat(1, 1, 0, 5)])).unwrap_err().to_string();
-        assert_eq!(rejection, "an image of 10000x10000 has a side over 3840 pixels");
+        assert_eq!(rejection, "an image of 10000x10000 is wider or higher than 3840 pixels");
         let square = convert(&gif(2200, 2200, &[flat(1, 1, 0, 5)])).unwrap_err();
         let expected = "the embedded encoder does not support pictures of 2200x2200 pixels: the limit is 3840x2160 or 2160x3840";
         assert_eq!((square.to_string().as_str(), square.name()), (expected, "too-large-for-encoder"));

@@ -1,7 +1,7 @@
 //! The converter that encodes with an installed `ffmpeg` and x264: smaller files, and H.264 from a build of the operator's choice.
 //!
-//! The process receives only raw pictures. The code that reads the untrusted file and the code that writes the MP4 are those of the
-//! embedded converter, so limits and timing do not depend on the installation. Pictures are streamed through the pipe.
+//! The process receives only raw pictures. As in the embedded converter, this crate reads the untrusted file and writes the MP4, so limits
+//! and timing do not depend on the installation. Pictures are streamed through the pipe.
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -156,7 +156,7 @@ fn decode(
     let mut pictures = Pictures::new(gif, animation, format)?;
     while let Some(picture) = pictures.next(deadline)? {
         if sender.blocking_send(picture.bytes.clone()).is_err() {
-            // The receiver will report the reason itself, or received fewer pictures.
+            // The receiver was closed. It reports the reason, or the number of pictures will not match.
             break;
         }
     }
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn missing_program_is_named_with_advice() {
+    async fn error_for_a_missing_program_names_it_and_gives_advice() {
         let advice = "install it or use the embedded transcoder";
         assert_eq!(failure("no-such-ffmpeg").await, format!("ffmpeg: not found on PATH; {advice}"));
         assert_eq!(failure("/no/such/ffmpeg").await, format!("ffmpeg: /no/such/ffmpeg not found; {advice}"));

@@ -6,11 +6,11 @@
 //! - The canvas is the logical screen, enlarged to the right and bottom edge of the first frame. A screen without width or height is
 //!   enlarged like any other. Later frames are clipped. (Firefox makes the canvas as large as the first frame and moves that frame
 //!   to the corner.)
-//! - Any byte that starts neither an extension nor an image ends the file like the trailer, and so does the end of the bytes. What
-//!   follows is ignored, and a frame whose data has no end is not counted.
-//! - Unknown extensions, comments and plain text are skipped. A graphic control extension applies to the next image, whatever lies
-//!   between; of several, the last applies. One that is longer than usual is read by its first four bytes, and a shorter one is
-//!   ignored, as in Firefox; Chromium shows no frame after either.
+//! - Any byte that starts neither an extension nor an image ends the file, as the trailer and the end of the data do. Anything after it is
+//!   ignored, and a frame whose data is cut off is not counted.
+//! - Unknown extensions, comments and plain text are skipped. A graphic control extension applies to the next image, even if other blocks
+//!   lie between them. If there are several, the last one applies. Of an extension that is longer than usual, only the first four bytes are
+//!   read; a shorter one is ignored. Firefox does the same; Chromium shows no frame after an extension of an unusual length.
 
 use crate::canvas::DisposalMethod;
 use crate::convert_error::ConvertError;
@@ -70,8 +70,8 @@ impl<'a> GifBlocks<'a> {
     /// Reads up to the first frame, which determines the size of the canvas.
     ///
     /// # Errors
-    /// [`ConvertError::Malformed`] for a file without the signature or with an incomplete first frame, [`ConvertError::NoFrames`] for
-    /// one that ends before any.
+    /// [`ConvertError::Malformed`] for a file without the signature or with an incomplete first frame, [`ConvertError::NoFrames`] for a
+    /// file that ends before its first frame.
     pub fn open(gif: &'a [u8]) -> Result<Self, ConvertError> {
         let mut bytes = Bytes(gif);
         if !matches!(bytes.take(6), Some(b"GIF87a" | b"GIF89a")) {
@@ -118,14 +118,14 @@ impl<'a> GifBlocks<'a> {
     }
 }
 
-/// How the search for a frame ended: at a frame, within one, or before one.
+/// How the search for a frame ended: at a complete frame, within a frame, or without a frame.
 enum Ended<T> {
     At(T),
     Early,
     Properly,
 }
 
-/// The bytes that have not been read. Every method returns `None` if they end too early.
+/// The bytes that have not been read yet. Every method returns `None` if they end too early.
 #[derive(Debug, Clone, Copy)]
 struct Bytes<'a>(&'a [u8]);
 
@@ -143,13 +143,13 @@ impl<'a> Bytes<'a> {
         Some((u16::from_le_bytes([width, width_high]), u16::from_le_bytes([height, height_high]), palette))
     }
 
-    /// The palette that these flags announce, or an empty one.
+    /// The palette that these flags declare, or an empty one.
     fn palette(&mut self, flags: u8) -> Option<&'a [u8]> {
         let announced = flags & 0x80 != 0;
         self.take(if announced { 3 << ((flags & 0x07) + 1) } else { 0 })
     }
 
-    /// Blocks preceded by their lengths, without the empty block that ends them.
+    /// Blocks, each preceded by its length, without the empty block that ends them.
     fn blocks(&mut self) -> Option<&'a [u8]> {
         let start = self.0;
         loop {

@@ -214,7 +214,7 @@ fn canvas_grows_to_the_right_and_bottom_edge_of_the_first_frame() {
         ("later frames partly and wholly outside", square(&outside), &[ALL_RED, clipped, clipped]),
     ]);
     let far = file(screen(1, 1, PALETTE), &[flat(1, 1, RED).at(65_535, 65_535)]);
-    assert_eq!(shown(&far).unwrap_err().to_string(), "an image of 65536x65536 has a side over 3840 pixels");
+    assert_eq!(shown(&far).unwrap_err().to_string(), "an image of 65536x65536 is wider or higher than 3840 pixels");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn frame_without_pixels_shows_the_previous_picture() {
 }
 
 #[test]
-fn colour_beyond_its_table_is_black_and_a_transparent_one_is_not_drawn() {
+fn index_beyond_the_palette_is_black_and_the_transparent_index_is_not_drawn() {
     let local = Image { palette: &PALETTE[..6], ..flat(4, 4, 3) };
     let transparent = Image { transparent: Some(3), pixels: [3, 1].repeat(8), ..flat(4, 4, 3) };
     let with_palette = Image { palette: PALETTE, ..flat(4, 4, GREEN) };
@@ -316,7 +316,7 @@ fn damage_before_the_last_frame_is_an_error() {
 }
 
 #[test]
-fn image_data_may_lack_an_end_code_or_have_surplus_data() {
+fn image_data_without_an_end_code_or_with_surplus_data_is_accepted() {
     let green = || flat(4, 4, GREEN);
     let without_end = Image { end_code: false, ..flat(4, 4, RED) };
     let surplus = Image { pixels: vec![RED; 300], ..flat(4, 4, RED) };
@@ -373,7 +373,7 @@ fn extensions_between_frames_are_skipped() {
 }
 
 #[test]
-fn control_of_an_unusual_length_is_read_as_far_as_possible() {
+fn control_extension_of_an_unusual_length_is_read_as_far_as_possible() {
     let delays = |control: &'static [u8]| {
         let file = square(&[flat(4, 4, RED), Image { control: Some(control), ..flat(4, 4, GREEN) }]);
         assert_eq!(shown(&file).unwrap(), [ALL_RED, ALL_GREEN], "{control:?}");

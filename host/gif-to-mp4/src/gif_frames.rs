@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_file_ends_in_frames_or_an_error() {
+    fn damaged_file_yields_frames_or_an_error() {
         let whole = gif(9, 9, &[flat(9, 9, 1, 5), Frame { interlaced: true, ..flat(5, 9, 2, 5) }]);
         for position in 0..whole.len() {
             for value in [0, 1, 0x2c, 0x3b, 0x7f, 0xff] {

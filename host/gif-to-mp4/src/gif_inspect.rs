@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn delays_below_two_become_ten_and_others_are_kept() {
+    fn delays_below_two_become_ten_and_others_are_unchanged() {
         let frames = [0, 1, 2, 65_535, 0].map(|delay| flat(1, 1, 0, delay));
         let expected = AnimationInfo { width: 3, height: 2, delays: vec![10, 10, 2, 65_535, 10] };
         assert_eq!(inspected(&gif(3, 2, &frames)).unwrap(), expected);
@@ -62,19 +62,22 @@ mod tests {
     #[test]
     fn each_limit_is_inclusive() {
         assert!(inspected(&gif(20, 5, &[flat(1, 1, 0, 5), flat(5, 20, 0, 5)])).is_ok());
-        assert_eq!(rejection(&gif(21, 1, &[flat(1, 1, 0, 5)])), "an image of 21x1 has a side over 20 pixels");
-        assert_eq!(rejection(&gif(1, 21, &[flat(1, 1, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
-        assert_eq!(rejection(&gif(17, 6, &[flat(1, 1, 0, 5)])), "an image of 17x6 has 102 pixels, the limit is 100");
-        assert_eq!(rejection(&gif(1, 1, &[flat(1, 1, 0, 5), flat(1, 21, 0, 5)])), "an image of 1x21 has a side over 20 pixels");
+        assert_eq!(rejection(&gif(21, 1, &[flat(1, 1, 0, 5)])), "an image of 21x1 is wider or higher than 20 pixels");
+        assert_eq!(rejection(&gif(1, 21, &[flat(1, 1, 0, 5)])), "an image of 1x21 is wider or higher than 20 pixels");
+        assert_eq!(rejection(&gif(17, 6, &[flat(1, 1, 0, 5)])), "an image of 17x6 has 102 pixels; the limit is 100");
+        assert_eq!(
+            rejection(&gif(1, 1, &[flat(1, 1, 0, 5), flat(1, 21, 0, 5)])),
+            "an image of 1x21 is wider or higher than 20 pixels"
+        );
         assert_eq!(
             rejection(&gif(1, 1, &[flat(1, 1, 0, 5), flat(17, 6, 0, 5)])),
-            "an image of 17x6 has 102 pixels, the limit is 100"
+            "an image of 17x6 has 102 pixels; the limit is 100"
         );
 
         assert!(inspected(&gif(1, 1, &vec![flat(1, 1, 0, 5); 5])).is_ok());
         assert_eq!(rejection(&gif(1, 1, &vec![flat(1, 1, 0, 5); 6])), "the GIF has more than 5 frames");
 
-        let canvas_counts = "frame 5 brings the total to 500 composited pixels, the limit is 400";
+        let canvas_counts = "frame 5 brings the total to 500 composited pixels; the limit is 400";
         assert!(inspected(&gif(10, 10, &vec![flat(1, 1, 0, 5); 4])).is_ok());
         assert_eq!(rejection(&gif(10, 10, &vec![flat(1, 1, 0, 5); 5])), canvas_counts);
         assert_eq!(rejection(&gif(1, 1, &vec![flat(10, 10, 0, 5); 5])), canvas_counts);
@@ -83,7 +86,7 @@ mod tests {
         long.resize(10_000, 0);
         assert!(inspected(&long).is_ok());
         long.push(0);
-        assert_eq!(rejection(&long), "the GIF has 10001 bytes, the limit is 10000");
+        assert_eq!(rejection(&long), "the GIF has 10001 bytes; the limit is 10000");
     }
 
     #[test]
@@ -107,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn passed_deadline_stops_the_inspection() {
+    fn expired_deadline_stops_the_inspection() {
         let file = gif(1, 1, &[flat(1, 1, 0, 5)]);
         let stopped = inspect_gif(&file, &LIMITS, &Deadline::starting_now(Duration::ZERO));
         assert!(matches!(stopped, Err(ConvertError::TimedOut { limit: Duration::ZERO })));

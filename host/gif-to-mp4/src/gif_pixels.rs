@@ -13,7 +13,7 @@ const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
 #[derive(Default)]
 pub(crate) struct GifPixels {
     indices: Vec<u8>,
-    /// The rows of an interlaced image as they are stored.
+    /// The rows of an interlaced image, in the order in which the file stores them.
     stored: Vec<u8>,
 }
 

@@ -26,7 +26,7 @@ const QUANTISER: u8 = 26;
 /// The maximum distance between two keyframes, in frames, so that seeking in a long animation is fast.
 const KEYFRAME_INTERVAL: u32 = 250;
 
-/// The sides of the largest picture that OpenH264 can encode, in pixels.
+/// The dimensions of the largest picture that OpenH264 can encode, in pixels.
 const MAX_LONG_SIDE: usize = 3840;
 const MAX_SHORT_SIDE: usize = 2160;
 
@@ -86,7 +86,7 @@ fn config(matrix: Matrix) -> EncoderConfig {
         .profile(Profile::Baseline)
         .sps_pps_strategy(SpsPpsStrategy::ConstantId)
         .intra_frame_period(IntraFramePeriod::from_num_frames(KEYFRAME_INTERVAL))
-        // The encoder derives the level from it, and from the size of the first picture.
+        // The encoder derives the level from the frame rate and the size of the first picture.
         .max_frame_rate(FrameRate::from_hz(MAX_FRAME_RATE as f32))
         .num_threads(1)
         .vui(colours)
@@ -119,7 +119,7 @@ mod tests {
         assert!(sequence_parameters(Matrix::Bt709).contains(&description(1)));
     }
 
-    /// Pictures with each kind of content: noise that moves, noise that changes, stripes that scroll, flat areas, and high contrast.
+    /// Pictures with each kind of content: moving noise, changing noise, scrolling stripes, flat areas, and high contrast.
     fn pictures(format: VideoFormat) -> Vec<I420> {
         let mut state = 1_u32;
         let mut random = || {

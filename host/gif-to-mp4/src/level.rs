@@ -1,12 +1,12 @@
 //! The levels of H.264, which bound the size and speed of a video. Decoders, especially those in hardware, rely on the level that a stream
-//! announces, so it must be true. A video that no level allows is rejected.
+//! declares, so it must be correct. A video that no level allows is rejected.
 //!
 //! Levels also bound the bit rate, which is not known before encoding, and is not checked.
 
 use crate::convert_error::ConvertError;
 use crate::yuv::VideoFormat;
 
-/// The sides of a macroblock in pixels.
+/// The width and height of a macroblock in pixels.
 const MACROBLOCK: usize = 16;
 
 /// The highest frame rate of a GIF, per second: browsers ignore delays below two hundredths of a second.
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn long_side_needs_a_level_for_its_square() {
+    fn width_and_height_are_limited_by_the_level_regardless_of_the_area() {
         assert_eq!(level(16, 4096), Some(40));
         assert_eq!(level(4224, 16), Some(50));
         assert_eq!(level(8688, 16), Some(51));
@@ -79,10 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn picture_of_too_many_macroblocks_has_no_level() {
+    fn no_level_allows_a_picture_with_too_many_macroblocks() {
         assert_eq!(level(3072, 3072), Some(52));
         assert_eq!(level(3073, 3072), None);
         let message = Level::check(3073, 3072).unwrap_err().to_string();
-        assert_eq!(message, "no level of H.264 allows 3073x3072 pixels: the limits are 36864 macroblocks and sides of 8688 pixels");
+        assert_eq!(
+            message,
+            "no level of H.264 allows 3073x3072 pixels: the limits are 36864 macroblocks, and 8688 pixels in width and height"
+        );
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! The input is untrusted, so every converter gives four guarantees:
 //!
-//! * [`Limits`] are checked on the headers, before any memory is spent on pixels, and the wall time between frames;
+//! * [`Limits`] are checked against the headers, before any memory is used for pixels, and the time limit is checked between frames;
 //! * a malformed or hostile file ends in a [`ConvertError`], never in a panic, and only memory-safe Rust reads it;
-//! * every frame is shown exactly as long as in browsers, including the last one; one that changes nothing prolongs the one before it;
-//! * the same GIF gives the same bytes, as long as the encoder is the same.
+//! * every frame is shown exactly as long as in browsers, including the last one; a frame that changes nothing extends the time for which
+//!   the previous one is shown;
+//! * the same GIF and the same encoder produce the same bytes.
 //!
 //! A file passes through one module per stage: `animation` picks the decoder by its signature, `gif_blocks` finds the frames, `gif_inspect`
 //! and `animation_info` check their headers, `gif_pixels` and `lzw` decompress, `gif_frames` composites, `pictures` merges identical

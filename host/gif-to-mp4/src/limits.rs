@@ -7,19 +7,19 @@ use crate::convert_error::ConvertError;
 /// The limits of one conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Size of the GIF in bytes.
+    /// The maximum size of the GIF, in bytes.
     pub input_bytes: usize,
-    /// Pixels of the canvas, and of each frame's own rectangle.
+    /// The maximum number of pixels of the canvas, and of the rectangle of each frame.
     pub canvas_pixels: u64,
-    /// Width and height of the canvas, and of each frame's own rectangle, in pixels.
+    /// The maximum width and height of the canvas, and of the rectangle of each frame, in pixels.
     pub side: u16,
-    /// Number of frames.
+    /// The maximum number of frames.
     pub frames: usize,
-    /// Pixels to composite in the whole job: each frame counts the canvas, or its own rectangle when that is larger.
+    /// The maximum number of pixels to composite in the whole job. Each frame counts as the canvas, or as its rectangle if that is larger.
     pub composited_pixels: u64,
-    /// Size of the encoded frames in bytes.
+    /// The maximum size of the encoded frames, in bytes.
     pub output_bytes: usize,
-    /// Wall time of the running job; waiting for a worker does not count.
+    /// The maximum time for which the job may run. Time spent waiting for a worker does not count.
     pub wall_time: Duration,
 }
 

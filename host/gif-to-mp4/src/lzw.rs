@@ -19,7 +19,7 @@ struct Span {
     length: usize,
 }
 
-/// Fills a buffer with decompressed palette indices. Codes after these are ignored, and no end code is required.
+/// Fills a buffer with decompressed palette indices. Codes after the last index are ignored, and no end code is required.
 ///
 /// `blocks` are pieces of the compressed data, each preceded by its length.
 ///
@@ -152,7 +152,7 @@ mod tests {
     fn width_grows_as_soon_as_the_next_entry_needs_it_and_stays_at_twelve_bits() {
         for code_size in 1..=8_u8 {
             let colours = 1_u32 << code_size;
-            // Only colours, so that each code but the first adds an entry, and no clear code when the table is full.
+            // Only colours, so that every code except the first adds an entry, and no clear code once the table is full.
             let width = |code: u32| (32 - (colours + 2 + code - 1).leading_zeros()).min(MAX_WIDTH);
             let codes = (0..5000).map(|code| (code % colours, if code == 0 { u32::from(code_size) + 1 } else { width(code) }));
             let codes: Vec<(u32, u32)> = codes.collect();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn data_of_another_encoder_is_read() {
+    fn data_from_another_encoder_is_decompressed() {
         let mut state = 1_u32;
         let mut byte = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

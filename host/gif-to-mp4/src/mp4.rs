@@ -86,7 +86,7 @@ fn mux(video: &EncodedVideo, entry: &SampleEntry, durations: &[u32], reserved_fo
 }
 
 fn sample_entry(video: &EncodedVideo, format: VideoFormat) -> Result<SampleEntry, ConvertError> {
-    let side = |pixels: usize| u16::try_from(pixels).map_err(|_| ConvertError::Encoder(format!("a side has {pixels} pixels")));
+    let side = |pixels: usize| u16::try_from(pixels).map_err(|_| ConvertError::Encoder(format!("too large: {pixels} pixels")));
     let &[_, profile, compatibility, level, ..] = video.sequence_parameters.as_slice() else {
         return Err(ConvertError::Encoder("the video has no parameter sets".into()));
     };

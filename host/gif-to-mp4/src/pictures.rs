@@ -1,7 +1,7 @@
 //! The pictures of an animation in the format of its video, and how long each is shown.
 //!
-//! A frame that looks the same as the previous one does not become a picture: the previous picture is shown for longer. It costs neither
-//! bytes nor encoding time, and players show the same.
+//! A frame that looks the same as the previous one does not become a separate picture. Instead, the previous picture is shown for longer.
+//! This looks the same in players, and saves bytes and encoding time.
 
 use crate::animation::{Animation, AnimationFrames};
 use crate::convert_error::ConvertError;
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn frame_that_changes_nothing_prolongs_the_one_before_it() {
+    fn frame_that_changes_nothing_extends_the_duration_of_the_previous_picture() {
         let transparent = Frame { transparent: Some(2), ..flat(16, 16, 2, 65_535) };
         let frames =
             [flat(16, 16, 0, 5), flat(16, 16, 0, 65_535), transparent, flat(16, 16, 1, 7), flat(16, 16, 0, 9), flat(4, 4, 0, 2)];
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn smallest_change_is_a_picture_of_its_own() {
+    fn smallest_change_produces_a_new_picture() {
         assert_eq!(shown(&[flat(16, 16, 0, 5), flat(1, 1, 1, 6), flat(1, 1, 0, 7)]).durations, [5, 6, 7]);
     }
 }

@@ -146,7 +146,7 @@ impl VideoFile {
         &self.bytes[start..start + 11]
     }
 
-    /// The level that the video announces, times ten.
+    /// The level that the video declares, times ten.
     pub(crate) fn level(&self) -> u8 {
         let stsd = &self.track().trak(&self.mp4).mdia.minf.stbl.stsd.contents;
         let StsdBoxContent::Avc1(avc1) = stsd else { panic!("not avc1") };

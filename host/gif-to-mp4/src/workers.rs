@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panic_of_a_job_is_an_error() {
+    async fn panic_in_a_job_is_returned_as_an_error() {
         let panicked = run::<()>(Duration::from_secs(600), |_| panic!("a bug")).await;
         assert!(matches!(panicked, Err(ConvertError::Encoder(_))));
     }

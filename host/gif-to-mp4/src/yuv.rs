@@ -1,7 +1,7 @@
 //! Converts the canvas to the input of an H.264 encoder: I420, limited range, at a size that the encoder accepts.
 //!
-//! Sides are rounded up by repeating the last column and row, never by scaling: every source pixel keeps its place, and the padding
-//! does not bleed a foreign colour into it.
+//! Width and height are rounded up by repeating the last column and row, never by scaling. Every source pixel therefore keeps its place,
+//! and the padding does not bleed a different colour into it.
 
 use crate::canvas::{Canvas, Pixel};
 
@@ -110,7 +110,7 @@ fn replace(values: &mut [u8], by: &[u8]) -> bool {
 /// Fractional bits of [`Weights`].
 const FRACTION: u32 = 16;
 
-/// What red, green and blue contribute to luma and to both chroma signals, in fixed point and scaled to the limited range.
+/// The contributions of red, green and blue to luma and to both chroma signals, in fixed point and scaled to the limited range.
 #[derive(Debug, Clone, Copy)]
 struct Weights {
     luma: [i32; 3],
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_are_rounded_up_to_even_and_the_matrix_depends_on_the_height() {
+    fn width_and_height_are_rounded_up_to_even_and_the_matrix_depends_on_the_height() {
         let format = |width, height| {
             let VideoFormat { width, height, matrix } = VideoFormat::for_canvas(width, height);
             (width, height, matrix)
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn update_gives_the_same_picture_as_a_full_conversion() {
+    fn update_produces_the_same_picture_as_a_full_conversion() {
         let palette: Vec<u8> = (0..=255).flat_map(|value: u8| [value, value.wrapping_mul(7), value.wrapping_mul(31)]).collect();
         for (width, height) in [(1, 1), (5, 7), (20, 31), (33, 40)] {
             let mut canvas = Canvas::new(width, height);

@@ -100,9 +100,9 @@ fn accept(listener: &TcpListener, poll: &Poll, connections: &mut Vec<Option<Conn
 }
 
 impl Connection {
-    /// Does all work that is possible without waiting.
+    /// Makes as much progress as possible without waiting.
     fn proceed(&mut self, responder: &mut impl Respond) -> State {
-        // Whether all bytes that have arrived have been read. If so, another event announces more.
+        // Whether all bytes that have arrived have been read. If so, another event follows when more arrive.
         let mut drained = false;
         loop {
             if let Some((response, sent)) = &mut self.output {

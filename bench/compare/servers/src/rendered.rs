@@ -10,7 +10,7 @@ use bytes::Bytes;
 pub struct Rendered {
     /// The status line and the headers, with the empty line at their end.
     pub head: Bytes,
-    /// The body, with the length that the head states.
+    /// The body, whose length the head declares.
     pub body: Bytes,
 }
 

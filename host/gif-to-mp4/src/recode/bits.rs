@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_as_they_are_defined() {
+    fn exp_golomb_numbers_and_plain_bits_are_read() {
         let mut writer = BitWriter::default();
         for (bits, count) in [(0b1, 1), (0b010, 3), (0b011, 3), (0b00100, 5), (0b00101, 5), (0b1_0110, 5)] {
             writer.bits(bits, count);

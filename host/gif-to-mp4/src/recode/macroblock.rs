@@ -76,11 +76,11 @@ pub(super) const BLOCKS: [(usize, usize); 16] = [
     (3, 3),
 ];
 
-/// The numbers of coefficients of the blocks to the left and above, if these exist.
+/// The numbers of coefficients of the blocks to the left and above, if there are such blocks.
 pub(super) trait Counts {
-    /// The numbers beside a block of luma.
+    /// The numbers next to a block of luma.
     fn luma(&self, block: usize) -> [Option<u8>; 2];
-    /// The numbers beside a block in one of the two planes of chroma.
+    /// The numbers next to a block in one of the two planes of chroma.
     fn chroma(&self, plane: usize, block: usize) -> [Option<u8>; 2];
     /// Records the number of a block of luma.
     fn set_luma(&mut self, block: usize, count: u8);

@@ -1,5 +1,5 @@
 //! Re-encodes the syntax of an H.264 stream with the arithmetic codes (CABAC) of the Main profile instead of variable-length codes (CAVLC).
-//! The pictures stay exactly the same, and the stream becomes about a sixth smaller.
+//! The pictures remain exactly the same, and the stream shrinks by about a sixth.
 //!
 //! OpenH264 could do this itself, but its Rust interface has no option for it. Only its output is supported: Baseline, one slice per
 //! picture, no raw samples. Anything else is an error, never a wrong picture.

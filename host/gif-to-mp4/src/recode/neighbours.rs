@@ -48,13 +48,13 @@ impl Neighbours {
         [left, (!self.in_first_row).then_some(&self.row[self.column])]
     }
 
-    /// The number of those to the left (1) and above (2) that have a property.
+    /// Which neighbours have a property, as a sum: 1 for the left one, 2 for the one above.
     pub(super) fn weigh(&self, property: impl Fn(&Remembered) -> bool) -> usize {
         let [left, above] = self.both().map(|neighbour| neighbour.is_some_and(&property));
         usize::from(left) + 2 * usize::from(above)
     }
 
-    /// The pattern bits of the quarters to the left and above of one: whether they have no coefficients.
+    /// Which quarters next to a quarter have no coefficients, as a sum: 1 for the left one, 2 for the one above.
     pub(super) fn empty_quarters(&self, quarter: usize, pattern: u8) -> usize {
         let [left, above] = self.both();
         let is_empty = |pattern: u8, quarter: usize| pattern >> quarter & 1 == 0;
@@ -71,7 +71,8 @@ impl Neighbours {
         usize::from(beside) + 2 * usize::from(over)
     }
 
-    /// Whether the quarters to the left (1) and above (2) of one are predicted from a picture other than the first.
+    /// Which quarters next to a quarter are predicted from a picture other than the first, as a sum: 1 for the left one, 2 for the one
+    /// above.
     pub(super) fn other_pictures(&self, quarter: usize) -> usize {
         let [left, above] = self.both();
         let current = &self.current.other_picture;
