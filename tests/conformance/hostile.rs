@@ -1,4 +1,4 @@
-//! The suite detects hostile components, and finishes with each of them.
+//! The suite detects hostile components, and terminates for each of them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use media_cache_test_components as hostile;
 /// Short times, since most of these components waste time.
 const LIMITS: PolicyLimits = PolicyLimits { memory_bytes: 64 << 20, call_time: Duration::from_millis(100) };
 
-/// The verdicts of the suite on a policy.
+/// The verdicts of the suite for a policy.
 fn verdicts(engine: &PolicyEngine, component: &[u8]) -> impl Iterator<Item = Verdict> {
     let choice = PolicyChoice::from(engine.compile(PolicyOrigin::Upload, component).unwrap());
     media_cache_conformance::run(engine, &choice, LIMITS)
@@ -25,7 +25,7 @@ fn suite_terminates_for_policies_that_exhaust_time_or_memory() {
     let verdicts: Vec<Verdict> = verdicts(&engine, hostile::LOOPS_AT_THE_START).collect();
     assert_eq!(
         (verdicts.len(), verdicts[0].detail.as_str()),
-        (1, "it does not start: a call took more than 100 ms of processor time")
+        (1, "it failed to start: a call took more than 100 ms of processor time")
     );
 }
 

@@ -1,4 +1,4 @@
-//! The conformance suite: every built-in policy passes it, and each check fails a policy that has exactly that fault.
+//! The conformance suite: every built-in policy passes it, and each check fails a policy with the fault that it looks for.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

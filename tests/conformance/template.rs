@@ -1,4 +1,4 @@
-//! `media-cache policy new` writes a policy that builds by itself and fulfils the contract.
+//! `media-cache policy new` writes a policy that builds unchanged and fulfils the contract.
 
 use std::path::Path;
 use std::process::Command;
@@ -51,7 +51,7 @@ fn policy_new_refuses_an_existing_directory() {
     std::fs::create_dir(directory.path().join("mine")).unwrap();
     let made = run_blocking_in(directory.path(), &["policy", "new", "mine"]);
     assert_eq!(made.code, Some(1));
-    assert!(made.stderr.contains("cannot make ./mine: File exists"), "{}", made.stderr);
+    assert!(made.stderr.contains("cannot create ./mine: File exists"), "{}", made.stderr);
     assert_eq!(std::fs::read_dir(directory.path().join("mine")).unwrap().count(), 0);
 }
 

@@ -1,4 +1,4 @@
-//! Each check of answers fails a policy that has exactly that fault.
+//! Each check of a policy's answers fails a policy with the fault that it looks for.
 
 use media_cache_conformance::Outcome;
 
@@ -42,7 +42,7 @@ fn suite_fails_a_policy_that_frees_far_too_much() {
 #[test]
 fn suite_fails_a_policy_that_refuses_while_there_is_space() {
     let detail = fails(Fault::RefusesStrangers, &["admits small entries while there is room"]);
-    assert!(detail.contains(" -> refuse\nexpected: that a candidate of size 1 is admitted: 1 is free"), "{detail}");
+    assert!(detail.contains(" -> refuse\nexpected: a candidate of size 1 to be admitted, since 1 is free"), "{detail}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn suite_fails_a_policy_that_always_refuses_when_full() {
 #[test]
 fn suite_fails_a_policy_that_evicts_from_a_working_set_that_fits() {
     let detail = fails(Fault::KeepsATenthFree, &["keeps a working set that fits"]);
-    assert!(detail.contains("64 objects that fit into 64 items together: "), "{detail}");
+    assert!(detail.contains("64 objects that all fit into 64 items: "), "{detail}");
 }
 
 #[test]
@@ -91,13 +91,13 @@ fn suite_fails_a_policy_that_traps_and_lists_the_untried_checks() {
 #[test]
 fn suite_fails_a_policy_that_is_not_deterministic() {
     let detail = fails(Fault::AnswersByChance, &["gives the same answers to the same calls"]);
-    assert!(detail.contains("of two instances, call "), "{detail}");
+    assert!(detail.contains("with two instances, call "), "{detail}");
 }
 
 #[test]
 fn suite_fails_a_policy_whose_states_are_not_independent() {
     let detail = fails(Fault::SharesAClock, &["keeps two rankings separate"]);
-    assert!(detail.contains("the same next to another in one instance, call "), "{detail}");
+    assert!(detail.contains("next to another in one instance (second), call "), "{detail}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Each check of a policy's description and options fails a policy that has exactly that fault.
+//! Each check of a policy's description and options fails a policy with the fault that it looks for.
 
 use crate::wrong::{Fault, verdicts};
 
@@ -6,7 +6,7 @@ const DESCRIBES: &str = "describes itself";
 const UNKNOWN: &str = "rejects an unknown option by name";
 const VALUES: &str = "accepts any value of an option, or rejects it by name";
 
-/// Asserts that of the checks of the description only this one fails, and returns its detail. The other checks do not depend on options.
+/// Asserts that this check of the description fails and the others pass, and returns its detail. The other checks do not depend on options.
 #[track_caller]
 fn fails(fault: Fault, check: &str) -> String {
     let mut failed: Vec<_> = verdicts(fault).take(4).filter(|verdict| !verdict.is_passed()).collect();

@@ -186,7 +186,7 @@ async fn uploaded_component_that_no_longer_starts_is_replaced_but_still_remember
         assert_eq!((&shown["origin"], &shown["swaps"]), (&json!("the built-in cache"), &json!(0)));
         assert_eq!(shown["fallback_from"]["digest"], sha256(&traps));
         let shown = command(&service, &["show"]).await.succeeded_text();
-        assert!(shown.contains("does not start") && shown.contains(&format!("{}.wasm", sha256(&traps))), "{shown}");
+        assert!(shown.contains("failed to start") && shown.contains(&format!("{}.wasm", sha256(&traps))), "{shown}");
         service.stop().await;
         assert_eq!(std::fs::read(&remembered).unwrap(), before);
     }

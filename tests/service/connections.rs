@@ -142,7 +142,7 @@ async fn client_that_disconnects_during_a_response_frees_its_connection() {
 async fn connection_limit_is_lowered_to_fit_the_open_file_limit() {
     let dir = ServiceDirectory::create();
     let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-open-files", "100"]).await;
-    service.wait_for_log("at most 32 concurrent connections are served instead of 4096").await;
+    service.wait_for_log("serving at most 32 concurrent connections instead of 4096").await;
     let finished = Service::fail_with_open_files(&dir.path("other"), 250, &[]).await;
     assert!(finished.failed().contains("only 250 open files are allowed"));
 }

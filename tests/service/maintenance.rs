@@ -62,7 +62,7 @@ async fn verify_names_damaged_files_and_deletes_them_only_with_repair() {
     ended_with(&checked, 3);
     let said = checked.text();
     assert!(said.contains(&format!("damaged: {NOWHERE} (")) && said.contains("SHA-256"), "{said}");
-    assert!(said.contains("orphan: ") && said.contains("a body without a sidecar") && !said.contains(OTHER), "{said}");
+    assert!(said.contains("orphan: ") && said.contains("the body has no sidecar") && !said.contains(OTHER), "{said}");
     assert!(said.contains("1 entries are intact") && said.contains("1 damaged (") && said.contains("1 orphans (1 B)"), "{said}");
     assert_eq!(listing(&dir.cache()), before, "nothing has changed");
 
@@ -148,7 +148,7 @@ async fn export_and_import_keep_all_entries_and_metadata() {
     assert_eq!(lines(&said), [json!({ "imported": 3, "bytes": bytes, "known": 0, "kept": 0, "refused": 0 })]);
     assert!(pairs(&copy) == pairs(&dir));
     let said = copy.run(&["import", archive]).await.succeeded_text();
-    assert!(said.starts_with("imported 0 entries") && said.contains("3 were there already"), "{said}");
+    assert!(said.starts_with("imported 0 entries") && said.contains("3 were already there"), "{said}");
 
     let service = copy.serve().await;
     let answer = service.media(NOWHERE).await.is("hit");
@@ -175,7 +175,7 @@ async fn export_resumes_an_archive_and_never_overwrites_one() {
     let said = dir.run(&["export", name]).await.failed();
     assert!(said.contains("already exists; use --resume to continue it"), "{said}");
     let said = dir.run(&["export", name, "--resume"]).await.succeeded_text();
-    assert!(said.contains("exported 1 entries") && said.contains("1 were there already"), "{said}");
+    assert!(said.contains("exported 1 entries") && said.contains("1 were already there"), "{said}");
 
     // A truncated archive is imported up to that point, and can then be continued.
     let whole = std::fs::read(&archive).unwrap();
@@ -185,7 +185,7 @@ async fn export_resumes_an_archive_and_never_overwrites_one() {
     assert!(imported.stderr.contains("truncated") && imported.text().contains("imported 1 entries"), "{imported:?}");
     dir.run(&["export", name, "--resume"]).await.succeeded();
     let said = copy.run(&["import", name]).await.succeeded_text();
-    assert!(said.contains("imported 1 entries") && said.contains("1 were there already"), "{said}");
+    assert!(said.contains("imported 1 entries") && said.contains("1 were already there"), "{said}");
     assert!(pairs(&copy) == pairs(&dir));
 }
 
@@ -229,7 +229,7 @@ async fn import_stores_an_archive_in_a_running_service() {
 #[tokio::test]
 async fn import_of_an_invalid_archive_stores_nothing() {
     let dir = ServiceDirectory::create();
-    for (input, words) in [(&b""[..], "truncated"), (&[7; 4096], "not an archive of an export")] {
+    for (input, words) in [(&b""[..], "truncated"), (&[7; 4096], "not an export archive")] {
         let imported = dir.run_with_input(&["import", "-"], input).await;
         ended_with(&imported, 1);
         let said = &imported.stderr;

@@ -174,7 +174,7 @@ async fn sign_command_refuses_urls_that_the_service_refuses() {
     ] {
         service.media(url).await.problem(400);
         let said = run(&["sign", url, "--signing-key-file", &key]).await.failed();
-        assert!(said.contains("is not a URL that a service fetches: ") && said.contains(why), "{said}");
+        assert!(said.contains("is not a URL that a service would fetch: ") && said.contains(why), "{said}");
         assert!(!said.contains("secret") && said.len() < 1000, "{said}");
     }
     let said = run(&["sign", "https://example.com/0123456789", "--signing-key-file", &key, "--max-url-bytes", "64"]).await;

@@ -47,7 +47,7 @@ fn json_has_a_row_for_each_policy_at_each_capacity() {
 }
 
 #[test]
-fn options_that_are_not_given_are_listed_with_their_defaults() {
+fn options_that_are_not_set_are_listed_with_their_defaults() {
     let rows = complete_rows(simulate_input(&["--json", "--capacity", "4KiB", "--policy", "gdsf", "-"], trace().as_bytes()));
     assert_eq!(rows[0]["options"], serde_json::json!({ "beta": "0" }));
 }
@@ -93,7 +93,7 @@ fn simulate_defaults_to_all_built_in_policies_at_the_default_budget() {
 }
 
 #[test]
-fn row_of_a_component_file_differs_from_the_built_in_policy_by_its_origin() {
+fn rows_of_a_component_file_and_its_built_in_policy_differ_only_in_the_origin() {
     let (directory, trace) = on_disk();
     let mine = directory.path().join("mine.wasm");
     std::fs::write(&mine, media_cache::embedded::policy("gdsf").unwrap()).unwrap();
@@ -106,7 +106,7 @@ fn row_of_a_component_file_differs_from_the_built_in_policy_by_its_origin() {
 }
 
 #[test]
-fn the_table_has_a_line_for_each_row_and_its_columns_are_aligned() {
+fn table_has_aligned_columns_and_a_line_for_each_policy_and_capacity() {
     let (_directory, trace) = on_disk();
     let arguments = ["--capacity", "1MiB,4KiB", "--policy", "lru", "--policy", "gdsf:beta=0.75", &trace];
     let table = simulate(&arguments).succeeded_silently();
@@ -120,7 +120,7 @@ fn the_table_has_a_line_for_each_row_and_its_columns_are_aligned() {
 }
 
 #[test]
-fn the_curves_are_svg_with_a_line_for_each_policy() {
+fn curves_are_drawn_as_svg_with_a_line_for_each_policy() {
     let (directory, trace) = on_disk();
     let plot = directory.path().join("curves.svg");
     let named = directory.path().join("a&b<c.wasm");

@@ -47,7 +47,7 @@ fn error_for_a_trace_that_cannot_be_read_names_it() {
     let said = simulate(&["/nowhere/trace.csv"]).failed_with(1);
     assert!(said.starts_with("media-cache: cannot open /nowhere/trace.csv: No such file"), "{said}");
     let said = simulate(&["/"]).failed_with(1);
-    assert!(said.contains("cannot replay /: the trace cannot be read"), "{said}");
+    assert!(said.contains("cannot replay /: reading the trace failed after 0 lines: "), "{said}");
 }
 
 #[test]
@@ -109,7 +109,7 @@ mod hostile {
 
     use crate::generated::{csv, requests};
 
-    /// Replays through a component, next to LRU.
+    /// Replays a trace through a component and through LRU.
     fn beside_lru(component: &[u8]) -> CommandOutput {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine.wasm");

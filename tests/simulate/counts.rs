@@ -50,23 +50,23 @@ fn compare<R: Reference>(policy: &str, reference: impl Fn(u64) -> R, capacities:
 }
 
 #[test]
-fn lru_counts_equal_those_of_a_reference_list() {
+fn lru_counts_match_a_simple_reference_implementation() {
     compare("lru", Lru::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
 #[test]
-fn sieve_counts_equal_those_of_a_reference_list() {
+fn sieve_counts_match_a_simple_reference_implementation() {
     compare("sieve", Sieve::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
 #[test]
-fn gdsf_counts_equal_those_of_a_reference_list() {
+fn gdsf_counts_match_a_simple_reference_implementation() {
     compare("gdsf", Gdsf::new, &[1, 2, 7, 100, 3001, 65_537, 1 << 40]);
 }
 
-/// Below a capacity of 20, the small queue holds one unit, and this library has a rule of its own.
+/// At capacities below 20, the small queue holds one unit, for which this library has a special rule.
 #[test]
-fn s3_fifo_counts_equal_those_of_reference_lists() {
+fn s3_fifo_counts_match_a_simple_reference_implementation() {
     compare("s3-fifo", S3Fifo::new, &[20, 29, 101, 3001, 30_011, 65_537, 1 << 40]);
 }
 

@@ -1,4 +1,4 @@
-//! Reference policies in their simplest form: lists that are searched from end to end.
+//! Reference policies in their simplest form: lists that are searched linearly.
 
 /// A reference policy, which also stores the objects.
 pub trait Reference {

@@ -34,7 +34,7 @@ impl Component<'_> {
     }
 }
 
-/// Replaces the file by its stamped version. Cargo has hard links to the file, which must not change.
+/// Replaces the file with its stamped version. Hard links to the file, which cargo creates, must not change.
 fn stamp_file(file: &Path, metadata: &Metadata) -> Result<(), Error> {
     let component = fs::read(file).map_err(|error| Error::Io(file.to_owned(), error))?;
     let stamped = stamp(&component, metadata).ok_or_else(|| Error::NotAComponent(file.to_owned()))?;
@@ -43,7 +43,7 @@ fn stamp_file(file: &Path, metadata: &Metadata) -> Result<(), Error> {
     written.map_err(|error| Error::Io(file.to_owned(), error))
 }
 
-/// The description in a manifest, which must be on a separate line.
+/// The description in a manifest. It must be on a separate line.
 fn description(manifest: &Path) -> Result<String, Error> {
     let text = fs::read_to_string(manifest).map_err(|error| Error::Io(manifest.to_owned(), error))?;
     let line = text.lines().find_map(|line| line.strip_prefix("description = \"")?.strip_suffix('"'));

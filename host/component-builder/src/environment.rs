@@ -15,7 +15,7 @@ use std::process::Command;
 const KEPT: [&str; 3] = [
     // The caches of the registries, credentials and configuration.
     "CARGO_HOME",
-    // The job server of the outer build, so that both together run no more jobs than one alone.
+    // The job server of the outer build, so that both builds together run no more jobs than one.
     "CARGO_MAKEFLAGS",
     // The compiler that the outer cargo chose, which need not be in `PATH`.
     "RUSTC",

@@ -43,7 +43,7 @@ impl RequestGenerator {
         Self { pattern, random: Random::new(!seed), zipf, requests: 0, last_new: FIRST_NEW, scan_left: 0 }
     }
 
-    /// The next requested object.
+    /// The object of the next request.
     pub fn next(&mut self) -> u64 {
         self.requests += 1;
         match self.pattern {

@@ -1,4 +1,4 @@
-//! Calls and answers, and their form in counterexamples.
+//! Calls and answers, and how counterexamples show them.
 
 use std::fmt::{self, Display, Write};
 
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
 }
 
 impl Call {
-    /// The events that the call passes.
+    /// The events that the call passes to the policy.
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Observe(events) | Self::Place { events, .. } | Self::Evict { events, .. } => events,

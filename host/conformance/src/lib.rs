@@ -1,10 +1,10 @@
 //! The conformance suite for eviction policies. It checks what `wit/policy/eviction.wit` requires of every policy, with reproducible
 //! sequences of calls.
 //!
-//! A model of a cache plays the sequences to the policy and checks each answer against the entries that are tracked. Sequences
-//! differ in their access pattern (skewed popularity, one-time scans, loops slightly larger than the cache, constant churn), in the
-//! tier (a few items of size 1, or bytes on disk with very different sizes), and in the operations mixed in: restored entries,
-//! removals, victims that stay, candidates that are not stored, and clocks that stop or step back.
+//! A model of a cache plays the sequences against the policy, and checks each answer against the tracked entries. Sequences differ in their
+//! access pattern (skewed popularity, one-time scans, loops slightly larger than the cache, constant churn), in the tier (a few items of
+//! size 1, or bytes on disk with very different sizes), and in the operations mixed in: restored entries, removals, victims that stay,
+//! candidates that are not stored, and clocks that stop or step back.
 //!
 //! The suite does not compare how well policies rank entries. A policy fails if it violates the contract or is useless in practice.
 //!

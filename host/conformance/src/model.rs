@@ -1,4 +1,4 @@
-//! The model of a cache tier that answers are checked against: the tracked entries after the calls so far.
+//! The model of a cache tier: the entries that are tracked after the calls so far. Answers are checked against it.
 
 use media_cache::policy::{Entry, MediaKind};
 use media_cache_policy_structures::{FingerprintMap, Queue, Slab};

@@ -13,9 +13,9 @@ pub(crate) struct Observations {
     pub too_little_freed: Option<Counterexample>,
     /// The first small candidate that is not admitted although there is room.
     pub needless_refusal: Option<Counterexample>,
-    /// Answers with victims where little had to be freed.
+    /// The number of answers that name victims although only little had to be freed.
     pub small_evictions: u64,
-    /// The sum, over these answers, of the share of the capacity that is still in use.
+    /// The sum, over these answers, of the share of the capacity that is in use afterwards.
     pub utilization_sum: f64,
     pub requests: u64,
     pub hits: u64,
@@ -25,8 +25,8 @@ pub(crate) struct Observations {
 }
 
 impl Observations {
-    /// Adds an eviction that left `used` in use of at most `limit`, if little of it had to be freed. The largest victim counts as in use:
-    /// it may be much larger than needed, which is not waste.
+    /// Adds an eviction after which `used` of at most `limit` is in use, if only little had to be freed. The largest victim counts as in
+    /// use: it may be much larger than needed, which is not waste.
     pub fn add_eviction(&mut self, evicted: &[Entry], needed: u64, used: u64, limit: u64) {
         let freed: u64 = evicted.iter().map(|entry| entry.size).sum();
         if freed > 0 && needed <= (used + freed) / 8 {

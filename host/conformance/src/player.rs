@@ -1,4 +1,4 @@
-//! Plays a sequence to a policy as a cache would, and checks every answer.
+//! Plays a sequence against a policy as a cache would, and checks every answer.
 //!
 //! A wrong answer is recorded and then corrected as a cache would correct it, so that the sequence continues and one mistake does not cause
 //! others.
@@ -22,7 +22,7 @@ const POPULAR: u64 = 20;
 /// The time at the start, in milliseconds since 1970.
 const START: u64 = 1_700_000_000_000;
 
-/// A ranking of a policy, and the sequence that is played to it.
+/// A ranking of a policy, and the sequence that is played against it.
 pub(crate) struct Player {
     sequence: Sequence,
     ranking: usize,
@@ -59,7 +59,7 @@ impl Player {
         if !self.sequence.extra.restores {
             return Ok(());
         }
-        // Everything that fits, half of it, or very little, in two calls with an empty one between them.
+        // Restores everything that fits, half of that, or very little, in two calls with an empty one between them.
         let size = self.sequence.tier.capacity() >> [0, 1, 6][self.random.below(3) as usize];
         let tries = 2 * self.sequence.tier.max_entries(size);
         for size in [size / 2, 0, size] {
@@ -225,7 +225,7 @@ impl Player {
         if needed == 0 && self.sequence.tier.is_small(candidate.size) {
             let (size, room) = (candidate.size, self.sequence.tier.capacity() - self.model.used());
             let expected =
-                format!("that a candidate of size {size} is admitted: {room} is free, and no entry must be evicted for it");
+                format!("a candidate of size {size} to be admitted, since {room} is free and no entry needs to be evicted for it");
             record(&mut self.observed.needless_refusal, &self.log, &self.sequence, expected);
         }
     }
@@ -290,7 +290,7 @@ impl Player {
     }
 
     fn restore(&mut self, entries: Vec<Entry>, subject: &mut dyn Subject) -> Result<(), PolicyFault> {
-        // The buffered events happened before.
+        // The buffered events happened before the removal.
         if !self.events.is_empty() {
             self.flush(subject)?;
         }

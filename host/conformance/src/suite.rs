@@ -16,7 +16,7 @@ const CHECKS: [Check; 6] =
 
 /// Runs the suite for a component with its options. `engine` must be the one that compiled it, and `limits` apply to each instance.
 ///
-/// Checks run as the iterator is advanced. A component that does not start has a single verdict.
+/// Checks run as the iterator is advanced. A component that fails to start has a single verdict.
 pub fn run(engine: &PolicyEngine, policy: &PolicyChoice, limits: PolicyLimits) -> impl Iterator<Item = Verdict> + use<> {
     let (engine, choice) = (engine.clone(), policy.clone());
     try_out(move || Sandboxed::start(&engine, &choice, limits), policy.options.clone(), limits)

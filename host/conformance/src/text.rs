@@ -1,6 +1,6 @@
-//! Formats strings of policies and numbers for verdicts.
+//! Formats numbers, and strings from policies, for verdicts.
 
-/// Quotes a string of a policy for a terminal: truncated, with control characters escaped.
+/// Quotes a string from a policy for a terminal: truncated, with control characters escaped.
 pub(crate) fn quoted(text: &str) -> String {
     const MAX_CHARS: usize = 200;
     let start: String = text.chars().take(MAX_CHARS).collect();

@@ -1,4 +1,4 @@
-//! Zipf's law, which the popularity of objects on the web follows.
+//! Zipf's law, which describes the popularity of objects on the web.
 
 use crate::random::Random;
 

@@ -1,7 +1,7 @@
-//! The archives of exports: POSIX tar (ustar) with regular files only.
+//! Export archives: POSIX tar (ustar) with regular files only.
 //!
 //! Each entry has two members, `{digest}.json` followed by `{digest}.dat`, and two blocks of zeros end the archive. Any `tar` can read it.
-//! An import accepts nothing else: links, paths, sparse files, extended headers and other names are errors. A missing end is an error, too,
+//! An import accepts nothing else: links, paths, sparse files, extended headers and other names are errors. A missing end is also an error,
 //! so that a truncated archive is detected wherever it was cut.
 
 use std::io::{self, ErrorKind, Read, Write};
@@ -25,14 +25,14 @@ pub(crate) struct Member {
     pub size: u64,
 }
 
-/// Why a file is not an archive of an export.
+/// Why a file is not a valid export archive.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// It ends too early.
     #[error("the archive is truncated: an export was interrupted, or a part is missing")]
     Truncated,
     /// It is something else, or damaged.
-    #[error("this is not an archive of an export: {0}")]
+    #[error("this is not an export archive: {0}")]
     Invalid(String),
     /// It cannot be read.
     #[error("cannot read the archive: {0}")]

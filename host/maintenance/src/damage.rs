@@ -31,13 +31,13 @@ pub enum Damage {
     /// A sidecar without a body.
     #[error("the sidecar has no body")]
     NoBody,
-    /// A refresh was interrupted. It left files that would have replaced those of the entry.
-    #[error("an interrupted refresh left its new files")]
+    /// An interrupted refresh left files behind that would have replaced those of the entry.
+    #[error("an interrupted refresh left its new files behind")]
     UnfinishedRefresh,
-    /// A write was interrupted. It left a temporary file.
-    #[error("an interrupted write left a temporary file")]
+    /// An interrupted write left a temporary file behind.
+    #[error("an interrupted write left a temporary file behind")]
     Leftover,
-    /// The operating system cannot read a file. The file itself may be intact.
+    /// A file cannot be read. The file itself may be intact.
     #[error("cannot read {file}: {error}")]
     Unreadable {
         /// The name of the file.

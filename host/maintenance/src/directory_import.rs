@@ -1,8 +1,8 @@
 //! Imports entries into a directory. The caller holds its lock.
 //!
-//! An entry is written as the cache writes it: the body under its final name, which must not exist, and then the sidecar, which makes it an
-//! entry, through a temporary file and a rename. An interrupted import leaves at most a body without a sidecar, which the next one
-//! replaces.
+//! An entry is written as the cache writes it: first the body under its final name, which must not exist yet, then the sidecar under a
+//! temporary name. Renaming the sidecar commits the entry. An interrupted import leaves behind at most a body without a sidecar, which the
+//! next import replaces.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -99,7 +99,7 @@ impl Destination for DirectoryImport {
         let written = self.write_body(&name, body).map_err(|error| self.failed(&error)).and_then(|()| body.check());
         let written = written.and_then(|()| self.write_sidecar(&sidecar, &entry.json).map_err(|error| self.failed(&error)));
         if written.is_err() {
-            // This returns the error of the write. The next import replaces the remains.
+            // The error of the write is returned. The next import replaces what remains.
             let _ = self.directory.delete(name);
         } else {
             self.used += needed;

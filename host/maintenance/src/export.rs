@@ -57,7 +57,7 @@ pub enum ExportError {
     /// The archive cannot be written.
     #[error("cannot write the archive: {0}")]
     Write(#[from] io::Error),
-    /// The file to continue is not an archive of an export.
+    /// The file to continue is not an export archive.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A large body changed while it was written.
@@ -69,7 +69,7 @@ impl Exporter<File> {
     /// Continues an interrupted or a complete archive, and keeps its complete entries. The file must be open for reading and writing.
     ///
     /// # Errors
-    /// If the file is not an archive of an export, or cannot be read or written.
+    /// If the file is not an export archive, or cannot be read or written.
     pub fn resume(mut file: File) -> Result<Self, ExportError> {
         let length = file.metadata()?.len();
         let (mut known, mut end) = (DigestMap::default(), 0);

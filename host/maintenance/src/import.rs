@@ -1,8 +1,8 @@
 //! Reads entries from an archive into a destination.
 //!
 //! Nothing in an archive is trusted: a name is never a path ([`archive`]), a sidecar must match its name, a body must have the size and the
-//! digest in the sidecar, and both have size limits. An invalid entry is reported and skipped. An invalid archive ends the import; the
-//! entries before that point remain.
+//! digest in the sidecar, and both have size limits. An invalid entry is reported and skipped. An invalid archive ends the import; entries
+//! imported up to that point are kept.
 
 use std::io::{self, Read};
 
@@ -64,7 +64,7 @@ pub trait Destination {
     /// Stores an entry that is absent. The entry must not be visible before [`IncomingBody::check`] has succeeded.
     ///
     /// # Errors
-    /// If it cannot be stored. Nothing of it remains in that case.
+    /// If it cannot be stored. In that case, nothing is left behind.
     fn store(&mut self, entry: &Incoming, body: &mut IncomingBody<'_>) -> Result<(), StoreFailure>;
 }
 

@@ -1,7 +1,7 @@
 //! Maintenance of the directory of a media cache. It works natively on the files, without a component or an index.
 //!
 //! [`EntryDirectory`] is an existing directory. Reading ([`EntryDirectory::entry`], [`verify`], [`Exporter`]) creates and changes nothing,
-//! and is allowed next to a service that uses the directory. Writing ([`EntryDirectory::remove`], [`EntryDirectory::remove_matching`], a
+//! and is allowed while a service uses the directory. Writing ([`EntryDirectory::remove`], [`EntryDirectory::remove_matching`], a
 //! [`verify`] that repairs, [`DirectoryImport`]) requires that the caller holds the lock of the directory.
 
 mod archive;

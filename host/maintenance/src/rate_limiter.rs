@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A limit shared by threads. After reading a piece, a thread waits until reading at the limit would have taken as long.
+/// A limit shared by threads. After reading a piece, a thread waits for the rest of the time that reading it at the maximum rate takes.
 pub(crate) struct RateLimiter {
     bytes_per_second: Option<u64>,
-    /// When reading the pieces so far at the limit would end.
+    /// When reading all pieces so far would end at the maximum rate.
     paid_until: Mutex<Instant>,
 }
 
@@ -16,7 +16,7 @@ impl RateLimiter {
         Self { bytes_per_second, paid_until: Mutex::new(Instant::now()) }
     }
 
-    /// Waits for as long as reading this many bytes takes at the limit.
+    /// Waits until this many more bytes are within the maximum rate.
     pub fn wait(&self, bytes: usize) {
         let pause = self.reserve(bytes, Instant::now());
         if !pause.is_zero() {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limiter_delays_bytes_to_the_rate_and_accumulates_no_idle_credit() {
+    fn limiter_enforces_the_rate_and_accumulates_no_credit_while_idle() {
         let limiter = RateLimiter::new(Some(1000));
         let start = Instant::now() + Duration::from_secs(60);
         assert_eq!(limiter.reserve(500, start), Duration::from_millis(500));

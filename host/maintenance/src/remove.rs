@@ -37,10 +37,10 @@ impl EntryDirectory {
         }
     }
 
-    /// Removes the entry with this digest, and files under its name that belong to no entry. Returns whether there was anything.
+    /// Removes the entry with this digest, and files under its name that belong to no entry. Returns whether anything was deleted.
     ///
     /// # Errors
-    /// For the first file that could not be deleted. The others are still deleted, except that the body stays as long as its sidecar
+    /// For the first file that could not be deleted. The others are still deleted, except that the body is kept as long as its sidecar
     /// exists.
     pub fn remove(&self, digest: KeyDigest) -> Result<bool, RemoveError> {
         let new = [digest.new_sidecar_file(), digest.new_media_file()].map(|name| self.delete(name));

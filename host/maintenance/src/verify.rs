@@ -29,7 +29,7 @@ const ROUNDS: u32 = 15;
 pub struct VerifyOptions {
     /// The number of reading threads.
     pub threads: NonZeroUsize,
-    /// The maximum rate of reading bodies, in bytes per second, for all threads together. `None` for no limit.
+    /// The maximum rate of reading bodies, in bytes per second, summed over all threads. `None` for no limit.
     pub max_rate: Option<NonZeroU64>,
     /// Whether to repair damage. If so, the caller must hold the lock of the directory.
     pub repair: bool,
@@ -144,7 +144,7 @@ struct Suspect {
 /// Identifies the state of a file: inode, size and the time of the last change, in seconds and nanoseconds.
 type FileState = (u64, u64, i64, i64);
 
-/// Checks all entries of a directory. Without `repair` it changes nothing, needs no lock, and can run next to a service.
+/// Checks all entries of a directory. Without `repair` it changes nothing, needs no lock, and can run while a service uses the directory.
 ///
 /// # Errors
 /// If the directory cannot be listed.

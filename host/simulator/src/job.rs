@@ -21,13 +21,13 @@ pub struct Job {
     pub capacity: u64,
 }
 
-/// The error of a job whose policy does not start.
+/// The error of a job whose policy cannot be started.
 #[derive(Debug, thiserror::Error)]
 #[error("{origin}: {error}")]
 pub struct JobError {
     /// The origin of the policy.
     pub origin: PolicyOrigin,
-    /// Why it does not start.
+    /// Why it cannot be started.
     pub error: CreateError,
 }
 
@@ -38,7 +38,7 @@ impl Job {
             .map_err(|error| JobError { origin: self.choice.component.origin().clone(), error })
     }
 
-    /// Replays the trace. Calls of `progress` add up to the length of the trace, even if the policy faults.
+    /// Replays the trace. The numbers passed to `progress` add up to the length of the trace, even if the policy faults.
     pub(crate) fn run(&self, engine: &PolicyEngine, trace: &Trace, progress: &(dyn Fn(u64) + Sync)) -> Result<Outcome, JobError> {
         let policy = self.start(engine)?;
         let description = policy.instance().description();

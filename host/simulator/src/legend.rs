@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn names_with_the_same_label_have_their_own_titles() {
+    fn names_with_the_same_label_have_separate_titles() {
         let svg = "<text>\nx…&lt;\n</text>\n<text>\nlru\n</text>\n<text>\nx…&lt;\n</text>\n";
         let labels = [("x…<", "x1<"), ("lru", "lru"), ("x…<", "x2<")];
         let titled = with_titles(&svg.repeat(2), labels.into_iter());

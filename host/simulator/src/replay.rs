@@ -13,7 +13,7 @@ use media_cache_trace::{Request, Trace};
 /// The maximum number of events buffered before the policy observes them.
 const BATCH: usize = 1024;
 
-/// The number of hits of each entry that a new policy is seeded with.
+/// Which hits are counted for the entries that a new policy is seeded with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seed {
     /// Hits since the object was stored, which are all that a cache can count.
@@ -153,7 +153,7 @@ impl<'t, P: Policy> Replay<'t, P> {
 mod tests {
     use super::*;
 
-    /// Answers with `placements` in turn, then admits everything without victims. Logs its calls.
+    /// Returns `placements` in turn, then admits everything without victims. Logs its calls.
     #[derive(Default)]
     struct Scripted {
         placements: Vec<Placement>,
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn hits_are_reported_with_the_next_decision_and_free_slots_are_reused() {
+    fn hits_are_reported_with_the_next_decision_and_freed_slots_are_reused() {
         let requests = [("a", 40), ("b", 40), ("a", 40), ("c", 30), ("c", 30), ("d", 60)];
         let (calls, counts) = replay(&requests, &[admit(&[]), admit(&[]), admit(&[1]), admit(&[2, 0])]);
         // The id of `c` is reserved before that of its victim `b` is freed.
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn slot_freed_last_is_reused_first() {
+    fn most_recently_freed_slot_is_reused_first() {
         let requests = [("a", 10), ("b", 10), ("c", 100), ("d", 100), ("e", 10)];
         let (calls, _) = replay(&requests, &[admit(&[]), admit(&[]), admit(&[0, 1]), admit(&[2]), Placement::Refuse]);
         assert_eq!(calls[2..], ["2 of 100 needs 20", "1 of 100 needs 100", "2 of 10 needs 10"]);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn more_victims_than_residents_are_a_fault() {
+    fn naming_more_victims_than_residents_is_a_fault() {
         let trace = trace(&[("a", 60), ("b", 60)]);
         let mut replay = Replay::new(&trace, Scripted { placements: vec![admit(&[]), admit(&[0, 0, 0])], calls: Vec::new() }, 100);
         assert_eq!(replay.run(9), Err(PolicyFault::TooManyVictims { named: 3, tracked: 1 }));

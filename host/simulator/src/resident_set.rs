@@ -19,7 +19,8 @@ pub(crate) struct ResidentSet {
     slots: Vec<Slot>,
     free_slots: Vec<u32>,
     used_bytes: u64,
-    /// The request of an access and the slot. The access is the last one to the slot or an earlier one. Built on first use.
+    /// For each slot in use, the number of a request that accessed it, and the slot. The request may be older than the last one. Built on
+    /// first use.
     by_last_access: Option<BinaryHeap<Reverse<(u64, u32)>>>,
 }
 
@@ -110,7 +111,7 @@ impl ResidentSet {
                 return Some(id.into());
             }
             by_last_access.pop();
-            // An access to an earlier object in this slot is dropped; the current object moves to its last access.
+            // This access is outdated. If it was to the current object, add the last access to that object instead.
             if slot.object != NONE && slot.stored_by <= access {
                 by_last_access.push(Reverse((slot.accessed_by, id)));
             }

@@ -16,7 +16,7 @@ use media_cache_trace::Trace;
 /// since the previous call; after all jobs, the numbers add up to the length of the trace for each job.
 ///
 /// # Errors
-/// If an option is invalid or a policy does not start. All policies are started before the first request is replayed.
+/// If an option is invalid or a policy cannot be started. All policies are started before the first request is replayed.
 pub fn run(
     engine: &PolicyEngine,
     trace: &Trace,

@@ -35,8 +35,8 @@ pub struct Request {
 /// Why a trace cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// Reading or decompressing it fails.
-    #[error("cannot read the trace beyond line {line}: {error}")]
+    /// It cannot be read or decompressed.
+    #[error("reading the trace failed after {line} lines: {error}")]
     Read {
         /// The number of lines read before the error.
         line: u64,
@@ -59,7 +59,7 @@ pub enum TraceError {
 }
 
 impl Trace {
-    /// Reads lines of `time,key,size`, plain or compressed with `xz` or `gzip`, which is detected by the first bytes.
+    /// Reads lines of `time,key,size`, plain or compressed with `xz` or `gzip`, which is detected from the first bytes.
     ///
     /// Reading takes little memory besides the trace itself: a line has at most 64 KiB, and the dictionary of an xz file at most 64 MiB.
     ///
@@ -67,7 +67,7 @@ impl Trace {
     /// first line is skipped as a header if neither its time nor its size is a number.
     ///
     /// # Errors
-    /// If reading fails, if an xz file has a larger dictionary, at the first invalid line, and if there are no requests.
+    /// If reading fails, if an xz file has a larger dictionary, if a line is invalid, or if there are no requests.
     pub fn read(trace: impl Read) -> Result<Self, TraceError> {
         let mut lines_read = 0;
         let mut builder = TraceBuilder::default();
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn compression_is_detected_by_the_first_bytes() {
+    fn compression_is_detected_from_the_first_bytes() {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gzip.write_all(LINES.as_bytes()).unwrap();
         let gzip = gzip.finish().unwrap();

@@ -1,7 +1,7 @@
 //! Records requests in a trace, which can be replayed under other policies.
 //!
 //! Each request is a line `time,key,size`: seconds since 1970, the first 16 hexadecimal digits of the SHA-256 of the cache key, and
-//! the disk use of the entry in bytes, both files in blocks of 4096, so that a capacity in the replay is a disk budget.
+//! the disk use of the entry in bytes, both files in blocks of 4096, so that the capacity of a replay corresponds to a disk budget.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Read, Seek, Write};
@@ -18,7 +18,7 @@ use crate::fingerprint::fingerprint;
 /// The number of requests that may wait to be written.
 const QUEUE_LENGTH: usize = 65_536;
 
-/// The maximum time until a request is written to the file.
+/// The maximum time that a request waits before it is written to the file.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The maximum length of a line, in bytes.
@@ -68,7 +68,7 @@ impl TraceRecorder {
         let request = Request { at: SystemTime::now(), key, size };
         let sent = self.requests.as_ref().map_or(Ok(()), |requests| requests.try_send(request));
         if matches!(sent, Err(TrySendError::Full(_))) && !self.lossy.swap(true, Ordering::Relaxed) {
-            tracing::warn!("the trace cannot be written as fast as requests arrive; some are left out");
+            tracing::warn!("requests arrive faster than the trace can be written; some are not recorded");
         }
     }
 }
@@ -106,7 +106,7 @@ fn write(mut file: impl Write, requests: &Receiver<Request>) -> io::Result<()> {
     let mut flushed = Instant::now();
     loop {
         match requests.recv_timeout(FLUSH_INTERVAL) {
-            // Written in one piece, so that a killed process leaves whole lines.
+            // Written in one piece, so that a killed process leaves no partial line behind.
             Ok(request) => file.write_all(line(&request).as_bytes())?,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return file.flush(),

@@ -1,4 +1,4 @@
-//! Bounds the memory that decompressing an xz file takes.
+//! Limits the memory for decompressing an xz file.
 //!
 //! Each block of such a file states the size of its dictionary, up to 4 GiB, and a decoder allocates that much before it reads the block.
 //! The decoder itself has no limit. This reader follows the structure of the file (the .xz file format, version 1.2) as it passes through,
@@ -145,7 +145,7 @@ impl<R: Read> Read for XzMemoryLimit<R> {
 /// A block needs a larger dictionary than [`MAX_DICTIONARY_BYTES`].
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error(
-    "decompressing it takes a dictionary of {} MiB, which is more than the limit of {} MiB; compress it with `xz -9` or less",
+    "decompressing it requires a dictionary of {} MiB, which is more than the limit of {} MiB; compress it with `xz -9` or less",
     .0.div_ceil(1 << 20), MAX_DICTIONARY_BYTES >> 20
 )]
 struct DictionaryTooLarge(u64);
@@ -164,7 +164,7 @@ fn check_bytes(check: u8) -> u64 {
     [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64][usize::from(check)]
 }
 
-/// The size of the dictionary that the header of a block states.
+/// The size of the dictionary, as stated in the header of a block.
 fn dictionary_bytes(header: &[u8]) -> Option<u64> {
     let flags = *header.get(1)?;
     let mut rest = header.get(2..)?;
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn file_with_usual_dictionaries_passes_unchanged() {
+    fn file_with_dictionaries_within_the_limit_passes_unchanged() {
         let text = text();
         for block in [None, Some(1 << 16)] {
             let one = compressed(&text, 1 << 20, block);

@@ -26,7 +26,7 @@ pub(crate) fn check(context: &Context) -> Vec<Verdict> {
         Ok(described) => described,
         Err(fault) => {
             context.set_findings(Findings { never_starts: true, ..Findings::default() });
-            return vec![Verdict::failed(DESCRIPTION, format!("it does not start: {fault}"))];
+            return vec![Verdict::failed(DESCRIPTION, format!("it failed to start: {fault}"))];
         }
     };
     vec![
@@ -150,7 +150,7 @@ fn survives_odd_values(context: &Context, description: &Description) -> CheckRes
     }
 }
 
-/// Plays a short sequence if the policy accepts the value: it must then work with it.
+/// Plays a short sequence if the policy accepts the value, since the policy must then work with that value.
 fn play_with_option(subject: &mut dyn Subject, name: &str, value: &str) -> Result<(), CreateError> {
     let sequence = Sequence {
         seed: 1,

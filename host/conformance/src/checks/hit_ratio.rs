@@ -19,7 +19,7 @@ const RATIO: &str = "hits at least two thirds as often as LRU";
 /// The minimum hit ratio for the most popular objects, in percent. LRU reaches 100; a policy that evicts the most frequently requested
 /// object reaches 50.
 const MIN_POPULAR_HITS: f64 = 75.0;
-/// By how much the hit ratio of LRU may exceed that of the policy. FIFO has nine tenths of the hits of LRU.
+/// The maximum quotient of LRU's hit ratio and the policy's. FIFO has nine tenths of the hits of LRU.
 const MAX_LRU_ADVANTAGE: f64 = 1.5;
 
 /// The number of the first object in the second working set.
@@ -27,7 +27,7 @@ const SECOND_SET: u64 = 1 << 30;
 /// The maximum number of rounds in which a policy must adapt to the second working set.
 const MAX_ROUNDS: usize = 60;
 
-/// The details of several tiers if all passed, or else the first reason for failure.
+/// The details of several tiers if all passed; otherwise the first reason for failure.
 type Details = Result<Vec<String>, String>;
 
 pub(crate) fn check(context: &Context) -> Vec<Verdict> {
@@ -48,7 +48,7 @@ fn working_sets(context: &Context) -> Vec<Verdict> {
         add(&mut adapts, adapted);
     }
     let retains = retains.map(|details| format!("all hits from the third round on: {}", details.join(", ")));
-    let adapts = adapts.map(|details| format!("at least half of them hits: {}", details.join(", ")));
+    let adapts = adapts.map(|details| format!("at least half of the requests in a round were hits: {}", details.join(", ")));
     vec![Verdict::from_result(RETAINS, retains), Verdict::from_result(ADAPTS, adapts)]
 }
 
@@ -78,7 +78,7 @@ fn working_set(context: &Context, tier: Tier) -> Result<(CheckResult, CheckResul
         _ => {
             let requests = 3 * first.len();
             let why = format!(
-                "{} objects that fit into {name} together: {missed} misses in {requests} requests after two rounds",
+                "{} objects that all fit into {name}: {missed} misses in {requests} requests after two rounds",
                 first.len()
             );
             Err(player.counterexample(format!("hits; {why}")).to_string())
@@ -95,9 +95,10 @@ fn working_set(context: &Context, tier: Tier) -> Result<(CheckResult, CheckResul
         rounds += 1;
     }
     let adapted = if missed * 2 > all {
-        let why =
-            format!("{all} new objects in {name}, and no more requests for the old ones: {missed} of them miss in round {rounds}");
-        Err(player.counterexample(format!("hits for half of them; {why}")).to_string())
+        let why = format!(
+            "{all} new objects in {name}, and no more requests for the old ones: {missed} of the new ones were missed in round {rounds}"
+        );
+        Err(player.counterexample(format!("hits for half of the requests; {why}")).to_string())
     } else {
         Ok(format!("{name} in {rounds} rounds"))
     };
@@ -113,7 +114,7 @@ fn play_rounds(player: &mut Player, subject: &mut dyn Subject, objects: &[u64], 
     Ok((player.observed.misses() - before) as usize)
 }
 
-/// Small objects, numbered from `first` on, that fit into `capacity` together.
+/// Small objects, numbered from `first` on, that all fit into `capacity` at the same time.
 fn small_objects(tier: Tier, first: u64, capacity: u64) -> Vec<u64> {
     let mut left = capacity.max(1);
     let mut objects = Vec::new();

@@ -1,4 +1,4 @@
-//! Checks the invariants of every answer with families of sequences. Each sequence is played to a new instance.
+//! Checks the invariants of every answer with families of sequences. Each sequence is played against a new instance.
 
 use crate::access_pattern::AccessPattern;
 use crate::context::{Context, Findings};
@@ -139,7 +139,7 @@ impl Family {
             format!("{measured}{sequences} sequences, {} calls, {} of them decisions", grouped(*calls), grouped(*decisions));
         match (wrong, fault) {
             (Some(wrong), _) => Verdict::failed(check, wrong.to_string()),
-            (None, Some(_)) => Verdict::untried(check, format!("only until it faulted: {tried}")),
+            (None, Some(_)) => Verdict::untried(check, format!("checked only until it faulted: {tried}")),
             (None, None) => Verdict::passed(check, tried),
         }
     }

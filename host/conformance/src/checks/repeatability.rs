@@ -58,7 +58,7 @@ fn transcript(player: Player) -> Transcript {
     player.log.transcript.unwrap_or_default()
 }
 
-/// Plays each sequence to a separate instance.
+/// Plays each sequence against a separate instance.
 fn play_separately(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     let play = |sequence: &Sequence| {
         let mut subject = context.start()?;
@@ -69,7 +69,7 @@ fn play_separately(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     sequences().iter().map(play).collect()
 }
 
-/// Plays both sequences to one instance, alternately. For a while, it has a third ranking.
+/// Plays both sequences against one instance, alternately. For a while, the instance has a third ranking.
 fn play_together(context: &Context) -> Result<Vec<Transcript>, PolicyFault> {
     let mut subject = context.start()?;
     let mut players = Vec::new();
@@ -99,7 +99,7 @@ fn check_repeatable(context: &Context, transcripts: &[Transcript]) -> Verdict {
     };
     match first_difference(transcripts, &again) {
         Some((sequence, difference)) => {
-            Verdict::failed(REPEATABLE, format!("sequence: {sequence}\nof two instances, {difference}"))
+            Verdict::failed(REPEATABLE, format!("sequence: {sequence}\nwith two instances, {difference}"))
         }
         None => Verdict::passed(REPEATABLE, format!("two instances, {} answers each", answers(transcripts))),
     }
@@ -114,8 +114,8 @@ fn check_isolated(context: &Context, transcripts: &[Transcript]) -> Verdict {
     };
     match first_difference(transcripts, &together) {
         Some((sequence, difference)) => {
-            let rankings = "a ranking alone, and the same next to another in one instance";
-            Verdict::failed(ISOLATED, format!("sequence: {sequence}\nof {rankings}, {difference}"))
+            let rankings = "with a ranking alone (first) and next to another in one instance (second)";
+            Verdict::failed(ISOLATED, format!("sequence: {sequence}\n{rankings}, {difference}"))
         }
         None => Verdict::passed(ISOLATED, format!("{} answers are the same alone and next to another", answers(transcripts))),
     }
@@ -131,7 +131,7 @@ fn first_difference(first: &[Transcript], second: &[Transcript]) -> Option<(Sequ
     sequences().into_iter().zip(transcripts).find_map(|(sequence, (first, second))| Some((sequence, difference(first, second)?)))
 }
 
-/// Where two transcripts differ. The calls up to there are the same, because they follow from the answers.
+/// Where two transcripts differ. The calls up to that point are the same, because they follow from the answers.
 fn difference(first: &[Answer], second: &[Answer]) -> Option<String> {
     let at = first.iter().zip(second).position(|(first, second)| first != second)?;
     Some(format!("call {}: the first answered{}, the second{}", at + 1, first[at], second[at]))

@@ -38,7 +38,7 @@ struct Measurement {
     entries: u64,
     times: CallTimes,
     memory_bytes: u64,
-    /// The first wrong answer that no earlier check found.
+    /// The first wrong answer of a kind that no earlier check found.
     wrong: Option<Counterexample>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn check(context: &Context) -> Vec<Verdict> {
             vec![check_answers(&many), check_memory(&few, &many), check_time(&few, &many, context.limits.call_time)]
         }
         Err(fault) => {
-            let rest = [MEMORY, TIME].map(|check| Verdict::untried(check, "only until it faulted"));
+            let rest = [MEMORY, TIME].map(|check| Verdict::untried(check, "checked only until it faulted"));
             [Verdict::failed(MANY, fault.to_string())].into_iter().chain(rest).collect()
         }
     }
@@ -111,9 +111,9 @@ fn check_time(few: &Measurement, many: &Measurement, max_call: Duration) -> Verd
     let limit = if with_few.max(with_many) > MAX_MEAN_DECISION.as_nanos() as f64 {
         format!("{} us per decision", MAX_MEAN_DECISION.as_micros())
     } else if with_many > MAX_SLOWDOWN * with_few && with_many > FAST_DECISION.as_nanos() as f64 {
-        format!("{MAX_SLOWDOWN} times the time of a decision with 100 times the entries")
+        format!("{MAX_SLOWDOWN} times as long per decision with 100 times as many entries")
     } else if longest > max_call.mul_f64(0.8) {
-        format!("80 % of the {} ms of a call", max_call.as_millis())
+        format!("80 % of the limit of {} ms per call", max_call.as_millis())
     } else {
         return Verdict::passed(TIME, figures);
     };

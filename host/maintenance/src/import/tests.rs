@@ -77,7 +77,7 @@ fn a_sidecar_of_another_entry_is_refused() {
 }
 
 #[test]
-fn an_archive_in_another_order_or_with_other_members_ends_the_import() {
+fn misordered_or_unexpected_archive_members_end_the_import() {
     let digest = KeyDigest::of(URL);
     let (json, other) = (sidecar(URL, b"body").to_json(), KeyDigest::of("https://x.org/b"));
     let archives: [(&str, Vec<Named>); 5] = [
