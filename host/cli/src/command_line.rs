@@ -60,8 +60,8 @@ enum Command {
     Stats(Stats),
     /// Read all entries, and report damage
     ///
-    /// It changes nothing unless --repair is given, and can run next to a service. The exit status is 0 if everything is intact or was
-    /// repaired, and 3 if something is damaged.
+    /// It changes nothing unless --repair is given, and can run while a service uses the directory. The exit status is 0 if everything is
+    /// intact or was repaired, and 3 if something is damaged.
     Verify(Verify),
     /// Write all entries to an archive
     ///
@@ -74,8 +74,8 @@ enum Command {
     Import(Box<Import>),
     /// Replay a trace of requests through eviction policies, and compare their misses
     ///
-    /// Every policy runs at every capacity, in the same sandbox as in the service. The exit status is 1 if a policy fails; the others
-    /// continue.
+    /// Every policy runs at every capacity, in the same sandbox as in the service. The exit status is 1 if a policy fails; the other
+    /// policies continue.
     Simulate(Simulate),
     /// Show, replace, test and create eviction policies
     #[command(subcommand)]
@@ -100,7 +100,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     cli.run(settings)
 }
 
-/// The current options of `serve`: with the same arguments and environment, and the current contents of the files.
+/// The options of `serve` from the same arguments and environment and the current contents of the files.
 ///
 /// # Errors
 /// Returns an error with a message for the user.
@@ -119,7 +119,7 @@ impl Cli {
     /// Returns an error with a message for the user.
     fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let command = match self.command {
-            // It limits its memory, and the threads of a runtime would need some of it.
+            // This command limits its own memory, and the threads of a runtime would use up some of it.
             Command::CompilePolicy(compile) => return compile.run(),
             command => command,
         };

@@ -89,7 +89,7 @@ fn show(component: &Value) -> Vec<String> {
     line("digest", text(&component["digest"]).into());
     line("swaps", component["swaps"].to_string());
     line("failed swaps", component["failed_swaps"].to_string());
-    for (name, key) in [("before", "previous"), ("swapping to", "swap"), ("does not start", "fallback_from")] {
+    for (name, key) in [("before", "previous"), ("swapping to", "swap"), ("failed to start", "fallback_from")] {
         let other = &component[key];
         if !other.is_null() {
             line(name, format!("{} {} ({})", text(&other["name"]), text(&other["version"]), text(&other["origin"])));

@@ -23,10 +23,11 @@ const SECONDS: RangeInclusive<u64> = 1..=86_400;
 #[derive(Args)]
 #[command(next_help_heading = "Clients")]
 pub struct ConnectionLimits {
-    /// The maximum number of concurrent client connections; more are answered with 503
+    /// The maximum number of concurrent client connections; further connections are answered with 503
     #[arg(long, value_name = "N", default_value_t = default().max_connections)]
     max_connections: NonZeroUsize,
-    /// The maximum number of concurrent connections from one address, or one IPv6 /64 network; more are answered with 429; 0 for no limit
+    /// The maximum number of concurrent connections from one address, or one IPv6 /64 network; further connections are answered with 429; 0
+    /// for no limit
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_connections_per_address: usize,
     /// The maximum time for receiving the head of a request
@@ -41,7 +42,7 @@ pub struct ConnectionLimits {
     /// How long a client may be slow before --min-client-rate applies
     #[arg(long, value_name = "SECONDS", default_value_t = default().patience.as_secs(), value_parser = value_parser!(u64).range(SECONDS))]
     slow_client_seconds: u64,
-    /// The minimum rate at which a client must send or receive, in bytes per second, averaged over that time
+    /// The minimum rate at which a client must send or receive, in bytes per second, averaged over --slow-client-seconds
     #[arg(long, value_name = "BYTES/S", default_value_t = default().min_rate)]
     min_client_rate: u64,
 }
@@ -67,7 +68,7 @@ impl ConnectionLimits {
         })?;
         if possible < self.max_connections {
             tracing::warn!(
-                "at most {possible} concurrent connections are served instead of {}, since only {allowed} open files are allowed",
+                "serving at most {possible} concurrent connections instead of {}, since only {allowed} open files are allowed",
                 self.max_connections
             );
         }

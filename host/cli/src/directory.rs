@@ -1,7 +1,7 @@
 //! The directory of a cache, for commands that work on its files without a component.
 //!
-//! This module decides how these commands use the directory. Commands that only read it create nothing, take no lock, and can run next to a
-//! service. Commands that write hold its lock.
+//! This module decides how these commands use the directory. Commands that only read it create nothing, take no lock, and can run while a
+//! service uses the directory. Commands that write hold its lock.
 
 use std::path::PathBuf;
 

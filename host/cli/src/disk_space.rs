@@ -53,7 +53,7 @@ impl DiskSpace {
         }
     }
 
-    /// Checks the options in combination.
+    /// Checks that the options are consistent with each other, and that the spool directory is usable.
     ///
     /// # Errors
     /// Returns an error with a message for the user.

@@ -22,7 +22,7 @@ pub struct DownloadLimits {
     /// The maximum number of concurrent downloads that are connected to one address, or one IPv6 /64 network
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_downloads_per_address)]
     max_downloads_per_address: NonZeroUsize,
-    /// The maximum number of downloads that wait for others to finish; more are refused
+    /// The maximum number of downloads that wait for others to finish; further downloads are refused
     #[arg(long, value_name = "N", default_value_t = LimiterOptions::default().max_queued_downloads)]
     max_queued_downloads: usize,
     /// How long a download waits for others to finish, in seconds, before it is refused
@@ -44,17 +44,17 @@ impl DownloadLimits {
     }
 }
 
-/// The number of attempts of a download.
+/// The number of attempts for a download.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct Retries {
-    /// How often a download is retried after a transient failure
+    /// How many times a download is retried after transient failures
     #[arg(long, value_name = "N", default_value_t = RetryOptions::default().retries, value_parser = clap::value_parser!(u32).range(..=10))]
     retries: u32,
 }
 
 impl Retries {
-    /// The options for downloads that may take this long, including all retries.
+    /// The retry options for downloads that may take this long in total, including all retries.
     pub fn options(&self, download_timeout: Duration) -> RetryOptions {
         RetryOptions { retries: self.retries, download_timeout, ..RetryOptions::default() }
     }

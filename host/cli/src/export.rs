@@ -50,7 +50,7 @@ impl Export {
             }
         };
         let exported = if is_printed {
-            anyhow::ensure!(!self.resume, "cannot continue standard output; give a file");
+            anyhow::ensure!(!self.resume, "an export to standard output cannot be resumed; give a file");
             anyhow::ensure!(
                 !output::is_terminal(),
                 "refusing to write an archive to a terminal; give a file, or pipe it with `- |`"
@@ -71,7 +71,7 @@ impl Export {
             "exported": summary.exported, "bytes": summary.bytes, "known": summary.known, "damaged": summary.damaged,
         });
         let text = format!("exported {} entries ({})", summary.exported, HumanBytes(summary.bytes));
-        let known = if summary.known > 0 { format!("; {} were there already", summary.known) } else { String::new() };
+        let known = if summary.known > 0 { format!("; {} were already there", summary.known) } else { String::new() };
         match (self.json, is_printed) {
             (true, true) => output::json_note(&document),
             (true, false) => output::json_value(&document)?,

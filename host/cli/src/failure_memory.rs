@@ -9,14 +9,14 @@ use media_cache::{Builder, FailureKind, defaults};
 /// The longest valid time, in seconds: nearly fifty days.
 const LONGEST: u32 = u32::MAX / 1000;
 
-/// How long failures are remembered, for commands that run long enough to see one twice.
+/// How long failures are remembered, for commands that run long enough to request a URL twice.
 #[derive(Args)]
 #[command(next_help_heading = "Downloads")]
 pub struct FailureMemory {
     /// How many seconds failed downloads are remembered, by kind, such as `not-found=60`; `all=0` to remember none
     #[arg(long, value_name = "KIND=SECONDS", value_delimiter = ',')]
     failure_memory: Vec<Remembered>,
-    /// The maximum time for which `Retry-After` of an origin is respected, in seconds
+    /// The maximum time for which an origin's `Retry-After` is respected, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = defaults::MAX_RETRY_AFTER_SECONDS, value_parser = clap::value_parser!(u32).range(..=i64::from(LONGEST)))]
     max_retry_after_seconds: u32,
 }

@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::storage::MIB;
 
-/// The program that converts GIFs, if one is used.
+/// The external program that converts GIFs, for `--transcoder ffmpeg`.
 const FFMPEG: &str = "ffmpeg";
 
 /// How long that program may take to print its version.
@@ -23,7 +23,7 @@ const CHECK_TIME: Duration = Duration::from_secs(10);
 /// Pixels in a megapixel.
 const MILLION: u64 = 1_000_000;
 
-/// The maximum number of pixels that H.264 allows in a picture, and on one side.
+/// The maximum number of pixels of an H.264 picture, and its maximum width and height.
 const MAX_PIXELS: u64 = 36_864 * 16 * 16;
 const MAX_SIDE: i64 = 8_688;
 
@@ -45,13 +45,13 @@ pub struct GifOptions {
     /// memory per pixel
     #[arg(long, value_name = "PIXELS", default_value_t = Limits::default().canvas_pixels, value_parser = range(1, MAX_PIXELS))]
     gif_max_pixels: u64,
-    /// The maximum width and height of a GIF that is converted, in pixels, up to 8688; the embedded converter takes at most 3840x2160
+    /// The maximum width and height of a GIF that is converted, in pixels, up to 8688; the embedded converter accepts at most 3840x2160
     #[arg(long, value_name = "PIXELS", default_value_t = Limits::default().side, value_parser = clap::value_parser!(u16).range(1..=MAX_SIDE))]
     gif_max_side: u16,
     /// The maximum number of frames of a GIF that is converted, up to 100000
     #[arg(long, value_name = "N", default_value_t = Limits::default().frames as u64, value_parser = range(1, 100_000))]
     gif_max_frames: u64,
-    /// The maximum number of pixels in all frames together, in millions, up to 1000000; each frame counts as the whole picture
+    /// The maximum total number of pixels in all frames, in millions, up to 1000000; each frame counts as the whole picture
     #[arg(long, value_name = "MILLIONS", default_value_t = Limits::default().composited_pixels / MILLION, value_parser = range(1, 1_000_000))]
     gif_max_megapixels: u64,
     /// The maximum size of the video that a GIF is converted to, in MiB, from 1 to 1024
@@ -97,10 +97,10 @@ impl GifOptions {
         let TranscoderName::Ffmpeg = self.transcoder else { return Ok(()) };
         let mut version = Command::new(FFMPEG);
         version.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it does not exit");
+        let finished = tokio::time::timeout(CHECK_TIME, version.status()).await.context("it did not exit");
         let status = finished.and_then(|status| Ok(status?)).and_then(|status| match status.success() {
             true => Ok(()),
-            false => Err(anyhow::anyhow!("it exits with {status}")),
+            false => Err(anyhow::anyhow!("it exited with {status}")),
         });
         status.with_context(|| format!("--transcoder ffmpeg needs the program {FFMPEG}, which cannot be run"))
     }

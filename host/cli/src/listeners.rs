@@ -8,7 +8,7 @@ use media_cache_server::{Access, AdminTokens, AllowedOrigin, AllowedOrigins, Lis
 use crate::listen_address::{ListenAddress, ResolvedAddress};
 use crate::secrets::{admin_tokens, signing_keys};
 
-/// The options of `serve` about access, and its name.
+/// The options of `serve` for access, and the name of the service.
 #[derive(Args)]
 #[command(next_help_heading = "Access")]
 pub struct Listeners {
@@ -19,12 +19,12 @@ pub struct Listeners {
     /// Serve media to everyone, even if `--listen` is reachable from other machines
     #[arg(long)]
     public: bool,
-    /// A file with tokens, one per line: clients that send one (`Authorization: Bearer …`) may store, delete and list entries, and replace
-    /// the policy
+    /// A file with tokens, one per line. Clients that send a token (`Authorization: Bearer …`) may store, delete and list entries, and
+    /// replace the policy
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
-    /// The address to listen on for administration, in the form of `--listen`. Clients that can connect there need no signature, and no
-    /// token unless there are tokens
+    /// The address to listen on for administration, in the same form as `--listen`. Clients that can connect there need no signature, and
+    /// need a token only if `--admin-token-file` is given
     #[arg(long, value_name = "ADDRESS")]
     admin_listen: Option<ListenAddress>,
     /// Origins of web pages whose scripts may read media, such as `https://example.org`, or `*` for all; any page may display it

@@ -32,7 +32,7 @@ pub struct Logging {
     /// What is logged, such as `warn` or `info,media_cache=debug`; by default, the filter in RUST_LOG, or else `info`
     #[arg(long, value_name = "FILTER")]
     log_filter: Option<LogFilter>,
-    /// Which requests are logged: `misses` are all except hits and polled pages; logging `all` takes longer than serving a hit
+    /// Which requests are logged: `misses` means all except hits and polled pages; logging `all` takes longer than serving a hit
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     log_requests: Requests,
     /// How much of a URL is logged: its `host`, its `path` without query and credentials, or `full`, including secrets
@@ -134,7 +134,7 @@ impl Logging {
         Ok(Log { writer, set_filter })
     }
 
-    /// The filter for events, and whether RUST_LOG was to provide it but is invalid.
+    /// The filter for events, and whether it is the default because RUST_LOG is invalid.
     fn filter(&self) -> (EnvFilter, bool) {
         let info = || EnvFilter::new("info");
         match &self.log_filter {
@@ -197,7 +197,7 @@ impl Write for VisibleJson {
     }
 }
 
-/// Standard error. It blocks even if another process that shares it has set it not to.
+/// Standard error. Writing blocks even if another process that shares it has made it non-blocking.
 struct Sink(File);
 
 impl Write for Sink {

@@ -8,7 +8,7 @@ use media_cache_server::metrics::Metrics;
 #[derive(Args)]
 #[command(next_help_heading = "Logs and metrics")]
 pub struct MetricsOptions {
-    /// Hosts whose downloads /metrics counts separately: `example.org`, or `*.example.org` for all its subdomains together
+    /// Hosts whose downloads /metrics counts separately: `example.org`, or `*.example.org` for all its subdomains combined
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     metrics_host: Vec<HostPattern>,
 }

@@ -1,5 +1,5 @@
-//! Notifies the service manager (sd_notify(3)) when the service is ready, reloads or stops, with a short status. If the manager asks for it
-//! (`WatchdogSec=` of systemd), it is also notified that the service is alive.
+//! Notifies the service manager (sd_notify(3)) when the service is ready, reloads or stops, with a short status. If the manager requests it
+//! (`WatchdogSec=` of systemd), the service also sends keep-alive notifications.
 //!
 //! A separate thread sends all messages in order, so a manager that does not read them blocks nothing else.
 
@@ -42,7 +42,7 @@ enum State {
 }
 
 impl Notifier {
-    /// The manager that the environment names. It is notified that the service is alive as long as all `vitals` are true.
+    /// The manager that the environment names. It receives keep-alive notifications as long as all `vitals` return true.
     ///
     /// # Errors
     /// If the thread cannot be started.
@@ -61,17 +61,17 @@ impl Notifier {
         self.send(State::Status, status).await;
     }
 
-    /// Notifies that the service is listening, or has reloaded.
+    /// Notifies the manager that the service is listening, or has reloaded.
     pub async fn ready(&self, status: impl Into<String>) {
         self.send(State::Ready, status).await;
     }
 
-    /// Notifies that the service is reloading its configuration. [`ready`](Self::ready) follows when it is done.
+    /// Notifies the manager that the service is reloading its configuration. [`ready`](Self::ready) follows when it is done.
     pub async fn reloading(&self) {
         self.send(State::Reloading, "reloading the configuration").await;
     }
 
-    /// Notifies that the service is stopping.
+    /// Notifies the manager that the service is stopping.
     pub async fn stopping(&self, status: impl Into<String>) {
         self.send(State::Stopping, status).await;
     }
@@ -131,14 +131,14 @@ impl Sender {
     }
 
     fn check_vitals(&mut self) {
-        // All of them are called, since each may check for activity since its previous call.
+        // Call all of them, since each may check for activity since its previous call.
         let was_alive = self.is_alive;
         let alive: Vec<bool> = self.vitals.iter_mut().map(|vital| vital()).collect();
         self.is_alive = !alive.contains(&false);
         if self.is_alive {
             self.send_all(&[NotifyState::Watchdog]);
         } else if was_alive {
-            tracing::error!("the service hangs, so its manager is no longer notified that it is alive");
+            tracing::error!("the service is not responding; no longer sending keep-alive notifications to the service manager");
         }
     }
 

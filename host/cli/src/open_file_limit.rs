@@ -34,7 +34,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn descriptor_table_has_room_for_every_file_that_is_allowed() {
+    fn descriptor_table_has_room_for_every_allowed_file() {
         let table_size = || {
             let status = std::fs::read_to_string("/proc/self/status").unwrap();
             let size = status.lines().find_map(|line| line.strip_prefix("FDSize:")).unwrap();

@@ -28,7 +28,7 @@ pub struct OutboundLimits {
     /// The maximum time until an origin responds
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().first_byte_timeout.as_secs(), value_parser = seconds())]
     first_byte_seconds: u64,
-    /// The maximum pause of an origin within a body
+    /// The maximum time that an origin may pause while sending a body
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().pause_timeout.as_secs(), value_parser = seconds())]
     pause_seconds: u64,
     /// The maximum time for a whole download
@@ -37,7 +37,7 @@ pub struct OutboundLimits {
     /// The minimum rate at which a body must arrive, in bytes per second; 0 for none
     #[arg(long, value_name = "BYTES/S", default_value_t = HttpOptions::default().min_rate, value_parser = clap::value_parser!(u64).range(..=1 << 30))]
     min_rate: u64,
-    /// The time over which that rate is averaged
+    /// The time over which --min-rate is averaged
     #[arg(long, value_name = "SECONDS", default_value_t = HttpOptions::default().min_rate_window.as_secs(), value_parser = seconds())]
     min_rate_seconds: u64,
     /// Media types to accept, such as image/*, or with a leading ! to refuse; refusals alone restrict the default list; may be
@@ -51,7 +51,7 @@ pub struct OutboundLimits {
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     reuse_origin_connections: ReuseName,
     /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
-    /// several go on separate lines, and `NAME:` omits a header
+    /// put several on separate lines; `NAME:` omits a header
     #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
     origin_header: Vec<OriginHeader>,
 }

@@ -1,4 +1,4 @@
-//! Everything that commands print. Human-readable text is escaped here ([`Visible`]), so that no command can forget it. If the reader
+//! Everything that commands print. Human-readable text is escaped here ([`Visible`]), so that no command can forget to do so. If the reader
 //! closes standard output early, the command ends silently.
 
 use std::fmt::Display;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::visible::{Visible, json, json_line};
 
-/// How long the exit of the process waits for a log without a reader.
+/// How long the process waits at exit for a log that nothing reads.
 pub const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// The writer for standard error, once there is a log.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A file whose name ends in `.svg`, in any case. Curves have no other format.
+/// A file whose name ends in `.svg`, in upper or lower case. Curves have no other format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlotFile(PathBuf);
 

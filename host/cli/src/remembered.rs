@@ -1,4 +1,4 @@
-//! The choices made while a service ran, which the next start uses again.
+//! The policy and the cache component that were selected while a service was running. The next start uses them again.
 
 use media_cache::component::RememberedComponent;
 use media_cache::policy::RememberedPolicy;
@@ -7,7 +7,7 @@ use media_cache::{Builder, CacheComponent, Engine};
 use crate::engine::engine;
 use crate::storage::Storage;
 
-/// The choices made while a service ran.
+/// The selections made while a service was running.
 pub struct Remembered {
     /// The eviction policy.
     pub policy: RememberedPolicy,
@@ -20,13 +20,13 @@ pub struct Remembered {
 pub struct StartComponent {
     /// The preferred component.
     pub component: CacheComponent,
-    /// The component to use if the preferred one does not start.
+    /// The component to use if the preferred one fails to start.
     pub fallback: Option<CacheComponent>,
 }
 
-/// The cache component of a start, and what runs it.
+/// The cache component to start with, and the engine that runs it.
 pub struct Components {
-    /// What runs it.
+    /// The engine that runs the component.
     pub engine: Engine,
     /// The component.
     pub component: StartComponent,
@@ -44,7 +44,7 @@ impl StartComponent {
 }
 
 impl Remembered {
-    /// The choices stored in the directory.
+    /// The selections stored in the directory.
     pub fn new(storage: &Storage) -> Self {
         Self {
             policy: RememberedPolicy::new(storage.dir(), storage.policy.clone()),
@@ -52,7 +52,7 @@ impl Remembered {
         }
     }
 
-    /// The cache component that was chosen during a previous run, if it is still available, with the configured one as its fallback;
+    /// The cache component that was selected during a previous run, if it is still available, with the configured one as its fallback;
     /// otherwise the configured one.
     ///
     /// # Errors
@@ -84,13 +84,13 @@ impl Remembered {
         Ok(StartComponent { component: engine.cache(&configured)?, fallback: None })
     }
 
-    /// Forgets choices made before the configuration changed. Must only be called by the owner of the directory.
+    /// Forgets selections made before the configuration changed. Must only be called by the owner of the directory.
     pub fn forget_the_outdated(&self) {
         for (what, forgotten) in
             [("policy", self.policy.forget_the_outdated()), ("cache component", self.component.forget_the_outdated())]
         {
             if let Err(error) = forgotten {
-                tracing::warn!("cannot delete the outdated choice of the {what}: {error}");
+                tracing::warn!("cannot delete the outdated selection of the {what}: {error}");
             }
         }
     }

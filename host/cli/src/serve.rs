@@ -46,7 +46,7 @@ use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
 
-/// The maximum number of connections to the administration listener. Their files are among those reserved for everything else.
+/// The maximum number of connections to the administration listener. Their files are counted among those reserved for everything else.
 const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
     Some(operators) => operators,
     None => NonZeroUsize::MIN,
@@ -93,7 +93,7 @@ pub struct Serve {
     metrics: MetricsOptions,
 }
 
-/// Parts that the cache of a service shares with the rest of it.
+/// Parts that the cache shares with the rest of the service.
 struct Shared<'a> {
     downloader: &'a ReplaceableDownloader,
     spool: &'a Arc<Spool>,
@@ -307,7 +307,7 @@ impl Serve {
     }
 }
 
-/// Whether a cache could be opened with another policy.
+/// Whether an error concerns only the policy, so that the cache could be opened with another one.
 fn concerns_policy(error: &anyhow::Error) -> bool {
     error.is::<UnusablePolicy>() || matches!(error.downcast_ref(), Some(OpenError::Policy { .. }))
 }

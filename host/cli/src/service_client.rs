@@ -86,7 +86,10 @@ impl ServiceClient {
                 let text = |key: &str| problem[key].as_str().unwrap_or_default();
                 Answer::Refused { status, detail: format!("{}{}", text("detail"), hint(text("code"))) }
             }
-            _ => Answer::Refused { status, detail: format!("it responded with {status}, but not in the form of media-cache") },
+            _ => Answer::Refused {
+                status,
+                detail: format!("it responded with {status}, but the response is not in the format of media-cache"),
+            },
         })
     }
 
@@ -119,7 +122,7 @@ fn hint(code: &str) -> &'static str {
 }
 
 fn client() -> anyhow::Result<Client> {
-    // The provider is set once for the process: an error means that it is set already.
+    // The provider is set once per process: an error means that it has already been set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A proxy from the environment would see the token, and is not meant for services on this machine. A redirect would send the token to
     // another service.

@@ -82,7 +82,7 @@ fn spool(body: &mut IncomingBody<'_>) -> io::Result<File> {
 }
 
 /// The parameters of a PUT. The service records the current time as the time of storage. The time since the original one is therefore added
-/// to the age, so that the entry stays fresh for as long as it would have.
+/// to the age, so that the import does not extend the time for which the entry is fresh.
 fn query(entry: &Incoming) -> Vec<(String, String)> {
     let metadata: &Metadata = &entry.sidecar.metadata;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());

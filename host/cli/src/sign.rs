@@ -48,7 +48,7 @@ impl Sign {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         // A signature for a URL that the service refuses would be useless.
         let checked = media_cache::check_url(&self.url).and_then(|()| check_url(&self.url, self.max_url_bytes));
-        checked.map_err(|why| anyhow::anyhow!("{} is not a URL that a service fetches: {why}", shown(&self.url)))?;
+        checked.map_err(|why| anyhow::anyhow!("{} is not a URL that a service would fetch: {why}", shown(&self.url)))?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).context("the clock is set to a time before 1970")?;
         let expires = self.expires_at.or(self.expires_in.map(|lifetime| now.saturating_add(lifetime.0).as_secs()));
         let signed = signing_keys(&self.signing_key_file)?.sign(&self.url, expires).context("there is no key")?;
@@ -85,7 +85,7 @@ fn base(text: &str) -> Result<Url, String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lifetime(Duration);
 
-/// The text is not such a period.
+/// The text is not a valid period.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a period such as 90s, 15m, 12h or 7d")]
 struct LifetimeError(String);
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lifetime_has_a_unit() {
+    fn a_validity_period_requires_a_unit() {
         let seconds = |text: &str| text.parse().map(|Lifetime(time)| time.as_secs());
         assert_eq!(["90s", "15m", "12h", "7d"].map(seconds), [90, 900, 43_200, 604_800].map(Ok));
         for wrong in ["", "7", "d", "0s", "-1s", "1.5h", "7 d", "7w", "7é", "18446744073709551615d"] {

@@ -2,8 +2,8 @@
 //! everything else hangs.
 //!
 //! The first SIGTERM or SIGINT stops the service. Further ones within a second are repetitions: supervisors and terminals send several. A
-//! later one ends the wait for clients, and nothing else: no signal prevents the cache from being closed. SIGHUP makes the service reload
-//! what can be reloaded.
+//! later signal only ends the wait for clients: no signal prevents the cache from being closed. SIGHUP makes the service reload what can be
+//! reloaded.
 
 use std::io;
 use std::process;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::output::FLUSH_LIMIT;
 use crate::shutdown_times::ShutdownTimes;
 
-/// The exit status of a service that did not end in time.
+/// The exit status of a service that did not exit in time.
 const EXCEEDED_LIMIT: i32 = 3;
 
 /// How long signals count as repetitions of the first.
@@ -44,7 +44,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Handles signals from now on. Once one asks the service to stop, the process ends within the limits that `times` has at that moment.
+    /// Handles signals from now on. Once a signal requests a stop, the process ends within the limits that `times` has at that moment.
     ///
     /// # Errors
     /// If the system is out of resources.
@@ -77,7 +77,7 @@ impl Signals {
         self.wished(Wish::StopSoon).await;
     }
 
-    /// Is notified whenever a signal requests a reload.
+    /// The handle that is notified whenever a signal requests a reload.
     pub fn reload(&self) -> Arc<Notify> {
         self.reload.clone()
     }

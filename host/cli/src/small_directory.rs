@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use media_cache::MediaCache;
 
-/// The number of files in a small directory. They are loaded within a few milliseconds, unless the machine is busy.
+/// The maximum number of files in a small directory. Loading that many takes a few milliseconds, unless the machine is busy.
 const FILES: usize = 2000;
 
-/// The maximum time that requests wait for that.
+/// The maximum time that requests wait for a small directory to be loaded.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Waits until the directory of a cache is loaded, if it is small.
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn directory_is_small_up_to_a_number_of_files() {
+    fn directory_is_small_up_to_the_maximum_number_of_files() {
         let directory = tempfile::tempdir().unwrap();
         assert!(is_small(directory.path()) && is_small(&directory.path().join("missing")));
         let fill = |numbers: std::ops::Range<usize>| {

@@ -48,8 +48,8 @@ impl Storage {
         &self.directory.dir
     }
 
-    /// The entry stored for a URL, read from its files: without the index of the cache, and even next to a running service. `None` if there
-    /// is none or its files are damaged.
+    /// The entry stored for a URL, read from its files: without the index of the cache, and even while a service is running. `None` if
+    /// there is none or its files are damaged.
     pub fn stored(&self, url: &str) -> Option<StoredEntry> {
         let directory = EntryDirectory::existing(self.dir()).ok()?;
         directory.entry(self.key_rules.digest(url)).ok().flatten()
@@ -75,7 +75,7 @@ impl Storage {
         self.component.clone().map_or(ComponentOrigin::BuiltIn, ComponentOrigin::File)
     }
 
-    /// As [`builder`](Self::builder), with a component and a policy other than the configured ones.
+    /// Like [`builder`](Self::builder), but with a component and a policy other than the configured ones.
     ///
     /// # Errors
     /// Returns an error with a message for the user.

@@ -27,7 +27,7 @@ const DEFAULT_THREADS: usize = 4;
 /// `media-cache verify`.
 #[derive(Args)]
 pub struct Verify {
-    /// Delete damaged entries, and files that belong to no entry. No service may be running on the directory
+    /// Delete damaged entries, and files that belong to no entry. No service may be using the directory
     #[arg(long)]
     repair: bool,
     /// The maximum amount to read per second, such as `20MiB`; unlimited by default

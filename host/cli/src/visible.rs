@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn every_control_and_every_bidirectional_character_is_invisible() {
+    fn control_and_bidirectional_characters_are_escaped() {
         let controls = ('\0'..='\u{1f}').chain('\u{7f}'..='\u{9f}');
         let bidirectional = ('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}').chain("\u{200e}\u{200f}\u{61c}".chars());
         let invisible = "\u{200b}\u{2060}\u{feff}\u{3164}\u{115f}\u{2800}\u{ad}\u{e007f}".chars();

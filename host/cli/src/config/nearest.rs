@@ -1,6 +1,7 @@
 //! Finds the word that the user probably meant.
 
-/// The closest candidate, if it differs in at most a third of the letters of `word` (in one for short words) or begins with `word`.
+/// The closest candidate that begins with `word` or differs from it in at most a third of its letters. Short words may differ in one
+/// letter.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(LONGEST).collect();
     let close = candidates.into_iter().filter_map(|candidate| {

@@ -92,7 +92,8 @@ impl Scalar {
     }
 }
 
-/// The options of a command that the file and the environment can set, in the order of its help: those with a long name that set something.
+/// The options of a command that the file and the environment can set, in the order of its help: those that have a long name and are
+/// settings.
 pub fn options(command: &Command) -> impl Iterator<Item = (&str, &Arg, Kind)> {
     let options = command.get_arguments().filter_map(|option| Some((option.get_long()?, option, Kind::of(option)?)));
     let mut options: Vec<_> = options.collect();
@@ -132,7 +133,7 @@ pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
 /// Why an option of a command cannot have these values, or `None` if it can. Other missing arguments of the command are ignored.
 pub fn refusal(command: &Command, name: &str, kind: Kind, values: &[OsString]) -> Option<String> {
     if kind == Kind::Flag && values.iter().any(|value| value != "true" && value != "false") {
-        return Some(format!("it is {}", kind.expected()));
+        return Some(format!("it must be {}", kind.expected()));
     }
     let arguments = std::iter::once("media-cache".into()).chain(arguments(name, kind, values));
     let error = command.clone().try_get_matches_from(arguments).err()?;

@@ -15,7 +15,7 @@ impl Problems {
     /// Succeeds if there are no problems.
     ///
     /// # Errors
-    /// With all problems.
+    /// Returns all problems.
     pub fn none(self) -> Result<(), Self> {
         if self.0.is_empty() { Ok(()) } else { Err(self) }
     }

@@ -7,7 +7,7 @@ use media_cache_http_downloader::OriginHeader;
 /// What is shown in place of a secret.
 const HIDDEN: &str = "***";
 
-/// A text with user names, passwords and query strings of the URLs in it replaced.
+/// Replaces the user names, passwords and query strings of all URLs in a text.
 pub fn hide(text: &str) -> Cow<'_, str> {
     let mut shown = String::new();
     let mut rest = text;
@@ -43,7 +43,7 @@ const HEADER: &str = "origin-header";
 /// Headers whose values are shown. The value of any other header may be a token.
 const PUBLIC_HEADERS: [&str; 4] = ["accept", "accept-language", "referer", "user-agent"];
 
-/// The value of an option with its secrets replaced.
+/// The value of an option, with its secrets replaced.
 pub fn value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
     if option != HEADER {
         return hide(value);
@@ -55,12 +55,12 @@ pub fn value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
     format!("{}: {HIDDEN}", header.without_value()).into()
 }
 
-/// An invalid value of an option with its secrets replaced. In a value that does not parse, any part can be a secret.
+/// An invalid value of an option, with its secrets replaced. Any part of a value that does not parse can be a secret.
 pub fn invalid_value<'a>(option: &str, value: &'a str) -> Cow<'a, str> {
     if option == HEADER { HIDDEN.into() } else { hide(value) }
 }
 
-/// The position of the first of these characters, or of a character that ends a URL in text.
+/// The position of the first character that is one of these or that ends a URL in text.
 fn end(text: &str, characters: &[char]) -> usize {
     let ends = |c: char| characters.contains(&c) || matches!(c, ',' | '"' | '\'') || c.is_whitespace();
     text.find(ends).unwrap_or(text.len())

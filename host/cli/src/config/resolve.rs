@@ -17,7 +17,7 @@ use crate::config::{environment, toml_file};
 /// of each value.
 ///
 /// # Errors
-/// Returns an error with a message for the user, or a [`clap::Error`], which can also be requested help.
+/// Returns an error with a message for the user, or a [`clap::Error`], which can also be the help that the user requested.
 pub fn resolve<Cli: CommandFactory + FromArgMatches>(
     arguments: impl IntoIterator<Item = OsString>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -80,7 +80,7 @@ pub fn service(program: &Command) -> &Command {
     program.find_subcommand("serve").unwrap_or(program)
 }
 
-/// The program, with the defaults of lists removed that are set to be empty. No argument could express an empty list.
+/// The program without the defaults of those lists that are set to be empty. No argument could express an empty list.
 fn emptied(program: Command, path: &[&str], sources: &[Given]) -> Command {
     match path {
         [name, rest @ ..] => program.mut_subcommand(name, |command| emptied(command, rest, sources)),

@@ -41,7 +41,7 @@ pub struct Given {
     pub kind: Kind,
     /// The source that applies.
     pub source: Source,
-    /// Its values, if the environment or the file applies.
+    /// Its values, if they come from the environment or the file.
     pub values: Option<Vec<OsString>>,
 }
 

@@ -75,7 +75,7 @@ fn program() -> Command {
     Cli::command()
 }
 
-/// The names of all options of the service except the one that names the file, and their form.
+/// The names and kinds of all options of the service, except the option that names the file.
 fn service_options() -> Vec<(String, Kind)> {
     let program = program();
     options(service(&program)).filter(|(name, ..)| *name != FILE).map(|(name, _, kind)| (name.into(), kind)).collect()
@@ -131,7 +131,7 @@ fn shown(name: &str, kind: Kind, value: &str, source: &str) -> String {
 }
 
 #[test]
-fn every_option_can_be_set_by_flag_environment_or_file_in_this_precedence() {
+fn flags_take_precedence_over_the_environment_and_the_environment_over_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("media-cache.toml");
     for (name, kind) in service_options() {

@@ -13,7 +13,7 @@ use crate::config::option::{FILE, Kind, Scalar, nearest_option, options, refusal
 use crate::config::problems::Problems;
 use crate::config::redact;
 
-/// The maximum size of a file, in bytes. No configuration is larger.
+/// The maximum size of a file, in bytes. No real configuration is that large.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// A key of a file.

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use crate::storage::MIB;
 
-/// The maximum size of a compiled policy, in bytes. One with an interpreter has about a hundred million.
+/// The maximum size of a compiled policy, in bytes. A policy that contains an interpreter has about a hundred million.
 const MAX_COMPILED_BYTES: u64 = 512 << 20;
 
 /// The niceness of the compiler, so that serving requests has priority.
@@ -28,10 +28,10 @@ const NICENESS: i32 = 10;
 #[derive(Args, Clone, Copy)]
 #[command(next_help_heading = "Eviction policy")]
 pub struct CompileLimits {
-    /// The maximum memory for compiling an uploaded policy, in MiB; one with an interpreter needs about 500
+    /// The maximum memory for compiling an uploaded policy, in MiB; a policy that contains an interpreter needs about 500
     #[arg(long, value_name = "MB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(256..=1 << 20))]
     policy_compile_memory_mb: u64,
-    /// The maximum processor time for compiling an uploaded policy, in seconds, on all processors together
+    /// The maximum processor time for compiling an uploaded policy, in seconds, summed over all cores
     #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     policy_compile_cpu_seconds: u64,
     /// The maximum time for compiling an uploaded policy, in seconds
@@ -134,7 +134,7 @@ fn broken(what: &str, error: &io::Error) -> CompileError {
     CompileError::Broken(format!("{what}: {error}"))
 }
 
-/// The name of the command, which is only for this program itself.
+/// The name of the command, which only this program itself runs.
 const COMMAND: &str = "compile-policy";
 
 /// `media-cache compile-policy`: compiles the policy of a job on standard input.
@@ -152,7 +152,7 @@ impl CompilePolicy {
         let time = Rlimit { current: Some(self.cpu_seconds), maximum: Some(self.cpu_seconds.saturating_add(1)) };
         setrlimit(Resource::Cpu, time).context("cannot limit the processor time")?;
         limit(Resource::Core, 0).context("cannot limit the size of dumps")?;
-        // It does not matter if this is not permitted.
+        // This is optional, so an error is ignored.
         let _ = nice(NICENESS);
         #[expect(clippy::disallowed_methods, reason = "the output is a compiled policy for the service, and not for a terminal")]
         run_compile_job(io::stdin().lock(), io::stdout().lock())?;

@@ -112,12 +112,12 @@ fn write(directory: &Path, name: &str) -> anyhow::Result<()> {
     let missing: Vec<_> =
         directory.ancestors().skip(1).take_while(|parent| !parent.as_os_str().is_empty() && !parent.exists()).collect();
     for parent in missing.into_iter().rev() {
-        user_files::create_directory(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        user_files::create_directory(parent).with_context(|| format!("cannot create {}", parent.display()))?;
     }
     // An existing directory is not used, even if it is empty.
-    user_files::create_directory(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    user_files::create_directory(directory).with_context(|| format!("cannot create {}", directory.display()))?;
     for directory in ["src", "wit"].map(|name| directory.join(name)) {
-        user_files::create_directory(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        user_files::create_directory(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     }
     for (file, template) in FILES {
         let path = directory.join(file);
