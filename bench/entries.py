@@ -376,7 +376,7 @@ def main():
     options = parser.parse_args()
     unknown = set(options.scenarios) - set(SCENARIOS)
     if unknown:
-        parser.error(f"unknown scenarios: {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
+        parser.error(f"unknown scenarios: {', '.join(unknown)}; the scenarios are {', '.join(SCENARIOS)}")
     Bench(options).run()
 
 

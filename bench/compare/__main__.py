@@ -41,7 +41,7 @@ def arguments():
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help=f"cases that begin with this; may be repeated: {names}")
     parser.add_argument("--connections", type=lambda text: tuple(map(int, text.split(","))), metavar="N,N", help="of 1, 32 and 256")
     parser.add_argument("--rounds", type=int, default=3, help="how many turns each server has (default: 3)")
-    parser.add_argument("--seconds", type=int, default=3, help=f"how long a turn is (default: 3); of misses at most {MISS_SECONDS}")
+    parser.add_argument("--seconds", type=int, default=3, help=f"the length of a turn (default: 3); at most {MISS_SECONDS} for misses")
     parser.add_argument("--binary", type=Path, metavar="PATH", help="the media-cache to measure, instead of building it")
     parser.add_argument("--base", type=Path, metavar="PATH", help="another build of media-cache, to measure in the same run")
     parser.add_argument("--dir", type=Path, default=Path(tempfile.gettempdir()), help="where the directories of the caches are created and deleted")
@@ -59,7 +59,7 @@ def arguments():
         options.cases = [case for case in options.cases if not case.name.endswith("-50m")]
     options.startup = not options.only or any(STARTUP.startswith(pattern) for pattern in options.only)
     if not options.cases and not options.startup:
-        parser.error(f"no case begins with {' or '.join(options.only)}, with these connections; there are {names}")
+        parser.error(f"no case begins with {' or '.join(options.only)}, with these connections; the cases are {names}")
     return options
 
 
@@ -103,7 +103,7 @@ def print_section(title, values):
 
 def measure(bench, options):
     """Runs the startup and all cases, and prints results as they arrive. Returns startup times, and configurations by server."""
-    # Always first: it leaves compiled components, without which the first case would measure compilation.
+    # Always first, since it leaves compiled components behind. Without them, the first case would measure compilation.
     startup = {name: bench.startup(name) for name in bench.binaries}
     for name, (first, *later) in startup.items() if options.startup else ():
         print(f"\nstartup of {name}, empty directory: first response after {first:.0f} ms at the first start, {median(later):.0f} ms at later ones")
@@ -140,7 +140,7 @@ def main():
                 print_section(title, values)
             print(f"{options.rounds} rounds of {options.seconds} s; servers on core 0, load and origin on core 1")
             startup, configurations = measure(bench, options)
-            print("\nconfigurations, of the first case of each:")
+            print("\nconfigurations, from the first case of each server:")
             for name, text in configurations.items():
                 print(f"--- {name}\n{text.rstrip()}")
             print_counts(bench.results)

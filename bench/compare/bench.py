@@ -15,7 +15,7 @@ from verify import Counts, Digests, check, sample
 
 # The maximum length of a round of misses. Each starts with an empty cache, so that the default budget of media-cache is large enough.
 MISS_SECONDS = 2
-# The number of the first new media, higher than all others.
+# The number of the first new media, higher than the numbers of all other media.
 NEW = 1_000_000
 # From this size on, requests are counted by the bytes received, since some are always in progress.
 COUNTED_BY_BYTES = 1_000_000

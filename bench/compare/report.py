@@ -66,7 +66,7 @@ def print_counts(results):
     checked = [values for servers in results.values() for rounds in servers.values() for values in rounds if "counted" in values]
     total = lambda name: sum(values[name] for values in checked)
     if checked:
-        print(f"\nof media-cache, {total('sent'):,} requests were sent, {total('answered'):,} answered before wrk ended, and {total('counted'):,} counted; "
+        print(f"\nfor media-cache, {total('sent'):,} requests were sent, {total('answered'):,} answered before wrk ended, and {total('counted'):,} counted; "
               f"{total('compared'):,} responses were compared with the origin's")
 
 

@@ -1,4 +1,4 @@
-//! The GIFs of the bench: one or more of each kind that people post, generated arithmetically.
+//! The GIFs of the bench, generated arithmetically: one or more of each kind that people post.
 
 use crate::drawing::{Colour, Picture, Random, landscape, noise, sine};
 use crate::gif_file::{Dither, Store, encode};

@@ -1,4 +1,4 @@
-//! Pictures in RGB that the corpus is drawn with. The same calls give the same pixels on every machine: integers only.
+//! Draws the RGB pictures of the corpus. The same calls produce the same pixels on every machine, since all numbers are integers.
 
 /// Red, green and blue.
 pub type Colour = [u8; 3];

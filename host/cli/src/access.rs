@@ -16,13 +16,13 @@ pub struct Access {
     /// Addresses and ranges to refuse, public or not
     #[arg(long, value_name = "CIDR", value_delimiter = ',', value_parser = range)]
     deny_address: Vec<IpNet>,
-    /// Hosts to fetch from, and no others: `example.org`, or `*.example.org` for all its subdomains
+    /// The only hosts to fetch from: `example.org`, or `*.example.org` for all its subdomains
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     allow_host: Vec<HostPattern>,
     /// Hosts to refuse, in the same form
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     deny_host: Vec<HostPattern>,
-    /// Ports to fetch from, and no others; by default, all ports except those of other known protocols
+    /// The only ports to fetch from; by default, all ports except those of other known protocols
     #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     allow_port: Vec<u16>,
     /// Ports to refuse

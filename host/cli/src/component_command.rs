@@ -18,7 +18,7 @@ pub enum Component {
     /// Replace the cache component of a running service
     ///
     /// The new component loads the index log while the active one serves, and then takes over: no request fails, and no hit is lost. If it
-    /// cannot take over, the active one keeps serving. The next start uses the new one, too, unless --component has changed by then.
+    /// cannot take over, the active one keeps serving. The next start also uses the new one, unless --component has changed by then.
     Swap(Swap),
     /// Restore the previous cache component
     Rollback(Rollback),

@@ -31,8 +31,8 @@ const MAX_SIDE: i64 = 8_688;
 #[derive(Args)]
 #[command(next_help_heading = "GIFs")]
 pub struct GifOptions {
-    /// Which GIFs are converted to MP4: `always` all, `animated` those with more than one frame, `smaller` those whose video is smaller,
-    /// `never` none; the others are stored unchanged
+    /// Which GIFs are converted to MP4: all (`always`), those with more than one frame (`animated`), those whose video is smaller
+    /// (`smaller`), or none (`never`); the others are stored unchanged
     #[arg(long, value_name = "WHICH", value_enum, default_value_t)]
     gif: Which,
     /// The converter of GIFs to MP4: `embedded` needs no other program, `ffmpeg` must be installed, `none` stores GIFs unchanged

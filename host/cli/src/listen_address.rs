@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_and_its_address_overlap_unless_the_port_is_any() {
+    async fn a_host_name_and_its_address_overlap_unless_a_port_is_zero() {
         let overlap = async |one: &str, other: &str| resolved(one).await.overlaps(&resolved(other).await);
         assert!(overlap("localhost:1", "127.0.0.1:1").await && overlap(":1", "0.0.0.0:1").await);
         assert!(!overlap("localhost:1", "127.0.0.1:2").await && !overlap("localhost:0", "127.0.0.1:0").await);

@@ -44,14 +44,15 @@ pub struct OutboundLimits {
     /// comma-separated
     #[arg(long, value_name = "TYPE", value_delimiter = ',', default_values_t = TypePattern::defaults())]
     accept_type: Vec<TypePattern>,
-    /// Whether caching directives of origins are respected: `apply` stores and passes on only what they allow, `ignore` everything
+    /// Whether caching directives from origins are respected: `apply` stores and passes on only what they allow, `ignore` stores and passes
+    /// on everything
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     origin_cache_control: OriginCacheControlName,
     /// When a connection to an origin is reused: `safely` after a response whose end is certain, or `never`
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     reuse_origin_connections: ReuseName,
-    /// A header of requests to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts;
-    /// put several on separate lines; `NAME:` omits a header
+    /// A header to send to origins, such as `User-Agent: bot/1`, or `*.example.org=Referer: https://example.org/` for some hosts; put
+    /// several on separate lines; `NAME:` omits a header
     #[arg(long, value_name = "[HOST=]NAME: VALUE", value_delimiter = '\n')]
     origin_header: Vec<OriginHeader>,
 }

@@ -49,7 +49,7 @@ impl Rm {
 fn remove(directory: &EntryDirectory, urls: &[String], key_rules: &KeyRuleOptions, json: bool) -> anyhow::Result<ExitCode> {
     let (mut code, mut documents) = (ExitCode::SUCCESS, Vec::new());
     for url in urls {
-        // If one cannot be removed, the others still are.
+        // If one entry cannot be removed, the other entries are still removed.
         let outcome = directory.remove(key_rules.digest(url));
         let error = outcome.as_ref().err().map(ToString::to_string);
         documents.push(json!({ "url": url, "removed": matches!(outcome, Ok(true)), "error": error }));

@@ -86,7 +86,7 @@ fn error_for_a_crate_without_components_says_how_to_provide_them() {
 }
 
 #[test]
-fn every_missing_component_is_named() {
+fn error_names_every_missing_component() {
     let scratch = Scratch::new("missing");
     fs::write(scratch.0.join("policy_lru.wasm"), "").unwrap();
     let error = check(&scratch.0, &["cache", "policy-lru", "policy-w-tinylfu"]).unwrap_err().to_string();

@@ -91,7 +91,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn kept_gif_starts_no_process() {
+    async fn keeping_a_gif_starts_no_process() {
         let converter = FfmpegConverter::new("no-such-ffmpeg".into(), limits());
         let still = gif(16, 16, &[flat(16, 16, 1, 5)]);
         assert_eq!(frames(&converter, &still, ConvertGifs::Animated).await, None);

@@ -11,7 +11,7 @@ use media_cache_entry_files::FileKind;
 /// The unit of a tar file, in bytes.
 const BLOCK: usize = 512;
 
-/// The smallest size that does not fit in eleven octal digits. From here on, sizes are written in binary, as by GNU tar and others.
+/// The smallest size that does not fit in eleven octal digits. Sizes from this one on are written in binary, as GNU tar and others do.
 const FIRST_BINARY_SIZE: u64 = 1 << 33;
 
 /// A file in an archive.

@@ -34,7 +34,7 @@ impl EntryDirectory {
         self.check(digest, &mut |_| {})
     }
 
-    /// As [`entry`](Self::entry). `read` is called with the number of bytes of each read.
+    /// Like [`entry`](Self::entry). `read` is called with the number of bytes of each read.
     pub(crate) fn check(&self, digest: KeyDigest, read: &mut dyn FnMut(usize)) -> Result<Option<StoredEntry>, Damage> {
         let mut found = self.check_once(digest, read);
         for _ in 1..LOOKS {

@@ -18,7 +18,7 @@ const BATCH: usize = 1024;
 pub enum Seed {
     /// Hits since the object was stored, which are all that a cache can count.
     Hits,
-    /// All earlier requests for the object, including those before it was last evicted or refused. Only a trace has these.
+    /// All earlier requests for the object, including those before it was last evicted or refused. Only a trace contains them.
     AllRequests,
 }
 

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn damaged_file_is_an_error_or_passes_but_never_panics() {
+    fn reading_a_damaged_file_succeeds_or_fails_but_never_panics() {
         let file = compressed(&text()[..5000], 1 << 16, Some(1 << 10));
         for at in 0..file.len() {
             let mut damaged = file.clone();

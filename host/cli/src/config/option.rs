@@ -119,7 +119,7 @@ pub fn variable(name: &str) -> String {
     format!("{}{}", PREFIX, name.replace('-', "_").to_ascii_uppercase())
 }
 
-/// The arguments that give an option these values.
+/// The arguments that set an option to these values.
 pub fn arguments(name: &str, kind: Kind, values: &[OsString]) -> Vec<OsString> {
     match kind {
         Kind::Flag => values.iter().filter(|value| *value == "true").map(|_| format!("--{name}").into()).collect(),

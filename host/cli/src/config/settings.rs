@@ -94,7 +94,7 @@ impl Settings {
         both.filter(|(setting, other)| setting.values != other.values).map(|(setting, _)| setting.name.clone()).collect()
     }
 
-    /// Takes the values of these options from `other`, settings of the same command.
+    /// Replaces the values of these options with those in `other`, settings of the same command.
     pub fn adopt(&mut self, other: &Self, names: &[String]) {
         let both = self.settings.iter_mut().zip(&other.settings);
         for (setting, other) in both.filter(|(setting, _)| names.contains(&setting.name)) {

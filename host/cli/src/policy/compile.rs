@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exceeded_limit_is_named_with_its_option() {
+    fn error_for_an_exceeded_limit_names_its_option() {
         let limits = CompileLimits { policy_compile_memory_mb: 64, policy_compile_cpu_seconds: 7, policy_compile_seconds: 9 };
         let named = |signal| limits.exceeded(ExitStatus::from_raw(signal)).to_string();
         assert_eq!(named(24), "it takes more processor time than 7 s (--policy-compile-cpu-seconds)");

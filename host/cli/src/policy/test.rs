@@ -31,7 +31,7 @@ impl Test {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let engine = policy_engine()?;
         let limits = self.sandbox.limits();
-        // An invalid file is reported before minutes are spent on the others.
+        // Report an invalid file before spending minutes on the other policies.
         let choose = |spec: &PolicySpec| {
             let choice = spec.choose(&engine)?;
             anyhow::Ok((spec.clone(), choice))
