@@ -29,7 +29,7 @@ pub struct Put {
     url: String,
     /// The file, which may be a pipe; `-` for standard input
     file: PathBuf,
-    /// The media type; by default, it is guessed from the bytes
+    /// The media type; by default, it is detected from the bytes
     #[arg(long = "type", value_name = "TYPE")]
     mimetype: Option<String>,
     /// The file name to store; by default, that of the file, or else one from the URL

@@ -8,7 +8,7 @@ use anyhow::Context;
 use media_cache::{Pipes, read_small_file};
 use media_cache_server::{AdminTokens, SigningKeys, WeakSecret};
 
-/// The maximum size of a file with secrets, in bytes. A larger one is the wrong file.
+/// The maximum size of a file with secrets, in bytes. A larger file must be the wrong one.
 const LARGEST: u64 = 1 << 20;
 
 /// The keys in files, in order.

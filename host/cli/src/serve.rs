@@ -55,7 +55,7 @@ const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
 /// The options of `serve`.
 #[derive(Args)]
 pub struct Serve {
-    /// The address to listen on: an address or `localhost`, and a port; `:8080` is all addresses, and port 0 picks a free one
+    /// The address to listen on: an address or `localhost`, and a port; `:8080` listens on all addresses, and port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: ListenAddress,
     #[command(flatten)]

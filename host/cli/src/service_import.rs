@@ -81,8 +81,8 @@ fn spool(body: &mut IncomingBody<'_>) -> io::Result<File> {
     Ok(file)
 }
 
-/// The parameters of a PUT. The service records the current time as the time of storage. The time since the original one is therefore added
-/// to the age, so that the import does not extend the time for which the entry is fresh.
+/// The parameters of a PUT. The service records the current time as the time of storage. The time that has passed since the original time
+/// of storage is therefore added to the age, so that the import does not extend the time for which the entry is fresh.
 fn query(entry: &Incoming) -> Vec<(String, String)> {
     let metadata: &Metadata = &entry.sidecar.metadata;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());

@@ -10,7 +10,7 @@ pub struct ShutdownTimes {
     /// How long clients have, after SIGTERM, to receive their responses
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     grace_seconds: u64,
-    /// How long closing the cache may take after that; then the service exits with status 3 in any case
+    /// How long closing the cache may take after that; if it takes longer, the service exits with status 3
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = value_parser!(u64).range(1..=86_400))]
     shutdown_limit_seconds: u64,
 }

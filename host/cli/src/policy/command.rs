@@ -17,7 +17,7 @@ pub enum Policy {
     Swap(remote::Swap),
     /// Restore the previous policy
     Rollback(remote::Rollback),
-    /// Check in the sandbox that policies keep the contract, with one verdict per line
+    /// Check in the sandbox that policies fulfil the contract, with one verdict per line
     ///
     /// Each check prints a line: `ok` and what was tried, `FAIL` and the calls that show the failure, or `-` if another failure kept it
     /// from running. The exit status is 1 unless all policies pass all checks.

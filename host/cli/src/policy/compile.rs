@@ -1,5 +1,5 @@
-//! Compiles uploaded policies in a child process of this program, under resource limits: if compiling a component takes too much, only that
-//! process ends, and the service continues.
+//! Compiles uploaded policies in a child process of this program, under resource limits: if compiling a component exceeds a limit, only
+//! that process ends, and the service continues.
 
 use std::io;
 use std::path::PathBuf;
