@@ -1,4 +1,4 @@
-//! The WIT packages: checks what `wasm-tools component wit --all-features` would check, and that everything in them is documented.
+//! Checks the WIT packages as `wasm-tools component wit --all-features` does, and that everything in them is documented.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use wasmparser::{Validator, WasmFeatures};
 use wit_parser::{Docs, Function, Interface, PackageId, Resolve, Type, TypeDef, TypeDefKind};
 
-/// The directories of our own packages. Those in `deps/` are vendored.
+/// The directories of the project's own packages. Those in `deps/` are vendored.
 const PACKAGES: [&str; 2] = ["policy", "cache"];
 
 /// The directory of the packages.

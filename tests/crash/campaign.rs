@@ -1,4 +1,5 @@
-//! Rounds: start a service on the directory that the last one left, compare everything with the model, let clients use it, and end it.
+//! Each round starts a service on the directory from the previous round, compares everything with the model, lets clients use the service,
+//! and ends it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -33,20 +34,20 @@ const CLIENTS: u64 = 6;
 /// The maximum time for clients in a round, in milliseconds.
 const ROUND: u64 = 500;
 
-/// The maximum number of changes acknowledged in a round that ends with one.
+/// The maximum number of acknowledged changes in a round that ends right after such a change.
 const CHANGES: u64 = 20;
 
 /// The maximum time before a starting service is killed, in milliseconds.
 const START: u64 = 900;
 
-/// How services were ended, and other statistics.
+/// How often services were killed and stopped.
 #[derive(Default, Debug)]
 pub struct Tally {
     pub kills: u64,
     pub stops: u64,
 }
 
-/// A directory and its model, for as many rounds as wanted.
+/// A directory and its model, for any number of rounds.
 pub struct Campaign {
     // Dropped before the disk that it measures.
     sampler: Sampler,
@@ -54,7 +55,7 @@ pub struct Campaign {
     origin: Arc<HttpOrigin>,
     subjects: Arc<Vec<Subject>>,
     findings: Arc<Findings>,
-    /// A cache component in place of the built-in one.
+    /// The cache component to use instead of the built-in one.
     component: Option<PathBuf>,
     random: Random,
     pub tally: Tally,
@@ -86,7 +87,7 @@ impl Campaign {
         &self.findings
     }
 
-    /// How many times the budget was measured.
+    /// How many times the disk usage was compared with the budget.
     pub fn samples(&self) -> u64 {
         self.sampler.samples()
     }
@@ -132,7 +133,8 @@ impl Campaign {
         }
         let excess = self.sampler.relax();
         if excess > 0 {
-            self.findings.report(Fault::OverBudget, &format!("{excess} bytes more than {budget} MiB and the files of others"));
+            self.findings
+                .report(Fault::OverBudget, &format!("{excess} bytes more than {budget} MiB plus the files of other programs"));
         }
         self.subjects.iter().for_each(Subject::forget_the_past);
         if self.random.below(2) == 0 {
@@ -163,7 +165,7 @@ impl Campaign {
         })
     }
 
-    /// Kills a service before or shortly after it listens.
+    /// Kills a service before or shortly after it starts to listen.
     fn kill_while_starting(&mut self, budget: u64) {
         let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
         command.arg(self.disk.cache()).args(self.arguments(budget));
@@ -174,7 +176,7 @@ impl Campaign {
         self.tally.kills += 1;
     }
 
-    /// Compares every URL with the model, all at once, while nothing else happens.
+    /// Compares all URLs with the model concurrently, before any client starts.
     async fn verify(&self, stage: &Arc<Stage>) {
         join_all(self.subjects.iter().map(async |subject| {
             if let Some(observed) = stage.observe(subject).await
@@ -187,7 +189,7 @@ impl Campaign {
         .await;
     }
 
-    /// After a start, each file belongs to an entry or to another program.
+    /// Checks that each file belongs to an entry or to another program after a start.
     async fn look_for_orphans(&self, service: &Service) {
         // The response arrives once everything is loaded.
         let stats = service.stats().await;
@@ -211,7 +213,7 @@ impl Campaign {
         }
         let notes = directory.join("notes.txt");
         if notes.exists() && fs::read(&notes).unwrap() != NOTES {
-            self.findings.report(Fault::Broken, "a file of somebody else was changed");
+            self.findings.report(Fault::Broken, "a file of another program was changed");
         }
     }
 
@@ -220,7 +222,7 @@ impl Campaign {
         fs::metadata(self.disk.cache().join("notes.txt")).map_or(0, |notes| notes.blocks() * 512)
     }
 
-    /// Stops a service, which must finish the requests of clients.
+    /// Stops a service gracefully, so that it completes the requests of clients.
     async fn stop(&mut self, service: Service, stage: &Arc<Stage>) {
         let stats = service.stats().await;
         self.findings.evict(stats["storage"]["evictions"].as_u64().unwrap_or(0));
@@ -228,7 +230,7 @@ impl Campaign {
         stage.stopped.store(true, std::sync::atomic::Ordering::SeqCst);
         let status = service.wait().await;
         if !status.success() {
-            self.findings.report(Fault::Broken, &format!("it stopped with {status}"));
+            self.findings.report(Fault::Broken, &format!("the service stopped with {status}"));
         }
         self.tally.stops += 1;
     }

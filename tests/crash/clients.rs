@@ -1,4 +1,4 @@
-//! Clients that use the service at random until they are stopped, and compare each response with the model.
+//! Clients that send random requests to the service until they are stopped, and compare each response with the model.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -35,7 +35,7 @@ pub struct Stage {
     pub changed: Notify,
 }
 
-/// A response, received to its end.
+/// A response that was received completely.
 struct Answer {
     status: u16,
     media: Option<Media>,
@@ -93,7 +93,7 @@ impl Stage {
         self.observe(subject).await;
     }
 
-    /// As `look`, and returns the observed state, if it is known.
+    /// Like `look`, but returns the observed state if it is known.
     pub async fn observe(&self, subject: &Subject) -> Option<Option<u32>> {
         let _shared = if subject.kind == Kind::Origin { Some(subject.lock.read().await) } else { None };
         let since = subject.now();
@@ -129,7 +129,7 @@ impl Stage {
         self.put_alone(subject).await;
     }
 
-    /// Puts another version, which is ignored if one is stored.
+    /// Puts another version, which the service ignores if it already stores one.
     async fn put_alone(&self, subject: &Subject) {
         let (since, version) = (subject.now(), subject.next_version());
         let Media { bytes, mimetype, filename } = subject.media(version);
@@ -146,7 +146,7 @@ impl Stage {
                 self.findings.acknowledge_put();
                 self.acknowledge();
             }
-            // The stored version stays.
+            // The stored version remains.
             Some(200) => subject.is(before),
             Some(status) => {
                 subject.is(before);
@@ -156,7 +156,7 @@ impl Stage {
         }
     }
 
-    /// Deletes, and optionally puts another version at once.
+    /// Deletes the media, and optionally puts another version immediately afterwards.
     async fn delete(&self, subject: &Subject, put_again: bool) {
         let _alone = subject.lock.write().await;
         let since = subject.now();
@@ -174,7 +174,7 @@ impl Stage {
         }
     }
 
-    /// Deletes an entry that cannot be deleted, because a directory has the name of its media file. That must not be acknowledged.
+    /// Tries to delete an entry whose media file was replaced with a directory, which cannot be deleted. The service must not acknowledge this.
     async fn delete_undeletable(&self, subject: &Subject) {
         let _alone = subject.lock.write().await;
         let file = media_cache_test_support::cache_directory::media_file(&self.directory, &subject.url);
@@ -191,7 +191,7 @@ impl Stage {
         let _ = std::fs::remove_dir(&file);
     }
 
-    /// Makes the origin serve another version, and fetches it.
+    /// Makes the origin serve another version, and refreshes the entry.
     async fn refresh(&self, subject: &Subject) {
         let alone = subject.lock.write().await;
         let version = subject.next_version();

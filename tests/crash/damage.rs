@@ -1,4 +1,4 @@
-//! Damage that other programs do to the files while no service runs, and what the model then expects.
+//! Damage that other programs do to the files while no service is running, and the states that the model then expects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::model::{Kind, Media, Subject};
 /// Files with derived data, relative to the directory of the cache.
 const DERIVED: [&str; 2] = ["media-cache.index", ".media-cache/index.log"];
 
-/// Damages a few entries, and sometimes derived files. `old` is where a derived file is kept for a later round.
+/// Damages a few entries, and sometimes derived files. `old` is the directory that keeps derived files for later rounds.
 pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut Random) {
     for _ in 0..random.below(4) {
         let subject = &subjects[random.below(subjects.len() as u64) as usize];
@@ -23,7 +23,7 @@ pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut R
         damage_derived(&directory.join(name), &old.join(name.replace('/', "-")), random);
     }
     if random.below(4) == 0 {
-        // Files of no entry, of an entry that never existed, and of an interrupted write.
+        // A file of another program, media without a sidecar, and a file from an interrupted write.
         let stem = directory.join(format!("{:064x}", random.number()));
         fs::write(directory.join("notes.txt"), NOTES).unwrap();
         fs::write(stem.with_extension("dat"), noise(1, 5_000)).unwrap();
@@ -31,7 +31,7 @@ pub fn damage(directory: &Path, old: &Path, subjects: &[Subject], random: &mut R
     }
 }
 
-/// The contents of another program's file, which must stay.
+/// The contents of another program's file, which must not change.
 pub const NOTES: &[u8] = b"not of the cache";
 
 fn damage_entry(directory: &Path, subject: &Subject, random: &mut Random) {

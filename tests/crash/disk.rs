@@ -1,4 +1,4 @@
-//! The directory of the service, on its own file system where that is permitted, and its disk usage measured from outside.
+//! The directory of the service, on its own file system where that is permitted, and its disk usage as measured by the file system.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -31,8 +31,8 @@ impl Disk {
         fs::create_dir(&at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", FILE_SYSTEM, "tmpfs"]).arg(&at).output();
         let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
-        // Without a file system of its own, the sizes of the files are added up.
-        let _ = skip::unless(mounted, "the right to mount a tmpfs");
+        // Without its own file system, the disk usage is the sum over all files.
+        let _ = skip::unless(mounted, "permission to mount a tmpfs");
         Self { directory, mounted }
     }
 
@@ -67,7 +67,7 @@ fn blocks_in_use(at: &Path) -> u64 {
     (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 }
 
-/// The disk usage of all files. Files that disappear meanwhile use nothing.
+/// The disk usage of all files. Files that disappear during the measurement count as 0.
 fn blocks_of_files(at: &Path) -> u64 {
     let entries = fs::read_dir(at).into_iter().flatten().flatten();
     entries
@@ -84,9 +84,9 @@ pub struct Sampler {
 
 #[derive(Default)]
 struct Shared {
-    /// In bytes. 0 if there is none.
+    /// The budget in bytes; 0 if there is none.
     budget: AtomicU64,
-    /// The maximum by which it was exceeded.
+    /// The largest number of bytes by which the budget was exceeded.
     excess: AtomicU64,
     samples: AtomicU64,
     stopped: std::sync::atomic::AtomicBool,
@@ -101,7 +101,7 @@ impl Sampler {
                 while !shared.stopped.load(Ordering::SeqCst) {
                     let budget = shared.budget.load(Ordering::SeqCst);
                     let excess = used().saturating_sub(budget);
-                    // The budget may have changed meanwhile.
+                    // The budget may have changed in the meantime.
                     if budget > 0 && budget == shared.budget.load(Ordering::SeqCst) {
                         shared.samples.fetch_add(1, Ordering::SeqCst);
                         shared.excess.fetch_max(excess, Ordering::SeqCst);

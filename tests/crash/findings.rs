@@ -1,4 +1,4 @@
-//! Counts and describes findings.
+//! The faults that the crash test has found.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::model::{Contradiction, State, Subject};
 
-/// Kinds of faults.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Media that was acknowledged is gone.
@@ -15,13 +15,13 @@ pub enum Fault {
     Reappeared,
     /// A body, type or name was not valid for its URL at that time.
     Wrong,
-    /// A file belongs to no entry.
+    /// A file does not belong to any entry.
     Orphan,
-    /// More than the budget was used.
+    /// The disk usage exceeded the budget.
     OverBudget,
-    /// A response does not report a failure.
+    /// A response did not report a failure.
     Unreported,
-    /// The service did not start, did not stop properly, or crashed.
+    /// The service failed to start, failed to stop properly, or crashed.
     Broken,
 }
 
@@ -71,7 +71,7 @@ impl Findings {
         subject.is([observed]);
     }
 
-    /// As `judge`, for the state before a request that changes it.
+    /// Like `judge`, for the state before a request that changes it.
     pub fn judge_before(&self, subject: &Subject, since: usize, observed: State, evicts: bool) {
         if !evicts && subject.was(since, observed).is_err() {
             self.report(Fault::Lost, &format!("{subject:?} was {observed:?}"));
@@ -79,11 +79,11 @@ impl Findings {
     }
 
     pub fn wrong(&self, subject: &Subject, what: &str) {
-        self.report(Fault::Wrong, &format!("{subject:?} is no version of it: {what}"));
+        self.report(Fault::Wrong, &format!("the response for {subject:?} matches none of its versions: {what}"));
     }
 
     pub fn unreported(&self, subject: &Subject) {
-        self.report(Fault::Unreported, &format!("{subject:?} was deleted, and its media could not be"));
+        self.report(Fault::Unreported, &format!("the deletion of {subject:?} was acknowledged, but its media file still exists"));
     }
 
     /// All findings.

@@ -1,7 +1,7 @@
-//! A service is killed repeatedly while clients use it, and between two services other programs damage its files. After the next start,
-//! everything that was acknowledged is there, everything that was deleted is not, and no response is ever wrong.
+//! Kills a service repeatedly while clients use it, and damages its files between two runs, as other programs might. After the next start, all
+//! acknowledged media must be there, no deleted media may be, and no response may ever be wrong.
 //!
-//! `MEDIA_CACHE_CRASH_ROUNDS` is the number of rounds, `MEDIA_CACHE_CRASH_SEED` the seed of the random numbers. A seed repeats the
+//! `MEDIA_CACHE_CRASH_ROUNDS` sets the number of rounds, and `MEDIA_CACHE_CRASH_SEED` the seed of the random numbers. A seed repeats the
 //! operations, but not their timing: a fault that depends on the moment of a kill may take several runs to recur.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
@@ -30,7 +30,7 @@ const MUTANT_ROUNDS: u64 = 200;
 const ENOUGH: usize = 50;
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, and has to be a number")))
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, but must be a number")))
 }
 
 fn seed() -> u64 {
@@ -38,7 +38,7 @@ fn seed() -> u64 {
     variable("MEDIA_CACHE_CRASH_SEED").unwrap_or(now as u64)
 }
 
-/// Runs rounds until there are enough rounds or faults. Prints a summary.
+/// Runs at most `rounds` rounds, and ends earlier if `is_enough` is true for the findings. Prints a summary, and returns the faults.
 async fn run(seed: u64, rounds: u64, component: Option<PathBuf>, is_enough: impl Fn(&Findings) -> bool) -> Vec<(Fault, String)> {
     let started = Instant::now();
     let mut campaign = Campaign::new(seed, component).await;
@@ -58,7 +58,7 @@ async fn run(seed: u64, rounds: u64, component: Option<PathBuf>, is_enough: impl
         campaign.samples(),
         started.elapsed().as_secs_f64(),
     );
-    println!("refused, which is no fault: {:?}", findings.refusals());
+    println!("refused requests, which are not faults: {:?}", findings.refusals());
     let faults = findings.faults();
     faults.iter().for_each(|(_, fault)| println!("{fault}"));
     faults
@@ -72,20 +72,20 @@ async fn acknowledged_media_survives_kills_and_deleted_media_does_not() {
     assert!(faults.is_empty(), "{} faults with seed {seed}", faults.len());
 }
 
-/// The harness must find known faults: one that finds nothing may be blind.
+/// The harness must find known faults. Otherwise, a run without findings would prove nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_test_detects_components_with_a_known_fault() {
     let directory = tempfile::tempdir().unwrap();
     for (number, what, expected) in [
         (1, "acknowledges before the sidecar is written", &[Fault::Lost][..]),
         (2, "trusts the saved index more than sidecars", &[Fault::Lost, Fault::Wrong]),
-        (3, "ignores what it cannot delete", &[Fault::Unreported, Fault::Reappeared]),
+        (3, "ignores files that it cannot delete", &[Fault::Unreported, Fault::Reappeared]),
     ] {
         let component = directory.path().join(format!("{number}.wasm"));
         std::fs::write(&component, cache_with_fault(number)).unwrap();
         println!("a component that {what}:");
         let is_caught = |findings: &Findings| expected.iter().any(|fault| findings.count(*fault) > 0);
         let faults = run(seed(), MUTANT_ROUNDS, Some(component), is_caught).await;
-        assert!(faults.iter().any(|(fault, _)| expected.contains(fault)), "nobody noticed a component that {what}");
+        assert!(faults.iter().any(|(fault, _)| expected.contains(fault)), "the crash test did not detect a component that {what}");
     }
 }

@@ -1,4 +1,4 @@
-//! The valid responses for each URL: the harness's own record of what was acknowledged.
+//! The valid responses for each URL, from the harness's own record of acknowledged changes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +11,7 @@ use tokio::sync::RwLock;
 /// A version of the media of a URL, or `None` if nothing is stored.
 pub type State = Option<u32>;
 
-/// Sizes of media in bytes. Most versions of a URL have the same size, so that a size proves nothing.
+/// Sizes of media in bytes. Most versions of a URL have the same size, so the size proves nothing.
 const LENGTHS: [usize; 6] = [600, 3_000, 4_096, 20_000, 70_000, 150_000];
 
 /// The length of the prefix of media.
@@ -54,7 +54,7 @@ pub enum Contradiction {
     Lost,
     /// Deleted media is back.
     Reappeared,
-    /// The media is not what it should be.
+    /// The media is not a possible version.
     Wrong,
 }
 
@@ -74,7 +74,7 @@ impl Subject {
         self.version.fetch_add(1, Ordering::SeqCst) + 1
     }
 
-    /// The media of a version. It contains the number of its URL and its version.
+    /// The media of a version. It contains the numbers of the subject and of the version.
     pub fn media(&self, version: u32) -> Media {
         let (magic, mimetype, extension): (&[u8; MAGIC], _, _) = match version % 2 {
             0 => (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png", "png"),
@@ -92,7 +92,7 @@ impl Subject {
         (self.media(version) == *media).then_some(version)
     }
 
-    /// The current moment: the response to a request sent now may have any state from here on.
+    /// The current position in the history. The response to a request sent now may have any state from here on.
     pub fn now(&self) -> usize {
         self.history().len() - 1
     }
@@ -121,13 +121,13 @@ impl Subject {
         self.history().push(states.into_iter().collect());
     }
 
-    /// Forgets past states, once no request from then is in progress.
+    /// Forgets past states. No request that was sent at that time may still be in progress.
     pub fn forget_the_past(&self) {
         let possible = self.possible();
         *self.history() = vec![possible];
     }
 
-    /// Checks whether a response may have this state.
+    /// Checks whether the response to a request sent at the position `since` may have this state.
     pub fn check(&self, since: usize, observed: State) -> Result<(), Contradiction> {
         let history = self.history();
         let possible: BTreeSet<&State> = history[since..].iter().flatten().collect();
@@ -139,7 +139,7 @@ impl Subject {
         }
     }
 
-    /// Checks whether this state was possible at a moment.
+    /// Checks whether this state was possible at a position in the history.
     pub fn was(&self, at: usize, observed: State) -> Result<(), Contradiction> {
         if self.history()[at].contains(&observed) { Ok(()) } else { Err(Contradiction::Lost) }
     }
@@ -170,7 +170,7 @@ fn response_is_valid_if_its_state_was_possible_since_the_request() {
 }
 
 #[test]
-fn media_is_recognised_if_bytes_type_and_name_are_of_one_version() {
+fn media_is_recognised_if_bytes_type_and_name_belong_to_one_version() {
     let subject = Subject::new("u".into(), Kind::Put, 3);
     assert_eq!(subject.media(1).bytes.len(), subject.media(2).bytes.len());
     assert_eq!([1, 2].map(|version| subject.recognise(&subject.media(version))), [Some(1), Some(2)]);

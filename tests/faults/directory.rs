@@ -1,4 +1,4 @@
-//! A directory as an interrupted service leaves it, in which the next start has all its possible work to do.
+//! A directory as an interrupted service may leave it behind. It gives the next start every kind of work that a start can have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
 
-/// The size of media that is read and written on other threads, and not kept in memory, in bytes.
+/// The size, in bytes, of media that is read and written on other threads and not kept in memory.
 pub const LARGE: usize = 150_000;
 
 /// The stored entries, with their media.
@@ -35,7 +35,7 @@ impl PreparedDirectory {
             cache.close().await.unwrap();
         }
         let directory = rig.directory();
-        // An incomplete write, an incomplete deletion, an unfinished file, and a refresh that only has to be renamed.
+        // An incomplete write, an incomplete deletion, a temporary file, and a refresh whose files only have to be renamed.
         fs::remove_file(sidecar_file(&directory, "test:half")).unwrap();
         fs::remove_file(media_file(&directory, "test:other-half")).unwrap();
         fs::write(media_file(&directory, "test:unfinished").with_extension("json.tmp"), "{").unwrap();

@@ -1,7 +1,7 @@
-//! Every file operation of the cache fails in turn, with each kind of error, or hangs. The results for callers, the reported health of the
-//! cache, and whether it recovers are a row in `docs/faults.md`.
+//! Makes every file operation of the cache fail, one at a time, with each kind of error, or hang. A row in `docs/faults.md` has the results for
+//! callers and the reported health of the cache. After each failure, the cache must recover.
 //!
-//! The operations are observed: the workload runs once without faults.
+//! To find the operations, the workload first runs once without faults.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -23,7 +23,7 @@ use directory::PreparedDirectory;
 use table::{Row, table};
 use workload::{Run, run};
 
-/// The errors, and what the reason must say about each.
+/// The errors, and the words with which the reported reason must describe each of them.
 const ERRORS: [(&str, Errno, &str); 4] = [
     ("EIO", Errno::IO, "input/output error"),
     ("ENOSPC", Errno::NOSPC, "disk is full"),
@@ -31,8 +31,8 @@ const ERRORS: [(&str, Errno, &str); 4] = [
     ("EMFILE", Errno::MFILE, "too many files are open"),
 ];
 
-/// How many times the workload is run until the operation that should hang occurs. On a busy machine, the cache may fail to respond before
-/// it.
+/// How often the workload may be run until the operation that should hang occurs. On a busy machine, the cache may become unresponsive before
+/// it gets to that operation.
 const ATTEMPTS: usize = 3;
 
 /// The number of concurrent runs.
@@ -57,7 +57,7 @@ async fn all<C: Debug, T>(cases: impl IntoIterator<Item = C>, run: impl AsyncFn(
     });
     let outcomes: Vec<Result<T, String>> = runs.buffered(AT_ONCE).collect().await;
     let failed: Vec<&String> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
-    assert!(failed.is_empty(), "these fail, for the reasons above: {failed:#?}");
+    assert!(failed.is_empty(), "these cases failed, for the reasons above: {failed:#?}");
     outcomes.into_iter().flatten().collect()
 }
 
@@ -70,14 +70,14 @@ async fn every_failing_file_operation_behaves_as_documented() {
     let undisturbed = &undisturbed;
     let rows: Vec<Row> = all(cases, async |(operation, (error, errno, words))| {
         let failed = run(directory, Some((operation.clone(), Fault::Error(errno)))).await;
-        assert!(failed.failed > 0, "{operation} did not happen");
+        assert!(failed.failed > 0, "{operation} did not occur");
         Row::new(operation, error, words, undisturbed, &failed)
     })
     .await;
     let expected = table(&rows);
     let documented = workspace_file("docs/faults.md");
     let documented = documented.split("<!-- operations -->\n\n").nth(1).unwrap_or_default();
-    assert_eq!(documented.trim(), expected.trim(), "docs/faults.md has to say:\n\n{expected}\n");
+    assert_eq!(documented.trim(), expected.trim(), "docs/faults.md must have this table:\n\n{expected}\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -92,7 +92,7 @@ async fn hanging_file_operations_are_reported_and_do_not_block_requests() {
                 hung = run(directory, Some((operation.clone(), Fault::Hang))).await;
             }
         }
-        assert!(hung.failed > 0, "{operation} did not happen");
+        assert!(hung.failed > 0, "{operation} did not occur");
         let reported = hung.reported.clone().unwrap_or_default();
         assert!(reported.contains("has not responded"), "{operation}: {reported}");
         for (step, outcome) in &hung.outcomes {

@@ -29,9 +29,9 @@ impl Row {
             assert!(reason.contains(words), "{operation} with {error}: {reason}");
             without_digests(reason.rsplit_once(": ").map_or(reason, |(what, _)| what))
         });
-        // A caller's body is not on the cache's disk, and the caller gets the error.
+        // The body that a caller supplies is not on the cache's disk, so only the caller gets the error.
         let is_silent = reported.is_none() && !callers.is_empty() && !operation.ends_with("body to be stored");
-        assert!(!is_silent, "{operation} with {error}: nobody reports {callers:?}");
+        assert!(!is_silent, "{operation} with {error}: the health does not report {callers:?}");
         let or_none = |text: String, none: &str| if text.is_empty() { none.into() } else { text };
         Self {
             operation,
@@ -42,7 +42,7 @@ impl Row {
     }
 }
 
-/// A reason in which `*` replaces the digest of an entry.
+/// Replaces the digests of entries in a reason with `*`.
 fn without_digests(reason: &str) -> String {
     let words = reason.split(' ').map(|word| match word.split_once('.') {
         Some((stem, rest)) if stem.len() == 64 => format!("*.{rest}"),

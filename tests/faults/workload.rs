@@ -1,4 +1,5 @@
-//! Everything that a cache does with files, step by step, while one operation fails; and the conditions that must hold afterwards.
+//! Makes a cache do everything that it does with files, step by step, while one operation fails, and checks the conditions that must hold
+//! afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,10 +21,10 @@ use media_cache_test_support::soon::soon;
 
 use crate::directory::{LARGE, PreparedDirectory, entries};
 
-/// Enough for all but the last entry.
+/// Enough bytes for all but the last entry.
 const BUDGET: u64 = 800_000;
 
-/// How long a cache may fail to respond, where operations hang.
+/// The time without a response after which a cache counts as unresponsive, in runs where operations hang.
 const MAX_SILENCE: Duration = Duration::from_millis(300);
 
 /// The result for a caller.
@@ -42,7 +43,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether callers get this while the cache does not respond.
+    /// Whether callers may get this outcome while the cache is unresponsive.
     pub fn is_without_the_cache(self) -> bool {
         matches!(self, Self::NotStored | Self::Unavailable | Self::NotLoaded | Self::Hit)
     }
@@ -72,7 +73,7 @@ pub struct Run {
     pub outcomes: Vec<(&'static str, Outcome)>,
     /// The first reason reported for a degraded cache after a step.
     pub reported: Option<String>,
-    /// Operations that succeeded or failed.
+    /// The operations that occurred, whether they succeeded or failed.
     pub seen: BTreeSet<String>,
     /// How many operations failed.
     pub failed: usize,
@@ -85,7 +86,7 @@ impl Run {
     }
 }
 
-/// A cache in use, and what it has acknowledged.
+/// A cache in use, and the changes that it has acknowledged.
 struct Stage<'a> {
     rig: &'a CacheRig,
     directory: PathBuf,
@@ -152,7 +153,7 @@ impl Stage<'_> {
             let outcome = self.put(url, media).await;
             self.step(name, outcome).await;
         }
-        for (name, url) in [("refresh", "test:c"), ("refresh of what is the same", "test:refreshed")] {
+        for (name, url) in [("refresh", "test:c"), ("refresh of unchanged media", "test:refreshed")] {
             let outcome = self.refresh(url).await;
             self.step(name, outcome).await;
         }
@@ -187,7 +188,7 @@ impl Stage<'_> {
                     return Outcome::Done;
                 }
                 match self.cache.health().await {
-                    // If it is degraded for another reason, it may still be loaded.
+                    // If the cache is degraded for another reason, it may still finish loading.
                     Ok(Health::Degraded(degradation))
                         if ["cannot list the directory", "has not responded"]
                             .iter()
@@ -244,7 +245,7 @@ impl Stage<'_> {
             }
             Ok(PutOutcome { not_stored: Some(StoreError::Disk(_) | StoreError::NotReady), .. }) => Outcome::NotStored,
             Err(CacheError::Unavailable(_)) => {
-                // It may still have been stored, later.
+                // The media may still be stored later.
                 self.acknowledged.remove(url);
                 Outcome::Unavailable
             }
@@ -330,28 +331,32 @@ impl Stage<'_> {
         }
     }
 
-    /// Waits until the cache stores again, once nothing fails.
+    /// Waits until the cache stores media again, now that nothing fails.
     async fn recover(&self) {
         recovered(&self.cache, &self.rig.clock).await;
     }
 
-    /// Checks that everything acknowledged holds, except for evicted entries.
+    /// Checks that all acknowledged changes are still in effect, except for entries that were evicted.
     async fn check(&mut self) {
         let evicted = stats(&self.cache).await.evictions + self.cache.load_report().unwrap().evicted;
         let mut missing = Vec::new();
         for (url, expected) in &self.acknowledged {
             match (soon(self.cache.get(url)).await.unwrap(), expected) {
                 (Some(media), Some(expected)) => self.compare(url, &media, expected).await,
-                (Some(_), None) => panic!("{url} was deleted"),
+                (Some(_), None) => panic!("{url} was deleted, but is still served"),
                 (None, Some(_)) => missing.push(*url),
                 (None, None) => {}
             }
         }
-        assert!(missing.len() as u64 <= evicted, "{missing:?} are lost, and {evicted} were evicted; {:?}", self.run);
+        assert!(
+            missing.len() as u64 <= evicted,
+            "{missing:?} are missing, but only {evicted} entries were evicted; {:?}",
+            self.run
+        );
         self.check_files(&self.directory).await;
     }
 
-    /// Checks that the files belong to the entries, and are within the budget.
+    /// Checks that all files belong to entries, and that they are within the budget.
     async fn check_files(&self, directory: &Path) {
         let sizes = async || listed(&self.cache).await.iter().map(|entry| entry.disk_size).sum::<u64>();
         // A write that hung may still be in progress.
@@ -362,7 +367,7 @@ impl Stage<'_> {
         };
         soon(written).await;
         let ((used, _), listed) = (disk_usage(directory), sizes().await);
-        assert!(used == listed && used <= BUDGET, "{used} bytes are used, and {listed} are known; {:?}", self.run);
+        assert!(used == listed && used <= BUDGET, "{used} bytes are used, and the entries account for {listed}; {:?}", self.run);
     }
 
     /// Checks that the same holds after a crash and after a restart.
@@ -376,7 +381,7 @@ impl Stage<'_> {
             for (url, expected) in self.acknowledged.clone() {
                 match (self.cache.get(url).await.unwrap(), expected) {
                     (Some(media), Some(expected)) => self.compare(url, &media, &expected).await,
-                    (Some(_), None) => panic!("{url} was deleted"),
+                    (Some(_), None) => panic!("{url} was deleted, but is still served"),
                     (None, _) => {}
                 }
             }

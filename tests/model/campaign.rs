@@ -18,7 +18,7 @@ use crate::subject::Subject;
 /// A budget that is never reached, and one that is too small, in bytes.
 const BUDGETS: [u64; 2] = [64 << 20, 400 << 10];
 
-/// The number of URLs that are put, and of those that are downloaded.
+/// The number of URLs whose media is put. As many others have media that is downloaded.
 const SUBJECTS: u32 = 28;
 
 /// The maximum number of operations during which the disk fails.
@@ -29,7 +29,7 @@ const PAUSE: u64 = 100;
 
 const ERRORS: [Errno; 4] = [Errno::IO, Errno::NOSPC, Errno::ROFS, Errno::MFILE];
 
-/// A summary for people.
+/// The summary that a run prints.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub operations: u64,
@@ -51,18 +51,18 @@ pub struct Campaign {
     pub subjects: Vec<Subject>,
     pub tally: Tally,
     pub disk: Arc<FaultyDisk>,
-    /// For how many more operations the disk fails.
+    /// The number of operations during which the disk will still fail.
     pub faulty: u64,
     /// Whether files were damaged since the start. Requests that detect damage are counted more than once.
     pub has_damage: bool,
     directory: PathBuf,
     evicts: bool,
     seed: u64,
-    /// Requests since the counters were read last.
+    /// Requests since the counters were last read.
     pub requests: u64,
     /// Hits and misses when the counters were last read.
     counted: u64,
-    /// Evictions in earlier runs, and while this one loaded.
+    /// Evictions that are missing from the counters, because a restart lost them.
     evicted_before: u64,
 }
 
@@ -113,7 +113,7 @@ impl Campaign {
         }
     }
 
-    /// Makes the disk fail: any operation now and then, or one of them always.
+    /// Makes the disk fail: either one kind of operation always, or all kinds at random.
     pub fn begin_faults(&mut self) {
         self.faulty = 1 + self.random.below(FAULTY);
         let errno = ERRORS[self.random.below(ERRORS.len() as u64) as usize];
@@ -126,14 +126,14 @@ impl Campaign {
         });
     }
 
-    /// Makes the disk work again, and waits until the cache has noticed.
+    /// Makes the disk work again, and waits until the cache has recovered.
     pub async fn recover(&mut self) {
         self.faulty = 0;
         self.disk.work();
         recovered(&self.cache, &self.rig.clock).await;
     }
 
-    /// Compares everything with the model. Nothing may fail meanwhile.
+    /// Compares everything with the model. Ends the faults first.
     pub async fn verify(&mut self) {
         if self.faulty > 0 {
             self.recover().await;
@@ -156,7 +156,7 @@ impl Campaign {
         self.compare_counters(&stats);
     }
 
-    /// Checks that every request was a hit or a miss.
+    /// Checks that every request was counted as a hit or a miss.
     fn compare_counters(&mut self, stats: &Stats) {
         if !self.has_damage {
             assert_eq!(stats.hits + stats.misses, self.counted + self.requests, "hits and misses, {}", self.context());
@@ -170,7 +170,7 @@ impl Campaign {
         status.cache
     }
 
-    /// Checks that a missing entry was evicted.
+    /// Checks that there were enough evictions to explain a missing entry.
     pub async fn miss(&mut self, number: usize) {
         self.tally.missing += 1;
         self.tally.evicted = self.evicted_before + self.stats().await.evictions;
@@ -179,12 +179,12 @@ impl Campaign {
         assert!(missing <= evicted, "{subject:?} is lost, {missing} are missing, {evicted} were evicted, {}", self.context());
     }
 
-    /// Ends the run in one of several ways, and opens the directory again, perhaps with another budget, or while the disk fails.
+    /// Closes or kills the cache, and opens the directory again, possibly with another budget or while the disk fails.
     pub async fn restart(&mut self) {
         let is_kill = self.random.below(2) == 0;
         let counts = self.stats().await;
         if is_kill {
-            // Only the files of this moment remain.
+            // Only the files as they are now remain.
             let to = self.rig.root().join(self.tally.operations.to_string());
             copy_files(&self.directory, &to);
             let _ = self.cache.close().await;
@@ -204,7 +204,7 @@ impl Campaign {
         if !was_faulty {
             soon(self.cache.loaded()).await.unwrap();
         }
-        // The last changes of counters may be missing, including evictions.
+        // The latest changes to the counters, including evictions, may be lost.
         let now = self.stats().await;
         let lost = counts.evictions.saturating_sub(now.evictions);
         self.evicted_before += lost;
@@ -217,7 +217,7 @@ impl Campaign {
         }
     }
 
-    /// The media file of an entry, to damage it.
+    /// The media file of an entry.
     pub fn media_file(&self, number: usize) -> PathBuf {
         media_cache_test_support::cache_directory::media_file(&self.directory, &self.subjects[number].url)
     }

@@ -1,9 +1,9 @@
 //! Random operations on a cache, one after the other, compared with a model: no body is wrong, nothing acknowledged is lost unless it was
-//! evicted, nothing deleted returns, the counters add up, and the budget is kept. Meanwhile the cache is closed, killed and opened again,
-//! its policy is replaced, its disk fails, and files are damaged.
+//! evicted, nothing deleted reappears, the counters add up, and the budget is never exceeded. In between, the cache is closed, killed and
+//! reopened, its policy is replaced, its disk fails, and files are damaged.
 //!
-//! `MEDIA_CACHE_MODEL_OPERATIONS` is the number of operations, and `MEDIA_CACHE_MODEL_SEED` the seed of the random numbers, which repeats a
-//! run. A failure prints both.
+//! `MEDIA_CACHE_MODEL_OPERATIONS` sets the number of operations. `MEDIA_CACHE_MODEL_SEED` sets the seed of the random numbers, to repeat a run.
+//! The test prints both.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -19,7 +19,7 @@ use campaign::Campaign;
 const OPERATIONS: u64 = 12_000;
 
 fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, and has to be a number")))
+    std::env::var(name).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{name} is {value:?}, but must be a number")))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,4 @@
-//! The operations, and what each of them implies for its URLs.
+//! The operations, and their effects on the possible states of the URLs.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -31,7 +31,7 @@ enum Operation {
     Verify,
 }
 
-/// How often each operation is chosen. An operation is added here, and in [`Campaign::random_operation`].
+/// The relative frequency of each operation. To add an operation, add it here and in [`Campaign::random_operation`].
 const WEIGHTS: [(Operation, u64); 16] = [
     (Operation::Get, 280),
     (Operation::GetOrDownload, 200),
@@ -95,7 +95,7 @@ impl Campaign {
         WEIGHTS.iter().find_map(at).unwrap()
     }
 
-    /// Checks that served media is a possible version, which is then the only possible one.
+    /// Checks that the served media is a possible version. If it came from the cache, it is from then on the only possible one.
     async fn served(&mut self, number: usize, media: &Media) {
         let bytes = body(media).await;
         let subject = &self.subjects[number];
@@ -149,7 +149,7 @@ impl Campaign {
         self.served(number, media).await;
     }
 
-    /// Sends many requests at once.
+    /// Sends several requests concurrently.
     async fn burst(&mut self) {
         let picks: Vec<usize> = (0..8).map(|_| self.random.below(self.subjects.len() as u64) as usize).collect();
         let numbers: Vec<usize> = picks.into_iter().filter(|number| self.subjects[*number].has_origin).collect();
@@ -160,7 +160,7 @@ impl Campaign {
             let media = answer.unwrap();
             self.note(number, format!("get or download in a burst: {:?}", media.source));
             if media.source == Source::Origin || !self.subjects[number].must_be_stored() {
-                // One of these requests may have stored it, and another may have evicted it.
+                // One of these requests may have stored the media, and another may have evicted it.
                 let version = self.subjects[number].version;
                 self.subjects[number].may_be(Some(version));
                 if self.subjects[number].must_be_stored() && self.faulty == 0 {
@@ -170,7 +170,7 @@ impl Campaign {
             }
             self.served(number, &media).await;
             if media.source != Source::Origin {
-                // Another of these requests may have evicted it.
+                // Another of these requests may have evicted the entry.
                 self.subjects[number].may_be(None);
             }
         }
@@ -199,7 +199,7 @@ impl Campaign {
             }
             PutOutcome { not_stored: Some(StoreError::Refused), .. } => self.not_found(number).await,
             PutOutcome { not_stored: Some(StoreError::Disk(_) | StoreError::NotReady), .. } if self.faulty > 0 => {
-                // The next start may find a part of it.
+                // The files may be complete enough for the next start to find the entry.
                 self.subjects[number].may_be(Some(version));
             }
             PutOutcome { not_stored: Some(error), .. } => panic!("{error:?}, {}", self.context()),
@@ -219,11 +219,11 @@ impl Campaign {
         let outcome = self.cache.refresh(&subject.url).await.unwrap();
         self.note(number, format!("refresh to {version}: modified: {}, not stored: {:?}", outcome.modified, outcome.not_stored));
         let subject = &mut self.subjects[number];
-        assert!(body(&outcome.media).await == subject.media(version), "a refresh has another body, {}", self.context());
+        assert!(body(&outcome.media).await == subject.media(version), "a refresh returned a wrong body, {}", self.context());
         let subject = &mut self.subjects[number];
         match outcome.not_stored {
             None => subject.is(Some(version)),
-            // If it is not stored, it may have been evicted meanwhile, or the policy may have refused it.
+            // The old version may have been evicted in the meantime, or the policy may have refused the new one.
             Some(StoreError::Refused) => {
                 subject.may_be(None);
                 subject.may_be(Some(version));
@@ -263,7 +263,7 @@ impl Campaign {
             }
         }
         for subject in self.subjects.iter_mut().filter(|subject| matches(&subject.url)) {
-            // An entry that could not be read at loading is in no index.
+            // An entry that could not be read during the load is not in the index.
             if removed.is_ok() && !is_faulty { subject.is(None) } else { subject.may_be(None) }
         }
     }
@@ -286,13 +286,13 @@ impl Campaign {
     async fn swap_component(&mut self) {
         match self.cache.swap_component(ENGINE.built_in_cache().unwrap()).await {
             Ok(_) => self.tally.component_swaps += 1,
-            // Another component would not know what the active one has not saved.
+            // The new component could not know the changes that the active one has failed to save.
             Err(_) if self.faulty > 0 => {}
-            Err(error) => panic!("the component cannot be replaced: {error}, {}", self.context()),
+            Err(error) => panic!("cannot replace the component: {error}, {}", self.context()),
         }
     }
 
-    /// Changes a byte of an entry, as another program might. Entries in memory stay valid.
+    /// Changes a byte of an entry, as another program might. Entries in memory remain valid.
     fn damage(&mut self, number: usize) {
         let Ok(file) = File::options().read(true).write(true).open(self.media_file(number)) else { return };
         let mut byte = [0];

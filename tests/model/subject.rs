@@ -13,18 +13,18 @@ const LENGTHS: [usize; 7] = [1, 500, 4_096, 4_097, 9_000, 20_000, 70_000];
 /// The number of past operations that are kept.
 const HISTORY: usize = 12;
 
-/// A URL, and what may be stored for it.
+/// A URL, and the versions of its media that may be stored.
 #[derive(Debug)]
 pub struct Subject {
     pub number: u32,
     pub url: String,
-    /// Whether the cache downloads it. Otherwise it is put.
+    /// Whether the cache downloads the media. Otherwise, the test puts it.
     pub has_origin: bool,
     /// The latest version.
     pub version: u32,
     /// The states that are possible now.
     pub possible: BTreeSet<State>,
-    /// The latest operations, for messages of failures.
+    /// The latest operations, for failure messages.
     history: VecDeque<String>,
 }
 
@@ -35,7 +35,7 @@ impl Subject {
         Self { number, url: format!("test:{kind}/{number}"), has_origin, version: 1, possible, history: VecDeque::new() }
     }
 
-    /// The media of a version. All versions of a URL have the same size, so that a size proves nothing.
+    /// The media of a version. All versions of a URL have the same size, so the size proves nothing.
     pub fn media(&self, version: u32) -> Vec<u8> {
         let length = LENGTHS[self.number as usize % LENGTHS.len()];
         if length == 1 {
@@ -60,12 +60,12 @@ impl Subject {
         }
     }
 
-    /// Records that it has this state.
+    /// Records that this is the only possible state.
     pub fn is(&mut self, state: State) {
         self.possible = BTreeSet::from([state]);
     }
 
-    /// Records that it may also have this state.
+    /// Records that this state is also possible.
     pub fn may_be(&mut self, state: State) {
         self.possible.insert(state);
     }

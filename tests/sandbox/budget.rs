@@ -45,7 +45,7 @@ async fn other_blocks(cache: &MediaCache) -> u64 {
     (stats(cache).await.other_disk_bytes - LOG) / BLOCK
 }
 
-/// Saves twice: additions to the index log by the first save count in the second.
+/// Saves twice: the second save counts what the first one added to the index log.
 async fn save_twice(cache: &MediaCache) {
     for _ in 0..2 {
         cache.checkpoint().await.unwrap();
@@ -75,7 +75,7 @@ async fn other_files_beyond_the_reserve_reduce_the_entry_budget() {
     let cache = rig.open_with(|builder| budget(builder, 10, 0)).await;
     urls_of(&cache, 5).await;
     save_twice(&cache).await;
-    assert_eq!(stats(&cache).await.entries, 4, "a block of log is too much");
+    assert_eq!(stats(&cache).await.entries, 4, "the index log takes a block that an entry needs");
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn spooled_body_counts_while_it_arrives_and_is_stored_without_a_copy() {
     assert!(outcome.not_stored.is_none(), "{:?}", outcome.not_stored);
     assert_eq!(fs::read(media_file(&rig.directory(), "test:video")).unwrap(), noise(1, 10 * BLOCK as usize));
     assert_eq!((other_blocks(&cache).await, stats(&cache).await.disk_bytes), (0, 11 * BLOCK));
-    // It is the same file, so a write to it shows in the body that arrived.
+    // Both are the same file, so a write to the entry is visible in the spooled body.
     fs::write(media_file(&rig.directory(), "test:video"), [b'x'; 10 * BLOCK as usize]).unwrap();
     assert_eq!(media.body.bytes().await.unwrap(), [b'x'; 10 * BLOCK as usize][..]);
 }
@@ -135,7 +135,7 @@ async fn body_beyond_the_spool_allowance_is_still_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 64, 32)).await;
     let media = arrived(&cache, 25).await;
-    assert_eq!(other_blocks(&cache).await, 0, "three quarters of what is reserved are for arriving bodies");
+    assert_eq!(other_blocks(&cache).await, 0, "arriving bodies may use three quarters of the reserve");
     assert!(cache.put_media("test:video", media).await.unwrap().not_stored.is_none());
     assert_eq!(files_exist(&rig.directory(), "test:video"), BOTH);
     assert_eq!(stats(&cache).await.disk_bytes, 26 * BLOCK);
@@ -173,8 +173,8 @@ async fn eviction_keeps_free_space_above_the_floor() {
     fs::write(rig.directory().join("foreign"), noise(1, 2 * SMALL as usize)).unwrap();
     cache.checkpoint().await.unwrap();
     let evicted = stats(&cache).await;
-    assert!((5..=6).contains(&evicted.entries), "there may be an index log of a block: {evicted:?}");
-    // Other programs may see free space later, and so may the cache.
+    assert!((5..=6).contains(&evicted.entries), "the index log may take up a block: {evicted:?}");
+    // The file system may report freed space late, so the cache waits before it evicts more.
     rig.clock.advance(Duration::from_secs(9));
     save_twice(&cache).await;
     assert_eq!(stats(&cache).await.entries, evicted.entries);
@@ -189,7 +189,7 @@ async fn eviction_keeps_free_space_above_the_floor() {
     soon(cache.close()).await.unwrap();
 }
 
-/// A directory on another file system than that of a rig. `None` if the test is to be skipped.
+/// A directory that is not on the rig's file system. `None` if the test must be skipped.
 fn elsewhere(rig: &CacheRig) -> Option<TempDir> {
     let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
     let shared_memory = Path::new("/dev/shm");
@@ -207,7 +207,7 @@ async fn body_spooled_on_another_file_system_frees_its_space_there_once_stored()
         let expected = noise(1, (3 * BLOCK) as usize);
         let outcome = cache.put_media("test:put", arrived(&cache, 3).await).await.unwrap();
         assert!(outcome.not_stored.is_none(), "{items}: {:?}", outcome.not_stored);
-        // The body counts as arriving while it may still be sent.
+        // The body counts as arriving until nothing can read it any more.
         eventually(|| spool.arriving_bytes() == 0).await;
         assert_eq!(body(&outcome.media).await, expected, "{items}");
         for refresh in [false, true] {

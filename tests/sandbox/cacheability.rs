@@ -1,4 +1,4 @@
-//! Cacheability, and what the origin said about it, are stored with the entry and survive restarts.
+//! The cacheability, lifetime and validators from the origin are stored with the entry and survive restarts.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn media(cacheability: Cacheability) -> FetchedMedia {
 
 #[tokio::test]
 async fn private_media_stays_private_after_a_restart() {
-    // Once with the log, and once from the sidecar alone.
+    // Once with the index log, and once with the sidecar alone.
     for with_log in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;

@@ -19,7 +19,7 @@ async fn every_call_on_a_closed_cache_fails_with_closed() {
     let clone = cache.clone();
     cache.close().await.unwrap();
     for cache in [cache, clone] {
-        // The first entry is resident, and still not served.
+        // The first entry is resident, but it is not served either.
         assert!(matches!(cache.get("test:a").await, Err(CacheError::Closed)));
         assert!(matches!(cache.get_or_download("test:b").await, Err(CacheError::Closed)));
         assert!(matches!(cache.put("test:b", "bytes", "text/plain", "b.txt").await, Err(CacheError::Closed)));
@@ -50,8 +50,8 @@ async fn close_waits_for_a_download_in_progress_and_stores_it() {
         }
     };
     soon(arrived).await;
-    assert!(closing.as_mut().now_or_never().is_none(), "it waits");
-    assert!(matches!(cache.get("test:b").await, Err(CacheError::Closed)), "although it is at hand still");
+    assert!(closing.as_mut().now_or_never().is_none(), "the close waits for the download");
+    assert!(matches!(cache.get("test:b").await, Err(CacheError::Closed)), "although the entry is resident");
     latch.open();
     let (answer, closed) = soon(async { (asker.await, closing.await) }).await;
     assert_eq!(body(&answer.unwrap()).await, text("test:a"));
@@ -78,7 +78,7 @@ async fn dropping_the_last_clone_closes_the_cache() {
 }
 
 #[tokio::test]
-async fn closed_empty_cache_leaves_only_its_lock_and_its_index_log() {
+async fn closing_an_empty_cache_leaves_only_its_lock_and_index_log_behind() {
     let rig = CacheRig::create();
     rig.open().await.close().await.unwrap();
     let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
@@ -101,7 +101,7 @@ async fn close_completes_under_continuous_hits_while_a_download_ends() {
         latch.reached().await;
         let hammer = std::thread::spawn({
             let cache = cache.clone();
-            // As long as these need no call of the component, they are ready at once.
+            // These hits need no call to the component, so they are ready immediately until the cache is closed.
             move || while let Some(Ok(Some(_))) = cache.get("test:a").now_or_never() {}
         });
         latch.open();

@@ -1,4 +1,4 @@
-//! Files that are missing, truncated or changed when they are requested: a miss, never wrong bytes.
+//! A request for an entry whose files are missing, truncated or changed is a miss, and never returns wrong bytes.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::cache_state::{order, stats};
 use media_cache_test_support::scripted_origin::text;
 
-/// A cache that must read from disk, with one entry.
+/// A cache with one entry and no residents, so that requests read from disk.
 async fn with_one_entry() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
@@ -19,14 +19,14 @@ async fn with_one_entry() -> (CacheRig, MediaCache) {
     (rig, cache)
 }
 
-/// Requests the damaged entry in both ways.
+/// Requests the damaged entry with `get` and `get_or_download`, and asserts that it is dropped and then fetched again.
 async fn assert_dropped(rig: &CacheRig, cache: &MediaCache) {
     assert!(cache.get("test:a").await.unwrap().is_none());
     assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
     let dropped = stats(cache).await;
     assert_eq!((dropped.damaged, dropped.hits, dropped.misses), (1, 0, 2));
     assert_eq!((dropped.entries, dropped.disk_bytes, dropped.media_bytes), (0, 0, 0));
-    assert_eq!(dropped.evictions, 0, "nobody evicted it");
+    assert_eq!(dropped.evictions, 0, "it was dropped, not evicted");
 
     let media = cache.get_or_download("test:a").await.unwrap();
     assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Origin));
@@ -36,14 +36,14 @@ async fn assert_dropped(rig: &CacheRig, cache: &MediaCache) {
 }
 
 #[tokio::test]
-async fn an_entry_whose_file_is_gone_is_a_miss() {
+async fn entry_whose_media_file_is_missing_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     fs::remove_file(media_file(&rig.directory(), "test:a")).unwrap();
     assert_dropped(&rig, &cache).await;
 }
 
 #[tokio::test]
-async fn an_entry_whose_file_is_short_is_a_miss() {
+async fn entry_whose_media_file_is_too_short_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     let whole = text("test:a");
     fs::write(media_file(&rig.directory(), "test:a"), &whole[..whole.len() - 1]).unwrap();
@@ -51,7 +51,7 @@ async fn an_entry_whose_file_is_short_is_a_miss() {
 }
 
 #[tokio::test]
-async fn an_entry_whose_file_is_longer_is_a_miss() {
+async fn entry_whose_media_file_is_too_long_is_a_miss() {
     let (rig, cache) = with_one_entry().await;
     fs::write(media_file(&rig.directory(), "test:a"), [text("test:a").as_slice(), b"!"].concat()).unwrap();
     assert_dropped(&rig, &cache).await;
@@ -88,7 +88,7 @@ async fn changed_bytes_are_detected_in_entries_kept_as_open_files() {
 }
 
 #[tokio::test]
-async fn a_link_in_place_of_the_file_is_not_followed() {
+async fn a_link_in_place_of_a_media_file_is_not_followed() {
     let (rig, cache) = with_one_entry().await;
     let target = rig.root().join("elsewhere");
     fs::write(&target, text("test:a")).unwrap();

@@ -1,4 +1,4 @@
-//! Failed downloads: how long they are remembered, and what callers learn.
+//! Failed downloads: how long they are remembered, and which errors callers get.
 
 use std::time::Duration;
 
@@ -56,16 +56,16 @@ async fn each_failure_kind_is_remembered_for_its_ttl_and_returned_unchanged() {
         assert_eq!(failure(&cache, url).await, expected);
         if !time.is_zero() {
             rig.origin.fails(url, FetchError::OriginStatus(599));
-            assert_eq!(failure(&cache, url).await, expected, "as it is remembered");
+            assert_eq!(failure(&cache, url).await, expected, "the failure is remembered");
             rig.clock.advance(time - MILLISECOND);
-            assert_eq!(failure(&cache, url).await.kind(), expected.kind(), "{url} a moment before its time is over");
+            assert_eq!(failure(&cache, url).await.kind(), expected.kind(), "{url}, just before the failure expires");
             assert_eq!(rig.origin.requests(url), 1, "{url}");
             rig.clock.advance(MILLISECOND);
         }
         failure(&cache, url).await;
-        assert_eq!(rig.origin.requests(url), 2, "{url} is asked for again");
+        assert_eq!(rig.origin.requests(url), 2, "{url} is requested again");
     }
-    assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "all of them were tried");
+    assert_eq!(FailureKind::ALL.map(FailureKind::name), kinds().map(|(failure, _)| failure.name()), "the test covers every kind");
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.download_failures, stats.remembered_failures), (3 * 2 + 19 * 4, 2 * 22, 2 * 19));
 }
@@ -77,10 +77,10 @@ async fn remembered_unavailable_failure_reports_the_remaining_retry_after() {
     for (asked, left) in [(None, 5), (Some(0), 1), (Some(30), 30), (Some(600), 600)] {
         let url = &format!("test:{asked:?}");
         rig.origin.fails(url, unavailable(asked));
-        assert_eq!(failure(&cache, url).await, unavailable(asked), "as the origin said it");
+        assert_eq!(failure(&cache, url).await, unavailable(asked), "the first error has the origin's value");
         assert_eq!(failure(&cache, url).await, unavailable(Some(left)));
         rig.clock.advance(MILLISECOND);
-        assert_eq!(failure(&cache, url).await, unavailable(Some(left)), "a second that has begun counts");
+        assert_eq!(failure(&cache, url).await, unavailable(Some(left)), "the remaining time is rounded up to whole seconds");
         rig.clock.advance(Duration::from_secs(u64::from(left) - 1));
         assert_eq!(failure(&cache, url).await, unavailable(Some(1)));
         assert_eq!(rig.origin.requests(url), 1);
@@ -91,7 +91,7 @@ async fn remembered_unavailable_failure_reports_the_remaining_retry_after() {
 }
 
 #[tokio::test]
-async fn retry_after_of_an_origin_is_capped_at_the_configured_maximum() {
+async fn retry_after_from_the_origin_is_capped_at_the_configured_maximum() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_retry_after(Duration::from_secs(20))).await;
     rig.origin.fails("test:a", unavailable(Some(u32::MAX)));
@@ -166,7 +166,7 @@ async fn put_media_is_served_despite_a_remembered_failure() {
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Gone);
     failure(&cache, "test:a").await;
-    cache.put("test:a", "brought along", "text/plain", "a.txt").await.unwrap();
+    cache.put("test:a", "uploaded", "text/plain", "a.txt").await.unwrap();
     fill(&cache, &["test:a"]).await;
     assert_eq!(rig.origin.requests("test:a"), 1);
 }
@@ -177,7 +177,7 @@ async fn long_failure_message_is_truncated() {
     let cache = rig.open().await;
     rig.origin.fails("test:a", FetchError::Other("a very long story ".repeat(10_000)));
     for _ in 0..2 {
-        let FetchError::Other(text) = failure(&cache, "test:a").await else { panic!("another failure") };
+        let FetchError::Other(text) = failure(&cache, "test:a").await else { panic!("unexpected kind of failure") };
         assert!(text.starts_with("a very long story ") && text.ends_with('…') && text.len() < 600, "{} bytes", text.len());
     }
 }

@@ -19,7 +19,7 @@ async fn cache_without_its_directory_serves_from_memory_and_from_the_origin() {
     let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
     fill(&cache, &["test:a", "test:b"]).await;
     fs::remove_dir_all(rig.directory()).unwrap();
-    assert_eq!(cache.get("test:b").await.unwrap().unwrap().source, Source::Memory, "what is at hand is served");
+    assert_eq!(cache.get("test:b").await.unwrap().unwrap().source, Source::Memory, "residents are still served");
     assert!(cache.get("test:a").await.unwrap().is_none());
     for url in ["test:a", "test:c", "test:c"] {
         let media = cache.get_or_download(url).await.unwrap();
@@ -32,14 +32,14 @@ async fn cache_without_its_directory_serves_from_memory_and_from_the_origin() {
     assert!(matches!(cache.checkpoint().await, Err(CacheError::Store(StoreError::Disk(_)))));
     let stats = stats(&cache).await;
     assert_eq!((stats.store_failures, stats.damaged, stats.stored), (4, 1, 2));
-    assert_eq!(cache.status().await.unwrap().blob_handles, 2, "the bytes of one entry, and its file");
+    assert_eq!(cache.status().await.unwrap().blob_handles, 2, "one for the bytes of the resident entry, one for its file");
     assert!(matches!(soon(cache.close()).await, Err(CacheError::Store(StoreError::Disk(_)))));
     assert!(!rig.directory().exists());
 }
 
 #[tokio::test]
 async fn media_that_cannot_be_written_is_served_and_leaves_no_files_behind() {
-    // A directory has one of the names that a write needs.
+    // A directory occupies one of the names that a write needs.
     for name in ["dat", "json.tmp", "json"] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
@@ -88,7 +88,7 @@ async fn put_that_cannot_be_written_returns_the_disk_error() {
 }
 
 #[tokio::test]
-async fn a_body_that_becomes_shorter_while_it_is_stored_is_not_stored() {
+async fn a_body_that_shrinks_while_being_written_is_not_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let path = rig.root().join("upload");
@@ -128,7 +128,7 @@ async fn out_of_file_descriptors() {
     }
     drop(cache.get("test:a").await.unwrap());
     drop(hoard);
-    assert_eq!(stats(&cache).await.damaged, 0, "nothing is wrong with the entry");
+    assert_eq!(stats(&cache).await.damaged, 0, "the entry is not damaged");
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, text("test:a"));
 }
@@ -145,5 +145,5 @@ async fn failed_writes_release_their_reserved_space() {
     fill(&cache, &["test:c", "test:d"]).await;
     let stats = stats(&cache).await;
     assert_eq!((stats.disk_bytes, stats.evictions, stats.store_failures), (4 * SMALL, 0, 10));
-    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "the policy was told that it is not there");
+    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "the policy learned that the entry is not stored");
 }

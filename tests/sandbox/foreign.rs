@@ -1,5 +1,4 @@
-//! What a start finds in the directory besides complete entries: broken files of the cache are removed, and files of other programs are not
-//! touched.
+//! When the cache starts, it removes its own incomplete files from the directory, and does not touch the files of other programs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -39,7 +38,7 @@ async fn leftovers_of_interrupted_writes_are_removed() {
     assert_eq!(disk_usage(&directory), (SMALL, 2));
 }
 
-/// Opens a directory with a valid entry and another that `damage` has damaged, which must be removed.
+/// Opens a directory with one valid entry and one that `damage` has damaged, and asserts that only the damaged one is removed.
 async fn assert_dropped(what: &str, damage: impl FnOnce(&Path)) {
     let rig = CacheRig::create();
     let directory = rig.directory();
@@ -75,12 +74,12 @@ async fn entry_with_an_invalid_sidecar_is_dropped() {
     let sidecars: [(&str, Vec<u8>); 9] = [
         ("empty", Vec::new()),
         ("cut short", whole.as_bytes()[..40].to_vec()),
-        ("zeros, as a crash leaves them", vec![0; 100]),
+        ("zeros, as left behind by a crash", vec![0; 100]),
         ("a list", b"[]".to_vec()),
-        ("no JSON", b"\x89PNG\r\n\x1a\n".to_vec()),
+        ("not JSON", b"\x89PNG\r\n\x1a\n".to_vec()),
         ("without URL", br#"{"ts": 1.5, "size": 5}"#.to_vec()),
         ("without size", br#"{"url": "test:bad", "ts": 1.5}"#.to_vec()),
-        ("a size below zero", br#"{"url": "test:bad", "ts": 1.5, "size": -5}"#.to_vec()),
+        ("a negative size", br#"{"url": "test:bad", "ts": 1.5, "size": -5}"#.to_vec()),
         ("endless", [whole.as_bytes(), &vec![b' '; 200_000]].concat()),
     ];
     for (what, content) in sidecars {
@@ -90,7 +89,7 @@ async fn entry_with_an_invalid_sidecar_is_dropped() {
 
 #[tokio::test]
 async fn entry_with_the_sidecar_of_another_url_is_dropped() {
-    assert_dropped("a copy of another's", |dir| {
+    assert_dropped("a copy of another entry's sidecar", |dir| {
         fs::copy(sidecar_file(dir, "test:good"), sidecar_file(dir, "test:bad")).unwrap();
     })
     .await;
@@ -156,7 +155,7 @@ async fn foreign_files_are_left_unchanged() {
         after.remove(OsStr::new(name));
     }
     let names: Vec<_> = after.into_keys().collect();
-    assert_eq!(names, [".media-cache", "media-cache.lock", "subdirectory"], "and of ours there is nothing left");
+    assert_eq!(names, [".media-cache", "media-cache.lock", "subdirectory"], "the cache left nothing else behind");
     assert_eq!(listing(&directory.join("subdirectory")), inside);
     assert_eq!(fs::read(directory.join("subdirectory/deeper/file.tmp")).unwrap(), b"nor is this");
 }

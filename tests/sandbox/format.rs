@@ -1,4 +1,4 @@
-//! The directory is shared with other implementations of its format: we read their entries, and they can read ours.
+//! Other implementations of the format can share the directory: the cache reads their entries, and they can read its entries.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::fetched;
 use serde::Deserialize;
 
-/// URL, media, type, file name, time: as Python writes them, in the order of time.
+/// URL, media, type, file name and time, as Python writes them, oldest first.
 const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
     ("https://example.com/tiny", b"1e-05", "image/png", "tiny.png", "1e-05"),
     ("https://example.com/one", b"1", "image/png", "one.png", "1"),
@@ -35,18 +35,18 @@ const THEIRS: [(&str, &[u8], &str, &str, &str); 9] = [
 async fn entries_written_by_another_implementation_are_loaded_and_served() {
     let rig = CacheRig::create();
     let directory = rig.directory();
-    // Not written in the order of time.
+    // Not written in chronological order.
     for (url, media, mimetype, filename, ts) in THEIRS.iter().rev() {
         write_python_entry(&directory, url, media, mimetype, filename, ts);
     }
     let cache = rig.open().await;
     let report = cache.load_report().unwrap();
     assert_eq!((report.entries, report.damaged, report.leftovers, report.from_index), (9, 0, 0, 0));
-    assert_eq!(order(&cache).await, THEIRS.map(|(url, ..)| url), "the oldest is the coldest");
-    assert_eq!(stats(&cache).await.disk_bytes, 9 * SMALL - 4096, "one has no media at all");
+    assert_eq!(order(&cache).await, THEIRS.map(|(url, ..)| url), "the oldest entry is the coldest");
+    assert_eq!(stats(&cache).await.disk_bytes, 9 * SMALL - 4096, "the media of one entry is empty");
     for (url, media, mimetype, filename, ts) in THEIRS {
         let found = cache.get(url).await.unwrap().unwrap();
-        // Other implementations write file names that are paths. These are made safe.
+        // Other implementations may write paths as file names. The cache makes them safe.
         let safe = filename.rsplit('\\').next().unwrap().trim();
         assert_eq!((body(&found).await, found.mimetype(), found.filename()), (media.to_vec(), mimetype, safe), "{url}");
         let stored = UNIX_EPOCH + Duration::from_millis((ts.parse::<f64>().unwrap() * 1000.0).round() as u64);
@@ -69,7 +69,10 @@ async fn files_written_by_another_implementation_are_never_modified() {
     }
     cache.close().await.unwrap();
     let after = listing(&directory);
-    assert!(before.iter().all(|(name, content)| after.get(name) == Some(content)), "not a byte of theirs has changed");
+    assert!(
+        before.iter().all(|(name, content)| after.get(name) == Some(content)),
+        "none of the other implementation's files has changed"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +121,7 @@ async fn sidecar_with_an_unpaired_surrogate_in_its_file_name_is_loaded() {
     let rig = CacheRig::create();
     let directory = rig.directory();
     write_python_entry(&directory, "test:a", b"bytes", "image/png", "caf?.png", "1732286259.5");
-    // How Python represents a header byte that it cannot decode, and what it then writes.
+    // Python represents a header byte that it cannot decode as an unpaired surrogate, and writes it as this escape.
     let json = fs::read_to_string(sidecar_file(&directory, "test:a")).unwrap().replace('?', "\\udce9");
     fs::write(sidecar_file(&directory, "test:a"), json).unwrap();
     let cache = rig.open().await;
@@ -126,7 +129,7 @@ async fn sidecar_with_an_unpaired_surrogate_in_its_file_name_is_loaded() {
     assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, b"bytes");
 }
 
-/// Everything that another implementation knows about an entry.
+/// The fields that all implementations share.
 #[derive(Debug, Deserialize)]
 struct FiveFields {
     mimetype: String,
@@ -153,7 +156,7 @@ async fn sidecar_can_be_read_by_a_program_that_knows_only_the_five_shared_fields
     assert_eq!((read.url.as_str(), read.size), (url, 10_000));
     let stored = rig.clock.wall().duration_since(UNIX_EPOCH).unwrap();
     assert!((read.ts - stored.as_secs_f64()).abs() < 0.000_5, "{} is not {stored:?}", read.ts);
-    assert_eq!(fs::read(media_file(&directory, url)).unwrap(), media, "the media as it came, and nothing else");
+    assert_eq!(fs::read(media_file(&directory, url)).unwrap(), media, "the file contains exactly the media");
     let fields: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&json).unwrap();
     let kinds = ["mimetype", "filename", "url"].map(|name| fields[name].is_string());
     assert_eq!(kinds, [true; 3]);
@@ -170,7 +173,7 @@ async fn time_in_whole_seconds_is_written_as_a_float() {
 }
 
 #[tokio::test]
-async fn files_are_named_by_the_sha_256_of_the_url() {
+async fn files_are_named_after_the_sha_256_of_the_url() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["https://example.com/"]).await;

@@ -1,4 +1,4 @@
-//! A disk with less space than the budget allows. Each test mounts a small file system of its own.
+//! A disk that is smaller than the budget. Each test mounts its own small file system.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use media_cache_test_support::soon::{eventually, soon};
 
 use crate::small_disk::SmallDisk;
 
-/// A rig on a small disk. Each entry takes 36 KiB, so that seven fit.
+/// A rig on a small disk. Each entry takes 36 KiB, so seven fit.
 fn rig(urls: &[&str]) -> Option<(SmallDisk, CacheRig)> {
     let rig = CacheRig::create();
     let disk = SmallDisk::mount(&rig.directory())?;
@@ -37,11 +37,11 @@ async fn full_disk_evicts_the_least_recently_used_entry() {
 }
 
 #[tokio::test]
-async fn media_is_served_and_not_stored_when_other_files_fill_the_disk() {
+async fn media_is_served_but_not_stored_when_other_files_fill_the_disk() {
     let Some((_disk, rig)) = rig(&URLS) else { return };
     let cache = rig.open().await;
     let foreign = noise(9, 256 << 10);
-    // The cache may be writing its index log anew at the moment.
+    // The cache may be rewriting its index log at this moment.
     eventually(|| fs::write(rig.directory().join("foreign"), &foreign).is_ok()).await;
     for asked in 1..3 {
         assert_eq!(body(&cache.get_or_download("test:1").await.unwrap()).await, noise(0, 32 << 10));
@@ -52,7 +52,7 @@ async fn media_is_served_and_not_stored_when_other_files_fill_the_disk() {
     let failed = stats(&cache).await;
     assert_eq!((failed.store_failures, failed.entries, failed.disk_bytes), (3, 0, 0));
     let names: Vec<_> = listing(&rig.directory()).into_keys().collect();
-    assert_eq!(names, [".media-cache", "foreign", "media-cache.lock"], "no half of anything");
+    assert_eq!(names, [".media-cache", "foreign", "media-cache.lock"], "no incomplete files");
     assert_eq!(fs::read(rig.directory().join("foreign")).unwrap(), foreign);
 
     assert!(matches!(soon(cache.close()).await, Err(CacheError::Store(StoreError::Disk(why))) if why.contains("full")));

@@ -1,4 +1,4 @@
-//! GIFs become videos, however they arrive.
+//! GIFs are converted to videos, whether they are downloaded or uploaded.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ async fn a_gif_is_stored_as_a_video() {
     }
     let stats = stats(&cache).await;
     assert_eq!((stats.transcoded, stats.transcode_failures, stats.stored), (4, 0, 4));
-    assert_eq!(rig.transcoder.requests(), 4, "once each, and never again for a hit");
+    assert_eq!(rig.transcoder.requests(), 4, "one conversion per GIF, and none for hits");
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn gif_without_a_usable_conversion_is_stored_unchanged() {
 }
 
 #[tokio::test]
-async fn put_gif_is_stored_as_a_video() {
+async fn put_of_a_gif_stores_a_video() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let outcome = cache.put("test:a", gif("1"), "image/gif", "dance.gif").await.unwrap();
@@ -91,7 +91,7 @@ async fn put_gif_is_stored_as_a_video() {
     assert_eq!(cache.get("test:a").await.unwrap().unwrap().filename(), "dance.mp4");
     let again = cache.put("test:a", gif("2"), "image/gif", "dance.gif").await.unwrap();
     assert!(again.known);
-    assert_eq!(rig.transcoder.requests(), 1, "what is not stored is not transcoded");
+    assert_eq!(rig.transcoder.requests(), 1, "media that is not stored is not transcoded");
     let outcome = cache.put("test:b", gif("broken"), "image/gif", "dance.gif").await.unwrap();
     assert_eq!((body(&outcome.media).await, outcome.not_stored.is_none()), (gif("broken"), true));
     let stats = stats(&cache).await;
@@ -140,6 +140,6 @@ async fn convert_gifs_setting_of_the_builder_selects_which_gifs_become_videos() 
             assert_eq!(cache.get_or_download(&url).await.unwrap().mimetype(), expected, "{which:?} {number}");
         }
         assert_eq!(stats(&cache).await.transcode_failures, 0);
-        assert_eq!(rig.transcoder.requests(), 0, "it was set before, and the last one counts");
+        assert_eq!(rig.transcoder.requests(), 0, "`convert_gifs` replaces the transcoder that was set before");
     }
 }

@@ -1,4 +1,4 @@
-//! Health: whether new media is stored and, if not, why and since when.
+//! Health: whether new media is stored and, if not, the reason and the time since when.
 
 use std::fs::{self, File};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ async fn health_recovers_without_a_request_once_the_disk_works_again() {
 }
 
 #[tokio::test]
-async fn undeletable_files_count_and_degrade_health_until_they_are_deleted() {
+async fn undeletable_files_use_budget_and_degrade_health_until_they_are_deleted() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;

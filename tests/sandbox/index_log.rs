@@ -1,4 +1,4 @@
-//! Data that only the index log has: the order of use, and the hits. The log is derived data: no entry is lost or changed because of it.
+//! Only the index log records the order of use and the hits. It is derived data: whatever happens to it, no entry is lost or changed.
 
 use std::fs;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use media_cache_test_support::scripted_origin::text;
 async fn order_hits_and_times_survive_a_restart() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // All at the same time, so that only the log can tell the order.
+    // All are stored at the same time, so only the log records their order.
     fill(&cache, &["test:a", "test:b", "test:c", "test:d"]).await;
     for url in ["test:c", "test:a", "test:a"] {
         cache.get(url).await.unwrap().unwrap();
@@ -100,7 +100,7 @@ async fn order_from_before_a_restart_decides_evictions() {
 }
 
 #[tokio::test]
-async fn invalid_index_log_loses_the_order_of_use_and_no_entry() {
+async fn invalid_index_log_loses_the_order_of_use_but_no_entry() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     for garbled in [&b""[..], b"\xff\xfe\0\0garbage\n\n", b"mc-log\0\x02", &[0; 4096]] {
         fs::write(rig.directory().join(INDEX_LOG), garbled).unwrap();
@@ -165,7 +165,7 @@ async fn outdated_index_log_is_ignored_for_entries_stored_since() {
 }
 
 #[tokio::test]
-async fn the_log_of_another_directory_deletes_and_evicts_nothing() {
+async fn the_index_log_of_another_directory_deletes_and_evicts_nothing() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let other = CacheRig::create();
     for url in ["test:a", "test:b"] {
@@ -192,7 +192,7 @@ async fn index_log_does_not_restore_entries_whose_files_were_deleted() {
     fs::remove_file(media_file(&directory, "test:c")).unwrap();
     fs::remove_file(sidecar_file(&directory, "test:c")).unwrap();
     let cache = rig.open().await;
-    // The third entry has no files left that could be damaged.
+    // Both files of the third entry are gone, so it does not count as damaged.
     assert_eq!(found(&cache), Found { entries: 1, from_index: 1, damaged: 2, ..Found::default() });
     assert_eq!(order(&cache).await, ["test:d"]);
     assert_eq!(disk_usage(&directory), (SMALL, 2));

@@ -1,4 +1,4 @@
-//! The background check finds media that the disk has damaged, without disturbing requests.
+//! The background check finds media that was damaged on disk, without delaying requests.
 
 use std::fs;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::oneshot;
 
-/// Opens a cache that checks entries as fast as it can, and waits until it has checked all.
+/// Opens a cache that checks entries as fast as it can, and waits until it has checked all of them.
 async fn checked(rig: &CacheRig) -> (MediaCache, IntegrityReport) {
     let cache = rig.open_with(|builder| builder.integrity_check_rate(bytes(u64::MAX))).await;
     eventually(|| cache.integrity().passes > 0).await;
@@ -107,7 +107,7 @@ async fn request_does_not_wait_for_the_integrity_check_of_its_entry() {
     let _end = EndFaults(disk.clone());
     let (begun, begins) = oneshot::channel();
     let mut begun = Some(begun);
-    // The check is the first to read the media, and hangs.
+    // The check reads the media first, and hangs.
     disk.fail(move |name| {
         let is_check = name == "read *.dat" && begun.take().is_some_and(|begun| begun.send(()).is_ok());
         is_check.then_some(Fault::Hang)

@@ -26,7 +26,7 @@ async fn open(rig: &CacheRig, rules: &str) -> MediaCache {
 
 #[tokio::test]
 async fn every_call_uses_the_cache_key_and_a_fetch_uses_the_given_url() {
-    // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
+    // With 0 items in memory, every hit is a call to the component. With 64, the host serves hits without it.
     for items in [0, 64] {
         let rig = CacheRig::create();
         let rules: KeyRules = "discord".parse().unwrap();
@@ -53,7 +53,7 @@ async fn every_call_uses_the_cache_key_and_a_fetch_uses_the_given_url() {
         assert_eq!((stats.hits, stats.misses, stats.entries), (4, 1, 1));
 
         fill(&cache, &[&format!("{PLAIN}?width=100&hm=1")]).await;
-        assert_eq!(order(&cache).await[1], format!("{PLAIN}?width=100"), "what changes the bytes is kept");
+        assert_eq!(order(&cache).await[1], format!("{PLAIN}?width=100"), "parameters that affect the media remain in the key");
         assert!(cache.remove(&signed(6)).await.unwrap());
         assert!(cache.get(&signed(1)).await.unwrap().is_none());
     }
@@ -88,7 +88,7 @@ async fn sidecar_records_the_cache_key_and_a_restart_finds_the_entry_by_it() {
     cache.close().await.unwrap();
 
     let cache = rig.open().await;
-    assert!(cache.get(PLAIN).await.unwrap().is_some(), "without rules, the key is the only URL of the entry");
+    assert!(cache.get(PLAIN).await.unwrap().is_some(), "without rules, only the key itself finds the entry");
     assert!(cache.get(&signed(2)).await.unwrap().is_none());
 }
 
@@ -133,7 +133,7 @@ async fn failed_url_does_not_fail_other_urls_with_the_same_cache_key() {
     let (one, other) = (signed(1), signed(2));
     let release = async {
         gates[0].reached().await;
-        // All of them wait for the one that will fail, and then continue in parallel.
+        // All requests wait for the one that will fail. Then they continue in parallel.
         until(&cache, |stats| stats.coalesced == 4).await;
         gates[0].open();
         gates[1].reached().await;
@@ -146,7 +146,7 @@ async fn failed_url_does_not_fail_other_urls_with_the_same_cache_key() {
     let (failed, (good, ())) = join(failure(&cache, &forged), join(good, release)).await;
     assert_eq!(failed, FetchError::NotFound);
     for media in good {
-        assert_eq!(body(&media.unwrap()).await, text(&signed(1)), "what was stored first is kept");
+        assert_eq!(body(&media.unwrap()).await, text(&signed(1)), "the version that was stored first is kept");
     }
     assert_eq!([&forged, &signed(1), &signed(2)].map(|url| rig.origin.requests(url)), [1, 1, 1]);
     let stats = stats(&cache).await;
@@ -166,14 +166,14 @@ async fn failure_is_remembered_for_the_given_url_and_not_for_its_cache_key() {
     fill(&cache, &[&signed(1)]).await;
     rig.clock.advance(Duration::from_secs(1));
     fill(&cache, &[&forged]).await;
-    assert_eq!(rig.origin.requests(&forged), 1, "what is stored is stored, however it is asked for");
+    assert_eq!(rig.origin.requests(&forged), 1, "a stored entry is served for every URL with its cache key");
 }
 
 #[tokio::test]
-async fn matrix_cache_key_is_server_and_media_id_without_any_rule() {
+async fn matrix_cache_key_is_server_and_media_id_even_without_rules() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["mxc://Example.org/aBc?x#y", "mxc://example.org/aBc", "mxc://example.org/abc"]).await;
     assert_eq!(order(&cache).await, ["mxc://example.org/aBc", "mxc://example.org/abc"]);
-    assert_eq!(rig.origin.requests("mxc://Example.org/aBc?x#y"), 1, "as it was given");
+    assert_eq!(rig.origin.requests("mxc://Example.org/aBc?x#y"), 1, "the origin gets the URL as given");
 }

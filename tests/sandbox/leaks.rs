@@ -1,4 +1,4 @@
-//! Leaked handles would keep bytes in memory forever: after any work there are as many handles as resident entries and open files.
+//! A leaked handle would keep bytes in memory forever. After any work, there must be one handle per resident entry and open file, and no more.
 
 use std::fs;
 use std::time::Duration;
@@ -89,7 +89,7 @@ async fn cancelled_requests_leave_no_blob_handles_behind() {
     }
     latch.open();
     until(&cache, |stats| stats.stored == 1).await;
-    // Waiting requests are served one after the other, although their callers are gone. The file of the entry stays open.
+    // The waiting requests are completed one after the other, although their callers are gone. The entry's file remains open.
     let given_back = async {
         while cache.status().await.unwrap().blob_handles > 1 {
             tokio::task::yield_now().await;

@@ -28,7 +28,7 @@ async fn one_byte_over_the_budget_evicts_only_the_least_recently_used_entry() {
     assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:b")), (NEITHER, BOTH));
     let stats = stats(&cache).await;
     assert_eq!((stats.evictions, stats.disk_bytes), (1, 2 * SMALL + 4096));
-    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "LRU names the right ones");
+    assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "LRU names valid victims");
     assert_eq!(disk_usage(&rig.directory()), (2 * SMALL + 4096, 4));
 }
 
@@ -41,7 +41,7 @@ async fn budget_one_byte_short_of_three_entries_keeps_two() {
 }
 
 #[tokio::test]
-async fn disk_use_is_counted_in_blocks_of_both_files() {
+async fn disk_usage_counts_whole_blocks_of_both_files() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let mut expected = 0;
@@ -57,7 +57,7 @@ async fn disk_use_is_counted_in_blocks_of_both_files() {
     let long = format!("test:{}", "u".repeat(5000));
     cache.put(&long, "short", "text/plain", "a.txt").await.unwrap();
     assert!(std::fs::metadata(sidecar_file(&rig.directory(), &long)).unwrap().len() > 4096);
-    assert_eq!(stats(&cache).await.disk_bytes, expected + 3 * 4096, "its sidecar takes two");
+    assert_eq!(stats(&cache).await.disk_bytes, expected + 3 * 4096, "its sidecar takes two blocks");
     assert_eq!(disk_usage(&rig.directory()).0, expected + 3 * 4096);
 }
 
@@ -68,12 +68,12 @@ async fn large_entry_evicts_only_as_many_entries_as_it_needs() {
     fill(&cache, &["test:a", "test:b", "test:c", "test:d", "test:e"]).await;
     rig.origin.serves_bytes("test:f", noise(1, 20_000));
     fill(&cache, &["test:f"]).await;
-    assert_eq!(order(&cache).await, ["test:d", "test:e", "test:f"], "it takes six blocks of ten: three others go");
+    assert_eq!(order(&cache).await, ["test:d", "test:e", "test:f"], "it needs six of the ten blocks, so three entries are evicted");
     assert_eq!(stats(&cache).await.evictions, 3);
 }
 
 #[tokio::test]
-async fn media_larger_than_the_budget_is_returned_and_not_stored() {
+async fn media_larger_than_the_budget_is_returned_but_not_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     fill(&cache, &["test:a", "test:b"]).await;
@@ -106,7 +106,7 @@ async fn media_of_exactly_the_budget_is_stored() {
 }
 
 #[tokio::test]
-async fn a_budget_too_small_for_anything_stores_nothing() {
+async fn nothing_is_stored_if_the_budget_is_too_small_for_any_entry() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 1)).await;
     fill(&cache, &["test:a", "test:a"]).await;
@@ -126,7 +126,11 @@ async fn concurrent_downloads_stay_within_the_budget() {
     let (used, files) = disk_usage(&rig.directory());
     assert!(used <= 3 * SMALL, "{used}");
     assert_eq!((stats.disk_bytes, 2 * stats.entries), (used, files as u64));
-    assert_eq!((stats.stored, stats.store_failures), (40, 0), "who finds no room waits for those that are being written");
+    assert_eq!(
+        (stats.stored, stats.store_failures),
+        (40, 0),
+        "a store without enough space waits for the entries that are being written"
+    );
     assert_eq!(stats.policy_shortfalls, 0);
     assert_eq!(stats.stored - stats.evictions, stats.entries);
 }

@@ -34,11 +34,11 @@ async fn stored_entries_are_served_before_the_directory_is_loaded() {
     let cache = rig.start_with(|builder| builder).await;
     for number in [ENTRIES - 1, 0, ENTRIES / 2] {
         let media = cache.get_or_download(&url(number)).await.unwrap();
-        assert!(cache.load_report().is_none(), "it is being loaded");
+        assert!(cache.load_report().is_none(), "the directory is still being loaded");
         assert_eq!((body(&media).await, media.source, media.filename()), (url(number).into_bytes(), Source::Disk, "a.png"));
     }
     assert!(cache.get("test:unknown").await.unwrap().is_none());
-    assert!(cache.load_report().is_none(), "it is being loaded");
+    assert!(cache.load_report().is_none(), "the directory is still being loaded");
     let report = cache.loaded().await.unwrap();
     assert_eq!((report.entries, report.damaged), (ENTRIES, 0));
     // Entries requested meanwhile are the most recently used, in the order of the requests.
@@ -50,7 +50,7 @@ async fn stored_entries_are_served_before_the_directory_is_loaded() {
 }
 
 #[tokio::test]
-async fn an_entry_that_is_removed_before_the_directory_is_loaded_stays_removed() {
+async fn an_entry_removed_before_the_directory_is_loaded_does_not_return() {
     let rig = rig();
     let cache = rig.start_with(|builder| builder).await;
     assert!(cache.get(&url(7)).await.unwrap().is_some());
@@ -59,7 +59,7 @@ async fn an_entry_that_is_removed_before_the_directory_is_loaded_stays_removed()
         assert!(!cache.remove(&url(number)).await.unwrap(), "{number}");
     }
     assert!(!cache.remove("test:unknown").await.unwrap());
-    assert!(cache.load_report().is_none(), "it is being loaded");
+    assert!(cache.load_report().is_none(), "the directory is still being loaded");
     assert_eq!(cache.loaded().await.unwrap().entries, ENTRIES - 2);
     for number in [7, 9] {
         assert!(cache.get(&url(number)).await.unwrap().is_none());
@@ -70,7 +70,7 @@ async fn an_entry_that_is_removed_before_the_directory_is_loaded_stays_removed()
 }
 
 #[tokio::test]
-async fn new_media_is_served_and_not_stored_until_the_directory_is_loaded() {
+async fn new_media_is_served_but_not_stored_until_the_directory_is_loaded() {
     let rig = rig();
     let cache = rig.start_with(|builder| builder).await;
     rig.origin.serves_bytes("test:new", b"new".to_vec());
@@ -93,7 +93,11 @@ async fn a_start_with_half_the_budget_evicts_while_it_serves() {
     assert_eq!((body(&media).await, cache.load_report().is_none()), (url(0).into_bytes(), true));
     let report = cache.loaded().await.unwrap();
     assert_eq!((report.entries, report.evicted), (half, half));
-    assert_eq!(order(&cache).await[..2], [half + 1, half + 2].map(url), "the oldest are gone, but the one that was requested");
+    assert_eq!(
+        order(&cache).await[..2],
+        [half + 1, half + 2].map(url),
+        "the oldest entries are gone, except the one that was requested"
+    );
     assert!(cache.get(&url(0)).await.unwrap().is_some());
     assert_eq!(stats(&cache).await.disk_bytes, half * SMALL);
     let remaining = (0..ENTRIES).filter(|number| {
@@ -104,7 +108,7 @@ async fn a_start_with_half_the_budget_evicts_while_it_serves() {
 }
 
 #[tokio::test]
-async fn entry_that_the_load_evicts_while_it_is_read_is_a_miss() {
+async fn entry_evicted_by_the_load_while_a_request_reads_it_is_a_miss() {
     let rig = rig();
     // Small media is read by the thread that runs the component.
     write_python_entry(&rig.directory(), "test:first", &noise(1, 100_000), "image/png", "a.png", "1.5");
@@ -114,7 +118,7 @@ async fn entry_that_the_load_evicts_while_it_is_read_is_a_miss() {
     disk.begin_after("read *.dat", "delete *.json");
     let cache = rig.start_with(|builder| entry_budget(builder, ENTRIES / 2 * SMALL).file_faults(disk.clone())).await;
     let media = soon(cache.get("test:first")).await.unwrap();
-    assert!(media.is_none() && cache.load_report().is_none(), "it is being loaded");
+    assert!(media.is_none() && cache.load_report().is_none(), "the directory is still being loaded");
     assert_eq!(cache.loaded().await.unwrap().evicted, ENTRIES / 2 + 1);
     assert!(cache.get("test:first").await.unwrap().is_none());
     assert_eq!(files_exist(&rig.directory(), "test:first"), NEITHER);

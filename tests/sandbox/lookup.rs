@@ -38,7 +38,7 @@ async fn urls_that_differ_in_one_character_are_different_entries() {
 
 #[tokio::test]
 async fn get_put_and_get_or_download_each_count_as_a_use_for_eviction() {
-    // With 0, every hit is a call into the component; with 64, the host serves hits by itself.
+    // With 0 items in memory, every hit is a call to the component. With 64, the host serves hits without it.
     for items in [0, 64] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL).max_memory_items(items)).await;
@@ -81,14 +81,14 @@ async fn hit_on_a_resident_does_not_wait_for_the_component_and_is_counted() {
         assert!(call.as_mut().now_or_never().is_none());
         stopped.wait_until_blocked();
         for _ in 0..50 {
-            let media = cache.get("test:a").now_or_never().expect("no call is needed").unwrap().unwrap();
+            let media = cache.get("test:a").now_or_never().expect("this needs no call to the component").unwrap().unwrap();
             assert_eq!((body(&media).await, media.source), (text("test:a"), Source::Memory));
-            cache.get_or_download("test:a").now_or_never().expect("no call is needed").unwrap();
+            cache.get_or_download("test:a").now_or_never().expect("this needs no call to the component").unwrap();
         }
         drop(stopped);
         call.await.unwrap();
     }
-    // The entry was requested while the one that needs its space was being downloaded.
+    // `test:a` was hit while `test:c`, which needs space, was being downloaded, so `test:b` is evicted.
     assert_eq!(order(&cache).await, ["test:a", "test:c"]);
     let stats = stats(&cache).await;
     assert_eq!((stats.hits, stats.disk_hits, stats.misses), (100, 0, 3));
@@ -112,7 +112,7 @@ async fn hits_during_a_download_count_before_its_victims_are_chosen() {
 }
 
 #[tokio::test]
-async fn every_request_is_one_hit_or_one_miss() {
+async fn every_request_counts_as_one_hit_or_one_miss() {
     for items in [0, 2, 64] {
         let rig = CacheRig::create();
         let cache = rig.open_with(|builder| builder.max_memory_items(items)).await;
@@ -163,7 +163,7 @@ async fn buffered_hits_on_a_removed_entry_are_still_counted() {
         cache.get("test:a").await.unwrap().unwrap();
     }
     assert!(cache.remove("test:a").await.unwrap());
-    assert!(cache.get("test:a").await.unwrap().is_none(), "nothing holds it any more");
+    assert!(cache.get("test:a").await.unwrap().is_none(), "the entry is no longer resident");
     let stats = stats(&cache).await;
     assert_eq!((stats.hits, stats.misses, stats.entries), (3, 2, 0));
     assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
@@ -172,7 +172,7 @@ async fn buffered_hits_on_a_removed_entry_are_still_counted() {
 #[tokio::test]
 async fn returned_media_stays_readable_after_its_entry_is_removed() {
     let rig = CacheRig::create();
-    // An eighth of 0 bytes is 0: all residents are open files.
+    // Every entry is larger than an eighth of 0 bytes, so it is kept as an open file.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(0)).await;
     fill(&cache, &["test:a"]).await;
     let media = cache.get("test:a").await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The memory tier: items, bytes, and entries that are too large for it.
+//! The memory tier: its limits on items and bytes, and entries that are too large for it.
 
 use media_cache::Source;
 use media_cache_test_support::cache_directory::{BOTH, files_exist};
@@ -18,7 +18,7 @@ async fn entry_beyond_the_item_limit_evicts_one_resident_from_memory() {
     assert_eq!((full.resident_entries, full.max_memory_items, full.memory_evictions), (3, 3, 0));
     fill(&cache, &["test:d"]).await;
     assert_eq!(resident(&cache).await, ["test:b", "test:c", "test:d"]);
-    assert_eq!(order(&cache).await.len(), 4, "none has left the disk");
+    assert_eq!(order(&cache).await.len(), 4, "all are still on disk");
     let stats = stats(&cache).await;
     assert_eq!((stats.resident_entries, stats.memory_evictions, stats.evictions), (3, 1, 0));
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
@@ -88,13 +88,13 @@ async fn entry_over_an_eighth_of_the_memory_limit_is_resident_as_an_open_file() 
     rig.origin.serves_bytes("test:large", large.clone());
     fill(&cache, &["test:small", "test:large"]).await;
     let stats_before = stats(&cache).await;
-    assert_eq!((stats_before.resident_entries, stats_before.memory_bytes), (1, 1000), "the larger one is an open file");
+    assert_eq!((stats_before.resident_entries, stats_before.memory_bytes), (1, 1000), "the larger entry is an open file");
     assert_eq!(stats_before.open_files, 2);
     let stopped = rig.clock.stop();
     for _ in 0..3 {
         let media = soon(cache.get("test:large")).await.unwrap().unwrap();
         assert!(media.body.in_memory().is_none());
-        assert_eq!((body(&media).await, media.source), (large.clone(), Source::Disk), "without the component");
+        assert_eq!((body(&media).await, media.source), (large.clone(), Source::Disk), "served without the component");
     }
     drop(stopped);
     let media = cache.get("test:small").await.unwrap().unwrap();
@@ -124,7 +124,7 @@ async fn after_1000_emoji_hits_and_one_50_mb_video_all_64_residents_are_still_em
 }
 
 #[tokio::test]
-async fn entry_too_large_for_memory_takes_the_place_of_no_other() {
+async fn entry_too_large_for_memory_displaces_no_resident() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(1).max_memory_bytes(8000)).await;
     rig.origin.serves_bytes("test:large", noise(2, 1001));
@@ -136,13 +136,13 @@ async fn entry_too_large_for_memory_takes_the_place_of_no_other() {
 }
 
 #[tokio::test]
-async fn entry_evicted_or_removed_from_disk_leaves_memory() {
+async fn entry_evicted_or_removed_from_disk_is_released_from_memory() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
     cache.remove("test:b").await.unwrap();
     let stats = stats(&cache).await;
     assert_eq!((stats.resident_entries, stats.memory_bytes), (1, text("test:c").len() as u64));
-    assert_eq!(stats.memory_evictions, 0, "that is no eviction from memory");
-    assert_eq!(cache.status().await.unwrap().blob_handles, 2, "the bytes, and the file");
+    assert_eq!(stats.memory_evictions, 0, "this does not count as an eviction from memory");
+    assert_eq!(cache.status().await.unwrap().blob_handles, 2, "one for the bytes, one for the file");
 }

@@ -1,4 +1,4 @@
-//! File names are safe, whichever source they come from.
+//! File names are made safe, whatever their source.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use media_cache_test_support::cache_directory::{sidecar, sidecar_file, write_pyt
 use media_cache_test_support::cache_rig::CacheRig;
 use media_cache_test_support::scripted_origin::fetched;
 
-/// Names, and what they become.
+/// Names and their sanitised forms.
 const NAMES: [(&str, &str); 11] = [
     ("a.png", "a.png"),
     ("../../x", "x"),

@@ -1,4 +1,4 @@
-//! Entries on disk whose files are open: hits on them need no call of the component.
+//! Entries on disk whose files are open: hits on them need no call to the component.
 
 use std::fs;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ async fn open_file_is_served_without_the_component_and_its_hits_are_counted() {
     drop(stopped);
     let after = stats(&cache).await;
     assert_eq!((after.hits - before.hits, after.disk_hits - before.disk_hits), (3, 3));
-    assert_eq!(order(&cache).await, ["test:b", "test:a"], "it was used last");
-    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Memory, "it stays in memory");
+    assert_eq!(order(&cache).await, ["test:b", "test:a"], "it is the most recently used");
+    assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Memory, "it remains in memory");
 }
 
 #[tokio::test]
@@ -56,14 +56,14 @@ async fn open_file_that_is_hit_often_becomes_resident() {
         }
     };
     soon(becomes_resident).await;
-    assert!(hits > 64, "{hits} hits are not often");
+    assert!(hits > 64, "it became resident after only {hits} hits");
     let after = stats(&cache).await;
     assert_eq!((after.resident_entries, after.hits - before), (1, hits));
     assert_eq!(get(&cache, "test:b").await.unwrap().0, Source::Disk, "its file has been open since it was stored");
 }
 
 #[tokio::test]
-async fn entry_that_is_stored_is_open_at_once() {
+async fn entry_is_an_open_file_as_soon_as_it_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;
@@ -72,8 +72,8 @@ async fn entry_that_is_stored_is_open_at_once() {
     assert_eq!(get(&cache, "test:a").await, Some((Source::Disk, text("test:a"))));
 }
 
-/// The media and the sidecar were verified when the file was opened: as long as neither changes, the component reads no more than the bytes
-/// that it makes resident.
+/// The media and the sidecar were verified when the file was opened. While neither changes, the component reads only the bytes that it makes
+/// resident.
 #[tokio::test]
 async fn entry_with_an_open_file_is_not_verified_again() {
     let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
@@ -88,7 +88,7 @@ async fn entry_with_an_open_file_is_not_verified_again() {
 }
 
 #[tokio::test]
-async fn sidecar_that_another_program_changes_or_removes_is_noticed_within_seconds() {
+async fn change_or_removal_of_a_sidecar_by_another_program_is_noticed_within_seconds() {
     for is_removed in [true, false] {
         let rig = CacheRig::create();
         let cache = with_an_open_file(&rig).await;
@@ -101,7 +101,7 @@ async fn sidecar_that_another_program_changes_or_removes_is_noticed_within_secon
             fs::write(&sidecar, text.replace("text/plain", "text/other")).unwrap();
         }
         let began = Instant::now();
-        // Few hits, so that the entry is not looked at for their number.
+        // Only a few hits: after many, the component would check the entry because of their number.
         let noticed = async {
             loop {
                 let media = cache.get("test:a").await.unwrap();
@@ -175,7 +175,7 @@ async fn least_recently_used_open_file_is_closed_first() {
     for url in &urls[..3] {
         opened(url).await;
     }
-    // It is used again, so the second file is closed for the fourth.
+    // Uses the first file again, so that the second is the one that is closed for the fourth.
     opened(&urls[0]).await;
     assert_eq!(stats(&cache).await.open_files, 3);
     opened(&urls[3]).await;
@@ -185,5 +185,5 @@ async fn least_recently_used_open_file_is_closed_first() {
         assert_eq!(opened(url).await, (Source::Disk, text(url)));
     }
     let closed = tokio::time::timeout(Duration::from_millis(300), cache.get(&urls[1])).await;
-    assert!(closed.is_err(), "the component would have to be asked");
+    assert!(closed.is_err(), "this needs a call to the component, which is blocked");
 }

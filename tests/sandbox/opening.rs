@@ -1,4 +1,4 @@
-//! Opening: who owns the directory, and the errors if it cannot be used.
+//! Opening: ownership of the directory, and the errors if it cannot be used.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use media_cache_test_support::scripted_origin::text;
 
 fn error(opened: Result<MediaCache, OpenError>) -> OpenError {
     match opened {
-        Ok(_) => panic!("this should not have opened"),
+        Ok(_) => panic!("the cache opened, but should have failed to"),
         Err(error) => error,
     }
 }
@@ -40,7 +40,7 @@ async fn open_creates_the_directory_and_its_parents() {
 }
 
 #[tokio::test]
-async fn open_fails_with_the_path_of_a_file_in_place_of_the_directory() {
+async fn open_fails_and_names_the_file_in_place_of_the_directory() {
     let rig = CacheRig::create();
     fs::write(rig.directory(), "a file").unwrap();
     let refused = error(rig.builder().open().await);
@@ -49,7 +49,7 @@ async fn open_fails_with_the_path_of_a_file_in_place_of_the_directory() {
 }
 
 #[tokio::test]
-async fn open_fails_with_the_name_of_an_unknown_policy_option() {
+async fn open_fails_and_names_an_unknown_policy_option() {
     let rig = CacheRig::create();
     let refused = error(rig.builder().policy_option("colour", "red").open().await);
     assert!(matches!(refused, OpenError::Policy { .. }), "{refused}");
@@ -76,7 +76,7 @@ async fn caches_in_one_process_are_independent() {
     assert_eq!((order(&first).await, order(&second).await), (vec!["test:b".into(), "test:c".into()], vec!["test:a".to_owned()]));
     assert_eq!((one.origin.requests("test:a"), other.origin.requests("test:a")), (1, 1));
     first.close().await.unwrap();
-    assert_eq!(body(&second.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "the other goes on");
+    assert_eq!(body(&second.get("test:a").await.unwrap().unwrap()).await, text("test:a"), "the other cache still works");
     let stats = stats(&second).await;
     assert_eq!((stats.hits, stats.misses, stats.entries, stats.max_disk_bytes), (1, 1, 1, 500 << 20));
 }
@@ -109,7 +109,7 @@ fn a_cache_component_of_another_contract_version_is_rejected_with_both_versions_
 }
 
 #[tokio::test]
-async fn cache_and_policy_load_from_files_that_have_the_right_world() {
+async fn cache_and_policy_load_only_from_components_with_the_right_world() {
     let rig = CacheRig::create();
     let engine = Engine::new().unwrap();
     let (component, policy) = (rig.root().join("cache.wasm"), rig.root().join("policy.wasm"));

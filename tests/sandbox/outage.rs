@@ -1,4 +1,4 @@
-//! A cache whose component does not respond, or whose directory is gone: it serves what it can, reports what is wrong, and recovers.
+//! A cache whose component is not responding, or whose directory is gone, serves what it can, reports the cause, and recovers.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use media_cache_test_support::cache_rig::{CacheRig, ENGINE};
 use media_cache_test_support::scripted_origin::text;
 use media_cache_test_support::soon::{eventually, soon};
 
-/// Waits until the cache is degraded, and returns why.
+/// Waits until the cache is degraded, and returns the reason.
 async fn degraded(cache: &MediaCache) -> String {
     let mut health = cache.watch_health();
     let health = soon(health.wait_for(|health| matches!(health, Health::Degraded(_)))).await.unwrap().clone();
@@ -37,7 +37,7 @@ async fn storing(cache: &MediaCache) {
     soon(cache.watch_health().wait_for(|health| matches!(health, Health::Storing))).await.unwrap();
 }
 
-/// A rig, and a cache that counts its component as unresponsive after a fifth of a second, until it responds.
+/// A rig, and a cache that treats its component as unresponsive if it has not responded for a fifth of a second.
 async fn impatient() -> (CacheRig, MediaCache) {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_silence(Duration::from_millis(200))).await;
@@ -46,7 +46,7 @@ async fn impatient() -> (CacheRig, MediaCache) {
 }
 
 #[tokio::test]
-async fn unresponsive_component_leaves_hits_in_memory_and_downloads_working() {
+async fn memory_hits_and_downloads_work_while_the_component_is_unresponsive() {
     let (rig, cache) = impatient().await;
     fill(&cache, &["test:a"]).await;
     let stopped = rig.clock.stop();
@@ -55,7 +55,11 @@ async fn unresponsive_component_leaves_hits_in_memory_and_downloads_working() {
         async move { cache.get_or_download("test:waiting").await }
     });
     let media = soon(waiting).await.unwrap().unwrap();
-    assert_eq!((body(&media).await, media.source), (text("test:waiting"), Source::Origin), "it was waiting when the thread hung");
+    assert_eq!(
+        (body(&media).await, media.source),
+        (text("test:waiting"), Source::Origin),
+        "the request was waiting when the thread hung"
+    );
     assert!(degraded(&cache).await.contains("has not responded"));
     assert_eq!(cache.get_or_download("test:a").await.unwrap().source, Source::Memory);
     assert_eq!(rig.origin.requests("test:a"), 1);
@@ -76,13 +80,13 @@ async fn unresponsive_component_leaves_hits_in_memory_and_downloads_working() {
     unavailable(cache.close_within(Duration::from_millis(10)).await.unwrap_err());
     let lru = ENGINE.built_in_policy("lru").unwrap();
     assert!(matches!(cache.swap_policy(lru).await, Err(SwapError::Unavailable(_))));
-    assert_eq!(cache.status().await.unwrap().cache.max_memory_items, 64, "the counts are those of the last time");
+    assert_eq!(cache.status().await.unwrap().cache.max_memory_items, 64, "the counters are from the last response");
     assert!(matches!(cache.health().await.unwrap(), Health::Degraded(_)));
     drop(stopped);
 }
 
 #[tokio::test]
-async fn component_that_responds_again_has_lost_no_hit_and_stores_again() {
+async fn component_that_becomes_responsive_has_lost_no_hit_and_stores_again() {
     let (rig, cache) = impatient().await;
     fill(&cache, &["test:a"]).await;
     let stopped = rig.clock.stop();
@@ -93,7 +97,7 @@ async fn component_that_responds_again_has_lost_no_hit_and_stores_again() {
     fill(&cache, &["test:b"]).await;
     assert_eq!(files_exist(&rig.directory(), "test:b"), BOTH);
     let status = cache.status().await.unwrap();
-    assert_eq!((status.restarts, status.cache.hits), (0, 1), "no instance was lost, and no hit");
+    assert_eq!((status.restarts, status.cache.hits), (0, 1), "neither the instance nor a hit was lost");
     assert!(cache.degraded_time() > Duration::ZERO);
     soon(cache.close()).await.unwrap();
 }
@@ -129,7 +133,7 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
     storing(&cache).await;
     fill(&cache, &["test:a", "test:c"]).await;
     assert_eq!((files_exist(&rig.directory(), "test:a"), files_exist(&rig.directory(), "test:c")), (BOTH, BOTH));
-    assert!(rig.builder().open().await.is_err(), "it is locked");
+    assert!(rig.builder().open().await.is_err(), "the directory is locked");
     soon(cache.close()).await.unwrap();
     assert_eq!(rig.open().await.load_report().unwrap().entries, 2);
 }
@@ -138,7 +142,7 @@ async fn directory_that_was_removed_and_created_again_is_used_again() {
 async fn directory_locked_by_another_process_is_reported_and_reused_once_recreated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // In one step, so that the cache cannot put a lock of its own there first.
+    // A rename replaces the lock in one step, so the cache cannot create its own lock in between.
     let elsewhere = rig.root().join("elsewhere");
     fs::create_dir(&elsewhere).unwrap();
     let other = DirectoryLock::acquire(&elsewhere).unwrap();
@@ -146,7 +150,7 @@ async fn directory_locked_by_another_process_is_reported_and_reused_once_recreat
     degraded_because(&cache, "in use by another").await;
     let built_in = ENGINE.built_in_cache().unwrap();
     assert!(matches!(cache.swap_component(built_in).await, Err(ComponentSwapError::Unavailable(_))));
-    assert_eq!(cache.component().swaps, 0, "it could not start");
+    assert_eq!(cache.component().swaps, 0, "the new component could not start");
     fs::remove_dir_all(rig.directory()).unwrap();
     degraded_because(&cache, "is gone").await;
     assert_eq!(body(&cache.get_or_download("test:a").await.unwrap()).await, text("test:a"));
@@ -161,10 +165,10 @@ async fn directory_locked_by_another_process_is_reported_and_reused_once_recreat
 struct Immutable<'a>(&'a Path);
 
 impl<'a> Immutable<'a> {
-    /// `None` if the test is to be skipped.
+    /// `None` if the test must be skipped.
     fn make(directory: &'a Path) -> Option<Self> {
         let changed = Command::new("chattr").arg("+i").arg(directory).output().is_ok_and(|output| output.status.success());
-        (!skip::unless(changed, "the right to make a directory immutable")).then_some(Self(directory))
+        (!skip::unless(changed, "permission to make a directory immutable")).then_some(Self(directory))
     }
 }
 

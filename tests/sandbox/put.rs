@@ -20,17 +20,21 @@ use media_cache_test_support::scripted_transcoder::video_of;
 async fn put_media_is_stored_and_returned_by_a_hit() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    let outcome = cache.put("test:a", "brought along", "image/png", "a.png").await.unwrap();
+    let outcome = cache.put("test:a", "uploaded", "image/png", "a.png").await.unwrap();
     assert_eq!((outcome.known, outcome.not_stored.is_none()), (false, true));
-    assert_eq!(body(&outcome.media).await, b"brought along");
+    assert_eq!(body(&outcome.media).await, b"uploaded");
     assert_eq!(files_exist(&rig.directory(), "test:a"), BOTH);
     let found = cache.get_or_download("test:a").await.unwrap();
-    assert_eq!(body(&found).await, b"brought along");
+    assert_eq!(body(&found).await, b"uploaded");
     assert_eq!((found.mimetype(), found.filename(), found.source), ("image/png", "a.png", Source::Memory));
     assert_eq!(found.stored_at(), rig.clock.wall());
     assert_eq!(rig.origin.requests("test:a"), 0);
     let stats = stats(&cache).await;
-    assert_eq!((stats.stored, stats.downloads, stats.hits, stats.misses), (1, 0, 1, 0), "a put is no request for media");
+    assert_eq!(
+        (stats.stored, stats.downloads, stats.hits, stats.misses),
+        (1, 0, 1, 0),
+        "a put does not count as a request for media"
+    );
 }
 
 #[tokio::test]
@@ -75,7 +79,7 @@ async fn put_during_a_download_waits_for_it_and_keeps_the_downloaded_bytes() {
     latch.reached().await;
     let mut put = pin!(cache.put("test:a", "mine", "image/png", "a.png"));
     assert!(put.as_mut().now_or_never().is_none());
-    assert_eq!(stats(&cache).await.stored, 0, "an answer to a later request, and the put still waits");
+    assert_eq!(stats(&cache).await.stored, 0, "a later call is answered while the put is still waiting");
     assert!(put.as_mut().now_or_never().is_none());
     latch.open();
     download.await.unwrap();
@@ -127,7 +131,7 @@ async fn get_or_download_waits_for_a_put_in_progress() {
     latch.reached().await;
     let mut download = pin!(cache.get_or_download("test:a"));
     assert!(download.as_mut().now_or_never().is_none());
-    assert!(cache.get("test:a").await.unwrap().is_none(), "but not by those who only look");
+    assert!(cache.get("test:a").await.unwrap().is_none(), "a `get` does not wait for the put");
     assert_eq!(stats(&cache).await.coalesced, 1);
     latch.open();
     assert!(!put.await.unwrap().known);
@@ -146,7 +150,7 @@ async fn put_of_an_open_file_stores_a_copy() {
     let blob = Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
     cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
     std::fs::write(&path, "something else").unwrap();
-    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, content, "the cache has a copy of its own");
+    assert_eq!(body(&cache.get("test:a").await.unwrap().unwrap()).await, content, "the cache has its own copy");
     assert_eq!(std::fs::read(media_file(&rig.directory(), "test:a")).unwrap(), content);
 }
 
@@ -180,5 +184,9 @@ async fn put_with_a_very_long_file_name_survives_a_restart_or_is_refused() {
     cache.close().await.unwrap();
     std::fs::remove_file(rig.directory().join(INDEX_LOG)).unwrap();
     let cache = rig.open().await;
-    assert_eq!(cache.get("test:a").await.unwrap().is_some(), outcome.not_stored.is_none(), "as the put said");
+    assert_eq!(
+        cache.get("test:a").await.unwrap().is_some(),
+        outcome.not_stored.is_none(),
+        "the entry survives exactly if the put reported it as stored"
+    );
 }

@@ -1,4 +1,4 @@
-//! A refresh fetches media again and replaces it, while the stored media is served.
+//! A refresh fetches media again and replaces the stored media, which is served in the meantime.
 
 use std::fs;
 use std::time::Duration;
@@ -51,7 +51,7 @@ async fn refresh_of_changed_media_replaces_both_files_and_the_resident() {
     let RefreshOutcome { media, modified, not_stored } = cache.refresh(URL).await.unwrap();
     assert!(modified && not_stored.is_none(), "{not_stored:?}");
     assert_eq!(rig.origin.conditions(URL).and_then(|conditions| conditions.etag).as_deref(), Some("\"1\""));
-    assert_eq!(body(&before).await, b"first", "a caller that has the old media keeps it");
+    assert_eq!(body(&before).await, b"first", "a caller that already has the old media can still read it");
     let from_memory = cache.get(URL).await.unwrap().unwrap();
     assert_eq!(from_memory.source, Source::Memory);
     for media in [media, from_memory] {
@@ -69,14 +69,14 @@ async fn refresh_of_changed_media_replaces_both_files_and_the_resident() {
     assert_eq!((stats.entries, stats.disk_bytes, 4), (2, disk_usage(&rig.directory()).0, disk_usage(&rig.directory()).1));
     assert_eq!(stats.media_bytes, (bytes.len() + text("test:b").len()) as u64);
     assert_eq!(stats.memory_bytes, stats.media_bytes, "the old bytes are gone");
-    assert_eq!((stats.hits, stats.misses), (3, 2), "a refresh is no request for media");
+    assert_eq!((stats.hits, stats.misses), (3, 2), "a refresh does not count as a request for media");
     cache.close().await.unwrap();
     serves(&rig.open().await, &bytes).await;
 }
 
 #[tokio::test]
 async fn refresh_of_unchanged_media_keeps_the_media_file_and_renews_the_age() {
-    // The origin confirms it, or sends the same bytes again.
+    // The origin confirms the media, or sends the same bytes again.
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
         let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(media_file(&rig.directory(), URL)).unwrap());
@@ -131,12 +131,12 @@ async fn media_without_validators_is_fetched_unconditionally() {
 }
 
 #[tokio::test]
-async fn refresh_works_with_a_downloader_without_conditional_requests() {
+async fn refresh_works_with_a_downloader_that_lacks_conditional_requests() {
     let rig = CacheRig::create();
     let downloader = |_url: String| async { Ok(version(1, "whatever the version")) };
     let cache = rig.open_with(|builder| builder.downloader(downloader)).await;
     fill(&cache, &[URL]).await;
-    assert!(!cache.refresh(URL).await.unwrap().modified, "it is the same");
+    assert!(!cache.refresh(URL).await.unwrap().modified, "the media is unchanged");
     serves(&cache, "whatever the version").await;
 }
 
@@ -181,7 +181,7 @@ async fn removed_entry_is_not_served_while_its_refresh_is_in_progress() {
 #[tokio::test]
 async fn requests_during_refreshes_return_one_whole_version() {
     let rig = CacheRig::create();
-    // Every get reads the file, whose name belongs to two versions in turn.
+    // Every get reads the file, which alternates between two versions.
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     let versions = [noise(1, 100_000), noise(2, 100_000)];
     rig.origin.serves(URL, version(0, versions[0].clone()));
@@ -197,7 +197,7 @@ async fn requests_during_refreshes_return_one_whole_version() {
     let gets = async || {
         let mut seen = [0, 0];
         while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-            let media = cache.get(URL).await.unwrap().expect("it is always stored");
+            let media = cache.get(URL).await.unwrap().expect("the entry is always stored");
             let bytes = body(&media).await;
             let which = versions.iter().position(|version| *version == bytes).expect("it is a whole version");
             assert_eq!(media.cache_control().age % 2, which as u32, "its type and bytes belong together");
@@ -214,7 +214,7 @@ async fn requests_during_refreshes_return_one_whole_version() {
 #[tokio::test]
 async fn open_file_stays_readable_when_a_refresh_replaces_it() {
     let rig = CacheRig::create();
-    // Media larger than an eighth of this is an open file.
+    // Media larger than an eighth of this is kept as an open file.
     let cache = rig.open_with(|builder| builder.max_memory_bytes(1000)).await;
     rig.origin.serves(URL, version(1, noise(1, 5000)));
     fill(&cache, &[URL]).await;
@@ -232,8 +232,8 @@ async fn open_file_stays_readable_when_a_refresh_replaces_it() {
 }
 
 #[tokio::test]
-async fn index_log_from_before_a_refresh_is_ignored_for_its_entry() {
-    // Both versions have the same size, so that only the sidecar tells them apart.
+async fn index_log_from_before_a_refresh_is_ignored_for_the_refreshed_entry() {
+    // Both versions have the same size, so only the sidecar distinguishes them.
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
         cache.checkpoint().await.unwrap();

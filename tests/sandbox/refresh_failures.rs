@@ -1,4 +1,4 @@
-//! A refresh that fails, or competes for space or with a removal, keeps the stored media or stores it anew.
+//! A refresh that fails, lacks space or coincides with a removal keeps the stored media or stores it again.
 
 use std::fs;
 
@@ -69,7 +69,7 @@ async fn no_store_media_does_not_replace_the_stored_entry() {
 }
 
 #[tokio::test]
-async fn confirmation_can_only_make_the_cacheability_stricter() {
+async fn revalidation_can_only_tighten_cache_control() {
     use Cacheability::{NoStore, Private, Public};
     let with = |cacheability| CacheControl { cacheability, ..CacheControl::default() };
     for (stored, confirmed, expected) in
@@ -89,7 +89,7 @@ async fn confirmation_can_only_make_the_cacheability_stricter() {
 }
 
 #[tokio::test]
-async fn entry_removed_during_its_refresh_is_stored_again_by_it() {
+async fn refresh_stores_its_entry_again_if_it_was_removed_in_the_meantime() {
     for is_confirmed in [true, false] {
         let (rig, cache) = with_first_version().await;
         if is_confirmed {
@@ -143,7 +143,7 @@ async fn refresh_that_cannot_be_written_keeps_the_stored_version() {
         let health = cache.health().await.unwrap();
         assert!(matches!(health, Health::Degraded(_)), "{health:?}");
         fs::remove_dir(&obstacle).unwrap();
-        assert_eq!(stats(&cache).await.disk_bytes, disk_usage(&rig.directory()).0, "nothing is left of the new files");
+        assert_eq!(stats(&cache).await.disk_bytes, disk_usage(&rig.directory()).0, "the new files were removed");
         assert!(cache.refresh(URL).await.unwrap().not_stored.is_none());
         serves(&cache, "second").await;
         assert!(matches!(cache.health().await.unwrap(), Health::Storing));

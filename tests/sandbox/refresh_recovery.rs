@@ -1,4 +1,4 @@
-//! A refresh that was interrupted at any point is completed or undone by the next start.
+//! The next start completes or undoes a refresh that was interrupted at any point.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn media(bytes: &str) -> FetchedMedia {
     fetched(bytes.to_owned(), "image/png", "a.png")
 }
 
-/// An entry before and after a refresh, and the log from before it.
+/// An entry before and after a refresh, and the index log from before the refresh.
 async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
     let rig = CacheRig::create();
     let cache = rig.open().await;
@@ -49,7 +49,8 @@ async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
 /// The bytes of a file, by its extension.
 type File = (&'static str, Vec<u8>);
 
-/// What a kill or a power failure leaves: files, whether the next start must find the new version, and how many files it must remove.
+/// The states in which a kill or a power failure can leave the directory: the files, whether the next start must find the new version, and how
+/// many files it must remove.
 fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let (dat, json) = (("dat", old.media.clone()), ("json", old.sidecar.clone()));
@@ -62,7 +63,7 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
         (pair(std::slice::from_ref(&new_dat)), false, 1),
         (pair(&[new_dat.clone(), ("json.new.tmp", half(&new.sidecar))]), false, 2),
         (pair(&[new_dat.clone(), new_json.clone()]), true, 0),
-        // The body is renamed, but not the sidecar.
+        // The media was renamed, but the sidecar was not.
         (vec![("dat", new.media.clone()), json.clone(), new_json.clone()], true, 0),
         (vec![("dat", new.media.clone()), ("json", new.sidecar.clone())], true, 0),
         // Data that the disk lost in a power failure.
@@ -79,7 +80,7 @@ fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
 
 #[tokio::test]
 async fn start_recovers_one_whole_version_from_every_step_of_a_refresh() {
-    // Media of another size, and of the same size, where only the digest distinguishes them.
+    // The new media differs in size, or has the same size, so that only the digest distinguishes the versions.
     for (old_bytes, new_bytes) in [("the first version", "the second"), ("version 1", "version 2")] {
         let (old, new, log) = versions(old_bytes, new_bytes).await;
         for (number, (files, is_new, leftovers)) in states(&old, &new).into_iter().enumerate() {
@@ -116,7 +117,7 @@ async fn start_recovers_one_whole_version_from_every_step_of_a_refresh() {
 }
 
 #[tokio::test]
-async fn new_files_without_a_stored_entry_become_it_if_complete_or_are_removed() {
+async fn new_files_without_a_stored_entry_become_an_entry_if_complete_or_are_removed() {
     let (_, new, _) = versions("the first version", "the second").await;
     for (extensions, entries, leftovers) in [(&["dat.new"][..], 0, 1), (&["json.new"], 0, 1), (&["dat.new", "json.new"], 1, 0)] {
         let rig = CacheRig::create();

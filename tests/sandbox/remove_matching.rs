@@ -1,4 +1,4 @@
-//! Removes all entries of a host, all entries with a prefix, or all entries.
+//! Removal of all entries of a host, all entries with a prefix, or all entries.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ async fn entries_with_a_prefix_are_removed() {
 async fn removing_everything_leaves_no_file_and_forgets_failures() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    // More than are removed in one batch.
+    // More entries than one batch removes.
     let urls: Vec<String> = (0..600).map(|number| format!("https://a.example/{number}")).collect();
     fill(&cache, &urls.iter().map(String::as_str).collect::<Vec<_>>()).await;
     rig.origin.fails("test:gone", FetchError::Gone);
@@ -76,7 +76,7 @@ async fn removal_by_host_reports_undeletable_files_and_removes_the_other_entries
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &URLS).await;
-    // A directory in place of the media cannot be deleted either, and the sidecar says that the entry matches.
+    // A directory in place of the media cannot be deleted. The sidecar still shows that the entry matches.
     let media = media_file(&rig.directory(), URLS[0]);
     fs::remove_file(&media).unwrap();
     fs::create_dir(&media).unwrap();
@@ -88,7 +88,7 @@ async fn removal_by_host_reports_undeletable_files_and_removes_the_other_entries
 }
 
 #[tokio::test]
-async fn a_removal_whose_files_cannot_be_deleted_is_an_error() {
+async fn removing_an_entry_whose_files_cannot_be_deleted_is_an_error() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;

@@ -1,4 +1,4 @@
-//! What one run leaves for the next: entries and their files.
+//! A restart finds the entries that the previous run stored.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::text;
 
 #[tokio::test]
-async fn a_new_directory_has_nothing_in_it() {
+async fn a_cache_in_a_new_directory_is_empty() {
     assert_eq!(found(&CacheRig::create().open().await), Found::default());
 }
 
@@ -50,7 +50,7 @@ async fn restart_without_an_index_log_orders_entries_by_stored_time() {
 async fn restart_inserts_entries_added_by_another_program_by_their_time() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b"]).await;
     let directory = rig.directory();
-    // Between the two entries, and after both.
+    // By time, one belongs between the two entries, and the other after both.
     write_python_entry(&directory, "test:older", b"older", "image/png", "older.png", "1700000000.5");
     write_python_entry(&directory, "test:newer", b"newer", "image/png", "newer.png", "1800000000.25");
     let cache = rig.open().await;
@@ -112,7 +112,7 @@ async fn a_budget_smaller_than_an_entry_evicts_that_entry() {
     cache.close().await.unwrap();
     let cache = rig.open_with(|builder| entry_budget(builder, 2 * SMALL)).await;
     assert_eq!((cache.load_report().unwrap().entries, cache.load_report().unwrap().evicted), (1, 1));
-    assert_eq!(order(&cache).await, ["test:a"], "the colder one has room");
+    assert_eq!(order(&cache).await, ["test:a"], "the colder entry fits");
     assert_eq!(disk_usage(&rig.directory()), (SMALL, 2));
 }
 
@@ -139,7 +139,7 @@ async fn restart_recovers_from_a_crash_at_any_step_of_a_write() {
     let whole = rig.root().join("whole");
     copy_files(&rig.directory(), &whole);
     let [media, json] = [media_file(&whole, "test:b"), sidecar_file(&whole, "test:b")];
-    // The files of the second entry at each step: temporary or final, of media and of sidecar.
+    // The files of the second entry at each step: media and sidecar, each temporary or final.
     let steps: [(&[&str], u64, u64); 4] =
         [(&["dat.tmp"], 1, 0), (&["dat"], 0, 1), (&["dat", "json.tmp"], 1, 1), (&["dat", "json"], 0, 0)];
     for (there, leftovers, damaged) in steps {

@@ -1,4 +1,4 @@
-//! One download at a time per URL, however many callers request it, and whichever of them cancel.
+//! Each URL has at most one download at a time, no matter how many callers request it or cancel their requests.
 
 use futures::future::{join, join_all};
 use media_cache::FetchError;
@@ -105,7 +105,7 @@ async fn get_does_not_wait_for_a_download() {
     let latch = rig.origin.hold("test:a");
     let look = async {
         latch.reached().await;
-        assert!(cache.get("test:a").await.unwrap().is_none(), "a miss at once");
+        assert!(cache.get("test:a").await.unwrap().is_none(), "an immediate miss");
         latch.open();
     };
     let (answer, ()) = join(cache.get_or_download("test:a"), look).await;
@@ -136,7 +136,7 @@ async fn downloads_of_different_urls_run_concurrently() {
 async fn panic_of_the_downloader_fails_only_its_download() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
-    rig.origin.answers("test:a", || panic!("the downloader was made to do this"));
+    rig.origin.answers("test:a", || panic!("this panic is part of the test"));
     assert!(matches!(failure(&cache, "test:a").await, FetchError::Other(why) if why.contains("stopped unexpectedly")));
     fill(&cache, &["test:b"]).await;
     assert_eq!(stats(&cache).await.download_failures, 1);

@@ -1,4 +1,4 @@
-//! A small file system, so that a disk can be full.
+//! A small file system, for tests with a full disk.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use media_cache_test_skip as skip;
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// `None` if the test is to be skipped, since only root may mount file systems.
+    /// `None` if the test must be skipped because only root may mount file systems.
     pub fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(at).output();
         let mounted = mounted.is_ok_and(|mounted| mounted.status.success());
-        (!skip::unless(mounted, "the right to mount a tmpfs")).then(|| Self(at.into()))
+        (!skip::unless(mounted, "permission to mount a tmpfs")).then(|| Self(at.into()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Files that change or are replaced while the cache runs: by pipes, which would block the thread that opens them, or by other bytes.
+//! Files that are replaced or overwritten while the cache is running. A pipe in place of a file would block the thread that opens it.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -18,7 +18,7 @@ fn replace_by_pipe(path: &Path) {
 }
 
 #[tokio::test]
-async fn pipe_in_place_of_media_is_neither_waited_for_nor_read() {
+async fn pipe_in_place_of_media_does_not_block_and_is_not_read() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["test:a"]).await;

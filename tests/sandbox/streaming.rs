@@ -28,13 +28,13 @@ async fn serve_early(rig: &CacheRig) -> ArrivingBody {
     rig.origin.serves_arriving(URL, "text/plain", beginning(b"early ").await)
 }
 
-/// Has the rest of a body arrive.
+/// Appends the rest of a body and completes it.
 async fn complete(mut writer: ArrivingBody, rest: &[u8]) {
     writer.append(rest.to_vec().into()).await.unwrap();
     writer.finish(|error| FetchError::Other(error.to_string())).await;
 }
 
-/// Requests what is arriving.
+/// Requests the media, and asserts that its body is still arriving.
 async fn arriving(cache: &MediaCache) -> Media {
     let media = soon(cache.get_or_download(URL)).await.unwrap();
     assert!(media.body.is_arriving() && media.source == Source::Origin);
@@ -74,7 +74,7 @@ async fn media_is_read_while_it_arrives_and_stored_when_it_is_complete() {
 }
 
 #[tokio::test]
-async fn requests_that_come_before_and_after_the_start_follow_the_same_body() {
+async fn requests_made_before_and_after_the_body_begins_share_it() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let writer = serve_early(&rig).await;
@@ -117,11 +117,11 @@ async fn body_that_fails_is_not_stored_and_its_failure_is_remembered() {
     assert_eq!(failure(&cache, URL).await, broke_off);
     assert_eq!((stats(&cache).await.remembered_failures, rig.origin.requests(URL)), (1, 1));
     rig.clock.advance(Duration::from_secs(11));
-    assert_eq!(failure(&cache, URL).await, FetchError::Gone, "the origin is asked again");
+    assert_eq!(failure(&cache, URL).await, FetchError::Gone, "the origin is contacted again");
 }
 
 #[tokio::test]
-async fn body_without_bytes_is_an_empty_one() {
+async fn body_that_ends_without_bytes_fails_as_empty() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let writer = rig.origin.serves_arriving(URL, "text/plain", beginning(b"").await);
@@ -133,7 +133,7 @@ async fn body_without_bytes_is_an_empty_one() {
 }
 
 #[tokio::test]
-async fn download_whose_callers_are_gone_is_stored() {
+async fn download_is_stored_after_its_callers_have_dropped_the_media() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let writer = serve_early(&rig).await;
@@ -144,7 +144,7 @@ async fn download_whose_callers_are_gone_is_stored() {
 }
 
 #[tokio::test]
-async fn reader_that_does_not_read_delays_nobody() {
+async fn stalled_reader_delays_neither_other_readers_nor_the_store() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let spooled = SpooledBody::new(0, Spool::temporary(), None);
@@ -167,7 +167,7 @@ async fn reader_that_does_not_read_delays_nobody() {
 }
 
 #[tokio::test]
-async fn media_that_may_be_converted_is_returned_when_it_is_complete() {
+async fn media_that_may_be_converted_is_returned_only_when_complete() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let animation = gif(&[10, 20]);
@@ -178,7 +178,7 @@ async fn media_that_may_be_converted_is_returned_when_it_is_complete() {
         let mut request = pin!(cache.get_or_download(URL));
         assert!(request.as_mut().now_or_never().is_none());
         latch.reached().await;
-        // A call that comes later has been answered.
+        // Once a later call has been answered, the request has had its turn.
         stats(&cache).await;
         assert!(request.as_mut().now_or_never().is_none(), "{mimetype}");
         complete(writer, &animation[length..]).await;
@@ -189,7 +189,7 @@ async fn media_that_may_be_converted_is_returned_when_it_is_complete() {
 }
 
 #[tokio::test]
-async fn put_and_refresh_wait_for_a_body_that_is_arriving() {
+async fn put_and_refresh_wait_for_an_arriving_body() {
     for is_put in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
@@ -215,7 +215,7 @@ async fn put_and_refresh_wait_for_a_body_that_is_arriving() {
 }
 
 #[tokio::test]
-async fn put_of_a_body_that_is_arriving_waits_for_its_end() {
+async fn put_of_an_arriving_body_waits_for_its_end() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for fails in [true, false] {
@@ -234,7 +234,7 @@ async fn put_of_a_body_that_is_arriving_waits_for_its_end() {
 }
 
 #[tokio::test]
-async fn refresh_compares_all_of_a_body_that_is_arriving() {
+async fn refresh_waits_for_the_end_of_an_arriving_body() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     cache.put(URL, "stored", "text/plain", "a.txt").await.unwrap();
@@ -254,7 +254,7 @@ async fn refresh_compares_all_of_a_body_that_is_arriving() {
 }
 
 #[tokio::test]
-async fn closing_waits_for_a_body_that_is_arriving() {
+async fn closing_waits_for_an_arriving_body() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let writer = serve_early(&rig).await;
@@ -275,7 +275,7 @@ async fn closing_waits_for_a_body_that_is_arriving() {
 }
 
 #[tokio::test]
-async fn media_that_is_not_stored_is_served_to_its_end() {
+async fn arriving_media_that_will_not_be_stored_is_served_completely() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| entry_budget(builder, 4 * SMALL)).await;
     let large = noise(1, 100_000);

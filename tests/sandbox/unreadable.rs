@@ -1,4 +1,4 @@
-//! Entries that exist but that the disk cannot read.
+//! Entries that exist but cannot be read from disk.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use media_cache_test_support::file_faults::{Fault, FaultyDisk};
 use media_cache_test_support::scripted_origin::text;
 use rustix::io::Errno;
 
-/// A rig with these entries on its disk, and the disk.
+/// A rig with these entries on disk, and a disk that can be made to fail.
 async fn rig_with(urls: &[&str]) -> (CacheRig, Arc<FaultyDisk>) {
     (CacheRig::after_a_run(urls).await, Arc::default())
 }
@@ -43,7 +43,7 @@ async fn unreadable_entry_is_replaced_by_the_fetched_media() {
         let media = cache.get_or_download("test:a").await.unwrap();
         assert_eq!((body(&media).await, media.source), (b"new".to_vec(), Source::Origin), "{operation}");
         disk.work();
-        assert!(!is_degraded(&cache).await, "{operation}: nothing is left that cannot be read");
+        assert!(!is_degraded(&cache).await, "{operation}: no unreadable entry remains");
         let media = cache.get("test:a").await.unwrap().unwrap();
         assert_eq!((body(&media).await, media.source), (b"new".to_vec(), Source::Disk), "{operation}");
         let counted = stats(&cache).await;
@@ -74,7 +74,7 @@ async fn unreadable_entry_that_cannot_be_replaced_is_kept() {
     }
 }
 
-/// Requests an entry that cannot be read, and closes the cache. Returns the file operations from then on.
+/// Requests an unreadable entry, lets the cache retry it, and closes the cache. Returns the file operations of the close.
 async fn retry_and_close() -> Vec<String> {
     let (rig, disk) = rig_with(&["test:a"]).await;
     let cache = open(&rig, &disk, |builder| builder.max_memory_items(0)).await;
@@ -90,7 +90,7 @@ async fn retry_and_close() -> Vec<String> {
     cache.checkpoint().await.unwrap();
     assert!(is_degraded(&cache).await);
     let done = std::mem::take(&mut *looks.lock().unwrap());
-    // Reading the whole file would request its size first.
+    // To read the whole file, the cache would first inspect it for its size.
     assert!(done.iter().any(|name| name == "read *.dat") && !done.iter().any(|name| name == "inspect *.dat"), "{done:?}");
     rig.clock.advance(Duration::from_secs(1));
     cache.close().await.unwrap();
@@ -100,16 +100,16 @@ async fn retry_and_close() -> Vec<String> {
 
 #[tokio::test]
 async fn retry_of_an_unreadable_entry_reads_only_its_start_and_close_does_not_retry() {
-    // The entry is checked once a second anyway, which may happen at this moment.
+    // The cache retries the entry once a second anyway, which may happen during the close.
     for _ in 0..5 {
         if !retry_and_close().await.iter().any(|name| name.ends_with(".dat")) {
             return;
         }
     }
-    panic!("closing reads media");
+    panic!("every close read the media");
 }
 
-/// Makes all sidecars unreadable except those of these entries.
+/// Makes all sidecars unreadable except those with these file names.
 struct ReadableSidecars(Mutex<Vec<String>>);
 
 impl FileFaults for ReadableSidecars {
@@ -141,7 +141,7 @@ async fn every_unreadable_entry_is_retried_in_turn() {
     assert!(is_degraded(&cache).await, "the others cannot be read");
 }
 
-/// Makes it impossible to inspect the files of an entry, until it is set to `None`.
+/// Prevents the files with this stem from being inspected, until it is set to `None`.
 struct Uninspectable(Mutex<Option<String>>);
 
 impl FileFaults for Uninspectable {
@@ -164,7 +164,7 @@ async fn entry_whose_files_cannot_be_inspected_is_reported_and_found_again() {
         let disk = Arc::new(Uninspectable(Mutex::new(Some(file_stem("test:a")))));
         let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
         assert_eq!(order(&cache).await, ["test:b"], "{has_log}");
-        let Health::Degraded(degradation) = cache.health().await.unwrap() else { panic!("nothing is reported: {has_log}") };
+        let Health::Degraded(degradation) = cache.health().await.unwrap() else { panic!("the failure is not reported: {has_log}") };
         let reason = degradation.reason;
         assert!(reason.starts_with(&format!("cannot read the files of {}", file_stem("test:a"))), "{reason}");
         *disk.0.lock().unwrap() = None;

@@ -1,5 +1,5 @@
-//! Several hundred requests, the same in every run, against a model of a few lines: after each request the order, the files and the
-//! counters match the model.
+//! Compares the cache with a small model over several hundred requests, which are the same in every run. After each request, the order, the
+//! files and the counters must match the model.
 
 use media_cache::{CacheError, MediaCache, StoreError};
 use media_cache_test_support::cache_directory::disk_usage;
@@ -10,7 +10,7 @@ use media_cache_test_support::random::{Random, noise};
 
 const BUDGET: u64 = 10 * SMALL;
 
-/// Least recently used, in two tiers.
+/// An LRU cache with two tiers.
 #[derive(Default)]
 struct Model {
     /// URL and disk usage, the least recently used first.
@@ -28,7 +28,7 @@ impl Model {
         self.stored.iter().map(|(_, size)| size).sum()
     }
 
-    /// Moves an entry to the end, if it is there.
+    /// Moves an entry to the end if it is stored.
     fn touch(&mut self, url: &str) -> bool {
         let Some(at) = self.stored.iter().position(|(stored, _)| stored == url) else { return false };
         let entry = self.stored.remove(at);
@@ -67,7 +67,7 @@ impl Model {
     }
 }
 
-/// The bytes of a URL, of many sizes: some are at a block boundary, and some are too large to be stored.
+/// The media at a URL. Some sizes are at a block boundary, and some are too large to be stored.
 fn media_of(url: &str) -> Vec<u8> {
     let seed = url.bytes().fold(7, |seed, byte| seed * 31 + u64::from(byte));
     let sizes = [1, 500, 4095, 4096, 4097, 9000, 12_288, 12_289, 30_000, 77_824, 77_825];
@@ -132,7 +132,7 @@ async fn run(seed: u64, items: u32, requests: usize) {
         assert_eq!((stats.hits, stats.misses, stats.evictions), (model.hits, model.misses, model.evictions), "{context}");
         assert_eq!((stats.policy_rejected_ids, stats.policy_shortfalls), (0, 0), "{context}");
     }
-    assert!(model.evictions > 20 && model.hits > 50, "the workload is worth something");
+    assert!(model.evictions > 20 && model.hits > 50, "the workload has too few evictions or hits");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The cache component is replaced while the body of media is arriving.
+//! Replaces the cache component while the body of a download is arriving.
 
 use futures::StreamExt;
 use media_cache::{FetchError, MediaCache, Source, Spool, SpooledBody};
@@ -27,14 +27,14 @@ async fn body_that_arrives_during_a_swap_is_served_by_the_old_component_and_stor
         assert!(first.body.is_arriving() && second.body.is_arriving());
         soon(cache.swap_component(OTHER.clone())).await.unwrap();
         let third = request(&cache);
-        // The new component serves meanwhile.
+        // The new component serves other requests in the meantime.
         fill(&cache, &["x:a"]).await;
         let mut chunks = Box::pin(first.body.stream(0..u64::MAX));
         assert_eq!(soon(chunks.next()).await.unwrap().unwrap(), "early ");
         if fails {
             writer.fail(FetchError::ShortBody("it broke off".into()));
             assert!(soon(chunks.next()).await.unwrap().is_err());
-            assert!(soon(third).await.unwrap().is_err(), "the origin has nothing else");
+            assert!(soon(third).await.unwrap().is_err(), "the origin serves nothing else");
             let stats = until(&cache, |stats| stats.download_failures == 2).await;
             assert_eq!((stats.stored, stats.entries), (1, 1));
             continue;
@@ -47,7 +47,7 @@ async fn body_that_arrives_during_a_swap_is_served_by_the_old_component_and_stor
             assert_eq!(body(media).await, b"early and late");
         }
         assert_eq!(rig.origin.requests(URL), 1, "nothing is fetched twice");
-        assert!(cache.get(URL).await.unwrap().unwrap().source != Source::Origin, "it is stored");
+        assert!(cache.get(URL).await.unwrap().unwrap().source != Source::Origin, "the media is stored");
         let counted = until(&cache, |stats| stats.downloads == 2).await;
         assert_eq!((counted.stored, counted.not_ready), (2, 0));
         drop((first, second, third));

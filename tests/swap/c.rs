@@ -11,7 +11,7 @@ use media_cache_test_support::workspace::workspace_path;
 
 use crate::requests::{Asked, ENTRIES, choice, evicts_by_use, policy};
 
-/// The stored entries, in the order of their numbers.
+/// The numbers of the stored entries, in ascending order.
 async fn stored(asked: &Asked) -> Vec<u64> {
     let number = |url: String| url.strip_prefix("test:").unwrap().parse().unwrap();
     let mut numbers: Vec<u64> = order(&asked.cache).await.into_iter().map(number).collect();
@@ -37,7 +37,7 @@ async fn clock_policy_in_c_evicts_by_the_clock_algorithm() {
     ask(&asked, 13..17).await;
     assert_eq!(stored(&asked).await, [0, 1, 3, 10, 11, 12, 13, 14, 15, 16]);
     ask(&asked, [17]).await;
-    assert!(!stored(&asked).await.contains(&0), "once, and not twice");
+    assert!(!stored(&asked).await.contains(&0), "0 is spared only once");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn clock_policy_in_c_can_be_swapped_in_and_evicts_in_the_previous_order() 
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(60).await;
     assert_eq!(asked.cache.swap_policy(policy(components::CLOCK)).await.unwrap().name, "clock");
-    // Nothing was used since the swap, so earlier use decides.
+    // Nothing has been used since the swap, so earlier use determines the order.
     evicts_by_use(&asked.cache).await;
     ask(&asked, (0..100).map(|number| number % 13)).await;
     assert_eq!(asked.cache.policy().fallbacks, 0);
@@ -82,6 +82,6 @@ fn clock_component_matches_the_checksums_of_its_sources() {
     assert_eq!(files.iter().map(|(_, file)| *file).collect::<Vec<_>>(), ["build.sh", "clock.c", "clock.wasm"]);
     for (sum, file) in files {
         let bytes = std::fs::read(directory.join(file)).unwrap();
-        assert_eq!(sha256(bytes), sum, "{file} has changed since the component was built; build it again with build.sh");
+        assert_eq!(sha256(bytes), sum, "{file} has changed since the component was built; rebuild it with build.sh");
     }
 }

@@ -53,7 +53,7 @@ async fn ask(cache: &MediaCache, random: &mut Random, counted: &Counted) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn concurrent_requests_and_policy_swaps_lose_nothing_and_keep_the_budget() {
+async fn concurrent_requests_and_policy_swaps_lose_nothing_and_stay_within_the_budget() {
     let rig = CacheRig::create();
     for number in 0..URLS {
         rig.origin.serves_bytes(&format!("test:{number}"), media_of(number));
@@ -103,7 +103,7 @@ async fn adds_up(rig: &CacheRig, cache: &MediaCache, counted: &Counted) {
     assert_eq!(stats.stored, stats.entries + stats.evictions + counted.removed.load(Relaxed), "{stats:?}");
     assert_eq!(stats.hits + stats.misses, counted.lookups.load(Relaxed));
     assert!(stats.refused >= counted.refused.load(Relaxed));
-    // There may be shortfalls: a policy can name an entry that is being written, and another must be evicted instead.
+    // There may be shortfalls: a policy can name an entry that is being written, in which case another must be evicted.
     assert_eq!((stats.damaged, stats.store_failures, stats.policy_rejected_ids), (0, 0, 0));
     assert_eq!((status.restarts, status.policy.fallbacks), (0, 0));
     assert!(stats.evictions > 50 && stats.hits > 100, "{stats:?}");
@@ -114,7 +114,7 @@ async fn adds_up(rig: &CacheRig, cache: &MediaCache, counted: &Counted) {
     }
 }
 
-/// Asserts that new entries evict these, in this order.
+/// Asserts that new entries evict these entries, in this order.
 async fn evicted_one_by_one(cache: &MediaCache, mut expected: Vec<String>) {
     for number in 0.. {
         let stored = order(cache).await;

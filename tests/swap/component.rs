@@ -1,4 +1,4 @@
-//! Replaces the cache component with another build of itself while the cache serves.
+//! Replaces the cache component with another build of itself while the cache is serving requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use media_cache_test_support::soon::{eventually, soon};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-/// The built-in cache with another version: a different component with different bytes.
+/// The built-in cache component with another version number, which makes it a different component.
 fn of_version(version: &str) -> Vec<u8> {
     let section = [&[7], &b"version"[..], version.as_bytes()].concat();
     [embedded::CACHE, &[0, section.len() as u8], &section].concat()
@@ -41,11 +41,11 @@ static FAILS_TO_ACTIVATE: LazyLock<CacheComponent> = LazyLock::new(|| compile(&c
 
 /// All counters and entry counts of a cache.
 fn counted(stats: &Stats) -> String {
-    // Resident entries are not part of a swap, and the index log grows.
+    // A swap does not preserve residents, and the index log grows.
     format!("{:?}", Stats { resident_entries: 0, open_files: 0, memory_bytes: 0, other_disk_bytes: 0, ..*stats })
 }
 
-/// The listed entries, except for whether they are resident.
+/// The URL, the hits and the last access of each listed entry.
 async fn listing(cache: &MediaCache) -> Vec<(String, u64, u64)> {
     entries(cache).await.into_iter().map(|entry| (entry.url, entry.hits, entry.accessed_at)).collect()
 }
@@ -64,7 +64,7 @@ async fn swap_keeps_entries_order_hits_and_counters() {
     assert_eq!(status.previous.unwrap().origin, ComponentOrigin::BuiltIn);
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
 
-    // The same holds after a restart, in which each counter counts once.
+    // The same holds after a restart, which must not count anything twice.
     assert_eq!(cache.get("x:b").await.unwrap().unwrap().source, Source::Disk);
     let before = (listing(&cache).await, counted(&stats(&cache).await));
     cache.close().await.unwrap();
@@ -73,13 +73,13 @@ async fn swap_keeps_entries_order_hits_and_counters() {
 }
 
 #[tokio::test]
-async fn buffered_hits_are_not_lost_by_a_component_swap() {
+async fn component_swap_loses_no_buffered_hits() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["x:a", "x:b"]).await;
     for swaps in 1..5 {
         fill(&cache, &["x:a", "x:b"]).await;
-        // These are answered without the component before, during and after its replacement.
+        // These hits are served without the component, before, during and after its replacement.
         let keep_asking = AtomicBool::new(true);
         let ask = async {
             let mut asked = 0;
@@ -107,7 +107,7 @@ async fn buffered_hits_are_not_lost_by_a_component_swap() {
 }
 
 #[tokio::test]
-async fn hits_on_open_files_while_the_component_is_replaced_are_hits_on_disk() {
+async fn hits_on_open_files_during_a_component_swap_count_as_disk_hits() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["x:a"]).await;
@@ -128,14 +128,14 @@ async fn hits_on_open_files_while_the_component_is_replaced_are_hits_on_disk() {
     };
     let (swapped, asked) = join(swap, ask).await;
     swapped.unwrap();
-    // A request for what is not stored has the hits delivered.
+    // A request for an entry that is not stored delivers the buffered hits.
     cache.get("x:none").await.unwrap();
     let stats = stats(&cache).await;
     assert_eq!((stats.hits, stats.disk_hits), (asked, asked));
 }
 
 #[tokio::test]
-async fn replaced_component_closes_its_files_although_it_has_something_left_to_do() {
+async fn replaced_component_closes_its_files_before_its_last_download_ends() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;
     fill(&cache, &["x:a", "x:b"]).await;
@@ -175,14 +175,14 @@ async fn hits_served_during_a_slow_component_swap_are_not_lost() {
     }
     let meanwhile = stats(&cache).await;
     assert_eq!((meanwhile.hits, meanwhile.disk_hits), (before.hits + 3, before.disk_hits + 3));
-    assert!(!swap.is_finished(), "the old one has served these");
+    assert!(!swap.is_finished(), "the old component served these requests");
     disk.work();
     soon(swap).await.unwrap().unwrap();
     let after = stats(&cache).await;
-    assert_eq!((after.hits, after.disk_hits), (meanwhile.hits, meanwhile.disk_hits), "no counter goes back");
+    assert_eq!((after.hits, after.disk_hits), (meanwhile.hits, meanwhile.disk_hits), "no counter decreases");
     let listed: BTreeMap<_, _> = entries(&cache).await.into_iter().map(|entry| (entry.url, entry.hits)).collect();
     assert_eq!((listed["x:a"], listed["x:b"], listed["x:c"]), (1, 2, 0));
-    assert_eq!(order(&cache).await[0], "x:c", "the others were used since");
+    assert_eq!(order(&cache).await[0], "x:c", "the other entries were used later");
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the
     let second = download(&cache);
     cache.swap_component(OTHER.clone()).await.unwrap();
     let third = download(&cache);
-    // The new component serves meanwhile.
+    // The new component serves other requests in the meantime.
     fill(&cache, &["x:a"]).await;
     assert_eq!(cache.get("x:slow").await.unwrap().map(drop), None);
     cache.rollback_component().await.unwrap();
@@ -209,8 +209,8 @@ async fn download_in_progress_is_finished_by_the_old_component_and_stored_by_the
         assert_eq!(body(&media).await, text("x:slow"));
     }
     assert_eq!(rig.origin.requests("x:slow"), 1, "nothing is fetched twice");
-    assert!(cache.get("x:slow").await.unwrap().unwrap().source != Source::Origin, "it is stored");
-    // The counters of the old instances are known once they have ended.
+    assert!(cache.get("x:slow").await.unwrap().unwrap().source != Source::Origin, "the media is stored");
+    // The old instances deliver their counters when they end.
     let stats = until(&cache, |stats| stats.downloads == 2).await;
     assert_eq!((stats.hits + stats.misses, stats.stored, stats.not_ready), (6, 2, 0), "{stats:?}");
 }
@@ -277,8 +277,8 @@ async fn removal_of_many_entries_is_continued_by_the_new_component() {
     };
     until(&cache, |stats| stats.entries < ENTRIES).await;
     cache.swap_component(other).await.unwrap();
-    assert!(!removal.is_finished(), "nothing waits until all entries are removed");
-    assert_eq!(soon(removal).await.unwrap().unwrap(), ENTRIES, "each counts once");
+    assert!(!removal.is_finished(), "the swap does not wait until all entries are removed");
+    assert_eq!(soon(removal).await.unwrap().unwrap(), ENTRIES, "each entry counts once");
     assert_eq!((stats(&cache).await.entries, disk_usage(&rig.directory())), (0, (0, 0)));
 }
 
@@ -328,7 +328,7 @@ async fn close_waits_for_downloads_of_replaced_components() {
     assert_eq!((stats(&cache).await.downloads, stats(&cache).await.misses), (1, 1));
 }
 
-/// Requests everything concurrently and repeatedly until a swap is over. Returns the number of requests.
+/// Sends concurrent requests of all kinds until the swaps are over. Returns the number of requests that count as a hit or a miss.
 async fn under_load(cache: &MediaCache, swaps: impl Future<Output = ()>) -> u64 {
     const CLIENTS: u64 = 6;
     let (over, requests) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -380,7 +380,7 @@ async fn no_request_fails_while_the_component_is_replaced_under_load() {
         }
     })
     .await;
-    // The old instances end by themselves.
+    // The old instances end on their own.
     let stats = until(&cache, |stats| stats.hits + stats.misses >= requests).await;
     assert_eq!(stats.hits + stats.misses, requests, "each request counts once");
     assert_eq!((stats.damaged, stats.store_failures, stats.download_failures, stats.not_ready), (0, 0, 0, 0));
@@ -392,7 +392,7 @@ async fn no_request_fails_while_the_component_is_replaced_under_load() {
 }
 
 #[tokio::test]
-async fn component_that_cannot_be_activated_leaves_the_old_one_serving() {
+async fn old_component_keeps_serving_if_the_new_one_cannot_be_activated() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["x:a", "x:b", "x:a"]).await;
@@ -400,7 +400,7 @@ async fn component_that_cannot_be_activated_leaves_the_old_one_serving() {
         let before = (listing(&cache).await, format!("{:?}", stats(&cache).await));
         let error = cache.swap_component(component.clone()).await.unwrap_err();
         assert!(matches!(&error, ComponentSwapError::Activate(text) if text.contains(why)), "{error}");
-        assert_eq!((listing(&cache).await, format!("{:?}", stats(&cache).await)), before, "not even what is resident has changed");
+        assert_eq!((listing(&cache).await, format!("{:?}", stats(&cache).await)), before, "not even the residents have changed");
         let status = cache.component();
         assert_eq!((status.current.origin, status.swaps, status.swap), (ComponentOrigin::BuiltIn, 0, None));
         assert!(matches!(cache.rollback_component().await, Err(ComponentSwapError::NothingBefore)));
@@ -435,11 +435,11 @@ async fn component_swap_without_an_index_log_keeps_order_hits_and_counters() {
     fill(&cache, &["x:a", "x:b", "x:c", "x:a"]).await;
     cache.checkpoint().await.unwrap();
     let before = (listing(&cache).await, counted(&stats(&cache).await));
-    // The new component therefore starts with nothing, and the old one writes the log anew when it goes on standby.
+    // The new component therefore starts without a log, and the old one writes a new log when it goes on standby.
     std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
     cache.swap_component(OTHER.clone()).await.unwrap();
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
-    // Entries added by another program are found: the files are authoritative.
+    // A rollback without a log loses nothing either.
     std::fs::remove_file(rig.directory().join(".media-cache/index.log")).unwrap();
     cache.rollback_component().await.unwrap();
     assert_eq!((listing(&cache).await, counted(&stats(&cache).await)), before);
@@ -459,7 +459,7 @@ async fn compiling_another_kind_of_file_as_a_cache_component_names_its_kind() {
 }
 
 #[tokio::test]
-async fn component_that_another_engine_compiled_is_refused() {
+async fn component_compiled_by_another_engine_is_refused() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let foreign = Engine::new().unwrap().built_in_cache().unwrap();
@@ -485,7 +485,7 @@ async fn only_one_component_swap_runs_at_a_time() {
     assert!(matches!(cache.get("x:a").await, Err(CacheError::Closed)));
 }
 
-/// A component cannot take over, and the disk fails while the active one should continue, so that one must be restarted.
+/// The new component fails to take over, and the disk fails when the old one should continue, so the old component must be restarted.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_component_swap_on_a_failing_disk_loses_no_counter() {
     let (rig, disk) = (CacheRig::create(), Arc::new(FaultyDisk::default()));
@@ -501,7 +501,7 @@ async fn failed_component_swap_on_a_failing_disk_loses_no_counter() {
             (concerns && turns > turn).then_some(Fault::Error(rustix::io::Errno::IO))
         });
         cache.swap_component(FAILS_TO_ACTIVATE.clone()).await.unwrap_err();
-        // It is loaded without the index log.
+        // The restarted component loads the directory without the index log.
         until(&cache, |stats| stats.entries == before.entries).await;
         disk.work();
         recovered(&cache, &rig.clock).await;

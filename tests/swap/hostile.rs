@@ -8,7 +8,7 @@ use media_cache_test_support::cache_state::order;
 
 use crate::requests::{Asked, ENTRIES, choice, policy, small};
 
-/// Lets a policy misbehave from the start, after a while, and after it was swapped in: a plain LRU takes over, with the right order.
+/// Lets a policy misbehave from the start, after a while, and after being swapped in. Plain LRU must take over with the correct order.
 async fn falls_back(component: &[u8], name: &str, why: &str) {
     for after in ["0", "1", "25"] {
         let mut asked = Asked::open(|builder| builder.policy(policy(component)).policy_option("after", after)).await;
@@ -27,10 +27,10 @@ async fn falls_back(component: &[u8], name: &str, why: &str) {
     }
 }
 
-/// Asserts that the policy was disabled once, for this reason, and that the LRU has done nothing wrong since.
+/// Asserts that the policy was disabled once, for this reason, and that LRU has made no mistake since.
 #[track_caller]
 fn assert_disabled(status: &PolicyStatus, name: &str, why: &str) {
-    let fault = status.last_fault.as_ref().unwrap_or_else(|| panic!("nothing happened: {status:#?}"));
+    let fault = status.last_fault.as_ref().unwrap_or_else(|| panic!("the policy was not disabled: {status:#?}"));
     assert!(fault.why.contains(why), "{}", fault.why);
     assert!(fault.why.len() < 1000 && !fault.why.contains(char::is_control), "{}", fault.why);
     assert_eq!((fault.policy.as_str(), status.fallbacks), (name, 1));
@@ -38,7 +38,7 @@ fn assert_disabled(status: &PolicyStatus, name: &str, why: &str) {
     assert_eq!((&status.options, status.rejected_ids), (&vec![], 0));
 }
 
-/// Swaps in a policy that also misbehaves in the trial: nothing changes.
+/// Asserts that a swap to this policy is refused for this reason, and that nothing changes.
 async fn is_refused(component: &[u8], options: &[(&str, &str)], why: &str) {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(15).await;
@@ -122,7 +122,7 @@ async fn policy_that_traps_on_a_hit_is_disabled() {
     is_refused(components::TRAPS_ON_A_HIT, IN_A_TRIAL, "it trapped").await;
 }
 
-/// Lets a policy do something, from the start and after it was swapped in, for which it is not disabled.
+/// Lets a policy misbehave from the start and after being swapped in, and asserts that it is not disabled for it.
 async fn stays<F: AsyncFn(&mut Asked)>(component: &[u8], name: &str, ask: F) {
     let mut asked = Asked::open(|builder| builder.policy(policy(component))).await;
     ask(&mut asked).await;
@@ -181,7 +181,7 @@ async fn policy_that_evicts_everything_keeps_only_the_last_entry() {
     let ask = async |asked: &mut Asked| {
         asked.ask_often(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
-        assert_eq!((order(&asked.cache).await.len(), stats.resident_entries), (1, 1), "the last one is there");
+        assert_eq!((order(&asked.cache).await.len(), stats.resident_entries), (1, 1), "only the last entry is stored");
         assert_eq!(stats.stored - stats.evictions, 1);
     };
     stays(components::NAMES_EVERYTHING, "names-everything", ask).await;
@@ -193,7 +193,7 @@ async fn policy_that_refuses_every_candidate_keeps_the_stored_entries() {
         let before = order(&asked.cache).await.len();
         asked.ask_often(60).await;
         let stats = asked.cache.status().await.unwrap().cache;
-        assert_eq!((order(&asked.cache).await.len(), stats.evictions > 0), (before, before > 0), "what was there stays");
+        assert_eq!((order(&asked.cache).await.len(), stats.evictions > 0), (before, before > 0), "the stored entries remain");
         let outcome = asked.cache.put("test:new", "mine", "text/plain", "a.txt").await.unwrap();
         assert!(matches!(outcome.not_stored, Some(StoreError::Refused)), "{:?}", outcome.not_stored);
     };
@@ -214,7 +214,7 @@ async fn policy_that_names_every_candidate_as_victim_stores_nothing_new() {
 }
 
 #[tokio::test]
-async fn policy_that_uses_standard_streams_and_files_has_no_access() {
+async fn policy_has_no_access_to_standard_streams_and_files() {
     let ask = async |asked: &mut Asked| asked.ask_lru(60).await;
     stays(components::PRINTS_AND_READS, "prints-and-reads", ask).await;
 }

@@ -1,4 +1,4 @@
-//! A live cache behaves after a swap as the simulator predicts.
+//! After a swap, a live cache behaves as the simulator predicts.
 
 use media_cache::{Engine, FetchError, FetchedMedia, MediaCache, NoTranscoder, PolicyChoice, PolicyLimits};
 use media_cache_simulator::{Replay, Sandboxed, Seed, Trace};
@@ -8,13 +8,13 @@ use media_cache_test_support::workspace::workspace_path;
 const BUDGET: u64 = 32 << 20;
 /// The number of requests before the policy is replaced.
 const BEFORE: usize = 15_000;
-/// The number of requests after that in which misses are counted.
+/// The number of requests after the swap whose misses are counted.
 const AFTER: usize = 20_000;
 /// The sizes in the trace are divided by this, so that the test writes hundreds of megabytes rather than gigabytes.
 const SMALLER: u64 = 32;
 const BLOCK: u64 = 4096;
 
-/// Returns as many bytes as the URL says.
+/// Returns as many bytes as the URL specifies.
 async fn download(url: String) -> Result<FetchedMedia, FetchError> {
     let size = url.rsplit(':').next().unwrap().parse().unwrap();
     Ok(FetchedMedia::new(vec![7u8; size], "application/octet-stream", "a.bin"))
@@ -60,7 +60,7 @@ async fn cache_has_as_many_misses_after_a_swap_as_the_simulator_predicts() {
     assert_eq!(misses(&urls[..BEFORE]).await, before);
     cache.swap_policy(engine.built_in_policy("gdsf").unwrap()).await.unwrap();
     let live = misses(&urls[BEFORE..]).await;
-    println!("misses of {AFTER} requests: live {live}, simulated {after}, seeded ideally {ideal}");
+    println!("misses of {AFTER} requests: live {live}, simulated {after}, ideally seeded {ideal}");
     assert_eq!(live, after);
     assert!(live.saturating_sub(ideal) <= AFTER as u64 / 100, "{live} {ideal}");
 }

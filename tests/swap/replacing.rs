@@ -1,4 +1,4 @@
-//! A policy replaces another, and nothing else changes.
+//! Replacing a policy changes nothing else.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use media_cache_test_support::sha256::sha256;
 
 use crate::requests::{Asked, ITEMS, choice, evicts_by_use, policy};
 
-/// The counters that only grow.
+/// Counters and sizes that a swap must not change.
 fn counters(stats: &Stats) -> [u64; 12] {
     let Stats { hits, disk_hits, misses, coalesced, downloads, stored, evictions, memory_evictions, refused, .. } = *stats;
     let Stats { entries, disk_bytes, memory_bytes, .. } = *stats;
@@ -53,7 +53,7 @@ async fn every_built_in_policy_can_replace_every_other_one() {
 }
 
 #[tokio::test]
-async fn swap_from_lru_to_lru_changes_no_eviction() {
+async fn swap_from_lru_to_lru_does_not_change_evictions() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(40).await;
     for swaps in 1..20 {
@@ -66,13 +66,13 @@ async fn swap_from_lru_to_lru_changes_no_eviction() {
 }
 
 #[tokio::test]
-async fn policy_learns_of_uses_that_happen_while_it_is_seeded() {
+async fn policy_learns_of_requests_during_its_seeding() {
     let mut asked = Asked::open(crate::slow::patient).await;
     for _ in 0..3 {
         asked.ask_lru(40).await;
         let cache = asked.cache.clone();
         let swap = cache.swap_policy(policy(components::SLOW_WHEN_SEEDED));
-        // Enough requests for everything to be used, evicted and stored again several times.
+        // Enough requests for every entry to be used, evicted and stored again several times.
         let (status, ()) = futures::future::join(swap, asked.ask_lru(100)).await;
         assert_eq!(status.unwrap().name, "slow-when-seeded");
         asked.ask_lru(40).await;
@@ -100,7 +100,7 @@ async fn status_describes_the_policy_in_use_and_when_it_was_swapped_in() {
     assert_eq!(digest, sha256(components::NAMES_TWICE));
     assert_eq!(options, [("after".into(), "7".into()), ("trial".into(), "behave".into())]);
     assert!(since >= before && since <= SystemTime::now());
-    assert_eq!((calls, time.as_nanos(), status.rejected_ids), (0, 0, 0), "that was another policy");
+    assert_eq!((calls, time.as_nanos(), status.rejected_ids), (0, 0, 0), "a new policy starts with its own counts");
     assert!(status.memory_bytes >= 1 << 16, "{}", status.memory_bytes);
     assert_eq!((status.swaps, status.previous), (1, Some(PolicySpec::default())));
     asked.ask_lru(30).await;
@@ -126,19 +126,19 @@ async fn rollback_restores_the_previous_policy_with_its_options() {
 }
 
 #[tokio::test]
-async fn rollback_from_a_disabled_policy_restores_the_one_before_it() {
+async fn rollback_after_a_policy_was_disabled_restores_its_predecessor() {
     let mut asked = Asked::open(|builder| builder.policy(policy(components::NAMES_TOO_FEW))).await;
     asked.cache.swap_policy(policy(components::TRAPS)).await.unwrap();
     asked.ask_lru(20).await;
     assert_eq!((asked.cache.policy().name.as_str(), asked.cache.policy().fallbacks), ("lru", 1));
     let status = asked.cache.rollback_policy().await.unwrap();
     assert_eq!((status.name.as_str(), status.fallbacks), ("names-too-few", 1));
-    assert_eq!(status.last_fault.unwrap().policy, "traps", "that stays said");
+    assert_eq!(status.last_fault.unwrap().policy, "traps", "the fault is still reported");
     asked.ask_lru(20).await;
 }
 
 #[tokio::test]
-async fn a_swap_that_is_refused_changes_nothing() {
+async fn a_refused_swap_changes_nothing() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(20).await;
     asked.cache.swap_policy(policy(components::NAMES_TOO_FEW)).await.unwrap();
@@ -155,7 +155,7 @@ async fn a_swap_that_is_refused_changes_nothing() {
         assert_eq!(asked.cache.policy(), before);
     }
     asked.ask_lru(20).await;
-    assert_eq!(asked.cache.rollback_policy().await.unwrap().name, "lru", "what was before is still known");
+    assert_eq!(asked.cache.rollback_policy().await.unwrap().name, "lru", "the previous policy is still available");
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn compiling_another_kind_of_file_as_a_policy_names_its_kind() {
 }
 
 #[tokio::test]
-async fn a_policy_that_another_engine_compiled_is_refused() {
+async fn policy_compiled_by_another_engine_is_refused() {
     let mut asked = Asked::open(|builder| builder).await;
     let other = Engine::new().unwrap();
     let foreign = other.compile_policy(PolicyOrigin::Upload, components::NAMES_TOO_FEW).unwrap();
@@ -180,12 +180,12 @@ async fn a_policy_that_another_engine_compiled_is_refused() {
     assert!(error.to_string().contains("it was compiled by another engine"), "{error}");
     let opened = CacheRig::create().builder().policy(foreign).open().await;
     assert!(opened.map(drop).unwrap_err().to_string().contains("it was compiled by another engine"));
-    assert_eq!(asked.cache.swap_policy(built_in("lru")).await.unwrap().swaps, 1, "the way is free");
+    assert_eq!(asked.cache.swap_policy(built_in("lru")).await.unwrap().swaps, 1, "the failed swap does not block others");
     asked.ask_lru(20).await;
 }
 
 #[tokio::test]
-async fn policy_of_a_cache_without_entries_and_memory_can_be_swapped() {
+async fn policy_of_an_empty_cache_without_a_memory_tier_can_be_swapped() {
     let asked = Asked::open(|builder| builder.max_memory_items(0)).await;
     for name in embedded::policy_names() {
         assert_eq!(asked.cache.swap_policy(built_in(name)).await.unwrap().name, name);
@@ -198,7 +198,7 @@ async fn buffered_hits_count_for_the_new_policy() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(40).await;
     let at_hand = resident(&asked.cache).await;
-    // These are answered without the component, which is notified of them later.
+    // These hits are served without the component, which is notified of them later.
     for url in at_hand.iter().rev() {
         asked.cache.get(url).await.unwrap().unwrap();
     }

@@ -13,9 +13,9 @@ use media_cache_test_support::cache_state::{order, resident};
 use media_cache_test_support::random::Random;
 use media_cache_test_support::scripted_origin::text;
 
-/// How many entries fit on disk.
+/// The number of entries that fit on disk.
 pub const ENTRIES: usize = 10;
-/// How many entries are kept in memory.
+/// The number of entries that are kept in memory.
 pub const ITEMS: usize = 4;
 
 /// Small limits, so that evictions and faults occur quickly.
@@ -24,7 +24,7 @@ pub fn small(builder: Builder) -> Builder {
     entry_budget(builder, ENTRIES as u64 * SMALL).max_memory_items(ITEMS as u32).max_open_files(0).policy_limits(limits)
 }
 
-/// A policy, compiled for the caches of these tests. It is compiled once, since that takes longer than most of them.
+/// Compiles a policy for these tests. Each policy is compiled only once, because this takes longer than most of the tests.
 pub fn policy(component: &[u8]) -> PolicyComponent {
     static COMPILED: Mutex<BTreeMap<Vec<u8>, PolicyComponent>> = Mutex::new(BTreeMap::new());
     let mut compiled = COMPILED.lock().unwrap();
@@ -38,12 +38,12 @@ pub fn choice(component: &[u8], options: &[(&str, &str)]) -> PolicyChoice {
     PolicyChoice { component: policy(component), options }
 }
 
-/// A cache that receives requests, and the expected responses.
+/// A cache that receives requests, and its expected state.
 pub struct Asked {
     pub rig: CacheRig,
     pub cache: MediaCache,
     random: Random,
-    /// What a plain LRU would store, the least recently used first.
+    /// The URLs that a plain LRU would store, the least recently used first.
     stored: Vec<String>,
     at_hand: Vec<String>,
     pub hits: u64,
@@ -57,7 +57,7 @@ impl Asked {
         Self { rig, cache, random: Random(1), stored: Vec::new(), at_hand: Vec::new(), hits: 0, misses: 0 }
     }
 
-    /// Requests one of twice as many URLs as fit. The response must be right, and the limits must hold.
+    /// Requests a random URL out of twice as many as fit on disk. The response must be correct, and the limits must hold.
     pub async fn ask(&mut self) {
         let url = format!("test:{}", self.random.below(2 * ENTRIES as u64));
         let media = self.cache.get_or_download(&url).await.unwrap();
@@ -83,7 +83,7 @@ impl Asked {
         }
     }
 
-    /// As [`ask_often`](Self::ask_often); after each request, exactly the entries that a plain LRU would store must be stored.
+    /// Like [`ask_often`](Self::ask_often). After each request, the stored entries must be exactly those that a plain LRU would store.
     pub async fn ask_lru(&mut self, times: usize) {
         for _ in 0..times {
             self.ask().await;
@@ -105,11 +105,11 @@ impl Asked {
         assert!(stats.resident_entries <= ITEMS as u64, "{}", stats.resident_entries);
         assert_eq!((stats.hits, stats.misses), (self.hits, self.misses));
         assert_eq!(status.blob_handles as u64, stats.resident_entries + u64::from(stats.open_files));
-        assert_eq!((status.restarts, stats.damaged, stats.download_failures), (0, 0, 0), "the cache itself is well");
+        assert_eq!((status.restarts, stats.damaged, stats.download_failures), (0, 0, 0), "the cache itself has no faults");
     }
 }
 
-/// Asserts that new entries evict the others one by one, the least recently used first, from disk and from memory.
+/// Asserts that new entries evict the existing ones one by one, the least recently used first, from disk and from memory.
 pub async fn evicts_by_use(cache: &MediaCache) {
     let (mut on_disk, mut at_hand) = (order(cache).await, resident(cache).await);
     let (full_disk, full_memory) = (on_disk.len(), at_hand.len());

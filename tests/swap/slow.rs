@@ -1,4 +1,4 @@
-//! Slow swaps.
+//! Swaps to a policy that takes a long time to seed.
 
 use std::time::Duration;
 
@@ -14,15 +14,15 @@ use tokio::task::JoinHandle;
 
 use crate::requests::policy;
 
-/// Enough time for a slow policy.
+/// Gives calls enough time for a slow policy.
 pub fn patient(builder: Builder) -> Builder {
     builder.policy_limits(PolicyLimits { call_time: Duration::from_secs(60), ..PolicyLimits::default() })
 }
 
-/// How many entries there are, in each tier.
+/// The number of entries in each tier.
 const ENTRIES: u64 = 60;
 
-/// A cache with enough entries to keep a slow policy busy for some tenths of a second.
+/// A cache with enough entries to keep a slow policy busy for a few tenths of a second.
 async fn filled(rig: &CacheRig) -> MediaCache {
     let set = |builder: Builder| entry_budget(patient(builder), ENTRIES * SMALL).max_memory_items(ENTRIES as u32);
     let cache = rig.open_with(set).await;
@@ -60,8 +60,12 @@ async fn status_reports_the_progress_of_a_slow_swap() {
     let cache = filled(&rig).await;
     let swap = begin_slow_swap(&cache).await;
     let progress = cache.policy().swap.unwrap();
-    assert_eq!((&progress.to, progress.seeded, progress.entries), (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES), "one tier of two");
-    assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old one is in place");
+    assert_eq!(
+        (&progress.to, progress.seeded, progress.entries),
+        (&PolicyOrigin::Upload, ENTRIES, 2 * ENTRIES),
+        "one of two tiers is seeded"
+    );
+    assert_eq!((cache.policy().name.as_str(), cache.policy().swaps), ("lru", 0), "the old policy is still active");
     assert!(progress.since >= cache.policy().since);
     until(&cache, |swap| swap.is_none()).await;
     assert_eq!(cache.policy().name, "slow-when-seeded");
@@ -123,7 +127,7 @@ async fn close_does_not_wait_for_a_slow_swap() {
     let swap = begin_slow_swap(&cache).await;
     let before = order(&cache).await;
     soon(cache.close()).await.unwrap();
-    assert!(cache.policy().swap.is_some(), "it did not wait");
+    assert!(cache.policy().swap.is_some(), "the close did not wait for the swap");
     assert!(matches!(soon(swap).await.unwrap(), Err(SwapError::Closed)));
     assert_eq!((cache.policy().name.as_str(), cache.policy().swaps, cache.policy().swap), ("lru", 0, None));
     assert!(matches!(cache.swap_policy(policy(components::TRAPS)).await, Err(SwapError::Closed)));
