@@ -1,7 +1,7 @@
 //! Checks that imports and dependencies point in one direction: between the files of a crate, from each module to those it
 //! encloses, and between crates.
 //!
-//! The checks read source text, so they do not see what macros generate.
+//! The checks read source text, so they miss code that macros generate.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot continue has failed")]
 

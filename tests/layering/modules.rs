@@ -1,4 +1,4 @@
-//! The modules of a crate, the file that each of them is in, and what these files import from one another.
+//! The modules of a crate, the file that contains each of them, and the imports between these files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::paths::{ModulePath, Path, Source};
 /// The modules of a library or program.
 #[derive(Default)]
 pub struct Modules {
-    /// By name.
+    /// The files by name.
     files: BTreeMap<String, File>,
     /// The names of the files that contain each module, including inline modules.
     file_names: BTreeMap<ModulePath, String>,
@@ -18,7 +18,7 @@ struct File {
     source: Source,
 }
 
-/// What one file imports from another.
+/// The names that one file imports from another.
 pub struct Import<'a> {
     pub from: &'a str,
     pub to: &'a str,
@@ -81,8 +81,8 @@ impl Modules {
         names.into_iter().map(move |(to, names)| Import { from, to, names, is_upward: above.iter().any(|above| *above == to) })
     }
 
-    /// Resolves `path`, found in the file of `module`, to a path from the crate root. Paths into other crates and paths that start
-    /// with a type have none.
+    /// Resolves `path`, found in the file of `module`, to a path from the crate root. Returns `None` for paths into other crates and paths that
+    /// start with a type.
     fn absolute(&self, path: &Path, module: &[String], bindings: &Bindings) -> Option<ModulePath> {
         let mut target = [module, &path.scope].concat();
         let (first, rest) = path.segments.split_first()?;
@@ -106,8 +106,8 @@ impl Modules {
         Some(target)
     }
 
-    /// Finds the file of the longest module path that `target` starts with, and the name that is used from it. If `target` is that
-    /// module, the name is its own.
+    /// Finds the file of the longest module path that `target` starts with, and the name that is imported from it. If `target` is that module
+    /// itself, this is the name of the module.
     fn locate<'t>(&self, target: &'t ModulePath) -> (&str, &'t str) {
         let file_name = (0..=target.len()).rev().find_map(|length| self.file_names.get(&target[..length]));
         let (name, file) = file_name.and_then(|name| self.files.get_key_value(name)).unwrap();

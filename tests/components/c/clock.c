@@ -1,5 +1,5 @@
-/* CLOCK, or second chance, as an eviction policy in C: entries are in a circle, and a hand goes round. An entry that was requested
-   since the hand last passed it is spared once; the first one that was not is the victim. */
+/* CLOCK, also called second chance, as an eviction policy in C. The entries form a circle, around which a hand moves. An entry that
+   was requested since the hand last passed it is spared once. The first entry that was not requested is the victim. */
 
 #include "eviction_policy.h"
 
@@ -31,7 +31,7 @@ struct exports_media_cache_policy_eviction_policy_t {
     uint64_t capacity;
     slot_t *slots;
     uint32_t length;
-    /* The entry that the hand is at. */
+    /* The entry that the hand points to. */
     uint32_t hand;
 };
 
@@ -53,7 +53,7 @@ static void untrack(clock_policy_t *clock, uint64_t id) {
     if (clock->hand == id) clock->hand = slot->next == id ? NOWHERE : slot->next;
 }
 
-/* Inserts an entry right behind the hand, which passes it last. */
+/* Inserts an entry right behind the hand, which therefore reaches it last. */
 static void track(clock_policy_t *clock, const entry_t *entry) {
     if (entry->id >= MAX_ENTRIES) return;
     untrack(clock, entry->id);
@@ -75,7 +75,7 @@ static void track(clock_policy_t *clock, const entry_t *entry) {
     clock->slots[previous].next = clock->slots[next].previous = id;
 }
 
-/* Moves the hand until enough is free. */
+/* Moves the hand until enough space is free. */
 static void evict(clock_policy_t *clock, uint64_t needed, ids_t *victims) {
     uint64_t freed = 0;
     size_t allocated = 0;

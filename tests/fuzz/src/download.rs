@@ -1,4 +1,4 @@
-//! Headers of origins, and the names and types derived from them.
+//! Headers from origins, and the names and types derived from them.
 
 mod addresses;
 mod framing;

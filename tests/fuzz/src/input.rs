@@ -1,6 +1,6 @@
 //! Turns the bytes of an input into the values that a property needs.
 
-/// Takes bytes from the front. After the end, everything is zero or empty.
+/// Takes bytes from the front. When there are no more bytes, everything is zero or empty.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

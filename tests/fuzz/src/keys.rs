@@ -25,12 +25,12 @@ fn check_key(rules: &KeyRules, text: &str) {
     assert_eq!(rules.key(&key), key, "the key of a key is itself");
     match (Url::parse(text), Url::parse(&key)) {
         (Ok(url), Ok(key)) => check_place(&url, &key),
-        // Text that is not a URL does not become one as a key.
+        // The key of text that is not a URL is not a URL either.
         (url, key) => assert_eq!(url.is_ok(), key.is_ok(), "{text:?}"),
     }
 }
 
-/// Checks that, for a parser of the URL Standard, a key leads to the same place as its URL, with at most some parameters removed.
+/// Checks with a parser of the URL Standard that a key refers to the same resource as its URL, apart from removed parameters.
 fn check_place(url: &Url, key: &Url) {
     assert_eq!(url.scheme(), key.scheme());
     assert_eq!(host(url), host(key));
@@ -44,7 +44,7 @@ fn check_place(url: &Url, key: &Url) {
     assert!(key.fragment().is_none_or(|fragment| url.fragment() == Some(fragment)));
 }
 
-/// The host in lower case: a parser leaves hosts of unknown schemes as they are.
+/// The host in lower case, because the parser does not convert hosts of unknown schemes.
 fn host(url: &Url) -> Option<String> {
     url.host_str().map(str::to_ascii_lowercase)
 }

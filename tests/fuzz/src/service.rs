@@ -1,4 +1,4 @@
-//! Requests of clients.
+//! Requests from clients.
 
 mod heads;
 mod hops;

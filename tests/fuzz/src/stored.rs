@@ -1,4 +1,4 @@
-//! Files in the cache's directory: sidecars and index logs, which other programs may have written, or accidents damaged.
+//! Files in the cache's directory: sidecars and index logs, which may have been written by other programs, or damaged.
 
 mod index_logs;
 mod sidecars;

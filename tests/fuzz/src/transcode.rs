@@ -13,7 +13,7 @@ use media_cache_gif_to_mp4::Limits;
 pub use streams::annex_b;
 pub use videos::gif;
 
-/// Small enough for thousands of files per second. There is no time limit, since a machine may be busy.
+/// Small enough for thousands of files per second. There is no time limit, because a machine may be busy.
 const LIMITS: Limits = Limits {
     input_bytes: 1 << 16,
     canvas_pixels: 1 << 13,

@@ -1,13 +1,13 @@
 //! Runs each property on every file of its corpus.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on is to end there")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot continue has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use media_cache_properties::PROPERTIES;
 
-/// The maximum size of all corpora together in the repository, in bytes.
+/// The maximum total size of all corpora in the repository, in bytes.
 const MOST: u64 = 1 << 20;
 
 fn fuzz() -> PathBuf {
@@ -51,7 +51,7 @@ fn every_property_has_a_target_and_a_corpus() {
 }
 
 #[test]
-fn the_corpora_stay_small() {
+fn all_corpora_stay_within_their_total_size_limit() {
     let files = PROPERTIES.iter().flat_map(|property| fs::read_dir(fuzz().join("corpus").join(property.name)).unwrap());
     let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes <= MOST, "{bytes} bytes");

@@ -4,10 +4,10 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// The path of the binary, which cargo sets for the tests of its package.
+/// The path of the binary, which Cargo provides to the tests of the package.
 #[must_use]
 pub fn binary_path() -> PathBuf {
-    std::env::var_os("CARGO_BIN_EXE_media-cache").expect("the tests of the binary are run by `cargo test`").into()
+    std::env::var_os("CARGO_BIN_EXE_media-cache").expect("tests of the binary must be run by `cargo test`").into()
 }
 
 /// The binary with arguments, without input, and with its output captured.

@@ -2,7 +2,7 @@
 
 use media_cache::{CacheError, FetchError, Media, MediaCache};
 
-/// Downloads each URL.
+/// Requests each URL, which is downloaded unless it is stored.
 pub async fn fill(cache: &MediaCache, urls: &[&str]) {
     for url in urls {
         cache.get_or_download(url).await.unwrap();

@@ -1,4 +1,4 @@
-//! A cache in its sandbox: the real components in a temporary directory, a scripted origin and transcoder, and a manual clock.
+//! A cache that tests control: the real components in a temporary directory, a scripted origin and transcoder, and a manual clock.
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -17,17 +17,17 @@ use crate::soon::soon;
 /// The disk usage of an entry with up to one block of media: a block for each of its two files.
 pub const SMALL: u64 = 8192;
 
-/// The engine of all tests of a process, so that the components are compiled once.
+/// The engine that all tests of a process share, so that the components are compiled only once.
 pub static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new().unwrap());
 
-/// A directory for a cache, and everything that the cache is built from.
+/// A directory for a cache, and everything else that the cache needs.
 pub struct CacheRig {
     root: TempDir,
     /// Serves the downloads.
     pub origin: Arc<ScriptedOrigin>,
     /// Converts the GIFs.
     pub transcoder: Arc<ScriptedTranscoder>,
-    /// The time of the cache.
+    /// The clock of the cache.
     pub clock: Arc<ManualClock>,
 }
 
@@ -39,7 +39,7 @@ impl CacheRig {
         Self { root, origin: Arc::default(), transcoder: Arc::default(), clock: Arc::default() }
     }
 
-    /// A rig whose directory was left by a cache with these entries, stored one second apart in this order.
+    /// A rig with the directory of a cache that was closed with these entries, which were stored one second apart in this order.
     pub async fn after_a_run(urls: &[&str]) -> Self {
         let rig = Self::create();
         let cache = rig.open().await;
@@ -57,13 +57,13 @@ impl CacheRig {
         self.root().join("cache")
     }
 
-    /// The temporary directory around it.
+    /// The temporary directory that contains the directory of the cache.
     #[must_use]
     pub fn root(&self) -> &Path {
         self.root.path()
     }
 
-    /// A builder with everything except limits.
+    /// A builder with everything set except limits.
     #[must_use]
     pub fn builder(&self) -> Builder {
         MediaCache::builder()
@@ -84,7 +84,7 @@ impl CacheRig {
         set(self.builder()).open().await.unwrap()
     }
 
-    /// Starts a cache with some settings, which then loads the directory.
+    /// Starts a cache with some settings. Does not wait until it has loaded the directory.
     pub async fn start_with(&self, set: impl FnOnce(Builder) -> Builder) -> MediaCache {
         set(self.builder()).prepare().unwrap().start().await.unwrap()
     }
@@ -106,7 +106,7 @@ impl CacheRig {
 /// The part of the budget that [`entry_budget`] reserves for everything except entries, in bytes.
 const RESERVED: u64 = 1 << 20;
 
-/// Sets the budget of the entries, in bytes.
+/// Sets the budget for the entries, in bytes.
 #[must_use]
 pub fn entry_budget(builder: Builder, entry_bytes: u64) -> Builder {
     builder.max_disk_bytes(bytes(entry_bytes + RESERVED)).reserved_disk_bytes(RESERVED)

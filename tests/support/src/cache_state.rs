@@ -31,7 +31,7 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
     soon(reached).await
 }
 
-/// Waits until a cache stores again after faults have ended. Failed operations are retried once a second by its clock.
+/// Waits until a cache stores media again after faults have ended. Advances the clock, by which failed operations are retried once a second.
 pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
     soon(cache.loaded()).await.unwrap();
     let stores_again = async {
@@ -52,7 +52,7 @@ pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
 pub struct Found {
     /// Entries.
     pub entries: u64,
-    /// How many of them were taken from the index log.
+    /// How many of the entries were taken from the index log.
     pub from_index: u64,
     /// Unfinished files that were removed.
     pub leftovers: u64,

@@ -20,7 +20,7 @@ impl CanaryListener {
         self.0.local_addr().unwrap().port()
     }
 
-    /// Asserts that nothing has connected, from any process.
+    /// Asserts that no process has connected.
     #[track_caller]
     pub fn assert_untouched(&self) {
         assert_eq!(self.0.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);

@@ -1,4 +1,4 @@
-//! Commands of the binary that run to their end.
+//! Commands of the binary that run to completion.
 
 use std::io::Write;
 use std::path::Path;
@@ -48,7 +48,7 @@ impl CommandOutput {
         self.succeeded_text()
     }
 
-    /// Asserts that the command failed with its own message and without output, and returns standard error.
+    /// Asserts that the command failed with a message from `media-cache` and without output, and returns standard error.
     #[track_caller]
     pub fn failed(self) -> String {
         let stderr = self.failed_with(1);

@@ -1,4 +1,4 @@
-//! An origin that sends what a test feeds it, as soon as it is fed.
+//! An origin that immediately sends whatever bytes a test passes to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use crate::raw_http::read_head;
 
-/// The bytes that an origin is fed. `None` ends the connection.
+/// Bytes to send. `None` ends the connection.
 type Fed = Option<Vec<u8>>;
 
 /// An origin, which stops when it is dropped. It serves one connection at a time.
@@ -39,19 +39,19 @@ impl FedOrigin {
         Self { address, feed, requests, server }
     }
 
-    /// The URL of a path. The response is what the origin is fed, whatever the path is.
+    /// The URL of a path. The response does not depend on the path.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Feeds the head of a response, with further headers. Without a length, the body ends with the connection.
+    /// Sends the head of a response. Without a length, the body ends with the connection.
     pub fn send_head(&self, mimetype: &str, length: Option<usize>) {
         let length = length.map_or_else(String::new, |length| format!("Content-Length: {length}\r\n"));
         self.send(format!("HTTP/1.1 200 OK\r\nContent-Type: {mimetype}\r\n{length}Connection: close\r\n\r\n"));
     }
 
-    /// Feeds bytes.
+    /// Sends bytes.
     pub fn send(&self, bytes: impl Into<Vec<u8>>) {
         self.feed.send(Some(bytes.into())).unwrap();
     }

@@ -7,16 +7,16 @@ use std::sync::{Arc, Condvar, Mutex};
 use media_cache::{FileFaults, FileOperation};
 use rustix::io::Errno;
 
-/// The fault of an operation.
+/// How an operation fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails with this error.
+    /// The operation fails with this error.
     Error(Errno),
-    /// It does not return until all faults end.
+    /// The operation does not return until all faults end.
     Hang,
 }
 
-/// Decides about an operation by its [`name`].
+/// Chooses the fault of an operation, if any, by the operation's [`name`].
 type Plan = Box<dyn FnMut(&str) -> Option<Fault> + Send>;
 
 /// Makes operations on files fail.
@@ -30,7 +30,7 @@ pub struct FaultyDisk {
 #[derive(Default)]
 struct State {
     plan: Option<Plan>,
-    /// Operations that wait, each until another operation begins.
+    /// Operations that must wait, each with the operation that must begin first.
     order: Vec<(&'static str, &'static str)>,
     seen: BTreeSet<String>,
     failed: usize,
@@ -71,7 +71,7 @@ impl FaultyDisk {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// How many operations have failed or hung.
+    /// The number of operations that have failed or hung.
     pub fn failed(&self) -> usize {
         self.state.lock().unwrap().failed
     }
@@ -99,7 +99,7 @@ impl FileFaults for FaultyDisk {
     }
 }
 
-/// Ends all faults when it is dropped, so that a test that fails does not hang.
+/// Ends all faults when it is dropped, so that a failing test does not hang.
 pub struct EndFaults(pub Arc<FaultyDisk>);
 
 impl Drop for EndFaults {

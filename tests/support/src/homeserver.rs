@@ -1,4 +1,4 @@
-//! A Matrix homeserver whose responses are chosen by the ID of the media.
+//! A Matrix homeserver that chooses its responses by media ID.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -43,7 +43,7 @@ impl TestHomeserver {
         self.address
     }
 
-    /// The targets of the requests since the last call, each with whether the token was sent.
+    /// The targets of the requests since the last call, and whether each request had the token.
     pub fn new_requests(&self) -> Vec<(String, bool)> {
         let heads = std::mem::take(&mut *self.heads.lock().unwrap());
         let has_token = |head: &String| head.contains(&format!("authorization: bearer {TOKEN}\r\n"));

@@ -1,4 +1,4 @@
-//! HTTP requests to the service, and its responses.
+//! HTTP requests to the service, and the responses from it.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::soon::soon;
 
-/// The administration token of the services of the tests.
+/// The administration token of all services in the tests.
 pub const ADMIN_TOKEN: &str = "for-the-tests-and-nothing-else";
 
 /// An HTTP client without a proxy that follows no redirects.
@@ -17,7 +17,7 @@ pub fn http_client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// Like [`http_client`], with a connection for each request. A client that keeps connections may wait forever for one to a killed service.
+/// Like [`http_client`], with a new connection for each request. A client that reuses connections may wait forever on one to a killed service.
 #[must_use]
 pub fn http_client_without_pool() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().unwrap()
@@ -29,13 +29,13 @@ fn client_builder() -> reqwest::ClientBuilder {
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 
-/// The path of the media of a URL.
+/// The path at the service for the media of a URL.
 #[must_use]
 pub fn media_path(url: &str) -> String {
     format!("/media?url={}", utf8_percent_encode(url, NON_ALPHANUMERIC))
 }
 
-/// A response of the service.
+/// A response from the service.
 #[derive(Debug)]
 pub struct HttpResponse {
     /// The status code.
@@ -63,7 +63,7 @@ impl HttpResponse {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// Asserts that the response is media and that it was a `hit` or a `miss`, and returns it.
+    /// Asserts that the response has media and this value of `X-Cache`, such as `hit` or `miss`, and returns the response.
     #[track_caller]
     pub fn is(self, cache: &str) -> Self {
         assert_eq!((self.status, self.header("x-cache")), (200, cache), "{:?}", self.text());

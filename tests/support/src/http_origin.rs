@@ -24,7 +24,7 @@ pub struct HttpOrigin {
     server: JoinHandle<()>,
 }
 
-/// By path and query.
+/// The pages by path and query.
 type Pages = Arc<Mutex<HashMap<String, Page>>>;
 
 /// What the origin serves at a path.
@@ -90,7 +90,7 @@ impl Page {
             response = response.header(header::CONTENT_LENGTH, self.body.len());
         }
         if !self.truncated {
-            // In one piece, which also arrives in one piece if it is not large.
+            // Sent in one piece, which also arrives in one piece unless it is large.
             let whole = futures::stream::iter([Ok::<_, io::Error>(self.body)]);
             return response.body(Body::from_stream(whole)).unwrap();
         }

@@ -66,7 +66,7 @@ pub fn gif(delays: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// An animation with the same noise in every frame. Its video is much smaller, since it contains the noise once.
+/// An animation with the same noise in every frame. Its video is much smaller, because the video contains the noise only once.
 #[must_use]
 pub fn repetitive_gif(frames: usize) -> Vec<u8> {
     let (width, height) = GIF_SIZE;

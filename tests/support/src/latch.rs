@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::soon::soon;
 
-/// Holds requests until it is opened. Clones are the same latch.
+/// Holds requests until it is opened. Clones share the latch.
 #[derive(Clone, Debug)]
 pub struct Latch {
     arrived: watch::Sender<usize>,

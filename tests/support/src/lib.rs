@@ -1,7 +1,7 @@
 //! Origins, services, clients and directories for the tests of media-cache.
 //!
 //! Servers listen on free loopback ports and stop when they are dropped, directories are temporary, and tests wait for events with a time
-//! limit. [`cache_rig`] is the library in a sandbox without a network, [`service_process`] the real binary.
+//! limit. [`cache_rig`] runs the library without a network, and [`service_process`] runs the real binary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failure here fails the test that called it")]
 

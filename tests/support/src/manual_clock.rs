@@ -48,7 +48,7 @@ impl ManualClock {
         StoppedClock(self)
     }
 
-    /// The time since the start, and how far the wall clock was set back.
+    /// Returns the time since the start, and how far the wall clock was set back.
     fn read(&self) -> (Duration, Duration) {
         let mut time = self.time.lock().unwrap();
         time.blocked += 1;
@@ -70,7 +70,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Keeps a clock stopped until it is dropped.
+/// A guard that keeps a clock stopped until it is dropped.
 #[derive(Debug)]
 pub struct StoppedClock<'a>(&'a ManualClock);
 

@@ -1,10 +1,10 @@
-//! Components of another version of the contract.
+//! Components for another version of the contract.
 
-/// The same component, whose imports and exports claim that it was built for version 0.1 of the contract. Both versions have the same
-/// length, so nothing else changes.
+/// Changes the imports and exports of a component so that it claims to be built for version 0.1 of the contract. Both version numbers have the
+/// same length, so nothing else changes.
 ///
 /// # Panics
-/// If the component names no interface of the contract.
+/// If the component does not name any interface of the contract.
 #[must_use]
 pub fn of_version_0_1(component: &[u8]) -> Vec<u8> {
     let mut old = component.to_vec();
@@ -18,6 +18,6 @@ pub fn of_version_0_1(component: &[u8]) -> Vec<u8> {
             }
         }
     }
-    assert!(found, "the component names no interface of the contract");
+    assert!(found, "the component does not name any interface of the contract");
     old
 }

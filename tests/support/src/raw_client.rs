@@ -52,7 +52,7 @@ impl RawClient {
         self.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n{framing}\r\n\r\n")).await;
     }
 
-    /// Sends single bytes with pauses for as long as the service accepts them, and returns what the service sends until it closes.
+    /// Sends single bytes with pauses as long as the service accepts them. Returns everything that the service sends until the connection ends.
     pub async fn drip(&mut self) -> String {
         let (mut input, mut output) = self.0.split();
         let drip = async {
@@ -64,13 +64,13 @@ impl RawClient {
         };
         let mut received = String::new();
         tokio::select! {
-            // The connection may be reset: only its end and the bytes received before it matter.
+            // The connection may also be reset: only its end and the bytes received before it matter.
             _ = soon(input.read_to_string(&mut received)) => received,
             () = drip => received,
         }
     }
 
-    /// Reads everything until the service closes.
+    /// Reads everything until the service closes the connection.
     pub async fn read_to_end(&mut self) -> String {
         let mut received = Vec::new();
         soon(self.0.read_to_end(&mut received)).await.unwrap();

@@ -50,7 +50,7 @@ pub struct RawOrigin {
     server: JoinHandle<()>,
 }
 
-/// By path: the script, and the number of requests.
+/// The script and the number of requests for each path.
 type Pages = Arc<Mutex<HashMap<String, (Vec<Step>, usize)>>>;
 
 impl RawOrigin {
@@ -68,7 +68,7 @@ impl RawOrigin {
         Self { address, pages, server }
     }
 
-    /// Follows a script for a path, and returns its URL.
+    /// Makes the origin follow a script for a path, and returns the URL.
     pub fn follows(&self, path: &str, script: &[Step]) -> String {
         let requests = self.requests(path);
         self.pages.lock().unwrap().insert(path.to_owned(), (script.to_vec(), requests));

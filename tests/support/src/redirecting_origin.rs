@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::raw_http::{read_head, request_target};
 
-/// An origin that redirects `/302/x` to `x`, percent-encoded, and answers everything else with `here`. It stops when it is dropped.
+/// An origin that redirects `/302/x` to `x`, which is percent-encoded, and serves `here` at all other paths. It stops when it is dropped.
 pub struct RedirectingOrigin {
     address: SocketAddr,
     requests: UnboundedReceiver<()>,
@@ -39,7 +39,7 @@ impl RedirectingOrigin {
         self.address.port()
     }
 
-    /// The URL of this origin that redirects to a location.
+    /// The URL at this origin that redirects to a location.
     #[must_use]
     pub fn redirect_to(&self, status: u16, location: &str) -> String {
         format!("http://{}/{status}/{}", self.address, utf8_percent_encode(location, NON_ALPHANUMERIC))

@@ -1,4 +1,4 @@
-//! An origin of the library: a downloader that returns scripted answers and counts requests.
+//! An origin for the library: a downloader that returns scripted results and counts requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use media_cache::{ArrivingBody, Blob, CacheControl, Downloader, FetchError, Fetc
 
 use crate::latch::Latch;
 
-/// A downloader with an answer for every URL: a scripted one, or else a short [`text`].
+/// A downloader with a result for every URL: by default a short [`text`], unless another one is scripted.
 #[derive(Default)]
 pub struct ScriptedOrigin {
     pages: Mutex<HashMap<String, Page>>,
@@ -27,7 +27,7 @@ struct Page {
 
 type Answer = Arc<dyn Fn() -> Result<FetchedMedia, FetchError> + Send + Sync>;
 
-/// The body of a URL without a script.
+/// The body that is served at a URL without a script.
 #[must_use]
 pub fn text(url: &str) -> Vec<u8> {
     format!("what is at {url}").into_bytes()
@@ -49,7 +49,7 @@ impl ScriptedOrigin {
         self.serves(url, fetched(bytes, "image/png", "picture.png"));
     }
 
-    /// Serves media at a URL once, with a body of which the writer sends the rest. Later requests find nothing.
+    /// Serves media at a URL once, with the beginning of a body. The returned writer sends the rest. Later requests fail.
     pub fn serves_arriving(&self, url: &str, mimetype: &str, body: SpooledBody) -> ArrivingBody {
         let (body, writer) = body.into_arriving();
         let media = Mutex::new(Some(fetched(body, mimetype, "arriving")));

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use futures::future::BoxFuture;
 use media_cache_http_downloader::{AccessRules, HttpDownloader, HttpOptions, Resolve};
 
-/// Names with a sequence of answers each; the last answer repeats.
+/// A sequence of answers for each name. The last answer repeats.
 #[derive(Default)]
 pub struct ScriptedResolver {
     answers: Mutex<HashMap<String, Vec<Vec<IpAddr>>>>,
@@ -17,13 +17,13 @@ pub struct ScriptedResolver {
 }
 
 impl ScriptedResolver {
-    /// Gives a name these answers.
+    /// Sets the answers for a name.
     pub fn answers(&self, name: &str, answers: &[&[&str]]) {
         let addresses = |answer: &&[&str]| answer.iter().map(|address| address.parse().unwrap()).collect();
         self.answers.lock().unwrap().insert(name.to_owned(), answers.iter().map(addresses).collect());
     }
 
-    /// Gives all other names this answer. By default they do not exist.
+    /// Sets the answer for all other names, which by default do not exist.
     pub fn answers_otherwise(&self, addresses: &[&str]) {
         *self.otherwise.lock().unwrap() = Some(addresses.iter().map(|address| address.parse().unwrap()).collect());
     }

@@ -1,4 +1,4 @@
-//! A transcoder whose output can be computed from its input, and which fails on request.
+//! A transcoder whose output can be computed from its input, and which fails if the input requests it.
 
 use std::sync::Mutex;
 
@@ -7,9 +7,8 @@ use media_cache::{Blob, Conversion, Original, TranscodeError, Transcoded, Transc
 
 use crate::latch::Latch;
 
-/// A transcoder that returns [`video_of`] each GIF. A GIF that contains one of these words has another outcome: `broken` an error, `panic`
-/// a panic, `keep` the unchanged GIF, `empty` a video without bytes, `type` a video with an invalid media type, `extension` a video with an
-/// invalid extension.
+/// A transcoder that returns [`video_of`] each GIF, unless the GIF contains one of these words: `broken` causes an error, `panic` a panic, `keep`
+/// the unchanged GIF, `empty` an empty video, `type` a video with an invalid media type, and `extension` a video with an invalid extension.
 #[derive(Debug, Default)]
 pub struct ScriptedTranscoder {
     requests: Mutex<usize>,

@@ -27,7 +27,7 @@ impl SelfSignedOrigin {
         let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()));
         let server = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // The client ends the handshake.
+                // The client aborts the handshake.
                 let _ = acceptor.accept(stream).await;
             }
         });

@@ -14,7 +14,7 @@ use crate::service_process::Service;
 pub struct ServiceDirectory(TempDir);
 
 impl ServiceDirectory {
-    /// A separate directory, which is removed when it is dropped.
+    /// A new directory, which is removed when this is dropped.
     #[must_use]
     pub fn create() -> Self {
         Self(tempfile::tempdir().unwrap())
@@ -44,12 +44,12 @@ impl ServiceDirectory {
         self.serve_with(&[]).await
     }
 
-    /// Starts a service on the cache with more arguments.
+    /// Starts a service on the cache with additional arguments.
     pub async fn serve_with(&self, arguments: &[&str]) -> Service {
         Service::start(&self.cache(), arguments).await
     }
 
-    /// Starts a service on the cache with only these arguments, without a default listener and token.
+    /// Starts a service on the cache with only these arguments, without the default listener and token.
     pub async fn serve_with_only(&self, arguments: &[&str]) -> Service {
         Service::start_with_only(&self.cache(), arguments).await
     }
@@ -96,8 +96,7 @@ impl ServiceDirectory {
         names
     }
 
-    /// The disk usage of the entries. Files that disappear in the meantime use nothing, and neither does a directory that does not exist
-    /// yet.
+    /// The disk usage of the entries. Files that disappear in the meantime count as 0, and so does a directory that does not exist yet.
     #[must_use]
     pub fn disk_usage(&self) -> u64 {
         let files = match std::fs::read_dir(self.cache()) {

@@ -1,4 +1,4 @@
-//! The binary as a service, which runs until it is dropped.
+//! The binary as a service that runs until it is dropped.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn write_admin_token(directory: &Path) -> PathBuf {
     token_file
 }
 
-/// A service with an administration token that may open `files` files.
+/// The command for a service with an administration token and a limit of `files` open files.
 fn with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> Command {
     let token_file = write_admin_token(directory);
     let mut command = Command::new("sh");
@@ -69,7 +69,7 @@ impl Service {
         Self::spawn(command, directory.with_file_name("admin-token")).await
     }
 
-    /// Starts a service on a free port, with an administration token, whose log is written elsewhere.
+    /// Starts a service on a free port, with an administration token, that writes its log to `stderr`.
     pub async fn start_logging_to(directory: &Path, stderr: impl Into<Stdio>, arguments: &[&str]) -> Self {
         let token_file = write_admin_token(directory);
         let mut command = binary(["serve", "--listen", "127.0.0.1:0", "--dir"]);
@@ -84,17 +84,17 @@ impl Service {
         Self::spawn(command, directory.join("admin-token")).await
     }
 
-    /// Starts a service with a command, whose process becomes that of the service.
+    /// Starts a service with a command. The process of the command must become the service.
     pub async fn start_command(command: Command, token_file: PathBuf) -> Self {
         Self::spawn(command, token_file).await
     }
 
-    /// Starts a service that may open `files` files.
+    /// Starts a service with a limit of `files` open files.
     pub async fn start_with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> Self {
         Self::spawn(with_open_files(directory, files, arguments), directory.with_file_name("admin-token")).await
     }
 
-    /// Runs a service that may open `files` files and ends on its own.
+    /// Runs a service with a limit of `files` open files until it ends on its own.
     pub async fn fail_with_open_files(directory: &Path, files: u64, arguments: &[&str]) -> CommandOutput {
         finish(with_open_files(directory, files, arguments), &[]).await
     }
@@ -206,7 +206,7 @@ impl Service {
         on_disk.filter(|target| target.to_string_lossy().ends_with(" (deleted)")).count()
     }
 
-    /// Its resident memory, in KiB.
+    /// The resident memory of the service, in KiB.
     #[must_use]
     pub fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_pid())).unwrap();
@@ -239,7 +239,7 @@ impl Service {
         assert!(logged.is_ok(), "the log ended without {words:?}: {:?}", *self.log.borrow());
     }
 
-    /// Waits for the end, and asserts that standard output had only the lines with addresses.
+    /// Waits for the service to end, and asserts that standard output had only the lines with addresses.
     pub async fn wait(mut self) -> ExitStatus {
         let status = soon(self.child.wait()).await.unwrap();
         let mut rest = String::new();
@@ -248,7 +248,7 @@ impl Service {
         status
     }
 
-    /// Stops the service, which must succeed.
+    /// Stops the service gracefully, and asserts that it exits successfully.
     pub async fn stop(self) {
         let log = self.log.clone();
         self.signal(Signal::TERM);

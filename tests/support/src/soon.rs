@@ -10,7 +10,7 @@ pub async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("timed out after a minute")
 }
 
-/// Waits until a condition holds that no event signals, such as a condition of another process, by checking it repeatedly.
+/// Waits for a condition that no event signals, such as one in another process, by checking it repeatedly.
 ///
 /// # Panics
 /// If it takes longer than a minute.

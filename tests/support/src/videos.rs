@@ -19,7 +19,7 @@ pub async fn mp4() -> Vec<u8> {
 /// How long each frame of a converted [`gif()`] is shown, in hundredths of a second.
 ///
 /// # Panics
-/// If it is not a video with one track of the size of the GIF.
+/// If this is not a video with one track that has the size of the GIF.
 #[must_use]
 pub fn frame_times(video: &[u8]) -> Vec<u64> {
     let video = Mp4::read_bytes(video).unwrap();

@@ -1,4 +1,4 @@
-//! Allocates memory without end.
+//! Allocates memory endlessly.
 
 use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};

@@ -1,4 +1,4 @@
-//! Rejects all options with an endless error.
+//! Rejects all options with an error message of several megabytes.
 
 use media_cache_hostile_policies::{Hostile, hostile};
 

@@ -1,10 +1,10 @@
-//! Describes a thousand options, each with the same megabytes of text.
+//! Describes a thousand options, each with megabytes of text.
 
 use media_cache_hostile_policies::sdk::PolicyState;
 use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest, OptionDescription};
 use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// An LRU in everything else.
+/// Behaves like LRU otherwise.
 pub struct Lru;
 
 impl Hostile for Lru {
@@ -18,7 +18,7 @@ impl Guest for Component {
     type Policy = PolicyState<Triggered<Lru>>;
 
     fn describe() -> Description {
-        // Leaked, because the strings share it and it could be freed only once.
+        // Leaked, because all strings share this text, which could be freed only once.
         let text = "and so on ".repeat(1 << 20).leak();
         // SAFETY: unsound, but nothing writes to it before the host has read it.
         let endless = || unsafe { String::from_raw_parts(text.as_ptr().cast_mut(), text.len(), text.len()) };

@@ -1,4 +1,4 @@
-//! Answers, and then never finishes freeing its answer.
+//! Returns a result, and then never finishes freeing it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

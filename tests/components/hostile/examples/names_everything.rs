@@ -1,4 +1,4 @@
-//! Names every tracked entry as a victim, however little is needed.
+//! Names every tracked entry as a victim, no matter how little space is needed.
 
 use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};

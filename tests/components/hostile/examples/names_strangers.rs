@@ -9,7 +9,7 @@ impl Hostile for Policy {
     const NAME: &'static str = "names-strangers";
 
     fn evict(lru: &mut Lru, needed: u64) -> Vec<EntryId> {
-        // As many as would be right, so that the number alone is not suspicious.
+        // The correct number of victims, so that the number alone is not suspicious.
         let victims = lru.evict(needed);
         (0..victims.len() as u64).map(|number| u64::MAX - number).collect()
     }

@@ -1,4 +1,4 @@
-//! Names no victims, whatever is needed.
+//! Names no victims, no matter how much space is needed.
 
 use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};

@@ -1,4 +1,4 @@
-//! Names the right victims, each of them twice.
+//! Names the correct victims, each of them twice.
 
 use media_cache_hostile_policies::sdk::EntryId;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};

@@ -1,4 +1,4 @@
-//! Panics, as a policy in Rust with a bug does: it prints a message and then traps.
+//! Panics like a policy in Rust that has a bug: prints a message and then traps.
 
 #![allow(clippy::panic, reason = "this is its purpose")]
 

@@ -1,4 +1,4 @@
-//! Writes and reads whatever it can access. If anything of the system is accessible, it traps.
+//! Tries to use standard streams, files, environment variables and the clock. Traps if any of them gives it access to the system.
 
 use std::fs::File;
 use std::io::{Read, Write};

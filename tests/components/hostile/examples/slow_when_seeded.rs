@@ -1,9 +1,9 @@
-//! Takes some milliseconds for every restored entry, but does nothing wrong.
+//! Takes a few milliseconds for every restored entry, but does nothing wrong.
 
 use media_cache_hostile_policies::sdk::Entry;
 use media_cache_hostile_policies::{Hostile, Lru, hostile};
 
-/// Rounds of an empty loop for each entry: some milliseconds.
+/// Rounds of an empty loop for each entry, which take a few milliseconds.
 const WORK: u64 = 2_000_000;
 
 struct Policy;

@@ -4,7 +4,7 @@ use media_cache_hostile_policies::sdk::PolicyState;
 use media_cache_hostile_policies::sdk::bindings::exports::media_cache::policy::eviction::{Description, Guest};
 use media_cache_hostile_policies::{Hostile, Triggered, export};
 
-/// An LRU in everything else.
+/// Behaves like LRU otherwise.
 pub struct Lru;
 
 impl Hostile for Lru {

@@ -1,11 +1,11 @@
-//! Code shared by the hostile policies: they behave as an LRU until they are triggered, so that a trial finds nothing.
+//! Code shared by the hostile policies. They behave like LRU until they are triggered, so that a trial finds no fault.
 
 use std::marker::PhantomData;
 
 pub use media_cache_policy_sdk as sdk;
 use media_cache_policy_sdk::{Algorithm, Entry, EntryId, OptionSpec, Options, Placement, Queue, Slab};
 
-/// What a policy does once it is triggered. By default, every method behaves as an LRU.
+/// The behaviour of a policy once it is triggered. By default, every method behaves like LRU.
 pub trait Hostile: 'static {
     /// The name of the policy.
     const NAME: &'static str;
@@ -13,7 +13,7 @@ pub trait Hostile: 'static {
     /// Called when a policy is created, whether or not it is triggered.
     ///
     /// # Errors
-    /// If it cannot be created.
+    /// If the policy cannot be created.
     fn create() -> Result<(), String> {
         Ok(())
     }
@@ -41,10 +41,10 @@ pub trait Hostile: 'static {
     }
 }
 
-/// The capacity of the trial before a policy is activated. Hostile policies behave well there.
+/// The capacity in the trial before a policy is activated. Hostile policies recognise the trial by it, and behave well.
 const TRIAL: u64 = 50 * 8192;
 
-/// An LRU until it is triggered.
+/// Behaves like LRU until it is triggered.
 pub struct Triggered<H> {
     lru: Lru,
     /// Whether this is a trial, in which the policy behaves well.
@@ -72,7 +72,7 @@ impl<H: Hostile> Algorithm for Triggered<H> {
     const DOC: &'static str = "LRU until it is triggered.";
     const OPTIONS: &'static [OptionSpec] = &[
         OptionSpec { name: "after", default: "0", doc: "The number of decisions after which the policy is triggered." },
-        OptionSpec { name: "trial", default: "behave", doc: "Whether it is triggered in a trial too: behave or misbehave." },
+        OptionSpec { name: "trial", default: "behave", doc: "How the policy behaves in a trial: behave or misbehave." },
     ];
 
     fn new(capacity: u64, options: &Options) -> Result<Self, String> {
@@ -116,7 +116,7 @@ impl<H: Hostile> Algorithm for Triggered<H> {
     }
 }
 
-/// Entries in the order of use.
+/// Entries in their order of use.
 pub struct Lru {
     entries: Slab<()>,
     recency: Queue,

@@ -1,4 +1,4 @@
-//! Blocks of addresses, as options of the access rules.
+//! Blocks of addresses in the access rules.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use media_cache_http_downloader::{AccessRules, special_use};
 
 use crate::input::{Input, text};
 
-/// A line with a block of addresses (CIDR), and one with an address.
+/// The input: a line with a block of addresses (CIDR), and a line with an address.
 pub fn cidr(data: &[u8]) {
     let mut input = Input::new(data);
     let (block, address) = (text(input.line()), text(input.line()));
@@ -15,7 +15,7 @@ pub fn cidr(data: &[u8]) {
     let denying = AccessRules { deny_addresses: vec![parsed], ..AccessRules::default() };
     let allowing = AccessRules { allow_addresses: vec![parsed], ..AccessRules::default() };
     let (network, prefix) = block.split_once('/').unwrap_or((&block, ""));
-    // The options accept no numbers with leading zeros, but the type of a block does.
+    // The options reject numbers with leading zeros, but the type of a block accepts them.
     let Ok(network) = network.parse::<IpAddr>() else { return };
     let reached = address.to_canonical();
     if contains(network, prefix, address) || contains(network, prefix, reached) {
@@ -30,7 +30,7 @@ pub fn cidr(data: &[u8]) {
     }
 }
 
-/// Whether an address is in a block, determined from its bits.
+/// Whether an address is in a block, determined from the bits of the addresses.
 fn contains(network: IpAddr, prefix: &str, address: IpAddr) -> bool {
     let bits = |address: IpAddr| match address {
         IpAddr::V4(address) => (32, u128::from(u32::from(address)) << 96),

@@ -1,4 +1,4 @@
-//! Where the bodies of origins end, by their headers and by their bytes.
+//! Where response bodies from origins end, according to their headers and their bytes.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use media_cache_http_downloader::fuzzing::{ChunkedBody, ResponseHead};
@@ -8,8 +8,8 @@ use crate::input::Input;
 
 const HEADERS: [HeaderName; 3] = [http::header::TRANSFER_ENCODING, http::header::CONTENT_LENGTH, http::header::CONTENT_ENCODING];
 
-/// The input: a number of header lines, each with one byte for its name and value, and the bytes sent over the connection, which are split
-/// at one position.
+/// The input: a number of header lines, each with a byte that selects its name and a line with its value, and the bytes sent over the
+/// connection, which are split at one position.
 pub fn framing(data: &[u8]) {
     let mut input = Input::new(data);
     let mut headers = HeaderMap::new();
@@ -30,9 +30,9 @@ pub fn framing(data: &[u8]) {
 fn check_headers(headers: &HeaderMap) {
     let of_origin = check_framing(headers, BodySender::Origin);
     match check_framing(headers, BodySender::Uploader) {
-        Ok(framing) => assert_eq!(of_origin, Ok(framing), "an uploader may do no more than an origin"),
+        Ok(framing) => assert_eq!(of_origin, Ok(framing), "an uploader may not use more than an origin"),
         Err(FramingError::ContentCoding(_)) => {}
-        Err(error) => assert_eq!(of_origin, Err(error), "they differ in content codings only"),
+        Err(error) => assert_eq!(of_origin, Err(error), "they differ only in content codings"),
     }
     let is = |name: &HeaderName, text: &str| {
         let line = headers.get(name).filter(|_| headers.get_all(name).iter().count() == 1);
@@ -55,7 +55,7 @@ fn check_headers(headers: &HeaderMap) {
 fn check_head(bytes: &[u8], first: &[u8], second: &[u8]) {
     let (mut whole, mut split) = (ResponseHead::default(), ResponseHead::default());
     let length = whole.read(bytes);
-    assert_eq!(split.read(first) + split.read(second), length, "it does not matter how a head arrives");
+    assert_eq!(split.read(first) + split.read(second), length, "it does not matter how a head is split");
     assert!(length <= bytes.len());
 }
 
@@ -64,7 +64,7 @@ fn check_chunks(bytes: &[u8], first: &[u8], second: &[u8]) {
     whole.read(bytes);
     split.read(first);
     split.read(second);
-    assert_eq!(whole.end(), split.end(), "it does not matter how chunks arrive");
+    assert_eq!(whole.end(), split.end(), "it does not matter how chunks are split");
     if let Some(end) = whole.end() {
         let end = usize::try_from(end).unwrap_or(usize::MAX);
         assert!(end <= bytes.len() && bytes[..end].ends_with(b"\r\n"));

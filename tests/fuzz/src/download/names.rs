@@ -17,7 +17,7 @@ pub fn file_name(data: &[u8]) {
     for disposition in [Some(header), None] {
         let name = filename_for(disposition, &url, &mimetype);
         check_safe(&name);
-        assert_eq!(clean_filename(&name).as_ref(), Some(&name), "a clean name stays what it is");
+        assert_eq!(clean_filename(&name).as_ref(), Some(&name), "a clean name does not change");
     }
     let header = text(header);
     for name in ["filename", "filename*"] {
@@ -29,23 +29,23 @@ pub fn file_name(data: &[u8]) {
 /// Checks that a file name is safe on every system.
 fn check_safe(name: &str) {
     assert!(!name.is_empty() && name.len() <= 200, "{} bytes", name.len());
-    assert!(!name.contains(['/', '\\']), "{name:?} is more than a segment");
-    assert!(!name.starts_with('.') && !name.ends_with('.'), "{name:?} is hidden, or means a directory");
-    assert_eq!(name.trim(), name, "white space at the ends");
+    assert!(!name.contains(['/', '\\']), "{name:?} is more than one path segment");
+    assert!(!name.starts_with('.') && !name.ends_with('.'), "{name:?} is hidden, or names a directory");
+    assert_eq!(name.trim(), name, "there is no white space at either end");
     let turning = ['\u{61c}', '\u{200e}', '\u{200f}'].into_iter().chain('\u{202a}'..='\u{202e}').chain('\u{2066}'..='\u{2069}');
     for hidden in turning.chain(['\u{200b}', '\u{2060}', '\u{feff}']) {
-        assert!(!name.contains(hidden), "{name:?} has {hidden:?} in it");
+        assert!(!name.contains(hidden), "{name:?} contains {hidden:?}");
     }
     for hidden in ['\u{34f}', '\u{115f}', '\u{200d}', '\u{2800}', '\u{3164}', '\u{fe0f}', '\u{ffa0}', '\u{e0061}'] {
-        assert!(!name.contains(hidden), "{name:?} has {hidden:?} in it");
+        assert!(!name.contains(hidden), "{name:?} contains {hidden:?}");
     }
-    assert!(!name.contains(char::is_control), "{name:?} has a control character in it");
+    assert!(!name.contains(char::is_control), "{name:?} contains a control character");
     assert!(!name.contains(['<', '>', ':', '"', '|', '?', '*']), "{name:?} is not allowed on Windows");
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     assert!(!["CON", "PRN", "AUX", "NUL", "COM1", "LPT9", "COM²", "CONIN$"].contains(&stem.as_str()), "{name:?} is a device");
 }
 
-/// Checks that a name is the same in every spelling of the header.
+/// Checks that every way to write the header results in the same name.
 fn check_spellings(given: &str) {
     let clean = clean_filename(given);
     if let Some(clean) = &clean {

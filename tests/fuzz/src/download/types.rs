@@ -14,17 +14,17 @@ pub fn media_type(data: &[u8]) {
     let recognised = type_of(None, head);
     for found in [&said, &recognised] {
         check_form(found);
-        assert_eq!(&type_of(Some(found), head), found, "what was found is found again");
+        assert_eq!(&type_of(Some(found), head), found, "a type that was found is found again");
     }
-    assert!(!can_run_scripts(&recognised) || is_recognised_text(&recognised), "{recognised} was made of bytes");
-    assert_eq!(said, type_of(Some(&header), &head[..head.len().min(SNIFFED_BYTES)]), "what is further on does not matter");
+    assert!(!can_run_scripts(&recognised) || is_recognised_text(&recognised), "{recognised} was derived from bytes");
+    assert_eq!(said, type_of(Some(&header), &head[..head.len().min(SNIFFED_BYTES)]), "later bytes do not matter");
     if can_run_scripts(&said) && !(is_recognised_text(&said) && said == recognised) {
         let essence = said.split(';').next().unwrap_or_default();
-        assert!(header.to_ascii_lowercase().contains(essence), "{said} is not what {header:?} says");
+        assert!(header.to_ascii_lowercase().contains(essence), "{said} is not in {header:?}");
     }
 }
 
-/// Checks for `type/subtype` in lower case, with at most a charset.
+/// Checks that a type is `type/subtype` in lower case, with no parameter except a charset.
 fn check_form(found: &str) {
     let (essence, charset) = found.split_once("; charset=").map_or((found, None), |(essence, charset)| (essence, Some(charset)));
     assert!(charset.is_none() || essence.starts_with("text/"), "{found:?}");
@@ -35,7 +35,7 @@ fn check_form(found: &str) {
     assert!(found.len() <= 127 + 1 + 127 + "; charset=".len() + 127, "{} bytes", found.len());
 }
 
-/// Whether this is a type that bytes without a declared type may have: subtitles, or an image that is served as an attachment.
+/// Whether this is a text type that may be detected from bytes without a declared type: subtitles, or an image that is served as an attachment.
 fn is_recognised_text(mimetype: &str) -> bool {
     matches!(mimetype, "text/vtt" | "image/svg+xml")
 }

@@ -1,4 +1,4 @@
-//! When origins request the next attempt.
+//! `Retry-After` headers from origins.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use media_cache_http_downloader::fuzzing::retry_after_seconds;
 
 use crate::input::Input;
 
-/// The input: the current time, in seconds since 1970, and a `Retry-After`.
+/// The input: the current time, in seconds since 1970, and the value of a `Retry-After` header.
 pub fn retry_after(data: &[u8]) {
     let mut input = Input::new(data);
     let now = input.number() % (1 << 40);
@@ -20,7 +20,7 @@ pub fn retry_after(data: &[u8]) {
         assert_eq!(at(now), Some(expected), "{text}");
     } else if let Some(wait) = at(now) {
         let later = at(now + 1);
-        assert!(later.is_some_and(|later| later == wait || later + 1 == wait), "a date comes nearer: {wait}, {later:?}");
-        assert!(text.contains(':'), "{text} is no date");
+        assert!(later.is_some_and(|later| later == wait || later + 1 == wait), "the wait until a date shrinks: {wait}, {later:?}");
+        assert!(text.contains(':'), "{text} is not a date");
     }
 }

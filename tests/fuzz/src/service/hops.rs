@@ -1,11 +1,11 @@
-//! `Via` headers, whatever other services have written.
+//! `Via` headers, with any content that other services may have written.
 
 use http::{HeaderMap, HeaderValue, header};
 use media_cache_requests::Pseudonym;
 
 use crate::input::{Input, text};
 
-/// The input: a name, and lines of `Via`.
+/// The input: a name, and the values of `Via` lines.
 pub fn via(data: &[u8]) {
     let mut input = Input::new(data);
     let name = text(input.line());
@@ -23,5 +23,5 @@ pub fn via(data: &[u8]) {
     assert_eq!(own.is_in(&headers), is_in, "{name} in {headers:?}");
     let Ok(hop) = HeaderValue::try_from(format!("1.1 {name}")) else { unreachable!("a name is a token") };
     headers.append(header::VIA, hop);
-    assert!(own.is_in(&headers), "{name} passed it on");
+    assert!(own.is_in(&headers), "{name} forwarded the request");
 }

@@ -12,7 +12,7 @@ use crate::input::{Input, text};
 
 const NAMES: [&str; 3] = ["url", "signature", "expires"];
 
-/// The input, as a query; and as a line with a number and a URL, which are written as clients write them, and signed.
+/// Tests the input as a query. Also tests it as a line with a number and a URL, which are encoded as clients would, and signed.
 pub fn query(data: &[u8]) {
     if let Some(values) = values(&text(data)) {
         check_read(&values);
@@ -25,13 +25,13 @@ pub fn query(data: &[u8]) {
 }
 
 fn values(query: &str) -> Option<[Option<String>; 3]> {
-    // A query that is invalid in a URI does not get this far.
+    // A query that is invalid in a URI does not reach the parser.
     let uri: Uri = format!("/media?{query}").parse().ok()?;
     let values = read(uri.query()?, NAMES, "no hint").ok()?;
     Some(values.map(|value| value.map(Into::into)))
 }
 
-/// Checks that parsed values are parsed again from what clients would write. A valid signature has 64 digits.
+/// Checks that parsed values are unchanged if they are encoded as clients would, and parsed again. A valid signature has 64 digits.
 fn check_read(read: &[Option<String>; 3]) {
     let mut again = Serializer::new(String::new());
     for (name, value) in NAMES.iter().zip(read) {
@@ -57,11 +57,11 @@ fn check_written(url: &str, expires: &str) {
     assert_eq!(write(&[("expires", expires), ("url", url)]).as_ref(), Some(&expected), "in any order");
     assert_eq!(write(&[("url", url), ("url", url)]), None, "twice");
     if !NAMES.contains(&expires) {
-        assert_eq!(write(&[("url", url), (expires, url)]), None, "{expires:?} is no parameter");
+        assert_eq!(write(&[("url", url), (expires, url)]), None, "{expires:?} is not a parameter");
     }
 }
 
-/// Checks that a signature for a URL and a time is valid for these only.
+/// Checks that a signature is valid only for its URL and its time.
 fn check_signed(url: &str, expires: Option<u64>) {
     let Ok(keys) = SigningKeys::new(["correct horse battery staple"]) else { unreachable!("it is long enough") };
     let signed = keys.sign(url, expires).unwrap_or_default();

@@ -18,7 +18,7 @@ pub fn range(data: &[u8]) {
     }
 }
 
-/// The expected result, computed differently: with numbers that are large enough, case by case.
+/// The expected result, computed in another way: case by case, with numbers that cannot overflow.
 fn expected(header: &str, length: u64) -> Wanted {
     let Some((unit, positions)) = header.split_once('=') else { return Wanted::All };
     let positions: Vec<&str> = positions.trim().split('-').collect();
@@ -41,7 +41,7 @@ fn expected(header: &str, length: u64) -> Wanted {
     }
 }
 
-/// The value of digits. All values beyond any file are equal.
+/// The value of digits, at most the largest 64-bit number, which is larger than any file.
 fn value(digits: &str) -> u128 {
     digits.bytes().fold(0, |value: u128, digit| (value * 10 + u128::from(digit - b'0')).min(u64::MAX.into()))
 }

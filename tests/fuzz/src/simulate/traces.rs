@@ -1,11 +1,11 @@
-//! Traces, and keys in quotes.
+//! Traces, and quoted keys.
 
 use std::fmt::Write;
 use std::iter::once;
 
 use media_cache_trace::{Request, Trace, fingerprint};
 
-/// The input, as a trace, plain or compressed; and as a key.
+/// Tests the input as a trace, plain or compressed, and as a key.
 pub fn trace(data: &[u8]) {
     if let Ok(trace) = Trace::read(data) {
         check_numbers(&trace);
@@ -20,13 +20,13 @@ fn check_numbers(trace: &Trace) {
     assert_eq!(requests.iter().map(|request| request.size).sum::<u64>(), trace.bytes());
     let mut known = 0;
     for Request { object, .. } in requests {
-        assert!(*object <= known, "objects are numbered as they come");
+        assert!(*object <= known, "objects are numbered in the order of their first request");
         known = known.max(object + 1);
     }
     assert_eq!(known as usize, trace.objects());
 }
 
-/// Checks that a trace is the same after it was written as the service writes it.
+/// Checks that a trace is unchanged after it was written in the format of the service and read again.
 fn check_round_trip(trace: &Trace) {
     let mut lines = String::new();
     for Request { at, size, object } in trace.requests() {
@@ -36,7 +36,7 @@ fn check_round_trip(trace: &Trace) {
     assert_eq!(again.requests(), trace.requests());
 }
 
-/// Checks that any line is a valid key in quotes.
+/// Checks that any line is valid as a quoted key.
 fn check_quoted(key: &[u8]) {
     if key.contains(&b'\n') || key.len() > 1 << 12 {
         return;

@@ -9,10 +9,10 @@ use media_cache_entry_files::KeyDigest;
 
 use crate::input::Input;
 
-/// The input, as a frame; and as the contents of a log that we write, whole and damaged.
+/// Tests the input as a frame. Also writes it as the contents of a log, which is then read, intact and damaged.
 pub fn index_log(data: &[u8]) {
     if let Read::Frame { generation, records, length } = read_frame(data, None, 0) {
-        assert_eq!(write_frame(generation, 0, records), data[..length], "there is one way to write a frame");
+        assert_eq!(write_frame(generation, 0, records), data[..length], "a frame has only one encoding");
     }
     check_records(data);
     let mut input = Input::new(data);
@@ -44,7 +44,7 @@ fn records(input: &mut Input<'_>) -> Vec<u8> {
     records
 }
 
-/// Checks that records are written as they were read.
+/// Checks that writing the records that were read results in the same bytes.
 fn check_records(bytes: &[u8]) {
     let mut written = Vec::new();
     for record in read_records(bytes) {
@@ -61,7 +61,7 @@ fn check_records(bytes: &[u8]) {
             Ok(Record::Counters(values)) => put_counters(&mut written, &values),
             Ok(Record::Closed(modified)) => put_closed(&mut written, modified),
             Err(()) => {
-                assert!(bytes.starts_with(&written), "records before something else are read");
+                assert!(bytes.starts_with(&written), "the records before invalid data are read");
                 return;
             }
         }
@@ -69,7 +69,7 @@ fn check_records(bytes: &[u8]) {
     assert_eq!(written, bytes);
 }
 
-/// Checks that a log that is cut short, or has a flipped bit, retains the frames before the damage.
+/// Checks that exactly the frames before the damage are read from a log that is truncated or has a flipped bit.
 fn check_damage(generation: u64, frames: &[Vec<u8>], place: u64, bit: u8) {
     let whole = frames.concat();
     assert_eq!(intact(&whole, generation), frames.len());
@@ -82,7 +82,7 @@ fn check_damage(generation: u64, frames: &[Vec<u8>], place: u64, bit: u8) {
         Some(*end)
     });
     let before = before.take_while(|end| *end <= place).count();
-    assert_eq!(intact(&whole[..place], generation), before, "cut short");
+    assert_eq!(intact(&whole[..place], generation), before, "truncated");
     let mut flipped = whole.clone();
     flipped[place] ^= 1 << (bit % 8);
     assert_eq!(intact(&flipped, generation), before, "a flipped bit");

@@ -5,7 +5,7 @@ use media_cache_gif_to_mp4::fuzzing::{Canvas, DisposalMethod, Image};
 use super::model::Model;
 use crate::input::Input;
 
-/// The input: two sides, and then images: a byte for each of disposal, position, size, palette and transparency, and the pixels.
+/// The input: a width and a height, and then images, each with bytes for its disposal, position, size, palette and transparency, and its pixels.
 pub fn canvas(data: &[u8]) {
     let mut input = Input::new(data);
     let (width, height) = (u16::from(input.byte() % 24) + 1, u16::from(input.byte() % 24) + 1);
@@ -19,7 +19,7 @@ pub fn canvas(data: &[u8]) {
             2 => DisposalMethod::Background,
             _ => DisposalMethod::Previous,
         };
-        // One bit for each rare case: an image that is far away, one with fewer pixels than it states, and one with more.
+        // One bit for each rare case: an image far outside the canvas, one with fewer pixels than it declares, and one with more.
         let far = if kind & 0x10 > 0 { 65_280 } else { 0 };
         let [left, top] = [(); 2].map(|()| usize::from(input.byte() % 32) + far);
         let [image_width, image_height] = [(); 2].map(|()| usize::from(input.byte() % 32));

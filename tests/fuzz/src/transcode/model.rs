@@ -1,4 +1,4 @@
-//! The expected canvas, by the specification: one pixel at a time, with a whole copy of the picture for disposal.
+//! The expected canvas according to the specification, drawn one pixel at a time, with a full copy of the picture for disposal.
 
 use media_cache_gif_to_mp4::fuzzing::{BACKDROP, Canvas, DisposalMethod, Image, Pixel};
 

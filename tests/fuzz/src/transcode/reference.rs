@@ -1,4 +1,4 @@
-//! The frames of a GIF, read in the most obvious way: by the specification (GIF89a, with its appendix F) and, where it leaves room, as
+//! The frames of a GIF, read in the most obvious way: by the specification (GIF89a, with its appendix F) and, where that is ambiguous, as
 //! documented by `gif_blocks` and `lzw` in the crate under test.
 
 use media_cache_gif_to_mp4::fuzzing::DisposalMethod;
@@ -14,7 +14,7 @@ pub(super) struct Frame<'a> {
     pub(super) top: usize,
     pub(super) width: usize,
     pub(super) height: usize,
-    /// In hundredths of a second, as the file says.
+    /// In hundredths of a second, as declared in the file.
     pub(super) delay: u16,
     pub(super) palette: &'a [u8],
     pub(super) transparent: Option<u8>,
@@ -93,7 +93,7 @@ impl<'a> Bytes<'a> {
         }
     }
 
-    /// The next frame, up to its end. `None` after an invalid block.
+    /// Reads the next frame. Returns `None` after an invalid block.
     fn frame(&mut self, global: &'a [u8]) -> Option<Frame<'a>> {
         let mut control: [u8; 4] = [0; 4];
         loop {
@@ -135,7 +135,7 @@ impl<'a> Bytes<'a> {
     }
 }
 
-/// This many colours. Each string of the table is stored in full.
+/// Decodes `count` colours. Each string in the table is stored in full.
 fn decompress(code_size: u8, data: &[u8], count: usize) -> Option<Vec<u8>> {
     let mut colours = Vec::new();
     if count == 0 {

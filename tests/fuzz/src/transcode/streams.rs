@@ -1,4 +1,4 @@
-//! Streams of encoders, and the files made from them.
+//! Streams from encoders, and the files made from them.
 
 use media_cache_gif_to_mp4::fuzzing::{EncodedVideo, VideoFormat, nal_units, write_mp4};
 
@@ -8,8 +8,8 @@ use super::LIMITS;
 pub fn annex_b(data: &[u8]) {
     let found: Vec<&[u8]> = nal_units(data).collect();
     for unit in &found {
-        assert!(!unit.windows(3).any(|window| window == [0, 0, 1]), "a start code within a unit");
-        assert_ne!(unit.last(), Some(&0), "a unit ends with a bit that is set");
+        assert!(!unit.windows(3).any(|window| window == [0, 0, 1]), "there is no start code within a unit");
+        assert_ne!(unit.last(), Some(&0), "a unit does not end with a zero byte");
     }
     let again: Vec<u8> = found.iter().flat_map(|unit| [&[0, 0, 1], *unit].concat()).collect();
     assert_eq!(nal_units(&again).collect::<Vec<_>>(), found, "written with short start codes");
@@ -23,7 +23,7 @@ pub fn annex_b(data: &[u8]) {
     check_file(&file, &video);
 }
 
-/// Checks that each frame consists of slices with their lengths, and nothing else.
+/// Checks that each frame consists of slices preceded by their lengths, and nothing else.
 fn check_frames(video: &EncodedVideo) {
     let mut payload = &video.payload[..];
     for frame in &video.frames {
@@ -54,7 +54,7 @@ fn check_file(file: &[u8], video: &EncodedVideo) {
         };
         names.push(&header[4..8]);
         let whole = rest.split_off(..size).unwrap_or_default();
-        assert_eq!(whole.len(), size, "a box that ends beyond the file");
+        assert_eq!(whole.len(), size, "no box extends beyond the end of the file");
         if names.ends_with(&[b"mdat"]) {
             assert!(whole.ends_with(&video.payload));
         }

@@ -17,7 +17,7 @@ pub fn gif(data: &[u8]) {
     let mut model = Model::new(info.width, info.height);
     let mut picture = I420::new(VideoFormat::for_canvas(info.width, info.height));
     for (number, frame) in reference.frames.iter().enumerate() {
-        // The inspection does not read image data, which may be damaged. That is not an error in the last of several frames.
+        // The inspection does not read image data, which may be damaged. Damage to the last of several frames is not an error.
         let Some(indices) = frame.indices() else {
             let is_dropped = number > 0 && number + 1 == reference.frames.len();
             return match frames.next_canvas() {
@@ -32,7 +32,7 @@ pub fn gif(data: &[u8]) {
         picture.convert(canvas);
         check_picture(&picture);
     }
-    assert!(matches!(frames.next_canvas(), Ok(None)), "no frames behind the last");
+    assert!(matches!(frames.next_canvas(), Ok(None)), "there are no further frames");
 }
 
 fn image<'a>(frame: &'a Frame<'a>, indices: &'a [u8]) -> Image<'a> {
@@ -55,7 +55,7 @@ fn check_limits(data: &[u8], info: &AnimationInfo) {
     assert!(delays.iter().all(|delay| *delay >= 2), "{delays:?}");
 }
 
-/// Checks that luma and chroma are within the limited range, and that an encoder accepts the sides.
+/// Checks that luma and chroma are within the limited range, and that an encoder accepts the dimensions.
 fn check_picture(picture: &I420) {
     let (luma, blue, red) = picture.planes();
     assert!(luma.len() >= 256 && luma.len() == blue.len() * 4 && blue.len() == red.len());
