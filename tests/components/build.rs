@@ -1,4 +1,5 @@
-//! Builds the hostile policies and the cache component with known faults. They are always built from source, because they are not published.
+//! Builds the hostile policies and the cache component with known faults. They are always built from source, because they are not
+//! published.
 
 use media_cache_component_builder::{Error, build_examples, build_with_features, report};
 

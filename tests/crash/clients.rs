@@ -174,7 +174,8 @@ impl Stage {
         }
     }
 
-    /// Tries to delete an entry whose media file was replaced with a directory, which cannot be deleted. The service must not acknowledge this.
+    /// Tries to delete an entry whose media file was replaced with a directory, which cannot be deleted. The service must not acknowledge
+    /// this.
     async fn delete_undeletable(&self, subject: &Subject) {
         let _alone = subject.lock.write().await;
         let file = media_cache_test_support::cache_directory::media_file(&self.directory, &subject.url);

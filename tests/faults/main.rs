@@ -1,5 +1,5 @@
-//! Makes every file operation of the cache fail, one at a time, with each kind of error, or hang. A row in `docs/faults.md` has the results for
-//! callers and the reported health of the cache. After each failure, the cache must recover.
+//! Makes every file operation of the cache fail, one at a time, with each kind of error, or hang. A row in `docs/faults.md` has the results
+//! for callers and the reported health of the cache. After each failure, the cache must recover.
 //!
 //! To find the operations, the workload first runs once without faults.
 
@@ -31,8 +31,8 @@ const ERRORS: [(&str, Errno, &str); 4] = [
     ("EMFILE", Errno::MFILE, "too many files are open"),
 ];
 
-/// How often the workload may be run until the operation that should hang occurs. On a busy machine, the cache may become unresponsive before
-/// it gets to that operation.
+/// How often the workload may be run until the operation that should hang occurs. On a busy machine, the cache may become unresponsive
+/// before it gets to that operation.
 const ATTEMPTS: usize = 3;
 
 /// The number of concurrent runs.

@@ -7,8 +7,8 @@ use crate::modules::Import;
 /// The imports of each file, by its name.
 type Graph<'i> = BTreeMap<&'i str, Vec<&'i Import<'i>>>;
 
-/// Lists cycles, the shortest first. The imports of each cycle are removed before the search for the next one. If a cycle has upward imports,
-/// only these are removed: they are wrong in any case, and the other imports may be part of further cycles.
+/// Lists cycles, the shortest first. The imports of each cycle are removed before the search for the next one. If a cycle has upward
+/// imports, only these are removed: they are wrong in any case, and the other imports may be part of further cycles.
 pub fn cycles<'i>(imports: &'i [Import<'i>]) -> Vec<Vec<&'i Import<'i>>> {
     let mut graph = Graph::new();
     for import in imports {

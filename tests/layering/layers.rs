@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// Describes each dependency that `layers`, which are listed from the bottom up, do not allow. `crates` maps the directory of each crate to the
-/// directories of its dependencies. A crate belongs to the first layer that lists its directory, or the parent directory followed by `/*`.
+/// Describes each dependency that `layers`, which are listed from the bottom up, do not allow. `crates` maps the directory of each crate to
+/// the directories of its dependencies. A crate belongs to the first layer that lists its directory, or the parent directory followed by
+/// `/*`.
 pub fn misplaced(crates: &BTreeMap<String, Vec<String>>, layers: &[&[&str]]) -> Vec<String> {
     let layer_of = |name: &str| {
         let matches = |pattern: &&str| match pattern.strip_suffix("/*") {

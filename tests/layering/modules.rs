@@ -81,8 +81,8 @@ impl Modules {
         names.into_iter().map(move |(to, names)| Import { from, to, names, is_upward: above.iter().any(|above| *above == to) })
     }
 
-    /// Resolves `path`, found in the file of `module`, to a path from the crate root. Returns `None` for paths into other crates and paths that
-    /// start with a type.
+    /// Resolves `path`, found in the file of `module`, to a path from the crate root. Returns `None` for paths into other crates and paths
+    /// that start with a type.
     fn absolute(&self, path: &Path, module: &[String], bindings: &Bindings) -> Option<ModulePath> {
         let mut target = [module, &path.scope].concat();
         let (first, rest) = path.segments.split_first()?;
@@ -106,8 +106,8 @@ impl Modules {
         Some(target)
     }
 
-    /// Finds the file of the longest module path that `target` starts with, and the name that is imported from it. If `target` is that module
-    /// itself, this is the name of the module.
+    /// Finds the file of the longest module path that `target` starts with, and the name that is imported from it. If `target` is that
+    /// module itself, this is the name of the module.
     fn locate<'t>(&self, target: &'t ModulePath) -> (&str, &'t str) {
         let file_name = (0..=target.len()).rev().find_map(|length| self.file_names.get(&target[..length]));
         let (name, file) = file_name.and_then(|name| self.files.get_key_value(name)).unwrap();

@@ -2,8 +2,8 @@
 //! evicted, nothing deleted reappears, the counters add up, and the budget is never exceeded. In between, the cache is closed, killed and
 //! reopened, its policy is replaced, its disk fails, and files are damaged.
 //!
-//! `MEDIA_CACHE_MODEL_OPERATIONS` sets the number of operations. `MEDIA_CACHE_MODEL_SEED` sets the seed of the random numbers, to repeat a run.
-//! The test prints both.
+//! `MEDIA_CACHE_MODEL_OPERATIONS` sets the number of operations. `MEDIA_CACHE_MODEL_SEED` sets the seed of the random numbers, to repeat a
+//! run. The test prints both.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

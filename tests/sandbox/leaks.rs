@@ -1,4 +1,5 @@
-//! A leaked handle would keep bytes in memory forever. After any work, there must be one handle per resident entry and open file, and no more.
+//! A leaked handle would keep bytes in memory forever. After any work, there must be one handle per resident entry and open file, and no
+//! more.
 
 use std::fs;
 use std::time::Duration;

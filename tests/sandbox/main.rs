@@ -1,5 +1,5 @@
-//! Tests of the library with the real components in a temporary directory, a scripted origin, a scripted transcoder and a manual clock. They use
-//! neither the network nor real time.
+//! Tests of the library with the real components in a temporary directory, a scripted origin, a scripted transcoder and a manual clock.
+//! They use neither the network nor real time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 

@@ -72,8 +72,8 @@ async fn entry_is_an_open_file_as_soon_as_it_is_stored() {
     assert_eq!(get(&cache, "test:a").await, Some((Source::Disk, text("test:a"))));
 }
 
-/// The media and the sidecar were verified when the file was opened. While neither changes, the component reads only the bytes that it makes
-/// resident.
+/// The media and the sidecar were verified when the file was opened. While neither changes, the component reads only the bytes that it
+/// makes resident.
 #[tokio::test]
 async fn entry_with_an_open_file_is_not_verified_again() {
     let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());

@@ -49,8 +49,8 @@ async fn versions(old: &str, new: &str) -> (Version, Version, Vec<u8>) {
 /// The bytes of a file, by its extension.
 type File = (&'static str, Vec<u8>);
 
-/// The states in which a kill or a power failure can leave the directory: the files, whether the next start must find the new version, and how
-/// many files it must remove.
+/// The states in which a kill or a power failure can leave the directory: the files, whether the next start must find the new version, and
+/// how many files it must remove.
 fn states(old: &Version, new: &Version) -> Vec<(Vec<File>, bool, u64)> {
     let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
     let (dat, json) = (("dat", old.media.clone()), ("json", old.sidecar.clone()));

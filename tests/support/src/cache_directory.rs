@@ -95,8 +95,8 @@ pub fn disk_usage(directory: &Path) -> (u64, usize) {
     (bytes, count)
 }
 
-/// Copies the files in their current state, as a crash would leave them behind. Files that are deleted or renamed in the meantime, such as an
-/// index log that is rewritten in the background, are skipped.
+/// Copies the files in their current state, as a crash would leave them behind. Files that are deleted or renamed in the meantime, such as
+/// an index log that is rewritten in the background, are skipped.
 pub fn copy_files(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -115,7 +115,8 @@ pub fn copy_files(from: &Path, to: &Path) {
     }
 }
 
-/// Writes an entry as another implementation of the format does: with five fields, as Python's `json.dump` writes them. `ts` is written verbatim.
+/// Writes an entry as another implementation of the format does: with five fields, as Python's `json.dump` writes them. `ts` is written
+/// verbatim.
 pub fn write_python_entry(directory: &Path, url: &str, media: &[u8], mimetype: &str, filename: &str, ts: &str) {
     let [url_field, mimetype, filename] = [url, mimetype, filename].map(python_string);
     let json =

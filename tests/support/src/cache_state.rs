@@ -31,7 +31,8 @@ pub async fn until(cache: &MediaCache, condition: impl Fn(&Stats) -> bool) -> St
     soon(reached).await
 }
 
-/// Waits until a cache stores media again after faults have ended. Advances the clock, by which failed operations are retried once a second.
+/// Waits until a cache stores media again after faults have ended. Advances the clock, by which failed operations are retried once a
+/// second.
 pub async fn recovered(cache: &MediaCache, clock: &ManualClock) {
     soon(cache.loaded()).await.unwrap();
     let stores_again = async {

@@ -17,7 +17,8 @@ pub fn http_client() -> reqwest::Client {
     client_builder().build().unwrap()
 }
 
-/// Like [`http_client`], with a new connection for each request. A client that reuses connections may wait forever on one to a killed service.
+/// Like [`http_client`], with a new connection for each request. A client that reuses connections may wait forever on one to a killed
+/// service.
 #[must_use]
 pub fn http_client_without_pool() -> reqwest::Client {
     client_builder().pool_max_idle_per_host(0).build().unwrap()

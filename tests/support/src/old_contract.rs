@@ -1,7 +1,7 @@
 //! Components for another version of the contract.
 
-/// Changes the imports and exports of a component so that it claims to be built for version 0.1 of the contract. Both version numbers have the
-/// same length, so nothing else changes.
+/// Changes the imports and exports of a component so that it claims to be built for version 0.1 of the contract. Both version numbers have
+/// the same length, so nothing else changes.
 ///
 /// # Panics
 /// If the component does not name any interface of the contract.

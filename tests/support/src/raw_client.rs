@@ -52,7 +52,8 @@ impl RawClient {
         self.send(format!("PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ADMIN_TOKEN}\r\n{framing}\r\n\r\n")).await;
     }
 
-    /// Sends single bytes with pauses as long as the service accepts them. Returns everything that the service sends until the connection ends.
+    /// Sends single bytes with pauses as long as the service accepts them. Returns everything that the service sends until the connection
+    /// ends.
     pub async fn drip(&mut self) -> String {
         let (mut input, mut output) = self.0.split();
         let drip = async {

@@ -7,8 +7,9 @@ use media_cache::{Blob, Conversion, Original, TranscodeError, Transcoded, Transc
 
 use crate::latch::Latch;
 
-/// A transcoder that returns [`video_of`] each GIF, unless the GIF contains one of these words: `broken` causes an error, `panic` a panic, `keep`
-/// the unchanged GIF, `empty` an empty video, `type` a video with an invalid media type, and `extension` a video with an invalid extension.
+/// A transcoder that returns [`video_of`] each GIF, unless the GIF contains one of these words: `broken` causes an error, `panic` a panic,
+/// `keep` the unchanged GIF, `empty` an empty video, `type` a video with an invalid media type, and `extension` a video with an invalid
+/// extension.
 #[derive(Debug, Default)]
 pub struct ScriptedTranscoder {
     requests: Mutex<usize>,

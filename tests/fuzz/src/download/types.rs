@@ -35,7 +35,8 @@ fn check_form(found: &str) {
     assert!(found.len() <= 127 + 1 + 127 + "; charset=".len() + 127, "{} bytes", found.len());
 }
 
-/// Whether this is a text type that may be detected from bytes without a declared type: subtitles, or an image that is served as an attachment.
+/// Whether this is a text type that may be detected from bytes without a declared type: subtitles, or an image that is served as an
+/// attachment.
 fn is_recognised_text(mimetype: &str) -> bool {
     matches!(mimetype, "text/vtt" | "image/svg+xml")
 }

@@ -5,7 +5,8 @@ use media_cache_gif_to_mp4::fuzzing::{Canvas, DisposalMethod, Image};
 use super::model::Model;
 use crate::input::Input;
 
-/// The input: a width and a height, and then images, each with bytes for its disposal, position, size, palette and transparency, and its pixels.
+/// The input: a width and a height, and then images, each with bytes for its disposal, position, size, palette and transparency, and its
+/// pixels.
 pub fn canvas(data: &[u8]) {
     let mut input = Input::new(data);
     let (width, height) = (u16::from(input.byte() % 24) + 1, u16::from(input.byte() % 24) + 1);
