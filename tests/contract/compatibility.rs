@@ -1,7 +1,7 @@
-//! The WIT packages are compatible with their releases, of which `released` has copies.
+//! Checks that the WIT packages are compatible with their releases, which are copied in `released`.
 //!
-//! A component that was built for a release runs in a host with the present packages, and a host that was built for a release finds
-//! every function that it calls. What is marked `@unstable` is not covered. `released/README.md` says how a release adds a copy.
+//! A component that was built for a release runs in a host with the current packages, and a host that was built for a release finds
+//! every function that it calls. Items marked `@unstable` are exempt. `released/README.md` describes how a release adds a copy.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,25 +13,25 @@ use wit_parser::{Resolve, WorldId, WorldItem};
 
 use crate::{PACKAGES, load, wit};
 
-/// The releases with which the present packages have to be compatible: those with the same minor version.
+/// The releases with which the current packages must be compatible: those with the same minor version.
 fn releases() -> Vec<PathBuf> {
     let version = version(&wit());
     let releases = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("released")).unwrap().map(|entry| entry.unwrap().path());
     releases.filter(|release| release.is_dir() && minor(&self::version(release)) == minor(&version)).collect()
 }
 
-/// The version of the cache's package, which changes whenever that of the policy's package does, since it imports it.
+/// The version of the package for the cache. It changes whenever the version of the package for policies does, which it imports.
 fn version(packages: &Path) -> String {
     let (resolve, package) = load(&packages.join("cache"), false);
     resolve.packages[package].name.version.as_ref().unwrap().to_string()
 }
 
-/// The part of a version that determines what is compatible, such as `0.2`.
+/// The part of a version that determines compatibility, such as `0.2`.
 fn minor(version: &str) -> &str {
     version.rsplit_once('.').unwrap().0
 }
 
-/// Compares all worlds of a release with those of other packages, and returns the first incompatibility.
+/// Compares all worlds of a release with those of the packages in `present`, and returns the first incompatibility.
 fn compare(release: &Path, present: &Path) -> Result<(), String> {
     for directory in PACKAGES {
         let (mut old, old_package) = load(&release.join(directory), false);
@@ -52,7 +52,7 @@ fn compare(release: &Path, present: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives our packages another version, so that one `Resolve` can have them twice. The comparison ignores versions.
+/// Changes the versions of the project's packages, so that one `Resolve` can contain them twice. The comparison ignores versions.
 fn mark_as_released(resolve: &mut Resolve) {
     for (id, package) in resolve.packages.iter_mut().filter(|(_, package)| package.name.namespace == "media-cache") {
         resolve.package_names.swap_remove(&package.name);
@@ -61,7 +61,7 @@ fn mark_as_released(resolve: &mut Resolve) {
     }
 }
 
-/// The functions that a world exports and another one does not, such as `cache.get`.
+/// The functions that the old world exports and the new one does not, such as `cache.get`.
 fn removed_exports(resolve: &Resolve, old: WorldId, new: WorldId) -> Vec<String> {
     let exports = |world: WorldId| {
         let interfaces = resolve.worlds[world].exports.values().filter_map(|item| match item {
@@ -81,7 +81,7 @@ fn removed_exports(resolve: &Resolve, old: WorldId, new: WorldId) -> Vec<String>
 #[test]
 fn packages_are_compatible_with_their_releases() {
     let releases = releases();
-    // The first version of a minor version is compatible with nothing.
+    // The first release of a minor version has no earlier release to be compatible with.
     assert!(!releases.is_empty() || version(&wit()).ends_with(".0"));
     for release in releases {
         assert_eq!(compare(&release, &wit()), Ok(()), "with {}", release.display());
@@ -89,10 +89,10 @@ fn packages_are_compatible_with_their_releases() {
 }
 
 #[test]
-fn changed_packages_have_another_version_than_their_release() {
+fn changed_packages_have_a_different_version_from_their_release() {
     for release in releases().iter().filter(|release| version(release) == version(&wit())) {
-        // If each is compatible with the other, they differ at most in their documentation.
-        assert_eq!(compare(&wit(), release), Ok(()), "raise the version in wit/, which is that of {}", release.display());
+        // Packages that are compatible in both directions differ at most in their documentation.
+        assert_eq!(compare(&wit(), release), Ok(()), "raise the version in wit/, which is still that of {}", release.display());
     }
 }
 
@@ -103,7 +103,7 @@ fn releases_are_named_after_their_version() {
     }
 }
 
-/// A copy of the present packages with a text in a file replaced.
+/// A copy of the current packages in which a text in one file is replaced.
 fn edited(file: &str, text: &str, replacement: &str) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for directory in ["policy", "cache", "deps"] {

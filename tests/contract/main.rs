@@ -17,7 +17,7 @@ fn wit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")
 }
 
-/// Loads a package, with what is marked `@unstable` if `all_features` is set.
+/// Loads a package, including items marked `@unstable` if `all_features` is set.
 fn load(path: &Path, all_features: bool) -> (Resolve, PackageId) {
     let mut resolve = Resolve { all_features, ..Resolve::default() };
     let (package, _) = resolve.push_dir(path).unwrap_or_else(|error| panic!("{}: {error:?}", path.display()));

@@ -24,7 +24,7 @@ fn imports_of_a(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn modules_that_import_each_other_are_a_cycle() {
+fn modules_that_import_each_other_form_a_cycle() {
     let modules = load(&[("lib.rs", "mod a; mod b;"), ("a.rs", "use super::b::{make, B};"), ("b.rs", "use crate::a::A;")]);
     assert_eq!(cyclic_imports(&modules), "a.rs -> b.rs: B, make\nb.rs -> a.rs: A\n\n");
     assert_eq!(upward_imports(&modules), "");

@@ -59,7 +59,7 @@ async fn urls_of(cache: &MediaCache, count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn entries_get_the_budget_less_the_reserve_which_covers_the_index_log() {
+async fn entry_budget_is_the_total_less_the_reserve_which_covers_the_index_log() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| budget(builder, 12, 4)).await;
     urls_of(&cache, 6).await;
@@ -207,7 +207,7 @@ async fn body_spooled_on_another_file_system_frees_its_space_there_once_stored()
         let expected = noise(1, (3 * BLOCK) as usize);
         let outcome = cache.put_media("test:put", arrived(&cache, 3).await).await.unwrap();
         assert!(outcome.not_stored.is_none(), "{items}: {:?}", outcome.not_stored);
-        // The body counts as arriving until nothing can read it any more.
+        // The spooled file counts as arriving until nothing can read it any more.
         eventually(|| spool.arriving_bytes() == 0).await;
         assert_eq!(body(&outcome.media).await, expected, "{items}");
         for refresh in [false, true] {

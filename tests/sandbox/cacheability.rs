@@ -44,7 +44,7 @@ async fn private_media_stays_private_after_a_restart() {
 }
 
 #[tokio::test]
-async fn no_store_media_is_returned_and_not_stored() {
+async fn no_store_media_is_returned_but_not_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:a", media(Cacheability::NoStore));

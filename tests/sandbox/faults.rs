@@ -66,7 +66,7 @@ async fn media_that_cannot_be_written_is_served_and_leaves_no_files_behind() {
 }
 
 #[tokio::test]
-async fn every_coalesced_request_is_served_media_that_cannot_be_stored() {
+async fn media_that_cannot_be_stored_is_served_to_every_coalesced_request() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fs::create_dir(media_file(&rig.directory(), "test:a").with_extension("json.tmp")).unwrap();

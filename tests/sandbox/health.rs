@@ -50,7 +50,7 @@ async fn health_recovers_without_a_request_once_the_disk_works_again() {
 }
 
 #[tokio::test]
-async fn undeletable_files_use_budget_and_degrade_health_until_they_are_deleted() {
+async fn undeletable_files_count_as_disk_usage_and_degrade_health_until_deleted() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a"]).await;

@@ -75,7 +75,7 @@ async fn concurrent_checkpoints_succeed_and_cover_every_entry() {
 }
 
 #[tokio::test]
-async fn the_order_survives_a_clock_that_was_set_back() {
+async fn order_of_use_survives_setting_back_the_clock() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a", "test:b", "test:c"]).await;
@@ -89,7 +89,7 @@ async fn the_order_survives_a_clock_that_was_set_back() {
 }
 
 #[tokio::test]
-async fn order_from_before_a_restart_decides_evictions() {
+async fn order_from_before_a_restart_determines_evictions() {
     let rig = CacheRig::after_a_run(&["test:a", "test:b", "test:c"]).await;
     let cache = rig.open_with(|builder| entry_budget(builder, 3 * SMALL)).await;
     cache.get("test:a").await.unwrap().unwrap();

@@ -41,7 +41,7 @@ async fn stored_entries_are_served_before_the_directory_is_loaded() {
     assert!(cache.load_report().is_none(), "the directory is still being loaded");
     let report = cache.loaded().await.unwrap();
     assert_eq!((report.entries, report.damaged), (ENTRIES, 0));
-    // Entries requested meanwhile are the most recently used, in the order of the requests.
+    // Entries requested in the meantime are the most recently used, in the order of the requests.
     let urls = order(&cache).await;
     assert_eq!(urls[urls.len() - 3..], [ENTRIES - 1, 0, ENTRIES / 2].map(url));
     assert_eq!(urls[..3], [1, 2, 3].map(url));
@@ -50,7 +50,7 @@ async fn stored_entries_are_served_before_the_directory_is_loaded() {
 }
 
 #[tokio::test]
-async fn an_entry_removed_before_the_directory_is_loaded_does_not_return() {
+async fn an_entry_removed_before_the_directory_is_loaded_does_not_reappear() {
     let rig = rig();
     let cache = rig.start_with(|builder| builder).await;
     assert!(cache.get(&url(7)).await.unwrap().is_some());
@@ -85,7 +85,7 @@ async fn new_media_is_served_but_not_stored_until_the_directory_is_loaded() {
 }
 
 #[tokio::test]
-async fn a_start_with_half_the_budget_evicts_while_it_serves() {
+async fn a_start_with_half_the_budget_evicts_while_serving_requests() {
     let rig = rig();
     let half = ENTRIES / 2;
     let cache = rig.start_with(|builder| entry_budget(builder, half * SMALL)).await;

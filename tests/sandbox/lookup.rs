@@ -12,7 +12,7 @@ use media_cache_test_support::cache_state::{entries, order, stats};
 use media_cache_test_support::scripted_origin::{fetched, text};
 
 #[tokio::test]
-async fn hit_returns_the_downloaded_bytes_type_name_and_stored_time() {
+async fn hit_returns_the_bytes_type_and_name_of_the_download_and_when_it_was_stored() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     rig.origin.serves("test:a", fetched("bytes", "image/webp", "überraschung 🎁.webp"));
@@ -28,7 +28,7 @@ async fn hit_returns_the_downloaded_bytes_type_name_and_stored_time() {
 }
 
 #[tokio::test]
-async fn urls_that_differ_in_one_character_are_different_entries() {
+async fn urls_that_differ_in_one_character_have_separate_entries() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     fill(&cache, &["test:a?x=1", "test:a?x=2", "test:A?x=1", "test:a?x=1#"]).await;

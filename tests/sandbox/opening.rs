@@ -82,7 +82,7 @@ async fn caches_in_one_process_are_independent() {
 }
 
 #[tokio::test]
-async fn limits_have_the_defaults_of_the_contract_unless_they_are_set() {
+async fn limits_that_are_not_set_have_the_defaults_of_the_contract() {
     let rig = CacheRig::create();
     let defaults = stats(&rig.open().await).await;
     assert_eq!((defaults.max_disk_bytes, defaults.max_memory_items, defaults.max_memory_bytes), (500 << 20, 64, 256 << 20));

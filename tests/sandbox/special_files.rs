@@ -41,7 +41,7 @@ async fn pipe_in_place_of_an_entry_file_does_not_block_the_start() {
 }
 
 #[tokio::test]
-async fn planted_link_is_not_written_through() {
+async fn store_does_not_write_through_a_planted_link() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     let precious = rig.root().join("precious");

@@ -138,7 +138,7 @@ async fn every_unreadable_entry_is_retried_in_turn() {
         cache.checkpoint().await.unwrap();
     }
     assert_eq!(stats(&cache).await.entries, readable.len() as u64);
-    assert!(is_degraded(&cache).await, "the others cannot be read");
+    assert!(is_degraded(&cache).await, "the other sidecars cannot be read");
 }
 
 /// Prevents the files with this stem from being inspected, until it is set to `None`.

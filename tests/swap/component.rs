@@ -446,7 +446,7 @@ async fn component_swap_without_an_index_log_keeps_order_hits_and_counters() {
 }
 
 #[tokio::test]
-async fn compiling_another_kind_of_file_as_a_cache_component_names_its_kind() {
+async fn compile_error_names_the_kind_of_a_file_that_is_not_a_cache_component() {
     let error = |component: &[u8]| compile(component).map(drop).unwrap_err();
     assert!(matches!(error(b"#!/bin/sh"), ComponentError::NotWasm(_)));
     assert!(matches!(error(b"\0asm\x01\0\0\0"), ComponentError::CoreModule(_)));

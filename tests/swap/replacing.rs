@@ -159,7 +159,7 @@ async fn a_refused_swap_changes_nothing() {
 }
 
 #[tokio::test]
-async fn compiling_another_kind_of_file_as_a_policy_names_its_kind() {
+async fn compile_error_names_the_kind_of_a_file_that_is_not_a_policy() {
     let compile = |component: &[u8]| ENGINE.compile_policy(PolicyOrigin::Upload, component).map(drop).unwrap_err();
     assert!(matches!(compile(b"#!/bin/sh"), ComponentError::NotWasm(_)));
     assert!(matches!(compile(b""), ComponentError::NotWasm(_)));

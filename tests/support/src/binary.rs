@@ -19,7 +19,7 @@ pub fn binary<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Comman
     command
 }
 
-/// A shell that runs commands and stops at the first that fails, with the binary on `PATH`, and with its output captured.
+/// A shell that runs commands until one of them fails, with the binary on `PATH` and its output captured.
 #[must_use]
 pub fn shell(commands: &str) -> Command {
     let (binary, path) = (binary_path(), std::env::var("PATH").unwrap());
