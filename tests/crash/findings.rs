@@ -83,7 +83,10 @@ impl Findings {
     }
 
     pub fn unreported(&self, subject: &Subject) {
-        self.report(Fault::Unreported, &format!("the deletion of {subject:?} was acknowledged, but its media file still exists"));
+        self.report(
+            Fault::Unreported,
+            &format!("the deletion of {subject:?} was acknowledged, although its media file cannot be deleted"),
+        );
     }
 
     /// All findings.

@@ -26,7 +26,7 @@ pub enum Kind {
     Origin,
 }
 
-/// A URL, and what is known about its media.
+/// A URL, and the possible states of its media.
 pub struct Subject {
     pub url: String,
     pub kind: Kind,
@@ -47,7 +47,7 @@ pub struct Media {
     pub filename: String,
 }
 
-/// A response that contradicts what was acknowledged.
+/// How a response contradicts the acknowledged changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
     /// Media that must be stored is missing.

@@ -199,7 +199,7 @@ async fn requests_during_refreshes_return_one_whole_version() {
         while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
             let media = cache.get(URL).await.unwrap().expect("the entry is always stored");
             let bytes = body(&media).await;
-            let which = versions.iter().position(|version| *version == bytes).expect("it is a whole version");
+            let which = versions.iter().position(|version| *version == bytes).expect("the body is one whole version");
             assert_eq!(media.cache_control().age % 2, which as u32, "its type and bytes belong together");
             seen[which] += 1;
         }

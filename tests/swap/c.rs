@@ -55,7 +55,7 @@ async fn clock_policy_in_c_runs_and_can_be_swapped_out() {
 }
 
 #[tokio::test]
-async fn clock_policy_in_c_can_be_swapped_in_and_evicts_in_the_previous_order() {
+async fn clock_policy_in_c_can_be_swapped_in_and_keeps_the_order_of_eviction() {
     let mut asked = Asked::open(|builder| builder).await;
     asked.ask_lru(60).await;
     assert_eq!(asked.cache.swap_policy(policy(components::CLOCK)).await.unwrap().name, "clock");
