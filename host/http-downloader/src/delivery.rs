@@ -1,7 +1,8 @@
 //! Delivers a body once it is complete, or while it is still arriving.
 //!
-//! An arriving body becomes readable once its media type is decided: when enough bytes to examine have arrived, or [`MAX_UNDECIDED`] after
-//! the first byte. Until then, a failure is a failure of the download, which may be retried. A later failure ends the body early.
+//! An arriving body becomes readable once its media type is decided: when enough bytes to examine have arrived, or after
+//! [`EARLY_DECISION`] if further bytes cannot change the type. Until then, a failure is a failure of the download, which may be retried. A
+//! later failure ends the body early.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,9 @@ use crate::options::HttpOptions;
 use crate::type_decision::TypeDecision;
 use media_cache_interfaces::{Abandoned, ArrivingBody, Blob, FetchError, SpoolError, SpooledBody};
 
-/// How long after the first byte of a body its media type is decided, even if few bytes have arrived.
-const MAX_UNDECIDED: Duration = Duration::from_secs(1);
+/// How long after the first byte of a body its media type is decided by the bytes that have arrived. If they are not enough, this is
+/// repeated after the same time.
+const EARLY_DECISION: Duration = Duration::from_secs(1);
 
 /// How long to wait for the end of a body once its media type is decided. By then, bodies from nearby origins are usually complete.
 const GRACE: Duration = Duration::from_millis(2);
@@ -55,10 +57,8 @@ enum Sink {
 enum Stage {
     /// No bytes have arrived yet.
     Empty,
-    /// The first bytes arrived at this time.
+    /// The first bytes arrived at this time, or were not enough to decide the type at this time.
     Undecided(Instant),
-    /// The first bytes are not enough to decide the type.
-    NeedsMore,
     /// The type was decided at this time.
     Decided(Instant, String),
     /// The body is already readable, or must not become readable before it is complete.
@@ -87,7 +87,7 @@ impl Delivery {
         if let Stage::Empty = self.stage {
             self.stage = Stage::Undecided(Instant::now());
         }
-        if let (Stage::Undecided(_) | Stage::NeedsMore, Sink::Spooled(body)) = (&self.stage, &self.sink)
+        if let (Stage::Undecided(_), Sink::Spooled(body)) = (&self.stage, &self.sink)
             && body.received_bytes() >= SNIFFED_BYTES as u64
         {
             let mimetype = self.types.decide(&start_of(body)?)?;
@@ -106,9 +106,9 @@ impl Delivery {
     /// Waits until it is time to [go on](Self::go_on), even if there is nothing to append.
     pub async fn due(&self) {
         match &self.stage {
-            Stage::Undecided(since) => sleep_until(*since + MAX_UNDECIDED).await,
+            Stage::Undecided(since) => sleep_until(*since + EARLY_DECISION).await,
             Stage::Decided(at, _) => sleep_until(*at + GRACE).await,
-            Stage::Empty | Stage::NeedsMore | Stage::Settled => std::future::pending().await,
+            Stage::Empty | Stage::Settled => std::future::pending().await,
         }
     }
 
@@ -118,7 +118,7 @@ impl Delivery {
             (Stage::Undecided(_), Sink::Spooled(body)) => match self.types.decide_early(&start_of(body)?) {
                 Some(mimetype) if self.types.may_stream(&mimetype) => self.start(mimetype),
                 Some(_) => {}
-                None => self.stage = Stage::NeedsMore,
+                None => self.stage = Stage::Undecided(Instant::now()),
             },
             (Stage::Decided(_, mimetype), _) => self.start(mimetype),
             (stage, _) => self.stage = stage,

@@ -3,6 +3,8 @@
 /// How many bytes of white space, comments and instructions may precede the significant beginning of a text.
 const MAX_PROLOG_BYTES: usize = 8 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Beginnings that occur only in pages.
 const PAGE: [&str; 7] = ["<!doctype html", "<html", "<head", "<title", "<meta", "<body", "<script"];
 
@@ -72,7 +74,8 @@ pub(crate) fn text_type(start: &[u8]) -> Option<&'static str> {
 
 /// Whether a text that starts with these bytes may turn out to be a page, SVG or other markup.
 pub(crate) fn begins_like_markup(start: &[u8]) -> bool {
-    without_byte_order_mark(start).trim_ascii_start().first().is_none_or(|&first| first == b'<')
+    let is_in_mark = BYTE_ORDER_MARK.starts_with(start);
+    is_in_mark || without_byte_order_mark(start).trim_ascii_start().first().is_none_or(|&first| first == b'<')
 }
 
 /// Whether text starts with a tag, ignoring case.
@@ -102,7 +105,7 @@ fn skip_doctype(root: &[u8]) -> &[u8] {
 }
 
 fn without_byte_order_mark(start: &[u8]) -> &[u8] {
-    start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start)
+    start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start)
 }
 
 /// Skips a byte order mark, white space, comments and instructions. Also returns whether there was an instruction, such as

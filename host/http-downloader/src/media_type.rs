@@ -15,6 +15,9 @@ pub const SNIFFED_BYTES: usize = 8 * 1024;
 /// The type of unrecognised bytes.
 const UNKNOWN: &str = "application/octet-stream";
 
+/// The registered type of any Ogg file. The contents are more specific.
+const OGG: &str = "application/ogg";
+
 /// The types that origins declare if they do not know the type, or to make browsers save the file.
 const GENERIC: [&str; 14] = [
     UNKNOWN,
@@ -61,6 +64,20 @@ pub fn media_type(header: Option<&str>, start: &[u8]) -> String {
     }
 }
 
+/// Whether [`media_type`] is the same for every body that starts with these bytes, unless they are markup. `false` if that is not certain.
+pub(crate) fn is_settled(header: Option<&str>, start: &[u8]) -> bool {
+    let declared = header.and_then(declared_type);
+    match declared {
+        _ if start.len() >= SNIFFED_BYTES => true,
+        Some(declared) if !may_be_overridden(&declared) && declared != OGG => true,
+        // Bytes that are not text may follow.
+        Some(declared) if is_text_like(&declared) && start.len() < SEARCHED_BYTES && is_text(start) => {
+            Signature::is_settled(start) && !Signature::of(start).is_some_and(|signature| signature.is_certain_media())
+        }
+        _ => Signature::is_settled(start),
+    }
+}
+
 /// Whether a declared type may turn out to be wrong once the first bytes are known, so that it cannot be refused earlier.
 pub(crate) fn may_be_overridden(declared: &str) -> bool {
     is_media(declared) || is_text_like(declared)
@@ -85,8 +102,7 @@ pub(crate) fn declared_type(header: &str) -> Option<String> {
 fn overrides(signature: &Signature, declared: &str, start: &[u8]) -> bool {
     if is_text_like(declared) {
         signature.is_certain_media() && !is_text(start)
-    } else if declared == "application/ogg" {
-        // This is the registered type of any Ogg file. The contents are more specific.
+    } else if declared == OGG {
         signature.mimetype.ends_with("/ogg")
     } else {
         is_media(declared) && signature.contradicts(declared)

@@ -108,6 +108,9 @@ static FORMATS: [&Format; 30] = [
 /// Bytes at an offset.
 type Part = (usize, &'static [u8]);
 
+/// How many bytes settle all signatures but a few: three packets of a transport stream begin among them.
+const SETTLED_BYTES: usize = 389;
+
 /// Signatures at fixed offsets, all parts of which must match.
 static SIGNATURES: &[(&[Part], &str, &Format)] = &[
     (&[(0, b"\x89PNG\r\n\x1a\n")], "image/png", &PNG),
@@ -187,6 +190,20 @@ impl Signature {
         fixed(start).or_else(|| container_head(start)).or_else(|| structured(start))
     }
 
+    /// Whether every file that starts with these bytes has the same signature as they have. `false` if that is not known.
+    pub(crate) fn is_settled(start: &[u8]) -> bool {
+        match SIGNATURES.iter().find(|(parts, ..)| parts.iter().all(|part| may_match(*part, start))) {
+            Some((parts, ..)) => parts.iter().all(|part| matches(*part, start)),
+            None => start.len() >= SETTLED_BYTES && Self::of(start).is_none_or(|signature| signature.is_final()),
+        }
+    }
+
+    /// Whether more than [`SETTLED_BYTES`] change nothing about a signature that is not at a fixed offset. Ogg files have several first
+    /// pages, and what is likely may become certain.
+    fn is_final(&self) -> bool {
+        self.is_certain && (self.format != &OGG || self.mimetype == "video/ogg")
+    }
+
     /// Whether this is unmistakably an image, audio or video.
     pub(crate) fn is_certain_media(&self) -> bool {
         self.is_certain && self.format != &OTHER
@@ -203,10 +220,17 @@ impl Signature {
 }
 
 fn fixed(start: &[u8]) -> Option<Signature> {
-    let matches =
-        |parts: &[Part]| parts.iter().all(|(offset, bytes)| start.get(*offset..).is_some_and(|rest| rest.starts_with(bytes)));
-    let (_, mimetype, format) = SIGNATURES.iter().find(|(parts, ..)| matches(parts))?;
+    let (_, mimetype, format) = SIGNATURES.iter().find(|(parts, ..)| parts.iter().all(|part| matches(*part, start)))?;
     Some(Signature::certain(mimetype, format))
+}
+
+fn matches((offset, bytes): Part, start: &[u8]) -> bool {
+    start.get(offset..).is_some_and(|rest| rest.starts_with(bytes))
+}
+
+/// Whether a file that starts with these bytes can have this part.
+fn may_match((offset, bytes): Part, start: &[u8]) -> bool {
+    start.iter().skip(offset).zip(bytes).all(|(byte, expected)| byte == expected)
 }
 
 fn container_head(start: &[u8]) -> Option<Signature> {

@@ -4,12 +4,9 @@ use std::sync::Arc;
 
 use crate::accepted_types::accepts;
 use crate::markup::{begins_like_markup, page_type};
-use crate::media_type::{declared_type, may_be_overridden, media_type};
+use crate::media_type::{declared_type, is_settled, may_be_overridden, media_type};
 use crate::options::HttpOptions;
 use media_cache_interfaces::FetchError;
-
-/// How many bytes suffice to recognise a GIF, which must not be mistaken for another type.
-const MIN_EARLY_BYTES: usize = 16;
 
 /// The decision about the media type of a response.
 pub(crate) struct TypeDecision {
@@ -48,11 +45,11 @@ impl TypeDecision {
         Ok(mimetype)
     }
 
-    /// The media type of a body of which only these bytes have arrived. `None` if there are too few, or if more bytes could change the type
-    /// to one that is not accepted.
+    /// The media type of a body of which only these bytes have arrived. `None` if further bytes could change the type or cause a refusal:
+    /// this type is stored.
     pub fn decide_early(&self, start: &[u8]) -> Option<String> {
-        let may_become_page = start.len() < MIN_EARLY_BYTES || begins_like_markup(start);
-        self.decide(start).ok().filter(|_| !may_become_page)
+        let may_change = begins_like_markup(start) || !is_settled(self.content_type.as_deref(), start);
+        if may_change { None } else { self.decide(start).ok() }
     }
 
     /// Whether media of this type may be read before all of it has arrived.
@@ -79,13 +76,32 @@ mod tests {
     }
 
     #[test]
-    fn early_decision_needs_bytes_that_cannot_become_a_page() {
+    fn early_decision_needs_bytes_after_which_no_other_type_is_possible() {
+        let text = "words and more words ".repeat(20);
+        let mp3 = [b"\xff\xfb\x90\x64".as_slice(), &[0; 413]].concat().repeat(2);
+        let ogg = [b"OggS\0\x02".as_slice(), &[0; 20], b"\x01\x08OpusHead", &[0; 400]].concat();
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
         for (content_type, start, expected) in [
             (Some("image/png"), &png[..], Some("image/png")),
             (None, &png[..], Some("image/png")),
-            (Some("text/plain"), b"words and more words", Some("text/plain")),
-            (Some("image/png"), &png[..12], None),
+            (None, &png[..8], Some("image/png")),
+            (None, &png[..7], None),
+            (Some("image/png"), &png[..7], None),
+            (Some("application/pdf"), b"%", Some("application/pdf")),
+            (Some("application/pdf"), b"\xef", None),
+            (Some("text/plain"), text.as_bytes(), Some("text/plain")),
+            // A transport stream begins with a G.
+            (Some("text/plain"), b"Great words and more words", None),
+            // After the first letters, it may still be an archive, whose mark comes later.
+            (None, b"words and more words", None),
+            (None, text.as_bytes(), Some("application/octet-stream")),
+            (None, &mp3[..400], None),
+            (None, &mp3, Some("audio/mpeg")),
+            (Some("audio/mpeg"), &mp3, Some("audio/mpeg")),
+            // A video may follow the audio.
+            (None, &ogg, None),
+            (None, b"PK\x03\x04 and 20 more bytes", None),
+            (None, &[b"PK\x03\x04".as_slice(), &[0; 60]].concat(), Some("application/zip")),
             (None, b"<div> and much more text", None),
             (Some("image/svg+xml"), b"\n\n<!-- a long comment ", None),
             (None, b"                       ", None),

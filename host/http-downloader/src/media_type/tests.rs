@@ -39,6 +39,19 @@ fn type_is_detected_from_the_bytes_if_the_declared_type_is_missing_or_generic() 
 }
 
 #[test]
+fn text_is_settled_once_it_cannot_turn_out_to_be_media() {
+    let text = |length: usize| "words ".repeat(length / 6 + 1).into_bytes();
+    // Text so far, although it begins like a GIF.
+    let gif = |length: usize| [b"GIF89a ".as_slice(), &text(length)].concat();
+    for (start, expected) in [(text(1), false), (text(400), true), (gif(400), false), (gif(SEARCHED_BYTES), true)] {
+        assert_eq!(is_settled(Some("text/plain"), &start), expected, "{} bytes", start.len());
+    }
+    let [before, after] = [gif(400), [gif(400), vec![1]].concat()].map(|start| media_type(Some("text/plain"), &start));
+    assert_eq!([before, after], ["text/plain", "image/gif"]);
+    assert!(is_settled(Some("text/plain"), b"GIF89a\x01"));
+}
+
+#[test]
 fn unmistakable_media_overrides_text_and_other_media() {
     let table: [(&str, &[u8], &str); 17] = [
         ("text/plain", PNG, "image/png"),

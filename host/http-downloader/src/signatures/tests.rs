@@ -104,3 +104,55 @@ fn type_of_each_signature_belongs_to_its_format() {
         assert_eq!(crate::registered_types::registered_type(mimetype), *mimetype);
     }
 }
+
+/// Files that begin like one format, and go on like another as far as that is possible.
+fn mixed_files() -> Vec<Vec<u8>> {
+    let fixed = SIGNATURES.iter().map(|(parts, ..)| parts.to_vec());
+    let rest: [&[u8]; 9] = [
+        b"\0\0\0\x18ftypmif1\0\0\0\0miafavif",
+        b"\x1aE\xdf\xa3\xa3B\x82\x88matroska",
+        b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x08OpusHeadOggS\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x08\x80theora",
+        b"BM\x3a\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0",
+        b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0",
+        b"ID3\x03\0\0\0\0\0\x0a",
+        b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xabV*I/V\xb22\xd4Q*S\xb2R2\xd53\xd53R\xaa\x05\0",
+        b"\0\0\0\x08wide\0\0\x10\0mdat",
+        b"\xff\x0a",
+    ];
+    let frames = |header: &'static [u8], length: usize| vec![(0, header), (length, header)];
+    let packets = |first: usize, length: usize| (0..3).map(|index| (first + index * length, &b"\x47"[..])).collect();
+    let structured =
+        [frames(b"\xff\xfb\x90\x64\0\0", 417), frames(b"\xff\xf1\x50\x80\x04\x1f\xfc", 32), packets(0, 188), packets(4, 192)];
+    let formats: Vec<Vec<Part>> = fixed.chain(rest.map(|bytes| vec![(0, bytes)])).chain(structured).collect();
+    let mut files = Vec::new();
+    for first in &formats {
+        for second in &formats {
+            let mut file = vec![0; 1000];
+            for (offset, bytes) in second.iter().chain(first) {
+                file[*offset..][..bytes.len()].copy_from_slice(bytes);
+            }
+            files.push(file);
+        }
+    }
+    files
+}
+
+#[test]
+fn settled_signature_does_not_change_with_further_bytes() {
+    let mut settled_early = 0;
+    for file in mixed_files() {
+        let (whole, mut is_settled) = (found(&file), false);
+        for length in (0..80).chain(250..265).chain([380, 388, 389, 400, 420, 500, 999]) {
+            let start = &file[..length];
+            assert!(!is_settled || Signature::is_settled(start), "{length} bytes of {:?}", &file[..32]);
+            is_settled = Signature::is_settled(start);
+            assert!(
+                !is_settled || (found(start), is_certain(start)) == (whole, is_certain(&file)),
+                "{length} bytes of {:?}",
+                &file[..32]
+            );
+        }
+        settled_early += usize::from(Signature::is_settled(&file[..60]));
+    }
+    assert!(settled_early > 2000, "{settled_early}");
+}

@@ -121,6 +121,25 @@ async fn type_of_a_slow_body_is_decided_one_second_after_the_first_byte() {
     assert_eq!(media.body.bytes().await.unwrap(), picture(5000));
 }
 
+/// Two frames of MPEG audio, of which the first one alone is not yet one for sure.
+fn mp3() -> Vec<u8> {
+    [b"\xff\xfb\x90\x64".as_slice(), &[0; 413]].concat().repeat(2)
+}
+
+#[tokio::test]
+async fn type_is_decided_by_more_bytes_if_they_can_change_it() {
+    let origin = Origin::start().await;
+    origin.send_head("Content-Type: image/png\r\nContent-Length: 5000\r\n");
+    let frames = mp3();
+    origin.send(&frames[..400]);
+    let downloader = HttpDownloader::new(allowing_loopback(HttpOptions::default())).unwrap();
+    let mut fetch = downloader.fetch(&origin.url);
+    assert!(timeout(Duration::from_millis(1100), &mut fetch).await.is_err(), "the type is not known yet");
+    origin.send(&frames[400..]);
+    let media = fetch.await.unwrap();
+    assert_eq!((media.mimetype.as_str(), media.body.is_arriving()), ("audio/mpeg", true));
+}
+
 #[tokio::test]
 async fn markup_gifs_and_conditional_downloads_are_returned_only_once_complete() {
     let markup = [b"<!-- ".as_slice(), &[b'x'; 1000]].concat();
