@@ -4,6 +4,8 @@
 //! rules, certificates and credentials: scheme and host determine which of an operator's headers are sent. Whether the last response
 //! permits reuse is decided elsewhere (`byte_counter`). This module checks that nothing has arrived when a connection becomes idle, and
 //! again when it is taken: it is not reused after an unrequested byte or the end of the connection.
+//!
+//! A connection is used only in the runtime in which it was opened: nothing would be read from it if that runtime were not driven.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -15,8 +17,7 @@ use std::time::{Duration, Instant};
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use tokio::io::AsyncWrite;
-use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::runtime::{self, Handle};
 
 use crate::address_block::AddressBlock;
 use crate::idle_list::IdleList;
@@ -31,7 +32,8 @@ const KEEP_IDLE: Duration = Duration::from_secs(4);
 const MAX_IDLE: usize = 256;
 
 /// The connections that downloaders keep for later requests, and their counts. Clones are handles to the same connections. Downloaders with
-/// the same handle share its limits, but not their connections.
+/// the same handle share its limits, but not their connections. A connection serves only requests in the Tokio runtime in which it was
+/// opened.
 #[derive(Clone)]
 pub struct OriginConnections(Arc<Shared>);
 
@@ -59,13 +61,61 @@ struct Shared {
 struct Idle {
     list: IdleList<Key, Open>,
     /// The task that closes connections as they expire, while there are any.
-    expiring: Option<AbortHandle>,
+    expiry: Option<ExpiryTask>,
+    /// How many such tasks there have been.
+    expiry_tasks: u64,
+}
+
+#[derive(Clone, Copy)]
+struct ExpiryTask {
+    number: u64,
+    runtime: runtime::Id,
+}
+
+/// Held by the task with this number.
+struct Expiry {
+    shared: Weak<Shared>,
+    number: u64,
+}
+
+impl Expiry {
+    /// Closes connections as they expire, until there are none or another task does so.
+    async fn run(self) {
+        while let Some(next) = self.next() {
+            tokio::time::sleep_until(next.into()).await;
+        }
+    }
+
+    /// Closes the connections that have expired. Returns when the next one does.
+    fn next(&self) -> Option<Instant> {
+        let shared = self.shared.upgrade()?;
+        let mut idle = shared.idle();
+        idle.expiry.filter(|task| task.number == self.number)?;
+        let next = idle.list.remove_expired(Instant::now());
+        if next.is_none() {
+            // Under the same lock, so that the next connection is kept with another task.
+            idle.expiry = None;
+        }
+        next
+    }
+}
+
+impl Drop for Expiry {
+    fn drop(&mut self) {
+        // If its runtime ends, so do its connections. Others are opened again when they are needed.
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut idle = shared.idle();
+        if idle.expiry.take_if(|task| task.number == self.number).is_some() {
+            idle.list.trim(0, |_| true);
+        }
+    }
 }
 
 /// Where a connection leads, and which pool it belongs to.
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
     pool: u64,
+    runtime: runtime::Id,
     scheme: Scheme,
     authority: Authority,
     address: IpAddr,
@@ -135,24 +185,6 @@ impl Shared {
     fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Closes connections as they expire, while there are any.
-    async fn expire(shared: Weak<Self>) {
-        while let Some(next) = shared.upgrade().and_then(|shared| shared.next_expiry()) {
-            tokio::time::sleep_until(next.into()).await;
-        }
-    }
-
-    /// Closes the connections that have expired. Returns when the next one expires.
-    fn next_expiry(&self) -> Option<Instant> {
-        let mut idle = self.idle();
-        let next = idle.list.remove_expired(Instant::now());
-        if next.is_none() {
-            // Done under the same lock, so that a new task is started for the next connection that is kept.
-            idle.expiring = None;
-        }
-        next
-    }
 }
 
 /// The connections of one client, which sends all its requests under the same rules.
@@ -197,7 +229,8 @@ impl ConnectionPool {
     }
 
     fn key(&self, uri: &Uri, address: IpAddr) -> Option<Key> {
-        Some(Key { pool: self.id, scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), address })
+        let runtime = Handle::try_current().ok()?.id();
+        Some(Key { pool: self.id, runtime, scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), address })
     }
 
     fn keep(&self, key: Key, open: Open) {
@@ -209,8 +242,14 @@ impl ConnectionPool {
         idle.list.trim(self.limits.max_downloads_per_address.get() - 1, |other| AddressBlock::from(other.address) == block);
         idle.list.trim(self.limits.max_downloads.get().min(MAX_IDLE) - 1, |_| true);
         idle.list.add(key, open, Instant::now() + shared.keep_idle);
-        if idle.expiring.as_ref().is_none_or(AbortHandle::is_finished) {
-            idle.expiring = Some(runtime.spawn(Shared::expire(Arc::downgrade(shared))).abort_handle());
+        // Nobody may drive the runtime of another task any more.
+        if idle.expiry.is_none_or(|task| task.runtime != runtime.id()) {
+            idle.expiry_tasks += 1;
+            let number = idle.expiry_tasks;
+            idle.expiry = Some(ExpiryTask { number, runtime: runtime.id() });
+            // A runtime that is shutting down drops the task at once.
+            drop(idle);
+            runtime.spawn(Expiry { shared: Arc::downgrade(shared), number }.run());
         }
     }
 }

@@ -11,6 +11,7 @@ mod redirects;
 mod requests;
 mod responses;
 mod reuse;
+mod runtimes;
 mod stale_connections;
 mod streaming;
 mod timeouts;
