@@ -33,8 +33,12 @@ use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::connection_attempt::ConnectionAttempt;
 use crate::options::HttpOptions;
 use crate::origin_connections::{ConnectionPool, OriginConnection};
-use crate::origin_stream::tcp_of;
+use crate::origin_stream::{is_http2, limit_unacknowledged, tcp_of};
 use crate::resolver::CheckedResolver;
+
+/// How long a request may be unacknowledged until its connection fails. Also at most a third of the time for a response, so that time is
+/// left to send the request over a new connection.
+const MAX_UNACKNOWLEDGED: Duration = Duration::from_secs(5);
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -53,6 +57,7 @@ struct Inner {
     tls: Arc<ClientConfig>,
     pool: Arc<ConnectionPool>,
     timeout: Duration,
+    max_unacknowledged: Duration,
     max_header_bytes: usize,
 }
 
@@ -66,6 +71,7 @@ impl Connector {
             tls: Arc::new(tls),
             pool: Arc::new(ConnectionPool::new(options.origin_connections.clone(), limits)),
             timeout: options.connect_timeout,
+            max_unacknowledged: (options.first_byte_timeout / 3).clamp(Duration::from_millis(1), MAX_UNACKNOWLEDGED),
             max_header_bytes: options.max_origin_header_bytes,
         }))
     }
@@ -111,6 +117,10 @@ impl Inner {
         let tcp = CheckedConnector { tcp: self.tcp(addresses), connector: self.clone(), claim };
         let stream = TokioIo::new(HttpsConnector::from((tcp, self.tls.clone())).call(uri.clone()).await?);
         let address = tcp_of(&stream).peer_addr()?.ip();
+        // HTTP/2 has pings for this.
+        if !is_http2(&stream) {
+            limit_unacknowledged(&stream, self.max_unacknowledged)?;
+        }
         Ok(self.pool.opened(stream, &uri, address))
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
@@ -25,6 +26,15 @@ pub(crate) fn is_quiet(stream: &mut OriginStream) -> bool {
     let (mut byte, mut context) = ([0], Context::from_waker(Waker::noop()));
     let read = Pin::new(&mut *stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte));
     read.is_pending() && has_received_nothing(tcp_of(stream))
+}
+
+/// Has the connection fail if the origin does not acknowledge within this time what it is sent, because it has disappeared. Over a
+/// connection that has been idle, nothing else would tell before the origin's time to answer is over. Whole milliseconds, at least one;
+/// only on Linux.
+pub(crate) fn limit_unacknowledged(stream: &OriginStream, time: Duration) -> io::Result<()> {
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    SockRef::from(tcp_of(stream)).set_tcp_user_timeout(Some(time))?;
+    Ok(())
 }
 
 /// Whether TLS has negotiated HTTP/2.

@@ -1,15 +1,21 @@
 //! Connections that cannot be reused, or that fail when they are.
 
+use std::time::Duration;
+
 use futures::future::join;
+#[cfg(target_os = "linux")]
+use socket2::{SockFilter, SockRef};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+#[cfg(target_os = "linux")]
+use tokio::net::TcpStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::options::HttpOptions;
 use crate::origin_connections::OriginConnections;
 use crate::tests::lasting_origin::Seen::{Closed, Request};
-use crate::tests::lasting_origin::{Client, echo, next_path, ok, request, serve, start};
+use crate::tests::lasting_origin::{Client, echo, lasting, next_path, ok, request, serve, start};
 use crate::tests::origin::SHORT;
 use media_cache_interfaces::FetchError;
 
@@ -124,6 +130,42 @@ async fn truncated_body_is_not_requested_again() {
     assert!(matches!(client.fetch(format!("http://{address}/b")).await, Err(FetchError::ShortBody(_))));
     assert_eq!([seen.recv().await, seen.recv().await], [Some(request(0, "/a")), Some(request(0, "/b"))]);
     assert!(seen.try_recv().is_err());
+}
+
+/// Has a socket drop whatever arrives, so that to its peer it is gone without a word.
+#[cfg(target_os = "linux")]
+fn disappear(stream: &TcpStream) {
+    const RETURN: u16 = 6;
+    SockRef::from(stream).attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn request_over_a_connection_whose_origin_has_disappeared_is_sent_once_more_in_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let client = Client::new(HttpOptions { first_byte_timeout: Duration::from_secs(3), ..lasting() });
+    let (gone, is_gone) = oneshot::channel();
+    let origin = async {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let path = next_path(&mut first).await.unwrap();
+        first.write_all(ok(&path).as_bytes()).await.unwrap();
+        client.idle(1).await;
+        disappear(&first);
+        gone.send(()).unwrap();
+        let (second, _) = listener.accept().await.unwrap();
+        serve(second, 1, echo, mpsc::unbounded_channel().0).await;
+    };
+    let fetches = async {
+        assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+        is_gone.await.unwrap();
+        assert_eq!(client.fetch(format!("http://{address}/b")).await.unwrap(), "/b");
+    };
+    tokio::select! {
+        () = origin => panic!("the client has closed its second connection"),
+        () = fetches => {}
+    }
+    assert_eq!(client.counts(), (0, 1));
 }
 
 #[tokio::test]
