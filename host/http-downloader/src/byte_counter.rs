@@ -12,6 +12,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -44,6 +45,8 @@ struct Shared {
 struct Reuse {
     /// How the body of the response ends, if its head permits another request.
     permitted_after: Option<BodyFraming>,
+    /// How long the origin keeps an idle connection, if it states that.
+    kept_for: Option<Duration>,
     /// Whether all of the body was received.
     has_body: bool,
     /// The connection, from the moment when the client no longer needs it until it is released.
@@ -99,9 +102,11 @@ impl ByteCounter {
         }
     }
 
-    /// Permits another request over the connection after the body of this response, which has this framing.
-    pub(crate) fn permit_reuse(&self, framing: BodyFraming) {
-        self.reuse().permitted_after = Some(framing);
+    /// Permits another request over the connection after the body of this response, which has this framing. `kept_for` is how long the
+    /// origin keeps an idle connection, if it states that.
+    pub(crate) fn permit_reuse(&self, framing: BodyFraming, kept_for: Option<Duration>) {
+        let mut reuse = self.reuse();
+        (reuse.permitted_after, reuse.kept_for) = (Some(framing), kept_for);
     }
 
     /// Records that the whole body was received.
@@ -139,7 +144,7 @@ impl ByteCounter {
     fn release(&self, reuse: &mut Reuse) {
         let is_whole = reuse.has_body && reuse.permitted_after.is_some_and(|framing| self.counts().is_one_response(framing));
         if let Some(connection) = reuse.connection.take_if(|_| is_whole) {
-            connection.release();
+            connection.release(reuse.kept_for);
         }
     }
 

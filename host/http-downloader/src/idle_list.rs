@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A list of idle connections `C`, each with a key `K` that identifies where it leads. All are kept for the same time.
+/// A list of idle connections `C`, each with a key `K` that identifies where it leads.
 pub(crate) struct IdleList<K, C>(VecDeque<Idle<K, C>>);
 
 struct Idle<K, C> {
@@ -23,15 +23,16 @@ impl<K: PartialEq, C> IdleList<K, C> {
         self.0.len()
     }
 
-    /// Adds a connection. `expires` must not be earlier than that of any connection in the list.
+    /// Adds a connection that is kept until `expires`.
     pub(crate) fn add(&mut self, key: K, connection: C, expires: Instant) {
         self.0.push_back(Idle { key, connection, expires });
     }
 
     /// Removes and returns the connection with this key that became idle last, unless it has expired.
     pub(crate) fn take(&mut self, key: &K, now: Instant) -> Option<C> {
+        self.remove_expired(now);
         let index = self.0.iter().rposition(|idle| idle.key == *key)?;
-        self.0.remove(index).filter(|idle| now < idle.expires).map(|idle| idle.connection)
+        self.0.remove(index).map(|idle| idle.connection)
     }
 
     /// Of the connections for which `counts` returns `true`, removes those that have been idle longest, until at most `max` remain.
@@ -46,10 +47,8 @@ impl<K: PartialEq, C> IdleList<K, C> {
 
     /// Removes expired connections. Returns when the next one expires.
     pub(crate) fn remove_expired(&mut self, now: Instant) -> Option<Instant> {
-        while self.0.front().is_some_and(|idle| idle.expires <= now) {
-            self.0.pop_front();
-        }
-        self.0.front().map(|idle| idle.expires)
+        self.0.retain(|idle| now < idle.expires);
+        self.0.iter().map(|idle| idle.expires).min()
     }
 }
 
@@ -102,11 +101,15 @@ mod tests {
     }
 
     #[test]
-    fn connections_expire_in_the_order_in_which_they_were_added() {
+    fn connections_expire_at_their_time() {
         let now = Instant::now();
         let mut list = list(&['a', 'b'], now);
+        list.add('a', 2, now + SECOND);
+        list.add('b', 3, now + 3 * SECOND);
         assert_eq!(list.remove_expired(now), Some(now + SECOND));
         assert_eq!(list.remove_expired(now + SECOND), Some(now + 2 * SECOND));
+        assert_eq!(numbers(&list), [1, 3]);
+        assert_eq!(list.take(&'b', now + 2 * SECOND), Some(3));
         assert_eq!(list.remove_expired(now + 2 * SECOND), None);
         assert_eq!(list.len(), 0);
     }

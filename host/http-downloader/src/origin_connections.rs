@@ -25,7 +25,7 @@ use crate::limiter_options::LimiterOptions;
 use crate::origin_stream::{OriginStream, is_http2, is_quiet};
 
 /// How long an unused connection is kept. Common servers close theirs after 5 seconds (Apache, Node.js), and a request that is sent at that
-/// moment is lost.
+/// moment is lost. If the origin states a time, four fifths of it are the limit, too.
 const KEEP_IDLE: Duration = Duration::from_secs(4);
 
 /// The maximum number of idle connections, regardless of the limit on concurrent downloads.
@@ -70,6 +70,8 @@ struct Idle {
 struct ExpiryTask {
     number: u64,
     runtime: runtime::Id,
+    /// When it next looks for connections that have expired.
+    wakes: Instant,
 }
 
 /// Held by the task with this number.
@@ -90,12 +92,10 @@ impl Expiry {
     fn next(&self) -> Option<Instant> {
         let shared = self.shared.upgrade()?;
         let mut idle = shared.idle();
-        idle.expiry.filter(|task| task.number == self.number)?;
+        let task = idle.expiry.filter(|task| task.number == self.number)?;
         let next = idle.list.remove_expired(Instant::now());
-        if next.is_none() {
-            // Under the same lock, so that the next connection is kept with another task.
-            idle.expiry = None;
-        }
+        // Under the same lock, so that the next connection is kept with another task if this one ends.
+        idle.expiry = next.map(|wakes| ExpiryTask { wakes, ..task });
         next
     }
 }
@@ -233,20 +233,25 @@ impl ConnectionPool {
         Some(Key { pool: self.id, runtime, scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), address })
     }
 
-    fn keep(&self, key: Key, open: Open) {
+    fn keep(&self, key: Key, open: Open, kept_for: Option<Duration>) {
         let Ok(runtime) = Handle::try_current() else { return };
         let shared = &self.connections.0;
+        let time = kept_for.map_or(shared.keep_idle, |time| shared.keep_idle.min(time * 4 / 5));
+        if time.is_zero() {
+            return;
+        }
         let mut idle = shared.idle();
         idle.list.trim(self.limits.max_downloads_per_host.get() - 1, |other| other.has_host_of(&key));
         let block = AddressBlock::from(key.address);
         idle.list.trim(self.limits.max_downloads_per_address.get() - 1, |other| AddressBlock::from(other.address) == block);
         idle.list.trim(self.limits.max_downloads.get().min(MAX_IDLE) - 1, |_| true);
-        idle.list.add(key, open, Instant::now() + shared.keep_idle);
+        let expires = Instant::now() + time;
+        idle.list.add(key, open, expires);
         // Nobody may drive the runtime of another task any more.
-        if idle.expiry.is_none_or(|task| task.runtime != runtime.id()) {
+        if idle.expiry.is_none_or(|task| task.runtime != runtime.id() || expires < task.wakes) {
             idle.expiry_tasks += 1;
             let number = idle.expiry_tasks;
-            idle.expiry = Some(ExpiryTask { number, runtime: runtime.id() });
+            idle.expiry = Some(ExpiryTask { number, runtime: runtime.id(), wakes: expires });
             // A runtime that is shutting down drops the task at once.
             drop(idle);
             runtime.spawn(Expiry { shared: Arc::downgrade(shared), number }.run());
@@ -276,12 +281,13 @@ impl OriginConnection {
         &mut self.open.stream
     }
 
-    /// Keeps the connection for a later request, unless bytes have arrived that belong to no response.
-    pub(crate) fn release(mut self) {
+    /// Keeps the connection for a later request, unless bytes have arrived that belong to no response. `kept_for` is how long the origin
+    /// keeps it, if it states that.
+    pub(crate) fn release(mut self, kept_for: Option<Duration>) {
         if let Some(key) = self.key.take()
             && is_quiet(&mut self.open.stream)
         {
-            self.pool.keep(key, self.open);
+            self.pool.keep(key, self.open, kept_for);
         }
     }
 }

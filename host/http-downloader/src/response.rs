@@ -1,6 +1,6 @@
 //! Checks a response by its status and headers, before its body is received.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header::{CONNECTION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
 use http::{Response, StatusCode, Version};
@@ -55,6 +55,18 @@ pub(crate) fn reusable_after<B>(response: &Response<B>) -> Option<BodyFraming> {
     }
 }
 
+/// How long an origin keeps an idle connection, if it states that: the `timeout` of `Keep-Alive`, or the shortest of several.
+pub(crate) fn keep_alive_timeout(headers: &HeaderMap) -> Option<Duration> {
+    let parameters =
+        headers.get_all("keep-alive").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let seconds = parameters.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let value = value.trim().trim_matches('"');
+        if name.trim().eq_ignore_ascii_case("timeout") { value.parse::<u32>().ok() } else { None }
+    });
+    seconds.min().map(|seconds| Duration::from_secs(seconds.into()))
+}
+
 /// The `Retry-After` of a response in seconds, counted from `now`. The header is a number of seconds or a date (RFC 9110, section 10.2.3);
 /// any other value is ignored.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<u32> {
@@ -74,9 +86,29 @@ pub fn retry_after_seconds(value: &HeaderValue, now: SystemTime) -> Option<u32> 
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
+
+    use http::HeaderName;
 
     use super::*;
+
+    #[test]
+    fn keep_alive_timeout_is_the_least_that_the_origin_states() {
+        for (values, expected) in [
+            (&["timeout=5, max=100"][..], Some(5)),
+            (&["max=100,Timeout = 15"], Some(15)),
+            (&["timeout=\"7\""], Some(7)),
+            (&["timeout=5", "timeout=3"], Some(3)),
+            (&["timeout=0"], Some(0)),
+            (&["timeout=-1, timeout=soon, timeout, timeout=99999999999999999999", "max=2"], None),
+            (&[], None),
+        ] {
+            let name = HeaderName::from_static("keep-alive");
+            let headers = values.iter().map(|value| (name.clone(), HeaderValue::from_static(value)));
+            let headers: HeaderMap = headers.collect();
+            assert_eq!(keep_alive_timeout(&headers), expected.map(Duration::from_secs), "{values:?}");
+        }
+    }
 
     #[test]
     fn retry_after_is_a_number_of_seconds_or_a_date() {

@@ -28,7 +28,7 @@ use crate::kept_addresses::KeptAddresses;
 use crate::options::{HttpOptions, ReuseOriginConnections};
 use crate::origin_connections::OriginConnections;
 use crate::origin_header::{self, OriginHeader};
-use crate::response::reusable_after;
+use crate::response::{keep_alive_timeout, reusable_after};
 use crate::setup_error::HttpSetupError;
 use crate::target::Target;
 use media_cache_interfaces::FetchError;
@@ -197,7 +197,7 @@ impl Transport {
     fn permit_reuse(&self, response: &Response<Incoming>) {
         let counter = response.extensions().get::<ByteCounter>();
         if let (ReuseOriginConnections::Safely, Some(counter), Some(framing)) = (self.reuse, counter, reusable_after(response)) {
-            counter.permit_reuse(framing);
+            counter.permit_reuse(framing, keep_alive_timeout(response.headers()));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Connections that cannot be reused, or that fail when they are.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join;
 #[cfg(target_os = "linux")]
@@ -178,4 +178,37 @@ async fn idle_connection_is_closed_after_the_idle_timeout() {
         assert_eq!([seen.recv().await, seen.recv().await], [Some(request(number, "/a")), Some(Closed(number))]);
     }
     assert_eq!(client.connections.counts().idle, 0);
+}
+
+#[tokio::test]
+async fn idle_connection_is_closed_before_the_origin_closes_it() {
+    let (address, mut seen) = start(|_, path| {
+        let keep_alive = if path == "/short" { "Keep-Alive: timeout=1, max=100\r\n" } else { "" };
+        (format!("HTTP/1.1 200 OK\r\n{keep_alive}Content-Length: 5\r\n\r\nmedia"), false)
+    })
+    .await;
+    let client = Client::default();
+    let _ = join(client.fetch(format!("http://{address}/long")), client.fetch(format!("http://{address}/short"))).await;
+    client.idle(2).await;
+    let idle = Instant::now();
+    let mut short = None;
+    let closed = loop {
+        match seen.recv().await.unwrap() {
+            Request(connection, path) if path == "/short" => short = Some(connection),
+            Request(..) => {}
+            Closed(connection) => break connection,
+        }
+    };
+    assert_eq!(Some(closed), short);
+    assert!(idle.elapsed() < Duration::from_secs(1), "{:?}", idle.elapsed());
+    assert_eq!(client.connections.counts().idle, 1, "the other one is kept as long as usual");
+}
+
+#[tokio::test]
+async fn connection_that_the_origin_does_not_keep_is_closed_at_once() {
+    let (address, mut seen) =
+        start(|_, _| ("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=0\r\nContent-Length: 5\r\n\r\nmedia".into(), false)).await;
+    let client = Client::default();
+    client.fetch(format!("http://{address}/a")).await.unwrap();
+    assert_eq!([seen.recv().await, seen.recv().await], [Some(request(0, "/a")), Some(Closed(0))]);
 }
