@@ -40,6 +40,14 @@ impl AddressClaim {
         CLAIM.try_with(Clone::clone).unwrap_or_default()
     }
 
+    /// The addresses that can be claimed at the moment. An error if there are none among these.
+    pub(crate) fn available(&self, mut addresses: Vec<IpAddr>) -> Result<Vec<IpAddr>, AddressBusy> {
+        let (Some(request), Some(&first)) = (&self.0, addresses.first()) else { return Ok(addresses) };
+        let permit = request.upgrade();
+        addresses.retain(|&address| permit.as_ref().is_some_and(|permit| permit.may_claim(address)));
+        if addresses.is_empty() { Err(AddressBusy(first)) } else { Ok(addresses) }
+    }
+
     /// Claims a permit for the address of a new connection.
     pub(crate) fn claim(&self, address: IpAddr) -> Result<(), AddressBusy> {
         let Some(request) = &self.0 else { return Ok(()) };

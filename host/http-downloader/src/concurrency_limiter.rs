@@ -86,6 +86,11 @@ impl Permit {
         self.limiter.queue().claim(self.id, address.into())
     }
 
+    /// Whether a [claim](Self::claim) of this address would succeed at the moment.
+    pub(crate) fn may_claim(&self, address: IpAddr) -> bool {
+        self.limiter.queue().may_claim(self.id, address.into())
+    }
+
     /// Releases the permits for all addresses except that of the connection that the download uses.
     pub(crate) fn settle(&self, address: IpAddr) {
         self.limiter.queue().settle(self.id, address.into());

@@ -103,13 +103,14 @@ impl Inner {
         claim: AddressClaim,
         attempt: ConnectionAttempt,
     ) -> Result<OriginConnection, BoxError> {
-        let addresses = self.addresses(&uri).await?;
+        // A busy address does not keep the request from another one of the host.
+        let addresses = claim.available(self.addresses(&uri).await?)?;
         if attempt.may_reuse()
             && let Some((connection, address)) =
                 addresses.iter().find_map(|&address| Some((self.pool.take(&uri, address)?, address)))
         {
             self.check(&uri, address)?;
-            // If the address is busy, the connection is closed: releasing it would extend its idle time although no request has used it.
+            // If the address is busy by now, the connection is closed: releasing it would extend its idle time although no request has used it.
             claim.claim(address)?;
             attempt.note_reused();
             return Ok(connection);

@@ -1,5 +1,6 @@
 //! Tests of the downloader against scripted origins.
 
+mod busy_addresses;
 mod concurrency;
 mod downloads;
 mod framing;

@@ -106,6 +106,13 @@ impl WaitQueue {
         Ok((id, self.restart(id, groups)))
     }
 
+    /// Whether [`claim`](Self::claim) would give a permit.
+    pub(crate) fn may_claim(&self, id: DownloadId, address: AddressBlock) -> bool {
+        let group = LimitGroup::Address(address);
+        let download = self.downloads.get(&id).filter(|download| download.state == State::Active);
+        download.is_some_and(|download| download.groups.contains(&group) || self.used(&group) < self.limit(&group))
+    }
+
     /// Gives an active download a permit for an address that it connects to, in addition to the permits that it already has. Returns
     /// `false` if none is available, or if the download is not active: a connection may become ready only after its download has returned
     /// to the queue.

@@ -187,6 +187,7 @@ async fn address_permits_follow_the_connection_that_is_used() {
     let permit = downloads.limiter.acquire(groups("http://a/1")).await.unwrap();
     let other = downloads.limiter.acquire(groups("http://b/2")).await.unwrap();
     assert!(permit.claim(first) && permit.claim(first), "it already has that permit");
+    assert!(permit.may_claim(first) && !other.may_claim(first) && other.may_claim(second));
     assert!(!other.claim(first) && other.claim(second));
     assert!(!permit.claim(second) && !other.claim(first), "a refused claim releases nothing");
     permit.settle(second);

@@ -127,10 +127,11 @@ async fn aborted_download_closes_its_connection() {
 }
 
 /// The addresses that every name currently resolves to.
-struct Names(Mutex<Vec<IpAddr>>);
+#[derive(Default)]
+pub(crate) struct Names(Mutex<Vec<IpAddr>>);
 
 impl Names {
-    fn set(&self, addresses: &[&str]) {
+    pub(crate) fn set(&self, addresses: &[&str]) {
         *self.0.lock().unwrap() = addresses.iter().map(|address| address.parse().unwrap()).collect();
     }
 }
@@ -146,7 +147,7 @@ async fn connection_is_reused_only_if_the_name_still_resolves_to_its_address() {
     let (one, mut at_one) = start(|_, _| (ok("one"), false)).await;
     let port = one.split_once(':').unwrap().1;
     let (_, mut at_two) = start_on(&format!("127.0.0.2:{port}"), |_, _| (ok("two"), false)).await;
-    let names = Arc::new(Names(Mutex::default()));
+    let names = Arc::new(Names::default());
     let client = Client::new(HttpOptions { resolver: Arc::new(names.clone()), ..lasting() });
     let fetch = |path: &str| client.fetch(format!("http://a.example:{port}/{path}"));
     names.set(&["127.0.0.1"]);
