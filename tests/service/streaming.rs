@@ -140,6 +140,62 @@ async fn response_ends_with_an_error_and_nothing_is_stored_if_the_download_is_in
     }
 }
 
+/// Requests a body that an origin sends garbled after its beginning, over this version of HTTP. Returns the head of the response, and
+/// the bytes after it.
+async fn garbled(protocol: &str, framing: &str, start: &[u8], rest: &[u8]) -> (String, Vec<u8>) {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve().await;
+    let url = origin.url("/a.png");
+    origin.send(format!("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n{framing}\r\n\r\n"));
+    origin.send(start);
+    let mut client = RawClient::connect(&service).await;
+    client.send(format!("GET {} {protocol}\r\nHost: x\r\nConnection: close\r\n\r\n", media_path(&url))).await;
+    // It is garbled only when responses have begun. Otherwise it would be requested again.
+    let other = begin(&service, Method::GET, &url).await;
+    soon(async { while service.stats().await["media_cache"]["misses"] != 2 {} }).await;
+    let mut received = Vec::new();
+    if protocol == "HTTP/1.1" || framing.starts_with("Content-Length") {
+        received.extend(client.read_bytes(12).await.into_bytes());
+    }
+    origin.send(rest);
+    origin.close();
+    received.extend(client.until_closed().await);
+    assert!(soon(other.bytes()).await.is_err());
+    soon(async { while service.stats().await["downloads"]["failed"] != 1 {} }).await;
+    assert_eq!((service.stats().await["storage"]["stored"].as_u64(), dir.holds(&url)), (Some(0), false));
+    let end = received.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+    let body = received.split_off(end);
+    (String::from_utf8(received).unwrap(), body)
+}
+
+#[tokio::test]
+async fn response_of_a_download_with_garbled_chunks_is_never_complete() {
+    let start = [b"4e20\r\n".as_slice(), &picture(20_000)].concat();
+    for rest in [b"\r\nzz\r\n".as_slice(), b"no line feed", b"\r\n-1\r\n", b"\r\n0\r\nbroken off", b"\r\n0\r\n\r\nsurplus"] {
+        let rest_text = String::from_utf8_lossy(rest);
+        let (head, body) = garbled("HTTP/1.1", "Transfer-Encoding: chunked", &start, rest).await;
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("transfer-encoding: chunked"), "{head}");
+        assert!(body.len() > 20_000 && !body.ends_with(b"0\r\n\r\n"), "{} bytes after {rest_text:?}", body.len());
+        // Without chunks, the end of the body would look like one.
+        let (head, body) = garbled("HTTP/1.0", "Transfer-Encoding: chunked", &start, rest).await;
+        assert!(head.contains(" 502 ") && head.contains("content-type: application/problem+json"), "{head}");
+        let length = format!("content-length: {}\r\n", body.len());
+        assert!(head.contains(&length), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn response_of_a_download_with_a_wrong_length_is_never_complete() {
+    let sent = picture(60_000);
+    for protocol in ["HTTP/1.1", "HTTP/1.0"] {
+        for total in [20_000, 49_999, 50_001] {
+            let (head, body) = garbled(protocol, "Content-Length: 50000", &sent[..20_000], &sent[20_000..total]).await;
+            assert!(head.contains(" 200 OK") && head.contains("content-length: 50000"), "{head}");
+            assert!((20_000..50_000).contains(&body.len()) && sent.starts_with(&body), "{} of {total} bytes", body.len());
+        }
+    }
+}
+
 #[tokio::test]
 async fn clients_that_stall_or_disconnect_affect_neither_other_clients_nor_the_download() {
     let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());

@@ -108,9 +108,11 @@ impl RawClient {
         }
     }
 
-    /// Waits until the service closes or resets the connection.
-    pub async fn until_closed(&mut self) {
-        let _ = soon(self.0.read_to_end(&mut Vec::new())).await;
+    /// Waits until the service closes or resets the connection. Returns what came before that.
+    pub async fn until_closed(&mut self) -> Vec<u8> {
+        let mut received = Vec::new();
+        let _ = soon(self.0.read_to_end(&mut received)).await;
+        received
     }
 
     /// Waits until the service resets the connection, whether or not anything was read.
