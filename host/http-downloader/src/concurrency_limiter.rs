@@ -53,6 +53,12 @@ impl ConcurrencyLimiter {
         self.0.closed.send_replace(true);
     }
 
+    /// Whether the limiter is [closed](Self::close).
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        *self.0.closed.borrow()
+    }
+
     /// Waits until the limiter is closed.
     pub(crate) async fn closed(&self) {
         let mut closed = self.0.closed.subscribe();

@@ -159,7 +159,22 @@ macro_rules! for_each_failure {
 
 for_each_failure!(declare);
 
+/// The reason of [`FetchError::abandoned`].
+const ABANDONED: &str = "the download was abandoned";
+
 impl FetchError {
+    /// A download was abandoned, since nobody needed it any more. It did not fail.
+    #[must_use]
+    pub fn abandoned() -> Self {
+        Self::Other(ABANDONED.into())
+    }
+
+    /// Whether this is [`abandoned`](Self::abandoned).
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        matches!(self, Self::Other(reason) if reason == ABANDONED)
+    }
+
     /// The name of this kind of failure; see [`FailureKind::name`].
     #[must_use]
     pub fn name(&self) -> &'static str {

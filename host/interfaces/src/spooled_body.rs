@@ -162,7 +162,7 @@ impl Abandoned {
 
 impl Drop for ArrivingBody {
     fn drop(&mut self) {
-        self.arrival.end(Err(FetchError::Other("the download was abandoned".into())));
+        self.arrival.end(Err(FetchError::abandoned()));
     }
 }
 

@@ -81,6 +81,7 @@ fn write(log: &SharedRequestLog, url: &str, begun: Instant, ended: Result<Option
     match ended {
         Ok(Some((mimetype, bytes))) => tracing::debug!(key, host, url, mimetype, bytes, seconds, "downloaded"),
         Ok(None) => tracing::debug!(key, host, url, seconds, "not modified"),
+        Err(error) if error.is_abandoned() => tracing::debug!(key, host, url, seconds, "download abandoned"),
         Err(error) => {
             let reason = error.to_string();
             tracing::info!(key, host, url, outcome = error.name(), reason = reason.as_str(), seconds, "download failed");

@@ -1,11 +1,11 @@
 //! Metrics of downloads, by class of host: how many, how they ended, their size and duration.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use media_cache::{Blob, FetchError};
-use media_cache_http_downloader::HostPattern;
+use media_cache_http_downloader::{ConcurrencyLimiter, HostPattern};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +15,9 @@ use url::{Host, Url};
 
 use crate::metrics::durations::{DOWNLOADS, Durations};
 use crate::metrics::in_progress::InProgress;
+
+/// The outcome of a download that was ended, as nobody needed it any more.
+const ABANDONED: &str = "abandoned";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Ended {
@@ -34,6 +37,41 @@ pub(crate) struct Downloads {
     time: Family<ByHost, Durations>,
     in_progress: Gauge,
     hosts: Arc<[HostPattern]>,
+    /// Closed once the service ends all downloads.
+    limiter: Arc<OnceLock<ConcurrencyLimiter>>,
+}
+
+/// How a download ended.
+enum End<'a> {
+    /// With so many bytes.
+    Success(u64),
+    Failure(&'a FetchError),
+    /// Nobody needs it any more.
+    Abandoned,
+}
+
+/// A download that is measured. If this is dropped before the end is recorded, it was abandoned.
+struct Measurement {
+    downloads: Downloads,
+    host_class: Cow<'static, str>,
+    begun: Instant,
+    is_recorded: bool,
+    _in_progress: InProgress,
+}
+
+impl Measurement {
+    fn end(mut self, end: &End<'_>) {
+        self.is_recorded = true;
+        self.downloads.record(self.host_class.clone(), self.begun, end);
+    }
+}
+
+impl Drop for Measurement {
+    fn drop(&mut self) {
+        if !self.is_recorded {
+            self.downloads.record(self.host_class.clone(), self.begun, &End::Abandoned);
+        }
+    }
 }
 
 impl Downloads {
@@ -44,6 +82,7 @@ impl Downloads {
             time: Family::new_with_constructor(|| Durations::new(DOWNLOADS)),
             in_progress: Gauge::default(),
             hosts: hosts.into(),
+            limiter: Arc::default(),
         };
         registry.register("downloads", "Downloads that have ended, by outcome", downloads.ended.clone());
         registry.register("downloaded_bytes", "Bytes of media fetched by successful downloads", downloads.bytes.clone());
@@ -64,42 +103,60 @@ impl Downloads {
         download: impl Future<Output = Result<T, FetchError>>,
         body: impl Fn(&T) -> Option<&Blob>,
     ) -> Result<T, FetchError> {
-        let in_progress = InProgress::new(&self.in_progress);
-        let begun = Instant::now();
+        let measurement = Measurement {
+            downloads: self.clone(),
+            host_class: self.class(url),
+            begun: Instant::now(),
+            is_recorded: false,
+            _in_progress: InProgress::new(&self.in_progress),
+        };
         let fetched = download.await;
         // A body that was arriving may have failed by now.
         let failed = fetched.as_ref().ok().and_then(|fetched| body(fetched)?.failure());
-        let ended = match fetched.as_ref().map(body) {
-            Ok(_) if failed.is_some() => failed.as_ref().map_or(Ok(0), Err),
+        match fetched.as_ref().map(|fetched| body(fetched)) {
+            Ok(_) if let Some(failure) = &failed => measurement.end(&End::Failure(failure)),
             Ok(body) => match body.and_then(Blob::completion) {
                 Some(completion) => {
-                    let (ended, host_class) = (self.clone(), self.class(url));
                     tokio::spawn(async move {
-                        ended.record(host_class, begun, completion.wait().await.as_ref().copied());
-                        drop(in_progress);
+                        match completion.wait().await {
+                            Ok(bytes) => measurement.end(&End::Success(bytes)),
+                            Err(failure) => measurement.end(&End::Failure(&failure)),
+                        }
                     });
-                    return fetched;
                 }
-                None => Ok(body.map_or(0, Blob::len)),
+                None => measurement.end(&End::Success(body.map_or(0, Blob::len))),
             },
-            Err(error) => Err(error),
-        };
-        self.record(self.class(url), begun, ended);
+            Err(error) => measurement.end(&End::Failure(error)),
+        }
         fetched
     }
 
-    /// Records a download that has ended, with a number of bytes or a failure.
-    fn record(&self, host_class: Cow<'static, str>, begun: Instant, ended: Result<u64, &FetchError>) {
+    /// Downloads that are refused after this limiter was closed count as abandoned.
+    pub fn watch(&self, limiter: ConcurrencyLimiter) {
+        // Further limiters of a service would be closed at the same time.
+        let _ = self.limiter.set(limiter);
+    }
+
+    /// Records a download that has ended.
+    fn record(&self, host_class: Cow<'static, str>, begun: Instant, end: &End<'_>) {
         let host = ByHost { host_class };
         self.time.get_or_create(&host).observe(begun.elapsed());
-        let outcome = match ended {
-            Ok(bytes) => {
-                self.bytes.get_or_create(&host).inc_by(bytes);
+        let outcome = match end {
+            End::Success(bytes) => {
+                self.bytes.get_or_create(&host).inc_by(*bytes);
                 "success"
             }
-            Err(error) => error.name(),
+            End::Failure(error) if self.is_abandoned(error) => ABANDONED,
+            End::Failure(error) => error.name(),
+            End::Abandoned => ABANDONED,
         };
         self.ended.get_or_create(&Ended { outcome, host_class: host.host_class }).inc();
+    }
+
+    /// Whether a download did not fail, but was ended.
+    fn is_abandoned(&self, failure: &FetchError) -> bool {
+        let is_stopping = || self.limiter.get().is_some_and(ConcurrencyLimiter::is_closed);
+        failure.is_abandoned() || (matches!(failure, FetchError::Overloaded(_)) && is_stopping())
     }
 
     /// The class under which the host of a URL is counted. There are many hosts, but only a few classes.
@@ -119,7 +176,63 @@ impl Downloads {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+    use media_cache::{Spool, SpooledBody};
+    use media_cache_http_downloader::LimiterOptions;
+
     use super::*;
+
+    fn downloads() -> Downloads {
+        Downloads::register(&mut Registry::default(), Vec::new())
+    }
+
+    /// How many downloads ended like this.
+    fn count(downloads: &Downloads, outcome: &'static str) -> u64 {
+        downloads.ended.get_or_create(&Ended { outcome, host_class: "other".into() }).get()
+    }
+
+    async fn measure(downloads: &Downloads, download: impl Future<Output = Result<Blob, FetchError>>) {
+        let _ = downloads.measure("https://example.org/a", download, |body: &Blob| Some(body)).await;
+    }
+
+    #[tokio::test]
+    async fn a_download_that_nobody_needs_any_more_is_abandoned_and_has_not_failed() {
+        let downloads = downloads();
+        let waits = measure(&downloads, std::future::pending());
+        assert!(waits.now_or_never().is_none(), "nobody waits for it any more");
+        assert_eq!(count(&downloads, "abandoned"), 1);
+        // The writer of a body is dropped when its readers are gone.
+        let (body, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+        measure(&downloads, async { Ok(body) }).await;
+        drop(writer);
+        while downloads.in_progress.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((count(&downloads, "abandoned"), count(&downloads, "other")), (2, 0));
+        let limiter = ConcurrencyLimiter::new(LimiterOptions::default());
+        downloads.watch(limiter.clone());
+        let overloaded = || async { Err(FetchError::Overloaded(None)) };
+        measure(&downloads, overloaded()).await;
+        assert_eq!((count(&downloads, "abandoned"), count(&downloads, "overloaded")), (2, 1));
+        limiter.close();
+        measure(&downloads, overloaded()).await;
+        assert_eq!((count(&downloads, "abandoned"), count(&downloads, "overloaded")), (3, 1));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_fails_while_it_arrives_is_counted_once_by_its_failure() {
+        let downloads = downloads();
+        let (body, writer) = SpooledBody::new(100, Spool::temporary(), None).into_arriving();
+        let kept = body.clone();
+        measure(&downloads, async { Ok(body) }).await;
+        assert_eq!(downloads.in_progress.get(), 1);
+        writer.fail(FetchError::ShortBody("it broke off".into()));
+        drop(kept);
+        while downloads.in_progress.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((count(&downloads, "short-body"), count(&downloads, "abandoned")), (1, 0));
+    }
 
     #[test]
     fn a_host_is_counted_under_the_first_pattern_that_matches_it() {

@@ -123,6 +123,7 @@ impl Metrics {
 
     /// Adds the metrics of the wait queue of a concurrency limiter.
     pub fn watch_queue(&self, limiter: ConcurrencyLimiter) {
+        self.downloads().watch(limiter.clone());
         self.registry().sub_registry_with_prefix(PREFIX).register_collector(Box::new(QueueMetrics(limiter)));
     }
 
