@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use media_cache_test_support::http_client::send;
+use media_cache_test_support::fed_origin::FedOrigin;
+use media_cache_test_support::http_client::{media_path, send};
 use media_cache_test_support::http_origin::{ClosedPort, HttpOrigin};
 use media_cache_test_support::images::{gif, jpeg, photo, png};
 use media_cache_test_support::random::noise;
+use media_cache_test_support::raw_client::RawClient;
 use media_cache_test_support::service_directory::ServiceDirectory;
+use media_cache_test_support::service_process::Service;
+use media_cache_test_support::soon::soon;
 use media_cache_test_support::workspace::workspace_file;
 
 use crate::scrape::Scrape;
@@ -181,6 +185,40 @@ async fn client_that_disconnects_is_counted_as_abandoned() {
     assert_eq!(scrape.sum("media_cache_requests_in_progress", &[]), 1.0, "the scrape itself");
     assert_eq!(scrape.sum("media_cache_downloads_in_progress", &[]), 1.0, "the download continues");
     latch.open();
+}
+
+/// Responses that ended early for this reason.
+async fn incomplete(service: &Service, reason: &str) -> f64 {
+    Scrape::of(service).await.sum("media_cache_incomplete_responses_total", &[("reason", reason)])
+}
+
+#[tokio::test]
+async fn response_that_ends_early_is_counted_by_whose_fault_it_is() {
+    let (origin, dir) = (FedOrigin::start().await, ServiceDirectory::create());
+    let service = dir.serve_with(&["--max-memory-items", "0"]).await;
+    let picture = [b"\x89PNG\r\n\x1a\n".as_slice(), &noise(1, 8 << 20)].concat();
+    origin.send_head("image/png", Some(picture.len() + 1));
+    origin.send(picture.clone());
+    let response = soon(service.media_request(Method::GET, &origin.url("/a.png")).send()).await.unwrap();
+    origin.close();
+    assert!(soon(response.bytes()).await.is_err());
+    soon(async { while incomplete(&service, "failed").await != 1.0 {} }).await;
+    // By the hit lane, by the router, and by either to its end.
+    assert_eq!(service.put(NOWHERE, "image/png", picture).await.status, 201);
+    for (number, header) in [(1.0, ""), (2.0, "X-Unknown: 1\r\n")] {
+        service.media(NOWHERE).await.is("hit");
+        send(service.media_request(Method::HEAD, NOWHERE)).await.is("hit");
+        assert_eq!(send(service.media_request(Method::GET, NOWHERE).header("x-unknown", "1")).await.status, 200);
+        let mut client = RawClient::connect_with_small_buffer(&service).await;
+        client.send(format!("GET {} HTTP/1.1\r\nHost: x\r\n{header}\r\n", media_path(NOWHERE))).await;
+        assert!(client.read_bytes(15).await.starts_with("HTTP/1.1 200 OK"));
+        drop(client);
+        soon(async { while incomplete(&service, "abandoned").await != number {} }).await;
+    }
+    let scrape = Scrape::of(&service).await;
+    assert_eq!(scrape.sum("media_cache_downloads_total", &[("outcome", "short-body")]), 1.0);
+    assert_eq!(requests(&scrape, "/media", "GET", "miss"), 1.0);
+    assert_eq!(incomplete(&service, "failed").await, 1.0);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ mod request_rules;
 mod router;
 mod routes;
 mod security_headers;
+mod sent_media;
 mod service;
 mod shared_access;
 mod timestamp;

@@ -16,7 +16,6 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use media_cache::Source;
 use media_cache_requests::query;
-use prometheus_client::metrics::counter::Counter;
 use tracing::Instrument;
 
 use crate::logs::requests::{LogRequests, RequestLog};
@@ -24,6 +23,7 @@ use crate::metrics::requests::{Outcome, method_name};
 use crate::problem::Problem;
 use crate::request_id::request_id;
 use crate::routes;
+use crate::sent_media::SentMedia;
 use crate::service::Service;
 
 /// The header with the id of a request.
@@ -92,11 +92,13 @@ impl ObservedRequest {
         }
         response.headers_mut().insert(REQUEST_ID, self.id.clone());
         let line = self.log_line(outcome, Some(response.status()), problem);
-        let counter = source.map(|source| self.service.metrics().requests().sent(source).clone());
-        if line.is_none() && counter.is_none() {
+        // The router drops the body of a response to HEAD.
+        let media = source.filter(|_| self.method != Method::HEAD).map(|source| self.service.metrics().requests().send(source));
+        if line.is_none() && media.is_none() {
             return response;
         }
-        response.map(|body| Body::new(ObservedBody { body, bytes: 0, counter, line }))
+        let length = announced_length(&response);
+        response.map(|body| Body::new(ObservedBody::new(body, length, media, line)))
     }
 
     fn count(&self, outcome: Outcome) {
@@ -176,12 +178,38 @@ impl LogLine {
     }
 }
 
+/// The length of the body of a response, if that is known.
+fn announced_length(response: &Response) -> Option<u64> {
+    let announced = response.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    response.body().size_hint().exact().or(announced)
+}
+
 /// The body of a response. It counts the bytes, and logs the request when it is dropped.
 struct ObservedBody {
     body: Body,
     bytes: u64,
-    counter: Option<Counter>,
+    length: Option<u64>,
+    media: Option<SentMedia>,
     line: Option<LogLine>,
+}
+
+impl ObservedBody {
+    fn new(body: Body, length: Option<u64>, media: Option<SentMedia>, line: Option<LogLine>) -> Self {
+        let mut body = Self { body, bytes: 0, length, media, line };
+        body.sent(0);
+        body
+    }
+
+    /// Counts bytes. After the last byte of a known length, nobody asks for more.
+    fn sent(&mut self, bytes: u64) {
+        self.bytes += bytes;
+        if let Some(media) = &mut self.media {
+            media.add(bytes);
+            if self.length == Some(self.bytes) {
+                media.complete();
+            }
+        }
+    }
 }
 
 impl HttpBody for ObservedBody {
@@ -190,15 +218,15 @@ impl HttpBody for ObservedBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let (Some(Err(error)), Some(line)) = (&frame, &mut self.line) {
-            line.reason = Some(format!("the body ended early: {error}"));
-        }
-        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            let bytes = data.len() as u64;
-            self.bytes += bytes;
-            if let Some(counter) = &self.counter {
-                counter.inc_by(bytes);
+        match &frame {
+            Some(Ok(frame)) => self.sent(frame.data_ref().map_or(0, Bytes::len) as u64),
+            Some(Err(error)) => {
+                if let Some(line) = &mut self.line {
+                    line.reason = Some(format!("the body ended early: {error}"));
+                }
+                self.media.iter_mut().for_each(SentMedia::fail);
             }
+            None => self.media.iter_mut().for_each(SentMedia::complete),
         }
         Poll::Ready(frame)
     }

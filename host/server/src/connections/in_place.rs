@@ -1,9 +1,9 @@
 //! Responses that are sent below hyper, without waiting: the hit lane.
 
 use bytes::Bytes;
-use prometheus_client::metrics::counter::Counter;
 
 use crate::connections::file_body::FileBody;
+use crate::sent_media::SentMedia;
 
 /// The maximum number of header lines in a request, as in hyper.
 pub(crate) const MAX_HEADERS: usize = 100;
@@ -28,8 +28,8 @@ pub(crate) struct InPlaceResponse {
     /// The last lines of the head.
     pub last_lines: Vec<u8>,
     pub body: InPlaceBody,
-    /// Counts the bytes of the body that were sent.
-    pub sent: Counter,
+    /// Counts what is sent of the body.
+    pub sent: SentMedia,
 }
 
 /// The body of a response.

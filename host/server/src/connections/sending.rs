@@ -6,13 +6,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use prometheus_client::metrics::counter::Counter;
 use tokio::io::AsyncWrite;
 
 use crate::connections::exchange::InPlaceExchange;
 use crate::connections::file_body::FileBody;
 use crate::connections::guarded_stream::GuardedStream;
 use crate::connections::in_place::{InPlaceBody, InPlaceResponse};
+use crate::sent_media::SentMedia;
 
 /// The number of bytes of a file that are sent before other connections on the same thread get a turn.
 const TURN: usize = 512 << 10;
@@ -22,7 +22,7 @@ pub(crate) struct Sending {
     head: Bytes,
     last_lines: Bytes,
     body: InPlaceBody,
-    sent: Counter,
+    sent: SentMedia,
     _exchange: InPlaceExchange,
 }
 
@@ -46,7 +46,7 @@ impl Sending {
                     for part in [&mut *head, &mut *last_lines, &mut *body] {
                         advance(part, &mut written);
                     }
-                    sent.inc_by((before - body.len()) as u64);
+                    sent.add((before - body.len()) as u64);
                 }
             }
             InPlaceBody::File(body) => {
@@ -56,12 +56,13 @@ impl Sending {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    let count = ready!(poll_file(stream, cx, head, last_lines, body))?;
+                    let count = ready!(poll_file(stream, cx, head, last_lines, body, sent))?;
                     turn += count;
-                    sent.inc_by(count as u64);
+                    sent.add(count as u64);
                 }
             }
         }
+        sent.complete();
         Poll::Ready(Ok(()))
     }
 }
@@ -73,6 +74,7 @@ fn poll_file(
     head: &mut Bytes,
     last_lines: &mut Bytes,
     body: &mut FileBody,
+    sent: &mut SentMedia,
 ) -> Poll<io::Result<usize>> {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -83,6 +85,7 @@ fn poll_file(
             Poll::Ready(Err(error)) => {
                 tracing::warn!("a response is incomplete because the file of an entry cannot be read: {error}");
                 stream.is_broken = true;
+                sent.fail();
                 return Poll::Ready(Err(error));
             }
             // Send the head without waiting for the body.

@@ -79,7 +79,7 @@ impl RespondInPlace for HitLane {
         let method = if request.is_head { Method::HEAD } else { Method::GET };
         let requests = self.service.metrics().requests();
         requests.answered_in_place(&method, media.source, begun.elapsed());
-        let sent = requests.sent(media.source).clone();
+        let sent = requests.send(media.source);
         Some(InPlaceResponse { head, last_lines, body, sent })
     }
 }

@@ -1,5 +1,6 @@
 //! Metrics of HTTP requests: their number and outcome, the time to the first byte, and the bytes sent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::metrics::durations::{Durations, RESPONSES};
+use crate::sent_media::{SentCounters, SentMedia};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +58,11 @@ struct BySource {
     source: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ByReason {
+    reason: &'static str,
+}
+
 pub(crate) struct Requests {
     ended: Family<Kind, Counter>,
     first_byte: Family<ByOutcome, Durations>,
@@ -63,7 +70,7 @@ pub(crate) struct Requests {
     in_place: Counter,
     /// For hits in memory, and for hits on disk.
     hits: [Hits; 2],
-    sent: [Counter; 3],
+    sent: [Arc<SentCounters>; 3],
 }
 
 /// The metrics of hits, looked up in advance so that a hit takes no lock.
@@ -89,6 +96,8 @@ impl Requests {
         );
         registry.register("requests_in_progress", "HTTP requests that have not been answered yet", in_progress.clone());
         registry.register("served_bytes", "Bytes of media sent to clients, by source", bytes.clone());
+        let incomplete = Family::<ByReason, Counter>::default();
+        registry.register("incomplete_responses", "Responses with media that ended early, by reason", incomplete.clone());
         let in_place = Counter::default();
         registry.register(
             "hit_lane_responses",
@@ -104,7 +113,11 @@ impl Requests {
             ended: ended.get_or_create_owned(&kind(hit)),
             first_byte: first_byte.get_or_create_owned(&ByOutcome { outcome: hit.name() }),
         });
-        let sent = ["memory", "disk", "origin"].map(|source| bytes.get_or_create_owned(&BySource { source }));
+        let [failed, abandoned] = ["failed", "abandoned"].map(|reason| incomplete.get_or_create_owned(&ByReason { reason }));
+        let sent = ["memory", "disk", "origin"].map(|source| {
+            let bytes = bytes.get_or_create_owned(&BySource { source });
+            Arc::new(SentCounters { bytes, failed: failed.clone(), abandoned: abandoned.clone() })
+        });
         Self { ended, first_byte, in_progress, in_place, hits, sent }
     }
 
@@ -140,14 +153,15 @@ impl Requests {
         self.first_byte.get_or_create(&ByOutcome { outcome }).observe(time);
     }
 
-    /// The counter of bytes sent from a source.
-    pub fn sent(&self, source: Source) -> &Counter {
+    /// Counts the media of a response, which comes from this source.
+    pub fn send(&self, source: Source) -> SentMedia {
         let [memory, disk, origin] = &self.sent;
-        match source {
+        let counters = match source {
             Source::Memory => memory,
             Source::Disk => disk,
             Source::Origin => origin,
-        }
+        };
+        SentMedia::new(counters.clone())
     }
 }
 
