@@ -139,12 +139,14 @@ async fn client_that_disconnects_during_a_response_frees_its_connection() {
 }
 
 #[tokio::test]
-async fn connection_limit_is_lowered_to_fit_the_open_file_limit() {
+async fn concurrent_connections_and_downloads_are_limited_to_fit_the_open_file_limit() {
     let dir = ServiceDirectory::create();
-    let service = Service::start_with_open_files(&dir.cache(), 420, &["--max-open-files", "100"]).await;
-    service.wait_for_log("serving at most 32 concurrent connections instead of 4096").await;
-    let finished = Service::fail_with_open_files(&dir.path("other"), 250, &[]).await;
-    assert!(finished.failed().contains("only 250 open files are allowed"));
+    let options = ["--max-open-files", "100", "--max-downloads", "1000"];
+    let service = Service::start_with_open_files(&dir.cache(), 2000, &options).await;
+    service.wait_for_log("concurrent connections instead of 4096, since only 2000 open files are allowed").await;
+    service.wait_for_log("concurrent downloads instead of 1000, since only 2000 open files are allowed").await;
+    let finished = Service::fail_with_open_files(&dir.path("other"), 100, &[]).await;
+    assert!(finished.failed().contains("only 100 open files are allowed"));
 }
 
 #[tokio::test]

@@ -4,17 +4,8 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, value_parser};
 use media_cache_server::ClientLimits;
-
-use crate::open_file_limit::allowed_files;
-
-/// Files that are open regardless of clients: the directory, listeners, downloads and the files that store them as they arrive.
-const FILES_OF_OUR_OWN: u64 = 256;
-
-/// Files per connection: the socket, and the file that it is served from.
-const FILES_EACH: u64 = 2;
 
 /// The valid times, in seconds: up to a day.
 const SECONDS: RangeInclusive<u64> = 1..=86_400;
@@ -48,39 +39,22 @@ pub struct ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// The number of open files that the configured number of connections needs.
-    pub fn files(&self) -> u64 {
-        FILES_EACH.saturating_mul(self.max_connections.get() as u64)
+    /// The number of concurrent connections.
+    pub fn max_connections(&self) -> NonZeroUsize {
+        self.max_connections
     }
 
-    /// The limits, with at most as many connections as the limit on open files allows besides `files` other open files.
-    ///
-    /// # Errors
-    /// Returns an error with a message for the user if the limit allows no connections.
-    pub fn limits(&self, files: u64) -> anyhow::Result<ClientLimits> {
-        let allowed = allowed_files();
-        let reserve = files.saturating_add(FILES_OF_OUR_OWN);
-        let possible = usize::try_from(allowed.saturating_sub(reserve) / FILES_EACH).unwrap_or(usize::MAX);
-        let possible = NonZeroUsize::new(possible).with_context(|| {
-            format!(
-                "only {allowed} open files are allowed, but {reserve} are needed besides connections; raise the limit with `ulimit -n`"
-            )
-        })?;
-        if possible < self.max_connections {
-            tracing::warn!(
-                "serving at most {possible} concurrent connections instead of {}, since only {allowed} open files are allowed",
-                self.max_connections
-            );
-        }
-        Ok(ClientLimits {
-            max_connections: self.max_connections.min(possible),
+    /// The limits, with this number of concurrent connections.
+    pub fn limits(&self, max_connections: NonZeroUsize) -> ClientLimits {
+        ClientLimits {
+            max_connections,
             max_connections_per_address: NonZeroUsize::new(self.max_connections_per_address),
             header_timeout: Duration::from_secs(self.header_timeout_seconds),
             idle_timeout: Duration::from_secs(self.client_idle_seconds),
             patience: Duration::from_secs(self.slow_client_seconds),
             min_rate: self.min_client_rate,
             max_header_bytes: (self.max_header_kb << 10) as usize,
-        })
+        }
     }
 }
 

@@ -31,10 +31,15 @@ pub struct DownloadLimits {
 }
 
 impl DownloadLimits {
-    /// A new limiter with these limits.
-    pub fn limiter(&self) -> ConcurrencyLimiter {
+    /// The number of concurrent downloads.
+    pub fn max_downloads(&self) -> NonZeroUsize {
+        self.max_downloads
+    }
+
+    /// A new limiter with these limits, and this number of concurrent downloads.
+    pub fn limiter(&self, max_downloads: NonZeroUsize) -> ConcurrencyLimiter {
         ConcurrencyLimiter::new(LimiterOptions {
-            max_downloads: self.max_downloads,
+            max_downloads,
             max_downloads_per_host: self.max_downloads_per_host,
             max_downloads_per_domain: self.max_downloads_per_domain,
             max_downloads_per_address: self.max_downloads_per_address,

@@ -102,6 +102,11 @@ impl Listeners {
         }
     }
 
+    /// Whether there is a listener for administration.
+    pub fn has_admin(&self) -> bool {
+        self.admin_listen.is_some()
+    }
+
     /// The name of the service.
     pub fn pseudonym(&self) -> Pseudonym {
         self.via.clone().unwrap_or_else(Pseudonym::random)

@@ -19,6 +19,7 @@ mod durability;
 mod engine;
 mod export;
 mod failure_memory;
+mod file_budget;
 mod get;
 mod gif;
 mod import;

@@ -3,7 +3,6 @@
 use clap::Args;
 use media_cache::{Builder, defaults};
 
-use crate::open_file_limit::allowed_files;
 use crate::storage::MIB;
 
 /// The memory tier, for commands that run long enough to have one.
@@ -22,25 +21,15 @@ pub struct Memory {
     max_open_files: Option<u32>,
 }
 
-/// Open files that are always reserved for everything else.
-const OTHER_FILES: u64 = 512;
-
-/// The maximum number of files that are kept open by default.
-const MAX_OPEN_FILES: u64 = 16_384;
-
 impl Memory {
-    /// The limit on open files of entries. By default, connections get as many files as they need.
-    pub fn open_files(&self, for_connections: u64) -> u32 {
-        self.max_open_files.unwrap_or_else(|| {
-            let allowed = allowed_files().saturating_sub(OTHER_FILES);
-            let left = allowed.saturating_sub(for_connections).max(allowed / 4);
-            u32::try_from(left.min(MAX_OPEN_FILES)).unwrap_or(0)
-        })
+    /// The number of entry files that are kept open, unless that follows from the limit on open files.
+    pub fn max_open_files(&self) -> Option<u32> {
+        self.max_open_files
     }
 
-    /// Sets the limits of the memory tier. See [`open_files`](Self::open_files).
-    pub fn configure(&self, builder: Builder, for_connections: u64) -> Builder {
+    /// Sets the limits of the memory tier, and the number of entry files that are kept open.
+    pub fn configure(&self, builder: Builder, max_open_files: u32) -> Builder {
         let builder = builder.max_memory_items(self.max_memory_items).max_memory_bytes(self.max_memory_mb.saturating_mul(MIB));
-        builder.max_open_files(self.open_files(for_connections))
+        builder.max_open_files(max_open_files)
     }
 }

@@ -1,6 +1,5 @@
 //! `media-cache serve`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use crate::download_queue::DownloadLimits;
 use crate::durability::DurabilityOption;
 use crate::engine::engine;
 use crate::failure_memory::FailureMemory;
+use crate::file_budget::{FileBudget, FileDemand, MAX_ADMIN_CONNECTIONS};
 use crate::ingest::Ingest;
 use crate::integrity_check::IntegrityCheck;
 use crate::listen_address::ListenAddress;
@@ -35,6 +35,7 @@ use crate::logging::Logging;
 use crate::memory::Memory;
 use crate::metrics::MetricsOptions;
 use crate::notify::{Notifier, runs_tasks};
+use crate::open_file_limit::allowed_files;
 use crate::policy::CompileLimits;
 use crate::reload::{ReloadableOptions, ReloadableParts, Reloader};
 use crate::remembered::{Components, Remembered, StartComponent};
@@ -45,12 +46,6 @@ use crate::shutdown_times::ShutdownTimes;
 use crate::signals::Signals;
 use crate::small_directory;
 use crate::storage::{Storage, UnusablePolicy};
-
-/// The maximum number of connections to the administration listener. Their files are counted among those reserved for everything else.
-const MAX_ADMIN_CONNECTIONS: NonZeroUsize = match NonZeroUsize::new(64) {
-    Some(operators) => operators,
-    None => NonZeroUsize::MIN,
-};
 
 /// The options of `serve`.
 #[derive(Args)]
@@ -114,7 +109,9 @@ impl Serve {
         let listen = self.listen.resolve().await?;
         let ListenerAccess { mut main, admin } = self.listeners.access(&listen).await?;
         let pseudonym = self.listeners.pseudonym();
-        let limits = self.connections.limits(self.memory.open_files(self.connections.files()).into())?;
+        let files = self.file_budget()?;
+        files.report(&self.file_demand());
+        let limits = self.connections.limits(files.connections);
         let admin_limits = ClientLimits { max_connections: limits.max_connections.min(MAX_ADMIN_CONNECTIONS), ..limits.clone() };
         let listener = listen.listen().await?;
         let address = listener.local_addr()?;
@@ -136,7 +133,7 @@ impl Serve {
         let remembered = Remembered::new(&self.storage);
         // Once the address is printed, clients may rely on the service to start, unless the stored entries cannot be read.
         let metrics = self.metrics.metrics();
-        let limiter = self.downloads.limiter();
+        let limiter = self.downloads.limiter(files.downloads);
         let spool = self.disk_space.spool(self.storage.dir());
         let origin_connections = OriginConnections::default();
         let via = pseudonym.to_string();
@@ -224,6 +221,21 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// What the service is to do at once, as far as it needs open files.
+    fn file_demand(&self) -> FileDemand {
+        FileDemand {
+            connections: self.connections.max_connections(),
+            downloads: self.downloads.max_downloads(),
+            conversions: thread::available_parallelism().map_or(1, usize::from),
+            entries: self.memory.max_open_files(),
+            has_admin_listener: self.listeners.has_admin(),
+        }
+    }
+
+    fn file_budget(&self) -> anyhow::Result<FileBudget> {
+        self.file_demand().fit(allowed_files())
+    }
+
     /// The options that can be reloaded.
     fn reloadable(self) -> ReloadableOptions {
         ReloadableOptions { listeners: self.listeners, ingest: self.ingest, logging: self.logging, times: self.shutdown }
@@ -274,7 +286,7 @@ impl Serve {
 
     fn configure(&self, engine: Engine, component: CacheComponent, policy: &PolicySpec) -> anyhow::Result<Builder> {
         let builder = self.storage.builder_with(engine, component, self.disk_space.max_size_mb(), policy)?;
-        let builder = self.memory.configure(self.disk_space.configure(builder), self.connections.files());
+        let builder = self.memory.configure(self.disk_space.configure(builder), self.file_budget()?.entries);
         let builder = builder.policy_limits(self.sandbox.limits()).policy_compiler(self.compile_limits.compiler());
         let builder = self.integrity_check.configure(self.durability.configure(builder));
         Ok(self.failure_memory.configure(builder))
@@ -285,11 +297,11 @@ impl Serve {
         let directory = check_directory(self.storage.dir()).err();
         let disk_space = self.disk_space.check().err();
         let trace = self.record_trace.as_deref().and_then(|trace| check_trace(trace).err());
-        let clients = self.connections.limits(self.memory.open_files(self.connections.files()).into()).err();
+        let files = self.file_budget().map(|budget| budget.report(&self.file_demand())).err();
         let converter = self.ingest.check_converter().await.err();
         let cache = self.try_out().await.err();
         let mut problems = self.listeners.problems(&self.listen).await;
-        problems.extend([directory, disk_space, trace, clients, converter, cache].into_iter().flatten());
+        problems.extend([directory, disk_space, trace, files, converter, cache].into_iter().flatten());
         problems
     }
 
@@ -298,7 +310,13 @@ impl Serve {
         let empty = tempfile::tempdir().context("cannot create a temporary directory to try the options in")?;
         let spool = Spool::temporary();
         let via = Some(self.listeners.pseudonym().to_string());
-        let downloader = self.ingest.downloader(spool, self.downloads.limiter(), OriginConnections::default(), None, via)?;
+        let downloader = self.ingest.downloader(
+            spool,
+            self.downloads.limiter(self.downloads.max_downloads()),
+            OriginConnections::default(),
+            None,
+            via,
+        )?;
         let engine = engine()?;
         let component = engine.cache(&self.storage.component())?;
         let cache = self.configure(engine, component, &self.storage.policy)?.downloader(downloader);

@@ -37,7 +37,7 @@ mod version;
 
 pub use access::{Access, Listener};
 pub use admin_tokens::AdminTokens;
-pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, Routes, serve_connections};
+pub use connections::{ClientLimits, ConnectionStats, Connections, Ending, MAX_REFUSALS, Routes, serve_connections};
 pub use cors::{AllowedOrigin, AllowedOrigins, InvalidOrigin};
 pub use handlers::{BUILT_IN, MAX_COMPONENT_BYTES, MAX_POLICY_BYTES, entry_document, stats_document};
 pub use media_cache_requests::{Pseudonym, PseudonymError, SigningKeys, WeakSecret};

@@ -17,12 +17,13 @@ use crate::connections::limits::ClientLimits;
 use crate::connections::routes::Routes;
 use crate::problem::Problem;
 
-/// The maximum number of connections that are being refused at the same time.
+/// The maximum number of connections that a listener is refusing at the same time, for each of the two reasons: too many in total, and too
+/// many from one address.
 ///
 /// Connections beyond the limit could be left in the kernel's queue. But then their clients would get no response, a proxy in front of
 /// several services would not try the next one, and `/healthz` would hang. So they get a response, but only a few at a time, which keeps
 /// the cost negligible. While this many refusals are in progress, further connections do wait in the queue.
-const MAX_REFUSALS: usize = 64;
+pub const MAX_REFUSALS: usize = 64;
 
 /// The `Retry-After` for refused clients, in seconds.
 const RETRY_AFTER: u32 = 1;

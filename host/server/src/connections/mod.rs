@@ -17,7 +17,7 @@ mod routes;
 mod sending;
 mod timer;
 
-pub use accept::serve_connections;
+pub use accept::{MAX_REFUSALS, serve_connections};
 pub use counters::{ConnectionStats, Connections, Ending};
 pub use limits::ClientLimits;
 pub use routes::Routes;
