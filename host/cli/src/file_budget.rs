@@ -13,8 +13,8 @@ const BASE: u64 = 64;
 /// Files per client connection: the socket, and the file that it is served from or uploads to.
 const PER_CONNECTION: u64 = 2;
 
-/// Files per download: its connection, one that is kept for later requests, and the two files of the entry.
-const PER_DOWNLOAD: u64 = 4;
+/// Files per download: its connection, one of each version of HTTP that is kept for later requests, and the two files of the entry.
+const PER_DOWNLOAD: u64 = 5;
 
 /// Files per conversion: both ends of the pipes to the converter while it is started.
 const PER_CONVERSION: u64 = 8;
@@ -121,23 +121,23 @@ mod tests {
         for (demand, allowed, expected) in [
             (demand(4096, 64, None), u64::MAX, Some((4096, 64, 16_384))),
             (demand(4096, 64, None), 65_536, Some((4096, 64, 16_384))),
-            (demand(4096, 64, None), fixed + 256 + 8192 + 8192, Some((4096, 64, 8192))),
-            (demand(4096, 64, None), fixed + 256 + 8000, Some((3000, 64, 2000))),
-            (demand(4096, 64, Some(100)), fixed + 256 + 8000, Some((3950, 64, 100))),
-            (demand(4096, 64, Some(0)), fixed + 256 + 8000, Some((4000, 64, 0))),
-            (demand(10, 64, None), fixed + 256 + 8000, Some((10, 64, 7980))),
+            (demand(4096, 64, None), fixed + 320 + 8192 + 8192, Some((4096, 64, 8192))),
+            (demand(4096, 64, None), fixed + 320 + 8000, Some((3000, 64, 2000))),
+            (demand(4096, 64, Some(100)), fixed + 320 + 8000, Some((3950, 64, 100))),
+            (demand(4096, 64, Some(0)), fixed + 320 + 8000, Some((4000, 64, 0))),
+            (demand(10, 64, None), fixed + 320 + 8000, Some((10, 64, 7980))),
             // Downloads do not take more than half.
-            (demand(4096, 1_000_000, Some(0)), fixed + 8000, Some((2000, 1000, 0))),
-            (demand(4096, 1_000_000, Some(0)), fixed + 8, Some((2, 1, 0))),
-            (demand(4096, 64, Some(0)), fixed + 6, Some((1, 1, 0))),
-            (demand(4096, 64, Some(0)), fixed + 5, None),
-            (demand(4096, 64, Some(8000)), fixed + 256 + 8000, None),
+            (demand(4096, 1_000_000, Some(0)), fixed + 10_000, Some((2500, 1000, 0))),
+            (demand(4096, 1_000_000, Some(0)), fixed + 10, Some((2, 1, 0))),
+            (demand(4096, 64, Some(0)), fixed + 7, Some((1, 1, 0))),
+            (demand(4096, 64, Some(0)), fixed + 6, None),
+            (demand(4096, 64, Some(8000)), fixed + 320 + 8000, None),
             (demand(4096, 64, None), 100, None),
         ] {
             assert_eq!(fitting(demand, allowed), expected, "{demand:?} in {allowed}");
         }
         let with_admin = FileDemand { has_admin_listener: true, ..demand(4096, 64, Some(0)) };
-        assert_eq!(fitting(with_admin, fixed + 128 + 128 + 256 + 8000), Some((4000, 64, 0)));
+        assert_eq!(fitting(with_admin, fixed + 128 + 128 + 320 + 8000), Some((4000, 64, 0)));
     }
 
     #[test]
@@ -146,7 +146,7 @@ mod tests {
             for (downloads, entries) in [(1, None), (64, None), (5000, None), (64, Some(0)), (5000, Some(300))] {
                 let demand = demand(4096, downloads, entries);
                 if let Some((connections, downloads, entries)) = fitting(demand, allowed) {
-                    let files = demand.fixed() + 2 * connections as u64 + 4 * downloads as u64 + u64::from(entries);
+                    let files = demand.fixed() + 2 * connections as u64 + 5 * downloads as u64 + u64::from(entries);
                     assert!(files <= allowed, "{demand:?}: {files} of {allowed}");
                 }
             }

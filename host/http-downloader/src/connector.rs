@@ -55,6 +55,8 @@ struct Inner {
     resolver: CheckedResolver,
     rules: Arc<AccessRules>,
     tls: Arc<ClientConfig>,
+    /// The same without HTTP/2.
+    tls_of_http1: Arc<ClientConfig>,
     pool: Arc<ConnectionPool>,
     timeout: Duration,
     max_unacknowledged: Duration,
@@ -65,9 +67,12 @@ impl Connector {
     pub(crate) fn new(options: &HttpOptions, tls: ClientConfig) -> Self {
         let rules = Arc::new(options.access.clone());
         let limits = options.limiter.as_ref().map(ConcurrencyLimiter::options).unwrap_or_default();
+        let mut tls_of_http1 = tls.clone();
+        tls_of_http1.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self(Arc::new(Inner {
             resolver: CheckedResolver::new(options.resolver.clone(), rules.clone()),
             rules,
+            tls_of_http1: Arc::new(tls_of_http1),
             tls: Arc::new(tls),
             pool: Arc::new(ConnectionPool::new(options.origin_connections.clone(), limits)),
             timeout: options.connect_timeout,
@@ -116,7 +121,8 @@ impl Inner {
             return Ok(connection);
         }
         let tcp = CheckedConnector { tcp: self.tcp(addresses), connector: self.clone(), claim };
-        let stream = TokioIo::new(HttpsConnector::from((tcp, self.tls.clone())).call(uri.clone()).await?);
+        let tls = if self.pool.may_open_http2() { &self.tls } else { &self.tls_of_http1 };
+        let stream = TokioIo::new(HttpsConnector::from((tcp, tls.clone())).call(uri.clone()).await?);
         let address = tcp_of(&stream).peer_addr()?.ip();
         // HTTP/2 has pings for this.
         if !is_http2(&stream) {

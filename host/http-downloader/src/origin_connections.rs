@@ -52,6 +52,8 @@ struct Shared {
     idle: Mutex<Idle>,
     /// Open connections, in use or idle.
     open: Arc<AtomicUsize>,
+    /// Open HTTP/2 connections, in use or idle. The client keeps the idle ones.
+    open_http2: Arc<AtomicUsize>,
     reused: AtomicU64,
     retried: AtomicU64,
     keep_idle: Duration,
@@ -131,17 +133,15 @@ impl Key {
 /// An open connection.
 struct Open {
     stream: OriginStream,
-    /// The counter of open connections. HTTP/2 connections are not counted, since they are never idle here.
-    count: Option<Arc<AtomicUsize>>,
+    /// The counter of open connections of its version of HTTP.
+    count: Arc<AtomicUsize>,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
         // Closes TLS properly, as far as that is possible without waiting.
         let _ = Pin::new(&mut self.stream).poll_shutdown(&mut Context::from_waker(Waker::noop()));
-        if let Some(count) = &self.count {
-            count.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -156,6 +156,7 @@ impl OriginConnections {
         Self(Arc::new(Shared {
             idle: Mutex::default(),
             open: Arc::default(),
+            open_http2: Arc::default(),
             reused: AtomicU64::default(),
             retried: AtomicU64::default(),
             keep_idle,
@@ -216,16 +217,23 @@ impl ConnectionPool {
     pub(crate) fn opened(self: &Arc<Self>, stream: OriginStream, uri: &Uri, address: IpAddr) -> OriginConnection {
         let shared = &self.connections.0;
         if is_http2(&stream) {
-            return OriginConnection { pool: self.clone(), key: None, open: Open { stream, count: None } };
+            shared.open_http2.fetch_add(1, Ordering::Relaxed);
+            return OriginConnection { pool: self.clone(), key: None, open: Open { stream, count: shared.open_http2.clone() } };
         }
         let others = shared.open.fetch_add(1, Ordering::Relaxed);
-        let open = Open { stream, count: Some(shared.open.clone()) };
+        let open = Open { stream, count: shared.open.clone() };
         let surplus = (others + 1).saturating_sub(self.limits.max_downloads.get());
         if surplus > 0 {
             let list = &mut shared.idle().list;
             list.trim(list.len().saturating_sub(surplus), |_| true);
         }
         OriginConnection { pool: self.clone(), key: self.key(uri, address), open }
+    }
+
+    /// Whether a new connection may use HTTP/2. There are no more such connections than there may be downloads, apart from some that are
+    /// opened at the same time. Unlike those of HTTP/1, idle ones cannot be closed to make room for others.
+    pub(crate) fn may_open_http2(&self) -> bool {
+        self.connections.0.open_http2.load(Ordering::Relaxed) < self.limits.max_downloads.get()
     }
 
     fn key(&self, uri: &Uri, address: IpAddr) -> Option<Key> {

@@ -11,6 +11,7 @@ use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, HeaderValue, Response};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
@@ -19,6 +20,7 @@ use crate::concurrency_limiter::ConcurrencyLimiter;
 use crate::http_downloader::HttpDownloader;
 use crate::limiter_options::LimiterOptions;
 use crate::options::{HttpOptions, Progress};
+use crate::tests::lasting_origin::{next_path, ok};
 use crate::tests::origin::{allowing_loopback, failure};
 use media_cache_interfaces::{Downloader, FetchError};
 
@@ -27,11 +29,16 @@ const KEY: &[u8] = include_bytes!("tls/key.der");
 
 /// Accepts TLS connections for this protocol.
 pub(crate) fn acceptor(protocol: &str) -> TlsAcceptor {
+    acceptor_of(&[protocol])
+}
+
+/// Accepts TLS connections for these protocols, of which the first is preferred.
+fn acceptor_of(protocols: &[&str]) -> TlsAcceptor {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(KEY));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let mut config = config.with_no_client_auth().with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key).unwrap();
-    config.alpn_protocols = vec![protocol.into()];
+    config.alpn_protocols = protocols.iter().map(|&protocol| protocol.into()).collect();
     TlsAcceptor::from(Arc::new(config))
 }
 
@@ -175,4 +182,25 @@ async fn kept_connection_counts_against_the_limit_of_its_address() {
     let (second, third, ()) = join3(second, third, observe).await;
     assert!(second.is_ok() && third.is_ok(), "{second:?} {third:?}");
     assert!(limiter.is_idle());
+}
+
+#[tokio::test]
+async fn connections_use_http_1_while_too_many_of_http_2_are_open() {
+    let limits = LimiterOptions { max_downloads: NonZeroUsize::MIN, ..LimiterOptions::default() };
+    let limiter = Some(ConcurrencyLimiter::new(limits));
+    let downloader = trusting_downloader(HttpOptions { limiter, ..HttpOptions::default() });
+    let kept = start_origin(response(announcing(5), &["media"])).await;
+    assert!(downloader.fetch(&kept).await.is_ok());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/b", listener.local_addr().unwrap());
+    let origin = async {
+        let mut stream = acceptor_of(&["h2", "http/1.1"]).accept(listener.accept().await.unwrap().0).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+        next_path(&mut stream).await.unwrap();
+        stream.write_all(ok("over HTTP/1").as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let (fetched, ()) = join(downloader.fetch(&url), origin).await;
+    assert_eq!(fetched.unwrap().body.in_memory().unwrap(), "over HTTP/1");
+    assert!(downloader.fetch(&kept).await.is_ok(), "over the connection that is kept");
 }
