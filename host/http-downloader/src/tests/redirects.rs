@@ -2,7 +2,9 @@
 
 use tokio::sync::mpsc;
 
+use crate::homeserver::Homeserver;
 use crate::options::HttpOptions;
+use crate::tests::lasting_origin::{Client, lasting, ok, request, start};
 use crate::tests::origin::{failure, fetch, origin_sending, response, send, start_origin};
 use media_cache_interfaces::FetchError;
 
@@ -42,5 +44,38 @@ async fn redirect_to_another_scheme_is_refused() {
     for location in ["file:///etc/passwd", "ftp://127.0.0.1/", "http://user:secret@127.0.0.1/"] {
         let url = origin_sending(format!("HTTP/1.1 302 Found\r\nConnection: close\r\nLocation: {location}\r\n\r\n")).await;
         assert!(matches!(failure(&url, HttpOptions::default()).await, FetchError::Refused(_)), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn redirect_uses_only_connections_to_its_own_host() {
+    let (address, mut seen) = start(|_, path| {
+        let location = path.strip_prefix("/to/").map(|location| format!("http://{location}"));
+        let redirect = |location| format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n");
+        (location.map_or_else(|| ok(path), redirect), false)
+    })
+    .await;
+    let port = address.split_once(':').unwrap().1;
+    let client = Client::default();
+    let [a, b] = ["a", "b"].map(|host| format!("{host}.localhost:{port}"));
+    assert_eq!(client.fetch(format!("http://{a}/to/{b}/1")).await.unwrap(), "/1");
+    client.idle(2).await;
+    assert_eq!(client.fetch(format!("http://{b}/to/{a}/2")).await.unwrap(), "/2");
+    let (to_a, to_b) = (format!("/to/{a}/2"), format!("/to/{b}/1"));
+    for expected in [request(0, &to_b), request(1, "/1"), request(1, &to_a), request(0, "/2")] {
+        assert_eq!(seen.recv().await, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn connection_over_which_a_token_was_sent_serves_no_anonymous_request() {
+    let (address, mut seen) = start(|_, path| (ok(path), false)).await;
+    let homeserver = Homeserver::new(format!("http://{address}").parse().unwrap(), "secret").unwrap();
+    let client = Client::new(HttpOptions { matrix_homeserver: Some(homeserver), ..lasting() });
+    let media = client.fetch("mxc://example.org/id".into()).await.unwrap();
+    client.idle(1).await;
+    assert_eq!(client.fetch(format!("http://{address}/a")).await.unwrap(), "/a");
+    for expected in [request(0, &media), request(1, "/a")] {
+        assert_eq!(seen.recv().await, Some(expected));
     }
 }
