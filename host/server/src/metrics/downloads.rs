@@ -113,7 +113,7 @@ impl Downloads {
         let fetched = download.await;
         // A body that was arriving may have failed by now.
         let failed = fetched.as_ref().ok().and_then(|fetched| body(fetched)?.failure());
-        match fetched.as_ref().map(|fetched| body(fetched)) {
+        match fetched.as_ref().map(body) {
             Ok(_) if let Some(failure) = &failed => measurement.end(&End::Failure(failure)),
             Ok(body) => match body.and_then(Blob::completion) {
                 Some(completion) => {
