@@ -8,7 +8,7 @@ use media_cache::{ArrivingBody, CacheControl, Cacheability, FetchError, Media, M
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist};
 use media_cache_test_support::cache_requests::{body, failure};
 use media_cache_test_support::cache_rig::{CacheRig, SMALL, entry_budget};
-use media_cache_test_support::cache_state::{stats, until};
+use media_cache_test_support::cache_state::{entries, stats, until};
 use media_cache_test_support::images::gif;
 use media_cache_test_support::random::noise;
 use media_cache_test_support::scripted_origin::fetched;
@@ -66,7 +66,9 @@ async fn media_is_read_while_it_arrives_and_stored_when_it_is_complete() {
     let stored = cache.get(URL).await.unwrap().unwrap();
     assert_eq!((body(&stored).await, stored.source), (b"early and late".to_vec(), Source::Memory));
     assert_eq!(stored.body.digest().await.unwrap(), media.body.digest().await.unwrap());
-    assert!(stored.stored_at() > media.stored_at(), "it was stored later");
+    assert_eq!(stored.stored_at(), media.stored_at(), "it is as announced");
+    let listed = entries(&cache).await;
+    assert_eq!(listed[0].accessed_at, listed[0].stored_at + 2000, "it is most recently used when it is stored");
     assert_eq!(rig.origin.requests(URL), 1);
     drop((media, stored));
     let status = cache.status().await.unwrap();

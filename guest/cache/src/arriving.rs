@@ -56,7 +56,8 @@ impl Cache {
         let key = self.lookup_key(url);
         let ended = arriving.body.finished().await;
         let cost = self.end_download(&key, ended, arriving.body.size(), began).ok()?;
-        let metadata = Metadata { cost, stored_at: clock::now(), ..Metadata::clone(&arriving.metadata) };
+        // What was announced while the body was arriving stays true: clients have it as the time of the last change.
+        let metadata = Metadata { cost, ..Metadata::clone(&arriving.metadata) };
         let mut media = CachedMedia { metadata: metadata.into(), ..arriving };
         if !removal.has_happened() {
             self.store_filled(&key, &mut media).await;

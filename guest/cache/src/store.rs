@@ -71,7 +71,8 @@ impl Cache {
         }
         let arrived = media.body.arrived_bytes();
         let budget = self.reachable_budget(&disk, disk_size, arrived)?;
-        let entry = Entry { waiters: self.waiters(key), ..Entry::new(digest, &sidecar, stamp, EntryState::Reserved) };
+        let (waiters, accessed_at) = (self.waiters(key), clock::now());
+        let entry = Entry { waiters, accessed_at, ..Entry::new(digest, &sidecar, stamp, EntryState::Reserved) };
         let (reservation, victims) = self.reserve(entry, budget);
         self.delete_evicted(victims).await;
         let reservation = reservation?;

@@ -101,7 +101,8 @@ impl Media {
         &self.info.filename
     }
 
-    /// When the media was stored, or last confirmed by a refresh. For media that is not stored, when it was fetched or put.
+    /// When the media was stored, or last confirmed by a refresh. For media that is not stored, when it was fetched or put. Media that is
+    /// returned while its body is arriving has the time that the entry will have.
     #[must_use]
     pub fn stored_at(&self) -> SystemTime {
         self.info.stored_at
