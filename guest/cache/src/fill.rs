@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::lookup_key::LookupKey;
-use crate::single_flight::{Leader, Role};
+use crate::single_flight::Leader;
 use crate::store::Stored;
 
 /// The leader role for filling an entry.
@@ -23,10 +23,10 @@ impl Cache {
             if let Some(found) = self.find(digest).await {
                 return Err(found);
             }
-            match self.fills.join(digest) {
-                Role::Leader(fill) => return Ok(fill),
+            match self.fills.lead(digest) {
+                Ok(fill) => return Ok(fill),
                 // Check again, whatever the outcome.
-                Role::Follower(result) => drop(result.await),
+                Err(end) => drop(end.await),
             }
         }
     }
@@ -34,9 +34,9 @@ impl Cache {
     /// Returns the leader role for filling an entry, whether or not it is stored.
     pub(crate) async fn lead_fill(&self, digest: &KeyDigest) -> FillLeader {
         loop {
-            match self.fills.join(digest) {
-                Role::Leader(fill) => return fill,
-                Role::Follower(result) => drop(result.await),
+            match self.fills.lead(digest) {
+                Ok(fill) => return fill,
+                Err(end) => drop(end.await),
             }
         }
     }

@@ -32,7 +32,7 @@ impl Cache {
             let fill = match self.state.borrow_mut().remove_committed(&key.digest) {
                 Removal::Remove { files, known } => break (files, known),
                 Removal::Absent => return Ok(was_arriving),
-                Removal::InUse => self.fills.follow(&key.digest),
+                Removal::InUse => self.fills.watch(&key.digest),
             };
             match fill {
                 Some(written) => drop(written.await),

@@ -119,7 +119,7 @@ impl Cache {
         while !matching.is_empty() {
             // While files are being replaced, they cannot be deleted.
             for Candidate { handle, digest } in &matching {
-                while let Some(written) = self.follow_replacement(*handle, digest) {
+                while let Some(written) = self.end_of_replacement(*handle, digest) {
                     let _ = written.await;
                 }
             }
@@ -135,14 +135,10 @@ impl Cache {
         }
     }
 
-    fn follow_replacement(
-        &self,
-        handle: u64,
-        digest: &KeyDigest,
-    ) -> Option<futures::channel::oneshot::Receiver<crate::cached_media::CachedMedia>> {
+    fn end_of_replacement(&self, handle: u64, digest: &KeyDigest) -> Option<futures::channel::oneshot::Receiver<()>> {
         let state = self.state.borrow();
         let entry = state.index.resolve(handle).and_then(|slot| state.index.get(slot))?;
-        if entry.is_being_written() { self.fills.follow(digest) } else { None }
+        if entry.is_being_written() { self.fills.watch(digest) } else { None }
     }
 }
 

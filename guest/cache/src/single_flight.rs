@@ -7,12 +7,20 @@ use std::rc::Rc;
 
 use futures::channel::oneshot;
 
-/// The followers that wait for the work in progress, by key.
-type Followers<K, T, S> = RefCell<HashMap<K, Vec<oneshot::Sender<T>>, S>>;
+/// The work in progress, by key.
+type Works<K, T, S> = RefCell<HashMap<K, Work<T>, S>>;
+
+/// Work in progress.
+struct Work<T> {
+    /// Callers that wait for the result.
+    followers: Vec<oneshot::Sender<T>>,
+    /// Callers that wait only for the end. Nothing is ever sent to them.
+    watchers: Vec<oneshot::Sender<()>>,
+}
 
 /// The work in progress, by key, with the followers that wait for it.
 pub struct SingleFlight<K, T, S> {
-    followers: Rc<Followers<K, T, S>>,
+    works: Rc<Works<K, T, S>>,
 }
 
 /// The role of a caller.
@@ -25,13 +33,19 @@ pub enum Role<K: Hash + Eq + Clone, T, S: BuildHasher> {
 
 /// The leader role. If it is dropped without a result, each of its followers receives an error.
 pub struct Leader<K: Hash + Eq + Clone, T, S: BuildHasher> {
-    followers: Rc<Followers<K, T, S>>,
+    works: Rc<Works<K, T, S>>,
     key: K,
+}
+
+impl<T> Default for Work<T> {
+    fn default() -> Self {
+        Self { followers: Vec::new(), watchers: Vec::new() }
+    }
 }
 
 impl<K, T, S: Default> Default for SingleFlight<K, T, S> {
     fn default() -> Self {
-        Self { followers: Rc::default() }
+        Self { works: Rc::default() }
     }
 }
 
@@ -40,47 +54,70 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> SingleFlight<K, T, S> {
     pub fn join(&self, key: &K) -> Role<K, T, S> {
         match self.follow(key) {
             Some(result) => Role::Follower(result),
-            None => {
-                self.followers.borrow_mut().insert(key.clone(), Vec::new());
-                Role::Leader(Leader { followers: Rc::clone(&self.followers), key: key.clone() })
-            }
+            None => Role::Leader(self.begin(key)),
         }
+    }
+
+    /// Leads the work for `key`. If it is in progress, the error is a signal of its [end](Self::watch).
+    ///
+    /// # Errors
+    /// Another caller leads.
+    pub fn lead(&self, key: &K) -> Result<Leader<K, T, S>, oneshot::Receiver<()>> {
+        match self.watch(key) {
+            Some(end) => Err(end),
+            None => Ok(self.begin(key)),
+        }
+    }
+
+    fn begin(&self, key: &K) -> Leader<K, T, S> {
+        self.works.borrow_mut().insert(key.clone(), Work::default());
+        Leader { works: Rc::clone(&self.works), key: key.clone() }
+    }
+
+    /// Returns a signal of the end of the work for `key`, if there is any. A caller that waits for it is no follower and is not counted as
+    /// [waiting](Self::waiting).
+    pub fn watch(&self, key: &K) -> Option<oneshot::Receiver<()>> {
+        let mut works = self.works.borrow_mut();
+        let work = works.get_mut(key)?;
+        let (sender, receiver) = oneshot::channel();
+        work.watchers.push(sender);
+        Some(receiver)
     }
 
     /// Follows the work for `key`, if there is any.
     pub fn follow(&self, key: &K) -> Option<oneshot::Receiver<T>> {
-        let mut followers = self.followers.borrow_mut();
-        let followers = followers.get_mut(key)?;
+        let mut works = self.works.borrow_mut();
+        let work = works.get_mut(key)?;
         let (sender, receiver) = oneshot::channel();
-        followers.push(sender);
+        work.followers.push(sender);
         Some(receiver)
     }
 
     /// Whether there is work for `key`.
     pub fn is_led(&self, key: &K) -> bool {
-        self.followers.borrow().contains_key(key)
+        self.works.borrow().contains_key(key)
     }
 
     /// The number of followers that wait for the work for `key`.
     pub fn waiting(&self, key: &K) -> usize {
-        let followers = self.followers.borrow();
-        followers.get(key).map_or(0, |followers| followers.iter().filter(|follower| !follower.is_canceled()).count())
+        let works = self.works.borrow();
+        works.get(key).map_or(0, |work| work.followers.iter().filter(|follower| !follower.is_canceled()).count())
     }
 }
 
 impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
     /// Passes a result to the current followers and continues to lead. `result` is called once for each of them.
     pub fn announce(&self, mut result: impl FnMut() -> T) {
-        let followers = self.followers.borrow_mut().get_mut(&self.key).map(std::mem::take).unwrap_or_default();
-        for follower in followers {
+        let followers = self.works.borrow_mut().get_mut(&self.key).map(|work| std::mem::take(&mut work.followers));
+        for follower in followers.unwrap_or_default() {
             let _ = follower.send(result());
         }
     }
 
     /// Ends the work. `result` is called once for each follower.
     pub fn finish(self, mut result: impl FnMut() -> T) {
-        let followers = self.followers.borrow_mut().remove(&self.key).unwrap_or_default();
-        for follower in followers {
+        let work = self.works.borrow_mut().remove(&self.key).unwrap_or_default();
+        for follower in work.followers {
             // A follower that was dropped does not need the result.
             let _ = follower.send(result());
         }
@@ -89,7 +126,7 @@ impl<K: Hash + Eq + Clone, T, S: BuildHasher> Leader<K, T, S> {
 
 impl<K: Hash + Eq + Clone, T, S: BuildHasher> Drop for Leader<K, T, S> {
     fn drop(&mut self) {
-        let abandoned = self.followers.borrow_mut().remove(&self.key);
+        let abandoned = self.works.borrow_mut().remove(&self.key);
         drop(abandoned);
     }
 }
@@ -132,6 +169,24 @@ mod tests {
         assert_eq!(late.try_recv(), Ok(None));
         leader.finish(|| 2);
         assert_eq!(late.try_recv().unwrap(), Some(2));
+    }
+
+    #[test]
+    fn watcher_waits_for_the_end_of_the_work_and_is_not_counted() {
+        let flight = Letters::default();
+        for finishes in [true, false] {
+            let leader = flight.lead(&"a").unwrap_or_else(|_| panic!("there is a leader already"));
+            let mut signals = [flight.watch(&"a").unwrap(), flight.lead(&"a").err().unwrap()];
+            leader.announce(|| 1);
+            assert_eq!((signals[0].try_recv(), signals[1].try_recv(), flight.waiting(&"a")), (Ok(None), Ok(None), 0));
+            if finishes {
+                leader.finish(|| 2)
+            } else {
+                drop(leader)
+            }
+            assert!(signals.iter_mut().all(|signal| signal.try_recv().is_err()), "it has ended");
+            assert!(flight.watch(&"a").is_none());
+        }
     }
 
     #[test]
