@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{join, join_all};
-use media_cache::FetchError;
-use media_cache::{KeyRules, MediaCache, Source};
+use media_cache::{FetchError, KeyRules, MediaCache, Source, Spool, SpooledBody};
 use media_cache_test_support::cache_directory::{BOTH, NEITHER, files_exist, sidecar, write_python_entry};
 use media_cache_test_support::cache_requests::{body, failure, fill};
 use media_cache_test_support::cache_rig::CacheRig;
@@ -121,6 +120,47 @@ async fn urls_with_the_same_cache_key_share_a_download() {
     assert_eq!(rig.origin.requests(&signed(2)), 0);
     let stats = stats(&cache).await;
     assert_eq!((stats.misses, stats.downloads, stats.stored), (21, 1, 1));
+}
+
+#[tokio::test]
+async fn url_whose_cache_key_is_arriving_by_another_url_follows_its_body() {
+    let rig = CacheRig::create();
+    let cache = open(&rig, "discord").await;
+    let [forged, first, second] = [format!("{PLAIN}?ex=1&is=1&hm=forged&"), signed(1), signed(2)];
+    rig.origin.fails(&forged, FetchError::NotFound);
+    let mut writers = Vec::new();
+    for url in [&first, &second] {
+        let mut body = SpooledBody::new(1 << 20, Spool::temporary(), None);
+        body.append(url.clone().into()).await.unwrap();
+        writers.push(rig.origin.serves_arriving(url, "text/plain", body));
+    }
+    let latches = [&forged, &first, &second].map(|url| rig.origin.hold(url));
+    let release = async {
+        latches[0].reached().await;
+        until(&cache, |stats| stats.coalesced == 2).await;
+        latches[0].open();
+        latches[1].reached().await;
+        latches[2].reached().await;
+        latches[1].open();
+    };
+    let begin = async {
+        let leader = cache.get_or_download(&first).await.unwrap();
+        latches[2].open();
+        leader
+    };
+    let requests = tokio::time::timeout(
+        Duration::from_secs(30),
+        join(failure(&cache, &forged), join(join(begin, cache.get_or_download(&second)), release)),
+    );
+    let (_, ((leader, follower), ())) = requests.await.expect("both are served before either body is complete");
+    let follower = follower.unwrap();
+    assert!(leader.body.is_arriving() && follower.body.is_arriving());
+    let unneeded = writers.pop();
+    writers.pop().unwrap().finish(|error| FetchError::Other(error.to_string())).await;
+    assert_eq!((body(&leader).await, body(&follower).await), (first.clone().into_bytes(), first.clone().into_bytes()));
+    drop(unneeded);
+    let after = until(&cache, |stats| stats.stored == 1).await;
+    assert_eq!((after.misses, after.coalesced, after.downloads, after.download_failures), (3, 2, 2, 1));
 }
 
 #[tokio::test]

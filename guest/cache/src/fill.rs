@@ -10,7 +10,7 @@ use crate::cache::Cache;
 use crate::cached_media::CachedMedia;
 use crate::clock;
 use crate::lookup_key::LookupKey;
-use crate::single_flight::Leader;
+use crate::single_flight::{Leader, Role};
 use crate::store::Stored;
 
 /// The leader role for filling an entry.
@@ -27,6 +27,27 @@ impl Cache {
                 Ok(fill) => return Ok(fill),
                 // Check again, whatever the outcome.
                 Err(end) => drop(end.await),
+            }
+        }
+    }
+
+    /// Returns the leader role for filling an entry. The error is what is stored, or what another fill has fetched, whose body may still
+    /// be arriving.
+    pub(crate) async fn lead_or_follow(&self, digest: &KeyDigest) -> Result<FillLeader, CachedMedia> {
+        loop {
+            if let Some((stored, _)) = self.find(digest).await {
+                return Err(stored);
+            }
+            if let Some(arriving) = self.arriving.follow(digest) {
+                return Err(arriving);
+            }
+            match self.fills.join(digest) {
+                Role::Leader(fill) => return Ok(fill),
+                Role::Follower(result) => {
+                    if let Ok(filled) = result.await {
+                        return Err(filled);
+                    }
+                }
             }
         }
     }

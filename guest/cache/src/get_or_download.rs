@@ -16,7 +16,12 @@ impl Cache {
         let key = self.parse_key(url).map_err(FetchError::InvalidUrl)?;
         // If the directory cannot be opened, the cache counts as empty, but media can still be fetched.
         let _ = self.ensure_open().await;
-        let mut counted = false;
+        let (mut counted, mut counted_coalesced) = (false, false);
+        let mut count_coalesced = || {
+            if !std::mem::replace(&mut counted_coalesced, true) {
+                self.state.borrow_mut().counters.coalesced += 1;
+            }
+        };
         loop {
             if let Some(media) = self.hit(&key.digest).await {
                 return Ok(media);
@@ -28,14 +33,14 @@ impl Cache {
             let result = match role {
                 Role::Leader(leader) => {
                     let result = match self.recall_failure(&key) {
-                        Ok(()) => self.fill(&key, context).await,
+                        Ok(()) => self.fill(&key, context, &mut count_coalesced).await,
                         Err(failure) => Err(failure),
                     };
                     leader.finish(|| result.as_ref().map(CachedMedia::share).map_err(Clone::clone));
                     result
                 }
                 Role::Follower(result) => {
-                    self.state.borrow_mut().counters.coalesced += first_miss;
+                    count_coalesced();
                     match result.await {
                         Ok(result) => result,
                         Err(_) => continue,
@@ -46,16 +51,22 @@ impl Cache {
         }
     }
 
-    /// Fetches and stores an entry, unless it is already being filled. If the body is still arriving, the entry is stored later.
-    pub(crate) async fn fill(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<CachedMedia, FetchError> {
+    /// Fetches and stores an entry, unless it is already being filled; then `coalesced` is called. If the body is still arriving, the entry
+    /// is stored later.
+    pub(crate) async fn fill(
+        self: &Rc<Self>,
+        key: &LookupKey<'_>,
+        context: Option<u64>,
+        coalesced: impl FnOnce(),
+    ) -> Result<CachedMedia, FetchError> {
         if let Some(media) = self.arriving.follow(&key.digest) {
-            self.state.borrow_mut().counters.coalesced += 1;
+            coalesced();
             return Ok(media);
         }
         let fill = match self.fills.join(&key.digest) {
             Role::Leader(fill) => Some(fill),
             Role::Follower(result) => {
-                self.state.borrow_mut().counters.coalesced += 1;
+                coalesced();
                 match result.await {
                     Ok(media) => return Ok(media),
                     // The fetch of another URL of the entry failed, which says nothing about this URL. All requests that waited for that
@@ -67,11 +78,11 @@ impl Cache {
         let download = self.download(key, context).await?;
         let fill = match fill {
             Some(fill) => fill,
-            None => match self.find_or_lead(&key.digest).await {
+            None => match self.lead_or_follow(&key.digest).await {
                 Ok(fill) => fill,
-                Err((stored, _)) => {
+                Err(filled) => {
                     self.end_unneeded(&download);
-                    return Ok(stored);
+                    return Ok(filled);
                 }
             },
         };

@@ -86,7 +86,7 @@ pub(crate) const COUNTERS: &[Counters] = &[
     ),
     plain(
         "coalesced",
-        "Misses that waited for a download or PUT in progress",
+        "Misses that shared a download or PUT in progress",
         &[series("", "downloads", "coalesced", |stats| stats.coalesced)],
     ),
     plain(
