@@ -191,28 +191,50 @@ async fn media_that_may_be_converted_is_returned_only_when_complete() {
 }
 
 #[tokio::test]
-async fn put_and_refresh_wait_for_an_arriving_body() {
-    for is_put in [true, false] {
+async fn put_waits_for_a_body_that_is_arriving() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let writer = serve_early(&rig).await;
+    let media = arriving(&cache).await;
+    let putting = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.put(URL, "mine", "text/plain", "a.txt").await })
+    };
+    stats(&cache).await;
+    assert!(!putting.is_finished());
+    complete(writer, b"and late").await;
+    let outcome = soon(putting).await.unwrap().unwrap();
+    assert!(outcome.known);
+    assert_eq!((body(&outcome.media).await, body(&media).await), (b"early and late".to_vec(), b"early and late".to_vec()));
+    assert_eq!(rig.origin.requests(URL), 1);
+}
+
+#[tokio::test]
+async fn refresh_asks_the_origin_after_a_download_that_began_before_it() {
+    for is_stored in [true, false] {
         let rig = CacheRig::create();
         let cache = rig.open().await;
         let writer = serve_early(&rig).await;
         let media = arriving(&cache).await;
-        let other = {
+        rig.origin.serves(URL, fetched("newer", "text/plain", "a.txt"));
+        let refreshing = {
             let cache = cache.clone();
-            tokio::spawn(async move {
-                match is_put {
-                    true => cache.put(URL, "mine", "text/plain", "a.txt").await.map(|outcome| (outcome.media, outcome.known)),
-                    false => cache.refresh(URL).await.map(|outcome| (outcome.media, outcome.not_stored.is_none())),
-                }
-            })
+            tokio::spawn(async move { cache.refresh(URL).await })
         };
         stats(&cache).await;
-        assert!(!other.is_finished());
-        complete(writer, b"and late").await;
-        let (found, is_known) = soon(other).await.unwrap().unwrap();
-        assert!(is_known, "put: {is_put}");
-        assert_eq!((body(&found).await, body(&media).await), (b"early and late".to_vec(), b"early and late".to_vec()));
-        assert_eq!(rig.origin.requests(URL), 1);
+        assert!(!refreshing.is_finished());
+        assert_eq!(rig.origin.requests(URL), 1, "it has not asked yet");
+        if is_stored {
+            complete(writer, b"and late").await;
+        } else {
+            writer.fail(FetchError::ShortBody("it broke off".into()));
+        }
+        let refreshed = soon(refreshing).await.unwrap().unwrap();
+        assert_eq!((body(&refreshed.media).await, refreshed.modified), (b"newer".to_vec(), true));
+        assert_eq!(media.body.bytes().await.is_ok(), is_stored);
+        assert_eq!(body(&cache.get(URL).await.unwrap().unwrap()).await, b"newer");
+        let after = stats(&cache).await;
+        assert_eq!((after.coalesced, after.refreshes_modified, rig.origin.requests(URL)), (0, 1, 2));
     }
 }
 

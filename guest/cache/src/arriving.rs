@@ -86,21 +86,17 @@ impl Cache {
         if media.handle.is_some() || media.not_stored.is_some() {
             return Ok(media);
         }
-        let filled = match self.fills.follow(&key.digest) {
-            Some(filled) => filled.await.ok(),
+        let settled = self.settling.follow(&key.digest);
+        media.body.finished().await?;
+        let not_stored = match settled {
+            Some(settled) => settled.await.ok().flatten(),
             None => None,
         };
-        if let Some(media) = filled {
-            return Ok(media);
+        if let Some((stored, _)) = self.find(&key.digest).await {
+            return Ok(stored);
         }
-        media.body.finished().await?;
-        match self.find(&key.digest).await {
-            Some((stored, _)) => Ok(stored),
-            None => Ok(CachedMedia {
-                not_stored: Some(StoreError::Disk("another request fetched the media, but it was not stored".into())),
-                ..media
-            }),
-        }
+        let unknown = || StoreError::Disk("another request fetched the media, but it was not stored".into());
+        Ok(CachedMedia { not_stored: Some(not_stored.unwrap_or_else(unknown)), ..media })
     }
 
     /// Implements `settled`, which the WIT documents.

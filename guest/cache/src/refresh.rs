@@ -44,8 +44,15 @@ impl Cache {
     }
 
     async fn refetch(self: &Rc<Self>, key: &LookupKey<'_>, context: Option<u64>) -> Result<Refreshed, FetchError> {
+        let mut waited = false;
         loop {
-            let Some((stored, _)) = self.find(&key.digest).await else { return self.fetch_missing(key, context).await };
+            let Some((stored, _)) = self.find(&key.digest).await else {
+                if !std::mem::replace(&mut waited, true) {
+                    self.wait_for_fill(key).await;
+                    continue;
+                }
+                return self.fetch_missing(key, context).await;
+            };
             // Release the stored bytes: a host serves them for as long as they are held, and the entry may be removed in the meantime.
             let (validators, handle) = (stored.metadata.validators(), stored.handle);
             drop(stored);
@@ -59,6 +66,17 @@ impl Cache {
                     }
                 }
             }
+        }
+    }
+
+    /// Waits for a fetch or put in progress. It began before the refresh, so the media that it stores may be outdated.
+    async fn wait_for_fill(&self, key: &LookupKey<'_>) {
+        if let Some(end) = self.downloads.watch(&key.request_digest()) {
+            let _ = end.await;
+        }
+        // The body of that download may still be arriving.
+        if let Some(end) = self.fills.watch(&key.digest) {
+            let _ = end.await;
         }
     }
 
