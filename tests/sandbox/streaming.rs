@@ -239,7 +239,27 @@ async fn refresh_asks_the_origin_after_a_download_that_began_before_it() {
 }
 
 #[tokio::test]
-async fn put_of_an_arriving_body_waits_for_its_end() {
+async fn request_after_a_removal_does_not_follow_the_body_that_was_arriving() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let writer = serve_early(&rig).await;
+    let before = arriving(&cache).await;
+    assert!(cache.remove(URL).await.unwrap());
+    let newer = rig.origin.serves_arriving(URL, "text/plain", beginning(b"newer ").await);
+    let after = arriving(&cache).await;
+    assert_eq!(first_chunk(&after).await, b"newer ");
+    complete(writer, b"and late").await;
+    assert_eq!(body(&before).await, b"early and late");
+    complete(newer, b"and last").await;
+    assert_eq!(body(&after).await, b"newer and last");
+    cache.close().await.unwrap();
+    let cache = rig.open().await;
+    assert_eq!(body(&cache.get(URL).await.unwrap().unwrap()).await, b"newer and last");
+    assert_eq!(rig.origin.requests(URL), 2);
+}
+
+#[tokio::test]
+async fn put_of_a_body_that_is_arriving_waits_for_its_end() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
     for fails in [true, false] {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use media_cache_entry_files::Metadata;
 
-use crate::arriving_media::Removal;
+use crate::arriving_media::{ArrivingFill, Leaders};
 use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
 use crate::bindings::media_cache::cache::failures::FetchError;
@@ -15,7 +15,6 @@ use crate::clock;
 use crate::download::{Download, cost_since};
 use crate::fill::FillLeader;
 use crate::lookup_key::LookupKey;
-use crate::single_flight::Role;
 
 impl Cache {
     /// Serves media whose body is arriving, and completes the fill once it has arrived. The download began at the tick `began`.
@@ -28,42 +27,46 @@ impl Cache {
     ) -> CachedMedia {
         let media = CachedMedia::fetched(fetched, cost_since(began), clock::now());
         let waiters = self.waiters(key);
-        let settling = match self.settling.join(&key.digest) {
-            Role::Leader(settling) => Some(settling),
-            // Does not happen: only the leader of the fill leads this.
-            Role::Follower(_) => None,
-        };
+        // This does not fail: only the leader of the fill leads this.
+        let settling = self.settling.lead(&key.digest).ok();
         fill.announce(|| media.share());
-        let removal = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters);
-        let (cache, digest, url, arriving) = (Rc::clone(self), key.digest, key.request_key.to_owned(), media.share());
-        wit_bindgen::spawn_local(async move {
-            let filled = cache.complete_fill(&url, arriving, began, &removal).await;
-            cache.arriving.end(&digest, &removal);
-            let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
-            match &filled {
-                Some(media) => fill.finish(|| media.share()),
-                None => drop(fill),
-            }
-            if let Some(settling) = settling {
-                settling.finish(|| not_stored.clone());
-            }
-        });
+        let fill = self.arriving.insert(key.digest, &key.cache_key, media.share(), waiters, Leaders { fill, settling });
+        let (cache, url, arriving) = (Rc::clone(self), key.request_key.to_owned(), media.share());
+        wit_bindgen::spawn_local(async move { cache.complete_fill(&url, arriving, began, &fill).await });
         media
     }
 
-    /// Waits for the body and stores the media. Returns `None` if the download fails.
-    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, removal: &Removal) -> Option<CachedMedia> {
+    /// Waits for the body and stores the media, unless the download fails or the entry is removed in the meantime.
+    async fn complete_fill(&self, url: &str, arriving: CachedMedia, began: u64, fill: &ArrivingFill) {
         let key = self.lookup_key(url);
         let ended = arriving.body.finished().await;
-        let cost = self.end_download(&key, ended, arriving.body.size(), began).ok()?;
+        let cost = self.end_download(&key, ended, arriving.body.size(), began);
+        let leaders = fill.take_leaders();
+        let filled = match cost {
+            Ok(cost) if leaders.is_some() => Some(self.store_arrived(&key, arriving, cost, fill).await),
+            _ => None,
+        };
+        self.arriving.end(&key.digest, fill);
+        // After a removal, another request may lead.
+        let Some(leaders) = leaders else { return };
+        let not_stored = filled.as_ref().and_then(|media| media.not_stored.clone());
+        match filled {
+            Some(media) if !fill.is_removed() => leaders.fill.finish(|| media.share()),
+            // The current followers have to fetch it.
+            _ => drop(leaders.fill),
+        }
+        if let Some(settling) = leaders.settling {
+            settling.finish(|| not_stored.clone());
+        }
+    }
+
+    /// Stores media whose body has arrived.
+    async fn store_arrived(&self, key: &LookupKey<'_>, arriving: CachedMedia, cost: u32, fill: &ArrivingFill) -> CachedMedia {
         // What was announced while the body was arriving stays true: clients have it as the time of the last change.
         let metadata = Metadata { cost, ..Metadata::clone(&arriving.metadata) };
         let mut media = CachedMedia { metadata: metadata.into(), ..arriving };
-        if !removal.has_happened() {
-            self.store_filled(&key, &mut media).await;
-        }
-        if removal.has_happened() {
-            // The entry was removed before or while the media was being stored.
+        self.store_filled(key, &mut media).await;
+        if fill.is_removed() {
             let files = {
                 let state = &mut *self.state.borrow_mut();
                 state.index.find(&key.digest).and_then(|slot| state.take_entry(slot))
@@ -71,7 +74,7 @@ impl Cache {
             self.delete_evicted(files).await;
             (media.handle, media.not_stored) = (None, Some(StoreError::Refused));
         }
-        Some(media)
+        media
     }
 
     /// Ends a download that is no longer needed because the entry has been stored in the meantime. It counts as a success.

@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use media_cache_entry_files::{DigestHasher, KeyDigest};
 
+use crate::bindings::exports::media_cache::cache::cache::StoreError;
 use crate::cached_media::CachedMedia;
+use crate::single_flight::Leader;
 
 /// Media whose body is arriving, by entry.
 #[derive(Default)]
@@ -19,32 +21,57 @@ struct Followed {
     followers: u32,
     /// The cache key.
     url: String,
-    removal: Removal,
+    fill: ArrivingFill,
 }
 
-/// Whether an entry was removed while its body was arriving. If so, it must not be stored.
-#[derive(Clone, Default)]
-pub(crate) struct Removal(Rc<Cell<bool>>);
+/// The leader role for work on an entry.
+type DigestLeader<T> = Leader<KeyDigest, T, BuildHasherDefault<DigestHasher>>;
 
-impl Removal {
+/// The leader roles for filling an entry while its body is arriving.
+pub(crate) struct Leaders {
+    pub fill: DigestLeader<CachedMedia>,
+    /// Ends with the reason why the media was not stored.
+    pub settling: Option<DigestLeader<Option<StoreError>>>,
+}
+
+/// A fill whose body is arriving. If the entry is removed in the meantime, the media must not be stored, and another request may fill the
+/// entry.
+#[derive(Clone)]
+pub(crate) struct ArrivingFill(Rc<FillState>);
+
+struct FillState {
+    is_removed: Cell<bool>,
+    leaders: RefCell<Option<Leaders>>,
+}
+
+impl ArrivingFill {
     /// Whether the entry was removed.
-    pub fn has_happened(&self) -> bool {
-        self.0.get()
+    pub fn is_removed(&self) -> bool {
+        self.0.is_removed.get()
+    }
+
+    /// Takes the leader roles, so that a removal no longer ends them. `None` if a removal has ended them.
+    pub fn take_leaders(&self) -> Option<Leaders> {
+        self.0.leaders.borrow_mut().take()
     }
 }
 
 impl ArrivingMedia {
     /// Adds media that `followers` requests already follow.
-    pub fn insert(&self, digest: KeyDigest, url: &str, media: CachedMedia, followers: u32) -> Removal {
-        let removal = Removal::default();
-        self.0.borrow_mut().insert(digest, Followed { media, followers, url: url.into(), removal: removal.clone() });
-        removal
+    pub fn insert(&self, digest: KeyDigest, url: &str, media: CachedMedia, followers: u32, leaders: Leaders) -> ArrivingFill {
+        let state = FillState { is_removed: Cell::new(false), leaders: RefCell::new(Some(leaders)) };
+        let fill = ArrivingFill(Rc::new(state));
+        self.0.borrow_mut().insert(digest, Followed { media, followers, url: url.into(), fill: fill.clone() });
+        fill
     }
 
     /// Records that an entry was removed. Returns whether its body was arriving. If so, no further request can follow the body.
     pub fn note_removed(&self, digest: &KeyDigest) -> bool {
         let removed = self.0.borrow_mut().remove(digest);
-        removed.is_some_and(|followed| !followed.removal.0.replace(true))
+        removed.is_some_and(|Followed { fill, .. }| {
+            drop(fill.take_leaders());
+            !fill.0.is_removed.replace(true)
+        })
     }
 
     /// The digests of entries whose bodies are arriving and whose cache keys match.
@@ -67,9 +94,9 @@ impl ArrivingMedia {
 
     /// Removes media that has arrived or has failed to arrive, unless the entry was removed and another request has since begun to fetch it
     /// again.
-    pub fn end(&self, digest: &KeyDigest, removal: &Removal) {
+    pub fn end(&self, digest: &KeyDigest, fill: &ArrivingFill) {
         let mut arriving = self.0.borrow_mut();
-        let is_this = arriving.get(digest).is_some_and(|followed| Rc::ptr_eq(&followed.removal.0, &removal.0));
+        let is_this = arriving.get(digest).is_some_and(|followed| Rc::ptr_eq(&followed.fill.0, &fill.0));
         let ended = if is_this { arriving.remove(digest) } else { None };
         drop(arriving);
         drop(ended);
