@@ -48,24 +48,19 @@ impl HostState {
 
     /// Gives the component another handle to a blob that it already holds.
     pub(crate) fn share_blob(&mut self, handle: &Resource<BlobHandle>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let BlobHandle { blob, url, _counted, shared } = self.table.get(handle)?;
-        let handle = BlobHandle { blob: blob.clone(), url: url.clone(), _counted: _counted.clone(), shared: shared.clone() };
-        Ok(self.table.push(handle)?)
+        let another = self.table.get(handle)?.share();
+        Ok(self.table.push(another)?)
     }
 
     /// Gives the component a handle to a blob that contains the media of this URL.
     pub(crate) fn push_blob_of(&mut self, url: Option<Arc<str>>, blob: Arc<Blob>) -> wasmtime::Result<Resource<BlobHandle>> {
-        let handle = BlobHandle { blob, url, _counted: self.handles.clone(), shared: Arc::default() };
+        let handle = BlobHandle::new(blob, url, self.handles.clone(), self.disk_usage.removed.clone());
         Ok(self.table.push(handle)?)
     }
 
     /// Takes a handle back from the component. Even if it was the component's last handle to the blob, others may still hold the blob.
     pub(crate) fn take_blob(&mut self, handle: Resource<BlobHandle>) -> wasmtime::Result<Arc<Blob>> {
-        let BlobHandle { blob, shared, .. } = self.table.delete(handle)?;
-        if Arc::into_inner(shared).is_some() {
-            self.disk_usage.removed.watch(&blob);
-        }
-        Ok(blob)
+        Ok(self.table.delete(handle)?.blob)
     }
 }
 
