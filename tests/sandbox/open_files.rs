@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use media_cache::{MediaCache, Source};
 use media_cache_test_support::cache_directory::{media_file, sidecar_file};
@@ -88,7 +88,25 @@ async fn entry_with_an_open_file_is_not_verified_again() {
 }
 
 #[tokio::test]
-async fn change_or_removal_of_a_sidecar_by_another_program_is_noticed_within_seconds() {
+async fn open_file_is_not_served_with_what_a_replaced_sidecar_said() {
+    let rig = CacheRig::create();
+    let cache = rig.open_with(|builder| builder.max_memory_items(1)).await;
+    cache.put("test:a", "bytes", "text/plain", "a.txt").await.unwrap();
+    let sidecar = sidecar_file(&rig.directory(), "test:a");
+    let text = fs::read_to_string(&sidecar).unwrap();
+    fs::write(&sidecar, text.replace("text/plain", "text/other")).unwrap();
+    // The clock of a file system may not have gone on since.
+    let file = fs::File::options().write(true).open(&sidecar).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(1)).unwrap();
+    let resident = cache.get("test:a").await.unwrap().unwrap();
+    assert_eq!((resident.source, resident.mimetype()), (Source::Memory, "text/plain"), "bytes in memory are not compared");
+    fill(&cache, &["test:b"]).await;
+    let read = cache.get("test:a").await.unwrap().unwrap();
+    assert_eq!((read.source, read.mimetype()), (Source::Disk, "text/other"));
+}
+
+#[tokio::test]
+async fn sidecar_that_another_program_changes_or_removes_is_noticed_within_seconds() {
     for is_removed in [true, false] {
         let rig = CacheRig::create();
         let cache = with_an_open_file(&rig).await;

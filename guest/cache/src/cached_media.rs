@@ -7,6 +7,7 @@ use media_cache_entry_files::Metadata;
 use crate::bindings::exports::media_cache::cache::cache::{Media, Source, StoreError};
 use crate::bindings::media_cache::cache::blobs::Blob;
 use crate::bindings::media_cache::cache::downloader::FetchedMedia;
+use crate::entry::Entry;
 use crate::origin_metadata::OriginMetadata;
 use crate::state::State;
 
@@ -71,6 +72,7 @@ impl CachedMedia {
         let is_same = |metadata: &Rc<Metadata>| Rc::ptr_eq(metadata, &self.metadata);
         let file = slot.and_then(|slot| state.memory_tier.open_file(slot)).filter(|open| is_same(&open.metadata));
         let file = file.map(|open| open.body.share());
+        let sidecar = slot.and_then(|slot| state.index.get(slot)).filter(|_| file.is_some()).map(Entry::sidecar);
         let resident = slot.and_then(|slot| state.memory_tier.get(slot)).filter(|resident| is_same(&resident.metadata));
         let resident = resident.map(|resident| &resident.body);
         Media {
@@ -81,6 +83,7 @@ impl CachedMedia {
             handle: self.handle.filter(|_| slot.is_some()),
             resident: resident.is_some(),
             file,
+            sidecar,
             cache_control: self.metadata.cache_control(),
             validators: self.metadata.validators(),
             cost: self.metadata.cost,

@@ -117,10 +117,17 @@ impl Entry {
         matches!(self.state, EntryState::Reserved | EntryState::Replacing)
     }
 
+    /// The version of the sidecar that the entry was read from.
+    #[must_use]
+    pub fn sidecar(&self) -> Stamp {
+        Stamp { size: self.sidecar_size.into(), modified: self.sidecar_modified }
+    }
+
     /// Whether this is the version of the sidecar that the entry was read from.
     #[must_use]
     pub fn has_sidecar(&self, stamp: Stamp) -> bool {
-        self.sidecar_modified == stamp.modified && u64::from(self.sidecar_size) == stamp.size
+        let sidecar = self.sidecar();
+        (sidecar.modified, sidecar.size) == (stamp.modified, stamp.size)
     }
 
     /// The disk usage of the entry.

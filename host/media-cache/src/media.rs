@@ -9,6 +9,7 @@ pub use crate::bindings::cache::exports::media_cache::cache::cache::{
     Degradation, Durability, EntryFilter, Health, Listed, LoadReport, Page, Source, Stats, StoreError, Verified,
 };
 
+use crate::bindings::cache::media_cache::cache::storage::Stamp;
 use crate::component::record::ComponentStatus;
 use crate::policy::record::PolicyStatus;
 use media_cache_interfaces::{Blob, CacheControl, FetchError, FetchedMedia, Validators};
@@ -193,6 +194,8 @@ pub(crate) struct Delivered {
     pub resident: Weak<Blob>,
     /// The file of the entry if it is open. The reference is alive as long as the component keeps it open.
     pub file: Weak<Blob>,
+    /// The version of the sidecar that says what the media is.
+    pub sidecar: Option<Stamp>,
     /// How long the fetch took, in milliseconds. 0 if unknown.
     pub cost: u32,
 }

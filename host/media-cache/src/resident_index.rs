@@ -99,7 +99,7 @@ impl ResidentIndex {
         Some((Media::new(resident.info.clone(), Blob::clone(&blob), source), handle, resident.clone()))
     }
 
-    /// Whether the sidecar of an open file is unchanged, as of a check in the last two seconds.
+    /// Whether the sidecar of an open file is unchanged, as of a check in the last two seconds. False if the component has to check it.
     pub fn has_current_sidecar(&self, key: &str, resident: &Resident) -> bool {
         let Some(sidecar) = &resident.sidecar else { return false };
         if sidecar.is_changed() {
@@ -107,8 +107,7 @@ impl ResidentIndex {
         }
         if sidecar.is_due(self.now()) {
             let directory = self.residents.read().unwrap_or_else(PoisonError::into_inner).directory.clone();
-            let Some(directory) = directory else { return false };
-            sidecar.look(key, &directory);
+            return directory.is_some_and(|directory| sidecar.look(key, &directory));
         }
         !sidecar.is_changed()
     }
@@ -120,11 +119,11 @@ impl ResidentIndex {
     /// Records media that the component returned, if the component holds it.
     pub fn insert(&self, key: &str, delivered: &Delivered) {
         let Some(handle) = delivered.handle else { return };
-        let directory = match delivered.file.strong_count() {
-            0 => None,
-            _ => self.residents.read().unwrap_or_else(PoisonError::into_inner).directory.clone(),
-        };
+        let read = delivered.sidecar.filter(|_| delivered.file.strong_count() > 0);
+        let directory = read.and_then(|_| self.residents.read().unwrap_or_else(PoisonError::into_inner).directory.clone());
         let sidecar = directory.and_then(|directory| directory.version(key, self.now()));
+        // Another program may have replaced the sidecar that the component read.
+        let sidecar = sidecar.filter(|sidecar| read.is_some_and(|read| sidecar.is(read)));
         let resident = Resident {
             blob: delivered.resident.clone(),
             file: if sidecar.is_some() { delivered.file.clone() } else { Weak::new() },
@@ -164,9 +163,11 @@ impl ResidentIndex {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::os::unix::fs::MetadataExt;
     use std::time::SystemTime;
 
     use super::*;
+    use crate::bindings::cache::media_cache::cache::storage::Stamp;
 
     /// Media that an instance holds and delivers.
     pub(crate) fn delivered(instance: u64, handle: Option<u64>) -> (Arc<Blob>, Delivered) {
@@ -174,7 +175,7 @@ pub(crate) mod tests {
         let info = MediaInfo::new("image/png", "a.png", SystemTime::UNIX_EPOCH);
         let media = Media::new(info, Blob::clone(&blob), Source::Origin);
         let resident = Arc::downgrade(&blob);
-        (blob, Delivered { media, instance, handle, resident, file: Weak::new(), cost: 0 })
+        (blob, Delivered { media, instance, handle, resident, file: Weak::new(), sidecar: None, cost: 0 })
     }
 
     #[test]
@@ -238,6 +239,14 @@ pub(crate) mod tests {
         assert!(resident.get("a").is_none(), "there is no sidecar");
         let sidecar = root.path().join("ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb.json");
         std::fs::write(&sidecar, "{}").unwrap();
+        let stat = std::fs::metadata(&sidecar).unwrap();
+        let version = Stamp { size: 2, modified: stat.mtime() as u64 * 1_000_000_000 + stat.mtime_nsec() as u64 };
+        for other in [Stamp { size: 3, ..version }, Stamp { modified: version.modified - 1, ..version }] {
+            answer.sidecar = Some(other);
+            resident.insert("a", &answer);
+            assert!(resident.get("a").is_none(), "the component has read another one");
+        }
+        answer.sidecar = Some(version);
         resident.insert("a", &answer);
         let (media, _, entry) = resident.get("a").unwrap();
         assert!(media.source == Source::Disk && resident.has_current_sidecar("a", &entry));

@@ -11,6 +11,8 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use crate::bindings::cache::media_cache::cache::storage;
+
 /// How long a sidecar is assumed to be unchanged, in milliseconds.
 const TRUSTED_FOR: u32 = 2000;
 
@@ -45,19 +47,18 @@ impl SidecarDirectory {
 
     /// The version of the sidecar of the entry with this cache key.
     pub fn version(&self, key: &str, now: u32) -> Option<SidecarVersion> {
-        Some(SidecarVersion { stamp: self.stamp(key)?, looked_at: AtomicU32::new(now) })
+        Some(SidecarVersion { stamp: self.stamp(key).ok()?, looked_at: AtomicU32::new(now) })
     }
 
-    fn stamp(&self, key: &str) -> Option<Stamp> {
+    fn stamp(&self, key: &str) -> rustix::io::Result<Stamp> {
         let name = sidecar_name(key);
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let stat = match rustix::fs::openat2(&self.0, name.as_str(), flags, Mode::empty(), ResolveFlags::CACHED) {
+        match rustix::fs::openat2(&self.0, name.as_str(), flags, Mode::empty(), ResolveFlags::CACHED) {
             Ok(file) => statx(file, "", AtFlags::EMPTY_PATH),
             // Linux before 5.12, and some sandboxes.
             Err(Errno::NOSYS | Errno::INVAL | Errno::PERM) => statx(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW),
             Err(error) => Err(error),
-        };
-        stat.ok()
+        }
     }
 }
 
@@ -82,11 +83,31 @@ impl SidecarVersion {
             && self.looked_at.compare_exchange(looked_at, now.min(CHANGED - 1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Checks the sidecar.
-    pub fn look(&self, key: &str, directory: &SidecarDirectory) {
-        if directory.stamp(key) != Some(self.stamp) {
-            self.looked_at.store(CHANGED, Ordering::Relaxed);
+    /// Checks the sidecar. Returns whether it may be assumed to be unchanged.
+    pub fn look(&self, key: &str, directory: &SidecarDirectory) -> bool {
+        self.judge(directory.stamp(key))
+    }
+
+    fn judge(&self, found: rustix::io::Result<Stamp>) -> bool {
+        match found {
+            Ok(stamp) if stamp == self.stamp => true,
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                self.looked_at.store(CHANGED, Ordering::Relaxed);
+                false
+            }
+            // These say nothing about the sidecar, and the component could not check it either. The next check may succeed.
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR) => true,
+            // It is not in the caches of the system, or cannot be inspected: the component has to check it.
+            Err(_) => false,
         }
+    }
+
+    /// Whether this is the version that the component has read.
+    pub fn is(&self, read: storage::Stamp) -> bool {
+        let (seconds, nanoseconds) = self.stamp.modified;
+        let seconds = u64::try_from(seconds).unwrap_or(0);
+        let modified = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds.into());
+        (self.stamp.size, modified) == (read.size, read.modified)
     }
 
     /// Whether the last check found that the sidecar has changed.
@@ -111,8 +132,27 @@ mod tests {
         let version = directory.version("a", u32::MAX - 1000).unwrap();
         assert!(!version.is_due(u32::MAX - 1000) && !version.is_due(998));
         assert!(version.is_due(999) && !version.is_due(999) && version.is_due(2999));
-        version.look("a", &directory);
+        assert!(version.look("a", &directory));
         assert!(!version.is_changed());
+    }
+
+    #[test]
+    fn failed_check_of_a_sidecar_does_not_count_as_a_change() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = SidecarDirectory::open(root.path()).unwrap();
+        std::fs::write(root.path().join(NAME), "{}").unwrap();
+        let version = directory.version("a", 0).unwrap();
+        for (error, is_trusted) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::NOMEM, true),
+            (Errno::INTR, true),
+            (Errno::AGAIN, false),
+            (Errno::IO, false),
+        ] {
+            assert_eq!((version.judge(Err(error)), version.is_changed()), (is_trusted, false), "{error}");
+        }
+        assert!(!version.judge(Err(Errno::NOENT)) && version.is_changed());
     }
 
     #[test]
@@ -130,11 +170,9 @@ mod tests {
         for change in changes {
             std::fs::write(&path, "{}").unwrap();
             let version = directory.version("a", 0).unwrap();
-            version.look("a", &directory);
-            assert!(!version.is_changed());
+            assert!(version.look("a", &directory) && !version.is_changed());
             change(&path);
-            version.look("a", &directory);
-            assert!(version.is_changed());
+            assert!(!version.look("a", &directory) && version.is_changed());
         }
     }
 }

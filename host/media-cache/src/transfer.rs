@@ -35,6 +35,7 @@ pub(crate) fn receive(state: &mut HostState, media: wit::Media) -> wasmtime::Res
         handle: media.handle,
         resident: if media.resident { Arc::downgrade(&body) } else { Weak::new() },
         file: file.as_ref().map(Arc::downgrade).unwrap_or_default(),
+        sidecar: media.sidecar,
         cost: media.cost,
         media: Media::new(info, Blob::clone(&body), media.source),
     })
