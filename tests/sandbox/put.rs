@@ -155,6 +155,23 @@ async fn put_of_an_open_file_stores_a_copy() {
 }
 
 #[tokio::test]
+async fn put_of_a_file_that_has_changed_since_its_digest_was_computed_stores_nothing() {
+    let rig = CacheRig::create();
+    let cache = rig.open().await;
+    let path = rig.root().join("upload");
+    std::fs::write(&path, noise(1, 700_000)).unwrap();
+    let file = Arc::new(File::options().read(true).write(true).open(&path).unwrap());
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let blob = Blob::from_file(file).unwrap();
+    blob.digest().await.unwrap();
+    std::fs::write(&path, noise(2, 700_000)).unwrap();
+    let outcome = cache.put("test:a", blob, "image/png", "a.png").await.unwrap();
+    let Some(StoreError::Disk(reason)) = outcome.not_stored else { panic!("it was stored with a digest that is not its own") };
+    assert!(reason.contains("changed"), "{reason}");
+    assert_eq!(files_exist(&rig.directory(), "test:a"), NEITHER);
+}
+
+#[tokio::test]
 async fn put_of_an_empty_body_is_stored() {
     let rig = CacheRig::create();
     let cache = rig.open_with(|builder| builder.max_memory_items(0)).await;

@@ -193,6 +193,16 @@ impl Whole {
         }
     }
 
+    /// Fails if the file has been written to since its digest was computed: bytes that were read later may not have that digest.
+    fn check_unwritten(&self) -> io::Result<()> {
+        let (Some(file), true) = (self.file(), self.digest.initialized()) else { return Ok(()) };
+        let now = FileStamp::of(&file.metadata()?);
+        match *self.stamp() {
+            Some(before) if before.was_written(&now) => Err(io::Error::other("the file was changed while it was being copied")),
+            _ => Ok(()),
+        }
+    }
+
     /// After a failed read, the file is no longer trusted.
     fn note_failure<T>(&self, read: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &read
@@ -239,11 +249,14 @@ impl Blob {
     /// digest is that of `body`, if it is known.
     ///
     /// # Errors
-    /// When the file cannot be inspected, or its length differs from that of `body`.
+    /// When the file cannot be inspected, its length differs from that of `body`, or it no longer has a name.
     pub fn stored(file: Arc<File>, body: &Self) -> io::Result<Self> {
         let metadata = file.metadata()?;
         if metadata.len() != body.len() {
             return Err(io::Error::other("the length of the file differs from the number of bytes written to it"));
+        }
+        if metadata.nlink() == 0 {
+            return Err(io::Error::other("another program has removed or replaced the file"));
         }
         let stamp = FileStamp::of(&metadata);
         let digest = OnceCell::new_with(body.known_digest());
@@ -510,10 +523,13 @@ impl Blob {
     /// Writes all bytes to the start of `file`, on another thread unless the blob is small.
     ///
     /// # Errors
-    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`], or the error of a download that fails.
+    /// Any error of the operating system, such as [`io::ErrorKind::StorageFull`], or the error of a download that fails. Also if the bytes
+    /// are in a file that has been written to since their digest was computed.
     pub async fn write_to(&self, file: Arc<File>) -> io::Result<()> {
-        let source = self.when_whole().await?.source.clone();
-        run(source.len(), move || source.write_to(&file)).await
+        let whole = self.when_whole().await?;
+        let source = whole.source.clone();
+        run(source.len(), move || source.write_to(&file)).await?;
+        whole.check_unwritten()
     }
 }
 
@@ -690,17 +706,41 @@ mod tests {
     async fn stored_blob_takes_over_the_digest_of_the_written_body_without_recomputing_it() {
         let body = Blob::from("0123456789");
         let digest = body.digest().await.unwrap();
-        let file = file_of(b"0123456789");
+        let directory = tempfile::tempdir().unwrap();
+        let named = |name: &str, bytes: &[u8]| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            Arc::new(File::options().read(true).write(true).open(path).unwrap())
+        };
+        let file = named("a", b"0123456789");
         let stored = Blob::stored(file.clone(), &body).unwrap();
         assert_eq!(stored.known_digest(), Some(digest));
         assert_eq!(stored.load().await.unwrap().known_digest(), Some(digest));
         // The file does not contain the bytes of `body`, which only a digest would reveal, since its times are unchanged.
-        let others = Blob::stored(file_of(b"9876543210"), &body).unwrap();
+        let others = Blob::stored(named("b", b"9876543210"), &body).unwrap();
         assert_eq!(others.load().await.unwrap().known_digest(), Some(digest), "the digest was not computed again");
-        assert!(Blob::stored(file_of(b"short"), &body).is_err());
+        assert!(Blob::stored(named("c", b"short"), &body).is_err());
+        assert!(Blob::stored(file_of(b"0123456789"), &body).is_err(), "the file has no name");
         file.write_all_at(b"9876543210", 0).unwrap();
         file.set_modified(std::time::UNIX_EPOCH).unwrap();
         assert_ne!(stored.load().await.unwrap().known_digest(), Some(digest), "the file has changed");
+    }
+
+    #[tokio::test]
+    async fn file_that_is_written_to_after_its_digest_was_computed_is_not_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, "0123456789").unwrap();
+        let open = || Blob::from_file(Arc::new(File::open(&path).unwrap())).unwrap();
+        let [blob, other] = [open(), open()];
+        blob.digest().await.unwrap();
+        std::fs::hard_link(&path, directory.path().join("b")).unwrap();
+        blob.write_to(file_of(b"")).await.unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.write_all_at(b"9876543210", 0).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(blob.write_to(file_of(b"")).await.is_err());
+        other.write_to(file_of(b"")).await.unwrap();
     }
 
     #[test]

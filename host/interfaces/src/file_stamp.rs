@@ -46,6 +46,11 @@ impl FileStamp {
             && (self.modified, self.changed) == (time(&now.stx_mtime), time(&now.stx_ctime))
     }
 
+    /// Whether the file was written to between this stamp and a later one, as far as size and time show.
+    pub fn was_written(&self, later: &Self) -> bool {
+        (self.file, self.size, self.modified) != (later.file, later.size, later.modified)
+    }
+
     /// The change between this stamp and a later one.
     pub fn change_to(&self, later: &Self) -> Change {
         if self == later {

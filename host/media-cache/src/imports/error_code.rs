@@ -16,6 +16,7 @@ pub(crate) fn error_code(error: impl Into<io::Error>) -> ErrorCode {
         Some(Errno::TXTBSY) => ErrorCode::TextFileBusy,
         Some(Errno::MFILE | Errno::NFILE) => ErrorCode::Other(Some("too many files are open".into())),
         Some(Errno::STALE) => ErrorCode::Other(Some("the file is no longer on the server".into())),
+        None if error.kind() == io::ErrorKind::Other => ErrorCode::Other(Some(error.to_string())),
         _ => error.into(),
     }
 }
@@ -33,5 +34,6 @@ mod tests {
         );
         assert!(code(Errno::MFILE).contains("too many files are open"));
         assert!(matches!(error_code(io::ErrorKind::UnexpectedEof), ErrorCode::Io));
+        assert!(matches!(error_code(io::Error::other("why")), ErrorCode::Other(Some(why)) if why == "why"));
     }
 }
