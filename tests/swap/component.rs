@@ -283,6 +283,30 @@ async fn removal_of_many_entries_is_continued_by_the_new_component() {
 }
 
 #[tokio::test]
+async fn removal_that_fails_for_an_entry_is_continued_by_the_new_component() {
+    const ENTRIES: u64 = 6000;
+    let other = OTHER.clone();
+    let (rig, disk) = (CacheRig::create(), Arc::<FaultyDisk>::default());
+    for number in 0..ENTRIES {
+        write_python_entry(&rig.directory(), &format!("x:{number}"), b"bytes", "image/png", "a.png", "1700000000.5");
+    }
+    let cache = rig.open_with(|builder| builder.file_faults(disk.clone())).await;
+    let mut failures = 0..1;
+    disk.fail(move |name| (name == "delete *.json" && failures.next().is_some()).then_some(Fault::Error(rustix::io::Errno::BUSY)));
+    let removal = {
+        let cache = cache.clone();
+        tokio::spawn(async move { cache.remove_matching(EntryFilter::All).await })
+    };
+    until(&cache, |stats| stats.entries < ENTRIES).await;
+    cache.swap_component(other).await.unwrap();
+    assert_eq!(disk.failed(), 1);
+    let removed = soon(removal).await.unwrap().unwrap();
+    // What failed is tried again by the removal, or before by the old component when it saves its index.
+    assert!([ENTRIES - 1, ENTRIES].contains(&removed), "{removed}");
+    assert_eq!((stats(&cache).await.entries, disk_usage(&rig.directory())), (0, (0, 0)));
+}
+
+#[tokio::test]
 async fn refresh_in_progress_is_repeated_by_the_new_component() {
     let rig = CacheRig::create();
     let cache = rig.open().await;
