@@ -13,15 +13,15 @@ const GIF: &str = "image/gif";
 const MAX_EXTENSION_BYTES: usize = 16;
 
 /// The number of bytes at the start of a body that identify a GIF.
-const GIF_SIGNATURE_BYTES: u32 = 6;
+const GIF_SIGNATURE_BYTES: usize = 6;
 
 impl Cache {
     /// Whether media whose body is arriving must not be served before it is complete, because it will or may be converted.
     pub(crate) fn is_needed_whole(&self, media: &FetchedMedia) -> bool {
         let accepted = self.accepted_types.get_or_init(transcoder::accepted_types);
-        let head = || media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
-        !accepted.is_empty()
-            && (media.body.size() < u64::from(GIF_SIGNATURE_BYTES) || accepted_type(&media.mimetype, &head(), accepted).is_some())
+        // At the end of a body, its bytes cannot be read for a moment.
+        let head = media.body.head(GIF_SIGNATURE_BYTES as u32).unwrap_or_default();
+        !accepted.is_empty() && (head.len() < GIF_SIGNATURE_BYTES || accepted_type(&media.mimetype, &head, accepted).is_some())
     }
 
     /// Returns the converted media, or the media unchanged.
@@ -30,7 +30,7 @@ impl Cache {
         if accepted.is_empty() {
             return media;
         }
-        let head = media.body.head(GIF_SIGNATURE_BYTES).unwrap_or_default();
+        let head = media.body.head(GIF_SIGNATURE_BYTES as u32).unwrap_or_default();
         let Some(source_type) = accepted_type(&media.mimetype, &head, accepted) else { return media };
         let result = transcoder::transcode(&media.body, source_type.into()).await;
         let counters = &mut self.state.borrow_mut().counters;
